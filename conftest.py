@@ -1,0 +1,14 @@
+import os
+
+pytest_plugins = ["pytester"]
+
+# A machine with a lab for real clusters says what it has by these variables; an explicit setting wins.
+LAB = {
+    "HARNESS_NODE_IMAGE": "LAB_NODE_IMAGE",
+    "HARNESS_ISTIO_CONFIG": "LAB_ISTIO_CONFIG",
+    "HARNESS_GATEWAY_API_CRDS": "LAB_GATEWAY_API_CRDS",
+    "HARNESS_LOAD_IMAGE": "LAB_IMAGES",
+}
+for setting, offer in LAB.items():
+    if offer in os.environ:
+        os.environ.setdefault(setting, os.environ[offer])

@@ -1,0 +1,1 @@
+"""Work on a real cluster: applying, waiting, running commands, sending probes."""

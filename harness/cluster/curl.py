@@ -1,0 +1,104 @@
+"""How many requests are sent by one exec: a shell script that runs curl in a pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urldefrag
+
+if TYPE_CHECKING:
+    from harness.traffic.request import Request
+
+OLDEST = (7, 84)
+"""The first curl whose --write-out has header_json and errormsg in working order."""
+
+REUSES_H2C = (8, 0)
+"""The first curl that can reuse a connection made with --http2-prior-knowledge [curl: changes of 8.0.0]."""
+
+EXEMPT_UIDS = frozenset((1337, 2102))
+"""Users whose traffic goes round the proxy: Istio's and Linkerd's own."""
+
+# A scratch directory on disk, or in memory where the root file system is read-only.
+SCRATCH = "d=$(mktemp -d 2>/dev/null || mktemp -d -p /dev/shm)"
+
+CHECK = ("sh", "-c", f'id -u; curl -q --version; {SCRATCH} && rmdir "$d"')
+
+# Arguments: a job for each parallel client (KxN: K requests over one connection, N times), the
+# URL, then curl's own arguments. The range that makes K requests stands in the URL's fragment,
+# which is never sent, so that all requests are equal. stdin is an empty gRPC message.
+SCRIPT = f"""
+jobs=$1 url=$2; shift 2
+{SCRATCH} || exit 1
+trap 'rm -rf "$d"' EXIT
+client=0
+for job in $jobs; do
+  client=$((client + 1))
+  (
+    round=0
+    while [ "$round" -lt "${{job#*x}}" ]; do
+      round=$((round + 1))
+      printf '\\0\\0\\0\\0\\0' | curl "$@" "$url#[1-${{job%x*}}]" 2>>"$d/errors"
+    done
+  ) >"$d/$client" &
+done
+wait
+while [ "$client" -gt 0 ]; do cat "$d/$client"; client=$((client - 1)); done
+cat "$d/errors" >&2
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class Curl:
+    """A container in which curl can be run, and what this curl can do."""
+
+    pod: str
+    container: str
+    version: tuple[int, ...]
+
+
+def usable(stdout: str) -> tuple[int, ...] | None:
+    """Reads what CHECK printed: curl's version if it can send probes from there, else None."""
+    uid, _, rest = stdout.partition("\n")
+    words = rest.split()
+    if len(words) < 2 or words[0] != "curl" or not uid.isdigit() or int(uid) in EXEMPT_UIDS:
+        return None
+    version = tuple(int(part) for part in words[1].split(".") if part.isdigit())
+    return version if version >= OLDEST else None
+
+
+def command(
+    request: Request, count: int, *, version: tuple[int, ...], parallel: int, seconds: float, mark: str
+) -> list[str]:
+    """Returns the argv that sends `count` equal requests and prints each answer between `mark`s.
+
+    At most `parallel` clients at once; each request may take `seconds`.
+    """
+    clients = min(parallel, count)
+    shares = [count // clients + (index < count % clients) for index in range(clients)]
+    single = request.new_connection or (request.grpc and version < REUSES_H2C)
+    jobs = " ".join(f"1x{share}" if single else f"{share}x1" for share in shares)
+    url = _escaped(urldefrag(request.url).url)
+    if request.grpc:
+        url = f"http{url.removeprefix('grpc')}"
+    return ["sh", "-c", SCRIPT, "probe", jobs, url, *_arguments(request, seconds, mark)]
+
+
+def _arguments(request: Request, seconds: float, mark: str) -> list[str]:
+    found = ["-q", "-s", "--path-as-is", "--noproxy", "*", "--max-time", f"{seconds:g}"]
+    if request.grpc:
+        found += ["--http2-prior-knowledge", "--data-binary", "@-", "-D", "-"]
+        found += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    elif request.method == "HEAD":
+        found += ["--head", "-o", "/dev/null"]
+    else:
+        found += ["-X", request.method]
+    for name, value in request.headers:
+        found += ["-H", f"{name}: {value}" if value else f"{name};"]
+    fields = "%{exitcode} %{http_code} %{time_total} %{errormsg}"
+    return [*found, "-w", f"\\n{mark} {fields}\\n%{{header_json}}\\n{mark}.\\n"]
+
+
+def _escaped(url: str) -> str:
+    """The URL with what curl's globbing would expand taken literally."""
+    return "".join(f"\\{character}" if character in "[]{}\\" else character for character in url)

@@ -1,0 +1,84 @@
+"""A container with curl, added to a running pod: its requests leave through that pod's proxy."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from harness.cluster import pods
+from harness.cluster.client import STRATEGIC_MERGE_PATCH
+from harness.cluster.deadline import timed
+from harness.cluster.discovery import PODS
+from harness.cluster.watch import wait_until
+from harness.errors import StageError
+
+if TYPE_CHECKING:
+    from harness.cluster.client import Client, Json
+    from harness.cluster.deadline import Deadline
+    from harness.cluster.watch import View
+
+logger = logging.getLogger(__name__)
+
+NAME = "harness-curl"
+USER = 65532
+"""Neither root nor a proxy's user: its traffic is intercepted, and any pod security level admits it."""
+
+
+def ensure(client: Client, pod: Json, image: str, deadline: Deadline) -> str:
+    """Returns the name of the pod's running curl container, which is added if it isn't there yet.
+
+    Raises StageError if it can't be started. It stays as long as the pod does.
+    """
+    namespace, name = pod["metadata"]["namespace"], pods.name(pod)
+    if not any(one["name"] == NAME for one in pod["spec"].get("ephemeralContainers") or ()):
+        client.patch(
+            f"{PODS.path(namespace, name)}/ephemeralcontainers",
+            {"spec": {"ephemeralContainers": [container(image)]}},
+            content_type=STRATEGIC_MERGE_PATCH,
+        )
+    path = PODS.only(namespace, name)
+    with timed(logger, f"curl container in Pod {namespace}/{name}"):
+        wait_until(
+            client,
+            f"curl container in Pod {namespace}/{name}",
+            [path],
+            lambda view: _unmet(view, path),
+            deadline,
+        )
+    return NAME
+
+
+def container(image: str) -> Json:
+    """Returns the ephemeral container's spec, fit for the `restricted` Pod Security Standard."""
+    return {
+        "name": NAME,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sleep", "2147483647"],
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def _unmet(view: View, path: str) -> str | None:
+    if not view[path]:
+        raise StageError("the pod went away", where=path)
+    pod = view[path][0]
+    found = pods.trouble(pod)
+    if found and found[0] in pods.HOPELESS:
+        raise StageError(
+            f"the curl container's image can't be had: {found[0]}",
+            why=found[1],
+            todo="have it in the local Docker, or choose another curl_image",
+        )
+    states = {one["name"]: one["state"] for one in pod["status"].get("ephemeralContainerStatuses") or ()}
+    state = states.get(NAME) or {}
+    if "terminated" in state:
+        raise StageError("the curl container ended", why=str(state["terminated"]))
+    return None if "running" in state else f"its state: {state or 'none yet'}"

@@ -1,0 +1,90 @@
+"""Container images: which ones are needed, which ones this machine's Docker has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import MissingError, StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.cluster.tools import Run
+    from harness.resources import Resource
+
+NODE_REPOSITORY = "kindest/node"
+_INSPECT_SECONDS = 60.0
+
+
+class Images:
+    """The local Docker's images."""
+
+    def __init__(self, run: Run, docker: str = "docker") -> None:
+        self._run = run
+        self._docker = docker
+
+    def local(self, image: str) -> bool:
+        """Whether the local Docker has this image."""
+        try:
+            self._run(
+                [self._docker, "image", "inspect", "--format", "{{.Id}}", image], timeout=_INSPECT_SECONDS
+            )
+        except StageError:
+            return False
+        return True
+
+    def newest_node(self) -> str | None:
+        """Returns the local kind node image of the highest version, or None."""
+        listed = self._run(
+            [self._docker, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", NODE_REPOSITORY],
+            timeout=_INSPECT_SECONDS,
+        )
+        tagged = [image for image in listed.split() if not image.endswith(":<none>")]
+        return max(tagged, key=_version, default=None)
+
+    def require(self, images: Iterable[str], timeout: float) -> None:
+        """Pulls the images that aren't local; raises MissingError, naming all that can't be had."""
+        failures: dict[str, str] = {}
+        for image in dict.fromkeys(images):
+            if not self.local(image):
+                try:
+                    self._run([self._docker, "pull", "--quiet", image], timeout=timeout)
+                except StageError as error:
+                    failures[image] = error.why or error.what
+        if failures:
+            raise MissingError(
+                f"images that aren't here and can't be pulled: {', '.join(failures)}",
+                why="; ".join(f"{image}: {why.splitlines()[-1].strip()}" for image, why in failures.items()),
+                todo="docker load -i an archive of each, build it, or name another image",
+            )
+
+
+def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Returns the images in the pod specs of workloads, each once, in order."""
+    found: dict[str, None] = {}
+    for resource in resources:
+        if resource.kind not in _WORKLOADS:
+            continue
+        for image in _images(_pod_spec(resource.kind, resource.data)):
+            found[image] = None
+    return tuple(found)
+
+
+_WORKLOADS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"))
+
+
+def _pod_spec(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = data.get("spec") or {}
+    if kind == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    return spec if kind == "Pod" else (spec.get("template") or {}).get("spec") or {}
+
+
+def _images(pod: dict[str, Any]) -> Sequence[str]:
+    containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
+    return [container["image"] for container in containers if container.get("image")]
+
+
+def _version(image: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", image.rpartition(":")[2]))

@@ -1,0 +1,119 @@
+"""What a pod's object says: whose it is, which proxies it has, what keeps it from running."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.providers.base import Proxy
+from harness.vocabulary import Mesh, Workload
+
+if TYPE_CHECKING:
+    from harness.cluster.client import Json
+
+HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))
+"""Waiting reasons that time doesn't mend."""
+
+_CHOICE = {Mesh.ISTIO: "sidecar.istio.io/inject", Mesh.LINKERD: "linkerd.io/inject"}
+_CHOSEN = {"true": True, "enabled": True, "ingress": True, "false": False, "disabled": False}
+
+
+def name(pod: Json) -> str:
+    """The pod's name."""
+    return str(pod["metadata"]["name"])
+
+
+def workload(pod: Json) -> Workload | None:
+    """Returns the Deployment, StatefulSet, or other controller that a pod belongs to."""
+    metadata = pod["metadata"]
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller"):
+            suffix = f"-{(metadata.get('labels') or {}).get('pod-template-hash')}"
+            found = owner["name"].removesuffix(suffix) if owner["kind"] == "ReplicaSet" else owner["name"]
+            return Workload(metadata["namespace"], found)
+    return None
+
+
+def proxies(pod: Json) -> tuple[Proxy, ...]:
+    """Returns the meshes' proxies in a pod, native sidecars and ordinary containers."""
+    spec = pod["spec"]
+    native = {
+        container["name"]
+        for container in spec.get("initContainers") or ()
+        if container.get("restartPolicy") == "Always"
+    }
+    ordinary = {container["name"] for container in spec["containers"]}
+    return tuple(Proxy(mesh, native=mesh.proxy in native) for mesh in Mesh if mesh.proxy in native | ordinary)
+
+
+def meshes(pod: Json) -> frozenset[Mesh]:
+    """Returns the meshes whose proxies are in a pod."""
+    return frozenset(proxy.mesh for proxy in proxies(pod))
+
+
+def choice(pod: Json, mesh: Mesh) -> bool | None:
+    """Whether a pod itself asks for a mesh (True) or declines it (False); None leaves it to the namespace."""
+    if pod["spec"].get("hostNetwork"):
+        return False
+    for part in ("labels", "annotations"):
+        value = (pod["metadata"].get(part) or {}).get(_CHOICE[mesh])
+        if value in _CHOSEN:
+            return _CHOSEN[value]
+    return None
+
+
+def application(pod: Json) -> str:
+    """Returns the name of the container that is the workload's own."""
+    metadata, containers = pod["metadata"], [container["name"] for container in pod["spec"]["containers"]]
+    chosen = (metadata.get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
+    own = [container for container in containers if container not in {mesh.proxy for mesh in Mesh}]
+    return str(chosen if chosen in containers else (own or containers)[0])
+
+
+def terminating(pod: Json) -> bool:
+    """Whether a pod has been told to end."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def finished(pod: Json) -> bool:
+    """Whether a pod has run to its end."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def running(pod: Json) -> bool:
+    """Whether a pod runs and wasn't told to end."""
+    return (pod.get("status") or {}).get("phase") == "Running" and not terminating(pod)
+
+
+def ready(pod: Json) -> bool:
+    """Whether a pod runs and its readiness probes succeed."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return running(pod) and any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+    )
+
+
+def trouble(pod: Json) -> tuple[str, str] | None:
+    """Returns the reason and the message of what keeps a pod from being ready, if it says so."""
+    status = pod.get("status") or {}
+    containers = [
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+        *(status.get("ephemeralContainerStatuses") or ()),
+    ]
+    waiting = [container.get("state", {}).get("waiting") for container in containers]
+    told = [state for state in waiting if state and state.get("reason") not in _UNDERWAY]
+    if told:
+        worst = min(told, key=lambda state: state.get("reason") not in HOPELESS)
+        ended = [container.get("lastState", {}).get("terminated") for container in containers]
+        codes = ", ".join(
+            f"exit code {last.get('exitCode')} ({last.get('reason')})" for last in ended if last
+        )
+        message = "; ".join(part for part in (worst.get("message"), codes and f"ended with {codes}") if part)
+        return str(worst.get("reason")), message
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition.get("reason")), str(condition.get("message") or "")
+    return None
+
+
+_UNDERWAY = frozenset(("PodInitializing", "ContainerCreating", None))

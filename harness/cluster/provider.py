@@ -1,0 +1,315 @@
+"""A scenario's ground on a real cluster: all that a provider does once there is one."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.cluster import pods as podlib
+from harness.cluster.apply import Applier
+from harness.cluster.client import Client
+from harness.cluster.deadline import Deadline, timed
+from harness.cluster.discovery import EVENTS, NAMESPACES, PODS, Discovery
+from harness.cluster.images import images_of
+from harness.cluster.probe import Prober
+from harness.cluster.rollout import CONTROLLERS, wait_for_rollouts
+from harness.cluster.tools import run
+from harness.cluster.watch import wait_until
+from harness.errors import MissingError
+from harness.meshes import gateway_api, istio, linkerd
+from harness.meshes.routes import ROUTE_KINDS, unreported
+from harness.providers.base import Basis, Pod
+from harness.vocabulary import Mesh, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from harness.cluster.client import Json
+    from harness.cluster.settings import ClusterSettings
+    from harness.cluster.watch import View
+    from harness.meshes.base import ControlPlane
+    from harness.resources import Resource
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
+
+logger = logging.getLogger(__name__)
+
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+
+_EVENT_MARGIN = timedelta(seconds=10)  # clocks, and the time from a webhook's call to the pod's creation
+
+
+class Connection:
+    """One cluster, and what works on it."""
+
+    def __init__(self, provider: ClusterProvider, kubeconfig: Path) -> None:
+        settings = provider.settings
+        self.client = Client(kubeconfig)
+        self.discovery = Discovery(self.client)
+        self.applier = Applier(self.client, self.discovery)
+        # What control planes consist of isn't a scenario's: it has an applier, and so a memory, of its own.
+        self.system = Applier(self.client, self.discovery)
+        planes: tuple[ControlPlane, ...] = (
+            istio.Istio(
+                self.client,
+                self.system,
+                run,
+                kubeconfig=kubeconfig,
+                istioctl=settings.istioctl,
+                config=settings.istio_config,
+            ),
+            linkerd.Linkerd(self.client, self.system, run, kubeconfig=kubeconfig, linkerd=settings.linkerd),
+        )
+        self.planes: dict[Mesh, ControlPlane] = {plane.mesh: plane for plane in planes}
+        self.prober = Prober(self.client, self.planes, settings, provider.provide_images)
+
+
+class ClusterProvider(ABC):
+    """Runs scenarios on a real cluster; a subclass says where that is and what may be done to it."""
+
+    basis = Basis.OBSERVED
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.settings = settings
+        self._made: set[str] = set()
+        self._used: set[str] = set()
+        self._placed: set[str] = set()
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The provider's name, as an option chooses it."""
+
+    @abstractmethod
+    def connect(self) -> Path:
+        """Returns a kubeconfig of the harness's own for the cluster, which is there from now on."""
+
+    @abstractmethod
+    def provide_images(self, images: Collection[str]) -> None:
+        """Brings images to the cluster's nodes, as far as they must and can be brought."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the provider's work."""
+
+    @cached_property
+    def _at(self) -> Connection:
+        return Connection(self, self.connect())
+
+    def lacking(self, mesh: Mesh) -> str | None:
+        """Returns why this mesh can't be installed here, or None if it can."""
+        if mesh is Mesh.ISTIO:
+            return istio.lacking(self.settings.istioctl, self.settings.istio_config)
+        return linkerd.lacking(self.settings.linkerd)
+
+    def install(self, mesh: Mesh) -> None:
+        """Installs a mesh's control plane after the Gateway API's CRDs; a healthy one stays as it is."""
+        at, deadline = self._at, Deadline(self.settings.timeout)
+        plane = at.planes[mesh]
+        if plane.healthy():
+            return
+        reason = plane.lacking()
+        if reason:
+            raise MissingError(f"{mesh} can't be installed", why=reason)
+        gateway_api.ensure(at.client, at.system, self.settings.gateway_api_crds, deadline)
+        with timed(logger, f"{mesh} installed"):
+            plane.install(deadline)
+
+    def uninstall(self, mesh: Mesh) -> None:
+        """Takes a mesh's control plane away; the proxies in running pods stay."""
+        with timed(logger, f"{mesh} uninstalled"):
+            self._at.planes[mesh].uninstall(Deadline(self.settings.timeout))
+
+    def deploy(self, apps: Sequence[Resource]) -> None:
+        """Makes the apps' namespaces and objects; waits until their pods are ready, and injected as asked."""
+        at, deadline = self._at, Deadline(self.settings.timeout)
+        self.provide_images(images_of(apps))
+        with timed(logger, f"deployed {len(apps)} objects"):
+            namespaces = self._put(apps, deadline)
+            for namespace in sorted(namespaces):
+                found = at.client.get(NAMESPACES.path("", namespace))
+                asked = {mesh for mesh, plane in at.planes.items() if plane.asks(found)}
+                self._inject(namespace, asked, deadline)
+            self._settle(apps, deadline)
+
+    def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
+        """Asks exactly these meshes to inject a namespace; restarts the workloads that aren't so yet."""
+        at, deadline = self._at, Deadline(self.settings.timeout)
+        labels: dict[str, str | None] = {}
+        annotations: dict[str, str | None] = {}
+        for mesh, plane in at.planes.items():
+            injection = plane.injection(mesh in meshes)
+            labels |= injection.labels
+            annotations |= injection.annotations
+        with timed(logger, f"namespace {namespace} under {', '.join(sorted(meshes)) or 'no mesh'}"):
+            self._namespaces([namespace], deadline)
+            self._placed.add(namespace)
+            at.client.patch(
+                NAMESPACES.path("", namespace), {"metadata": {"labels": labels, "annotations": annotations}}
+            )
+            if self._inject(namespace, meshes, deadline):
+                self._settle((), deadline)
+
+    def apply(self, resources: Sequence[Resource]) -> None:
+        """Applies a configuration, and returns when it is in force as far as the meshes tell."""
+        deadline = Deadline(self.settings.timeout)
+        self.provide_images(images_of(resources))
+        with timed(logger, f"applied {len(resources)} objects"):
+            self._put(resources, deadline)
+            self._settle(resources, deadline)
+
+    def remove(self, resources: Sequence[Resource]) -> None:
+        """Deletes a configuration's objects, and returns when they are no longer in force.
+
+        Of a Namespace only the labels and annotations that the configuration gave it are taken away.
+        """
+        deadline = Deadline(self.settings.timeout)
+        namespaces = [one for one in resources if one.kind == "Namespace"]
+        with timed(logger, f"removed {len(resources)} objects"):
+            for namespace in namespaces:
+                self._at.client.patch(NAMESPACES.path("", namespace.name), {"metadata": _cleared(namespace)})
+            self._at.applier.delete([one for one in reversed(resources) if one not in namespaces], deadline)
+            self._settle((), deadline)
+
+    def restart(self, namespace: str) -> None:
+        """Restarts the namespace's workloads, and waits until only new pods are left."""
+        deadline = Deadline(self.settings.timeout)
+        with timed(logger, f"restarted namespace {namespace}"):
+            self._restart(namespace, deadline)
+            self._settle((), deadline)
+
+    def refusal(self, resource: Resource) -> str | None:
+        """Returns the API server's or a webhook's words if it refuses the object; changes nothing."""
+        return self._at.applier.refusal(resource)
+
+    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
+        """Sends `count` equal requests by one exec in the client's pod."""
+        return self._at.prober.send(request, count, witness=witness)
+
+    def control(self, request: Request) -> str:
+        """Returns the evidence that the server's application answers past its proxy; raises HarnessError."""
+        return self._at.prober.control(request)
+
+    def pods(self, workload: Workload) -> tuple[Pod, ...]:
+        """Returns the workload's running pods, by name."""
+        at = self._at
+        mine = [
+            pod
+            for pod in at.client.list(PODS.collection(workload.namespace))
+            if podlib.workload(pod) == workload and podlib.running(pod)
+        ]
+        events = at.client.list(
+            EVENTS.collection(workload.namespace), {"fieldSelector": "reason=InjectionSkipped"}
+        )
+        return tuple(
+            Pod(podlib.name(pod), podlib.proxies(pod), skipped(pod, workload, events))
+            for pod in sorted(mine, key=podlib.name)
+        )
+
+    def clear(self) -> None:
+        """Deletes what the scenario made, and waits until it is gone; control planes stay."""
+        if "_at" not in self.__dict__:  # nothing was ever made, not even a connection
+            return
+        at, deadline = self._at, Deadline(self.settings.timeout)
+        with timed(logger, f"cleared namespaces {', '.join(sorted(self._made)) or '(none)'}"):
+            elsewhere = [one for one in at.applier.created.values() if one.namespace not in self._made]
+            at.applier.delete([one for one in reversed(elsewhere) if one.kind != "Namespace"], deadline)
+            at.applier.delete_namespaces(sorted(self._made), deadline)
+            for namespace in self._placed - self._made:
+                self.place(namespace, ())
+        at.applier.created.clear()
+        self._made.clear()
+        self._used.clear()
+        self._placed.clear()
+
+    def _put(self, resources: Sequence[Resource], deadline: Deadline) -> set[str]:
+        """Applies objects, and waits for the workloads in their namespaces, which are returned."""
+        namespaces = {one.name if one.kind == "Namespace" else one.namespace for one in resources} - {""}
+        self._namespaces(namespaces, deadline)
+        self._at.applier.apply(resources, deadline)
+        for namespace in sorted(namespaces):
+            wait_for_rollouts(self._at.client, namespace, deadline)
+        return namespaces
+
+    def _namespaces(self, namespaces: Iterable[str], deadline: Deadline) -> None:
+        for namespace in sorted(namespaces):
+            self._used.add(namespace)
+            if self._at.applier.make_namespace(namespace, deadline):
+                self._made.add(namespace)
+
+    def _inject(self, namespace: str, asked: Collection[Mesh], deadline: Deadline) -> bool:
+        """Restarts the workloads with a pod that these meshes would inject otherwise; were there any?"""
+        able = {mesh for mesh in asked if self._at.planes[mesh].installed()}
+        listed = self._at.client.list(PODS.collection(namespace))
+        wrong = {podlib.workload(pod) for pod in listed if podlib.running(pod) and misplaced(pod, able)}
+        if wrong:
+            self._restart(namespace, deadline, only=wrong)
+        return bool(wrong)
+
+    def _restart(
+        self, namespace: str, deadline: Deadline, *, only: Collection[Workload | None] | None = None
+    ) -> None:
+        client = self._at.client
+        now = datetime.now(UTC).isoformat()
+        body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
+        for endpoint in CONTROLLERS:
+            for item in client.list(endpoint.collection(namespace)):
+                name = item["metadata"]["name"]
+                if only is None or Workload(namespace, name) in only:
+                    client.patch(endpoint.path(namespace, name), body)
+        wait_for_rollouts(client, namespace, deadline)
+
+    def _settle(self, resources: Iterable[Resource], deadline: Deadline) -> None:
+        """Returns when the meshes have taken the changes in, as far as they tell."""
+        planes = [plane for plane in self._at.planes.values() if plane.installed()]
+        for resource in resources:
+            if resource.kind in ROUTE_KINDS:
+                self._wait_reported(resource, planes, deadline)
+        for plane in planes:
+            plane.settle(self._used, deadline)
+
+    def _wait_reported(self, route: Resource, planes: Sequence[ControlPlane], deadline: Deadline) -> None:
+        path = self._at.discovery.endpoint(route.api_version, route.kind).only(route.namespace, route.name)
+
+        def unmet(view: View) -> str | None:
+            return unreported(view[path][0], planes) if view[path] else "it is gone"
+
+        wait_until(self._at.client, f"{route} is taken in", [path], unmet, deadline)
+
+
+def _cleared(namespace: Resource) -> dict[str, dict[str, None]]:
+    """A merge patch's metadata that takes away what this Namespace object sets."""
+    metadata = namespace.data["metadata"]
+    return {key: dict.fromkeys(metadata.get(key) or ()) for key in ("labels", "annotations")}
+
+
+def misplaced(pod: Json, asked: Collection[Mesh]) -> bool:
+    """Whether a pod's proxies aren't those that it would get if these meshes were asked to inject it.
+
+    Asked for both, it would get Istio's: Linkerd skips a pod with a sidecar [semantics: two meshes].
+    What the pod asks or declines itself doesn't depend on the namespace.
+    """
+    undecided = [mesh for mesh in Mesh if podlib.choice(pod, mesh) is None]
+    expected = [mesh for mesh in undecided if mesh in asked][:1]
+    return any((mesh in podlib.meshes(pod)) != (mesh in expected) for mesh in undecided)
+
+
+def skipped(pod: Json, workload: Workload, events: Iterable[Json]) -> tuple[tuple[Mesh, str], ...]:
+    """Returns what Linkerd's injector said when it left this pod alone; Istio's says nothing.
+
+    It writes an event about the workload while the pod is being made.
+    """
+    if Mesh.LINKERD in podlib.meshes(pod):
+        return ()
+    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) - _EVENT_MARGIN
+    messages = [
+        str(event.get("message"))
+        for event in events
+        if event["involvedObject"].get("name") in (workload.name, podlib.name(pod))
+        and datetime.fromisoformat(event.get("lastTimestamp") or event["eventTime"]) >= made
+    ]
+    return tuple((Mesh.LINKERD, message) for message in dict.fromkeys(messages))

@@ -1,0 +1,118 @@
+"""Whether workloads run as their objects say, and what is in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cluster import pods
+from harness.cluster.discovery import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS, STATEFUL_SETS
+from harness.cluster.watch import wait_until
+from harness.errors import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.cluster.client import Client, Json
+    from harness.cluster.deadline import Deadline
+    from harness.cluster.watch import View
+
+CONTROLLERS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
+
+
+def wait_for_rollouts(client: Client, namespace: str, deadline: Deadline) -> None:
+    """Returns when each workload of a namespace runs its current template, and no older pod is left.
+
+    Raises StageError at once if an image can't be had, else at the deadline with the last reason.
+    """
+    controllers = [endpoint.collection(namespace) for endpoint in CONTROLLERS]
+    pods_path, events_path = PODS.collection(namespace), EVENTS.collection(namespace)
+
+    def unmet(view: View) -> str | None:
+        return waiting_for(
+            [item for path in controllers for item in view[path]], view[pods_path], view[events_path]
+        )
+
+    wait_until(
+        client,
+        f"workloads of namespace {namespace} are ready",
+        [*controllers, pods_path, events_path],
+        unmet,
+        deadline,
+        todo=f"kubectl -n {namespace} get pods,events",
+    )
+
+
+def waiting_for(workloads: Sequence[Json], pod_list: Sequence[Json], events: Sequence[Json]) -> str | None:
+    """Returns what a namespace's workloads are still waiting for, or None if they are all rolled out.
+
+    Raises StageError if a pod's image can't be had.
+    """
+    unready = {item["metadata"]["name"]: reason for item in workloads if (reason := behind(item))}
+    owned = [pod for pod in pod_list if pods.workload(pod) and not pods.finished(pod)]
+    for pod in owned:
+        found = pods.trouble(pod)
+        if found and found[0] in pods.HOPELESS:
+            raise StageError(
+                f"an image can't be had: {found[0]}",
+                where=_pod(pod),
+                why=found[1] or _images(pod),
+                todo="have it in the local Docker (docker pull, docker load), or correct the pod's image",
+            )
+    if not unready:
+        ending = [_pod(pod) for pod in owned if pods.terminating(pod)]
+        return f"{ending[0]} is still terminating" if ending else None
+    troubles = [
+        f"{_pod(pod)}: {': '.join(part for part in found if part)}"
+        for pod in owned
+        if (found := pods.trouble(pod))
+    ]
+    failures = [
+        f"{item['metadata']['name']}: {condition.get('message')}"
+        for item in workloads
+        for condition in (item.get("status") or {}).get("conditions") or ()
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+    ]
+    plain = [f"{name}: {reason}" for name, reason in unready.items()]
+    return "; ".join(troubles or failures or _warnings(events, unready) or plain)
+
+
+def behind(workload: Json) -> str | None:
+    """Returns how far a Deployment, StatefulSet or DaemonSet is behind its spec; None if it isn't."""
+    status = workload.get("status") or {}
+    if (status.get("observedGeneration") or 0) < workload["metadata"].get("generation", 0):
+        return "its last change hasn't been seen by the controller"
+    if workload.get("kind") == "DaemonSet" or "desiredNumberScheduled" in status:
+        wanted = status.get("desiredNumberScheduled") or 0
+        current, good = status.get("updatedNumberScheduled") or 0, status.get("numberAvailable") or 0
+    else:
+        wanted = workload["spec"].get("replicas", 1)
+        current, good = status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0
+        if (status.get("replicas") or 0) > wanted:
+            return "older pods are still there"
+    if current < wanted or good < wanted:
+        return f"{good} of {wanted} pods are ready, {current} are up to date"
+    return None
+
+
+def _warnings(events: Iterable[Json], names: Iterable[str]) -> list[str]:
+    """The last warning about each workload or a pod or replica set of it."""
+    latest: dict[str, Json] = {}
+    for event in events:
+        about = event["involvedObject"].get("name") or ""
+        for name in names:
+            mine = event.get("type") == "Warning" and (about == name or about.startswith(f"{name}-"))
+            if mine and (name not in latest or _when(event) >= _when(latest[name])):
+                latest[name] = event
+    return [f"{name}: {event.get('reason')}: {event.get('message')}" for name, event in latest.items()]
+
+
+def _when(event: Json) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+
+
+def _pod(pod: Json) -> str:
+    return f"Pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _images(pod: Json) -> str:
+    return ", ".join(container["image"] for container in pod["spec"]["containers"])

@@ -1,0 +1,121 @@
+"""Scenario files as pytest sees them: a file of stages, a stage of expectations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.expectations import Result
+from harness.report.terminal import explained
+from harness.runner import UnreachableError
+from harness.scenario import load_scenario
+from harness.session import RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.expectations import Verdict
+    from harness.scenario import Check, Scenario, Stage
+
+SUFFIXES = (".yaml", ".yml")
+FOLDER = "scenarios"
+PROPERTY = "harness"
+
+
+class ExpectationError(AssertionError):
+    """An expectation that failed, or that nothing proved."""
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file."""
+
+    @classmethod
+    def takes(cls, path: Path, session: pytest.Session) -> bool:
+        """Returns whether a file is a scenario: YAML below a folder `scenarios`, or named to pytest."""
+        return path.suffix in SUFFIXES and (FOLDER in path.parts or session.isinitpath(path))
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        try:
+            self.scenario = load_scenario(self.path)
+        except HarnessError as error:
+            raise self.CollectError(str(error)) from error
+        for stage in self.scenario.stages:
+            yield StageCollector.from_parent(self, name=stage.name, stage=stage)
+
+
+class StageCollector(pytest.Collector):
+    """A stage of a scenario."""
+
+    parent: ScenarioFile
+
+    def __init__(self, *, stage: Stage, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+
+    def collect(self) -> Iterator[pytest.Item]:
+        for check in self.stage.checks:
+            item = CheckItem.from_parent(self, name=check.name, check=check)
+            item.add_marker(pytest.mark.xdist_group(str(self.path)))
+            yield item
+
+
+class CheckItem(pytest.Item):
+    """An expectation in a stage."""
+
+    parent: StageCollector
+
+    def __init__(self, *, check: Check, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check = check
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that this is a part of."""
+        return self.parent.parent.scenario
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that this is a part of."""
+        return self.parent.stage
+
+    def runtest(self) -> None:
+        try:
+            verdict = self.config.stash[RUNS].runner(self.scenario).judge(self.stage, self.check)
+        except UnreachableError as error:
+            self._note("skip", seen=str(error))
+            pytest.skip(str(error))
+        except HarnessError as error:
+            self._note("fail", seen=str(error))
+            raise
+        self._note(verdict.result, seen=verdict.seen, verdict=verdict)
+        if verdict.result is not Result.PASS:
+            raise ExpectationError(explained(self.stage, self.check, verdict))
+
+    def _note(self, result: str, *, seen: str, verdict: Verdict | None = None) -> None:
+        """Leaves the verdict with the report, for the table, JUnit and other workers' processes."""
+        stage = self.scenario.stages.index(self.stage)
+        row = {
+            "scenario": self.nodeid.partition("::")[0],
+            "order": (stage, self.stage.checks.index(self.check)),
+            "stage": self.stage.name,
+            "name": self.check.name,
+            "result": str(result),
+            "seen": seen,
+            "basis": str(verdict.basis) if verdict else "",
+            "n": verdict.n if verdict else None,
+        }
+        self.user_properties.append((PROPERTY, row))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, ExpectationError):
+            return str(excinfo.value)
+        if isinstance(excinfo.value, HarnessError):
+            return f"{self.check.where}: {self.check.name}\n{self.check.source}\n\n{excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        line = int(self.check.where.rsplit(":", 2)[1])
+        return self.path, line - 1, f"{self.stage.name}: {self.name}"

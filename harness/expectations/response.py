@@ -1,0 +1,61 @@
+"""`response`: what the answer says."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, model_validator
+
+from harness.expectations.base import UNKNOWN, Ground, Probing
+from harness.expectations.values import Text, json_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.traffic.outcomes import Outcome
+
+AS_EXPECTED = "as expected"
+
+
+class Response(Probing):
+    """Every answer has this status, these headers, this body, these values in its JSON body."""
+
+    kind: ClassVar[str] = "response"
+
+    status: int | None = None
+    grpc_status: int | None = None
+    header: dict[str, Text] = Field(default_factory=dict)
+    body: Text | None = None
+    json_: dict[str, Text] = Field(default_factory=dict, alias="json")
+
+    @model_validator(mode="after")
+    def _something(self) -> Response:
+        if not self.model_fields_set & {"status", "grpc_status", "header", "body", "json_"}:
+            raise ValueError("say what the response must have: status, grpc_status, header, body or json")
+        return self
+
+    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
+        return {AS_EXPECTED: Fraction(1)}
+
+    def classify(self, outcome: Outcome) -> str:
+        if outcome.failure is not None:
+            return str(outcome)
+        wrong = [problem for problem in self._problems(outcome) if problem]
+        return ", ".join(wrong) if wrong else AS_EXPECTED
+
+    def _problems(self, outcome: Outcome) -> Iterator[str]:
+        if self.status is not None and outcome.status != self.status:
+            yield f"status {outcome}"
+        if self.grpc_status is not None and outcome.grpc_status != self.grpc_status:
+            yield f"grpc-status {outcome.grpc_status}"
+        for name, match in self.header.items():
+            value = outcome.header(name)
+            if not match.holds(value):
+                yield f"header {name}: {value}" if value is not None else f"no header {name}"
+        if self.body is not None and not self.body.holds(outcome.body):
+            yield UNKNOWN if outcome.body is None else f"body {outcome.body[:200]!r}"
+        for path, match in self.json_.items():
+            value = json_value(outcome.body, path)
+            if not match.holds(value):
+                yield UNKNOWN if value == UNKNOWN else f"{path}: {value}"

@@ -1,0 +1,226 @@
+"""Manifests as users have them: files, folders, kustomizations, and dumps of a live cluster."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError, MissingError
+from harness.resources import Resource
+from harness.source import Document, KeyPath, parse, read_text
+from harness.vocabulary import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MAX_BYTES = 256 * 1024 * 1024
+SUFFIXES = (".yaml", ".yml", ".json")
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+
+CLUSTER_SCOPED = frozenset(
+    "Namespace Node PersistentVolume StorageClass PriorityClass ClusterRole ClusterRoleBinding "
+    "CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration "
+    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding APIService IngressClass GatewayClass "
+    "ClusterTrustBundle ExternalWorkloadGroup RuntimeClass CSIDriver".split()
+)
+
+# What a cluster makes by itself, so that a dump of it isn't something to apply.
+DERIVED_KINDS = frozenset(("Event", "EndpointSlice", "Endpoints", "ControllerRevision", "PodMetrics"))
+DERIVED_METADATA = (
+    "managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink",
+)  # fmt: skip
+DERIVED_ANNOTATIONS = (
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "deployment.kubernetes.io/revision",
+)
+
+
+def read_manifests(path: Path) -> tuple[Resource, ...]:
+    """Returns the objects of a manifest file or folder, in the order in which they stand.
+
+    A folder is read as `kubectl apply -f` does (its own files by name, not its sub-folders), or
+    built by `kubectl kustomize` if it holds a kustomization. A dump (`kubectl get -o yaml`) loses
+    what the cluster added, and is ordered by creation time, since meshes break ties by age.
+    Raises InputError with file:line:column, MissingError without the kubectl that a kustomization needs.
+    """
+    if path.is_dir():
+        if any((path / name).exists() for name in KUSTOMIZATIONS):
+            return _resources(_kustomize(path), str(path), from_file=False)
+        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        if not files:
+            raise InputError(
+                "the folder holds no manifest", where=str(path), todo=f"put {', '.join(SUFFIXES)} files there"
+            )
+        return tuple(resource for file in files for resource in read_manifests(file))
+    return _resources(read_text(path, MAX_BYTES), str(path), from_file=True)
+
+
+def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:
+    """Returns the workloads (Deployments, StatefulSets, DaemonSets) among these objects."""
+    return tuple(
+        Workload(resource.namespace, resource.name)
+        for resource in resources
+        if resource.group == "apps" and resource.kind in WORKLOAD_KINDS
+    )
+
+
+def _kustomize(folder: Path) -> str:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise MissingError(
+            "a kustomization needs kubectl, which isn't on PATH",
+            where=str(folder),
+            todo="install kubectl, or write plain manifests (kubectl kustomize … > app.yaml)",
+        )
+    result = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise InputError(
+            "kubectl kustomize can't build it", where=str(folder), why=" ".join(result.stderr.split())
+        )
+    return result.stdout
+
+
+def _resources(text: str, name: str, *, from_file: bool) -> tuple[Resource, ...]:
+    found: list[Resource] = []
+    for document in parse(text, name):
+        if document.data is not None:
+            found += _objects(document, document.data, (), name, from_file)
+    return tuple(found)
+
+
+def _objects(
+    document: Document,
+    data: Any,
+    path: KeyPath,
+    name: str,
+    from_file: bool,
+) -> Iterator[Resource]:
+    mark = document.mark(path)
+    where = f"{name}:{mark.line}:{mark.column}"
+    if not isinstance(data, dict):
+        raise InputError(f"not a Kubernetes object but {_plain(data)}", where=where)
+    for key in ("apiVersion", "kind"):
+        if not isinstance(data.get(key), str) or not data[key]:
+            raise InputError(f"not a Kubernetes object: {key} is missing", where=where)
+    if data["kind"].endswith("List") and "items" in data:
+        items = data["items"]
+        if not isinstance(items, list):
+            raise InputError("the items of a List must be a list", where=where)
+        for index in sorted(range(len(items)), key=lambda index: _created(items[index])):
+            yield from _objects(document, items[index], (*path, "items", index), name, from_file)
+        return
+    resource = _resource(data, where, f"{name}:{mark.line}" if from_file else name)
+    if resource is not None:
+        yield resource
+
+
+def _created(item: object) -> str:
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    return str(metadata.get("creationTimestamp") or "") if isinstance(metadata, dict) else ""
+
+
+def _resource(data: dict[str, Any], where: str, source: str) -> Resource | None:
+    kind, metadata = data["kind"], data.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
+        raise InputError(f"{kind} without metadata.name", where=where, todo="give it a name")
+    for key in ("labels", "annotations"):
+        entries = metadata.get(key) or {}
+        if not isinstance(entries, dict):
+            raise InputError(f"{kind} {metadata['name']}: metadata.{key} must be a mapping", where=where)
+        wrong = next((entry for entry, value in entries.items() if not isinstance(value, str)), None)
+        if wrong is not None:
+            raise InputError(
+                f"{kind} {metadata['name']}: metadata.{key}.{wrong} must be text",
+                where=where,
+                todo=f'quote it: {wrong}: "{entries[wrong]}"',
+            )
+    if _derived(data, metadata):
+        return None
+    namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
+    return Resource(data["apiVersion"], kind, namespace, metadata["name"], _clean(data, namespace), source)
+
+
+def _derived(data: dict[str, Any], metadata: dict[str, Any]) -> bool:
+    owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
+    return (
+        owned
+        or data["kind"] in DERIVED_KINDS
+        or (data["kind"] == "ConfigMap" and metadata["name"] in ("kube-root-ca.crt", "istio-ca-root-cert"))
+    )
+
+
+def _clean(data: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The object without what a cluster added to it."""
+    metadata = data["metadata"]
+    dumped = "uid" in metadata
+    kept = {key: value for key, value in metadata.items() if key not in DERIVED_METADATA}
+    annotations = {
+        key: value
+        for key, value in (kept.pop("annotations", None) or {}).items()
+        if key not in DERIVED_ANNOTATIONS
+    }
+    if annotations:
+        kept["annotations"] = annotations
+    if namespace:
+        kept["namespace"] = namespace
+    cleaned = {key: value for key, value in data.items() if key != "status"} | {"metadata": kept}
+    if dumped and data["kind"] == "Service" and data["apiVersion"] == "v1":
+        cleaned["spec"] = _unassigned(data.get("spec") or {})
+    return cleaned
+
+
+def _unassigned(spec: dict[str, Any]) -> dict[str, Any]:
+    """A dumped Service's spec without the addresses and ports that its cluster assigned."""
+    headless = spec.get("clusterIP") == "None"
+    assigned = {"clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"}
+    if not headless:
+        assigned.add("clusterIP")
+    kept = {key: value for key, value in spec.items() if key not in assigned}
+    if "ports" in kept:
+        kept["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in kept["ports"]]
+    return kept
+
+
+def _plain(data: object) -> str:
+    return {list: "a list", str: "text", int: "a number", float: "a number", bool: "a truth value"}.get(
+        type(data), "something else"
+    )
+
+
+def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Returns URLs of the Services that select a workload, the most specific selector first.
+
+    A port is HTTP by its name or appProtocol (`http…`), or gRPC (`grpc…`, which makes a grpc:// URL);
+    ports that say neither are taken for HTTP, as meshes that detect protocols do.
+    """
+    objects = tuple(resources)
+    labels = next((_pod_labels(r) for r in objects if _is(r, workload)), {})
+    found: list[tuple[int, str]] = []
+    for service in objects:
+        if service.kind != "Service" or service.group or service.namespace != workload.namespace:
+            continue
+        spec = service.data.get("spec") or {}
+        selector = spec.get("selector") or {}
+        if not selector or any(labels.get(key) != value for key, value in selector.items()):
+            continue
+        for port in (spec.get("ports") or ())[:1]:
+            protocol = str(port.get("appProtocol") or port.get("name") or "http")
+            scheme = "grpc" if protocol.startswith("grpc") else "http"
+            found.append((-len(selector), f"{scheme}://{service.name}.{service.namespace}:{port['port']}/"))
+    return tuple(url for _, url in sorted(found))
+
+
+def _is(resource: Resource, workload: Workload) -> bool:
+    return (
+        resource.kind in WORKLOAD_KINDS
+        and resource.namespace == workload.namespace
+        and resource.name == workload.name
+    )
+
+
+def _pod_labels(resource: Resource) -> dict[str, str]:
+    template = (resource.data.get("spec") or {}).get("template") or {}
+    return (template.get("metadata") or {}).get("labels") or {}

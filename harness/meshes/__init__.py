@@ -1,0 +1,1 @@
+"""What differs between the meshes on a real cluster."""

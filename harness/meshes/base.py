@@ -1,0 +1,83 @@
+"""What differs between the meshes on a real cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from harness.cluster.client import Json
+    from harness.cluster.deadline import Deadline
+    from harness.traffic.outcomes import Hop, ServerSaw
+    from harness.vocabulary import Mesh
+
+
+@dataclass(frozen=True)
+class Injection:
+    """The Namespace metadata that ask a mesh to inject, and what takes the asking back (None)."""
+
+    labels: dict[str, str | None]
+    annotations: dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """Where a proxy shows its counters: a port of its pod and a path."""
+
+    port: int
+    path: str
+
+
+class ControlPlane(Protocol):
+    """A mesh on one cluster."""
+
+    mesh: Mesh
+    controller: str
+    """The name under which it writes the status of routes."""
+    counters: Scrape
+
+    def lacking(self) -> str | None:
+        """Returns why it can't be installed from here, or None."""
+        ...
+
+    def installed(self) -> bool:
+        """Whether there is a control plane."""
+        ...
+
+    def healthy(self) -> bool:
+        """Whether the control plane is ready, and injects."""
+        ...
+
+    def install(self, deadline: Deadline) -> None:
+        """Installs the control plane, and returns when it is ready."""
+        ...
+
+    def uninstall(self, deadline: Deadline) -> None:
+        """Takes the control plane away, with its cluster-wide objects."""
+        ...
+
+    def injection(self, asked: bool) -> Injection:
+        """Returns how a namespace asks for this mesh, or doesn't."""
+        ...
+
+    def asks(self, namespace: Json) -> bool:
+        """Whether a Namespace asks for this mesh's injection."""
+        ...
+
+    def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns when these namespaces' proxies hold the present configuration, if that can be known."""
+        ...
+
+    def reports_on(self, parent: Json) -> bool:
+        """Whether it writes the status of a route with this parentRef."""
+        ...
+
+    def identity(self, saw: ServerSaw) -> Hop | None:
+        """Returns what a request's headers show of its last hop, at a server that has this mesh's proxy."""
+        ...
+
+    def witness(self, before: str, after: str, requests: int) -> Hop | None:
+        """Returns what a server's proxy counted while `requests` came in; None if that isn't conclusive."""
+        ...

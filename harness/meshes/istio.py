@@ -1,0 +1,271 @@
+"""Istio: its installation, when its proxies are up to date, and how they show mutual TLS."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import yaml
+
+from harness.cluster import pods
+from harness.cluster.apply import MANAGED_BY
+from harness.cluster.deadline import timed
+from harness.cluster.discovery import DEPLOYMENTS, PODS, Endpoint
+from harness.cluster.forward import get
+from harness.cluster.rollout import behind, wait_for_rollouts
+from harness.cluster.tools import find
+from harness.errors import HarnessError, StageError
+from harness.meshes import istio_tls
+from harness.meshes.base import Injection, Scrape
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from harness.cluster.apply import Applier
+    from harness.cluster.client import Client, Json
+    from harness.cluster.deadline import Deadline
+    from harness.cluster.tools import Run
+    from harness.traffic.outcomes import Hop, ServerSaw
+
+logger = logging.getLogger(__name__)
+
+ROOT_NAMESPACE = "istio-system"
+ISTIOD = DEPLOYMENTS.path(ROOT_NAMESPACE, "istiod")
+ADMIN_PORT = 15000  # of Envoy, on loopback only
+ENVOY_FILTERS = Endpoint("networking.istio.io/v1alpha3", "envoyfilters", namespaced=True)
+WEBHOOKS = Endpoint("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", namespaced=False)
+
+_MATCHER = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
+_POLL_SECONDS = 0.2
+_PARALLEL = 8
+
+
+def install_argv(istioctl: str, kubeconfig: Path, config: Path | None, deadline_seconds: float) -> list[str]:
+    """Returns `istioctl install` with the user's IstioOperator file (else the default profile).
+
+    The statistics that show mutual TLS are added to those that the file asks for.
+    """
+    chosen = ["-f", str(config)] if config else ["--set", "profile=default"]
+    first = _suffixes_in(config) if config else 0
+    statistics = [
+        part
+        for index, suffix in enumerate(istio_tls.TLS_STATISTICS, start=first)
+        for part in ("--set", f"{_MATCHER}[{index}]={suffix}")
+    ]
+    common = ["--kubeconfig", str(kubeconfig), "--readiness-timeout", f"{deadline_seconds:.0f}s"]
+    return [istioctl, "install", "-y", *common, *chosen, *statistics]
+
+
+def _suffixes_in(config: Path) -> int:
+    """How many suffixes of statistics the user's file asks for itself."""
+    found: object = yaml.safe_load(config.read_text())
+    for key in ("spec", *_MATCHER.split(".")):
+        found = found.get(key) if isinstance(found, dict) else None
+    return len(found) if isinstance(found, list) else 0
+
+
+class Istio:
+    """Istio with sidecars, default revision, on one cluster."""
+
+    mesh = Mesh.ISTIO
+    controller = "istio.io/gateway-controller"
+    counters = Scrape(15090, "stats/prometheus")
+
+    def __init__(
+        self,
+        client: Client,
+        applier: Applier,
+        run: Run,
+        *,
+        kubeconfig: Path,
+        istioctl: str,
+        config: Path | None,
+    ) -> None:
+        self._client = client
+        self._applier = applier
+        self._run = run
+        self._kubeconfig = kubeconfig
+        self._istioctl = istioctl
+        self._config = config
+
+    def lacking(self) -> str | None:
+        """Returns why it can't be installed from here, or None."""
+        return lacking(self._istioctl, self._config)
+
+    def installed(self) -> bool:
+        """Whether there is an istiod."""
+        return self._client.find(ISTIOD) is not None
+
+    def healthy(self) -> bool:
+        """Whether istiod is available and its injection webhook is registered."""
+        istiod = self._client.find(ISTIOD)
+        if istiod is None or behind(istiod):
+            return False
+        return any(
+            "sidecar-injector" in item["metadata"]["name"]
+            for item in self._client.list(WEBHOOKS.collection())
+        )
+
+    def install(self, deadline: Deadline) -> None:
+        """Runs `istioctl install`, and waits until all of it is ready."""
+        istioctl = str(find(self._istioctl) or self._istioctl)
+        argv = install_argv(istioctl, self._kubeconfig, self._config, deadline.left)
+        self._run(argv, timeout=deadline.left)
+        wait_for_rollouts(self._client, ROOT_NAMESPACE, deadline)
+
+    def uninstall(self, deadline: Deadline) -> None:
+        """Runs `istioctl uninstall --purge`, and deletes the root namespace."""
+        istioctl = str(find(self._istioctl) or self._istioctl)
+        self._run(
+            [istioctl, "uninstall", "--purge", "-y", "--kubeconfig", str(self._kubeconfig)],
+            timeout=deadline.left,
+        )
+        self._applier.delete_namespaces([ROOT_NAMESPACE], deadline)
+
+    def injection(self, asked: bool) -> Injection:
+        """Returns the label of the default revision, and no other revision's."""
+        return Injection({"istio-injection": "enabled" if asked else None, "istio.io/rev": None}, {})
+
+    def asks(self, namespace: Json) -> bool:
+        """Whether a Namespace has either of the labels that ask for a sidecar."""
+        labels = namespace["metadata"].get("labels") or {}
+        return labels.get("istio-injection") == "enabled" or "istio.io/rev" in labels
+
+    def reports_on(self, parent: Json) -> bool:
+        """Istio acts on Services of the group "", written so, and on no other spelling of it."""
+        return parent.get("kind") == "Service" and parent.get("group") == ""
+
+    def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns when every proxy of these namespaces, and every gateway, holds what istiod knows now.
+
+        An EnvoyFilter that only adds an unused, uniquely named cluster is made, seen in each proxy,
+        deleted, and seen to go. It reaches every proxy of its namespace, whatever a Sidecar or a
+        gateway leaves out. Why that is proof: istiod handles all changes in one queue, and sends each
+        proxy one push after another on one stream: clusters, endpoints, listeners, routes, in this
+        order. So the clusters of the second push, without the marker, come after the whole of the first,
+        which came after, or with, the change that is waited for. As istiod watches each kind on its
+        own, that change could only be late by more than both pushes and their debounce times.
+        Raises StageError if a proxy refuses what it was sent, or at the deadline.
+        """
+        proxied = self._proxies({*namespaces, ROOT_NAMESPACE})
+        if not proxied:
+            return
+        marker = f"harness-marker-{secrets.token_hex(6)}"
+        homes = sorted({pod["metadata"]["namespace"] for pod in proxied})
+        with timed(logger, f"Istio: configuration in force in {len(proxied)} proxies"):
+            try:
+                for home in homes:
+                    self._client.call("POST", ENVOY_FILTERS.collection(home), body=_marker(marker, home))
+                self._wait_clusters(homes, marker, True, deadline)
+            finally:
+                for home in homes:
+                    if self._client.find(ENVOY_FILTERS.path(home, marker)) is not None:
+                        self._client.call("DELETE", ENVOY_FILTERS.path(home, marker))
+            self._wait_clusters(homes, marker, False, deadline)
+            self._refuse_rejected(homes, deadline)
+
+    def identity(self, saw: ServerSaw) -> Hop | None:
+        """Returns what the headers at a server with a sidecar show."""
+        return istio_tls.identity(saw)
+
+    def witness(self, before: str, after: str, requests: int) -> Hop | None:
+        """Returns what a server's sidecar counted meanwhile."""
+        return istio_tls.witness(before, after, requests)
+
+    def _proxies(self, namespaces: Collection[str]) -> list[Json]:
+        return [
+            pod
+            for namespace in namespaces
+            for pod in self._client.list(PODS.collection(namespace))
+            if Mesh.ISTIO in pods.meshes(pod) and pods.ready(pod)
+        ]
+
+    def _wait_clusters(self, homes: Sequence[str], marker: str, present: bool, deadline: Deadline) -> None:
+        """Envoy can't be watched: its clusters are asked for until each proxy has (lost) the marker."""
+        query = f"/config_dump?resource=dynamic_active_clusters&name_regex={marker}"
+        waiting = self._proxies(homes)
+        while True:
+            dumps = self._ask(waiting, query, deadline)
+            left = [
+                (pod, dump)
+                for pod, dump in dumps
+                if isinstance(dump, HarnessError) or (marker in dump) != present
+            ]
+            if not left:
+                return
+            waiting = [pod for pod, _ in left]
+            if deadline.over:
+                raise StageError(
+                    f"istiod's configuration didn't reach {len(waiting)} proxies in {deadline.seconds:.0f} s",
+                    where=f"Pod {waiting[0]['metadata']['namespace']}/{pods.name(waiting[0])}",
+                    why=str(left[0][1]) if isinstance(left[0][1], HarnessError) else "",
+                    todo=f"istioctl proxy-status; kubectl -n {ROOT_NAMESPACE} logs deploy/istiod",
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _refuse_rejected(self, homes: Sequence[str], deadline: Deadline) -> None:
+        query = "/config_dump?resource=dynamic_listeners&mask=name,error_state"
+        for pod, dump in self._ask(self._proxies(homes), query, deadline):
+            if isinstance(dump, HarnessError):
+                raise dump
+            for listener in json.loads(dump).get("configs") or ():
+                if listener.get("error_state"):
+                    raise StageError(
+                        f"the proxy refuses its listener {listener.get('name')}, so later changes don't act",
+                        where=f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}",
+                        why=str(listener["error_state"].get("details")),
+                        todo="find the resource that asks for this, and correct or remove it",
+                    )
+
+    def _ask(
+        self, proxied: Sequence[Json], query: str, deadline: Deadline
+    ) -> list[tuple[Json, str | HarnessError]]:
+        """What each proxy's admin port answers; those whose pod went away meanwhile are left out."""
+
+        def ask(pod: Json) -> str | HarnessError | None:
+            namespace, name = pod["metadata"]["namespace"], pods.name(pod)
+            try:
+                return get(self._client, namespace, name, ADMIN_PORT, query, deadline)
+            except HarnessError as error:
+                return error if self._client.find(PODS.path(namespace, name)) else None
+
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            answers = list(pool.map(ask, proxied))
+        return [(pod, answer) for pod, answer in zip(proxied, answers, strict=True) if answer is not None]
+
+
+def lacking(istioctl: str, config: Path | None) -> str | None:
+    """Returns why Istio can't be installed from here, or None."""
+    if find(istioctl) is None:
+        return (
+            f"{istioctl} isn't on PATH: install it (https://istio.io/latest/docs/setup), or say where it is"
+        )
+    if config and not config.is_file():
+        return f"{config}, the file for `istioctl install -f`, isn't there"
+    return None
+
+
+def _marker(name: str, namespace: str) -> Json:
+    """An EnvoyFilter that gives every proxy of its namespace one more cluster, which nothing uses."""
+    cluster = {"name": name, "type": "STATIC", "connect_timeout": "1s"}
+    return {
+        "apiVersion": ENVOY_FILTERS.api_version,
+        "kind": "EnvoyFilter",
+        "metadata": {"name": name, "namespace": namespace, "labels": MANAGED_BY},
+        "spec": {
+            "configPatches": [
+                {
+                    "applyTo": "CLUSTER",
+                    "match": {"context": context},
+                    "patch": {"operation": "ADD", "value": cluster},
+                }
+                for context in ("SIDECAR_OUTBOUND", "GATEWAY")
+            ]
+        },
+    }

@@ -1,0 +1,158 @@
+"""Linkerd: its installation, and how its proxies show mutual TLS."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.cluster.discovery import DEPLOYMENTS
+from harness.cluster.rollout import behind, wait_for_rollouts
+from harness.cluster.tools import find
+from harness.errors import StageError
+from harness.meshes.base import Injection, Scrape
+from harness.meshes.metrics import growth
+from harness.resources import Resource
+from harness.traffic.outcomes import Hop
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from harness.cluster.apply import Applier
+    from harness.cluster.client import Client, Json
+    from harness.cluster.deadline import Deadline
+    from harness.cluster.tools import Run
+    from harness.traffic.outcomes import ServerSaw
+
+NAMESPACE = "linkerd"
+CONTROL_PLANE = ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector")
+
+
+class Linkerd:
+    """Linkerd's control plane on one cluster, installed by its command line tool."""
+
+    mesh = Mesh.LINKERD
+    controller = "linkerd.io/policy-controller"
+    counters = Scrape(4191, "metrics")
+
+    def __init__(self, client: Client, applier: Applier, run: Run, *, kubeconfig: Path, linkerd: str) -> None:
+        self._client = client
+        self._applier = applier
+        self._run = run
+        self._kubeconfig = kubeconfig
+        self._linkerd = linkerd
+
+    def lacking(self) -> str | None:
+        """Returns why it can't be installed from here, or None."""
+        return lacking(self._linkerd)
+
+    def installed(self) -> bool:
+        """Whether there is a control plane."""
+        return self._client.find(DEPLOYMENTS.path(NAMESPACE, CONTROL_PLANE[0])) is not None
+
+    def healthy(self) -> bool:
+        """Whether the control plane's deployments are available."""
+        found = [self._client.find(DEPLOYMENTS.path(NAMESPACE, name)) for name in CONTROL_PLANE]
+        return all(item is not None and not behind(item) for item in found)
+
+    def install(self, deadline: Deadline) -> None:
+        """Applies what `linkerd install` prints, CRDs first, and waits for `linkerd check`.
+
+        The Gateway API's CRDs must be there already [Linkerd: Gateway API support]. Each run of `linkerd
+        install` makes a new trust anchor, so it is run only where there is no control plane.
+        """
+        self._applier.apply(self._objects("install", "--crds", deadline=deadline), deadline)
+        self._applier.apply(self._objects("install", deadline=deadline), deadline)
+        self._run(self._argv("check", "--wait", f"{deadline.left:.0f}s"), timeout=deadline.left + 5)
+        wait_for_rollouts(self._client, NAMESPACE, deadline)
+
+    def uninstall(self, deadline: Deadline) -> None:
+        """Deletes what `linkerd uninstall` lists, the namespace last, so that its end can be waited for."""
+        listed = self._objects("uninstall", deadline=deadline)
+        self._applier.delete([one for one in listed if one.kind != "Namespace"], deadline)
+        self._applier.delete_namespaces([one.name for one in listed if one.kind == "Namespace"], deadline)
+
+    def injection(self, asked: bool) -> Injection:
+        """Returns the annotation; a label of that name does nothing [semantics: two meshes]."""
+        return Injection({}, {"linkerd.io/inject": "enabled" if asked else None})
+
+    def asks(self, namespace: Json) -> bool:
+        """Whether a Namespace has the annotation."""
+        annotations = namespace["metadata"].get("annotations") or {}
+        return annotations.get("linkerd.io/inject") in ("enabled", "ingress")
+
+    def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns at once: Linkerd's proxies don't tell which configuration they hold.
+
+        Routes show it in their status; for all else an expectation waits for its own effect.
+        """
+
+    def reports_on(self, parent: Json) -> bool:
+        """Linkerd acts on Services of the group "" or core; a group left out is the Gateway API's."""
+        return parent.get("kind") == "Service" and parent.get("group") in ("", "core")
+
+    def identity(self, saw: ServerSaw) -> Hop | None:
+        """Reads l5d-client-id, which a proxy writes for mutual TLS and removes otherwise."""
+        client = saw.header("l5d-client-id")
+        if client is not None:
+            return Hop(True, Mesh.LINKERD, client, ("l5d-client-id at the server",))
+        return Hop(False, witnesses=("no l5d-client-id at the server, which has a linkerd-proxy",))
+
+    def witness(self, before: str, after: str, requests: int) -> Hop | None:
+        """Reads inbound requests by their TLS label; conclusive if one kind, and one client, fits them all.
+
+        A kubelet's probes count as plaintext too, so fewer than `requests` of a kind are no objection.
+        """
+        counted: Counter[tuple[bool, str]] = Counter()
+        for one in growth(before, after, "request_total"):
+            if one.label("direction") == "inbound" and one.value:
+                secure = one.label("tls") == "true"
+                counted[secure, one.label("client_id") if secure else ""] += int(one.value)
+        fitting = [kind for kind, grown in counted.items() if grown >= requests]
+        if len(fitting) != 1:
+            return None
+        (secure, client), number = fitting[0], counted[fitting[0]]
+        said = f"the server's linkerd-proxy counted {number} inbound requests with tls="
+        if secure:
+            return Hop(True, Mesh.LINKERD, client or None, (f'{said}"true"',))
+        return Hop(False, witnesses=(f"{said}no_identity",))
+
+    def _argv(self, *arguments: str) -> list[str]:
+        tool = str(find(self._linkerd) or self._linkerd)
+        return [tool, *arguments, "--kubeconfig", str(self._kubeconfig)]
+
+    def _objects(self, *arguments: str, deadline: Deadline) -> list[Resource]:
+        argv = self._argv(*arguments)
+        return objects(self._run(argv, timeout=deadline.left), " ".join(["linkerd", *arguments]))
+
+
+def lacking(linkerd: str) -> str | None:
+    """Returns why Linkerd can't be installed from here, or None."""
+    if find(linkerd) is None:
+        return (
+            f"{linkerd} isn't on PATH: install it (https://linkerd.io/2/getting-started), or say where it is"
+        )
+    return None
+
+
+def objects(text: str, where: str) -> list[Resource]:
+    """Returns the objects of a YAML stream, Lists unfolded; raises StageError if it isn't one."""
+    try:
+        documents: list[Any] = list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        raise StageError("not YAML", where=where, why=str(error)) from None
+    found: list[Resource] = []
+    for document in documents:
+        if not document:
+            continue
+        for data in document["items"] if document["kind"] == "List" else [document]:
+            metadata = data["metadata"]
+            found.append(
+                Resource(
+                    data["apiVersion"], data["kind"], metadata.get("namespace") or "", metadata["name"], data
+                )
+            )
+    return found

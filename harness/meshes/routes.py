@@ -1,0 +1,42 @@
+"""Whether each controller has taken a Gateway API route in, by the route's own status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.cluster.client import Json
+    from harness.meshes.base import ControlPlane
+
+ROUTE_KINDS = frozenset(("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"))
+
+
+def unreported(route: Json, planes: Iterable[ControlPlane]) -> str | None:
+    """Returns which controller hasn't reported on the route's present generation; None if all have.
+
+    Asked are those that report on one of its parents. A condition without observedGeneration (the
+    field is optional [Kubernetes: Condition]) counts as present.
+    """
+    generation = route["metadata"].get("generation", 1)
+    statuses = (route.get("status") or {}).get("parents") or ()
+    for plane in planes:
+        for parent in (route.get("spec") or {}).get("parentRefs") or ():
+            if plane.reports_on(parent) and not _reported(parent, plane.controller, statuses, generation):
+                return (
+                    f"{plane.controller} hasn't reported on parent {parent.get('kind')} {parent.get('name')}"
+                )
+    return None
+
+
+def _reported(parent: Json, controller: str, statuses: Iterable[Json], generation: int) -> bool:
+    return any(
+        status.get("controllerName") == controller
+        and status["parentRef"].get("name") == parent.get("name")
+        and all(
+            condition.get("observedGeneration", generation) >= generation
+            for condition in status.get("conditions") or ()
+        )
+        for status in statuses
+    )

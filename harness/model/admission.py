@@ -1,0 +1,48 @@
+"""Whether an object gets in: kinds that are installed, fields, and what webhooks refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.model import schemas
+from harness.model.gateway_api import validate as validate_gateway_api
+from harness.model.istio.validation import validate as validate_istio
+from harness.model.linkerd.validation import validate as validate_linkerd
+from harness.model.objects import not_modelled
+from harness.model.refusal import Refused
+from harness.model.schema import check
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from harness.model.state import State
+    from harness.resources import Resource
+
+
+def admit(state: State, resource: Resource) -> None:
+    """Lets an object in, or raises.
+
+    Refused carries the API server's or a webhook's words; NotModelledError names a kind or a
+    field that the model doesn't decide on (checked after refusals by kind, before those by value).
+    """
+    kind = (resource.group, resource.kind)
+    mesh = schemas.MESH_OF_GROUP.get(resource.group)
+    if mesh is not None and mesh not in state.meshes:
+        raise Refused.unknown_kind(resource)
+    if resource.group == schemas.GATEWAY_API and not state.gateway_api:
+        raise Refused.unknown_kind(resource)
+    if resource.namespace and state.get("", "Namespace", "", resource.namespace) is None:
+        raise Refused(f'namespaces "{resource.namespace}" not found', where=resource.where)
+    if kind in schemas.READ or kind in schemas.INERT:
+        return
+    known = schemas.KINDS.get(kind)
+    if known is None:
+        raise not_modelled(resource, "", f"the model knows no {resource.api_version} {resource.kind}")
+    if resource.version not in known.versions:
+        raise Refused.unknown_kind(resource)
+    check(resource, known)
+    if mesh is Mesh.ISTIO:
+        validate_istio(resource)
+    elif mesh is Mesh.LINKERD:
+        validate_linkerd(resource)
+    else:
+        validate_gateway_api(resource)

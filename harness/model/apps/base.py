@@ -1,0 +1,79 @@
+"""What applications have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.errors import NotModelledError
+from harness.model.distribution import Branches, certain
+from harness.model.hop import Arrival
+from harness.model.message import Headers, Message
+from harness.model.pods import Container, Pod
+from harness.traffic.outcomes import Outcome, ServerSaw
+from harness.traffic.request import Request
+
+Send = Callable[[Request], Branches[Outcome]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that reached an application, and the way to send requests of its own."""
+
+    pod: Pod
+    container: Container
+    arrival: Arrival
+    send: Send
+
+    @property
+    def message(self) -> Message:
+        """The request as it arrived."""
+        return self.arrival.message
+
+    def outcome(
+        self,
+        status: int = 200,
+        body: str | None = None,
+        headers: Headers = (),
+        *,
+        seconds: float = 0.0,
+        grpc_status: int | None = None,
+    ) -> Outcome:
+        """Returns this application's answer, with what it saw of the request."""
+        message = self.message
+        return Outcome(
+            status=status,
+            backend=self.pod.workload,
+            headers=headers,
+            body=body,
+            seconds=seconds,
+            grpc_status=grpc_status,
+            server_saw=ServerSaw(message.target, message.authority, message.headers),
+        )
+
+    def not_modelled(self, what: str) -> NotModelledError:
+        """Returns the error for a request whose answer the model doesn't know."""
+        return NotModelledError(
+            f"{what} isn't modelled",
+            where=f"{self.container.image} of {self.pod.workload}",
+            todo="judge it on a cluster",
+        )
+
+
+@dataclass(frozen=True)
+class App:
+    """An application: the ports that it listens on, and what it answers."""
+
+    ports: tuple[int, ...]
+    answer: Callable[[Asked], Branches[Outcome]]
+
+
+def answered(asked: Asked) -> Branches[Outcome]:
+    """Returns the plain 200 of an application about which nothing is known."""
+    return certain(asked.outcome(grpc_status=0 if asked.message.grpc else None))
+
+
+def http_only(asked: Asked) -> None:
+    """Raises NotModelledError for a gRPC call to an application that doesn't speak it."""
+    if asked.message.grpc:
+        raise asked.not_modelled("a gRPC call to an application that speaks plain HTTP")

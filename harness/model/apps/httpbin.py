@@ -1,0 +1,86 @@
+"""go-httpbin: tells what it was sent, waits and fails as asked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from harness.model.apps.base import Asked, http_only
+from harness.model.distribution import Branches, certain
+from harness.model.durations import seconds
+
+if TYPE_CHECKING:
+    from harness.traffic.outcomes import Outcome
+
+_JSON = (("content-type", "application/json; charset=utf-8"),)
+_LONGEST_DELAY = 10.0
+
+
+def answer(asked: Asked) -> Branches[Outcome]:
+    """Returns the answer to the endpoints that tests use (/, /get, /headers, /anything, /status, /delay, /hostname).
+
+    Raises NotModelledError for the others.
+    """
+    http_only(asked)
+    name, _, rest = asked.message.path.strip("/").partition("/")
+    match name:
+        case "":
+            return certain(asked.outcome(headers=(("content-type", "text/html; charset=utf-8"),)))
+        case "headers":
+            return certain(asked.outcome(body=_json({"headers": _headers(asked)}), headers=_JSON))
+        case "anything" | "get" | "post" | "put" | "patch" | "delete":
+            return certain(_echoed(asked, name))
+        case "status":
+            return certain(_status(asked, rest))
+        case "delay":
+            wait = _delay(rest)
+            if wait is None:
+                raise asked.not_modelled(f"/delay/{rest}")
+            return certain(_echoed(asked, "anything", wait))
+        case "hostname":
+            real = asked.container.env.get("USE_REAL_HOSTNAME") in ("1", "true")
+            name = asked.pod.name if real else "go-httpbin"
+            return certain(asked.outcome(body=_json({"hostname": name}), headers=_JSON))
+        case _:
+            raise asked.not_modelled(f"go-httpbin's /{name}")
+
+
+def _status(asked: Asked, rest: str) -> Outcome:
+    if not rest.isdigit():
+        raise asked.not_modelled(f"/status/{rest}")
+    return asked.outcome(int(rest), body="")
+
+
+def _echoed(asked: Asked, name: str, wait: float = 0.0) -> Outcome:
+    message = asked.message
+    allowed = {"anything": message.method}.get(name, name.upper())
+    if message.method != allowed and (allowed, message.method) != ("GET", "HEAD"):
+        return asked.outcome(405)
+    args: dict[str, list[str]] = {}
+    for key, value in parse_qsl(message.query, keep_blank_values=True):
+        args.setdefault(key, []).append(value)
+    url = f"http://{message.authority}{message.target}"
+    body = {"args": args, "headers": _headers(asked), "method": message.method, "url": url}
+    return asked.outcome(body=_json(body), headers=_JSON, seconds=wait)
+
+
+def _headers(asked: Asked) -> dict[str, list[str]]:
+    """Headers as Go writes their names, each with the list of its values; Host is among them."""
+    found = {"Host": [asked.message.authority]}
+    for name, value in asked.message.headers:
+        found.setdefault("-".join(part.capitalize() for part in name.split("-")), []).append(value)
+    return found
+
+
+def _delay(text: str) -> float | None:
+    """The wait in seconds: a number, or a Go duration; at most ten."""
+    try:
+        wait = float(text)
+    except ValueError:
+        wait = seconds(text) or -1.0
+    return min(wait, _LONGEST_DELAY) if wait >= 0 else None
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,63 @@
+"""Exact distributions: what may happen, with which probability, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from harness.traffic.trace import Reason, Trace
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+ONE = Fraction(1)
+
+
+@dataclass(frozen=True)
+class Branch(Generic[T]):
+    """One thing that may happen, its probability, and the reasons that led there."""
+
+    weight: Fraction
+    value: T
+    trace: Trace = ()
+
+
+Branches = tuple[Branch[T], ...]
+
+
+def certain(value: T, *trace: Reason) -> Branches[T]:
+    """Returns the distribution in which only this happens."""
+    return (Branch(ONE, value, trace),)
+
+
+def shares(choices: Iterable[tuple[int | Fraction, T, Trace]]) -> Branches[T]:
+    """Returns the distribution that picks each choice by its share of all weights.
+
+    Choices of weight 0 are left out; the weights mustn't all be 0.
+    """
+    kept = [(Fraction(weight), value, trace) for weight, value, trace in choices if weight]
+    total = sum((weight for weight, _, _ in kept), Fraction(0))
+    return tuple(Branch(weight / total, value, trace) for weight, value, trace in kept)
+
+
+def then(branches: Branches[T], follow: Callable[[T], Branches[U]]) -> Branches[U]:
+    """Returns what happens if each branch is followed by what `follow` makes of its value."""
+    return tuple(
+        Branch(first.weight * second.weight, second.value, first.trace + second.trace)
+        for first in branches
+        for second in follow(first.value)
+    )
+
+
+def after(branches: Branches[T], *trace: Reason) -> Branches[T]:
+    """Returns the branches with these reasons before their own."""
+    return tuple(Branch(branch.weight, branch.value, trace + branch.trace) for branch in branches)
+
+
+def mapped(branches: Branches[T], change: Callable[[T], U]) -> Branches[U]:
+    """Returns the branches with their values changed."""
+    return tuple(Branch(branch.weight, change(branch.value), branch.trace) for branch in branches)

@@ -1,0 +1,18 @@
+"""Durations as Kubernetes' APIs write them."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
+
+
+def seconds(text: str | None) -> float | None:
+    """Returns a Go duration (`1h30m`, `500ms`) in seconds; None for none, for zero, and for what isn't one.
+
+    Zero means "no limit" wherever the model reads durations.
+    """
+    if not text or _PART.sub("", text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)) or None

@@ -1,0 +1,263 @@
+"""HTTPRoute and GRPCRoute as both meshes read them, and what the API server refuses of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from harness.model.durations import seconds
+from harness.model.matching import Kind, TextMatch
+from harness.model.message import HeaderChanges
+from harness.model.objects import Fields, spec_of
+from harness.model.refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.resources import Resource
+
+GROUP = "gateway.networking.k8s.io"
+
+_PATH_KINDS: dict[str, Kind] = {"Exact": "exact", "PathPrefix": "segments", "RegularExpression": "regex"}
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What a route wants to attach to; `group` is None where the reference names none."""
+
+    field: str
+    group: str | None
+    kind: str
+    namespace: str
+    name: str
+    port: int | None
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """The gRPC service and method that a GRPCRoute's match wants; None wants any."""
+
+    service: str | None
+    method: str | None
+    kind: Literal["Exact", "RegularExpression"]
+
+
+@dataclass(frozen=True)
+class Match:
+    """One match of a rule; `path` is None in a GRPCRoute, `rpc` in an HTTPRoute."""
+
+    field: str
+    path: TextMatch | None = None
+    headers: tuple[tuple[str, TextMatch], ...] = ()
+    query: tuple[tuple[str, TextMatch], ...] = ()
+    method: str | None = None
+    rpc: Rpc | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One filter: its type, and the fields of that type."""
+
+    field: str
+    type: str
+    fields: Fields
+
+    @property
+    def header_changes(self) -> HeaderChanges:
+        """What a header modifier does."""
+        return HeaderChanges(
+            tuple((entry["name"], entry["value"]) for entry in self.fields.get("set") or ()),
+            tuple((entry["name"], entry["value"]) for entry in self.fields.get("add") or ()),
+            tuple(self.fields.get("remove") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One backendRef, its defaults filled in."""
+
+    field: str
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    port: int | None
+    weight: int
+    filters: tuple[Filter, ...]
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it refers to a Service."""
+        return self.kind == "Service" and self.group in ("", "core")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a route; timeouts are in seconds."""
+
+    field: str
+    matches: tuple[Match, ...]
+    filters: tuple[Filter, ...]
+    backends: tuple[Backend, ...]
+    request_timeout: float | None
+    backend_timeout: float | None
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route of either kind, whichever API group it is of."""
+
+    resource: Resource
+    parents: tuple[Parent, ...]
+    hostnames: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether it is a GRPCRoute."""
+        return self.resource.kind == "GRPCRoute"
+
+
+def parse(resource: Resource) -> Route:
+    """Returns an HTTPRoute or GRPCRoute with the API's defaults filled in."""
+    spec = spec_of(resource)
+    return Route(
+        resource,
+        tuple(_parent(resource, f"spec.parentRefs[{i}]", p) for i, p in enumerate(spec.get("parentRefs") or ())),
+        tuple(spec.get("hostnames") or ()),
+        tuple(_rule(resource, f"spec.rules[{i}]", rule) for i, rule in enumerate(_rules(spec))),
+    )
+
+
+def _rules(spec: Fields) -> list[Fields]:
+    # The API's default for absent rules is one rule that matches everything.
+    return spec["rules"] if spec.get("rules") else [{}]
+
+
+def _parent(resource: Resource, field: str, part: Fields) -> Parent:
+    return Parent(
+        field,
+        part.get("group"),
+        part.get("kind", "Gateway"),
+        part.get("namespace") or resource.namespace,
+        part["name"],
+        part.get("port"),
+    )
+
+
+def _rule(resource: Resource, field: str, part: Fields) -> Rule:
+    parse_match = _rpc_match if resource.kind == "GRPCRoute" else _http_match
+    timeouts = part.get("timeouts") or {}
+    return Rule(
+        field,
+        tuple(parse_match(f"{field}.matches[{i}]", m) for i, m in enumerate(part.get("matches") or ({},))),
+        _filters(field, part),
+        tuple(
+            _backend(resource, f"{field}.backendRefs[{i}]", backend)
+            for i, backend in enumerate(part.get("backendRefs") or ())
+        ),
+        seconds(timeouts.get("request")),
+        seconds(timeouts.get("backendRequest")),
+    )
+
+
+def _http_match(field: str, part: Fields) -> Match:
+    path = part.get("path") or {}
+    return Match(
+        field,
+        TextMatch(_PATH_KINDS[path.get("type", "PathPrefix")], path.get("value", "/")),
+        _named(part.get("headers")),
+        _named(part.get("queryParams")),
+        part.get("method"),
+    )
+
+
+def _rpc_match(field: str, part: Fields) -> Match:
+    rpc = part.get("method") or {}
+    wanted = Rpc(rpc.get("service"), rpc.get("method"), rpc.get("type", "Exact"))
+    return Match(field, headers=_named(part.get("headers")), rpc=wanted)
+
+
+def _named(entries: list[Fields] | None) -> tuple[tuple[str, TextMatch], ...]:
+    return tuple(
+        (entry["name"], TextMatch("exact" if entry.get("type", "Exact") == "Exact" else "regex", entry["value"]))
+        for entry in entries or ()
+    )
+
+
+def _filters(field: str, part: Fields) -> tuple[Filter, ...]:
+    return tuple(
+        Filter(f"{field}.filters[{i}]", entry["type"], entry.get(_lower_first(entry["type"])) or {})
+        for i, entry in enumerate(part.get("filters") or ())
+    )
+
+
+def _lower_first(word: str) -> str:
+    return "urlRewrite" if word == "URLRewrite" else word[0].lower() + word[1:]
+
+
+def _backend(resource: Resource, field: str, part: Fields) -> Backend:
+    return Backend(
+        field,
+        part.get("group") or "",
+        part.get("kind", "Service"),
+        part.get("namespace") or resource.namespace,
+        part["name"],
+        part.get("port"),
+        part.get("weight", 1),
+        _filters(field, part),
+    )
+
+
+def validate(resource: Resource) -> None:
+    """Raises Refused for what the API server refuses of a route (the API's validation rules)."""
+    if resource.kind not in ("HTTPRoute", "GRPCRoute"):
+        return
+    for index, rule in enumerate(spec_of(resource).get("rules") or ()):
+        for where, words in _faults(f"spec.rules[{index}]", rule):
+            raise Refused.invalid(resource, f'{where}: Invalid value: "object": {words}')
+
+
+def _faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
+    for index, match in enumerate(rule.get("matches") or ()):
+        path = match.get("path") or {}
+        kind = path.get("type", "PathPrefix")
+        if kind != "RegularExpression" and not path.get("value", "/").startswith("/"):
+            words = "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']"
+            yield f"{field}.matches[{index}].path", words
+    for index, backend in enumerate(rule.get("backendRefs") or ()):
+        service = not backend.get("group") and backend.get("kind", "Service") == "Service"
+        if service and backend.get("port") is None:
+            yield f"{field}.backendRefs[{index}]", "Must have port for Service reference"
+    types = [entry.get("type", "") for entry in rule.get("filters") or ()]
+    if "RequestRedirect" in types and rule.get("backendRefs"):
+        yield field, "RequestRedirect filter must not be used together with backendRefs"
+    if "RequestRedirect" in types and "URLRewrite" in types:
+        words = "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both"
+        yield f"{field}.filters", words
+    for kind in ("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite"):
+        if types.count(kind) > 1:
+            yield f"{field}.filters", f"{kind} filter cannot be repeated"
+    yield from _filter_faults(field, rule)
+    timeouts = rule.get("timeouts") or {}
+    request, backend_request = seconds(timeouts.get("request")), seconds(timeouts.get("backendRequest"))
+    if request and backend_request and backend_request > request:
+        yield f"{field}.timeouts", "backendRequest timeout cannot be longer than request timeout"
+
+
+def _filter_faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
+    matches = rule.get("matches") or ({},)
+    paths = [match.get("path") or {} for match in matches]
+    one_prefix = len(paths) == 1 and paths[0].get("type", "PathPrefix") == "PathPrefix"
+    for index, entry in enumerate(rule.get("filters") or ()):
+        where, kind = f"{field}.filters[{index}]", entry.get("type", "")
+        name = _lower_first(kind)
+        if name not in entry:
+            yield where, f"filter.{name} must be specified for {kind} filter.type"
+        path = (entry.get(name) or {}).get("path") if kind in ("RequestRedirect", "URLRewrite") else None
+        if path and path.get("type") == "ReplacePrefixMatch" and not one_prefix:
+            yield (
+                field,
+                f"When using {kind} filter with path.replacePrefixMatch, "
+                "exactly one PathPrefix match must be specified",
+            )

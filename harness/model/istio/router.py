@@ -1,0 +1,132 @@
+"""What an Envoy does with a request once a rule has taken it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from harness.model import replies
+from harness.model.distribution import ONE, Branches, after, certain, mapped, shares, then
+from harness.model.istio import rewriting, upstream
+from harness.model.objects import reason
+from harness.traffic.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from harness.model.hop import Deliver
+    from harness.model.istio.route import Chosen, Destination, Rule
+    from harness.model.message import Message
+    from harness.model.pods import Pod
+    from harness.model.state import State
+
+_MILLION = 1_000_000
+
+
+def follow(
+    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
+) -> Branches[Outcome]:
+    """Returns what comes back of a request that a rule took.
+
+    Faults come first: a delay isn't bounded by the rule's timeout, an abort isn't retried.
+    """
+    rule = chosen.rule
+
+    def faulted(fault: tuple[float, Outcome | None]) -> Branches[Outcome]:
+        delay, aborted = fault
+        answered = certain(aborted) if aborted else _acted(state, client, port, message, chosen, deliver)
+        return mapped(answered, lambda outcome: replace(outcome, seconds=outcome.seconds + delay))
+
+    return after(then(_faults(message, rule), faulted), *chosen.trace)
+
+
+def _faults(message: Message, rule: Rule) -> Branches[tuple[float, Outcome | None]]:
+    """The delays and aborts that a rule injects, with their probabilities."""
+    fault = rule.fault
+    delayed = _fraction(fault.delay_percent) if fault.delay else Fraction(0)
+    aborted = _fraction(fault.abort_percent) if fault.abort_status or fault.abort_grpc is not None else 0
+    if fault.abort_grpc is not None:
+        abort = Outcome(status=200, grpc_status=fault.abort_grpc, headers=(("server", "envoy"),), body="")
+    else:
+        abort = replies.envoy(message, fault.abort_status, "fault filter abort")
+    delay_field, abort_field = f"{rule.field}.fault.delay", f"{rule.field}.fault.abort"
+    delay_trace = (reason(rule.origin, delay_field, f"delays by {fault.delay:g} s"),)
+    abort_trace = (reason(rule.origin, abort_field, f"aborts with {abort}"),)
+    delays = shares(((delayed, fault.delay, delay_trace), (ONE - delayed, 0.0, ())))
+    return then(
+        delays,
+        lambda delay: shares(
+            ((aborted, (delay, abort), abort_trace), (ONE - aborted, (delay, None), ())),
+        ),
+    )
+
+
+def _fraction(percent: float) -> Fraction:
+    # Envoy gets a whole number of millionths.
+    return Fraction(min(int(percent * _MILLION / 100), _MILLION), _MILLION)
+
+
+def _acted(
+    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
+) -> Branches[Outcome]:
+    rule = chosen.rule
+    if rule.redirect:
+        target = rewriting.location(message, rule.redirect, chosen.match, port)
+        answer = replies.envoy(message, rule.redirect.status, headers=(("location", target),))
+        return certain(answer, reason(rule.origin, f"{rule.field}.redirect", f"redirects to {target}"))
+    if rule.direct:
+        status, body = rule.direct
+        text = f"answers {status} itself"
+        return certain(replies.envoy(message, status, body), reason(rule.origin, rule.field, text))
+
+    def sent(destination: Destination) -> Branches[Outcome]:
+        return _sent(state, client, port, message, chosen, destination, deliver)
+
+    branches = then(_weighted(rule), sent)
+    if rule.timeout is not None:
+        limit = reason(rule.origin, rule.field, f"limits the whole request to {rule.timeout:g} s")
+        branches = after(branches, limit)
+    for mirror in rule.mirrors:
+        text = f"a copy goes to {mirror}; its answer is thrown away"
+        branches = after(branches, reason(rule.origin, rule.field, text))
+    return mapped(branches, lambda outcome: upstream.bounded(message, outcome, rule.timeout))
+
+
+def _weighted(rule: Rule) -> Branches[Destination]:
+    total = sum(destination.weight for destination in rule.destinations)
+
+    def why(destination: Destination) -> str:
+        if len(rule.destinations) == 1:
+            return f"the only destination: {destination.host}"
+        return f"takes {destination.weight} of {total}: {destination.host}"
+
+    return shares(
+        (d.weight, d, (reason(rule.origin, f"{d.field}.weight", why(d)),)) for d in rule.destinations
+    )
+
+
+def _sent(
+    state: State,
+    client: Pod,
+    port: int,
+    message: Message,
+    chosen: Chosen,
+    destination: Destination,
+    deliver: Deliver,
+) -> Branches[Outcome]:
+    rule = chosen.rule
+    target = upstream.upstream(state, client, rule, destination, port)
+    if isinstance(target, upstream.Missing):
+        answered = upstream.missing(message, target)
+    else:
+        changes = (destination.request_headers, rule.request_headers)
+        changed = rewriting.forwarded(message, rule, chosen.match, changes)
+        answered = upstream.send(state, client, changed, target, rule.retries, deliver)
+    back = (destination.response_headers, rule.response_headers)
+
+    def returned(outcome: Outcome) -> Outcome:
+        headers = outcome.headers
+        for change in back:
+            headers = change.apply(headers)
+        return replace(outcome, headers=headers)
+
+    return mapped(answered, returned)

@@ -1,0 +1,192 @@
+"""VirtualService: its rules, and which one speaks for a host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.model.durations import seconds
+from harness.model.istio.hosts import full_host
+from harness.model.istio.route import Destination, Fault, Match, Redirect, Retries, Rewrite, Rule
+from harness.model.matching import TextMatch
+from harness.model.message import HeaderChanges
+from harness.model.objects import Fields, spec_of
+
+if TYPE_CHECKING:
+    from harness.resources import Resource
+
+MESH = "mesh"
+"""The gateway name that stands for all sidecars."""
+
+_GRPC_STATUSES = (
+    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
+    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
+    "DATA_LOSS UNAUTHENTICATED"
+).split()
+
+
+def gateways(resource: Resource) -> tuple[str, ...]:
+    """Returns the gateways it is bound to, as `namespace/name` or `mesh` (also if it names none)."""
+    named = spec_of(resource).get("gateways") or [MESH]
+    return tuple(_gateway(name, resource.namespace) for name in named)
+
+
+def _gateway(name: str, namespace: str) -> str:
+    if name == MESH or "/" in name:
+        return name
+    # A dotted name is the old way to name another namespace's gateway.
+    short, _, rest = name.partition(".")
+    return f"{rest.partition('.')[0] or namespace}/{short}"
+
+
+def hosts(resource: Resource) -> tuple[str, ...]:
+    """Returns its hosts in full."""
+    return tuple(full_host(host, resource.namespace) for host in spec_of(resource).get("hosts") or ())
+
+
+def rules(resource: Resource, gateway: str) -> tuple[Rule, ...]:
+    """Returns its HTTP rules for the sidecars (`mesh`) or for a gateway, in their order."""
+    found = []
+    for index, part in enumerate(spec_of(resource).get("http") or ()):
+        field = f"spec.http[{index}]"
+        matches = tuple(
+            _match(resource, f"{field}.match[{i}]", match) for i, match in enumerate(part.get("match") or ())
+        )
+        bound = tuple(match for match in matches if not match.gateways or gateway in match.gateways)
+        if bound or not matches:
+            found.append(_rule(resource, field, part, bound))
+    return tuple(found)
+
+
+def _match(resource: Resource, field: str, part: Fields) -> Match:
+    ignore_case = bool(part.get("ignoreUriCase"))
+    return Match(
+        field,
+        uri=_text(part.get("uri"), ignore_case=ignore_case),
+        scheme=_text(part.get("scheme")),
+        method=_text(part.get("method")),
+        authority=_text(part.get("authority")),
+        headers=_texts(part.get("headers")),
+        without_headers=_texts(part.get("withoutHeaders")),
+        query=_texts(part.get("queryParams")),
+        port=part.get("port"),
+        source_labels=part.get("sourceLabels") or {},
+        source_namespace=part.get("sourceNamespace") or "",
+        gateways=tuple(_gateway(name, resource.namespace) for name in part.get("gateways") or ()),
+    )
+
+
+def _text(part: Fields | None, *, ignore_case: bool = False) -> TextMatch | None:
+    if not part:
+        return None
+    if "exact" in part:
+        return TextMatch("exact", part["exact"], ignore_case)
+    if "prefix" in part:
+        return TextMatch("prefix", part["prefix"], ignore_case)
+    return TextMatch("regex", part["regex"])
+
+
+def _texts(parts: Fields | None) -> tuple[tuple[str, TextMatch], ...]:
+    # An empty match asks for presence.
+    return tuple((name, _text(part) or TextMatch("present")) for name, part in (parts or {}).items())
+
+
+def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ...]) -> Rule:
+    request, response = _headers(part)
+    direct = part.get("directResponse")
+    return Rule(
+        resource,
+        field,
+        matches,
+        destinations=_destinations(resource, field, part.get("route") or ()),
+        redirect=_redirect(part["redirect"]) if part.get("redirect") else None,
+        direct=(direct["status"], (direct.get("body") or {}).get("string", "")) if direct else None,
+        rewrite=_rewrite(part.get("rewrite") or {}),
+        fault=_fault(part.get("fault") or {}),
+        timeout=seconds(part.get("timeout")),
+        retries=_retries(part.get("retries")),
+        request_headers=request,
+        response_headers=response,
+        mirrors=_mirrors(resource, part),
+    )
+
+
+def _destinations(resource: Resource, field: str, parts: list[Fields]) -> tuple[Destination, ...]:
+    found = []
+    for index, part in enumerate(parts):
+        target = part["destination"]
+        request, response = _headers(part)
+        found.append(
+            Destination(
+                f"{field}.route[{index}]",
+                full_host(target["host"], resource.namespace),
+                # A lone destination's weight isn't read; beside others an unset one is 0.
+                weight=1 if len(parts) == 1 else part.get("weight", 0),
+                subset=target.get("subset") or "",
+                port=(target.get("port") or {}).get("number"),
+                request_headers=request,
+                response_headers=response,
+            )
+        )
+    return tuple(found)
+
+
+def _headers(part: Fields) -> tuple[HeaderChanges, HeaderChanges]:
+    both = part.get("headers") or {}
+    return _changes(both.get("request") or {}), _changes(both.get("response") or {})
+
+
+def _changes(part: Fields) -> HeaderChanges:
+    return HeaderChanges(
+        tuple((part.get("set") or {}).items()),
+        tuple((part.get("add") or {}).items()),
+        tuple(part.get("remove") or ()),
+    )
+
+
+def _redirect(part: Fields) -> Redirect:
+    return Redirect(
+        status=part.get("redirectCode") or 301,
+        path=part.get("uri") or None,
+        authority=part.get("authority") or None,
+        scheme=part.get("scheme") or None,
+        port=part.get("port"),
+        keep_port=part.get("derivePort") == "FROM_REQUEST_PORT",
+    )
+
+
+def _rewrite(part: Fields) -> Rewrite:
+    authority = part.get("authority") or ""
+    regex = part.get("uriRegexRewrite")
+    if regex:
+        return Rewrite("regex", regex.get("rewrite", ""), regex["match"], authority)
+    return Rewrite("match" if part.get("uri") else "", part.get("uri") or "", authority=authority)
+
+
+def _fault(part: Fields) -> Fault:
+    delay, abort = part.get("delay") or {}, part.get("abort") or {}
+    grpc = abort.get("grpcStatus")
+    return Fault(
+        delay=seconds(delay.get("fixedDelay")) or 0.0,
+        delay_percent=_percent(delay, default=delay.get("percent", 0)),
+        abort_status=abort.get("httpStatus") or 0,
+        abort_grpc=_GRPC_STATUSES.index(grpc) if grpc in _GRPC_STATUSES else None,
+        abort_percent=_percent(abort, default=0),
+    )
+
+
+def _percent(part: Fields, default: float) -> float:
+    percentage = part.get("percentage")
+    return float(default if percentage is None else percentage.get("value", 0))
+
+
+def _retries(part: Fields | None) -> Retries:
+    if part is None:
+        return Retries()
+    retry_on = tuple(word.strip() for word in (part.get("retryOn") or "").split(",") if word.strip())
+    return Retries(part.get("attempts", 0), retry_on, seconds(part.get("perTryTimeout")))
+
+
+def _mirrors(resource: Resource, part: Fields) -> tuple[str, ...]:
+    targets = [part["mirror"]] if part.get("mirror") else []
+    targets += [entry["destination"] for entry in part.get("mirrors") or ()]
+    return tuple(full_host(target["host"], resource.namespace) for target in targets)

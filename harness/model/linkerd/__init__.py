@@ -1,0 +1,1 @@
+"""What Linkerd's proxies do: client's side (outbound), and server's side (inbound)."""

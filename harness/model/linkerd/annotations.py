@@ -1,0 +1,92 @@
+"""Time limits and retries that annotations of a route or a Service ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.model.durations import seconds
+from harness.model.objects import annotations_of
+
+if TYPE_CHECKING:
+    from harness.resources import Resource
+    from harness.traffic.outcomes import Outcome
+
+_GRPC_CODES = {
+    "cancelled": 1,
+    "deadline-exceeded": 4,
+    "resource-exhausted": 8,
+    "internal": 13,
+    "unavailable": 14,
+}
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Limits in seconds: on the whole request, and on its answer; idle time never ends a request."""
+
+    request: float | None = None
+    response: float | None = None
+
+    def shortest(self) -> tuple[float, str] | None:
+        """Returns the limit that ends a request first, and how the proxy calls it."""
+        named = ((self.request, "request timeout"), (self.response, "response stream timeout"))
+        return min(((limit, name) for limit, name in named if limit is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What is sent again, how often, and after which time per try; gRPC codes apply to gRPC only."""
+
+    statuses: tuple[tuple[int, int], ...]
+    grpc: tuple[int, ...]
+    limit: int = 1
+    timeout: float | None = None
+
+    def applies(self, outcome: Outcome) -> bool:
+        """Returns whether an answer is sent again."""
+        if outcome.grpc_status is not None and self.grpc:
+            return outcome.grpc_status in self.grpc
+        status = outcome.status or 0
+        return any(low <= status <= high for low, high in self.statuses)
+
+
+def timeouts(resource: Resource) -> Timeouts | None:
+    """Returns the limits that an object's annotations set, None if they set none."""
+    entries = annotations_of(resource)
+    found = Timeouts(
+        seconds(entries.get("timeout.linkerd.io/request")),
+        seconds(entries.get("timeout.linkerd.io/response")),
+    )
+    return None if found == Timeouts() and "timeout.linkerd.io/idle" not in entries else found
+
+
+def retry(resource: Resource) -> Retry | None:
+    """Returns the retries that an object's annotations ask for, None if they ask for none.
+
+    Without conditions 5xx is retried; the limit is 1 unless said otherwise
+    [linkerd/linkerd2: policy-controller, parse_http_retry].
+    """
+    entries = annotations_of(resource)
+    named = [key for key in entries if key.startswith("retry.linkerd.io/")]
+    if not named:
+        return None
+    http = entries.get("retry.linkerd.io/http")
+    grpc = entries.get("retry.linkerd.io/grpc", "")
+    return Retry(
+        tuple(_statuses(word) for word in http.split(",")) if http else ((500, 599),),
+        tuple(_GRPC_CODES[word] for word in grpc.split(",") if word in _GRPC_CODES),
+        int(entries.get("retry.linkerd.io/limit", "1")) or 1,
+        seconds(entries.get("retry.linkerd.io/timeout")),
+    )
+
+
+def _statuses(word: str) -> tuple[int, int]:
+    match word.strip().lower():
+        case "5xx":
+            return (500, 599)
+        case "gateway-error":
+            return (502, 504)
+        case code:
+            low, _, high = code.partition("-")
+            return (int(low), int(high or low))

@@ -1,0 +1,294 @@
+"""The client's side: what Linkerd's proxy does with a request of its own pod to a Service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.model import replies
+from harness.model.distribution import Branches, after, certain, mapped, shares, then
+from harness.model.kubernetes import endpoints, resolve, service_port
+from harness.model.linkerd import annotations, balancer, filters, routes, service_profile
+from harness.model.linkerd.annotations import Timeouts
+from harness.model.objects import not_modelled, reason
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import Reason
+
+if TYPE_CHECKING:
+    from harness.model.gateway_api import Backend, Parent, Route
+    from harness.model.hop import Deliver
+    from harness.model.kubernetes import ServicePort
+    from harness.model.message import Message
+    from harness.model.pods import Pod
+    from harness.model.state import State
+    from harness.resources import Resource
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request of a pod with Linkerd's proxy to a Service's port."""
+
+    state: State
+    client: Pod
+    port: ServicePort
+    deliver: Deliver
+
+
+def send(
+    state: State, client: Pod, service: Resource, number: int, message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """Returns what a request gets that a pod with Linkerd's proxy sends to a Service.
+
+    The Service dialled counts, whatever the Host header says. A ServiceProfile comes before
+    routes; GRPCRoutes before HTTPRoutes unless the port's appProtocol says http.
+    """
+    port = service_port(service, number)
+    if port is None:
+        text = f"has no port {number}: the connection ends without an answer"
+        return certain(Outcome(failure=Failure.EMPTY_REPLY), reason(service, "spec.ports", text))
+    if port.app_protocol not in ("", "http", "kubernetes.io/h2c"):
+        why = f"Linkerd takes appProtocol {port.app_protocol} for opaque bytes"
+        raise not_modelled(service, "spec.ports", why)
+    call = Call(state, client, port, deliver)
+    profile = service_profile.find(state, service, client.namespace)
+    if profile is not None:
+        return _profiled(call, profile, message)
+    grpc, lost_grpc = _attached(call, "GRPCRoute") if port.app_protocol != "http" else ([], [])
+    http, lost_http = _attached(call, "HTTPRoute")
+    lost = (*lost_grpc, *lost_http)
+    if grpc:
+        return after(_by_grpc_routes(call, grpc, http, message), *lost)
+    if http:
+        return after(_routed(call, http, message), *lost)
+    why = reason(service, "spec.selector", "no route on it: its own pods")
+    return after(_default(call, message), *lost, why)
+
+
+def _attached(call: Call, kind: str) -> tuple[list[Route], list[Reason]]:
+    """The routes of a kind that this client follows, oldest first, and why others aren't.
+
+    Producers' routes are for all clients; a consumer's namespace has its own beside them.
+    """
+    found, lost = routes.indexed(call.state, kind)
+    service = call.port.service
+    lost = [one for one in lost if _mentions(one, service)]
+    attached = []
+    for route in found:
+        if not route.parents and route.resource.namespace == service.namespace:
+            lost.append(reason(route.resource, "spec.parentRefs", "names no parent: no effect", lost=True))
+        for parent in route.parents:
+            why = _detached(call, route, parent)
+            if why == "":
+                attached.append(route)
+                break
+            if why:
+                lost.append(reason(route.resource, parent.field, why, lost=True))
+    return attached, lost
+
+
+def _mentions(lost: Reason, service: Resource) -> bool:
+    return lost.resource.partition(" ")[2].partition("/")[0] == service.namespace
+
+
+def _detached(call: Call, route: Route, parent: Parent) -> str | None:
+    """Why a parent isn't this Service's port: empty if it is, None if it isn't about this Service."""
+    service, namespace = call.port.service, route.resource.namespace
+    if (parent.kind, parent.namespace, parent.name) != ("Service", service.namespace, service.name):
+        return None
+    if parent.group is None:
+        return 'kind Service without group means Gateway API\'s group: no effect (write group: "")'
+    if parent.group not in ("", "core"):
+        return f"group {parent.group!r} isn't the Service's: no effect (write group: \"\")"
+    if parent.port is not None and parent.port != call.port.number:
+        return f"is for port {parent.port}, not {call.port.number}"
+    if namespace not in (service.namespace, call.client.namespace):
+        return f"is a consumer route: for clients in {namespace} only"
+    return ""
+
+
+def _by_grpc_routes(call: Call, grpc: list[Route], http: list[Route], message: Message) -> Branches[Outcome]:
+    service = call.port.service
+    ignored = [
+        reason(route.resource, "spec.parentRefs", f"a GRPCRoute on {service} comes before HTTPRoutes", lost=True)
+        for route in http
+    ]
+    if not message.grpc:
+        text = f"makes Linkerd speak HTTP/2 only to clients of {service}: HTTP/1 fails"
+        why = reason(grpc[0].resource, "spec.parentRefs", text)
+        return certain(Outcome(failure=Failure.HTTP09), *ignored, why)
+    return after(_routed(call, grpc, message), *ignored)
+
+
+def _routed(call: Call, attached: list[Route], message: Message) -> Branches[Outcome]:
+    taken = routes.best(attached, message)
+    if not isinstance(taken, routes.Taken):
+        answer = replies.linkerd(message, 404, f"logical service <ip>:{call.port.number}: no route")
+        why = reason(call.port.service, "", "has routes, but none takes the request: 404, no fall-through")
+        return certain(answer, *taken, why)
+    changed = filters.apply(message, taken)
+    if isinstance(changed, filters.Redirected):
+        return certain(changed.answer, *taken.trace, changed.why)
+    name = f"{taken.route.resource.kind}.{taken.route.resource.namespace}.{taken.route.resource.name}"
+
+    def attempt(sent: Message) -> Branches[Outcome]:
+        def to_backend(backend: Backend | None) -> Branches[Outcome]:
+            return _to_backend(call, taken.route, backend, sent)
+
+        return then(_weighted(call, taken, sent), to_backend)
+
+    limits, again = _limits(call, taken)
+    answered = _with_retries(attempt, again, changed.message)
+    answered = mapped(answered, lambda outcome: _bounded(outcome, limits, message, call, f"route {name}"))
+    back = mapped(answered, lambda outcome: replace(outcome, headers=changed.on_response(outcome.headers)))
+    return after(back, *taken.trace)
+
+
+def _limits(call: Call, taken: routes.Taken) -> tuple[Timeouts, annotations.Retry | None]:
+    """A route's annotations go over its spec's timeouts; only without either does the Service's count."""
+    resource, service = taken.route.resource, call.port.service
+    said = annotations.timeouts(resource) or Timeouts()
+    limits = replace(said, request=said.request or taken.rule.request_timeout)
+    if limits == Timeouts():
+        limits = annotations.timeouts(service) or Timeouts()
+    return limits, annotations.retry(resource) or annotations.retry(service)
+
+
+def _with_retries(
+    attempt: balancer.Attempt, again: annotations.Retry | None, message: Message
+) -> Branches[Outcome]:
+    def tried(sent: Message) -> Branches[Outcome]:
+        return balancer.retried(attempt(sent), again, sent, tried)
+
+    return tried(message)
+
+
+def _bounded(outcome: Outcome, limits: Timeouts, message: Message, call: Call, route: str) -> Outcome:
+    limit = limits.shortest()
+    if limit is None or outcome.seconds <= limit[0]:
+        return outcome
+    number = call.port.number
+    error = (
+        f"logical service <ip>:{number}: {route}: timed out waiting for response headers: "
+        f"{limit[1]}: {limit[0]:g}s"
+    )
+    return replace(replies.linkerd(message, 504, error), seconds=limit[0])
+
+
+def _weighted(call: Call, taken: routes.Taken, message: Message) -> Branches[Backend | None]:
+    """The backends by weight, None for the Service itself.
+
+    A lone backend gets everything, even at weight 0. Backends without endpoints are passed over while
+    there are others that can take the request (the first requests wait 3 s for them, and get 504).
+    """
+    origin, backends = taken.route.resource, taken.rule.backends
+    if not backends:
+        why = reason(origin, taken.rule.field, "names no backendRefs: the Service itself")
+        return certain(None, why)
+    if len(backends) == 1:
+        lone = backends[0]
+        return certain(lone, reason(origin, f"{lone.field}.weight", f"the only backend: {lone.name}"))
+    total = sum(backend.weight for backend in backends)
+    available = [b for b in backends if b.weight and not _is_empty(call, b)]
+    kept = available or [b for b in backends if b.weight]
+    choices = []
+    for backend in kept:
+        text = f"takes {backend.weight} of {total}: {backend.name}"
+        if len(kept) < len([b for b in backends if b.weight]):
+            text += ", and the shares of backends without pods"
+        choices.append((backend.weight, backend, (reason(origin, f"{backend.field}.weight", text),)))
+    return shares(choices)
+
+
+def _is_empty(call: Call, backend: Backend) -> bool:
+    port = _backend_port(call, backend)
+    return port is not None and not endpoints(call.state, port)
+
+
+def _backend_port(call: Call, backend: Backend) -> ServicePort | None:
+    service = call.state.get("", "Service", backend.namespace, backend.name)
+    return service_port(service, backend.port or 0) if service else None
+
+
+def _to_backend(call: Call, route: Route, backend: Backend | None, message: Message) -> Branches[Outcome]:
+    if backend is None:
+        return _to_port(call, call.port, route, message)
+    origin = route.resource
+    if not backend.is_service:
+        error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
+        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, error))
+    if any(f.type not in ("RequestHeaderModifier", "ResponseHeaderModifier") for f in backend.filters):
+        error = "unsupported backend filter"
+        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, error))
+    if call.state.get("", "Service", backend.namespace, backend.name) is None:
+        error = f"Service not found {backend.name}"
+        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, f"{error}: 500"))
+    port = _backend_port(call, backend)
+    if port is None:
+        text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
+        return certain(replies.linkerd(message, 502), reason(origin, backend.field, text))
+    changed = replace(message, headers=filters.on_backend(backend, "RequestHeaderModifier", message.headers))
+    return mapped(
+        _to_port(call, port, route, changed),
+        lambda outcome: replace(
+            outcome, headers=filters.on_backend(backend, "ResponseHeaderModifier", outcome.headers)
+        ),
+    )
+
+
+def _to_port(call: Call, port: ServicePort, route: Route | None, message: Message) -> Branches[Outcome]:
+    found = endpoints(call.state, port)
+    if found:
+        return balancer.dispatch(call.client, port, found, message, call.deliver)
+    origin = route.resource if route else None
+    name = f"{origin.kind}.{origin.namespace}.{origin.name}" if origin else "default.http"
+    error = f"logical service <ip>:{call.port.number}: route {name}: service unavailable"
+    text = "has no pods: 503 (the first request waits 3 s and gets 504)"
+    why = reason(port.service, "spec.selector", text)
+    return certain(replies.linkerd(message, 503, error, close=True), why)
+
+
+def _default(call: Call, message: Message) -> Branches[Outcome]:
+    service = call.port.service
+    limits = annotations.timeouts(service) or Timeouts()
+    answered = _with_retries(
+        lambda sent: _to_port(call, call.port, None, sent), annotations.retry(service), message
+    )
+    return mapped(answered, lambda outcome: _bounded(outcome, limits, message, call, "route default.http"))
+
+
+def _profiled(call: Call, profile: Resource, message: Message) -> Branches[Outcome]:
+    """What a ServiceProfile makes of a request: its overrides' shares, its route's time limit."""
+    service = call.port.service
+    canonical = f"{service.name}.{service.namespace}.svc.cluster.local:{call.port.number}"
+    sent = message.plus(("l5d-dst-canonical", canonical))
+    route = service_profile.route(profile, message)
+    overrides = service_profile.overrides(profile)
+    trace = [reason(profile, "", f"takes {service} over: routes on the Service don't count")]
+    if route:
+        trace.append(reason(profile, route.field, "is the first route whose condition the request fulfils"))
+    total = sum(one.weight for one in overrides)
+
+    def to_override(one: service_profile.Override) -> Branches[Outcome]:
+        target = resolve(call.state, one.host, call.client.namespace)
+        port = service_port(target, one.port) if target else None
+        if port is None:
+            raise not_modelled(profile, one.field, f"there is no Service port {one.host}:{one.port}")
+        return _to_port(call, port, None, sent)
+
+    if overrides:
+        picked = shares(
+            (one.weight, one, (reason(profile, f"{one.field}.weight", f"takes {one.weight} of {total}: {one.host}"),))
+            for one in overrides
+        )
+        answered = then(picked, to_override)
+    else:
+        answered = _to_port(call, call.port, None, sent)
+    if route and route.retryable and any(
+        branch.value.status is None or branch.value.status >= (300 if route.classified else 500)
+        for branch in answered
+    ):
+        why = "failures are sent again until the retry budget is spent: that depends on other requests"
+        raise not_modelled(profile, f"{route.field}.isRetryable", why)
+    limits = Timeouts(request=route.timeout if route else None)
+    bounded = mapped(answered, lambda outcome: _bounded(outcome, limits, message, call, "profile"))
+    return after(bounded, *trace)

@@ -1,0 +1,96 @@
+"""A request on the wire, as proxies change it on its way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.traffic.request import Request
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class HeaderChanges:
+    """What a proxy does to headers: `set` replaces, `add` appends, `remove` takes away."""
+
+    set: Headers = ()
+    add: Headers = ()
+    remove: tuple[str, ...] = ()
+
+    def apply(self, headers: Headers) -> Headers:
+        """Returns the headers after removing, setting, adding: Envoy's order."""
+        kept = _without(headers, self.remove)
+        kept = _without(kept, (name for name, _ in self.set))
+        return kept + tuple((name.lower(), value) for name, value in self.set + self.add)
+
+    def apply_removing_last(self, headers: Headers) -> Headers:
+        """Returns the headers after adding, setting, removing: the order of Linkerd's proxy."""
+        added = headers + tuple((name.lower(), value) for name, value in self.add)
+        kept = _without(added, (name for name, _ in self.set))
+        return _without(kept + tuple((name.lower(), value) for name, value in self.set), self.remove)
+
+    def __bool__(self) -> bool:
+        return bool(self.set or self.add or self.remove)
+
+
+def _without(headers: Headers, names: Iterable[str]) -> Headers:
+    gone = {name.lower() for name in names}
+    return tuple((name, value) for name, value in headers if name.lower() not in gone)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A request; header names are lower case, `attempt` counts a proxy's tries from 1."""
+
+    method: str
+    path: str
+    query: str
+    authority: str
+    headers: Headers
+    grpc: bool = False
+    attempt: int = 1
+
+    @classmethod
+    def of(cls, request: Request) -> Message:
+        """Returns the message that a client sends for a request."""
+        headers = [(name.lower(), value) for name, value in request.headers if name.lower() != "host"]
+        if request.grpc:
+            headers += [("content-type", "application/grpc"), ("te", "trailers")]
+        return cls(
+            request.http_method,
+            request.path,
+            request.query,
+            request.authority,
+            tuple(headers),
+            request.grpc,
+        )
+
+    @property
+    def target(self) -> str:
+        """The path with its query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def host(self) -> str:
+        """The authority without its port."""
+        return self.authority.rpartition(":")[0] if ":" in self.authority else self.authority
+
+    def header(self, name: str) -> str | None:
+        """Returns a header's value, several joined by commas, or None."""
+        return ",".join(values) if (values := self.header_values(name)) else None
+
+    def header_values(self, name: str) -> list[str]:
+        """Returns the values of a header's lines."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+    def without(self, names: Iterable[str]) -> Message:
+        """Returns the message without these headers."""
+        return replace(self, headers=_without(self.headers, names))
+
+    def plus(self, *headers: tuple[str, str]) -> Message:
+        """Returns the message with these headers set."""
+        return replace(self, headers=HeaderChanges(set=headers).apply(self.headers))

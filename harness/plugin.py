@@ -1,0 +1,97 @@
+"""The pytest plugin: its options, and the hooks that collect and run scenario files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.collection import PROPERTY, CheckItem, ScenarioFile
+from harness.errors import HarnessError
+from harness.report.terminal import table
+from harness.session import RUNS, Runs, usage_error
+from harness.settings import KNOBS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from _pytest.terminal import TerminalReporter
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("harness", "service mesh scenarios")
+    for knob in KNOBS:
+        text = f"{knob.help} (environment: {knob.variable})"
+        if knob.flag:
+            group.addoption(knob.option, dest=knob.ini, action="store_true", help=text)
+        else:
+            action = "append" if knob.many else "store"
+            group.addoption(knob.option, dest=knob.ini, action=action, default=None, help=text)
+        parser.addini(knob.ini, knob.help, default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "kind: needs a real cluster: Docker, kind, istioctl")
+    config.addinivalue_line("markers", "xdist_group(name): keeps a scenario's expectations on one worker")
+    config.stash[RUNS] = Runs(config)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if _is_worker(session.config):
+        return
+    try:
+        session.config.stash[RUNS].preflight()
+    except HarnessError as error:
+        raise usage_error(error) from error
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if ScenarioFile.takes(file_path, parent.session):
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    scenarios = {item.scenario.path: item.scenario for item in items if isinstance(item, CheckItem)}
+    if not scenarios or _is_worker(config) or config.option.collectonly:
+        return
+    try:
+        reason = config.stash[RUNS].lacking(scenarios.values())
+    except HarnessError as error:
+        raise usage_error(error) from error
+    if reason:
+        raise pytest.UsageError(f"no scenario can start: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not session.config.stash[RUNS].close() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    rows: list[dict[str, Any]] = []
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and report.when == "call":
+                rows += [dict(value) for name, value in report.user_properties if name == PROPERTY]  # type: ignore[call-overload]
+    for warning in config.stash[RUNS].warnings:
+        terminalreporter.write_line(f"harness: {warning}", yellow=True)
+    if rows and config.get_verbosity() > -2:
+        rows.sort(key=lambda row: (row["scenario"], *row["order"]))
+        terminalreporter.write_sep("=", "verdicts")
+        writer = terminalreporter._tw
+        terminalreporter.write(table(rows, writer.fullwidth, colour=writer.hasmarkup))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keeps each scenario on one worker, since its stages build on each other."""
+    if config.getvalue("dist") not in ("load", "worksteal", "loadscope"):
+        return None  # loadfile and loadgroup keep it together by themselves
+    from harness.distribution import ScenarioScheduling
+
+    return ScenarioScheduling(config, log)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")

@@ -1,0 +1,1 @@
+"""Where a scenario runs: the model in process, or a cluster."""

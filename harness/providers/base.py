@@ -1,0 +1,126 @@
+"""What a provider offers: a ground on which a scenario runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from harness.resources import Resource
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
+    from harness.vocabulary import Mesh, Workload
+
+
+class Basis(StrEnum):
+    """Whether a result was worked out by the model or seen on a cluster; never mixed."""
+
+    PREDICTED = "predicted"
+    OBSERVED = "observed"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A mesh's proxy in a pod; `native` tells a native sidecar from an ordinary container."""
+
+    mesh: Mesh
+    native: bool
+
+    def __str__(self) -> str:
+        return f"{self.mesh.proxy} ({'native sidecar' if self.native else 'container'})"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A running pod: its proxies, and what injectors said when they left it alone.
+
+    `skipped` holds a message for each mesh that was asked to inject and didn't.
+    """
+
+    name: str
+    proxies: tuple[Proxy, ...] = ()
+    skipped: tuple[tuple[Mesh, str], ...] = ()
+
+
+class Provider(Protocol):
+    """A ground on which a scenario runs; all methods raise HarnessError with what to do.
+
+    Every change is idempotent, and returns when it has taken effect (pods ready, the
+    configuration in force), or raises StageError with the last real error.
+    """
+
+    @property
+    def name(self) -> str:
+        """`model`, `kind` or `context`."""
+        ...
+
+    @property
+    def basis(self) -> Basis:
+        """What its results are."""
+        ...
+
+    def lacking(self, mesh: Mesh) -> str | None:
+        """Returns why this mesh can't be installed here, or None if it can."""
+        ...
+
+    def deploy(self, apps: Sequence[Resource]) -> None:
+        """Makes the apps' namespaces and objects, and waits until their pods are ready."""
+        ...
+
+    def install(self, mesh: Mesh) -> None:
+        """Installs a mesh's control plane."""
+        ...
+
+    def uninstall(self, mesh: Mesh) -> None:
+        """Takes a mesh's control plane away."""
+        ...
+
+    def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
+        """Asks these meshes (none, one, or both) to inject a namespace, and restarts its workloads."""
+        ...
+
+    def apply(self, resources: Sequence[Resource]) -> None:
+        """Applies a configuration; an object that the API refuses raises StageError."""
+        ...
+
+    def remove(self, resources: Sequence[Resource]) -> None:
+        """Deletes a configuration's objects; those that are gone already are no error."""
+        ...
+
+    def restart(self, namespace: str) -> None:
+        """Restarts the namespace's workloads, so that pods are injected anew."""
+        ...
+
+    def refusal(self, resource: Resource) -> str | None:
+        """Returns the API server's or a webhook's words if it refuses the object; changes nothing."""
+        ...
+
+    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
+        """Sends `count` equal requests (the model decides one, exactly).
+
+        With `witness` each outcome's `hop` says how the connection was protected, where that
+        can be shown; without, only where it costs nothing.
+        """
+        ...
+
+    def control(self, request: Request) -> str:
+        """Shows that the request's server would answer if no policy were in the way.
+
+        Returns the evidence; raises HarnessError where there is none.
+        """
+        ...
+
+    def pods(self, workload: Workload) -> tuple[Pod, ...]:
+        """Returns the workload's running pods."""
+        ...
+
+    def clear(self) -> None:
+        """Takes away what the scenario made; the ground stays usable for the next one."""
+        ...
+
+    def close(self) -> None:
+        """Ends the provider's work; a cluster that it made is deleted unless it shall be kept."""
+        ...

@@ -1,0 +1,77 @@
+"""Verdicts for a terminal: a failure in full, and a table of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.expectations import Verdict
+    from harness.scenario import Check, Stage
+
+STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "bold yellow", "skip": "dim"}
+
+
+def explained(stage: Stage, check: Check, verdict: Verdict) -> str:
+    """Returns all that is known of a verdict: the expectation's lines, what was expected and seen, why."""
+    lines = [
+        f"{check.where}: {check.name} (stage {stage.name!r}): {verdict.result.upper()}",
+        check.source,
+        "",
+        f"expected: {verdict.expected}",
+        f"{verdict.basis}: {verdict.seen}",
+    ]
+    if verdict.n:
+        lines.append(f"requests: {verdict.n}")
+        lines += [
+            f"  {share.label}: {share.count} of {verdict.n}, {share.seen:.2%} "
+            f"(99.9 % interval {share.interval[0]:.2%} to {share.interval[1]:.2%}), expected {share.expected:.2%}"
+            for share in verdict.shares
+            if share.interval
+        ]
+    if verdict.predicted:
+        lines.append(f"the model predicts: {verdict.predicted}")
+    lines += [f"evidence: {evidence}" for evidence in verdict.evidence]
+    for explanation in verdict.explanations:
+        lines.append(f"why {explanation.label}:")
+        lines += [f"  - {reason}" for reason in explanation.trace]
+    return "\n".join(lines)
+
+
+def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
+    """Returns the verdicts as a table; a row has scenario, stage, name, result, seen, n, basis, seconds."""
+    view = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    view.add_column("stage", overflow="fold", max_width=26)
+    view.add_column("expectation", overflow="fold", ratio=3)
+    view.add_column("verdict", no_wrap=True)
+    view.add_column("predicted or observed", overflow="fold", ratio=3)
+    view.add_column("requests", justify="right", no_wrap=True)
+    scenario, stage = "", ""
+    for row in rows:
+        if row["scenario"] != scenario:
+            scenario, stage = row["scenario"], ""
+            view.add_row(Text(scenario, style="bold"), "", "", "", "", end_section=False)
+        seen = f"{row['basis']}: {row['seen']}" if row["basis"] else row["seen"]
+        view.add_row(
+            Text("" if row["stage"] == stage else row["stage"]),
+            Text(row["name"]),
+            Text(row["result"], style=STYLES.get(row["result"], "")),
+            Text(_cut(seen)),
+            str(row["n"] or "exact" if row["basis"] else ""),
+        )
+        stage = row["stage"]
+    console = Console(width=max(width, 80), no_color=not colour, force_terminal=colour, highlight=False)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get()
+
+
+def _cut(text: str, most: int = 160) -> str:
+    first = " ".join(text.split())
+    return first if len(first) <= most else first[: most - 1] + "…"

@@ -1,0 +1,206 @@
+"""A scenario file read, checked and resolved: every error with file:line:column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from harness.errors import InputError, did_you_mean
+from harness.expectations import KINDS, Expectation, Reference
+from harness.manifests import read_manifests, workloads
+from harness.scenario.models import Check, Scenario, ScenarioFile, Stage, StageFile, one_line
+from harness.scenario.problems import Problems
+from harness.source import parse, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.resources import Resource
+    from harness.source import Document, KeyPath
+
+MAX_BYTES = 1024 * 1024
+MANIFESTS = "manifests"
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Returns the scenario in this file; raises InputError with all that is wrong with it."""
+    text = read_text(path, MAX_BYTES)
+    documents = list(parse(text, str(path)))
+    if not documents or documents[0].data is None:
+        raise InputError("the file is empty", where=str(path), todo="a scenario has name, apps and stages")
+    if len(documents) > 1:
+        line = documents[1].marks[()].line
+        raise InputError("more than one YAML document", where=f"{path}:{line}:1", todo="a file a scenario")
+    return _Loader(path, text, documents[0]).scenario()
+
+
+class _Loader:
+    """Loads one file."""
+
+    def __init__(self, path: Path, text: str, document: Document) -> None:
+        self.path = path
+        self.lines = text.splitlines()
+        self.data = document.data
+        self.document = document
+        self.problems = Problems(document, str(path))
+
+    def scenario(self) -> Scenario:
+        if not isinstance(self.data, dict):
+            self.problems.add((), "a scenario is a mapping with name, apps and stages")
+            self.problems.raise_if_any()
+        file = self._file()
+        apps = tuple(resource for i, app in enumerate(file.apps) for resource in self._app(app, ("apps", i)))
+        configs = {name: self._manifests(to, ("configs", name)) for name, to in file.configs.items()}
+        self.problems.raise_if_any()
+        self._check_stages(file, apps)
+        stages = tuple(self._stage(file, index, apps) for index in range(len(file.stages)))
+        self.problems.raise_if_any()
+        return Scenario(self.path, file.name, apps, configs, stages)
+
+    def _file(self) -> ScenarioFile:
+        try:
+            return ScenarioFile.model_validate(self.data)
+        except ValidationError as error:
+            self.problems.add_validation(error, (), ScenarioFile)
+            self.problems.raise_if_any()
+            raise
+
+    # -- manifests
+
+    def _app(self, name: str, path: KeyPath) -> tuple[Resource, ...]:
+        if "/" not in name:
+            known = sorted({f.name for folder in self._manifest_folders() for f in folder.iterdir()})
+            if name not in known:
+                self.problems.unknown(path, "app", name, known)
+                return ()
+            return self._manifests(f"{MANIFESTS}/{name}", path)
+        return self._manifests(name, path)
+
+    def _manifest_folders(self) -> Iterator[Path]:
+        for folder in self.path.resolve().parents:
+            if (folder / MANIFESTS).is_dir():
+                yield folder / MANIFESTS
+
+    def _manifests(self, name: str, path: KeyPath) -> tuple[Resource, ...]:
+        """The objects at a path relative to the scenario's folder, or to one above it."""
+        for folder in self.path.resolve().parents:
+            if (folder / name).exists():
+                return read_manifests(_short(folder / name))
+        beside = [folder.parent / Path(name).parent for folder in self._manifest_folders()]
+        known = [
+            str(Path(name).parent / f.name) for folder in beside if folder.is_dir() for f in folder.iterdir()
+        ]
+        self.problems.add(path, f"there is no file or folder {name!r}; {did_you_mean(name, known)}")
+        return ()
+
+    # -- stages
+
+    def _check_stages(self, file: ScenarioFile, apps: tuple[Resource, ...]) -> None:
+        namespaces = {resource.namespace for resource in apps if resource.namespace}
+        namespaces |= {resource.name for resource in apps if resource.kind == "Namespace"}
+        seen: set[str] = set()
+        for index, stage in enumerate(file.stages):
+            at: KeyPath = ("stages", index)
+            if stage.name in seen:
+                self.problems.add((*at, "name"), f"two stages are called {stage.name!r}")
+            seen.add(stage.name)
+            for key in ("apply", "remove"):
+                for i, name in enumerate(getattr(stage, key)):
+                    if name not in file.configs:
+                        self.problems.unknown((*at, key, i), "config", name, file.configs)
+            for namespace in stage.mesh:
+                if namespace not in namespaces:
+                    self.problems.unknown((*at, "mesh", namespace), "namespace", namespace, namespaces)
+            for i, namespace in enumerate(stage.restart):
+                if namespace not in namespaces:
+                    self.problems.unknown((*at, "restart", i), "namespace", namespace, namespaces)
+
+    def _stage(self, file: ScenarioFile, index: int, apps: tuple[Resource, ...]) -> Stage:
+        written: StageFile = file.stages[index]
+        checks: dict[str, Check] = {}
+        own = (("stages", index, "expect", i) for i in range(len(written.expect)))
+        always = (("always", i) for i in range(len(file.always)))
+        for path in (*always, *own):
+            check = self._check(path, file, apps)
+            if check is None:
+                continue
+            if check.name in checks:
+                self.problems.add(
+                    path, f"two expectations in stage {written.name!r} are called {check.name!r}: name one"
+                )
+            checks[check.name] = check
+        return Stage(
+            name=written.name,
+            install=tuple(written.install),
+            apply=tuple(written.apply),
+            place=written.mesh,
+            restart=tuple(written.restart),
+            remove=tuple(written.remove),
+            uninstall=tuple(written.uninstall),
+            checks=tuple(checks.values()),
+        )
+
+    # -- expectations
+
+    def _check(self, path: KeyPath, file: ScenarioFile, apps: tuple[Resource, ...]) -> Check | None:
+        entry: dict[str, Any] = self.data
+        for part in path:
+            entry = entry[part]  # type: ignore[index]
+        kinds = [key for key in entry if key != "name"]
+        for kind in kinds:
+            if kind not in KINDS:
+                self.problems.unknown((*path, kind), "expectation", kind, KINDS)
+                return None
+        try:
+            name = one_line(str(entry["name"])) if "name" in entry else None
+        except ValueError as error:
+            self.problems.add((*path, "name"), str(error))
+            return None
+        if len(kinds) != 1:
+            told = " and ".join(kinds) or "none"
+            self.problems.add(path, f"one expectation an entry, here {told}; {did_you_mean('', KINDS)}")
+            return None
+        expectation = self._expectation(KINDS[kinds[0]], entry[kinds[0]], (*path, kinds[0]))
+        if expectation is None:
+            return None
+        for reference in expectation.references():
+            self._check_reference(reference, (*path, kinds[0], *reference.path), file, apps)
+        mark = self.document.mark(path)
+        numbered = [f"{n:4} | {self.lines[n - 1]}" for n in range(mark.line, mark.end_line + 1)]
+        while numbered[-1].endswith("| "):
+            numbered.pop()
+        source = "\n".join(numbered)
+        return Check(name or expectation.title(), expectation, self.problems.where(path), source)
+
+    def _expectation(self, kind: type[Expectation], data: object, path: KeyPath) -> Expectation | None:
+        try:
+            return kind.model_validate(data)
+        except ValidationError as error:
+            self.problems.add_validation(error, path, kind)
+            return None
+
+    def _check_reference(
+        self, reference: Reference, path: KeyPath, file: ScenarioFile, apps: Iterable[Resource]
+    ) -> None:
+        if reference.config is not None and reference.config not in file.configs:
+            self.problems.unknown(path, "config", reference.config, file.configs)
+        if reference.workload is None:
+            return
+        known = workloads(apps)
+        if reference.workload.namespace:
+            if reference.workload not in known:
+                self.problems.unknown(path, "workload", str(reference.workload), map(str, known))
+            return
+        same = [workload for workload in known if workload.name == reference.workload.name]
+        if not same:
+            self.problems.unknown(path, "workload", reference.workload.name, (w.name for w in known))
+        elif len(same) > 1:
+            self.problems.add(path, f"several workloads have this name: {', '.join(map(str, same))}")
+
+
+def _short(path: Path) -> Path:
+    """The path from the working directory, where it lies below it: shorter in messages."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

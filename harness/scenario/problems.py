@@ -1,0 +1,127 @@
+"""What is wrong with a scenario file, gathered so that one error tells all of it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pydantic import BaseModel, ValidationError
+
+    from harness.source import Document, KeyPath
+
+NOUNS = {
+    "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "int_type": "a whole number",
+    "float_type": "a number", "bool_type": "true or false", "model_type": "a mapping",
+}  # fmt: skip
+
+
+class Problems:
+    """The problems of one file; `path`s are places in its YAML."""
+
+    def __init__(self, document: Document, name: str) -> None:
+        self.document = document
+        self.name = name
+        self.found: list[tuple[int, int, str]] = []
+
+    def where(self, path: KeyPath) -> str:
+        """Returns file:line:column of a place."""
+        mark = self.document.mark(path)
+        return f"{self.name}:{mark.line}:{mark.column}"
+
+    def add(self, path: KeyPath, what: str) -> None:
+        """Notes a problem at a place."""
+        mark = self.document.mark(path)
+        self.found.append((mark.line, mark.column, what))
+
+    def unknown(self, path: KeyPath, what: str, word: str, valid: Iterable[str]) -> None:
+        """Notes a word that isn't one of the valid ones."""
+        self.add(path, f"unknown {what} {word!r}; {did_you_mean(word, valid)}")
+
+    def add_validation(self, error: ValidationError, prefix: KeyPath, model: type[BaseModel]) -> None:
+        """Notes what pydantic found below `prefix`."""
+        details: dict[KeyPath, Any] = {}
+        for detail in error.errors(include_url=False):
+            path = self._place((*prefix, *detail["loc"]), missing=detail["type"] == "missing")
+            details.setdefault(path, detail)  # one for all branches of a union
+        unknown = [path for path, detail in details.items() if detail["type"] == "extra_forbidden"]
+        for path, detail in details.items():
+            if detail["type"] != "missing" or not self._misspelt(path, unknown):
+                self._add_detail(path, dict(detail), prefix, model)
+
+    def raise_if_any(self) -> None:
+        """Raises InputError with all problems, in the order of their lines."""
+        if not self.found:
+            return
+        (line, column, first), *others = sorted(set(self.found))
+        text = first + "".join(f"\n{self.name}:{row}:{col}: {what}" for row, col, what in others)
+        raise InputError(text, where=f"{self.name}:{line}:{column}")
+
+    def _place(self, loc: KeyPath, *, missing: bool) -> KeyPath:
+        """pydantic's path without the parts that name a union's branch instead of a key."""
+        path: KeyPath = ()
+        for part in loc[:-1] if missing else loc:
+            if (*path, part) in self.document.marks:
+                path = (*path, part)
+        return (*path, loc[-1]) if missing else path
+
+    @staticmethod
+    def _misspelt(missing: KeyPath, unknown: list[KeyPath]) -> bool:
+        """Whether an unknown key beside a missing one is that key misspelt: one problem, one error."""
+        beside = [str(path[-1]) for path in unknown if path[:-1] == missing[:-1]]
+        return bool(get_close_matches(str(missing[-1]), beside, n=1, cutoff=0.6))
+
+    def _add_detail(
+        self, path: KeyPath, detail: dict[str, Any], prefix: KeyPath, model: type[BaseModel]
+    ) -> None:
+        kind, key = detail["type"], str(path[-1]) if path else ""
+        if kind == "extra_forbidden":
+            self.unknown(path, "key", key, self._keys(path[:-1], prefix, model))
+        elif kind == "missing":
+            self.add(path[:-1], f"{key!r} is missing")
+        elif kind == "value_error":
+            self.add(path, str(detail["ctx"]["error"]))
+        elif kind in NOUNS:
+            self.add(path, f"{self._named(path)}must be {NOUNS[kind]}, not {_shown(detail['input'])}")
+        elif kind in ("literal_error", "enum"):
+            valid = str(detail["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+            self.unknown(path, "value", str(detail["input"]), valid)
+        else:
+            self.add(path, f"{self._named(path)}{detail['msg'][0].lower()}{detail['msg'][1:]}")
+
+    @staticmethod
+    def _named(path: KeyPath) -> str:
+        named = next((part for part in reversed(path) if isinstance(part, str)), None)
+        return f"{named!r}: " if named else ""
+
+    @staticmethod
+    def _keys(path: KeyPath, prefix: KeyPath, model: type[BaseModel]) -> Iterator[str]:
+        """The keys of the model at `path`, which lies below the one that was validated at `prefix`."""
+        from harness.expectations.split import By
+        from harness.expectations.values import TextMatch
+        from harness.scenario.models import StageFile
+
+        below = path[len(prefix) :]
+        chosen: type[BaseModel] = model
+        if below[:1] == ("stages",):
+            chosen = StageFile
+        elif below[:1] == ("by",):
+            chosen = By
+        elif below:
+            chosen = TextMatch
+        for name, info in chosen.model_fields.items():
+            yield info.alias or name
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return repr(value)

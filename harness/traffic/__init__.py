@@ -1,0 +1,1 @@
+"""Requests, what came back of them, and what that proves."""

@@ -1,0 +1,132 @@
+"""What came back: an exact distribution (the model's) or a sample (a cluster's), one interface."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from fractions import Fraction
+
+    from harness.traffic.trace import Trace
+    from harness.vocabulary import Mesh, Workload
+
+
+class Failure(StrEnum):
+    """Why no HTTP answer came; the number is curl's exit code for it."""
+
+    RESOLVE = "could not resolve host (curl 6)"
+    REFUSED = "connection refused (curl 7)"
+    TIMEOUT = "timed out (curl 28)"
+    RESET = "connection reset (curl 56)"
+    EMPTY_REPLY = "empty reply (curl 52)"
+    HTTP09 = "received HTTP/0.9 (curl 1)"
+    OTHER = "failed"
+
+
+@dataclass(frozen=True)
+class Hop:
+    """How the request's last connection, client's side to server's pod, was protected.
+
+    `mutual`: mutual TLS by `mesh`, with the client's identity as that mesh writes it
+    (`spiffe://…` or `….serviceaccount.identity.linkerd.…`); otherwise plaintext.
+    `witnesses` say what showed it (a header at the server, a proxy's counter, the model).
+    """
+
+    mutual: bool
+    mesh: Mesh | None = None
+    client: str | None = None
+    witnesses: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.mutual:
+            return "plaintext"
+        return f"mutual TLS by {self.mesh}" + (f" as {self.client}" if self.client else "")
+
+
+@dataclass(frozen=True)
+class ServerSaw:
+    """The request as it reached the application, where the application tells."""
+
+    path: str
+    host: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """The value of a header at the server, by any case of its name."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One answer, or the lack of one.
+
+    `status` is None exactly when `failure` isn't. `backend` is the workload whose
+    application answered; None where a proxy did, or where the answer doesn't tell.
+    `seconds` is the time to the whole answer; the model leaves out what isn't configured
+    (network and processing), so its 0 means "no configured delay". `body` is None where unknown.
+    """
+
+    status: int | None = None
+    failure: Failure | None = None
+    detail: str = ""
+    backend: Workload | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    seconds: float = 0.0
+    grpc_status: int | None = None
+    hop: Hop | None = None
+    server_saw: ServerSaw | None = None
+
+    def header(self, name: str) -> str | None:
+        """The value of a response header, by any case of its name."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def __str__(self) -> str:
+        if self.failure is not None:
+            return self.detail or str(self.failure)
+        who = f" from {self.backend}" if self.backend else ""
+        grpc = f" grpc-status {self.grpc_status}" if self.grpc_status is not None else ""
+        return f"{self.status}{grpc}{who}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Equal outcomes: their weight (a probability, or a count) and, if known, why."""
+
+    outcome: Outcome
+    weight: Fraction
+    trace: Trace = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """All that came back of a probe.
+
+    `n` is the number of requests of a sample, whose weights are counts; it is None for an
+    exact distribution, whose weights are probabilities that sum to 1.
+    """
+
+    groups: tuple[Group, ...]
+    n: int | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether these are the model's probabilities and not a sample."""
+        return self.n is None
+
+    def classes(self, classify: Callable[[Outcome], str]) -> Mapping[str, Fraction]:
+        """Returns the weight of each class that `classify` makes of the outcomes."""
+        weights: Counter[str] = Counter()
+        for group in self.groups:
+            weights[classify(group.outcome)] += group.weight  # type: ignore[assignment]
+        return weights  # type: ignore[return-value]
+
+    def __add__(self, other: Outcomes) -> Outcomes:
+        """Joins two samples; exact distributions can't be added."""
+        if self.n is None or other.n is None:
+            raise ValueError("only samples can be added")
+        return Outcomes(self.groups + other.groups, self.n + other.n)

@@ -1,0 +1,78 @@
+"""A request as a workload sends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from harness.vocabulary import Workload
+
+DEFAULT_PORTS = {"http": 80, "grpc": 80}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; `grpc://host/Service/Method` sends an empty gRPC message (HTTP/2, POST).
+
+    `new_connection` asks for a connection of its own instead of a pooled one.
+    """
+
+    source: Workload
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    new_connection: bool = False
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+            raise ValueError(f"{self.url!r} isn't a URL to probe: write http://host[:port]/path or grpc://…")
+        _ = parts.port  # raises ValueError where the port isn't a number
+
+    @property
+    def grpc(self) -> bool:
+        """Whether this is a gRPC call."""
+        return urlsplit(self.url).scheme == "grpc"
+
+    @property
+    def http_method(self) -> str:
+        """The method on the wire: gRPC is always POST."""
+        return "POST" if self.grpc else self.method
+
+    @property
+    def host(self) -> str:
+        """The name that is resolved and dialled, without port."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port that is dialled."""
+        parts = urlsplit(self.url)
+        return parts.port or DEFAULT_PORTS[parts.scheme]
+
+    @property
+    def path(self) -> str:
+        """The path without query, at least `/`."""
+        return urlsplit(self.url).path or "/"
+
+    @property
+    def query(self) -> str:
+        """The query string without `?`."""
+        return urlsplit(self.url).query
+
+    @property
+    def authority(self) -> str:
+        """The Host header: an explicit one, else the URL's host with its port as written."""
+        for name, value in self.headers:
+            if name.lower() == "host":
+                return value
+        return urlsplit(self.url).netloc
+
+    def header(self, name: str) -> str | None:
+        """The value of a request header, by any case of its name."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.http_method} {self.url}"

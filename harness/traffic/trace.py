@@ -1,0 +1,31 @@
+"""The chain of resources and fields that decided a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One link of a trace.
+
+    `resource` names an object as `Kind namespace/name` (empty where a built-in rule
+    decides), `field` the path inside it (`spec.http[0].route[1].weight`), `text` what it
+    did to the request. `lost` marks an alternative that was looked at and not taken;
+    `where` is the object's file:line, if it was read from a file.
+    """
+
+    text: str
+    resource: str = ""
+    field: str = ""
+    where: str = ""
+    lost: bool = False
+
+    def __str__(self) -> str:
+        place = " ".join(part for part in (self.resource, self.field) if part)
+        source = f" ({self.where})" if self.where else ""
+        mark = "not taken: " if self.lost else ""
+        return f"{mark}{place}: {self.text}{source}" if place else f"{mark}{self.text}"
+
+
+Trace = tuple[Reason, ...]

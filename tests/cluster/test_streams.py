@@ -1,0 +1,125 @@
+"""exec and port forward, by the frames of Kubernetes' v4 channel protocol."""
+
+import json
+
+import pytest
+from websocket import ABNF, WebSocketConnectionClosedException, WebSocketTimeoutException
+
+from harness.cluster.deadline import Deadline
+from harness.cluster.exec import NOT_RUN, ExecInterruptedError, Finished, execute
+from harness.cluster.forward import exchange, get
+from harness.errors import HarnessError
+from tests.cluster.fakes import FakeClient
+
+SUCCESS = b"\x03" + json.dumps({"status": "Success"}).encode()
+EXIT_7 = b"\x03" + json.dumps(
+    {"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "7"}]}}
+).encode()  # fmt: skip
+NO_SHELL = b"\x03" + json.dumps({"status": "Failure", "message": "no such file: sh"}).encode()
+PORT = b"\x90\x1f"  # 8080, little endian
+
+
+class Socket:
+    def __init__(self, frames):
+        self.frames, self.sent, self.closed = list(frames), [], False
+
+    def settimeout(self, seconds):
+        assert seconds > 0
+
+    def send(self, data, opcode):
+        self.sent.append(data)
+
+    def recv_data(self):
+        frame = self.frames.pop(0) if self.frames else None
+        if isinstance(frame, Exception):
+            raise frame
+        return (ABNF.OPCODE_CLOSE, b"") if frame is None else (ABNF.OPCODE_BINARY, frame)
+
+    def close(self, timeout):
+        self.closed = True
+
+
+class Streaming(FakeClient):
+    def __init__(self, *frames):
+        super().__init__()
+        self.socket = Socket(frames)
+
+    def websocket(self, path, query):
+        self.asked = (path, query)
+        return self.socket
+
+
+def run(*frames):
+    client = Streaming(*frames)
+    try:
+        return execute(client, "shop", "web-1", "app", ["sh", "-c", "x"], Deadline(5))
+    finally:
+        assert client.socket.closed
+        assert client.asked[0] == "/api/v1/namespaces/shop/pods/web-1/exec"
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "finished"),
+    [
+        ("both streams", [b"\x01", b"\x01out", b"\x02err", b"\x01put", SUCCESS], Finished(0, "output", "err")),
+        ("a character across frames", [b"\x01\xc3", b"\x01\xa4", SUCCESS], Finished(0, "ä", "")),
+        ("fails", [EXIT_7], Finished(7, "", "")),
+        ("can't be run", [NO_SHELL], Finished(NOT_RUN, "", "no such file: sh")),
+    ],
+)
+def test_exec(name, frames, finished):
+    assert run(*frames) == finished
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "error"),
+    [
+        ("closed early", [b"\x01half"], ExecInterruptedError),
+        ("broken", [WebSocketConnectionClosedException("lost")], ExecInterruptedError),
+        ("too slow", [b"\x01half", WebSocketTimeoutException()], HarnessError),
+    ],
+)
+def test_exec_that_doesnt_end_well(name, frames, error):
+    with pytest.raises(error) as caught:
+        run(*frames)
+    assert type(caught.value) is error
+    assert "Pod shop/web-1, container app" in str(caught.value)
+
+
+def test_port_forward():
+    client = Streaming(b"\x00" + PORT, b"\x01" + PORT, b"\x00HTTP/1.1 2", b"\x0000 OK\r\n")
+    found = exchange(client, "shop", "web-1", 8080, b"hello", lambda got: b"\n" in got, Deadline(5))
+    assert found == b"HTTP/1.1 200 OK\r\n"
+    assert client.socket.sent == [b"\x00hello"]
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "words"),
+    [
+        ("refused", [b"\x00" + PORT, b"\x01" + PORT, b"\x01connection refused"], "connection refused"),
+        ("closed", [b"\x00" + PORT, b"\x01" + PORT], "the connection was closed"),
+        ("silent", [WebSocketTimeoutException("timed out")], "timed out"),
+    ],
+)
+def test_port_forward_without_answer(name, frames, words):
+    with pytest.raises(HarnessError, match=words):
+        exchange(Streaming(*frames), "shop", "web-1", 8080, b"hello", lambda got: b"\n" in got, Deadline(5))
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "body"),
+    [
+        ("one chunk", b"HTTP/1.1 200 OK\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "hello"),
+        ("two chunks", b"HTTP/1.1 200 OK\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", "hello!"),
+        ("empty", b"HTTP/1.1 200 OK\r\nx: y\r\n\r\n\r\n0\r\n\r\n", ""),
+    ],
+)
+def test_admin_answers(name, answer, body):
+    client = Streaming(b"\x00" + PORT, b"\x00" + answer)
+    assert get(client, "shop", "web-1", 15000, "/x", Deadline(5)) == body
+
+
+def test_admin_refuses():
+    client = Streaming(b"\x00" + PORT, b"\x00HTTP/1.1 404 Not Found\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+    with pytest.raises(HarnessError, match="404 Not Found"):
+        get(client, "shop", "web-1", 15000, "/x", Deadline(5))

@@ -1,0 +1,94 @@
+"""A provider that answers what a test tells it to."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.providers.base import Basis, Pod
+from harness.traffic.outcomes import Group, Outcome, Outcomes
+from harness.traffic.trace import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from harness.resources import Resource
+    from harness.traffic.request import Request
+    from harness.vocabulary import Mesh, Workload
+
+TRACE = (Reason("sends 50 of 100 there", "VirtualService shop/web", "spec.http[0].route[0].weight"),)
+
+
+@dataclass
+class Scripted:
+    """`answers` maps outcomes to their probabilities; `basis` says whether they are drawn or exact."""
+
+    answers: dict[Outcome, float]
+    basis: Basis = Basis.PREDICTED
+    name: str = "scripted"
+    running: tuple[Pod, ...] = ()
+    refusals: dict[str, str] = field(default_factory=dict)
+    missing: dict[Mesh, str] = field(default_factory=dict)
+    no_control: bool = False
+    calls: list[str] = field(default_factory=list)
+    fail_at: str = ""
+    sent: int = 0
+    seed: random.Random = field(default_factory=lambda: random.Random(1))
+    change: Callable[[int], dict[Outcome, float] | None] = lambda sent: None
+
+    def _note(self, call: str) -> None:
+        self.calls.append(call)
+        if call == self.fail_at:
+            raise HarnessError(f"{call} went wrong", todo="mend it")
+
+    def lacking(self, mesh: Mesh) -> str | None:
+        return self.missing.get(mesh)
+
+    def deploy(self, apps: Sequence[Resource]) -> None:
+        self._note(f"deploy {len(apps)}")
+
+    def install(self, mesh: Mesh) -> None:
+        self._note(f"install {mesh}")
+
+    def uninstall(self, mesh: Mesh) -> None:
+        self._note(f"uninstall {mesh}")
+
+    def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
+        self._note(f"place {namespace} {'+'.join(sorted(meshes)) or 'none'}")
+
+    def apply(self, resources: Sequence[Resource]) -> None:
+        self._note(f"apply {', '.join(map(str, resources))}")
+
+    def remove(self, resources: Sequence[Resource]) -> None:
+        self._note(f"remove {', '.join(map(str, resources))}")
+
+    def restart(self, namespace: str) -> None:
+        self._note(f"restart {namespace}")
+
+    def refusal(self, resource: Resource) -> str | None:
+        return self.refusals.get(str(resource))
+
+    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
+        answers = self.change(self.sent) or self.answers
+        self.sent += count
+        if self.basis is Basis.PREDICTED:
+            return Outcomes(tuple(Group(o, Fraction(str(p)), TRACE) for o, p in answers.items()))
+        drawn = self.seed.choices(list(answers), list(answers.values()), k=count)
+        return Outcomes(tuple(Group(o, Fraction(drawn.count(o))) for o in answers if o in drawn), count)
+
+    def control(self, request: Request) -> str:
+        if self.no_control:
+            raise HarnessError("the server doesn't answer")
+        return "the server answers"
+
+    def pods(self, workload: Workload) -> tuple[Pod, ...]:
+        return self.running
+
+    def clear(self) -> None:
+        self._note("clear")
+
+    def close(self) -> None:
+        self._note("close")
