@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.collection import FOLDER, SUFFIXES
 from harness.errors import HarnessError
 from harness.scenario import load_scenario
 from harness.scenario.schema import scenario_schema
+from harness.settings import SCENARIO_SUFFIXES, is_scenario
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,8 +63,8 @@ def schema() -> None:
 def _scenario_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = (file for suffix in SUFFIXES for file in path.rglob(f"*{suffix}"))
-    return sorted(file for file in found if FOLDER in file.resolve().parts)
+    found = (file for suffix in SCENARIO_SUFFIXES for file in path.rglob(f"*{suffix}"))
+    return sorted(file for file in found if is_scenario(file.resolve()))
 
 
 def main() -> None:

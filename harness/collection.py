@@ -11,7 +11,7 @@ from harness.expectations import Result
 from harness.report.terminal import explained
 from harness.runner import UnreachableError
 from harness.scenario import load_scenario
-from harness.session import RUNS
+from harness.session import PROPERTY, RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from harness.expectations import Verdict
     from harness.scenario import Check, Scenario, Stage
 
-SUFFIXES = (".yaml", ".yml")
-FOLDER = "scenarios"
-PROPERTY = "harness"
-
 
 class ExpectationError(AssertionError):
     """An expectation that failed, or that nothing proved."""
@@ -31,11 +27,6 @@ class ExpectationError(AssertionError):
 
 class ScenarioFile(pytest.File):
     """A scenario file."""
-
-    @classmethod
-    def takes(cls, path: Path, session: pytest.Session) -> bool:
-        """Returns whether a file is a scenario: YAML below a folder `scenarios`, or named to pytest."""
-        return path.suffix in SUFFIXES and (FOLDER in path.parts or session.isinitpath(path))
 
     def collect(self) -> Iterator[pytest.Collector]:
         try:

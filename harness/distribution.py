@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-from harness.collection import SUFFIXES
+from harness.settings import SCENARIO_SUFFIXES
 
 
 class ScenarioScheduling(LoadScopeScheduling):
@@ -12,4 +12,4 @@ class ScenarioScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file if file.endswith(SUFFIXES) else nodeid
+        return file if file.endswith(SCENARIO_SUFFIXES) else nodeid

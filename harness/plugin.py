@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.collection import PROPERTY, CheckItem, ScenarioFile
 from harness.errors import HarnessError
-from harness.report.terminal import table
-from harness.session import RUNS, Runs, usage_error
-from harness.settings import KNOBS
+from harness.session import PROPERTY, RUNS, Runs, usage_error
+from harness.settings import KNOBS, SCENARIO_SUFFIXES, is_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,14 +45,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if ScenarioFile.takes(file_path, parent.session):
+    named = file_path.suffix in SCENARIO_SUFFIXES and parent.session.isinitpath(file_path)
+    if named or is_scenario(file_path):
+        from harness.collection import ScenarioFile
+
         return ScenarioFile.from_parent(parent, path=file_path)
     return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _is_worker(config) or config.option.collectonly or "harness.collection" not in sys.modules:
+        return
+    from harness.collection import CheckItem
+
     scenarios = {item.scenario.path: item.scenario for item in items if isinstance(item, CheckItem)}
-    if not scenarios or _is_worker(config) or config.option.collectonly:
+    if not scenarios:
         return
     try:
         reason = config.stash[RUNS].lacking(scenarios.values())
@@ -77,6 +83,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     for warning in config.stash[RUNS].warnings:
         terminalreporter.write_line(f"harness: {warning}", yellow=True)
     if rows and config.get_verbosity() > -2:
+        from harness.report.terminal import table
+
         rows.sort(key=lambda row: (row["scenario"], *row["order"]))
         terminalreporter.write_sep("=", "verdicts")
         writer = terminalreporter._tw

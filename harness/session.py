@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import HarnessError, InputError, did_you_mean
-from harness.runner import Runner
 from harness.settings import KNOBS, Confidence
 
 if TYPE_CHECKING:
@@ -17,8 +16,12 @@ if TYPE_CHECKING:
 
     from harness.providers.base import Provider
     from harness.providers.kind import KindProvider
+    from harness.runner import Runner
     from harness.scenario import Scenario
     from harness.settings import Knob
+
+PROPERTY = "harness"
+"""The user property of a test report that holds a verdict."""
 
 PROVIDERS = ("model", "kind")
 PYTEST_KIND_NAME = "pytest-kind"
@@ -112,6 +115,8 @@ class Runs:
     def runner(self, scenario: Scenario) -> Runner:
         """Returns the scenario's runner; the one before is closed first, since they share the ground."""
         if self._runner is None or self._runner.scenario is not scenario:
+            from harness.runner import Runner
+
             self._leave()
             shadow = self._model() if self.kind != "model" else None
             self._runner = Runner(scenario, self.provider, shadow, self.confidence())

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,12 @@ KNOBS = (
     Knob("false-pass", "the probability, at most, of passing what is off by the deviation", "1e-3"),
     Knob("deviation", "the share that a sample must tell from what is expected", "0.05"),
 )
+
+
+SCENARIO_SUFFIXES = (".yaml", ".yml")
+SCENARIO_FOLDER = "scenarios"
+
+
+def is_scenario(path: Path) -> bool:
+    """Returns whether a file is a scenario by its place: YAML below a folder `scenarios`."""
+    return path.suffix in SCENARIO_SUFFIXES and SCENARIO_FOLDER in path.parts

@@ -19,6 +19,7 @@ View = dict[str, list[Json]]
 
 WATCH_SECONDS = 5  # how long one watch lives: an abandoned one ends by itself after that
 RETRY_SECONDS = 0.5
+PAUSE_SECONDS = 0.05  # so that a server that ends each watch at once isn't asked without end
 
 
 def wait_until(
@@ -44,16 +45,19 @@ def wait_until(
     try:
         while True:
             try:
-                path, found = changes.get(timeout=deadline.left)
+                news = [changes.get(timeout=deadline.left)]
             except queue.Empty:
                 raise StageError(
                     f"{what}: not within {deadline.seconds:.0f} s", why=missing, todo=todo
                 ) from None
-            if isinstance(found, ApiError):
-                missing = str(found)
-                continue
-            view[path] = found
-            if len(view) == len(paths) and changes.empty():
+            while not changes.empty():
+                news.append(changes.get())
+            for path, found in news:
+                if isinstance(found, ApiError):
+                    missing = str(found)
+                else:
+                    view[path] = found
+            if len(view) == len(paths) and not isinstance(news[-1][1], ApiError):
                 reason = unmet(view)
                 if reason is None:
                     return
@@ -86,6 +90,7 @@ def _follow(
                 else:
                     objects[uid] = change["object"]
                 changes.put((path, list(objects.values())))
+            stop.wait(PAUSE_SECONDS)
         except ApiError as error:
             changes.put((path, error))
             stop.wait(RETRY_SECONDS)

@@ -151,7 +151,7 @@ class Probing(Expectation):
             seen=_percentages((share.label, share.seen) for share in comparison.shares),
             n=outcomes.n,
             shares=comparison.shares,
-            evidence=_witnesses(outcomes),
+            evidence=() if outcomes.exact else _witnesses(outcomes),
         )
         return explain(verdict, ground, request, outcomes, self.classify)
 

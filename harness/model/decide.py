@@ -118,9 +118,7 @@ def _ignored_routes(state: State, service: Resource) -> tuple[Reason, ...]:
     ]
     text = "doesn't count: the client has no proxy"
     return tuple(
-        reason(one, "spec", text, lost=True)
-        for one in found
-        if service.name in str(one.data.get("spec"))
+        reason(one, "spec", text, lost=True) for one in found if service.name in str(one.data.get("spec"))
     )
 
 

@@ -123,7 +123,9 @@ def parse(resource: Resource) -> Route:
     spec = spec_of(resource)
     return Route(
         resource,
-        tuple(_parent(resource, f"spec.parentRefs[{i}]", p) for i, p in enumerate(spec.get("parentRefs") or ())),
+        tuple(
+            _parent(resource, f"spec.parentRefs[{i}]", p) for i, p in enumerate(spec.get("parentRefs") or ())
+        ),
         tuple(spec.get("hostnames") or ()),
         tuple(_rule(resource, f"spec.rules[{i}]", rule) for i, rule in enumerate(_rules(spec))),
     )
@@ -180,7 +182,10 @@ def _rpc_match(field: str, part: Fields) -> Match:
 
 def _named(entries: list[Fields] | None) -> tuple[tuple[str, TextMatch], ...]:
     return tuple(
-        (entry["name"], TextMatch("exact" if entry.get("type", "Exact") == "Exact" else "regex", entry["value"]))
+        (
+            entry["name"],
+            TextMatch("exact" if entry.get("type", "Exact") == "Exact" else "regex", entry["value"]),
+        )
         for entry in entries or ()
     )
 
@@ -223,7 +228,9 @@ def _faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
         path = match.get("path") or {}
         kind = path.get("type", "PathPrefix")
         if kind != "RegularExpression" and not path.get("value", "/").startswith("/"):
-            words = "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']"
+            words = (
+                "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']"
+            )
             yield f"{field}.matches[{index}].path", words
     for index, backend in enumerate(rule.get("backendRefs") or ()):
         service = not backend.get("group") and backend.get("kind", "Service") == "Service"
@@ -233,7 +240,9 @@ def _faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
     if "RequestRedirect" in types and rule.get("backendRefs"):
         yield field, "RequestRedirect filter must not be used together with backendRefs"
     if "RequestRedirect" in types and "URLRewrite" in types:
-        words = "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both"
+        words = (
+            "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both"
+        )
         yield f"{field}.filters", words
     for kind in ("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite"):
         if types.count(kind) > 1:
@@ -246,8 +255,7 @@ def _faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
 
 
 def _filter_faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
-    matches = rule.get("matches") or ({},)
-    paths = [match.get("path") or {} for match in matches]
+    paths = [match.get("path") or {} for match in rule.get("matches") or [{}]]
     one_prefix = len(paths) == 1 and paths[0].get("type", "PathPrefix") == "PathPrefix"
     for index, entry in enumerate(rule.get("filters") or ()):
         where, kind = f"{field}.filters[{index}]", entry.get("type", "")

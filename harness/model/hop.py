@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.model.distribution import Branches
-from harness.model.message import Message
-from harness.model.pods import Pod
 from harness.traffic.outcomes import Hop, Outcome
 from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from harness.model.message import Message
+    from harness.model.pods import Pod
 
 WITNESS = "the model"
 

@@ -78,15 +78,15 @@ def inject(resource: Resource, namespace: Resource, meshes: frozenset[Mesh]) -> 
     Raises NotModelledError for annotations that take traffic round the proxy.
     """
     metadata, spec = pod_template(resource)
-    for annotations, owner in (
+    for said, owner in (
         (metadata.get("annotations") or {}, resource),
         (annotations_of(namespace), namespace),
     ):
-        bypass = next((key for key in _BYPASSES if key in annotations), None)
+        bypass = next((key for key in _BYPASSES if key in said), None)
         if bypass:
             why = "it takes some traffic round the proxy, or changes what the proxy makes of it"
             raise not_modelled(owner, f"annotation {bypass}", why)
-        if annotations.get("linkerd.io/inject") == "ingress":
+        if said.get("linkerd.io/inject") == "ingress":
             raise not_modelled(owner, "annotation linkerd.io/inject", "ingress mode routes by a header")
     present = _proxies_in(spec)
     skipped: list[tuple[Mesh, str]] = []
@@ -115,7 +115,8 @@ def _istio_wanted(metadata: Mapping[str, Any], spec: Mapping[str, Any], namespac
     """Which of the injector's webhooks select the pod [istio/istio: manifests/charts, default revision]."""
     if namespace.name in _NEVER_INJECTED or spec.get("hostNetwork"):
         return False
-    of_namespace, of_pod = labels_of(namespace), metadata.get("labels") or {}
+    of_namespace = labels_of(namespace)
+    of_pod: dict[str, str] = metadata.get("labels") or {}
     legacy = (metadata.get("annotations") or {}).get("sidecar.istio.io/inject")
     choice = of_pod.get("sidecar.istio.io/inject", legacy)
     if choice == "false":

@@ -24,7 +24,9 @@ def objects(mesh: Mesh) -> tuple[Resource, ...]:
 
 def belongs(resource: Resource, mesh: Mesh, namespaces: Collection[str]) -> bool:
     """Returns whether an object goes with its mesh: of its kinds, or in its namespaces."""
-    inside = resource.namespace in namespaces or (resource.kind == "Namespace" and resource.name in namespaces)
+    inside = resource.namespace in namespaces or (
+        resource.kind == "Namespace" and resource.name in namespaces
+    )
     return inside or MESH_OF_GROUP.get(resource.group) is mesh
 
 

@@ -37,6 +37,9 @@ class HeaderChanges:
         return bool(self.set or self.add or self.remove)
 
 
+UNCHANGED = HeaderChanges()
+
+
 def _without(headers: Headers, names: Iterable[str]) -> Headers:
     gone = {name.lower() for name in names}
     return tuple((name, value) for name, value in headers if name.lower() not in gone)

@@ -26,5 +26,7 @@ def covers_pods(resource: Resource, field: str, network: IPv4Network | IPv6Netwo
     if not network.overlaps(POD_NETWORK):
         return False
     raise not_modelled(
-        resource, field, f"{network} is a part of the pods' network {POD_NETWORK}, and pods have no fixed address"
+        resource,
+        field,
+        f"{network} is a part of the pods' network {POD_NETWORK}, and pods have no fixed address",
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from harness.resources import Resource
 
 
-class Refused(HarnessError):
+class Refused(HarnessError):  # noqa: N818
     """The API server's or a webhook's refusal, in its own words (`what`)."""
 
     @classmethod

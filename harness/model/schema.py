@@ -9,7 +9,7 @@ the model can't decide on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.errors import did_you_mean
 from harness.model.objects import not_modelled
@@ -40,7 +40,7 @@ class Enum(tuple[str, ...]):
         return super().__new__(cls, values)
 
 
-Shape = Union[str, _Later, Map, Enum, list["Shape"], dict[str, "Shape"]]
+Shape: TypeAlias = "str | _Later | Map | Enum | list[Shape] | dict[str, Shape]"
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str, str, str]
 
-_WORKLOADS = frozenset(
-    (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
-)
+_WORKLOADS = frozenset((("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod")))
 
 
 @dataclass(frozen=True)
@@ -214,7 +212,11 @@ class State:
         state = replace(self, objects={**self.objects, resource.key: stored})
         if (resource.group, resource.kind) not in _WORKLOADS:
             return state
-        if before and pod_template(before.live) == pod_template(live) and replicas(before.live) == replicas(live):
+        if (
+            before
+            and pod_template(before.live) == pod_template(live)
+            and replicas(before.live) == replicas(live)
+        ):
             return state
         workload = Workload(live.namespace, live.name)
         return replace(state, running={**self.running, workload: state._start(live)})

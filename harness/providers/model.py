@@ -32,7 +32,7 @@ class ModelProvider:
     def __init__(self) -> None:
         self.state = State()
 
-    def lacking(self, mesh: Mesh) -> str | None:  # noqa: ARG002 - both meshes are modelled
+    def lacking(self, mesh: Mesh) -> str | None:
         return None
 
     def deploy(self, apps: Sequence[Resource]) -> None:
@@ -72,7 +72,7 @@ class ModelProvider:
             return refused.what
         return None
 
-    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:  # noqa: ARG002
+    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
         """Returns the exact distribution for one request; `count` and `witness` change nothing."""
         return self.state.decide(request)
 

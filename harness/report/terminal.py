@@ -31,7 +31,8 @@ def explained(stage: Stage, check: Check, verdict: Verdict) -> str:
         lines.append(f"requests: {verdict.n}")
         lines += [
             f"  {share.label}: {share.count} of {verdict.n}, {share.seen:.2%} "
-            f"(99.9 % interval {share.interval[0]:.2%} to {share.interval[1]:.2%}), expected {share.expected:.2%}"
+            f"(99.9 % interval {share.interval[0]:.2%} to {share.interval[1]:.2%}), "
+            f"expected {share.expected:.2%}"
             for share in verdict.shares
             if share.interval
         ]
@@ -45,33 +46,27 @@ def explained(stage: Stage, check: Check, verdict: Verdict) -> str:
 
 
 def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
-    """Returns the verdicts as a table; a row has scenario, stage, name, result, seen, n, basis, seconds."""
-    view = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    view.add_column("stage", overflow="fold", max_width=26)
-    view.add_column("expectation", overflow="fold", ratio=3)
+    """Returns the verdicts as a table, a line each; a row is what a test report holds of a verdict."""
+    view = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
+    view.add_column("stage and expectation", no_wrap=True, ratio=5)
     view.add_column("verdict", no_wrap=True)
-    view.add_column("predicted or observed", overflow="fold", ratio=3)
     view.add_column("requests", justify="right", no_wrap=True)
+    view.add_column("predicted or observed", no_wrap=True, ratio=6)
     scenario, stage = "", ""
     for row in rows:
         if row["scenario"] != scenario:
             scenario, stage = row["scenario"], ""
-            view.add_row(Text(scenario, style="bold"), "", "", "", "", end_section=False)
-        seen = f"{row['basis']}: {row['seen']}" if row["basis"] else row["seen"]
+            view.add_row(Text(scenario, style="bold"))
+        if row["stage"] != stage:
+            stage = row["stage"]
+            view.add_row(Text(f"  {stage}", style="italic"))
         view.add_row(
-            Text("" if row["stage"] == stage else row["stage"]),
-            Text(row["name"]),
+            Text(f"    {row['name']}"),
             Text(row["result"], style=STYLES.get(row["result"], "")),
-            Text(_cut(seen)),
-            str(row["n"] or "exact" if row["basis"] else ""),
+            "" if not row["basis"] else "exact" if row["basis"] == "predicted" else str(row["n"] or "-"),
+            Text(" ".join(f"{row['basis']}: {row['seen']}".removeprefix(": ").split())),
         )
-        stage = row["stage"]
-    console = Console(width=max(width, 80), no_color=not colour, force_terminal=colour, highlight=False)
+    console = Console(width=max(width, 120), no_color=not colour, force_terminal=colour, highlight=False)
     with console.capture() as capture:
         console.print(view)
-    return capture.get()
-
-
-def _cut(text: str, most: int = 160) -> str:
-    first = " ".join(text.split())
-    return first if len(first) <= most else first[: most - 1] + "…"
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

@@ -26,6 +26,7 @@ MANIFESTS = "manifests"
 
 def load_scenario(path: Path) -> Scenario:
     """Returns the scenario in this file; raises InputError with all that is wrong with it."""
+    path = _short(path)
     text = read_text(path, MAX_BYTES)
     documents = list(parse(text, str(path)))
     if not documents or documents[0].data is None:

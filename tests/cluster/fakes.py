@@ -52,10 +52,16 @@ class FakeClient(Client):
         if plain in self.refuse and method != "GET":
             raise self.refuse[plain]
         if method == "GET":
-            return json.dumps(self._get(path))
+            return json.dumps(self._get(path, query or {}))
         if method == "DELETE":
             if plain in self.objects:
-                return json.dumps(self.objects.pop(plain))
+                gone = self.objects.pop(plain)
+                self.objects = {
+                    where: item
+                    for where, item in self.objects.items()
+                    if gone["kind"] != "Namespace" or item["metadata"].get("namespace") != gone["metadata"]["name"]
+                }
+                return json.dumps(gone)
             if plain.endswith("/pods"):
                 return "{}"
             raise not_found(plain)
@@ -76,7 +82,11 @@ class FakeClient(Client):
         """Sees no change: the next listing will."""
         return iter(())
 
-    def _get(self, path: str) -> Json:
+    def websocket(self, path: str, query: Any) -> Any:
+        """Has no streams."""
+        raise ApiError(0, "Unreachable", "no streams here")
+
+    def _get(self, path: str, query: Any) -> Json:
         plain = urlsplit(path).path
         if plain in self.objects:
             return self.objects[plain]
@@ -87,6 +97,7 @@ class FakeClient(Client):
         last = plain.rsplit("/", 1)[-1]
         if not last.endswith("s"):
             raise not_found(plain)
+        labels = [part.partition("=")[::2] for part in query.get("labelSelector", "").split(",") if part]
         only = parse_qs(urlsplit(path).query).get("fieldSelector", [""])[0].removeprefix("metadata.name=")
         root, _, _ = plain.rpartition(f"/{last}")
         items = [
@@ -94,6 +105,7 @@ class FakeClient(Client):
             for where, item in self.objects.items()
             if where.startswith(root) and where.rsplit("/", 2)[-2] == last
             and (not only or item["metadata"]["name"] == only)
+            and all((item["metadata"].get("labels") or {}).get(key) == value for key, value in labels)
         ]  # fmt: skip
         return {"metadata": {"resourceVersion": "1"}, "items": items}
 
@@ -105,8 +117,8 @@ class FakeClient(Client):
 class FakeRun:
     """Answers tools by the start of their command line; records what was run."""
 
-    def __init__(self, **answers: str | StageError) -> None:
-        self.answers = {name.replace("_", " "): answer for name, answer in answers.items()}
+    def __init__(self, answers: dict[str, str | StageError] | None = None) -> None:
+        self.answers = answers or {}
         self.ran: list[str] = []
 
     def __call__(self, argv: Sequence[str], **_: Any) -> str:

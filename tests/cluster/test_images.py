@@ -40,7 +40,7 @@ def test_images_of_apps(name, resources, images):
     ],
 )
 def test_the_newest_node_image(listed, newest):
-    assert Images(FakeRun(docker_image_ls=listed)).newest_node() == newest
+    assert Images(FakeRun({"docker image ls": listed})).newest_node() == newest
 
 
 def test_local_images_are_not_pulled():
@@ -50,7 +50,7 @@ def test_local_images_are_not_pulled():
 
 
 def test_all_images_that_cant_be_had_are_named():
-    run = FakeRun(docker_image_inspect=NO_SUCH, docker_pull=NO_HOST)
+    run = FakeRun({"docker image inspect": NO_SUCH, "docker pull": NO_HOST})
     with pytest.raises(MissingError, match="a:1, b:1") as caught:
         Images(run).require(["a:1", "b:1"], 10)
     assert caught.value.why == "a:1: lookup registry: no such host; b:1: lookup registry: no such host"

@@ -19,8 +19,10 @@ class Changing(FakeClient):
     def watch(self, path, *, since, seconds, query=None):
         changes, self.changes = self.changes, []
         for kind, ready in changes:
-            [there] = super()._get(PODS)["items"]
-            yield {"type": kind, "object": pod(ready=ready) | {"metadata": there["metadata"]}}
+            [(path, there)] = self.objects.items()
+            changed = pod(ready=ready) | {"metadata": there["metadata"]}
+            self.objects = {} if kind == "DELETED" else {path: changed}
+            yield {"type": kind, "object": changed}
 
 
 @pytest.mark.parametrize(

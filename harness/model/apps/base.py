@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.errors import NotModelledError
 from harness.model.distribution import Branches, certain
-from harness.model.hop import Arrival
-from harness.model.message import Headers, Message
-from harness.model.pods import Container, Pod
 from harness.traffic.outcomes import Outcome, ServerSaw
 from harness.traffic.request import Request
+
+if TYPE_CHECKING:
+    from harness.model.hop import Arrival
+    from harness.model.message import Headers, Message
+    from harness.model.pods import Container, Pod
 
 Send = Callable[[Request], Branches[Outcome]]
 

@@ -142,10 +142,9 @@ def color(asked: Asked) -> Branches[Outcome]:
     """
     message = asked.message
     if not message.grpc:
-        proxied = asked.pod.mesh or asked.arrival.client.mesh
-        if proxied is None:
+        if asked.pod.mesh is None and asked.arrival.client.mesh is None:
             return certain(Outcome(failure=Failure.HTTP09))
-        return certain(asked.outcome(500, body=""))
+        return certain(Outcome(status=500, body=""))
     if message.path == "/ColorService/UpdateColor":
         raise asked.not_modelled("UpdateColor, which changes the color,")
     if message.path not in ("/ColorService/Center", "/ColorService/Edge"):
@@ -177,9 +176,7 @@ def _fanned_out(asked: Asked) -> Branches[Outcome]:
     )
     method = "Center" if which == "center" else "Edge"
     smileys = asked.send(
-        Request(
-            asked.pod.workload, f"http://{smiley_host}/{which}/?row={row}&col={column}", headers=headers
-        )
+        Request(asked.pod.workload, f"http://{smiley_host}/{which}/?row={row}&col={column}", headers=headers)
     )
     colors = asked.send(
         Request(

@@ -18,9 +18,9 @@ _LONGEST_DELAY = 10.0
 
 
 def answer(asked: Asked) -> Branches[Outcome]:
-    """Returns the answer to the endpoints that tests use (/, /get, /headers, /anything, /status, /delay, /hostname).
+    """Returns the answer of /, /get, /headers, /anything, /status, /delay and /hostname.
 
-    Raises NotModelledError for the others.
+    Raises NotModelledError for the other endpoints.
     """
     http_only(asked)
     name, _, rest = asked.message.path.strip("/").partition("/")

@@ -60,7 +60,9 @@ class Destinations:
         mode = (merged.get("tls") or {}).get("mode")
         if mode in ("SIMPLE", "MUTUAL") and why is not None:
             origin = self.origins[0]
-            raise not_modelled(origin, why.field, f"{mode} TLS is between the client's proxy and the application")
+            raise not_modelled(
+                origin, why.field, f"{mode} TLS is between the client's proxy and the application"
+            )
         return merged, why
 
 

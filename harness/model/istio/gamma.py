@@ -39,7 +39,9 @@ def attached(state: State, port: ServicePort, namespace: str) -> tuple[list[Rout
         route = gateway_api.parse(one.live)
         if not route.parents:
             if _mentions(route, port):
-                lost.append(reason(route.resource, "spec.parentRefs", "names no parent: no effect", lost=True))
+                lost.append(
+                    reason(route.resource, "spec.parentRefs", "names no parent: no effect", lost=True)
+                )
             continue
         for parent in route.parents:
             why = _detached(parent, port)
@@ -66,9 +68,9 @@ def _detached(parent: Parent, port: ServicePort) -> str | None:
     if (parent.kind, parent.namespace, parent.name) != ("Service", service.namespace, service.name):
         return None
     if parent.group is None:
-        return "kind Service without group means Gateway API's group: no effect (write group: \"\")"
+        return 'kind Service without group means Gateway API\'s group: no effect (write group: "")'
     if parent.group != "":
-        return f'group {parent.group!r} isn\'t the Service\'s: no effect (write group: "")'
+        return f"group {parent.group!r} isn't the Service's: no effect (write group: \"\")"
     if parent.port is not None and parent.port != port.number:
         return f"is for port {parent.port}, not {port.number}"
     return ""

@@ -120,10 +120,9 @@ def _shared_host(resource: Resource, server: Fields, gateway: Resource, host: st
     for wanted in virtual_service.hosts(resource):
         for offered in server.get("hosts") or ():
             namespace, slash, name = offered.rpartition("/")
-            if slash and namespace not in ("*", resource.namespace):
-                if not (namespace == "." and resource.namespace == gateway.namespace):
-                    continue
-            if covers(wanted, host) and covers(name, host):
+            namespace = gateway.namespace if namespace == "." else namespace
+            open_to = not slash or namespace in ("*", resource.namespace)
+            if open_to and covers(wanted, host) and covers(name, host):
                 shared.append(max(wanted, name, key=specificity))
     return max(shared, key=specificity) if shared else None
 

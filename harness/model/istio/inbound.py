@@ -40,8 +40,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
     message = arrival.message.without(["x-forwarded-client-cert"]).plus(("x-forwarded-proto", "http"))
     if arrival.tls is Mesh.ISTIO:
         certificate = (
-            f"By=spiffe://{arrival.server.spiffe};Hash=<hash>;"
-            f'Subject="";URI=spiffe://{arrival.client.spiffe}'
+            f'By=spiffe://{arrival.server.spiffe};Hash=<hash>;Subject="";URI=spiffe://{arrival.client.spiffe}'
         )
         message = message.plus(("x-forwarded-client-cert", certificate))
     served = mapped(serve(replace(arrival, message=message)), lambda one: _connected(arrival, one))

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def forwarded(message: Message, rule: Rule, match: Match | None, changes: tuple[HeaderChanges, ...]) -> Message:
+def forwarded(
+    message: Message, rule: Rule, match: Match | None, changes: tuple[HeaderChanges, ...]
+) -> Message:
     """Returns the request as it is sent on: headers changed, then path and authority rewritten.
 
     `changes` are those of the destination, then of the rule. What was replaced is told in

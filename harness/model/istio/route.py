@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from harness.model.matching import TextMatch, query_values
-from harness.model.message import HeaderChanges
+from harness.model.message import UNCHANGED, HeaderChanges
 from harness.model.objects import reason, selects
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Match:
     """The conditions of one match, all of which must hold; `gateways` is empty where any will do."""
 
-    field: str
+    where: str
     uri: TextMatch | None = None
     scheme: TextMatch | None = None
     method: TextMatch | None = None
@@ -85,8 +85,8 @@ class Destination:
     weight: int = 1
     subset: str = ""
     port: int | None = None
-    request_headers: HeaderChanges = HeaderChanges()
-    response_headers: HeaderChanges = HeaderChanges()
+    request_headers: HeaderChanges = UNCHANGED
+    response_headers: HeaderChanges = UNCHANGED
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ class Rule:
     fault: Fault = Fault()
     timeout: float | None = None
     retries: Retries = Retries()
-    request_headers: HeaderChanges = HeaderChanges()
-    response_headers: HeaderChanges = HeaderChanges()
+    request_headers: HeaderChanges = UNCHANGED
+    response_headers: HeaderChanges = UNCHANGED
     mirrors: tuple[str, ...] = ()
 
 
@@ -165,7 +165,7 @@ class Chosen:
 
 
 def first_match(rules: Iterable[Rule], message: Message, pod: Pod, port: int) -> Chosen | tuple[Reason, ...]:
-    """Returns the first rule that matches, or the reasons why none does [Envoy: routes are tried in order]."""
+    """Returns the first rule that matches, or the reasons why none does; Envoy tries them in order."""
     passed: list[Reason] = []
     for rule in rules:
         if not rule.matches:
@@ -174,7 +174,7 @@ def first_match(rules: Iterable[Rule], message: Message, pod: Pod, port: int) ->
         for match in rule.matches:
             unmet = match.unmet(message, pod, port)
             if not unmet:
-                taken = reason(rule.origin, match.field, "is the first match that the request fulfils")
+                taken = reason(rule.origin, match.where, "is the first match that the request fulfils")
                 return Chosen(rule, match, (*passed, taken))
-            passed.append(reason(rule.origin, match.field, unmet, lost=True))
+            passed.append(reason(rule.origin, match.where, unmet, lost=True))
     return tuple(passed)

@@ -176,9 +176,7 @@ def _once(
     if limit is None:
         return branches
     slow = replace(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
-    return tuple(
-        Branch(b.weight, slow if b.value.seconds > limit else b.value, b.trace) for b in branches
-    )
+    return tuple(Branch(b.weight, slow if b.value.seconds > limit else b.value, b.trace) for b in branches)
 
 
 def _tls(state: State, endpoint: Endpoint, mode: str) -> tuple[Mesh | None, Reason]:

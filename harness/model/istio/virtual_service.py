@@ -97,7 +97,7 @@ def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ..
         resource,
         field,
         matches,
-        destinations=_destinations(resource, field, part.get("route") or ()),
+        destinations=_destinations(resource, field, part.get("route") or []),
         redirect=_redirect(part["redirect"]) if part.get("redirect") else None,
         direct=(direct["status"], (direct.get("body") or {}).get("string", "")) if direct else None,
         rewrite=_rewrite(part.get("rewrite") or {}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.model import replies
 from harness.model.distribution import Branch, Branches, after, mapped, shares
 from harness.model.hop import Arrival
+from harness.model.linkerd.limits import Limit
 from harness.model.message import Message
 from harness.model.objects import not_modelled, reason
 from harness.traffic.outcomes import Outcome
@@ -18,10 +19,11 @@ from harness.vocabulary import Mesh
 if TYPE_CHECKING:
     from harness.model.hop import Deliver
     from harness.model.kubernetes import Endpoint, ServicePort
-    from harness.model.linkerd.annotations import Retry
+    from harness.model.linkerd.limits import Retry
     from harness.model.pods import Pod
 
-Attempt = Callable[[Message], Branches[Outcome]]
+Attempt = Callable[[Message, Limit | None], Branches[Outcome]]
+"""Sends a request once, within the time that is left."""
 
 UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
 
@@ -36,7 +38,9 @@ def dispatch(
     Without a rule for shares the model gives each pod the same, and says that this isn't specified.
     Raises NotModelledError where failure accrual would act on what is answered.
     """
-    spread = () if len(found) == 1 else (reason(port.service, "spec.selector", f"{len(found)} pods {UNEVEN}"),)
+    spread = (
+        () if len(found) == 1 else (reason(port.service, "spec.selector", f"{len(found)} pods {UNEVEN}"),)
+    )
     branches = tuple(
         Branch(picked.weight * one.weight, one.value, one.trace)
         for picked in shares((1, endpoint, ()) for endpoint in found)
@@ -64,22 +68,30 @@ def _to(client: Pod, endpoint: Endpoint, message: Message, deliver: Deliver) -> 
     return mapped(branches, answered)
 
 
-def retried(once: Branches[Outcome], again: Retry | None, message: Message, attempt: Attempt) -> Branches[Outcome]:
-    """Returns the answers after retries; `attempt` sends the request once more.
+def with_retries(
+    attempt: Attempt, again: Retry | None, limit: Limit | None, message: Message
+) -> Branches[Outcome]:
+    """Returns the answers of an attempt, with what is retried sent again while there is time left.
 
     A try that exceeds the retry timeout is sent again, but the last try may take its time.
     """
+    once = attempt(message, limit)
     if again is None or message.attempt > again.limit:
         return once
     branches: list[Branch[Outcome]] = []
     for one in once:
-        slow = again.timeout is not None and one.value.seconds > again.timeout
-        if not slow and not again.applies(one.value):
+        spent = one.value.seconds
+        slow = again.timeout is not None and spent > again.timeout
+        over = limit is not None and spent >= limit.seconds
+        if not slow and (over or not again.applies(one.value)):
             branches.append(one)
             continue
-        spent = again.timeout if slow and again.timeout else one.value.seconds
-        why = Reason(f"try {message.attempt} " + ("took too long" if slow else f"gave {one.value}") + ": sent again")
-        for later in attempt(replace(message, attempt=message.attempt + 1)):
+        spent = again.timeout if slow and again.timeout else spent
+        ended = "took too long" if slow else f"gave {one.value}"
+        why = Reason(f"try {message.attempt} {ended}: sent again")
+        left = limit.after(spent) if limit else None
+        following = replace(message, attempt=message.attempt + 1)
+        for later in with_retries(attempt, again, left, following):
             outcome = replace(later.value, seconds=spent + later.value.seconds)
             branches.append(Branch(one.weight * later.weight, outcome, (*one.trace, why, *later.trace)))
     return tuple(branches)

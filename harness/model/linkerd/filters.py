@@ -73,7 +73,7 @@ def on_backend(backend: Backend, kind: str, headers: Headers) -> Headers:
 
 
 def location(message: Message, redirect: Filter, taken: Taken) -> str:
-    """Returns a redirect's Location; a replaced full path loses the query [linkerd/http/route, redirect.rs]."""
+    """Returns a redirect's Location; a replaced full path loses the query [linkerd2-proxy: redirect.rs]."""
     fields = redirect.fields
     scheme = fields.get("scheme") or "http"
     name, _, port = message.authority.partition(":")

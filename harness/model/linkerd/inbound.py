@@ -45,7 +45,9 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
         return _opaque(state, arrival, server, serve)
     attached, authorizations, trace = _policy(state, arrival.server, server)
     if not attached:
-        if arrival.message.method == "GET" and arrival.message.path in arrival.server.probe_paths(arrival.port):
+        if arrival.message.method == "GET" and arrival.message.path in arrival.server.probe_paths(
+            arrival.port
+        ):
             text = f"{arrival.message.path} is a probe's path: open to everyone"
             return after(_served(arrival, serve), *trace, Reason(text))
         verdict, why = _authorized(authorizations, arrival)
@@ -150,9 +152,11 @@ def _of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], li
     return tuple(found), lost
 
 
-def _authorized(authorizations: tuple[Authorization, ...], arrival: Arrival) -> tuple[bool, tuple[Reason, ...]]:
+def _authorized(
+    authorizations: tuple[Authorization, ...], arrival: Arrival
+) -> tuple[bool, tuple[Reason, ...]]:
     """Whether one authorization admits the client; several policies are ORed."""
-    passed = []
+    passed: list[Reason] = []
     for one in authorizations:
         if one.admits(arrival):
             return True, (*passed, one.reason(f"admits {arrival.client.workload}"))

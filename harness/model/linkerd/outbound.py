@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, shares, then
 from harness.model.kubernetes import endpoints, resolve, service_port
-from harness.model.linkerd import annotations, balancer, filters, routes, service_profile
-from harness.model.linkerd.annotations import Timeouts
+from harness.model.linkerd import balancer, filters, limits, routes, service_profile
+from harness.model.linkerd.limits import Limit, Timeouts
 from harness.model.objects import not_modelled, reason
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
     from harness.model.gateway_api import Backend, Parent, Route
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from harness.model.pods import Pod
     from harness.model.state import State
     from harness.resources import Resource
+    from harness.traffic.trace import Reason
+
+
+_HTTP1, _HTTP2 = "http", "kubernetes.io/h2c"
 
 
 @dataclass(frozen=True)
@@ -46,22 +49,25 @@ def send(
     if port is None:
         text = f"has no port {number}: the connection ends without an answer"
         return certain(Outcome(failure=Failure.EMPTY_REPLY), reason(service, "spec.ports", text))
-    if port.app_protocol not in ("", "http", "kubernetes.io/h2c"):
+    if port.app_protocol not in ("", _HTTP1, _HTTP2):
         why = f"Linkerd takes appProtocol {port.app_protocol} for opaque bytes"
         raise not_modelled(service, "spec.ports", why)
     call = Call(state, client, port, deliver)
     profile = service_profile.find(state, service, client.namespace)
     if profile is not None:
         return _profiled(call, profile, message)
-    grpc, lost_grpc = _attached(call, "GRPCRoute") if port.app_protocol != "http" else ([], [])
+    grpc, lost_grpc = _attached(call, "GRPCRoute") if port.app_protocol != _HTTP1 else ([], [])
     http, lost_http = _attached(call, "HTTPRoute")
     lost = (*lost_grpc, *lost_http)
     if grpc:
         return after(_by_grpc_routes(call, grpc, http, message), *lost)
     if http:
         return after(_routed(call, http, message), *lost)
-    why = reason(service, "spec.selector", "no route on it: its own pods")
-    return after(_default(call, message), *lost, why)
+    if port.app_protocol == _HTTP2 and not message.grpc:
+        text = f"appProtocol {_HTTP2} makes Linkerd speak HTTP/2 only: HTTP/1 fails"
+        return certain(Outcome(failure=Failure.HTTP09), reason(service, "spec.ports", text))
+    own = reason(service, "spec.selector", "no route on it: its own pods")
+    return after(_default(call, message), *lost, own)
 
 
 def _attached(call: Call, kind: str) -> tuple[list[Route], list[Reason]]:
@@ -109,7 +115,9 @@ def _detached(call: Call, route: Route, parent: Parent) -> str | None:
 def _by_grpc_routes(call: Call, grpc: list[Route], http: list[Route], message: Message) -> Branches[Outcome]:
     service = call.port.service
     ignored = [
-        reason(route.resource, "spec.parentRefs", f"a GRPCRoute on {service} comes before HTTPRoutes", lost=True)
+        reason(
+            route.resource, "spec.parentRefs", f"a GRPCRoute on {service} comes before HTTPRoutes", lost=True
+        )
         for route in http
     ]
     if not message.grpc:
@@ -128,53 +136,40 @@ def _routed(call: Call, attached: list[Route], message: Message) -> Branches[Out
     changed = filters.apply(message, taken)
     if isinstance(changed, filters.Redirected):
         return certain(changed.answer, *taken.trace, changed.why)
-    name = f"{taken.route.resource.kind}.{taken.route.resource.namespace}.{taken.route.resource.name}"
 
-    def attempt(sent: Message) -> Branches[Outcome]:
+    def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
         def to_backend(backend: Backend | None) -> Branches[Outcome]:
-            return _to_backend(call, taken.route, backend, sent)
+            return _to_backend(call, taken.route, backend, sent, limit)
 
-        return then(_weighted(call, taken, sent), to_backend)
+        return then(_weighted(call, taken), to_backend)
 
-    limits, again = _limits(call, taken)
-    answered = _with_retries(attempt, again, changed.message)
-    answered = mapped(answered, lambda outcome: _bounded(outcome, limits, message, call, f"route {name}"))
+    if len(taken.rule.backends) > 1 and not any(backend.weight for backend in taken.rule.backends):
+        text = "all weights are 0: the proxy panics, and the client gets an empty reply"
+        why = reason(taken.route.resource, f"{taken.rule.field}.backendRefs", text)
+        return certain(Outcome(failure=Failure.EMPTY_REPLY), *taken.trace, why)
+    limit, again = _limits(call, taken)
+    answered = balancer.with_retries(attempt, again, limit, changed.message)
     back = mapped(answered, lambda outcome: replace(outcome, headers=changed.on_response(outcome.headers)))
     return after(back, *taken.trace)
 
 
-def _limits(call: Call, taken: routes.Taken) -> tuple[Timeouts, annotations.Retry | None]:
+def _limits(call: Call, taken: routes.Taken) -> tuple[Limit | None, limits.Retry | None]:
     """A route's annotations go over its spec's timeouts; only without either does the Service's count."""
     resource, service = taken.route.resource, call.port.service
-    said = annotations.timeouts(resource) or Timeouts()
-    limits = replace(said, request=said.request or taken.rule.request_timeout)
-    if limits == Timeouts():
-        limits = annotations.timeouts(service) or Timeouts()
-    return limits, annotations.retry(resource) or annotations.retry(service)
+    said = limits.timeouts(resource)
+    said = replace(said, request=said.request or taken.rule.request_timeout)
+    if said == Timeouts():
+        said = limits.timeouts(service)
+    return said.shortest(), limits.retry(resource) or limits.retry(service)
 
 
-def _with_retries(
-    attempt: balancer.Attempt, again: annotations.Retry | None, message: Message
-) -> Branches[Outcome]:
-    def tried(sent: Message) -> Branches[Outcome]:
-        return balancer.retried(attempt(sent), again, sent, tried)
-
-    return tried(message)
+def _route_name(route: Route | None) -> str:
+    if route is None:
+        return "default.http"
+    return f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"
 
 
-def _bounded(outcome: Outcome, limits: Timeouts, message: Message, call: Call, route: str) -> Outcome:
-    limit = limits.shortest()
-    if limit is None or outcome.seconds <= limit[0]:
-        return outcome
-    number = call.port.number
-    error = (
-        f"logical service <ip>:{number}: {route}: timed out waiting for response headers: "
-        f"{limit[1]}: {limit[0]:g}s"
-    )
-    return replace(replies.linkerd(message, 504, error), seconds=limit[0])
-
-
-def _weighted(call: Call, taken: routes.Taken, message: Message) -> Branches[Backend | None]:
+def _weighted(call: Call, taken: routes.Taken) -> Branches[Backend | None]:
     """The backends by weight, None for the Service itself.
 
     A lone backend gets everything, even at weight 0. Backends without endpoints are passed over while
@@ -209,9 +204,11 @@ def _backend_port(call: Call, backend: Backend) -> ServicePort | None:
     return service_port(service, backend.port or 0) if service else None
 
 
-def _to_backend(call: Call, route: Route, backend: Backend | None, message: Message) -> Branches[Outcome]:
+def _to_backend(
+    call: Call, route: Route, backend: Backend | None, message: Message, limit: Limit | None
+) -> Branches[Outcome]:
     if backend is None:
-        return _to_port(call, call.port, route, message)
+        return _to_port(call, call.port, route, message, limit)
     origin = route.resource
     if not backend.is_service:
         error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
@@ -228,32 +225,42 @@ def _to_backend(call: Call, route: Route, backend: Backend | None, message: Mess
         return certain(replies.linkerd(message, 502), reason(origin, backend.field, text))
     changed = replace(message, headers=filters.on_backend(backend, "RequestHeaderModifier", message.headers))
     return mapped(
-        _to_port(call, port, route, changed),
+        _to_port(call, port, route, changed, limit),
         lambda outcome: replace(
             outcome, headers=filters.on_backend(backend, "ResponseHeaderModifier", outcome.headers)
         ),
     )
 
 
-def _to_port(call: Call, port: ServicePort, route: Route | None, message: Message) -> Branches[Outcome]:
+def _to_port(
+    call: Call, port: ServicePort, route: Route | None, message: Message, limit: Limit | None
+) -> Branches[Outcome]:
     found = endpoints(call.state, port)
-    if found:
-        return balancer.dispatch(call.client, port, found, message, call.deliver)
-    origin = route.resource if route else None
-    name = f"{origin.kind}.{origin.namespace}.{origin.name}" if origin else "default.http"
-    error = f"logical service <ip>:{call.port.number}: route {name}: service unavailable"
-    text = "has no pods: 503 (the first request waits 3 s and gets 504)"
-    why = reason(port.service, "spec.selector", text)
-    return certain(replies.linkerd(message, 503, error, close=True), why)
+    prefix = f"logical service <ip>:{call.port.number}: route {_route_name(route)}: "
+    if not found:
+        error = f"{prefix}service unavailable"
+        text = "has no pods: 503 (the first request waits 3 s and gets 504)"
+        why = reason(port.service, "spec.selector", text)
+        return certain(replies.linkerd(message, 503, error, close=True), why)
+    backend = f"Service.{port.service.namespace}.{port.service.name}:{port.number}"
+
+    def bounded(outcome: Outcome) -> Outcome:
+        if limit is None or outcome.seconds <= limit.seconds:
+            return outcome
+        error = f"{prefix}backend {backend}: {backend}: timed out waiting for response headers: {limit.name}"
+        return replace(replies.linkerd(message, 504, error), seconds=limit.seconds)
+
+    return mapped(balancer.dispatch(call.client, port, found, message, call.deliver), bounded)
 
 
 def _default(call: Call, message: Message) -> Branches[Outcome]:
+    """What comes back where no route is attached: the Service's own pods, limits and retries."""
     service = call.port.service
-    limits = annotations.timeouts(service) or Timeouts()
-    answered = _with_retries(
-        lambda sent: _to_port(call, call.port, None, sent), annotations.retry(service), message
-    )
-    return mapped(answered, lambda outcome: _bounded(outcome, limits, message, call, "route default.http"))
+
+    def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
+        return _to_port(call, call.port, None, sent, limit)
+
+    return balancer.with_retries(attempt, limits.retry(service), limits.timeouts(service).shortest(), message)
 
 
 def _profiled(call: Call, profile: Resource, message: Message) -> Branches[Outcome]:
@@ -267,28 +274,35 @@ def _profiled(call: Call, profile: Resource, message: Message) -> Branches[Outco
     if route:
         trace.append(reason(profile, route.field, "is the first route whose condition the request fulfils"))
     total = sum(one.weight for one in overrides)
+    limit = Timeouts(request=route.timeout if route else None).shortest()
 
     def to_override(one: service_profile.Override) -> Branches[Outcome]:
         target = resolve(call.state, one.host, call.client.namespace)
         port = service_port(target, one.port) if target else None
         if port is None:
             raise not_modelled(profile, one.field, f"there is no Service port {one.host}:{one.port}")
-        return _to_port(call, port, None, sent)
+        return _to_port(call, port, None, sent, limit)
 
     if overrides:
         picked = shares(
-            (one.weight, one, (reason(profile, f"{one.field}.weight", f"takes {one.weight} of {total}: {one.host}"),))
+            (
+                one.weight,
+                one,
+                (reason(profile, f"{one.field}.weight", f"takes {one.weight} of {total}: {one.host}"),),
+            )
             for one in overrides
         )
         answered = then(picked, to_override)
     else:
-        answered = _to_port(call, call.port, None, sent)
-    if route and route.retryable and any(
-        branch.value.status is None or branch.value.status >= (300 if route.classified else 500)
-        for branch in answered
+        answered = _to_port(call, call.port, None, sent, limit)
+    if (
+        route
+        and route.retryable
+        and any(
+            branch.value.status is None or branch.value.status >= (300 if route.classified else 500)
+            for branch in answered
+        )
     ):
         why = "failures are sent again until the retry budget is spent: that depends on other requests"
         raise not_modelled(profile, f"{route.field}.isRetryable", why)
-    limits = Timeouts(request=route.timeout if route else None)
-    bounded = mapped(answered, lambda outcome: _bounded(outcome, limits, message, call, "profile"))
-    return after(bounded, *trace)
+    return after(answered, *trace)

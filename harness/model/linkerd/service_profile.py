@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.model.durations import seconds
 from harness.model.kubernetes import fqdn
@@ -12,6 +12,8 @@ from harness.model.matching import full_match
 from harness.model.objects import Fields, spec_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.model.message import Message
     from harness.model.state import State
     from harness.resources import Resource
@@ -78,7 +80,7 @@ def route(profile: Resource, message: Message) -> ProfileRoute | None:
 
 def _holds(condition: Fields, message: Message) -> bool:
     """Whether a condition holds; its parts are all asked for [Linkerd: service profiles]."""
-    parts = {
+    parts: dict[str, Callable[[Any], bool]] = {
         "method": lambda value: message.method == value.upper(),
         "pathRegex": lambda value: full_match(value, message.path),
         "all": lambda value: all(_holds(part, message) for part in value),

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 KINDS: dict[tuple[str, str], Kind] = {**istio.KINDS, **gateway_api.KINDS, **linkerd.KINDS}
 """Kinds whose every field is checked, by API group and kind."""
 
-MESH_OF_GROUP = {group: Mesh.ISTIO for group in istio.GROUPS} | {
-    group: Mesh.LINKERD for group in linkerd.GROUPS
-}
+MESH_OF_GROUP = dict.fromkeys(istio.GROUPS, Mesh.ISTIO) | dict.fromkeys(linkerd.GROUPS, Mesh.LINKERD)
 """The mesh that brings an API group; Gateway API's comes with either."""
 
 GATEWAY_API = gateway_api.GROUPS[0]

@@ -1,8 +1,8 @@
-"""Time limits and retries that annotations of a route or a Service ask for."""
+"""Time limits and retries that a route or a Service asks for, mostly by annotation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.model.durations import seconds
@@ -22,16 +22,30 @@ _GRPC_CODES = {
 
 
 @dataclass(frozen=True)
+class Limit:
+    """The time that a request has left, and how the proxy calls its end."""
+
+    seconds: float
+    name: str
+
+    def after(self, spent: float) -> Limit:
+        """Returns the limit for what comes after some time was spent."""
+        return replace(self, seconds=self.seconds - spent)
+
+
+@dataclass(frozen=True)
 class Timeouts:
-    """Limits in seconds: on the whole request, and on its answer; idle time never ends a request."""
+    """Limits in seconds: on the whole request, on its answer, and on idle time, which ends none."""
 
     request: float | None = None
     response: float | None = None
+    idle: float | None = None
 
-    def shortest(self) -> tuple[float, str] | None:
-        """Returns the limit that ends a request first, and how the proxy calls it."""
+    def shortest(self) -> Limit | None:
+        """Returns the limit that ends a request first."""
         named = ((self.request, "request timeout"), (self.response, "response stream timeout"))
-        return min(((limit, name) for limit, name in named if limit is not None), default=None)
+        limits = [Limit(seconds, f"{name}: {seconds:g}s") for seconds, name in named if seconds is not None]
+        return min(limits, key=lambda limit: limit.seconds, default=None)
 
 
 @dataclass(frozen=True)
@@ -51,14 +65,14 @@ class Retry:
         return any(low <= status <= high for low, high in self.statuses)
 
 
-def timeouts(resource: Resource) -> Timeouts | None:
-    """Returns the limits that an object's annotations set, None if they set none."""
+def timeouts(resource: Resource) -> Timeouts:
+    """Returns the limits that an object's annotations set."""
     entries = annotations_of(resource)
-    found = Timeouts(
+    return Timeouts(
         seconds(entries.get("timeout.linkerd.io/request")),
         seconds(entries.get("timeout.linkerd.io/response")),
+        seconds(entries.get("timeout.linkerd.io/idle")),
     )
-    return None if found == Timeouts() and "timeout.linkerd.io/idle" not in entries else found
 
 
 def retry(resource: Resource) -> Retry | None:

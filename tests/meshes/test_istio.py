@@ -1,0 +1,181 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.apply import Applier
+from harness.cluster.deadline import Deadline
+from harness.cluster.discovery import Discovery
+from harness.errors import StageError
+from harness.meshes import istio
+from harness.meshes.base import Injection
+from harness.meshes.istio import Istio, install_argv, lacking
+from harness.meshes.istio_tls import TLS_STATISTICS
+from tests.cluster.fakes import FakeClient, FakeRun, deployment, not_found, pod
+
+SUFFIXES = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
+OWN = "spec: {meshConfig: {defaultConfig: {proxyStatsMatcher: {inclusionSuffixes: [a, b]}}}}"
+WEBHOOK = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "MutatingWebhookConfiguration",
+    "metadata": {"name": "istio-sidecar-injector"},
+}
+
+
+def plane(client, run=None):
+    applier = Applier(client, Discovery(client))
+    return Istio(client, applier, run or FakeRun(), kubeconfig=Path("/k"), istioctl="istioctl", config=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "has", "first"),
+    [
+        ("default profile", None, ["--set", "profile=default"], 0),
+        ("a file", "spec: {profile: minimal}", ["-f"], 0),
+        ("a file with statistics of its own", OWN, ["-f"], 2),
+        ("an empty file", "", ["-f"], 0),
+    ],
+)
+def test_install_adds_the_statistics_that_are_evidence(tmp_path, name, config, has, first):
+    file = tmp_path / "istio.yaml"
+    file.write_text(config or "")
+    found = install_argv("istioctl", Path("/k"), None if config is None else file, 120)
+    assert found[:6] == ["istioctl", "install", "-y", "--kubeconfig", "/k", "--readiness-timeout"]
+    assert found[6] == "120s"
+    assert found[7 : 7 + len(has)] == has
+    assert [part for part in found if part.startswith(SUFFIXES)] == [
+        f"{SUFFIXES}[{first + index}]={suffix}" for index, suffix in enumerate(TLS_STATISTICS)
+    ]
+
+
+def test_uninstall_takes_the_root_namespace_too():
+    there = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
+    client, run = FakeClient(there), FakeRun()
+    plane(client, run).uninstall(Deadline(5))
+    assert run.ran == ["istioctl uninstall --purge -y --kubeconfig /k"]
+    assert client.objects == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "objects", "installed", "healthy"),
+    [
+        ("nothing", [], False, False),
+        ("ready", [deployment("istiod", namespace="istio-system"), WEBHOOK], True, True),
+        ("not ready", [deployment("istiod", namespace="istio-system", ready=0), WEBHOOK], True, False),
+        ("no webhook", [deployment("istiod", namespace="istio-system")], True, False),
+    ],
+)
+def test_health(name, objects, installed, healthy):
+    found = plane(FakeClient(*objects))
+    assert (found.installed(), found.healthy()) == (installed, healthy)
+
+
+def test_what_is_lacking(tmp_path):
+    assert "isn't on PATH" in lacking("no-such-istioctl", None)
+    assert "isn't there" in lacking("sh", tmp_path / "no.yaml")
+    assert lacking("sh", None) is None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "asks"),
+    [
+        ({"labels": {"istio-injection": "enabled"}}, True),
+        ({"labels": {"istio.io/rev": "1-31"}}, True),
+        ({"labels": {"istio-injection": "disabled"}}, False),
+        ({"annotations": {"linkerd.io/inject": "enabled"}}, False),
+        ({}, False),
+    ],
+)
+def test_which_namespace_asks(metadata, asks):
+    assert plane(FakeClient()).asks({"metadata": metadata}) is asks
+
+
+def test_asking_and_taking_it_back():
+    found = plane(FakeClient())
+    assert found.injection(True) == Injection({"istio-injection": "enabled", "istio.io/rev": None}, {})
+    assert found.injection(False) == Injection({"istio-injection": None, "istio.io/rev": None}, {})
+
+
+@pytest.mark.parametrize(
+    ("parent", "reports"),
+    [
+        ({"kind": "Service", "group": "", "name": "web"}, True),
+        ({"kind": "Service", "group": "core", "name": "web"}, False),
+        ({"kind": "Service", "name": "web"}, False),
+        ({"kind": "Gateway", "name": "web"}, False),
+    ],
+)
+def test_which_parents_it_reports_on(parent, reports):
+    assert plane(FakeClient()).reports_on(parent) is reports
+
+
+class Envoys(FakeClient):
+    """Proxies that take each of istiod's pushes in a while after it was made."""
+
+    def __init__(self, *objects, late=2, error="", gone=False):
+        super().__init__(*objects)
+        self.late, self.error, self.gone = late, error, gone
+        self.held: set[str] = set()
+        self.history: list[str] = []
+
+    def get_admin(self, client, namespace, name, port, path, deadline):
+        assert (client, port) == (self, 15000)
+        if self.gone:
+            self.objects = {where: item for where, item in self.objects.items() if "/pods/" not in where}
+            raise not_found(name)
+        if "dynamic_listeners" in path:
+            state = {"error_state": {"details": self.error}} if self.error else {}
+            return json.dumps({"configs": [{"name": "virtualInbound", **state}]})
+        self.late -= 1
+        if self.late <= 0:
+            filters = {item["metadata"]["name"] for item in self.objects.values() if item["kind"] == "EnvoyFilter"}
+            if filters != self.held:
+                self.late, self.held = 2, filters
+                self.history.append("present" if filters else "absent")
+        return json.dumps({"configs": sorted(self.held)})
+
+
+@pytest.fixture
+def settle(monkeypatch):
+    def run(client, seconds=5):
+        monkeypatch.setattr(istio, "get", client.get_admin)
+        monkeypatch.setattr(istio, "_POLL_SECONDS", 0.001)
+        plane(client).settle({"shop", "bare"}, Deadline(seconds))
+
+    return run
+
+
+PROXIED = pod(native="istio-proxy")
+
+
+def test_settles_when_the_proxies_have_seen_the_marker_come_and_go(settle):
+    client = Envoys(PROXIED)
+    settle(client)
+    assert client.history == ["present", "absent"]
+    assert not [item for item in client.objects.values() if item["kind"] == "EnvoyFilter"]
+
+
+@pytest.mark.parametrize(("name", "objects"), [("no pods", []), ("no proxies", [pod()])])
+def test_nothing_to_settle(settle, name, objects):
+    client = Envoys(*objects)
+    settle(client)
+    assert not [call for call in client.calls if call[0] != "GET"]
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "seconds", "words"),
+    [
+        ("the marker never arrives", {"late": 10**9}, 0.05, "didn't reach 1 proxies"),
+        ("a listener is refused", {"error": "bad filter"}, 5, "refuses its listener virtualInbound"),
+    ],
+)
+def test_proxies_that_dont_take_it(settle, name, made, seconds, words):
+    client = Envoys(PROXIED, **made)
+    with pytest.raises(StageError, match=words) as caught:
+        settle(client, seconds)
+    assert caught.value.where == "Pod shop/web-6b5d4d5f74-xxnlk"
+    assert not [item for item in client.objects.values() if item["kind"] == "EnvoyFilter"], "the marker is gone"
+
+
+def test_a_pod_that_goes_away_meanwhile_is_not_waited_for(settle):
+    settle(Envoys(PROXIED, gone=True))

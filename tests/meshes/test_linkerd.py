@@ -1,0 +1,171 @@
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.apply import Applier
+from harness.cluster.client import ApiError
+from harness.cluster.deadline import Deadline
+from harness.cluster.discovery import Discovery
+from harness.errors import MissingError, StageError
+from harness.meshes import gateway_api
+from harness.meshes.base import Injection
+from harness.meshes.linkerd import CONTROL_PLANE, Linkerd, lacking, objects
+from harness.meshes.routes import unreported
+from tests.cluster.fakes import FakeClient, FakeRun, deployment
+from tests.meshes.test_istio import plane as istio
+
+CRDS = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: crds, namespace: linkerd}\n"
+CONTROL = """---
+apiVersion: v1
+kind: Namespace
+metadata: {name: linkerd}
+---
+apiVersion: v1
+kind: List
+items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: linkerd-config, namespace: linkerd}}]
+---
+"""
+DEPLOYMENTS = [deployment(name, namespace="linkerd") for name in CONTROL_PLANE]
+
+
+def plane(client, run=None):
+    applier = Applier(client, Discovery(client))
+    return Linkerd(client, applier, run or FakeRun(), kubeconfig=Path("/k"), linkerd="linkerd")
+
+
+def test_install_applies_what_linkerd_prints_then_checks():
+    client, run = FakeClient(), FakeRun({"linkerd install --crds": CRDS, "linkerd install": CONTROL})
+    plane(client, run).install(Deadline(60))
+    assert run.ran[:2] == ["linkerd install --crds --kubeconfig /k", "linkerd install --kubeconfig /k"]
+    assert run.ran[2].startswith("linkerd check --wait ")
+    assert run.ran[2].endswith("s --kubeconfig /k")
+    assert list(client.objects) == [
+        "/api/v1/namespaces/linkerd/configmaps/crds",
+        "/api/v1/namespaces/linkerd",
+        "/api/v1/namespaces/linkerd/configmaps/linkerd-config",
+    ]
+
+
+def test_install_ends_with_the_tools_words():
+    run = FakeRun({"linkerd": StageError("`linkerd install` failed", why="Gateway API CRDs are missing")})
+    with pytest.raises(StageError, match="Gateway API CRDs are missing"):
+        plane(FakeClient(), run).install(Deadline(60))
+
+
+def test_uninstall_deletes_what_linkerd_lists():
+    client, run = FakeClient(), FakeRun({"linkerd": CONTROL})
+    found = plane(client, run)
+    found.install(Deadline(60))
+    found.uninstall(Deadline(60))
+    assert run.ran[-1] == "linkerd uninstall --kubeconfig /k"
+    assert client.objects == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "installed", "healthy"),
+    [("nothing", [], False, False), ("part of it", DEPLOYMENTS[:1], True, False), ("all", DEPLOYMENTS, True, True)],
+)
+def test_health(name, there, installed, healthy):
+    found = plane(FakeClient(*there))
+    assert (found.installed(), found.healthy()) == (installed, healthy)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "asks"),
+    [
+        ({"annotations": {"linkerd.io/inject": "enabled"}}, True),
+        ({"annotations": {"linkerd.io/inject": "disabled"}}, False),
+        ({"labels": {"linkerd.io/inject": "enabled"}}, False),
+    ],
+)
+def test_which_namespace_asks(metadata, asks):
+    assert plane(FakeClient()).asks({"metadata": metadata}) is asks
+
+
+def test_asking_and_taking_it_back():
+    found = plane(FakeClient())
+    assert found.injection(True) == Injection({}, {"linkerd.io/inject": "enabled"})
+    assert found.injection(False) == Injection({}, {"linkerd.io/inject": None})
+
+
+def test_what_is_lacking():
+    assert "isn't on PATH" in lacking("no-such-linkerd")
+    assert lacking("sh") is None
+
+
+def test_output_that_is_no_yaml():
+    with pytest.raises(StageError, match="linkerd install: not YAML"):
+        objects("a: [", "linkerd install")
+
+
+def route(*parents, status=(), generation=2):
+    return {
+        "metadata": {"generation": generation},
+        "spec": {"parentRefs": list(parents)},
+        "status": {"parents": list(status)},
+    }
+
+
+def written(controller, generation=None, name="web"):
+    condition = {"type": "Accepted"} | ({"observedGeneration": generation} if generation else {})
+    return {"controllerName": controller, "parentRef": {"name": name}, "conditions": [condition]}
+
+
+SERVICE, CORE = {"kind": "Service", "group": "", "name": "web"}, {"kind": "Service", "group": "core", "name": "web"}
+BY_ISTIO, BY_LINKERD = "istio.io/gateway-controller", "linkerd.io/policy-controller"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "missing"),
+    [
+        ("no parents", route(), None),
+        ("a parent of neither", route({"kind": "Gateway", "name": "web"}), None),
+        ("both reported", route(SERVICE, status=[written(BY_ISTIO, 2), written(BY_LINKERD)]), None),
+        ("one reported", route(SERVICE, status=[written(BY_ISTIO, 2)]), BY_LINKERD),
+        ("an older generation", route(SERVICE, status=[written(BY_ISTIO, 1), written(BY_LINKERD)]), BY_ISTIO),
+        ("another parent", route(SERVICE, status=[written(BY_ISTIO, 2, "x"), written(BY_LINKERD)]), BY_ISTIO),
+        ("core is Linkerd's alone", route(CORE, status=[written(BY_LINKERD)]), None),
+    ],
+)
+def test_who_has_to_report_on_a_route(name, given, missing):
+    found = unreported(given, [istio(FakeClient()), plane(FakeClient())])
+    assert (found or "").split(" ")[0] == (missing or "")
+
+
+CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": gateway_api.PROBE},
+}
+
+
+def test_gateway_api_crds_that_are_there_stay():
+    client = FakeClient(CRD)
+    gateway_api.ensure(client, Applier(client, Discovery(client)), "/no/such/file", Deadline(5))
+    assert [method for method, _ in client.calls] == ["GET"]
+
+
+def test_gateway_api_crds_that_cant_be_had():
+    client = FakeClient()
+    with pytest.raises(MissingError, match="can't be had from /no/such/file"):
+        gateway_api.ensure(client, Applier(client, Discovery(client)), "/no/such/file", Deadline(5))
+
+
+def test_gateway_api_crds_are_applied_from_a_file(tmp_path):
+    file = tmp_path / "crds.yaml"
+    file.write_text(CRDS)
+    client = FakeClient()
+    gateway_api.ensure(client, Applier(client, Discovery(client)), str(file), Deadline(5))
+    assert list(client.objects) == ["/api/v1/namespaces/linkerd/configmaps/crds"]
+
+
+def test_api_errors_that_may_pass():
+    table = [
+        (ApiError(500, "InternalError", 'failed calling webhook "x": connection refused'), True),
+        (ApiError(503, "ServiceUnavailable", "busy"), True),
+        (ApiError(429, "TooManyRequests", "busy"), True),
+        (ApiError(0, "Unreachable", "refused"), True),
+        (ApiError(500, "InternalError", "broken"), False),
+        (ApiError(422, "Invalid", "no"), False),
+    ]
+    assert [error.transient for error, _ in table] == [transient for _, transient in table]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import NotModelledError
+from harness.model.kubernetes import endpoints, resolve, service_port, service_ports
+from tests.model.lab import app, cluster, resource, send, told
+
+WORLD = cluster().apply(
+    [
+        *app("bare/client", "curlimages/curl"),
+        *app("bare/web", "unknown/web:1", 8080),
+        resource("Service", "bare/empty", "{selector: {app: nobody}, ports: [{port: 80}]}"),
+        resource("Service", "bare/manual", "{ports: [{port: 80}]}"),
+        resource("Service", "bare/out", "{type: ExternalName, externalName: example.com}"),
+        resource("Service", "bare/named", "{selector: {app: web}, ports: [{port: 81, targetPort: http}]}"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "namespace", "found"),
+    [
+        ("web", "bare", True),
+        ("web", "other", False),
+        ("web.bare", "other", True),
+        ("web.bare.svc", "other", True),
+        ("web.bare.svc.cluster.local", "other", True),
+        ("web.bare.svc.cluster.local.", "other", True),
+        ("web.bare.example.com", "bare", False),
+        ("nosuch.bare", "bare", False),
+    ],
+)
+def test_names(host, namespace, found):
+    assert (resolve(WORLD, host, namespace) is not None) is found
+
+
+@pytest.mark.parametrize(
+    ("url", "outcome"),
+    [
+        ("http://web/", "200 from bare/web"),
+        ("http://web.bare.svc/", "200 from bare/web"),
+        ("http://named:81/", "200 from bare/web"),
+        ("http://nosuch/", "could not resolve host (curl 6)"),
+        ("http://web:81/", "timed out (curl 28)"),
+        ("http://empty/", "connection refused (curl 7)"),
+    ],
+)
+def test_what_a_client_without_a_mesh_gets(url, outcome):
+    assert told(send(WORLD, "bare/client", url)) == {outcome: 1}
+
+
+@pytest.mark.parametrize("url", ["http://manual/", "http://out/"])
+def test_what_others_decide_is_not_modelled(url):
+    with pytest.raises(NotModelledError, match="Service bare/"):
+        send(WORLD, "bare/client", url)
+
+
+def test_no_such_client():
+    with pytest.raises(NotModelledError, match="no running workload bare/ghost"):
+        send(WORLD, "bare/ghost", "http://web/")
+
+
+@pytest.mark.parametrize(
+    ("port", "protocol"),
+    [
+        ("{port: 80, name: http}", "http"),
+        ("{port: 80, name: http-web}", "http"),
+        ("{port: 80, name: http2}", "http2"),
+        ("{port: 80, name: grpc-api}", "grpc"),
+        ("{port: 80, name: tcp-db}", "tcp"),
+        ("{port: 80, name: web}", ""),
+        ("{port: 80}", ""),
+        ("{port: 80, name: tcp, appProtocol: http}", "http"),
+        ("{port: 80, appProtocol: kubernetes.io/h2c}", "http2"),
+    ],
+)
+def test_protocol_of_a_port(port, protocol):
+    service = resource("Service", "bare/s", f"{{ports: [{port}]}}")
+    assert service_ports(service)[0].protocol == protocol
+
+
+def test_replicas_are_pods_of_their_own():
+    state = WORLD.apply(
+        [resource("Deployment", "bare/two", "{replicas: 2, template: {metadata: {labels: {app: web}}, spec: {}}}")]
+    )
+    service = state.get("", "Service", "bare", "web")
+    names = [endpoint.pod.name for endpoint in endpoints(state, service_port(service, 80))]
+    assert len(names) == len(set(names)) == 3
+    assert sorted(name.rpartition("-")[0].rpartition("-")[0] for name in names) == ["two", "two", "web"]
