@@ -31,6 +31,12 @@ FAILURES = {
 }
 """Curl's exit codes [curl(1), EXIT CODES]; 35 and 55 are a reset seen while connecting or sending."""
 
+STREAM_ERROR = 92
+"""Curl's exit code for a reset HTTP/2 stream."""
+
+PROXY_REFUSALS = frozenset((7, 12, 14))
+"""PERMISSION_DENIED, UNIMPLEMENTED and UNAVAILABLE [gRPC: status codes]."""
+
 _POD_NAME = re.compile(r"[a-z0-9][-a-z0-9.]*[a-z0-9]")
 _GRPC_STATUS = re.compile(r"grpc-status: *(\d+)\r?\n")
 
@@ -70,8 +76,7 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
 def outcome(answer: Answer, request: Request) -> Outcome:
     """Returns an answer as an outcome, still without backend and hop."""
     grpc_status = _grpc_status(answer) if request.grpc else None
-    # A proxy that refuses a call answers before it has read the message, and resets the stream behind its
-    # answer, which curl may take for an error (92): with a grpc-status the answer was whole all the same.
+    # With a grpc-status the answer was whole, though a stream reset behind it may make curl fail (92).
     if (answer.exit_code and grpc_status is None) or not answer.status:
         came = f"HTTP {answer.status}, then " if answer.status else ""
         return Outcome(
@@ -89,6 +94,20 @@ def outcome(answer: Answer, request: Request) -> Outcome:
         grpc_status=grpc_status,
         server_saw=None if request.grpc else server_saw(answer.body, request),
     )
+
+
+def lost(answer: Answer) -> bool:
+    """Whether curl lost an answer that came before it had sent its message.
+
+    A proxy that refuses a gRPC call decides by the headers, answers, and resets the stream; curls before
+    8.0 then may give up without having read the answer.
+    """
+    return answer.exit_code == STREAM_ERROR and not answer.status
+
+
+def refusal(answer: Answer) -> bool:
+    """Whether a gRPC call was refused as proxies do: permission denied, no route, or nobody there."""
+    return _grpc_status(answer) in PROXY_REFUSALS
 
 
 def _grpc_status(answer: Answer) -> int | None:

@@ -68,11 +68,19 @@ def usable(stdout: str) -> tuple[int, ...] | None:
 
 
 def command(
-    request: Request, count: int, *, version: tuple[int, ...], parallel: int, seconds: float, mark: str
+    request: Request,
+    count: int,
+    *,
+    version: tuple[int, ...],
+    parallel: int,
+    seconds: float,
+    mark: str,
+    message: bool = True,
 ) -> list[str]:
     """Returns the argv that sends `count` equal requests and prints each answer between `mark`s.
 
-    At most `parallel` clients at once; each request may take `seconds`.
+    At most `parallel` clients at once; each request may take `seconds`. Without `message` a gRPC
+    call ends with its headers.
     """
     clients = min(parallel, count)
     shares = [count // clients + (index < count % clients) for index in range(clients)]
@@ -81,13 +89,14 @@ def command(
     url = _escaped(urldefrag(request.url).url)
     if request.grpc:
         url = f"http{url.removeprefix('grpc')}"
-    return ["sh", "-c", SCRIPT, "probe", jobs, url, *_arguments(request, seconds, mark)]
+    return ["sh", "-c", SCRIPT, "probe", jobs, url, *_arguments(request, seconds, mark, message)]
 
 
-def _arguments(request: Request, seconds: float, mark: str) -> list[str]:
+def _arguments(request: Request, seconds: float, mark: str, message: bool) -> list[str]:
     found = ["-q", "-s", "--path-as-is", "--noproxy", "*", "--max-time", f"{seconds:g}"]
     if request.grpc:
-        found += ["--http2-prior-knowledge", "--data-binary", "@-", "-D", "-"]
+        found += ["--http2-prior-knowledge", "-D", "-"]
+        found += ["--data-binary", "@-"] if message else ["-X", "POST"]
         found += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
     elif request.method == "HEAD":
         found += ["--head", "-o", "/dev/null"]

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.cluster import curl, ephemeral, pods, services
-from harness.cluster.answers import answering_pods, outcome, parse
+from harness.cluster.answers import answering_pods, lost, outcome, parse, refusal
 from harness.cluster.client import ApiError
 from harness.cluster.deadline import Deadline
 from harness.cluster.discovery import PODS
@@ -72,6 +72,20 @@ class Prober:
         deadline = Deadline(self._settings.timeout)
         source = self._curl(request.source, deadline)
         before = self._scrape(request) if witness else {}
+        start = time.monotonic()
+        answers = self._ask(source, request, count, deadline)
+        seconds = time.monotonic() - start
+        logger.info("%s: %d requests in %.1f s (%.0f/s)", request, count, seconds, count / seconds)
+        if any(map(lost, answers)):
+            answers = self._regained(source, request, answers, deadline)
+        self._refuse_if_ending(source, request, answers)
+        after = self._scrape(request) if witness else {}
+        return self._outcomes(request, answers, before, after)
+
+    def _ask(
+        self, source: curl.Curl, request: Request, count: int, deadline: Deadline, *, message: bool = True
+    ) -> list[Answer]:
+        """Sends the requests by one exec; raises HarnessError if curl doesn't report on all of them."""
         mark = f"--{secrets.token_hex(12)}"
         argv = curl.command(
             request,
@@ -80,11 +94,9 @@ class Prober:
             parallel=self._settings.parallel,
             seconds=self._settings.request_timeout,
             mark=mark,
+            message=message,
         )
-        start = time.monotonic()
         done = execute(self._client, request.source.namespace, source.pod, source.container, argv, deadline)
-        seconds = time.monotonic() - start
-        logger.info("%s: %d requests in %.1f s (%.0f/s)", request, count, seconds, count / seconds)
         answers = parse(done.stdout, mark)
         if len(answers) != count:
             raise HarnessError(
@@ -92,9 +104,17 @@ class Prober:
                 where=f"Pod {request.source.namespace}/{source.pod}, container {source.container}",
                 why=tail(done.stderr),
             )
-        self._refuse_if_ending(source, request, answers)
-        after = self._scrape(request) if witness else {}
-        return self._outcomes(request, answers, before, after)
+        return answers
+
+    def _regained(
+        self, source: curl.Curl, request: Request, answers: list[Answer], deadline: Deadline
+    ) -> list[Answer]:
+        """Sends the calls whose answers curl lost again, without a message: a proxy's refusal needs none.
+
+        Only refusals are taken from it: a call that gets through this time stays the failure it was.
+        """
+        again = iter(self._ask(source, request, sum(map(lost, answers)), deadline, message=False))
+        return [retold if lost(answer) and refusal(retold := next(again)) else answer for answer in answers]
 
     def control(self, request: Request) -> str:
         """Sends a request to a server's application past its proxy, and returns that it answered.

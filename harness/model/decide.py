@@ -7,12 +7,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.errors import NotModelledError
-from harness.model import apps
+from harness.model import apps, gateway_api
 from harness.model.distribution import Branch, Branches, after, certain, shares, then
 from harness.model.hop import Arrival
-from harness.model.istio import gateway, sidecar
+from harness.model.istio import gateway, sidecar, virtual_service
 from harness.model.istio import inbound as istio_inbound
-from harness.model.kubernetes import endpoints, resolve, service_port
+from harness.model.istio.hosts import covers
+from harness.model.kubernetes import endpoints, fqdn, resolve, service_port
 from harness.model.linkerd import inbound as linkerd_inbound
 from harness.model.linkerd import outbound
 from harness.model.message import Message
@@ -38,6 +39,29 @@ def decide(state: State, request: Request) -> Outcomes:
 
     Raises NotModelledError where something takes part that the model doesn't understand.
     """
+    return Outcomes(_merged(_send(state, _client(state, request), request, _MAX_DEPTH)))
+
+
+def unguarded(state: State, request: Request) -> Outcomes | None:
+    """Returns what the application behind a request's Service answers, past every proxy's policy.
+
+    None if no running pod is behind it. What the application itself asks others for goes the usual way.
+    """
+    client = _client(state, request)
+    service = resolve(state, request.host, client.namespace)
+    port = service_port(service, request.port) if service else None
+    found = endpoints(state, port) if port else ()
+    if not found:
+        return None
+
+    def dial(endpoint: Endpoint) -> Branches[Outcome]:
+        arrival = Arrival(client, endpoint.pod, endpoint.port, Message.of(request))
+        return apps.answer(arrival, lambda asked: _send(state, endpoint.pod, asked, _MAX_DEPTH))
+
+    return Outcomes(_merged(then(shares((1, endpoint, ()) for endpoint in found), dial)))
+
+
+def _client(state: State, request: Request) -> Pod:
     pods = state.pods_of(request.source)
     if not pods:
         raise NotModelledError(
@@ -45,7 +69,7 @@ def decide(state: State, request: Request) -> Outcomes:
             why="requests are sent from a running pod",
             todo="deploy it, or name another workload",
         )
-    return Outcomes(_merged(_send(state, pods[0], request, _MAX_DEPTH)))
+    return pods[0]
 
 
 def _merged(branches: Branches[Outcome]) -> tuple[Group, ...]:
@@ -70,22 +94,20 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
         return _arrive(state, arrival, depth)
 
     message = Message.of(request)
+    ignored = _ignored(state, client, service)
     if client.mesh is Mesh.LINKERD:
-        return outbound.send(state, client, service, request.port, message, deliver)
+        return after(outbound.send(state, client, service, request.port, message, deliver), *ignored)
     port = service_port(service, request.port)
     if port is None:
         text = f"has no port {request.port}, so nothing answers at its address"
         return certain(Outcome(failure=Failure.TIMEOUT), reason(service, "spec.ports", text))
     if client.mesh is Mesh.ISTIO:
-        return sidecar.send(state, client, port, message, deliver)
-    return after(
-        _unmeshed(state, client, service, endpoints(state, port), message, deliver),
-        *_ignored_routes(state, service),
-    )
+        return after(sidecar.send(state, client, port, message, deliver), *ignored)
+    found = endpoints(state, port)
+    return after(_unmeshed(client, service, found, message, deliver), *ignored)
 
 
 def _unmeshed(
-    state: State,
     client: Pod,
     service: Resource,
     found: tuple[Endpoint, ...],
@@ -108,17 +130,30 @@ def _unmeshed(
     return then(shares((1, endpoint, trace) for endpoint in found), dial)
 
 
-def _ignored_routes(state: State, service: Resource) -> tuple[Reason, ...]:
-    """Routes that would count for a meshed client of this Service."""
-    found = [
-        *state.all("networking.istio.io", "VirtualService", service.namespace),
-        *state.all("gateway.networking.k8s.io", "HTTPRoute", service.namespace),
-        *state.all("gateway.networking.k8s.io", "GRPCRoute", service.namespace),
-        *state.all("policy.linkerd.io", "HTTPRoute", service.namespace),
-    ]
-    text = "doesn't count: the client has no proxy"
+def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]:
+    """Routes of the Service that don't count, because the client lacks the proxy that reads them."""
+    found: list[tuple[Resource, str]] = []
+    if client.mesh is not Mesh.ISTIO:
+        found += [
+            (rules, "spec.hosts")
+            for rules in state.all("networking.istio.io", "VirtualService")
+            if any(covers(host, fqdn(service)) for host in virtual_service.hosts(rules))
+        ]
+    groups = (() if client.mesh else (gateway_api.GROUP,)) + (
+        () if client.mesh is Mesh.LINKERD else ("policy.linkerd.io",)
+    )
+    wanted = ("Service", service.namespace, service.name)
+    for group in groups:
+        for kind in ("HTTPRoute", "GRPCRoute"):
+            for route in map(gateway_api.parse, state.all(group, kind)):
+                if any((p.kind, p.namespace, p.name) == wanted for p in route.parents):
+                    found.append((route.resource, "spec.parentRefs"))
+    lacking = "Linkerd's, not Istio's," if client.mesh is Mesh.LINKERD else "no"
+    if client.mesh is Mesh.ISTIO:
+        lacking = "Istio's, not Linkerd's,"
     return tuple(
-        reason(one, "spec", text, lost=True) for one in found if service.name in str(one.data.get("spec"))
+        reason(resource, field, f"doesn't count: {client.workload} has {lacking} proxy", lost=True)
+        for resource, field in found
     )
 
 

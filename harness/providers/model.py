@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError, NotModelledError, StageError
+from harness.errors import HarnessError, StageError
 from harness.model import Refused, State
-from harness.model.kubernetes import endpoints, resolve, service_port
+from harness.model.decide import unguarded
 from harness.providers.base import Basis, Pod
 from harness.vocabulary import Mesh
 
@@ -77,18 +77,16 @@ class ModelProvider:
         return self.state.decide(request)
 
     def control(self, request: Request) -> str:
-        pods = self.state.pods_of(request.source)
-        service = resolve(self.state, request.host, request.source.namespace) if pods else None
-        port = service_port(service, request.port) if service else None
-        found = endpoints(self.state, port) if port else ()
-        if service is None or not found:
+        outcomes = unguarded(self.state, request)
+        answers = [g.outcome for g in outcomes.groups if g.outcome.status] if outcomes else []
+        if not answers:
             raise HarnessError(
-                f"nothing stands behind {request.url}",
-                why="there is no such Service or port, or it selects no running pod",
+                f"nothing answers behind {request.url}",
+                why="there is no such Service or port, it selects no running pod, or none listens there",
                 todo="check the Service's name, ports and selector",
             )
-        names = ", ".join(sorted({str(endpoint.pod.workload) for endpoint in found}))
-        return f"{service} has ready pods of {names} on port {found[0].port} (the model)"
+        told = ", ".join(sorted({str(outcome) for outcome in answers}))
+        return f"without any policy {request.url} gives {told} (the model)"
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         return tuple(Pod(pod.name, pod.proxies, pod.skipped) for pod in self.state.pods_of(workload))
@@ -106,6 +104,3 @@ class ModelProvider:
             raise StageError(
                 refused.what, where=refused.where, why=refused.why or "the API refuses it", todo=refused.todo
             ) from refused
-
-
-__all__ = ["ModelProvider", "NotModelledError"]

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from harness.expectations import Verdict
+    from harness.expectations import Explanation, Verdict
     from harness.scenario import Check, Stage
 
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "bold yellow", "skip": "dim"}
@@ -39,10 +39,23 @@ def explained(stage: Stage, check: Check, verdict: Verdict) -> str:
     if verdict.predicted:
         lines.append(f"the model predicts: {verdict.predicted}")
     lines += [f"evidence: {evidence}" for evidence in verdict.evidence]
-    for explanation in verdict.explanations:
-        lines.append(f"why {explanation.label}:")
-        lines += [f"  - {reason}" for reason in explanation.trace]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_reasons(verdict.explanations)])
+
+
+def _reasons(explanations: tuple[Explanation, ...]) -> Iterator[str]:
+    """The traces: first what tells the classes apart, then what they have in common."""
+    several = len(explanations) > 1
+    common = [
+        reason
+        for reason in (explanations[0].trace if several else ())
+        if all(reason in other.trace for other in explanations)
+    ]
+    for explanation in explanations:
+        yield f"why {explanation.label}:"
+        yield from (f"  - {reason}" for reason in explanation.trace if reason not in common)
+    if common:
+        yield "and in all cases:"
+        yield from (f"  - {reason}" for reason in common)
 
 
 def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:

@@ -46,7 +46,7 @@ APPS = [
 
 
 def route(first, second, **backend):
-    port = {"port": 8080, **backend}
+    port = backend or {"port": 8080}
     refs = [{"name": "page1", "weight": first, **port}, {"name": "page2", "weight": second, **port}]
     parent = {"group": "", "kind": "Service", "name": "page", "port": 8080}
     spec = {"parentRefs": [parent], "rules": [{"backendRefs": refs}]}

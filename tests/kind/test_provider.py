@@ -111,7 +111,7 @@ def test_many_requests_go_by_one_exec(shop):
         ("gRPC", Request(CLIENT, "grpc://color/ColorService/Center"), {"200 grpc-status 0"}),
         ("gRPC, no such method", Request(CLIENT, "grpc://color/ColorService/None"), {"200 grpc-status 12"}),
         ("HEAD", Request(CLIENT, "http://echo/headers", "HEAD"), {"200"}),
-        ("POST", Request(CLIENT, "http://echo/headers", "POST"), {"405"}),
+        ("POST", Request(CLIENT, "http://echo/get", "POST"), {"405"}),
         ("a connection a request", Request(CLIENT, "http://echo/status/418", new_connection=True), {"418"}),
         ("no such host", Request(CLIENT, "http://nosuch/"), {"Could not resolve host: nosuch (curl 6)"}),
         ("from a workload without curl", Request(Workload("shop", "echo"), "http://echo/status/204"), {"204"}),
@@ -130,7 +130,7 @@ def test_what_the_server_saw(shop):
 @pytest.mark.parametrize(
     ("name", "refused", "words"),
     [
-        ("a route without port", route(1, 1, port=None), "Must have port for Service reference"),
+        ("a route without port", route(1, 1, namespace="shop"), "Must have port for Service reference"),
         ("no such kind", resource("Widget", "a", "shop", "x.io/v1"), 'no matches for kind "Widget"'),
         (
             "by a webhook",

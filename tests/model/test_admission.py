@@ -31,8 +31,18 @@ TO_A = "route: [{destination: {host: a}}]"
         ),
         ("VirtualService", "{hosts: [a]}", "", "http, tcp or tls must be provided in virtual service"),
         ("VirtualService", f'{{hosts: ["*"], http: [{{{TO_A}}}]}}', "", "wildcard host * is not allowed"),
-        ("VirtualService", f"{{hosts: a, http: [{{{TO_A}}}]}}", "", "spec.hosts in body must be of type array"),
-        ("VirtualService", "{hosts: [a], http: [{timeout: 5}]}", "", "spec.http[0].timeout in body must be of type"),
+        (
+            "VirtualService",
+            f"{{hosts: a, http: [{{{TO_A}}}]}}",
+            "",
+            "spec.hosts in body must be of type array",
+        ),
+        (
+            "VirtualService",
+            "{hosts: [a], http: [{timeout: 5}]}",
+            "",
+            "spec.http[0].timeout in body must be of type",
+        ),
         ("DestinationRule", "{subsets: [{name: v1}]}", "", "destination rule must have a host"),
         ("PeerAuthentication", "{mtls: {mode: BLAH}}", "", 'Unsupported value: "BLAH"'),
         (
@@ -42,7 +52,12 @@ TO_A = "route: [{destination: {host: a}}]"
             "mesh/namespace peer authentication cannot have port level mTLS",
         ),
         ("AuthorizationPolicy", "{action: DENY}", SECURITY, "DENY action without `rules` is meaningless"),
-        ("AuthorizationPolicy", "{rules: [{from: []}]}", SECURITY, "`from` must not be empty, found at rule 0"),
+        (
+            "AuthorizationPolicy",
+            "{rules: [{from: []}]}",
+            SECURITY,
+            "`from` must not be empty, found at rule 0",
+        ),
         (
             "AuthorizationPolicy",
             "{rules: [{when: [{key: source.ip}]}]}",
@@ -69,7 +84,12 @@ TO_A = "route: [{destination: {host: a}}]"
             "",
             "RequestRedirect filter must not be used together with backendRefs",
         ),
-        ("MeshTLSAuthentication", '{identities: ["client.*"]}', "", "id client.* is invalid: identity must be"),
+        (
+            "MeshTLSAuthentication",
+            '{identities: ["client.*"]}',
+            "",
+            "id client.* is invalid: identity must be",
+        ),
         (
             "MeshTLSAuthentication",
             "{identities: [cluster.local/ns/a/sa/b]}",
@@ -83,7 +103,12 @@ TO_A = "route: [{destination: {host: a}}]"
             "",
             "is completely negated by exception",
         ),
-        ("Server", "{port: 80, accessPolicy: open}", "", "Invalid 'accessPolicy' field: invalid mode: \"open\""),
+        (
+            "Server",
+            "{port: 80, accessPolicy: open}",
+            "",
+            "Invalid 'accessPolicy' field: invalid mode: \"open\"",
+        ),
         (
             "AuthorizationPolicy",
             "{targetRef: {kind: Namespace, name: other}}",

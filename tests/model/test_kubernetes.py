@@ -82,7 +82,13 @@ def test_protocol_of_a_port(port, protocol):
 
 def test_replicas_are_pods_of_their_own():
     state = WORLD.apply(
-        [resource("Deployment", "bare/two", "{replicas: 2, template: {metadata: {labels: {app: web}}, spec: {}}}")]
+        [
+            resource(
+                "Deployment",
+                "bare/two",
+                "{replicas: 2, template: {metadata: {labels: {app: web}}, spec: {}}}",
+            )
+        ]
     )
     service = state.get("", "Service", "bare", "web")
     names = [endpoint.pod.name for endpoint in endpoints(state, service_port(service, 80))]

@@ -51,7 +51,11 @@ def test_states_do_not_change():
 @pytest.mark.parametrize(
     ("kind", "api", "words"),
     [
-        ("VirtualService", "networking.istio.io/v1", 'kind "VirtualService" in version "networking.istio.io/v1"'),
+        (
+            "VirtualService",
+            "networking.istio.io/v1",
+            'kind "VirtualService" in version "networking.istio.io/v1"',
+        ),
         ("Server", "policy.linkerd.io/v1beta3", 'kind "Server" in version "policy.linkerd.io/v1beta3"'),
         ("HTTPRoute", "gateway.networking.k8s.io/v1", 'kind "HTTPRoute" in version'),
     ],

@@ -74,10 +74,10 @@ def _virtual_host(
     Routes of Gateway API on the Service come before VirtualServices, whichever is older.
     """
     trace: list[Reason] = []
+    rules: tuple[Rule, ...] = ()
     if service is not None:
         routes, trace = gamma.attached(state, service, client.namespace)
-        if routes:
-            return gamma.rules(routes), trace
+        rules = gamma.rules(routes)
     full = fqdn(service.service) if service else host
     sniffed = not dialled.protocol
     claims = []
@@ -87,6 +87,10 @@ def _virtual_host(
             claims.append((claim, resource))
         elif why is not None:
             trace.append(why)
+    if rules:
+        text = f"{rules[0].origin} on the Service comes before VirtualServices"
+        trace += [reason(resource, "spec.hosts", text, lost=True) for _, resource in claims]
+        return rules, trace
     if not claims:
         return None, trace
     # The most specific host first, then by visibility; among equals the oldest (they come by age).

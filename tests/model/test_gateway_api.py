@@ -1,0 +1,195 @@
+"""One route, two meshes: where they agree, and where they don't."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model.lab import ISTIO, LINKERD, app, cluster, resource, send, told
+
+WORLD = cluster(ISTIO, LINKERD).apply(
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("lnk/client", "curlimages/curl"),
+        *app("bare/web", "l5d/echo:v1", 8080),
+        *app("bare/v1", "l5d/echo:v1", 8080),
+        *app("bare/v2", "l5d/echo:v1", 8080),
+        resource("Service", "bare/empty", "{selector: {app: none}, ports: [{name: http, port: 80}]}"),
+    ]
+)
+
+V1, V2 = "backendRefs: [{name: v1, port: 80}]", "backendRefs: [{name: v2, port: 80}]"
+TO_V1, TO_V2, TO_WEB = ({f"200 from bare/{name}": 1} for name in ("v1", "v2", "web"))
+
+
+def route(rules, name="bare/r", parent="{kind: Service, name: web, group: ''}", **more):
+    rest = "".join(f", {key}: {value}" for key, value in more.items())
+    return resource("HTTPRoute", name, f"{{parentRefs: [{parent}], rules: [{rules}]{rest}}}")
+
+
+def path(kind, value):
+    return f"matches: [{{path: {{type: {kind}, value: {value}}}}}]"
+
+
+def backends(*weights):
+    return "backendRefs: [%s]" % ", ".join(
+        f"{{name: v{index}, port: 80, weight: {weight}}}" for index, weight in enumerate(weights, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("routes", "url", "istio", "linkerd"),
+    [
+        ([route(f"{{{V1}}}")], "/", TO_V1, TO_V1),
+        ([route(f"{{{backends(1, 3)}}}")], "/", {"200 from bare/v1": 0.25, "200 from bare/v2": 0.75}, ...),
+        ([route(f"{{{backends(0)}}}")], "/", {"500": 1}, TO_V1),
+        ([route(f"{{{backends(0, 0)}}}")], "/", {"500": 1}, {"empty reply (curl 52)": 1}),
+        ([route("{matches: [{}]}")], "/", {"500": 1}, TO_WEB),
+        ([route("{backendRefs: [{name: ghost, port: 80}]}")], "/", {"500": 1}, {"500": 1}),
+        ([route("{backendRefs: [{name: v1, port: 81}]}")], "/", {"500": 1}, {"502": 1}),
+        ([route("{backendRefs: [{name: empty, port: 80}]}")], "/", {"503": 1}, {"503": 1}),
+        (
+            [route("{backendRefs: [{name: empty, port: 80}, {name: v1, port: 80}]}")],
+            "/",
+            {"503": 0.5, "200 from bare/v1": 0.5},
+            TO_V1,
+        ),
+        ([route(f"{{{path('Exact', '/a')}, {V1}}}")], "/b", {"404": 1}, {"404": 1}),
+        (
+            [route(f"{{{path('PathPrefix', '/a')}, {V1}}}, {{{path('Exact', '/a')}, {V2}}}")],
+            "/a",
+            TO_V2,
+            TO_V1,
+        ),
+        (
+            [route(f"{{{path('RegularExpression', '/a.*')}, {V1}}}, {{{path('PathPrefix', '/a')}, {V2}}}")],
+            "/a/b",
+            TO_V2,
+            TO_V1,
+        ),
+        (
+            [
+                route(
+                    f"{{matches: [{{method: GET}}], {V1}}}, {{matches: [{{headers: [{{name: x, value: a}}]}}], {V2}}}"
+                )
+            ],
+            "/",
+            TO_V1,
+            TO_V2,
+        ),
+        ([route(f"{{{V1}}}", hostnames="[else.where]")], "/", TO_V1, {"404": 1}),
+        ([route(f"{{{V1}}}", hostnames="['*.bare']")], "/", TO_V1, TO_V1),
+        ([route(f"{{{V1}}}", parent="{kind: Service, name: web, group: core}")], "/", TO_WEB, TO_V1),
+        ([route(f"{{{V1}}}", parent="{kind: Service, name: web}")], "/", TO_WEB, TO_WEB),
+        ([route(f"{{{V1}}}", parent="{kind: Service, name: web, group: '', port: 81}")], "/", TO_WEB, TO_WEB),
+        ([route(f"{{{V1}}}"), route(f"{{{V2}}}", "bare/q")], "/", TO_V2, TO_V2),
+        (
+            [
+                route(
+                    "{filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, "
+                    f"replaceFullPath: /n}}}}}}], {V1}}}"
+                )
+            ],
+            "/",
+            TO_V1,
+            TO_WEB,
+        ),
+    ],
+)
+def test_routes(routes, url, istio, linkerd):
+    state = WORLD.apply(routes)
+    linkerd = istio if linkerd is ... else linkerd
+    assert told(send(state, "ist/client", f"http://web.bare{url}", x="a")) == istio
+    assert told(send(state, "lnk/client", f"http://web.bare{url}", x="a")) == linkerd
+
+
+@pytest.mark.parametrize(
+    ("parent_of", "istio", "linkerd"),
+    [("ist", TO_V1, TO_WEB), ("lnk", TO_WEB, TO_V1), ("bare", TO_V1, TO_V1)],
+)
+def test_consumer_routes_are_for_their_namespace(parent_of, istio, linkerd):
+    consumer = resource(
+        "HTTPRoute",
+        f"{parent_of}/r",
+        "{parentRefs: [{kind: Service, name: web, group: '', namespace: bare}], "
+        "rules: [{backendRefs: [{name: v1, port: 80, namespace: bare}]}]}",
+    )
+    state = WORLD.apply([consumer])
+    assert told(send(state, "ist/client", "http://web.bare/")) == istio
+    assert told(send(state, "lnk/client", "http://web.bare/")) == linkerd
+
+
+def test_the_older_route_wins_a_tie():
+    older, newer = route(f"{{{V1}}}", "bare/z"), route(f"{{{V2}}}", "bare/a")
+    state = WORLD.apply([older]).apply([newer])
+    for client in ("ist/client", "lnk/client"):
+        assert told(send(state, client, "http://web.bare/")) == TO_V1
+
+
+@pytest.mark.parametrize(
+    ("redirect", "path_match", "istio", "linkerd"),
+    [
+        ("{hostname: a.b}", "", "http://a.b/x/y?q=1", "http://a.b/x/y?q=1"),
+        ("{scheme: https, port: 443}", "", "https://web.bare/x/y?q=1", "https://web.bare/x/y?q=1"),
+        ("{port: 81, statusCode: 301}", "", "http://web.bare:81/x/y?q=1", ...),
+        (
+            "{path: {type: ReplacePrefixMatch, replacePrefixMatch: /n}}",
+            "matches: [{path: {type: PathPrefix, value: /x}}], ",
+            "http://web.bare/n/y?q=1",
+            ...,
+        ),
+        (
+            "{path: {type: ReplaceFullPath, replaceFullPath: /n}}",
+            "",
+            "http://web.bare/n?q=1",
+            "http://web.bare/n",
+        ),
+    ],
+)
+def test_redirects(redirect, path_match, istio, linkerd):
+    one = route(f"{{{path_match}filters: [{{type: RequestRedirect, requestRedirect: {redirect}}}]}}")
+    state = WORLD.apply([one])
+    status = 301 if "301" in redirect else 302
+    for client, wanted in (("ist/client", istio), ("lnk/client", istio if linkerd is ... else linkerd)):
+        (group,) = send(state, client, "http://web.bare/x/y?q=1").groups
+        assert (group.outcome.status, group.outcome.header("location")) == (status, wanted)
+
+
+def grpc(rules, name="bare/g"):
+    return resource(
+        "GRPCRoute", name, f"{{parentRefs: [{{kind: Service, name: color, group: ''}}], rules: [{rules}]}}"
+    )
+
+
+COLORS = WORLD.apply(
+    [
+        *app("bare/color", "ghcr.io/buoyantio/faces-color", 8000),
+        *app("bare/color2", "ghcr.io/buoyantio/faces-color", 8000, COLOR="green"),
+    ]
+)
+TO_COLOR2 = "backendRefs: [{name: color2, port: 80}]"
+BY_COLOR, BY_COLOR2 = ({f"200 grpc-status 0 from bare/{name}": 1} for name in ("color", "color2"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "url", "istio", "linkerd"),
+    [
+        (f"{{{TO_COLOR2}}}", "grpc://color.bare/ColorService/Edge", BY_COLOR2, BY_COLOR2),
+        (
+            f"{{matches: [{{method: {{service: ColorService, method: Edge}}}}], {TO_COLOR2}}}",
+            "grpc://color.bare/ColorService/Edge",
+            BY_COLOR2,
+            BY_COLOR2,
+        ),
+        (
+            f"{{matches: [{{method: {{method: Edge}}}}], {TO_COLOR2}}}",
+            "grpc://color.bare/ColorService/Center",
+            {"200 grpc-status 12": 1},
+            {"200 grpc-status 5": 1},
+        ),
+        (f"{{{TO_COLOR2}}}", "http://color.bare/", {"500": 1}, {"received HTTP/0.9 (curl 1)": 1}),
+    ],
+)
+def test_grpc_routes(rules, url, istio, linkerd):
+    state = COLORS.apply([grpc(rules)])
+    assert told(send(state, "ist/client", url)) == istio
+    assert told(send(state, "lnk/client", url)) == linkerd

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.errors import NotModelledError
+from tests.model.lab import ISTIO, LINKERD, app, cluster, resource, send, told
+
+WORLD = cluster(ISTIO, LINKERD).apply(
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("lnk/client", "curlimages/curl"),
+        *app("bare/client", "curlimages/curl"),
+        *app("ist/web", "l5d/echo:v1", 8080),
+        *app("ist/color", "ghcr.io/buoyantio/faces-color", 8000),
+        *app("bare/web", "l5d/echo:v1", 8080),
+    ]
+)
+OK = "200 from ist/web"
+DENIED = "403"
+SECURITY = "security.istio.io/v1"
+
+
+def policy(spec, name="ist/p"):
+    return resource("AuthorizationPolicy", name, spec, SECURITY)
+
+
+def peers(mode, name="ist/default"):
+    return resource("PeerAuthentication", name, f"{{mtls: {{mode: {mode}}}}}")
+
+
+def tls(mode):
+    return resource("DestinationRule", "ist/d", f"{{host: web, trafficPolicy: {{tls: {{mode: {mode}}}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("objects", "client", "outcome"),
+    [
+        ([], "ist/client", OK),
+        ([], "bare/client", OK),
+        ([peers("STRICT")], "ist/client", OK),
+        ([peers("STRICT")], "bare/client", "connection reset (curl 56)"),
+        ([peers("STRICT")], "lnk/client", "502"),
+        ([peers("STRICT", "istio-system/default")], "bare/client", "connection reset (curl 56)"),
+        (
+            [peers("STRICT", "istio-system/default"), peers("UNSET")],
+            "bare/client",
+            "connection reset (curl 56)",
+        ),
+        ([peers("STRICT", "istio-system/default"), peers("PERMISSIVE")], "bare/client", OK),
+        ([peers("STRICT"), tls("DISABLE")], "ist/client", "503"),
+        ([peers("DISABLE"), tls("ISTIO_MUTUAL")], "ist/client", "503"),
+        ([tls("DISABLE")], "ist/client", OK),
+    ],
+)
+def test_mutual_tls(objects, client, outcome):
+    assert told(send(WORLD.apply(objects), client, "http://web.ist/")) == {outcome: 1}
+
+
+@pytest.mark.parametrize(
+    ("client", "objects", "hop"),
+    [
+        ("ist/client", [], "mutual TLS by istio as spiffe://cluster.local/ns/ist/sa/default"),
+        ("bare/client", [], "plaintext"),
+        ("lnk/client", [], "plaintext"),
+        ("ist/client", [tls("DISABLE")], "plaintext"),
+        ("ist/client", [peers("DISABLE")], "plaintext"),
+        ("bare/client", [policy("{}")], "plaintext"),
+    ],
+)
+def test_hop(client, objects, hop):
+    (group,) = send(WORLD.apply(objects), client, "http://web.ist/").groups
+    assert str(group.outcome.hop) == hop
+
+
+FROM = "{rules: [{from: [{source: {%s}}]}]}"
+TO = "{rules: [{to: [{operation: {%s}}]}]}"
+WHEN = "{rules: [{when: [{key: '%s', %s}]}]}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "ist", "bare"),
+    [
+        ("{}", DENIED, DENIED),
+        ("{rules: [{}]}", OK, OK),
+        ("{action: DENY, rules: [{}]}", DENIED, DENIED),
+        ("{action: AUDIT, rules: [{}]}", OK, OK),
+        ("{action: CUSTOM, provider: {name: p}, rules: [{}]}", DENIED, DENIED),
+        ("{selector: {matchLabels: {app: other}}}", OK, OK),
+        (FROM % "principals: [cluster.local/ns/ist/sa/default]", OK, DENIED),
+        (FROM % "principals: ['*/sa/default']", OK, DENIED),
+        (FROM % "principals: ['*']", OK, DENIED),
+        (FROM % "notPrincipals: [cluster.local/ns/ist/sa/default]", DENIED, OK),
+        (FROM % "namespaces: [ist]", OK, DENIED),
+        (FROM % "serviceAccounts: [default]", OK, DENIED),
+        (FROM % "notServiceAccounts: [ist/default]", DENIED, OK),
+        (FROM % "ipBlocks: [10.0.0.0/8]", OK, OK),
+        (FROM % "ipBlocks: [192.168.0.0/16]", DENIED, DENIED),
+        (FROM % "notIpBlocks: [192.168.0.0/16]", OK, OK),
+        (TO % "methods: [GET]", OK, OK),
+        (TO % "notMethods: [GET]", DENIED, DENIED),
+        (TO % "hosts: ['web.*']", OK, OK),
+        (TO % "hosts: [WEB.IST]", OK, OK),
+        (TO % "ports: ['8080']", OK, OK),
+        (TO % "ports: ['80']", DENIED, DENIED),
+        (TO % "paths: ['/a/{*}']", OK, OK),
+        (TO % "paths: ['/{**}/b']", OK, OK),
+        (TO % "paths: [/a]", DENIED, DENIED),
+        (WHEN % ("request.headers[x-a]", "values: ['1']"), DENIED, DENIED),
+        (WHEN % ("request.headers[x-a]", "notValues: ['1']"), OK, OK),
+        (WHEN % ("source.serviceAccount", "values: [ist/default]"), OK, DENIED),
+        (WHEN % ("destination.port", "values: ['8080']"), OK, OK),
+        (WHEN % ("request.auth.claims[iss]", "values: [a]"), DENIED, DENIED),
+    ],
+)
+def test_authorization(spec, ist, bare):
+    state = WORLD.apply([policy(spec)])
+    assert told(send(state, "ist/client", "http://web.ist/a/b")) == {ist: 1}
+    assert told(send(state, "bare/client", "http://web.ist/a/b")) == {bare: 1}
+
+
+def test_denied_as_http_and_grpc_see_it():
+    state = WORLD.apply([policy("{}")])
+    (http,) = send(state, "bare/client", "http://web.ist/").groups
+    assert (http.outcome.body, http.outcome.header("server")) == ("RBAC: access denied", "istio-envoy")
+    (grpc,) = send(state, "ist/client", "grpc://color/ColorService/Center").groups
+    assert (grpc.outcome.status, grpc.outcome.grpc_status) == (200, 7)
+    assert grpc.outcome.header("grpc-message") == "RBAC: access denied"
+
+
+def test_the_denying_policy_is_named():
+    (group,) = send(WORLD.apply([policy("{action: DENY, rules: [{}]}")]), "ist/client", "http://web/").groups
+    assert str(group.trace[-1]).startswith(
+        "AuthorizationPolicy ist/p spec.rules[0]: matches, and the action is DENY"
+    )
+
+
+@pytest.mark.parametrize(
+    ("objects", "match"),
+    [
+        ([policy(FROM % "ipBlocks: [10.244.1.0/24]")], "a part of the pods' network"),
+        ([policy(WHEN % ("connection.sni", "values: [a]"))], "spec.rules.*key isn't modelled"),
+        ([tls("SIMPLE")], "spec.trafficPolicy.tls.mode isn't modelled"),
+    ],
+)
+def test_not_modelled(objects, match):
+    with pytest.raises(NotModelledError) as caught:
+        send(WORLD.apply(objects), "ist/client", "http://web/")
+    assert re.search(match, str(caught.value))

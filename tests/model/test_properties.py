@@ -1,0 +1,148 @@
+"""What holds for whatever is configured."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.model.distribution import Branch, certain, shares, then
+from harness.traffic.request import Request
+from harness.vocabulary import Workload
+from tests.model.lab import ISTIO, LINKERD, app, cluster, resource
+
+WORLD = cluster(ISTIO, LINKERD).apply(
+    [
+        one
+        for namespace in ("ist", "lnk", "bare")
+        for one in (
+            *app(f"{namespace}/client", "curlimages/curl"),
+            *app(f"{namespace}/web", "l5d/echo:v1", 8080),
+            *app(f"{namespace}/v1", "l5d/echo:v1", 8080),
+            *app(f"{namespace}/v2", "ghcr.io/mccutchen/go-httpbin", 8080),
+        )
+    ]
+)
+
+WEIGHTS = st.integers(0, 5)
+NAMESPACES = st.sampled_from(["ist", "lnk", "bare"])
+PATHS = st.sampled_from(["/get", "/anything", "/status/503", "/delay/1", "/"])
+
+
+@st.composite
+def virtual_services(draw):
+    namespace = draw(NAMESPACES)
+    path, abort = draw(PATHS), draw(st.integers(0, 100))
+    weights = (draw(WEIGHTS), draw(WEIGHTS) + 1)
+    retries = draw(st.integers(0, 3))
+    return resource(
+        "VirtualService",
+        f"{namespace}/{draw(st.sampled_from('abc'))}",
+        {
+            "hosts": [draw(st.sampled_from(["web", "v1", "*.svc.cluster.local"]))],
+            "http": [
+                {
+                    "match": [{"uri": {"prefix": path}}],
+                    "fault": {"abort": {"httpStatus": 418, "percentage": {"value": abort}}},
+                    "retries": {"attempts": retries, "retryOn": "5xx"},
+                    "timeout": draw(st.sampled_from(["0s", "500ms", "5s"])),
+                    "route": [
+                        {"destination": {"host": host}, "weight": weight}
+                        for host, weight in zip(("v1", "v2"), weights, strict=True)
+                    ],
+                }
+            ],
+        },
+    )
+
+
+@st.composite
+def http_routes(draw):
+    namespace = draw(NAMESPACES)
+    kind = draw(st.sampled_from(["Exact", "PathPrefix", "RegularExpression"]))
+    return resource(
+        "HTTPRoute",
+        f"{namespace}/{draw(st.sampled_from('abc'))}",
+        {
+            "parentRefs": [{"kind": "Service", "name": "web", "group": draw(st.sampled_from(["", "core"]))}],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": kind, "value": draw(PATHS)}}],
+                    "backendRefs": [
+                        {"name": name, "port": draw(st.sampled_from([80, 81])), "weight": draw(WEIGHTS)}
+                        for name in ("v1", "v2", "ghost")[: draw(st.integers(0, 3))]
+                    ],
+                }
+            ],
+        },
+    )
+
+
+@st.composite
+def policies(draw):
+    namespace = draw(NAMESPACES)
+    action = draw(st.sampled_from(["ALLOW", "DENY", "AUDIT"]))
+    spec = {
+        "action": action,
+        "rules": [{"to": [{"operation": {"methods": [draw(st.sampled_from(["GET", "POST"]))]}}]}],
+    }
+    istio = resource("AuthorizationPolicy", f"{namespace}/p", spec, "security.istio.io/v1")
+    strict = resource("PeerAuthentication", f"{namespace}/p", {"mtls": {"mode": "STRICT"}})
+    access = draw(st.sampled_from(["deny", "audit", "all-authenticated"]))
+    server = resource("Server", f"{namespace}/s", {"podSelector": {}, "port": 8080, "accessPolicy": access})
+    return draw(st.sampled_from([istio, strict, server]))
+
+
+OBJECTS = st.lists(st.one_of(virtual_services(), http_routes(), policies()), max_size=5)
+REQUESTS = st.builds(
+    lambda source, target, host, path, method: Request(
+        Workload(source, "client"), f"http://{host}.{target}{path}", method
+    ),
+    NAMESPACES,
+    NAMESPACES,
+    st.sampled_from(["web", "v1", "ghost"]),
+    PATHS,
+    st.sampled_from(["GET", "POST"]),
+)
+
+
+def _state(objects):
+    state = WORLD
+    for one in objects:
+        state = state.apply([one])
+    return state
+
+
+@settings(max_examples=150, deadline=None)
+@given(OBJECTS, REQUESTS)
+def test_outcomes_are_a_distribution_with_reasons(objects, request):
+    outcomes = _state(objects).decide(request)
+    assert outcomes.exact
+    assert sum(group.weight for group in outcomes.groups) == 1
+    for group in outcomes.groups:
+        assert group.weight > 0
+        assert group.trace
+        assert (group.outcome.status is None) is (group.outcome.failure is not None)
+    assert len({group.outcome for group in outcomes.groups}) == len(outcomes.groups)
+
+
+@settings(max_examples=60, deadline=None)
+@given(OBJECTS, REQUESTS, NAMESPACES)
+def test_an_unrelated_service_changes_nothing(objects, request, namespace):
+    state = _state(objects)
+    other = state.apply(app(f"{namespace}/unrelated", "l5d/echo:v1", 8080))
+    assert other.decide(request) == state.decide(request)
+
+
+@settings(max_examples=60, deadline=None)
+@given(OBJECTS, REQUESTS)
+def test_what_is_applied_and_removed_leaves_no_trace(objects, request):
+    assert _state(objects).remove(objects).decide(request) == WORLD.decide(request)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1).filter(any))
+def test_shares_sum_to_one(weights):
+    branches = shares((weight, index, ()) for index, weight in enumerate(weights))
+    assert sum(branch.weight for branch in branches) == 1
+    nested = then(branches, lambda index: shares(((1, index, ()), (index, -index, ()))))
+    assert sum(branch.weight for branch in nested) == 1
+    assert certain(1) == (Branch(1, 1),)
