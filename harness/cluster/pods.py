@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from harness.providers.base import Proxy
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))
 """Waiting reasons that time doesn't mend."""
+
+RELAPSE = timedelta(seconds=10)
 
 _CHOICE = {Mesh.ISTIO: "sidecar.istio.io/inject", Mesh.LINKERD: "linkerd.io/inject"}
 _CHOSEN = {"true": True, "enabled": True, "ingress": True, "false": False, "disabled": False}
@@ -92,6 +95,19 @@ def ready(pod: Json) -> bool:
     )
 
 
+def relapsing(pod: Json, now: datetime) -> bool:
+    """Whether a container that failed before has been running again for too short a time to be trusted.
+
+    Without a readiness probe it counts as ready from its start to its next failure.
+    """
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        failed = (container.get("lastState", {}).get("terminated") or {}).get("exitCode")
+        started = (container.get("state", {}).get("running") or {}).get("startedAt")
+        if failed and started and now - datetime.fromisoformat(started) < RELAPSE:
+            return True
+    return False
+
+
 def trouble(pod: Json) -> tuple[str, str] | None:
     """Returns the reason and the message of what keeps a pod from being ready, if it says so."""
     status = pod.get("status") or {}
@@ -100,16 +116,19 @@ def trouble(pod: Json) -> tuple[str, str] | None:
         *(status.get("containerStatuses") or ()),
         *(status.get("ephemeralContainerStatuses") or ()),
     ]
-    waiting = [container.get("state", {}).get("waiting") for container in containers]
-    told = [state for state in waiting if state and state.get("reason") not in _UNDERWAY]
+    waiting = [container.get("state", {}).get("waiting") or {} for container in containers]
+    told = [state for state in waiting if state.get("reason") not in _UNDERWAY]
+    ended = [
+        f"{container['name']} ended with exit code {last['exitCode']}"
+        for container in containers
+        for state in ("state", "lastState")
+        if (last := container.get(state, {}).get("terminated")) and last.get("exitCode")
+    ]
     if told:
         worst = min(told, key=lambda state: state.get("reason") not in HOPELESS)
-        ended = [container.get("lastState", {}).get("terminated") for container in containers]
-        codes = ", ".join(
-            f"exit code {last.get('exitCode')} ({last.get('reason')})" for last in ended if last
-        )
-        message = "; ".join(part for part in (worst.get("message"), codes and f"ended with {codes}") if part)
-        return str(worst.get("reason")), message
+        return str(worst["reason"]), "; ".join(filter(None, [worst.get("message"), *ended]))
+    if ended:
+        return "Error", "; ".join(ended)
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return str(condition.get("reason")), str(condition.get("message") or "")

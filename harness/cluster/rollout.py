@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.cluster import pods
@@ -28,9 +29,8 @@ def wait_for_rollouts(client: Client, namespace: str, deadline: Deadline) -> Non
     pods_path, events_path = PODS.collection(namespace), EVENTS.collection(namespace)
 
     def unmet(view: View) -> str | None:
-        return waiting_for(
-            [item for path in controllers for item in view[path]], view[pods_path], view[events_path]
-        )
+        workloads = [item for path in controllers for item in view[path]]
+        return waiting_for(workloads, view[pods_path], view[events_path], datetime.now(UTC))
 
     wait_until(
         client,
@@ -42,7 +42,9 @@ def wait_for_rollouts(client: Client, namespace: str, deadline: Deadline) -> Non
     )
 
 
-def waiting_for(workloads: Sequence[Json], pod_list: Sequence[Json], events: Sequence[Json]) -> str | None:
+def waiting_for(
+    workloads: Sequence[Json], pod_list: Sequence[Json], events: Sequence[Json], now: datetime
+) -> str | None:
     """Returns what a namespace's workloads are still waiting for, or None if they are all rolled out.
 
     Raises StageError if a pod's image can't be had.
@@ -59,8 +61,7 @@ def waiting_for(workloads: Sequence[Json], pod_list: Sequence[Json], events: Seq
                 todo="have it in the local Docker (docker pull, docker load), or correct the pod's image",
             )
     if not unready:
-        ending = [_pod(pod) for pod in owned if pods.terminating(pod)]
-        return f"{ending[0]} is still terminating" if ending else None
+        return next((reason for pod in owned if (reason := _unsettled(pod, now))), None)
     troubles = [
         f"{_pod(pod)}: {': '.join(part for part in found if part)}"
         for pod in owned
@@ -74,6 +75,14 @@ def waiting_for(workloads: Sequence[Json], pod_list: Sequence[Json], events: Seq
     ]
     plain = [f"{name}: {reason}" for name, reason in unready.items()]
     return "; ".join(troubles or failures or _warnings(events, unready) or plain)
+
+
+def _unsettled(pod: Json, now: datetime) -> str | None:
+    if pods.terminating(pod):
+        return f"{_pod(pod)} is still terminating"
+    if pods.relapsing(pod, now):
+        return f"{_pod(pod)}: {': '.join(pods.trouble(pod) or ())}"
+    return None
 
 
 def behind(workload: Json) -> str | None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from harness.resources import Resource
 
 
+_ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
 def admit(state: State, resource: Resource) -> None:
     """Lets an object in, or raises.
 
@@ -30,7 +33,8 @@ def admit(state: State, resource: Resource) -> None:
         raise Refused.unknown_kind(resource)
     if resource.group == schemas.GATEWAY_API and not state.gateway_api:
         raise Refused.unknown_kind(resource)
-    if resource.namespace and state.get("", "Namespace", "", resource.namespace) is None:
+    missing = state.get("", "Namespace", "", resource.namespace) is None
+    if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
         raise Refused(f'namespaces "{resource.namespace}" not found', where=resource.where)
     if kind in schemas.READ or kind in schemas.INERT:
         return

@@ -56,6 +56,8 @@ def unguarded(state: State, request: Request) -> Outcomes | None:
 
     def dial(endpoint: Endpoint) -> Branches[Outcome]:
         arrival = Arrival(client, endpoint.pod, endpoint.port, Message.of(request))
+        if endpoint.pod.gateway:  # it is itself what answers
+            return _arrive(state, arrival, _MAX_DEPTH)
         return apps.answer(arrival, lambda asked: _send(state, endpoint.pod, asked, _MAX_DEPTH))
 
     return Outcomes(_merged(then(shares((1, endpoint, ()) for endpoint in found), dial)))
@@ -137,7 +139,8 @@ def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]
         found += [
             (rules, "spec.hosts")
             for rules in state.all("networking.istio.io", "VirtualService")
-            if any(covers(host, fqdn(service)) for host in virtual_service.hosts(rules))
+            if "mesh" in virtual_service.gateways(rules)
+            and any(covers(host, fqdn(service)) for host in virtual_service.hosts(rules))
         ]
     groups = (() if client.mesh else (gateway_api.GROUP,)) + (
         () if client.mesh is Mesh.LINKERD else ("policy.linkerd.io",)

@@ -32,6 +32,21 @@ class Parent:
     name: str
     port: int | None
 
+    def detached(self, service: Resource, port: int, groups: tuple[str, ...]) -> str | None:
+        """Returns why it doesn't attach to a Service's port for a mesh that knows these groups.
+
+        Empty if it does attach, None if it isn't about this Service at all.
+        """
+        if (self.kind, self.namespace, self.name) != ("Service", service.namespace, service.name):
+            return None
+        if self.group is None:
+            return 'kind Service without group means Gateway API\'s group: no effect (write group: "")'
+        if self.group not in groups:
+            return f"group {self.group!r} isn't the Service's: no effect (write group: \"\")"
+        if self.port is not None and self.port != port:
+            return f"is for port {self.port}, not {port}"
+        return ""
+
 
 @dataclass(frozen=True)
 class Rpc:

@@ -19,7 +19,11 @@ CORE = {
     "namespaces": ("Namespace", False),
     "configmaps": ("ConfigMap", True),
 }
-APPS = {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True), "daemonsets": ("DaemonSet", True)}
+APPS = {
+    "deployments": ("Deployment", True),
+    "statefulsets": ("StatefulSet", True),
+    "daemonsets": ("DaemonSet", True),
+}
 
 
 class FakeClient(Client):
@@ -59,7 +63,8 @@ class FakeClient(Client):
                 self.objects = {
                     where: item
                     for where, item in self.objects.items()
-                    if gone["kind"] != "Namespace" or item["metadata"].get("namespace") != gone["metadata"]["name"]
+                    if gone["kind"] != "Namespace"
+                    or item["metadata"].get("namespace") != gone["metadata"]["name"]
                 }
                 return json.dumps(gone)
             if plain.endswith("/pods"):
@@ -92,7 +97,9 @@ class FakeClient(Client):
             return self.objects[plain]
         if plain in ("/api/v1", "/apis/apps/v1"):
             kinds = CORE if plain == "/api/v1" else APPS
-            found = [{"name": name, "kind": kind, "namespaced": spaced} for name, (kind, spaced) in kinds.items()]
+            found = [
+                {"name": name, "kind": kind, "namespaced": spaced} for name, (kind, spaced) in kinds.items()
+            ]
             return {"resources": found}
         last = plain.rsplit("/", 1)[-1]
         if not last.endswith("s"):

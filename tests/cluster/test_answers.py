@@ -76,7 +76,13 @@ def test_headers_that_are_no_json_are_left_out():
 @pytest.mark.parametrize(
     ("exit_code", "status", "error", "failure", "detail"),
     [
-        (1, 0, "Received HTTP/0.9 when not allowed", Failure.HTTP09, "Received HTTP/0.9 when not allowed (curl 1)"),
+        (
+            1,
+            0,
+            "Received HTTP/0.9 when not allowed",
+            Failure.HTTP09,
+            "Received HTTP/0.9 when not allowed (curl 1)",
+        ),
         (6, 0, "Could not resolve host: x", Failure.RESOLVE, "Could not resolve host: x (curl 6)"),
         (7, 0, "Connection refused", Failure.REFUSED, "Connection refused (curl 7)"),
         (28, 0, "Operation timed out", Failure.TIMEOUT, "Operation timed out (curl 28)"),

@@ -12,7 +12,9 @@ CLIENT = Workload("shop", "client")
 NEW = (8, 7, 1)
 
 
-def argv(url="http://web/", count=1, version=NEW, parallel=10, method="GET", headers=(), new_connection=False):
+def argv(
+    url="http://web/", count=1, version=NEW, parallel=10, method="GET", headers=(), new_connection=False
+):
     request = Request(CLIENT, url, method, headers, new_connection)
     return command(request, count, version=version, parallel=parallel, seconds=15, mark="--5f1c")
 

@@ -21,7 +21,11 @@ POD = {"containers": [{"name": "a", "image": "a:1"}], "initContainers": [{"name"
     [
         ("pod", [resource("Pod", POD)], ("b:1", "a:1")),
         ("deployment", [resource("Deployment", {"template": {"spec": POD}})], ("b:1", "a:1")),
-        ("cron job", [resource("CronJob", {"jobTemplate": {"spec": {"template": {"spec": POD}}}})], ("b:1", "a:1")),
+        (
+            "cron job",
+            [resource("CronJob", {"jobTemplate": {"spec": {"template": {"spec": POD}}}})],
+            ("b:1", "a:1"),
+        ),
         ("each once", [resource("Pod", POD), resource("Pod", POD)], ("b:1", "a:1")),
         ("another kind's template", [resource("Certificate", {"template": "x"})], ()),
         ("no spec", [resource("Pod", None)], ()),

@@ -108,12 +108,18 @@ def test_what_injectors_said(name, made, events, count):
             {
                 "containerStatuses": [
                     {
+                        "name": "app",
                         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
-                        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+                        "lastState": {"terminated": {"exitCode": 1}},
                     }
                 ]
             },
-            ("CrashLoopBackOff", "back-off; ended with exit code 1 (Error)"),
+            ("CrashLoopBackOff", "back-off; app ended with exit code 1"),
+        ),
+        (
+            "just ended",
+            {"containerStatuses": [{"name": "app", "state": {"terminated": {"exitCode": 1}}}]},
+            ("Error", "app ended with exit code 1"),
         ),
         (
             "not scheduled",

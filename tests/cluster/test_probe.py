@@ -68,7 +68,9 @@ def prober(monkeypatch):
             count = sum(int(job.split("x")[0]) * int(job.split("x")[1]) for job in argv[4].split()) - lost
             answers = (bodies[index % len(bodies)] for index in range(count))
             report = f"{code[0]} {code[1]:03} 0.25 why"
-            return Finished(0, "".join(f"{body}\n{mark} {report}\n{{}}\n{mark}.\n" for body in answers), "curl: (2) x")
+            return Finished(
+                0, "".join(f"{body}\n{mark} {report}\n{{}}\n{mark}.\n" for body in answers), "curl: (2) x"
+            )
 
         monkeypatch.setattr(module, "execute", execute)
         monkeypatch.setattr(module.ephemeral, "ensure", lambda *_: "harness-curl")

@@ -77,7 +77,9 @@ def test_deploy_makes_namespaces_and_brings_images(on):
     provider, client = on()
     spec = {"containers": [{"name": "a", "image": "a:1"}]}
     app = config("one", kind="Pod")
-    provider.deploy([Resource("v1", "Pod", "shop", "one", {**app.data, "spec": spec}), config(namespace="bare")])
+    provider.deploy(
+        [Resource("v1", "Pod", "shop", "one", {**app.data, "spec": spec}), config(namespace="bare")]
+    )
     assert namespaces(client) == {"shop", "bare"}
     assert provider.images == ("a:1",)
 

@@ -1,15 +1,34 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from harness.cluster.rollout import behind, waiting_for
 from harness.errors import StageError
 from tests.cluster.fakes import deployment, pod
 
-REPLICA_FAILURE = {"type": "ReplicaFailure", "status": "True", "message": "admission webhook denied the request"}
+NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
+REPLICA_FAILURE = {
+    "type": "ReplicaFailure",
+    "status": "True",
+    "message": "admission webhook denied the request",
+}
 
 
 def failing(**status):
     found = deployment(ready=0)
     return {**found, "status": {**found["status"], **status}}
+
+
+def again(started):
+    state = {"running": {"startedAt": started}}
+    last = {"terminated": {"exitCode": 1}}
+    found = pod()
+    return found | {
+        "status": {
+            **found["status"],
+            "containerStatuses": [{"name": "app", "state": state, "lastState": last}],
+        }
+    }
 
 
 def warning(message, about="web-6b5d4d5f74", time="2026-01-01T12:00:00Z"):
@@ -25,6 +44,8 @@ def warning(message, about="web-6b5d4d5f74", time="2026-01-01T12:00:00Z"):
         ("all ready", [deployment()], [pod()], [], None),
         ("nothing there", [], [], [], None),
         ("an old pod ends", [deployment()], [pod(), pod("old", deletionTimestamp="now")], [], "Pod shop/old is still terminating"),
+        ("failed, and just started again", [deployment()], [again("2026-01-01T12:00:25Z")], [], "Pod shop/web-6b5d4d5f74-xxnlk: Error: app ended with exit code 1"),
+        ("failed, and running since", [deployment()], [again("2026-01-01T12:00:15Z")], [], None),
         ("a job's pod has ended", [deployment()], [pod() | {"status": {"phase": "Succeeded"}}], [], None),
         ("just not ready", [deployment(ready=0)], [pod(ready=False)], [], "web: 0 of 1 pods are ready, 1 are up to date"),
         ("a pod's own words", [deployment(ready=0)], [pod(ready=False, waiting=("CrashLoopBackOff", "back-off"))], [], "Pod shop/web-6b5d4d5f74-xxnlk: CrashLoopBackOff: back-off"),
@@ -35,13 +56,15 @@ def warning(message, about="web-6b5d4d5f74", time="2026-01-01T12:00:00Z"):
     ],
 )  # fmt: skip
 def test_what_is_waited_for(name, workloads, pods, events, reason):
-    assert waiting_for(workloads, pods, events) == reason
+    assert waiting_for(workloads, pods, events, NOW) == reason
 
 
-@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"])
+@pytest.mark.parametrize(
+    "reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"]
+)
 def test_an_image_that_cant_be_had_ends_the_wait(reason):
     with pytest.raises(StageError, match="an image can't be had") as caught:
-        waiting_for([deployment(ready=0)], [pod(ready=False, waiting=(reason, "no such host"))], [])
+        waiting_for([deployment(ready=0)], [pod(ready=False, waiting=(reason, "no such host"))], [], NOW)
     assert (caught.value.where, caught.value.why) == ("Pod shop/web-6b5d4d5f74-xxnlk", "no such host")
 
 

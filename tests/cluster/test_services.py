@@ -25,7 +25,12 @@ def test_which_service_a_name_is(host, service):
 def service(target=8080, **spec):
     ports = [{"port": 80, "targetPort": target}] if target else [{"port": 80}]
     spec = {"selector": {"app": "web"}, "ports": ports, **spec}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": spec,
+    }
 
 
 @pytest.mark.parametrize(("target", "port"), [(8080, 8080), ("web", 8080), (None, 80), ("nosuch", None)])

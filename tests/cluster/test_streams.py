@@ -61,7 +61,11 @@ def run(*frames):
 @pytest.mark.parametrize(
     ("name", "frames", "finished"),
     [
-        ("both streams", [b"\x01", b"\x01out", b"\x02err", b"\x01put", SUCCESS], Finished(0, "output", "err")),
+        (
+            "both streams",
+            [b"\x01", b"\x01out", b"\x02err", b"\x01put", SUCCESS],
+            Finished(0, "output", "err"),
+        ),
         ("a character across frames", [b"\x01\xc3", b"\x01\xa4", SUCCESS], Finished(0, "ä", "")),
         ("fails", [EXIT_7], Finished(7, "", "")),
         ("can't be run", [NO_SHELL], Finished(NOT_RUN, "", "no such file: sh")),

@@ -22,7 +22,13 @@ def test_environment_is_added_to():
 @pytest.mark.parametrize(
     ("name", "argv", "timeout", "words", "why"),
     [
-        ("fails", python("import sys; print('out'); sys.exit('no good')"), 30, "failed with exit status 1", "no good"),
+        (
+            "fails",
+            python("import sys; print('out'); sys.exit('no good')"),
+            30,
+            "failed with exit status 1",
+            "no good",
+        ),
         ("says it on stdout", python("print('out'); exit(3)"), 30, "failed with exit status 3", "out"),
         ("takes too long", python("import time; time.sleep(30)"), 0.01, "didn't end within 0 s", ""),
         ("isn't there", ["/no/such/tool"], 30, "isn't installed", ""),

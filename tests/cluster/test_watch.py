@@ -39,7 +39,9 @@ def test_waits_until_nothing_is_missing(name, changes, unmet):
 
 def test_a_timeout_tells_what_was_missing_last():
     with pytest.raises(StageError) as caught:
-        wait_until(FakeClient(), "pods are there", [PODS], lambda view: "no pod yet", Deadline(0.05), todo="look")
+        wait_until(
+            FakeClient(), "pods are there", [PODS], lambda view: "no pod yet", Deadline(0.05), todo="look"
+        )
     assert str(caught.value) == "pods are there: not within 0 s\n  why: no pod yet\n  do:  look"
 
 

@@ -2,7 +2,11 @@
 
 from harness.resources import Resource
 
-ECHO, PAGE, CURL = "ghcr.io/mccutchen/go-httpbin:2.26.0", "nginxdemos/hello:plain-text", "curlimages/curl:8.7.1"
+ECHO, PAGE, CURL = (
+    "ghcr.io/mccutchen/go-httpbin:2.26.0",
+    "nginxdemos/hello:plain-text",
+    "curlimages/curl:8.7.1",
+)
 COLOR = "ghcr.io/buoyantio/faces-color:2.0.0"
 
 
@@ -20,7 +24,11 @@ def deployment(name, namespace, image, app=None, **container):
     }
     template = {"metadata": {"labels": labels}, "spec": spec}
     return resource(
-        "Deployment", name, namespace, "apps/v1", spec={"selector": {"matchLabels": labels}, "template": template}
+        "Deployment",
+        name,
+        namespace,
+        "apps/v1",
+        spec={"selector": {"matchLabels": labels}, "template": template},
     )
 
 
@@ -60,4 +68,6 @@ def deny(*methods):
 
 
 def peers(mode):
-    return resource("PeerAuthentication", "default", "shop", "security.istio.io/v1", spec={"mtls": {"mode": mode}})
+    return resource(
+        "PeerAuthentication", "default", "shop", "security.istio.io/v1", spec={"mtls": {"mode": mode}}
+    )

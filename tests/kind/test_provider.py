@@ -153,7 +153,11 @@ def test_refusals(shop, kubectl, name, refused, words):
     ("name", "app", "words"),
     [
         ("no such image", deployment("x", "broken", "example.invalid/no:1"), "an image can't be had"),
-        ("ends at once", deployment("y", "broken", "curlimages/curl:8.7.1", command=["false"]), "exit code 1"),
+        (
+            "ends at once",
+            deployment("y", "broken", "curlimages/curl:8.7.1", command=["false"]),
+            "exit code 1",
+        ),
     ],
 )
 def test_apps_that_dont_start_say_why(ground, monkeypatch, name, app, words):

@@ -128,7 +128,9 @@ class Envoys(FakeClient):
             return json.dumps({"configs": [{"name": "virtualInbound", **state}]})
         self.late -= 1
         if self.late <= 0:
-            filters = {item["metadata"]["name"] for item in self.objects.values() if item["kind"] == "EnvoyFilter"}
+            filters = {
+                item["metadata"]["name"] for item in self.objects.values() if item["kind"] == "EnvoyFilter"
+            }
             if filters != self.held:
                 self.late, self.held = 2, filters
                 self.history.append("present" if filters else "absent")
@@ -174,7 +176,9 @@ def test_proxies_that_dont_take_it(settle, name, made, seconds, words):
     with pytest.raises(StageError, match=words) as caught:
         settle(client, seconds)
     assert caught.value.where == "Pod shop/web-6b5d4d5f74-xxnlk"
-    assert not [item for item in client.objects.values() if item["kind"] == "EnvoyFilter"], "the marker is gone"
+    assert not [item for item in client.objects.values() if item["kind"] == "EnvoyFilter"], (
+        "the marker is gone"
+    )
 
 
 def test_a_pod_that_goes_away_meanwhile_is_not_waited_for(settle):

@@ -63,7 +63,11 @@ def test_uninstall_deletes_what_linkerd_lists():
 
 @pytest.mark.parametrize(
     ("name", "there", "installed", "healthy"),
-    [("nothing", [], False, False), ("part of it", DEPLOYMENTS[:1], True, False), ("all", DEPLOYMENTS, True, True)],
+    [
+        ("nothing", [], False, False),
+        ("part of it", DEPLOYMENTS[:1], True, False),
+        ("all", DEPLOYMENTS, True, True),
+    ],
 )
 def test_health(name, there, installed, healthy):
     found = plane(FakeClient(*there))
@@ -111,7 +115,10 @@ def written(controller, generation=None, name="web"):
     return {"controllerName": controller, "parentRef": {"name": name}, "conditions": [condition]}
 
 
-SERVICE, CORE = {"kind": "Service", "group": "", "name": "web"}, {"kind": "Service", "group": "core", "name": "web"}
+SERVICE, CORE = (
+    {"kind": "Service", "group": "", "name": "web"},
+    {"kind": "Service", "group": "core", "name": "web"},
+)
 BY_ISTIO, BY_LINKERD = "istio.io/gateway-controller", "linkerd.io/policy-controller"
 
 

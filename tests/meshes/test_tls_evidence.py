@@ -9,7 +9,10 @@ from harness.traffic.outcomes import Hop, ServerSaw
 from harness.vocabulary import Mesh
 
 ISTIO, LINKERD = Mesh.ISTIO, Mesh.LINKERD
-SPIFFE, DNS = "spiffe://cluster.local/ns/shop/sa/client", "client.shop.serviceaccount.identity.linkerd.cluster.local"
+SPIFFE, DNS = (
+    "spiffe://cluster.local/ns/shop/sa/client",
+    "client.shop.serviceaccount.identity.linkerd.cluster.local",
+)
 XFCC = f'By=spiffe://cluster.local/ns/shop/sa/web;Hash=a13c;Subject="";URI={SPIFFE}'
 HTTP = ("X-Forwarded-Proto", "http")
 linkerd = Linkerd.__new__(Linkerd)
@@ -43,7 +46,10 @@ def test_linkerd_headers(headers, hop):
 
 
 def envoy(port="inbound_0.0.0.0_8080", **values):
-    metrics = {name: values.get(name, 0) for name in ("rq_total", "cx_total", "cx_active", "cx_ssl_total", "cx_ssl_active")}
+    metrics = {
+        name: values.get(name, 0)
+        for name in ("rq_total", "cx_total", "cx_active", "cx_ssl_total", "cx_ssl_active")
+    }
     return "".join(
         f'envoy_http_downstream_{name}{{http_conn_manager_prefix="{port}"}} {value}\n' for name, value in metrics.items()
     )  # fmt: skip
@@ -82,7 +88,13 @@ def requests(number, tls="true", client=DNS, direction="inbound"):
         ("mutual", "", requests(20), 20, (True, DNS)),
         ("grown", requests(100), requests(120), 20, (True, DNS)),
         ("plaintext", "", requests(20, tls="no_identity", client=""), 20, (False, None)),
-        ("a kubelet probes meanwhile", "", requests(20) + requests(3, tls="no_identity", client=""), 20, (True, DNS)),
+        (
+            "a kubelet probes meanwhile",
+            "",
+            requests(20) + requests(3, tls="no_identity", client=""),
+            20,
+            (True, DNS),
+        ),
         ("two clients", "", requests(20) + requests(20, client="other"), 20, None),
         ("mutual and plaintext", "", requests(20) + requests(20, tls="no_identity", client=""), 20, None),
         ("outbound", "", requests(20, direction="outbound"), 20, None),
@@ -102,8 +114,18 @@ PLANES = {ISTIO: type("Istio", (), {"identity": staticmethod(istio_tls.identity)
     [
         ("own mesh: mutual", [HTTP, ("x-forwarded-client-cert", XFCC)], {ISTIO}, (True, ISTIO)),
         ("a forged l5d-client-id at an Istio server", [HTTP, ("l5d-client-id", DNS)], {ISTIO}, (False, None)),
-        ("a forged certificate at a Linkerd server", [("x-forwarded-client-cert", XFCC)], {LINKERD}, (False, None)),
-        ("forged both, no proxy", [("x-forwarded-client-cert", XFCC), ("l5d-client-id", DNS)], set(), (False, None)),
+        (
+            "a forged certificate at a Linkerd server",
+            [("x-forwarded-client-cert", XFCC)],
+            {LINKERD},
+            (False, None),
+        ),
+        (
+            "forged both, no proxy",
+            [("x-forwarded-client-cert", XFCC), ("l5d-client-id", DNS)],
+            set(),
+            (False, None),
+        ),
         ("both proxies", [HTTP], {ISTIO, LINKERD}, None),
     ],
 )
@@ -126,7 +148,11 @@ HEADER = Hop(True, ISTIO, SPIFFE, ("header",))
     [
         ("none", [None, None], None),
         ("one", [HEADER, None], HEADER),
-        ("two", [HEADER, Hop(True, ISTIO, None, ("counter",))], Hop(True, ISTIO, SPIFFE, ("header", "counter"))),
+        (
+            "two",
+            [HEADER, Hop(True, ISTIO, None, ("counter",))],
+            Hop(True, ISTIO, SPIFFE, ("header", "counter")),
+        ),
     ],
 )
 def test_witnesses_that_agree(name, hops, result):

@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import NotModelledError
 from harness.model import Refused
-from tests.model.lab import ISTIO, LINKERD, cluster, resource
+from tests.model.clusters import ISTIO, LINKERD, cluster, resource
 
 STATE = cluster(ISTIO, LINKERD)
 SECURITY = "security.istio.io/v1"

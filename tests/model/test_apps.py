@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from harness.errors import NotModelledError
-from tests.model.lab import ISTIO, LINKERD, app, cluster, resource, send, told
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 FACES = "ghcr.io/buoyantio/faces-"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.model.lab import ISTIO, LINKERD, app, cluster, resource, send, told
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 WORLD = cluster(ISTIO, LINKERD).apply(
     [
@@ -31,9 +31,8 @@ def path(kind, value):
 
 
 def backends(*weights):
-    return "backendRefs: [%s]" % ", ".join(
-        f"{{name: v{index}, port: 80, weight: {weight}}}" for index, weight in enumerate(weights, 1)
-    )
+    refs = (f"{{name: v{index}, port: 80, weight: {weight}}}" for index, weight in enumerate(weights, 1))
+    return f"backendRefs: [{', '.join(refs)}]"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import NotModelledError
 from harness.providers.base import Proxy
 from harness.vocabulary import Workload
-from tests.model.lab import ISTIO, LINKERD, cluster, resource
+from tests.model.clusters import ISTIO, LINKERD, cluster, resource
 
 ISTIO_NS = {"labels": {"istio-injection": "enabled"}}
 LINKERD_NS = {"annotations": {"linkerd.io/inject": "enabled"}}

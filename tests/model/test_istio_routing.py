@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import NotModelledError
-from tests.model.lab import ISTIO, app, cluster, resource, send, told
+from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 WORLD = (
     cluster(ISTIO)
@@ -49,6 +49,13 @@ TO = {name: f"route: [{{destination: {{host: {name}}}}}]" for name in ("v1", "v2
             f"{{match: [{{uri: {{prefix: /a}}, method: {{exact: POST}}}}], {TO['v2']}}}, {{{TO['v1']}}}",
             "http://v1/a",
             {"200 from ist/v1": 1},
+        ),
+        (f"{{match: [{{sourceNamespace: other}}], {TO['v2']}}}", "http://v1/", {"200 from ist/v1": 1}),
+        (f"{{match: [{{port: 8080}}], {TO['v2']}}}", "http://v1/", {"200 from ist/v1": 1}),
+        (
+            f"{{match: [{{withoutHeaders: {{x-a: {{}}}}}}], {TO['v2']}}}, {{{TO['v1']}}}",
+            "http://v1/",
+            {"200 from ist/v2": 1},
         ),
         (
             f"{{match: [{{sourceNamespace: other}}], {TO['v2']}}}, {{{TO['v1']}}}",
@@ -171,7 +178,7 @@ def test_what_does_not_count_is_told():
     (group,) = send(state, "bare/client", "http://v1.ist/").groups
     lost = [reason for reason in group.trace if reason.lost]
     assert [(reason.resource, reason.text) for reason in lost] == [
-        ("VirtualService ist/v", "doesn't count: the client has no proxy")
+        ("VirtualService ist/v", "doesn't count: bare/client has no proxy")
     ]
 
 
@@ -185,7 +192,7 @@ def test_private_rules_come_before_public_ones():
 
 
 def test_other_protocols_are_not_modelled():
-    with pytest.raises(NotModelledError, match="Service ist/db spec.ports"):
+    with pytest.raises(NotModelledError, match="Service ist/db"):
         send(WORLD, "ist/client", "http://db/")
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness.errors import NotModelledError
-from tests.model.lab import ISTIO, LINKERD, app, cluster, resource, send, told
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 WORLD = cluster(ISTIO, LINKERD).apply(
     [
@@ -87,6 +87,11 @@ WHEN = "{rules: [{when: [{key: '%s', %s}]}]}"
         ("{action: DENY, rules: [{}]}", DENIED, DENIED),
         ("{action: AUDIT, rules: [{}]}", OK, OK),
         ("{action: CUSTOM, provider: {name: p}, rules: [{}]}", DENIED, DENIED),
+        (
+            "{action: CUSTOM, provider: {name: p}, rules: [{to: [{operation: {paths: [/x]}}]}]}",
+            OK,
+            OK,
+        ),
         ("{selector: {matchLabels: {app: other}}}", OK, OK),
         (FROM % "principals: [cluster.local/ns/ist/sa/default]", OK, DENIED),
         (FROM % "principals: ['*/sa/default']", OK, DENIED),

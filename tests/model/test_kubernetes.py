@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import NotModelledError
 from harness.model.kubernetes import endpoints, resolve, service_port, service_ports
-from tests.model.lab import app, cluster, resource, send, told
+from tests.model.clusters import app, cluster, resource, send, told
 
 WORLD = cluster().apply(
     [

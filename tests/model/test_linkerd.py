@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import NotModelledError
-from tests.model.lab import ISTIO, LINKERD, app, cluster, resource, send, told
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 WORLD = cluster(ISTIO, LINKERD).apply(
     [
@@ -157,6 +157,7 @@ def test_probe_paths_are_open_until_a_route_is_attached():
         for path in ("/healthz", "/"):
             (group,) = send(one, "bare/client", f"http://web.lnk{path}").groups
             seen[name, path] = group.outcome.status
+    assert any("the kubelet's probe of /healthz is refused" in reason.text for reason in group.trace)
     assert seen == {
         ("before", "/healthz"): 200,
         ("before", "/"): 403,
@@ -244,6 +245,16 @@ def test_the_index_keeps_what_it_can_read():
     assert told(send(removed, "lnk/client", "http://web/")) == {OK: 1}
 
 
+def test_grpc_methods_by_regex_are_not_read():
+    one = resource(
+        "GRPCRoute",
+        "lnk/g",
+        "{parentRefs: [{kind: Service, name: web, group: ''}], rules: [{matches: "
+        "[{method: {type: RegularExpression, method: .*}}], backendRefs: [{name: v2, port: 80}]}]}",
+    )
+    assert told(send(WORLD.apply([one]), "lnk/client", "http://web/")) == {OK: 1}
+
+
 def test_a_response_header_of_linkerds_own_route_goes_to_the_request():
     own = resource(
         "HTTPRoute",
@@ -283,6 +294,8 @@ def test_identity_headers():
             ],
             "http://web/",
         ),
+        ([server(", proxyProtocol: HTTP/2")], "http://web/"),
+        ([resource("Service", "lnk/web", "{ports: [{port: 80}]}")], "http://web/"),
     ],
 )
 def test_not_modelled(objects, url):

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from scipy.stats import binomtest
 
-from harness.errors import NotModelledError
 from harness.manifests import CLUSTER_SCOPED, read_manifests
 from harness.model import Refused, State
 from harness.providers.base import Proxy
@@ -229,7 +228,3 @@ def _check_containers(state: State, case: dict[str, Any]) -> None:
 def test_gaps_are_cases() -> None:
     if CASES:
         assert set(KNOWN_GAPS) <= {param.id for param in CASES}
-
-
-def test_not_modelled_is_no_pass() -> None:
-    assert issubclass(NotModelledError, Exception)

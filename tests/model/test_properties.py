@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from harness.model.distribution import Branch, certain, shares, then
 from harness.traffic.request import Request
 from harness.vocabulary import Workload
-from tests.model.lab import ISTIO, LINKERD, app, cluster, resource
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
 WORLD = cluster(ISTIO, LINKERD).apply(
     [

@@ -7,7 +7,7 @@ from harness.providers.base import Basis, Provider, Proxy
 from harness.providers.model import ModelProvider
 from harness.traffic.request import Request
 from harness.vocabulary import Workload
-from tests.model.lab import ISTIO, LINKERD, app, resource, told
+from tests.model.clusters import ISTIO, LINKERD, app, resource, told
 
 CLIENT, WEB = Workload("shop", "client"), Workload("shop", "web")
 APPS = [*app("shop/client", "curlimages/curl"), *app("shop/web", "nginxdemos/hello:plain-text", 80)]

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import NotModelledError
 from harness.model import Refused
 from harness.vocabulary import Workload
-from tests.model.lab import ISTIO, LINKERD, app, cluster, resource, send, told
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 APPS = [*app("bare/client", "curlimages/curl"), *app("bare/web", "unknown/web", 80)]
 WEB = Workload("bare", "web")
@@ -69,6 +69,7 @@ def test_kinds_come_with_their_mesh(kind, api, words):
 def test_a_namespace_must_be_there():
     with pytest.raises(Refused, match='namespaces "ghost" not found'):
         cluster().apply([resource("ConfigMap", "ghost/x")])
+    assert cluster().apply([resource("ConfigMap", "default/x")])
 
 
 def test_what_is_removed_is_gone():

@@ -58,8 +58,12 @@ def kind(monkeypatch, tmp_path):
 
     def make(answers=None, fails=None, **settings):
         FakeKindCluster.fails = fails
-        run = Tools({"docker image ls": "kindest/node:v1.34.4", "kind get clusters": "other\n", **(answers or {})})
-        return KindProvider(KindSettings(cluster_name=settings.pop("cluster_name", "c"), **settings), run), run
+        run = Tools(
+            {"docker image ls": "kindest/node:v1.34.4", "kind get clusters": "other\n", **(answers or {})}
+        )
+        return KindProvider(
+            KindSettings(cluster_name=settings.pop("cluster_name", "c"), **settings), run
+        ), run
 
     yield make
     signal.signal(signal.SIGTERM, before)
@@ -134,7 +138,11 @@ def test_sigterm_is_an_interrupt_while_there_is_a_cluster(kind):
 
 @pytest.mark.parametrize(
     ("settings", "name"),
-    [({"cluster_name": None}, "harness-"), ({"cluster_name": None, "reuse": True}, "harness"), ({"keep": True}, "c")],
+    [
+        ({"cluster_name": None}, "harness-"),
+        ({"cluster_name": None, "reuse": True}, "harness"),
+        ({"keep": True}, "c"),
+    ],
 )
 def test_names(kind, settings, name):
     found = kind(**settings)[0].cluster_name
@@ -148,7 +156,12 @@ def test_all_that_is_missing_is_told_at_once(kind, monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(MissingError) as caught:
         provider.preflight()
-    for words in ("pytest-kind isn't installed", "kindx isn't", "kubectlx isn't", "Cannot connect to the Docker"):
+    for words in (
+        "pytest-kind isn't installed",
+        "kindx isn't",
+        "kubectlx isn't",
+        "Cannot connect to the Docker",
+    ):
         assert words in caught.value.why
 
 
@@ -174,4 +187,7 @@ def test_local_images_are_loaded_once_in_one_call(kind):
 
 def test_the_package_is_cheap_to_import():
     heavy = "import sys, harness; print([name for name in ('kubernetes', 'pykube', 'pytest_kind') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )

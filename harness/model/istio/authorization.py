@@ -36,14 +36,14 @@ def authorize(state: State, arrival: Arrival) -> Verdict:
     """Returns whether the policies that select the server let the request through.
 
     CUSTOM comes first: the model knows no extension providers, and a policy that names one that
-    doesn't exist denies everything. AUDIT and dry-run policies never decide.
+    doesn't exist denies what its rules match. AUDIT and dry-run policies never decide.
     """
     policies = _selecting(state, arrival)
-    for policy in policies:
-        if _action(policy) == "CUSTOM":
-            text = "names an extension provider that the mesh's configuration doesn't have: denied"
-            return Verdict(False, (reason(policy, "spec.provider.name", text),))
     passed: list[Reason] = []
+    for policy in policies:
+        if _action(policy) == "CUSTOM" and _matching_rule(policy, arrival, passed):
+            text = "names an extension provider that the mesh's configuration doesn't have: denied"
+            return Verdict(False, (*passed, reason(policy, "spec.provider.name", text)))
     for policy in policies:
         if _action(policy) == "DENY":
             field = _matching_rule(policy, arrival, passed)

@@ -6,6 +6,7 @@ Gateway API's precedence; a missing or unknown backend takes its share as 500s.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import gateway_api
@@ -16,7 +17,7 @@ from harness.model.message import HeaderChanges
 from harness.model.objects import not_modelled, reason
 
 if TYPE_CHECKING:
-    from harness.model.gateway_api import Backend, Filter, Parent, Route
+    from harness.model.gateway_api import Backend, Filter, Route
     from harness.model.kubernetes import ServicePort
     from harness.model.state import State
     from harness.traffic.trace import Reason
@@ -38,13 +39,13 @@ def attached(state: State, port: ServicePort, namespace: str) -> tuple[list[Rout
     for one in sorted(stored, key=lambda s: s.age):
         route = gateway_api.parse(one.live)
         if not route.parents:
-            if _mentions(route, port):
+            if route.resource.namespace == port.service.namespace:
                 lost.append(
                     reason(route.resource, "spec.parentRefs", "names no parent: no effect", lost=True)
                 )
             continue
         for parent in route.parents:
-            why = _detached(parent, port)
+            why = parent.detached(port.service, port.number, ("",))
             if why:
                 lost.append(reason(route.resource, parent.field, why, lost=True))
             elif why is None:
@@ -58,24 +59,6 @@ def attached(state: State, port: ServicePort, namespace: str) -> tuple[list[Rout
     return consumers or producers, lost
 
 
-def _mentions(route: Route, port: ServicePort) -> bool:
-    return route.resource.namespace == port.service.namespace
-
-
-def _detached(parent: Parent, port: ServicePort) -> str | None:
-    """Why the parent isn't this Service's port: empty if it is, None if it isn't about this Service."""
-    service = port.service
-    if (parent.kind, parent.namespace, parent.name) != ("Service", service.namespace, service.name):
-        return None
-    if parent.group is None:
-        return 'kind Service without group means Gateway API\'s group: no effect (write group: "")'
-    if parent.group != "":
-        return f"group {parent.group!r} isn't the Service's: no effect (write group: \"\")"
-    if parent.port is not None and parent.port != port.number:
-        return f"is for port {parent.port}, not {port.number}"
-    return ""
-
-
 def rules(routes: list[Route]) -> tuple[Rule, ...]:
     """Returns the rules of a Service's routes in the order in which requests are tried on them.
 
@@ -84,7 +67,7 @@ def rules(routes: list[Route]) -> tuple[Rule, ...]:
     [istio/istio: pilot/pkg/config/kube/gateway, sortHTTPRoutes].
     """
     split = [
-        Rule(**{**rule.__dict__, "matches": (match,)})
+        replace(rule, matches=(match,))
         for route in routes
         for rule in _converted(route)
         for match in rule.matches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from harness.model.matching import TextMatch, query_values
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from harness.model.pods import Pod
     from harness.resources import Resource
     from harness.traffic.trace import Reason
+
+
+_EVERYWHERE = (("prefix", "/"), ("segments", "/"), ("regex", ".*"))
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,32 @@ class Match:
     source_namespace: str = ""
     gateways: tuple[str, ...] = ()
 
-    def unmet(self, message: Message, pod: Pod, port: int) -> str:
-        """Returns the first condition that the request doesn't fulfil, empty if it fulfils all.
-
-        `pod` is the one whose proxy routes, `port` the port that its listener is for.
-        """
+    def excluded(self, pod: Pod, port: int) -> str:
+        """Returns why the match isn't for this pod's proxy and port at all, empty if it is."""
         if self.port is not None and self.port != port:
-            return f"port is {port}, not {self.port}"
+            return f"is for port {self.port}, not {port}"
         if not selects(self.source_labels, pod.labels):
-            return "the client lacks the sourceLabels"
+            return f"{pod.workload} lacks the sourceLabels"
         if self.source_namespace and self.source_namespace != pod.namespace:
-            return f"the client isn't in {self.source_namespace}"
+            return f"{pod.workload} isn't in {self.source_namespace}"
+        return ""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every request fulfils it [istio/istio: route.IsCatchAllRoute]."""
+        everywhere = self.uri is None or (self.uri.kind, self.uri.value) in _EVERYWHERE
+        conditions = (
+            self.scheme,
+            self.method,
+            self.authority,
+            self.headers,
+            self.without_headers,
+            self.query,
+        )
+        return everywhere and not any(conditions)
+
+    def unmet(self, message: Message) -> str:
+        """Returns the first condition that the request doesn't fulfil, empty if it fulfils all."""
         texts = (
             ("uri", self.uri, message.path),
             ("scheme", self.scheme, "http"),
@@ -63,8 +81,10 @@ class Match:
             if not wanted.holds(value):
                 return f"header {name} is " + ("absent" if value is None else f"{value!r}, not {wanted}")
         for name, unwanted in self.without_headers:
-            if unwanted.holds(message.header(name)):
-                return f"header {name} {unwanted}"
+            # Unless presence is asked for, a header that is absent counts as empty.
+            value = message.header(name)
+            if unwanted.holds(value if unwanted.kind == "present" else value or ""):
+                return f"header {name} is {unwanted}"
         return ""
 
     def _unmet_query(self, message: Message) -> str:
@@ -164,7 +184,29 @@ class Chosen:
     trace: tuple[Reason, ...]
 
 
-def first_match(rules: Iterable[Rule], message: Message, pod: Pod, port: int) -> Chosen | tuple[Reason, ...]:
+def applicable(rules: Iterable[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, ...], list[Reason]]:
+    """Returns the rules that this pod's proxy gets for a port, with one match each, and why others aren't.
+
+    A match for another port, other clients or another namespace isn't sent to the proxy; what
+    comes after a rule that takes every request isn't either.
+    """
+    kept: list[Rule] = []
+    lost: list[Reason] = []
+    for rule in rules:
+        for match in rule.matches:
+            why = match.excluded(pod, port)
+            if why:
+                lost.append(reason(rule.origin, match.where, why, lost=True))
+                continue
+            kept.append(replace(rule, matches=(match,)))
+            if match.takes_all:
+                return tuple(kept), lost
+        if not rule.matches:
+            return (*kept, rule), lost
+    return tuple(kept), lost
+
+
+def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Reason, ...]:
     """Returns the first rule that matches, or the reasons why none does; Envoy tries them in order."""
     passed: list[Reason] = []
     for rule in rules:
@@ -172,7 +214,7 @@ def first_match(rules: Iterable[Rule], message: Message, pod: Pod, port: int) ->
             taken = reason(rule.origin, rule.field, "has no match, so takes every request")
             return Chosen(rule, None, (*passed, taken))
         for match in rule.matches:
-            unmet = match.unmet(message, pod, port)
+            unmet = match.unmet(message)
             if not unmet:
                 taken = reason(rule.origin, match.where, "is the first match that the request fulfils")
                 return Chosen(rule, match, (*passed, taken))

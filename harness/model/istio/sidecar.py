@@ -11,7 +11,7 @@ from harness.model import replies
 from harness.model.distribution import Branches, after, certain
 from harness.model.istio import gamma, router, upstream, virtual_service
 from harness.model.istio.hosts import covers, specificity, visibility
-from harness.model.istio.route import Chosen, Retries, Rule, first_match
+from harness.model.istio.route import Chosen, Retries, Rule, applicable, first_match
 from harness.model.kubernetes import endpoints, fqdn, resolve, service_port
 from harness.model.objects import not_modelled, reason
 from harness.traffic.trace import Reason
@@ -38,13 +38,14 @@ def send(
         raise not_modelled(
             dialled.service, "spec.ports", f"port {dialled.number} isn't HTTP by its name or appProtocol"
         )
+    message = message.without(["x-forwarded-client-cert"])  # a client's own is never passed on
     host = message.host.lower()
     service: ServicePort | None = dialled
     if dialled.protocol:
         service = _named(state, host, client, dialled.number)
     rules, trace = _virtual_host(state, client, host, service, dialled)
     if rules is not None:
-        chosen = first_match(rules, message, client, dialled.number)
+        chosen = first_match(rules, message)
         if isinstance(chosen, Chosen):
             return after(router.follow(state, client, dialled.number, message, chosen, deliver), *trace)
         no_route = Reason("no rule matches: the sidecar answers 404")
@@ -83,24 +84,27 @@ def _virtual_host(
     claims = []
     for resource in state.all("networking.istio.io", "VirtualService"):
         claim, why = _claim(resource, client, host, full, sniffed=sniffed)
-        if claim is not None:
-            claims.append((claim, resource))
-        elif why is not None:
-            trace.append(why)
+        if claim is None:
+            trace += [why] if why else []
+            continue
+        own, lost = applicable(virtual_service.rules(resource, virtual_service.MESH), client, dialled.number)
+        trace += lost
+        if own:  # one without any rule for this proxy is as if it weren't there
+            claims.append((claim, resource, own))
     if rules:
         text = f"{rules[0].origin} on the Service comes before VirtualServices"
-        trace += [reason(resource, "spec.hosts", text, lost=True) for _, resource in claims]
+        trace += [reason(resource, "spec.hosts", text, lost=True) for _, resource, _ in claims]
         return rules, trace
     if not claims:
         return None, trace
     # The most specific host first, then by visibility; among equals the oldest (they come by age).
     claims.sort(key=lambda claim: claim[0])
-    winner = claims[0][1]
-    for _, other in claims[1:]:
+    _, winner, chosen = claims[0]
+    for _, other, _ in claims[1:]:
         text = f"{winner} speaks for {host}: it is more specific or older"
         trace.append(reason(other, "spec.hosts", text, lost=True))
     trace.append(reason(winner, "spec.hosts", f"speaks for {host} on the client's sidecar"))
-    return virtual_service.rules(winner, virtual_service.MESH), trace
+    return chosen, trace
 
 
 Claim = tuple[bool, int, int]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from harness.model.network import covers_pods
 from harness.model.objects import Fields, not_modelled, reason, spec_of
+from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from harness.model.hop import Arrival
     from harness.model.state import State
     from harness.resources import Resource
-    from harness.traffic.trace import Reason
 
 GROUP = "policy.linkerd.io"
 
@@ -51,10 +51,8 @@ class Authorization:
 
     def reason(self, text: str, *, lost: bool = False) -> Reason:
         """Returns a link of a trace that names this authorization."""
-        from harness.traffic.trace import Reason as Link
-
         if self.origin is None:
-            return Link(f"{self.name}: {text}", lost=lost)
+            return Reason(f"{self.name}: {text}", lost=lost)
         return reason(self.origin, self.field, text, lost=lost)
 
 

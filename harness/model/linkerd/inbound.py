@@ -9,7 +9,8 @@ from harness.model import gateway_api, replies
 from harness.model.distribution import Branches, after, certain, mapped
 from harness.model.linkerd import authentication, filters, routes
 from harness.model.linkerd.authentication import GROUP, Authorization
-from harness.model.objects import label_selector, labels_of, reason, spec_of
+from harness.model.message import Message
+from harness.model.objects import label_selector, labels_of, not_modelled, reason, spec_of
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
@@ -30,6 +31,7 @@ _POLICIES = (
     "audit",
 )
 _INSTALLED_POLICY = _POLICIES[0]
+_HTTP1, _HTTP2 = ("HTTP/1",), ("HTTP/2", "gRPC")
 _DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
 
 
@@ -41,13 +43,15 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
     application is told a meshed client's identity in l5d-client-id, and no other.
     """
     server = _server(state, arrival.server, arrival.port)
-    if server is not None and spec_of(server).get("proxyProtocol") in ("opaque", "TLS"):
+    protocol = spec_of(server).get("proxyProtocol", "unknown") if server else "unknown"
+    if server is not None and protocol in ("opaque", "TLS"):
         return _opaque(state, arrival, server, serve)
+    if server is not None and protocol in (_HTTP1 if arrival.message.grpc else _HTTP2):
+        raise not_modelled(server, "spec.proxyProtocol", f"a request in another protocol than {protocol}")
     attached, authorizations, trace = _policy(state, arrival.server, server)
     if not attached:
-        if arrival.message.method == "GET" and arrival.message.path in arrival.server.probe_paths(
-            arrival.port
-        ):
+        probed = arrival.server.probe_paths(arrival.port)
+        if arrival.message.method == "GET" and arrival.message.path in probed:
             text = f"{arrival.message.path} is a probe's path: open to everyone"
             return after(_served(arrival, serve), *trace, Reason(text))
         verdict, why = _authorized(authorizations, arrival)
@@ -59,6 +63,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
         return certain(answer, *trace, *taken, Reason(text))
     of_route, lost = _of_route(state, taken.route)
     verdict, why = _authorized((*authorizations, *of_route), arrival)
+    trace = (*trace, *_refused_probes(state, arrival, attached, authorizations))
     trace = (*trace, *taken.trace, *lost, *why)
     if not verdict:
         return after(_denied(arrival), *trace)
@@ -150,6 +155,22 @@ def _of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], li
             made = authentication.of_policy(state, policy)
             found.append(made) if isinstance(made, Authorization) else lost.append(made)
     return tuple(found), lost
+
+
+def _refused_probes(
+    state: State, arrival: Arrival, attached: list[Route], authorizations: tuple[Authorization, ...]
+) -> tuple[Reason, ...]:
+    """Routes end the openness of probe paths: tells which of the kubelet's probes are refused now."""
+    found = []
+    for path in arrival.server.probe_paths(arrival.port):
+        taken = routes.best(attached, Message("GET", path, "", "", ()))
+        open_to = authorizations
+        if isinstance(taken, routes.Taken):
+            open_to = (*authorizations, *_of_route(state, taken.route)[0])
+        if not isinstance(taken, routes.Taken) or all(one.identities is not None for one in open_to):
+            text = f"the kubelet's probe of {path} is refused: {arrival.server.workload} will turn not ready"
+            found.append(Reason(text, lost=True))
+    return tuple(found)
 
 
 def _authorized(

@@ -1,8 +1,8 @@
 """What the policy controller's index takes of a route.
 
-Its webhook admits filters that the index can't read. A route that comes new with one is as if
-it weren't there, an update with one leaves the version before in force; the status says
-Accepted=True all the same.
+Its webhook admits filters (and gRPC methods by regex) that the index can't read. A route that
+comes new with one is as if it weren't there, an update with one leaves the version before in
+force; the status says Accepted=True all the same.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _READABLE = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier", "Reque
 _READABLE_GRPC = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier"))
 
 
-def unreadable_filter(resource: Resource) -> str | None:
-    """Returns the field of the first filter that the index can't read, or None (not a route, too)."""
+def unreadable(resource: Resource) -> str | None:
+    """Returns the first field that the index can't read, or None if it reads all (or it's no route)."""
     if resource.kind not in ("HTTPRoute", "GRPCRoute"):
         return None
     readable = _READABLE if resource.kind == "HTTPRoute" else _READABLE_GRPC
@@ -27,9 +27,13 @@ def unreadable_filter(resource: Resource) -> str | None:
         for position, part in enumerate((rule or {}).get("filters") or ()):
             if part.get("type") not in readable:
                 return f"spec.rules[{index}].filters[{position}]"
+        for position, part in enumerate((rule or {}).get("matches") or ()):
+            rpc = part.get("method")
+            if isinstance(rpc, dict) and rpc.get("type") == "RegularExpression":
+                return f"spec.rules[{index}].matches[{position}].method.type"
     return None
 
 
 def accepts(resource: Resource) -> bool:
     """Returns whether the index takes this version of an object in."""
-    return unreadable_filter(resource) is None
+    return unreadable(resource) is None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, shares, then
-from harness.model.kubernetes import endpoints, resolve, service_port
-from harness.model.linkerd import balancer, filters, limits, routes, service_profile
+from harness.model.kubernetes import resolve, service_port
+from harness.model.linkerd import backends, balancer, filters, limits, routes, service_profile
+from harness.model.linkerd.backends import Call
 from harness.model.linkerd.limits import Limit, Timeouts
 from harness.model.objects import not_modelled, reason
 from harness.traffic.outcomes import Failure, Outcome
 
 if TYPE_CHECKING:
-    from harness.model.gateway_api import Backend, Parent, Route
+    from harness.model.gateway_api import Backend, Route
     from harness.model.hop import Deliver
-    from harness.model.kubernetes import ServicePort
     from harness.model.message import Message
     from harness.model.pods import Pod
     from harness.model.state import State
@@ -25,16 +25,6 @@ if TYPE_CHECKING:
 
 
 _HTTP1, _HTTP2 = "http", "kubernetes.io/h2c"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request of a pod with Linkerd's proxy to a Service's port."""
-
-    state: State
-    client: Pod
-    port: ServicePort
-    deliver: Deliver
 
 
 def send(
@@ -83,7 +73,9 @@ def _attached(call: Call, kind: str) -> tuple[list[Route], list[Reason]]:
         if not route.parents and route.resource.namespace == service.namespace:
             lost.append(reason(route.resource, "spec.parentRefs", "names no parent: no effect", lost=True))
         for parent in route.parents:
-            why = _detached(call, route, parent)
+            why = parent.detached(service, call.port.number, ("", "core"))
+            if why == "" and route.resource.namespace not in (service.namespace, call.client.namespace):
+                why = f"is a consumer route: for clients in {route.resource.namespace} only"
             if why == "":
                 attached.append(route)
                 break
@@ -94,22 +86,6 @@ def _attached(call: Call, kind: str) -> tuple[list[Route], list[Reason]]:
 
 def _mentions(lost: Reason, service: Resource) -> bool:
     return lost.resource.partition(" ")[2].partition("/")[0] == service.namespace
-
-
-def _detached(call: Call, route: Route, parent: Parent) -> str | None:
-    """Why a parent isn't this Service's port: empty if it is, None if it isn't about this Service."""
-    service, namespace = call.port.service, route.resource.namespace
-    if (parent.kind, parent.namespace, parent.name) != ("Service", service.namespace, service.name):
-        return None
-    if parent.group is None:
-        return 'kind Service without group means Gateway API\'s group: no effect (write group: "")'
-    if parent.group not in ("", "core"):
-        return f"group {parent.group!r} isn't the Service's: no effect (write group: \"\")"
-    if parent.port is not None and parent.port != call.port.number:
-        return f"is for port {parent.port}, not {call.port.number}"
-    if namespace not in (service.namespace, call.client.namespace):
-        return f"is a consumer route: for clients in {namespace} only"
-    return ""
 
 
 def _by_grpc_routes(call: Call, grpc: list[Route], http: list[Route], message: Message) -> Branches[Outcome]:
@@ -139,9 +115,9 @@ def _routed(call: Call, attached: list[Route], message: Message) -> Branches[Out
 
     def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
         def to_backend(backend: Backend | None) -> Branches[Outcome]:
-            return _to_backend(call, taken.route, backend, sent, limit)
+            return backends.to_backend(call, taken.route, backend, sent, limit)
 
-        return then(_weighted(call, taken), to_backend)
+        return then(backends.weighted(call, taken), to_backend)
 
     if len(taken.rule.backends) > 1 and not any(backend.weight for backend in taken.rule.backends):
         text = "all weights are 0: the proxy panics, and the client gets an empty reply"
@@ -163,102 +139,12 @@ def _limits(call: Call, taken: routes.Taken) -> tuple[Limit | None, limits.Retry
     return said.shortest(), limits.retry(resource) or limits.retry(service)
 
 
-def _route_name(route: Route | None) -> str:
-    if route is None:
-        return "default.http"
-    return f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"
-
-
-def _weighted(call: Call, taken: routes.Taken) -> Branches[Backend | None]:
-    """The backends by weight, None for the Service itself.
-
-    A lone backend gets everything, even at weight 0. Backends without endpoints are passed over while
-    there are others that can take the request (the first requests wait 3 s for them, and get 504).
-    """
-    origin, backends = taken.route.resource, taken.rule.backends
-    if not backends:
-        why = reason(origin, taken.rule.field, "names no backendRefs: the Service itself")
-        return certain(None, why)
-    if len(backends) == 1:
-        lone = backends[0]
-        return certain(lone, reason(origin, f"{lone.field}.weight", f"the only backend: {lone.name}"))
-    total = sum(backend.weight for backend in backends)
-    available = [b for b in backends if b.weight and not _is_empty(call, b)]
-    kept = available or [b for b in backends if b.weight]
-    choices = []
-    for backend in kept:
-        text = f"takes {backend.weight} of {total}: {backend.name}"
-        if len(kept) < len([b for b in backends if b.weight]):
-            text += ", and the shares of backends without pods"
-        choices.append((backend.weight, backend, (reason(origin, f"{backend.field}.weight", text),)))
-    return shares(choices)
-
-
-def _is_empty(call: Call, backend: Backend) -> bool:
-    port = _backend_port(call, backend)
-    return port is not None and not endpoints(call.state, port)
-
-
-def _backend_port(call: Call, backend: Backend) -> ServicePort | None:
-    service = call.state.get("", "Service", backend.namespace, backend.name)
-    return service_port(service, backend.port or 0) if service else None
-
-
-def _to_backend(
-    call: Call, route: Route, backend: Backend | None, message: Message, limit: Limit | None
-) -> Branches[Outcome]:
-    if backend is None:
-        return _to_port(call, call.port, route, message, limit)
-    origin = route.resource
-    if not backend.is_service:
-        error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
-        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, error))
-    if any(f.type not in ("RequestHeaderModifier", "ResponseHeaderModifier") for f in backend.filters):
-        error = "unsupported backend filter"
-        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, error))
-    if call.state.get("", "Service", backend.namespace, backend.name) is None:
-        error = f"Service not found {backend.name}"
-        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, f"{error}: 500"))
-    port = _backend_port(call, backend)
-    if port is None:
-        text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
-        return certain(replies.linkerd(message, 502), reason(origin, backend.field, text))
-    changed = replace(message, headers=filters.on_backend(backend, "RequestHeaderModifier", message.headers))
-    return mapped(
-        _to_port(call, port, route, changed, limit),
-        lambda outcome: replace(
-            outcome, headers=filters.on_backend(backend, "ResponseHeaderModifier", outcome.headers)
-        ),
-    )
-
-
-def _to_port(
-    call: Call, port: ServicePort, route: Route | None, message: Message, limit: Limit | None
-) -> Branches[Outcome]:
-    found = endpoints(call.state, port)
-    prefix = f"logical service <ip>:{call.port.number}: route {_route_name(route)}: "
-    if not found:
-        error = f"{prefix}service unavailable"
-        text = "has no pods: 503 (the first request waits 3 s and gets 504)"
-        why = reason(port.service, "spec.selector", text)
-        return certain(replies.linkerd(message, 503, error, close=True), why)
-    backend = f"Service.{port.service.namespace}.{port.service.name}:{port.number}"
-
-    def bounded(outcome: Outcome) -> Outcome:
-        if limit is None or outcome.seconds <= limit.seconds:
-            return outcome
-        error = f"{prefix}backend {backend}: {backend}: timed out waiting for response headers: {limit.name}"
-        return replace(replies.linkerd(message, 504, error), seconds=limit.seconds)
-
-    return mapped(balancer.dispatch(call.client, port, found, message, call.deliver), bounded)
-
-
 def _default(call: Call, message: Message) -> Branches[Outcome]:
     """What comes back where no route is attached: the Service's own pods, limits and retries."""
     service = call.port.service
 
     def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
-        return _to_port(call, call.port, None, sent, limit)
+        return backends.to_port(call, call.port, None, sent, limit)
 
     return balancer.with_retries(attempt, limits.retry(service), limits.timeouts(service).shortest(), message)
 
@@ -281,7 +167,7 @@ def _profiled(call: Call, profile: Resource, message: Message) -> Branches[Outco
         port = service_port(target, one.port) if target else None
         if port is None:
             raise not_modelled(profile, one.field, f"there is no Service port {one.host}:{one.port}")
-        return _to_port(call, port, None, sent, limit)
+        return backends.to_port(call, port, None, sent, limit)
 
     if overrides:
         picked = shares(
@@ -294,7 +180,7 @@ def _profiled(call: Call, profile: Resource, message: Message) -> Branches[Outco
         )
         answered = then(picked, to_override)
     else:
-        answered = _to_port(call, call.port, None, sent, limit)
+        answered = backends.to_port(call, call.port, None, sent, limit)
     if (
         route
         and route.retryable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from harness.model import gateway_api
-from harness.model.linkerd.index import unreadable_filter
+from harness.model.linkerd.index import unreadable
 from harness.model.matching import full_match
 from harness.model.objects import reason
 
@@ -45,9 +45,9 @@ def indexed(state: State, kind: str) -> tuple[list[Route], list[Reason]]:
     routes, lost = [], []
     for one in stored:
         if one.indexed is not one.live:
-            field = unreadable_filter(one.live) or ""
+            field = unreadable(one.live) or ""
             kept = "the version before stays in force" if one.indexed else "the route is ignored"
-            lost.append(reason(one.live, field, f"Linkerd's index can't read this filter: {kept}", lost=True))
+            lost.append(reason(one.live, field, f"Linkerd's index can't read this: {kept}", lost=True))
         if one.indexed is not None:
             routes.append(gateway_api.parse(one.indexed))
     return routes, lost
