@@ -62,11 +62,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not scenarios:
         return
     try:
-        reason = config.stash[RUNS].lacking(scenarios.values())
+        config.stash[RUNS].ready(scenarios.values())
     except HarnessError as error:
         raise usage_error(error) from error
-    if reason:
-        raise pytest.UsageError(f"no scenario can start: {reason}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

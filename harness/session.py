@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import HarnessError, InputError, did_you_mean
+from harness.errors import HarnessError, InputError, MissingError, did_you_mean
 from harness.settings import KNOBS, Confidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from harness.providers.base import Provider
     from harness.providers.kind import KindProvider
@@ -95,8 +96,17 @@ class Runs:
         if self.kind == "kind":
             self._kind_provider().preflight()
 
-    def lacking(self, scenarios: Iterable[Scenario]) -> str | None:
-        """Returns why not even one scenario's first stage can be reached; None if one can."""
+    def ready(self, scenarios: Collection[Scenario]) -> None:
+        """Raises MissingError if no scenario's first stage can be reached, or an image can't be had."""
+        reason = self._lacking(scenarios)
+        if reason:
+            raise MissingError(f"no scenario can start: {reason}")
+        if self.kind == "kind":
+            configs = (config for scenario in scenarios for config in scenario.configs.values())
+            apps = (scenario.apps for scenario in scenarios)
+            self._kind_provider().require(chain.from_iterable(chain(apps, configs)))
+
+    def _lacking(self, scenarios: Iterable[Scenario]) -> str | None:
         reasons: dict[str, None] = {}
         for scenario in scenarios:
             lacking = [self.provider.lacking(mesh) for mesh in sorted(scenario.stages[0].meshes)]

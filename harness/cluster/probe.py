@@ -136,7 +136,7 @@ class Prober:
         return f"past its proxy, Pod {found.service.namespace}/{name} answers on port {port}: {said}"
 
     def _refuse_if_ending(self, source: curl.Curl, request: Request, answers: Sequence[Answer]) -> None:
-        """A client whose pod is told to end loses its proxy first: its failures tell nothing of the server."""
+        """A client whose pod ends loses its proxy first: its failures tell nothing of the server."""
         now = [pod for pod in self._look() if pods.name(pod) == source.pod and pods.running(pod)]
         if not now and any(answer.exit_code for answer in answers):
             raise ExecInterruptedError(

@@ -77,6 +77,11 @@ def waiting_for(
     return "; ".join(troubles or failures or _warnings(events, unready) or plain)
 
 
+def available(workload: Json | None) -> bool:
+    """Whether a workload is there, up to date, and not scaled to nothing."""
+    return workload is not None and not behind(workload) and workload["spec"].get("replicas") != 0
+
+
 def _unsettled(pod: Json, now: datetime) -> str | None:
     if pods.terminating(pod):
         return f"{_pod(pod)} is still terminating"

@@ -16,7 +16,7 @@ from harness.cluster.apply import MANAGED_BY
 from harness.cluster.deadline import timed
 from harness.cluster.discovery import DEPLOYMENTS, PODS, Endpoint
 from harness.cluster.forward import get
-from harness.cluster.rollout import behind, wait_for_rollouts
+from harness.cluster.rollout import available, wait_for_rollouts
 from harness.cluster.tools import find
 from harness.errors import HarnessError, StageError
 from harness.meshes import istio_tls
@@ -104,10 +104,7 @@ class Istio:
 
     def healthy(self) -> bool:
         """Whether istiod is available and its injection webhook is registered."""
-        istiod = self._client.find(ISTIOD)
-        if istiod is None or behind(istiod):
-            return False
-        return any(
+        return available(self._client.find(ISTIOD)) and any(
             "sidecar-injector" in item["metadata"]["name"]
             for item in self._client.list(WEBHOOKS.collection())
         )

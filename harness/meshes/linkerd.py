@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.cluster.discovery import DEPLOYMENTS
-from harness.cluster.rollout import behind, wait_for_rollouts
+from harness.cluster.rollout import available, wait_for_rollouts
 from harness.cluster.tools import find
 from harness.errors import StageError
 from harness.meshes.base import Injection, Scrape
@@ -55,8 +55,8 @@ class Linkerd:
 
     def healthy(self) -> bool:
         """Whether the control plane's deployments are available."""
-        found = [self._client.find(DEPLOYMENTS.path(NAMESPACE, name)) for name in CONTROL_PLANE]
-        return all(item is not None and not behind(item) for item in found)
+        found = (self._client.find(DEPLOYMENTS.path(NAMESPACE, name)) for name in CONTROL_PLANE)
+        return all(map(available, found))
 
     def install(self, deadline: Deadline) -> None:
         """Applies what `linkerd install` prints, CRDs first, and waits for `linkerd check`.

@@ -121,10 +121,10 @@ def _unmeshed(
         return certain(
             Outcome(failure=Failure.REFUSED), reason(service, "spec.selector", "has no pods: refused")
         )
-    trace: tuple[Reason, ...] = ()
+    text = "its only pod"
     if len(found) > 1:
         text = f"{len(found)} pods, one by connection: which gets which share isn't specified"
-        trace = (reason(service, "spec.selector", text),)
+    trace = (reason(service, "spec.selector", text),)
 
     def dial(endpoint: Endpoint) -> Branches[Outcome]:
         return deliver(Arrival(client, endpoint.pod, endpoint.port, message))

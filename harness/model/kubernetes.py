@@ -69,15 +69,19 @@ def resolve(state: State, host: str, namespace: str) -> Resource | None:
     """Returns the Service that a pod of this namespace reaches by a host name, through DNS search.
 
     Names of pods behind headless Services, and names outside the cluster, aren't modelled: None.
-    Raises NotModelledError for an ExternalName Service.
+    Raises NotModelledError for ExternalName and headless Services.
     """
     name, _, rest = host.rstrip(".").partition(".")
     owner, _, domain = rest.partition(".")
     if domain not in ("", "svc", f"svc.{CLUSTER_DOMAIN}"):
         return None
     service = state.get("", "Service", owner or namespace, name)
-    if service is not None and spec_of(service).get("type") == "ExternalName":
+    if service is None:
+        return None
+    if spec_of(service).get("type") == "ExternalName":
         raise not_modelled(service, "spec.externalName", "the name leads out of the cluster")
+    if spec_of(service).get("clusterIP") == "None":
+        raise not_modelled(service, "spec.clusterIP", "clients of a headless Service pick pods themselves")
     return service
 
 

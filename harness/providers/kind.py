@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from harness.cluster import discovery as kinds
 from harness.cluster.client import Client
 from harness.cluster.deadline import Deadline, timed
-from harness.cluster.images import Images
+from harness.cluster.images import Images, images_of
 from harness.cluster.provider import ClusterProvider
 from harness.cluster.rollout import wait_for_rollouts
 from harness.cluster.settings import ClusterSettings
@@ -32,11 +32,12 @@ from harness.cluster.watch import wait_until
 from harness.errors import MissingError, StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from harness.cluster.client import Json
     from harness.cluster.tools import Run
     from harness.cluster.watch import View
+    from harness.resources import Resource
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,13 @@ class KindProvider(ClusterProvider):
                 missing.append(f"the Docker engine doesn't answer: {error.why or error.what}")
         if missing:
             raise MissingError("a kind cluster can't be made here", why="\n       ".join(missing))
+
+    def require(self, resources: Iterable[Resource]) -> None:
+        """Raises MissingError for images of these workloads that are neither here nor can be pulled.
+
+        Those that aren't here yet are pulled now, so that nothing starts that can't end.
+        """
+        self._images.require(images_of(resources), self.settings.timeout)
 
     def connect(self) -> Path:
         """Makes the cluster, or finds the one to reuse; returns its kubeconfig (0600, in a directory 0700).

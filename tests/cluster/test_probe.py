@@ -32,6 +32,7 @@ SERVICE = {
 REQUEST = Request(Workload("shop", "client"), "http://web/")
 ECHO = f'{{"pod": "{WEB}", "headers": {{"{HTTP[0]}": "http", "X-Forwarded-Client-Cert": "{XFCC.replace(chr(34), "")}"}}}}'
 ANONYMOUS = ECHO.replace(WEB, "")
+CURL = Finished(0, "0\ncurl 8.7.1 (x) y\n", "")
 NO_CURL = Finished(NOT_RUN, "", "no such file: sh")
 
 
@@ -55,13 +56,13 @@ class World(FakeClient):
 def prober(monkeypatch):
     """Returns a prober whose execs answer each request of a probe with one of these bodies, in turn."""
 
-    def make(client, *bodies, own=Finished(0, "0\ncurl 8.7.1 (x) y\n", ""), code=(0, 200), lost=0, end=False):
+    def make(client, *bodies, own=CURL, code=(0, 200), lost=0, end=False):
         execs = []
 
         def execute(_, namespace, name, container, argv, deadline):
             execs.append((f"{namespace}/{name}", container))
             if len(argv) == 3:
-                return own if container == "app" else Finished(0, "0\ncurl 8.7.1 (x) y\n", "")
+                return own if container == "app" else CURL
             if end:
                 client.put(pod("client-1", owner="StatefulSet/client", deletionTimestamp="now"))
             mark = re.search(r"\\n(--\w+) ", argv[-1])[1]

@@ -172,7 +172,7 @@ def test_apps_that_dont_start_say_why(ground, monkeypatch, name, app, words):
 def test_missing_images_and_tools_are_told_before_anything_starts(ground):
     from harness.providers.kind import KindProvider
 
-    with pytest.raises(MissingError, match="can't be pulled: kindest/node:v0.0.0"):
+    with pytest.raises(MissingError, match=r"can't be pulled: kindest/node:v0\.0\.0"):
         KindProvider(settings(node_image="kindest/node:v0.0.0")).connect()
     assert "isn't on PATH" in KindProvider(settings(istioctl="no-such-istioctl")).lacking(Mesh.ISTIO)
 

@@ -62,6 +62,7 @@ def test_uninstall_takes_the_root_namespace_too():
         ("nothing", [], False, False),
         ("ready", [deployment("istiod", namespace="istio-system"), WEBHOOK], True, True),
         ("not ready", [deployment("istiod", namespace="istio-system", ready=0), WEBHOOK], True, False),
+        ("scaled to none", [deployment("istiod", namespace="istio-system", ready=0, replicas=0), WEBHOOK], True, False),
         ("no webhook", [deployment("istiod", namespace="istio-system")], True, False),
     ],
 )

@@ -13,6 +13,9 @@ WORLD = cluster().apply(
         resource("Service", "bare/empty", "{selector: {app: nobody}, ports: [{port: 80}]}"),
         resource("Service", "bare/manual", "{ports: [{port: 80}]}"),
         resource("Service", "bare/out", "{type: ExternalName, externalName: example.com}"),
+        resource(
+            "Service", "bare/headless", '{clusterIP: "None", selector: {app: web}, ports: [{port: 80}]}'
+        ),
         resource("Service", "bare/named", "{selector: {app: web}, ports: [{port: 81, targetPort: http}]}"),
     ]
 )
@@ -50,7 +53,7 @@ def test_what_a_client_without_a_mesh_gets(url, outcome):
     assert told(send(WORLD, "bare/client", url)) == {outcome: 1}
 
 
-@pytest.mark.parametrize("url", ["http://manual/", "http://out/"])
+@pytest.mark.parametrize("url", ["http://manual/", "http://out/", "http://headless/"])
 def test_what_others_decide_is_not_modelled(url):
     with pytest.raises(NotModelledError, match="Service bare/"):
         send(WORLD, "bare/client", url)
