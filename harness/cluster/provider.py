@@ -137,7 +137,7 @@ class ClusterProvider(ABC):
             self._settle(apps, deadline)
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
-        """Asks exactly these meshes to inject a namespace; restarts the workloads that aren't so yet."""
+        """Asks exactly these meshes to inject a namespace, and restarts its workloads."""
         at, deadline = self._at, Deadline(self.settings.timeout)
         labels: dict[str, str | None] = {}
         annotations: dict[str, str | None] = {}

@@ -207,7 +207,7 @@ class Istio:
             time.sleep(_POLL_SECONDS)
 
     def _refuse_rejected(self, homes: Sequence[str], deadline: Deadline) -> None:
-        query = "/config_dump?resource=dynamic_listeners&mask=name,error_state"
+        query = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details"
         for pod, dump in self._ask(self._proxies(homes), query, deadline):
             if isinstance(dump, HarnessError):
                 raise dump

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.errors import NotModelledError
 from harness.model import apps, gateway_api
-from harness.model.distribution import Branch, Branches, after, certain, shares, then
+from harness.model.distribution import Branch, Branches, after, certain, pooled, shares, then
 from harness.model.hop import Arrival
 from harness.model.istio import gateway, sidecar, virtual_service
 from harness.model.istio import inbound as istio_inbound
@@ -75,12 +74,7 @@ def _client(state: State, request: Request) -> Pod:
 
 
 def _merged(branches: Branches[Outcome]) -> tuple[Group, ...]:
-    """Equal outcomes as one group, with the trace of the first of them."""
-    merged: dict[Outcome, tuple[Fraction, tuple[Reason, ...]]] = {}
-    for branch in branches:
-        weight, trace = merged.get(branch.value, (Fraction(0), branch.trace))
-        merged[branch.value] = (weight + branch.weight, trace)
-    return tuple(Group(outcome, weight, trace) for outcome, (weight, trace) in merged.items())
+    return tuple(Group(one.value, one.weight, one.trace) for one in pooled(branches))
 
 
 def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[Outcome]:

@@ -61,3 +61,12 @@ def after(branches: Branches[T], *trace: Reason) -> Branches[T]:
 def mapped(branches: Branches[T], change: Callable[[T], U]) -> Branches[U]:
     """Returns the branches with their values changed."""
     return tuple(Branch(branch.weight, change(branch.value), branch.trace) for branch in branches)
+
+
+def pooled(branches: Iterable[Branch[T]]) -> Branches[T]:
+    """Returns the branches with equal values as one, with the trace of the first of them."""
+    found: dict[T, tuple[Fraction, Trace]] = {}
+    for branch in branches:
+        weight, trace = found.get(branch.value, (Fraction(0), branch.trace))
+        found[branch.value] = (weight + branch.weight, trace)
+    return tuple(Branch(weight, value, trace) for value, (weight, trace) in found.items())

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, StageError
 from harness.model import Refused, State
 from harness.model.decide import unguarded
+from harness.model.objects import annotations_of, labels_of
 from harness.providers.base import Basis, Pod
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from harness.providers.base import Proxy
     from harness.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
@@ -51,16 +53,26 @@ class ModelProvider:
         self.state = self.state.uninstall(mesh)
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
+        """Asks these meshes to inject; restarts, unless they were asked before and pods are so."""
         enabled = "enabled"
         labels = {"istio-injection": enabled if Mesh.ISTIO in meshes else None}
         annotations = {"linkerd.io/inject": enabled if Mesh.LINKERD in meshes else None}
-        self.state = self.state.mark(namespace, labels, annotations).restart(namespace)
+        asked = _asked(self.state, namespace)
+        self.state = self.state.mark(namespace, labels, annotations)
+        anew = self.state.restart(namespace)
+        if asked != _asked(anew, namespace) or _proxies(self.state) != _proxies(anew):
+            self.state = anew
 
     def apply(self, resources: Sequence[Resource]) -> None:
         self._apply(resources)
 
     def remove(self, resources: Sequence[Resource]) -> None:
-        self.state = self.state.remove(resources)
+        """Deletes objects; of a Namespace only the labels and annotations that the object sets."""
+        namespaces = [one for one in resources if one.kind == "Namespace"]
+        for namespace in namespaces:
+            labels, annotations = labels_of(namespace), annotations_of(namespace)
+            self.state = self.state.mark(namespace.name, dict.fromkeys(labels), dict.fromkeys(annotations))
+        self.state = self.state.remove(one for one in resources if one not in namespaces)
 
     def restart(self, namespace: str) -> None:
         self.state = self.state.restart(namespace)
@@ -104,3 +116,15 @@ class ModelProvider:
             raise StageError(
                 refused.what, where=refused.where, why=refused.why or "the API refuses it", todo=refused.todo
             ) from refused
+
+
+def _asked(state: State, namespace: str) -> tuple[str | None, str | None]:
+    """What a Namespace says of each mesh's injection."""
+    found = state.get("", "Namespace", "", namespace)
+    if found is None:
+        return (None, None)
+    return labels_of(found).get("istio-injection"), annotations_of(found).get("linkerd.io/inject")
+
+
+def _proxies(state: State) -> list[tuple[str, tuple[Proxy, ...]]]:
+    return [(pod.name, pod.proxies) for pod in state.pods]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from harness.errors import NotModelledError
@@ -270,3 +272,15 @@ def test_tls_servers_are_not_modelled():
     )
     with pytest.raises(NotModelledError, match=r"spec.servers\[0\]"):
         send(WORLD.apply([tls]), "bare/client", "http://istio-ingressgateway.istio-system:443/")
+
+
+def test_retries_over_many_pods():
+    many = resource(
+        "Deployment",
+        "ist/many",
+        "{replicas: 40, template: {metadata: {labels: {app: v1}}, spec: {containers: [{name: e, "
+        "image: l5d/echo:v1, ports: [{name: http, containerPort: 8080}]}]}}}",
+    )
+    state = WORLD.apply([many, service(f"{{retries: {{attempts: 4, retryOn: 5xx}}, {TO['v1']}}}")])
+    seen = told(send(state, "ist/client", "http://v1/?status=503"))
+    assert seen == {"503 from ist/many": Fraction(40, 41), "503 from ist/v1": Fraction(1, 41)}

@@ -122,7 +122,6 @@ def test_the_verdicts_are_tabled(shop: pytest.Pytester):
         (["scenarios/canary.yaml::canary"], {"passed": 2, "failed": 1}),
         (["scenarios/canary.yaml::canary::forty to sixty"], {"passed": 1}),
         (["-x", "-k", "half or web"], {"passed": 2, "failed": 1, "deselected": 1}),
-        (["-n", "2", "--dist", "loadgroup", "scenarios"], {"passed": 3, "failed": 1}),
     ],
     ids=" ".join,
 )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.model import replies
-from harness.model.distribution import ONE, Branch, Branches, after, certain, shares
+from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, pooled, shares, then
 from harness.model.hop import Arrival, Deliver
 from harness.model.istio import destination_rule, peer_authentication
 from harness.model.kubernetes import endpoints, fqdn, resolve, service_port, service_ports
 from harness.model.objects import reason, selects
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
+from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
     from harness.model.istio.route import Destination, Retries, Rule
@@ -127,26 +129,34 @@ def send(
 ) -> Branches[Outcome]:
     """Returns the answers of a destination's pods, with what is retried sent again.
 
-    A retry goes to a pod that wasn't tried yet, while there is one.
+    A retry goes to a pod that wasn't tried yet, while there is one. Pods of one workload fare alike, so
+    of those tried only the number counts.
     """
+    pods = Counter(endpoint.pod.workload for endpoint in target.pods)
 
-    def attempt(number: int, tried: tuple[Endpoint, ...]) -> Branches[Outcome]:
-        fresh = tuple(one for one in target.pods if one not in tried) or target.pods
-        branches: list[Branch[Outcome]] = []
-        for picked in shares((1, endpoint, ()) for endpoint in fresh):
+    def attempt(number: int, tried: Counter[Workload]) -> Branches[Outcome]:
+        fresh = pods - tried or pods
+        kept: list[Branch[Outcome]] = []
+        retried: list[Branch[tuple[Workload, float]]] = []
+        for picked in shares(
+            (Fraction(fresh[one.pod.workload], pods[one.pod.workload]), one, ()) for one in target.pods
+        ):
             for one in _once(state, client, picked.value, message, number, target.tls, retries, deliver):
-                weight, trace = picked.weight * one.weight, one.trace
+                weight = picked.weight * one.weight
                 if number <= retries.attempts and retryable(one.value, retries):
-                    again = Reason(f"try {number} gave {one.value}, which is retried")
-                    for later in attempt(number + 1, (*tried, picked.value)):
-                        seconds = one.value.seconds + later.value.seconds
-                        outcome = replace(later.value, seconds=seconds)
-                        branches.append(Branch(weight * later.weight, outcome, (*trace, again, *later.trace)))
+                    trace = (*one.trace, Reason(f"try {number} gave {one.value}, which is retried"))
+                    spent = (picked.value.pod.workload, one.value.seconds)
+                    retried.append(Branch(weight, spent, trace))
                 else:
-                    branches.append(Branch(weight, _answered(message, one.value, retried=number > 1), trace))
-        return tuple(branches)
+                    kept.append(Branch(weight, _answered(message, one.value, retried=number > 1), one.trace))
 
-    return after(attempt(1, ()), *target.trace)
+        def resent(spent: tuple[Workload, float]) -> Branches[Outcome]:
+            later = attempt(number + 1, tried + Counter([spent[0]]))
+            return mapped(later, lambda outcome: replace(outcome, seconds=spent[1] + outcome.seconds))
+
+        return (*kept, *then(pooled(retried), resent))
+
+    return after(attempt(1, Counter()), *target.trace)
 
 
 def _answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import replies
-from harness.model.distribution import Branch, Branches, after, mapped, shares
+from harness.model.distribution import Branch, Branches, after, mapped, pooled, shares, then
 from harness.model.hop import Arrival
 from harness.model.linkerd.limits import Limit
 from harness.model.message import Message
@@ -78,20 +78,24 @@ def with_retries(
     once = attempt(message, limit)
     if again is None or message.attempt > again.limit:
         return once
-    branches: list[Branch[Outcome]] = []
+    kept: list[Branch[Outcome]] = []
+    retried: list[Branch[float]] = []  # the time spent, of each answer that is sent again
     for one in once:
         spent = one.value.seconds
         slow = again.timeout is not None and spent > again.timeout
         over = limit is not None and spent >= limit.seconds
         if not slow and (over or not again.applies(one.value)):
-            branches.append(one)
+            kept.append(one)
             continue
-        spent = again.timeout if slow and again.timeout else spent
         ended = "took too long" if slow else f"gave {one.value}"
         why = Reason(f"try {message.attempt} {ended}: sent again")
+        spent = again.timeout if slow and again.timeout else spent
+        retried.append(Branch(one.weight, spent, (*one.trace, why)))
+    following = replace(message, attempt=message.attempt + 1)
+
+    def resent(spent: float) -> Branches[Outcome]:
         left = limit.after(spent) if limit else None
-        following = replace(message, attempt=message.attempt + 1)
-        for later in with_retries(attempt, again, left, following):
-            outcome = replace(later.value, seconds=spent + later.value.seconds)
-            branches.append(Branch(one.weight * later.weight, outcome, (*one.trace, why, *later.trace)))
-    return tuple(branches)
+        later = with_retries(attempt, again, left, following)
+        return mapped(later, lambda outcome: replace(outcome, seconds=spent + outcome.seconds))
+
+    return (*kept, *then(pooled(retried), resent))
