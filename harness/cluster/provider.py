@@ -12,7 +12,7 @@ from harness.cluster import pods as podlib
 from harness.cluster.apply import Applier
 from harness.cluster.client import Client
 from harness.cluster.deadline import Deadline, timed
-from harness.cluster.discovery import EVENTS, NAMESPACES, PODS, Discovery
+from harness.cluster.discovery import EVENTS, NAMESPACES, PODS, SERVICES, Discovery
 from harness.cluster.images import images_of
 from harness.cluster.probe import Prober
 from harness.cluster.rollout import CONTROLLERS, wait_for_rollouts
@@ -126,18 +126,19 @@ class ClusterProvider(ABC):
 
     def deploy(self, apps: Sequence[Resource]) -> None:
         """Makes the apps' namespaces and objects; waits until their pods are ready, and injected as asked."""
-        at, deadline = self._at, Deadline(self.settings.timeout)
+        _at, deadline = self._at, Deadline(self.settings.timeout)
         self.provide_images(images_of(apps))
         with timed(logger, f"deployed {len(apps)} objects"):
             namespaces = self._put(apps, deadline)
             for namespace in sorted(namespaces):
-                found = at.client.get(NAMESPACES.path("", namespace))
-                asked = {mesh for mesh, plane in at.planes.items() if plane.asks(found)}
-                self._inject(namespace, asked, deadline)
+                self._inject(namespace, self._asked(namespace), deadline)
             self._settle(apps, deadline)
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
-        """Asks exactly these meshes to inject a namespace, and restarts its workloads."""
+        """Asks exactly these meshes to inject a namespace, and restarts its workloads.
+
+        Asked for the same as before, those whose pods are so already are left alone.
+        """
         at, deadline = self._at, Deadline(self.settings.timeout)
         labels: dict[str, str | None] = {}
         annotations: dict[str, str | None] = {}
@@ -148,10 +149,14 @@ class ClusterProvider(ABC):
         with timed(logger, f"namespace {namespace} under {', '.join(sorted(meshes)) or 'no mesh'}"):
             self._namespaces([namespace], deadline)
             self._placed.add(namespace)
+            asked_before = self._asked(namespace)
             at.client.patch(
                 NAMESPACES.path("", namespace), {"metadata": {"labels": labels, "annotations": annotations}}
             )
-            if self._inject(namespace, meshes, deadline):
+            if asked_before != set(meshes):
+                self._restart(namespace, deadline)
+                self._settle((), deadline)
+            elif self._inject(namespace, meshes, deadline):
                 self._settle((), deadline)
 
     def apply(self, resources: Sequence[Resource]) -> None:
@@ -241,6 +246,11 @@ class ClusterProvider(ABC):
             if self._at.applier.make_namespace(namespace, deadline):
                 self._made.add(namespace)
 
+    def _asked(self, namespace: str) -> set[Mesh]:
+        """The meshes that a Namespace asks to inject it."""
+        found = self._at.client.get(NAMESPACES.path("", namespace))
+        return {mesh for mesh, plane in self._at.planes.items() if plane.asks(found)}
+
     def _inject(self, namespace: str, asked: Collection[Mesh], deadline: Deadline) -> bool:
         """Restarts the workloads with a pod that these meshes would inject otherwise; were there any?"""
         able = {mesh for mesh in asked if self._at.planes[mesh].installed()}
@@ -273,12 +283,15 @@ class ClusterProvider(ABC):
             plane.settle(self._used, deadline)
 
     def _wait_reported(self, route: Resource, planes: Sequence[ControlPlane], deadline: Deadline) -> None:
+        client = self._at.client
         path = self._at.discovery.endpoint(route.api_version, route.kind).only(route.namespace, route.name)
+        metadata = [service["metadata"] for service in client.list(SERVICES.collection())]
+        services = {(found["namespace"], found["name"]) for found in metadata}
 
         def unmet(view: View) -> str | None:
-            return unreported(view[path][0], planes) if view[path] else "it is gone"
+            return unreported(view[path][0], planes, services) if view[path] else "it is gone"
 
-        wait_until(self._at.client, f"{route} is taken in", [path], unmet, deadline)
+        wait_until(client, f"{route} is taken in", [path], unmet, deadline)
 
 
 def _cleared(namespace: Resource) -> dict[str, dict[str, None]]:

@@ -70,8 +70,8 @@ class ControlPlane(Protocol):
         """Returns when these namespaces' proxies hold the present configuration, if that can be known."""
         ...
 
-    def reports_on(self, parent: Json) -> bool:
-        """Whether it writes the status of a route with this parentRef."""
+    def reports_on(self, group: str, parent: Json) -> bool:
+        """Whether it writes the status of a route of this API group with this parentRef."""
         ...
 
     def identity(self, saw: ServerSaw) -> Hop | None:

@@ -134,9 +134,10 @@ class Istio:
         labels = namespace["metadata"].get("labels") or {}
         return labels.get("istio-injection") == "enabled" or "istio.io/rev" in labels
 
-    def reports_on(self, parent: Json) -> bool:
+    def reports_on(self, group: str, parent: Json) -> bool:
         """Istio acts on Services of the group "", written so, and on no other spelling of it."""
-        return parent.get("kind") == "Service" and parent.get("group") == ""
+        own = group == "gateway.networking.k8s.io"
+        return own and parent.get("kind") == "Service" and parent.get("group") == ""
 
     def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when every proxy of these namespaces, and every gateway, holds what istiod knows now.

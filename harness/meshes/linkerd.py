@@ -90,7 +90,7 @@ class Linkerd:
         Routes show it in their status; for all else an expectation waits for its own effect.
         """
 
-    def reports_on(self, parent: Json) -> bool:
+    def reports_on(self, group: str, parent: Json) -> bool:
         """Linkerd acts on Services of the group "" or core; a group left out is the Gateway API's."""
         return parent.get("kind") == "Service" and parent.get("group") in ("", "core")
 

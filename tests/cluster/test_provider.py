@@ -58,6 +58,9 @@ def namespaces(client):
     return {path.rsplit("/", 1)[-1] for path, item in client.objects.items() if item["kind"] == "Namespace"}
 
 
+ENABLED = {"istio-injection": "enabled"}
+
+
 def restarted(client):
     annotations = [
         ((item["spec"].get("template") or {}).get("metadata") or {}).get("annotations") or {}
@@ -85,17 +88,19 @@ def test_deploy_makes_namespaces_and_brings_images(on):
 
 
 @pytest.mark.parametrize(
-    ("name", "pod_made", "asked", "restarts"),
+    ("name", "labels", "pod_made", "asked", "restarts"),
     [
-        ("to be injected", {}, [Mesh.ISTIO], 1),
-        ("injected already", {"native": "istio-proxy"}, [Mesh.ISTIO], 0),
-        ("to be bare", {"native": "istio-proxy"}, [], 1),
-        ("bare already", {}, [], 0),
-        ("a mesh that isn't installed", {}, [Mesh.LINKERD], 0),
+        ("to be injected", {}, {}, [Mesh.ISTIO], 1),
+        ("injected as asked before", ENABLED, {"native": "istio-proxy"}, [Mesh.ISTIO], 0),
+        ("asked before, not injected", ENABLED, {}, [Mesh.ISTIO], 1),
+        ("one more is asked", ENABLED, {"native": "istio-proxy"}, list(Mesh), 1),
+        ("to be bare", ENABLED, {"native": "istio-proxy"}, [], 1),
+        ("bare already", {}, {}, [], 0),
     ],
 )
-def test_place_restarts_what_isnt_as_asked(on, name, pod_made, asked, restarts):
-    provider, client = on(SHOP, ISTIOD, WEBHOOK, deployment(), pod(**pod_made))
+def test_place_restarts_what_isnt_as_asked(on, name, labels, pod_made, asked, restarts):
+    shop = {**SHOP, "metadata": {"name": "shop", "labels": labels}}
+    provider, client = on(shop, ISTIOD, WEBHOOK, deployment(), pod(**pod_made))
     with suppress(StageError):  # these proxies never take a configuration in
         provider.place("shop", asked)
     assert restarted(client) == restarts

@@ -22,7 +22,7 @@ def settings(**changes):
             "node_image": os.environ.get("HARNESS_NODE_IMAGE") or None,
             "istio_config": Path(config) if config else None,
             "gateway_api_crds": os.environ.get("HARNESS_GATEWAY_API_CRDS") or GATEWAY_API_CRDS,
-            "images": tuple(os.environ.get("HARNESS_IMAGES", "").split()),
+            "images": tuple(os.environ.get("HARNESS_LOAD_IMAGE", "").replace(",", " ").split()),
             **changes,
         }
     )

@@ -84,6 +84,15 @@ def test_a_split_is_in_force_when_apply_returns(shop, applied):
         assert set(seen) == (expected or {"shop/page1", "shop/page2"})
 
 
+def test_a_route_for_a_service_that_isnt_there_is_not_waited_for(shop, applied):
+    nowhere = route(1, 1)
+    spec = {
+        **nowhere.data["spec"],
+        "parentRefs": [{"group": "", "kind": "Service", "name": "nosuch", "port": 80}],
+    }
+    applied(resource("HTTPRoute", "nowhere", "shop", nowhere.api_version, spec=spec))
+
+
 def test_a_denial_is_in_force_when_apply_returns_and_gone_with_remove(shop):
     request = Request(BARE, "http://echo.shop/headers")
     for _ in range(3):

@@ -62,7 +62,12 @@ def test_uninstall_takes_the_root_namespace_too():
         ("nothing", [], False, False),
         ("ready", [deployment("istiod", namespace="istio-system"), WEBHOOK], True, True),
         ("not ready", [deployment("istiod", namespace="istio-system", ready=0), WEBHOOK], True, False),
-        ("scaled to none", [deployment("istiod", namespace="istio-system", ready=0, replicas=0), WEBHOOK], True, False),
+        (
+            "scaled to none",
+            [deployment("istiod", namespace="istio-system", ready=0, replicas=0), WEBHOOK],
+            True,
+            False,
+        ),
         ("no webhook", [deployment("istiod", namespace="istio-system")], True, False),
     ],
 )
@@ -107,7 +112,7 @@ def test_asking_and_taking_it_back():
     ],
 )
 def test_which_parents_it_reports_on(parent, reports):
-    assert plane(FakeClient()).reports_on(parent) is reports
+    assert plane(FakeClient()).reports_on("gateway.networking.k8s.io", parent) is reports
 
 
 class Envoys(FakeClient):

@@ -102,9 +102,10 @@ def test_output_that_is_no_yaml():
         objects("a: [", "linkerd install")
 
 
-def route(*parents, status=(), generation=2):
+def route(*parents, status=(), group="gateway.networking.k8s.io"):
     return {
-        "metadata": {"generation": generation},
+        "apiVersion": f"{group}/v1",
+        "metadata": {"namespace": "shop", "generation": 2},
         "spec": {"parentRefs": list(parents)},
         "status": {"parents": list(status)},
     }
@@ -131,11 +132,14 @@ BY_ISTIO, BY_LINKERD = "istio.io/gateway-controller", "linkerd.io/policy-control
         ("one reported", route(SERVICE, status=[written(BY_ISTIO, 2)]), BY_LINKERD),
         ("an older generation", route(SERVICE, status=[written(BY_ISTIO, 1), written(BY_LINKERD)]), BY_ISTIO),
         ("another parent", route(SERVICE, status=[written(BY_ISTIO, 2, "x"), written(BY_LINKERD)]), BY_ISTIO),
+        ("Linkerd's own kind", route(SERVICE, status=[written(BY_LINKERD)], group="policy.linkerd.io"), None),
+        ("a parent that isn't there", route({**SERVICE, "name": "nosuch"}), None),
+        ("a parent in another namespace", route({**SERVICE, "namespace": "bare"}), None),
         ("core is Linkerd's alone", route(CORE, status=[written(BY_LINKERD)]), None),
     ],
 )
 def test_who_has_to_report_on_a_route(name, given, missing):
-    found = unreported(given, [istio(FakeClient()), plane(FakeClient())])
+    found = unreported(given, [istio(FakeClient()), plane(FakeClient())], {("shop", "web")})
     assert (found or "").split(" ")[0] == (missing or "")
 
 
