@@ -194,6 +194,8 @@ class Runs:
                 linkerd=knobs.text("linkerd"),
                 gateway_api_crds=knobs.text("gateway-api-crds") or defaults.gateway_api_crds,
                 curl_image=knobs.text("curl-image") or defaults.curl_image,
+                parallel=max(1, int(knobs.number("parallel"))),
+                request_timeout=knobs.number("request-timeout"),
                 timeout=knobs.number("cluster-timeout"),
             )
         )

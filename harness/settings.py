@@ -67,6 +67,8 @@ KNOBS = (
     Knob("linkerd", "the linkerd CLI to install Linkerd with", "linkerd"),
     Knob("gateway-api-crds", "the Gateway API's CRDs, a file or URL"),
     Knob("curl-image", "the image that sends requests where a client's own has no curl"),
+    Knob("parallel", "clients that share a probe's requests", "20"),
+    Knob("request-timeout", "seconds that one request may take", "30"),
     Knob("cluster-timeout", "seconds that any one wait for the cluster may take", "300"),
     Knob("settle", "seconds that a change may take to show in an expectation", "30"),
     Knob("false-fail", "the probability, at most, of failing what holds", "1e-6"),

@@ -24,12 +24,12 @@ from harness.cluster import discovery as kinds
 from harness.cluster.client import Client
 from harness.cluster.deadline import Deadline, timed
 from harness.cluster.images import Images, images_of
-from harness.cluster.provider import ClusterProvider
 from harness.cluster.rollout import wait_for_rollouts
 from harness.cluster.settings import ClusterSettings
 from harness.cluster.tools import find, run, tail
 from harness.cluster.watch import wait_until
 from harness.errors import MissingError, StageError
+from harness.providers.cluster import ClusterProvider
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -126,7 +126,7 @@ class ClusterProvider(ABC):
 
     def deploy(self, apps: Sequence[Resource]) -> None:
         """Makes the apps' namespaces and objects; waits until their pods are ready, and injected as asked."""
-        _at, deadline = self._at, Deadline(self.settings.timeout)
+        deadline = Deadline(self.settings.timeout)
         self.provide_images(images_of(apps))
         with timed(logger, f"deployed {len(apps)} objects"):
             namespaces = self._put(apps, deadline)
