@@ -185,7 +185,7 @@ class Runs:
                 cluster_name=self._cluster_name(),
                 keep=bool(self._pytest_kind("keep_cluster")),
                 reuse=knobs.flag("reuse"),
-                node_image=knobs.text("node-image") or self._pytest_kind("kind_image"),
+                node_image=self._pytest_kind("kind_image") or knobs.text("node-image") or None,
                 kind_bin=self._pytest_kind("kind_bin") or defaults.kind_bin,
                 kubectl_bin=self._pytest_kind("kind_kubectl_bin") or defaults.kubectl_bin,
                 images=knobs.many("load-image"),

@@ -60,7 +60,7 @@ class Knob:
 KNOBS = (
     Knob("provider", "where scenarios run: model (default; in process) or kind (real clusters)", "model"),
     Knob("reuse", "use the kind cluster of an earlier run, and keep it", flag=True),
-    Knob("node-image", "kind's node image (also pytest-kind's --kind-image)"),
+    Knob("node-image", "kind's node image (pytest-kind's own --kind-image wins)"),
     Knob("load-image", "a local image to load into the kind cluster", many=True),
     Knob("istioctl", "the istioctl to install Istio with", "istioctl"),
     Knob("istio-config", "an IstioOperator file for istioctl install"),
