@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,4 +47,7 @@ class Latency(Probing):
         if outcome.failure is not None:
             return str(outcome)
         low, high = self.at_least or 0.0, self.at_most if self.at_most is not None else float("inf")
-        return self.label if low <= outcome.seconds <= high else f"{outcome.seconds:.2f} s"
+        if low <= outcome.seconds <= high:
+            return self.label
+        tenth = math.floor(outcome.seconds * 10) / 10
+        return f"{tenth:.1f} to {tenth + 0.1:.1f} s"
