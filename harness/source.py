@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+MAX_DEPTH = 100
+"""Levels of nesting in a document; Kubernetes' deepest objects have some thirty."""
+
 MAX_ALIASED_NODES = 100_000
 """Nodes that aliases may expand to in one file: more is an alias bomb."""
 
@@ -78,16 +81,30 @@ def parse(text: str, name: str) -> Iterator[Document]:
     """
     loader = Loader(text)
     try:
+        _check_depth(text, name)
         while loader.check_node():
             yield _Builder(name).document(loader.get_node())
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, name) from error
     except yaml.YAMLError as error:  # a character that YAML doesn't allow
         raise InputError(f"not YAML: {error}".replace("\n", " "), where=name) from error
-    except RecursionError as error:
-        raise InputError("nested too deeply", where=name) from error
     finally:
         loader.dispose()
+
+
+def _check_depth(text: str, name: str) -> None:
+    """Raises InputError for nesting that would overflow the stack of the parser's C code."""
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            mark = event.start_mark
+            raise InputError(
+                f"nested more than {MAX_DEPTH} levels deep", where=f"{name}:{mark.line + 1}:{mark.column + 1}"
+            )
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> InputError:

@@ -44,7 +44,9 @@ def test_marks_tell_line_column_and_last_line():
         ("a: !!binary eA==", "f:1:4: the tag"),
         ("a: &x [*x]", "f:1:4: an anchor that contains an alias of itself"),
         ("a: {<<: 1}", "f:1:9: `<<` merges mappings only"),
-        ("[" * 5000, "f"),
+        ("[" * 100_000, "f:1:101: nested more than 100 levels deep"),
+        ("{a: " * 100_000, "f:1:401: nested more than 100 levels deep"),
+        ("- " * 100_000, "f:1:201: nested more than 100 levels deep"),
     ],
 )
 def test_refused(text: str, error: str):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from harness.errors import InputError, did_you_mean
 from harness.expectations.base import Expectation, Ground, Reference
 from harness.expectations.values import Text
 from harness.expectations.verdict import Result, Verdict
@@ -34,6 +33,8 @@ class RefusedByApi(Expectation):
 
     def references(self) -> Iterator[Reference]:
         yield Reference(("config",), config=self.config)
+        if self.object_ is not None:
+            yield Reference(("object",), object_of=(self.config, self.object_))
 
     def judge(self, ground: Ground) -> Verdict:
         words = {str(one): ground.provider.refusal(one) for one in self._objects(ground)}
@@ -49,12 +50,4 @@ class RefusedByApi(Expectation):
 
     def _objects(self, ground: Ground) -> tuple[Resource, ...]:
         config = ground.configs[self.config]
-        if self.object_ is None:
-            return config
-        chosen = tuple(resource for resource in config if str(resource) == self.object_)
-        if not chosen:
-            raise InputError(
-                f"config {self.config} has no object {self.object_}",
-                todo=did_you_mean(self.object_, (str(resource) for resource in config)),
-            )
-        return chosen
+        return tuple(one for one in config if self.object_ in (None, str(one)))

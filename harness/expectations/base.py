@@ -51,11 +51,13 @@ class Ground:
 
 @dataclass(frozen=True)
 class Reference:
-    """A workload or config that an expectation names, and where in its YAML."""
+    """A workload, config, or object of a config that an expectation names, and where in its YAML."""
 
     path: tuple[str | int, ...]
     workload: Workload | None = None
     config: str | None = None
+    object_of: tuple[str, str] | None = None
+    """A config's name, and one of its objects as `Kind namespace/name`."""
 
 
 def _workload(value: object) -> object:
@@ -67,18 +69,26 @@ def _url(value: str) -> str:
     return value
 
 
+def _method(value: str) -> str:
+    if not (value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError(f"{value!r} isn't a method: write it in capitals, as in GET")
+    return value
+
+
 def mesh(value: object) -> object:
     """Reads a mesh's name; raises ValueError for an unknown one."""
-    if isinstance(value, str) and value not in list(Mesh):
-        raise ValueError(f"unknown mesh {value!r}; {did_you_mean(value, Mesh)}")
-    return Mesh(value) if isinstance(value, str) else value
+    return _chosen(value, tuple(Mesh))
 
 
 def mesh_or_none(value: object) -> object:
     """Reads a mesh's name, or `none` as None; raises ValueError for an unknown one."""
-    if isinstance(value, str) and value != "none" and value not in list(Mesh):
-        raise ValueError(f"unknown mesh {value!r}; {did_you_mean(value, (*Mesh, 'none'))}")
-    return None if value == "none" else mesh(value)
+    return _chosen(value, (*Mesh, "none"))
+
+
+def _chosen(value: object, valid: tuple[str, ...]) -> Mesh | None:
+    if value not in valid:
+        raise ValueError(f"unknown mesh {value!r}; {did_you_mean(str(value), valid)}")
+    return None if value == "none" else Mesh(str(value))
 
 
 MeshName = Annotated[Mesh, BeforeValidator(mesh, json_schema_input_type=Literal["istio", "linkerd"])]
@@ -118,7 +128,7 @@ class Probing(Expectation):
 
     source: WorkloadName = Field(alias="from")
     to: Url
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
+    method: Annotated[str, AfterValidator(_method)] = "GET"
     headers: dict[str, str] = Field(default_factory=dict)
 
     witness: ClassVar[bool] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from harness.expectations.base import UNKNOWN, Ground, Probing, Reference, Strict
 from harness.expectations.values import json_value
@@ -24,6 +24,12 @@ class By(Strict):
 
     header: str | None = None
     json_: str | None = Field(default=None, alias="json")
+
+    @model_validator(mode="after")
+    def _one(self) -> By:
+        if (self.header is None) is (self.json_ is None):
+            raise ValueError("by says one of header and json")
+        return self
 
 
 def _positive(weights: dict[str, float]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from harness.errors import InputError, did_you_mean
 from harness.expectations import KINDS, Expectation, Reference
 from harness.manifests import read_manifests, workloads
+from harness.resources import Resource
 from harness.scenario.models import Check, Scenario, ScenarioFile, Stage, StageFile, one_line
 from harness.scenario.problems import Problems
 from harness.source import parse, read_text
@@ -17,11 +18,12 @@ from harness.source import parse, read_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.resources import Resource
     from harness.source import Document, KeyPath
 
 MAX_BYTES = 1024 * 1024
 MANIFESTS = "manifests"
+
+Configs = dict[str, tuple[Resource, ...]]
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -56,7 +58,7 @@ class _Loader:
         configs = {name: self._manifests(to, ("configs", name)) for name, to in file.configs.items()}
         self.problems.raise_if_any()
         self._check_stages(file, apps)
-        stages = tuple(self._stage(file, index, apps) for index in range(len(file.stages)))
+        stages = tuple(self._stage(file, index, configs, apps) for index in range(len(file.stages)))
         self.problems.raise_if_any()
         return Scenario(self.path, file.name, apps, configs, stages)
 
@@ -118,13 +120,13 @@ class _Loader:
                 if namespace not in namespaces:
                     self.problems.unknown((*at, "restart", i), "namespace", namespace, namespaces)
 
-    def _stage(self, file: ScenarioFile, index: int, apps: tuple[Resource, ...]) -> Stage:
+    def _stage(self, file: ScenarioFile, index: int, configs: Configs, apps: tuple[Resource, ...]) -> Stage:
         written: StageFile = file.stages[index]
         checks: dict[str, Check] = {}
         own = (("stages", index, "expect", i) for i in range(len(written.expect)))
         always = (("always", i) for i in range(len(file.always)))
         for path in (*always, *own):
-            check = self._check(path, file, apps)
+            check = self._check(path, configs, apps)
             if check is None:
                 continue
             if check.name in checks:
@@ -145,7 +147,7 @@ class _Loader:
 
     # -- expectations
 
-    def _check(self, path: KeyPath, file: ScenarioFile, apps: tuple[Resource, ...]) -> Check | None:
+    def _check(self, path: KeyPath, configs: Configs, apps: tuple[Resource, ...]) -> Check | None:
         entry: dict[str, Any] = self.data
         for part in path:
             entry = entry[part]  # type: ignore[index]
@@ -167,7 +169,7 @@ class _Loader:
         if expectation is None:
             return None
         for reference in expectation.references():
-            self._check_reference(reference, (*path, kinds[0], *reference.path), file, apps)
+            self._check_reference(reference, (*path, kinds[0], *reference.path), configs, apps)
         mark = self.document.mark(path)
         numbered = [f"{n:4} | {self.lines[n - 1]}" for n in range(mark.line, mark.end_line + 1)]
         while numbered[-1].endswith("| "):
@@ -183,10 +185,15 @@ class _Loader:
             return None
 
     def _check_reference(
-        self, reference: Reference, path: KeyPath, file: ScenarioFile, apps: Iterable[Resource]
+        self, reference: Reference, path: KeyPath, configs: Configs, apps: Iterable[Resource]
     ) -> None:
-        if reference.config is not None and reference.config not in file.configs:
-            self.problems.unknown(path, "config", reference.config, file.configs)
+        if reference.config is not None and reference.config not in configs:
+            self.problems.unknown(path, "config", reference.config, configs)
+        if reference.object_of is not None and reference.object_of[0] in configs:
+            config, name = reference.object_of
+            objects = [str(resource) for resource in configs[config]]
+            if name not in objects:
+                self.problems.unknown(path, f"object of config {config}", name, objects)
         if reference.workload is None:
             return
         known = workloads(apps)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.source import Document, KeyPath
 
 NOUNS = {
-    "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "int_type": "a whole number",
+    "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "int_type": "a number",
     "float_type": "a number", "bool_type": "true or false", "model_type": "a mapping",
 }  # fmt: skip
 
@@ -48,6 +48,10 @@ class Problems:
         for detail in error.errors(include_url=False):
             path = self._place((*prefix, *detail["loc"]), missing=detail["type"] == "missing")
             details.setdefault(path, detail)  # one for all branches of a union
+        for path in list(details):
+            inside = any(len(other) > len(path) and other[: len(path)] == path for other in details)
+            if inside and details[path]["type"] in ("literal_error", "model_type"):
+                del details[path]  # the branch of a union that wasn't meant
         unknown = [path for path, detail in details.items() if detail["type"] == "extra_forbidden"]
         for path, detail in details.items():
             if detail["type"] != "missing" or not self._misspelt(path, unknown):

@@ -26,10 +26,13 @@ class Request:
     new_connection: bool = False
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            fits = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # of a port or an address that isn't one
+            fits = False
+        if not fits:
             raise ValueError(f"{self.url!r} isn't a URL to probe: write http://host[:port]/path or grpc://…")
-        _ = parts.port  # raises ValueError where the port isn't a number
 
     @property
     def grpc(self) -> bool:

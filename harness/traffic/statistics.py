@@ -13,6 +13,7 @@ each class of outcomes is compared with its expected share by exact binomial tes
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -47,6 +48,8 @@ class Comparison:
 
 def normalised(weights: Mapping[str, float]) -> dict[str, Fraction]:
     """Returns the weights as shares of their sum; raises ValueError if the sum isn't positive."""
+    if not all(map(math.isfinite, weights.values())):
+        raise ValueError("weights must be finite numbers")
     exact = {label: Fraction(str(weight)) for label, weight in weights.items()}
     total = sum(exact.values())
     if total <= 0 or any(weight < 0 for weight in exact.values()):

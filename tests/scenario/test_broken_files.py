@@ -104,6 +104,25 @@ CASES: dict[str, tuple[str | bytes, str, str]] = {
         changed("allow: {from: shop/web, to: http://web/}",
                 "response: {from: shop/web, to: http://web/, body: {matches: '('}}"), "9:56", "regular expression",
     ),
+    "nested too deep": ("[" * 100_000, "1:101", "nested more than 100 levels"),
+    "two ways to tell shares": (
+        changed("allow: {from: shop/web, to: http://web/}",
+                "split: {from: shop/web, to: http://web/, weights: {web: 1}, by: {header: a, json: b}}"), "9:65", "one of",
+    ),
+    "an unknown way to tell shares": (
+        changed("allow: {from: shop/web, to: http://web/}",
+                "split: {from: shop/web, to: http://web/, weights: {web: 1}, by: {jsn: b}}"), "9:70", "did you mean json?",
+    ),
+    "weights that aren't numbers": (
+        changed("allow: {from: shop/web, to: http://web/}",
+                "split: {from: shop/web, to: http://web/, weights: {web: .nan}}"), "9:46", "finite",
+    ),
+    "a method in small letters": (changed("to: http://web/}", "to: http://web/, method: get}"), "9:46", "in capitals"),
+    "a port out of range": (changed("to: http://web/}", "to: 'http://web:99999/'}"), "9:29", "http://host[:port]/path"),
+    "unknown object": (
+        changed("allow: {from: shop/web, to: http://web/}", "refused_by_api: {config: canary, object: Deployment shop/wbe}"),
+        "9:38", "did you mean Deployment shop/web?",
+    ),
     "the same stage twice": (GOOD + "- name: istio\n", "10:3", "two stages are called 'istio'"),
     "the same expectation twice": (
         GOOD + "  - allow: {from: shop/web, to: http://web/}\n", "10:5", "name one",
