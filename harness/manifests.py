@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, MissingError
@@ -118,8 +119,14 @@ def _objects(
 
 
 def _created(item: object) -> str:
+    """When a live cluster made an object (RFC 3339, in UTC), empty if that isn't known."""
     metadata = item.get("metadata") if isinstance(item, dict) else None
-    return str(metadata.get("creationTimestamp") or "") if isinstance(metadata, dict) else ""
+    told = metadata.get("creationTimestamp") if isinstance(metadata, dict) else None
+    try:
+        made = datetime.fromisoformat(told or "")
+    except (TypeError, ValueError):
+        return ""
+    return made.replace(tzinfo=made.tzinfo or UTC).astimezone(UTC).isoformat()
 
 
 def _resource(data: dict[str, Any], where: str, source: str) -> Resource | None:
@@ -137,14 +144,24 @@ def _resource(data: dict[str, Any], where: str, source: str) -> Resource | None:
                 where=where,
                 todo=f'quote it: {wrong}: "{entries[wrong]}"',
             )
+    if metadata.get("creationTimestamp") and not _created(data):
+        raise InputError(
+            f"{kind} {metadata['name']}: metadata.creationTimestamp must be a time",
+            where=where,
+            todo="write it as 2006-01-02T15:04:05Z, or leave it out",
+        )
+    if not isinstance(metadata.get("namespace") or "", str):
+        raise InputError(f"{kind} {metadata['name']}: metadata.namespace must be text", where=where)
     if _derived(data, metadata):
         return None
     namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
-    return Resource(data["apiVersion"], kind, namespace, metadata["name"], _clean(data, namespace), source)
+    return Resource(
+        data["apiVersion"], kind, namespace, metadata["name"], _clean(data, namespace), source, _created(data)
+    )
 
 
 def _derived(data: dict[str, Any], metadata: dict[str, Any]) -> bool:
-    owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
+    owned = any(owner.get("controller") for owner in _mappings(metadata.get("ownerReferences")))
     return (
         owned
         or data["kind"] in DERIVED_KINDS
@@ -167,8 +184,13 @@ def _clean(data: dict[str, Any], namespace: str) -> dict[str, Any]:
     if namespace:
         kept["namespace"] = namespace
     cleaned = {key: value for key, value in data.items() if key != "status"} | {"metadata": kept}
-    if dumped and data["kind"] == "Service" and data["apiVersion"] == "v1":
-        cleaned["spec"] = _unassigned(data.get("spec") or {})
+    if (
+        dumped
+        and data["kind"] == "Service"
+        and data["apiVersion"] == "v1"
+        and isinstance(data.get("spec"), dict)
+    ):
+        cleaned["spec"] = _unassigned(data["spec"])
     return cleaned
 
 
@@ -179,9 +201,16 @@ def _unassigned(spec: dict[str, Any]) -> dict[str, Any]:
     if not headless:
         assigned.add("clusterIP")
     kept = {key: value for key, value in spec.items() if key not in assigned}
-    if "ports" in kept:
-        kept["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in kept["ports"]]
+    ports = _mappings(kept.get("ports"))
+    if ports:
+        kept["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in ports]
     return kept
+
+
+def _mappings(value: object) -> list[dict[str, Any]]:
+    """The mappings of a list; none if it is something else, or holds something else."""
+    fits = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return value if isinstance(value, list) and fits else []
 
 
 def _plain(data: object) -> str:

@@ -12,7 +12,7 @@ class Resource:
 
     `data` is the whole object as plain dicts and lists: treat it as read-only. `where` is
     its `file:line`, empty for objects that came from no file. `namespace` is empty for
-    cluster-scoped kinds.
+    cluster-scoped kinds. `created` is when a live cluster made it (RFC 3339, in UTC), empty if unknown.
     """
 
     api_version: str
@@ -21,6 +21,7 @@ class Resource:
     name: str
     data: dict[str, Any] = field(repr=False, compare=False)
     where: str = field(default="", compare=False)
+    created: str = field(default="", compare=False)
 
     @property
     def group(self) -> str:

@@ -101,15 +101,14 @@ def _check_depth(text: str, name: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            mark = event.start_mark
             raise InputError(
-                f"nested more than {MAX_DEPTH} levels deep", where=f"{name}:{mark.line + 1}:{mark.column + 1}"
+                f"nested more than {MAX_DEPTH} levels deep", where=_place(name, event.start_mark)
             )
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> InputError:
     mark = error.problem_mark or error.context_mark
-    where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+    where = _place(name, mark)
     lines = text.splitlines()
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     problem = " ".join(part for part in (error.context, error.problem) if part)
@@ -196,8 +195,11 @@ class _Builder:
             raise self.error(f"{node.value!r} isn't a {tag}", node) from error
 
     def error(self, what: str, node: yaml.Node) -> InputError:
-        mark = node.start_mark
-        return InputError(what, where=f"{self.name}:{mark.line + 1}:{mark.column + 1}")
+        return InputError(what, where=_place(self.name, node.start_mark))
+
+
+def _place(name: str, mark: Any) -> str:
+    return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
 
 
 def _mark(start: yaml.Node, end: yaml.Node) -> Mark:

@@ -192,7 +192,7 @@ WRONG_ARGUMENTS = {
         "'smiley' isn't a URL to probe: write http://host[:port]/path or grpc://…",
     ),
     "scheme": (["https://smiley/"], "faces/face", "'https://smiley/' isn't a URL to probe"),
-    "port": (["http://smiley:x/"], "faces/face", "Port could not be cast to integer value as 'x'"),
+    "port": (["http://smiley:x/"], "faces/face", "'http://smiley:x/' isn't a URL to probe"),
     "method": (
         ["get", "http://smiley/"],
         "faces/face",
@@ -258,7 +258,7 @@ WRONG_MANIFESTS = {
     "a part is missing": (
         manifest("v1", "Service", "{selector: {service: smiley}, ports: [{}]}"),
         [],
-        "lacks a part that the model reads, or has it in another form\n  why: KeyError: 'port'",
+        'written.yaml:1: The Service "it" is invalid: spec.ports[0].port: Required value',
     ),
 }
 
@@ -357,6 +357,21 @@ def test_a_later_path_is_younger(tmp_path: Path):
         files = tuple(map(str, order))
         told = json.loads(explain("http://smiley/", "--mesh", "faces=istio", "--json", files=files).stdout)
         assert told["outcomes"][0]["outcome"]["status"] == status
+
+
+def test_a_dump_s_times_decide_which_is_older(tmp_path: Path):
+    """The older by its time, though it is the later by name and by place in the file."""
+    spec = "{hosts: [smiley], http: [{directResponse: {status: %d}}]}"
+    made = (("a", "2026-01-02T00:00:00Z", 201), ("b", "2026-01-01T00:00:00Z", 202))
+    text = "---\n".join(
+        manifest("networking.istio.io/v1", "VirtualService", spec % status).replace(
+            "name: it", f'name: {name}, uid: {name}, creationTimestamp: "{time}"'
+        )
+        for name, time, status in made
+    )
+    files = (written(tmp_path, text),)
+    told = json.loads(explain("http://smiley/", "--mesh", "faces=istio", "--json", files=files).stdout)
+    assert told["outcomes"][0]["outcome"]["status"] == 202
 
 
 def test_an_unknown_namespace_is_an_input_error():

@@ -66,6 +66,7 @@ def test_a_dump_loses_what_the_cluster_added_and_is_read_by_age(write):
     assert "status" not in newer.data
     assert service.data["spec"] == {"type": "NodePort", "ports": [{"port": 80}]}
     assert older.where.endswith("m.yaml:9")
+    assert (older.created, newer.created) == ("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00")
 
 
 def test_a_folder_is_read_as_kubectl_does(tmp_path: Path):
@@ -116,6 +117,11 @@ def test_a_kustomization_without_kubectl_says_what_to_do(
         ("apiVersion: v1\nkind: Service\n", "m.yaml:1:1: Service without metadata.name"),
         ("{apiVersion: v1, kind: Pod, metadata: {generateName: a-}}", "Pod without metadata.name"),
         ("{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {x: 1}}}", 'quote it: x: "1"'),
+        (
+            "{apiVersion: v1, kind: Pod, metadata: {name: a, creationTimestamp: yesterday}}",
+            "metadata.creationTimestamp must be a time",
+        ),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: 1}}", "metadata.namespace must be text"),
         ("{apiVersion: v1, kind: List, items: {}}", "the items of a List must be a list"),
         ("a: 1\n---\nkind: {{ .Values.kind }}\n", "m.yaml:1:1: not a Kubernetes object: apiVersion"),
     ],

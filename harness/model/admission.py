@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model import schemas
-from harness.model.gateway_api import validate as validate_gateway_api
+from harness.model.injection import refuse_bypasses, refuse_waypoints
 from harness.model.istio.validation import validate as validate_istio
 from harness.model.linkerd.validation import validate as validate_linkerd
-from harness.model.objects import not_modelled
+from harness.model.objects import annotations_of, labels_of, not_modelled
 from harness.model.refusal import Refused
-from harness.model.schema import check
+from harness.model.schema import check, without_nulls
+from harness.model.validation import validate
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
-def admit(state: State, resource: Resource) -> None:
-    """Lets an object in, or raises.
+def admit(state: State, resource: Resource) -> Resource:
+    """Returns an object as the API server stores it, or raises.
 
     Refused carries the API server's or a webhook's words; NotModelledError names a kind or a
     field that the model doesn't decide on (checked after refusals by kind, before those by value).
@@ -35,18 +36,35 @@ def admit(state: State, resource: Resource) -> None:
         raise Refused.unknown_kind(resource)
     missing = state.get("", "Namespace", "", resource.namespace) is None
     if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
-        raise Refused(f'namespaces "{resource.namespace}" not found', where=resource.where)
-    if kind in schemas.READ or kind in schemas.INERT:
-        return
-    known = schemas.KINDS.get(kind)
-    if known is None:
-        raise not_modelled(resource, "", f"the model knows no {resource.api_version} {resource.kind}")
-    if resource.version not in known.versions:
-        raise Refused.unknown_kind(resource)
-    check(resource, known)
+        raise Refused(
+            f'namespaces "{resource.namespace}" not found', where=resource.where, why=f"{resource} is in it"
+        )
+    if kind in schemas.INERT:
+        return resource
+    resource = checked(resource)
+    if kind == ("", "Service"):
+        refuse_bypasses(resource, annotations_of(resource))
+        refuse_waypoints(resource, labels_of(resource), state.meshes)
     if mesh is Mesh.ISTIO:
         validate_istio(resource)
     elif mesh is Mesh.LINKERD:
         validate_linkerd(resource)
     else:
-        validate_gateway_api(resource)
+        validate(resource)
+    return resource
+
+
+def checked(resource: Resource) -> Resource:
+    """Returns an object of a kind that the model reads, its fields checked, without those that are null.
+
+    Raises NotModelledError for a kind or a field that the model doesn't know, Refused for a
+    version that isn't served, for fields that are absent or of a wrong form.
+    """
+    known = schemas.KINDS.get((resource.group, resource.kind))
+    if known is None:
+        raise not_modelled(resource, "", f"the model knows no {resource.api_version} {resource.kind}")
+    if resource.version not in known.versions:
+        raise Refused.unknown_kind(resource)
+    resource = without_nulls(resource)
+    check(resource, known)
+    return resource

@@ -8,6 +8,11 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
 
 
+def is_duration(text: str) -> bool:
+    """Returns whether a text is a Go duration from zero up."""
+    return text == "0" or (bool(text) and not _PART.sub("", text))
+
+
 def seconds(text: str | None) -> float | None:
     """Returns a Go duration (`1h30m`, `500ms`) in seconds; None for none, for zero, and for what isn't one.
 

@@ -9,11 +9,8 @@ from harness.model.durations import seconds
 from harness.model.matching import Kind, TextMatch
 from harness.model.message import HeaderChanges
 from harness.model.objects import Fields, spec_of
-from harness.model.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.resources import Resource
 
 GROUP = "gateway.networking.k8s.io"
@@ -207,13 +204,14 @@ def _named(entries: list[Fields] | None) -> tuple[tuple[str, TextMatch], ...]:
 
 def _filters(field: str, part: Fields) -> tuple[Filter, ...]:
     return tuple(
-        Filter(f"{field}.filters[{i}]", entry["type"], entry.get(_lower_first(entry["type"])) or {})
+        Filter(f"{field}.filters[{i}]", entry["type"], entry.get(filter_field(entry["type"])) or {})
         for i, entry in enumerate(part.get("filters") or ())
     )
 
 
-def _lower_first(word: str) -> str:
-    return "urlRewrite" if word == "URLRewrite" else word[0].lower() + word[1:]
+def filter_field(word: str) -> str:
+    """Returns the field that holds what a filter (or a path modifier) of this type says."""
+    return {"URLRewrite": "urlRewrite", "CORS": "cors"}.get(word, word[0].lower() + word[1:])
 
 
 def _backend(resource: Resource, field: str, part: Fields) -> Backend:
@@ -227,60 +225,3 @@ def _backend(resource: Resource, field: str, part: Fields) -> Backend:
         part.get("weight", 1),
         _filters(field, part),
     )
-
-
-def validate(resource: Resource) -> None:
-    """Raises Refused for what the API server refuses of a route (the API's validation rules)."""
-    if resource.kind not in ("HTTPRoute", "GRPCRoute"):
-        return
-    for index, rule in enumerate(spec_of(resource).get("rules") or ()):
-        for where, words in _faults(f"spec.rules[{index}]", rule):
-            raise Refused.invalid(resource, f'{where}: Invalid value: "object": {words}')
-
-
-def _faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
-    for index, match in enumerate(rule.get("matches") or ()):
-        path = match.get("path") or {}
-        kind = path.get("type", "PathPrefix")
-        if kind != "RegularExpression" and not path.get("value", "/").startswith("/"):
-            words = (
-                "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']"
-            )
-            yield f"{field}.matches[{index}].path", words
-    for index, backend in enumerate(rule.get("backendRefs") or ()):
-        service = not backend.get("group") and backend.get("kind", "Service") == "Service"
-        if service and backend.get("port") is None:
-            yield f"{field}.backendRefs[{index}]", "Must have port for Service reference"
-    types = [entry.get("type", "") for entry in rule.get("filters") or ()]
-    if "RequestRedirect" in types and rule.get("backendRefs"):
-        yield field, "RequestRedirect filter must not be used together with backendRefs"
-    if "RequestRedirect" in types and "URLRewrite" in types:
-        words = (
-            "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both"
-        )
-        yield f"{field}.filters", words
-    for kind in ("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite"):
-        if types.count(kind) > 1:
-            yield f"{field}.filters", f"{kind} filter cannot be repeated"
-    yield from _filter_faults(field, rule)
-    timeouts = rule.get("timeouts") or {}
-    request, backend_request = seconds(timeouts.get("request")), seconds(timeouts.get("backendRequest"))
-    if request and backend_request and backend_request > request:
-        yield f"{field}.timeouts", "backendRequest timeout cannot be longer than request timeout"
-
-
-def _filter_faults(field: str, rule: Fields) -> Iterator[tuple[str, str]]:
-    paths = [match.get("path") or {} for match in rule.get("matches") or [{}]]
-    one_prefix = len(paths) == 1 and paths[0].get("type", "PathPrefix") == "PathPrefix"
-    for index, entry in enumerate(rule.get("filters") or ()):
-        where, kind = f"{field}.filters[{index}]", entry.get("type", "")
-        name = _lower_first(kind)
-        if name not in entry:
-            yield where, f"filter.{name} must be specified for {kind} filter.type"
-        path = (entry.get(name) or {}).get("path") if kind in ("RequestRedirect", "URLRewrite") else None
-        if path and path.get("type") == "ReplacePrefixMatch" and not one_prefix:
-            yield (
-                field,
-                f"When using {kind} filter with path.replacePrefixMatch, "
-                "exactly one PathPrefix match must be specified",
-            )

@@ -29,6 +29,13 @@ _LINKERD_NATIVE = (
     "config.alpha.linkerd.io/proxy-enable-native-sidecar",
 )
 
+_LINKERD_INJECT = "linkerd.io/inject"
+_REVISION_LABEL = "istio.io/rev"
+
+# Labels that take traffic out of sidecars: to ambient mode's node proxies, and to waypoints.
+_AMBIENT_LABEL = "istio.io/dataplane-mode"
+_WAYPOINT_LABELS = ("istio.io/use-waypoint", "istio.io/ingress-use-waypoint")
+
 # Annotations by which some of a pod's traffic goes round its proxy, or is taken for something else.
 _BYPASSES = (
     "config.linkerd.io/skip-inbound-ports",
@@ -43,6 +50,7 @@ _BYPASSES = (
     "traffic.sidecar.istio.io/includeOutboundIPRanges",
     "traffic.sidecar.istio.io/excludeOutboundIPRanges",
     "proxy.istio.io/config",
+    "networking.istio.io/exportTo",
 )
 
 Injected = tuple[tuple[Proxy, ...], tuple[tuple[Mesh, str], ...]]
@@ -75,22 +83,21 @@ def start(resource: Resource, namespace: Resource, meshes: frozenset[Mesh]) -> t
 def inject(resource: Resource, namespace: Resource, meshes: frozenset[Mesh]) -> Injected:
     """Returns the proxies of a workload's pods, and what a mesh said that was asked and didn't inject.
 
-    Raises NotModelledError for annotations that take traffic round the proxy.
+    Raises NotModelledError for annotations that take traffic round the proxy, for ambient mode
+    and waypoints, and for a revision of Istio other than `default`.
     """
     metadata, spec = pod_template(resource)
-    for said, owner in (
-        (metadata.get("annotations") or {}, resource),
-        (annotations_of(namespace), namespace),
+    for owner, labels, said in (
+        (resource, metadata.get("labels") or {}, metadata.get("annotations") or {}),
+        (namespace, labels_of(namespace), annotations_of(namespace)),
     ):
-        bypass = next((key for key in _BYPASSES if key in said), None)
-        if bypass:
-            why = "it takes some traffic round the proxy, or changes what the proxy makes of it"
-            raise not_modelled(owner, f"annotation {bypass}", why)
-        if said.get("linkerd.io/inject") == "ingress":
-            raise not_modelled(owner, "annotation linkerd.io/inject", "ingress mode routes by a header")
+        refuse_bypasses(owner, said)
+        refuse_waypoints(owner, labels, meshes)
+        if said.get(_LINKERD_INJECT) == "ingress":
+            raise not_modelled(owner, f"annotation {_LINKERD_INJECT}", "ingress mode routes by a header")
     present = _proxies_in(spec)
     skipped: list[tuple[Mesh, str]] = []
-    if Mesh.ISTIO in meshes and _istio_wanted(metadata, spec, namespace) and Mesh.ISTIO not in present:
+    if Mesh.ISTIO in meshes and _istio_wanted(resource, namespace) and Mesh.ISTIO not in present:
         native = (metadata.get("annotations") or {}).get("sidecar.istio.io/nativeSidecar") != "false"
         present[Mesh.ISTIO] = Proxy(Mesh.ISTIO, native)
     if Mesh.LINKERD in meshes and _linkerd_wanted(metadata, namespace) and Mesh.LINKERD not in present:
@@ -102,6 +109,25 @@ def inject(resource: Resource, namespace: Resource, meshes: frozenset[Mesh]) -> 
     return tuple(present.values()), tuple(skipped)
 
 
+def refuse_bypasses(owner: Resource, annotations: Mapping[str, str]) -> None:
+    """Raises NotModelledError for annotations that take traffic round a proxy or make it opaque."""
+    bypass = next((key for key in _BYPASSES if key in annotations), None)
+    if bypass:
+        why = "it takes some traffic round the proxy, or changes what the proxy makes of it"
+        raise not_modelled(owner, f"annotation {bypass}", why)
+
+
+def refuse_waypoints(owner: Resource, labels: Mapping[str, str], meshes: frozenset[Mesh]) -> None:
+    """Raises NotModelledError for labels of ambient mode, where there is an Istio to read them."""
+    if Mesh.ISTIO not in meshes:
+        return
+    if labels.get(_AMBIENT_LABEL) == "ambient":
+        raise not_modelled(owner, f"label {_AMBIENT_LABEL}", "ambient mode takes the sidecars' place")
+    waypoint = next((key for key in _WAYPOINT_LABELS if labels.get(key, "none") != "none"), None)
+    if waypoint:
+        raise not_modelled(owner, f"label {waypoint}", "a waypoint decides instead of sidecars")
+
+
 def _proxies_in(spec: Mapping[str, Any]) -> dict[Mesh, Proxy]:
     """The proxies that the template itself brings (injected by hand)."""
     found: dict[Mesh, Proxy] = {}
@@ -111,8 +137,9 @@ def _proxies_in(spec: Mapping[str, Any]) -> dict[Mesh, Proxy]:
     return found
 
 
-def _istio_wanted(metadata: Mapping[str, Any], spec: Mapping[str, Any], namespace: Resource) -> bool:
+def _istio_wanted(resource: Resource, namespace: Resource) -> bool:
     """Which of the injector's webhooks select the pod [istio/istio: manifests/charts, default revision]."""
+    metadata, spec = pod_template(resource)
     if namespace.name in _NEVER_INJECTED or spec.get("hostNetwork"):
         return False
     of_namespace = labels_of(namespace)
@@ -123,18 +150,21 @@ def _istio_wanted(metadata: Mapping[str, Any], spec: Mapping[str, Any], namespac
         return False
     if "istio-injection" in of_namespace:
         return of_namespace["istio-injection"] == "enabled"
-    if "istio.io/rev" in of_namespace:
-        return of_namespace["istio.io/rev"] == _REVISION
-    if of_pod.get("istio.io/rev") is not None:
-        return of_pod["istio.io/rev"] == _REVISION
+    for owner, labels in ((namespace, of_namespace), (resource, of_pod)):
+        revision = labels.get(_REVISION_LABEL, _REVISION)
+        if revision != _REVISION:
+            why = f"{revision!r} may be a control plane of its own; the model runs one, {_REVISION!r}"
+            raise not_modelled(owner, f"label {_REVISION_LABEL}", why)
+        if _REVISION_LABEL in labels:
+            return True
     return of_pod.get("sidecar.istio.io/inject") == "true"
 
 
 def _linkerd_wanted(metadata: Mapping[str, Any], namespace: Resource) -> bool:
     if namespace.name in _NEVER_INJECTED:
         return False
-    of_pod = (metadata.get("annotations") or {}).get("linkerd.io/inject")
-    return (of_pod or annotations_of(namespace).get("linkerd.io/inject")) == "enabled"
+    of_pod = (metadata.get("annotations") or {}).get(_LINKERD_INJECT)
+    return (of_pod or annotations_of(namespace).get(_LINKERD_INJECT)) == "enabled"
 
 
 def _linkerd_obstacle(spec: Mapping[str, Any], present: Mapping[Mesh, Proxy]) -> str | None:

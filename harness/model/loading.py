@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InputError, did_you_mean
 from harness.manifests import read_manifests
+from harness.model.admission import checked
 from harness.model.objects import annotations_of, labels_of
 from harness.model.pods import containers_of, pod_template
 from harness.model.schemas import GATEWAY_API, MESH_OF_GROUP, READ
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
     from harness.resources import Resource
 
-_ISTIO_LABELS = frozenset(("istio-injection", "istio.io/rev", "sidecar.istio.io/inject"))
+_ISTIO_LABELS = frozenset(
+    (
+        "istio-injection",
+        "istio.io/rev",
+        "sidecar.istio.io/inject",
+        "istio.io/dataplane-mode",
+        "istio.io/use-waypoint",
+    )
+)
 _LINKERD_ANNOTATION = "linkerd.io/inject"
 
 
@@ -35,7 +44,7 @@ def load(
     Raises InputError for unreadable files and unknown namespaces, Refused where the API or a
     webhook refuses an object, NotModelledError for what the model doesn't understand.
     """
-    batches = [read_manifests(path) for path in paths]
+    batches = [tuple(map(_readable, read_manifests(path))) for path in paths]
     resources = [resource for batch in batches for resource in batch]
     placed = placed or {}
     wanted = frozenset(meshes_used(resources)) if meshes is None else frozenset(meshes)
@@ -46,18 +55,24 @@ def load(
     namespaces = _namespaces(resources)
     for namespace in namespaces:
         state = state.mark(namespace)
-    for batch in batches:
-        state = state.apply(batch)
+    # Pods are started as their namespaces stand: those come first, wherever they are declared.
+    state = state.apply(one for one in resources if one.kind == "Namespace")
     for namespace, chosen in placed.items():
         if namespace not in namespaces:
             raise InputError(
                 f"no manifest has anything in a namespace {namespace!r}",
                 todo=did_you_mean(namespace, namespaces),
             )
-        state = _place(state, namespace, chosen)
+        state = state.place(namespace, [chosen] if chosen else [])
+    for batch in batches:
+        state = state.apply(one for one in batch if one.kind != "Namespace")
     for namespace in namespaces:
         state = state.restart(namespace)
     return state
+
+
+def _readable(resource: Resource) -> Resource:
+    return checked(resource) if (resource.group, resource.kind) in READ else resource
 
 
 def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
@@ -65,7 +80,7 @@ def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
     for resource in resources:
         if resource.group in MESH_OF_GROUP:
             yield MESH_OF_GROUP[resource.group]
-        elif resource.kind == "Namespace":
+        elif resource.kind in ("Namespace", "Service"):
             yield from _asked(labels_of(resource), annotations_of(resource))
         elif (resource.group, resource.kind) in READ:
             metadata, spec = pod_template(resource)
@@ -84,11 +99,3 @@ def _asked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterato
 def _namespaces(resources: Iterable[Resource]) -> tuple[str, ...]:
     found = (one.name if one.kind == "Namespace" else one.namespace for one in resources)
     return tuple(namespace for namespace in dict.fromkeys(found) if namespace)
-
-
-def _place(state: State, namespace: str, mesh: Mesh | None) -> State:
-    """The namespace as one mesh is asked to inject it, and no other."""
-    enabled = "enabled"
-    labels = {"istio-injection": enabled if mesh is Mesh.ISTIO else None, "istio.io/rev": None}
-    annotations = {_LINKERD_ANNOTATION: enabled if mesh is Mesh.LINKERD else None}
-    return state.mark(namespace, labels, annotations)

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from harness.errors import NotModelledError
-
 Kind = Literal["exact", "prefix", "suffix", "segments", "regex", "present"]
 
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
     # RE2's classes are ASCII; its whole-text match has no notion of a trailing newline.
+    return re.compile(pattern, re.ASCII)
+
+
+def unreadable(pattern: str, replacement: str = "") -> str:
+    """Returns why a regular expression, or what replaces its matches, can't be read; empty if it can."""
     try:
-        return re.compile(pattern, re.ASCII)
-    except re.error as error:
-        raise NotModelledError(
-            f"the regular expression {pattern!r} can't be read", why=str(error), todo="write it in RE2 syntax"
-        ) from error
+        substitute(pattern, replacement, "")
+    except (re.error, IndexError, OverflowError) as error:
+        return str(error)
+    return ""
 
 
 def full_match(pattern: str, text: str) -> bool:
@@ -30,7 +32,11 @@ def full_match(pattern: str, text: str) -> bool:
 
 def substitute(pattern: str, replacement: str, text: str) -> str:
     r"""Replaces every match; `\1` and `\0` in the replacement are groups and the whole match (RE2)."""
-    return _compiled(pattern).sub(replacement.replace("\\0", "\\g<0>"), text)
+    return _compiled(pattern).sub(_template(replacement), text)
+
+
+def _template(replacement: str) -> str:
+    return replacement.replace("\\0", "\\g<0>")
 
 
 @dataclass(frozen=True)

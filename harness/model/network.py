@@ -14,6 +14,15 @@ POD_NETWORK = ip_network("10.244.0.0/16")
 """The network that pods have their addresses from: kubeadm's and kind's default."""
 
 
+def is_network(text: str) -> bool:
+    """Returns whether a text is an IP address or a network (`10.0.0.0/8`)."""
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def covers_pods(resource: Resource, field: str, network: IPv4Network | IPv6Network) -> bool:
     """Returns whether every pod's address is in a network; False if none's is.
 

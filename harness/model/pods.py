@@ -83,7 +83,7 @@ class Pod:
         """Returns the number of a target port, which may be a container port's name."""
         if isinstance(target, int):
             return target
-        if target.isdigit():
+        if target.isdecimal():
             return int(target)
         return next((c.ports[target] for c in self.containers if target in c.ports), None)
 
@@ -140,6 +140,9 @@ def _container(part: Mapping[str, Any]) -> Container:
     probes = tuple(
         (port, get.get("path") or "/")
         for get in gets
-        if (port := ports.get(str(get["port"])) or (int(get["port"]) if str(get["port"]).isdigit() else None))
+        if (
+            port := ports.get(str(get["port"]))
+            or (int(get["port"]) if str(get["port"]).isdecimal() else None)
+        )
     )
     return Container(part.get("name", ""), part.get("image", ""), env, ports, probes)

@@ -21,7 +21,11 @@ class Refused(HarnessError):  # noqa: N818
     @classmethod
     def by_webhook(cls, resource: Resource, webhook: str, words: str) -> Refused:
         """Returns the refusal that an admission webhook gives."""
-        return cls(f'admission webhook "{webhook}" denied the request: {words}', where=resource.where)
+        return cls(
+            f'admission webhook "{webhook}" denied the request: {words}',
+            where=resource.where,
+            why=f"{resource} breaks a rule of the webhook's",
+        )
 
     @classmethod
     def unknown_kind(cls, resource: Resource) -> Refused:
@@ -29,6 +33,6 @@ class Refused(HarnessError):  # noqa: N818
         return cls(
             f'no matches for kind "{resource.kind}" in version "{resource.api_version}"',
             where=resource.where,
-            why="the resource's definition (CRD) isn't installed",
+            why=f"the definition (CRD) that {resource} needs isn't installed",
             todo="install the mesh that brings it first",
         )

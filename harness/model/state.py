@@ -17,7 +17,7 @@ from harness.resources import Resource
 from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from harness.model.pods import Pod
     from harness.traffic.outcomes import Outcomes
@@ -32,20 +32,25 @@ _WORKLOADS = frozenset((("apps", "Deployment"), ("apps", "StatefulSet"), ("apps"
 class Stored:
     """An object in the cluster.
 
-    `created` is the instant it was made at (objects applied together share one), `applied` the
+    `created` tells when it was made: the time that a dump knew, if it is from one, and the instant
+    at which it was applied (objects applied together share one). `applied` is the
     object as it was last applied, `indexed` the version that Linkerd's index holds, if any: it
     refuses some updates and then keeps the version before.
     """
 
     live: Resource
     applied: Resource
-    created: int
+    created: tuple[str, int]
     indexed: Resource | None = None
 
     @property
-    def age(self) -> tuple[int, str, str]:
-        """The order in which meshes prefer objects: older first, then by namespace and name."""
-        return (self.created, self.live.namespace, self.live.name)
+    def age(self) -> tuple[bool, str, int, str, str]:
+        """The order in which meshes prefer objects: older first, then by namespace and name.
+
+        What a live cluster's dump gave a time is older than what is yet to be applied.
+        """
+        time, instant = self.created
+        return (not time, time, instant, self.live.namespace, self.live.name)
 
 
 @dataclass(frozen=True)
@@ -143,8 +148,7 @@ class State:
         """
         state = replace(self, clock=self.clock + 1)
         for resource in resources:
-            admit(state, resource)
-            state = state._put_one(resource)
+            state = state._put_one(admit(state, resource))
         return state
 
     def remove(self, resources: Iterable[Resource]) -> State:
@@ -184,6 +188,13 @@ class State:
         )
         return replace(self, objects={**self.objects, live.key: replace(stored, live=live)})
 
+    def place(self, namespace: str, meshes: Collection[Mesh]) -> State:
+        """Returns the state with a Namespace that asks these meshes to inject, and no other."""
+        enabled = "enabled"
+        labels = {"istio-injection": enabled if Mesh.ISTIO in meshes else None, "istio.io/rev": None}
+        annotations = {"linkerd.io/inject": enabled if Mesh.LINKERD in meshes else None}
+        return self.mark(namespace, labels, annotations)
+
     def restart(self, namespace: str, workload: str | None = None) -> State:
         """Returns the state after a restart of a namespace's workloads, or of one: injected anew."""
         running = dict(self.running)
@@ -206,7 +217,7 @@ class State:
         stored = Stored(
             live,
             resource,
-            before.created if before else self.clock,
+            before.created if before else (resource.created, self.clock),
             indexed=live if accepts(live) else before.indexed if before else None,
         )
         state = replace(self, objects={**self.objects, resource.key: stored})

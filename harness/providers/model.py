@@ -9,7 +9,6 @@ from harness.model import Refused, State
 from harness.model.decide import unguarded
 from harness.model.objects import annotations_of, labels_of
 from harness.providers.base import Basis, Pod
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from harness.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
-    from harness.vocabulary import Workload
+    from harness.vocabulary import Mesh, Workload
 
 
 class ModelProvider:
@@ -54,11 +53,8 @@ class ModelProvider:
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
         """Asks these meshes to inject; restarts, unless they were asked before and pods are so."""
-        enabled = "enabled"
-        labels = {"istio-injection": enabled if Mesh.ISTIO in meshes else None}
-        annotations = {"linkerd.io/inject": enabled if Mesh.LINKERD in meshes else None}
         asked = _asked(self.state, namespace)
-        self.state = self.state.mark(namespace, labels, annotations)
+        self.state = self.state.place(namespace, meshes)
         anew = self.state.restart(namespace)
         if asked != _asked(anew, namespace) or _proxies(self.state) != _proxies(anew):
             self.state = anew

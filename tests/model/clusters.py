@@ -47,23 +47,24 @@ def resource(kind: str, name: str, spec: object = None, api: str = "", **metadat
     return Resource(api, kind, "" if kind in CLUSTER_SCOPED else namespace, short, data, f"test.yaml:{short}")
 
 
+def deployment(name: str, pod: dict[str, object], metadata: object = None, **spec: object) -> Resource:
+    """A Deployment `namespace/name` of pods labelled app=name, unless their metadata says otherwise."""
+    short = name.rpartition("/")[2]
+    template = {"metadata": {"labels": {"app": short}, **(metadata or {})}, "spec": pod}
+    labels = template["metadata"]["labels"]
+    return resource("Deployment", name, {"selector": {"matchLabels": labels}, "template": template, **spec})
+
+
 def app(name: str, image: str, port: int = 0, **env: str) -> list[Resource]:
     """A Deployment `namespace/name` labelled app=name, and a Service on port 80 if it has a port."""
     short = name.rpartition("/")[2]
-    template = {
-        "metadata": {"labels": {"app": short}},
-        "spec": {
-            "containers": [
-                {
-                    "name": short,
-                    "image": image,
-                    "env": [{"name": key, "value": value} for key, value in env.items()],
-                    "ports": [{"name": "http", "containerPort": port}] if port else [],
-                }
-            ]
-        },
+    container = {
+        "name": short,
+        "image": image,
+        "env": [{"name": key, "value": value} for key, value in env.items()],
+        "ports": [{"name": "http", "containerPort": port}] if port else [],
     }
-    made = [resource("Deployment", name, {"template": template})]
+    made = [deployment(name, {"containers": [container]})]
     if port:
         protocol = "http2" if short.startswith("color") else "http"
         ports = [{"name": protocol, "port": 80, "targetPort": port}]

@@ -43,7 +43,7 @@ TO_A = "route: [{destination: {host: a}}]"
             "",
             "spec.http[0].timeout in body must be of type",
         ),
-        ("DestinationRule", "{subsets: [{name: v1}]}", "", "destination rule must have a host"),
+        ("DestinationRule", "{subsets: [{name: v1}]}", "", "spec.host: Required value"),
         ("PeerAuthentication", "{mtls: {mode: BLAH}}", "", 'Unsupported value: "BLAH"'),
         (
             "PeerAuthentication",
@@ -105,13 +105,13 @@ TO_A = "route: [{destination: {host: a}}]"
         ),
         (
             "Server",
-            "{port: 80, accessPolicy: open}",
+            "{podSelector: {}, port: 80, accessPolicy: open}",
             "",
             "Invalid 'accessPolicy' field: invalid mode: \"open\"",
         ),
         (
             "AuthorizationPolicy",
-            "{targetRef: {kind: Namespace, name: other}}",
+            "{targetRef: {kind: Namespace, name: other}, requiredAuthenticationRefs: []}",
             POLICY,
             "cannot target another namespace: other",
         ),
@@ -122,6 +122,128 @@ TO_A = "route: [{destination: {host: a}}]"
             POLICY,
             "a MeshTLSAuthentication and ServiceAccount may not be set together",
         ),
+        # required fields, in the API's words
+        ("Service", "{ports: [{}]}", "", 'The Service "x" is invalid: spec.ports[0].port: Required value'),
+        ("Service", "{selector: {a: b}}", "", "spec.ports: Required value"),
+        ("Service", "{ports: [{port: 1}, {port: 2}]}", "", "spec.ports[0].name: Required value"),
+        ("Deployment", None, "", 'The Deployment "x" is invalid: spec.selector: Required value'),
+        (
+            "Deployment",
+            "{selector: {matchLabels: {a: b}}}",
+            "",
+            "spec.template.spec.containers: Required value",
+        ),
+        (
+            "Deployment",
+            "{selector: {matchLabels: {a: b}}, template: {spec: {containers: [{name: c}]}}}",
+            "",
+            "spec.template.spec.containers[0].image: Required value",
+        ),
+        (
+            "Deployment",
+            "{selector: {matchLabels: {a: b}}, template: {spec: {containers: [{name: c, image: i}]}}}",
+            "",
+            "spec.template.metadata.labels: Invalid value: {}: `selector` does not match template `labels`",
+        ),
+        (
+            "VirtualService",
+            "{hosts: [a], http: [{route: [{weight: 1}]}]}",
+            "",
+            'The VirtualService "x" is invalid: spec.http[0].route[0].destination: Required value',
+        ),
+        (
+            "VirtualService",
+            "{hosts: [a], http: [{route: [{destination: {host: null}}]}]}",
+            "",
+            "spec.http[0].route[0].destination.host: Required value",
+        ),
+        ("Server", "{podSelector: {}}", "", "spec.port: Required value"),
+        (
+            "HTTPRoute",
+            f"{{{ROUTE}, rules: [{{backendRefs: [{{port: 80}}]}}]}}",
+            "",
+            "spec.rules[0].backendRefs[0].name: Required value",
+        ),
+        ("HTTPRoute", None, "", "spec: Required value"),
+        ("AuthorizationPolicy", "{requiredAuthenticationRefs: []}", POLICY, "spec.targetRef: Required value"),
+        (
+            "AuthorizationPolicy",
+            "{rules: [{when: [{values: [a]}]}]}",
+            SECURITY,
+            "when[0].key: Required value",
+        ),
+        # wrong types and forms
+        ("Service", "{ports: http}", "", "spec.ports in body must be of type array"),
+        (
+            "Service",
+            "{ports: [{port: 0}]}",
+            "",
+            "spec.ports[0].port: Invalid value: 0: must be between 1 and",
+        ),
+        ("Pod", "{containers: [null]}", "", 'spec.containers[0] in body must be of type object: "null"'),
+        (
+            "VirtualService",
+            f"{{hosts: [a], http: [{{match: [{{uri: {{exact: /, prefix: /}}}}], {TO_A}}}]}}",
+            "",
+            '"spec.http[0].match[0].uri" must validate one and only one schema (oneOf). '
+            "Found 2 valid alternatives",
+        ),
+        (
+            "VirtualService",
+            f"{{hosts: [a], http: [{{timeout: soon, {TO_A}}}]}}",
+            "",
+            'spec.http[0].timeout: Invalid value: "soon": must be a valid duration',
+        ),
+        (
+            "VirtualService",
+            f"{{hosts: [a], http: [{{fault: {{abort: {{grpcStatus: GONE}}}}, {TO_A}}}]}}",
+            "",
+            'gRPC status "GONE" is not supported',
+        ),
+        (
+            "VirtualService",
+            f"{{hosts: [a], http: [{{fault: {{delay: {{percentage: {{value: 101}}}}}}, {TO_A}}}]}}",
+            "",
+            "percentage 101 is neither 0.0, nor in range [0.0001, 100.0]",
+        ),
+        (
+            "VirtualService",
+            f"{{hosts: [a], http: [{{retries: {{attempts: 2, retryOn: 5XX}}, {TO_A}}}]}}",
+            "",
+            '"5XX" is not a valid retryOn policy',
+        ),
+        (
+            "AuthorizationPolicy",
+            "{rules: [{from: [{source: {ipBlocks: [10.0.0.0/40]}}]}]}",
+            SECURITY,
+            "bad CIDR range (10.0.0.0/40)",
+        ),
+        (
+            "AuthorizationPolicy",
+            "{rules: [{to: [{operation: {ports: [http]}}]}]}",
+            SECURITY,
+            "bad port (http)",
+        ),
+        (
+            "HTTPRoute",
+            f"{{{ROUTE}, rules: [{{timeouts: {{request: 1.5s}}}}]}}",
+            "",
+            "spec.rules[0].timeouts.request in body should match",
+        ),
+        (
+            "HTTPRoute",
+            f"{{{ROUTE}, rules: [{{backendRefs: [{{name: a, port: 80, weight: -1}}]}}]}}",
+            "",
+            "weight: Invalid value: -1: must be between 0 and 1000000, inclusive",
+        ),
+        (
+            "HTTPRoute",
+            f"{{{ROUTE}, rules: [{{filters: [{{type: URLRewrite, urlRewrite: "
+            "{path: {type: ReplaceFullPath}}}]}]}",
+            "",
+            "replaceFullPath must be specified when type is set to 'ReplaceFullPath'",
+        ),
+        ("NetworkAuthentication", "{networks: [{cidr: pods}]}", "", "networks[0].cidr: Invalid value"),
         ("HTTPRoute", "{}", "gateway.networking.k8s.io/v9", 'no matches for kind "HTTPRoute" in version'),
     ],
 )
@@ -150,6 +272,34 @@ def test_refused(kind, spec, api, words):
             "the API has this field, but the model doesn't decide on it",
         ),
         ("VirtualService", f"{{http: [{{{TO_A}}}]}}", "", "spec.hosts", "a delegate of another"),
+        (
+            "VirtualService",
+            f"{{hosts: [a], http: [{{match: [{{uri: {{regex: '('}}}}], {TO_A}}}]}}",
+            "",
+            "spec.http[0].match[0].uri.regex",
+            "the regular expression '(' can't be read: missing )",
+        ),
+        (
+            "HTTPRoute",
+            f"{{{ROUTE}, rules: [{{matches: [{{path: {{type: RegularExpression, value: '('}}}}]}}]}}",
+            "",
+            "spec.rules[0].matches[0]",
+            "the regular expression '(' can't be read: missing )",
+        ),
+        (
+            "VirtualService",
+            f"{{hosts: [a], http: [{{retries: {{attempts: 21}}, {TO_A}}}]}}",
+            "",
+            "spec.http[0].retries.attempts",
+            "more than 20",
+        ),
+        (
+            "ServiceProfile",
+            "{dstOverrides: [{authority: a.bare, weight: 0}]}",
+            "",
+            "spec.dstOverrides",
+            "no override has a weight above 0",
+        ),
         ("HTTPRoute", "{rules: [{retry: {attempts: 2}}]}", "", "spec.rules[0].retry", "no such field"),
         ("HTTPRoute", "{rule: []}", "", "spec.rule", "no such field"),
         ("EnvoyFilter", "{}", "networking.istio.io/v1alpha3", "", "knows no networking.istio.io/v1alpha3"),
@@ -164,6 +314,26 @@ def test_not_modelled(kind, spec, api, field, why):
     assert caught.value.what == f"{kind} bare/x{' ' + field if field else ''} isn't modelled"
     assert why in caught.value.why
     assert caught.value.where == "test.yaml:x"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what"),
+    [
+        (
+            {"annotations": {"config.linkerd.io/opaque-ports": "80"}},
+            "annotation config.linkerd.io/opaque-ports",
+        ),
+        (
+            {"annotations": {"config.linkerd.io/skip-inbound-ports": "80"}},
+            "annotation config.linkerd.io/skip-inbound-ports",
+        ),
+        ({"labels": {"istio.io/use-waypoint": "w"}}, "label istio.io/use-waypoint"),
+    ],
+)
+def test_marks_of_a_service_that_are_not_modelled(metadata, what):
+    with pytest.raises(NotModelledError) as caught:
+        STATE.apply([resource("Service", "bare/x", "{ports: [{port: 80}]}", **metadata)])
+    assert caught.value.what == f"Service bare/x {what} isn't modelled"
 
 
 def test_a_close_field_is_named():

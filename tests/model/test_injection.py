@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from harness.errors import NotModelledError
 from harness.providers.base import Proxy
 from harness.vocabulary import Workload
-from tests.model.clusters import ISTIO, LINKERD, cluster, resource
+from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
 
 ISTIO_NS = {"labels": {"istio-injection": "enabled"}}
 LINKERD_NS = {"annotations": {"linkerd.io/inject": "enabled"}}
@@ -14,11 +15,18 @@ BOTH_NS = {**ISTIO_NS, **LINKERD_NS}
 NATIVE_ISTIO, NATIVE_LINKERD = Proxy(ISTIO, native=True), Proxy(LINKERD, native=True)
 
 
+CONTAINERS = {"containers": [{"name": "a", "image": "any"}]}
+
+
+def _labelled(metadata):
+    return {**metadata, "labels": {"app": "a", **metadata.get("labels", {})}}
+
+
 def pod(namespace, metadata, spec="{}", meshes=(ISTIO, LINKERD)):
     state = cluster(*meshes).apply(
         [
             resource("Namespace", "n", **namespace),
-            resource("Deployment", "n/a", f"{{template: {{metadata: {metadata}, spec: {spec}}}}}"),
+            deployment("n/a", yaml.safe_load(spec) | CONTAINERS, _labelled(yaml.safe_load(metadata))),
         ]
     )
     (found,) = state.pods_of(Workload("n", "a"))
@@ -34,7 +42,8 @@ def pod(namespace, metadata, spec="{}", meshes=(ISTIO, LINKERD)):
         (BOTH_NS, "{}", (NATIVE_ISTIO,)),
         ({"labels": {"linkerd.io/inject": "enabled"}}, "{}", ()),
         ({"labels": {"istio.io/rev": "default"}}, "{}", (NATIVE_ISTIO,)),
-        ({"labels": {"istio.io/rev": "canary"}}, "{}", ()),
+        ({"labels": {"istio.io/rev": "canary", "istio-injection": "enabled"}}, "{}", (NATIVE_ISTIO,)),
+        ({"labels": {"istio.io/dataplane-mode": "none"}}, "{}", ()),
         ({"labels": {"istio-injection": "disabled"}}, '{labels: {sidecar.istio.io/inject: "true"}}', ()),
         ({}, '{labels: {sidecar.istio.io/inject: "true"}}', (NATIVE_ISTIO,)),
         (ISTIO_NS, '{labels: {sidecar.istio.io/inject: "false"}}', ()),
@@ -71,6 +80,35 @@ def test_without_its_mesh_a_mark_does_nothing():
     assert pod(BOTH_NS, "{}", meshes=(LINKERD,)).proxies == (NATIVE_LINKERD,)
 
 
-def test_traffic_round_the_proxy_is_not_modelled():
-    with pytest.raises(NotModelledError, match="skip-inbound-ports"):
-        pod(LINKERD_NS, '{annotations: {config.linkerd.io/skip-inbound-ports: "80"}}')
+@pytest.mark.parametrize(
+    ("namespace", "metadata", "what"),
+    [
+        (
+            LINKERD_NS,
+            '{annotations: {config.linkerd.io/skip-inbound-ports: "80"}}',
+            "Deployment n/a annotation config.linkerd.io/skip-inbound-ports",
+        ),
+        ({"labels": {"istio.io/rev": "canary"}}, "{}", "Namespace n label istio.io/rev"),
+        ({}, "{labels: {istio.io/rev: canary}}", "Deployment n/a label istio.io/rev"),
+        (
+            {"labels": {"istio.io/dataplane-mode": "ambient"}},
+            "{}",
+            "Namespace n label istio.io/dataplane-mode",
+        ),
+        ({}, "{labels: {istio.io/use-waypoint: w}}", "Deployment n/a label istio.io/use-waypoint"),
+    ],
+)
+def test_not_modelled(namespace, metadata, what):
+    with pytest.raises(NotModelledError) as caught:
+        pod(namespace, metadata)
+    assert caught.value.what == f"{what} isn't modelled"
+
+
+def test_other_control_planes_need_an_istio():
+    assert pod({"labels": {"istio.io/rev": "canary"}}, "{}", meshes=(LINKERD,)).proxies == ()
+
+
+def test_what_a_placed_namespace_asked_before_does_not_count():
+    state = cluster(ISTIO, LINKERD).apply([resource("Namespace", "n", labels={"istio.io/rev": "canary"})])
+    placed = state.place("n", [LINKERD]).apply([deployment("n/a", CONTAINERS)])
+    assert placed.pods_of(Workload("n", "a"))[0].proxies == (NATIVE_LINKERD,)

@@ -278,7 +278,7 @@ def test_retries_over_many_pods():
     many = resource(
         "Deployment",
         "ist/many",
-        "{replicas: 40, template: {metadata: {labels: {app: v1}}, spec: {containers: [{name: e, "
+        "{replicas: 40, selector: {matchLabels: {app: v1}}, template: {metadata: {labels: {app: v1}}, spec: {containers: [{name: e, "
         "image: l5d/echo:v1, ports: [{name: http, containerPort: 8080}]}]}}}",
     )
     state = WORLD.apply([many, service(f"{{retries: {{attempts: 4, retryOn: 5xx}}, {TO['v1']}}}")])

@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import NotModelledError
 from harness.model.kubernetes import endpoints, resolve, service_port, service_ports
-from tests.model.clusters import app, cluster, resource, send, told
+from tests.model.clusters import app, cluster, deployment, resource, send, told
 
 WORLD = cluster().apply(
     [
@@ -84,15 +84,8 @@ def test_protocol_of_a_port(port, protocol):
 
 
 def test_replicas_are_pods_of_their_own():
-    state = WORLD.apply(
-        [
-            resource(
-                "Deployment",
-                "bare/two",
-                "{replicas: 2, template: {metadata: {labels: {app: web}}, spec: {}}}",
-            )
-        ]
-    )
+    pod = {"containers": [{"name": "web", "image": "any"}]}
+    state = WORLD.apply([deployment("bare/two", pod, {"labels": {"app": "web"}}, replicas=2)])
     service = state.get("", "Service", "bare", "web")
     names = [endpoint.pod.name for endpoint in endpoints(state, service_port(service, 80))]
     assert len(names) == len(set(names)) == 3

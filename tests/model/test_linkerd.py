@@ -148,7 +148,7 @@ def test_probe_paths_are_open_until_a_route_is_attached():
     probed = resource(
         "Deployment",
         "lnk/web",
-        "{template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: l5d/echo:v1, "
+        "{selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: l5d/echo:v1, "
         "ports: [{name: http, containerPort: 8080}], readinessProbe: {httpGet: {path: /healthz, port: http}}}]}}}",
     )
     state = WORLD.apply([probed, server()])

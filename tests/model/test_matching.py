@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import NotModelledError
 from harness.model.durations import seconds
-from harness.model.matching import TextMatch, query_values, replace_prefix, substitute
+from harness.model.matching import TextMatch, query_values, replace_prefix, substitute, unreadable
 from harness.model.message import HeaderChanges
 
 
@@ -37,8 +36,9 @@ def test_ignored_case():
 
 
 def test_unreadable_pattern():
-    with pytest.raises(NotModelledError, match="can't be read"):
-        TextMatch("regex", "(").holds("x")
+    assert unreadable("(") == "missing ), unterminated subpattern at position 0"
+    assert unreadable("a", r"\1") == "invalid group reference 1 at position 1"
+    assert unreadable("(a)", r"\1\0") == ""
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def virtual_services(draw):
     namespace = draw(NAMESPACES)
     path, abort = draw(PATHS), draw(st.integers(0, 100))
     weights = (draw(WEIGHTS), draw(WEIGHTS) + 1)
-    retries = draw(st.integers(0, 3))
+    retries = draw(st.integers(1, 3))
     return resource(
         "VirtualService",
         f"{namespace}/{draw(st.sampled_from('abc'))}",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import NotModelledError
@@ -88,6 +90,24 @@ def test_uninstalling_takes_kinds_and_webhooks_along():
     with pytest.raises(NotModelledError, match="still runs istio-proxy"):
         send(state, "ist/client", "http://web/")
     assert told(send(state.restart("ist"), "ist/client", "http://web/")) == {"200 from ist/web": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "older"),
+    [
+        ("", "", "b"),
+        ("2026-01-02T00:00:00+00:00", "2026-01-01T00:00:00+00:00", "a"),
+        ("", "2026-01-01T00:00:00+00:00", "a"),
+        ("2026-01-01T00:00:00+00:00", "", "b"),
+    ],
+)
+def test_age_is_the_time_of_a_dump_then_the_order_of_application(first, second, older):
+    route = resource("HTTPRoute", "bare/b", "{}")
+    state = cluster(ISTIO).apply([replace(route, created=first)])
+    state = state.apply([replace(resource("HTTPRoute", "bare/a", "{}"), created=second)])
+    assert state.all(route.group, route.kind)[0].name == older
+    again = state.apply([route])  # what is applied again stays as old as it was
+    assert again.all(route.group, route.kind)[0].name == older
 
 
 def test_installing_twice_changes_nothing():

@@ -54,6 +54,13 @@ class Asked:
             server_saw=ServerSaw(message.target, message.authority, message.headers),
         )
 
+    def request(self, url: str, headers: Headers) -> Request:
+        """Returns a request of the application's own; NotModelledError for a URL that it can't send to."""
+        try:
+            return Request(self.pod.workload, url, headers=headers)
+        except ValueError as error:
+            raise self.not_modelled(f"a request to {url!r}") from error
+
     def not_modelled(self, what: str) -> NotModelledError:
         """Returns the error for a request whose answer the model doesn't know."""
         return NotModelledError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from posixpath import normpath
 from typing import TYPE_CHECKING
@@ -30,16 +31,24 @@ def answer(asked: Asked) -> Branches[Outcome]:
     if message.path == "/healthz":
         return certain(asked.outcome(body="ok"))
     served = (("x-served-by", str(asked.pod.workload)),)
-    flaky = query_values(message.query, "flaky")
-    if flaky:
+    flaky = _number(asked, "flaky")
+    if flaky is not None:
         # After so many tries that failed in a row the turn is among the requests that are left.
-        left = max(int(flaky[0]) - (message.attempt - 1), 1)
+        left = max(flaky - (message.attempt - 1), 1)
         right, wrong = asked.outcome(headers=served), asked.outcome(500, headers=served)
         return shares(((1, right, ()), (left - 1, wrong, ())))
-    status = query_values(message.query, "status")
+    status = _number(asked, "status")
     delay = query_values(message.query, "delay")
     wait = seconds(delay[0]) or 0.0 if delay else 0.0
-    return certain(asked.outcome(int(status[0]) if status else 200, headers=served, seconds=wait))
+    return certain(asked.outcome(200 if status is None else status, headers=served, seconds=wait))
+
+
+def _number(asked: Asked, name: str) -> int | None:
+    """A query parameter's number; raises NotModelledError for one that is none."""
+    values = query_values(asked.message.query, name)
+    if values and not re.fullmatch("[0-9]{1,9}", values[0]):
+        raise asked.not_modelled(f"{name}={values[0]}")
+    return int(values[0]) if values else None
 
 
 def _clean(path: str) -> str:

@@ -7,6 +7,7 @@ what isn't known (client_address, headers); that of a gRPC answer is the text of
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from harness.model.apps.base import App, Asked
 from harness.model.distribution import ONE, Branch, Branches, certain, mapped, shares, then
 from harness.model.matching import query_values
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,7 @@ COLORS = {
 
 _CODES = {5: "NotFound", 7: "PermissionDenied", 12: "Unimplemented", 13: "Internal", 14: "Unavailable"}
 _DEADLINE_EXCEEDED = 4
+_NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 _GATEWAY_TIMEOUT = 504
 
 
@@ -70,7 +71,7 @@ def color_of(name: str) -> str:
 
 def _number(asked: Asked, name: str) -> int:
     text = asked.container.env.get(name, "0").strip()
-    return int(text) if text.lstrip("-").isdigit() else 0
+    return int(text) if _NUMBER.fullmatch(text) else 0
 
 
 def _troubled(asked: Asked, title: str, calm: Branches[Outcome], failed: Outcome) -> Branches[Outcome]:
@@ -85,7 +86,11 @@ def _troubled(asked: Asked, title: str, calm: Branches[Outcome], failed: Outcome
             raise asked.not_modelled(f"{title} with {name}={env[name]}")
     percent = min(max(_number(asked, "ERROR_FRACTION"), 0), 100)
     share = min(Fraction(percent + 1, 100), ONE) if percent else Fraction(0)
-    delays = [int(text) / 1000 for text in env.get("DELAY_BUCKETS", "").split(",") if text.strip().isdigit()]
+    delays = [
+        int(text) / 1000
+        for text in env.get("DELAY_BUCKETS", "").split(",")
+        if _NUMBER.fullmatch(text.strip())
+    ]
 
     def answered(fails: bool) -> Branches[Outcome]:
         return certain(failed) if fails else calm
@@ -175,15 +180,9 @@ def _fanned_out(asked: Asked) -> Branches[Outcome]:
         ("User-Agent", message.header("user-agent") or "unknown"),
     )
     method = "Center" if which == "center" else "Edge"
-    smileys = asked.send(
-        Request(asked.pod.workload, f"http://{smiley_host}/{which}/?row={row}&col={column}", headers=headers)
-    )
+    smileys = asked.send(asked.request(f"http://{smiley_host}/{which}/?row={row}&col={column}", headers))
     colors = asked.send(
-        Request(
-            asked.pod.workload,
-            f"grpc://{color_host}/ColorService/{method}",
-            headers=(("x-faces-user", headers[0][1]),),
-        )
+        asked.request(f"grpc://{color_host}/ColorService/{method}", (("x-faces-user", headers[0][1]),))
     )
 
     def both(first: Branch[Outcome], second: Branch[Outcome]) -> Branch[Outcome]:
@@ -200,7 +199,7 @@ def _fanned_out(asked: Asked) -> Branches[Outcome]:
 
 
 def _integer(values: list[str]) -> int:
-    return int(values[0]) if values and values[0].lstrip("-").isdigit() else -1
+    return int(values[0]) if values and _NUMBER.fullmatch(values[0]) else -1
 
 
 def _smiley_in(outcome: Outcome, host: str) -> tuple[str, list[str]]:
@@ -245,7 +244,7 @@ def gui(asked: Asked) -> Branches[Outcome]:
         return certain(asked.outcome(404, "file not found", names))
     host = asked.container.env.get("FACE_SERVICE", "face")
     target = message.target.removeprefix("/face/")
-    asking = Request(asked.pod.workload, f"http://{host}/{target}", headers=message.headers)
+    asking = asked.request(f"http://{host}/{target}", message.headers)
     return mapped(asked.send(asking), lambda outcome: _passed_on(asked, outcome))
 
 

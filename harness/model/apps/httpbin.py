@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -47,7 +48,7 @@ def answer(asked: Asked) -> Branches[Outcome]:
 
 
 def _status(asked: Asked, rest: str) -> Outcome:
-    if not rest.isdigit():
+    if not re.fullmatch("[0-9]{3}", rest):
         raise asked.not_modelled(f"/status/{rest}")
     return asked.outcome(int(rest), body="")
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from harness.model.istio.virtual_service import GRPC_STATUSES
+from harness.model.matching import unreadable
+from harness.model.network import is_network
 from harness.model.objects import Fields, not_modelled, spec_of
 from harness.model.refusal import Refused
 
@@ -13,6 +17,17 @@ if TYPE_CHECKING:
     from harness.resources import Resource
 
 WEBHOOK = "validation.istio.io"
+
+MAX_ATTEMPTS = 20
+"""Tries that the model follows one by one."""
+
+_RETRY_ON = frozenset(
+    "5xx gateway-error reset reset-before-request connect-failure retriable-4xx refused-stream "
+    "retriable-status-codes retriable-headers envoy-ratelimited http3-post-connect-failure "
+    "cancelled deadline-exceeded internal resource-exhausted unavailable".split()
+)
+_ADDRESSES = frozenset("ipBlocks notIpBlocks remoteIpBlocks notRemoteIpBlocks source.ip remote.ip".split())
+_PORTS = frozenset(("ports", "notPorts", "destination.port"))
 
 
 def validate(resource: Resource) -> None:
@@ -25,9 +40,22 @@ def validate(resource: Resource) -> None:
     }.get(resource.kind)
     if resource.kind == "VirtualService" and not spec_of(resource).get("hosts"):
         raise not_modelled(resource, "spec.hosts", "without hosts it is a delegate of another VirtualService")
+    if resource.kind == "VirtualService":
+        _refuse_rules(resource)
     found = list(faults(spec_of(resource))) if faults else []
     if found:
         raise Refused.by_webhook(resource, WEBHOOK, f"configuration is invalid: {_joined(found)}")
+
+
+def _refuse_rules(resource: Resource) -> None:
+    """Raises NotModelledError for what a cluster would take of a VirtualService and the model doesn't."""
+    for index, rule in enumerate(spec_of(resource).get("http") or ()):
+        field = f"spec.http[{index}]"
+        if (rule.get("retries") or {}).get("attempts", 0) > MAX_ATTEMPTS:
+            raise not_modelled(resource, f"{field}.retries.attempts", f"more than {MAX_ATTEMPTS}")
+        regex = (rule.get("rewrite") or {}).get("uriRegexRewrite") or {}
+        if regex and (why := unreadable(regex["match"], regex.get("rewrite", ""))):
+            raise not_modelled(resource, f"{field}.rewrite.uriRegexRewrite", f"it can't be read: {why}")
 
 
 def _joined(faults: list[str]) -> str:
@@ -60,6 +88,11 @@ def _http_rule(rule: Fields) -> Iterator[str]:
             yield "HTTP route cannot contain both route and direct_response"
     elif not routes:
         yield "HTTP route, redirect or direct_response is required"
+    yield from _fault(rule.get("fault"))
+    yield from _retries(rule.get("retries") or {})
+    status = (rule.get("directResponse") or {}).get("status", 200)
+    if not 200 <= status <= 600:
+        yield f"HTTP status {status} is not in range 200-599"
     weights = [route.get("weight", 0) for route in routes]
     if any(weight < 0 for weight in weights):
         yield "weight must be non-negative"
@@ -69,6 +102,40 @@ def _http_rule(rule: Fields) -> Iterator[str]:
         for part in ("uri", "scheme", "method", "authority"):
             if match.get(part) == {"prefix": ""}:
                 yield f"HTTP match {part} prefix must be non-empty"
+
+
+def _fault(fault: Fields | None) -> Iterator[str]:
+    if fault is None:
+        return
+    delay, abort = fault.get("delay") or {}, fault.get("abort") or {}
+    if "delay" not in fault and "abort" not in fault:
+        yield "HTTP fault injection must have an abort and/or a delay"
+    for part in (abort, delay):
+        percent = (part.get("percentage") or {}).get("value", 0)
+        if not (percent == 0 or 0.0001 <= percent <= 100):
+            yield f"percentage {percent} is neither 0.0, nor in range [0.0001, 100.0]"
+    if not 0 <= delay.get("percent", 0) <= 100:
+        yield f"percentage {delay['percent']} is not in range 0..100"
+    status, grpc = abort.get("httpStatus", 200), abort.get("grpcStatus", "OK")
+    if not 200 <= status <= 600:
+        yield f"HTTP status {status} is not in range 200-599"
+    if grpc not in GRPC_STATUSES:
+        yield (
+            f'gRPC status "{grpc}" is not supported. See https://github.com/grpc/grpc/blob/master/doc/'
+            "statuscodes.md for a list of supported codes, for example 'NOT_FOUND'"
+        )
+
+
+def _retries(retries: Fields) -> Iterator[str]:
+    attempts = retries.get("attempts", 0)
+    if attempts < 0:
+        yield "attempts cannot be negative"
+    if attempts == 0 and {"perTryTimeout", "retryOn", "retryRemoteLocalities"} & retries.keys():
+        yield "http retry policy configured when attempts are set to 0 (disabled)"
+    retry_on = retries.get("retryOn")
+    for policy in retry_on.split(",") if retry_on else ():
+        if policy not in _RETRY_ON and not re.fullmatch("[1-5][0-9][0-9]", policy):
+            yield f'"{policy}" is not a valid retryOn policy'
 
 
 def _destination_rule(spec: Fields) -> Iterator[str]:
@@ -108,6 +175,8 @@ def _authorization_rule(index: int, rule: Fields, action: str) -> Iterator[str]:
                 yield f"`{part}.{inner}` must not be nil, found at rule {index}"
             elif not any(entry[inner].values()):
                 yield f"`{part}.{inner}` must not be empty, found at rule {index}"
+            for name, values in (entry.get(inner) or {}).items():
+                yield from _values(name, values)
     for entry in rule.get("from") or ():
         named = set(entry.get("source") or ())
         if named & {"principals", "notPrincipals", "namespaces", "notNamespaces"} and (
@@ -122,3 +191,17 @@ def _authorization_rule(index: int, rule: Fields, action: str) -> Iterator[str]:
             yield "`key` must not be empty"
         elif not condition.get("values") and not condition.get("notValues"):
             yield f"at least one of `values` or `notValues` must be set for key {condition['key']}"
+        for values in (condition.get("values"), condition.get("notValues")):
+            yield from _values(condition["key"], values or [])
+
+
+def _values(name: str, values: list[str]) -> Iterator[str]:
+    """What is wrong with the values of a source's or an operation's field, or of a condition."""
+    if name in _ADDRESSES:
+        for value in values:
+            if not is_network(value):
+                yield f"bad {'CIDR range' if '/' in value else 'IP address'} ({value})"
+    if name in _PORTS:
+        for value in values:
+            if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
+                yield f"bad port ({value})"

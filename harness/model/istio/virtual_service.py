@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 MESH = "mesh"
 """The gateway name that stands for all sidecars."""
 
-_GRPC_STATUSES = (
+GRPC_STATUSES = (
     "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
     "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
     "DATA_LOSS UNAUTHENTICATED"
 ).split()
+"""The names of gRPC's status codes, in their order."""
 
 
 def gateways(resource: Resource) -> tuple[str, ...]:
@@ -169,7 +170,7 @@ def _fault(part: Fields) -> Fault:
         delay=seconds(delay.get("fixedDelay")) or 0.0,
         delay_percent=_percent(delay, default=delay.get("percent", 0)),
         abort_status=abort.get("httpStatus") or 0,
-        abort_grpc=_GRPC_STATUSES.index(grpc) if grpc in _GRPC_STATUSES else None,
+        abort_grpc=GRPC_STATUSES.index(grpc) if grpc in GRPC_STATUSES else None,
         abort_percent=_percent(abort, default=0),
     )
 

@@ -81,7 +81,7 @@ def location(message: Message, redirect: Filter, taken: Taken) -> str:
     if host and wanted:
         authority = f"{host}:{wanted}"
     elif host:
-        authority = f"{host}:{port}" if port and int(port) != _DEFAULT_PORTS[scheme] else host
+        authority = f"{host}:{port}" if port and port != str(_DEFAULT_PORTS[scheme]) else host
     elif wanted:
         authority = f"{name}:{wanted}" if wanted != _DEFAULT_PORTS[scheme] else name
     else:

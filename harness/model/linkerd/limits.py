@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.model.durations import seconds
-from harness.model.objects import annotations_of
+from harness.model.durations import is_duration, seconds
+from harness.model.objects import annotations_of, not_modelled
 
 if TYPE_CHECKING:
     from harness.resources import Resource
@@ -67,11 +68,10 @@ class Retry:
 
 def timeouts(resource: Resource) -> Timeouts:
     """Returns the limits that an object's annotations set."""
-    entries = annotations_of(resource)
     return Timeouts(
-        seconds(entries.get("timeout.linkerd.io/request")),
-        seconds(entries.get("timeout.linkerd.io/response")),
-        seconds(entries.get("timeout.linkerd.io/idle")),
+        _duration(resource, "timeout.linkerd.io/request"),
+        _duration(resource, "timeout.linkerd.io/response"),
+        _duration(resource, "timeout.linkerd.io/idle"),
     )
 
 
@@ -85,18 +85,35 @@ def retry(resource: Resource) -> Retry | None:
     named = [key for key in entries if key.startswith("retry.linkerd.io/")]
     if not named:
         return None
-    http = entries.get("retry.linkerd.io/http")
-    grpc = entries.get("retry.linkerd.io/grpc", "")
+    http = _words(resource, "retry.linkerd.io/http", r"5xx|gateway-error|\d{3}(-\d{3})?")
+    grpc = _words(resource, "retry.linkerd.io/grpc", "|".join(_GRPC_CODES))
+    limit = _words(resource, "retry.linkerd.io/limit", r"1?\d|20") or ["1"]
     return Retry(
-        tuple(_statuses(word) for word in http.split(",")) if http else ((500, 599),),
-        tuple(_GRPC_CODES[word] for word in grpc.split(",") if word in _GRPC_CODES),
-        int(entries.get("retry.linkerd.io/limit", "1")) or 1,
-        seconds(entries.get("retry.linkerd.io/timeout")),
+        tuple(map(_statuses, http)) if http else ((500, 599),),
+        tuple(_GRPC_CODES[word] for word in grpc),
+        int(limit[0]) or 1,
+        _duration(resource, "retry.linkerd.io/timeout"),
     )
 
 
+def _duration(resource: Resource, name: str) -> float | None:
+    text = annotations_of(resource).get(name)
+    if text and not is_duration(text):
+        raise not_modelled(resource, f"annotation {name}", f"{text!r} isn't a duration")
+    return seconds(text)
+
+
+def _words(resource: Resource, name: str, pattern: str) -> list[str]:
+    """The words of an annotation's list; raises NotModelledError for one that isn't of this form."""
+    words = [word.strip().lower() for word in annotations_of(resource).get(name, "").split(",") if word]
+    for word in words:
+        if not re.fullmatch(pattern, word, re.ASCII):
+            raise not_modelled(resource, f"annotation {name}", f"{word!r} isn't one of: {pattern}")
+    return words
+
+
 def _statuses(word: str) -> tuple[int, int]:
-    match word.strip().lower():
+    match word:
         case "5xx":
             return (500, 599)
         case "gateway-error":

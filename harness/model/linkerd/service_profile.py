@@ -54,9 +54,9 @@ def overrides(profile: Resource) -> tuple[Override, ...]:
     """Returns the profile's destination overrides."""
     found = []
     for index, part in enumerate(spec_of(profile).get("dstOverrides") or ()):
-        host, _, port = part["authority"].rpartition(":")
-        weight = _quantity(str(part.get("weight", 1)))
-        found.append(Override(f"spec.dstOverrides[{index}]", host.rstrip("."), int(port), weight))
+        host, _, port = part["authority"].partition(":")
+        weight = _quantity(str(part["weight"]))
+        found.append(Override(f"spec.dstOverrides[{index}]", host.rstrip("."), int(port or 80), weight))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
-from harness.model.objects import Fields, spec_of
+from harness.model.objects import Fields, not_modelled, spec_of
 from harness.model.refusal import Refused
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def validate(resource: Resource) -> None:
         "NetworkAuthentication": _network,
         "ServerAuthorization": _server_authorization,
         "HTTPRoute": _http_route,
+        "ServiceProfile": _service_profile,
     }.get(resource.kind)
     if faults is None:
         return
@@ -77,6 +78,8 @@ def _mesh_tls(spec: Fields, _: Resource) -> Iterator[str]:
             yield "Namespace identity_ref is cluster-scoped and cannot have a namespace"
         elif kind not in ("Namespace", "ServiceAccount"):
             yield f"invalid identity target kind: {kind}"
+        elif kind == "ServiceAccount" and not reference.get("name"):
+            yield "missing field `name`"
 
 
 def _network(spec: Fields, _: Resource) -> Iterator[str]:
@@ -108,6 +111,16 @@ def _networks(part: Fields) -> Iterator[str]:
 
 def _contains(outer: IPv4Network | IPv6Network, inner: IPv4Network | IPv6Network) -> bool:
     return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+def _service_profile(spec: Fields, resource: Resource) -> Iterator[str]:
+    overrides = spec.get("dstOverrides") or []
+    for index, override in enumerate(overrides):
+        if not re.fullmatch(r"[^:]+(:\d{1,5})?", override["authority"], re.ASCII):
+            raise not_modelled(resource, f"spec.dstOverrides[{index}].authority", "it isn't a Service's name")
+    if overrides and not any(str(override["weight"]).strip("0.mk") for override in overrides):
+        raise not_modelled(resource, "spec.dstOverrides", "no override has a weight above 0")
+    yield from ()
 
 
 def _http_route(spec: Fields, _: Resource) -> Iterator[str]:

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.schemas import gateway_api, istio, linkerd
+from harness.model.schemas import gateway_api, istio, kubernetes, linkerd
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from harness.model.schema import Kind
 
-KINDS: dict[tuple[str, str], Kind] = {**istio.KINDS, **gateway_api.KINDS, **linkerd.KINDS}
-"""Kinds whose every field is checked, by API group and kind."""
+KINDS: dict[tuple[str, str], Kind] = {
+    **kubernetes.KINDS,
+    **istio.KINDS,
+    **gateway_api.KINDS,
+    **linkerd.KINDS,
+}
+"""Kinds whose fields are checked, by API group and kind."""
 
 MESH_OF_GROUP = dict.fromkeys(istio.GROUPS, Mesh.ISTIO) | dict.fromkeys(linkerd.GROUPS, Mesh.LINKERD)
 """The mesh that brings an API group; Gateway API's comes with either."""
 
 GATEWAY_API = gateway_api.GROUPS[0]
 
-READ = frozenset(
-    {
-        ("", "Namespace"),
-        ("", "Service"),
-        ("", "ServiceAccount"),
-        ("", "Pod"),
-        ("apps", "Deployment"),
-        ("apps", "StatefulSet"),
-        ("apps", "DaemonSet"),
-    }
-)
+READ = frozenset(kubernetes.KINDS)
 """Kubernetes' own kinds of which the model reads what traffic depends on."""
 
 _INERT_BY_GROUP = {

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from harness.model.schema import LATER, Enum, Kind, Shape
+from harness.model.schema import LATER, PORT, Enum, Kind, Pattern, Range, Required, Shape
 
 _METHODS = Enum("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 _TEXT_MATCH = Enum("Exact", "RegularExpression")
-_NAME_VALUE: Shape = [{"name": "string", "value": "string"}]
-_NAMED_MATCH: Shape = [{"name": "string", "type": _TEXT_MATCH, "value": "string"}]
+_NAME_VALUE: Shape = [{"name": Required("string"), "value": Required("string")}]
+_NAMED_MATCH: Shape = [{"name": Required("string"), "type": _TEXT_MATCH, "value": Required("string")}]
 _HEADER_MODIFIER: Shape = {"set": _NAME_VALUE, "add": _NAME_VALUE, "remove": ["string"]}
 _PATH_MODIFIER: Shape = {
-    "type": Enum("ReplaceFullPath", "ReplacePrefixMatch"),
+    "type": Required(Enum("ReplaceFullPath", "ReplacePrefixMatch")),
     "replaceFullPath": "string",
     "replacePrefixMatch": "string",
 }
 _OBJECT_REFERENCE: dict[str, Shape] = {
     "group": "string",
     "kind": "string",
-    "name": "string",
+    "name": Required("string"),
     "namespace": "string",
-    "port": "integer",
+    "port": PORT,
 }
 _PARENT: Shape = {**_OBJECT_REFERENCE, "sectionName": "string"}
 
+_EXTENSION: Shape = {name: Required("string") for name in ("group", "kind", "name")}
 _COMMON_FILTERS: dict[str, Shape] = {
     "requestHeaderModifier": _HEADER_MODIFIER,
     "responseHeaderModifier": _HEADER_MODIFIER,
@@ -31,44 +32,50 @@ _REDIRECT: Shape = {
     "scheme": Enum("http", "https"),
     "hostname": "string",
     "path": _PATH_MODIFIER,
-    "port": "integer",
-    "statusCode": "integer",
+    "port": PORT,
+    "statusCode": Enum(301, 302, 303, 307, 308),
 }
 _MIRROR: Shape = {
-    "backendRef": _OBJECT_REFERENCE,
-    "percent": "integer",
-    "fraction": {"numerator": "integer", "denominator": "integer"},
+    "backendRef": Required(_OBJECT_REFERENCE),
+    "percent": Range(0, 100),
+    "fraction": {"numerator": Required("integer"), "denominator": "integer"},
 }
 _HTTP_FILTER: Shape = {
-    "type": Enum(
-        "RequestHeaderModifier",
-        "ResponseHeaderModifier",
-        "RequestMirror",
-        "RequestRedirect",
-        "URLRewrite",
-        "ExtensionRef",
-        "CORS",
+    "type": Required(
+        Enum(
+            "RequestHeaderModifier",
+            "ResponseHeaderModifier",
+            "RequestMirror",
+            "RequestRedirect",
+            "URLRewrite",
+            "ExtensionRef",
+            "CORS",
+        )
     ),
     **_COMMON_FILTERS,
     "requestRedirect": _REDIRECT,
     "urlRewrite": {"hostname": "string", "path": _PATH_MODIFIER},
     "requestMirror": _MIRROR,
-    "extensionRef": {"group": "string", "kind": "string", "name": "string"},
+    "extensionRef": _EXTENSION,
     "cors": LATER,
 }
 _GRPC_FILTER: Shape = {
-    "type": Enum("RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "ExtensionRef"),
+    "type": Required(
+        Enum("RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "ExtensionRef")
+    ),
     **_COMMON_FILTERS,
     "requestMirror": _MIRROR,
-    "extensionRef": {"group": "string", "kind": "string", "name": "string"},
+    "extensionRef": _EXTENSION,
 }
 _POLICY_FILTER: Shape = {
-    "type": Enum("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"),
+    "type": Required(Enum("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect")),
     **_COMMON_FILTERS,
     "requestRedirect": _REDIRECT,
 }
 _PATH: Shape = {"type": Enum("Exact", "PathPrefix", "RegularExpression"), "value": "string"}
-_TIMEOUTS: Shape = {"request": "duration", "backendRequest": "duration"}
+_DURATION = Pattern("^([0-9]{1,5}(h|m|s|ms)){1,4}$")
+_TIMEOUTS: Shape = {"request": _DURATION, "backendRequest": _DURATION}
+_WEIGHT = Range(0, 1_000_000)
 
 
 def _http_route(route_filter: Shape) -> dict[str, Shape]:
@@ -87,7 +94,7 @@ def _http_route(route_filter: Shape) -> dict[str, Shape]:
                     }
                 ],
                 "filters": [route_filter],
-                "backendRefs": [{**_OBJECT_REFERENCE, "weight": "integer", "filters": [route_filter]}],
+                "backendRefs": [{**_OBJECT_REFERENCE, "weight": _WEIGHT, "filters": [route_filter]}],
                 "timeouts": _TIMEOUTS,
             }
         ],
@@ -98,35 +105,42 @@ HTTP_ROUTE = _http_route(_HTTP_FILTER)
 POLICY_HTTP_ROUTE = _http_route(_POLICY_FILTER)
 
 KINDS: dict[tuple[str, str], Kind] = {
-    ("gateway.networking.k8s.io", "HTTPRoute"): Kind(("v1", "v1beta1"), HTTP_ROUTE),
+    ("gateway.networking.k8s.io", "HTTPRoute"): Kind(("v1", "v1beta1"), Required(HTTP_ROUTE)),
     ("gateway.networking.k8s.io", "GRPCRoute"): Kind(
         ("v1",),
-        {
-            "parentRefs": [_PARENT],
-            "hostnames": ["string"],
-            "rules": [
-                {
-                    "name": "string",
-                    "matches": [
-                        {
-                            "method": {"type": _TEXT_MATCH, "service": "string", "method": "string"},
-                            "headers": _NAMED_MATCH,
-                        }
-                    ],
-                    "filters": [_GRPC_FILTER],
-                    "backendRefs": [{**_OBJECT_REFERENCE, "weight": "integer", "filters": [_GRPC_FILTER]}],
-                }
-            ],
-        },
+        Required(
+            {
+                "parentRefs": [_PARENT],
+                "hostnames": ["string"],
+                "rules": [
+                    {
+                        "name": "string",
+                        "matches": [
+                            {
+                                "method": {"type": _TEXT_MATCH, "service": "string", "method": "string"},
+                                "headers": _NAMED_MATCH,
+                            }
+                        ],
+                        "filters": [_GRPC_FILTER],
+                        "backendRefs": [{**_OBJECT_REFERENCE, "weight": _WEIGHT, "filters": [_GRPC_FILTER]}],
+                    }
+                ],
+            }
+        ),
     ),
     ("gateway.networking.k8s.io", "ReferenceGrant"): Kind(
         ("v1", "v1beta1"),
-        {
-            "from": [{"group": "string", "kind": "string", "namespace": "string"}],
-            "to": [{"group": "string", "kind": "string", "name": "string"}],
-        },
+        Required(
+            {
+                "from": Required([{name: Required("string") for name in ("group", "kind", "namespace")}]),
+                "to": Required([{"group": Required("string"), "kind": Required("string"), "name": "string"}]),
+            }
+        ),
     ),
-    ("gateway.networking.k8s.io", "GatewayClass"): Kind(("v1", "v1beta1"), {"controllerName": "string"}),
+    ("gateway.networking.k8s.io", "GatewayClass"): Kind(
+        ("v1", "v1beta1"),
+        Required({"controllerName": Required("string"), "description": "string", "parametersRef": "any"}),
+    ),
 }
 
 GROUPS = ("gateway.networking.k8s.io",)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.model.schema import LATER, Enum, Kind, Map, Shape
+from harness.model.schema import LATER, PORT, Enum, Kind, Map, OneOf, Required, Shape
 
-_STRING_MATCH: Shape = {"exact": "string", "prefix": "string", "regex": "string"}
+_STRING_MATCH: Shape = OneOf(exact="string", prefix="string", regex="regex")
 _HEADER_CHANGES: Shape = {"set": Map("string"), "add": Map("string"), "remove": ["string"]}
 _HEADERS: Shape = {"request": _HEADER_CHANGES, "response": _HEADER_CHANGES}
 _PERCENT: Shape = {"value": "number"}
 _SELECTOR: Shape = {"matchLabels": Map("string")}
-_DESTINATION: Shape = {"host": "string", "subset": "string", "port": {"number": "integer"}}
+_DESTINATION: Shape = {"host": Required("string"), "subset": "string", "port": {"number": PORT}}
 
 _HTTP_MATCH: Shape = {
     "name": "string",
@@ -31,20 +31,20 @@ _HTTP_MATCH: Shape = {
 _HTTP_ROUTE: Shape = {
     "name": "string",
     "match": [_HTTP_MATCH],
-    "route": [{"destination": _DESTINATION, "weight": "integer", "headers": _HEADERS}],
+    "route": [{"destination": Required(_DESTINATION), "weight": "integer", "headers": _HEADERS}],
     "redirect": {
         "uri": "string",
         "authority": "string",
-        "port": "integer",
+        "port": PORT,
         "derivePort": Enum("FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"),
         "scheme": "string",
         "redirectCode": "integer",
     },
-    "directResponse": {"status": "integer", "body": {"string": "string", "bytes": LATER}},
+    "directResponse": {"status": Required("integer"), "body": {"string": "string", "bytes": LATER}},
     "rewrite": {
         "uri": "string",
         "authority": "string",
-        "uriRegexRewrite": {"match": "string", "rewrite": "string"},
+        "uriRegexRewrite": {"match": Required("regex"), "rewrite": "string"},
     },
     "timeout": "duration",
     "retries": {
@@ -72,7 +72,7 @@ _HTTP_ROUTE: Shape = {
     "mirror": _DESTINATION,
     "mirrorPercentage": _PERCENT,
     "mirrorPercent": "integer",
-    "mirrors": [{"destination": _DESTINATION, "percentage": _PERCENT}],
+    "mirrors": [{"destination": Required(_DESTINATION), "percentage": _PERCENT}],
     "headers": _HEADERS,
     "delegate": LATER,
     "corsPolicy": LATER,
@@ -148,9 +148,11 @@ KINDS: dict[tuple[str, str], Kind] = {
     ("networking.istio.io", "DestinationRule"): Kind(
         _NETWORKING,
         {
-            "host": "string",
+            "host": Required("string"),
             "trafficPolicy": _TRAFFIC_POLICY,
-            "subsets": [{"name": "string", "labels": Map("string"), "trafficPolicy": _TRAFFIC_POLICY}],
+            "subsets": [
+                {"name": Required("string"), "labels": Map("string"), "trafficPolicy": _TRAFFIC_POLICY}
+            ],
             "exportTo": ["string"],
             "workloadSelector": LATER,
         },
@@ -161,13 +163,15 @@ KINDS: dict[tuple[str, str], Kind] = {
             "selector": Map("string"),
             "servers": [
                 {
-                    "port": {
-                        "number": "integer",
-                        "name": "string",
-                        "protocol": "string",
-                        "targetPort": "integer",
-                    },
-                    "hosts": ["string"],
+                    "port": Required(
+                        {
+                            "number": Required(PORT),
+                            "name": Required("string"),
+                            "protocol": Required("string"),
+                            "targetPort": PORT,
+                        }
+                    ),
+                    "hosts": Required(["string"]),
                     "tls": "any",  # read by decide: only plain HTTP servers are decided on
                     "name": "string",
                     "bind": LATER,
@@ -191,7 +195,7 @@ KINDS: dict[tuple[str, str], Kind] = {
                 {
                     "from": [{"source": _SOURCE}],
                     "to": [{"operation": _OPERATION}],
-                    "when": [{"key": "string", "values": ["string"], "notValues": ["string"]}],
+                    "when": [{"key": Required("string"), "values": ["string"], "notValues": ["string"]}],
                 }
             ],
         },

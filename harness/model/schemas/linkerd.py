@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from harness.model.schema import LATER, Enum, Kind, Map, Shape
+from harness.model.schema import LATER, Enum, Kind, OneOf, Required, Shape
 from harness.model.schemas.gateway_api import POLICY_HTTP_ROUTE
+from harness.model.schemas.kubernetes import LABEL_SELECTOR
 
-_LABEL_SELECTOR: Shape = {
-    "matchLabels": Map("string"),
-    "matchExpressions": [{"key": "string", "operator": "string", "values": ["string"]}],
+_REFERENCE: dict[str, Shape] = {
+    "group": "string",
+    "kind": Required("string"),
+    "name": Required("string"),
+    "namespace": "string",
 }
-_REFERENCE: Shape = {"group": "string", "kind": "string", "name": "string", "namespace": "string"}
-_NETWORKS: Shape = [{"cidr": "string", "except": ["string"]}]
+_IDENTITY: Shape = {**_REFERENCE, "name": "string"}
+_NETWORKS: Shape = [{"cidr": Required("network"), "except": ["network"]}]
 
-# A condition nests (all, any, not); it is read where it is decided on.
+_CONDITION: dict[str, Shape] = {"method": "string", "pathRegex": "regex"}
+_CONDITION |= {"all": [_CONDITION], "any": [_CONDITION], "not": _CONDITION}
 _ROUTE: Shape = {
-    "name": "string",
-    "condition": "any",
+    "name": Required("string"),
+    "condition": Required(_CONDITION),
     "timeout": "duration",
     "isRetryable": "boolean",
     "responseClasses": "any",
@@ -24,44 +28,53 @@ _ROUTE: Shape = {
 KINDS: dict[tuple[str, str], Kind] = {
     ("policy.linkerd.io", "Server"): Kind(
         ("v1beta1", "v1beta2", "v1beta3"),
-        {
-            "podSelector": _LABEL_SELECTOR,
-            "externalWorkloadSelector": LATER,
-            "port": "port",
-            "proxyProtocol": Enum("unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS"),
-            "accessPolicy": "string",
-        },
+        Required(
+            {
+                "podSelector": Required(LABEL_SELECTOR),
+                "externalWorkloadSelector": LATER,
+                "port": Required("port"),
+                "proxyProtocol": Enum("unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS"),
+                "accessPolicy": "string",
+            }
+        ),
     ),
     ("policy.linkerd.io", "ServerAuthorization"): Kind(
         ("v1alpha1", "v1beta1"),
-        {
-            "server": {"name": "string", "selector": _LABEL_SELECTOR},
-            "client": {
-                "unauthenticated": "boolean",
-                "networks": _NETWORKS,
-                "meshTLS": {
-                    "unauthenticatedTLS": "boolean",
-                    "identities": ["string"],
-                    "serviceAccounts": [{"name": "string", "namespace": "string"}],
-                },
-            },
-        },
+        Required(
+            {
+                "server": Required(OneOf(name="string", selector=LABEL_SELECTOR)),
+                "client": Required(
+                    {
+                        "unauthenticated": "boolean",
+                        "networks": _NETWORKS,
+                        "meshTLS": {
+                            "unauthenticatedTLS": "boolean",
+                            "identities": ["string"],
+                            "serviceAccounts": [{"name": Required("string"), "namespace": "string"}],
+                        },
+                    }
+                ),
+            }
+        ),
     ),
     ("policy.linkerd.io", "AuthorizationPolicy"): Kind(
-        ("v1alpha1",), {"targetRef": _REFERENCE, "requiredAuthenticationRefs": [_REFERENCE]}
+        ("v1alpha1",),
+        Required({"targetRef": Required(_REFERENCE), "requiredAuthenticationRefs": Required([_REFERENCE])}),
     ),
     ("policy.linkerd.io", "MeshTLSAuthentication"): Kind(
-        ("v1alpha1",), {"identities": ["string"], "identityRefs": [_REFERENCE]}
+        ("v1alpha1",), Required(OneOf(identities=["string"], identityRefs=[_IDENTITY]))
     ),
-    ("policy.linkerd.io", "NetworkAuthentication"): Kind(("v1alpha1",), {"networks": _NETWORKS}),
+    ("policy.linkerd.io", "NetworkAuthentication"): Kind(
+        ("v1alpha1",), Required({"networks": Required(_NETWORKS)})
+    ),
     ("policy.linkerd.io", "HTTPRoute"): Kind(
-        ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), POLICY_HTTP_ROUTE
+        ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), Required(POLICY_HTTP_ROUTE)
     ),
     ("linkerd.io", "ServiceProfile"): Kind(
         ("v1alpha1", "v1alpha2"),
         {
             "routes": [_ROUTE],
-            "dstOverrides": [{"authority": "string", "weight": "any"}],
+            "dstOverrides": [{"authority": Required("string"), "weight": Required("quantity")}],
             "retryBudget": "any",
             "opaquePorts": LATER,
         },
