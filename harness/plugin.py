@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.session import PROPERTY, RUNS, Runs, usage_error
+from harness.session import PROPERTY, RUNS, Runs
 from harness.settings import KNOBS, SCENARIO_SUFFIXES, is_scenario
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     try:
         session.config.stash[RUNS].preflight()
     except HarnessError as error:
-        raise usage_error(error) from error
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     try:
         config.stash[RUNS].ready(scenarios.values())
     except HarnessError as error:
-        raise usage_error(error) from error
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -216,8 +216,3 @@ class Runs:
 
 
 RUNS = pytest.StashKey[Runs]()
-
-
-def usage_error(error: HarnessError) -> pytest.UsageError:
-    """Returns the error as pytest shows wrong usage: once, without a traceback."""
-    return pytest.UsageError(str(error))
