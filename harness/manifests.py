@@ -144,7 +144,8 @@ def _resource(data: dict[str, Any], where: str, source: str) -> Resource | None:
                 where=where,
                 todo=f'quote it: {wrong}: "{entries[wrong]}"',
             )
-    if metadata.get("creationTimestamp") and not _created(data):
+    created = _created(data)
+    if metadata.get("creationTimestamp") and not created:
         raise InputError(
             f"{kind} {metadata['name']}: metadata.creationTimestamp must be a time",
             where=where,
@@ -156,7 +157,7 @@ def _resource(data: dict[str, Any], where: str, source: str) -> Resource | None:
         return None
     namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
     return Resource(
-        data["apiVersion"], kind, namespace, metadata["name"], _clean(data, namespace), source, _created(data)
+        data["apiVersion"], kind, namespace, metadata["name"], _clean(data, namespace), source, created
     )
 
 

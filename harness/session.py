@@ -94,17 +94,16 @@ class Runs:
         """Raises InputError for a wrong knob, MissingError for what the provider needs and isn't there."""
         self.confidence()
         if self.kind == "kind":
-            self._kind_provider().preflight()
+            self.provider.preflight()
 
     def ready(self, scenarios: Collection[Scenario]) -> None:
         """Raises MissingError if no scenario's first stage can be reached, or an image can't be had."""
         reason = self._lacking(scenarios)
         if reason:
             raise MissingError(f"no scenario can start: {reason}")
-        if self.kind == "kind":
-            configs = (config for scenario in scenarios for config in scenario.configs.values())
-            apps = (scenario.apps for scenario in scenarios)
-            self._kind_provider().require(chain.from_iterable(chain(apps, configs)))
+        configs = (config for scenario in scenarios for config in scenario.configs.values())
+        apps = (scenario.apps for scenario in scenarios)
+        self.provider.require(chain.from_iterable(chain(apps, configs)))
 
     def _lacking(self, scenarios: Iterable[Scenario]) -> str | None:
         reasons: dict[str, None] = {}

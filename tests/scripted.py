@@ -13,7 +13,7 @@ from harness.traffic.outcomes import Group, Outcome, Outcomes
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from harness.resources import Resource
     from harness.traffic.request import Request
@@ -43,6 +43,12 @@ class Scripted:
         self.calls.append(call)
         if call == self.fail_at:
             raise HarnessError(f"{call} went wrong", todo="mend it")
+
+    def preflight(self) -> None:
+        self._note("preflight")
+
+    def require(self, resources: Iterable[Resource]) -> None:
+        self._note("require")
 
     def lacking(self, mesh: Mesh) -> str | None:
         return self.missing.get(mesh)

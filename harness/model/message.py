@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 Headers = tuple[tuple[str, str], ...]
 
+RETRYABLE_GRPC = {
+    "cancelled": 1,
+    "deadline-exceeded": 4,
+    "resource-exhausted": 8,
+    "internal": 13,
+    "unavailable": 14,
+}
+"""The gRPC statuses that both meshes can retry on, by the names that they give them."""
+
 
 @dataclass(frozen=True)
 class HeaderChanges:

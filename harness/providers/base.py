@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from harness.resources import Resource
     from harness.traffic.outcomes import Outcomes
@@ -60,6 +60,14 @@ class Provider(Protocol):
     @property
     def basis(self) -> Basis:
         """What its results are."""
+        ...
+
+    def preflight(self) -> None:
+        """Raises MissingError with all that this ground needs and this machine lacks; starts nothing."""
+        ...
+
+    def require(self, resources: Iterable[Resource]) -> None:
+        """Raises MissingError for images of these workloads that can't be had."""
         ...
 
     def lacking(self, mesh: Mesh) -> str | None:

@@ -33,6 +33,12 @@ class ModelProvider:
     def __init__(self) -> None:
         self.state = State()
 
+    def preflight(self) -> None:
+        """Finds nothing missing: the model needs nothing."""
+
+    def require(self, resources: Iterable[Resource]) -> None:
+        """Finds nothing missing: the model runs no image."""
+
     def lacking(self, mesh: Mesh) -> str | None:
         return None
 

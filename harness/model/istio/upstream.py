@@ -12,6 +12,7 @@ from harness.model.distribution import ONE, Branch, Branches, after, certain, ma
 from harness.model.hop import Arrival, Deliver
 from harness.model.istio import destination_rule, peer_authentication
 from harness.model.kubernetes import endpoints, fqdn, resolve, service_port, service_ports
+from harness.model.message import RETRYABLE_GRPC
 from harness.model.objects import reason, selects
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
@@ -29,13 +30,6 @@ _UNSPECIFIED = "which pod gets which share isn't specified"
 
 # What the mesh retries by default: failed connections, and answers that gRPC marks as such.
 _DEFAULT_RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
-_GRPC_CONDITIONS = {
-    "cancelled": 1,
-    "deadline-exceeded": 4,
-    "resource-exhausted": 8,
-    "internal": 13,
-    "unavailable": 14,
-}
 
 
 @dataclass(frozen=True)
@@ -226,7 +220,7 @@ def _meets(outcome: Outcome, condition: str) -> bool:
         case "retriable-4xx":
             return status == 409
         case _:
-            return outcome.grpc_status is not None and outcome.grpc_status == _GRPC_CONDITIONS.get(condition)
+            return outcome.grpc_status is not None and outcome.grpc_status == RETRYABLE_GRPC.get(condition)
 
 
 def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:

@@ -7,19 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.model.durations import is_duration, seconds
+from harness.model.message import RETRYABLE_GRPC
 from harness.model.objects import annotations_of, not_modelled
 
 if TYPE_CHECKING:
     from harness.resources import Resource
     from harness.traffic.outcomes import Outcome
-
-_GRPC_CODES = {
-    "cancelled": 1,
-    "deadline-exceeded": 4,
-    "resource-exhausted": 8,
-    "internal": 13,
-    "unavailable": 14,
-}
 
 
 @dataclass(frozen=True)
@@ -86,11 +79,11 @@ def retry(resource: Resource) -> Retry | None:
     if not named:
         return None
     http = _words(resource, "retry.linkerd.io/http", r"5xx|gateway-error|\d{3}(-\d{3})?")
-    grpc = _words(resource, "retry.linkerd.io/grpc", "|".join(_GRPC_CODES))
+    grpc = _words(resource, "retry.linkerd.io/grpc", "|".join(RETRYABLE_GRPC))
     limit = _words(resource, "retry.linkerd.io/limit", r"1?\d|20") or ["1"]
     return Retry(
         tuple(map(_statuses, http)) if http else ((500, 599),),
-        tuple(_GRPC_CODES[word] for word in grpc),
+        tuple(RETRYABLE_GRPC[word] for word in grpc),
         int(limit[0]) or 1,
         _duration(resource, "retry.linkerd.io/timeout"),
     )
