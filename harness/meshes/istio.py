@@ -13,7 +13,7 @@ import yaml
 
 from harness.cluster import pods
 from harness.cluster.apply import MANAGED_BY
-from harness.cluster.deadline import timed
+from harness.cluster.deadline import Deadline, timed
 from harness.cluster.discovery import DEPLOYMENTS, PODS, Endpoint
 from harness.cluster.forward import get
 from harness.cluster.rollout import available, wait_for_rollouts
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from harness.cluster.apply import Applier
     from harness.cluster.client import Client, Json
-    from harness.cluster.deadline import Deadline
     from harness.cluster.tools import Run
     from harness.traffic.outcomes import Hop, ServerSaw
 
@@ -43,6 +42,7 @@ WEBHOOKS = Endpoint("admissionregistration.k8s.io/v1", "mutatingwebhookconfigura
 
 _MATCHER = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
 _POLL_SECONDS = 0.2
+_ANSWER_SECONDS = 5.0
 _PARALLEL = 8
 
 
@@ -190,19 +190,13 @@ class Istio:
         waiting = self._proxies(homes)
         while True:
             dumps = self._ask(waiting, query, deadline)
-            left = [
-                (pod, dump)
-                for pod, dump in dumps
-                if isinstance(dump, HarnessError) or (marker in dump) != present
-            ]
-            if not left:
+            waiting = [pod for pod, dump in dumps if (marker in dump) != present]
+            if not waiting:
                 return
-            waiting = [pod for pod, _ in left]
             if deadline.over:
                 raise StageError(
                     f"istiod's configuration didn't reach {len(waiting)} proxies in {deadline.seconds:.0f} s",
-                    where=f"Pod {waiting[0]['metadata']['namespace']}/{pods.name(waiting[0])}",
-                    why=str(left[0][1]) if isinstance(left[0][1], HarnessError) else "",
+                    where=_where(waiting[0]),
                     todo=f"istioctl proxy-status; kubectl -n {ROOT_NAMESPACE} logs deploy/istiod",
                 )
             time.sleep(_POLL_SECONDS)
@@ -210,32 +204,46 @@ class Istio:
     def _refuse_rejected(self, homes: Sequence[str], deadline: Deadline) -> None:
         query = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details"
         for pod, dump in self._ask(self._proxies(homes), query, deadline):
-            if isinstance(dump, HarnessError):
-                raise dump
             for listener in json.loads(dump).get("configs") or ():
                 if listener.get("error_state"):
                     raise StageError(
                         f"the proxy refuses its listener {listener.get('name')}, so later changes don't act",
-                        where=f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}",
+                        where=_where(pod),
                         why=str(listener["error_state"].get("details")),
                         todo="find the resource that asks for this, and correct or remove it",
                     )
 
-    def _ask(
-        self, proxied: Sequence[Json], query: str, deadline: Deadline
-    ) -> list[tuple[Json, str | HarnessError]]:
-        """What each proxy's admin port answers; those whose pod went away meanwhile are left out."""
+    def _ask(self, proxied: Sequence[Json], query: str, deadline: Deadline) -> list[tuple[Json, str]]:
+        """What each proxy's admin port answers; those whose pod went away meanwhile are left out.
 
-        def ask(pod: Json) -> str | HarnessError | None:
+        A port forward can stall on a busy node: no single one may use up the time that all have.
+        """
+
+        def ask(pod: Json) -> str | None:
             namespace, name = pod["metadata"]["namespace"], pods.name(pod)
-            try:
-                return get(self._client, namespace, name, ADMIN_PORT, query, deadline)
-            except HarnessError as error:
-                return error if self._client.find(PODS.path(namespace, name)) else None
+            while True:
+                patience = Deadline(min(_ANSWER_SECONDS, deadline.left))
+                try:
+                    return get(self._client, namespace, name, ADMIN_PORT, query, patience)
+                except HarnessError as error:
+                    if self._client.find(PODS.path(namespace, name)) is None:
+                        return None
+                    if deadline.over:
+                        raise StageError(
+                            f"the proxy's admin port didn't answer within {deadline.seconds:.0f} s",
+                            where=_where(pod),
+                            why=str(error),
+                            todo=f"kubectl -n {namespace} logs {name} -c {Mesh.ISTIO.proxy}",
+                        ) from None
+                    time.sleep(_POLL_SECONDS)
 
         with ThreadPoolExecutor(_PARALLEL) as pool:
             answers = list(pool.map(ask, proxied))
         return [(pod, answer) for pod, answer in zip(proxied, answers, strict=True) if answer is not None]
+
+
+def _where(pod: Json) -> str:
+    return f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}"
 
 
 def lacking(istioctl: str, config: Path | None) -> str | None:

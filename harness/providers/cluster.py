@@ -133,6 +133,8 @@ class ClusterProvider(ABC):
             for namespace in sorted(namespaces):
                 self._inject(namespace, self._asked(namespace), deadline)
             self._settle(apps, deadline)
+            for namespace in sorted(namespaces):  # a container without probes counts as ready until it fails
+                wait_for_rollouts(self._at.client, namespace, deadline)
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
         """Asks exactly these meshes to inject a namespace, and restarts its workloads.
