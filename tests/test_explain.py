@@ -189,9 +189,10 @@ WRONG_ARGUMENTS = {
     "URL": (
         ["smiley"],
         "faces/face",
-        "'smiley' isn't a URL to probe: write http://host[:port]/path or grpc://…",
+        "'smiley' isn't a URL to probe: write http://host[:port]/path, grpc://…, "
+        "https://… or tcp://host:port",
     ),
-    "scheme": (["https://smiley/"], "faces/face", "'https://smiley/' isn't a URL to probe"),
+    "scheme": (["ftp://smiley/"], "faces/face", "'ftp://smiley/' isn't a URL to probe"),
     "port": (["http://smiley:x/"], "faces/face", "'http://smiley:x/' isn't a URL to probe"),
     "method": (
         ["get", "http://smiley/"],

@@ -94,6 +94,8 @@ def command(
 
 def _arguments(request: Request, seconds: float, mark: str, message: bool) -> list[str]:
     found = ["-q", "-s", "--path-as-is", "--noproxy", "*", "--max-time", f"{seconds:g}"]
+    if request.tls:
+        found += ["--insecure"]  # what is probed is where it goes, not who signed the server's certificate
     if request.grpc:
         found += ["--http2-prior-knowledge", "-D", "-"]
         found += ["--data-binary", "@-"] if message else ["-X", "POST"]

@@ -69,6 +69,12 @@ class Prober:
         With `witness` the servers' proxies are asked for their counters before and after. Raises
         ExecInterruptedError if the client's pod goes away meanwhile, HarnessError if curl can't do it.
         """
+        if request.tcp:
+            raise HarnessError(
+                f"{request} can't be sent from a cluster's pod",
+                why="curl reports on requests, not on bare connections",
+                todo="probe it with http://, or judge the connection on the model",
+            )
         deadline = Deadline(self._settings.timeout)
         source = self._curl(request.source, deadline)
         before = self._scrape(request) if witness else {}

@@ -80,6 +80,8 @@ def _merged(branches: Branches[Outcome]) -> tuple[Group, ...]:
 def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[Outcome]:
     if depth == 0:
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
+    if request.tls or request.tcp:
+        raise NotModelledError(f"{request} isn't modelled", why="it isn't plain HTTP")
     _check_control_plane(state, client)
     service = resolve(state, request.host, client.namespace)
     if service is None:

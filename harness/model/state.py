@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from harness.traffic.request import Request
 
 Key = tuple[str, str, str, str]
+Lookups = dict[Callable[..., Any], Any]
 
 _WORKLOADS = frozenset((("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod")))
 
@@ -64,9 +66,10 @@ class State:
 
     meshes: frozenset[Mesh] = frozenset()
     gateway_api: bool = False
-    objects: Mapping[Key, Stored] = field(default_factory=dict)
-    running: Mapping[Workload, tuple[Pod, ...]] = field(default_factory=dict)
+    objects: dict[Key, Stored] = field(default_factory=dict)
+    running: dict[Workload, tuple[Pod, ...]] = field(default_factory=dict)
     clock: int = 0
+    lookups: Lookups = field(default_factory=dict, init=False, repr=False, compare=False)
 
     # --- what there is
 
@@ -146,10 +149,10 @@ class State:
         Raises Refused where the API server or a webhook refuses one, NotModelledError for what
         the model doesn't understand; the state stays as it was then.
         """
-        state = replace(self, clock=self.clock + 1)
+        draft = self._draft()
         for resource in resources:
-            state = state._put_one(admit(state, resource))
-        return state
+            draft._put_one(admit(draft, resource))
+        return replace(draft)
 
     def remove(self, resources: Iterable[Resource]) -> State:
         """Returns the state without these objects; a Namespace takes all that is in it along."""
@@ -206,31 +209,34 @@ class State:
     # --- how changes are made
 
     def _put(self, resources: Iterable[Resource]) -> State:
-        state = replace(self, clock=self.clock + 1)
+        draft = self._draft()
         for resource in resources:
-            state = state._put_one(resource)
-        return state
+            draft._put_one(resource)
+        return replace(draft)
 
-    def _put_one(self, resource: Resource) -> State:
+    def _draft(self) -> State:
+        """A copy, one instant later, that changes until it is copied again: no copy for each object."""
+        return replace(self, objects=dict(self.objects), running=dict(self.running), clock=self.clock + 1)
+
+    def _put_one(self, resource: Resource) -> None:
+        """Changes a draft."""
         before = self.objects.get(resource.key)
         live = _merged(before, resource) if before and resource.kind == "Namespace" else resource
-        stored = Stored(
+        self.objects[resource.key] = Stored(
             live,
             resource,
             before.created if before else (resource.created, self.clock),
             indexed=live if accepts(live) else before.indexed if before else None,
         )
-        state = replace(self, objects={**self.objects, resource.key: stored})
         if (resource.group, resource.kind) not in _WORKLOADS:
-            return state
+            return
         if (
             before
             and pod_template(before.live) == pod_template(live)
             and replicas(before.live) == replicas(live)
         ):
-            return state
-        workload = Workload(live.namespace, live.name)
-        return replace(state, running={**self.running, workload: state._start(live)})
+            return
+        self.running[Workload(live.namespace, live.name)] = self._start(live)
 
     def _start(self, resource: Resource) -> tuple[Pod, ...]:
         namespace = self.get("", "Namespace", "", resource.namespace) or _namespace(resource.namespace)

@@ -64,14 +64,15 @@ class ServerSaw:
 class Outcome:
     """One answer, or the lack of one.
 
-    `status` is None exactly when `failure` isn't. `backend` is the workload whose
-    application answered; None where a proxy did, or where the answer doesn't tell.
+    Exactly one of `status`, `failure` and `connected` (by a bare connection) is set. `backend` is the
+    workload whose application answered; None where a proxy did, or where the answer doesn't tell.
     `seconds` is the time to the whole answer; the model leaves out what isn't configured
     (network and processing), so its 0 means "no configured delay". `body` is None where unknown.
     """
 
     status: int | None = None
     failure: Failure | None = None
+    connected: bool = False
     detail: str = ""
     backend: Workload | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -88,6 +89,8 @@ class Outcome:
     def __str__(self) -> str:
         if self.failure is not None:
             return self.detail or str(self.failure)
+        if self.connected:
+            return f"connected to {self.backend}" if self.backend else "connected"
         who = f" from {self.backend}" if self.backend else ""
         grpc = f" grpc-status {self.grpc_status}" if self.grpc_status is not None else ""
         return f"{self.status}{grpc}{who}"

@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from harness.vocabulary import Workload
 
-DEFAULT_PORTS = {"http": 80, "grpc": 80}
+DEFAULT_PORTS = {"http": 80, "grpc": 80, "https": 443, "tcp": 0}
+"""The schemes of a probe's URL, and the port that each means where none is written (0: it must be)."""
 
 
 @dataclass(frozen=True)
 class Request:
     """One request; `grpc://host/Service/Method` sends an empty gRPC message (HTTP/2, POST).
 
+    `https://` is TLS of the client's own, with the host as SNI, end to end; `tcp://host:port` only connects.
     `new_connection` asks for a connection of its own instead of a pooled one.
     """
 
@@ -28,16 +30,30 @@ class Request:
     def __post_init__(self) -> None:
         try:
             parts = urlsplit(self.url)
-            fits = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+            port = DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
+            fits = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and port != 0
         except ValueError:  # of a port or an address that isn't one
             fits = False
         if not fits:
-            raise ValueError(f"{self.url!r} isn't a URL to probe: write http://host[:port]/path or grpc://…")
+            raise ValueError(
+                f"{self.url!r} isn't a URL to probe: write http://host[:port]/path, grpc://…, "
+                "https://… or tcp://host:port"
+            )
 
     @property
     def grpc(self) -> bool:
         """Whether this is a gRPC call."""
         return urlsplit(self.url).scheme == "grpc"
+
+    @property
+    def tls(self) -> bool:
+        """Whether the client itself speaks TLS, so that proxies see no more than the SNI."""
+        return urlsplit(self.url).scheme == "https"
+
+    @property
+    def tcp(self) -> bool:
+        """Whether this is a bare connection, without any HTTP."""
+        return urlsplit(self.url).scheme == "tcp"
 
     @property
     def http_method(self) -> str:
