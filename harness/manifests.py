@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, MissingError
@@ -14,7 +17,6 @@ from harness.vocabulary import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 MAX_BYTES = 256 * 1024 * 1024
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -57,6 +59,44 @@ def read_manifests(path: Path) -> tuple[Resource, ...]:
             )
         return tuple(resource for file in files for resource in read_manifests(file))
     return _resources(read_text(path, MAX_BYTES), str(path), from_file=True)
+
+
+def place(resource: Resource, field: str) -> str:
+    """Returns where a field of an object stands (`file:line`), or the nearest field around it.
+
+    The object's own place if its file is gone or changed, or if it came from no file.
+    """
+    name, _, line = resource.where.rpartition(":")
+    if not name or not line.isdecimal():
+        return resource.where
+    try:
+        documents = _documents(name)
+    except InputError:
+        return resource.where
+    path = _path(field)
+    for document in documents:
+        for root in _roots(document, int(line)):
+            return f"{name}:{document.mark((*root, *path)).line}"
+    return resource.where
+
+
+@cache
+def _documents(name: str) -> tuple[Document, ...]:
+    return tuple(parse(read_text(Path(name), MAX_BYTES), name))
+
+
+def _roots(document: Document, line: int) -> Iterator[KeyPath]:
+    """The path of the object that stands in a line: a document's, or an item's of a List."""
+    if not isinstance(document.data, dict):
+        return
+    paths: list[KeyPath] = [("items", index) for index in range(len(document.data.get("items") or ()))]
+    yield from (path for path in [*paths, ()] if document.mark(path).line == line)
+
+
+def _path(field: str) -> KeyPath:
+    """`spec.http[0].route` as the path of a document's part."""
+    found = re.findall(r"\[(\d+)\]|([^.\[\]]+)", field)
+    return tuple(int(index) if index else name for index, name in found)
 
 
 def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:

@@ -1,0 +1,80 @@
+"""Who calls whom, as far as the workloads' own configuration tells."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.model.kubernetes import CLUSTER_DOMAIN
+from harness.model.lookup import per_state
+from harness.model.pods import pod_template
+from harness.vocabulary import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.model.state import State
+    from harness.resources import Resource
+
+_WORKLOADS = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
+_WORD = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)?(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:\d+)?"
+)
+_ADDRESS = re.compile(r"(?:HOST|ADDR|ADDRESS|SERVICE|SVC|URL|URI|ENDPOINT|SERVER|UPSTREAM|BACKEND|TARGET)S?$")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A workload that is told to call a Service: by which part of its pod template."""
+
+    caller: Workload
+    service: Resource
+    workload: Resource
+    field: str
+
+
+@per_state
+def calls(state: State) -> tuple[Call, ...]:
+    """Returns the calls that environments, commands and arguments of containers speak of.
+
+    A name counts that is a Service's: as a URL's or with a port, by its namespace too, or alone as the
+    value of a variable that is named as an address (`COLOR_SERVICE`). What programs are told by files
+    or by other programs isn't seen.
+    """
+    found: dict[tuple[Workload, tuple[str, str, str, str]], Call] = {}
+    for kind in _WORKLOADS:
+        for resource in state.all(*kind):
+            caller = Workload(resource.namespace, resource.name)
+            for field, text, address in _texts(resource):
+                for service in _services(state, text, caller.namespace, address=address):
+                    found.setdefault((caller, service.key), Call(caller, service, resource, field))
+    return tuple(found.values())
+
+
+def _texts(resource: Resource) -> Iterator[tuple[str, str, bool]]:
+    """The texts in which a pod template may name others, and whether a bare name is an address there."""
+    prefix = "spec" if resource.kind == "Pod" else "spec.template.spec"
+    containers: list[dict[str, Any]] = pod_template(resource)[1].get("containers") or []
+    for index, container in enumerate(containers):
+        field = f"{prefix}.containers[{index}]"
+        for i, entry in enumerate(container.get("env") or ()):
+            named = _ADDRESS.search(entry.get("name", "").upper()) is not None
+            yield f"{field}.env[{i}].value", str(entry.get("value") or ""), named
+        for part in ("command", "args"):
+            for i, text in enumerate(container.get(part) or ()):
+                yield f"{field}.{part}[{i}]", str(text), False
+
+
+def _services(state: State, text: str, namespace: str, *, address: bool) -> Iterator[Resource]:
+    for word in _WORD.finditer(text):
+        alone = address and word.group() == text.strip()
+        name, _, rest = word["host"].partition(".")
+        owner, _, domain = rest.partition(".")
+        if domain not in ("", "svc", f"svc.{CLUSTER_DOMAIN}") or not (
+            owner or word["scheme"] or word["port"] or alone
+        ):
+            continue
+        service = state.get("", "Service", owner or namespace, name)
+        if service is not None:
+            yield service

@@ -1,0 +1,422 @@
+"""Each rule of lint: a configuration with the trap, and the same one mended."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from harness.lint import RULES, lint
+from harness.model import load
+
+ESTATE = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: lnk, annotations: {linkerd.io/inject: enabled}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: bare}
+"""
+
+WEB = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: NS}
+spec: {selector: {app: web}, ports: [{name: PORT, port: 80, targetPort: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: NS}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: example.com/web:1, ports: [{containerPort: 8080}]}]}
+"""
+
+
+def web(namespace: str, port: str = "http") -> str:
+    return WEB.replace("NS", namespace).replace("PORT", port)
+
+
+def caller(namespace: str, url: str) -> str:
+    return f"""
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: caller, namespace: {namespace}}}
+spec:
+  selector: {{matchLabels: {{app: caller}}}}
+  template:
+    metadata: {{labels: {{app: caller}}}}
+    spec: {{containers: [{{name: caller, image: example.com/c:1, args: ["--to={url}"]}}]}}
+"""
+
+
+def made(api: str, kind: str, name: str, spec: str) -> str:
+    namespace, _, short = name.partition("/")
+    text = textwrap.indent(textwrap.dedent(spec).strip(), "  ")
+    return f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: {short}, namespace: {namespace}}}\nspec:\n{text}\n"
+
+
+def route(spec: str, kind: str = "HTTPRoute") -> str:
+    return made("gateway.networking.k8s.io/v1", kind, f"lnk/{kind.lower()}", spec)
+
+
+def rules(vs: str, gateways: str = "") -> str:
+    return made(
+        "networking.istio.io/v1", "VirtualService", "shop/web", f"hosts: [web]\n{gateways}\nhttp:\n{vs}"
+    )
+
+
+def istio(kind: str, spec: str, name: str = "shop/it") -> str:
+    group = "networking" if kind in ("DestinationRule", "Gateway") else "security"
+    return made(f"{group}.istio.io/v1", kind, name, spec)
+
+
+def linkerd(kind: str, spec: str, name: str = "lnk/it") -> str:
+    version = "v1beta3" if kind == "Server" else "v1alpha1"
+    return made(f"policy.linkerd.io/{version}", kind, name, spec)
+
+
+PARENT = 'parentRefs: [{group: "", kind: Service, name: web, port: 80}]\n'
+TO_WEB = "- route: [{destination: {host: web}}]"
+SERVER = "podSelector: {matchLabels: {app: web}}\nport: 8080\n"
+OPEN = linkerd(
+    "AuthorizationPolicy",
+    "targetRef: {group: policy.linkerd.io, kind: Server, name: it}\nrequiredAuthenticationRefs: []",
+    "lnk/open",
+)
+PROBED = web("lnk").replace(
+    "ports: [{containerPort: 8080}]",
+    "ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 8080}}",
+)
+
+
+def on_server(path: str) -> str:
+    return made(
+        "policy.linkerd.io/v1beta3",
+        "HTTPRoute",
+        "lnk/on-server",
+        "parentRefs: [{group: policy.linkerd.io, kind: Server, name: it}]\n"
+        f"rules: [{{matches: [{{path: {{value: {path}}}}}]}}]",
+    )
+
+
+def from_principal(name: str) -> str:
+    return f"rules: [{{from: [{{source: {{principals: [cluster.local/ns/{name}]}}}}]}}]"
+
+
+def methods(*names: str) -> str:
+    return f"rules: [{{to: [{{operation: {{methods: [{', '.join(names)}]}}}}]}}]"
+
+
+def identities(*names: str) -> str:
+    return f"identities: [{', '.join(names)}]"
+
+
+L5D = "serviceaccount.identity.linkerd.cluster.local"
+
+# rule, a configuration with the trap, the same one mended, what the finding names
+CASES = {
+    "route-without-parent": (
+        [web("lnk"), route("rules: [{backendRefs: [{name: web, port: 80}]}]")],
+        [web("lnk"), route(PARENT + "rules: [{backendRefs: [{name: web, port: 80}]}]")],
+        "HTTPRoute lnk/httproute spec",
+    ),
+    "route-parent-without-group": (
+        [web("lnk"), route("parentRefs: [{kind: Service, name: web}]")],
+        [web("lnk"), route(PARENT)],
+        "spec.parentRefs[0]",
+    ),
+    "route-parent-group-core": (
+        [web("lnk"), route("parentRefs: [{group: core, kind: Service, name: web}]")],
+        [web("lnk"), route(PARENT)],
+        "spec.parentRefs[0].group: is core",
+    ),
+    "route-parent-missing": (
+        [web("lnk"), route(PARENT.replace("port: 80", "port: 81"))],
+        [web("lnk"), route(PARENT)],
+        "Service lnk/web has no port 81",
+    ),
+    "route-zero-weight": (
+        [web("lnk"), route(PARENT + "rules: [{backendRefs: [{name: web, port: 80, weight: 0}]}]")],
+        [web("lnk"), route(PARENT + "rules: [{backendRefs: [{name: web, port: 80}]}]")],
+        "spec.rules[0].backendRefs: has a lone backend of weight 0",
+    ),
+    "route-backend-missing": (
+        [web("lnk"), route(PARENT + "rules: [{backendRefs: [{name: wbe, port: 80}]}]")],
+        [web("lnk"), route(PARENT + "rules: [{backendRefs: [{name: web, port: 80}]}]")],
+        "there is no Service lnk/wbe",
+    ),
+    "route-filter-unreadable": (
+        [web("lnk"), route(PARENT + "rules: [{filters: [{type: URLRewrite, urlRewrite: {hostname: a.b}}]}]")],
+        [
+            web("lnk"),
+            route(
+                PARENT
+                + "rules: [{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}}]}]"
+            ),
+        ],
+        "spec.rules[0].filters[0]: is a URLRewrite",
+    ),
+    "route-hostnames-on-service": (
+        [web("lnk"), route(PARENT + "hostnames: [web.example.com]")],
+        [web("lnk"), route(PARENT)],
+        "spec.hostnames",
+    ),
+    "route-kinds-mixed": (
+        [web("lnk"), route(PARENT), route(PARENT, "GRPCRoute")],
+        [web("lnk"), route(PARENT)],
+        "GRPCRoute lnk/grpcroute is on Service lnk/web",
+    ),
+    "route-under-profile": (
+        [
+            web("lnk"),
+            route(PARENT),
+            made(
+                "linkerd.io/v1alpha2",
+                "ServiceProfile",
+                "lnk/web.lnk.svc.cluster.local",
+                "routes: [{name: all, condition: {pathRegex: .*}}]",
+            ),
+        ],
+        [web("lnk"), route(PARENT)],
+        "ServiceProfile lnk/web.lnk.svc.cluster.local speaks for",
+    ),
+    "route-match-shadowed": (
+        [
+            web("lnk"),
+            route(
+                PARENT + "rules: [{matches: [{path: {value: /a}}]}, "
+                "{matches: [{path: {type: Exact, value: /a}}]}]"
+            ),
+        ],
+        [
+            web("lnk"),
+            route(
+                PARENT + "rules: [{matches: [{path: {type: Exact, value: /a}}]}, "
+                "{matches: [{path: {value: /a}}]}]"
+            ),
+        ],
+        "spec.rules[1].matches[0]: is never used",
+    ),
+    "route-backend-timeout": (
+        [web("lnk"), route(PARENT + "rules: [{timeouts: {backendRequest: 1s}}]")],
+        [web("lnk"), route(PARENT + "rules: [{timeouts: {request: 1s}}]")],
+        "spec.rules[0].timeouts.backendRequest",
+    ),
+    "virtual-service-destination-missing": (
+        [web("shop"), rules("- route: [{destination: {host: wbe}}]")],
+        [web("shop"), rules(TO_WEB)],
+        "spec.http[0].route[0].destination.host: there is no Service wbe.shop",
+    ),
+    "virtual-service-subset-missing": (
+        [web("shop"), rules("- route: [{destination: {host: web, subset: v1}}]")],
+        [
+            web("shop"),
+            rules("- route: [{destination: {host: web, subset: v1}}]"),
+            istio("DestinationRule", "host: web\nsubsets: [{name: v1, labels: {app: web}}]"),
+        ],
+        "has a subset v1",
+    ),
+    "virtual-service-rule-shadowed": (
+        [web("shop"), rules(TO_WEB + "\n- match: [{uri: {exact: /x}}]\n  route: [{destination: {host: web}}]")],
+        [web("shop"), rules("- match: [{uri: {exact: /x}}]\n  route: [{destination: {host: web}}]\n" + TO_WEB)],
+        "spec.http[1]: is never used: spec.http[0] takes every request",
+    ),
+    "virtual-service-same-host": (
+        [web("shop"), rules(TO_WEB), rules(TO_WEB).replace("name: web, name", "name: again, name")],
+        [web("shop"), rules(TO_WEB)],
+        "VirtualService shop/again speaks for web.shop.svc.cluster.local already",
+    ),
+    "virtual-service-gateway-missing": (
+        [web("shop"), rules(TO_WEB, "gateways: [front]")],
+        [
+            web("shop"),
+            rules(TO_WEB, "gateways: [front]"),
+            istio(
+                "Gateway",
+                'selector: {istio: ingressgateway}\nservers: [{hosts: ["*"], '
+                "port: {number: 80, name: http, protocol: HTTP}}]",
+                "shop/front",
+            ),
+        ],
+        "there is no Gateway shop/front",
+    ),
+    "virtual-service-weight-unset": (
+        [
+            web("shop"),
+            rules("- route: [{destination: {host: web}, weight: 100}, {destination: {host: web, port: {number: 80}}}]"),
+        ],
+        [web("shop"), rules(TO_WEB)],
+        "spec.http[0].route[1]: has no weight",
+    ),
+    "fault-abort-without-percentage": (
+        [web("shop"), rules(TO_WEB + "\n  fault: {abort: {httpStatus: 500}}")],
+        [web("shop"), rules(TO_WEB + "\n  fault: {abort: {httpStatus: 500, percentage: {value: 100}}}")],
+        "spec.http[0].fault.abort: has no percentage",
+    ),
+    "virtual-service-without-client": (
+        [web("lnk"), rules(TO_WEB)],
+        [web("shop"), rules(TO_WEB)],
+        "no workload has Istio's proxy",
+    ),
+    "destination-rule-host-missing": (
+        [web("shop"), istio("DestinationRule", "host: wbe")],
+        [web("shop"), istio("DestinationRule", "host: web")],
+        "there is no Service wbe.shop",
+    ),
+    "destination-rule-subset-without-pods": (
+        [web("shop"), istio("DestinationRule", "host: web\nsubsets: [{name: v2, labels: {version: v2}}]")],
+        [web("shop"), istio("DestinationRule", "host: web\nsubsets: [{name: v2, labels: {app: web}}]")],
+        "spec.subsets[0].labels: no pod of Service shop/web has them",
+    ),
+    "destination-rule-tls-to-outsiders": (
+        [
+            web("lnk"),
+            istio(
+                "DestinationRule",
+                "host: web.lnk.svc.cluster.local\ntrafficPolicy: {tls: {mode: ISTIO_MUTUAL}}",
+            ),
+        ],
+        [web("shop"), istio("DestinationRule", "host: web\ntrafficPolicy: {tls: {mode: ISTIO_MUTUAL}}")],
+        "lnk/web has no Istio proxy",
+    ),
+    "policy-unknown-service-account": (
+        [web("shop"), istio("AuthorizationPolicy", from_principal("shop/sa/nobody"))],
+        [web("shop"), istio("AuthorizationPolicy", from_principal("shop/sa/default"))],
+        "spec.rules[0].from[0].source.principals[0]: no service account shop/nobody",
+    ),
+    "policy-caller-in-another-mesh": (
+        [web("shop"), web("lnk"), istio("AuthorizationPolicy", from_principal("lnk/sa/default"))],
+        [web("shop"), web("lnk"), istio("AuthorizationPolicy", from_principal("shop/sa/default"))],
+        "lnk/web runs as it in linkerd",
+    ),
+    "policy-not-enforced": (
+        [web("lnk"), istio("AuthorizationPolicy", methods("GET"), "lnk/it")],
+        [web("shop"), istio("AuthorizationPolicy", methods("GET"))],
+        "spec.selector: selects lnk/web, which has linkerd's proxy",
+    ),
+    "policy-selects-nothing": (
+        [web("shop"), istio("PeerAuthentication", "selector: {matchLabels: {app: wbe}}\nmtls: {mode: STRICT}")],
+        [web("shop"), istio("PeerAuthentication", "selector: {matchLabels: {app: web}}\nmtls: {mode: STRICT}")],
+        "PeerAuthentication shop/it spec.selector: selects no pod",
+    ),
+    "policy-keeps-grpc-out": (
+        [web("shop", "grpc"), istio("AuthorizationPolicy", methods("GET"))],
+        [
+            web("shop", "grpc"),
+            istio("AuthorizationPolicy", methods("GET")),
+            istio("AuthorizationPolicy", methods("POST"), "shop/grpc"),
+        ],
+        "allows no POST, and Service shop/web speaks HTTP/2 or gRPC",
+    ),
+    "policy-not-principals-lets-plaintext-in": (
+        [
+            web("shop"),
+            istio("AuthorizationPolicy", "rules: [{from: [{source: {notPrincipals: [cluster.local/ns/a/sa/b]}}]}]"),
+        ],
+        [
+            web("shop"),
+            istio(
+                "AuthorizationPolicy",
+                "rules: [{from: [{source: {notPrincipals: [cluster.local/ns/a/sa/b], principals: ['*']}}]}]",
+            ),
+        ],
+        "spec.rules[0].from[0].source.notPrincipals",
+    ),
+    "strict-and-outsiders": (
+        [web("shop"), caller("lnk", "http://web.shop/"), istio("PeerAuthentication", "mtls: {mode: STRICT}")],
+        [web("shop"), caller("lnk", "http://web.shop/"), istio("PeerAuthentication", "mtls: {mode: PERMISSIVE}")],
+        "PeerAuthentication shop/it spec.mtls.mode: is STRICT for shop/web, which lnk/caller calls",
+    ),
+    "two-proxies": (
+        [ESTATE.replace("annotations:", "labels: {istio-injection: enabled}, annotations:"), web("lnk")],
+        [web("lnk")],
+        "Namespace lnk metadata.annotations",
+    ),
+    "injection-label-and-annotation": (
+        [ESTATE.replace("{linkerd.io/inject: enabled}", "{istio-injection: enabled}"), web("lnk")],
+        [web("lnk")],
+        "has istio-injection as an annotation",
+    ),
+    "injection-value": (
+        [ESTATE.replace("inject: enabled", 'inject: "true"'), web("lnk")],
+        [web("lnk")],
+        "linkerd.io/inject is 'true'",
+    ),
+    "namespace-policy-without-server": (
+        [web("lnk"), linkerd("AuthorizationPolicy", "targetRef: {kind: Namespace, name: lnk}\nrequiredAuthenticationRefs: []")],
+        [
+            web("lnk"),
+            linkerd("Server", SERVER),
+            linkerd("AuthorizationPolicy", "targetRef: {kind: Namespace, name: lnk}\nrequiredAuthenticationRefs: []"),
+        ],
+        "is namespace lnk, which has no Server",
+    ),
+    "server-without-authorization": (
+        [web("lnk"), linkerd("Server", SERVER)],
+        [web("lnk"), linkerd("Server", SERVER), OPEN],
+        "Server lnk/it spec: no policy opens it",
+    ),
+    "server-route-closes-probes": (
+        [PROBED, linkerd("Server", SERVER), OPEN, on_server("/api")],
+        [PROBED, linkerd("Server", SERVER), OPEN, on_server("/ready")],
+        "no route there takes the probe of /ready",
+    ),
+    "identity-as-spiffe": (
+        [web("lnk"), linkerd("MeshTLSAuthentication", identities("spiffe://cluster.local/ns/lnk/sa/default"))],
+        [web("lnk"), linkerd("MeshTLSAuthentication", identities(f"default.lnk.{L5D}"))],
+        "is spiffe://cluster.local/ns/lnk/sa/default",
+    ),
+    "default-policy-value": (
+        [
+            ESTATE.replace("inject: enabled", "inject: enabled, config.linkerd.io/default-inbound-policy: none"),
+            web("lnk"),
+        ],
+        [
+            ESTATE.replace("inject: enabled", "inject: enabled, config.linkerd.io/default-inbound-policy: deny"),
+            web("lnk"),
+        ],
+        "default-inbound-policy is 'none'",
+    ),
+}  # fmt: skip
+
+
+def traps(tmp_path, documents):
+    if not documents[0].startswith("\napiVersion: v1\nkind: Namespace"):
+        documents = [ESTATE, *documents]
+    file = tmp_path / "estate.yaml"
+    file.write_text("\n---\n".join(documents))
+    return lint(load([file]))
+
+
+@pytest.mark.parametrize(
+    ("name", "trapped", "mended", "words"), [(k, *v) for k, v in CASES.items()], ids=CASES
+)
+def test_rule(tmp_path, name, trapped, mended, words):
+    found = [trap for trap in traps(tmp_path, trapped) if trap.rule == name]
+    assert len(found) == 1
+    assert words in str(found[0])
+    place, _, line = found[0].where.rpartition(":")
+    assert place == str(tmp_path / "estate.yaml")
+    assert int(line) > 1
+    assert not [trap for trap in traps(tmp_path, mended) if trap.rule == name]
+
+
+def test_injection_without_mesh(tmp_path):
+    file = tmp_path / "estate.yaml"
+    file.write_text(f"{ESTATE}\n---\n{web('lnk')}")
+    found = [trap for trap in lint(load([file], meshes=())) if trap.rule == "injection-without-mesh"]
+    assert [str(trap.finding.resource) for trap in found] == ["Namespace shop", "Namespace lnk"]
+    assert "asks linkerd for a proxy, which isn't installed" in str(found[1])
+
+
+def test_every_rule_has_a_case_and_a_documentation():
+    assert set(CASES) | {"injection-without-mesh"} == set(RULES)
+    assert all(check.__doc__ for check in RULES.values())
