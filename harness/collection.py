@@ -25,6 +25,28 @@ class ExpectationError(AssertionError):
     """An expectation that failed, or that nothing proved."""
 
 
+def row(
+    scenario: str,
+    order: tuple[int, int],
+    stage: Stage,
+    check: Check,
+    result: str,
+    seen: str,
+    verdict: Verdict | None,
+) -> dict[str, Any]:
+    """Returns what a test's report holds of a verdict, or of why there is none; `order` is its place."""
+    return {
+        "scenario": scenario,
+        "order": order,
+        "stage": stage.name,
+        "name": check.name,
+        "result": str(result),
+        "seen": seen,
+        "basis": str(verdict.basis) if verdict else "",
+        "n": verdict.n if verdict else None,
+    }
+
+
 class ScenarioFile(pytest.File):
     """A scenario file."""
 
@@ -72,6 +94,11 @@ class CheckItem(pytest.Item):
         """The stage that this is a part of."""
         return self.parent.stage
 
+    @property
+    def order(self) -> int:
+        """The place of its stage in the scenario."""
+        return self.scenario.stages.index(self.stage)
+
     def runtest(self) -> None:
         try:
             verdict = self.config.stash[RUNS].runner(self.scenario).judge(self.stage, self.check)
@@ -87,18 +114,9 @@ class CheckItem(pytest.Item):
 
     def _note(self, result: str, *, seen: str, verdict: Verdict | None = None) -> None:
         """Leaves the verdict with the report, for the table, JUnit and other workers' processes."""
-        stage = self.scenario.stages.index(self.stage)
-        row = {
-            "scenario": self.nodeid.partition("::")[0],
-            "order": (stage, self.stage.checks.index(self.check)),
-            "stage": self.stage.name,
-            "name": self.check.name,
-            "result": str(result),
-            "seen": seen,
-            "basis": str(verdict.basis) if verdict else "",
-            "n": verdict.n if verdict else None,
-        }
-        self.user_properties.append((PROPERTY, row))
+        order = (self.order, self.stage.checks.index(self.check))
+        noted = row(self.nodeid.partition("::")[0], order, self.stage, self.check, result, seen, verdict)
+        self.user_properties.append((PROPERTY, noted))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, ExpectationError):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.resources import Resource
+
 
 class HarnessError(Exception):
     """Base of every error meant for the user; shown without a traceback.
@@ -37,7 +39,13 @@ class InputError(HarnessError):
 
 
 class NotModelledError(HarnessError):
-    """A resource or field that the model doesn't understand, and so can't decide with."""
+    """A resource or field that the model doesn't understand, and so can't decide with.
+
+    `resource` is the object, where it is about one, and `field` the path of the part of it (empty: all of it).
+    """
+
+    resource: Resource | None = None
+    field: str = ""
 
 
 class MissingError(HarnessError):

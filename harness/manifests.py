@@ -6,13 +6,14 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import dumps
 from harness.errors import InputError, MissingError
 from harness.resources import Resource
-from harness.source import Document, KeyPath, parse, read_text
+from harness.source import Document, KeyPath, keeping_all, parse, read_text
 from harness.vocabulary import Workload
 
 if TYPE_CHECKING:
@@ -30,35 +31,27 @@ CLUSTER_SCOPED = frozenset(
     "ClusterTrustBundle ExternalWorkloadGroup RuntimeClass CSIDriver".split()
 )
 
-# What a cluster makes by itself, so that a dump of it isn't something to apply.
-DERIVED_KINDS = frozenset(("Event", "EndpointSlice", "Endpoints", "ControllerRevision", "PodMetrics"))
-DERIVED_METADATA = (
-    "managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink",
-)  # fmt: skip
-DERIVED_ANNOTATIONS = (
-    "kubectl.kubernetes.io/last-applied-configuration",
-    "deployment.kubernetes.io/revision",
-)
 
-
-def read_manifests(path: Path) -> tuple[Resource, ...]:
+@keeping_all()
+def read_manifests(path: Path, *, running: bool = False) -> tuple[Resource, ...]:
     """Returns the objects of a manifest file or folder, in the order in which they stand.
 
     A folder is read as `kubectl apply -f` does (its own files by name, not its sub-folders), or
     built by `kubectl kustomize` if it holds a kustomization. A dump (`kubectl get -o yaml`) loses
-    what the cluster added, and is ordered by creation time, since meshes break ties by age.
+    what the cluster added, and is ordered by creation time, since meshes break ties by age. With `running`
+    it keeps what tells how the cluster ran: controllers' pods, pods' status, Services' addresses.
     Raises InputError with file:line:column, MissingError without the kubectl that a kustomization needs.
     """
     if path.is_dir():
         if any((path / name).exists() for name in KUSTOMIZATIONS):
-            return _resources(_kustomize(path), str(path), from_file=False)
+            return _resources(_kustomize(path), str(path), from_file=False, running=running)
         files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
         if not files:
             raise InputError(
                 "the folder holds no manifest", where=str(path), todo=f"put {', '.join(SUFFIXES)} files there"
             )
-        return tuple(resource for file in files for resource in read_manifests(file))
-    return _resources(read_text(path, MAX_BYTES), str(path), from_file=True)
+        return tuple(resource for file in files for resource in read_manifests(file, running=running))
+    return _resources(read_text(path, MAX_BYTES), str(path), from_file=True, running=running)
 
 
 def place(resource: Resource, field: str) -> str:
@@ -70,33 +63,34 @@ def place(resource: Resource, field: str) -> str:
     if not name or not line.isdecimal():
         return resource.where
     try:
-        documents = _documents(name)
-    except InputError:
+        document, root = _objects_by_line(name)[int(line)]
+    except (InputError, KeyError):
         return resource.where
-    path = _path(field)
-    for document in documents:
-        for root in _roots(document, int(line)):
-            return f"{name}:{document.mark((*root, *path)).line}"
-    return resource.where
+    return f"{name}:{document.mark((*root, *_path(field))).line}"
 
 
-@cache
-def _documents(name: str) -> tuple[Document, ...]:
-    return tuple(parse(read_text(Path(name), MAX_BYTES), name))
-
-
-def _roots(document: Document, line: int) -> Iterator[KeyPath]:
-    """The path of the object that stands in a line: a document's, or an item's of a List."""
-    if not isinstance(document.data, dict):
-        return
-    paths: list[KeyPath] = [("items", index) for index in range(len(document.data.get("items") or ()))]
-    yield from (path for path in [*paths, ()] if document.mark(path).line == line)
+@lru_cache(maxsize=256)
+def _objects_by_line(name: str) -> dict[int, tuple[Document, KeyPath]]:
+    """The objects of a file by the line that each begins in: its document, and its path in that."""
+    found: dict[int, tuple[Document, KeyPath]] = {}
+    for document in parse(read_text(Path(name), MAX_BYTES), name):
+        items = document.data.get("items") if isinstance(document.data, dict) else None
+        inside: list[KeyPath] = [("items", index) for index in range(len(items or ()))]
+        for path in [(), *inside]:
+            found[document.mark(path).line] = (document, path)
+    return found
 
 
 def _path(field: str) -> KeyPath:
     """`spec.http[0].route` as the path of a document's part."""
     found = re.findall(r"\[(\d+)\]|([^.\[\]]+)", field)
     return tuple(int(index) if index else name for index, name in found)
+
+
+def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, ...]:
+    """Returns objects that an API answered with, as a dump of it read with `running`: older first."""
+    found = (_resource(data, source, source, running=True) for data in sorted(objects, key=_created))
+    return tuple(resource for resource in found if resource is not None)
 
 
 def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:
@@ -124,11 +118,11 @@ def _kustomize(folder: Path) -> str:
     return result.stdout
 
 
-def _resources(text: str, name: str, *, from_file: bool) -> tuple[Resource, ...]:
+def _resources(text: str, name: str, *, from_file: bool, running: bool) -> tuple[Resource, ...]:
     found: list[Resource] = []
     for document in parse(text, name):
         if document.data is not None:
-            found += _objects(document, document.data, (), name, from_file)
+            found += _objects(document, document.data, (), name, from_file, running)
     return tuple(found)
 
 
@@ -138,6 +132,7 @@ def _objects(
     path: KeyPath,
     name: str,
     from_file: bool,
+    running: bool,
 ) -> Iterator[Resource]:
     mark = document.mark(path)
     where = f"{name}:{mark.line}:{mark.column}"
@@ -151,9 +146,9 @@ def _objects(
         if not isinstance(items, list):
             raise InputError("the items of a List must be a list", where=where)
         for index in sorted(range(len(items)), key=lambda index: _created(items[index])):
-            yield from _objects(document, items[index], (*path, "items", index), name, from_file)
+            yield from _objects(document, items[index], (*path, "items", index), name, from_file, running)
         return
-    resource = _resource(data, where, f"{name}:{mark.line}" if from_file else name)
+    resource = _resource(data, where, f"{name}:{mark.line}" if from_file else name, running=running)
     if resource is not None:
         yield resource
 
@@ -169,7 +164,7 @@ def _created(item: object) -> str:
     return made.replace(tzinfo=made.tzinfo or UTC).astimezone(UTC).isoformat()
 
 
-def _resource(data: dict[str, Any], where: str, source: str) -> Resource | None:
+def _resource(data: dict[str, Any], where: str, source: str, *, running: bool) -> Resource | None:
     kind, metadata = data["kind"], data.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
         raise InputError(f"{kind} without metadata.name", where=where, todo="give it a name")
@@ -193,65 +188,18 @@ def _resource(data: dict[str, Any], where: str, source: str) -> Resource | None:
         )
     if not isinstance(metadata.get("namespace") or "", str):
         raise InputError(f"{kind} {metadata['name']}: metadata.namespace must be text", where=where)
-    if _derived(data, metadata):
+    if dumps.is_derived(data, running=running):
         return None
     namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
     return Resource(
-        data["apiVersion"], kind, namespace, metadata["name"], _clean(data, namespace), source, created
+        data["apiVersion"],
+        kind,
+        namespace,
+        metadata["name"],
+        dumps.cleaned(data, namespace, running=running),
+        source,
+        created,
     )
-
-
-def _derived(data: dict[str, Any], metadata: dict[str, Any]) -> bool:
-    owned = any(owner.get("controller") for owner in _mappings(metadata.get("ownerReferences")))
-    return (
-        owned
-        or data["kind"] in DERIVED_KINDS
-        or (data["kind"] == "ConfigMap" and metadata["name"] in ("kube-root-ca.crt", "istio-ca-root-cert"))
-    )
-
-
-def _clean(data: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """The object without what a cluster added to it."""
-    metadata = data["metadata"]
-    dumped = "uid" in metadata
-    kept = {key: value for key, value in metadata.items() if key not in DERIVED_METADATA}
-    annotations = {
-        key: value
-        for key, value in (kept.pop("annotations", None) or {}).items()
-        if key not in DERIVED_ANNOTATIONS
-    }
-    if annotations:
-        kept["annotations"] = annotations
-    if namespace:
-        kept["namespace"] = namespace
-    cleaned = {key: value for key, value in data.items() if key != "status"} | {"metadata": kept}
-    if (
-        dumped
-        and data["kind"] == "Service"
-        and data["apiVersion"] == "v1"
-        and isinstance(data.get("spec"), dict)
-    ):
-        cleaned["spec"] = _unassigned(data["spec"])
-    return cleaned
-
-
-def _unassigned(spec: dict[str, Any]) -> dict[str, Any]:
-    """A dumped Service's spec without the addresses and ports that its cluster assigned."""
-    headless = spec.get("clusterIP") == "None"
-    assigned = {"clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"}
-    if not headless:
-        assigned.add("clusterIP")
-    kept = {key: value for key, value in spec.items() if key not in assigned}
-    ports = _mappings(kept.get("ports"))
-    if ports:
-        kept["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in ports]
-    return kept
-
-
-def _mappings(value: object) -> list[dict[str, Any]]:
-    """The mappings of a list; none if it is something else, or holds something else."""
-    fits = isinstance(value, list) and all(isinstance(item, dict) for item in value)
-    return value if isinstance(value, list) and fits else []
 
 
 def _plain(data: object) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import fixtures
 from harness.errors import HarnessError
 from harness.session import PROPERTY, RUNS, Runs
 from harness.settings import KNOBS, SCENARIO_SUFFIXES, is_scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from _pytest.terminal import TerminalReporter
@@ -22,10 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for knob in KNOBS:
         text = f"{knob.help} (environment: {knob.variable})"
         if knob.flag:
-            group.addoption(knob.option, dest=knob.ini, action="store_true", help=text)
-        else:
+            group.addoption(knob.option, dest=knob.destination, action="store_true", help=text)
+        elif not (knob.theirs and find_spec("pytest_kind")):
             action = "append" if knob.many else "store"
-            group.addoption(knob.option, dest=knob.ini, action=action, default=None, help=text)
+            group.addoption(knob.option, dest=knob.destination, action=action, default=None, help=text)
         parser.addini(knob.ini, knob.help, default="")
 
 
@@ -33,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "kind: needs a real cluster: Docker, kind, istioctl")
     config.addinivalue_line("markers", "xdist_group(name): keeps a scenario's expectations on one worker")
     config.stash[RUNS] = Runs(config)
+    config.pluginmanager.register(fixtures, "harness-fixtures")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -54,7 +58,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if _is_worker(config) or config.option.collectonly or "harness.collection" not in sys.modules:
+    if _is_worker(config) or "harness.collection" not in sys.modules:
         return
     from harness.collection import CheckItem
 
@@ -62,9 +66,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not scenarios:
         return
     try:
-        config.stash[RUNS].ready(scenarios.values())
+        window = config.stash[RUNS].window(scenarios.values())
+        if window is not None:
+            outside = [item for item in items if isinstance(item, CheckItem) and item.order not in window]
+            items[:] = [item for item in items if item not in outside]
+            config.hook.pytest_deselected(items=outside)
+        if not config.option.collectonly:
+            config.stash[RUNS].ready(scenarios.values())
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call" and report.failed:
+        bundle = item.config.stash[RUNS].bundle(item)
+        if bundle is not None:
+            report.sections.append(("the cluster as it was then", str(bundle)))
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

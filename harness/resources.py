@@ -13,6 +13,7 @@ class Resource:
     `data` is the whole object as plain dicts and lists: treat it as read-only. `where` is
     its `file:line`, empty for objects that came from no file. `namespace` is empty for
     cluster-scoped kinds. `created` is when a live cluster made it (RFC 3339, in UTC), empty if unknown.
+    `lookups` keeps what was read of it (see `harness/model/lookup.py`).
     """
 
     api_version: str
@@ -22,6 +23,7 @@ class Resource:
     data: dict[str, Any] = field(repr=False, compare=False)
     where: str = field(default="", compare=False)
     created: str = field(default="", compare=False)
+    lookups: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def group(self) -> str:
@@ -40,3 +42,40 @@ class Resource:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, order=True)
+class ObjectName:
+    """An object as a scenario names it: `Kind namespace/name`, of a cluster-scoped kind `Kind name`.
+
+    Where several API groups have the kind, its group says which: `Kind.group namespace/name`.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    group: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ObjectName:
+        """Reads a name; raises ValueError for anything else."""
+        kind, space, path = text.strip().partition(" ")
+        namespace, slash, name = path.rpartition("/")
+        kind, dot, group = kind.partition(".")
+        if not (kind and space and name) or (slash and not namespace) or "/" in namespace or " " in path:
+            raise ValueError(f"{text!r} isn't an object: write Kind namespace/name")
+        return cls(kind, namespace, name, group if dot else None)
+
+    @classmethod
+    def of(cls, resource: Resource) -> ObjectName:
+        """Returns the name of an object."""
+        return cls(resource.kind, resource.namespace, resource.name, resource.group)
+
+    def names(self, resource: Resource) -> bool:
+        """Returns whether it is this object's name."""
+        own = (resource.kind, resource.namespace, resource.name)
+        return own == (self.kind, self.namespace, self.name) and self.group in (None, resource.group)
+
+    def __str__(self) -> str:
+        kind = f"{self.kind}.{self.group}" if self.group else self.kind
+        return f"{kind} {self.namespace}/{self.name}" if self.namespace else f"{kind} {self.name}"

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, NotModelledError, StageError
 from harness.expectations import Ground, Result, Verdict
+from harness.journal import Entry
+from harness.manifests import from_api
+from harness.providers.base import Basis
+from harness.scenario.steps import Run
 from harness.settings import Confidence
 
 if TYPE_CHECKING:
+    from harness.journal import Journal
     from harness.providers.base import Provider
     from harness.scenario import Check, Scenario, Stage
+    from harness.scenario.steps import Site, Step
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +28,22 @@ class UnreachableError(HarnessError):
     """A stage that can't be reached, through no fault of its own."""
 
 
+@dataclass(frozen=True)
+class Broken:
+    """A transition that failed: to which stage, in which step, and why."""
+
+    index: int
+    doing: str
+    error: HarnessError
+
+
 class Runner:
     """Runs one scenario on a provider: its stages in order, each when it is first asked for.
 
     `shadow` is the model brought along beside a cluster: it predicts and explains. Where it
-    doesn't understand a resource it is left behind, and `warnings` says why.
+    doesn't understand a resource it is left behind, and `warnings` says why. On a lasting cluster the
+    `journal` is told which stage was reached. `allow_run` lets the scenario's commands run on this
+    machine, `checking` has the meshes check themselves after each stage.
     """
 
     def __init__(
@@ -34,14 +52,20 @@ class Runner:
         provider: Provider,
         shadow: Provider | None = None,
         confidence: Confidence | None = None,
+        *,
+        journal: Journal | None = None,
+        allow_run: bool = False,
+        checking: bool = True,
     ) -> None:
         self.scenario = scenario
         self.provider = provider
         self.shadow = shadow
         self.confidence = confidence or Confidence()
+        self.journal = journal
+        self.allow_run = allow_run
+        self.checking = checking
         self.warnings: list[str] = []
-        self._reached = -1
-        self._broken: tuple[int, HarnessError] | None = None
+        self._begin()
 
     def judge(self, stage: Stage, check: Check) -> Verdict:
         """Returns the verdict on an expectation of a stage, which is reached first.
@@ -50,8 +74,10 @@ class Runner:
         StageError if this stage's own transition failed.
         """
         self.reach(self.scenario.stages.index(stage))
-        scenario = self.scenario
-        ground = Ground(self.provider, scenario.apps, scenario.configs, self.shadow, self.confidence)
+        site = self._site
+        ground = Ground(
+            self.provider, site.apps, site.configs, self.shadow, self.confidence, site.translations
+        )
         started = time.monotonic()
         try:
             verdict = check.expectation.judge(ground)
@@ -72,70 +98,126 @@ class Runner:
         if self._broken is not None:
             raise self._unreached(index)
 
+    def extend(self, scenario: Scenario) -> None:
+        """Takes a scenario that begins as the one before, and has more stages, configs or expectations."""
+        self.scenario = scenario
+        for site in filter(None, (self._site, self._shadow_site)):
+            site.configs = {**scenario.configs, **site.configs}
+            site.translations = {**scenario.translations, **site.translations}
+            site.sources = scenario.sources
+
+    def resume(self, entry: Entry) -> None:
+        """Goes on from where another run has brought the cluster to."""
+        self._reached = len(entry.stages) - 1
+        self._site.applied = list(entry.applied)
+        for name, objects in entry.translated.items():
+            self._site.configs[name] = from_api(objects, "")
+        self.provider.remember(entry.memory)
+        for stage in self.scenario.stages[: self._reached + 1]:
+            for step in stage.steps:
+                self._perform_shadow(stage, step)
+        log.info("%s: resumed at stage %r", self.scenario.path, self.scenario.stages[self._reached].name)
+
+    def stands(self) -> str:
+        """Returns where the ground is left standing."""
+        names = [stage.name for stage in self.scenario.stages]
+        where = f"{self.scenario.path}: cluster {self.provider.kept_as}"
+        if self._reached < 0:
+            return f"{where} didn't reach stage {names[0]!r}"
+        later = names[self._reached + 1 :]
+        return f"{where} is at stage {names[self._reached]!r}" + (
+            f"; go on with --reuse --cluster-name {self.provider.kept_as} --from {later[0]!r}"
+            if later
+            else ""
+        )
+
     def close(self) -> None:
         """Takes away what the scenario made; the ground stays for the next one."""
         if self._reached >= 0 or self._broken is not None:
             self.provider.clear()
             if self.shadow is not None:
                 self.shadow.clear()
-        self._reached, self._broken = -1, None
+            if self.journal is not None:
+                self.journal.forget()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._reached = -1
+        self._broken: Broken | None = None
+        self._site: Site = self.scenario.site(self.provider, allow_run=self.allow_run)
+        self._shadow_site = self.scenario.site(self.shadow, allow_run=True) if self.shadow else None
 
     def _transition(self, index: int) -> None:
-        stage, started = self.scenario.stages[index], time.monotonic()
+        stage, started, doing = self.scenario.stages[index], time.monotonic(), ""
         try:
-            for mesh in sorted(stage.meshes):
-                reason = self.provider.lacking(mesh)
-                if reason:
-                    raise UnreachableError(f"stage {stage.name!r} needs {mesh}: {reason}")
-            self._perform(self.provider, stage, first=index == 0)
-            self._perform_shadow(stage, first=index == 0)
+            self._refuse_unreachable(stage)
+            for step in stage.steps:
+                doing = str(step)
+                log.info("%s: %s", stage.name, doing)
+                step.perform(self._site)
+                self._note(index)
+                self._perform_shadow(stage, step)
+            doing = "the meshes' own checks"
+            if self.checking:
+                self.provider.check(stage.accepted)
         except HarnessError as error:
-            self._broken = (index, error)
+            self._broken = Broken(index, doing, error)
             return
         self._reached = index
+        self._note(index + 1)
         log.info("%s: stage %r reached in %.1f s", self.scenario.path, stage.name, time.monotonic() - started)
 
-    def _perform(self, provider: Provider, stage: Stage, *, first: bool) -> None:
-        for mesh in sorted(stage.meshes):
-            provider.install(mesh)
-        if first:  # namespaces are placed before their pods exist, which spares a restart
-            self._place(provider, stage)
-            provider.deploy(self.scenario.apps)
-        for name in stage.apply:
-            provider.apply(self.scenario.configs[name])
-        if not first:
-            self._place(provider, stage)
-        for namespace in stage.restart:
-            provider.restart(namespace)
-        for name in stage.remove:
-            provider.remove(self.scenario.configs[name])
-        for mesh in stage.uninstall:
-            provider.uninstall(mesh)
+    def _refuse_unreachable(self, stage: Stage) -> None:
+        for mesh, wanted in stage.meshes.items():
+            reason = self.provider.lacking(mesh, wanted)
+            if reason:
+                raise UnreachableError(f"stage {stage.name!r} needs {mesh}: {reason}")
+        for step in stage.steps:
+            if isinstance(step, Run) and self.provider.basis is Basis.PREDICTED:
+                raise UnreachableError(
+                    f"stage {stage.name!r} needs a cluster: what `{step.text}` does isn't modelled"
+                )
 
-    def _perform_shadow(self, stage: Stage, *, first: bool) -> None:
-        if self.shadow is None:
+    def _perform_shadow(self, stage: Stage, step: Step) -> None:
+        if self._shadow_site is None:
             return
         try:
-            self._perform(self.shadow, stage, first=first)
+            step.perform(self._shadow_site)
         except HarnessError as error:
             kind = "not modelled" if isinstance(error, NotModelledError) else "the model disagrees"
             self.warnings.append(f"no predictions from stage {stage.name!r} on, {kind}: {error}")
             log.warning("%s", self.warnings[-1])
-            self.shadow = None
+            self.shadow = self._shadow_site = None
 
-    @staticmethod
-    def _place(provider: Provider, stage: Stage) -> None:
-        for namespace, meshes in stage.place.items():
-            provider.place(namespace, meshes)
+    def _note(self, reached: int) -> None:
+        """Tells the journal how many stages are reached, and what is on the cluster by now."""
+        if self.journal is None:
+            return
+        site = self._site
+        translated = {
+            name: [one.data for one in site.configs[name]] for name in site.applied if name in site.sources
+        }
+        self.journal.write(
+            Entry(
+                str(self.scenario.path.resolve()),
+                tuple((stage.name, stage.digest) for stage in self.scenario.stages[:reached]),
+                dict(self.provider.memory()),
+                tuple(site.applied),
+                translated,
+            )
+        )
 
     def _unreached(self, index: int) -> HarnessError:
         assert self._broken is not None
-        at, error = self._broken
+        error = self._broken.error
         if isinstance(error, UnreachableError):
             return error
-        name = self.scenario.stages[at].name
-        if at < index:
+        name = self.scenario.stages[self._broken.index].name
+        if self._broken.index < index:
             return UnreachableError(f"stage {name!r} before it wasn't reached: {error}")
         return StageError(
-            f"stage {name!r} wasn't reached: {error.what}", where=error.where, why=error.why, todo=error.todo
+            f"stage {name!r} wasn't reached, at `{self._broken.doing}`: {error.what}",
+            where=error.where,
+            why=error.why,
+            todo=error.todo,
         )

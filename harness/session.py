@@ -2,71 +2,39 @@
 
 from __future__ import annotations
 
-import os
+import re
+import time
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.errors import HarnessError, InputError, MissingError, did_you_mean
-from harness.settings import KNOBS, Confidence
+from harness.installation import Installation, Installer
+from harness.journal import Journal
+from harness.knobs import Knobs
+from harness.resumption import resumable, window
+from harness.settings import Confidence
+from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
 
+    from harness.cluster.settings import ClusterSettings
     from harness.providers.base import Provider
+    from harness.providers.context import ContextProvider
     from harness.providers.kind import KindProvider
     from harness.runner import Runner
     from harness.scenario import Scenario
-    from harness.settings import Knob
 
 PROPERTY = "harness"
 """The user property of a test report that holds a verdict."""
 
-PROVIDERS = ("model", "kind")
+HEALTH = ("each", "none")
+PROVIDERS = ("model", "kind", "context")
 PYTEST_KIND_NAME = "pytest-kind"
 """pytest-kind's default for --cluster-name: no name was asked for."""
-
-
-class Knobs:
-    """The values of all knobs, from options, environment and configuration file."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.knobs = {knob.name: knob for knob in KNOBS}
-
-    def text(self, name: str) -> str:
-        """Returns a knob's value as text."""
-        knob = self.knobs[name]
-        return str(self._given(knob) or knob.default)
-
-    def flag(self, name: str) -> bool:
-        """Returns whether a flag is on."""
-        return str(self._given(self.knobs[name]) or "").lower() in ("true", "1", "yes", "on")
-
-    def many(self, name: str) -> tuple[str, ...]:
-        """Returns all values of a knob that may be given several times."""
-        given = self._given(self.knobs[name])
-        return tuple(given.split()) if isinstance(given, str) else tuple(given or ())
-
-    def number(self, name: str) -> float:
-        """Returns a knob's value as a number; raises InputError if it isn't one."""
-        try:
-            return float(self.text(name))
-        except ValueError as error:
-            raise InputError(f"{self.text(name)!r} isn't a number", where=self.knobs[name].option) from error
-
-    def path(self, name: str) -> Path | None:
-        """Returns a knob's value as a path that exists, or None; raises InputError if it doesn't exist."""
-        text = self.text(name)
-        if text and not Path(text).is_file():
-            raise InputError(f"there is no file {text!r}", where=self.knobs[name].option)
-        return Path(text) if text else None
-
-    def _given(self, knob: Knob) -> str | list[str] | None:
-        given: str | list[str] | None = self.config.getoption(knob.ini)
-        return given or os.environ.get(knob.variable) or self.config.getini(knob.ini)
 
 
 class Runs:
@@ -78,6 +46,8 @@ class Runs:
         self._provider: Provider | None = None
         self._runner: Runner | None = None
         self._unclean = False
+        self._began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self._bundles: dict[str, Path | None] = {}
         self.warnings: list[str] = []
 
     @property
@@ -93,7 +63,12 @@ class Runs:
     def preflight(self) -> None:
         """Raises InputError for a wrong knob, MissingError for what the provider needs and isn't there."""
         self.confidence()
-        if self.kind == "kind":
+        if self.knobs.text("health") not in HEALTH:
+            raise InputError(did_you_mean(self.knobs.text("health"), HEALTH), where="--health")
+        bounded = self.knobs.text("from") or self.knobs.text("until")
+        if bounded and self.config.getoption("numprocesses", default=None):
+            raise InputError("--from and --until need one process", todo="leave -n out")
+        if self.kind != "model":
             self.provider.preflight()
 
     def ready(self, scenarios: Collection[Scenario]) -> None:
@@ -108,7 +83,7 @@ class Runs:
     def _lacking(self, scenarios: Iterable[Scenario]) -> str | None:
         reasons: dict[str, None] = {}
         for scenario in scenarios:
-            lacking = [self.provider.lacking(mesh) for mesh in sorted(scenario.stages[0].meshes)]
+            lacking = [self.provider.lacking(*item) for item in scenario.stages[0].meshes.items()]
             if not any(lacking):
                 return None
             reasons |= dict.fromkeys(reason for reason in lacking if reason)
@@ -126,21 +101,76 @@ class Runs:
         if self._runner is None or self._runner.scenario is not scenario:
             from harness.runner import Runner
 
-            self._leave()
+            self.leave()
             shadow = self._model() if self.kind != "model" else None
-            self._runner = Runner(scenario, self.provider, shadow, self.confidence())
+            journal = Journal(self.provider.kept_as) if self.provider.kept_as else None
+            runner = Runner(
+                scenario,
+                self.provider,
+                shadow,
+                self.confidence(),
+                journal=journal,
+                allow_run=self.knobs.flag("allow-run"),
+                checking=self.knobs.text("health") == "each",
+            )
+            self._begin(runner)
+            self._runner = runner
         return self._runner
+
+    def window(self, scenarios: Collection[Scenario]) -> range | None:
+        """Returns which stages of the one scenario run, None if all of all do.
+
+        Raises InputError where --from and --until can't be meant so.
+        """
+        first, last = self.knobs.text("from"), self.knobs.text("until")
+        if not (first or last):
+            return None
+        found = window(scenarios, first, last)
+        if first and self.kind != "model":
+            resumable(self.provider.kept_as, next(iter(scenarios)), found.start)
+        return found
+
+    def _begin(self, runner: Runner) -> None:
+        """Has a runner go on from what the journal says, or clears that away."""
+        if runner.journal is None:
+            return
+        start = self.knobs.text("from")
+        if start:
+            names = [stage.name for stage in runner.scenario.stages]
+            runner.resume(resumable(self.provider.kept_as, runner.scenario, names.index(start)))
+        elif left := runner.journal.read():
+            self.provider.remember(left.memory)
+            self.provider.clear()
+            runner.journal.forget()
 
     def close(self) -> bool:
         """Ends the last scenario's run, then the provider's work; returns whether all was cleaned up.
 
         What wasn't is told by the warnings: a failure to clean up must not hide the verdicts.
         """
-        self._leave()
+        self.leave()
         provider, self._provider = self._provider, None
         if provider is not None:
             self._cleaning(provider.close, "the provider")
         return not self._unclean
+
+    def bundle(self, item: pytest.Item) -> Path | None:
+        """Returns a folder with what the cluster was like when the stage first failed; None on the model."""
+        stage = item.parent.nodeid if item.parent else item.nodeid
+        if self.kind == "model" or self._provider is None:
+            return None
+        if stage not in self._bundles:
+            from harness.providers.cluster import ClusterProvider
+
+            name = re.sub(r"[^\w.-]+", "_", stage)
+            folder = self.config.rootpath / self.knobs.text("bundle") / self._began / name
+            try:
+                made = isinstance(self._provider, ClusterProvider) and self._provider.diagnose(folder)
+            except (HarnessError, OSError) as error:  # what failed is told all the same
+                self.warnings.append(f"no bundle of {stage}: {error}")
+                made = False
+            self._bundles[stage] = folder if made else None
+        return self._bundles[stage]
 
     def confidence(self) -> Confidence:
         """Returns how sure verdicts must be."""
@@ -151,10 +181,15 @@ class Runs:
             settle=self.knobs.number("settle"),
         )
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Ends the scenario's run that is under way, if there is one."""
         runner, self._runner = self._runner, None
-        if runner is not None:
-            self.warnings += runner.warnings
+        if runner is None:
+            return
+        self.warnings += runner.warnings
+        if runner.journal is not None and self.knobs.text("until"):
+            self.warnings.append(runner.stands())
+        else:
             self._cleaning(runner.close, str(runner.scenario.path))
 
     def _cleaning(self, close: Callable[[], None], what: str) -> None:
@@ -165,7 +200,13 @@ class Runs:
             self.warnings.append(f"cleaning up after {what} failed: {error}")
 
     def _make(self) -> Provider:
-        return self._model() if self.kind == "model" else self._kind_provider()
+        match self.kind:
+            case "kind":
+                return self._kind_provider()
+            case "context":
+                return self._context_provider()
+            case _:
+                return self._model()
 
     @staticmethod
     def _model() -> Provider:
@@ -177,27 +218,69 @@ class Runs:
         """A provider with its settings from the knobs and from pytest-kind's own options."""
         from harness.providers.kind import KindProvider, KindSettings
 
-        knobs = self.knobs
-        defaults = KindSettings()
+        knobs, defaults = self.knobs, KindSettings()
         return KindProvider(
             KindSettings(
+                **vars(self._cluster_settings()),
                 cluster_name=self._cluster_name(),
                 keep=bool(self._pytest_kind("keep_cluster")),
                 reuse=knobs.flag("reuse"),
+                resume=bool(knobs.text("from")),
                 node_image=self._pytest_kind("kind_image") or knobs.text("node-image") or None,
                 kind_bin=self._pytest_kind("kind_bin") or defaults.kind_bin,
                 kubectl_bin=self._pytest_kind("kind_kubectl_bin") or defaults.kubectl_bin,
                 images=knobs.many("load-image"),
-                istioctl=knobs.text("istioctl"),
-                istio_config=knobs.path("istio-config"),
-                linkerd=knobs.text("linkerd"),
-                gateway_api_crds=knobs.text("gateway-api-crds") or defaults.gateway_api_crds,
-                curl_image=knobs.text("curl-image") or defaults.curl_image,
-                parallel=max(1, int(knobs.number("parallel"))),
-                request_timeout=knobs.number("request-timeout"),
-                timeout=knobs.number("cluster-timeout"),
             )
         )
+
+    def _context_provider(self) -> ContextProvider:
+        """A provider for the cluster of the context that is named."""
+        from harness.providers.context import ContextProvider, ContextSettings
+
+        if hasattr(self.config, "workerinput") or self.config.getoption("numprocesses", default=None):
+            raise InputError(
+                "scenarios share the cluster's namespaces, so they can't run at once",
+                where="--provider context",
+                todo="run without -n",
+            )
+        return ContextProvider(
+            ContextSettings(
+                **vars(self._cluster_settings()),
+                context=self.knobs.text("context"),
+                kubeconfig=self.knobs.path("kubeconfig"),
+                install_mesh=self.knobs.flag("install-mesh"),
+            )
+        )
+
+    def _cluster_settings(self) -> ClusterSettings:
+        """What all real clusters have in common."""
+        from harness.cluster.settings import ClusterSettings
+
+        knobs, defaults = self.knobs, ClusterSettings()
+        return ClusterSettings(
+            istioctl=knobs.text("istioctl"),
+            istio_config=knobs.path("istio-config"),
+            linkerd=knobs.text("linkerd"),
+            helm=knobs.text("helm"),
+            installations={mesh: self._installation(mesh) for mesh in Mesh},
+            gateway_api_crds=knobs.text("gateway-api-crds") or defaults.gateway_api_crds,
+            curl_image=knobs.text("curl-image") or defaults.curl_image,
+            parallel=max(1, int(knobs.number("parallel"))),
+            request_timeout=knobs.number("request-timeout"),
+            timeout=knobs.number("cluster-timeout"),
+        )
+
+    def _installation(self, mesh: Mesh) -> Installation:
+        """How the options say that a mesh is to be installed."""
+        knobs = self.knobs
+        version, charts = knobs.text(f"{mesh}-version"), knobs.text(f"{mesh}-charts")
+        manifests = knobs.text(f"{mesh}-manifests")
+        if charts and manifests:
+            raise InputError("charts or manifests, not both", where=f"--{mesh}-charts")
+        if manifests:
+            return Installation(version, Installer.MANIFESTS, manifests)
+        values = knobs.path("istio-config" if mesh is Mesh.ISTIO and not charts else f"{mesh}-values")
+        return Installation(version, Installer.HELM if charts else Installer.CLI, charts, values)
 
     def _cluster_name(self) -> str | None:
         """The name asked for, a worker's own under xdist; None where the provider may choose."""

@@ -40,6 +40,8 @@ class Knob:
     default: str = ""
     flag: bool = False
     many: bool = False
+    theirs: bool = False
+    """Whether pytest-kind has an option of that name, which is then taken for it."""
 
     @property
     def option(self) -> str:
@@ -53,18 +55,45 @@ class Knob:
 
     @property
     def ini(self) -> str:
-        """The key in pytest's configuration file, and the option's destination."""
+        """The key in pytest's configuration file."""
         return f"harness_{self.name.replace('-', '_')}"
+
+    @property
+    def destination(self) -> str:
+        """The name of the option's value."""
+        return self.name if self.theirs else self.ini
 
 
 KNOBS = (
-    Knob("provider", "where scenarios run: model (default; in process) or kind (real clusters)", "model"),
+    Knob(
+        "provider",
+        "where scenarios run: model (default; in process), kind (real clusters, made and deleted) or "
+        "context (a cluster that is there, named by --context)",
+        "model",
+    ),
+    Knob("context", "the kubeconfig context to run on; the current one is never taken"),
+    Knob("kubeconfig", "the kubeconfig that has the context; kubectl's if absent", theirs=True),
+    Knob("install-mesh", "meshes that aren't in the context's cluster may be installed; they stay", flag=True),
+    Knob("bundle", "the folder for what a failing cluster looked like", ".harness"),
+    Knob("until", "the last stage that is brought about; a kept cluster then stays as it is"),
+    Knob("from", "the stage to go on to, on the cluster that an earlier run left (--reuse)"),
+    Knob("allow-run", "let scenarios run commands on this machine", flag=True),
+    Knob("health", "after which stages the meshes check themselves: each (default) or none", "each"),
     Knob("reuse", "use the kind cluster of an earlier run, and keep it", flag=True),
     Knob("node-image", "kind's node image (pytest-kind's own --kind-image wins)"),
     Knob("load-image", "a local image to load into the kind cluster", many=True),
     Knob("istioctl", "the istioctl to install Istio with", "istioctl"),
     Knob("istio-config", "an IstioOperator file for istioctl install"),
     Knob("linkerd", "the linkerd CLI to install Linkerd with", "linkerd"),
+    Knob("istio-values", "a file of values for Istio's charts"),
+    Knob("linkerd-values", "a file for linkerd install --values, or of values for its charts"),
+    Knob("istio-version", "the version of Istio that must be installed, as in 1.31"),
+    Knob("linkerd-version", "the version of Linkerd that must be installed, as in edge-26.8.3"),
+    Knob("istio-charts", "install Istio by helm: a folder of its charts, a repository's name or URL"),
+    Knob("linkerd-charts", "install Linkerd by helm: a folder of its charts, a repository's name or URL"),
+    Knob("istio-manifests", "install Istio from rendered manifests: a file or folder"),
+    Knob("linkerd-manifests", "install Linkerd from rendered manifests: a file or folder"),
+    Knob("helm", "the helm that installs charts", "helm"),
     Knob("gateway-api-crds", "the Gateway API's CRDs, a file or URL"),
     Knob("curl-image", "the image that sends requests where a client's own has no curl"),
     Knob("parallel", "clients that share a probe's requests", "20"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import gc
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from harness.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 KeyPath = tuple[str | int, ...]
@@ -32,6 +36,25 @@ class Mark:
     end_line: int
 
 
+class Place(NamedTuple):
+    """The parser's events that begin and end a part of a document, and the places of what is in it.
+
+    A mapping's member begins with its key.
+    """
+
+    first: Any
+    last: Any
+    members: Mapping[str | int, tuple[Any, Place]] = MappingProxyType({})
+
+    def mark(self, first: Any) -> Mark:
+        """Returns the mark of this part, begun by `first`: itself, or its key."""
+        start, end = first.start_mark, self.last.end_mark
+        # A block collection ends where the next token begins.
+        block = self.last is not self.first and not self.first.flow_style
+        end_line = end.line if block or (end.column == 0 and end.line) else end.line + 1
+        return Mark(start.line + 1, start.column + 1, max(end_line, start.line + 1))
+
+
 @dataclass(frozen=True)
 class Document:
     """One YAML document: its data, and the marks of its parts by path.
@@ -40,13 +63,37 @@ class Document:
     """
 
     data: Any
-    marks: dict[KeyPath, Mark]
+    place: Place = field(repr=False)
 
     def mark(self, path: KeyPath) -> Mark:
         """Returns the mark of the path, or of its nearest ancestor that has one."""
-        while path not in self.marks:
-            path = path[:-1]
-        return self.marks[path]
+        first, place = self.place.first, self.place
+        for part in path:
+            if part not in place.members:
+                break
+            first, place = place.members[part]
+        return place.mark(first)
+
+    def has(self, path: KeyPath) -> bool:
+        """Returns whether there is such a part."""
+        place = self.place
+        for part in path:
+            if part not in place.members:
+                return False
+            _, place = place.members[part]
+        return True
+
+
+@contextmanager
+def keeping_all() -> Iterator[None]:
+    """Puts off the search for garbage: where much is made and all is kept, it costs time and finds none."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -77,33 +124,20 @@ def parse(text: str, name: str) -> Iterator[Document]:
     """Yields the documents of a YAML (or JSON) text; `name` is the file's, for errors.
 
     Raises InputError for what isn't YAML, for duplicate keys, for recursive, undefined and
-    exploding aliases.
+    exploding aliases, and for deeper nesting than any object has.
     """
     loader = Loader(text)
     try:
-        _check_depth(text, name)
-        while loader.check_node():
-            yield _Builder(name).document(loader.get_node())
+        while not loader.check_event(yaml.StreamEndEvent):
+            event = loader.get_event()
+            if isinstance(event, yaml.DocumentStartEvent):
+                yield _Builder(loader, name).document()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, name) from error
     except yaml.YAMLError as error:  # a character that YAML doesn't allow
         raise InputError(f"not YAML: {error}".replace("\n", " "), where=name) from error
     finally:
         loader.dispose()
-
-
-def _check_depth(text: str, name: str) -> None:
-    """Raises InputError for nesting that would overflow the stack of the parser's C code."""
-    depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise InputError(
-                f"nested more than {MAX_DEPTH} levels deep", where=_place(name, event.start_mark)
-            )
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> InputError:
@@ -122,89 +156,139 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> InputErr
 
 
 class _Builder:
-    """Turns one document's nodes into data and marks."""
+    """Builds one document of the parser's events: data and places in one pass."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, loader: Any, name: str) -> None:
+        self.next = loader.get_event
         self.name = name
-        self.marks: dict[KeyPath, Mark] = {}
-        self.constructor = yaml.constructor.SafeConstructor()
-        self.open: set[int] = set()
+        self.anchors: dict[str, Any] = {}  # a _Part, or the event that began it while it is being read
         self.nodes = 0
+        self.depth = 0
 
-    def document(self, node: yaml.Node) -> Document:
-        self.marks[()] = _mark(node, node)
-        data = self.value(node, ())
-        return Document(data, self.marks)
+    def document(self) -> Document:
+        data, place = self.value(self.next())
+        return Document(data, place)
 
-    def value(self, node: yaml.Node, path: KeyPath) -> Any:
+    def value(self, event: Any) -> tuple[Any, Place]:
+        """The part that an event begins."""
+        before = self.nodes
         self.nodes += 1
-        # Without aliases a node takes at least one character, so it can't be ahead of its place.
-        if self.nodes > MAX_ALIASED_NODES and self.nodes > node.start_mark.index:
-            raise self.error("aliases expand to too much data", node)
-        if isinstance(node, yaml.ScalarNode):
-            return self.scalar(node)
-        if id(node) in self.open:
-            raise self.error("an anchor that contains an alias of itself", node)
-        self.open.add(id(node))
-        data: Any
-        if isinstance(node, yaml.SequenceNode):
-            data = []
-            for index, item in enumerate(node.value):
-                self.marks[(*path, index)] = _mark(item, item)
-                data.append(self.value(item, (*path, index)))
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            return self.alias(event)
+        if event.anchor:
+            self.anchors[event.anchor] = event
+        if kind is yaml.ScalarEvent:
+            data: Any = self.scalar(event)
+            place = Place(event, event)
         else:
-            assert isinstance(node, yaml.MappingNode)
-            data = self.mapping(node, path)
-        self.open.discard(id(node))
-        return data
+            data, place = self.collection(event)
+        if event.anchor:
+            self.anchors[event.anchor] = _Part(data, place, self.nodes - before)
+        return data, place
 
-    def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+    def collection(self, event: Any) -> tuple[Any, Place]:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.error(f"nested more than {MAX_DEPTH} levels deep", event)
+        members: dict[str | int, tuple[Any, Place]] = {}
+        read = self.sequence if type(event) is yaml.SequenceStartEvent else self.mapping
+        data, last = read(members)
+        self.depth -= 1
+        return data, Place(event, last, members)
+
+    def sequence(self, members: dict[str | int, tuple[Any, Place]]) -> tuple[list[Any], Any]:
+        data: list[Any] = []
+        while type(event := self.next()) is not yaml.SequenceEndEvent:
+            item, place = self.value(event)
+            members[len(data)] = (place.first, place)
+            data.append(item)
+        return data, event
+
+    def mapping(self, members: dict[str | int, tuple[Any, Place]]) -> tuple[dict[str, Any], Any]:
         data: dict[str, Any] = {}
         merged: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise self.error("a key that isn't a word (an unrendered template?)", key_node)
-            key = key_node.value
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                merged |= self.merged(value_node, path)
+        while type(event := self.next()) is not yaml.MappingEndEvent:
+            if type(event) is not yaml.ScalarEvent:
+                raise self.error("a key that isn't a word (an unrendered template?)", event)
+            key = event.value
+            if key == "<<" and event.implicit[0]:
+                merged |= self.merged(self.next())
                 continue
             if key in data:
-                first = self.marks[(*path, key)].line
-                raise self.error(f"duplicate key {key!r}: it stands in line {first} already", key_node)
-            self.marks[(*path, key)] = _mark(key_node, value_node)
-            data[key] = self.value(value_node, (*path, key))
-        return {**merged, **data}
+                first = members[key][0].start_mark.line + 1
+                raise self.error(f"duplicate key {key!r}: it stands in line {first} already", event)
+            data[key], place = self.value(self.next())
+            members[key] = (event, place)
+        return {**merged, **data} if merged else data, event
 
-    def merged(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+    def merged(self, event: Any) -> dict[str, Any]:
         """The keys that `<<` brings in: of a list's mappings the first one wins."""
-        value = self.value(node, path)
+        value, _ = self.value(event)
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, dict) for part in parts):
-            raise self.error("`<<` merges mappings only", node)
+            raise self.error("`<<` merges mappings only", event)
         return {key: item for part in reversed(parts) for key, item in part.items()}
 
-    def scalar(self, node: yaml.ScalarNode) -> Any:
-        tag = node.tag.rpartition(":")[2]
-        if tag == "timestamp" or (tag in ("int", "float") and ":" in node.value):
-            return node.value  # dates and sexagesimals are text in Kubernetes' YAML
-        if tag not in ("str", "int", "float", "bool", "null", "value"):
-            raise self.error(f"the tag {node.tag}: plain data only", node)
-        try:
-            return self.constructor.construct_object(node)
-        except ValueError as error:
-            raise self.error(f"{node.value!r} isn't a {tag}", node) from error
+    def alias(self, event: Any) -> tuple[Any, Place]:
+        if event.anchor not in self.anchors:
+            raise self.error(f"not YAML: found undefined alias {event.anchor!r}", event)
+        part = self.anchors[event.anchor]
+        if not isinstance(part, _Part):
+            raise self.error("an anchor that contains an alias of itself", part)
+        self.nodes += part.nodes
+        # Without aliases a node takes at least one character, so it can't be ahead of its place.
+        if self.nodes > MAX_ALIASED_NODES and self.nodes > event.start_mark.index:
+            raise self.error("aliases expand to too much data", event)
+        return part.data, part.place
 
-    def error(self, what: str, node: yaml.Node) -> InputError:
-        return InputError(what, where=_place(self.name, node.start_mark))
+    def scalar(self, event: Any) -> Any:
+        tag = event.tag
+        if tag in (None, "!"):
+            if not event.implicit[0]:
+                return event.value
+            tag = _implied(event.value)
+        if tag == _TEXT:
+            return event.value
+        if tag.rpartition(":")[2] not in ("int", "float", "bool", "null", "value", "timestamp"):
+            raise self.error(f"the tag {tag}: plain data only", event)
+        try:
+            return _constructed(tag, event.value)
+        except ValueError as error:
+            kind = tag.rpartition(":")[2]
+            raise self.error(f"{event.value!r} isn't a {kind}", event) from error
+
+    def error(self, what: str, event: Any) -> InputError:
+        return InputError(what, where=_place(self.name, event.start_mark))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What an anchor names, and how many nodes an alias of it expands to."""
+
+    data: Any
+    place: Place
+    nodes: int
+
+
+@lru_cache(maxsize=65_536)
+def _implied(text: str) -> str:
+    """The tag of a scalar that is written without quotes."""
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return tag
+
+
+@lru_cache(maxsize=4_096)
+def _constructed(tag: str, text: str) -> Any:
+    kind = tag.rpartition(":")[2]
+    if kind == "timestamp" or (kind in ("int", "float") and ":" in text):
+        return text  # dates and sexagesimals are text in Kubernetes' YAML
+    return yaml.constructor.SafeConstructor().construct_object(yaml.ScalarNode(tag, text))
+
+
+_TEXT = "tag:yaml.org,2002:str"
+_RESOLVER = yaml.resolver.Resolver()
 
 
 def _place(name: str, mark: Any) -> str:
     return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-
-
-def _mark(start: yaml.Node, end: yaml.Node) -> Mark:
-    first, last = start.start_mark, end.end_mark
-    # A block collection ends where the next token begins.
-    block = isinstance(end, yaml.CollectionNode) and not end.flow_style
-    last_line = last.line if block or (last.column == 0 and last.line) else last.line + 1
-    return Mark(first.line + 1, first.column + 1, max(last_line, first.line + 1))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.installation import DEFAULT, Installation
 from harness.providers.base import Basis, Pod
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from harness.resources import Resource
+    from harness.condition import Condition
+    from harness.patching import Patch
+    from harness.resources import ObjectName, Resource
     from harness.traffic.request import Request
     from harness.vocabulary import Mesh, Workload
 
@@ -35,6 +38,8 @@ class Scripted:
     no_control: bool = False
     calls: list[str] = field(default_factory=list)
     fail_at: str = ""
+    kept_as: str | None = None
+    live: tuple[Resource, ...] = ()
     sent: int = 0
     seed: random.Random = field(default_factory=lambda: random.Random(1))
     change: Callable[[int], dict[Outcome, float] | None] = lambda sent: None
@@ -50,13 +55,13 @@ class Scripted:
     def require(self, resources: Iterable[Resource]) -> None:
         self._note("require")
 
-    def lacking(self, mesh: Mesh) -> str | None:
+    def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
         return self.missing.get(mesh)
 
     def deploy(self, apps: Sequence[Resource]) -> None:
         self._note(f"deploy {len(apps)}")
 
-    def install(self, mesh: Mesh) -> None:
+    def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         self._note(f"install {mesh}")
 
     def uninstall(self, mesh: Mesh) -> None:
@@ -71,8 +76,32 @@ class Scripted:
     def remove(self, resources: Sequence[Resource]) -> None:
         self._note(f"remove {', '.join(map(str, resources))}")
 
-    def restart(self, namespace: str) -> None:
-        self._note(f"restart {namespace}")
+    def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
+        self.place(str(workload), meshes)
+
+    def patch(self, patch: Patch) -> None:
+        self._note(str(patch))
+
+    def restart(self, namespace: str, workload: str | None = None) -> None:
+        self._note(f"restart {namespace}{f'/{workload}' if workload else ''}")
+
+    def wait(self, condition: Condition) -> None:
+        self._note(f"wait {condition}")
+
+    def run(self, argv: Sequence[str]) -> None:
+        self._note(f"run {' '.join(argv)}")
+
+    def check(self, accepted: Collection[str] = ()) -> None:
+        self._note(f"check{''.join(f' {code}' for code in accepted)}")
+
+    def find(self, name: ObjectName) -> Resource | None:
+        return next((one for one in self.live if name.names(one)), None)
+
+    def memory(self) -> dict[str, Any]:
+        return {"made": ["shop"]}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        self._note(f"remember {dict(memory)}")
 
     def refusal(self, resource: Resource) -> str | None:
         return self.refusals.get(str(resource))

@@ -53,3 +53,58 @@ def test_the_schema_knows_every_expectation():
 
 def test_the_version():
     assert invoke("--version").stdout.strip() == __version__
+
+
+TRAPS = "manifests/faces/linkerd/color-split-ports.yaml"
+
+
+def test_lint_tells_traps_with_their_place():
+    result = invoke("lint", "manifests/faces", TRAPS)
+    assert result.exit_code == 1
+    assert f"{TRAPS}:5: HTTPRoute faces/color-split spec: has no parentRefs [route-without-parent]" in (
+        result.stdout
+    )
+    assert result.stdout.endswith("1 traps\n")
+
+
+def test_lint_ignores_rules_and_is_content():
+    result = invoke("lint", "manifests/faces", TRAPS, "--ignore", "route-without-parent")
+    assert (result.exit_code, result.stdout) == (0, "no known trap\n")
+
+
+def test_lint_names_what_it_does_not_look_at(tmp_path: Path):
+    file = tmp_path / "filter.yaml"
+    file.write_text(
+        "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f, namespace: faces}\n"
+    )
+    result = invoke("lint", "manifests/faces", str(file), "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["not_looked_at"][0]["resource"] == "EnvoyFilter faces/f"
+
+
+def test_lint_lists_its_rules():
+    assert "route-without-parent: A route without parentRefs" in invoke("lint", "--rules").stdout
+    result = invoke("lint", "manifests/faces", "--ignore", "rout-without-parent")
+    assert result.exit_code == 2
+    assert "did you mean route-without-parent?" in result.stderr
+
+
+SIDES = ("manifests/faces/istio", "manifests/faces/linkerd/color-split-http.yaml")
+BETWEEN = ("--with", "manifests/faces", "--mesh-before", "istio", "--mesh-after", "linkerd")
+
+
+def test_compare_tells_differences_unless_they_are_accepted():
+    result = invoke("compare", *SIDES, *BETWEEN)
+    assert result.exit_code == 1
+    assert "Service faces/smiley:80: seconds" in result.stdout
+    assert (
+        "before by: VirtualService faces/smiley-delay spec.http[0].fault.delay: delays by 5 s"
+        in result.stdout
+    )
+    assert invoke("compare", *SIDES, *BETWEEN, "--allow", "faces/*").exit_code == 0
+
+
+def test_compare_ends_with_2_for_what_it_cannot_read(tmp_path: Path):
+    result = invoke("compare", SIDES[0], str(tmp_path / "none.yaml"))
+    assert result.exit_code == 2
+    assert "can't be read" in result.stderr

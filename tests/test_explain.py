@@ -140,6 +140,7 @@ def test_json_has_exact_probabilities_outcomes_hop_and_trace():
         "method": "POST",
         "url": COLOR,
         "headers": [{"name": "x-user", "value": "me"}],
+        "claims": None,
     }
     assert told["basis"] == "predicted"
     for one, backend in zip(told["outcomes"], ("color", "color2"), strict=True):
@@ -147,7 +148,8 @@ def test_json_has_exact_probabilities_outcomes_hop_and_trace():
         assert one["outcome"]["backend"] == f"faces/{backend}"
         assert (one["outcome"]["status"], one["outcome"]["grpc_status"]) == (200, 0)
         assert one["outcome"]["failure"] is None
-        assert one["hop"] == {"mutual": True, "mesh": "istio", "client": ISTIO_ID}
+        assert one["hop"] == {"mutual": True, "mesh": "istio", "client": ISTIO_ID, "server": ISTIO_ID}
+        assert one["transport"] == "mutual"
     assert told["outcomes"][0]["trace"][2] == {
         "taken": True,
         "text": "takes 50 of 100: color.faces.svc.cluster.local",
@@ -182,9 +184,9 @@ WRONG_ARGUMENTS = {
     "workload": (
         ["http://smiley/"],
         "faces/smily",
-        "the manifests have no workload faces/smily\n  do:  did you",
+        "there is no running workload faces/smily\n  do:  did you",
     ),
-    "workloads of another name": (["http://smiley/"], "x/y", f"no workload x/y\n  do:  {VALID}"),
+    "workloads of another name": (["http://smiley/"], "x/y", f"no running workload x/y\n  do:  {VALID}"),
     "no namespace": (["http://smiley/"], "face", "'face' isn't a workload: write namespace/name"),
     "URL": (
         ["smiley"],
@@ -252,9 +254,9 @@ WRONG_MANIFESTS = {
         "written.yaml:1: EnvoyFilter faces/it isn't modelled",
     ),
     "field that isn't modelled": (
-        manifest("networking.istio.io/v1", "VirtualService", "{hosts: [smiley], tcp: []}"),
+        manifest("networking.istio.io/v1", "DestinationRule", "{host: smiley, trafficPolicy: {tunnel: {}}}"),
         [],
-        "written.yaml:1: VirtualService faces/it spec.tcp isn't modelled",
+        "written.yaml:1: DestinationRule faces/it spec.trafficPolicy.tunnel isn't modelled",
     ),
     "a part is missing": (
         manifest("v1", "Service", "{selector: {service: smiley}, ports: [{}]}"),
@@ -383,3 +385,27 @@ def test_an_unknown_namespace_is_an_input_error():
 def test_the_same_manifests_give_the_same_words():
     told = {explain(COLOR, "--mesh", "faces=istio").stdout for _ in range(2)}
     assert len(told) == 1
+
+
+def test_lenient_decides_without_what_it_does_not_know_and_names_it(tmp_path: Path):
+    filter_ = written(tmp_path, manifest("networking.istio.io/v1alpha3", "EnvoyFilter", "{}"))
+    assert explain("http://smiley/", files=(filter_,)).exit_code == 1
+    result = explain("http://smiley/", "--lenient", files=(filter_,))
+    assert result.exit_code == 0
+    assert "not taken: EnvoyFilter faces/it: not modelled, left out" in result.stdout
+
+
+# arguments, the error
+WRONG_SOURCES = {
+    "none": ([], "nothing to decide on\n  do:  name manifests, or a cluster's context (--context)"),
+    "a kubeconfig without context": (["--kubeconfig", "x"], "nothing to decide on"),
+    "two": (["--context", "a", "-f", FACES], "--context goes with neither manifests nor --mesh"),
+    "a context that isn't there": (["--context", "a", "--kubeconfig", "x"], "no usable context a"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG_SOURCES.values(), ids=WRONG_SOURCES)
+def test_wrong_sources(arguments: list[str], message: str):
+    result = CliRunner().invoke(app, ["explain", "http://x/", "--from", "a/b", *arguments])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr

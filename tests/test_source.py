@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InputError
@@ -28,10 +28,12 @@ def test_read(case: str):
 
 def test_marks_tell_line_column_and_last_line():
     (document,) = parse("a:\n- name: x\n  to: {b: 1}\n\n- name: y\n", "f")
-    assert document.marks["a", 0] == Mark(2, 3, 4)
-    assert document.marks["a", 0, "to"] == Mark(3, 3, 3)
-    assert document.marks["a", 1, "name"] == Mark(5, 3, 5)
-    assert document.mark(("a", 1, "nothing", "below")) == document.marks["a", 1]
+    assert document.mark(("a", 0)) == Mark(2, 3, 4)
+    assert document.mark(("a", 0, "to")) == Mark(3, 3, 3)
+    assert document.mark(("a", 1, "name")) == Mark(5, 3, 5)
+    assert document.mark(("a", 1, "nothing", "below")) == document.mark(("a", 1)) == Mark(5, 3, 5)
+    assert document.has(("a", 1, "name"))
+    assert not document.has(("a", 1, "nothing"))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,7 @@ def test_refused(text: str, error: str):
     assert str(caught.value).startswith(error)
 
 
+@settings(deadline=None)
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_text_is_read_or_refused(text: str):
     with suppress(InputError):

@@ -24,12 +24,12 @@ FAILURES = {
     6: Failure.RESOLVE,
     7: Failure.REFUSED,
     28: Failure.TIMEOUT,
-    35: Failure.RESET,
+    35: Failure.TLS,
     52: Failure.EMPTY_REPLY,
     55: Failure.RESET,
     56: Failure.RESET,
 }
-"""Curl's exit codes [curl(1), EXIT CODES]; 35 and 55 are a reset seen while connecting or sending."""
+"""Curl's exit codes [curl(1), EXIT CODES]; 55 is a reset seen while sending."""
 
 STREAM_ERROR = 92
 """Curl's exit code for a reset HTTP/2 stream."""

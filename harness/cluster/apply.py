@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from harness.cluster import discovery as kinds
-from harness.cluster.client import APPLY_PATCH, ApiError
+from harness.cluster.client import APPLY_PATCH, JSON_PATCH, ApiError
+from harness.cluster.ownership import MANAGED_BY, MANAGER
 from harness.cluster.watch import wait_until
 from harness.errors import StageError
+from harness.resources import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,22 +21,29 @@ if TYPE_CHECKING:
     from harness.cluster.client import Client, Json
     from harness.cluster.deadline import Deadline
     from harness.cluster.discovery import Discovery
-    from harness.resources import Resource
+    from harness.patching import Patch
 
-MANAGER = "mesh-migration-harness"
-MANAGED_BY = {"app.kubernetes.io/managed-by": MANAGER}
+Marks = Mapping[str, str | None]
+"""Labels or annotations; None takes one away."""
 
 _FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "Service")
 _LAST = frozenset(("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"))
 
 
 class Applier:
-    """Applies and deletes objects; remembers which ones are its own (`created`)."""
+    """Applies and deletes objects; remembers which ones are its own (`created`).
 
-    def __init__(self, client: Client, discovery: Discovery) -> None:
+    `labels` are those of the namespaces that it makes.
+    """
+
+    def __init__(
+        self, client: Client, discovery: Discovery, labels: Mapping[str, str] = MANAGED_BY
+    ) -> None:
+        self.labels = dict(labels)
         self._client = client
         self._discovery = discovery
         self.created: dict[tuple[str, str, str, str], Resource] = {}
+        self._patched: dict[str, Json] = {}
 
     def apply(self, resources: Sequence[Resource], deadline: Deadline) -> None:
         """Applies objects server-side, what others depend on first; else in their own order.
@@ -45,10 +55,65 @@ class Applier:
                 answer = self._patient(deadline, resource)
             except ApiError as error:
                 raise refused(resource, error) from None
-            if _is_own(answer):
+            if self.owns(answer):
                 self.created[resource.key] = resource
             if resource.kind == "CustomResourceDefinition":
                 self._wait_established(resource.name, deadline)
+
+    def patch(self, patch: Patch) -> bool:
+        """Patches an object; returns False if it is so already.
+
+        What it was like before is kept for `restore`. Raises StageError if it isn't there or the patch
+        doesn't fit.
+        """
+        name = patch.target
+        path = self._discovery.named(name).path(name.namespace, name.name)
+        live = self._client.find(path)
+        if live is None:
+            raise StageError(f"{name} isn't there to be patched")
+        if patch.done(live):
+            return False
+        try:
+            patch.patched(live)
+        except ValueError as error:
+            raise StageError(f"{name} can't be patched", why=str(error)) from None
+        try:
+            if patch.merge is not None:
+                self._client.patch(path, dict(patch.merge))
+            else:
+                self._client.call("PATCH", path, body=list(patch.operations), content_type=JSON_PATCH)
+        except ApiError as error:
+            raise StageError(f"{name} can't be patched", why=error.what) from None
+        self._patched.setdefault(path, live)
+        return True
+
+    def restore(self) -> set[str]:
+        """Makes patched objects what they were, those that are still there; returns their namespaces."""
+        namespaces = set()
+        for path, before in self._patched.items():
+            live = self._client.find(path)
+            if live is not None:
+                metadata = {
+                    **before["metadata"],
+                    **{key: live["metadata"].get(key) for key in ("resourceVersion", "uid")},
+                    "managedFields": None,
+                }
+                self._client.call("PUT", path, body={**before, "metadata": metadata})
+                namespaces.add(str(before["metadata"].get("namespace") or ""))
+        self._patched.clear()
+        return namespaces - {""}
+
+    def memory(self) -> dict[str, Any]:
+        """Returns which objects are its own, and what it has patched, as plain data."""
+        created = [[one.api_version, one.kind, one.namespace, one.name] for one in self.created.values()]
+        return {"created": created, "patched": self._patched}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Takes another applier's memory over."""
+        for api_version, kind, namespace, name in memory.get("created", ()):
+            resource = Resource(api_version, kind, namespace, name, {})
+            self.created[resource.key] = resource
+        self._patched |= memory.get("patched", {})
 
     def refusal(self, resource: Resource) -> str | None:
         """Returns the words in which the API server or a webhook refuses an object; changes nothing."""
@@ -91,10 +156,24 @@ class Applier:
             self._wait_gone(f"namespace {name}", kinds.NAMESPACES.only("", name), deadline)
             found = None
         if found:
-            return MANAGED_BY.items() <= (found["metadata"].get("labels") or {}).items()
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": MANAGED_BY}}
+            return self.labels.items() <= (found["metadata"].get("labels") or {}).items()
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": self.labels}}
         self._client.call("POST", kinds.NAMESPACES.collection(), body=body)
         return True
+
+    def admits(self, namespace: str) -> bool:
+        """Whether objects may be made in a namespace: in any, on a cluster of the harness's own."""
+        return True
+
+    def mark(self, namespace: str, labels: Marks, annotations: Marks) -> None:
+        """Sets labels and annotations of a Namespace; None takes one away."""
+        body = {"metadata": {"labels": dict(labels), "annotations": dict(annotations)}}
+        self._client.patch(kinds.NAMESPACES.path("", namespace), body)
+
+    def owns(self, found: Json) -> bool:
+        """Whether nobody but the harness has ever written to an object that it applied."""
+        entries = found["metadata"].get("managedFields") or []
+        return len(entries) == 1 and entries[0].get("manager") == MANAGER
 
     def delete_namespaces(self, names: Sequence[str], deadline: Deadline) -> None:
         """Deletes namespaces with all that is in them, and returns when they are gone.
@@ -157,12 +236,6 @@ def _rank(resource: Resource) -> int:
     if resource.kind in _FIRST:
         return _FIRST.index(resource.kind)
     return len(_FIRST) + (resource.kind in _LAST)
-
-
-def _is_own(answer: Json) -> bool:
-    """Whether nobody but the harness has ever written to an object that it applied."""
-    entries = answer["metadata"].get("managedFields") or []
-    return len(entries) == 1 and entries[0].get("manager") == MANAGER
 
 
 def _left(items: list[Json]) -> str | None:

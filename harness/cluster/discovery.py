@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from harness.cluster.client import ApiError
+from harness.errors import StageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.cluster.client import Client
-    from harness.resources import Resource
+    from harness.resources import ObjectName, Resource
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Discovery:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known: dict[tuple[str, str], Endpoint] = {}
+        self._asked: set[str] = set()
 
     def endpoint(self, api_version: str, kind: str) -> Endpoint:
         """Returns a kind's endpoint; raises ApiError in kubectl's words if the cluster has no such kind."""
@@ -69,7 +73,42 @@ class Discovery:
         """Returns the path of an object; raises ApiError as `endpoint` does."""
         return self.endpoint(resource.api_version, resource.kind).path(resource.namespace, resource.name)
 
+    def named(self, name: ObjectName) -> Endpoint:
+        """Returns the endpoint of an object named without version, and perhaps without group.
+
+        Where several groups have the kind it is that in which the object is. Raises ApiError if there is
+        no such kind, StageError if the group must be written.
+        """
+        kinds = [
+            self._known[version, name.kind]
+            for group, version in self._versions()
+            if name.group in (None, group) and self._has(version, name.kind)
+        ]
+        if not kinds:
+            raise ApiError(404, "NoKindMatch", f'no matches for kind "{name.kind}"', where=str(name))
+        if len(kinds) > 1:
+            there = [one for one in kinds if self._client.find(one.path(name.namespace, name.name))]
+            if len(there) != 1:
+                groups = ", ".join(f"{name.kind}.{one.api_version.partition('/')[0]}" for one in kinds)
+                raise StageError(f"{name} may be of several kinds", todo=f"write the group: {groups}")
+            kinds = there
+        return kinds[0]
+
+    def _versions(self) -> Iterator[tuple[str, str]]:
+        """The API groups with the version that the server prefers; events are the same in both of theirs."""
+        yield "", "v1"
+        for group in (self._client.find("/apis") or {}).get("groups") or ():
+            if group["name"] != "events.k8s.io":
+                yield group["name"], group["preferredVersion"]["groupVersion"]
+
+    def _has(self, version: str, kind: str) -> bool:
+        """Whether a version has a kind; kinds may have come since it was asked, but built-in ones don't."""
+        if (version, kind) not in self._known and (version not in self._asked or "." in version):
+            self._ask(version)
+        return (version, kind) in self._known
+
     def _ask(self, api_version: str) -> None:
+        self._asked.add(api_version)
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         answer = self._client.find(root) or {}
         for entry in answer.get("resources", []):

@@ -26,13 +26,15 @@ class Images:
 
     def local(self, image: str) -> bool:
         """Whether the local Docker has this image."""
+        return self.id(image) is not None
+
+    def id(self, image: str) -> str | None:
+        """Returns the id (sha256:…) of an image of the local Docker, None where it has none of this name."""
+        argv = [self._docker, "image", "inspect", "--format", "{{.Id}}", image]
         try:
-            self._run(
-                [self._docker, "image", "inspect", "--format", "{{.Id}}", image], timeout=_INSPECT_SECONDS
-            )
+            return self._run(argv, timeout=_INSPECT_SECONDS).strip()
         except StageError:
-            return False
-        return True
+            return None
 
     def newest_node(self) -> str | None:
         """Returns the local kind node image of the highest version, or None."""
@@ -58,6 +60,20 @@ class Images:
                 why="; ".join(f"{image}: {why.splitlines()[-1].strip()}" for image, why in failures.items()),
                 todo="docker load -i an archive of each, build it, or name another image",
             )
+
+
+def full_name(image: str) -> str:
+    """Returns an image's name with the registry and tag that are meant if it names none.
+
+    The rule is that of Docker's references [distribution: reference].
+    """
+    first, slash, _ = image.partition("/")
+    if not slash:
+        image = f"docker.io/library/{image}"
+    elif not (first == "localhost" or "." in first or ":" in first):
+        image = f"docker.io/{image}"
+    tagged = ":" in image.rpartition("/")[2] or "@" in image
+    return image if tagged else f"{image}:latest"
 
 
 def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:

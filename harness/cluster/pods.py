@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from harness import marks
 from harness.providers.base import Proxy
 from harness.vocabulary import Mesh, Workload
 
@@ -16,7 +17,7 @@ HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "E
 
 RELAPSE = timedelta(seconds=10)
 
-_CHOICE = {Mesh.ISTIO: "sidecar.istio.io/inject", Mesh.LINKERD: "linkerd.io/inject"}
+_CHOICE = {Mesh.ISTIO: marks.ISTIO_INJECT, Mesh.LINKERD: marks.LINKERD_INJECT}
 _CHOSEN = {"true": True, "enabled": True, "ingress": True, "false": False, "disabled": False}
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.cluster import curl, ephemeral, pods, services
+from harness.cluster import curl, disruption, ephemeral, pods, services
 from harness.cluster.answers import answering_pods, lost, outcome, parse, refusal
 from harness.cluster.client import ApiError
 from harness.cluster.deadline import Deadline
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_GONE = (502, 503, 504)  # what a proxy answers for a server that isn't there
 _SCRAPES = 8  # at once
 
 # The start of every HTTP/2 connection, and an empty SETTINGS frame [RFC 9113, 3.4].
@@ -60,6 +61,7 @@ class Prober:
         self._settings = settings
         self._provide_images = provide_images
         self._lock = threading.Lock()
+        self._seen: list[Json] = []  # the pods that there were at the last look
         self._curls: dict[str, curl.Curl] = {}  # by the pod's uid
         self._pods: dict[str, dict[Workload, Json]] = defaultdict(dict)  # every pod seen so far, by its name
 
@@ -75,16 +77,23 @@ class Prober:
                 why="curl reports on requests, not on bare connections",
                 todo="probe it with http://, or judge the connection on the model",
             )
+        if request.token:
+            raise HarnessError(
+                f"{request} carries a token that nobody signed",
+                why="it is given by its claims, which the model believes and no cluster's proxy does",
+                todo="send one that its issuer signed: headers: {authorization: Bearer …}",
+            )
         deadline = Deadline(self._settings.timeout)
         source = self._curl(request.source, deadline)
         before = self._scrape(request) if witness else {}
-        start = time.monotonic()
+        there, start = self._seen, time.monotonic()
         answers = self._ask(source, request, count, deadline)
         seconds = time.monotonic() - start
         logger.info("%s: %d requests in %.1f s (%.0f/s)", request, count, seconds, count / seconds)
         if any(map(lost, answers)):
             answers = self._regained(source, request, answers, deadline)
         self._refuse_if_ending(source, request, answers)
+        self._refuse_if_disrupted(request, answers, there)
         after = self._scrape(request) if witness else {}
         return self._outcomes(request, answers, before, after)
 
@@ -102,7 +111,12 @@ class Prober:
             mark=mark,
             message=message,
         )
-        done = execute(self._client, request.source.namespace, source.pod, source.container, argv, deadline)
+        namespace = request.source.namespace
+        try:
+            done = execute(self._client, namespace, source.pod, source.container, argv, deadline)
+        except ExecInterruptedError as error:
+            error.why = disruption.of_client(self._client, namespace, source.pod)
+            raise
         answers = parse(done.stdout, mark)
         if len(answers) != count:
             raise HarnessError(
@@ -148,6 +162,22 @@ class Prober:
             raise ExecInterruptedError(
                 "the client's pod was ending while it sent the probe",
                 where=f"Pod {request.source.namespace}/{source.pod}",
+                todo="probe again",
+            )
+
+    def _refuse_if_disrupted(self, request: Request, answers: Sequence[Answer], there: list[Json]) -> None:
+        """Failures while the servers' pods end are those of the pods' end, and tell nothing of a policy."""
+        service = services.service_of(request.host, request.source.namespace)
+        failed = sum(answer.exit_code != 0 or answer.status in _GONE for answer in answers)
+        if not (service and failed):
+            return
+        mine = [pod for pod in there if pod["metadata"]["namespace"] == service.namespace]
+        told = disruption.of_servers(self._client, mine, self._seen)
+        if told:
+            raise ExecInterruptedError(
+                f"pods ended while the probe ran, and {failed} of its {len(answers)} requests failed",
+                where=str(request),
+                why=told,
                 todo="probe again",
             )
 
@@ -211,7 +241,7 @@ class Prober:
 
     def _look(self) -> list[Json]:
         """Lists the cluster's pods, and remembers them: an answer may name one that is gone by then."""
-        items = self._client.list(PODS.collection())
+        self._seen = items = self._client.list(PODS.collection())
         for pod in items:
             owner = pods.workload(pod)
             if owner:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from harness.cluster.watch import View
 
 CONTROLLERS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+"""The annotation of a pod template by which a restart makes new pods."""
 
 
 def wait_for_rollouts(client: Client, namespace: str, deadline: Deadline) -> None:

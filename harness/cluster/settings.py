@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from harness.installation import Installation
+    from harness.vocabulary import Mesh
 
 GATEWAY_API_CRDS = (
     "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.4.1/standard-install.yaml"
@@ -21,6 +25,10 @@ class ClusterSettings:
     """Path, or name on PATH."""
     linkerd: str = "linkerd"
     """Path, or name on PATH."""
+    helm: str = "helm"
+    """Path, or name on PATH."""
+    installations: Mapping[Mesh, Installation] = field(default_factory=dict)
+    """How meshes are to be installed, whatever a scenario says."""
     istio_config: Path | None = None
     """An IstioOperator file for `istioctl install -f`; None is the default profile."""
     gateway_api_crds: str = GATEWAY_API_CRDS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from harness.errors import StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 TAIL = 12  # lines of a failed tool's stderr that an error shows
 
@@ -28,8 +28,9 @@ class Run(Protocol):
         stdin: str | None = None,
         env: Mapping[str, str] | None = None,
         own_session: bool = False,
+        answers: Collection[int] = (0,),
     ) -> str:
-        """Runs `argv` for at most `timeout` seconds."""
+        """Runs `argv` for at most `timeout` seconds; exit statuses other than `answers` are failures."""
         ...
 
 
@@ -46,6 +47,7 @@ def run(
     stdin: str | None = None,
     env: Mapping[str, str] | None = None,
     own_session: bool = False,
+    answers: Collection[int] = (0,),
 ) -> str:
     """Returns the stdout of a tool; raises StageError with the command and the end of its stderr.
 
@@ -69,7 +71,7 @@ def run(
         raise StageError(
             f"`{shlex.join(argv)}` didn't end within {timeout:.0f} s", why=tail(expired.stderr or b"")
         ) from None
-    if done.returncode:
+    if done.returncode not in answers:
         raise StageError(
             f"`{shlex.join(argv)}` failed with exit status {done.returncode}",
             why=tail(done.stderr) or tail(done.stdout),

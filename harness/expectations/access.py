@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import HarnessError
-from harness.expectations.base import Ground, Probing, inconclusive
+from harness.expectations.base import UNKNOWN, Ground, Probing, inconclusive
 from harness.expectations.verdict import Result
 from harness.traffic.outcomes import Failure, Outcome
 
@@ -28,7 +28,7 @@ def denied(outcome: Outcome) -> bool:
     A 403 of the application's own isn't a mesh's denial.
     """
     if outcome.failure is not None:
-        return outcome.failure in (Failure.RESET, Failure.EMPTY_REPLY)
+        return outcome.failure in (Failure.TLS, Failure.RESET, Failure.EMPTY_REPLY)
     if outcome.grpc_status is not None:
         return outcome.grpc_status == GRPC_PERMISSION_DENIED
     if outcome.status == 403:
@@ -47,6 +47,8 @@ class Allow(Probing):
         return {"allowed": Fraction(1)}
 
     def classify(self, outcome: Outcome) -> str:
+        if outcome.external:
+            return UNKNOWN
         if outcome.status is None or outcome.grpc_status:
             return str(outcome)
         right = outcome.status == self.status if self.status else outcome.status < 400

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from harness.providers.base import Provider
     from harness.resources import Resource
+    from harness.translate import Translation
     from harness.traffic.outcomes import Group, Outcome
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ WARM_UP = 20
 class Ground:
     """What an expectation is judged on: a provider, and the scenario's objects.
 
-    `shadow` is the model running beside a cluster, for predictions and traces.
+    `shadow` is the model running beside a cluster, for predictions and traces. `translations` are the
+    configs that were translated, as they were last applied, with their findings.
     """
 
     provider: Provider
@@ -47,6 +49,7 @@ class Ground:
     configs: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     shadow: Provider | None = None
     confidence: Confidence = field(default_factory=Confidence)
+    translations: Mapping[str, Translation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

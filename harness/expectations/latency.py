@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import model_validator
 
-from harness.expectations.base import Ground, Probing
+from harness.expectations.base import UNKNOWN, Ground, Probing
 from harness.expectations.values import Seconds
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Latency(Probing):
         return {self.label: Fraction(1)}
 
     def classify(self, outcome: Outcome) -> str:
+        if outcome.external:
+            return UNKNOWN
         if outcome.failure is not None:
             return str(outcome)
         low, high = self.at_least or 0.0, self.at_most if self.at_most is not None else float("inf")

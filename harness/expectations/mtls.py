@@ -70,7 +70,7 @@ class Mtls(Probing):
 
     def classify(self, outcome: Outcome) -> str:
         hop = outcome.hop
-        if hop is None:
+        if hop is None or hop.refused:
             return str(outcome) if outcome.failure else UNKNOWN
         if not hop.mutual:
             return "plaintext"

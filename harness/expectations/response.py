@@ -39,6 +39,8 @@ class Response(Probing):
         return {AS_EXPECTED: Fraction(1)}
 
     def classify(self, outcome: Outcome) -> str:
+        if outcome.external:
+            return UNKNOWN
         if outcome.failure is not None:
             return str(outcome)
         wrong = [problem for problem in self._problems(outcome) if problem]

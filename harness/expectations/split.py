@@ -41,13 +41,13 @@ class Split(Probing):
     """Requests are shared by `weights`.
 
     The weights' keys are workloads (`name`, or `namespace/name` where the name alone isn't
-    unique), or values of what `by` names. What has no weight must get nothing.
+    unique), HTTP statuses, or values of what `by` names. What has no weight must get nothing.
     """
 
     kind: ClassVar[str] = "split"
 
     weights: Annotated[dict[str, int | float], Field(min_length=1), AfterValidator(_positive)]
-    by: By | Literal["workload"] = "workload"
+    by: By | Literal["workload", "status"] = "workload"
 
     def references(self) -> Iterator[Reference]:
         yield from super().references()
@@ -64,9 +64,13 @@ class Split(Probing):
         return {by_name.get(key, key): share for key, share in shares.items()}
 
     def classify(self, outcome: Outcome) -> str:
+        if outcome.external:
+            return UNKNOWN
+        if outcome.failure is None and self.by == "status":
+            return str(outcome.status)
         if outcome.failure is not None or (outcome.status or 0) >= 400 or outcome.grpc_status:
             return str(outcome)
-        if self.by == "workload":
+        if not isinstance(self.by, By):
             return str(outcome.backend) if outcome.backend else UNKNOWN
         if self.by.header:
             return outcome.header(self.by.header) or f"no header {self.by.header}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from harness.installation import DEFAULT, Installation
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -38,8 +40,8 @@ class ControlPlane(Protocol):
     """The name under which it writes the status of routes."""
     counters: Scrape
 
-    def lacking(self) -> str | None:
-        """Returns why it can't be installed from here, or None."""
+    def lacking(self, wanted: Installation = DEFAULT) -> str | None:
+        """Returns why it can't be installed from here as it is wanted, or None."""
         ...
 
     def installed(self) -> bool:
@@ -50,12 +52,25 @@ class ControlPlane(Protocol):
         """Whether the control plane is ready, and injects."""
         ...
 
-    def install(self, deadline: Deadline) -> None:
+    def version(self) -> str:
+        """Returns the version of the control plane that is there, empty if that isn't known."""
+        ...
+
+    def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
         """Installs the control plane, and returns when it is ready."""
         ...
 
-    def uninstall(self, deadline: Deadline) -> None:
-        """Takes the control plane away, with its cluster-wide objects."""
+    def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
+        """Takes the control plane away, with its cluster-wide objects, by what it was installed with."""
+        ...
+
+    def faults(
+        self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline
+    ) -> list[str]:
+        """Returns what the mesh's own check finds wrong with it and with these namespaces.
+
+        Nothing, with a line in the log, where its CLI isn't there.
+        """
         ...
 
     def injection(self, asked: bool) -> Injection:

@@ -9,18 +9,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import yaml
-
+from harness import marks
 from harness.cluster import pods
-from harness.cluster.apply import MANAGED_BY
 from harness.cluster.deadline import Deadline, timed
 from harness.cluster.discovery import DEPLOYMENTS, PODS, Endpoint
 from harness.cluster.forward import get
-from harness.cluster.rollout import available, wait_for_rollouts
+from harness.cluster.rollout import available, behind, wait_for_rollouts
 from harness.cluster.tools import find
 from harness.errors import HarnessError, StageError
-from harness.meshes import istio_tls
+from harness.installation import DEFAULT, Installation, Installer
+from harness.meshes import charts, health, istio_tls
 from harness.meshes.base import Injection, Scrape
+from harness.meshes.istioctl import install_argv, lacking
+from harness.meshes.source import image_tag, rendered
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -40,34 +41,10 @@ ADMIN_PORT = 15000  # of Envoy, on loopback only
 ENVOY_FILTERS = Endpoint("networking.istio.io/v1alpha3", "envoyfilters", namespaced=True)
 WEBHOOKS = Endpoint("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", namespaced=False)
 
-_MATCHER = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
 _POLL_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
+ANALYZER_FOUND = 79  # the exit status by which `istioctl analyze` tells of errors
 _PARALLEL = 8
-
-
-def install_argv(istioctl: str, kubeconfig: Path, config: Path | None, deadline_seconds: float) -> list[str]:
-    """Returns `istioctl install` with the user's IstioOperator file (else the default profile).
-
-    The statistics that show mutual TLS are added to those that the file asks for.
-    """
-    chosen = ["-f", str(config)] if config else ["--set", "profile=default"]
-    first = _suffixes_in(config) if config else 0
-    statistics = [
-        part
-        for index, suffix in enumerate(istio_tls.TLS_STATISTICS, start=first)
-        for part in ("--set", f"{_MATCHER}[{index}]={suffix}")
-    ]
-    common = ["--kubeconfig", str(kubeconfig), "--readiness-timeout", f"{deadline_seconds:.0f}s"]
-    return [istioctl, "install", "-y", *common, *chosen, *statistics]
-
-
-def _suffixes_in(config: Path) -> int:
-    """How many suffixes of statistics the user's file asks for itself."""
-    found: object = yaml.safe_load(config.read_text())
-    for key in ("spec", *_MATCHER.split(".")):
-        found = found.get(key) if isinstance(found, dict) else None
-    return len(found) if isinstance(found, list) else 0
 
 
 class Istio:
@@ -86,6 +63,7 @@ class Istio:
         kubeconfig: Path,
         istioctl: str,
         config: Path | None,
+        helm: str = "helm",
     ) -> None:
         self._client = client
         self._applier = applier
@@ -93,10 +71,11 @@ class Istio:
         self._kubeconfig = kubeconfig
         self._istioctl = istioctl
         self._config = config
+        self._helm = helm
 
-    def lacking(self) -> str | None:
-        """Returns why it can't be installed from here, or None."""
-        return lacking(self._istioctl, self._config)
+    def lacking(self, wanted: Installation = DEFAULT) -> str | None:
+        """Returns why it can't be installed from here as it is wanted, or None."""
+        return lacking(self._istioctl, self._config, wanted, self._helm, self._run)
 
     def installed(self) -> bool:
         """Whether there is an istiod."""
@@ -109,30 +88,61 @@ class Istio:
             for item in self._client.list(WEBHOOKS.collection())
         )
 
-    def install(self, deadline: Deadline) -> None:
-        """Runs `istioctl install`, and waits until all of it is ready."""
-        istioctl = str(find(self._istioctl) or self._istioctl)
-        argv = install_argv(istioctl, self._kubeconfig, self._config, deadline.left)
-        self._run(argv, timeout=deadline.left)
+    def version(self) -> str:
+        """Returns the tag of istiod's image."""
+        return image_tag(self._client.find(ISTIOD), "discovery")
+
+    def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
+        """Runs `istioctl install` or helm, or applies manifests; waits until all of it is ready."""
+        match wanted.installer:
+            case Installer.CLI:
+                config = wanted.values or self._config
+                argv = install_argv(self._tool(), self._kubeconfig, config, deadline.left)
+                self._run(argv, timeout=deadline.left)
+            case Installer.HELM:
+                for argv in charts.install_argvs(self._helm, charts.ISTIO, wanted, self._kubeconfig):
+                    self._run(argv, timeout=deadline.left)
+            case Installer.MANIFESTS:
+                self._applier.make_namespace(ROOT_NAMESPACE, deadline)  # charts leave theirs out
+                self._applier.apply(rendered(wanted), deadline)
         wait_for_rollouts(self._client, ROOT_NAMESPACE, deadline)
 
-    def uninstall(self, deadline: Deadline) -> None:
-        """Runs `istioctl uninstall --purge`, and deletes the root namespace."""
-        istioctl = str(find(self._istioctl) or self._istioctl)
-        self._run(
-            [istioctl, "uninstall", "--purge", "-y", "--kubeconfig", str(self._kubeconfig)],
-            timeout=deadline.left,
-        )
+    def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
+        """Runs `istioctl uninstall --purge` or helm, or deletes manifests' objects; the namespace last."""
+        match wanted.installer:
+            case Installer.CLI:
+                argv = [self._tool(), "uninstall", "--purge", "-y", "--kubeconfig", str(self._kubeconfig)]
+                self._run(argv, timeout=deadline.left)
+            case Installer.HELM:
+                for argv in charts.uninstall_argvs(self._helm, charts.ISTIO, self._kubeconfig):
+                    self._run(argv, timeout=deadline.left)
+            case Installer.MANIFESTS:
+                gone = [one for one in reversed(rendered(wanted)) if one.kind != "Namespace"]
+                self._applier.delete(gone, deadline)
         self._applier.delete_namespaces([ROOT_NAMESPACE], deadline)
+
+    def faults(self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline) -> list[str]:
+        """Returns the errors of `istioctl analyze` in these namespaces and in the root namespace."""
+        if find(self._istioctl) is None:
+            logger.info("Istio's configuration isn't analyzed: there is no %s", self._istioctl)
+            return []
+        argv = [self._tool(), "analyze", "--all-namespaces", "--output", "json"]
+        argv += ["--kubeconfig", str(self._kubeconfig)]
+        text = self._run(argv, timeout=deadline.left, answers=(0, ANALYZER_FOUND))
+        return health.analyzed(text, {*namespaces, ROOT_NAMESPACE}, accepted)
+
+    def _tool(self) -> str:
+        return str(find(self._istioctl) or self._istioctl)
 
     def injection(self, asked: bool) -> Injection:
         """Returns the label of the default revision, and no other revision's."""
-        return Injection({"istio-injection": "enabled" if asked else None, "istio.io/rev": None}, {})
+        labels, _ = marks.placing([Mesh.ISTIO] if asked else [])
+        return Injection(labels, {})
 
     def asks(self, namespace: Json) -> bool:
         """Whether a Namespace has either of the labels that ask for a sidecar."""
         labels = namespace["metadata"].get("labels") or {}
-        return labels.get("istio-injection") == "enabled" or "istio.io/rev" in labels
+        return labels.get(marks.ISTIO_INJECTION) == "enabled" or marks.ISTIO_REVISION in labels
 
     def reports_on(self, group: str, parent: Json) -> bool:
         """Istio acts on Services of the group "", written so, and on no other spelling of it."""
@@ -151,15 +161,29 @@ class Istio:
         own, that change could only be late by more than both pushes and their debounce times.
         Raises StageError if a proxy refuses what it was sent, or at the deadline.
         """
-        proxied = self._proxies({*namespaces, ROOT_NAMESPACE})
+        # A marker beside the gateways is for the harness's own clusters alone.
+        proxied = self._proxies(
+            {*namespaces, ROOT_NAMESPACE} if self._applier.admits(ROOT_NAMESPACE) else namespaces
+        )
         if not proxied:
             return
+        istiod = self._client.find(ISTIOD)
+        if istiod is not None and istiod["spec"].get("replicas") == 0:
+            raise StageError(
+                "istiod is scaled to 0, so no proxy learns of the change",
+                where=f"Deployment {ROOT_NAMESPACE}/istiod",
+                todo=f"kubectl -n {ROOT_NAMESPACE} scale deployment/istiod --replicas=1",
+            )
         marker = f"harness-marker-{secrets.token_hex(6)}"
         homes = sorted({pod["metadata"]["namespace"] for pod in proxied})
         with timed(logger, f"Istio: configuration in force in {len(proxied)} proxies"):
             try:
                 for home in homes:
-                    self._client.call("POST", ENVOY_FILTERS.collection(home), body=_marker(marker, home))
+                    self._client.call(
+                        "POST",
+                        ENVOY_FILTERS.collection(home),
+                        body=_marker(marker, home, self._applier.labels),
+                    )
                 self._wait_clusters(homes, marker, True, deadline)
             finally:
                 for home in homes:
@@ -197,9 +221,16 @@ class Istio:
                 raise StageError(
                     f"istiod's configuration didn't reach {len(waiting)} proxies in {deadline.seconds:.0f} s",
                     where=_where(waiting[0]),
+                    why=self._unwell(),
                     todo=f"istioctl proxy-status; kubectl -n {ROOT_NAMESPACE} logs deploy/istiod",
                 )
             time.sleep(_POLL_SECONDS)
+
+    def _unwell(self) -> str:
+        """Why istiod itself may be to blame; empty where it is ready."""
+        istiod = self._client.find(ISTIOD)
+        reason = "it isn't there" if istiod is None else behind(istiod)
+        return f"istiod: {reason}" if reason else ""
 
     def _refuse_rejected(self, homes: Sequence[str], deadline: Deadline) -> None:
         query = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details"
@@ -246,24 +277,13 @@ def _where(pod: Json) -> str:
     return f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}"
 
 
-def lacking(istioctl: str, config: Path | None) -> str | None:
-    """Returns why Istio can't be installed from here, or None."""
-    if find(istioctl) is None:
-        return (
-            f"{istioctl} isn't on PATH: install it (https://istio.io/latest/docs/setup), or say where it is"
-        )
-    if config and not config.is_file():
-        return f"{config}, the file for `istioctl install -f`, isn't there"
-    return None
-
-
-def _marker(name: str, namespace: str) -> Json:
+def _marker(name: str, namespace: str, labels: dict[str, str]) -> Json:
     """An EnvoyFilter that gives every proxy of its namespace one more cluster, which nothing uses."""
     cluster = {"name": name, "type": "STATIC", "connect_timeout": "1s"}
     return {
         "apiVersion": ENVOY_FILTERS.api_version,
         "kind": "EnvoyFilter",
-        "metadata": {"name": name, "namespace": namespace, "labels": MANAGED_BY},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
             "configPatches": [
                 {

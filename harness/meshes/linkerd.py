@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness import marks
 from harness.cluster.discovery import DEPLOYMENTS
 from harness.cluster.rollout import available, wait_for_rollouts
-from harness.cluster.tools import find
+from harness.cluster.tools import find, run
 from harness.errors import StageError
+from harness.installation import DEFAULT, Installation, Installer
+from harness.meshes import charts, health
 from harness.meshes.base import Injection, Scrape
 from harness.meshes.metrics import growth
+from harness.meshes.source import image_tag, lacking_source, rendered
 from harness.resources import Resource
 from harness.traffic.outcomes import Hop
 from harness.vocabulary import Mesh
@@ -27,8 +32,13 @@ if TYPE_CHECKING:
     from harness.cluster.tools import Run
     from harness.traffic.outcomes import ServerSaw
 
+logger = logging.getLogger(__name__)
+
 NAMESPACE = "linkerd"
 CONTROL_PLANE = ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector")
+
+_CHECK_SECONDS = 60.0  # that `linkerd check` may wait for proxies that have just been started
+_TOOL_SECONDS = 30.0
 
 
 class Linkerd:
@@ -38,16 +48,26 @@ class Linkerd:
     controller = "linkerd.io/policy-controller"
     counters = Scrape(4191, "metrics")
 
-    def __init__(self, client: Client, applier: Applier, run: Run, *, kubeconfig: Path, linkerd: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        applier: Applier,
+        run: Run,
+        *,
+        kubeconfig: Path,
+        linkerd: str,
+        helm: str = "helm",
+    ) -> None:
         self._client = client
         self._applier = applier
         self._run = run
         self._kubeconfig = kubeconfig
         self._linkerd = linkerd
+        self._helm = helm
 
-    def lacking(self) -> str | None:
-        """Returns why it can't be installed from here, or None."""
-        return lacking(self._linkerd)
+    def lacking(self, wanted: Installation = DEFAULT) -> str | None:
+        """Returns why it can't be installed from here as it is wanted, or None."""
+        return lacking(self._linkerd, wanted, self._helm, self._run)
 
     def installed(self) -> bool:
         """Whether there is a control plane."""
@@ -58,31 +78,59 @@ class Linkerd:
         found = (self._client.find(DEPLOYMENTS.path(NAMESPACE, name)) for name in CONTROL_PLANE)
         return all(map(available, found))
 
-    def install(self, deadline: Deadline) -> None:
-        """Applies what `linkerd install` prints, CRDs first, and waits for `linkerd check`.
+    def version(self) -> str:
+        """Returns the tag of the destination controller's image."""
+        return image_tag(self._client.find(DEPLOYMENTS.path(NAMESPACE, CONTROL_PLANE[0])), "destination")
+
+    def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
+        """Applies what `linkerd install` prints, CRDs first, or manifests, or runs helm; waits for it.
 
         The Gateway API's CRDs must be there already [Linkerd: Gateway API support]. Each run of `linkerd
         install` makes a new trust anchor, so it is run only where there is no control plane.
         """
-        self._applier.apply(self._objects("install", "--crds", deadline=deadline), deadline)
-        self._applier.apply(self._objects("install", deadline=deadline), deadline)
-        self._run(self._argv("check", "--wait", f"{deadline.left:.0f}s"), timeout=deadline.left + 5)
+        match wanted.installer:
+            case Installer.CLI:
+                values = ["--values", str(wanted.values)] if wanted.values else []
+                self._applier.apply(self._objects("install", "--crds", deadline=deadline), deadline)
+                self._applier.apply(self._objects("install", *values, deadline=deadline), deadline)
+                self._run(self._argv("check", "--wait", f"{deadline.left:.0f}s"), timeout=deadline.left + 5)
+            case Installer.HELM:
+                for argv in charts.install_argvs(self._helm, charts.LINKERD, wanted, self._kubeconfig):
+                    self._run(argv, timeout=deadline.left)
+            case Installer.MANIFESTS:
+                self._applier.make_namespace(NAMESPACE, deadline)  # charts leave theirs out
+                self._applier.apply(rendered(wanted), deadline)
         wait_for_rollouts(self._client, NAMESPACE, deadline)
 
-    def uninstall(self, deadline: Deadline) -> None:
-        """Deletes what `linkerd uninstall` lists, the namespace last, so that its end can be waited for."""
-        listed = self._objects("uninstall", deadline=deadline)
+    def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
+        """Deletes what `linkerd uninstall` lists, or manifests hold, or runs helm; the namespace last."""
+        if wanted.installer is Installer.HELM:
+            for argv in charts.uninstall_argvs(self._helm, charts.LINKERD, self._kubeconfig):
+                self._run(argv, timeout=deadline.left)
+            self._applier.delete_namespaces([NAMESPACE], deadline)
+            return
+        given = wanted.installer is Installer.MANIFESTS
+        listed = rendered(wanted)[::-1] if given else self._objects("uninstall", deadline=deadline)
         self._applier.delete([one for one in listed if one.kind != "Namespace"], deadline)
         self._applier.delete_namespaces([one.name for one in listed if one.kind == "Namespace"], deadline)
 
+    def faults(self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline) -> list[str]:
+        """Returns the errors of `linkerd check --proxy`, which looks at all namespaces."""
+        if find(self._linkerd) is None:
+            logger.info("Linkerd isn't checked: there is no %s", self._linkerd)
+            return []
+        patience = min(_CHECK_SECONDS, deadline.left)
+        argv = self._argv("check", "--proxy", "--output", "json", "--wait", f"{patience:.0f}s")
+        return health.checked(self._run(argv, timeout=deadline.left + 5, answers=(0, 1)))
+
     def injection(self, asked: bool) -> Injection:
         """Returns the annotation; a label of that name does nothing [semantics: two meshes]."""
-        return Injection({}, {"linkerd.io/inject": "enabled" if asked else None})
+        return Injection({}, {marks.LINKERD_INJECT: "enabled" if asked else None})
 
     def asks(self, namespace: Json) -> bool:
         """Whether a Namespace has the annotation."""
         annotations = namespace["metadata"].get("annotations") or {}
-        return annotations.get("linkerd.io/inject") in ("enabled", "ingress")
+        return annotations.get(marks.LINKERD_INJECT) in ("enabled", "ingress")
 
     def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns at once: Linkerd's proxies don't tell which configuration they hold.
@@ -129,12 +177,18 @@ class Linkerd:
         return objects(self._run(argv, timeout=deadline.left), " ".join(["linkerd", *arguments]))
 
 
-def lacking(linkerd: str) -> str | None:
-    """Returns why Linkerd can't be installed from here, or None."""
+def lacking(linkerd: str, wanted: Installation = DEFAULT, helm: str = "helm", run: Run = run) -> str | None:
+    """Returns why Linkerd can't be installed from here as it is wanted, or None."""
+    if wanted.installer is not Installer.CLI:
+        return lacking_source(Mesh.LINKERD, wanted, helm)
     if find(linkerd) is None:
         return (
             f"{linkerd} isn't on PATH: install it (https://linkerd.io/2/getting-started), or say where it is"
         )
+    if wanted.version:
+        found = run([str(find(linkerd)), "version", "--client", "--short"], timeout=_TOOL_SECONDS).strip()
+        if not wanted.accepts(found):
+            return f"{linkerd} is of version {found}, and {wanted.version} is asked for"
     return None
 
 

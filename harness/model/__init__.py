@@ -1,19 +1,21 @@
 """What Kubernetes, Istio, Linkerd and Gateway API do with a request, decided in process.
 
-`State` is a cluster's state; `load(paths)` makes one of manifests as a cluster would after
-`kubectl apply`, with the meshes that they use installed (reading files is its only effect), and
-`State().install(mesh).apply(resources)` step by step. `State.decide(request)` gives the exact
-distribution of outcomes, each with the resources and fields that led there. `Refused` is what
-the API server or a webhook says to an object that it won't take.
+`Model` is made of manifests, or of what a live cluster holds; it doesn't change, and deciding is pure.
+A `Decision` is the exact distribution of answers, each with the resources and fields that led there.
 
-    state = load([Path("shop.yaml")])
-    outcomes = state.decide(Request(Workload("shop", "cart"), "http://prices/"))
+    model = Model.from_files("shop/")
+    decision = model.decide(Request(Workload("shop", "cart"), "http://prices/"))
+
+Beneath it, `State` is a cluster's state step by step: `State().install(mesh).apply(resources)`; `load(paths)`
+makes one of manifests. `Refused` is what the API server or a webhook says to an object that it won't take.
 """
 
 from __future__ import annotations
 
+from harness.model.decision import Answer, Decision, Transport
 from harness.model.loading import load
+from harness.model.model import Model
 from harness.model.refusal import Refused
 from harness.model.state import State
 
-__all__ = ["Refused", "State", "load"]
+__all__ = ["Answer", "Decision", "Model", "Refused", "State", "Transport", "load"]

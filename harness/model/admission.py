@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model import schemas
+from harness.model import installation, schemas
 from harness.model.injection import refuse_bypasses, refuse_waypoints
 from harness.model.istio.validation import validate as validate_istio
 from harness.model.linkerd.validation import validate as validate_linkerd
+from harness.model.lookup import per_object
 from harness.model.objects import annotations_of, labels_of, not_modelled
 from harness.model.refusal import Refused
 from harness.model.schema import check, without_nulls
@@ -39,7 +40,7 @@ def admit(state: State, resource: Resource) -> Resource:
         raise Refused(
             f'namespaces "{resource.namespace}" not found', where=resource.where, why=f"{resource} is in it"
         )
-    if kind in schemas.INERT:
+    if kind in schemas.INERT or (kind not in schemas.KINDS and installation.is_own(resource)):
         return resource
     resource = checked(resource)
     if kind == ("", "Service"):
@@ -51,9 +52,12 @@ def admit(state: State, resource: Resource) -> Resource:
         validate_linkerd(resource)
     else:
         validate(resource)
+        if resource.group == schemas.GATEWAY_API and Mesh.LINKERD in state.meshes:
+            validate_linkerd(resource)
     return resource
 
 
+@per_object
 def checked(resource: Resource) -> Resource:
     """Returns an object of a kind that the model reads, its fields checked, without those that are null.
 

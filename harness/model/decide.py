@@ -6,16 +6,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import NotModelledError
-from harness.model import apps, gateway_api
+from harness.model import (
+    app_ports,
+    apps,
+    attachment,
+    direct,
+    dns,
+    external,
+    gateway_api,
+    likeness,
+    network_policy,
+)
 from harness.model.distribution import Branch, Branches, after, certain, pooled, shares, then
 from harness.model.hop import Arrival
-from harness.model.istio import gateway, sidecar, virtual_service
+from harness.model.istio import gateway, interception, sidecar, virtual_service
 from harness.model.istio import inbound as istio_inbound
-from harness.model.istio.hosts import covers
-from harness.model.kubernetes import endpoints, fqdn, resolve, service_port
+from harness.model.kubernetes import Endpoint, endpoints, fqdn, is_headless, service_port
+from harness.model.linkerd import bypass, outbound
 from harness.model.linkerd import inbound as linkerd_inbound
-from harness.model.linkerd import outbound
 from harness.model.message import Message
+from harness.model.network import is_address
 from harness.model.objects import reason
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Reason
@@ -23,7 +33,6 @@ from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from harness.model.hop import Deliver
-    from harness.model.kubernetes import Endpoint
     from harness.model.pods import Pod
     from harness.model.state import State
     from harness.resources import Resource
@@ -42,14 +51,15 @@ def decide(state: State, request: Request) -> Outcomes:
 
 
 def unguarded(state: State, request: Request) -> Outcomes | None:
-    """Returns what the application behind a request's Service answers, past every proxy's policy.
+    """Returns what the application behind a request's Service (or pod) answers, past every policy.
 
     None if no running pod is behind it. What the application itself asks others for goes the usual way.
     """
     client = _client(state, request)
-    service = resolve(state, request.host, client.namespace)
-    port = service_port(service, request.port) if service else None
-    found = endpoints(state, port) if port else ()
+    answer = dns.lookup(state, request.host, client.namespace) or dns.Answer()
+    port = service_port(answer.service, request.port) if answer.service and not answer.pods else None
+    dialled = tuple(Endpoint(pod, request.port) for pod in answer.pods)
+    found = endpoints(state, port) if port else dialled
     if not found:
         return None
 
@@ -57,9 +67,18 @@ def unguarded(state: State, request: Request) -> Outcomes | None:
         arrival = Arrival(client, endpoint.pod, endpoint.port, Message.of(request))
         if endpoint.pod.gateway:  # it is itself what answers
             return _arrive(state, arrival, _MAX_DEPTH)
-        return apps.answer(arrival, lambda asked: _send(state, endpoint.pod, asked, _MAX_DEPTH))
+        return _application(state, arrival, _MAX_DEPTH)
 
     return Outcomes(_merged(then(shares((1, endpoint, ()) for endpoint in found), dial)))
+
+
+def kubelet_asks(state: State, arrival: Arrival, *, by_agent: bool) -> Outcomes:
+    """Returns what a pod answers its node's kubelet, or (`by_agent`) Istio's agent inside of the pod.
+
+    NetworkPolicies don't count between a node and its pods, nor does a proxy's policy for its own agent.
+    """
+    ask = _application if by_agent else _received
+    return Outcomes(_merged(ask(state, arrival, _MAX_DEPTH)))
 
 
 def _client(state: State, request: Request) -> Pod:
@@ -80,19 +99,36 @@ def _merged(branches: Branches[Outcome]) -> tuple[Group, ...]:
 def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[Outcome]:
     if depth == 0:
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
-    if request.tls or request.tcp:
-        raise NotModelledError(f"{request} isn't modelled", why="it isn't plain HTTP")
+    past = bypass.outbound(state, client, request.port) or interception.outbound(client, request.port)
+    if past:
+        return after(_send(state, replace(client, proxies=()), request, depth), past)
     _check_control_plane(state, client)
-    service = resolve(state, request.host, client.namespace)
-    if service is None:
-        text = f"no Service is called {request.host} in {client.namespace}; names elsewhere aren't resolved"
+    if len(client.proxies) > 1:
+        return _doubly_injected(client)
+    asked = network_policy.names(state, client)
+    if not is_address(request.host) and not asked.allowed:
+        text = "the pod can't ask the cluster's DNS: no name resolves"
+        return certain(Outcome(failure=Failure.RESOLVE), *asked.trace, Reason(text))
+    answer = dns.lookup(state, request.host, client.namespace, client.resolver)
+    answer = answer or dns.Answer(outside=request.host)
+    if answer.outside and not external.leads_out(state, answer.outside, client.namespace):
+        if is_address(request.host):
+            why = "it is in the cluster, but no Service or pod is known to have it: a dump tells addresses"
+            raise NotModelledError(f"{request} isn't modelled", why=why, todo="dial a name")
+        text = f"no Service is called {request.host} in {client.namespace}, nor is it a name elsewhere"
         return certain(Outcome(failure=Failure.RESOLVE), Reason(text))
 
     def deliver(arrival: Arrival) -> Branches[Outcome]:
         return _arrive(state, arrival, depth)
 
     message = Message.of(request)
+    service = answer.service
+    if service is None:
+        return direct.send(state, client, answer, request.port, message, deliver)
     ignored = _ignored(state, client, service)
+    if answer.pods or is_headless(service):
+        return after(direct.send(state, client, answer, request.port, message, deliver), *ignored)
+    ignored = (*answer.trace, *ignored)
     if client.mesh is Mesh.LINKERD:
         return after(outbound.send(state, client, service, request.port, message, deliver), *ignored)
     port = service_port(service, request.port)
@@ -102,10 +138,11 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
     if client.mesh is Mesh.ISTIO:
         return after(sidecar.send(state, client, port, message, deliver), *ignored)
     found = endpoints(state, port)
-    return after(_unmeshed(client, service, found, message, deliver), *ignored)
+    return after(_unmeshed(state, client, service, found, message, deliver), *ignored)
 
 
 def _unmeshed(
+    state: State,
     client: Pod,
     service: Resource,
     found: tuple[Endpoint, ...],
@@ -125,7 +162,8 @@ def _unmeshed(
     def dial(endpoint: Endpoint) -> Branches[Outcome]:
         return deliver(Arrival(client, endpoint.pod, endpoint.port, message))
 
-    return then(shares((1, endpoint, trace) for endpoint in found), dial)
+    alike = likeness.merged(state, ((1, endpoint, endpoint) for endpoint in found))
+    return then(shares((count, endpoint, trace) for count, endpoint in alike), dial)
 
 
 def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]:
@@ -134,19 +172,17 @@ def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]
     if client.mesh is not Mesh.ISTIO:
         found += [
             (rules, "spec.hosts")
-            for rules in state.all("networking.istio.io", "VirtualService")
-            if "mesh" in virtual_service.gateways(rules)
-            and any(covers(host, fqdn(service)) for host in virtual_service.hosts(rules))
+            for rules in virtual_service.by_host(state).covering(fqdn(service))
+            if virtual_service.MESH in virtual_service.gateways(rules)
         ]
     groups = (() if client.mesh else (gateway_api.GROUP,)) + (
         () if client.mesh is Mesh.LINKERD else ("policy.linkerd.io",)
     )
-    wanted = ("Service", service.namespace, service.name)
-    for group in groups:
-        for kind in ("HTTPRoute", "GRPCRoute"):
-            for route in map(gateway_api.parse, state.all(group, kind)):
-                if any((p.kind, p.namespace, p.name) == wanted for p in route.parents):
-                    found.append((route.resource, "spec.parentRefs"))
+    found += [
+        (stored.live, "spec.parentRefs")
+        for stored in attachment.naming(state, service)
+        if stored.live.group in groups
+    ]
     lacking = "Linkerd's, not Istio's," if client.mesh is Mesh.LINKERD else "no"
     if client.mesh is Mesh.ISTIO:
         lacking = "Istio's, not Linkerd's,"
@@ -157,27 +193,85 @@ def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]
 
 
 def _arrive(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
+    """What a pod answers, if the network lets the connection through."""
+    passed = network_policy.arriving(state, arrival)
+    if not passed.allowed:
+        return certain(Outcome(failure=Failure.TIMEOUT), *passed.trace)
+    return after(_received(state, arrival, depth), *passed.trace)
+
+
+def _received(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
     """What a pod answers: its inbound proxy, if it has one, then its application."""
     server = arrival.server
+    if depth == 0:
+        raise NotModelledError(f"{server.workload}'s proxy asks without end whether it may answer")
     _check_control_plane(state, server)
+    if past := interception.inbound(arrival):
+        return after(_received(state, replace(arrival, server=replace(server, proxies=())), depth), past)
+    if server.outside:
+        text = f"{server.ip} is outside of the cluster: what answers there isn't known"
+        return certain(external.left(server.ip, arrival.port), Reason(text))
+    if len(server.proxies) > 1:
+        return _doubly_injected(server)
     if arrival.tls is not None and arrival.tls is not server.mesh:
         text = f"{server.workload} has no {arrival.tls} proxy to end mutual TLS"
-        return certain(Outcome(failure=Failure.OTHER, detail="TLS handshake failed"), Reason(text))
+        failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
+        return certain(failed, Reason(text))
 
     def serve(inner: Arrival) -> Branches[Outcome]:
-        answered = apps.answer(inner, lambda request: _send(state, server, request, depth - 1))
         return tuple(
-            Branch(b.weight, replace(b.value, hop=arrival.hop) if b.value.status else b.value, b.trace)
-            for b in answered
+            Branch(b.weight, b.value if b.value.failure else replace(b.value, hop=arrival.hop), b.trace)
+            for b in _application(state, inner, depth - 1)
         )
 
     if server.gateway:
-        return gateway.receive(state, arrival, lambda inner: _arrive(state, inner, depth))
+        return _gateway(state, arrival, depth)
     if server.mesh is Mesh.ISTIO:
-        return istio_inbound.receive(state, arrival, serve)
+        return istio_inbound.receive(state, arrival, serve, lambda inner: _arrive(state, inner, depth - 1))
+    if past := bypass.inbound(state, arrival):
+        return after(serve(arrival), past)
     if server.mesh is Mesh.LINKERD:
         return linkerd_inbound.receive(state, arrival, serve)
     return serve(arrival)
+
+
+def _gateway(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
+    """What Istio's gateway answers; one under Linkerd receives, and sends on, through Linkerd's proxy."""
+    pod = arrival.server
+
+    def onward(inner: Arrival) -> Branches[Outcome]:
+        if pod.mesh is not Mesh.LINKERD or inner.tls is not None or inner.message.opaque:
+            return _arrive(state, inner, depth)
+        endpoint = Endpoint(inner.server, inner.port)
+        return outbound.forward(state, pod, endpoint, inner.message, lambda last: _arrive(state, last, depth))
+
+    def receive(entered: Arrival) -> Branches[Outcome]:
+        return gateway.receive(state, entered, onward)
+
+    if pod.mesh is Mesh.LINKERD:  # which ends its mutual TLS before the gateway
+        return linkerd_inbound.receive(state, arrival, lambda entered: receive(replace(entered, tls=None)))
+    return receive(arrival)
+
+
+def _application(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
+    """What the pod's application answers, at whose door no proxy stands any more."""
+    if arrival.message.opaque:
+        return app_ports.answer(state, arrival)
+    return apps.answer(arrival, lambda request: _asked(state, arrival.server, request, depth))
+
+
+def _asked(state: State, pod: Pod, request: Request, depth: int) -> Branches[Outcome]:
+    """What a pod's application gets of another: its reasons lie a step further from the first request."""
+    said = after(_send(state, pod, request, depth), Reason(f"{pod.workload} asks {request.url} to answer"))
+    outside = next((one.value.external for one in said if one.value.external), "")
+    if outside:
+        raise NotModelledError(
+            f"an answer of {pod.workload} that depends on {outside} isn't modelled",
+            why=f"{request.url} leads out of the cluster, and what answers there isn't known",
+        )
+    return tuple(
+        Branch(one.weight, one.value, tuple(replace(r, depth=r.depth + 1) for r in one.trace)) for one in said
+    )
 
 
 def _check_control_plane(state: State, pod: Pod) -> None:
@@ -187,9 +281,10 @@ def _check_control_plane(state: State, pod: Pod) -> None:
             why="a proxy without its control plane goes by what it was told last",
             todo="restart the workload after the mesh is gone (or place its namespace in another mesh)",
         )
-    if len(pod.proxies) > 1:
-        raise NotModelledError(
-            f"{pod.workload} has the proxies of two meshes",
-            why="both take over the same connections",
-            todo="inject one mesh only",
-        )
+
+
+def _doubly_injected(pod: Pod) -> Branches[Outcome]:
+    """Two proxies in a pod rewrite the same iptables chains: each takes the other's connections."""
+    proxies = " and ".join(proxy.mesh.proxy for proxy in pod.proxies)
+    text = f"double injection: {pod.workload} has {proxies}, which redirect each other's connections: refused"
+    return certain(Outcome(failure=Failure.REFUSED), Reason(text))

@@ -40,12 +40,16 @@ def shares(choices: Iterable[tuple[int | Fraction, T, Trace]]) -> Branches[T]:
     Choices of weight 0 are left out; the weights mustn't all be 0.
     """
     kept = [(Fraction(weight), value, trace) for weight, value, trace in choices if weight]
+    if len(kept) == 1:
+        return (Branch(ONE, *kept[0][1:]),)
     total = sum((weight for weight, _, _ in kept), Fraction(0))
     return tuple(Branch(weight / total, value, trace) for weight, value, trace in kept)
 
 
 def then(branches: Branches[T], follow: Callable[[T], Branches[U]]) -> Branches[U]:
     """Returns what happens if each branch is followed by what `follow` makes of its value."""
+    if len(branches) == 1 and branches[0].weight is ONE:
+        return after(follow(branches[0].value), *branches[0].trace)
     return tuple(
         Branch(first.weight * second.weight, second.value, first.trace + second.trace)
         for first in branches
@@ -55,6 +59,8 @@ def then(branches: Branches[T], follow: Callable[[T], Branches[U]]) -> Branches[
 
 def after(branches: Branches[T], *trace: Reason) -> Branches[T]:
     """Returns the branches with these reasons before their own."""
+    if not trace:
+        return branches
     return tuple(Branch(branch.weight, branch.value, trace + branch.trace) for branch in branches)
 
 
@@ -67,6 +73,9 @@ def pooled(branches: Iterable[Branch[T]]) -> Branches[T]:
     """Returns the branches with equal values as one, with the trace of the first of them."""
     found: dict[T, tuple[Fraction, Trace]] = {}
     for branch in branches:
-        weight, trace = found.get(branch.value, (Fraction(0), branch.trace))
-        found[branch.value] = (weight + branch.weight, trace)
+        if branch.value in found:
+            weight, trace = found[branch.value]
+            found[branch.value] = (weight + branch.weight, trace)
+        else:
+            found[branch.value] = (branch.weight, branch.trace)
     return tuple(Branch(weight, value, trace) for value, (weight, trace) in found.items())

@@ -1,4 +1,4 @@
-"""HTTPRoute and GRPCRoute as both meshes read them, and what the API server refuses of them."""
+"""The Gateway API's routes as both meshes read them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.model.durations import seconds
+from harness.model.lookup import per_object
 from harness.model.matching import Kind, TextMatch
 from harness.model.message import HeaderChanges
 from harness.model.objects import Fields, spec_of
@@ -28,18 +29,20 @@ class Parent:
     namespace: str
     name: str
     port: int | None
+    section: str = ""
 
-    def detached(self, service: Resource, port: int, groups: tuple[str, ...]) -> str | None:
-        """Returns why it doesn't attach to a Service's port for a mesh that knows these groups.
+    def detached(self, parent: Resource, port: int, groups: tuple[str, ...]) -> str | None:
+        """Returns why it doesn't attach to a parent's port for a mesh that knows it by these groups.
 
-        Empty if it does attach, None if it isn't about this Service at all.
+        Empty if it does attach, None if it isn't about this parent at all.
         """
-        if (self.kind, self.namespace, self.name) != ("Service", service.namespace, service.name):
+        if (self.kind, self.namespace, self.name) != (parent.kind, parent.namespace, parent.name):
             return None
+        written = f'write group: "{groups[0]}"'
         if self.group is None:
-            return 'kind Service without group means Gateway API\'s group: no effect (write group: "")'
+            return f"kind {self.kind} without group means Gateway API's group: no effect ({written})"
         if self.group not in groups:
-            return f"group {self.group!r} isn't the Service's: no effect (write group: \"\")"
+            return f"group {self.group!r} isn't the {self.kind}'s: no effect ({written})"
         if self.port is not None and self.port != port:
             return f"is for port {self.port}, not {port}"
         return ""
@@ -56,7 +59,7 @@ class Rpc:
 
 @dataclass(frozen=True)
 class Match:
-    """One match of a rule; `path` is None in a GRPCRoute, `rpc` in an HTTPRoute."""
+    """One match of a rule; `path` is None but in an HTTPRoute, `rpc` but in a GRPCRoute."""
 
     field: str
     path: TextMatch | None = None
@@ -96,16 +99,22 @@ class Backend:
     port: int | None
     weight: int
     filters: tuple[Filter, ...]
+    names_namespace: bool = False
 
     @property
     def is_service(self) -> bool:
         """Whether it refers to a Service."""
         return self.kind == "Service" and self.group in ("", "core")
 
+    @property
+    def is_host(self) -> bool:
+        """Whether it is a host name, as Istio's registry knows it."""
+        return (self.group, self.kind) == ("networking.istio.io", "Hostname")
+
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a route; timeouts are in seconds."""
+    """One rule of a route; timeouts are in seconds. TLSRoutes and TCPRoutes have no matches."""
 
     field: str
     matches: tuple[Match, ...]
@@ -117,7 +126,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Route:
-    """A route of either kind, whichever API group it is of."""
+    """A route of any kind, whichever API group it is of."""
 
     resource: Resource
     parents: tuple[Parent, ...]
@@ -130,8 +139,9 @@ class Route:
         return self.resource.kind == "GRPCRoute"
 
 
+@per_object
 def parse(resource: Resource) -> Route:
-    """Returns an HTTPRoute or GRPCRoute with the API's defaults filled in."""
+    """Returns an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute with the API's defaults filled in."""
     spec = spec_of(resource)
     return Route(
         resource,
@@ -156,15 +166,15 @@ def _parent(resource: Resource, field: str, part: Fields) -> Parent:
         part.get("namespace") or resource.namespace,
         part["name"],
         part.get("port"),
+        part.get("sectionName") or "",
     )
 
 
 def _rule(resource: Resource, field: str, part: Fields) -> Rule:
-    parse_match = _rpc_match if resource.kind == "GRPCRoute" else _http_match
     timeouts = part.get("timeouts") or {}
     return Rule(
         field,
-        tuple(parse_match(f"{field}.matches[{i}]", m) for i, m in enumerate(part.get("matches") or ({},))),
+        _matches(resource.kind, field, part),
         _filters(field, part),
         tuple(
             _backend(resource, f"{field}.backendRefs[{i}]", backend)
@@ -173,6 +183,13 @@ def _rule(resource: Resource, field: str, part: Fields) -> Rule:
         seconds(timeouts.get("request")),
         seconds(timeouts.get("backendRequest")),
     )
+
+
+def _matches(kind: str, field: str, part: Fields) -> tuple[Match, ...]:
+    parse_match = {"HTTPRoute": _http_match, "GRPCRoute": _rpc_match}.get(kind)
+    if parse_match is None:
+        return ()
+    return tuple(parse_match(f"{field}.matches[{i}]", m) for i, m in enumerate(part.get("matches") or ({},)))
 
 
 def _http_match(field: str, part: Fields) -> Match:
@@ -224,4 +241,5 @@ def _backend(resource: Resource, field: str, part: Fields) -> Backend:
         part.get("port"),
         part.get("weight", 1),
         _filters(field, part),
+        names_namespace=bool(part.get("namespace")),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.model.distribution import Branches
@@ -19,21 +19,33 @@ WITNESS = "the model"
 
 @dataclass(frozen=True)
 class Arrival:
-    """A request as it arrives at a pod; `tls` is the mesh whose mutual TLS the client's proxy began."""
+    """A request as it arrives at a pod; `tls` is the mesh whose mutual TLS the client's proxy began.
+
+    `opaque` says that a proxy took it for bytes: it then knows the connection, and nothing of HTTP.
+    """
 
     client: Pod
     server: Pod
     port: int
     message: Message
     tls: Mesh | None = None
+    opaque: bool = False
 
     @property
     def hop(self) -> Hop:
         """How this connection is protected."""
         if self.tls is None:
             return Hop(mutual=False, witnesses=(WITNESS,))
-        identity = f"spiffe://{self.client.spiffe}" if self.tls is Mesh.ISTIO else self.client.dns_identity
-        return Hop(mutual=True, mesh=self.tls, client=identity, witnesses=(WITNESS,))
+        client, server = (
+            f"spiffe://{pod.spiffe}" if self.tls is Mesh.ISTIO else pod.dns_identity
+            for pod in (self.client, self.server)
+        )
+        return Hop(mutual=True, mesh=self.tls, client=client, witnesses=(WITNESS,), server=server)
+
+    @property
+    def refused(self) -> Hop:
+        """The same, where the server doesn't take connections that are protected so."""
+        return replace(self.hop, refused=True)
 
 
 Deliver = Callable[[Arrival], Branches[Outcome]]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness import marks
+from harness.model import webhooks
+from harness.model.objects import labels_of
 from harness.model.schemas import MESH_OF_GROUP
 from harness.resources import Resource
 from harness.vocabulary import Mesh
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 ROOT_NAMESPACE = "istio-system"
 """Istio's root namespace: policies in it are for the whole mesh."""
+
+_COMPONENT = "operator.istio.io/component"
 
 _GATEWAY_LABELS = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
 
@@ -27,7 +32,14 @@ def belongs(resource: Resource, mesh: Mesh, namespaces: Collection[str]) -> bool
     inside = resource.namespace in namespaces or (
         resource.kind == "Namespace" and resource.name in namespaces
     )
+    if (resource.group, resource.kind) == webhooks.KIND:
+        return mesh in webhooks.of(resource)
     return inside or MESH_OF_GROUP.get(resource.group) is mesh
+
+
+def is_own(resource: Resource) -> bool:
+    """Returns whether Istio's installer made an object: a part of what the model takes for Istio."""
+    return MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO and _COMPONENT in labels_of(resource)
 
 
 def _object(api_version: str, kind: str, namespace: str, name: str, **parts: Any) -> Resource:
@@ -43,26 +55,40 @@ def _object(api_version: str, kind: str, namespace: str, name: str, **parts: Any
 
 
 def _deployment(
-    namespace: str, name: str, account: str, image: str, labels: dict[str, str], annotations: dict[str, str]
+    namespace: str,
+    name: str,
+    account: str,
+    container: dict[str, Any],
+    labels: dict[str, str],
+    pod_marks: dict[str, Any] | None = None,
 ) -> Resource:
-    template = {
-        "metadata": {"labels": labels, "annotations": annotations},
-        "spec": {"serviceAccountName": account, "containers": [{"name": name, "image": image}]},
-    }
-    return _object("apps/v1", "Deployment", namespace, name, spec={"template": template})
+    metadata = {"labels": labels} if pod_marks is None else pod_marks
+    template = {"metadata": metadata, "spec": {"serviceAccountName": account, "containers": [container]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    return _object("apps/v1", "Deployment", namespace, name, spec=spec)
 
 
 _ISTIO = (
     _object("v1", "Namespace", "", ROOT_NAMESPACE),
-    _deployment(ROOT_NAMESPACE, "istiod", "istiod", "istio/pilot", {"app": "istiod"}, {}),
+    _deployment(
+        ROOT_NAMESPACE,
+        "istiod",
+        "istiod",
+        {"name": "discovery", "image": "istio/pilot"},
+        {"app": "istiod"},
+    ),
     _object("v1", "ServiceAccount", ROOT_NAMESPACE, "istio-ingressgateway-service-account"),
     _deployment(
         ROOT_NAMESPACE,
         "istio-ingressgateway",
         "istio-ingressgateway-service-account",
-        "istio/proxyv2",
-        {**_GATEWAY_LABELS, "sidecar.istio.io/inject": "true"},
-        {"inject.istio.io/templates": "gateway"},
+        # Written out, and not injected [istio/istio: manifests/charts/gateways/istio-ingress].
+        {"name": "istio-proxy", "image": "istio/proxyv2", "args": ["proxy", "router"]},
+        _GATEWAY_LABELS,
+        {
+            "labels": {**_GATEWAY_LABELS, marks.ISTIO_INJECT: "false"},
+            "annotations": {marks.ISTIO_INJECT: "false"},
+        },
     ),
     _object(
         "v1",

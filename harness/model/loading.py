@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness import marks
 from harness.errors import InputError, did_you_mean
 from harness.manifests import read_manifests
 from harness.model.admission import checked
+from harness.model.istio import gateway_deployment
 from harness.model.objects import annotations_of, labels_of
 from harness.model.pods import containers_of, pod_template
 from harness.model.schemas import GATEWAY_API, MESH_OF_GROUP, READ
+from harness.model.snapshot import is_controlled, observe
 from harness.model.state import State
+from harness.model.stored import namespace_object
+from harness.source import keeping_all
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from harness.model.leniency import Leniency
     from harness.resources import Resource
-
-_ISTIO_LABELS = frozenset(
-    (
-        "istio-injection",
-        "istio.io/rev",
-        "sidecar.istio.io/inject",
-        "istio.io/dataplane-mode",
-        "istio.io/use-waypoint",
-    )
-)
-_LINKERD_ANNOTATION = "linkerd.io/inject"
 
 
 def load(
@@ -38,13 +33,29 @@ def load(
 ) -> State:
     """Returns the state of a cluster to which these manifests were applied, its pods started at the end.
 
+    Pods that a dump shows are as it shows them, but in namespaces that are `placed`.
+
     A path is read as `read_manifests` does; what a later path brings is younger. Namespaces that
     no manifest declares are there, too. Installed are `meshes`, or those that the manifests use, and
     those of `placed`, which gives namespaces to a mesh (None: to none) whatever their labels say.
     Raises InputError for unreadable files and unknown namespaces, Refused where the API or a
     webhook refuses an object, NotModelledError for what the model doesn't understand.
     """
-    batches = [tuple(map(_readable, read_manifests(path))) for path in paths]
+    return load_objects([read_manifests(path, running=True) for path in paths], meshes, placed)
+
+
+@keeping_all()
+def load_objects(
+    batches: Iterable[Iterable[Resource]],
+    meshes: Collection[Mesh] | None = None,
+    placed: Mapping[str, Mesh | None] | None = None,
+    leniency: Leniency | None = None,
+) -> State:
+    """Returns the same of objects: each batch is applied at one instant.
+
+    With leniency NotModelledError and Refused aren't raised: objects are amended.
+    """
+    batches = [tuple(_readable(batch, leniency)) for batch in batches]
     resources = [resource for batch in batches for resource in batch]
     placed = placed or {}
     wanted = frozenset(meshes_used(resources)) if meshes is None else frozenset(meshes)
@@ -52,11 +63,10 @@ def load(
     state = State(gateway_api=any(resource.group == GATEWAY_API for resource in resources))
     for mesh in sorted(wanted.union(mesh for mesh in placed.values() if mesh)):
         state = state.install(mesh)
-    namespaces = _namespaces(resources)
-    for namespace in namespaces:
-        state = state.mark(namespace)
     # Pods are started as their namespaces stand: those come first, wherever they are declared.
-    state = state.apply(one for one in resources if one.kind == "Namespace")
+    namespaces = _namespaces(resources)
+    state = state.apply(map(namespace_object, namespaces))
+    state = state.apply((one for one in resources if one.kind == "Namespace"), leniency)
     for namespace, chosen in placed.items():
         if namespace not in namespaces:
             raise InputError(
@@ -65,14 +75,20 @@ def load(
             )
         state = state.place(namespace, [chosen] if chosen else [])
     for batch in batches:
-        state = state.apply(one for one in batch if one.kind != "Namespace")
-    for namespace in namespaces:
-        state = state.restart(namespace)
-    return state
+        others = (one for one in batch if one.kind != "Namespace" and not is_controlled(one))
+        state = state.apply(others, leniency)
+    return observe(state.restart(*namespaces), (one for one in resources if one.namespace not in placed))
 
 
-def _readable(resource: Resource) -> Resource:
-    return checked(resource) if (resource.group, resource.kind) in READ else resource
+def _readable(resources: Iterable[Resource], leniency: Leniency | None) -> Iterator[Resource]:
+    """The objects, those that tell which meshes are used checked first."""
+    for resource in resources:
+        if (resource.group, resource.kind) not in READ:
+            yield resource
+        elif leniency is None:
+            yield checked(resource)
+        elif taken := leniency.taken(resource, checked):
+            yield taken
 
 
 def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
@@ -80,20 +96,15 @@ def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
     for resource in resources:
         if resource.group in MESH_OF_GROUP:
             yield MESH_OF_GROUP[resource.group]
+        elif gateway_deployment.is_istios(resource):
+            yield Mesh.ISTIO
         elif resource.kind in ("Namespace", "Service"):
-            yield from _asked(labels_of(resource), annotations_of(resource))
+            yield from marks.asked(labels_of(resource), annotations_of(resource))
         elif (resource.group, resource.kind) in READ:
             metadata, spec = pod_template(resource)
-            yield from _asked(metadata.get("labels") or {}, metadata.get("annotations") or {})
+            yield from marks.asked(metadata.get("labels") or {}, metadata.get("annotations") or {})
             proxies = {container.name for container in containers_of(spec)}
             yield from (mesh for mesh in Mesh if mesh.proxy in proxies)
-
-
-def _asked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[Mesh]:
-    if _ISTIO_LABELS & labels.keys():
-        yield Mesh.ISTIO
-    if _LINKERD_ANNOTATION in annotations:
-        yield Mesh.LINKERD
 
 
 def _namespaces(resources: Iterable[Resource]) -> tuple[str, ...]:

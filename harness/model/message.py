@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from harness.model.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.traffic.request import Request
+    from harness.traffic.token import Token
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -51,12 +54,20 @@ UNCHANGED = HeaderChanges()
 
 def _without(headers: Headers, names: Iterable[str]) -> Headers:
     gone = {name.lower() for name in names}
+    if not any(name in gone for name, _ in headers):
+        return headers
     return tuple((name, value) for name, value in headers if name.lower() not in gone)
 
 
 @dataclass(frozen=True)
 class Message:
-    """A request; header names are lower case, `attempt` counts a proxy's tries from 1."""
+    """A request; header names are lower case, `attempt` counts a proxy's tries from 1.
+
+    `tls` is a connection with the client's own TLS, of which proxies see no more than the name that it
+    asks for (`sni`), `tcp` a bare one: neither shows a proxy any HTTP. `scheme` stays https behind a proxy
+    that ended the client's TLS. `verified` is what the proxy that has the request knows of a token that it
+    verified; it isn't on the wire. `dialled` is the host that the client itself connects to.
+    """
 
     method: str
     path: str
@@ -65,6 +76,12 @@ class Message:
     headers: Headers
     grpc: bool = False
     attempt: int = 1
+    tls: bool = False
+    tcp: bool = False
+    sni: str = ""
+    scheme: str = "http"
+    verified: Token | None = None
+    dialled: str = ""
 
     @classmethod
     def of(cls, request: Request) -> Message:
@@ -72,6 +89,8 @@ class Message:
         headers = [(name.lower(), value) for name, value in request.headers if name.lower() != "host"]
         if request.grpc:
             headers += [("content-type", "application/grpc"), ("te", "trailers")]
+        if request.token:
+            headers.append(("authorization", f"Bearer {request.token.text}"))
         return cls(
             request.http_method,
             request.path,
@@ -79,7 +98,17 @@ class Message:
             request.authority,
             tuple(headers),
             request.grpc,
+            tls=request.tls,
+            tcp=request.tcp,
+            sni=request.host if request.tls else "",
+            scheme="https" if request.tls else "http",
+            dialled=request.host,
         )
+
+    @property
+    def opaque(self) -> bool:
+        """Whether a proxy on its way sees no HTTP in it."""
+        return self.tls or self.tcp
 
     @property
     def target(self) -> str:
@@ -101,8 +130,11 @@ class Message:
 
     def without(self, names: Iterable[str]) -> Message:
         """Returns the message without these headers."""
-        return replace(self, headers=_without(self.headers, names))
+        return self._having(_without(self.headers, names))
 
     def plus(self, *headers: tuple[str, str]) -> Message:
         """Returns the message with these headers set."""
-        return replace(self, headers=HeaderChanges(set=headers).apply(self.headers))
+        return self._having(HeaderChanges(set=headers).apply(self.headers))
+
+    def _having(self, headers: Headers) -> Message:
+        return self if headers == self.headers else replace(self, headers=headers)

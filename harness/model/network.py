@@ -1,17 +1,22 @@
-"""Where pods are in the network: their addresses themselves aren't modelled."""
+"""Where pods are in the network: their own addresses are known from dumps alone."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from harness.model.objects import not_modelled
 
 if TYPE_CHECKING:
+    from harness.model.pods import Pod
     from harness.resources import Resource
 
 POD_NETWORK = ip_network("10.244.0.0/16")
 """The network that pods have their addresses from: kubeadm's and kind's default."""
+
+SERVICE_NETWORK = ip_network("10.96.0.0/12")
+"""The network that Services have their addresses from: kubeadm's default, and kind's is inside it."""
 
 
 def is_network(text: str) -> bool:
@@ -23,7 +28,38 @@ def is_network(text: str) -> bool:
     return True
 
 
-def covers_pods(resource: Resource, field: str, network: IPv4Network | IPv6Network) -> bool:
+def inside(address: str) -> bool:
+    """Returns whether an IP address is a pod's or a Service's, by the networks that they are from."""
+    known = (POD_NETWORK, SERVICE_NETWORK)
+    return is_address(address) and any(ip_address(address) in network for network in known)
+
+
+def contains(resource: Resource, field: str, network: IPv4Network | IPv6Network, pod: Pod) -> bool:
+    """Returns whether a pod's address is in a network that a field of this object names.
+
+    Raises NotModelledError where that depends on an address that nobody knows: of a pod whose dump isn't
+    there, of a node (for a pod on its host's network), of a name outside of the cluster.
+    """
+    if is_address(pod.ip):
+        return ip_address(pod.ip) in network
+    if network.prefixlen == 0:
+        return network.version == POD_NETWORK.version
+    if pod.host_network or pod.outside:
+        raise not_modelled(resource, field, f"whether {pod.workload} is in {network} isn't known")
+    return _covers_pods(resource, field, network)
+
+
+@lru_cache(maxsize=4096)
+def is_address(text: str) -> bool:
+    """Returns whether a text is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _covers_pods(resource: Resource, field: str, network: IPv4Network | IPv6Network) -> bool:
     """Returns whether every pod's address is in a network; False if none's is.
 
     Raises NotModelledError for a network that holds a part of the pods' addresses.

@@ -37,12 +37,14 @@ def reason(resource: Resource, field: str, text: str, *, lost: bool = False) -> 
 
 def not_modelled(resource: Resource, field: str, why: str, todo: str = "") -> NotModelledError:
     """Returns the error for an object that the model can't decide with."""
-    return NotModelledError(
+    error = NotModelledError(
         f"{resource}{' ' + field if field else ''} isn't modelled",
         where=resource.where,
         why=why,
         todo=todo or "judge it on a cluster, or leave it out of this scenario",
     )
+    error.resource, error.field = resource, field
+    return error
 
 
 def selects(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:

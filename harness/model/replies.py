@@ -57,3 +57,8 @@ def linkerd(
     if not message.grpc:
         return Outcome(status=status, headers=headers, body="")
     return Outcome(status=200, grpc_status=_LINKERD_GRPC.get(status, _UNKNOWN), headers=headers, body="")
+
+
+def closed(message: Message) -> Outcome:
+    """Returns what a client sees of a connection that a proxy took, and then closed without a word."""
+    return Outcome(failure=Failure.TLS if message.tls else Failure.EMPTY_REPLY)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.errors import did_you_mean
@@ -102,6 +102,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "quantity": (int, float, str),
 }
 
+_TYPE_NAMES = {"port": "integer", "duration": "string", "network": "string", "regex": "string"}
+
 _FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "duration": (is_duration, "must be a valid duration"),
     "network": (is_network, "must be an address or a network in CIDR notation"),
@@ -115,15 +117,22 @@ _FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind: the versions that its group serves, and the shape of its spec."""
+    """A kind: the versions that its group serves, the shape of its spec, and of its fields beside that."""
 
     versions: tuple[str, ...]
     spec: Shape
+    beside: dict[str, Shape] = field(default_factory=dict)
 
 
 def without_nulls(resource: Resource) -> Resource:
     """Returns the object without fields that are null: the API server takes them for absent."""
-    return replace(resource, data=_pruned(resource.data))
+    return replace(resource, data=_pruned(resource.data)) if _has_null(resource.data) else resource
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_null, value.values()))
+    return any(map(_has_null, value)) if isinstance(value, list) else value is None
 
 
 def _pruned(value: Any) -> Any:
@@ -139,15 +148,20 @@ def check(resource: Resource, kind: Kind) -> None:
     Refused for a required field that is absent, and for a value of the wrong type or form.
     """
     inner = kind.spec.value if isinstance(kind.spec, Required) else kind.spec
-    fields: dict[str, Shape] = {"spec": kind.spec}
+    fields: dict[str, Shape] = {"spec": kind.spec, **kind.beside}
     data = {k: v for k, v in resource.data.items() if k not in ("apiVersion", "kind", "metadata", "status")}
     _check(resource, data, Open(fields) if isinstance(inner, Open) else fields, "")
 
 
 def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
     match shape:
-        case "any":
-            return
+        case str():
+            _check_leaf(resource, value, shape, path)
+        case dict():
+            _check_object(resource, _typed(resource, value, (dict,), "object", path), shape, path)
+        case list():
+            for index, item in enumerate(_typed(resource, value, (list,), "array", path)):
+                _check(resource, item, shape[0], f"{path}[{index}]")
         case _Later():
             raise not_modelled(resource, path, "the API has this field, but the model doesn't decide on it")
         case Required():
@@ -168,21 +182,15 @@ def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
             for key, item in _typed(resource, value, (dict,), "object", path).items():
                 if item is not None:
                     _check(resource, item, shape.value, f"{path}.{key}")
-        case list():
-            for index, item in enumerate(_typed(resource, value, (list,), "array", path)):
-                _check(resource, item, shape[0], f"{path}[{index}]")
-        case dict():
-            _check_object(resource, _typed(resource, value, (dict,), "object", path), shape, path)
-        case _:
-            _check_leaf(resource, value, shape, path)
 
 
 def _check_object(resource: Resource, value: dict[str, Any], shape: dict[str, Shape], path: str) -> None:
     prefix = f"{path}." if path else ""
     present = {key: item for key, item in value.items() if item is not None}
     for key, part in shape.items():
-        lacking = key not in present or (isinstance(shape, Open) and present[key] in ("", []))
-        if isinstance(part, Required) and lacking:
+        if not isinstance(part, Required):
+            continue
+        if key not in present or (isinstance(shape, Open) and present[key] in ("", [])):
             if not isinstance(part.value, Open):
                 raise Refused.invalid(resource, f"{prefix}{key}: Required value")
             _check_object(resource, {}, part.value, f"{prefix}{key}")
@@ -199,8 +207,9 @@ def _check_object(resource: Resource, value: dict[str, Any], shape: dict[str, Sh
 
 
 def _check_leaf(resource: Resource, value: Any, name: str, path: str) -> None:
-    wanted = {"port": "integer", "duration": "string", "network": "string", "regex": "string"}.get(name, name)
-    _typed(resource, value, _TYPES[name], wanted, path)
+    if name == "any" or (name == "string" and isinstance(value, str)):
+        return
+    _typed(resource, value, _TYPES[name], _TYPE_NAMES.get(name, name), path)
     if name == "regex" and (why := unreadable(value)):
         raise not_modelled(resource, path, f"the regular expression {value!r} can't be read: {why}")
     if name == "port" and isinstance(value, int):

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.model import installation
+from harness import marks
+from harness.errors import NotModelledError
+from harness.model import installation, webhooks
 from harness.model.admission import admit
 from harness.model.decide import decide
 from harness.model.injection import start
+from harness.model.istio import gateway_deployment, mesh_config
+from harness.model.linkerd import config
 from harness.model.linkerd.index import accepts
-from harness.model.objects import annotations_of, labels_of
+from harness.model.lookup import per_state
 from harness.model.pods import pod_template, replicas
+from harness.model.refusal import Refused
+from harness.model.stored import Stored, namespace_object
 from harness.resources import Resource
 from harness.vocabulary import Mesh, Workload
 
@@ -25,34 +30,11 @@ if TYPE_CHECKING:
     from harness.traffic.request import Request
 
 Key = tuple[str, str, str, str]
-Lookups = dict[Callable[..., Any], Any]
+Amend = Callable[[Resource, NotModelledError | Refused], Resource | None]
+Lookups = dict[Any, Any]
 
+_GATEWAY = ("gateway.networking.k8s.io", "Gateway")
 _WORKLOADS = frozenset((("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod")))
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An object in the cluster.
-
-    `created` tells when it was made: the time that a dump knew, if it is from one, and the instant
-    at which it was applied (objects applied together share one). `applied` is the
-    object as it was last applied, `indexed` the version that Linkerd's index holds, if any: it
-    refuses some updates and then keeps the version before.
-    """
-
-    live: Resource
-    applied: Resource
-    created: tuple[str, int]
-    indexed: Resource | None = None
-
-    @property
-    def age(self) -> tuple[bool, str, int, str, str]:
-        """The order in which meshes prefer objects: older first, then by namespace and name.
-
-        What a live cluster's dump gave a time is older than what is yet to be applied.
-        """
-        time, instant = self.created
-        return (not time, time, instant, self.live.namespace, self.live.name)
 
 
 @dataclass(frozen=True)
@@ -68,33 +50,27 @@ class State:
     gateway_api: bool = False
     objects: dict[Key, Stored] = field(default_factory=dict)
     running: dict[Workload, tuple[Pod, ...]] = field(default_factory=dict)
+    injectors: dict[Key, Resource] = field(default_factory=dict)
     clock: int = 0
     lookups: Lookups = field(default_factory=dict, init=False, repr=False, compare=False)
 
     # --- what there is
 
-    @cached_property
+    @property
     def pods(self) -> tuple[Pod, ...]:
         """All running pods."""
-        return tuple(pod for pods in self.running.values() for pod in pods)
+        return _pods(self)
 
-    @cached_property
-    def _by_kind(self) -> dict[tuple[str, str], list[Stored]]:
-        found: dict[tuple[str, str], list[Stored]] = {}
-        for (group, kind, _, _), stored in self.objects.items():
-            found.setdefault((group, kind), []).append(stored)
-        for objects in found.values():
-            objects.sort(key=lambda stored: stored.age)
-        return found
-
-    def stored(self, group: str, kind: str) -> list[Stored]:
+    def stored(self, group: str, kind: str) -> tuple[Stored, ...]:
         """Returns the objects of a kind with what is known about them, older first."""
-        return self._by_kind.get((group, kind), [])
+        return tuple(_by_age(self).get((group, kind, None), ()))
 
-    def all(self, group: str, kind: str, namespace: str | None = None) -> list[Resource]:
-        """Returns the objects of a kind (in one namespace, or in all), older first."""
-        live = (stored.live for stored in self.stored(group, kind))
-        return [one for one in live if namespace is None or one.namespace == namespace]
+    def all(self, group: str, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
+        """Returns the objects of a kind (in one namespace, or in all), older first.
+
+        For what asks on every request there are tables instead: see `harness/model/lookup.py`.
+        """
+        return tuple(one.live for one in _by_age(self).get((group, kind, namespace), ()))
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
         """Returns an object, or None if there is none."""
@@ -141,22 +117,30 @@ class State:
             if not installation.belongs(stored.live, mesh, namespaces)
         }
         running = {w: pods for w, pods in self.running.items() if w.namespace not in namespaces}
-        return replace(self, meshes=self.meshes - {mesh}, objects=kept, running=running)
+        injectors = {key: one for key, one in self.injectors.items() if key in kept}
+        return replace(self, meshes=self.meshes - {mesh}, objects=kept, running=running, injectors=injectors)
 
-    def apply(self, resources: Iterable[Resource]) -> State:
+    def apply(self, resources: Iterable[Resource], amend: Amend | None = None) -> State:
         """Returns the state after `kubectl apply` of these objects, in their order, at one instant.
 
         Raises Refused where the API server or a webhook refuses one, NotModelledError for what
-        the model doesn't understand; the state stays as it was then.
+        the model doesn't understand; the state stays as it was then. With `amend` nothing is raised: what
+        it makes of an object (None: nothing) takes the object's place.
         """
         draft = self._draft()
         for resource in resources:
-            draft._put_one(admit(draft, resource))
+            if amend:
+                draft._put_amended(resource, amend)
+            else:
+                draft._put_one(admit(draft, resource))
+        draft._put_gateways()
         return replace(draft)
 
     def remove(self, resources: Iterable[Resource]) -> State:
         """Returns the state without these objects; a Namespace takes all that is in it along."""
         gone = {resource.key for resource in resources}
+        for gateway in [one.live for key, one in self.objects.items() if key in gone and key[:2] == _GATEWAY]:
+            gone |= {key for key, one in self.objects.items() if gateway_deployment.owns(gateway, one.live)}
         namespaces = {name for _, kind, _, name in gone if kind == "Namespace"}
         objects = {
             key: stored
@@ -168,7 +152,8 @@ class State:
             for workload, pods in self.running.items()
             if any((*kind, workload.namespace, workload.name) in objects for kind in _WORKLOADS)
         }
-        return replace(self, objects=objects, running=running)
+        injectors = {key: one for key, one in self.injectors.items() if key in objects}
+        return replace(self, objects=objects, running=running, injectors=injectors)
 
     def mark(
         self,
@@ -183,26 +168,19 @@ class State:
         """
         stored = self.objects.get(("", "Namespace", "", namespace))
         if stored is None:
-            return self.apply([_namespace(namespace)]).mark(namespace, labels, annotations)
-        live = _marked(
-            stored.live,
-            _changed(labels_of(stored.live), labels or {}),
-            _changed(annotations_of(stored.live), annotations or {}),
-        )
-        return replace(self, objects={**self.objects, live.key: replace(stored, live=live)})
+            return self.apply([namespace_object(namespace)]).mark(namespace, labels, annotations)
+        marked = stored.marked(labels or {}, annotations or {})
+        return replace(self, objects={**self.objects, stored.live.key: marked})
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> State:
         """Returns the state with a Namespace that asks these meshes to inject, and no other."""
-        enabled = "enabled"
-        labels = {"istio-injection": enabled if Mesh.ISTIO in meshes else None, "istio.io/rev": None}
-        annotations = {"linkerd.io/inject": enabled if Mesh.LINKERD in meshes else None}
-        return self.mark(namespace, labels, annotations)
+        return self.mark(namespace, *marks.placing(meshes))
 
-    def restart(self, namespace: str, workload: str | None = None) -> State:
-        """Returns the state after a restart of a namespace's workloads, or of one: injected anew."""
+    def restart(self, *namespaces: str, workload: str | None = None) -> State:
+        """Returns the state after a restart of namespaces' workloads, or of one there: injected anew."""
         running = dict(self.running)
         for (group, kind, at, name), stored in self.objects.items():
-            if (group, kind) in _WORKLOADS and at == namespace and workload in (None, name):
+            if (group, kind) in _WORKLOADS and at in namespaces and workload in (None, name):
                 running[Workload(at, name)] = self._start(stored.live)
         return replace(self, running=running)
 
@@ -212,64 +190,81 @@ class State:
         draft = self._draft()
         for resource in resources:
             draft._put_one(resource)
+        draft._put_gateways()
         return replace(draft)
 
     def _draft(self) -> State:
         """A copy, one instant later, that changes until it is copied again: no copy for each object."""
-        return replace(self, objects=dict(self.objects), running=dict(self.running), clock=self.clock + 1)
+        return replace(
+            self,
+            objects=dict(self.objects),
+            running=dict(self.running),
+            injectors=dict(self.injectors),
+            clock=self.clock + 1,
+        )
 
     def _put_one(self, resource: Resource) -> None:
         """Changes a draft."""
+        self.lookups.clear()
         before = self.objects.get(resource.key)
-        live = _merged(before, resource) if before and resource.kind == "Namespace" else resource
+        live = before.keeping_marks(resource) if before and resource.kind == "Namespace" else resource
+        if (resource.group, resource.kind) in _WORKLOADS and not (
+            before
+            and pod_template(before.live) == pod_template(live)
+            and replicas(before.live) == replicas(live)
+        ):
+            self.running[Workload(live.namespace, live.name)] = self._start(live)
         self.objects[resource.key] = Stored(
             live,
             resource,
             before.created if before else (resource.created, self.clock),
             indexed=live if accepts(live) else before.indexed if before else None,
         )
-        if (resource.group, resource.kind) not in _WORKLOADS:
-            return
-        if (
-            before
-            and pod_template(before.live) == pod_template(live)
-            and replicas(before.live) == replicas(live)
-        ):
-            return
-        self.running[Workload(live.namespace, live.name)] = self._start(live)
+        if resource.key[:2] == webhooks.KIND:
+            self.injectors[resource.key] = live
+
+    def _put_amended(self, resource: Resource, amend: Amend) -> None:
+        """Changes a draft: what isn't taken is amended until it is, or until nothing is left of it."""
+        amended: Resource | None = resource
+        while amended is not None:
+            try:
+                return self._put_one(admit(self, amended))
+            except (NotModelledError, Refused) as error:
+                about = error.resource if isinstance(error, NotModelledError) else None
+                namespace = self.get("", "Namespace", "", amended.namespace)
+                if about and namespace and about.key == namespace.key:  # it says what is injected
+                    instead = amend(namespace, error) or namespace_object(namespace.name)
+                    stored = self.objects[namespace.key]
+                    self.objects[namespace.key] = replace(stored, live=instead, applied=instead)
+                else:
+                    amended = amend(amended, error)
+        return None
+
+    def _put_gateways(self) -> None:
+        """Changes a draft: Istio's controller deploys what Gateways of its class ask for."""
+        gateways = [one.live for key, one in self.objects.items() if key[:2] == _GATEWAY]
+        for gateway in gateways:
+            for made in gateway_deployment.deployed(self, gateway):
+                self._put_one(made)
 
     def _start(self, resource: Resource) -> tuple[Pod, ...]:
-        namespace = self.get("", "Namespace", "", resource.namespace) or _namespace(resource.namespace)
-        return start(resource, namespace, self.meshes)
+        namespace = self.get("", "Namespace", "", resource.namespace) or namespace_object(resource.namespace)
+        domains = mesh_config.trust_domain(self), config.of(self).trust_domain
+        pods = start(resource, namespace, self.meshes, self.injectors.values())
+        return tuple(replace(pod, istio_domain=domains[0], linkerd_domain=domains[1]) for pod in pods)
 
 
-def _namespace(name: str) -> Resource:
-    data = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    return Resource("v1", "Namespace", "", name, data)
+@per_state
+def _by_age(state: State) -> dict[tuple[str, str, str | None], list[Stored]]:
+    """Objects by API group, kind and namespace (None: in all of them), older first."""
+    found: dict[tuple[str, str, str | None], list[Stored]] = {}
+    for stored in sorted(state.objects.values(), key=lambda one: one.age):
+        live = stored.live
+        for namespace in {None, live.namespace}:
+            found.setdefault((live.group, live.kind, namespace), []).append(stored)
+    return found
 
 
-def _marked(resource: Resource, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Resource:
-    metadata: dict[str, Any] = {
-        **(resource.data.get("metadata") or {}),
-        "labels": dict(labels),
-        "annotations": dict(annotations),
-    }
-    return replace(resource, data={**resource.data, "metadata": metadata})
-
-
-def _changed(entries: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
-    merged: dict[str, str | None] = {**entries, **changes}
-    return {key: value for key, value in merged.items() if value is not None}
-
-
-def _merged(before: Stored, resource: Resource) -> Resource:
-    """The Namespace after an apply: marks that the last applied manifest didn't set stay."""
-
-    def kept(live: Mapping[str, str], applied: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-        return {key: value for key, value in live.items() if key not in applied} | dict(new)
-
-    return _marked(
-        resource,
-        kept(labels_of(before.live), labels_of(before.applied), labels_of(resource)),
-        kept(annotations_of(before.live), annotations_of(before.applied), annotations_of(resource)),
-    )
+@per_state
+def _pods(state: State) -> tuple[Pod, ...]:
+    return tuple(pod for pods in state.running.values() for pod in pods)

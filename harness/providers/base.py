@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.installation import DEFAULT, Installation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from harness.resources import Resource
+    from harness.condition import Condition
+    from harness.patching import Patch
+    from harness.resources import ObjectName, Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
     from harness.vocabulary import Mesh, Workload
@@ -62,6 +66,11 @@ class Provider(Protocol):
         """What its results are."""
         ...
 
+    @property
+    def kept_as(self) -> str | None:
+        """The name under which this ground outlasts the process with what is on it; None if it doesn't."""
+        ...
+
     def preflight(self) -> None:
         """Raises MissingError with all that this ground needs and this machine lacks; starts nothing."""
         ...
@@ -70,16 +79,16 @@ class Provider(Protocol):
         """Raises MissingError for images of these workloads that can't be had."""
         ...
 
-    def lacking(self, mesh: Mesh) -> str | None:
-        """Returns why this mesh can't be installed here, or None if it can."""
+    def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
+        """Returns why this mesh can't be installed here as it is wanted, or None if it can."""
         ...
 
     def deploy(self, apps: Sequence[Resource]) -> None:
         """Makes the apps' namespaces and objects, and waits until their pods are ready."""
         ...
 
-    def install(self, mesh: Mesh) -> None:
-        """Installs a mesh's control plane."""
+    def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
+        """Installs a mesh's control plane, unless it is there; one of another version is an error."""
         ...
 
     def uninstall(self, mesh: Mesh) -> None:
@@ -98,8 +107,35 @@ class Provider(Protocol):
         """Deletes a configuration's objects; those that are gone already are no error."""
         ...
 
-    def restart(self, namespace: str) -> None:
-        """Restarts the namespace's workloads, so that pods are injected anew."""
+    def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
+        """Has a workload's pods ask these meshes, whatever its namespace asks; restarts it if they didn't."""
+        ...
+
+    def patch(self, patch: Patch) -> None:
+        """Patches an object, unless it is patched so already."""
+        ...
+
+    def restart(self, namespace: str, workload: str | None = None) -> None:
+        """Restarts the namespace's workloads, or one of them, so that pods are injected anew."""
+        ...
+
+    def wait(self, condition: Condition) -> None:
+        """Returns when the condition is met."""
+        ...
+
+    def run(self, argv: Sequence[str]) -> None:
+        """Runs a command on this machine to its end; raises StageError if it fails."""
+        ...
+
+    def check(self, accepted: Collection[str] = ()) -> None:
+        """Raises StageError with the words of the meshes' own checks if they find something wrong.
+
+        `accepted` are codes of findings that don't count (istioctl analyze's, as in IST0101).
+        """
+        ...
+
+    def find(self, name: ObjectName) -> Resource | None:
+        """Returns an object as it stands now, or None if there is none."""
         ...
 
     def refusal(self, resource: Resource) -> str | None:
@@ -123,6 +159,14 @@ class Provider(Protocol):
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         """Returns the workload's running pods."""
+        ...
+
+    def memory(self) -> Mapping[str, Any]:
+        """Returns what `clear` has to take away, as plain data: for another process to `remember`."""
+        ...
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Takes over what another process made here, so that `clear` takes it away."""
         ...
 
     def clear(self) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import threading
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from harness import marks
+from harness.cluster import diagnostics
 from harness.cluster import pods as podlib
 from harness.cluster.apply import Applier
 from harness.cluster.client import Client
@@ -15,22 +20,27 @@ from harness.cluster.deadline import Deadline, timed
 from harness.cluster.discovery import EVENTS, NAMESPACES, PODS, SERVICES, Discovery
 from harness.cluster.images import images_of
 from harness.cluster.probe import Prober
-from harness.cluster.rollout import CONTROLLERS, wait_for_rollouts
+from harness.cluster.rollout import CONTROLLERS, RESTARTED_AT, wait_for_rollouts
 from harness.cluster.tools import run
 from harness.cluster.watch import wait_until
-from harness.errors import MissingError
-from harness.meshes import gateway_api, istio, linkerd
+from harness.errors import MissingError, StageError
+from harness.installation import DEFAULT, Installation
+from harness.manifests import WORKLOAD_KINDS, from_api
+from harness.meshes import gateway_api, istio, istioctl, linkerd
 from harness.meshes.routes import ROUTE_KINDS, unreported
+from harness.patching import Patch
 from harness.providers.base import Basis, Pod
+from harness.resources import ObjectName
 from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from harness.cluster.client import Json
     from harness.cluster.settings import ClusterSettings
     from harness.cluster.watch import View
+    from harness.condition import Condition
     from harness.meshes.base import ControlPlane
     from harness.resources import Resource
     from harness.traffic.outcomes import Outcomes
@@ -38,7 +48,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+API_PATIENCE = 60.0
+"""Seconds that a cluster's API server may take to be restarted."""
 
 _EVENT_MARGIN = timedelta(seconds=10)  # clocks, and the time from a webhook's call to the pod's creation
 
@@ -48,11 +59,13 @@ class Connection:
 
     def __init__(self, provider: ClusterProvider, kubeconfig: Path) -> None:
         settings = provider.settings
+        self.kubeconfig = kubeconfig
         self.client = Client(kubeconfig)
+        self.client.patience = API_PATIENCE
         self.discovery = Discovery(self.client)
-        self.applier = Applier(self.client, self.discovery)
+        self.applier = provider.make_applier(self.client, self.discovery)
         # What control planes consist of isn't a scenario's: it has an applier, and so a memory, of its own.
-        self.system = Applier(self.client, self.discovery)
+        self.system = provider.make_applier(self.client, self.discovery, system=True)
         planes: tuple[ControlPlane, ...] = (
             istio.Istio(
                 self.client,
@@ -61,8 +74,16 @@ class Connection:
                 kubeconfig=kubeconfig,
                 istioctl=settings.istioctl,
                 config=settings.istio_config,
+                helm=settings.helm,
             ),
-            linkerd.Linkerd(self.client, self.system, run, kubeconfig=kubeconfig, linkerd=settings.linkerd),
+            linkerd.Linkerd(
+                self.client,
+                self.system,
+                run,
+                kubeconfig=kubeconfig,
+                linkerd=settings.linkerd,
+                helm=settings.helm,
+            ),
         )
         self.planes: dict[Mesh, ControlPlane] = {plane.mesh: plane for plane in planes}
         self.prober = Prober(self.client, self.planes, settings, provider.provide_images)
@@ -75,6 +96,8 @@ class ClusterProvider(ABC):
 
     def __init__(self, settings: ClusterSettings) -> None:
         self.settings = settings
+        self._installing = threading.Lock()
+        self._installed: dict[Mesh, Installation] = {}
         self._made: set[str] = set()
         self._used: set[str] = set()
         self._placed: set[str] = set()
@@ -96,33 +119,60 @@ class ClusterProvider(ABC):
     def close(self) -> None:
         """Ends the provider's work."""
 
+    def make_applier(self, client: Client, discovery: Discovery, *, system: bool = False) -> Applier:
+        """Returns what puts a scenario's objects, or a system's (the control planes'), into the cluster."""
+        return Applier(client, discovery)
+
     @cached_property
     def _at(self) -> Connection:
         return Connection(self, self.connect())
 
-    def lacking(self, mesh: Mesh) -> str | None:
-        """Returns why this mesh can't be installed here, or None if it can."""
-        if mesh is Mesh.ISTIO:
-            return istio.lacking(self.settings.istioctl, self.settings.istio_config)
-        return linkerd.lacking(self.settings.linkerd)
+    @property
+    def kept_as(self) -> str | None:
+        """The name under which the cluster outlasts this process with what is on it; None if it doesn't."""
+        return None
 
-    def install(self, mesh: Mesh) -> None:
-        """Installs a mesh's control plane after the Gateway API's CRDs; a healthy one stays as it is."""
-        at, deadline = self._at, Deadline(self.settings.timeout)
-        plane = at.planes[mesh]
+    def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
+        """Returns why this mesh can't be installed here as it is wanted, or None if it can."""
+        settings, wanted = self.settings, self._wanted(mesh, wanted)
+        if mesh is Mesh.ISTIO:
+            return istioctl.lacking(settings.istioctl, settings.istio_config, wanted, settings.helm)
+        return linkerd.lacking(settings.linkerd, wanted, settings.helm)
+
+    def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
+        """Installs a mesh's control plane after the Gateway API's CRDs; a healthy one stays as it is.
+
+        Raises StageError if that is of another version than is wanted.
+        """
+        with self._installing:
+            at, deadline = self._at, Deadline(self.settings.timeout)
+        plane, wanted = at.planes[mesh], self._wanted(mesh, wanted)
+        self._installed[mesh] = wanted
         if plane.healthy():
+            found = plane.version() if wanted.version else ""
+            if found and not wanted.accepts(found):
+                raise StageError(
+                    f"{mesh} {found} is installed here, and {wanted.version} is asked for",
+                    todo=f"take another cluster, or uninstall {mesh} first",
+                )
             return
-        reason = plane.lacking()
+        reason = plane.lacking(wanted)
         if reason:
             raise MissingError(f"{mesh} can't be installed", why=reason)
-        gateway_api.ensure(at.client, at.system, self.settings.gateway_api_crds, deadline)
+        with self._installing:
+            gateway_api.ensure(at.client, at.system, self.settings.gateway_api_crds, deadline)
         with timed(logger, f"{mesh} installed"):
-            plane.install(deadline)
+            plane.install(deadline, wanted)
 
     def uninstall(self, mesh: Mesh) -> None:
-        """Takes a mesh's control plane away; the proxies in running pods stay."""
+        """Takes a control plane away, by what it was installed with; the proxies in running pods stay."""
+        wanted = self._installed.pop(mesh, None) or self._wanted(mesh, DEFAULT)
         with timed(logger, f"{mesh} uninstalled"):
-            self._at.planes[mesh].uninstall(Deadline(self.settings.timeout))
+            self._at.planes[mesh].uninstall(Deadline(self.settings.timeout), wanted)
+
+    def _wanted(self, mesh: Mesh, wanted: Installation) -> Installation:
+        """How a mesh is to be installed: as the options say, and the scenario where they leave it open."""
+        return self.settings.installations.get(mesh, DEFAULT).over(wanted)
 
     def deploy(self, apps: Sequence[Resource]) -> None:
         """Makes the apps' namespaces and objects; waits until their pods are ready, and injected as asked."""
@@ -152,9 +202,7 @@ class ClusterProvider(ABC):
             self._namespaces([namespace], deadline)
             self._placed.add(namespace)
             asked_before = self._asked(namespace)
-            at.client.patch(
-                NAMESPACES.path("", namespace), {"metadata": {"labels": labels, "annotations": annotations}}
-            )
+            at.applier.mark(namespace, labels, annotations)
             if asked_before != set(meshes):
                 self._restart(namespace, deadline)
                 self._settle((), deadline)
@@ -178,16 +226,80 @@ class ClusterProvider(ABC):
         namespaces = [one for one in resources if one.kind == "Namespace"]
         with timed(logger, f"removed {len(resources)} objects"):
             for namespace in namespaces:
-                self._at.client.patch(NAMESPACES.path("", namespace.name), {"metadata": _cleared(namespace)})
+                self._at.applier.mark(namespace.name, **_cleared(namespace))
             self._at.applier.delete([one for one in reversed(resources) if one not in namespaces], deadline)
             self._settle((), deadline)
 
-    def restart(self, namespace: str) -> None:
-        """Restarts the namespace's workloads, and waits until only new pods are left."""
+    def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
+        """Has a workload's pods ask exactly these meshes; a change of that rolls them out anew."""
+        labels, annotations = marks.placing_pods(meshes)
+        merge = {"spec": {"template": {"metadata": {"labels": labels, "annotations": annotations}}}}
+        client = self._at.client
+        for kind, endpoint in zip(WORKLOAD_KINDS, CONTROLLERS, strict=True):
+            if client.find(endpoint.path(workload.namespace, workload.name)) is not None:
+                return self.patch(
+                    Patch(ObjectName(kind, workload.namespace, workload.name, "apps"), merge)
+                )
+        raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
+
+    def patch(self, patch: Patch) -> None:
+        """Patches an object, and returns when that is in force as far as the meshes tell."""
+        at, deadline = self._at, Deadline(self.settings.timeout)
+        with timed(logger, str(patch)):
+            if not at.applier.patch(patch):
+                return
+            if patch.target.namespace:
+                wait_for_rollouts(at.client, patch.target.namespace, deadline)
+            found = self.find(patch.target)
+            self._settle([found] if found else [], deadline)
+
+    def restart(self, namespace: str, workload: str | None = None) -> None:
+        """Restarts the namespace's workloads, or one of them, and waits until only new pods are left."""
         deadline = Deadline(self.settings.timeout)
-        with timed(logger, f"restarted namespace {namespace}"):
-            self._restart(namespace, deadline)
+        only = None if workload is None else {Workload(namespace, workload)}
+        what = f"{namespace}/{workload}" if workload else f"namespace {namespace}"
+        with timed(logger, f"restarted {what}"):
+            self._restart(namespace, deadline, only=only)
             self._settle((), deadline)
+
+    def wait(self, condition: Condition) -> None:
+        """Watches an object until the condition is met."""
+        at = self._at
+        path = at.discovery.named(condition.target).only(condition.target.namespace, condition.target.name)
+
+        def unmet(view: View) -> str | None:
+            return condition.unmet(view[path][0] if view[path] else None)
+
+        with timed(logger, f"waited until {condition}"):
+            wait_until(
+                at.client, str(condition), [path], unmet, Deadline(condition.seconds or self.settings.timeout)
+            )
+
+    def run(self, argv: Sequence[str]) -> None:
+        """Runs a command with the harness's own kubeconfig; what it prints goes to the log."""
+        with timed(logger, f"ran {shlex.join(argv)}"):
+            environment = {"KUBECONFIG": str(self._at.kubeconfig)}
+            printed = run(argv, timeout=self.settings.timeout, env=environment)
+        logger.info("%s", printed.rstrip())
+
+    def check(self, accepted: Collection[str] = ()) -> None:
+        """Runs `istioctl analyze` and `linkerd check` at the same time, where they are there."""
+        deadline = Deadline(self.settings.timeout)
+        planes = [plane for plane in self._at.planes.values() if plane.installed()]
+        with timed(logger, "the meshes' own checks"), ThreadPoolExecutor(max(1, len(planes))) as pool:
+            checks = [pool.submit(plane.faults, self._used, accepted, deadline) for plane in planes]
+            found = [fault for check in checks for fault in check.result()]
+        if found:
+            raise StageError(
+                "the meshes' own checks find faults",
+                why="\n       ".join(found),
+                todo="mend them; or, if they are meant to be, name their codes in the stage: accepted: […]",
+            )
+
+    def find(self, name: ObjectName) -> Resource | None:
+        """Returns an object as it stands now, or None; raises ApiError for a kind that isn't there."""
+        data = self._at.client.find(self._at.discovery.named(name).path(name.namespace, name.name))
+        return next(iter(from_api([data], "")), None) if data else None
 
     def refusal(self, resource: Resource) -> str | None:
         """Returns the API server's or a webhook's words if it refuses the object; changes nothing."""
@@ -217,6 +329,32 @@ class ClusterProvider(ABC):
             for pod in sorted(mine, key=podlib.name)
         )
 
+    def diagnose(self, folder: Path) -> bool:
+        """Fills a folder with what the cluster looks like now; returns False where there is none yet."""
+        if "_at" not in self.__dict__:
+            return False
+        at = self._at
+        diagnostics.collect(at.client, at.discovery, self._used, at.applier.created.values(), folder)
+        return True
+
+    def memory(self) -> dict[str, Any]:
+        """Returns what `clear` has to take away."""
+        if "_at" not in self.__dict__:
+            return {}
+        return {
+            "made": sorted(self._made),
+            "used": sorted(self._used),
+            "placed": sorted(self._placed),
+            **self._at.applier.memory(),
+        }
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Takes over what another process made on this cluster."""
+        self._made |= set(memory.get("made", ()))
+        self._used |= set(memory.get("used", ()))
+        self._placed |= set(memory.get("placed", ()))
+        self._at.applier.remember(memory)
+
     def clear(self) -> None:
         """Deletes what the scenario made, and waits until it is gone; control planes stay."""
         if "_at" not in self.__dict__:  # nothing was ever made, not even a connection
@@ -226,8 +364,10 @@ class ClusterProvider(ABC):
             elsewhere = [one for one in at.applier.created.values() if one.namespace not in self._made]
             at.applier.delete([one for one in reversed(elsewhere) if one.kind != "Namespace"], deadline)
             at.applier.delete_namespaces(sorted(self._made), deadline)
-            for namespace in self._placed - self._made:
-                self.place(namespace, ())
+            for namespace in sorted(at.applier.restore() - self._made):
+                wait_for_rollouts(at.client, namespace, deadline)
+            for namespace in sorted(self._placed - self._made):
+                self._unplace(namespace)
         at.applier.created.clear()
         self._made.clear()
         self._used.clear()
@@ -247,6 +387,10 @@ class ClusterProvider(ABC):
             self._used.add(namespace)
             if self._at.applier.make_namespace(namespace, deadline):
                 self._made.add(namespace)
+
+    def _unplace(self, namespace: str) -> None:
+        """Takes back what `place` did to a namespace that isn't the harness's own."""
+        self.place(namespace, ())
 
     def _asked(self, namespace: str) -> set[Mesh]:
         """The meshes that a Namespace asks to inject it."""

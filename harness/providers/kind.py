@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import logging
-import os
 import secrets
 import shlex
-import shutil
-import signal
 import subprocess
-import tempfile
 import threading
-import time
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cluster import discovery as kinds
+from harness.cluster import ownership, reclaim
 from harness.cluster.client import Client
 from harness.cluster.deadline import Deadline, timed
-from harness.cluster.images import Images, images_of
+from harness.cluster.images import Images, full_name, images_of
+from harness.cluster.interrupts import interrupt_on_sigterm, uninterrupted
+from harness.cluster.kind import MAKER, Kind
+from harness.cluster.ownership import Lease, Record
 from harness.cluster.rollout import wait_for_rollouts
 from harness.cluster.settings import ClusterSettings
 from harness.cluster.tools import find, run, tail
@@ -32,7 +30,8 @@ from harness.errors import MissingError, StageError
 from harness.providers.cluster import ClusterProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
 
     from harness.cluster.client import Json
     from harness.cluster.tools import Run
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SHARED_NAME = "harness"
-CLUSTER_LABEL = "io.x-k8s.kind.cluster"  # on the containers that are a cluster's nodes
-
-_STRAY_CHECKS = 5  # a second apart: how long an interrupted `docker run` may still start a node
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,8 @@ class KindSettings(ClusterSettings):
     """Leave the cluster running at the end."""
     reuse: bool = False
     """Use an existing cluster of that name as it is, and leave it running; make it if there is none."""
+    resume: bool = False
+    """Leave what an earlier run's scenario left on the cluster, to go on with it."""
     node_image: str | None = None
     """None: the newest local kindest/node, else kind's own default."""
     kind_bin: str = "kind"
@@ -68,21 +66,28 @@ class KindSettings(ClusterSettings):
 
 
 class KindProvider(ClusterProvider):
-    """Makes a kind cluster at the first use, and deletes it on `close`, at exit, on ^C and on SIGTERM."""
+    """Makes a kind cluster at the first use, and deletes it on `close`, at exit, on ^C and on SIGTERM.
+
+    What a killed process leaves is reclaimed by the next one, or by `harness clean`.
+    """
 
     settings: KindSettings
 
     def __init__(self, settings: KindSettings, run: Run = run) -> None:
         super().__init__(settings)
+        self._kind = Kind(run, settings.kind_bin)
         self._run = run
         self._images = Images(run)
-        lasting = settings.keep or settings.reuse
+        self.lasting = settings.keep or settings.reuse
         self.cluster_name = settings.cluster_name or (
-            SHARED_NAME if lasting else f"{SHARED_NAME}-{secrets.token_hex(4)}"
+            SHARED_NAME if self.lasting else f"{SHARED_NAME}-{secrets.token_hex(4)}"
         )
+        self._expected: tuple[str, ...] = ()
         self._loaded: set[str] = set()
-        self._directory: Path | None = None
-        self._made_cluster = False
+        self._loading = threading.Lock()
+        self._ahead: Future[None] | None = None
+        self._lease: Lease | None = None
+        self._mine = False
 
     @property
     def name(self) -> str:
@@ -90,9 +95,14 @@ class KindProvider(ClusterProvider):
         return "kind"
 
     @property
+    def kept_as(self) -> str | None:
+        """The cluster's name, if it is kept."""
+        return self.cluster_name if self.lasting else None
+
+    @property
     def kubeconfig(self) -> Path | None:
         """The cluster's kubeconfig, once there is a cluster."""
-        return self._directory / "kubeconfig" if self._directory else None
+        return self._lease.kubeconfig if self._lease else None
 
     def preflight(self) -> None:
         """Raises MissingError with all that is missing for a cluster, found out before anything starts."""
@@ -118,106 +128,142 @@ class KindProvider(ClusterProvider):
     def require(self, resources: Iterable[Resource]) -> None:
         """Raises MissingError for images of these workloads that are neither here nor can be pulled.
 
-        Those that aren't here yet are pulled now, so that nothing starts that can't end.
+        Those that aren't here yet are pulled now, so that nothing starts that can't end. All of them
+        are loaded while the cluster and its meshes are made.
         """
-        self._images.require(images_of(resources), self.settings.timeout)
+        self._expected = images_of(resources)
+        self._images.require(self._expected, self.settings.timeout)
 
     def connect(self) -> Path:
         """Makes the cluster, or finds the one to reuse; returns its kubeconfig (0600, in a directory 0700).
 
-        Raises MissingError, before anything is made, for tools and images that aren't there.
+        Raises MissingError, before anything is made, for tools and images that aren't there;
+        StageError if someone else has a cluster of that name.
         """
         self.preflight()
         deadline = Deadline(self.settings.timeout)
         image = self.settings.node_image or self._images.newest_node()
         self._images.require([*([image] if image else []), *self.settings.images], deadline.left)
-        self._directory = Path(tempfile.mkdtemp(prefix="harness-kind-"))
-        kubeconfig = self._directory / "kubeconfig"
+        self._lease = lease = ownership.take(ownership.KIND, self.cluster_name)
         atexit.register(self.close)
-        # Only a cluster that others may use too can be made twice at once.
-        with _lock(self.cluster_name) if self.settings.reuse else contextlib.nullcontext():
-            existing = self.cluster_name in self._run([self._kind, "get", "clusters"], timeout=60).split()
-            if existing and not self.settings.reuse:
-                raise StageError(
-                    f"there is a kind cluster {self.cluster_name} already",
-                    todo=f"choose reuse, or another name, or: kind delete cluster --name {self.cluster_name}",
-                )
-            if existing:
-                logger.info("kind cluster %s is there already, and used as it is", self.cluster_name)
-                self._run(self._on_cluster("export", "kubeconfig"), timeout=60)
+        try:
+            reclaim.dead_runs(self._kind)
+            if self._exists(lease):
+                self._reuse(lease, deadline)
             else:
-                with timed(
-                    logger, f"kind cluster {self.cluster_name} of {image or 'the default node image'}"
-                ):
-                    self._create(image, self._directory)
-                    self._wait_ready(kubeconfig, deadline)
-        kubeconfig.chmod(0o600)
-        self._load(self.settings.images)
-        return kubeconfig
+                made = f"kind cluster {self.cluster_name} of {image or 'the default node image'}"
+                with timed(logger, made):
+                    self._make(lease, image, deadline)
+        except BaseException:
+            self.close()
+            raise
+        self._ahead = _in_background(lambda: self._load(self._expected))
+        return lease.kubeconfig
 
     def provide_images(self, images: Collection[str]) -> None:
         """Loads those images that are in the local Docker; the nodes pull the others."""
         _ = self._at  # there must be a cluster to load into
+        if self._ahead is not None:
+            self._ahead.result()
         self._load(images)
 
     def close(self) -> None:
         """Deletes the cluster if this provider made it and it shan't stay; once is enough."""
         atexit.unregister(self.close)
-        directory, self._directory = self._directory, None
-        if directory is None:
+        lease, self._lease = self._lease, None
+        if lease is None:
             return
-        if self._made_cluster and not (self.settings.keep or self.settings.reuse):
-            self._delete(directory)
-        shutil.rmtree(directory, ignore_errors=True)
+        if self._ahead is not None:
+            self._ahead.exception()
+        record = lease.record
+        if record is None:  # nothing was made: it is someone else's, or couldn't be had
+            lease.remove()
+        elif self._mine and not self.lasting:
+            self._delete(lease)
+        else:
+            lease.release()
 
-    @property
-    def _kind(self) -> str:
-        return str(find(self.settings.kind_bin) or self.settings.kind_bin)
+    def _exists(self, lease: Lease) -> bool:
+        """Whether there is a cluster to use; what a killed run left half made, or for itself, is deleted."""
+        record, existing = lease.record, self.cluster_name in self._kind.clusters()
+        left = record is not None and not (record.lasting and record.complete)
+        if left or (record is not None and not existing):
+            reclaim.cluster(lease, self.cluster_name, self._kind)
+            existing = False
+        if existing and not self.settings.reuse:
+            kept = " (the harness's own, kept)" if record else ""
+            raise StageError(
+                f"there is a kind cluster {self.cluster_name} already{kept}",
+                todo=f"choose reuse, or another name, or: kind delete cluster --name {self.cluster_name}",
+            )
+        return existing
 
-    def _on_cluster(self, *command: str) -> list[str]:
-        return [self._kind, *command, "--name", self.cluster_name, "--kubeconfig", str(self.kubeconfig)]
+    def _reuse(self, lease: Lease, deadline: Deadline) -> None:
+        """Uses a cluster as it is, but without what an earlier run's scenario left there."""
+        logger.info("kind cluster %s is there already, and used as it is", self.cluster_name)
+        self._kind.export(self.cluster_name, lease.kubeconfig)
+        lease.kubeconfig.chmod(0o600)
+        if not self.settings.resume:
+            reclaim.namespaces(Client(lease.kubeconfig), deadline)
+        self._load(self.settings.images)
 
-    def _create(self, image: str | None, directory: Path) -> None:
+    def _make(self, lease: Lease, image: str | None, deadline: Deadline) -> None:
+        """Makes the cluster, and loads images as soon as its node takes them."""
+        record = Record(ownership.KIND, self.cluster_name, self.lasting)
+        lease.write(record)
+        self._mine = True
+        giving_up = threading.Event()
+
+        def load() -> None:
+            self._kind.wait_for_containerd(self.cluster_name, deadline, giving_up)
+            self._load(self.settings.images)
+
+        loaded = _in_background(load) if self.settings.images else None
+        try:
+            self._create(image, lease)
+            lease.kubeconfig.chmod(0o600)
+            self._wait_ready(lease.kubeconfig, deadline)
+            if loaded is not None:
+                loaded.result()
+        except BaseException as error:  # ^C and SIGTERM too: what was begun must not stay
+            giving_up.set()
+            with uninterrupted():
+                if loaded is not None:
+                    loaded.exception()
+                self._delete(lease, strays=not isinstance(error, StageError))
+            raise
+        lease.write(replace(record, complete=True))
+
+    def _create(self, image: str | None, lease: Lease) -> None:
         from pytest_kind import KindCluster  # GPL-3.0-or-later, an extra: imported here and nowhere else
 
-        _interrupt_on_sigterm()
-        # pytest-kind lets kind write to the terminal, and loses its words where it fails.
-        log, wrapper = directory / "kind.log", directory / "kind"
-        wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(self._kind)} "$@" 2>>{shlex.quote(str(log))}\n')
+        interrupt_on_sigterm()
+        # pytest-kind lets kind write to the terminal, and loses its words where it fails. The
+        # process's id lets a later run end a kind that outlived this one.
+        directory = lease.directory
+        log, maker, wrapper = directory / "kind.log", directory / MAKER, directory / "kind"
+        kind, log_, maker_ = (shlex.quote(str(path)) for path in (self._kind.path, log, maker))
+        wrapper.write_text(f'#!/bin/sh\necho $$ >{maker_}\nexec {kind} "$@" 2>>{log_}\n')
         wrapper.chmod(0o700)
         try:
             with contextlib.chdir(directory):  # pytest-kind makes a .pytest-kind in the working directory
                 cluster = KindCluster(
                     self.cluster_name,
-                    kubeconfig=directory / "kubeconfig",
+                    kubeconfig=lease.kubeconfig,
                     image=image,
                     kind_path=wrapper,
                     kubectl_path=find(self.settings.kubectl_bin),
                 )
-            self._made_cluster = True
             cluster.create()
         except subprocess.CalledProcessError:
             why = tail(log.read_text(errors="replace")) if log.exists() else ""
-            self._delete(directory)
             raise StageError(f"kind can't make cluster {self.cluster_name}", why=why) from None
-        except BaseException:  # ^C, SIGTERM: what was begun must not stay
-            self._delete(directory, strays=True)
-            raise
 
-    def _delete(self, directory: Path, *, strays: bool = False) -> None:
-        """Deletes the cluster; with `strays` also nodes that are being started at this moment."""
-        argv = [self._kind, "delete", "cluster", "--name", self.cluster_name]
-        argv += ["--kubeconfig", str(directory / "kubeconfig")]
-        self._made_cluster = False
-        with _uninterrupted(), timed(logger, f"kind cluster {self.cluster_name} deleted"):
-            self._run(argv, timeout=120, own_session=True)
-            for _ in range(_STRAY_CHECKS if strays else 0):
-                time.sleep(1)
-                label = f"label={CLUSTER_LABEL}={self.cluster_name}"
-                if self._run(
-                    ["docker", "ps", "-aq", "--filter", label], timeout=30, own_session=True
-                ).strip():
-                    self._run(argv, timeout=120, own_session=True)
+    def _delete(self, lease: Lease, *, strays: bool = False) -> None:
+        self._lease = None
+        with uninterrupted(), timed(logger, f"kind cluster {self.cluster_name} deleted"):
+            self._kind.delete(self.cluster_name, lease.directory, strays=strays)
+            lease.remove()
 
     def _wait_ready(self, kubeconfig: Path, deadline: Deadline) -> None:
         """Waits for the nodes, the cluster's own workloads, and the account that pods run as."""
@@ -236,16 +282,22 @@ class KindProvider(ClusterProvider):
         client.close()
 
     def _load(self, images: Collection[str]) -> None:
-        wanted = [
-            image
-            for image in dict.fromkeys(images)
-            if image not in self._loaded and self._images.local(image)
-        ]
-        if wanted:
-            with timed(logger, f"loaded {len(wanted)} images"):
-                argv = [self._kind, "load", "docker-image", "--name", self.cluster_name, *wanted]
-                self._run(argv, timeout=self.settings.timeout)
-            self._loaded.update(wanted)
+        """Loads those images that are in the local Docker and not on the nodes yet."""
+        lease = self._lease
+        if lease is None:
+            return
+        with self._loading:
+            local = {
+                image: found
+                for image in dict.fromkeys(images)
+                if image not in self._loaded and (found := self._images.id(image))
+            }
+            there = self._kind.images(self.cluster_name) if local else frozenset()
+            wanted = [image for image, found in local.items() if not {found, full_name(image)} <= there]
+            if wanted:
+                with timed(logger, f"loaded {len(wanted)} images"):
+                    self._kind.load(self.cluster_name, wanted, lease.directory, self.settings.timeout)
+            self._loaded.update(local)
 
 
 def _node_ready(node: Json) -> bool:
@@ -253,34 +305,9 @@ def _node_ready(node: Json) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def _interrupt_on_sigterm() -> None:
-    """Lets SIGTERM end the process as ^C does, so that clean-up runs; a handler of someone else's stays."""
-    mine = threading.current_thread() is threading.main_thread()
-    if mine and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Lets an impatient second ^C wait until the cluster is deleted."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def _lock(name: str) -> Iterator[None]:
-    """Keeps two processes (of xdist, say) from making the same cluster at once."""
-    path = Path(tempfile.gettempdir()) / f"harness-kind-{os.getuid()}-{name}.lock"
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _in_background(work: Callable[[], None]) -> Future[None]:
+    """Begins work in a thread of its own; the future has its result or error."""
+    pool = ThreadPoolExecutor(1)
+    begun = pool.submit(work)
+    pool.shutdown(wait=False)
+    return begun

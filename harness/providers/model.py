@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError, StageError
+from harness import marks
+from harness.errors import HarnessError, NotModelledError, StageError
+from harness.installation import DEFAULT, Installation
+from harness.manifests import WORKLOAD_KINDS
 from harness.model import Refused, State
 from harness.model.decide import unguarded
 from harness.model.objects import annotations_of, labels_of
+from harness.patching import Patch
 from harness.providers.base import Basis, Pod
+from harness.resources import ObjectName, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from harness.condition import Condition
     from harness.providers.base import Proxy
-    from harness.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
     from harness.vocabulary import Mesh, Workload
@@ -29,6 +36,7 @@ class ModelProvider:
 
     name = "model"
     basis = Basis.PREDICTED
+    kept_as = None
 
     def __init__(self) -> None:
         self.state = State()
@@ -39,7 +47,7 @@ class ModelProvider:
     def require(self, resources: Iterable[Resource]) -> None:
         """Finds nothing missing: the model runs no image."""
 
-    def lacking(self, mesh: Mesh) -> str | None:
+    def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
         return None
 
     def deploy(self, apps: Sequence[Resource]) -> None:
@@ -51,7 +59,8 @@ class ModelProvider:
         first = [one for one in apps if one.kind == "Namespace"]
         self._apply([*first, *(one for one in apps if one.kind != "Namespace")])
 
-    def install(self, mesh: Mesh) -> None:
+    def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
+        """Installs a mesh; the model is of one version, however it is installed [semantics]."""
         self.state = self.state.install(mesh)
 
     def uninstall(self, mesh: Mesh) -> None:
@@ -76,8 +85,63 @@ class ModelProvider:
             self.state = self.state.mark(namespace.name, dict.fromkeys(labels), dict.fromkeys(annotations))
         self.state = self.state.remove(one for one in resources if one not in namespaces)
 
-    def restart(self, namespace: str) -> None:
-        self.state = self.state.restart(namespace)
+    def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
+        labels, annotations = marks.placing_pods(meshes)
+        metadata = {"labels": labels, "annotations": annotations}
+        merge = {"spec": {"template": {"metadata": metadata}}}
+        for kind in WORKLOAD_KINDS:
+            name = ObjectName(kind, workload.namespace, workload.name, "apps")
+            if self.find(name):
+                return self.patch(Patch(name, merge))
+        raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
+
+    def patch(self, patch: Patch) -> None:
+        found = self.find(patch.target)
+        if found is None:
+            raise StageError(f"{patch.target} isn't there to be patched")
+        if patch.done(found.data):
+            return
+        try:
+            changed = replace(found, data=patch.patched(found.data))
+        except ValueError as error:
+            raise StageError(f"{patch.target} can't be patched", why=str(error)) from None
+        if changed.kind == "Namespace":
+            changes = (_change(read(found), read(changed)) for read in (labels_of, annotations_of))
+            self.state = self.state.mark(changed.name, *changes)
+        else:
+            self._apply([changed])
+
+    def restart(self, namespace: str, workload: str | None = None) -> None:
+        self.state = self.state.restart(namespace, workload=workload)
+
+    def wait(self, condition: Condition) -> None:
+        """Raises StageError if it isn't so: in the model all that is applied acts at once.
+
+        There are no controllers: a status that they would report counts as reported.
+        """
+        found = self.find(condition.target)
+        if found is not None and condition.of_status and not condition.absent:
+            return
+        if unmet := condition.unmet(found.data if found else None):
+            raise StageError(f"{condition}: it never will be", why=unmet)
+
+    def run(self, argv: Sequence[str]) -> None:
+        raise NotModelledError(
+            f"the command `{shlex.join(argv)}` isn't modelled",
+            why="what it does to a cluster, only a cluster shows",
+            todo="run this scenario on a cluster",
+        )
+
+    def check(self, accepted: Collection[str] = ()) -> None:
+        """Finds nothing wrong: the model has no control plane that could be ill."""
+
+    def find(self, name: ObjectName) -> Resource | None:
+        """Returns an object; raises StageError if objects of several API groups have this name."""
+        found = [one.live for one in self.state.objects.values() if name.names(one.live)]
+        if len(found) > 1:
+            kinds = ", ".join(sorted(f"{one.kind}.{one.group}" for one in found))
+            raise StageError(f"{name} may be several objects", todo=f"write the group: {kinds}")
+        return found[0] if found else None
 
     def refusal(self, resource: Resource) -> str | None:
         try:
@@ -105,6 +169,13 @@ class ModelProvider:
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         return tuple(Pod(pod.name, pod.proxies, pod.skipped) for pod in self.state.pods_of(workload))
 
+    def memory(self) -> Mapping[str, Any]:
+        """Returns nothing: no other process sees this model."""
+        return {}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Has nothing to remember."""
+
     def clear(self) -> None:
         self.state = State()
 
@@ -120,12 +191,17 @@ class ModelProvider:
             ) from refused
 
 
+def _change(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
+    return {**dict.fromkeys(before), **after}
+
+
 def _asked(state: State, namespace: str) -> tuple[str | None, str | None]:
     """What a Namespace says of each mesh's injection."""
     found = state.get("", "Namespace", "", namespace)
     if found is None:
         return (None, None)
-    return labels_of(found).get("istio-injection"), annotations_of(found).get("linkerd.io/inject")
+    labels, annotations = labels_of(found), annotations_of(found)
+    return labels.get(marks.ISTIO_INJECTION), annotations.get(marks.LINKERD_INJECT)
 
 
 def _proxies(state: State) -> list[tuple[str, tuple[Proxy, ...]]]:

@@ -11,48 +11,46 @@ from rich.tree import Tree
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from harness.traffic.outcomes import Group, Hop, Outcome, Outcomes
-    from harness.traffic.request import Request
+    from harness.model.decision import Answer, Decision
+    from harness.traffic.outcomes import Hop, Outcome
     from harness.traffic.trace import Reason
 
 
-def tree(request: Request, proxy: str | None, outcomes: Outcomes, width: int, *, colour: bool) -> str:
-    """Returns each outcome with its probability, and beneath it the reasons in order, and the last hop.
+def tree(decision: Decision, width: int, *, colour: bool) -> str:
+    """Returns each answer with its probability, and beneath it the reasons in order, and the last hop.
 
-    `proxy` is the one that the request leaves through, if any. A reason's second line is the field,
-    and the file:line of its object; alternatives that lost are marked `not taken`.
+    A reason's second line is the field, and the file:line of its object; alternatives that lost are
+    marked `not taken`.
     """
-    way = f"through {proxy}" if proxy else "without a proxy"
-    root = Tree(Text(f"{request} {way}, predicted by the model", style="bold"))
-    for group in _likeliest_first(outcomes):
-        branch = root.add(Text(f"{_share(group.weight)}: {_told(group.outcome)}", style="bold cyan"))
-        for reason in group.trace:
+    way = f"through {decision.proxy}" if decision.proxy else "without a proxy"
+    root = Tree(Text(f"{decision.request} {way}, predicted by the model", style="bold"))
+    for answer in decision.answers:
+        branch = root.add(Text(f"{_share(answer.probability)}: {_told(answer.outcome)}", style="bold cyan"))
+        for reason in answer.trace:
             branch.add(_line(reason))
-        if group.outcome.hop:
-            branch.add(Text(f"the last hop is {group.outcome.hop}", style="green"))
+        if answer.outcome.hop:
+            branch.add(Text(f"the last hop is {answer.outcome.hop}", style="green"))
     console = Console(width=width, no_color=not colour, force_terminal=colour, highlight=False)
     with console.capture() as capture:
         console.print(root)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def data(request: Request, proxy: str | None, outcomes: Outcomes) -> dict[str, Any]:
+def data(decision: Decision) -> dict[str, Any]:
     """Returns the same as plain data: probabilities as exact fraction and as number, times in seconds."""
+    request = decision.request
     return {
         "request": {
             "from": str(request.source),
-            "proxy": proxy,
+            "proxy": decision.proxy,
             "method": request.http_method,
             "url": request.url,
             "headers": _pairs(request.headers),
+            "claims": request.token and request.token.claims,
         },
         "basis": "predicted",
-        "outcomes": [_group(group) for group in _likeliest_first(outcomes)],
+        "outcomes": [_answer(answer) for answer in decision.answers],
     }
-
-
-def _likeliest_first(outcomes: Outcomes) -> list[Group]:
-    return sorted(outcomes.groups, key=lambda group: -group.weight)
 
 
 def _share(weight: Fraction) -> str:
@@ -72,15 +70,16 @@ def _line(reason: Reason) -> Text:
     return line.append(f"\n  {place}", style="dim") if place else line
 
 
-def _group(group: Group) -> dict[str, Any]:
-    outcome = group.outcome
+def _answer(answer: Answer) -> dict[str, Any]:
+    outcome = answer.outcome
     return {
-        "probability": {"exact": str(group.weight), "float": float(group.weight)},
+        "probability": {"exact": str(answer.probability), "float": float(answer.probability)},
         "outcome": {
             "text": str(outcome),
             "status": outcome.status,
             "grpc_status": outcome.grpc_status,
             "failure": outcome.failure and str(outcome.failure),
+            "external": outcome.external or None,
             "detail": outcome.detail,
             "backend": outcome.backend and str(outcome.backend),
             "headers": _pairs(outcome.headers),
@@ -94,21 +93,26 @@ def _group(group: Group) -> dict[str, Any]:
             },
         },
         "hop": outcome.hop and _hop(outcome.hop),
-        "trace": [
-            {
-                "taken": not reason.lost,
-                "text": reason.text,
-                "resource": reason.resource,
-                "field": reason.field,
-                "where": reason.where,
-            }
-            for reason in group.trace
-        ],
+        "transport": answer.transport and str(answer.transport),
+        "rule": answer.rule and _reason(answer.rule),
+        "policy": answer.policy and _reason(answer.policy),
+        "trace": [_reason(reason) for reason in answer.trace],
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "taken": not reason.lost,
+        "text": reason.text,
+        "resource": reason.resource,
+        "field": reason.field,
+        "where": reason.where,
     }
 
 
 def _hop(hop: Hop) -> dict[str, Any]:
-    return {"mutual": hop.mutual, "mesh": hop.mesh and str(hop.mesh), "client": hop.client}
+    mesh = hop.mesh and str(hop.mesh)
+    return {"mutual": hop.mutual, "mesh": mesh, "client": hop.client, "server": hop.server}
 
 
 def _pairs(headers: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:

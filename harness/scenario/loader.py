@@ -5,20 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from pydantic import ValidationError
 
 from harness.errors import InputError, did_you_mean
 from harness.expectations import KINDS, Expectation, Reference
+from harness.installation import Installation, Installer
 from harness.manifests import read_manifests, workloads
 from harness.resources import Resource
-from harness.scenario.models import Check, Scenario, ScenarioFile, Stage, StageFile, one_line
+from harness.scenario.models import (
+    Check,
+    InstallationFile,
+    Scenario,
+    ScenarioFile,
+    Stage,
+    StageFile,
+    TransitionFile,
+    TranslationFile,
+    one_line,
+)
 from harness.scenario.problems import Problems
+from harness.scenario.transition import steps_of
 from harness.source import parse, read_text
+from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.source import Document, KeyPath
+    from harness.translate import Translation
 
 MAX_BYTES = 1024 * 1024
 MANIFESTS = "manifests"
@@ -34,20 +49,30 @@ def load_scenario(path: Path) -> Scenario:
     if not documents or documents[0].data is None:
         raise InputError("the file is empty", where=str(path), todo="a scenario has name, apps and stages")
     if len(documents) > 1:
-        line = documents[1].marks[()].line
+        line = documents[1].mark(()).line
         raise InputError("more than one YAML document", where=f"{path}:{line}:1", todo="a file a scenario")
     return _Loader(path, text, documents[0]).scenario()
+
+
+def load_mapping(data: Mapping[str, Any], path: Path, name: str) -> Scenario:
+    """Returns the scenario that a mapping holds as a file would; raises InputError like `load_scenario`.
+
+    What it names is looked for from `path` on; errors tell lines of the mapping as YAML, under this name.
+    """
+    text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True)
+    [document] = parse(text, name)
+    return _Loader(_short(path), text, document, name).scenario()
 
 
 class _Loader:
     """Loads one file."""
 
-    def __init__(self, path: Path, text: str, document: Document) -> None:
+    def __init__(self, path: Path, text: str, document: Document, name: str = "") -> None:
         self.path = path
         self.lines = text.splitlines()
         self.data = document.data
         self.document = document
-        self.problems = Problems(document, str(path))
+        self.problems = Problems(document, name or str(path))
 
     def scenario(self) -> Scenario:
         if not isinstance(self.data, dict):
@@ -55,12 +80,23 @@ class _Loader:
             self.problems.raise_if_any()
         file = self._file()
         apps = tuple(resource for i, app in enumerate(file.apps) for resource in self._app(app, ("apps", i)))
-        configs = {name: self._manifests(to, ("configs", name)) for name, to in file.configs.items()}
+        configs = {
+            name: self._manifests(to, ("configs", name))
+            for name, to in file.configs.items()
+            if isinstance(to, str)
+        }
+        sources = {
+            name: self._sources(to, configs, ("configs", name))
+            for name, to in file.configs.items()
+            if isinstance(to, TranslationFile)
+        }
         self.problems.raise_if_any()
+        translations = {name: _translated(apps, configs, of) for name, of in sources.items()}
+        configs |= {name: made.objects for name, made in translations.items()}
         self._check_stages(file, apps)
         stages = tuple(self._stage(file, index, configs, apps) for index in range(len(file.stages)))
         self.problems.raise_if_any()
-        return Scenario(self.path, file.name, apps, configs, stages)
+        return Scenario(self.path, file.name, apps, configs, stages, translations, sources)
 
     def _file(self) -> ScenarioFile:
         try:
@@ -88,37 +124,69 @@ class _Loader:
 
     def _manifests(self, name: str, path: KeyPath) -> tuple[Resource, ...]:
         """The objects at a path relative to the scenario's folder, or to one above it."""
+        found = self._path(name, path)
+        return read_manifests(found) if found else ()
+
+    def _path(self, name: str, path: KeyPath) -> Path | None:
         for folder in self.path.resolve().parents:
             if (folder / name).exists():
-                return read_manifests(_short(folder / name))
+                return _short(folder / name)
         beside = [folder.parent / Path(name).parent for folder in self._manifest_folders()]
         known = [
             str(Path(name).parent / f.name) for folder in beside if folder.is_dir() for f in folder.iterdir()
         ]
         self.problems.add(path, f"there is no file or folder {name!r}; {did_you_mean(name, known)}")
-        return ()
+        return None
+
+    def _sources(self, written: TranslationFile, configs: Configs, path: KeyPath) -> tuple[str, ...]:
+        for index, name in enumerate(written.sources):
+            if name not in configs:
+                part = () if isinstance(written.translate, str) else (index,)
+                self.problems.unknown((*path, "translate", *part), "config of manifests", name, configs)
+        return written.sources
 
     # -- stages
 
     def _check_stages(self, file: ScenarioFile, apps: tuple[Resource, ...]) -> None:
-        namespaces = {resource.namespace for resource in apps if resource.namespace}
-        namespaces |= {resource.name for resource in apps if resource.kind == "Namespace"}
         seen: set[str] = set()
         for index, stage in enumerate(file.stages):
             at: KeyPath = ("stages", index)
             if stage.name in seen:
                 self.problems.add((*at, "name"), f"two stages are called {stage.name!r}")
             seen.add(stage.name)
-            for key in ("apply", "remove"):
-                for i, name in enumerate(getattr(stage, key)):
-                    if name not in file.configs:
-                        self.problems.unknown((*at, key, i), "config", name, file.configs)
-            for namespace in stage.mesh:
-                if namespace not in namespaces:
-                    self.problems.unknown((*at, "mesh", namespace), "namespace", namespace, namespaces)
-            for i, namespace in enumerate(stage.restart):
-                if namespace not in namespaces:
-                    self.problems.unknown((*at, "restart", i), "namespace", namespace, namespaces)
+            self._check_transition(file, stage, apps, at)
+            for number, part in enumerate(stage.steps):
+                self._check_transition(file, part, apps, (*at, "steps", number))
+
+    def _check_transition(
+        self, file: ScenarioFile, written: TransitionFile, apps: tuple[Resource, ...], at: KeyPath
+    ) -> None:
+        known = {
+            "apply": file.configs,
+            "remove": file.configs,
+            "translate": [name for name, to in file.configs.items() if isinstance(to, TranslationFile)],
+        }
+        for key, names in known.items():
+            noun = "translated config" if key == "translate" else "config"
+            for i, name in enumerate(getattr(written, key)):
+                if name not in names:
+                    self.problems.unknown((*at, key, i), noun, name, names)
+        for where in written.mesh:
+            self._check_place(where, apps, (*at, "mesh", where))
+        for i, where in enumerate(written.restart):
+            self._check_place(where, apps, (*at, "restart", i))
+
+    def _check_place(self, where: str, apps: tuple[Resource, ...], path: KeyPath) -> None:
+        """Notes a namespace, or a workload `namespace/name`, that the apps don't have."""
+        if "/" in where:
+            known = list(map(str, workloads(apps)))
+            if where not in known:
+                self.problems.unknown(path, "workload", where, known)
+            return
+        namespaces = {resource.namespace for resource in apps if resource.namespace}
+        namespaces |= {resource.name for resource in apps if resource.kind == "Namespace"}
+        if where not in namespaces:
+            self.problems.unknown(path, "namespace", where, namespaces)
 
     def _stage(self, file: ScenarioFile, index: int, configs: Configs, apps: tuple[Resource, ...]) -> Stage:
         written: StageFile = file.stages[index]
@@ -134,16 +202,24 @@ class _Loader:
                     path, f"two expectations in stage {written.name!r} are called {check.name!r}: name one"
                 )
             checks[check.name] = check
-        return Stage(
-            name=written.name,
-            install=tuple(written.install),
-            apply=tuple(written.apply),
-            place=written.mesh,
-            restart=tuple(written.restart),
-            remove=tuple(written.remove),
-            uninstall=tuple(written.uninstall),
-            checks=tuple(checks.values()),
-        )
+        wanted = {mesh: self._installation(file, mesh) for mesh in Mesh}
+        parts = written.steps or [written]
+        steps = [
+            step
+            for number, part in enumerate(parts)
+            for step in steps_of(part, wanted, first=index == number == 0)
+        ]
+        return Stage(written.name, tuple(steps), tuple(checks.values()), tuple(written.accepted))
+
+    def _installation(self, file: ScenarioFile, mesh: Mesh) -> Installation:
+        written: InstallationFile = getattr(file.meshes, mesh.value)
+        at: KeyPath = ("meshes", mesh.value)
+        values = self._path(written.values, (*at, "values")) if written.values else None
+        if written.manifests:
+            source = self._path(written.manifests, (*at, "manifests"))
+            return Installation(written.version, Installer.MANIFESTS, str(source or ""))
+        installer = Installer.HELM if written.charts else Installer.CLI
+        return Installation(written.version, installer, written.charts, values)
 
     # -- expectations
 
@@ -212,3 +288,9 @@ def _short(path: Path) -> Path:
     """The path from the working directory, where it lies below it: shorter in messages."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _translated(apps: tuple[Resource, ...], configs: Configs, sources: Iterable[str]) -> Translation:
+    from harness.translate import translate  # most scenarios translate nothing
+
+    return translate([*apps, *(one for name in sources for one in configs[name])])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from harness import patching
 from harness.expectations.base import MeshName, Strict, mesh_or_none
+from harness.expectations.values import Seconds
+from harness.resources import ObjectName
+from harness.scenario.steps import Install, Site
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -15,7 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.expectations import Expectation
+    from harness.installation import Installation
+    from harness.providers.base import Provider
     from harness.resources import Resource
+    from harness.scenario.steps import Step
+    from harness.translate import Translation
 
 
 def one_line(name: str) -> str:
@@ -32,7 +41,12 @@ def _placement(value: object) -> object:
     return frozenset(mesh for mesh in meshes if mesh is not None)
 
 
+def _object(value: object) -> object:
+    return ObjectName.parse(value) if isinstance(value, str) else value
+
+
 Name = Annotated[str, AfterValidator(one_line)]
+Object = Annotated[ObjectName, BeforeValidator(_object, json_schema_input_type=str)]
 MeshWord = Literal["istio", "linkerd", "none"]
 Placement = Annotated[
     frozenset[Mesh], BeforeValidator(_placement, json_schema_input_type=MeshWord | list[MeshWord])
@@ -40,21 +54,121 @@ Placement = Annotated[
 """The meshes that are asked to inject a namespace."""
 
 
-class StageFile(Strict):
-    """A stage as written: how it is reached from the one before, and what must be true in it.
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
 
-    A transition's steps run in this order: install, apply, mesh, restart, remove, uninstall; so a
-    namespace's new configuration is there before its pods are injected anew, and its old one goes last.
+
+class PatchFile(Strict):
+    """A patch as written: what to merge (RFC 7386), or the operations of a JSON patch (RFC 6902)."""
+
+    target: Object
+    merge: dict[str, Any] | None = None
+    json_: list[dict[str, Any]] | None = Field(default=None, alias="json")
+
+    @model_validator(mode="after")
+    def _one(self) -> PatchFile:
+        if (self.merge is None) is (self.json_ is None):
+            raise ValueError("a patch says one of merge and json")
+        for operation in self.json_ or ():
+            patching.check(operation)
+        return self
+
+
+class WaitFile(Strict):
+    """A condition as written: of the object `for`."""
+
+    for_: Object = Field(alias="for")
+    condition: str = ""
+    field: str = ""
+    is_: Any = Field(default=None, alias="is")
+    absent: Literal[True] | None = None
+    within: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> WaitFile:
+        if sum(map(bool, (self.condition, self.field, self.absent))) > 1:
+            raise ValueError("a wait says one of condition, field and absent")
+        if self.is_ is not None and not self.field:
+            raise ValueError("'is' goes with 'field'")
+        return self
+
+
+Waits = Annotated[list[WaitFile], BeforeValidator(_as_list, json_schema_input_type=WaitFile | list[WaitFile])]
+
+
+class TransitionFile(Strict):
+    """Steps as written; they are done in the order of these keys.
+
+    So a namespace's new configuration is there before its pods are injected anew, its old one goes after
+    that, and what must have come about by then is waited for last.
     """
 
-    name: Name
     install: list[MeshName] = Field(default_factory=list)
     apply: list[str] = Field(default_factory=list)
+    patch: list[PatchFile] = Field(default_factory=list)
+    translate: list[str] = Field(default_factory=list)
     mesh: dict[str, Placement] = Field(default_factory=dict)
     restart: list[str] = Field(default_factory=list)
     remove: list[str] = Field(default_factory=list)
     uninstall: list[MeshName] = Field(default_factory=list)
+    wait: Waits = Field(default_factory=list)
+    run: list[str] = Field(default_factory=list)
+
+
+class StageFile(TransitionFile):
+    """A stage as written: how it is reached from the one before, and what must be true in it.
+
+    `steps` take the place of the keys of a transition where another order is wanted.
+    """
+
+    name: Name
+    steps: list[TransitionFile] = Field(default_factory=list)
+    accepted: list[str] = Field(default_factory=list)
     expect: list[dict[str, Any]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> StageFile:
+        beside = sorted(self.model_fields_set & TransitionFile.model_fields.keys())
+        if self.steps and beside:
+            raise ValueError(
+                f"{', '.join(beside)} beside steps: which is first? Write it as one of the steps"
+            )
+        return self
+
+
+class TranslationFile(Strict):
+    """A config that is translated of other ones."""
+
+    translate: str | list[str]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the configs that it is translated of."""
+        return (self.translate,) if isinstance(self.translate, str) else tuple(self.translate)
+
+
+class InstallationFile(Strict):
+    """How a mesh is installed: by its own CLI, or from `charts`, or from rendered `manifests`."""
+
+    version: str = ""
+    charts: str = ""
+    manifests: str = ""
+    values: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> InstallationFile:
+        if self.charts and self.manifests:
+            raise ValueError("a mesh is installed from one of charts and manifests")
+        if self.manifests and self.values:
+            raise ValueError("manifests are rendered already: 'values' change nothing of them")
+        return self
+
+
+class MeshesFile(Strict):
+    """How the meshes are installed."""
+
+    istio: InstallationFile = InstallationFile()
+    linkerd: InstallationFile = InstallationFile()
 
 
 class ScenarioFile(Strict):
@@ -63,13 +177,14 @@ class ScenarioFile(Strict):
     name: Name
     about: str = ""
     apps: list[str] = Field(min_length=1)
-    configs: dict[str, str] = Field(default_factory=dict)
+    configs: dict[str, str | TranslationFile] = Field(default_factory=dict)
+    meshes: MeshesFile = MeshesFile()
     always: list[dict[str, Any]] = Field(default_factory=list)
     stages: list[StageFile] = Field(min_length=1)
 
     @field_validator("configs")
     @classmethod
-    def _named(cls, configs: dict[str, str]) -> dict[str, str]:
+    def _named(cls, configs: dict[str, str | TranslationFile]) -> dict[str, str | TranslationFile]:
         if "" in configs:
             raise ValueError("a config needs a name")
         return configs
@@ -87,29 +202,48 @@ class Check:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named state of the migration, the transition to it, and what must be true in it."""
+    """A named state of the migration, the transition's steps to it, and what must be true in it.
+
+    `accepted` are codes of findings that the meshes' own checks may have in it.
+    """
 
     name: str
-    install: tuple[Mesh, ...]
-    apply: tuple[str, ...]
-    place: Mapping[str, frozenset[Mesh]]
-    restart: tuple[str, ...]
-    remove: tuple[str, ...]
-    uninstall: tuple[Mesh, ...]
-    checks: tuple[Check, ...]
+    steps: tuple[Step, ...] = ()
+    checks: tuple[Check, ...] = ()
+    accepted: tuple[str, ...] = ()
 
     @property
-    def meshes(self) -> frozenset[Mesh]:
+    def meshes(self) -> Mapping[Mesh, Installation]:
         """The meshes that the transition to this stage needs to have."""
-        return frozenset(self.install).union(*self.place.values())
+        return {
+            mesh: wanted
+            for step in self.steps
+            if isinstance(step, Install)
+            for mesh, wanted in step.meshes.items()
+        }
+
+    @property
+    def digest(self) -> str:
+        """What tells two transitions apart, as text."""
+        return sha256("\n".join(map(repr, self.steps)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A loaded scenario: its references resolved, its manifests read."""
+    """A loaded scenario: its references resolved, its manifests read, its translations made.
+
+    `sources` names, of each translated config, those that it is translated of.
+    """
 
     path: Path
     name: str
     apps: tuple[Resource, ...]
     configs: Mapping[str, tuple[Resource, ...]]
     stages: tuple[Stage, ...]
+    translations: Mapping[str, Translation] = field(default_factory=dict)
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def site(self, provider: Provider, *, allow_run: bool = False) -> Site:
+        """Returns a site where nothing of it is done yet."""
+        configs, translations = dict(self.configs), dict(self.translations)
+        return Site(provider, self.apps, configs, translations, self.sources, allow_run=allow_run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from harness.errors import InputError, did_you_mean
 
@@ -50,7 +50,7 @@ class Problems:
             details.setdefault(path, detail)  # one for all branches of a union
         for path in list(details):
             inside = any(len(other) > len(path) and other[: len(path)] == path for other in details)
-            if inside and details[path]["type"] in ("literal_error", "model_type"):
+            if inside and details[path]["type"] in ("literal_error", "model_type", "string_type"):
                 del details[path]  # the branch of a union that wasn't meant
         unknown = [path for path, detail in details.items() if detail["type"] == "extra_forbidden"]
         for path, detail in details.items():
@@ -69,7 +69,7 @@ class Problems:
         """pydantic's path without the parts that name a union's branch instead of a key."""
         path: KeyPath = ()
         for part in loc[:-1] if missing else loc:
-            if (*path, part) in self.document.marks:
+            if self.document.has((*path, part)):
                 path = (*path, part)
         return (*path, loc[-1]) if missing else path
 
@@ -105,20 +105,29 @@ class Problems:
     @staticmethod
     def _keys(path: KeyPath, prefix: KeyPath, model: type[BaseModel]) -> Iterator[str]:
         """The keys of the model at `path`, which lies below the one that was validated at `prefix`."""
-        from harness.expectations.split import By
-        from harness.expectations.values import TextMatch
-        from harness.scenario.models import StageFile
+        chosen = [model]
+        for part in path[len(prefix) :]:
+            below = [
+                found
+                for one in chosen
+                for name, info in one.model_fields.items()
+                if part == (info.alias or name)
+                for found in _models(info.annotation)
+            ]
+            chosen = below or chosen
+        for one in chosen:
+            for name, info in one.model_fields.items():
+                yield info.alias or name
 
-        below = path[len(prefix) :]
-        chosen: type[BaseModel] = model
-        if below[:1] == ("stages",):
-            chosen = StageFile
-        elif below[:1] == ("by",):
-            chosen = By
-        elif below:
-            chosen = TextMatch
-        for name, info in chosen.model_fields.items():
-            yield info.alias or name
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models in a field's type: in a list, a mapping or a union of them, too."""
+    from pydantic import BaseModel
+
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 def _shown(value: object) -> str:

@@ -21,6 +21,7 @@ class Failure(StrEnum):
     RESOLVE = "could not resolve host (curl 6)"
     REFUSED = "connection refused (curl 7)"
     TIMEOUT = "timed out (curl 28)"
+    TLS = "TLS handshake failed (curl 35)"
     RESET = "connection reset (curl 56)"
     EMPTY_REPLY = "empty reply (curl 52)"
     HTTP09 = "received HTTP/0.9 (curl 1)"
@@ -31,20 +32,24 @@ class Failure(StrEnum):
 class Hop:
     """How the request's last connection, client's side to server's pod, was protected.
 
-    `mutual`: mutual TLS by `mesh`, with the client's identity as that mesh writes it
-    (`spiffe://…` or `….serviceaccount.identity.linkerd.…`); otherwise plaintext.
-    `witnesses` say what showed it (a header at the server, a proxy's counter, the model).
+    `mutual`: mutual TLS by `mesh`, with the client's and the server's identity, where they are known, as
+    that mesh writes them (`spiffe://…` or `….serviceaccount.identity.linkerd.…`); otherwise plaintext.
+    `refused`: the two sides didn't agree on whether it is mutual TLS. `witnesses` say what showed it (a
+    header at the server, a proxy's counter, the model).
     """
 
     mutual: bool
     mesh: Mesh | None = None
     client: str | None = None
     witnesses: tuple[str, ...] = ()
+    server: str | None = None
+    refused: bool = False
 
     def __str__(self) -> str:
-        if not self.mutual:
-            return "plaintext"
-        return f"mutual TLS by {self.mesh}" + (f" as {self.client}" if self.client else "")
+        said = "plaintext"
+        if self.mutual:
+            said = f"mutual TLS by {self.mesh}" + (f" as {self.client}" if self.client else "")
+        return f"{said}, which the server refuses" if self.refused else said
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,10 @@ class ServerSaw:
 class Outcome:
     """One answer, or the lack of one.
 
-    Exactly one of `status`, `failure` and `connected` (by a bare connection) is set. `backend` is the
-    workload whose application answered; None where a proxy did, or where the answer doesn't tell.
+    Exactly one of `status`, `failure`, `connected` (by a bare connection) and `external` is set: the last
+    is the `host:port` outside of the cluster that the request went to, and nobody knows what that answers
+    (`detail` tells what a proxy did to the connection). `backend` is the workload whose application
+    answered; None where a proxy did, or where the answer doesn't tell.
     `seconds` is the time to the whole answer; the model leaves out what isn't configured
     (network and processing), so its 0 means "no configured delay". `body` is None where unknown.
     """
@@ -81,6 +88,7 @@ class Outcome:
     grpc_status: int | None = None
     hop: Hop | None = None
     server_saw: ServerSaw | None = None
+    external: str = ""
 
     def header(self, name: str) -> str | None:
         """The value of a response header, by any case of its name."""
@@ -89,6 +97,8 @@ class Outcome:
     def __str__(self) -> str:
         if self.failure is not None:
             return self.detail or str(self.failure)
+        if self.external:
+            return f"left the cluster to {self.external}" + (f" ({self.detail})" if self.detail else "")
         if self.connected:
             return f"connected to {self.backend}" if self.backend else "connected"
         who = f" from {self.backend}" if self.backend else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from harness.traffic.token import Token
     from harness.vocabulary import Workload
 
 DEFAULT_PORTS = {"http": 80, "grpc": 80, "https": 443, "tcp": 0}
@@ -18,7 +19,8 @@ class Request:
     """One request; `grpc://host/Service/Method` sends an empty gRPC message (HTTP/2, POST).
 
     `https://` is TLS of the client's own, with the host as SNI, end to end; `tcp://host:port` only connects.
-    `new_connection` asks for a connection of its own instead of a pooled one.
+    `new_connection` asks for a connection of its own instead of a pooled one. `token` is sent as
+    `Authorization: Bearer …`; one that was really signed is given as that header instead.
     """
 
     source: Workload
@@ -26,8 +28,11 @@ class Request:
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     new_connection: bool = False
+    token: Token | None = None
 
     def __post_init__(self) -> None:
+        if self.token and self.header("authorization") is not None:
+            raise ValueError("a request has a token or an authorization header, not both")
         try:
             parts = urlsplit(self.url)
             port = DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port

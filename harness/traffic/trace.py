@@ -12,7 +12,8 @@ class Reason:
     `resource` names an object as `Kind namespace/name` (empty where a built-in rule
     decides), `field` the path inside it (`spec.http[0].route[1].weight`), `text` what it
     did to the request. `lost` marks an alternative that was looked at and not taken;
-    `where` is the object's file:line, if it was read from a file.
+    `where` is the object's file:line, if it was read from a file. `depth` counts the applications in
+    between: it is 0 for the request itself, 1 for those that its answer needs.
     """
 
     text: str
@@ -20,6 +21,7 @@ class Reason:
     field: str = ""
     where: str = ""
     lost: bool = False
+    depth: int = 0
 
     def __str__(self) -> str:
         place = " ".join(part for part in (self.resource, self.field) if part)

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from harness.cluster.client import ApiError, Client, Json
 from harness.errors import StageError
+from harness.patching import Patch
+from harness.resources import ObjectName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,6 +79,11 @@ class FakeClient(Client):
                 raise ApiError(409, "AlreadyExists", f"{plain} already exists")
         if (query or {}).get("dryRun"):
             return json.dumps(body)
+        if isinstance(body, list):
+            body = Patch(ObjectName("", "", ""), operations=tuple(body)).patched(self.objects[plain])
+        if method == "PUT":
+            self.objects[plain] = body
+            return json.dumps(body)
         merged = self._stamped(merge(self.objects.get(plain, {}), body))
         entry = {"manager": (query or {}).get("fieldManager", "other")}
         merged["metadata"].setdefault("managedFields", [entry])
@@ -95,6 +102,8 @@ class FakeClient(Client):
         plain = urlsplit(path).path
         if plain in self.objects:
             return self.objects[plain]
+        if plain == "/apis":
+            return {"groups": [{"name": "apps", "preferredVersion": {"groupVersion": "apps/v1"}}]}
         if plain in ("/api/v1", "/apis/apps/v1"):
             kinds = CORE if plain == "/api/v1" else APPS
             found = [

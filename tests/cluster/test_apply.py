@@ -1,6 +1,7 @@
 import pytest
 
-from harness.cluster.apply import MANAGED_BY, Applier
+from harness.cluster.apply import Applier
+from harness.cluster.ownership import MANAGED_BY
 from harness.cluster.client import ApiError
 from harness.cluster.deadline import Deadline
 from harness.cluster.discovery import Discovery

@@ -193,20 +193,6 @@ def test_unknown_clients_and_servers(shop):
         shop.control(Request(CLIENT, "http://nosuch/"))
 
 
-def test_the_cluster_is_reused_as_it_is(shop):
-    from harness.providers.kind import KindProvider
-
-    again = KindProvider(settings(cluster_name=shop.cluster_name, reuse=True))
-    try:
-        start = time.monotonic()
-        again.install(Mesh.ISTIO)
-        assert time.monotonic() - start < 30, "images and control plane are there already"
-        assert again.pods(CLIENT) == shop.pods(CLIENT)
-    finally:
-        again.close()
-    assert shop.pods(CLIENT)
-
-
 def test_a_namespace_leaves_the_mesh_and_is_cleared(shop, kubectl):
     shop.place("shop", [])
     assert [pod.proxies for pod in shop.pods(CLIENT)] == [()]

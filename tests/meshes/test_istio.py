@@ -9,8 +9,9 @@ from harness.cluster.discovery import Discovery
 from harness.errors import StageError
 from harness.meshes import istio
 from harness.meshes.base import Injection
-from harness.meshes.istio import Istio, install_argv, lacking
+from harness.meshes.istio import Istio
 from harness.meshes.istio_tls import TLS_STATISTICS
+from harness.meshes.istioctl import install_argv, lacking
 from tests.cluster.fakes import FakeClient, FakeRun, deployment, not_found, pod
 
 SUFFIXES = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"

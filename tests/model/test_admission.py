@@ -266,14 +266,6 @@ def test_refused(kind, spec, api, words):
         ),
         (
             "VirtualService",
-            f"{{hosts: [a], http: [{{corsPolicy: {{}}, {TO_A}}}]}}",
-            "",
-            "spec.http[0].corsPolicy",
-            "the API has this field, but the model doesn't decide on it",
-        ),
-        ("VirtualService", f"{{http: [{{{TO_A}}}]}}", "", "spec.hosts", "a delegate of another"),
-        (
-            "VirtualService",
             f"{{hosts: [a], http: [{{match: [{{uri: {{regex: '('}}}}], {TO_A}}}]}}",
             "",
             "spec.http[0].match[0].uri.regex",
@@ -295,16 +287,16 @@ def test_refused(kind, spec, api, words):
         ),
         (
             "ServiceProfile",
-            "{dstOverrides: [{authority: a.bare, weight: 0}]}",
+            "{dstOverrides: [{authority: 'a:b:c', weight: 1}]}",
             "",
-            "spec.dstOverrides",
-            "no override has a weight above 0",
+            "spec.dstOverrides[0].authority",
+            "it isn't a Service's name",
         ),
         ("HTTPRoute", "{rules: [{retry: {attempts: 2}}]}", "", "spec.rules[0].retry", "no such field"),
         ("HTTPRoute", "{rule: []}", "", "spec.rule", "no such field"),
         ("EnvoyFilter", "{}", "networking.istio.io/v1alpha3", "", "knows no networking.istio.io/v1alpha3"),
-        ("EgressNetwork", "{}", "policy.linkerd.io/v1alpha1", "", "knows no policy.linkerd.io"),
-        ("NetworkPolicy", "{}", "networking.k8s.io/v1", "", "knows no networking.k8s.io/v1"),
+        ("ExternalWorkload", "{}", "workload.linkerd.io/v1beta1", "", "knows no workload.linkerd.io"),
+        ("Ingress", "{}", "networking.k8s.io/v1", "", "knows no networking.k8s.io/v1"),
         ("Rollout", "{}", "argoproj.io/v1alpha1", "", "knows no argoproj.io"),
     ],
 )
@@ -319,14 +311,6 @@ def test_not_modelled(kind, spec, api, field, why):
 @pytest.mark.parametrize(
     ("metadata", "what"),
     [
-        (
-            {"annotations": {"config.linkerd.io/opaque-ports": "80"}},
-            "annotation config.linkerd.io/opaque-ports",
-        ),
-        (
-            {"annotations": {"config.linkerd.io/skip-inbound-ports": "80"}},
-            "annotation config.linkerd.io/skip-inbound-ports",
-        ),
         ({"labels": {"istio.io/use-waypoint": "w"}}, "label istio.io/use-waypoint"),
     ],
 )

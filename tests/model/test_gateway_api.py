@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.errors import NotModelledError
+from harness.model import Refused
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 WORLD = cluster(ISTIO, LINKERD).apply(
@@ -192,3 +194,107 @@ def test_grpc_routes(rules, url, istio, linkerd):
     state = COLORS.apply([grpc(rules)])
     assert told(send(state, "ist/client", url)) == istio
     assert told(send(state, "lnk/client", url)) == linkerd
+
+
+def http(rest, *, kind="HTTPRoute", version="v1", **spec):
+    parent = spec.pop("parents", "{kind: Service, name: web, group: ''}")
+    more = "".join(f", {key}: {value}" for key, value in spec.items())
+    said = f"{{parentRefs: [{parent}], rules: [{rest}]{more}}}"
+    return resource(kind, "bare/r", said, api=f"gateway.networking.k8s.io/{version}")
+
+
+def filtered(kind, said):
+    name = {"URLRewrite": "urlRewrite", "CORS": "cors"}.get(kind, kind[0].lower() + kind[1:])
+    return http(f"{{filters: [{{type: {kind}, {name}: {said}}}], {V1}}}")
+
+
+TWICE = "{kind: Service, name: web, group: ''}, {kind: Service, name: web, group: '', port: 80}"
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (http(f"{{{path('Exact', 'a')}, {V1}}}"), "value must be an absolute path"),
+        (http(f"{{{path('Exact', '/a//b')}, {V1}}}"), "must not contain '//'"),
+        (http(f"{{{path('PathPrefix', '/a/..')}, {V1}}}"), "must not end with '/..'"),
+        (
+            http(f"{{{path('Exact', '/a^b')}, {V1}}}"),
+            "must only contain valid characters",
+        ),
+        (http(f"{{{V1}}}", hostnames="[Else.where]"), "in body should match"),
+        (http(f"{{{V1}}}", parents=TWICE), "sectionName must be unique"),
+        (
+            http(f"{{{V1}}}", parents="{name: g}, {name: g, sectionName: a}"),
+            "sectionName must be specified",
+        ),
+        (http(", ".join([f"{{{V1}}}"] * 17)), "spec.rules: Too many: 17: must have at most 16 items"),
+        (http(f"{{backendRefs: [{', '.join([V1[14:-1]] * 17)}]}}"), "must have at most 16 items"),
+        (filtered("RequestMirror", "{backendRef: {name: v2}}"), "Must have port for Service reference"),
+        (
+            filtered(
+                "RequestMirror", "{backendRef: {name: v2, port: 80}, percent: 1, fraction: {numerator: 1}}"
+            ),
+            "Only one of percent or fraction",
+        ),
+        (
+            filtered(
+                "RequestMirror",
+                "{backendRef: {name: v2, port: 80}, fraction: {numerator: 3, denominator: 2}}",
+            ),
+            "numerator must be less than or equal to denominator",
+        ),
+        (filtered("CORS", "{allowOrigins: ['*', 'https://a.b']}"), "AllowOrigins cannot contain '*'"),
+        (
+            filtered(
+                "URLRewrite", "{path: {type: ReplaceFullPath, replaceFullPath: /, replacePrefixMatch: /}}"
+            ),
+            "type must be 'ReplacePrefixMatch' when replacePrefixMatch is set",
+        ),
+        (
+            http(f"{{filters: [{{type: URLRewrite, urlRewrite: {{}}, cors: {{}}}}], {V1}}}"),
+            "filter.cors must be nil if the filter.type is not CORS",
+        ),
+        (
+            http("{matches: [{method: {type: Exact}}]}", kind="GRPCRoute"),
+            "One or both of 'service' or 'method' must be specified",
+        ),
+        (http(f"{{{V1}}}", kind="TLSRoute"), "spec.hostnames: Required value"),
+        (http(f"{{{V1}}}", kind="TLSRoute", hostnames="[]"), "should have at least 1 items"),
+        (http(f"{{{V1}}}, {{{V1}}}", kind="TCPRoute"), "spec.rules: Too many: 2: must have at most 1 items"),
+        (http("{backendRefs: []}", kind="TCPRoute"), "should have at least 1 items"),
+        (http("{backendRefs: [{name: v1}]}", kind="TCPRoute"), "Must have port for Service reference"),
+        (http(f"{{{V1}}}", kind="TCPRoute", version="v1beta1"), "no matches for kind"),
+        (http(f"{{{V1}}}", kind="GRPCRoute", version="v1alpha2"), "no matches for kind"),
+    ],
+)
+def test_what_the_api_refuses(one, words):
+    with pytest.raises(Refused) as caught:
+        WORLD.apply([one])
+    assert words in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        http(f"{{{V1}}}", version="v1beta1"),
+        http(f"{{name: first, {V1}}}", kind="GRPCRoute"),
+        http(f"{{{V1}}}", kind="TLSRoute", version="v1alpha2"),
+        http(f"{{{V1}}}", kind="TLSRoute", version="v1alpha3", hostnames="[a.b]"),
+        http(f"{{{V1}}}, {{{V2}}}", kind="TCPRoute", version="v1alpha2"),
+    ],
+)
+def test_what_the_api_takes(one):
+    assert one in [stored.live for stored in cluster(ISTIO).apply([one]).stored(one.group, one.kind)]
+
+
+@pytest.mark.parametrize(
+    ("rest", "field"),
+    [
+        (f"{{retry: {{codes: [503]}}, {V1}}}", "spec.rules[0].retry"),
+        (f"{{sessionPersistence: {{}}, {V1}}}", "spec.rules[0].sessionPersistence"),
+    ],
+)
+def test_fields_of_the_experimental_channel_are_not_there(rest, field):
+    with pytest.raises(NotModelledError) as caught:
+        WORLD.apply([http(rest)])
+    assert caught.value.what == f"HTTPRoute bare/r {field} isn't modelled"

@@ -83,11 +83,6 @@ def test_without_its_mesh_a_mark_does_nothing():
 @pytest.mark.parametrize(
     ("namespace", "metadata", "what"),
     [
-        (
-            LINKERD_NS,
-            '{annotations: {config.linkerd.io/skip-inbound-ports: "80"}}',
-            "Deployment n/a annotation config.linkerd.io/skip-inbound-ports",
-        ),
         ({"labels": {"istio.io/rev": "canary"}}, "{}", "Namespace n label istio.io/rev"),
         ({}, "{labels: {istio.io/rev: canary}}", "Deployment n/a label istio.io/rev"),
         (

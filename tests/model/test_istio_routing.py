@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 WORLD = (
@@ -23,7 +22,6 @@ WORLD = (
                 "ist/sniffed",
                 "{selector: {app: v1}, ports: [{name: web, port: 80, targetPort: 8080}]}",
             ),
-            resource("Service", "ist/db", "{selector: {app: v1}, ports: [{name: tcp, port: 80}]}"),
         ]
     )
 )
@@ -193,11 +191,6 @@ def test_private_rules_come_before_public_ones():
     assert told(send(state, "ist/client", "http://v1/get")) == {"200 from ist/slow": 1}
 
 
-def test_other_protocols_are_not_modelled():
-    with pytest.raises(NotModelledError, match="Service ist/db"):
-        send(WORLD, "ist/client", "http://db/")
-
-
 GATEWAY = resource(
     "Gateway",
     "ist/g",
@@ -261,17 +254,6 @@ def test_the_gateway_is_the_last_hops_client():
     (group,) = send(state, "bare/client", INGRESS, Host="a.example").groups
     identity = "spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account"
     assert group.outcome.hop.client == identity
-
-
-def test_tls_servers_are_not_modelled():
-    tls = resource(
-        "Gateway",
-        "ist/t",
-        "{selector: {istio: ingressgateway}, servers: [{port: {number: 443, name: s, protocol: HTTPS}, "
-        "hosts: [a.example], tls: {mode: SIMPLE}}]}",
-    )
-    with pytest.raises(NotModelledError, match=r"spec.servers\[0\]"):
-        send(WORLD.apply([tls]), "bare/client", "http://istio-ingressgateway.istio-system:443/")
 
 
 def test_retries_over_many_pods():

@@ -146,7 +146,6 @@ def test_the_denying_policy_is_named():
     [
         ([policy(FROM % "ipBlocks: [10.244.1.0/24]")], "a part of the pods' network"),
         ([policy(WHEN % ("connection.sni", "values: [a]"))], "spec.rules.*key isn't modelled"),
-        ([tls("SIMPLE")], "spec.trafficPolicy.tls.mode isn't modelled"),
     ],
 )
 def test_not_modelled(objects, match):

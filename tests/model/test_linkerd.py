@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from harness.errors import NotModelledError
+from harness.model import Refused
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 WORLD = cluster(ISTIO, LINKERD).apply(
@@ -26,6 +29,11 @@ def server(spec="", name="lnk/s"):
 def authorization(target, required, name="lnk/a"):
     spec = f"{{targetRef: {target}, requiredAuthenticationRefs: [{required}]}}"
     return resource("AuthorizationPolicy", name, spec, POLICY)
+
+
+def rate_limit(spec, name="lnk/limit"):
+    target = "{group: policy.linkerd.io, kind: Server, name: s}"
+    return resource("HTTPLocalRateLimitPolicy", name, f"{{targetRef: {target}, {spec}}}", POLICY)
 
 
 def mesh_tls(spec):
@@ -245,14 +253,166 @@ def test_the_index_keeps_what_it_can_read():
     assert told(send(removed, "lnk/client", "http://web/")) == {OK: 1}
 
 
-def test_grpc_methods_by_regex_are_not_read():
-    one = resource(
-        "GRPCRoute",
-        "lnk/g",
-        "{parentRefs: [{kind: Service, name: web, group: ''}], rules: [{matches: "
-        "[{method: {type: RegularExpression, method: .*}}], backendRefs: [{name: v2, port: 80}]}]}",
+def annotated_route(kind="HTTPRoute", group="''", **annotations):
+    spec = f"{{parentRefs: [{{kind: Service, name: web, group: {group}}}], rules: [{{{TO_V2}}}]}}"
+    marks = {key.replace("__", "/").replace("_", "."): value for key, value in annotations.items()}
+    return resource(kind, "lnk/out", spec, annotations=marks)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (annotated_route(retry_linkerd_io__http="5xx, 503"), "invalid retry condition: 5xx, 503"),
+        (annotated_route(retry_linkerd_io__http="600"), "invalid retry condition: 600"),
+        (annotated_route(retry_linkerd_io__http="503-500"), "invalid retry condition: 503-500"),
+        (annotated_route(retry_linkerd_io__limit="many"), "invalid digit found in string"),
+        (annotated_route(retry_linkerd_io__limit="70000"), "number too large to fit in target type"),
+        (annotated_route(timeout_linkerd_io__request="5"), "missing duration unit"),
+        (annotated_route(timeout_linkerd_io__idle="0.5s"), "fractional values not supported"),
+        (annotated_route("GRPCRoute", retry_linkerd_io__grpc="aborted"), "Unknown grpc retry condition: aborted"),
+        (
+            resource("GRPCRoute", "lnk/g", "{parentRefs: [{kind: Service, name: web, group: ''}], rules: "
+                     "[{matches: [{method: {type: RegularExpression, method: .*}}]}]}"),
+            "unsupported GRPCRoute method match type",
+        ),
+        (mesh_tls("identities: []"), "should have at least 1 items"),
+        (rate_limit("total: {requestsPerSecond: 0}"), "total.requestsPerSecond must be greater than 0"),
+        (
+            rate_limit("total: {requestsPerSecond: 5}, identity: {requestsPerSecond: 6}"),
+            "identity.requestsPerSecond must be less than or equal",
+        ),
+        (
+            rate_limit("overrides: [{requestsPerSecond: 5, clientRefs: [{kind: Pod, name: a}]}]"),
+            "must target a ServiceAccount",
+        ),
+        (profile("routes: [{name: r, condition: {all: [{}]}}]"), "A request match must have a field set"),
+        (
+            profile("routes: [{name: r, condition: {method: GET}, responseClasses: [{condition: {}}]}]"),
+            "A response match must have a field set",
+        ),
+    ],
+)  # fmt: skip
+def test_refused(made, words):
+    with pytest.raises(Refused, match=words):
+        WORLD.apply([made])
+
+
+def test_a_routes_annotations_are_its_own_business_without_a_parent_of_linkerds():
+    WORLD.apply([annotated_route(group="other.io", retry_linkerd_io__http="often")])
+
+
+def web(**annotations):
+    marks = {key.replace("__", "/").replace("_", "."): value for key, value in annotations.items()}
+    spec = "{selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}"
+    return resource("Service", "lnk/web", spec, annotations=marks)
+
+
+@pytest.mark.parametrize(
+    ("service", "query", "status", "seconds"),
+    [
+        (web(timeout_linkerd_io__request="1s"), "?delay=3s", 504, 1.0),
+        # What can't be read counts for nothing, with all that is read with it.
+        (web(timeout_linkerd_io__request="1s", timeout_linkerd_io__idle="soon"), "?delay=3s", 200, 3.0),
+        (web(retry_linkerd_io__limit="2"), "?delay=1s&status=500", 500, 3.0),
+        (web(retry_linkerd_io__limit="2", retry_linkerd_io__http="often"), "?delay=1s&status=500", 500, 1.0),
+        (web(retry_linkerd_io__limit="2", retry_linkerd_io__grpc="often"), "?delay=1s&status=500", 500, 3.0),
+        (web(retry_linkerd_io__limit="50"), "?delay=1s&status=500", 500, 51.0),
+        (web(retry_linkerd_io__timeout="1s"), "?delay=3s", 200, 4.0),
+    ],
+)
+def test_a_services_own_limits(service, query, status, seconds):
+    (group,) = send(WORLD.apply([service]), "lnk/client", f"http://web/{query}").groups
+    assert (group.outcome.status, group.outcome.seconds) == (status, seconds)
+
+
+@pytest.mark.parametrize(("text", "status"), [("90s", 504), ("1m30s", 200), ("2m", 200)])
+def test_durations_of_several_units_in_a_route_are_not_read(text, status):
+    state = WORLD.apply([route(f"{{timeouts: {{request: {text}}}}}")])
+    (group,) = send(state, "lnk/client", "http://web/?delay=100s").groups
+    assert group.outcome.status == status
+
+
+RETRIED = "{name: r, isRetryable: true, condition: {pathRegex: .*}}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "query", "outcome"),
+    [
+        (f"routes: [{RETRIED}]", "", {OK: 1}),
+        (f"routes: [{RETRIED}]", "?status=500", {"500 from lnk/web": 1}),
+        (f"routes: [{RETRIED}]", "?status=404", {"404 from lnk/web": 1}),
+        (
+            "routes: [{name: r, isRetryable: true, condition: {method: GET}, responseClasses: "
+            "[{condition: {status: {min: 500, max: 599}}, isFailure: false}]}]",
+            "?delay=1s&status=500",
+            {"500 from lnk/web": 1},
+        ),
+        ("routes: [{name: r, condition: {method: GET}, timeout: 1s}]", "?delay=3s", {"504": 1}),
+        (
+            "dstOverrides: [{authority: web.lnk.svc.cluster.local, weight: 0}, "
+            "{authority: v2.lnk.svc.cluster.local, weight: 2}]",
+            "",
+            {"200 from lnk/v2": 1},
+        ),
+        # No weight at all: no override, and so no profile.
+        ("dstOverrides: [{authority: v2.lnk.svc.cluster.local, weight: 0}]", "", {OK: 1}),
+        ("opaquePorts: ['80'], routes: [{name: r, condition: {method: GET}}]", "", {OK: 1}),
+    ],
+)
+def test_profiles_in_full(spec, query, outcome):
+    state = WORLD.apply([profile(spec)])
+    (group,) = send(state, "lnk/client", f"http://web/{query}").groups
+    assert {str(group.outcome): 1} == outcome
+
+
+def test_a_profile_sends_again_what_its_budget_covers():
+    """One request in eight goes to a pod that listens elsewhere: its proxy answers 502."""
+    weights = "{authority: web.lnk.svc.cluster.local, weight: 7}, {authority: mute.lnk.svc.cluster.local, weight: 1}"
+    state = WORLD.apply(app("lnk/mute", "l5d/echo:v1", 9999))
+    for ratio, covered in ((0.2, True), (0.1, False)):
+        spec = (
+            f"routes: [{RETRIED}], dstOverrides: [{weights}], "
+            f"retryBudget: {{minRetriesPerSecond: 10, retryRatio: {ratio}, ttl: 10s}}"
+        )
+        if covered:
+            answers = told(send(state.apply([profile(spec)]), "lnk/client", "http://web/"))
+            assert answers[OK] > Fraction(999_999, 1_000_000)
+        else:
+            with pytest.raises(NotModelledError, match="isRetryable"):
+                send(state.apply([profile(spec)]), "lnk/client", "http://web/")
+
+
+def test_a_clients_own_profile_hides_the_services_even_if_it_decides_nothing():
+    name = "web.lnk.svc.cluster.local"
+    override = "{dstOverrides: [{authority: v2.lnk.svc.cluster.local, weight: 1}]}"
+    state = WORLD.mark("lnk2", annotations={"linkerd.io/inject": "enabled"}).apply(
+        [*app("lnk2/client", "curlimages/curl"), resource("ServiceProfile", f"lnk/{name}", override)]
     )
-    assert told(send(WORLD.apply([one]), "lnk/client", "http://web/")) == {OK: 1}
+    assert told(send(state, "lnk2/client", "http://web.lnk/")) == {"200 from lnk/v2": 1}
+    hidden = state.apply([resource("ServiceProfile", f"lnk2/{name}", "{}")])
+    assert told(send(hidden, "lnk2/client", "http://web.lnk/")) == {OK: 1}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "status"),
+    [
+        ({"": "consecutive"}, None),
+        ({"": "unified"}, None),
+        ({"": "sometimes"}, 500),
+        ({"": "consecutive", "-consecutive-min-penalty": "2m"}, 500),
+        ({"": "consecutive", "-consecutive-max-failures": "few"}, 500),
+    ],
+)
+def test_failure_accrual(annotations, status):
+    marks = {f"balancer.linkerd.io/failure-accrual{key}": value for key, value in annotations.items()}
+    spec = "{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}"
+    state = WORLD.apply([resource("Service", "lnk/web", spec, annotations=marks)])
+    assert told(send(state, "lnk/client", "http://web/?status=404")) == {"404 from lnk/web": 1}
+    if status is None:
+        with pytest.raises(NotModelledError, match="failure-accrual"):
+            send(state, "lnk/client", "http://web/?status=500")
+    else:
+        assert told(send(state, "lnk/client", "http://web/?status=500")) == {"500 from lnk/web": 1}
 
 
 def test_a_response_header_of_linkerds_own_route_goes_to_the_request():
@@ -277,27 +437,100 @@ def test_identity_headers():
     assert saw["bare/client"].header("l5d-client-id") is None
 
 
+def trace_of(state, client):
+    return send(state, client, "http://web.lnk/").groups[0].trace
+
+
 @pytest.mark.parametrize(
-    ("objects", "url"),
+    ("spec", "client", "field"),
     [
+        ("total: {requestsPerSecond: 5}", "bare/client", "spec.total.requestsPerSecond"),
+        ("identity: {requestsPerSecond: 5}", "lnk/client", "spec.identity.requestsPerSecond"),
         (
-            [profile("routes: [{name: r, isRetryable: true, condition: {pathRegex: .*}}]")],
-            "http://web/?status=500",
+            "overrides: [{requestsPerSecond: 9, clientRefs: [{kind: ServiceAccount, name: default}]}]",
+            "lnk/client",
+            "spec.overrides[0].requestsPerSecond",
         ),
-        (
-            [
-                resource(
-                    "Service",
-                    "lnk/web",
-                    "{selector: {app: web}, ports: [{port: 80, targetPort: 8080, appProtocol: tcp}]}",
-                )
-            ],
-            "http://web/",
-        ),
-        ([server(", proxyProtocol: HTTP/2")], "http://web/"),
-        ([resource("Service", "lnk/web", "{ports: [{port: 80}]}")], "http://web/"),
     ],
 )
-def test_not_modelled(objects, url):
-    with pytest.raises(NotModelledError):
-        send(WORLD.apply(objects), "lnk/client", url)
+def test_a_request_alone_is_within_every_rate_limit_and_the_trace_names_it(spec, client, field):
+    state = WORLD.apply([server(", accessPolicy: all-unauthenticated"), rate_limit(spec)])
+    assert told(send(state, client, "http://web.lnk/")) == {OK: 1}
+    (why,) = [why for why in trace_of(state, client) if "429" in why.text]
+    assert (why.resource, why.field) == ("HTTPLocalRateLimitPolicy lnk/limit", field)
+
+
+def test_one_rate_limit_counts_for_a_server_and_none_without():
+    opened = WORLD.apply([server(", accessPolicy: all-unauthenticated")])
+    older = opened.apply([rate_limit("total: {requestsPerSecond: 5}", "lnk/z")])
+    both = older.apply([rate_limit("total: {requestsPerSecond: 9}", "lnk/a")])
+    assert [why.resource for why in trace_of(both, "lnk/client") if "429" in why.text] == [
+        "HTTPLocalRateLimitPolicy lnk/z"
+    ]
+    assert any(why.resource == "HTTPLocalRateLimitPolicy lnk/a" for why in trace_of(both, "lnk/client"))
+    without = WORLD.apply([rate_limit("total: {requestsPerSecond: 5}")])
+    assert not any("429" in why.text for why in trace_of(without, "lnk/client"))
+
+
+def test_audit_is_told():
+    state = WORLD.apply([server(", accessPolicy: audit")])
+    (why,) = [why for why in trace_of(state, "bare/client") if "audit)" in why.text]
+    assert (why.resource, why.field) == ("Server lnk/s", "spec.accessPolicy")
+
+
+@pytest.mark.parametrize(
+    ("client", "meshed", "bare"),
+    [
+        ("unauthenticated: true", OK, OK),
+        ("meshTLS: {unauthenticatedTLS: true}", OK, DENIED),
+        ("meshTLS: {identities: ['*']}", OK, DENIED),
+        ("meshTLS: {serviceAccounts: [{name: default}]}", OK, DENIED),
+        ("meshTLS: {serviceAccounts: [{name: other}]}", DENIED, DENIED),
+        ("meshTLS: {}", DENIED, DENIED),
+        ("networks: [{cidr: 0.0.0.0/0}]", DENIED, DENIED),
+        ("unauthenticated: true, networks: [{cidr: 192.168.0.0/16}]", DENIED, DENIED),
+    ],
+)
+def test_server_authorizations(client, meshed, bare):
+    spec = f"{{server: {{name: s}}, client: {{{client}}}}}"
+    state = WORLD.apply(
+        [server(), resource("ServerAuthorization", "lnk/a", spec, "policy.linkerd.io/v1beta1")]
+    )
+    assert told(send(state, "lnk/client", "http://web.lnk/")) == {meshed: 1}
+    assert told(send(state, "bare/client", "http://web.lnk/")) == {bare: 1}
+
+
+def test_a_grpc_route_on_a_server_keeps_http_routes_from_being_accepted():
+    parent = "parentRefs: [{group: policy.linkerd.io, kind: Server, name: s}]"
+    http = resource("HTTPRoute", "lnk/r", f"{{{parent}, rules: [{{matches: [{{path: {{value: /a}}}}]}}]}}")
+    grpc = resource("GRPCRoute", "lnk/g", f"{{{parent}, rules: [{{}}]}}")
+    opened = WORLD.apply([server(", accessPolicy: all-unauthenticated"), http])
+    assert told(send(opened, "lnk/client", "http://web.lnk/b")) == {"404": 1}
+    assert told(send(opened.apply([grpc]), "lnk/client", "http://web.lnk/b")) == {OK: 1}
+
+
+def test_a_trust_domain_of_the_installations():
+    settings = resource("ConfigMap", "linkerd/linkerd-config")
+    settings.data["data"] = {"values": "identityTrustDomain: example.org"}
+    allowed = authorization(S, "{kind: ServiceAccount, name: default}")
+    state = WORLD.apply([settings]).restart("lnk").apply([server(), allowed])
+    (group,) = send(state, "lnk/client", "http://web.lnk/").groups
+    assert group.outcome.status == 200
+    assert group.outcome.hop.client == "default.lnk.serviceaccount.identity.linkerd.example.org"
+    assert group.outcome.server_saw.header("l5d-client-id") == group.outcome.hop.client
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1", "v1beta2", "v1beta3"])
+def test_every_served_version_of_a_server(version):
+    spec = "{podSelector: {matchLabels: {app: web}}, port: 8080}"
+    state = WORLD.apply([resource("Server", "lnk/s", spec, f"policy.linkerd.io/{version}")])
+    assert told(send(state, "lnk/client", "http://web.lnk/")) == {DENIED: 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "api"),
+    [("ExternalWorkload", "workload.linkerd.io/v1beta1"), ("Link", "multicluster.linkerd.io/v1alpha3")],
+)
+def test_kinds_that_are_refused_by_name(kind, api):
+    with pytest.raises(NotModelledError, match=f"{kind} lnk/x"):
+        WORLD.apply([resource(kind, "lnk/x", "{}", api)])

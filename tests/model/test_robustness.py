@@ -70,6 +70,28 @@ EVERY_KIND = """
           readinessProbe: {httpGet: {path: /ready, port: http}}
 - {<<: *workload, kind: StatefulSet}
 - {<<: *workload, kind: DaemonSet}
+- kind: NetworkPolicy
+  apiVersion: networking.k8s.io/v1
+  metadata: {name: specimen}
+  spec:
+    podSelector: {matchLabels: {service: smiley}, matchExpressions: [{key: service, operator: In, values: [smiley]}]}
+    policyTypes: [Ingress, Egress]
+    ingress:
+    - from:
+      - {podSelector: {}, namespaceSelector: {matchLabels: {a: b}}}
+      - {ipBlock: {cidr: 10.0.0.0/8, except: [10.96.0.0/12]}}
+      ports: [{protocol: TCP, port: 8000, endPort: 8010}, {port: http}]
+    egress: [{to: [{podSelector: {}}]}, {ports: [{protocol: UDP, port: 53}]}]
+- kind: EndpointSlice
+  apiVersion: discovery.k8s.io/v1
+  metadata: {name: specimen, labels: {kubernetes.io/service-name: specimen}}
+  addressType: IPv4
+  endpoints: [{addresses: [198.51.100.7], conditions: {ready: true}, targetRef: {kind: Pod, name: specimen}}]
+  ports: [{name: http, port: 8000, protocol: TCP}]
+- kind: Endpoints
+  apiVersion: v1
+  metadata: {name: specimen}
+  subsets: [{addresses: [{ip: 198.51.100.7}], notReadyAddresses: [{ip: 198.51.100.8}], ports: [{name: http, port: 8000}]}]
 - kind: VirtualService
   apiVersion: networking.istio.io/v1
   metadata: {name: specimen}
@@ -106,12 +128,22 @@ EVERY_KIND = """
       fault:
         delay: {fixedDelay: 1s, percentage: {value: 20}}
         abort: {grpcStatus: UNAVAILABLE, percentage: {value: 10}}
-      mirror: {host: smiley2}
       mirrors: [{destination: {host: smiley2}, percentage: {value: 5}}]
       headers: {request: {set: {a: b}}}
+      corsPolicy: {allowOrigins: [{exact: a}], allowMethods: [GET], maxAge: 1h, allowCredentials: true}
+    - match: [{uri: {prefix: /leaf}}]
+      delegate: {name: leaf, namespace: faces}
     - rewrite: {uri: /}
       fault: {abort: {httpStatus: 500, percentage: {value: 10}}}
+      mirror: {host: smiley2}
+      mirrorPercentage: {value: 5}
       route: [{destination: {host: smiley}}]
+    tls:
+    - match: [{sniHosts: [smiley], port: 443, sourceLabels: {app: face}, gateways: [faces-gateway]}]
+      route: [{destination: {host: smiley}}]
+    tcp:
+    - match: [{destinationSubnets: [10.0.0.0/8], port: 9000, sourceNamespace: faces}]
+      route: [{destination: {host: smiley}, weight: 1}, {destination: {host: smiley2}, weight: 2}]
 - kind: DestinationRule
   apiVersion: networking.istio.io/v1
   metadata: {name: specimen}
@@ -120,21 +152,67 @@ EVERY_KIND = """
     exportTo: ["."]
     trafficPolicy:
       tls: {mode: ISTIO_MUTUAL}
-      loadBalancer: {simple: RANDOM}
-      connectionPool: {tcp: {maxConnections: 1}}
-      outlierDetection: {consecutive5xxErrors: 1}
+      loadBalancer: {simple: RANDOM, localityLbSetting: {distribute: [{from: a, to: {b: 100}}]}, warmup: {duration: 1s}}
+      connectionPool: {tcp: {maxConnections: 1}, http: {maxRetries: 1, http2KeepAlive: {interval: 1s, timeout: 1s}}}
+      outlierDetection: {consecutive5xxErrors: 1, outlierDetectionHttpErrorCodes: [500]}
+      retryBudget: {percent: 20, minRetryConcurrency: 1}
       portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}]
     subsets: [{name: v1, labels: {service: smiley}, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}]
+- kind: ServiceEntry
+  apiVersion: networking.istio.io/v1
+  metadata: {name: specimen}
+  spec:
+    hosts: [smiley.acme.com]
+    addresses: [192.0.2.1]
+    ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}]
+    location: MESH_EXTERNAL
+    resolution: STATIC
+    endpoints: [{address: 192.0.2.2, ports: {http: 81}, labels: {a: b}, weight: 2, serviceAccount: s}]
+    exportTo: ["."]
+    subjectAltNames: [a]
+- kind: WorkloadEntry
+  apiVersion: networking.istio.io/v1
+  metadata: {name: specimen}
+  spec: {address: 192.0.2.3, ports: {http: 81}, labels: {service: smiley}, weight: 1, serviceAccount: s}
+- kind: Sidecar
+  apiVersion: networking.istio.io/v1
+  metadata: {name: specimen}
+  spec:
+    workloadSelector: {labels: {service: face}}
+    egress: [{hosts: ["./*", "istio-system/*", "~other/*"], captureMode: DEFAULT}]
+    outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+    inboundConnectionPool: {tcp: {maxConnections: 1}}
 - kind: Gateway
   apiVersion: networking.istio.io/v1
   metadata: {name: faces-gateway}
   spec:
     selector: {istio: ingressgateway}
-    servers: [{name: s, port: {number: 80, name: http, protocol: HTTP, targetPort: 8080}, hosts: ["./*"]}]
+    servers:
+    - {name: s, port: {number: 80, name: http, protocol: HTTP}, hosts: ["./*"], tls: {httpsRedirect: false}}
+    - {port: {number: 443, name: https, protocol: HTTPS}, hosts: [a.b], tls: {mode: SIMPLE, credentialName: c}}
+    - {port: {number: 443, name: tls, protocol: TLS}, hosts: ["c.b"], tls: {mode: PASSTHROUGH}}
+    - {port: {number: 9000, name: tcp, protocol: TCP}, hosts: ["*"]}
 - kind: PeerAuthentication
   apiVersion: security.istio.io/v1
   metadata: {name: specimen}
   spec: {selector: {matchLabels: {service: smiley}}, mtls: {mode: STRICT}, portLevelMtls: {"8000": {mode: PERMISSIVE}}}
+- kind: RequestAuthentication
+  apiVersion: security.istio.io/v1
+  metadata: {name: specimen}
+  spec:
+    targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: g}]
+    jwtRules:
+    - issuer: a
+      audiences: [b]
+      jwks: '{"keys": []}'
+      fromHeaders: [{name: x-jwt, prefix: "Mine "}]
+      fromParams: [jwt]
+      fromCookies: [jwt]
+      forwardOriginalToken: true
+      outputPayloadToHeader: x-payload
+      outputClaimToHeaders: [{header: x-sub, claim: sub}]
+      spaceDelimitedClaims: [groups]
+    - {issuer: c, jwksUri: "https://c/keys", timeout: 5s}
 - kind: AuthorizationPolicy
   apiVersion: security.istio.io/v1
   metadata: {name: specimen}
@@ -197,7 +275,7 @@ EVERY_KIND = """
     parentRefs: [{group: "", kind: Service, name: color}]
     rules:
     - matches:
-      - method: {type: RegularExpression, service: "Color.*", method: "C.*"}
+      - method: {type: Exact, service: Color, method: C}
         headers: [{name: a, value: b}]
       - method: {service: ColorService, method: Center}
       backendRefs: [{name: color, port: 80, weight: 1}]
@@ -206,6 +284,42 @@ EVERY_KIND = """
   metadata: {name: specimen}
   spec: {from: [{group: "", kind: Service, namespace: a}], to: [{group: "", kind: Service, name: b}]}
 - {kind: GatewayClass, apiVersion: gateway.networking.k8s.io/v1, metadata: {name: specimen}, spec: {controllerName: a/b}}
+- kind: Gateway
+  apiVersion: gateway.networking.k8s.io/v1
+  metadata: {name: specimen}
+  spec:
+    gatewayClassName: istio
+    listeners:
+    - name: http
+      hostname: "*.example"
+      port: 80
+      protocol: HTTP
+      allowedRoutes:
+        namespaces: {from: Selector, selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: Exists}]}}
+        kinds: [{group: gateway.networking.k8s.io, kind: HTTPRoute}]
+    - name: https
+      port: 443
+      protocol: HTTPS
+      tls:
+        mode: Terminate
+        certificateRefs: [{group: "", kind: Secret, name: cert, namespace: faces}]
+        options: {gateway.istio.io/tls-terminate-mode: MUTUAL}
+    - {name: bytes, port: 9000, protocol: TCP}
+    addresses: [{type: IPAddress, value: 10.0.0.9}]
+    infrastructure: {labels: {a: b}, annotations: {a: b}}
+- kind: TLSRoute
+  apiVersion: gateway.networking.k8s.io/v1
+  metadata: {name: specimen}
+  spec:
+    parentRefs: [{name: specimen, sectionName: https, port: 443}]
+    hostnames: [a.example]
+    rules: [{name: it, backendRefs: [{name: smiley, port: 80, weight: 1}]}]
+- kind: TCPRoute
+  apiVersion: gateway.networking.k8s.io/v1
+  metadata: {name: specimen}
+  spec:
+    parentRefs: [{name: specimen, sectionName: bytes}]
+    rules: [{name: it, backendRefs: [{group: "", kind: Service, namespace: faces, name: smiley, port: 80}]}]
 - kind: Server
   apiVersion: policy.linkerd.io/v1beta3
   metadata: {name: specimen, labels: {a: b}}
@@ -236,6 +350,18 @@ EVERY_KIND = """
   apiVersion: policy.linkerd.io/v1alpha1
   metadata: {name: specimen}
   spec: {networks: [{cidr: 10.0.0.0/8, except: [10.1.0.0/16]}]}
+- kind: HTTPLocalRateLimitPolicy
+  apiVersion: policy.linkerd.io/v1alpha1
+  metadata: {name: specimen}
+  spec:
+    targetRef: {group: policy.linkerd.io, kind: Server, name: specimen}
+    total: {requestsPerSecond: 9}
+    identity: {requestsPerSecond: 8}
+    overrides: [{requestsPerSecond: 7, clientRefs: [{kind: ServiceAccount, name: default, namespace: faces}]}]
+- kind: EgressNetwork
+  apiVersion: policy.linkerd.io/v1alpha1
+  metadata: {name: specimen, annotations: {config.linkerd.io/opaque-ports: "25"}}
+  spec: {trafficPolicy: Deny, networks: [{cidr: 9.0.0.0/8, except: [9.9.9.9/32]}]}
 - kind: ServiceProfile
   apiVersion: linkerd.io/v1alpha2
   metadata: {name: smiley.faces.svc.cluster.local}
@@ -267,6 +393,7 @@ REQUESTS = [
         "http://face.faces/center/",
         "grpc://color.faces/ColorService/Center",
         "http://istio-ingressgateway.istio-system/face/center/",
+        "https://istio-ingressgateway.istio-system/",
     )
 ]
 

@@ -22,7 +22,7 @@ def test_a_namespace_acts_on_pods_started_later():
     marked = state.mark("bare", labels={"istio-injection": "enabled"})
     assert proxies(marked) == [None]
     assert proxies(marked.restart("bare")) == [ISTIO]
-    assert proxies(marked.restart("bare", "client")) == [None]
+    assert proxies(marked.restart("bare", workload="client")) == [None]
     moved = marked.mark(
         "bare", labels={"istio-injection": None}, annotations={"linkerd.io/inject": "enabled"}
     )

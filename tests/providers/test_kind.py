@@ -14,7 +14,7 @@ import pytest
 from harness.errors import MissingError, StageError
 from harness.providers import kind as module
 from harness.providers.kind import KindProvider, KindSettings
-from tests.cluster.fakes import FakeRun
+from tests.cluster.fakes import FakeClient, FakeRun
 
 NO_DOCKER = StageError("docker failed", why="Cannot connect to the Docker daemon")
 
@@ -51,15 +51,23 @@ def kind(monkeypatch, tmp_path):
     monkeypatch.setattr("pytest_kind.KindCluster", FakeKindCluster)
     monkeypatch.setattr(FakeKindCluster, "fails", None)
     monkeypatch.setattr(module, "find", lambda tool: Path(f"/bin/{tool}"))
-    monkeypatch.setattr(module, "_STRAY_CHECKS", 0)
+    monkeypatch.setattr("harness.cluster.kind._STRAY_CHECKS", 0)
+    monkeypatch.setattr("harness.cluster.kind.find", lambda tool: Path(f"/bin/{tool}"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(module, "Client", lambda kubeconfig: FakeClient())
     monkeypatch.setattr(KindProvider, "_wait_ready", lambda *_: None)
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
     before = signal.getsignal(signal.SIGTERM)
 
     def make(answers=None, fails=None, **settings):
         FakeKindCluster.fails = fails
         run = Tools(
-            {"docker image ls": "kindest/node:v1.34.4", "kind get clusters": "other\n", **(answers or {})}
+            {
+                "docker image ls": "kindest/node:v1.34.4",
+                "docker image inspect": "sha256:1",
+                "docker ps": "node",
+                "kind get clusters": "other\n",
+                **(answers or {}),
+            }
         )
         return KindProvider(
             KindSettings(cluster_name=settings.pop("cluster_name", "c"), **settings), run
@@ -73,6 +81,10 @@ def deleted(run):
     return [line for line in run.ran if line.startswith("kind delete cluster --name c")]
 
 
+def left(state):
+    return list(state.glob("*/*"))
+
+
 def test_a_cluster_is_made_in_private(kind, tmp_path):
     provider, run = kind()
     kubeconfig = provider.connect()
@@ -83,7 +95,7 @@ def test_a_cluster_is_made_in_private(kind, tmp_path):
     provider.close()
     provider.close()
     assert len(deleted(run)) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +183,7 @@ def test_an_image_that_cant_be_had_is_told_before_anything_starts(kind, tmp_path
     with pytest.raises(MissingError, match="kindest/node:v9, a:1"):
         provider.connect()
     assert not [line for line in run.ran if line.startswith("kind")]
-    assert list(tmp_path.iterdir()) == []
+    assert left(tmp_path) == []
 
 
 def test_local_images_are_loaded_once_in_one_call(kind):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.apps import echo, faces, httpbin, nginx
+from harness.model.apps import (
+    bookinfo,
+    conformance,
+    echo,
+    external_authorizer,
+    faces,
+    httpbin,
+    nginx,
+    samples,
+    slow,
+)
 from harness.model.apps.base import App, Asked, Send, answered
 from harness.model.distribution import Branches, after, certain
 from harness.traffic.outcomes import Failure, Outcome
@@ -12,6 +22,7 @@ from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
     from harness.model.hop import Arrival
+    from harness.model.pods import Container, Pod
 
 APPS: dict[str, App] = {
     "curlimages/curl": App((), answered),
@@ -20,10 +31,22 @@ APPS: dict[str, App] = {
     "nginxdemos/hello": App((80,), nginx.answer),
     "ghcr.io/mccutchen/go-httpbin": App((8080,), httpbin.answer),
     "mccutchen/go-httpbin": App((8080,), httpbin.answer),
+    "istio/app": App(None, conformance.advanced),
+    "gcr.io/istio-testing/app": App(None, conformance.advanced),
     "l5d/echo": App((8080,), echo.answer),
+    "any/slow": App(None, slow.answer),
     **faces.APPS,
 }
 """Applications by image name (without tag): the ports that they listen on, and what they answer."""
+
+DEMOS: dict[str, App] = {
+    "echo-basic": App(None, conformance.basic),
+    "echo-advanced": App(None, conformance.advanced),
+    "ext-authz": App((8000,), external_authorizer.answer),
+    **bookinfo.APPS,
+    **samples.APPS,
+}
+"""Demos that many registries hold, by the last part of the image's name."""
 
 
 def answer(arrival: Arrival, send: Send) -> Branches[Outcome]:
@@ -33,18 +56,32 @@ def answer(arrival: Arrival, send: Send) -> Branches[Outcome]:
     a body that isn't known. Refused if no container listens on the port.
     """
     pod = arrival.server
+    container = listening(pod, arrival.port)
+    if container is None:
+        text = f"no container of {pod.workload} listens on port {arrival.port}: refused"
+        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
+    asked = Asked(pod, container, arrival, send)
+    app = known(container)
+    if app is None:
+        text = f"the model doesn't know {container.image}: taken to answer 200"
+        return after(answered(asked), Reason(f"{pod.workload} answers ({text})"))
+    return after(app.answer(asked), Reason(f"{pod.workload} answers"))
+
+
+def listening(pod: Pod, port: int) -> Container | None:
+    """Returns the container that listens on a pod's port, if any does."""
     for container in pod.containers:
         if container.name in ("istio-proxy", "linkerd-proxy"):
             continue
-        app = APPS.get(container.repository)
-        asked = Asked(pod, container, arrival, send)
-        if app is None:
-            text = f"the model doesn't know {container.image}: taken to answer 200"
-            return after(answered(asked), Reason(f"{pod.workload} answers ({text})"))
-        if arrival.port in app.ports:
-            return after(app.answer(asked), Reason(f"{pod.workload} answers"))
-    text = f"no container of {pod.workload} listens on port {arrival.port}: refused"
-    return certain(Outcome(failure=Failure.REFUSED), Reason(text))
+        app = known(container)
+        if app is None or app.ports is None or port in app.ports:
+            return container
+    return None
 
 
-__all__ = ["APPS", "answer"]
+def known(container: Container) -> App | None:
+    """Returns what is known of a container's image, None if nothing is."""
+    return APPS.get(container.repository) or DEMOS.get(container.repository.rpartition("/")[2])
+
+
+__all__ = ["APPS", "answer", "known", "listening"]

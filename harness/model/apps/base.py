@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.errors import NotModelledError
 from harness.model.distribution import Branches, certain
-from harness.traffic.outcomes import Outcome, ServerSaw
+from harness.traffic.outcomes import Failure, Outcome, ServerSaw
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
@@ -61,6 +62,12 @@ class Asked:
         except ValueError as error:
             raise self.not_modelled(f"a request to {url!r}") from error
 
+    def arguments(self, flag: str) -> list[str]:
+        """Returns the values that the container's arguments give a flag: `--flag=value`, or as two words."""
+        args = self.container.args
+        joined = [arg.partition("=")[2] for arg in args if arg.startswith(f"{flag}=")]
+        return joined + [value for name, value in pairwise(args) if name == flag]
+
     def not_modelled(self, what: str) -> NotModelledError:
         """Returns the error for a request whose answer the model doesn't know."""
         return NotModelledError(
@@ -72,9 +79,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class App:
-    """An application: the ports that it listens on, and what it answers."""
+    """An application: the ports that it listens on (None: whichever it is told), and what it answers."""
 
-    ports: tuple[int, ...]
+    ports: tuple[int, ...] | None
     answer: Callable[[Asked], Branches[Outcome]]
 
 
@@ -87,3 +94,18 @@ def http_only(asked: Asked) -> None:
     """Raises NotModelledError for a gRPC call to an application that doesn't speak it."""
     if asked.message.grpc:
         raise asked.not_modelled("a gRPC call to an application that speaks plain HTTP")
+
+
+def http_to_grpc(asked: Asked) -> Branches[Outcome]:
+    """Returns what an HTTP/1 request gets from a server that speaks gRPC only.
+
+    It ends as HTTP/0.9 to an unmeshed client; a proxy on its way makes 500 of it.
+    """
+    if asked.pod.mesh is None and asked.arrival.client.mesh is None:
+        return certain(Outcome(failure=Failure.HTTP09))
+    return certain(Outcome(status=500, body=""))
+
+
+def canonical(name: str) -> str:
+    """Returns a header's name as Go writes it: `X-Request-Id`."""
+    return "-".join(part.capitalize() for part in name.split("-"))

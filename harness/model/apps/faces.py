@@ -12,15 +12,15 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.model.apps.base import App, Asked
+from harness.model.apps.base import App, Asked, http_to_grpc
 from harness.model.distribution import ONE, Branch, Branches, certain, mapped, shares, then
 from harness.model.matching import query_values
-from harness.traffic.outcomes import Failure, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.model.message import Headers
+    from harness.traffic.outcomes import Outcome
 
 PORT = 8000
 
@@ -141,15 +141,10 @@ def smiley(asked: Asked) -> Branches[Outcome]:
 
 
 def color(asked: Asked) -> Branches[Outcome]:
-    """Returns color's answer, which is gRPC only: the color that COLOR names.
-
-    An HTTP/1 request ends as HTTP/0.9 to an unmeshed client; a proxy on its way makes 500 of it.
-    """
+    """Returns color's answer, which is gRPC only: the color that COLOR names."""
     message = asked.message
     if not message.grpc:
-        if asked.pod.mesh is None and asked.arrival.client.mesh is None:
-            return certain(Outcome(failure=Failure.HTTP09))
-        return certain(Outcome(status=500, body=""))
+        return http_to_grpc(asked)
     if message.path == "/ColorService/UpdateColor":
         raise asked.not_modelled("UpdateColor, which changes the color,")
     if message.path not in ("/ColorService/Center", "/ColorService/Edge"):

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from harness.model.apps.base import Asked, http_only
+from harness.model.apps.base import Asked, canonical, http_only
 from harness.model.distribution import Branches, certain
 from harness.model.durations import seconds
 
@@ -70,7 +70,7 @@ def _headers(asked: Asked) -> dict[str, list[str]]:
     """Headers as Go writes their names, each with the list of its values; Host is among them."""
     found = {"Host": [asked.message.authority]}
     for name, value in asked.message.headers:
-        found.setdefault("-".join(part.capitalize() for part in name.split("-")), []).append(value)
+        found.setdefault(canonical(name), []).append(value)
     return found
 
 

@@ -1,60 +1,50 @@
-"""The ingress gateway: Gateway servers, and the VirtualServices bound to them."""
+"""What an ingress gateway answers: by the servers of Gateways, and the VirtualServices bound to them.
+
+[istio/istio: pilot/pkg/networking/core/gateway.go]
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
-from harness.model.istio import router, virtual_service
-from harness.model.istio.authorization import authorize
-from harness.model.istio.hosts import covers, specificity, visibility
-from harness.model.istio.route import Chosen, Rule, applicable, first_match
-from harness.model.kubernetes import service_ports
-from harness.model.objects import not_modelled, reason, selects, spec_of
+from harness.model.istio import (
+    access,
+    connection,
+    connection_rule,
+    forwarding,
+    gateway_attachment,
+    gateway_host,
+    gateway_server,
+    router,
+)
+from harness.model.istio.route import Chosen, first_match
+from harness.model.objects import reason
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
+from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from harness.model.hop import Arrival, Deliver
+    from harness.model.istio.gateway_server import Listener, Server
+    from harness.model.istio.route import Rule
+    from harness.model.message import Message
     from harness.model.pods import Pod
     from harness.model.state import State
-    from harness.resources import Resource
 
-_PLAIN = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
+_NO_CERTIFICATE = "TLS alert: certificate required (curl 56)"
 
 
 def receive(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
     """Returns what a request gets that arrives at a gateway's pod.
 
-    No Gateway server on the port: nothing listens there. Otherwise AuthorizationPolicies on the
-    gateway decide, then the virtual host: VirtualServices for one host are merged, catch-all rules last.
+    No Gateway has a server on the port: nothing listens there. Otherwise TLS's name picks the server, whose
+    mode says whether TLS ends here; policies on the gateway decide; then the VirtualServices.
     """
-    return mapped(_routed(state, arrival, deliver), lambda outcome: _answered(arrival, outcome))
-
-
-def _routed(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
-    pod = arrival.server
-    servers = _servers(state, pod, arrival.port)
-    if not servers:
-        text = f"no Gateway has a server for port {arrival.port} of {pod.workload}: nothing listens there"
-        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
-    port = servers[0].port
-    verdict = authorize(state, arrival)
-    if not verdict.allowed:
-        return certain(replies.envoy(arrival.message, 403, "RBAC: access denied"), *verdict.trace)
-    host = arrival.message.host.lower()
-    rules, trace = _virtual_host(state, pod, port, servers, host)
-    if not rules:
-        text = f"no VirtualService of a Gateway on port {port} has host {host}: 404"
-        return certain(replies.envoy(arrival.message, 404), *verdict.trace, *trace, Reason(text))
-    chosen = first_match(rules, arrival.message)
-    if not isinstance(chosen, Chosen):
-        no_route = Reason("no rule matches: the gateway answers 404")
-        return certain(replies.envoy(arrival.message, 404), *verdict.trace, *trace, *chosen, no_route)
-    followed = router.follow(state, pod, port, arrival.message, chosen, deliver)
-    return after(followed, *verdict.trace, *trace)
+    answers = _received(state, arrival, deliver)
+    return mapped(answers, lambda outcome: _answered(arrival, outcome))
 
 
 def _answered(arrival: Arrival, outcome: Outcome) -> Outcome:
@@ -62,97 +52,159 @@ def _answered(arrival: Arrival, outcome: Outcome) -> Outcome:
     return outcome if outcome.hop or outcome.failure else replace(outcome, hop=arrival.hop)
 
 
-def _listeners(state: State, pod: Pod, number: int) -> set[int]:
-    """The pod's ports on which a Gateway's port number is served.
-
-    It names a port of the gateway's Service, and is served on that one's target; a number that no
-    Service port has is served as it is [Istio: resolvePorts for gateways chosen by label].
-    """
-    targets = set()
-    for service in state.all("", "Service", pod.namespace):
-        selector = spec_of(service).get("selector") or {}
-        if selector and selects(selector, pod.labels):
-            targets |= {pod.port(port.target) for port in service_ports(service) if port.number == number}
-    return {target for target in targets if target is not None} or {number}
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server of a Gateway, and where it is written."""
-
-    gateway: Resource
-    field: str
-    port: int
-    hosts: tuple[str, ...]
-
-
-def _servers(state: State, pod: Pod, listener: int) -> list[Server]:
-    """The servers of all Gateways that a port of the pod listens for."""
-    found = []
-    for gateway in state.all("networking.istio.io", "Gateway"):
-        if not selects(spec_of(gateway).get("selector") or {}, pod.labels):
-            continue
-        for index, server in enumerate(spec_of(gateway).get("servers") or ()):
-            number = server["port"]["number"]
-            if listener not in _listeners(state, pod, number):
-                continue
-            field = f"spec.servers[{index}]"
-            if server["port"].get("protocol", "").upper() not in _PLAIN or server.get("tls"):
-                raise not_modelled(gateway, field, "only plain HTTP servers are decided on")
-            found.append(Server(gateway, field, number, tuple(server.get("hosts") or ())))
-    return found
+def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
+    pod, message = arrival.server, arrival.message
+    listener = gateway_server.listener(state, pod, arrival.port)
+    if listener is None:
+        text = f"no Gateway has a server for port {arrival.port} of {pod.workload}: nothing listens there"
+        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
+    left_out = listener.left_out
+    if not any(_serves(state, pod, server) for server in (*listener.plain, *listener.tls)):
+        text = f"no VirtualService has a rule for the servers of port {arrival.port}: nothing listens there"
+        return certain(Outcome(failure=Failure.REFUSED), *left_out, Reason(text))
+    if listener.tls and (message.tls or arrival.tls is Mesh.ISTIO):
+        server = listener.named(_asked(arrival))
+        if server is not None:
+            return after(_by_tls(state, arrival, server, deliver), *left_out)
+    if not listener.plain:
+        return after(_no_server(arrival, listener), *left_out)
+    if not listener.plain[0].http:
+        return after(_bytes(state, arrival, listener.plain[0], message, deliver), *left_out)
+    if message.opaque or arrival.tls is not None:
+        why = listener.plain[0].reason("speaks plain HTTP: what isn't that is closed")
+        return certain(replies.closed(message), *left_out, why)
+    return after(_http(state, arrival, listener.plain, message, deliver), *left_out)
 
 
-def _virtual_host(
-    state: State, pod: Pod, port: int, servers: list[Server], host: str
-) -> tuple[tuple[Rule, ...], list[Reason]]:
-    """The rules of the most specific host among all VirtualServices bound to the servers' Gateways."""
-    trace: list[Reason] = []
-    bound: list[tuple[tuple[bool, int], Resource, str]] = []
-    for resource in state.all("networking.istio.io", "VirtualService"):
-        best = None
-        for server in servers:
-            name = f"{server.gateway.namespace}/{server.gateway.name}"
-            if name not in virtual_service.gateways(resource):
-                continue
-            if visibility(resource, pod.namespace) is None:
-                trace.append(
-                    reason(resource, "spec.exportTo", f"isn't exported to {pod.namespace}", lost=True)
-                )
-                continue
-            shared = _shared_host(resource, server, host)
-            if shared is None:
-                text = f"has no host in common with {server.gateway} {server.field} that covers {host}"
-                trace.append(reason(resource, "spec.hosts", text, lost=True))
-            elif best is None or specificity(shared) > best[0]:
-                best = (specificity(shared), name)
-        if best:
-            bound.append((best[0], resource, best[1]))
-    if not bound:
-        return (), trace
-    most = max(one[0] for one in bound)
-    chosen = [(resource, name) for level, resource, name in bound if level == most]
-    trace += [reason(r, "spec.hosts", f"speaks for {host} at Gateway {name}") for r, name in chosen]
-    rules: list[Rule] = []
-    for resource, name in chosen:
-        own, lost = applicable(virtual_service.rules(resource, name), pod, port)
-        rules += own
-        trace += lost
-    return tuple(sorted(rules, key=_takes_all)), trace
+def _serves(state: State, pod: Pod, server: Server) -> bool:
+    """Whether the gateway listens for a server: for one that passes bytes on only if a rule says where."""
+    if server.reads_http or server.listener:
+        return True
+    return bool(gateway_host.chains(state, pod, server, []))
 
 
-def _shared_host(resource: Resource, server: Server, host: str) -> str | None:
-    """The narrower of a VirtualService's and a server's host that both cover the request's."""
-    shared = []
-    for wanted in virtual_service.hosts(resource):
-        for offered in server.hosts:
-            namespace, slash, name = offered.rpartition("/")
-            namespace = server.gateway.namespace if namespace == "." else namespace
-            open_to = not slash or namespace in ("*", resource.namespace)
-            if open_to and covers(wanted, host) and covers(name, host):
-                shared.append(max(wanted, name, key=specificity))
-    return max(shared, key=specificity) if shared else None
+def _asked(arrival: Arrival) -> str:
+    """The name that TLS asks for; the mesh's own is a made-up one, which only a wildcard covers."""
+    return arrival.message.sni if arrival.tls is None else f"outbound_.{arrival.port}_._.gateway"
 
 
-def _takes_all(rule: Rule) -> bool:
-    return not rule.matches or rule.matches[0].takes_all
+def _no_server(arrival: Arrival, listener: Listener) -> Branches[Outcome]:
+    message = arrival.message
+    asked = connection_rule.asked(message) if arrival.tls is None else "the mesh's own TLS"
+    why = listener.tls[0].reason(
+        f"the port's servers have no host for {asked}: the connection is closed", "hosts"
+    )
+    failure = Failure.TLS if message.tls else Failure.RESET
+    return certain(Outcome(failure=failure), why)
+
+
+def _by_tls(state: State, arrival: Arrival, server: Server, deliver: Deliver) -> Branches[Outcome]:
+    """What comes back of TLS that a server has a host for."""
+    message, mode = arrival.message, server.mode
+    if server.passes_tls_on:
+        return _bytes(state, arrival, server, message, deliver)
+    ended = _handshake(state, arrival, server)
+    if isinstance(ended, Outcome):
+        return certain(ended, server.reason(f"mode {mode}: {ended}", "tls"))
+    trace = server.reason(f"mode {mode} ends TLS for {connection_rule.asked(message)}", "tls.mode")
+    # Inside of Istio's own mutual TLS the client's, if there is any, stays.
+    inner = message if arrival.tls else replace(message, tls=False, scheme="https")
+    if not server.reads_http:
+        return after(_bytes(state, arrival, server, inner, deliver), trace, *ended)
+    if inner.opaque:
+        return certain(replies.closed(message), trace, *ended)
+    return after(_http(state, arrival, (server,), inner, deliver), trace, *ended)
+
+
+def _handshake(state: State, arrival: Arrival, server: Server) -> Outcome | tuple[Reason, ...]:
+    """The failure of a TLS handshake, or what let it succeed. No client has a certificate but Istio's."""
+    if server.fault:
+        return Outcome(failure=Failure.TLS, detail=f"{Failure.TLS}: {server.fault}")
+    tls, mode = server.tls or {}, server.mode
+    istio = arrival.tls is Mesh.ISTIO
+    if mode == "ISTIO_MUTUAL" or istio:
+        if istio and mode == "ISTIO_MUTUAL":
+            return ()
+        return Outcome(failure=Failure.TLS) if istio else _refused_certificate()
+    names = [tls["credentialName"]] if tls.get("credentialName") else tls.get("credentialNames") or []
+    for name in names:
+        namespace, secret = _secret(name, arrival.server)
+        if "://" not in secret and state.get("", "Secret", namespace, secret) is None:
+            detail = f"TLS handshake failed (curl 35): there is no Secret {namespace}/{secret}"
+            return Outcome(failure=Failure.TLS, detail=detail)
+    return _refused_certificate() if mode == "MUTUAL" else ()
+
+
+def _refused_certificate() -> Outcome:
+    return Outcome(failure=Failure.RESET, detail=_NO_CERTIFICATE)
+
+
+def _secret(name: str, pod: Pod) -> tuple[str, str]:
+    """A credential's Secret: of the gateway's own namespace, unless it names another."""
+    name = name.removeprefix("kubernetes://")
+    if name.startswith("kubernetes-gateway://"):
+        namespace, _, secret = name.removeprefix("kubernetes-gateway://").partition("/")
+        return namespace, secret
+    return pod.namespace, name
+
+
+def _http(
+    state: State, arrival: Arrival, servers: tuple[Server, ...], message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """What comes back of an HTTP request: policies first, then the virtual host for its Host header."""
+
+    def routed(admitted: Arrival) -> Branches[Outcome]:
+        pod, inner = admitted.server, admitted.message
+        host = inner.host.lower()
+        found = gateway_host.find(state, pod, servers, host)
+        if found.redirects and inner.scheme != "https":
+            target = f"https://{inner.authority}{inner.target}"
+            answer = replies.envoy(inner, 301, headers=(("location", target),))
+            return certain(answer, *found.trace, found.redirects)
+        port = servers[0].number
+        if not found.rules:
+            text = f"nothing bound to a Gateway on port {port} has host {host}: 404"
+            return certain(replies.envoy(inner, 404), *found.trace, Reason(text))
+        chosen = first_match(found.rules, inner)
+        if not isinstance(chosen, Chosen):
+            no_route = Reason("no rule matches: the gateway answers 404")
+            return certain(replies.envoy(inner, 404), *found.trace, *chosen, no_route)
+        sent = forwarding.at_gateway(state, admitted)
+        return after(router.follow(state, pod, port, sent, chosen, deliver), *found.trace)
+
+    read = replace(arrival, message=message, opaque=False)
+    return access.guarded(state, read, deliver, routed)
+
+
+def _bytes(
+    state: State, arrival: Arrival, server: Server, message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """What comes back of a connection whose bytes are passed on, by a `tls` rule or the first `tcp` rule."""
+    if server.listener:
+        rule, trace = gateway_attachment.connection_rule(state, server.listener, arrival.message.sni.lower())
+    else:
+        rule, trace = _rule(state, arrival.server, server, message)
+    if rule is None:
+        text = "nothing bound to the Gateway has a rule for it: the connection is closed"
+        failure = Failure.TLS if arrival.message.tls else Failure.RESET
+        return certain(Outcome(failure=failure), *trace, server.reason(text))
+    taken = rule
+
+    def routed(admitted: Arrival) -> Branches[Outcome]:
+        return connection.follow(state, admitted.server, taken, server.number, admitted.message, deliver)
+
+    return after(
+        access.guarded(state, replace(arrival, message=message, opaque=True), deliver, routed), *trace
+    )
+
+
+def _rule(state: State, pod: Pod, server: Server, message: Message) -> tuple[Rule | None, list[Reason]]:
+    lost: list[Reason] = []
+    chains = gateway_host.chains(state, pod, server, lost)
+    if server.passes_tls_on:
+        best, passed = connection_rule.most_specific(chains, message)
+        return best, lost + passed
+    if not chains:
+        return None, lost
+    match, rule = chains[0]
+    return rule, [*lost, reason(rule.origin, match.where, "takes the connection")]

@@ -8,6 +8,8 @@ from harness.model.kubernetes import CLUSTER_DOMAIN
 from harness.model.objects import spec_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.resources import Resource
 
 
@@ -23,22 +25,30 @@ def covers(pattern: str, host: str) -> bool:
     return pattern == host
 
 
+def within(name: str, pattern: str) -> bool:
+    """Returns whether everything that a host name, perhaps a wildcard, covers is covered by another, too."""
+    if name.startswith("*"):
+        return pattern.startswith("*") and name[1:].endswith(pattern[1:])
+    return covers(pattern, name)
+
+
 def specificity(pattern: str) -> tuple[bool, int]:
     """Returns how specific a host name is: exact ones above wildcards, long ones above short ones."""
     return (not pattern.startswith("*"), len(pattern))
 
 
-def visibility(resource: Resource, namespace: str) -> int | None:
+def visibility(resource: Resource, namespace: str, default: Sequence[str] = ("*",)) -> int | None:
     """Returns the class in which a namespace's proxies see an object: lower ones are looked at first.
 
-    0: exported to its own namespace alone; 1: to this namespace by name; 2: to all. None: not seen.
+    0: exported to this namespace, its own; 1: to this namespace by name; 2: to all. None: not seen.
+    `default` stands for an `exportTo` that is absent (MeshConfig's `default…ExportTo`).
     """
-    exported = spec_of(resource).get("exportTo") or ["*"]
-    own = resource.namespace == namespace
-    if exported == ["."]:
-        return 0 if own else None
+    exported = spec_of(resource).get("exportTo") or default
     if "*" in exported:
         return 2
+    if "~" in exported:
+        return None
+    own = resource.namespace == namespace
     if namespace in exported or ("." in exported and own):
-        return 1
+        return 0 if own else 1
     return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
-from harness.model.istio import peer_authentication
-from harness.model.istio.authorization import authorize
+from harness.model.istio import access, forwarding, mesh_config, peer_authentication, reading
+from harness.model.records import replace
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
@@ -20,31 +19,49 @@ if TYPE_CHECKING:
 SERVER = ("server", "istio-envoy")
 
 
-def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
+def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Branches[Outcome]:
     """Returns what a request gets from a pod with an Istio sidecar; `serve` is its application.
 
-    STRICT resets plaintext; then AuthorizationPolicies decide; the application is told the
-    client's identity in x-forwarded-client-cert, and no other that the client may have sent.
+    STRICT resets plaintext; then policies decide, for which `deliver` asks an external authorizer; the
+    application is told the client's identity in x-forwarded-client-cert, and no other that it may have sent.
     """
+    arrival = reading.as_read(state, arrival)
     mode, why = peer_authentication.mode(state, arrival.server, arrival.port)
     if arrival.tls is None and mode == "STRICT":
         text = f"{arrival.client.workload} comes in plaintext: the connection is reset"
-        return certain(Outcome(failure=Failure.RESET, hop=arrival.hop), why, Reason(text))
+        failure = Failure.TLS if arrival.message.tls else Failure.RESET
+        return certain(Outcome(failure=failure, hop=arrival.refused), why, Reason(text))
     if arrival.tls is Mesh.ISTIO and mode == "DISABLE":
         text = "the server takes plaintext only, and the client begins mutual TLS"
-        return certain(Outcome(failure=Failure.OTHER, detail="TLS handshake failed"), why, Reason(text))
-    verdict = authorize(state, arrival)
-    if not verdict.allowed:
-        denied = replies.envoy(arrival.message, 403, "RBAC: access denied")
-        return certain(_by_sidecar(replace(denied, hop=arrival.hop)), why, *verdict.trace)
-    message = arrival.message.without(["x-forwarded-client-cert"]).plus(("x-forwarded-proto", "http"))
-    if arrival.tls is Mesh.ISTIO:
-        certificate = (
-            f'By=spiffe://{arrival.server.spiffe};Hash=<hash>;Subject="";URI=spiffe://{arrival.client.spiffe}'
-        )
-        message = message.plus(("x-forwarded-client-cert", certificate))
-    served = mapped(serve(replace(arrival, message=message)), lambda one: _connected(arrival, one))
-    return after(mapped(served, _by_sidecar), why, *verdict.trace)
+        failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
+        return certain(failed, why, Reason(text))
+    foreign = _foreign(state, arrival)
+    if foreign:
+        failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
+        return certain(failed, why, foreign)
+    unreadable = reading.unreadable(state, arrival)
+    if unreadable:
+        return certain(replace(replies.closed(arrival.message), hop=arrival.hop), why, unreadable)
+    if arrival.message.tcp and arrival.tls is None and mode != "DISABLE":
+        why = replace(why, text=f"{why.text}; {reading.SERVER_FIRST}")
+    answers = access.guarded(state, arrival, deliver, lambda admitted: _served(admitted, serve))
+    return after(answers if arrival.opaque else mapped(answers, _by_sidecar), why)
+
+
+def _foreign(state: State, arrival: Arrival) -> Reason | None:
+    """Why the client's certificate isn't believed: it is of a trust domain that the mesh doesn't have."""
+    config, domain = mesh_config.of(state), arrival.client.istio_domain
+    if arrival.tls is not Mesh.ISTIO or domain in (config.trust_domain, *config.trust_domain_aliases):
+        return None
+    text = f"{arrival.client.workload} was started in trust domain {domain}, which isn't known any more"
+    return config.reason("trustDomainAliases", text)
+
+
+def _served(arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
+    if arrival.opaque:
+        return serve(arrival)
+    message = forwarding.at_sidecar(arrival).plus(("x-forwarded-proto", arrival.message.scheme))
+    return mapped(serve(replace(arrival, message=message)), lambda one: _connected(arrival, one))
 
 
 def _connected(arrival: Arrival, outcome: Outcome) -> Outcome:

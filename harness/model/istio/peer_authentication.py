@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model.installation import ROOT_NAMESPACE
-from harness.model.objects import reason, selects, spec_of
+from harness.model.lookup import SelectorTable, per_pod, per_state
+from harness.model.objects import reason, spec_of
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
@@ -16,17 +17,18 @@ if TYPE_CHECKING:
 DEFAULT = "PERMISSIVE"
 
 
+@per_pod
 def mode(state: State, pod: Pod, port: int) -> tuple[str, Reason]:
     """Returns DISABLE, PERMISSIVE or STRICT for a pod's port, and why.
 
     Looked for on the port and then the workload (selector), on the namespace, on the mesh (root
-    namespace); of several at one level the oldest counts; UNSET asks the next level.
+    namespace, where selectors count for nothing); of several at one level the oldest counts; UNSET asks the
+    next level [istio/istio: ComposePeerAuthentication].
     """
-    own = state.all("security.istio.io", "PeerAuthentication", pod.namespace)
-    root = state.all("security.istio.io", "PeerAuthentication", ROOT_NAMESPACE)
-    workload = [one for one in own if _selector(one) and selects(_selector(one), pod.labels)]
+    own = _by_selector(state).selecting(pod.namespace, pod.labels)
+    workload = [one for one in own if _selector(one) and one.namespace != ROOT_NAMESPACE]
     namespace = [one for one in own if not _selector(one)]
-    mesh = [one for one in root if not _selector(one)]
+    mesh = [one for one in _by_selector(state).selecting(ROOT_NAMESPACE, {}) if not _selector(one)]
     for one in workload[:1]:
         ports = spec_of(one).get("portLevelMtls") or {}
         said = (ports.get(str(port)) or {}).get("mode", "UNSET")
@@ -38,6 +40,12 @@ def mode(state: State, pod: Pod, port: int) -> tuple[str, Reason]:
             if said != "UNSET":
                 return said, reason(one, "spec.mtls.mode", f"is {said} at {pod.workload}")
     return DEFAULT, Reason("no PeerAuthentication says otherwise: PERMISSIVE takes mutual TLS and plaintext")
+
+
+@per_state
+def _by_selector(state: State) -> SelectorTable[Resource]:
+    every = state.all("security.istio.io", "PeerAuthentication")
+    return SelectorTable((one.namespace, _selector(one), one) for one in every)
 
 
 def _selector(resource: Resource) -> dict[str, str]:

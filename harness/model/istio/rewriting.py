@@ -12,31 +12,32 @@ if TYPE_CHECKING:
     from harness.model.message import HeaderChanges, Message
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_AUTHORITY = ("host", ":authority")
 
 
-def forwarded(
-    message: Message, rule: Rule, match: Match | None, changes: tuple[HeaderChanges, ...]
-) -> Message:
+def forwarded(message: Message, rule: Rule, match: Match | None, by_destination: HeaderChanges) -> Message:
     """Returns the request as it is sent on: headers changed, then path and authority rewritten.
 
-    `changes` are those of the destination, then of the rule. What was replaced is told in
-    x-envoy-original-path and x-envoy-original-host.
+    What was replaced is told in x-envoy-original-path and x-envoy-original-host.
     """
     headers = message.headers
-    authority = rule.rewrite.authority
-    for change in changes:
-        headers = change.apply(headers)
-        for name, value in change.set:
-            if name.lower() in ("host", ":authority"):
-                authority = value
-    headers = tuple((name, value) for name, value in headers if name not in ("host", ":authority"))
+    for change in (by_destination, rule.request_headers):
+        headers = tuple(one for one in change.apply(headers) if one[0] not in _AUTHORITY)
     changed = replace(message, headers=headers)
     path = rewritten_path(message.path, rule.rewrite, match)
     if path != message.path or rule.rewrite.mode:
         changed = replace(changed, path=path).plus(("x-envoy-original-path", message.target))
+    # What the rule says comes before what the destination does [istio/istio: route.processDestination].
+    authority = rule.rewrite.authority or _authority(rule.request_headers) or _authority(by_destination)
     if authority:
         changed = replace(changed, authority=authority).plus(("x-envoy-original-host", message.authority))
     return changed
+
+
+def _authority(changes: HeaderChanges) -> str:
+    """The authority that header operations set; one that is added counts if none is set."""
+    named = [value for name, value in changes.add + changes.set if name.lower() in _AUTHORITY]
+    return named[-1] if named else ""
 
 
 def rewritten_path(path: str, rewrite: Rewrite, match: Match | None) -> str:
@@ -59,12 +60,9 @@ def rewritten_path(path: str, rewrite: Rewrite, match: Match | None) -> str:
 
 def location(message: Message, redirect: Redirect, match: Match | None, port: int) -> str:
     """Returns a redirect's Location; the query stays [Envoy: RouteEntryImplBase::newUri]."""
-    scheme = redirect.scheme or "http"
-    host = redirect.authority or message.authority
+    scheme = redirect.scheme or message.scheme
     wanted = redirect.port or (port if redirect.keep_port else None)
-    name, colon, written = host.rpartition(":")
-    if colon and written.isdigit() and (wanted or int(written) == _DEFAULT_PORTS[_other(scheme)]):
-        host = name
+    host = redirect.authority or _own_host(message, scheme, wanted)
     if wanted and wanted != _DEFAULT_PORTS.get(scheme):
         host = f"{host}:{wanted}"
     path = message.path
@@ -72,10 +70,18 @@ def location(message: Message, redirect: Redirect, match: Match | None, port: in
         path = redirect.path
     elif redirect.prefix is not None:
         uri = match.uri if match else None
-        path = matching.replace_prefix(path, uri.value if uri else "/", redirect.prefix)
+        if uri and uri.kind == "segments":
+            path = matching.replace_prefix(path, uri.value, redirect.prefix)
+        else:
+            path = redirect.prefix + path[len(uri.value if uri else "/") :]
     query = f"?{message.query}" if message.query and "?" not in path else ""
     return f"{scheme}://{host}{path}{query}"
 
 
-def _other(scheme: str) -> str:
-    return "http" if scheme == "https" else "https"
+def _own_host(message: Message, scheme: str, wanted: int | None) -> str:
+    """The request's host, without its port where that changes or was the default of the scheme before."""
+    name, colon, written = message.authority.rpartition(":")
+    if not colon or not written.isdigit():
+        return message.authority
+    left = scheme != message.scheme and int(written) == _DEFAULT_PORTS.get(message.scheme)
+    return name if wanted or left else message.authority

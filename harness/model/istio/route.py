@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from harness.model.istio import claims
 from harness.model.matching import TextMatch, query_values
 from harness.model.message import UNCHANGED, HeaderChanges
 from harness.model.objects import reason, selects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from harness.model.istio.cors import Cors
     from harness.model.message import Message
     from harness.model.pods import Pod
     from harness.resources import Resource
@@ -23,7 +25,11 @@ _EVERYWHERE = (("prefix", "/"), ("segments", "/"), ("regex", ".*"))
 
 @dataclass(frozen=True)
 class Match:
-    """The conditions of one match, all of which must hold; `gateways` is empty where any will do."""
+    """The conditions of one match, all of which must hold; `gateways` is empty where any will do.
+
+    `sni` and `subnets` are those of `tls` and `tcp` rules: the names that TLS may ask for, and the
+    networks that may be dialled.
+    """
 
     where: str
     uri: TextMatch | None = None
@@ -37,11 +43,21 @@ class Match:
     source_labels: Mapping[str, str] = field(default_factory=dict)
     source_namespace: str = ""
     gateways: tuple[str, ...] = ()
+    sni: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
 
     def excluded(self, pod: Pod, port: int) -> str:
-        """Returns why the match isn't for this pod's proxy and port at all, empty if it is."""
+        """Returns why the match isn't for this pod's proxy and port at all, empty if it is.
+
+        Where an HTTP match names gateways its sourceLabels and sourceNamespace aren't looked at
+        [istio/istio: route.sourceMatchHTTP].
+        """
         if self.port is not None and self.port != port:
             return f"is for port {self.port}, not {port}"
+        return "" if self.gateways else self.other_source(pod)
+
+    def other_source(self, pod: Pod) -> str:
+        """Returns which condition on clients this pod doesn't fulfil, empty if it fulfils all."""
         if not selects(self.source_labels, pod.labels):
             return f"{pod.workload} lacks the sourceLabels"
         if self.source_namespace and self.source_namespace != pod.namespace:
@@ -66,7 +82,7 @@ class Match:
         """Returns the first condition that the request doesn't fulfil, empty if it fulfils all."""
         texts = (
             ("uri", self.uri, message.path),
-            ("scheme", self.scheme, "http"),
+            ("scheme", self.scheme, message.scheme),
             ("method", self.method, message.method),
             ("authority", self.authority, message.authority),
         )
@@ -77,10 +93,18 @@ class Match:
 
     def _unmet_headers(self, message: Message) -> str:
         for name, wanted in self.headers:
+            if (claim := claims.routed_by(name)) is not None:
+                if not _claimed(message, claim, wanted):
+                    return f"claim {'.'.join(claim)} isn't {wanted}"
+                continue
             value = message.header(name)
             if not wanted.holds(value):
                 return f"header {name} is " + ("absent" if value is None else f"{value!r}, not {wanted}")
         for name, unwanted in self.without_headers:
+            if (claim := claims.routed_by(name)) is not None:
+                if _claimed(message, claim, unwanted):
+                    return f"claim {'.'.join(claim)} is {unwanted}"
+                continue
             # Unless presence is asked for, a header that is absent counts as empty.
             value = message.header(name)
             if unwanted.holds(value if unwanted.kind == "present" else value or ""):
@@ -96,9 +120,18 @@ class Match:
         return ""
 
 
+def _claimed(message: Message, claim: tuple[str, ...], wanted: TextMatch) -> bool:
+    """Whether the verified token, if there is one, has such a claim."""
+    said = message.verified.claims if message.verified else None
+    return any(wanted.holds(text) for text in claims.texts(said, claim))
+
+
 @dataclass(frozen=True)
 class Destination:
-    """A share of a rule's requests: a host, which may not exist, with its subset and port."""
+    """A share of a rule's requests: a host, which may not exist, with its subset and port.
+
+    `invalid` says why it leads nowhere in any case, and is empty otherwise.
+    """
 
     field: str
     host: str
@@ -107,6 +140,7 @@ class Destination:
     port: int | None = None
     request_headers: HeaderChanges = UNCHANGED
     response_headers: HeaderChanges = UNCHANGED
+    invalid: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +159,10 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Redirect:
-    """An answer that sends the client elsewhere; what is None stays as it was."""
+    """An answer that sends the client elsewhere; what is None stays as it was.
+
+    `prefix` takes the place of the path's beginning that the rule matched.
+    """
 
     status: int = 301
     path: str | None = None
@@ -149,16 +186,20 @@ class Fault:
 
 @dataclass(frozen=True)
 class Retries:
-    """How often and upon what a request is sent again; the default of the mesh if `retry_on` is empty."""
+    """How often and upon what a request is sent again; the default of the mesh if `retry_on` is empty.
+
+    `elsewhere` says that a retry avoids pods that were tried already.
+    """
 
     attempts: int = 2
     retry_on: tuple[str, ...] = ()
     per_try_timeout: float | None = None
+    elsewhere: bool = True
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One routing rule; `matches` empty matches everything."""
+    """One routing rule; `matches` empty matches everything. `via` tells who delegated to it."""
 
     origin: Resource
     field: str
@@ -173,6 +214,8 @@ class Rule:
     request_headers: HeaderChanges = UNCHANGED
     response_headers: HeaderChanges = UNCHANGED
     mirrors: tuple[str, ...] = ()
+    cors: Cors | None = None
+    via: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +227,7 @@ class Chosen:
     trace: tuple[Reason, ...]
 
 
-def applicable(rules: Iterable[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, ...], list[Reason]]:
+def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, ...], list[Reason]]:
     """Returns the rules that this pod's proxy gets for a port, with one match each, and why others aren't.
 
     A match for another port, other clients or another namespace isn't sent to the proxy; what
@@ -192,18 +235,23 @@ def applicable(rules: Iterable[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, 
     """
     kept: list[Rule] = []
     lost: list[Reason] = []
-    for rule in rules:
+    for index, rule in enumerate(rules):
         for match in rule.matches:
             why = match.excluded(pod, port)
             if why:
                 lost.append(reason(rule.origin, match.where, why, lost=True))
                 continue
-            kept.append(replace(rule, matches=(match,)))
+            kept.append(rule if len(rule.matches) == 1 else replace(rule, matches=(match,)))
             if match.takes_all:
-                return tuple(kept), lost
+                return tuple(kept), lost + _shadowed(match.where, rules[index + 1 :])
         if not rule.matches:
-            return (*kept, rule), lost
+            return (*kept, rule), lost + _shadowed(rule.field, rules[index + 1 :])
     return tuple(kept), lost
+
+
+def _shadowed(where: str, rules: Sequence[Rule]) -> list[Reason]:
+    text = f"comes after {where}, which takes every request: the proxy doesn't get it"
+    return [reason(rule.origin, rule.field, text, lost=True) for rule in rules]
 
 
 def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Reason, ...]:
@@ -212,11 +260,11 @@ def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Reaso
     for rule in rules:
         if not rule.matches:
             taken = reason(rule.origin, rule.field, "has no match, so takes every request")
-            return Chosen(rule, None, (*passed, taken))
+            return Chosen(rule, None, (*passed, *rule.via, taken))
         for match in rule.matches:
             unmet = match.unmet(message)
             if not unmet:
                 taken = reason(rule.origin, match.where, "is the first match that the request fulfils")
-                return Chosen(rule, match, (*passed, taken))
+                return Chosen(rule, match, (*passed, *rule.via, taken))
             passed.append(reason(rule.origin, match.where, unmet, lost=True))
     return tuple(passed)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import ONE, Branches, after, certain, mapped, shares, then
 from harness.model.istio import rewriting, upstream
+from harness.model.istio.route import Fault
 from harness.model.objects import reason
 from harness.traffic.outcomes import Outcome
 
 if TYPE_CHECKING:
     from harness.model.hop import Deliver
     from harness.model.istio.route import Chosen, Destination, Rule
-    from harness.model.message import Message
+    from harness.model.message import HeaderChanges, Message
     from harness.model.pods import Pod
     from harness.model.state import State
 
@@ -34,6 +36,8 @@ def follow(
     def faulted(fault: tuple[float, Outcome | None]) -> Branches[Outcome]:
         delay, aborted = fault
         answered = certain(aborted) if aborted else _acted(state, client, port, message, chosen, deliver)
+        if not delay:
+            return answered
         return mapped(answered, lambda outcome: replace(outcome, seconds=outcome.seconds + delay))
 
     return after(then(_faults(message, rule), faulted), *chosen.trace)
@@ -42,6 +46,8 @@ def follow(
 def _faults(message: Message, rule: Rule) -> Branches[tuple[float, Outcome | None]]:
     """The delays and aborts that a rule injects, with their probabilities."""
     fault = rule.fault
+    if fault == Fault():
+        return certain((0.0, None))
     delayed = _fraction(fault.delay_percent) if fault.delay else Fraction(0)
     aborted = _fraction(fault.abort_percent) if fault.abort_status or fault.abort_grpc is not None else 0
     if fault.abort_grpc is not None:
@@ -72,16 +78,39 @@ def _acted(
     if rule.redirect:
         target = rewriting.location(message, rule.redirect, chosen.match, port)
         answer = replies.envoy(message, rule.redirect.status, headers=(("location", target),))
-        return certain(answer, reason(rule.origin, f"{rule.field}.redirect", f"redirects to {target}"))
+        why = reason(rule.origin, f"{rule.field}.redirect", f"redirects to {target}")
+        return certain(_with_headers(answer, rule.response_headers), why)
     if rule.direct:
         status, body = rule.direct
-        text = f"answers {status} itself"
-        return certain(replies.envoy(message, status, body), reason(rule.origin, rule.field, text))
+        answer = replies.envoy(message, status, body)
+        why = reason(rule.origin, rule.field, f"answers {status} itself")
+        return certain(_with_headers(answer, rule.response_headers), why)
+    if rule.cors is None:
+        return _forwarded(state, client, port, message, chosen, deliver)
+    cors, field = rule.cors, f"{rule.field}.corsPolicy"
+    preflight = cors.preflight(message)
+    if preflight is not None:
+        return certain(preflight, reason(rule.origin, field, "answers the preflight itself"))
+    branches = _forwarded(state, client, port, message, chosen, deliver)
+    if message.header("origin"):
+        told = "may read the answer" if cors.allowed(message) else "isn't allowed: nothing is added"
+        branches = after(branches, reason(rule.origin, field, f"origin {message.header('origin')} {told}"))
+    return mapped(branches, lambda one: replace(one, headers=cors.on_response(message, one.headers)))
+
+
+def _with_headers(outcome: Outcome, changes: HeaderChanges) -> Outcome:
+    return replace(outcome, headers=changes.apply(outcome.headers)) if changes else outcome
+
+
+def _forwarded(
+    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
+) -> Branches[Outcome]:
+    rule = chosen.rule
 
     def sent(destination: Destination) -> Branches[Outcome]:
         return _sent(state, client, port, message, chosen, destination, deliver)
 
-    branches = then(_weighted(rule), sent)
+    branches = then(weighted(rule), sent)
     if rule.timeout is not None:
         limit = reason(rule.origin, rule.field, f"limits the whole request to {rule.timeout:g} s")
         branches = after(branches, limit)
@@ -91,7 +120,8 @@ def _acted(
     return mapped(branches, lambda outcome: upstream.bounded(message, outcome, rule.timeout))
 
 
-def _weighted(rule: Rule) -> Branches[Destination]:
+def weighted(rule: Rule) -> Branches[Destination]:
+    """Returns a rule's destinations by their shares."""
     total = sum(destination.weight for destination in rule.destinations)
 
     def why(destination: Destination) -> str:
@@ -114,19 +144,17 @@ def _sent(
     deliver: Deliver,
 ) -> Branches[Outcome]:
     rule = chosen.rule
-    target = upstream.upstream(state, client, rule, destination, port)
+    if destination.port is None and not client.gateway:
+        # Of a destination a sidecar knows here only the port that was dialled, whichever others it has
+        # [istio/istio: core.BuildSidecarOutboundVirtualHosts, route.GetDestinationCluster].
+        destination = replace(destination, port=port)
+    target = upstream.upstream(state, client, rule, destination, port, message.dialled)
     if isinstance(target, upstream.Missing):
         answered = upstream.missing(message, target)
     else:
-        changes = (destination.request_headers, rule.request_headers)
-        changed = rewriting.forwarded(message, rule, chosen.match, changes)
+        changed = rewriting.forwarded(message, rule, chosen.match, destination.request_headers)
         answered = upstream.send(state, client, changed, target, rule.retries, deliver)
-    back = (destination.response_headers, rule.response_headers)
-
-    def returned(outcome: Outcome) -> Outcome:
-        headers = outcome.headers
-        for change in back:
-            headers = change.apply(headers)
-        return replace(outcome, headers=headers)
-
-    return mapped(answered, returned)
+    changes = tuple(filter(None, (destination.response_headers, rule.response_headers)))
+    if not changes:
+        return answered
+    return mapped(answered, lambda outcome: reduce(_with_headers, changes, outcome))

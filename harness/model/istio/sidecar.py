@@ -9,16 +9,29 @@ from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain
-from harness.model.istio import gamma, router, upstream, virtual_service
-from harness.model.istio.hosts import covers, specificity, visibility
+from harness.model.istio import (
+    connection,
+    delegate,
+    egress,
+    gamma,
+    gateway_route,
+    registry,
+    router,
+    sidecar_rules,
+    upstream,
+    virtual_service,
+)
+from harness.model.istio.hosts import covers, specificity
+from harness.model.istio.normalization import with_normal_path
 from harness.model.istio.route import Chosen, Retries, Rule, applicable, first_match
-from harness.model.kubernetes import endpoints, fqdn, resolve, service_port
-from harness.model.objects import not_modelled, reason
+from harness.model.kubernetes import ServicePort, endpoints
+from harness.model.objects import reason
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
     from harness.model.hop import Deliver
-    from harness.model.kubernetes import ServicePort
+    from harness.model.istio.registry import Heard
+    from harness.model.kubernetes import Endpoint
     from harness.model.message import Message
     from harness.model.pods import Pod
     from harness.model.state import State
@@ -27,70 +40,72 @@ if TYPE_CHECKING:
 
 
 def send(
-    state: State, client: Pod, dialled: ServicePort, message: Message, deliver: Deliver
+    state: State, client: Pod, dialled: ServicePort | Endpoint, message: Message, deliver: Deliver
 ) -> Branches[Outcome]:
-    """Returns what a request gets that a pod with an Istio sidecar sends to a Service's port.
+    """Returns what a request gets that a pod with an Istio sidecar sends to a Service's port, or elsewhere.
 
-    On a port that says it is HTTP the Host header picks the virtual host among all Services with that
-    port; on one that says nothing the dialled Service is meant whatever the header says.
+    What the sidecar takes for HTTP it routes by virtual hosts; what it doesn't know is passed through, or not
+    (`registry.heard`, `egress`).
     """
-    if dialled.protocol == "tcp":
-        raise not_modelled(
-            dialled.service, "spec.ports", f"port {dialled.number} isn't HTTP by its name or appProtocol"
-        )
-    message = message.without(["x-forwarded-client-cert"])  # a client's own is never passed on
+    found = endpoints(state, dialled) if isinstance(dialled, ServicePort) else (dialled,)
+    if connection.is_opaque(dialled, message):
+        return connection.send(state, client, dialled, found, message, deliver)
+    read = with_normal_path(state, message)
+    if isinstance(read, Reason):
+        return certain(replies.envoy(message, 400), read)
+    message = read.without(["x-forwarded-client-cert"])  # a client's own is never passed on
     host = message.host.lower()
-    service: ServicePort | None = dialled
-    if dialled.protocol:
-        service = _named(state, host, client, dialled.number)
-    rules, trace = _virtual_host(state, client, host, service, dialled)
+    heard = registry.heard(state, client, dialled, host)
+    if not heard.listens and heard.port is not None:
+        return connection.send(state, client, dialled, found, message, deliver)
+    if not heard.listens:
+        return after(egress.connection(state, client, found, message, deliver), *heard.trace)
+    rules, trace = _virtual_host(state, client, host, heard)
     if rules is not None:
         chosen = first_match(rules, message)
         if isinstance(chosen, Chosen):
-            return after(router.follow(state, client, dialled.number, message, chosen, deliver), *trace)
+            return after(router.follow(state, client, heard.number, message, chosen, deliver), *trace)
         no_route = Reason("no rule matches: the sidecar answers 404")
         return certain(replies.envoy(message, 404), *trace, *chosen, no_route)
-    if service is None:
-        text = f"no Service with port {dialled.number} is called {host}: passed through to {dialled.service}"
-        through = upstream.passed_through(client, endpoints(state, dialled), message, deliver)
-        return after(through, *trace, Reason(text))
-    why = reason(service.service, "spec.selector", "no route for it: its pods about evenly")
-    target = upstream.cluster(state, client, service, "", why)
+    if heard.port is None:
+        return after(egress.http(state, client, found, message, deliver), *trace)
+    field = "spec.selector" if isinstance(heard.port, ServicePort) else "spec.resolution"
+    why = reason(registry.origin(heard.port), field, "no route for it: its endpoints about evenly")
+    target = upstream.cluster(state, client, heard.port, "", why, message.dialled)
     if isinstance(target, upstream.Missing):
         return after(upstream.missing(message, target), *trace)
     return after(upstream.send(state, client, message, target, Retries(), deliver), *trace)
 
 
-def _named(state: State, host: str, client: Pod, number: int) -> ServicePort | None:
-    service = resolve(state, host, client.namespace)
-    port = service_port(service, number) if service else None
-    return port if port and port.protocol != "tcp" else None
-
-
 def _virtual_host(
-    state: State, client: Pod, host: str, service: ServicePort | None, dialled: ServicePort
+    state: State, client: Pod, host: str, heard: Heard
 ) -> tuple[tuple[Rule, ...] | None, list[Reason]]:
     """The rules of the virtual host that a request belongs to, None for a Service without any.
 
     Routes of Gateway API on the Service come before VirtualServices, whichever is older.
     """
-    trace: list[Reason] = []
+    trace: list[Reason] = list(heard.trace)
     rules: tuple[Rule, ...] = ()
-    if service is not None:
-        routes, trace = gamma.attached(state, service, client.namespace)
-        rules = gamma.rules(routes)
-    full = fqdn(service.service) if service else host
-    sniffed = not dialled.protocol
-    claims = []
-    for resource in state.all("networking.istio.io", "VirtualService"):
-        claim, why = _claim(resource, client, host, full, sniffed=sniffed)
-        if claim is None:
-            trace += [why] if why else []
-            continue
-        own, lost = applicable(virtual_service.rules(resource, virtual_service.MESH), client, dialled.number)
+    if heard.port is not None:
+        routes, lost = gamma.attached(state, heard.port, client.namespace)
         trace += lost
+        rules = gateway_route.sidecar_rules(routes)
+    full = registry.host_of(heard.port) if heard.port else host
+    called = (full, host) if heard.named else (full,)
+    claims = []
+    told, unseen = sidecar_rules.told(state, client, *called)
+    trace += unseen
+    for seen, resource in told:
+        hosts = virtual_service.hosts(resource)
+        if heard.port is None and not registry.serves(state, client, hosts, heard.number):
+            text = f"has no host that the sidecar knows on port {heard.number}"
+            trace.append(reason(resource, "spec.hosts", text, lost=True))
+            continue
+        written, left_out = delegate.rules(state, resource, virtual_service.MESH)
+        own, lost = applicable(written, client, heard.number)
+        trace += [*left_out, *lost]
         if own:  # one without any rule for this proxy is as if it weren't there
-            claims.append((claim, resource, own))
+            claims.append((_claim(resource, called, seen), resource, own))
     if rules:
         text = f"{rules[0].origin} on the Service comes before VirtualServices"
         trace += [reason(resource, "spec.hosts", text, lost=True) for _, resource, _ in claims]
@@ -110,24 +125,10 @@ def _virtual_host(
 Claim = tuple[bool, int, int]
 
 
-def _claim(
-    resource: Resource, client: Pod, host: str, full: str, *, sniffed: bool
-) -> tuple[Claim | None, Reason | None]:
-    """How good a VirtualService's claim to a host is (lower is better), or why it has none."""
-    called = (full,) if sniffed else (full, host)
-    covering = [
-        pattern
-        for pattern in virtual_service.hosts(resource)
-        if any(covers(pattern, name) for name in called)
-    ]
-    if not covering:
-        return None, None
-    if virtual_service.MESH not in virtual_service.gateways(resource):
-        text = "is bound to gateways only: no effect on sidecars"
-        return None, reason(resource, "spec.gateways", text, lost=True)
-    seen = visibility(resource, client.namespace)
-    if seen is None:
-        text = f"isn't exported to namespace {client.namespace}"
-        return None, reason(resource, "spec.exportTo", text, lost=True)
-    exact, length = max(specificity(pattern) for pattern in covering)
-    return (not exact, -length, seen), None
+def _claim(resource: Resource, called: tuple[str, ...], seen: int) -> Claim:
+    """How good a VirtualService's claim to a host is: the lower the better."""
+    covering = (
+        host for host in virtual_service.hosts(resource) if any(covers(host, name) for name in called)
+    )
+    exact, length = max(specificity(host) for host in covering)
+    return (not exact, -length, seen)

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.model import replies
-from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, pooled, shares, then
+from harness.model import likeness, replies
+from harness.model.distribution import Branch, Branches, after, certain, mapped, pooled, shares, then
+from harness.model.durations import seconds
 from harness.model.hop import Arrival, Deliver
-from harness.model.istio import destination_rule, peer_authentication
-from harness.model.kubernetes import endpoints, fqdn, resolve, service_port, service_ports
+from harness.model.istio import balancing, client_tls, destination_rule, registry, service_entry
+from harness.model.istio.service_entry import EntryPort, Target
+from harness.model.kubernetes import endpoints, is_headless
 from harness.model.message import RETRYABLE_GRPC
-from harness.model.objects import reason, selects
+from harness.model.objects import reason, selects, spec_of
+from harness.model.records import replace
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh, Workload
+from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
+    from harness.model.istio.destination_rule import Policy
+    from harness.model.istio.registry import Port
     from harness.model.istio.route import Destination, Retries, Rule
-    from harness.model.kubernetes import Endpoint, ServicePort
+    from harness.model.kubernetes import ServicePort
     from harness.model.message import Message
-    from harness.model.objects import Fields
     from harness.model.pods import Pod
     from harness.model.state import State
+    from harness.vocabulary import Workload
 
-_UNSPECIFIED = "which pod gets which share isn't specified"
+_CONNECT_TIMEOUT = 10.0
+"""Seconds until a connection is given up [Istio: MeshConfig, connectTimeout]."""
 
 # What the mesh retries by default: failed connections, and answers that gRPC marks as such.
 _DEFAULT_RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
@@ -34,10 +40,10 @@ _DEFAULT_RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancel
 
 @dataclass(frozen=True)
 class Upstream:
-    """The pods that a request may go to, the TLS to them, and what decided so."""
+    """The endpoints that a request may go to, the traffic policy towards them, and what decided so."""
 
-    pods: tuple[Endpoint, ...]
-    tls: str
+    targets: tuple[Target, ...]
+    policy: Policy
     trace: tuple[Reason, ...]
 
 
@@ -51,31 +57,38 @@ class Missing:
 
 
 def upstream(
-    state: State, client: Pod, rule: Rule, destination: Destination, listener: int
+    state: State, client: Pod, rule: Rule, destination: Destination, listener: int, dialled: str = ""
 ) -> Upstream | Missing:
-    """Returns the pods of a routing rule's destination as this client's proxy finds them.
+    """Returns the endpoints of a routing rule's destination as this client's proxy finds them.
 
-    A missing host, port or subset is a missing cluster: 503, or 500 for a Gateway API route.
+    `listener` is the port and `dialled` the host that the client connected to. A missing host, port or subset
+    is a missing cluster: 503, or 500 for a Gateway API route.
     """
     origin, field = rule.origin, destination.field
     status = 500 if origin.kind in ("HTTPRoute", "GRPCRoute") else 503
-    service = resolve(state, destination.host, client.namespace)
-    if service is None or fqdn(service) != destination.host:
-        return Missing(status, "", reason(origin, field, f"there is no Service {destination.host}: {status}"))
-    ports = service_ports(service)
-    number = destination.port or (ports[0].number if len(ports) == 1 else listener)
-    port = service_port(service, number)
-    if port is None:
-        text = f"Service {service.namespace}/{service.name} has no port {number}: {status}"
+    if destination.invalid:
+        return Missing(status, "", reason(origin, field, f"{destination.invalid}: {status}"))
+    owner, ports, lost = registry.destination(state, client, destination.host)
+    if owner is None:
+        unseen = f" that {client.namespace} sees" if lost else ""
+        text = f"there is no Service {destination.host}{unseen}: {status}"
         return Missing(status, "", reason(origin, field, text))
-    return cluster(state, client, port, destination.subset, reason(origin, field, f"names {port.service}"))
+    number = destination.port or (ports[0].number if len(ports) == 1 else listener)
+    port = next((one for one in ports if one.number == number), None)
+    if port is None:
+        text = f"{owner.kind} {owner.namespace}/{owner.name} has no port {number}: {status}"
+        return Missing(status, "", reason(origin, field, text))
+    why = reason(origin, field, f"names {owner}")
+    return cluster(state, client, port, destination.subset, why, dialled)
 
 
-def cluster(state: State, client: Pod, port: ServicePort, subset: str, why: Reason) -> Upstream | Missing:
-    """Returns the pods of a Service's port (or of a subset of them) under the DestinationRules."""
-    host = fqdn(port.service)
-    rules = destination_rule.find(state, host, client.namespace, port.service.namespace)
-    found = endpoints(state, port)
+def cluster(
+    state: State, client: Pod, port: Port, subset: str, why: Reason, dialled: str = ""
+) -> Upstream | Missing:
+    """Returns the endpoints of a registry's port (or of a subset of them) under the DestinationRules."""
+    host = registry.host_of(port)
+    rules = destination_rule.find(state, host, client, registry.origin(port).namespace)
+    found = _targets(state, client, port, dialled)
     trace = [why]
     chosen = None
     if subset:
@@ -83,34 +96,37 @@ def cluster(state: State, client: Pod, port: ServicePort, subset: str, why: Reas
         if chosen is None:
             text = f"no DestinationRule that this client sees defines subset {subset} of {host}: 503"
             return Missing(503, "", replace(why, text=text))
-        found = tuple(endpoint for endpoint in found if selects(chosen.labels, endpoint.pod.labels))
+        found = tuple(target for target in found if selects(chosen.labels, target.labels))
         trace.append(reason(chosen.origin, chosen.field, f"subset {subset} has {len(found)} pods"))
     if not found:
         return Missing(503, "no healthy upstream", replace(why, text=f"{why.text}, which has no pods: 503"))
-    policy, tls = rules.policy(port.number, chosen)
-    if tls:
-        trace.append(tls)
-    trace += _balancing(rules, policy, found)
-    return Upstream(found, (policy.get("tls") or {}).get("mode", ""), tuple(trace))
+    policy = rules.policy(port.number, chosen)
+    trace += balancing.reasons(policy, len(found))
+    return Upstream(found, policy, tuple(trace))
 
 
-def _balancing(
-    rules: destination_rule.Destinations, policy: Fields, found: tuple[Endpoint, ...]
-) -> list[Reason]:
-    if not rules.origins or len(found) == 1:
-        return []
-    origin, field = rules.origins[0], "spec.trafficPolicy"
-    trace = []
-    if (policy.get("loadBalancer") or {}).get("consistentHash"):
-        text = f"a hash keeps equal requests on one pod: {_UNSPECIFIED}"
-        trace.append(reason(origin, f"{field}.loadBalancer.consistentHash", text))
-    if policy.get("outlierDetection") is not None:
-        text = f"may eject pods that fail: {_UNSPECIFIED} once one has failed"
-        trace.append(reason(origin, f"{field}.outlierDetection", text))
-    if policy.get("connectionPool") is not None:
-        text = "limits many requests at once, not a single one"
-        trace.append(reason(origin, f"{field}.connectionPool", text, lost=True))
-    return trace
+def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Target, ...]:
+    if isinstance(port, EntryPort):
+        return service_entry.targets(state, client, port, "" if client.gateway else dialled)
+    found = endpoints(state, port)
+    # A headless Service's pods share one way: mutual TLS only if each of them has a sidecar.
+    direct = is_headless(port.service) and not client.gateway
+    meshed = not direct or all(one.pod.mesh is Mesh.ISTIO for one in found)
+    pods = tuple(Target(one, one.pod.labels, meshed=meshed) for one in found)
+    return (*pods, *_workload_entries(state, port))
+
+
+def _workload_entries(state: State, port: ServicePort) -> tuple[Target, ...]:
+    """A Service's selector takes WorkloadEntries in, too."""
+    selector = spec_of(port.service).get("selector")
+    if not selector:
+        return ()
+    name, number = (port.name, port.target) if isinstance(port.target, int) else (port.target, port.number)
+    return tuple(
+        target
+        for entry in service_entry.selected_entries(state, port.service.namespace, selector)
+        for target in service_entry.listed(state, entry, spec_of(entry), number, name)
+    )
 
 
 def send(
@@ -121,28 +137,31 @@ def send(
     retries: Retries,
     deliver: Deliver,
 ) -> Branches[Outcome]:
-    """Returns the answers of a destination's pods, with what is retried sent again.
+    """Returns the answers of a destination's endpoints, with what is retried sent again.
 
     A retry goes to a pod that wasn't tried yet, while there is one. Pods of one workload fare alike, so
     of those tried only the number counts.
     """
-    pods = Counter(endpoint.pod.workload for endpoint in target.pods)
+    pods = Counter(one.endpoint.pod.workload for one in target.targets)
+    alike = likeness.merged(state, ((one.weight, one.endpoint, one) for one in target.targets))
 
     def attempt(number: int, tried: Counter[Workload]) -> Branches[Outcome]:
-        fresh = pods - tried or pods
+        fresh = (pods - tried if retries.elsewhere else pods) or pods
         kept: list[Branch[Outcome]] = []
         retried: list[Branch[tuple[Workload, float]]] = []
         for picked in shares(
-            (Fraction(fresh[one.pod.workload], pods[one.pod.workload]), one, ()) for one in target.pods
+            (Fraction(fresh[workload] * weight, pods[workload]), one, ())
+            for weight, one in alike
+            if (workload := one.endpoint.pod.workload)
         ):
-            for one in _once(state, client, picked.value, message, number, target.tls, retries, deliver):
+            for one in _once(state, client, picked.value, message, number, target.policy, retries, deliver):
                 weight = picked.weight * one.weight
                 if number <= retries.attempts and retryable(one.value, retries):
                     trace = (*one.trace, Reason(f"try {number} gave {one.value}, which is retried"))
-                    spent = (picked.value.pod.workload, one.value.seconds)
+                    spent = (picked.value.endpoint.pod.workload, one.value.seconds)
                     retried.append(Branch(weight, spent, trace))
                 else:
-                    kept.append(Branch(weight, _answered(message, one.value, retried=number > 1), one.trace))
+                    kept.append(Branch(weight, answered(message, one.value, retried=number > 1), one.trace))
 
         def resent(spent: tuple[Workload, float]) -> Branches[Outcome]:
             later = attempt(number + 1, tried + Counter([spent[0]]))
@@ -153,29 +172,43 @@ def send(
     return after(attempt(1, Counter()), *target.trace)
 
 
-def _answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
+def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
+    """Returns what a client gets of an endpoint's answer, or of the lack of one, through its Envoy."""
+    if outcome.external:
+        return outcome
     if outcome.failure is None:
         headers = tuple((name, value) for name, value in outcome.headers if name != "server")
         return replace(outcome, headers=(*headers, ("server", "envoy")))
     answer = replies.upstream_failure(message, outcome.failure, retried=retried)
-    return replace(answer, seconds=outcome.seconds)
+    return replace(answer, seconds=outcome.seconds, hop=outcome.hop)
 
 
 def _once(
     state: State,
     client: Pod,
-    endpoint: Endpoint,
+    target: Target,
     message: Message,
     number: int,
-    mode: str,
+    policy: Policy,
     retries: Retries,
     deliver: Deliver,
 ) -> Branches[Outcome]:
-    tls, why = _tls(state, endpoint, mode)
+    endpoint = target.endpoint
+    tls = client_tls.begin(state, target, policy.get("tls"))
     tried = replace(message, attempt=number).plus(
-        ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", "http")
+        ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
     )
-    branches = after(deliver(Arrival(client, endpoint.pod, endpoint.port, tried, tls)), why)
+    if tls.own:
+        tried = replace(tried, tls=True, sni=tls.sni or message.host)
+    arrival = Arrival(client, endpoint.pod, endpoint.port, tried, tls.mesh)
+    branches = tuple(
+        Branch(
+            one.weight,
+            _waited(policy, tls.told(one.value)),
+            (*one.trace, *filter(None, [balancing.counted(policy, one.value)])),
+        )
+        for one in after(deliver(arrival), tls.why)
+    )
     limit = retries.per_try_timeout
     if limit is None:
         return branches
@@ -183,18 +216,13 @@ def _once(
     return tuple(Branch(b.weight, slow if b.value.seconds > limit else b.value, b.trace) for b in branches)
 
 
-def _tls(state: State, endpoint: Endpoint, mode: str) -> tuple[Mesh | None, Reason]:
-    """Whether the proxy begins mutual TLS: as a DestinationRule says, else where the pod takes it."""
-    pod = endpoint.pod
-    if mode:
-        said = f"TLS mode {mode} towards {pod.workload}"
-        return (Mesh.ISTIO if mode == "ISTIO_MUTUAL" else None), Reason(said)
-    if pod.mesh is not Mesh.ISTIO or pod.gateway:
-        return None, Reason(f"{pod.workload} has no Istio sidecar: plaintext")
-    accepted, why = peer_authentication.mode(state, pod, endpoint.port)
-    if accepted == "DISABLE":
-        return None, why
-    return Mesh.ISTIO, Reason(f"{pod.workload} has an Istio sidecar: mutual TLS (auto mTLS)")
+def _waited(policy: Policy, outcome: Outcome) -> Outcome:
+    """What comes of a connection that nobody takes: Envoy gives it up after a time."""
+    if outcome.failure is not Failure.TIMEOUT:
+        return outcome
+    pool = policy.get("connectionPool")
+    tcp = (pool.value.get("tcp") if pool else None) or {}
+    return replace(outcome, seconds=seconds(tcp.get("connectTimeout")) or _CONNECT_TIMEOUT)
 
 
 def retryable(outcome: Outcome, retries: Retries) -> bool:
@@ -233,18 +261,3 @@ def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:
 def missing(message: Message, nowhere: Missing) -> Branches[Outcome]:
     """Returns Envoy's answer for a destination that leads nowhere."""
     return certain(replies.envoy(message, nowhere.status, nowhere.body), nowhere.why)
-
-
-def passed_through(
-    client: Pod, found: tuple[Endpoint, ...], message: Message, deliver: Deliver
-) -> Branches[Outcome]:
-    """Returns what a request gets that Envoy passes on unrouted, in plaintext, to where it was dialled."""
-    if not found:
-        return certain(replies.upstream_failure(message, Failure.REFUSED, retried=True))
-    share = ONE / len(found)
-    sent = message.plus(("x-forwarded-proto", "http"))
-    return tuple(
-        Branch(share * one.weight, _answered(message, one.value, retried=False), one.trace)
-        for endpoint in found
-        for one in deliver(Arrival(client, endpoint.pod, endpoint.port, sent))
-    )

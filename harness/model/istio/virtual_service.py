@@ -1,17 +1,23 @@
-"""VirtualService: its rules, and which one speaks for a host."""
+"""VirtualService: its hosts, gateways and rules."""
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 from harness.model.durations import seconds
+from harness.model.istio.cors import Cors
 from harness.model.istio.hosts import full_host
 from harness.model.istio.route import Destination, Fault, Match, Redirect, Retries, Rewrite, Rule
+from harness.model.lookup import HostTable, per_object, per_state
 from harness.model.matching import TextMatch
 from harness.model.message import HeaderChanges
 from harness.model.objects import Fields, spec_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.model.state import State
     from harness.resources import Resource
 
 MESH = "mesh"
@@ -25,10 +31,15 @@ GRPC_STATUSES = (
 """The names of gRPC's status codes, in their order."""
 
 
+@per_object
 def gateways(resource: Resource) -> tuple[str, ...]:
     """Returns the gateways it is bound to, as `namespace/name` or `mesh` (also if it names none)."""
-    named = spec_of(resource).get("gateways") or [MESH]
-    return tuple(_gateway(name, resource.namespace) for name in named)
+    return in_full(spec_of(resource).get("gateways") or (MESH,), resource.namespace)
+
+
+def in_full(gateways: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """Returns names of gateways as `namespace/name` or `mesh`; short ones are of this namespace."""
+    return tuple(_gateway(name, namespace) for name in gateways)
 
 
 def _gateway(name: str, namespace: str) -> str:
@@ -39,23 +50,83 @@ def _gateway(name: str, namespace: str) -> str:
     return f"{rest.partition('.')[0] or namespace}/{short}"
 
 
+@per_object
 def hosts(resource: Resource) -> tuple[str, ...]:
     """Returns its hosts in full."""
     return tuple(full_host(host, resource.namespace) for host in spec_of(resource).get("hosts") or ())
 
 
+@per_state
+def by_host(state: State) -> HostTable[Resource]:
+    """Returns all VirtualServices by their hosts, older first."""
+    every = state.all("networking.istio.io", "VirtualService")
+    return HostTable((host, resource) for resource in every for host in hosts(resource))
+
+
+@per_object
 def rules(resource: Resource, gateway: str) -> tuple[Rule, ...]:
-    """Returns its HTTP rules for the sidecars (`mesh`) or for a gateway, in their order."""
-    found = []
-    for index, part in enumerate(spec_of(resource).get("http") or ()):
-        field = f"spec.http[{index}]"
-        matches = tuple(
-            _match(resource, f"{field}.match[{i}]", match) for i, match in enumerate(part.get("match") or ())
+    """Returns its own HTTP rules for the sidecars (`mesh`) or for a gateway, in their order.
+
+    What it delegates isn't among them: `delegate.rules` returns all.
+    """
+    parts = enumerate(spec_of(resource).get("http") or ())
+    found = (
+        rule(resource, f"spec.http[{i}]", part, gateway) for i, part in parts if not part.get("delegate")
+    )
+    return tuple(one for one in found if one)
+
+
+def rule(
+    resource: Resource, field: str, part: Fields, gateway: str, wheres: Sequence[str] = ()
+) -> Rule | None:
+    """Returns one entry of `http` as a rule; None if none of its matches is for the gateway.
+
+    `wheres` are the places of its matches, if they aren't all this entry's own.
+    """
+    wanted = part.get("match") or ()
+    places = wheres or [f"{field}.match[{i}]" for i in range(len(wanted))]
+    matches = tuple(_match(resource, *one) for one in zip(places, wanted, strict=True))
+    bound = tuple(match for match in matches if not match.gateways or gateway in match.gateways)
+    return _rule(resource, field, part, bound) if bound or not matches else None
+
+
+@per_object
+def tls_rules(resource: Resource) -> tuple[Rule, ...]:
+    """Returns its rules for TLS that is passed on, by the name that it asks for."""
+    return _connection_rules(resource, "tls")
+
+
+@per_object
+def tcp_rules(resource: Resource) -> tuple[Rule, ...]:
+    """Returns its rules for connections of which only the address is known."""
+    return _connection_rules(resource, "tcp")
+
+
+def _connection_rules(resource: Resource, kind: str) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            resource,
+            field := f"spec.{kind}[{index}]",
+            tuple(
+                _connection_match(resource, f"{field}.match[{i}]", match)
+                for i, match in enumerate(part.get("match") or ())
+            ),
+            _destinations(resource, field, part.get("route") or []),
         )
-        bound = tuple(match for match in matches if not match.gateways or gateway in match.gateways)
-        if bound or not matches:
-            found.append(_rule(resource, field, part, bound))
-    return tuple(found)
+        for index, part in enumerate(spec_of(resource).get(kind) or ())
+    )
+
+
+def _connection_match(resource: Resource, field: str, part: Fields) -> Match:
+    return Match(
+        field,
+        port=part.get("port"),
+        source_labels=part.get("sourceLabels") or {},
+        source_namespace=part.get("sourceNamespace") or "",
+        gateways=in_full(part.get("gateways") or (), resource.namespace),
+        sni=tuple(host.lower() for host in part.get("sniHosts") or ()),
+        subnets=tuple(part.get("destinationSubnets") or ()),
+    )
 
 
 def _match(resource: Resource, field: str, part: Fields) -> Match:
@@ -72,7 +143,7 @@ def _match(resource: Resource, field: str, part: Fields) -> Match:
         port=part.get("port"),
         source_labels=part.get("sourceLabels") or {},
         source_namespace=part.get("sourceNamespace") or "",
-        gateways=tuple(_gateway(name, resource.namespace) for name in part.get("gateways") or ()),
+        gateways=in_full(part.get("gateways") or (), resource.namespace),
     )
 
 
@@ -87,8 +158,9 @@ def _text(part: Fields | None, *, ignore_case: bool = False) -> TextMatch | None
 
 
 def _texts(parts: Fields | None) -> tuple[tuple[str, TextMatch], ...]:
-    # An empty match asks for presence.
-    return tuple((name, _text(part) or TextMatch("present")) for name, part in (parts or {}).items())
+    # An empty match asks for presence, and so does a lone asterisk, which is no regular expression.
+    wanted = {name: None if part == {"regex": "*"} else part for name, part in (parts or {}).items()}
+    return tuple((name, _text(part) or TextMatch("present")) for name, part in wanted.items())
 
 
 def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ...]) -> Rule:
@@ -100,7 +172,7 @@ def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ..
         matches,
         destinations=_destinations(resource, field, part.get("route") or []),
         redirect=_redirect(part["redirect"]) if part.get("redirect") else None,
-        direct=(direct["status"], (direct.get("body") or {}).get("string", "")) if direct else None,
+        direct=(direct["status"], _body(direct.get("body") or {})) if direct else None,
         rewrite=_rewrite(part.get("rewrite") or {}),
         fault=_fault(part.get("fault") or {}),
         timeout=seconds(part.get("timeout")),
@@ -108,7 +180,14 @@ def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ..
         request_headers=request,
         response_headers=response,
         mirrors=_mirrors(resource, part),
+        cors=_cors(part["corsPolicy"]) if part.get("corsPolicy") is not None else None,
     )
+
+
+def _body(part: Fields) -> str:
+    if "bytes" in part:
+        return base64.b64decode(part["bytes"]).decode("utf-8", "replace")
+    return str(part.get("string", ""))
 
 
 def _destinations(resource: Resource, field: str, parts: list[Fields]) -> tuple[Destination, ...]:
@@ -148,6 +227,7 @@ def _redirect(part: Fields) -> Redirect:
     return Redirect(
         status=part.get("redirectCode") or 301,
         path=part.get("uri") or None,
+        prefix=part.get("prefixRewrite") or None,
         authority=part.get("authority") or None,
         scheme=part.get("scheme") or None,
         port=part.get("port"),
@@ -184,10 +264,34 @@ def _retries(part: Fields | None) -> Retries:
     if part is None:
         return Retries()
     retry_on = tuple(word.strip() for word in (part.get("retryOn") or "").split(",") if word.strip())
-    return Retries(part.get("attempts", 0), retry_on, seconds(part.get("perTryTimeout")))
+    elsewhere = part.get("retryIgnorePreviousHosts", True)
+    return Retries(part.get("attempts", 0), retry_on, seconds(part.get("perTryTimeout")), elsewhere)
 
 
 def _mirrors(resource: Resource, part: Fields) -> tuple[str, ...]:
-    targets = [part["mirror"]] if part.get("mirror") else []
-    targets += [entry["destination"] for entry in part.get("mirrors") or ()]
-    return tuple(full_host(target["host"], resource.namespace) for target in targets)
+    """The hosts that get copies, each with its percentage unless that is all; none at 0 %."""
+    targets = []
+    if part.get("mirror"):
+        share = _percent({"percentage": part.get("mirrorPercentage")}, part.get("mirrorPercent", 100))
+        targets.append((part["mirror"], share))
+    targets += [(entry["destination"], _percent(entry, 100)) for entry in part.get("mirrors") or ()]
+    return tuple(
+        full_host(target["host"], resource.namespace) + (f" ({share:g} % of requests)" if share < 100 else "")
+        for target, share in targets
+        if share > 0
+    )
+
+
+def _cors(part: Fields) -> Cors:
+    exact = [{"exact": origin} for origin in part.get("allowOrigin") or ()]
+    wanted = part["allowOrigins"] if part.get("allowOrigins") is not None else exact
+    age = part.get("maxAge")
+    return Cors(
+        origins=tuple(text for one in wanted if (text := _text(one))),
+        methods=tuple(part.get("allowMethods") or ()),
+        headers=tuple(part.get("allowHeaders") or ()),
+        exposed=tuple(part.get("exposeHeaders") or ()),
+        max_age=str(int(seconds(age) or 0)) if age else "",
+        credentials=bool(part.get("allowCredentials")),
+        forwards=part.get("unmatchedPreflights") != "IGNORE",
+    )

@@ -6,22 +6,42 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from harness.model.network import covers_pods
+from harness.model.linkerd import config
+from harness.model.network import contains
 from harness.model.objects import Fields, not_modelled, reason, spec_of
 from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from harness.model.hop import Arrival
+    from harness.model.linkerd.config import Config
     from harness.model.state import State
     from harness.resources import Resource
 
 GROUP = "policy.linkerd.io"
 
-CLUSTER_NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8")
-"""The installation's clusterNetworks: every pod of the cluster is in them."""
 
-_IDENTITY = "serviceaccount.identity.linkerd.cluster.local"
+@dataclass(frozen=True)
+class Networks:
+    """Networks that clients must come from, and the object that says so (None: every pod is in them)."""
+
+    origin: Resource | None
+    field: str
+    entries: tuple[Fields, ...]
+
+    def hold(self, arrival: Arrival) -> bool:
+        """Returns whether the client of a request is in one of them, and not among its exceptions."""
+        origin = self.origin
+        if origin is None:
+            return True
+
+        def inside(cidr: str) -> bool:
+            return contains(origin, self.field, ip_network(cidr, strict=False), arrival.client)
+
+        return any(
+            inside(entry["cidr"]) and not any(map(inside, entry.get("except") or ()))
+            for entry in self.entries
+        )
 
 
 @dataclass(frozen=True)
@@ -29,18 +49,19 @@ class Authorization:
     """One authorization of a Server or route: whom it lets in.
 
     `identities` None lets unauthenticated clients in, () any meshed client, others those
-    identities; `networks` None means any.
+    identities; `networks` None means any. What an `audit` lets in is logged.
     """
 
     origin: Resource | None
     name: str
     field: str
-    networks: tuple[Fields, ...] | None = None
+    networks: Networks | None = None
     identities: tuple[str, ...] | None = None
+    audit: bool = False
 
     def admits(self, arrival: Arrival) -> bool:
         """Returns whether the client of a request is let in."""
-        if self.networks is not None and not any(_inside(self, network) for network in self.networks):
+        if self.networks is not None and not self.networks.hold(arrival):
             return False
         if self.identities is None:
             return True
@@ -56,18 +77,6 @@ class Authorization:
         return reason(self.origin, self.field, text, lost=lost)
 
 
-def _inside(authorization: Authorization, network: Fields) -> bool:
-    origin = authorization.origin
-    if origin is None:
-        return True
-    field = authorization.field
-    if not covers_pods(origin, field, ip_network(network["cidr"], strict=False)):
-        return False
-    return not any(
-        covers_pods(origin, field, ip_network(one, strict=False)) for one in network.get("except") or ()
-    )
-
-
 def _is_identity(wanted: str, identity: str) -> bool:
     """Whether an identity is the wanted one: exact, `*` (any), `*.suffix` (by segments)."""
     if wanted == "*":
@@ -77,29 +86,49 @@ def _is_identity(wanted: str, identity: str) -> bool:
     return wanted == identity
 
 
-def of_default(policy: str) -> tuple[Authorization, ...]:
-    """Returns the authorizations of a default policy (all-unauthenticated, …, deny, audit)."""
+def service_account(settings: Config, name: str, namespace: str) -> str:
+    """Returns the identity of a ServiceAccount's pods, or with the name `*` of a namespace's."""
+    return f"{name}.{namespace}.serviceaccount.identity.linkerd.{settings.trust_domain}"
+
+
+def of_default(settings: Config, policy: str, server: Resource | None = None) -> tuple[Authorization, ...]:
+    """Returns the authorizations of a default policy (all-unauthenticated, …), or a Server's accessPolicy."""
     if policy == "deny":
         return ()
     who: tuple[str, ...] | None = () if policy.endswith("-authenticated") else None
-    # Every pod is in the cluster's networks, so `cluster-…` lets in whom `all-…` does.
-    return (Authorization(None, f"default policy {policy}", "", identities=who),)
+    networks = _of_cluster(settings) if policy.startswith("cluster-") else None
+    field = "spec.accessPolicy" if server else ""
+    return (Authorization(server, f"default policy {policy}", field, networks, who, policy == "audit"),)
 
 
-def of_server_authorization(resource: Resource) -> Authorization:
-    """Returns what a ServerAuthorization lets in."""
+def _of_cluster(settings: Config) -> Networks:
+    # The default installation's networks hold every pod.
+    entries = tuple({"cidr": network} for network in settings.networks)
+    return Networks(settings.origin, "data.values clusterNetworks", entries)
+
+
+def of_server_authorization(settings: Config, resource: Resource) -> Authorization | Reason:
+    """Returns what a ServerAuthorization lets in; without networks, clients in the cluster's.
+
+    One that says neither `unauthenticated` nor whom by mutual TLS is void: then the reason why.
+    """
     client = spec_of(resource).get("client") or {}
-    networks = tuple(client["networks"]) if client.get("networks") else None
-    tls = client.get("meshTLS")
-    if tls is None or client.get("unauthenticated") or tls.get("unauthenticatedTLS"):
-        # Unauthenticated TLS still needs TLS, which only meshed clients bring.
-        who = () if tls and tls.get("unauthenticatedTLS") else None
-        return Authorization(resource, str(resource), "spec.client", networks, who)
+    given = tuple(client.get("networks") or ())
+    networks = Networks(resource, "spec.client.networks", given) if given else _of_cluster(settings)
+    if client.get("unauthenticated"):
+        return Authorization(resource, str(resource), "spec.client.unauthenticated", networks)
+    field = "spec.client.meshTLS"
+    tls = client.get("meshTLS") or {}
+    if tls.get("unauthenticatedTLS"):  # only meshed clients bring a TLS that the proxy ends
+        return Authorization(resource, str(resource), field, networks, ())
     names = tuple(tls.get("identities") or ()) + tuple(
-        f"{account['name']}.{account.get('namespace') or resource.namespace}.{_IDENTITY}"
+        service_account(settings, account["name"], account.get("namespace") or resource.namespace)
         for account in tls.get("serviceAccounts") or ()
     )
-    return Authorization(resource, str(resource), "spec.client.meshTLS", networks, names)
+    if not names:
+        text = "admits nobody: neither unauthenticated nor any identity; it is ignored"
+        return reason(resource, "spec.client", text, lost=True)
+    return Authorization(resource, str(resource), field, networks, names)
 
 
 def of_policy(state: State, policy: Resource) -> Authorization | Reason:
@@ -107,36 +136,35 @@ def of_policy(state: State, policy: Resource) -> Authorization | Reason:
 
     A reference to an authentication that doesn't exist voids the policy: then the reason why.
     """
-    field = "spec.requiredAuthenticationRefs"
-    networks: tuple[Fields, ...] | None = None
+    field, settings = "spec.requiredAuthenticationRefs", config.of(state)
+    networks: Networks | None = None
     identities: tuple[str, ...] | None = None
     for index, reference in enumerate(spec_of(policy).get("requiredAuthenticationRefs") or ()):
         kind, name = reference["kind"], reference["name"]
         namespace = reference.get("namespace") or policy.namespace
         if kind == "ServiceAccount":
-            identities = (f"{name}.{namespace}.{_IDENTITY}",)
+            identities = (service_account(settings, name, namespace),)
             continue
         found = state.get(GROUP, kind, namespace, name)
         if found is None:
             text = f"there is no {kind} {namespace}/{name}: the policy is ignored"
             return reason(policy, f"{field}[{index}]", text, lost=True)
         if kind == "NetworkAuthentication":
-            networks = tuple(spec_of(found).get("networks") or ())
+            networks = Networks(found, "spec.networks", tuple(spec_of(found).get("networks") or ()))
         elif kind == "MeshTLSAuthentication":
-            identities = _mesh_tls(found)
+            identities = _mesh_tls(settings, found)
         else:
             raise not_modelled(policy, f"{field}[{index}]", f"authentication by {kind}")
     return Authorization(policy, str(policy), field, networks, identities)
 
 
-def _mesh_tls(resource: Resource) -> tuple[str, ...]:
+def _mesh_tls(settings: Config, resource: Resource) -> tuple[str, ...]:
     spec = spec_of(resource)
     names = tuple(spec.get("identities") or ())
     for reference in spec.get("identityRefs") or ():
         if reference["kind"] == "Namespace":
-            name = reference.get("name") or resource.namespace
-            names += (f"*.{name}.{_IDENTITY}",)
+            names += (service_account(settings, "*", reference.get("name") or resource.namespace),)
         else:
             namespace = reference.get("namespace") or resource.namespace
-            names += (f"{reference['name']}.{namespace}.{_IDENTITY}",)
+            names += (service_account(settings, reference["name"], namespace),)
     return names

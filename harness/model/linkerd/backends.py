@@ -1,4 +1,4 @@
-"""Where a route sends requests: backends by weight, and the pods behind their Services' ports."""
+"""Where routes send requests and connections: backends by weight, and what is behind them."""
 
 from __future__ import annotations
 
@@ -6,115 +6,144 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.model import replies
-from harness.model.distribution import Branches, certain, mapped, shares
-from harness.model.kubernetes import endpoints, service_port
+from harness.model.distribution import Branches, after, certain, mapped, shares
+from harness.model.kubernetes import ServicePort, service_port
 from harness.model.linkerd import balancer, filters
 from harness.model.objects import reason
 
 if TYPE_CHECKING:
-    from harness.model.gateway_api import Backend, Route
-    from harness.model.hop import Deliver
-    from harness.model.kubernetes import ServicePort
+    from harness.model.gateway_api import Backend, Route, Rule
+    from harness.model.kubernetes import Endpoint
+    from harness.model.linkerd.call import Call
     from harness.model.linkerd.limits import Limit
     from harness.model.linkerd.routes import Taken
     from harness.model.message import Message
-    from harness.model.pods import Pod
-    from harness.model.state import State
     from harness.traffic.outcomes import Outcome
+
+_READABLE = ("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect")
 
 
 @dataclass(frozen=True)
-class Call:
-    """A request of a pod with Linkerd's proxy to a Service's port."""
+class Nowhere:
+    """A backend that leads nowhere: the status by which its share fails, and the proxy's words."""
 
-    state: State
-    client: Pod
-    port: ServicePort
-    deliver: Deliver
-
-
-def _route_name(route: Route | None) -> str:
-    if route is None:
-        return "default.http"
-    return f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"
+    status: int
+    error: str
+    text: str
 
 
-def weighted(call: Call, taken: Taken) -> Branches[Backend | None]:
-    """Returns a rule's backends by weight, None for the Service itself.
+def all_zero(rule: Rule) -> bool:
+    """Returns whether a rule has several backends, and none with a weight: the proxy panics over it."""
+    return len(rule.backends) > 1 and not any(backend.weight for backend in rule.backends)
+
+
+def weighted(call: Call, route: Route, rule: Rule) -> Branches[Backend | None]:
+    """Returns a rule's backends by weight, None for what was dialled itself.
 
     A lone backend gets everything, even at weight 0. Backends without endpoints are passed over while
     there are others that can take the request (the first requests wait 3 s for them, and get 504).
     """
-    origin, backends = taken.route.resource, taken.rule.backends
+    origin, backends = route.resource, rule.backends
     if not backends:
-        why = reason(origin, taken.rule.field, "names no backendRefs: the Service itself")
-        return certain(None, why)
+        itself = "the Service itself" if isinstance(call.default, ServicePort) else "where the client goes"
+        return certain(None, reason(origin, rule.field, f"names no backendRefs: {itself}"))
     if len(backends) == 1:
         lone = backends[0]
         return certain(lone, reason(origin, f"{lone.field}.weight", f"the only backend: {lone.name}"))
     total = sum(backend.weight for backend in backends)
-    available = [b for b in backends if b.weight and not _is_empty(call, b)]
-    kept = available or [b for b in backends if b.weight]
+    weighty = [backend for backend in backends if backend.weight]
+    kept = [backend for backend in weighty if not _is_empty(call, backend)] or weighty
     choices = []
     for backend in kept:
         text = f"takes {backend.weight} of {total}: {backend.name}"
-        if len(kept) < len([b for b in backends if b.weight]):
+        if len(kept) < len(weighty):
             text += ", and the shares of backends without pods"
         choices.append((backend.weight, backend, (reason(origin, f"{backend.field}.weight", text),)))
     return shares(choices)
 
 
 def _is_empty(call: Call, backend: Backend) -> bool:
-    port = _backend_port(call, backend)
-    return port is not None and not endpoints(call.state, port)
+    port = destination(call, backend)
+    return isinstance(port, ServicePort) and not balancer.ready(call, port)[0]
 
 
-def _backend_port(call: Call, backend: Backend) -> ServicePort | None:
+def destination(call: Call, backend: Backend | None) -> ServicePort | Endpoint | Nowhere:
+    """Returns where a backend leads (None: what was dialled itself), or why nowhere.
+
+    An EgressNetwork is a backend of the routes on itself alone.
+    """
+    if backend is None:
+        return call.default
+    if (backend.group, backend.kind) == ("policy.linkerd.io", "EgressNetwork"):
+        return _through(call, backend)
+    if not backend.is_service:
+        error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
+        return Nowhere(500, error, f"{error}: 500")
+    if any(one.type not in _READABLE for one in backend.filters):
+        return Nowhere(500, "unsupported backend filter", "unsupported backend filter: 500")
     service = call.state.get("", "Service", backend.namespace, backend.name)
-    return service_port(service, backend.port or 0) if service else None
+    if service is None:
+        error = f"Service not found {backend.name}"
+        return Nowhere(500, error, f"{error}: 500")
+    text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
+    return service_port(service, backend.port or 0) or Nowhere(502, "", text)
+
+
+def _through(call: Call, backend: Backend) -> Endpoint | Nowhere:
+    parent = call.parent
+    if call.state.get(backend.group, backend.kind, backend.namespace, backend.name) is None:
+        error = f"EgressNetwork not found {backend.name}"
+    elif isinstance(call.default, ServicePort) or parent is None:
+        error = "EgressNetwork backends attach to EgressNetwork parents only"
+    elif (backend.namespace, backend.name) != (parent.namespace, parent.name):
+        error = "Route with EgressNetwork backend needs to have the same EgressNetwork as a parent"
+    else:
+        return call.default
+    return Nowhere(500, error, f"{error}: 500")
 
 
 def to_backend(
-    call: Call, route: Route, backend: Backend | None, message: Message, limit: Limit | None
+    call: Call, taken: Taken, backend: Backend | None, message: Message, limit: Limit | None
 ) -> Branches[Outcome]:
-    """Returns what a backend answers (None: the Service itself); one that leads nowhere fails by itself."""
-    if backend is None:
-        return to_port(call, call.port, route, message, limit)
-    origin = route.resource
-    if not backend.is_service:
-        error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
-        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, error))
-    if any(f.type not in ("RequestHeaderModifier", "ResponseHeaderModifier") for f in backend.filters):
-        error = "unsupported backend filter"
-        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, error))
-    if call.state.get("", "Service", backend.namespace, backend.name) is None:
-        error = f"Service not found {backend.name}"
-        return certain(replies.linkerd(message, 500, error), reason(origin, backend.field, f"{error}: 500"))
-    port = _backend_port(call, backend)
-    if port is None:
-        text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
-        return certain(replies.linkerd(message, 502), reason(origin, backend.field, text))
+    """Returns what a backend answers to a request; one that leads nowhere fails by itself."""
+    target = destination(call, backend)
+    if isinstance(target, Nowhere):
+        assert backend is not None
+        why = reason(taken.route.resource, backend.field, target.text)
+        return certain(replies.linkerd(message, target.status, target.error), why)
+    if backend is None or not backend.filters:
+        return to_target(call, target, taken.route, message, limit)
+    for one in backend.filters:
+        if one.type == "RequestRedirect":
+            redirected = filters.redirected(message, one, taken)
+            if redirected:
+                return certain(redirected.answer, redirected.why)
     changed = replace(message, headers=filters.on_backend(backend, "RequestHeaderModifier", message.headers))
     return mapped(
-        to_port(call, port, route, changed, limit),
+        to_target(call, target, taken.route, changed, limit),
         lambda outcome: replace(
             outcome, headers=filters.on_backend(backend, "ResponseHeaderModifier", outcome.headers)
         ),
     )
 
 
-def to_port(
-    call: Call, port: ServicePort, route: Route | None, message: Message, limit: Limit | None
+def to_target(
+    call: Call, target: ServicePort | Endpoint, route: Route | None, message: Message, limit: Limit | None
 ) -> Branches[Outcome]:
-    """Returns what the pods behind a Service's port answer within the time limit."""
-    found = endpoints(call.state, port)
-    prefix = f"logical service <ip>:{call.port.number}: route {_route_name(route)}: "
-    if not found:
-        error = f"{prefix}service unavailable"
-        text = "has no pods: 503 (the first request waits 3 s and gets 504)"
-        why = reason(port.service, "spec.selector", text)
-        return certain(replies.linkerd(message, 503, error, close=True), why)
-    backend = f"Service.{port.service.namespace}.{port.service.name}:{port.number}"
+    """Returns what a Service's pods, or one endpoint, answer to a request within the time limit."""
+    prefix = f"logical service <ip>:{call.number}: route {_route_name(route)}: "
+    if isinstance(target, ServicePort):
+        found, lost = balancer.ready(call, target)
+        if not found:
+            error = f"{prefix}service unavailable"
+            text = "has no pods that can be reached: 503 (the first request waits 3 s and gets 504)"
+            why = reason(target.service, "spec.selector", text)
+            return certain(replies.linkerd(message, 503, error, close=True), *lost, why)
+        backend = f"Service.{target.service.namespace}.{target.service.name}:{target.number}"
+        branches = after(balancer.dispatch(call, target, found, message), *lost)
+    else:
+        backend = f"endpoint.{target.pod.name}:{target.port}"
+        branches = balancer.forward(call, target, message)
 
     def bounded(outcome: Outcome) -> Outcome:
         if limit is None or outcome.seconds <= limit.seconds:
@@ -122,4 +151,10 @@ def to_port(
         error = f"{prefix}backend {backend}: {backend}: timed out waiting for response headers: {limit.name}"
         return replace(replies.linkerd(message, 504, error), seconds=limit.seconds)
 
-    return mapped(balancer.dispatch(call.client, port, found, message, call.deliver), bounded)
+    return mapped(branches, bounded)
+
+
+def _route_name(route: Route | None) -> str:
+    if route is None:
+        return "default.http"
+    return f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.model import replies
-from harness.model.distribution import Branch, Branches, after, mapped, pooled, shares, then
+from harness.model import likeness, network_policy, replies
+from harness.model.distribution import Branch, Branches, after, mapped, shares
 from harness.model.hop import Arrival
-from harness.model.linkerd.limits import Limit
-from harness.model.message import Message
+from harness.model.kubernetes import endpoints
+from harness.model.linkerd import bypass, limits, opacity
 from harness.model.objects import not_modelled, reason
-from harness.traffic.outcomes import Outcome
+from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.hop import Deliver
     from harness.model.kubernetes import Endpoint, ServicePort
-    from harness.model.linkerd.limits import Retry
-    from harness.model.pods import Pod
+    from harness.model.linkerd.call import Call
+    from harness.model.message import Message
 
-Attempt = Callable[[Message, Limit | None], Branches[Outcome]]
-"""Sends a request once, within the time that is left."""
+CONNECT_TIMEOUT = 1.0
+"""Seconds that the outbound proxy waits for a connection [linkerd2: values, outboundConnectTimeout]."""
 
 UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
 
-_ACCRUAL = "balancer.linkerd.io/failure-accrual"
+
+def ready(call: Call, port: ServicePort) -> tuple[tuple[Endpoint, ...], tuple[Reason, ...]]:
+    """Returns the endpoints behind a Service's port that the balancer picks from, and why not the others.
+
+    It is connected to meshed pods beforehand, and passes over those to which no connection gets through.
+    """
+    found: list[Endpoint] = []
+    lost: list[Reason] = []
+    for endpoint in endpoints(call.state, port):
+        verdict = network_policy.ALLOWED
+        if _is_meshed(endpoint):
+            verdict = network_policy.judge(
+                call.state, call.client, endpoint.pod, network_policy.LINKERD_INBOUND
+            )
+        if verdict.allowed:
+            found.append(endpoint)
+        else:
+            lost += verdict.trace
+    return tuple(found), tuple(lost)
+
+
+def _is_meshed(endpoint: Endpoint) -> bool:
+    pod = endpoint.pod
+    return endpoint.named and pod.mesh is Mesh.LINKERD and not bypass.unmeshed(pod, endpoint.port)
 
 
 def dispatch(
-    client: Pod, port: ServicePort, found: tuple[Endpoint, ...], message: Message, deliver: Deliver
+    call: Call, port: ServicePort, found: tuple[Endpoint, ...], message: Message, *, opaque: bool = False
 ) -> Branches[Outcome]:
     """Returns what the pods behind a Service's port answer; to meshed ones over mutual TLS.
 
@@ -41,61 +62,51 @@ def dispatch(
     spread = (
         () if len(found) == 1 else (reason(port.service, "spec.selector", f"{len(found)} pods {UNEVEN}"),)
     )
+    alike = likeness.merged(call.state, ((1, endpoint, endpoint) for endpoint in found))
     branches = tuple(
         Branch(picked.weight * one.weight, one.value, one.trace)
-        for picked in shares((1, endpoint, ()) for endpoint in found)
-        for one in _to(client, picked.value, message, deliver)
+        for picked in shares((count, endpoint, ()) for count, endpoint in alike)
+        for one in forward(call, picked.value, message, opaque=opaque)
     )
-    annotations = (port.service.data.get("metadata") or {}).get("annotations") or {}
-    if _ACCRUAL in annotations and any((one.value.status or 599) >= 500 for one in branches):
+    accrues = call.parent is not None and not opaque and limits.accrues(call.parent)
+    if accrues and any(_fails(one.value) for one in branches):
         why = "an endpoint that fails is taken out after some failures: that depends on other requests"
-        raise not_modelled(port.service, f"annotation {_ACCRUAL}", why)
+        raise not_modelled(call.parent or port.service, f"annotation {limits.ACCRUAL}", why)
     return after(branches, *spread)
 
 
-def _to(client: Pod, endpoint: Endpoint, message: Message, deliver: Deliver) -> Branches[Outcome]:
-    meshed = endpoint.pod.mesh is Mesh.LINKERD
-    text = "has a Linkerd proxy: mutual TLS" if meshed else "has no Linkerd proxy: plaintext"
-    arrival = Arrival(client, endpoint.pod, endpoint.port, message, Mesh.LINKERD if meshed else None)
-    branches = after(deliver(arrival), Reason(f"{endpoint.pod.workload} {text}"))
+def forward(call: Call, endpoint: Endpoint, message: Message, *, opaque: bool = False) -> Branches[Outcome]:
+    """Returns what one endpoint answers: over mutual TLS if its pod is known to be meshed.
+
+    `opaque` forwards bytes: the client then sees that the connection ends, and no answer of its proxy's.
+    """
+    pod, port = endpoint.pod, endpoint.port
+    meshed = _is_meshed(endpoint)
+    bytes_only = opaque or (meshed and opacity.to_clients(call.state, pod, port))
+    tls = Mesh.LINKERD if meshed else None
+    arrival = Arrival(call.client, pod, port, message, tls, opaque=bytes_only)
+    branches = call.deliver(arrival)
+    if not pod.outside:
+        text = "has a Linkerd proxy: mutual TLS" if meshed else "has no Linkerd proxy: plaintext"
+        branches = after(branches, Reason(f"{pod.workload} {text}"))
 
     def answered(outcome: Outcome) -> Outcome:
         if outcome.failure is None:
             return outcome
-        error = f"endpoint <ip>:{endpoint.port}: client error (SendRequest)"
-        return replace(replies.linkerd(message, 502, error, close=True), seconds=outcome.seconds)
+        if opaque:
+            return replace(outcome, failure=Failure.TLS if message.tls else Failure.RESET)
+        if outcome.failure is Failure.TIMEOUT:
+            error = f"endpoint <ip>:{port}: connect timed out after {CONNECT_TIMEOUT:g}s"
+            return replace(replies.linkerd(message, 504, error, close=True), seconds=CONNECT_TIMEOUT)
+        error = f"endpoint <ip>:{port}: client error (SendRequest)"
+        answer = replies.linkerd(message, 502, error, close=True)
+        return replace(answer, seconds=outcome.seconds, hop=outcome.hop)
 
     return mapped(branches, answered)
 
 
-def with_retries(
-    attempt: Attempt, again: Retry | None, limit: Limit | None, message: Message
-) -> Branches[Outcome]:
-    """Returns the answers of an attempt, with what is retried sent again while there is time left.
-
-    A try that exceeds the retry timeout is sent again, but the last try may take its time.
-    """
-    once = attempt(message, limit)
-    if again is None or message.attempt > again.limit:
-        return once
-    kept: list[Branch[Outcome]] = []
-    retried: list[Branch[float]] = []  # the time spent, of each answer that is sent again
-    for one in once:
-        spent = one.value.seconds
-        slow = again.timeout is not None and spent > again.timeout
-        over = limit is not None and spent >= limit.seconds
-        if not slow and (over or not again.applies(one.value)):
-            kept.append(one)
-            continue
-        ended = "took too long" if slow else f"gave {one.value}"
-        why = Reason(f"try {message.attempt} {ended}: sent again")
-        spent = again.timeout if slow and again.timeout else spent
-        retried.append(Branch(one.weight, spent, (*one.trace, why)))
-    following = replace(message, attempt=message.attempt + 1)
-
-    def resent(spent: float) -> Branches[Outcome]:
-        left = limit.after(spent) if limit else None
-        later = with_retries(attempt, again, left, following)
-        return mapped(later, lambda outcome: replace(outcome, seconds=spent + outcome.seconds))
-
-    return (*kept, *then(pooled(retried), resent))
+def _fails(outcome: Outcome) -> bool:
+    """Whether the proxy counts an answer as its endpoint's failure."""
+    if outcome.grpc_status is not None:
+        return outcome.grpc_status in limits.GRPC_FAILURES
+    return outcome.failure is not None or (outcome.status or 0) >= 500

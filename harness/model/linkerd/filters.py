@@ -50,18 +50,25 @@ def apply(message: Message, taken: Taken) -> Changed | Redirected:
     misread = taken.route.resource.group == "policy.linkerd.io"
     for one in taken.rule.filters:
         if one.type == "RequestRedirect":
-            target = location(message, one, taken)
-            if target != f"http://{message.authority}{message.target}":
-                # Without a status code the API's default is 302.
-                status = one.fields.get("statusCode") or 302
-                answer = replies.linkerd(message, status, "redirected", location=target)
-                why = reason(taken.route.resource, one.field, f"redirects to {target}")
-                return Redirected(answer, why)
+            answered = redirected(message, one, taken)
+            if answered:
+                return answered
         elif one.type == "ResponseHeaderModifier" and not misread:
             response.append(one)
         else:
             message = replace(message, headers=one.header_changes.apply_removing_last(message.headers))
     return Changed(message, tuple(response))
+
+
+def redirected(message: Message, redirect: Filter, taken: Taken) -> Redirected | None:
+    """Returns a redirect's answer, None if it leads to the request's own URL: it does nothing then."""
+    target = location(message, redirect, taken)
+    if target == f"http://{message.authority}{message.target}":
+        return None
+    # Without a status code the API's default is 302.
+    status = redirect.fields.get("statusCode") or 302
+    answer = replies.linkerd(message, status, "redirected", location=target)
+    return Redirected(answer, reason(taken.route.resource, redirect.field, f"redirects to {target}"))
 
 
 def on_backend(backend: Backend, kind: str, headers: Headers) -> Headers:

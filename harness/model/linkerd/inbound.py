@@ -5,172 +5,91 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.model import gateway_api, replies
+from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
-from harness.model.linkerd import authentication, filters, routes
-from harness.model.linkerd.authentication import GROUP, Authorization
+from harness.model.linkerd import config, filters, policy, routes, server
 from harness.model.message import Message
-from harness.model.objects import label_selector, labels_of, not_modelled, reason, spec_of
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.gateway_api import Route
     from harness.model.hop import Arrival, Deliver
-    from harness.model.pods import Pod
+    from harness.model.linkerd.authentication import Authorization
+    from harness.model.linkerd.policy import Policy
     from harness.model.state import State
-    from harness.resources import Resource
-
-_POLICIES = (
-    "all-unauthenticated",
-    "all-authenticated",
-    "cluster-unauthenticated",
-    "cluster-authenticated",
-    "deny",
-    "audit",
-)
-_INSTALLED_POLICY = _POLICIES[0]
-_HTTP1, _HTTP2 = ("HTTP/1",), ("HTTP/2", "gRPC")
-_DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
 
 
 def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
-    """Returns what a request gets from a pod with Linkerd's proxy; `serve` is its application.
+    """Returns what comes back of a connection to a pod with Linkerd's proxy; `serve` is its application.
 
     The Server on the port decides, else the pod's default policy. Denied: 403 with an empty
     body (gRPC: PERMISSION_DENIED); no route on the Server matches: 404 (gRPC: NOT_FOUND). The
-    application is told a meshed client's identity in l5d-client-id, and no other.
+    application is told a meshed client's identity in l5d-client-id, and no other. A connection without
+    HTTP to see is decided on as one: a denied one is reset.
     """
-    server = _server(state, arrival.server, arrival.port)
-    protocol = spec_of(server).get("proxyProtocol", "unknown") if server else "unknown"
-    if server is not None and protocol in ("opaque", "TLS"):
-        return _opaque(state, arrival, server, serve)
-    if server is not None and protocol in (_HTTP1 if arrival.message.grpc else _HTTP2):
-        raise not_modelled(server, "spec.proxyProtocol", f"a request in another protocol than {protocol}")
-    attached, authorizations, trace = _policy(state, arrival.server, server)
-    if not attached:
-        probed = arrival.server.probe_paths(arrival.port)
-        if arrival.message.method == "GET" and arrival.message.path in probed:
-            text = f"{arrival.message.path} is a probe's path: open to everyone"
-            return after(_served(arrival, serve), *trace, Reason(text))
-        verdict, why = _authorized(authorizations, arrival)
-        return after(_served(arrival, serve) if verdict else _denied(arrival), *trace, *why)
-    taken = routes.best(attached, arrival.message)
+    found = policy.at(state, arrival.server, arrival.port)
+    meshed, message = arrival.tls is Mesh.LINKERD, arrival.message
+    if arrival.opaque or found.protocol == server.OPAQUE or (found.protocol == server.TLS and not meshed):
+        return _forward(arrival, found, serve)
+    if message.opaque:
+        return _without_http(arrival, found, serve)
+    if found.protocol == server.TLS:
+        text = "the Server is for TLS, and has no route for HTTP between proxies: 404"
+        return certain(_own(arrival, 404), *found.trace, Reason(text))
+    two = found.protocol in (server.HTTP2, server.GRPC)
+    if not meshed and ((two and not message.grpc) or (found.protocol == server.HTTP1 and message.grpc)):
+        failure = Failure.HTTP09 if two else Failure.EMPTY_REPLY
+        text = f"the Server speaks {found.protocol} only to clients without a proxy of its mesh"
+        return certain(Outcome(failure=failure, hop=arrival.hop), *found.trace, Reason(text))
+    return after(_by_request(state, arrival, found, serve), *found.trace)
+
+
+def _by_request(state: State, arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+    if not found.routes:
+        return _unrouted(state, arrival, found, serve)
+    taken = routes.best(found.routes, arrival.message)
     if not isinstance(taken, routes.Taken):
-        text = f"routes on {server} don't take the request: 404"
-        answer = replace(replies.linkerd(arrival.message, 404), hop=arrival.hop)
-        return certain(answer, *trace, *taken, Reason(text))
-    of_route, lost = _of_route(state, taken.route)
-    verdict, why = _authorized((*authorizations, *of_route), arrival)
-    trace = (*trace, *_refused_probes(state, arrival, attached, authorizations))
-    trace = (*trace, *taken.trace, *lost, *why)
-    if not verdict:
-        return after(_denied(arrival), *trace)
+        return certain(_own(arrival, 404), *taken, Reason("routes on the Server don't take the request: 404"))
+    of_route, lost = policy.of_route(state, taken.route)
+    allowed, why = _authorized((*found.authorizations, *of_route), arrival)
+    trace = (*_refused_probes(state, arrival, found), *taken.trace, *lost, *why)
+    if not allowed:
+        return certain(_own(arrival, 403), *trace)
     changed = filters.apply(arrival.message, taken)
     if isinstance(changed, filters.Redirected):
         return certain(replace(changed.answer, hop=arrival.hop), *trace, changed.why)
-    served = _served(replace(arrival, message=changed.message), serve)
+    served = _served(replace(arrival, message=changed.message), found, serve)
     back = mapped(served, lambda outcome: replace(outcome, headers=changed.on_response(outcome.headers)))
     return after(back, *trace)
 
 
-def _server(state: State, pod: Pod, port: int) -> Resource | None:
-    """The Server that selects a pod's port, the oldest of several."""
-    for server in state.all(GROUP, "Server", pod.namespace):
-        spec = spec_of(server)
-        if label_selector(spec.get("podSelector"), pod.labels) and pod.port(spec["port"]) == port:
-            return server
-    return None
+def _unrouted(state: State, arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+    """What becomes of a request where no route is attached: paths of the pod's probes are open."""
+    message = arrival.message
+    if found.protocol == server.GRPC and not routes.is_rpc(message):
+        text = "isn't a gRPC call, and the Server takes no other: 404"
+        return certain(_own(arrival, 404), Reason(text))
+    probed = arrival.server.probe_paths(arrival.port) if config.of(state).probe_networks else ()
+    if message.method == "GET" and message.path in probed and found.protocol != server.GRPC:
+        text = f"{message.path} is a probe's path: open to everyone"
+        return after(_served(arrival, found, serve), Reason(text))
+    allowed, why = _authorized(found.authorizations, arrival)
+    return after(_served(arrival, found, serve) if allowed else certain(_own(arrival, 403)), *why)
 
 
-Policy = tuple[list["Route"], tuple[Authorization, ...], tuple[Reason, ...]]
-
-
-def _policy(state: State, pod: Pod, server: Resource | None) -> Policy:
-    """The routes and authorizations in force at a pod's port, and where they come from."""
-    if server is None:
-        said = pod.annotations.get(_DEFAULT_POLICY, _INSTALLED_POLICY)
-        policy = said if said in _POLICIES else _INSTALLED_POLICY
-        text = f"no Server selects {pod.workload}'s port: its default inbound policy is {policy}"
-        return [], authentication.of_default(policy), (Reason(text), *_without_server(state, pod))
-    authorizations, lost = _of_server(state, server)
-    access = spec_of(server).get("accessPolicy") or "deny"
-    text = f"selects {pod.workload}; its accessPolicy is {access}"
-    trace = (reason(server, "spec.podSelector", text), *lost)
-    grpc = spec_of(server).get("proxyProtocol") == "gRPC"
-    found, ignored = routes.indexed(state, "GRPCRoute" if grpc else "HTTPRoute")
-    attached = [route for route in found if _attaches(route, server)]
-    here = tuple(one for one in ignored if f" {server.namespace}/" in one.resource)
-    return attached, (*authorizations, *authentication.of_default(access)), (*trace, *here)
-
-
-def _without_server(state: State, pod: Pod) -> tuple[Reason, ...]:
-    """Policies for the namespace have nothing to open where no Server selects the port."""
-    return tuple(
-        reason(policy, "spec.targetRef", "targets the Namespace: acts through Servers only", lost=True)
-        for policy in state.all(GROUP, "AuthorizationPolicy", pod.namespace)
-        if spec_of(policy)["targetRef"]["kind"] == "Namespace"
-    )
-
-
-def _attaches(route: Route, server: Resource) -> bool:
-    return any(
-        (parent.group, parent.kind, parent.namespace, parent.name)
-        == (GROUP, "Server", server.namespace, server.name)
-        for parent in route.parents
-    )
-
-
-def _of_server(state: State, server: Resource) -> tuple[tuple[Authorization, ...], list[Reason]]:
-    found = [
-        authentication.of_server_authorization(one)
-        for one in state.all(GROUP, "ServerAuthorization", server.namespace)
-        if _selects_server(spec_of(one).get("server") or {}, server)
-    ]
-    lost: list[Reason] = []
-    for policy in state.all(GROUP, "AuthorizationPolicy", server.namespace):
-        target = spec_of(policy)["targetRef"]
-        own = target["kind"] == "Server" and target["name"] == server.name
-        if own or target["kind"] == "Namespace":
-            made = authentication.of_policy(state, policy)
-            found.append(made) if isinstance(made, Authorization) else lost.append(made)
-    return tuple(found), lost
-
-
-def _selects_server(part: dict[str, object], server: Resource) -> bool:
-    if part.get("name"):
-        return part["name"] == server.name
-    selector = part.get("selector")
-    return isinstance(selector, dict) and label_selector(selector, labels_of(server))
-
-
-def _of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], list[Reason]]:
-    resource = route.resource
-    found, lost = [], []
-    for policy in state.all(GROUP, "AuthorizationPolicy", resource.namespace):
-        target = spec_of(policy)["targetRef"]
-        group = target.get("group") or gateway_api.GROUP
-        if (group, target["kind"], target["name"]) == (resource.group, resource.kind, resource.name):
-            made = authentication.of_policy(state, policy)
-            found.append(made) if isinstance(made, Authorization) else lost.append(made)
-    return tuple(found), lost
-
-
-def _refused_probes(
-    state: State, arrival: Arrival, attached: list[Route], authorizations: tuple[Authorization, ...]
-) -> tuple[Reason, ...]:
+def _refused_probes(state: State, arrival: Arrival, found: Policy) -> tuple[Reason, ...]:
     """Routes end the openness of probe paths: tells which of the kubelet's probes are refused now."""
-    found = []
+    refused = []
     for path in arrival.server.probe_paths(arrival.port):
-        taken = routes.best(attached, Message("GET", path, "", "", ()))
-        open_to = authorizations
+        taken = routes.best(found.routes, Message("GET", path, "", "", ()))
+        open_to = found.authorizations
         if isinstance(taken, routes.Taken):
-            open_to = (*authorizations, *_of_route(state, taken.route)[0])
+            open_to = (*open_to, *policy.of_route(state, taken.route)[0])
         if not isinstance(taken, routes.Taken) or all(one.identities is not None for one in open_to):
             text = f"the kubelet's probe of {path} is refused: {arrival.server.workload} will turn not ready"
-            found.append(Reason(text, lost=True))
-    return tuple(found)
+            refused.append(Reason(text, lost=True))
+    return tuple(refused)
 
 
 def _authorized(
@@ -180,16 +99,20 @@ def _authorized(
     passed: list[Reason] = []
     for one in authorizations:
         if one.admits(arrival):
-            return True, (*passed, one.reason(f"admits {arrival.client.workload}"))
+            text = f"admits {arrival.client.workload}"
+            if one.audit:
+                text += ", and logs it (audit): no other authorization did"
+            return True, (*passed, one.reason(text))
         passed.append(one.reason(f"doesn't admit {arrival.client.workload}", lost=True))
-    return False, (*passed, Reason("no authorization admits the client: 403"))
+    return False, (*passed, Reason("no authorization admits the client"))
 
 
-def _denied(arrival: Arrival) -> Branches[Outcome]:
-    return certain(replace(replies.linkerd(arrival.message, 403), hop=arrival.hop))
+def _own(arrival: Arrival, status: int) -> Outcome:
+    """The proxy's own answer."""
+    return replace(replies.linkerd(arrival.message, status), hop=arrival.hop)
 
 
-def _served(arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
+def _served(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
     message = arrival.message.without(["l5d-client-id"])
     if arrival.tls is Mesh.LINKERD:
         message = message.plus(("l5d-client-id", arrival.client.dns_identity))
@@ -199,16 +122,39 @@ def _served(arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
             return outcome
         return replace(replies.linkerd(message, 502, close=True), hop=arrival.hop)
 
-    return mapped(serve(replace(arrival, message=message)), connected)
+    answered = mapped(serve(replace(arrival, message=message)), connected)
+    return after(answered, *(found.limit.trace(arrival) if found.limit else ()))
 
 
-def _opaque(state: State, arrival: Arrival, server: Resource, serve: Deliver) -> Branches[Outcome]:
-    """An opaque port is authorized by connection: a denied one is reset; nothing is added to requests."""
-    _, authorizations, trace = _policy(state, arrival.server, server)
-    protocol = spec_of(server)["proxyProtocol"]
-    opaque = reason(server, "spec.proxyProtocol", f"is {protocol}: connections, not requests, are decided on")
-    verdict, why = _authorized(authorizations, arrival)
-    if not verdict:
-        reset = Outcome(failure=Failure.RESET, hop=arrival.hop)
-        return certain(reset, *trace, opaque, *why)
-    return after(serve(arrival), *trace, opaque, *why)
+def _forward(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+    """What becomes of bytes: the connection is authorized, and nothing is added to requests.
+
+    A Server that declares a version of HTTP authorizes no connection.
+    """
+    versions = (server.HTTP1, server.HTTP2, server.GRPC)
+    why = Reason("the port is opaque to Linkerd: connections, not requests, are decided on")
+    reset = Outcome(failure=Failure.RESET, hop=arrival.hop)
+    if found.protocol in versions:
+        text = f"the Server takes {found.protocol} alone: the connection is reset"
+        return certain(reset, *found.trace, why, Reason(text))
+    allowed, trace = _authorized(found.authorizations, arrival)
+    if not allowed:
+        return certain(reset, *found.trace, why, *trace)
+
+    def connected(outcome: Outcome) -> Outcome:
+        if outcome.failure is Failure.REFUSED:  # by the application; the proxy had taken the connection
+            return replace(outcome, failure=Failure.RESET)
+        return outcome
+
+    return after(mapped(serve(arrival), connected), *found.trace, why, *trace)
+
+
+def _without_http(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+    """What becomes of a plaintext client's own TLS, or bare connection, where no port is opaque."""
+    if found.protocol == server.UNKNOWN:
+        return _forward(arrival, found, serve)
+    if arrival.message.tls:
+        text = f"the Server speaks {found.protocol}: it can't read the client's TLS"
+        return certain(Outcome(failure=Failure.TLS, hop=arrival.hop), *found.trace, Reason(text))
+    text = f"the Server speaks {found.protocol}: it connects, and waits for a request"
+    return certain(Outcome(connected=True, hop=arrival.hop), *found.trace, Reason(text))

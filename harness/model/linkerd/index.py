@@ -1,14 +1,15 @@
 """What the policy controller's index takes of a route.
 
-Its webhook admits filters (and gRPC methods by regex) that the index can't read. A route that
-comes new with one is as if it weren't there, an update with one leaves the version before in
-force; the status says Accepted=True all the same.
+Its webhook admits filters that the index can't read. A route that comes new with one is as if it weren't
+there, an update with one leaves the version before in force; the status says Accepted=True all the
+same. What the webhook refuses the index can't read either: routes may be older than the webhook.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.model.linkerd import limits
 from harness.model.objects import spec_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,12 @@ _READABLE_GRPC = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier"))
 
 def unreadable(resource: Resource) -> str | None:
     """Returns the first field that the index can't read, or None if it reads all (or it's no route)."""
+    if resource.kind in ("TLSRoute", "TCPRoute"):
+        return None if len(spec_of(resource).get("rules") or ()) == 1 else "spec.rules"
     if resource.kind not in ("HTTPRoute", "GRPCRoute"):
         return None
+    if limits.refusal(resource):
+        return "metadata.annotations"
     readable = _READABLE if resource.kind == "HTTPRoute" else _READABLE_GRPC
     for index, rule in enumerate(spec_of(resource).get("rules") or ()):
         for position, part in enumerate((rule or {}).get("filters") or ()):

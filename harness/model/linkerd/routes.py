@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from harness.model import gateway_api
+from harness.model import attachment, gateway_api
 from harness.model.linkerd.index import unreadable
 from harness.model.matching import full_match
 from harness.model.objects import reason
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from harness.model.matching import TextMatch
     from harness.model.message import Message
     from harness.model.state import State
+    from harness.resources import Resource
     from harness.traffic.trace import Reason
 
 POLICY_GROUP = "policy.linkerd.io"
+
+PRECEDENCE = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute")
+"""The kinds of routes: those of one kind on a parent shut those of later kinds out."""
+
+GROUPS = {"Service": ("", "core"), "EgressNetwork": (POLICY_GROUP,), "Server": (POLICY_GROUP,)}
+"""The API groups by which routes may name their parents."""
 
 Rank = tuple[int, ...]
 
@@ -35,15 +42,17 @@ class Taken:
     trace: tuple[Reason, ...]
 
 
-def indexed(state: State, kind: str) -> tuple[list[Route], list[Reason]]:
-    """Returns the routes of a kind in the versions that the index holds, older first.
+def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], list[Reason]]:
+    """Returns the routes of a kind about a parent, in the versions that the index holds.
 
-    Also returns why a route, or its latest version, isn't among them.
+    Older first, those of one age by their names alone. Also returns why a route, or its latest version,
+    isn't among them.
     """
     groups = (gateway_api.GROUP, POLICY_GROUP) if kind == "HTTPRoute" else (gateway_api.GROUP,)
-    stored = sorted((s for group in groups for s in state.stored(group, kind)), key=lambda s: s.age)
     routes, lost = [], []
-    for one in stored:
+    for one in sorted(attachment.about(state, parent), key=lambda s: (*s.age[:3], s.live.name)):
+        if one.live.group not in groups or one.live.kind != kind:
+            continue
         if one.indexed is not one.live:
             field = unreadable(one.live) or ""
             kept = "the version before stays in force" if one.indexed else "the route is ignored"
@@ -51,6 +60,25 @@ def indexed(state: State, kind: str) -> tuple[list[Route], list[Reason]]:
         if one.indexed is not None:
             routes.append(gateway_api.parse(one.indexed))
     return routes, lost
+
+
+def conflict(state: State, parent: Resource, kind: str, port: int | None) -> Resource | None:
+    """Returns a route that keeps others of a kind from being accepted on a parent: one of a kind before it.
+
+    It names the parent with the very same port, or none, and may be in any namespace
+    [Gateway API: GEP-1426, route types].
+    """
+    before = PRECEDENCE[: PRECEDENCE.index(kind)]
+    groups = GROUPS[parent.kind]
+    for stored in attachment.naming(state, parent):
+        if stored.live.kind in before and any(
+            (one.kind, one.namespace, one.name, one.port)
+            == (parent.kind, parent.namespace, parent.name, port)
+            and one.group in groups
+            for one in gateway_api.parse(stored.live).parents
+        ):
+            return stored.live
+    return None
 
 
 def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...]:
@@ -139,10 +167,16 @@ def _path_length(wanted: TextMatch, path: str) -> int | None:
             return len(prefix) if stem == prefix or stem.startswith(prefix + "/") else None
 
 
-def _rpc_rank(wanted: Rpc, message: Message) -> Rank | None:
+def is_rpc(message: Message) -> bool:
+    """Returns whether a request has the form of a gRPC call: POST, and a path of service and method."""
     parts = message.path.split("/")
-    if message.method != "POST" or len(parts) < 3 or parts[0]:
+    return message.method == "POST" and len(parts) >= 3 and not parts[0]
+
+
+def _rpc_rank(wanted: Rpc, message: Message) -> Rank | None:
+    if not is_rpc(message):
         return None
+    parts = message.path.split("/")
     if wanted.service not in (None, parts[1]) or wanted.method not in (None, parts[2]):
         return None
     return (len(wanted.service or ""), len(wanted.method or ""))

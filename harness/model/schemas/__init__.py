@@ -27,16 +27,25 @@ READ = frozenset(kubernetes.KINDS)
 """Kubernetes' own kinds of which the model reads what traffic depends on."""
 
 _INERT_BY_GROUP = {
-    "": "ConfigMap Secret PersistentVolume PersistentVolumeClaim LimitRange ResourceQuota",
+    "": "ConfigMap Secret PersistentVolume PersistentVolumeClaim LimitRange ResourceQuota Node PodTemplate "
+    "ComponentStatus",
     "rbac.authorization.k8s.io": "Role RoleBinding ClusterRole ClusterRoleBinding",
     "autoscaling": "HorizontalPodAutoscaler",
     "policy": "PodDisruptionBudget",
     "batch": "Job CronJob",
     "apiextensions.k8s.io": "CustomResourceDefinition",
-    "admissionregistration.k8s.io": "MutatingWebhookConfiguration ValidatingWebhookConfiguration",
+    "apiregistration.k8s.io": "APIService",
+    "admissionregistration.k8s.io": "MutatingWebhookConfiguration ValidatingWebhookConfiguration "
+    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding",
     "scheduling.k8s.io": "PriorityClass",
-    "storage.k8s.io": "StorageClass",
+    "storage.k8s.io": "StorageClass CSIDriver CSINode CSIStorageCapacity VolumeAttachment "
+    "VolumeAttributesClass",
+    "resource.k8s.io": "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice",
     "coordination.k8s.io": "Lease",
+    "node.k8s.io": "RuntimeClass",
+    "certificates.k8s.io": "CertificateSigningRequest ClusterTrustBundle",
+    "flowcontrol.apiserver.k8s.io": "FlowSchema PriorityLevelConfiguration",
+    "networking.k8s.io": "IngressClass IPAddress ServiceCIDR",
     "monitoring.coreos.com": "ServiceMonitor PodMonitor PrometheusRule",
 }
 

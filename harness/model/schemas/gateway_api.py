@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.model.schema import LATER, PORT, Enum, Kind, Pattern, Range, Required, Shape
+from harness.model.schema import LATER, PORT, Enum, Kind, Map, Pattern, Range, Required, Shape
 
 _METHODS = Enum("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 _TEXT_MATCH = Enum("Exact", "RegularExpression")
@@ -57,7 +57,14 @@ _HTTP_FILTER: Shape = {
     "urlRewrite": {"hostname": "string", "path": _PATH_MODIFIER},
     "requestMirror": _MIRROR,
     "extensionRef": _EXTENSION,
-    "cors": LATER,
+    "cors": {
+        "allowOrigins": ["string"],
+        "allowMethods": [Enum(*_METHODS, "*")],
+        "allowHeaders": ["string"],
+        "exposeHeaders": ["string"],
+        "allowCredentials": "boolean",
+        "maxAge": "integer",
+    },
 }
 _GRPC_FILTER: Shape = {
     "type": Required(
@@ -73,6 +80,7 @@ _POLICY_FILTER: Shape = {
     "requestRedirect": _REDIRECT,
 }
 _PATH: Shape = {"type": Enum("Exact", "PathPrefix", "RegularExpression"), "value": "string"}
+_HOSTNAME = Pattern(r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 _DURATION = Pattern("^([0-9]{1,5}(h|m|s|ms)){1,4}$")
 _TIMEOUTS: Shape = {"request": _DURATION, "backendRequest": _DURATION}
 _WEIGHT = Range(0, 1_000_000)
@@ -81,7 +89,7 @@ _WEIGHT = Range(0, 1_000_000)
 def _http_route(route_filter: Shape) -> dict[str, Shape]:
     return {
         "parentRefs": [_PARENT],
-        "hostnames": ["string"],
+        "hostnames": [_HOSTNAME],
         "rules": [
             {
                 "name": "string",
@@ -101,6 +109,47 @@ def _http_route(route_filter: Shape) -> dict[str, Shape]:
     }
 
 
+_SELECTOR: Shape = {
+    "matchLabels": Map("string"),
+    "matchExpressions": [{"key": Required("string"), "operator": Required("string"), "values": ["string"]}],
+}
+_LISTENER: Shape = {
+    "name": Required("string"),
+    "hostname": _HOSTNAME,
+    "port": Required(PORT),
+    "protocol": Required("string"),
+    "tls": {
+        "mode": Enum("Terminate", "Passthrough"),
+        "certificateRefs": [
+            {"group": "string", "kind": "string", "name": Required("string"), "namespace": "string"}
+        ],
+        "options": Map("string"),
+    },
+    "allowedRoutes": {
+        "namespaces": {"from": Enum("All", "Selector", "Same"), "selector": _SELECTOR},
+        "kinds": [{"group": "string", "kind": Required("string")}],
+    },
+}
+_GATEWAY: Shape = {
+    "gatewayClassName": Required("string"),
+    "listeners": Required([_LISTENER]),
+    "addresses": [{"type": "string", "value": "string"}],
+    "infrastructure": {
+        "labels": Map("string"),
+        "annotations": Map("string"),
+        "parametersRef": LATER,
+    },
+    "allowedListeners": LATER,
+    "tls": LATER,
+}
+
+
+def _bare_route(**more: Shape) -> Shape:
+    """A route without matches: bytes, or TLS by the name that its client asks for."""
+    rule: Shape = {"name": "string", "backendRefs": Required([{**_OBJECT_REFERENCE, "weight": _WEIGHT}])}
+    return Required({"parentRefs": [_PARENT], "rules": Required([rule]), **more})
+
+
 HTTP_ROUTE = _http_route(_HTTP_FILTER)
 POLICY_HTTP_ROUTE = _http_route(_POLICY_FILTER)
 
@@ -111,7 +160,7 @@ KINDS: dict[tuple[str, str], Kind] = {
         Required(
             {
                 "parentRefs": [_PARENT],
-                "hostnames": ["string"],
+                "hostnames": [_HOSTNAME],
                 "rules": [
                     {
                         "name": "string",
@@ -128,6 +177,11 @@ KINDS: dict[tuple[str, str], Kind] = {
             }
         ),
     ),
+    # The versions below v1 are served where the experimental channel is installed.
+    ("gateway.networking.k8s.io", "TLSRoute"): Kind(
+        ("v1", "v1alpha3", "v1alpha2"), _bare_route(hostnames=[_HOSTNAME])
+    ),
+    ("gateway.networking.k8s.io", "TCPRoute"): Kind(("v1", "v1alpha2"), _bare_route()),
     ("gateway.networking.k8s.io", "ReferenceGrant"): Kind(
         ("v1", "v1beta1"),
         Required(
@@ -137,6 +191,7 @@ KINDS: dict[tuple[str, str], Kind] = {
             }
         ),
     ),
+    ("gateway.networking.k8s.io", "Gateway"): Kind(("v1", "v1beta1"), Required(_GATEWAY)),
     ("gateway.networking.k8s.io", "GatewayClass"): Kind(
         ("v1", "v1beta1"),
         Required({"controllerName": Required("string"), "description": "string", "parametersRef": "any"}),

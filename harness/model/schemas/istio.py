@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from harness.model.schema import LATER, PORT, Enum, Kind, Map, OneOf, Required, Shape
+from harness.model.schema import LATER, PORT, Enum, Kind, Map, OneOf, Pattern, Required, Shape
+from harness.model.schemas import istio_registry
 
+_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _STRING_MATCH: Shape = OneOf(exact="string", prefix="string", regex="regex")
 _HEADER_CHANGES: Shape = {"set": Map("string"), "add": Map("string"), "remove": ["string"]}
 _HEADERS: Shape = {"request": _HEADER_CHANGES, "response": _HEADER_CHANGES}
 _PERCENT: Shape = {"value": "number"}
 _SELECTOR: Shape = {"matchLabels": Map("string")}
+_NON_EMPTY: Shape = Pattern(".")
 _DESTINATION: Shape = {"host": Required("string"), "subset": "string", "port": {"number": PORT}}
 
 _HTTP_MATCH: Shape = {
@@ -18,7 +21,7 @@ _HTTP_MATCH: Shape = {
     "method": _STRING_MATCH,
     "authority": _STRING_MATCH,
     "headers": Map(_STRING_MATCH),
-    "withoutHeaders": Map(_STRING_MATCH),
+    "withoutHeaders": Map(OneOf(exact="string", prefix="string", regex="string")),
     "queryParams": Map(_STRING_MATCH),
     "port": "integer",
     "sourceLabels": Map("string"),
@@ -34,17 +37,18 @@ _HTTP_ROUTE: Shape = {
     "route": [{"destination": Required(_DESTINATION), "weight": "integer", "headers": _HEADERS}],
     "redirect": {
         "uri": "string",
+        "prefixRewrite": "string",
         "authority": "string",
         "port": PORT,
         "derivePort": Enum("FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"),
         "scheme": "string",
         "redirectCode": "integer",
     },
-    "directResponse": {"status": Required("integer"), "body": {"string": "string", "bytes": LATER}},
+    "directResponse": {"status": Required("integer"), "body": OneOf(string="string", bytes=Pattern(_BASE64))},
     "rewrite": {
         "uri": "string",
         "authority": "string",
-        "uriRegexRewrite": {"match": Required("regex"), "rewrite": "string"},
+        "uriRegexRewrite": {"match": "regex", "rewrite": "string"},
     },
     "timeout": "duration",
     "retries": {
@@ -60,13 +64,13 @@ _HTTP_ROUTE: Shape = {
             "fixedDelay": "duration",
             "percentage": _PERCENT,
             "percent": "integer",
-            "exponentialDelay": LATER,
+            "exponentialDelay": "duration",
         },
         "abort": {
             "httpStatus": "integer",
             "grpcStatus": "string",
             "percentage": _PERCENT,
-            "http2Error": LATER,
+            "http2Error": "string",
         },
     },
     "mirror": _DESTINATION,
@@ -74,43 +78,53 @@ _HTTP_ROUTE: Shape = {
     "mirrorPercent": "integer",
     "mirrors": [{"destination": Required(_DESTINATION), "percentage": _PERCENT}],
     "headers": _HEADERS,
-    "delegate": LATER,
-    "corsPolicy": LATER,
+    "delegate": {"name": "string", "namespace": "string"},
+    "corsPolicy": {
+        "allowOrigins": [_STRING_MATCH],
+        "allowOrigin": ["string"],
+        "allowMethods": ["string"],
+        "allowHeaders": ["string"],
+        "exposeHeaders": ["string"],
+        "maxAge": "duration",
+        "allowCredentials": "boolean",
+        "unmatchedPreflights": Enum("UNSPECIFIED", "FORWARD", "IGNORE"),
+    },
 }
 
-# Limits on many requests at once: a single request isn't changed by them.
-_CONNECTION_POOL: Shape = {"tcp": "any", "http": "any"}
-_LOAD_BALANCER: Shape = {
-    "simple": Enum("UNSPECIFIED", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN"),
-    "consistentHash": "any",
-    "warmup": "any",
-    "warmupDurationSecs": "any",
-    "localityLbSetting": LATER,
+_CONNECTION_MATCH: dict[str, Shape] = {
+    "destinationSubnets": ["string"],
+    "port": "integer",
+    "sourceLabels": Map("string"),
+    "sourceNamespace": "string",
+    "gateways": ["string"],
 }
-_TLS: Shape = {
-    "mode": Enum("DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"),
-    "sni": "string",
-    "subjectAltNames": ["string"],
-    "clientCertificate": "string",
+_CONNECTION_ROUTE: Shape = [{"destination": Required(_DESTINATION), "weight": "integer"}]
+
+_SERVER_TLS: Shape = {
+    "mode": Enum(
+        "PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"
+    ),
+    "httpsRedirect": "boolean",
+    "credentialName": "string",
+    "credentialNames": ["string"],
+    "serverCertificate": "string",
     "privateKey": "string",
     "caCertificates": "string",
-    "credentialName": "string",
+    "tlsCertificates": [
+        {"serverCertificate": "string", "privateKey": "string", "caCertificates": "string"}
+    ],
+    # What clients' certificates, and the handshake, must be like: clients have no certificate but Istio's.
+    "caCertCredentialName": "string",
+    "caCrl": "string",
+    "subjectAltNames": ["string"],
+    "verifyCertificateHash": ["string"],
+    "verifyCertificateSpki": ["string"],
     "insecureSkipVerify": "boolean",
+    "minProtocolVersion": Enum("TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"),
+    "maxProtocolVersion": Enum("TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"),
+    "cipherSuites": ["string"],
+    "ecdhCurves": ["string"],
 }
-_PORT_POLICY: dict[str, Shape] = {
-    "loadBalancer": _LOAD_BALANCER,
-    "connectionPool": _CONNECTION_POOL,
-    "outlierDetection": "any",
-    "tls": _TLS,
-}
-_TRAFFIC_POLICY: Shape = {
-    **_PORT_POLICY,
-    "portLevelSettings": [{**_PORT_POLICY, "port": {"number": "integer"}}],
-    "tunnel": LATER,
-    "proxyProtocol": LATER,
-    "retryBudget": LATER,
-}
-
 _SOURCE: Shape = {
     name: ["string"]
     for positive in (
@@ -120,6 +134,7 @@ _SOURCE: Shape = {
         "ipBlocks",
         "remoteIpBlocks",
         "serviceAccounts",
+        "trustDomains",
     )
     for name in (positive, "not" + positive[0].upper() + positive[1:])
 }
@@ -127,6 +142,29 @@ _OPERATION: Shape = {
     name: ["string"]
     for positive in ("hosts", "ports", "methods", "paths")
     for name in (positive, "not" + positive[0].upper() + positive[1:])
+}
+_TARGET: Shape = {
+    "group": "string",
+    "kind": Required("string"),
+    "name": Required("string"),
+    "namespace": "string",
+}
+_TARGETS: dict[str, Shape] = {"selector": _SELECTOR, "targetRef": _TARGET, "targetRefs": [_TARGET]}
+_JWT_RULE: Shape = {
+    "issuer": _NON_EMPTY,
+    "audiences": [_NON_EMPTY],
+    "jwks": "string",
+    "jwksUri": _NON_EMPTY,
+    "jwks_uri": LATER,
+    "fromHeaders": [{"name": Required(_NON_EMPTY), "prefix": "string"}],
+    "fromParams": [_NON_EMPTY],
+    "fromCookies": [_NON_EMPTY],
+    "forwardOriginalToken": "boolean",
+    "outputPayloadToHeader": "string",
+    "outputClaimToHeaders": [{"header": Required(Pattern("^[-_A-Za-z0-9]+$")), "claim": Required(_NON_EMPTY)}],
+    "spaceDelimitedClaims": [_NON_EMPTY],
+    "timeout": "duration",
+    "presence": LATER,
 }
 _MTLS: Shape = {"mode": Enum("UNSET", "DISABLE", "PERMISSIVE", "STRICT")}
 
@@ -141,22 +179,18 @@ KINDS: dict[tuple[str, str], Kind] = {
             "gateways": ["string"],
             "http": [_HTTP_ROUTE],
             "exportTo": ["string"],
-            "tls": LATER,
-            "tcp": LATER,
-        },
-    ),
-    ("networking.istio.io", "DestinationRule"): Kind(
-        _NETWORKING,
-        {
-            "host": Required("string"),
-            "trafficPolicy": _TRAFFIC_POLICY,
-            "subsets": [
-                {"name": Required("string"), "labels": Map("string"), "trafficPolicy": _TRAFFIC_POLICY}
+            "tls": [
+                {
+                    "match": Required([{"sniHosts": Required(["string"]), **_CONNECTION_MATCH}]),
+                    "route": _CONNECTION_ROUTE,
+                }
             ],
-            "exportTo": ["string"],
-            "workloadSelector": LATER,
+            "tcp": [
+                {"match": [{**_CONNECTION_MATCH, "sourceSubnet": "string"}], "route": _CONNECTION_ROUTE}
+            ],
         },
     ),
+    **istio_registry.KINDS,
     ("networking.istio.io", "Gateway"): Kind(
         _NETWORKING,
         {
@@ -172,7 +206,7 @@ KINDS: dict[tuple[str, str], Kind] = {
                         }
                     ),
                     "hosts": Required(["string"]),
-                    "tls": "any",  # read by decide: only plain HTTP servers are decided on
+                    "tls": _SERVER_TLS,
                     "name": "string",
                     "bind": LATER,
                     "defaultEndpoint": LATER,
@@ -183,12 +217,11 @@ KINDS: dict[tuple[str, str], Kind] = {
     ("security.istio.io", "PeerAuthentication"): Kind(
         _SECURITY, {"selector": _SELECTOR, "mtls": _MTLS, "portLevelMtls": Map(_MTLS)}
     ),
+    ("security.istio.io", "RequestAuthentication"): Kind(_SECURITY, {**_TARGETS, "jwtRules": [_JWT_RULE]}),
     ("security.istio.io", "AuthorizationPolicy"): Kind(
         _SECURITY,
         {
-            "selector": _SELECTOR,
-            "targetRef": LATER,
-            "targetRefs": LATER,
+            **_TARGETS,
             "action": Enum("ALLOW", "DENY", "AUDIT", "CUSTOM"),
             "provider": {"name": "string"},
             "rules": [

@@ -14,20 +14,23 @@ _REFERENCE: dict[str, Shape] = {
 }
 _IDENTITY: Shape = {**_REFERENCE, "name": "string"}
 _NETWORKS: Shape = [{"cidr": Required("network"), "except": ["network"]}]
+_LIMIT: Shape = {"requestsPerSecond": Required("integer")}
 
 _CONDITION: dict[str, Shape] = {"method": "string", "pathRegex": "regex"}
 _CONDITION |= {"all": [_CONDITION], "any": [_CONDITION], "not": _CONDITION}
+_ANSWER: dict[str, Shape] = {"status": {"min": "integer", "max": "integer"}}
+_ANSWER |= {"all": [_ANSWER], "any": [_ANSWER], "not": _ANSWER}
 _ROUTE: Shape = {
     "name": Required("string"),
     "condition": Required(_CONDITION),
     "timeout": "duration",
     "isRetryable": "boolean",
-    "responseClasses": "any",
+    "responseClasses": [{"condition": Required(_ANSWER), "isFailure": "boolean"}],
 }
 
 KINDS: dict[tuple[str, str], Kind] = {
     ("policy.linkerd.io", "Server"): Kind(
-        ("v1beta1", "v1beta2", "v1beta3"),
+        ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"),
         Required(
             {
                 "podSelector": Required(LABEL_SELECTOR),
@@ -67,6 +70,26 @@ KINDS: dict[tuple[str, str], Kind] = {
     ("policy.linkerd.io", "NetworkAuthentication"): Kind(
         ("v1alpha1",), Required({"networks": Required(_NETWORKS)})
     ),
+    ("policy.linkerd.io", "HTTPLocalRateLimitPolicy"): Kind(
+        ("v1alpha1",),
+        Required(
+            {
+                "targetRef": Required(_REFERENCE),
+                "total": _LIMIT,
+                "identity": _LIMIT,
+                "overrides": [
+                    {
+                        "requestsPerSecond": Required("integer"),
+                        "clientRefs": Required([_REFERENCE]),
+                    }
+                ],
+            }
+        ),
+    ),
+    ("policy.linkerd.io", "EgressNetwork"): Kind(
+        ("v1alpha1",),
+        Required({"trafficPolicy": Required(Enum("Allow", "Deny")), "networks": _NETWORKS}),
+    ),
     ("policy.linkerd.io", "HTTPRoute"): Kind(
         ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), Required(POLICY_HTTP_ROUTE)
     ),
@@ -75,8 +98,13 @@ KINDS: dict[tuple[str, str], Kind] = {
         {
             "routes": [_ROUTE],
             "dstOverrides": [{"authority": Required("string"), "weight": Required("quantity")}],
-            "retryBudget": "any",
-            "opaquePorts": LATER,
+            "retryBudget": {
+                "minRetriesPerSecond": Required("integer"),
+                "retryRatio": Required("number"),
+                "ttl": Required("duration"),
+            },
+            # The destination controller puts the Service's own opaque ports in their place.
+            "opaquePorts": ["string"],
         },
     ),
 }

@@ -1,0 +1,63 @@
+"""What cut a probe short: a pod that was deleted or evicted, or an API server that went away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cluster import pods
+from harness.cluster.client import ApiError
+from harness.cluster.discovery import EVENTS, PODS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.cluster.client import Client, Json
+
+_ENDINGS = frozenset(("Killing", "Evicted", "Preempting", "Preempted", "TaintManagerEviction", "OOMKilling"))
+"""Reasons of events that tell of a pod's end."""
+
+
+def of_client(client: Client, namespace: str, name: str) -> str:
+    """Returns what became of a pod in which a command was running."""
+    try:
+        pod = client.find(PODS.path(namespace, name))
+    except ApiError as error:
+        return f"the API server went away: {error.what}" if error.transient else str(error)
+    if pod is None:
+        return "the pod was deleted"
+    status = pod.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            return f"the pod is being disrupted: {condition.get('reason')}: {condition.get('message')}"
+    if pods.finished(pod):
+        return (
+            f"the pod ended: {status.get('reason') or status['phase']}: {status.get('message') or ''}".rstrip(
+                ": "
+            )
+        )
+    if pods.terminating(pod):
+        return "the pod is being deleted"
+    found = pods.trouble(pod)
+    return (
+        f"{found[0]}: {found[1]}" if found else "the pod still runs: the API server or the node was restarted"
+    )
+
+
+def of_servers(client: Client, before: Iterable[Json], now: Iterable[Json]) -> str | None:
+    """Returns which pods that ran before are ending or gone now, with their events; None if none is."""
+    running = {pod["metadata"]["uid"] for pod in now if pods.running(pod)}
+    told = [
+        f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}: {_end(client, pod)}"
+        for pod in before
+        if (pod.get("status") or {}).get("phase") == "Running" and pod["metadata"]["uid"] not in running
+    ]
+    return "\n       ".join(sorted(told)) or None
+
+
+def _end(client: Client, pod: Json) -> str:
+    about = f"involvedObject.uid={pod['metadata']['uid']}"
+    events = client.list(EVENTS.collection(pod["metadata"]["namespace"]), {"fieldSelector": about})
+    told = {
+        f"{event['reason']}: {event.get('message')}" for event in events if event.get("reason") in _ENDINGS
+    }
+    return ", ".join(sorted(told)) or "deleted"

@@ -1,0 +1,231 @@
+"""Two states compared: every class of requests is decided in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from harness.compare import callers, examples
+from harness.compare.answer import answers, unlike, worded
+from harness.compare.relevant import is_gateway, relevant
+from harness.errors import NotModelledError
+from harness.model.kubernetes import service_ports
+from harness.model.lookup import per_object
+from harness.traffic.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.compare.callers import Caller
+    from harness.compare.examples import Example
+    from harness.model import State
+    from harness.model.kubernetes import ServicePort
+    from harness.model.pods import Pod
+    from harness.resources import Resource
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.trace import Reason
+
+LIMIT = 2_000
+"""Classes of requests to one port by one class of callers; what is more is cut, and told."""
+
+_PLAIN, _SLOW = "any/application:1", "any/slow:1"
+"""Images of applications that answer 200 to whatever reaches them: at once, and after an hour."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Classes of requests to one port of a Service that two configurations answer differently, in one way.
+
+    `request` and `caller` are an example; `parts` what of the answer differs (`status`, `backend`, `mutual`,
+    `seconds`…); `classes` counts the classes, `sources` names their callers.
+    """
+
+    target: str
+    request: Request
+    caller: Caller
+    parts: tuple[str, ...]
+    before: Outcomes
+    after: Outcomes
+    classes: int
+    sources: tuple[str, ...]
+
+    def __str__(self) -> str:
+        others = self.classes - 1
+        more = f", and {others} {'class' if others == 1 else 'classes'} like it" if others else ""
+        return (
+            f"{self.target}: {', '.join(self.parts)}\n"
+            f"  example: {self.request}{_headers(self.request)}{more}\n"
+            f"  caller:  {self.caller}{_others(self)}\n"
+            f"  before:  {worded(answers(self.before))}\n"
+            f"  after:   {worded(answers(self.after))}"
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing: the differences, how many classes were decided, and what was left out."""
+
+    differences: tuple[Difference, ...]
+    classes: int
+    left_out: tuple[str, ...]
+
+
+def deciding(outcomes: Outcomes) -> tuple[Reason, ...]:
+    """Returns what led to an answer: the links of its traces that name an object and were taken."""
+    links = (link for group in outcomes.groups for link in group.trace)
+    return tuple(dict.fromkeys(link for link in links if link.resource and not link.lost))
+
+
+def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
+    """Returns where two configurations differ, over every class of requests that they can tell apart.
+
+    Called are all ports of the Services that both have, by a caller of each class: the estate's workloads,
+    and two that neither knows, one in the mesh and one outside. Applications are alike on both sides.
+    """
+    sides = _Sides.of(callers.with_strangers(before), callers.with_strangers(after))
+    everybody, alone = callers.known(*sides.plain)
+    left_out = [
+        f"{one} calls on one side only" for one in alone if one.namespace not in callers.CONTROL_PLANES
+    ]
+    differences: list[Difference] = []
+    classes = 0
+    for service in before.all("", "Service"):
+        if service.namespace in callers.CONTROL_PLANES and not is_gateway(before, service):
+            continue
+        if after.get(*service.key) is None:
+            left_out.append(f"{service} isn't there after")
+            continue
+        try:
+            target = _Target(sides, service, limit)
+            found, count, cut = target.differences(everybody)
+        except NotModelledError as error:
+            left_out.append(f"requests to {service}: {error.what} ({error.why})")
+            continue
+        differences += found
+        classes += count
+        left_out += cut
+    return Comparison(tuple(differences), classes, tuple(left_out))
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Both states, with applications that answer all alike: at once, and slowly."""
+
+    plain: tuple[State, State]
+    slow: tuple[State, State]
+
+    @classmethod
+    def of(cls, before: State, after: State) -> _Sides:
+        """Returns them of two states."""
+        return cls(
+            (_alike(before, _PLAIN), _alike(after, _PLAIN)), (_alike(before, _SLOW), _alike(after, _SLOW))
+        )
+
+
+class _Target:
+    """A Service as both configurations know it."""
+
+    def __init__(self, sides: _Sides, service: Resource, limit: int) -> None:
+        self.sides, self.service, self.limit = sides, service, limit
+        before, after = sides.plain
+        own = service, after.get(*service.key) or service
+        self.relevant = relevant(before, own[0]), relevant(after, own[1])
+        timed = [*own, *self.relevant[0].objects, *self.relevant[1].objects]
+        # Only a slow answer shows a time limit, and only where something speaks of one.
+        self.speeds = (sides.plain, sides.slow) if any(map(_timed, timed)) else (sides.plain,)
+
+    def differences(self, everybody: Iterable[Caller]) -> tuple[list[Difference], int, list[str]]:
+        """Returns the differences, the number of classes that were decided, and what was cut."""
+        sources = callers.classes(everybody, *self.relevant)
+        if is_gateway(self.sides.plain[0], self.service):  # it is there for those who are in no mesh
+            sources = [one for one in sources if not one.before.mesh and not one.after.mesh]
+        asked = self.relevant[0].conditions | self.relevant[1].conditions
+        found: dict[object, Difference] = {}
+        classes, cut = 0, []
+        for port in service_ports(self.service):
+            for scheme in _schemes(port):
+                requests, missed = examples.examples(asked, grpc=scheme == "grpc", limit=self.limit)
+                if missed:
+                    cut.append(
+                        f"{missed} combinations of headers and parameters to {self.service}:{port.number}"
+                    )
+                inside = requests if scheme in ("http", "grpc") else requests[:1]
+                for caller, example, sides in product(sources, inside, self.speeds):
+                    classes += 1
+                    self._decide(found, port, scheme, caller, example, sides)
+        return list(found.values()), classes, cut
+
+    def _decide(
+        self,
+        found: dict[object, Difference],
+        port: ServicePort,
+        scheme: str,
+        caller: Caller,
+        example: Example,
+        sides: tuple[State, State],
+    ) -> None:
+        request = _request(self.service, port, scheme, caller, example)
+        before, after = (state.decide(request) for state in sides)
+        was, now = answers(before), answers(after)
+        parts = unlike(was, now)
+        if not parts:
+            return
+        key = (port.number, scheme, parts, worded(was), worded(now))
+        known = found.get(key)
+        if known is None:
+            target = f"{self.service}:{port.number}" + ("" if scheme == "http" else f" ({scheme})")
+            name = (str(caller.workload),)
+            found[key] = Difference(target, request, caller, parts, before, after, 1, name)
+        else:
+            sources = tuple(dict.fromkeys((*known.sources, str(caller.workload))))
+            found[key] = replace(known, classes=known.classes + 1, sources=sources)
+
+
+@per_object
+def _timed(resource: Resource) -> bool:
+    """Whether an object speaks of a time limit."""
+    return "timeout" in str(resource.data).lower()
+
+
+def _schemes(port: ServicePort) -> Iterator[str]:
+    """What clients of a port may speak, by what it says."""
+    match port.protocol:
+        case "grpc":
+            yield "grpc"
+        case "http2":
+            yield from ("grpc", "http")
+        case "tls":
+            yield "https"
+        case "tcp":
+            yield "tcp"
+        case _:
+            yield "http"
+
+
+def _request(service: Resource, port: ServicePort, scheme: str, caller: Caller, example: Example) -> Request:
+    address = f"{service.name}.{service.namespace}:{port.number}"
+    path = example.target if scheme != "tcp" else ""
+    headers = (("host", example.host), *example.headers) if example.host else example.headers
+    return Request(caller.workload, f"{scheme}://{address}{path}", example.method, headers)
+
+
+def _alike(state: State, image: str) -> State:
+    """The state with one application everywhere: only meshes are compared."""
+
+    def alike(pod: Pod) -> Pod:
+        if pod.gateway:
+            return pod
+        return replace(pod, containers=tuple(replace(one, image=image) for one in pod.containers))
+
+    running = {workload: tuple(map(alike, pods)) for workload, pods in state.running.items()}
+    return replace(state, running=running)
+
+
+def _headers(request: Request) -> str:
+    return "".join(f" -H '{name}: {value}'" for name, value in request.headers)
+
+
+def _others(difference: Difference) -> str:
+    others = [one for one in difference.sources if one != str(difference.caller.workload)]
+    return f", as {', '.join(others)}" if others else ""

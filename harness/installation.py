@@ -1,0 +1,52 @@
+"""How a mesh's control plane is brought into a cluster: with which tool, from what, in which version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Installer(StrEnum):
+    """What installs a control plane."""
+
+    CLI = "cli"
+    """istioctl, or the linkerd CLI."""
+    HELM = "helm"
+    MANIFESTS = "manifests"
+    """Rendered YAML, applied as it is."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A control plane as it is asked for; the empty one takes whatever version the mesh's own CLI installs.
+
+    `source` is the manifests' file or folder, or where charts are (a folder, or a repository's name or
+    URL). `values` is the CLI's or helm's file of settings. A `version` may leave its end out: 1.31 is
+    1.31.0, too.
+    """
+
+    version: str = ""
+    installer: Installer = Installer.CLI
+    source: str = ""
+    values: Path | None = None
+
+    def over(self, other: Installation) -> Installation:
+        """Returns this one with what it leaves open taken from another."""
+        if self == DEFAULT:
+            return other
+        values = self.values or (other.values if self.installer is other.installer else None)
+        if self.source or self.installer is not Installer.CLI:
+            return replace(self, version=self.version or other.version, values=values)
+        return replace(other, version=self.version or other.version, values=self.values or other.values)
+
+    def accepts(self, version: str) -> bool:
+        """Returns whether a version is the one that is asked for."""
+        wanted, found = self.version.removeprefix("v"), version.removeprefix("v")
+        return not wanted or found == wanted or found.startswith((f"{wanted}.", f"{wanted}-"))
+
+
+DEFAULT = Installation()

@@ -1,0 +1,94 @@
+"""Meshes from helm charts: the releases that make a control plane, and helm's command lines for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.meshes import istio_tls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.installation import Installation
+
+STATISTICS = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release: its name, its namespace, the chart's name in repositories, and what is set in it.
+
+    `folders` are the chart's places in a folder of charts, `configured` tells whether the user's values
+    are its own.
+    """
+
+    name: str
+    namespace: str
+    chart: str
+    settings: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    configured: bool = True
+
+
+ISTIO = (
+    Release("istio-base", "istio-system", "base", configured=False),
+    Release(
+        "istiod",
+        "istio-system",
+        "istiod",
+        tuple(f"{STATISTICS}[{index}]={suffix}" for index, suffix in enumerate(istio_tls.TLS_STATISTICS)),
+        ("istio-control/istio-discovery",),
+    ),
+    # Under the service account that istioctl gives it, which policies name.
+    Release(
+        "istio-ingressgateway",
+        "istio-system",
+        "gateway",
+        ("serviceAccount.name=istio-ingressgateway-service-account",),
+        configured=False,
+    ),
+)
+LINKERD = (
+    Release("linkerd-crds", "linkerd", "linkerd-crds", ("installGatewayAPI=false",), configured=False),
+    Release("linkerd-control-plane", "linkerd", "linkerd-control-plane"),
+)
+
+
+def install_argvs(
+    helm: str, releases: Iterable[Release], wanted: Installation, kubeconfig: Path
+) -> list[list[str]]:
+    """Returns the commands that install or upgrade releases, in their order."""
+    found = []
+    for release in releases:
+        argv = [helm, "upgrade", "--install", release.name, *_chart(wanted.source, release)]
+        argv += ["--namespace", release.namespace, "--create-namespace", "--kubeconfig", str(kubeconfig)]
+        if wanted.version and not Path(wanted.source).is_dir():
+            argv += ["--version", wanted.version]
+        if wanted.values and release.configured:
+            argv += ["--values", str(wanted.values)]
+        for setting in release.settings:
+            argv += ["--set", setting]
+        found.append(argv)
+    return found
+
+
+def uninstall_argvs(helm: str, releases: Iterable[Release], kubeconfig: Path) -> list[list[str]]:
+    """Returns the commands that take releases away, the last installed first; those gone are no error."""
+    common = ["--ignore-not-found", "--kubeconfig", str(kubeconfig)]
+    return [
+        [helm, "uninstall", release.name, "--namespace", release.namespace, *common]
+        for release in reversed(tuple(releases))
+    ]
+
+
+def _chart(source: str, release: Release) -> list[str]:
+    """Where a release's chart is: in a folder, or in a repository, given by its URL or name."""
+    folder = Path(source)
+    if folder.is_dir():
+        places = [folder / name for name in (release.chart, *release.folders)]
+        return [str(next((place for place in places if place.is_dir()), places[0]))]
+    if source.startswith(("https://", "http://")):
+        return [release.chart, "--repo", source]
+    return [f"{source.rstrip('/')}/{release.chart}"]

@@ -1,0 +1,78 @@
+"""What the ports of pods speak, as far as objects tell, and what answers a connection without plain HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import NotModelledError
+from harness.model import apps
+from harness.model.distribution import Branches, certain
+from harness.model.kubernetes import protocol_of, service_ports
+from harness.model.lookup import SelectorTable, per_pod, per_state
+from harness.model.objects import spec_of
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.model.hop import Arrival
+    from harness.model.kubernetes import ServicePort
+    from harness.model.pods import Pod
+    from harness.model.state import State
+    from harness.resources import Resource
+
+
+@per_pod
+def declared(state: State, pod: Pod, port: int) -> ServicePort | None:
+    """Returns the Service port that leads to a pod's port, the oldest Service's of several."""
+    return next(_leading(state, pod, port), None)
+
+
+def _leading(state: State, pod: Pod, port: int) -> Iterator[ServicePort]:
+    for service in _services(state).selecting(pod.namespace, pod.labels):
+        yield from (one for one in service_ports(service) if pod.port(one.target) == port)
+
+
+@per_state
+def _services(state: State) -> SelectorTable[Resource]:
+    every = ((one, spec_of(one).get("selector")) for one in state.all("", "Service"))
+    return SelectorTable((one.namespace, selector, one) for one, selector in every if selector)
+
+
+def speaks_tls(state: State, pod: Pod, port: int) -> bool:
+    """Returns whether the application itself speaks TLS on a port.
+
+    The known applications speak plain HTTP; of others the container's name for the port tells, or a
+    Service's. Raises NotModelledError where none does.
+    """
+    container = apps.listening(pod, port)
+    if container is None or apps.known(container):
+        return False
+    said = {protocol_of(name) for name, number in container.ports.items() if number == port}
+    said |= {one.protocol for one in _leading(state, pod, port)}
+    if said <= {"", "tcp"}:
+        raise NotModelledError(
+            f"whether {pod.workload} speaks TLS on port {port} isn't known",
+            why=f"the model doesn't know {container.image}, and nothing names the port",
+            todo="name the container's or the Service's port: https or tls, or else http",
+        )
+    return "tls" in said
+
+
+def answer(state: State, arrival: Arrival) -> Branches[Outcome]:
+    """Returns what a pod's application makes of TLS of the client's own, or of a bare connection.
+
+    To TLS it answers 200 with a body that nobody knows, where it speaks TLS at all.
+    """
+    pod, port = arrival.server, arrival.port
+    if apps.listening(pod, port) is None:
+        text = f"no container of {pod.workload} listens on port {port}: refused"
+        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
+    if arrival.message.tcp:
+        return certain(Outcome(connected=True, backend=pod.workload), Reason(f"{pod.workload} listens"))
+    if not speaks_tls(state, pod, port):
+        text = f"{pod.workload} speaks no TLS on port {port}: the handshake fails"
+        return certain(Outcome(failure=Failure.TLS), Reason(text))
+    text = f"{pod.workload} speaks TLS on port {port}: taken to answer 200"
+    return certain(Outcome(status=200, backend=pod.workload), Reason(text))

@@ -1,0 +1,110 @@
+"""The echo servers of the Gateway API's conformance tests, one of which is Istio's own test server."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from harness.model.apps.base import Asked, canonical, http_only, http_to_grpc
+from harness.model.distribution import Branches, certain, shares
+from harness.model.durations import seconds
+from harness.model.matching import query_values
+
+if TYPE_CHECKING:
+    from harness.traffic.outcomes import Outcome
+
+_GRPC_METHOD = "/proto.EchoTestService/Echo"
+_JSON = ("content-type", "application/json")
+
+
+def basic(asked: Asked) -> Branches[Outcome]:
+    """Returns echo-basic's answer: the request as JSON; /status/N answers N, `?delay=1s` waits.
+
+    Pod and namespace are told as the tests' manifests have them told, by the downward API.
+    """
+    env = asked.container.env
+    if env.get("GRPC_ECHO_SERVER") or env.get("TCP_ECHO_SERVER"):
+        raise asked.not_modelled("echo-basic as a gRPC or TCP server")
+    http_only(asked)
+    message = asked.message
+    if message.path == "/health":
+        return certain(asked.outcome(body="OK"))
+    if message.path.startswith("/status/"):
+        code = message.target.removeprefix("/status/")
+        return certain(asked.outcome(int(code) if re.fullmatch("[0-9]{3}", code) else 400, body=""))
+    headers: dict[str, list[str]] = {}
+    for name, value in message.headers:
+        headers.setdefault(canonical(name), []).append(value)
+    body = {
+        "path": message.target,
+        "host": message.authority,
+        "method": message.method,
+        "proto": "HTTP/1.1",
+        "headers": headers,
+        "httpPort": env.get("HTTP_PORT") or "3000",
+        "namespace": env.get("NAMESPACE", asked.pod.namespace),
+        "ingress": env.get("INGRESS_NAME", ""),
+        "service": env.get("SERVICE_NAME", ""),
+        "pod": env.get("POD_NAME", asked.pod.name),
+    }
+    told = (*_asked_for(message.header("x-echo-set-header")), _JSON)
+    return certain(asked.outcome(body=json.dumps(body, indent=1), headers=told, seconds=_delay(asked)))
+
+
+def _asked_for(text: str | None) -> tuple[tuple[str, str], ...]:
+    """The response headers that a request asks for: `name:value,name:value`."""
+    pairs = (part.strip().partition(":") for part in text.split(",")) if text else ()
+    return tuple((name.lower(), value) for name, _, value in pairs)
+
+
+def advanced(asked: Asked) -> Branches[Outcome]:
+    """Returns the answer of Istio's echo: lines of `Name=value` that tell the request and the pod.
+
+    `?codes=500:1,200:3` shares the answers out, `?delay=1s` waits, `?headers=a:b` sends headers back.
+    """
+    message = asked.message
+    if str(asked.arrival.port) in (asked.arguments("--grpc") or ["7070"]):
+        return _by_grpc(asked) if message.grpc else http_to_grpc(asked)
+    http_only(asked)
+    body = _lines(asked, ("URL", message.target), ("Method", message.method), ("Proto", "HTTP/1.1"))
+    told = query_values(message.query, "headers")
+    headers = (*_asked_for(told[0] if told else None), ("content-type", "application/text"))
+    return shares(
+        (share, asked.outcome(code, body, headers, seconds=_delay(asked)), ())
+        for code, share in _codes(asked)
+    )
+
+
+def _codes(asked: Asked) -> list[tuple[int, int]]:
+    """The statuses that a request asks for, with their shares."""
+    said = query_values(asked.message.query, "codes")
+    parts = said[0].split(",") if said else ["200"]
+    if not all(re.fullmatch("[2-5][0-9]{2}(:[0-9]{1,6})?", part) for part in parts):
+        raise asked.not_modelled(f"codes={said[0]}")
+    return [(int(part[:3]), int(part[4:] or 1)) for part in parts]
+
+
+def _by_grpc(asked: Asked) -> Branches[Outcome]:
+    if asked.message.path != _GRPC_METHOD:
+        return certain(asked.outcome(body="", grpc_status=12))
+    return certain(asked.outcome(body=_lines(asked, ("StatusCode", "200"), ("Proto", "GRPC")), grpc_status=0))
+
+
+def _lines(asked: Asked, *own: tuple[str, str]) -> str:
+    headers = sorted((canonical(name), value) for name, value in asked.message.headers)
+    told = [
+        ("ServiceVersion", "".join(asked.arguments("--version")[:1])),
+        ("ServicePort", str(asked.arrival.port)),
+        ("Host", asked.message.authority),
+        *own,
+        ("IP", "<ip>"),
+        *(("RequestHeader", f"{name}:{value}") for name, value in headers),
+        ("Hostname", asked.pod.name),
+    ]
+    return "".join(f"{name}={value}\n" for name, value in told)
+
+
+def _delay(asked: Asked) -> float:
+    said = query_values(asked.message.query, "delay")
+    return (seconds(said[0]) or 0.0) if said else 0.0

@@ -1,0 +1,121 @@
+"""Connections in which a client's sidecar reads no HTTP: TLS of the client's own, bare ones, TCP's ports.
+
+A rule is found by the port and the addresses, or by the name that TLS asks for; the bytes then go, inside of
+mutual TLS where the server takes it, to a pod [istio/istio: pilot/pkg/networking/core/tls.go].
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.model import replies
+from harness.model.distribution import Branches, after, certain, mapped, shares, then
+from harness.model.hop import Arrival, Deliver
+from harness.model.istio import client_tls, connection_rule, egress, registry, router, sidecar_scope, upstream
+from harness.model.istio.reading import SERVER_FIRST
+from harness.model.istio.route import Rule
+from harness.model.kubernetes import ServicePort
+from harness.model.objects import reason
+from harness.traffic.outcomes import Failure
+
+if TYPE_CHECKING:
+    from harness.model.istio.registry import Port
+    from harness.model.istio.route import Destination
+    from harness.model.istio.service_entry import Target
+    from harness.model.istio.upstream import Missing, Upstream
+    from harness.model.kubernetes import Endpoint
+    from harness.model.message import Message
+    from harness.model.pods import Pod
+    from harness.model.state import State
+    from harness.traffic.outcomes import Outcome
+    from harness.traffic.trace import Reason
+
+
+def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
+    """Returns whether a client's sidecar takes a request for bytes."""
+    return message.opaque or (isinstance(dialled, ServicePort) and dialled.protocol in ("tls", "tcp"))
+
+
+def send(
+    state: State,
+    client: Pod,
+    dialled: ServicePort | Endpoint,
+    found: tuple[Endpoint, ...],
+    message: Message,
+    deliver: Deliver,
+) -> Branches[Outcome]:
+    """Returns what comes back of a connection that a pod with an Istio sidecar opens to a port, or elsewhere.
+
+    `found` is where it would get without the sidecar: there it goes if the sidecar has no rule for it.
+    """
+
+    def passed_through(*trace: Reason) -> Branches[Outcome]:
+        passed = egress.connection(state, client, found, message, deliver)
+        return after(mapped(passed, lambda one: _handshaken(message, one)), *trace)
+
+    port, trace = _known(state, client, dialled, message)
+    if port is None:
+        return passed_through(*trace)
+    origin = registry.origin(port)
+    if port.http:
+        text = f"port {port.number} is HTTP's by name or appProtocol: what isn't HTTP is passed through"
+        return passed_through(*trace, reason(origin, "spec.ports", text))
+    if message.tcp and not port.protocol:
+        trace = [*trace, reason(origin, "spec.ports", f"port {port.number} says no protocol: {SERVER_FIRST}")]
+    chosen, why = connection_rule.find(state, client, port, message)
+    if isinstance(chosen, Rule):
+        return after(follow(state, client, chosen, port.number, message, deliver), *trace, *why)
+    if chosen is not None:
+        return passed_through(*trace, *why, chosen)
+    own = reason(origin, "spec.ports", "no rule for connections to it: its endpoints about evenly")
+    target = upstream.cluster(state, client, port, "", own, message.dialled)
+    return after(_connected(state, client, target, message, deliver), *trace, *why)
+
+
+def _known(
+    state: State, client: Pod, dialled: ServicePort | Endpoint, message: Message
+) -> tuple[Port | None, list[Reason]]:
+    """The port that a connection is taken for: the one dialled, or of what is elsewhere the one named."""
+    if not isinstance(dialled, ServicePort):
+        return registry.known(state, client, message.sni or message.dialled, dialled.port)
+    why = registry.hidden(state, client, sidecar_scope.of(state, client), dialled)
+    return (None, [why]) if why else (dialled, [])
+
+
+def follow(
+    state: State, client: Pod, rule: Rule, listener: int, message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """Returns what comes back of a connection that a `tcp` or `tls` rule took: it goes to a destination."""
+
+    def to(destination: Destination) -> Branches[Outcome]:
+        target = upstream.upstream(state, client, rule, destination, listener, message.dialled)
+        return _connected(state, client, target, message, deliver)
+
+    return then(router.weighted(rule), to)
+
+
+def _connected(
+    state: State, client: Pod, target: Upstream | Missing, message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    if isinstance(target, upstream.Missing):
+        return certain(replies.closed(message), target.why)
+
+    def dial(one: Target) -> Branches[Outcome]:
+        tls = client_tls.begin(state, one, target.policy.get("tls"))
+        sent = replace(message, tls=True, sni=tls.sni or message.dialled) if tls.own else message
+        arrival = Arrival(client, one.endpoint.pod, one.endpoint.port, sent, tls.mesh, opaque=True)
+        return after(mapped(deliver(arrival), tls.told), tls.why)
+
+    answered = then(shares((one.weight, one, ()) for one in target.targets), dial)
+    return after(mapped(answered, lambda outcome: _behind(message, outcome)), *target.trace)
+
+
+def _behind(message: Message, outcome: Outcome) -> Outcome:
+    """A connection that fails behind the sidecar is one that the sidecar has taken, and closes."""
+    return replace(replies.closed(message), seconds=outcome.seconds) if outcome.failure else outcome
+
+
+def _handshaken(message: Message, outcome: Outcome) -> Outcome:
+    """A connection that ends early ends the client's TLS handshake."""
+    return replace(outcome, failure=Failure.TLS) if message.tls and outcome.failure else outcome

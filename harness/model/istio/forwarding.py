@@ -1,0 +1,63 @@
+"""What proxies tell of a client: its address (x-forwarded-for), its certificate (…-client-cert)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.model.istio import mesh_config
+from harness.model.network import is_address
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from harness.model.hop import Arrival
+    from harness.model.message import Message
+    from harness.model.state import State
+
+ADDRESS, CERTIFICATE = "x-forwarded-for", "x-forwarded-client-cert"
+
+_UNKNOWN = "<ip>"
+"""What stands in a header for a pod's address that isn't known."""
+
+
+def remote(state: State, arrival: Arrival) -> str:
+    """Returns the address that a proxy takes for the client's, empty for the connection's own other end.
+
+    A sidecar believes the last one that x-forwarded-for names; a gateway believes none, unless it is
+    told how many proxies stand before it: then the last but so many [Envoy: x-forwarded-for].
+    """
+    hops = mesh_config.of(state).trusted_proxies if arrival.server.gateway else 1
+    named = [part.strip() for part in (arrival.message.header(ADDRESS) or "").split(",")]
+    said = named[-hops] if 0 < hops <= len(named) else ""
+    return said if is_address(said) else ""
+
+
+def at_sidecar(arrival: Arrival) -> Message:
+    """Returns what a sidecar tells its application: of mutual TLS the client's certificate is added."""
+    if arrival.tls is not Mesh.ISTIO:
+        return arrival.message.without([CERTIFICATE])
+    return _added(arrival.message, CERTIFICATE, _certificate(arrival, ""))
+
+
+def at_gateway(state: State, arrival: Arrival) -> Message:
+    """Returns what a gateway passes on: with the client's address, and of certificates what it shall.
+
+    By default what a client says of certificates is replaced by its own, if it shows one [Istio:
+    gatewayTopology.forwardClientCertDetails].
+    """
+    message, mode = arrival.message, mesh_config.of(state).forward_client_cert
+    shown = arrival.tls is Mesh.ISTIO
+    if mode in ("SANITIZE", "SANITIZE_SET") or (not shown and mode != "ALWAYS_FORWARD_ONLY"):
+        message = message.without([CERTIFICATE])
+    if shown and mode in ("SANITIZE_SET", "APPEND_FORWARD"):
+        message = _added(message, CERTIFICATE, _certificate(arrival, 'Cert="<certificate>";'))
+    return _added(message, ADDRESS, arrival.client.ip or _UNKNOWN)
+
+
+def _certificate(arrival: Arrival, whole: str) -> str:
+    by, uri = (f"spiffe://{pod.spiffe}" for pod in (arrival.server, arrival.client))
+    return f'By={by};Hash=<hash>;{whole}Subject="";URI={uri}'
+
+
+def _added(message: Message, name: str, value: str) -> Message:
+    said = message.header(name)
+    return message.plus((name, f"{said},{value}" if said else value))

@@ -1,0 +1,43 @@
+"""Connections that go round Istio's sidecar: ports that its pod's firewall rules leave alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.traffic.trace import Reason
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from harness.model.hop import Arrival
+    from harness.model.pods import Pod
+
+_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
+_OUTBOUND = "traffic.sidecar.istio.io/excludeOutboundPorts"
+
+
+def outbound(client: Pod, port: int) -> Reason | None:
+    """Returns why a client's connection to a port goes round its sidecar, None if it doesn't.
+
+    The port is the one that is dialled: a Service's, not its pods'.
+    """
+    if not _excluded(client, _OUTBOUND, port):
+        return None
+    text = f"{client.workload} goes round its sidecar to port {port} ({_OUTBOUND})"
+    return Reason(f"{text}: no mutual TLS, no route")
+
+
+def inbound(arrival: Arrival) -> Reason | None:
+    """Returns why a connection reaches a pod round its sidecar, None if it doesn't.
+
+    Clients' sidecars don't know: they begin mutual TLS, and nothing ends it.
+    """
+    server, port = arrival.server, arrival.port
+    if not _excluded(server, _INBOUND, port):
+        return None
+    return Reason(f"port {port} of {server.workload} goes round its sidecar ({_INBOUND}): no policy")
+
+
+def _excluded(pod: Pod, annotation: str, port: int) -> bool:
+    if pod.mesh is not Mesh.ISTIO or pod.gateway:
+        return False
+    return str(port) in (part.strip() for part in pod.annotations.get(annotation, "").split(","))

@@ -1,0 +1,181 @@
+"""Deciding in spite of what the model doesn't understand: without those fields and objects, and saying so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.errors import NotModelledError
+from harness.model.objects import reason
+from harness.model.refusal import Refused
+from harness.traffic.trace import Reason
+from harness.vocabulary import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from harness.resources import Resource
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
+
+Key = tuple[str, str, str, str]
+
+_NAMED = 3
+"""Objects of one kind that a trace names; of more it tells the number."""
+
+# Of these kinds a trace names each object that was asked; others may count without being named.
+_ALWAYS_NAMED = frozenset(
+    "VirtualService HTTPRoute GRPCRoute TLSRoute TCPRoute AuthorizationPolicy RequestAuthentication".split()
+)
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
+_ROOTS = ("istio-system", "linkerd")
+
+
+@dataclass(frozen=True)
+class Omission:
+    """A part of an object that the model decides without: a field, or (empty) the whole object."""
+
+    resource: Resource
+    field: str
+    why: str
+
+    def reason(self) -> Reason:
+        """Returns a link of a trace that names it."""
+        return reason(self.resource, self.field, f"not modelled: {self.why}", lost=True)
+
+
+class Leniency:
+    """Amends objects that the model doesn't take, and keeps what that left out (beside `omissions`)."""
+
+    def __init__(self, omissions: Iterable[Omission] = ()) -> None:
+        self._omissions: dict[Key, list[Omission]] = {}
+        for one in omissions:
+            self._omissions.setdefault(one.resource.key, []).append(one)
+
+    @property
+    def omissions(self) -> tuple[Omission, ...]:
+        """All that was left out."""
+        return tuple(one for found in self._omissions.values() for one in found)
+
+    def __call__(self, resource: Resource, error: NotModelledError | Refused) -> Resource | None:
+        """Returns the object without the field that the error is about; None if it is to be left out."""
+        field, why = "", error.what
+        if isinstance(error, NotModelledError):
+            field, why = error.field, error.why
+        amended = without(resource, field) if field else None
+        found = self._omissions.setdefault(resource.key, [])
+        if amended is None:
+            found[:] = [Omission(resource, "", why)]
+        else:
+            found.append(Omission(resource, _as_written(field, [one.field for one in found]), why))
+        return amended
+
+    def leaves_out(self, resource: Resource) -> bool:
+        """Returns whether nothing of the object is left."""
+        return any(not one.field for one in self._omissions.get(resource.key, ()))
+
+    def taken(self, resource: Resource, check: Callable[[Resource], Resource]) -> Resource | None:
+        """Returns what a check makes of the object, amended until it passes; None if it is to be left out."""
+        amended: Resource | None = resource
+        while amended is not None:
+            try:
+                return check(amended)
+            except (NotModelledError, Refused) as error:
+                amended = self(amended, error)
+        return None
+
+
+def _as_written(field: str, gone: Collection[str]) -> str:
+    """A field's path in the object as it was written: items of a list that are gone still count."""
+    written = ""
+    for name, index in re.findall(r"([^\[\]]+)|\[(\d+)\]", field):
+        if name:
+            written += name
+            continue
+        at = int(index)
+        items = (re.fullmatch(re.escape(written) + r"\[(\d+)\]", one) for one in gone)
+        for item in sorted(int(found[1]) for found in items if found):
+            at += at >= item
+        written += f"[{at}]"
+    return written
+
+
+def without(resource: Resource, field: str) -> Resource | None:
+    """Returns the object without a field, None if it has no such field by that name.
+
+    A field is a path (`spec.http[0].corsPolicy`), `label NAME` or `annotation NAME` (of the object or its
+    pods), or a path of a text that is YAML itself, and the path in there (`data.mesh defaultConfig`).
+    """
+    outer, _, inner = field.partition(" ")
+    paths = [field]
+    if outer in ("label", "annotation"):
+        paths = [f"{at}metadata.{outer}s.{inner}" for at in ("", "spec.template.")]
+    data = resource.data
+    for path in paths:
+        data = _without(data, path)
+    return None if data == resource.data else replace(resource, data=data)
+
+
+def _without(value: Any, path: str) -> Any:
+    """The value without what stands at a path; itself if nothing does."""
+    if isinstance(value, dict):
+        fitting = (key for key in value if re.match(re.escape(str(key)) + r"([.\[ ]|$)", path))
+        key = max(fitting, key=len, default=None)
+        if key is None:
+            return value
+        rest = path[len(key) :].removeprefix(".")
+        kept = {name: item for name, item in value.items() if rest or name != key}
+        return {name: _without(item, rest) if name == key else item for name, item in kept.items()}
+    if isinstance(value, list) and (found := re.match(r"\[(\d+)\]\.?", path)):
+        index, rest = int(found[1]), path[found.end() :]
+        if not rest:
+            return value[:index] + value[index + 1 :]
+        return [_without(item, rest) if at == index else item for at, item in enumerate(value)]
+    if isinstance(value, str) and path.startswith(" "):
+        return yaml.safe_dump(_without(yaml.safe_load(value), path[1:]))
+    return value
+
+
+def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) -> Outcomes:
+    """Returns the outcomes, in each trace what was left out that may have counted for this request.
+
+    That is: of the objects that the traces name; of workloads that they mention; in the namespaces that take
+    part, of kinds that count without being named; and all objects that were left out whole (those in short).
+    """
+    reasons = [one for group in outcomes.groups for one in group.trace]
+    names = {one.resource for one in reasons}
+    texts = " ".join({str(request.source), *(one.text for one in reasons)})
+    places = {name.partition(" ")[2].partition("/")[0] for name in names if "/" in name}
+    namespaces = {request.source.namespace, *places, *_ROOTS}
+
+    def counts(one: Omission) -> bool:
+        resource = one.resource
+        if str(resource) in names:
+            return True
+        if resource.kind in _WORKLOADS:
+            return str(Workload(resource.namespace, resource.name)) in texts
+        at = resource.namespace or resource.name
+        return resource.kind not in _ALWAYS_NAMED and at in namespaces
+
+    listed = tuple(omissions)
+    trace = tuple(one.reason() for one in listed if one.field and counts(one))
+    trace += tuple(_in_short([one for one in listed if not one.field]))
+    groups = tuple(replace(group, trace=(*group.trace, *trace)) for group in outcomes.groups)
+    return replace(outcomes, groups=groups)
+
+
+def _in_short(omissions: list[Omission]) -> Iterator[Reason]:
+    """A line for each kind of which objects were left out."""
+
+    def kind(one: Omission) -> tuple[str, str, str]:
+        return one.resource.kind, one.resource.group, one.why
+
+    for (name, _, why), found in groupby(sorted(omissions, key=kind), kind):
+        objects = [str(one.resource).removeprefix(f"{name} ") for one in found]
+        more = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
+        resource = f"{name} {', '.join(objects[:_NAMED])}{more}"
+        yield Reason(f"not modelled, left out: {why}", resource, lost=True)

@@ -1,0 +1,76 @@
+"""Connections that go round Linkerd's proxy: ports and networks that its pod's firewall rules leave alone."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from harness.model.linkerd import config
+from harness.model.linkerd.ports import Ports, lenient
+from harness.model.network import contains
+from harness.model.objects import not_modelled
+from harness.traffic.trace import Reason
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from harness.model.hop import Arrival
+    from harness.model.pods import Pod
+    from harness.model.state import State
+
+_INBOUND = "config.linkerd.io/skip-inbound-ports"
+_OUTBOUND = "config.linkerd.io/skip-outbound-ports"
+_SUBNETS = "config.linkerd.io/skip-subnets"
+
+
+def outbound(state: State, client: Pod, port: int) -> Reason | None:
+    """Returns why a client's connection to a port goes round Linkerd's proxy, None if it doesn't.
+
+    The port is the one that is dialled: a Service's, not its pods'.
+    """
+    if client.mesh is not Mesh.LINKERD:
+        return None
+    skipped, where = _ports(client, _OUTBOUND, config.of(state).skip_outbound)
+    if port not in skipped:
+        return None
+    return Reason(f"{client.workload} goes round its proxy to port {port} ({where}): no mutual TLS, no route")
+
+
+def unmeshed(pod: Pod, port: int) -> bool:
+    """Returns whether clients' proxies know that a pod's port has no proxy: its annotation says so."""
+    return port in lenient(pod.annotations.get(_INBOUND, ""))
+
+
+def inbound(state: State, arrival: Arrival) -> Reason | None:
+    """Returns why a plaintext connection reaches a pod round Linkerd's proxy, None if it doesn't.
+
+    What comes over Linkerd's mutual TLS comes to the proxy's own port, which nothing skips.
+    """
+    if arrival.tls is not None or arrival.server.mesh is not Mesh.LINKERD:
+        return None
+    server, settings = arrival.server, config.of(state)
+    skipped, where = _ports(server, _INBOUND, settings.skip_inbound)
+    if arrival.port in skipped:
+        return Reason(f"port {arrival.port} of {server.workload} goes round its proxy ({where}): no policy")
+    said = server.annotations.get(_SUBNETS)
+    networks = said.split(",") if said is not None else settings.skip_subnets
+    if any(_from(state, arrival, network.strip()) for network in networks if network.strip()):
+        return Reason(f"{server.workload} is reached round its proxy from there ({_SUBNETS}): no policy")
+    return None
+
+
+def _ports(pod: Pod, annotation: str, default: Ports) -> tuple[Ports, str]:
+    said = pod.annotations.get(annotation)
+    return (default, "by default") if said is None else (lenient(said), annotation)
+
+
+def _from(state: State, arrival: Arrival, network: str) -> bool:
+    """Whether the client is in a network that the server's firewall rules leave alone."""
+    name = arrival.server.workload
+    kinds = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
+    workload = next(filter(None, (state.get(*kind, name.namespace, name.name) for kind in kinds)))
+    field = f"annotation {_SUBNETS}"
+    try:
+        parsed = ip_network(network, strict=False)
+    except ValueError:
+        raise not_modelled(workload, field, f"{network!r} isn't a network") from None
+    return contains(workload, field, parsed, arrival.client)

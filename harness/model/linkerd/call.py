@@ -1,0 +1,34 @@
+"""A connection that Linkerd's proxy makes for its own pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.model.kubernetes import Endpoint, ServicePort
+
+if TYPE_CHECKING:
+    from harness.model.hop import Deliver
+    from harness.model.pods import Pod
+    from harness.model.state import State
+    from harness.resources import Resource
+
+
+@dataclass(frozen=True)
+class Call:
+    """A connection to a Service's port, or to one endpoint: a pod's, or a place outside of the cluster.
+
+    `parent` is what routes attach to: the Service or the EgressNetwork, if any. `default` is where the
+    connection leads if no route says otherwise.
+    """
+
+    state: State
+    client: Pod
+    default: ServicePort | Endpoint
+    deliver: Deliver
+    parent: Resource | None = None
+
+    @property
+    def number(self) -> int:
+        """The port that is dialled."""
+        return self.default.number if isinstance(self.default, ServicePort) else self.default.port

@@ -1,0 +1,116 @@
+"""EgressNetwork: which one sees a connection that leaves the cluster."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from harness.model.linkerd import config
+from harness.model.linkerd.authentication import GROUP
+from harness.model.network import is_address
+from harness.model.objects import Fields, not_modelled, reason, spec_of
+
+if TYPE_CHECKING:
+    from harness.model.pods import Pod
+    from harness.model.state import State
+    from harness.resources import Resource
+    from harness.traffic.trace import Reason
+
+Network = IPv4Network | IPv6Network
+
+_EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+
+def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Reason, ...]]:
+    """Returns the EgressNetwork that a client's connection belongs to, if any, and why others don't count.
+
+    Those of the client's namespace come instead of the installation's global ones; of those that hold the
+    address the smallest, then the oldest [linkerd/linkerd2: policy-controller, egress_network.rs]. Raises
+    NotModelledError where a host name may or may not be in a network.
+    """
+    own = state.all(GROUP, "EgressNetwork", client.namespace)
+    common = state.all(GROUP, "EgressNetwork", config.of(state).egress_namespace)
+    lost = [
+        reason(one, "metadata.namespace", f"{client.namespace} has EgressNetworks of its own", lost=True)
+        for one in common
+        if own and one not in own
+    ]
+    sizes = {}
+    for one in own or common:
+        size = _smallest(state, one, host)
+        if size is None:
+            lost.append(reason(one, "spec.networks", f"{host} isn't in them", lost=True))
+        else:
+            sizes[one.key] = (size, one)
+    if not sizes:
+        return None, tuple(lost)
+    ranked = [one for _, one in sorted(sizes.values(), key=lambda pair: pair[0])]  # stable: older first
+    text = "another's network is smaller, or it is older"
+    lost += [reason(one, "spec.networks", text, lost=True) for one in ranked[1:]]
+    return ranked[0], tuple(lost)
+
+
+def allows(network: Resource) -> bool:
+    """Returns whether an EgressNetwork lets pass what no route on it takes."""
+    return bool(spec_of(network)["trafficPolicy"] == "Allow")
+
+
+def accepted(state: State, network: Resource) -> bool:
+    """Returns whether routes on it are accepted: none of its networks may reach into the cluster's."""
+    inside = [ip_network(text, strict=False) for text in config.of(state).networks]
+    return not any(
+        (_within(block, cidr) or _within(cidr, block)) and not any(_within(block, one) for one in excepted)
+        for cidr, excepted in _networks(state, network)
+        for block in inside
+    )
+
+
+def _smallest(state: State, network: Resource, host: str) -> int | None:
+    """The size of the smallest of its networks that holds an address, None if none does."""
+    sizes = [
+        cidr.num_addresses - sum(one.num_addresses for one in excepted)
+        for cidr, excepted in _networks(state, network)
+        if _holds(state, network, host, cidr, excepted)
+    ]
+    return min(sizes, default=None)
+
+
+def _holds(state: State, network: Resource, host: str, cidr: Network, excepted: tuple[Network, ...]) -> bool:
+    """Whether a network holds an address; a host's is any outside of the cluster, over IPv4."""
+    if is_address(host):
+        ip = ip_address(host)
+        return _in(ip, cidr) and not any(_in(ip, one) for one in excepted)
+    if cidr.version == 6:
+        return False
+    inside = [ip_network(text, strict=False) for text in config.of(state).networks]
+    if any(_within(cidr, block) for block in inside):
+        return False
+    if cidr in _EVERYTHING and all(any(_within(one, block) for block in inside) for one in excepted):
+        return True
+    why = f"the address of {host} isn't known, and may be in {cidr} or not"
+    raise not_modelled(network, "spec.networks", why)
+
+
+def _networks(state: State, network: Resource) -> list[tuple[Network, tuple[Network, ...]]]:
+    """Its networks and their exceptions; by default everything but the cluster's own."""
+    said: list[Fields] | None = spec_of(network).get("networks")
+    if said is None:
+        inside = [ip_network(text, strict=False) for text in config.of(state).networks]
+        return [
+            (one, tuple(block for block in inside if block.version == one.version)) for one in _EVERYTHING
+        ]
+    return [
+        (
+            ip_network(entry["cidr"], strict=False),
+            tuple(ip_network(one, strict=False) for one in entry.get("except") or ()),
+        )
+        for entry in said
+    ]
+
+
+def _in(address: IPv4Address | IPv6Address, network: Network) -> bool:
+    return address.version == network.version and address in network
+
+
+def _within(inner: Network, outer: Network) -> bool:
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]

@@ -1,0 +1,60 @@
+"""Opaque ports: what flows there are bytes to Linkerd's proxies, whatever the application speaks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.model.kubernetes import service_ports
+from harness.model.linkerd import config, ports, server
+from harness.model.lookup import per_key
+from harness.model.objects import annotations_of
+
+if TYPE_CHECKING:
+    from harness.model.linkerd.ports import Ports
+    from harness.model.pods import Pod
+    from harness.model.state import State
+    from harness.resources import Resource
+
+ANNOTATION = "config.linkerd.io/opaque-ports"
+
+
+@per_key(lambda service: service.key)
+def of_service(state: State, service: Resource) -> Ports:
+    """Returns a Service's opaque ports: its annotation's, else its namespace's, else the installation's.
+
+    The injector writes the last two onto the Service: of the installation's ports those that the Service
+    has or targets. Where it finds none of them it writes nothing, and then all of them count.
+    """
+    said = annotations_of(service).get(ANNOTATION)
+    if said is None:
+        namespace = state.get("", "Namespace", "", service.namespace)
+        said = annotations_of(namespace).get(ANNOTATION) if namespace else None
+    if said is not None:
+        return ports.lenient(said)
+    default = config.of(state).opaque_ports
+    here = frozenset(port.number for port in service_ports(service) if port.target in default)
+    return here or default
+
+
+@per_key(lambda pod, port: (pod.namespace, pod.name, port))
+def to_clients(state: State, pod: Pod, port: int) -> bool:
+    """Returns whether clients' proxies are told that a pod's port is opaque: by annotation or a Server."""
+    said = _said(state, pod)
+    names = {name: number for one in pod.containers for name, number in one.ports.items()}
+    opaque = config.of(state).opaque_ports if said is None else ports.lenient(said, names)
+    return port in opaque or server.makes_opaque(state, pod, port)
+
+
+def inbound(state: State, pod: Pod, port: int) -> bool:
+    """Returns whether a pod's own proxy takes a port that no Server selects for opaque."""
+    return port in ports.strict(_said(state, pod) or "")
+
+
+def _said(state: State, pod: Pod) -> str | None:
+    """The pod's annotation: its own, its namespace's, or of the default ports those of its containers."""
+    said = pod.annotations.get(ANNOTATION)
+    if said is not None:
+        return said
+    default = config.of(state).opaque_ports
+    here = [str(port) for container in pod.containers for port in container.exposed if port in default]
+    return ",".join(here) or None

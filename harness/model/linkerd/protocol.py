@@ -1,0 +1,146 @@
+"""What a client's proxy takes a connection for, and the routes that count on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.model.kubernetes import Endpoint, ServicePort, is_headless
+from harness.model.linkerd import config, egress_network, opacity, ports, routes
+from harness.model.lookup import per_key
+from harness.model.objects import annotations_of, reason
+from harness.traffic.trace import Reason
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from harness.model.gateway_api import Parent, Route
+    from harness.model.linkerd.call import Call
+    from harness.model.state import State
+    from harness.resources import Resource
+
+DETECT, HTTP1, HTTP2, OPAQUE, TLS = "detect", "HTTP/1", "HTTP/2", "opaque", "TLS"
+
+_BY_APP_PROTOCOL = {"http": HTTP1, "kubernetes.io/h2c": HTTP2}
+"""The values of a Service port's appProtocol that Linkerd knows; all others are opaque to it."""
+
+_KINDS = {
+    HTTP1: ("HTTPRoute",),
+    HTTP2: ("GRPCRoute", "HTTPRoute"),
+    OPAQUE: ("TCPRoute",),
+    DETECT: routes.PRECEDENCE,
+}
+_BY_KIND = {"GRPCRoute": HTTP2, "HTTPRoute": DETECT, "TLSRoute": TLS, "TCPRoute": OPAQUE}
+"""What routes of a kind make of a port that declares nothing."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The protocol, the routes of the one kind that counts (older first), and why others don't."""
+
+    name: str
+    routes: tuple[Route, ...]
+    trace: tuple[Reason, ...]
+
+
+def of(call: Call) -> Protocol:
+    """Returns what the policy controller tells the client's proxy of a connection.
+
+    What the port declares decides, else the first kind of which there is a route:
+    GRPCRoute, HTTPRoute, TLSRoute, TCPRoute [linkerd/linkerd2: policy-controller, grpc/outbound.rs].
+    """
+    return _told(call.state, call, call.parent) if call.parent else _to_endpoint(call)
+
+
+@per_key(lambda call, parent: (parent.key, call.number, call.client.namespace))
+def _told(_: State, call: Call, parent: Resource) -> Protocol:
+    declared, why = _declared(call, parent)
+    counting: tuple[Route, ...] = ()
+    lost: list[Reason] = []
+    for kind in routes.PRECEDENCE:
+        found, passed = _attached(call, parent, kind)
+        lost += passed
+        if found and kind not in _KINDS[declared]:
+            lost += _not_counting(found, f"a port that is {declared} follows no {kind}")
+        elif found and counting:
+            text = f"a {counting[0].resource.kind} on {parent} comes before {kind}s"
+            lost += _not_counting(found, text)
+        elif found:
+            counting = tuple(found)
+    name = declared
+    if counting and declared == DETECT:
+        name = _BY_KIND[counting[0].resource.kind]
+    if name == OPAQUE and len(counting) > 1:
+        lost += _not_counting(list(counting[1:]), f"{counting[0].resource} is older: one TCPRoute counts")
+        counting = counting[:1]
+    return Protocol(name, counting, (*why, *lost))
+
+
+def _to_endpoint(call: Call) -> Protocol:
+    """What a pod that is dialled by its own address is taken for; outside of the cluster HTTP is detected."""
+    endpoint = call.default
+    if (
+        isinstance(endpoint, Endpoint)
+        and endpoint.pod.mesh is Mesh.LINKERD
+        and opacity.to_clients(call.state, endpoint.pod, endpoint.port)
+    ):
+        return Protocol(OPAQUE, (), (Reason(f"port {endpoint.port} of {endpoint.pod.workload} is opaque"),))
+    return Protocol(DETECT, (), ())
+
+
+def _declared(call: Call, parent: Resource) -> tuple[str, tuple[Reason, ...]]:
+    app = call.default.app_protocol.lower() if isinstance(call.default, ServicePort) else ""
+    if app in _BY_APP_PROTOCOL:
+        return _BY_APP_PROTOCOL[app], ()
+    if app:
+        return OPAQUE, (reason(parent, "spec.ports", f"appProtocol {app} is opaque to Linkerd"),)
+    if parent.kind == "Service":
+        opaque = opacity.of_service(call.state, parent)
+    else:
+        said = annotations_of(parent).get(opacity.ANNOTATION)
+        opaque = config.of(call.state).opaque_ports if said is None else ports.strict(said)
+    if call.number in opaque:
+        field = f"annotation {opacity.ANNOTATION}"
+        return OPAQUE, (reason(parent, field, f"port {call.number} is opaque (there, or by default)"),)
+    return DETECT, ()
+
+
+def _not_counting(found: list[Route], text: str) -> list[Reason]:
+    return [reason(route.resource, "spec.parentRefs", text, lost=True) for route in found]
+
+
+def _attached(call: Call, parent: Resource, kind: str) -> tuple[list[Route], list[Reason]]:
+    """The routes of a kind that this client follows, oldest first, and why others aren't.
+
+    Producers' routes are for all clients; a consumer's namespace has its own beside them.
+    """
+    found, lost = routes.indexed(call.state, kind, parent)
+    attached = []
+    for route in found:
+        if not route.parents and route.resource.namespace == parent.namespace:
+            lost.append(reason(route.resource, "spec.parentRefs", "names no parent: no effect", lost=True))
+        for named in route.parents:
+            why = _detached(call, parent, route, named)
+            if why == "":
+                attached.append(route)
+                break
+            if why:
+                lost.append(reason(route.resource, named.field, why, lost=True))
+    return attached, lost
+
+
+def _detached(call: Call, parent: Resource, route: Route, named: Parent) -> str | None:
+    """Why a route's parentRef doesn't attach it for this client: empty if it does, None if it's another's."""
+    namespace = route.resource.namespace
+    why = named.detached(parent, call.number, routes.GROUPS[parent.kind])
+    if why != "":
+        return why
+    if parent.kind == "Service" and is_headless(parent):
+        return "the Service is headless: not accepted (NoMatchingParent)"
+    if parent.kind == "EgressNetwork" and not egress_network.accepted(call.state, parent):
+        return "the EgressNetwork reaches into the cluster's networks: not accepted"
+    if namespace not in (parent.namespace, call.client.namespace):
+        return f"is a consumer route: for clients in {namespace} only"
+    other = routes.conflict(call.state, parent, route.resource.kind, named.port)
+    if other is not None:
+        return f"{other} names the same parent: not accepted (RouteReasonConflicted)"
+    return ""

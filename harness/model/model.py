@@ -1,0 +1,125 @@
+"""The model of one cluster: made of manifests or of what a live cluster holds, asked for requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import InputError, NotModelledError, did_you_mean
+from harness.manifests import read_manifests
+from harness.model.decision import Decision
+from harness.model.leniency import Leniency, Omission, told
+from harness.model.loading import load_objects
+from harness.model.schemas import MESH_OF_GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from harness.model.state import State
+    from harness.traffic.request import Request
+    from harness.vocabulary import Mesh
+
+
+Met = tuple[str, str]
+"""An object and a field that a decision met."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a cluster would do with requests; it doesn't change, and deciding has no effect.
+
+    A strict one raises NotModelledError, by name, for what the model doesn't understand. A lenient one
+    decides without that (`omissions`), and each trace says what may have counted.
+
+        model = Model.from_files("apps/", "istio.yaml")
+        decision = model.decide(Request(Workload("shop", "cart"), "http://prices/"))
+    """
+
+    state: State
+    lenient: bool = False
+    omissions: tuple[Omission, ...] = ()
+    _amended: dict[Met, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @classmethod
+    def from_files(
+        cls,
+        *paths: str | Path,
+        meshes: Collection[Mesh] | None = None,
+        placed: Mapping[str, Mesh | None] | None = None,
+        lenient: bool = False,
+    ) -> Model:
+        """Returns the model of a cluster to which these manifests (files, folders, dumps) were applied.
+
+        What a later path brings is younger. Installed are `meshes`, or those that the manifests use, and
+        those of `placed`, which gives namespaces to a mesh (None: to none) whatever their labels say.
+        Raises InputError for unreadable files and unknown namespaces, Refused where the API or a webhook
+        refuses an object, NotModelledError for what the model doesn't understand (unless lenient).
+        """
+        leniency = Leniency() if lenient else None
+        batches = [read_manifests(Path(path), running=True) for path in paths]
+        state = load_objects(batches, meshes, placed, leniency)
+        return cls(state, lenient, leniency.omissions if leniency else ())
+
+    @classmethod
+    def from_cluster(
+        cls,
+        context: str,
+        kubeconfig: str | Path | None = None,
+        namespaces: Collection[str] | None = None,
+        *,
+        lenient: bool = False,
+    ) -> Model:
+        """Returns the model of what a live cluster holds now; the cluster is only read, and no Secret's data.
+
+        `context` is one of the kubeconfig's (None: kubectl's usual files) by name, never its current one.
+        `namespaces` limits what is read to these, the meshes' own, and what belongs to no namespace.
+        Raises MissingError for an unknown context, HarnessError where the cluster doesn't answer or
+        forbids reading, and what `from_files` raises.
+        """
+        from harness.cluster.snapshot import read  # the model itself needs no client
+
+        leniency = Leniency() if lenient else None
+        snapshot = read(context, Path(kubeconfig) if kubeconfig else None, namespaces)
+        # An uninstalled mesh may leave its definitions and objects behind: nobody reads them any more.
+        readers = {None, *snapshot.meshes}
+        objects = [one for one in snapshot.objects if MESH_OF_GROUP.get(one.group) in readers]
+        state = load_objects([objects], snapshot.meshes, None, leniency)
+        return cls(state, lenient, leniency.omissions if leniency else ())
+
+    def decide(self, request: Request) -> Decision:
+        """Returns what comes back of a request: exact probabilities, each with its trace.
+
+        Raises InputError where the request's workload isn't there, NotModelledError where something
+        takes part that the model doesn't understand (a lenient model: where that is no object or field).
+        """
+        pods = self.state.pods_of(request.source)
+        if not pods:
+            raise InputError(
+                f"there is no running workload {request.source}",
+                todo=did_you_mean(str(request.source), map(str, self.state.running)),
+            )
+        try:
+            outcomes = self.state.decide(request)
+        except NotModelledError as error:
+            if not self.lenient:
+                raise
+            return self._without(error).decide(request)
+        if self.omissions:
+            outcomes = told(request, outcomes, self.omissions)
+        return Decision(request, pods[0].mesh.proxy if pods[0].mesh else None, outcomes)
+
+    def _without(self, error: NotModelledError) -> Model:
+        """The model without the field, or else the object, that a decision met and didn't understand."""
+        stored = self.state.objects.get(error.resource.key) if error.resource else None
+        if stored is None:
+            raise error
+        key = (str(stored.live), error.field)
+        if key not in self._amended:
+            leniency = Leniency(self.omissions)
+            amended = leniency(stored.live, error)
+            state = self.state.apply([amended] if amended else (), leniency)
+            if leniency.leaves_out(stored.live):  # perhaps since the rest of it wasn't taken either
+                state = state.remove([stored.live])
+            self._amended[key] = Model(state, self.lenient, leniency.omissions)
+        return self._amended[key]

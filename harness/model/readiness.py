@@ -1,0 +1,95 @@
+"""What becomes of the kubelet's probes: whether a mesh's policies keep a workload from being ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.model.decide import kubelet_asks
+from harness.model.distribution import ONE
+from harness.model.hop import Arrival
+from harness.model.message import Message
+from harness.model.pods import Pod
+from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
+from harness.traffic.request import Request
+from harness.traffic.trace import Reason
+from harness.vocabulary import Mesh, Workload
+
+if TYPE_CHECKING:
+    from harness.model.probes import Probe
+    from harness.model.state import State
+
+KUBELET = Pod("kubelet", Workload("node", "kubelet"), {}, {}, "", (), host_network=True)
+
+AGENT_PORT = 15020
+"""The port of Istio's agent, which asks the application in the kubelet's place."""
+
+_REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
+_NO = ("0", "f", "F", "false", "False", "FALSE")
+_SCHEMES = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc"}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One probe of one of a workload's pods, and what comes back to the kubelet."""
+
+    pod: str
+    container: str
+    probe: Probe
+    outcomes: Outcomes
+
+    @property
+    def passes(self) -> bool:
+        """Whether whatever comes back is a success to the kubelet."""
+        return all(_succeeds(self.probe, group.outcome) for group in self.outcomes.groups)
+
+
+def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
+    """Returns what becomes of each probe of a workload's pods, as policies stand now.
+
+    NetworkPolicies let a node ask its own pods. Istio rewrites probes to ask its agent, past all policies,
+    unless an annotation forbids it [istio/istio: pkg/kube/inject, app_probe.go]; Linkerd opens the paths of
+    HTTP probes while no route is attached to their Server. A command passes: no proxy is in its way.
+    """
+    return tuple(
+        Checked(pod.name, container.name, probe, _asked(state, pod, probe))
+        for pod in state.pods_of(workload)
+        for container in pod.containers
+        if container.name not in [mesh.proxy for mesh in Mesh]
+        for probe in container.probes
+    )
+
+
+def _asked(state: State, pod: Pod, probe: Probe) -> Outcomes:
+    if probe.port is None:
+        if probe.handler == "exec":
+            return _certain(Outcome(connected=True), f"{probe.name} runs in the container")
+        text = f"{probe.name} asks a port that the container doesn't name"
+        return _certain(Outcome(failure=Failure.REFUSED), text)
+    if pod.mesh is Mesh.ISTIO and probe.port == AGENT_PORT:
+        text = f"{probe.name} was rewritten at the pod's start: Istio's agent asks the application itself"
+        return _certain(Outcome(connected=True), text)
+    scheme = "https" if probe.tls else _SCHEMES[probe.handler]
+    path = "/grpc.health.v1.Health/Check" if probe.handler == "grpc" else probe.path
+    url = f"{scheme}://{pod.ip or pod.name}:{probe.port}{path}"
+    arrival = Arrival(KUBELET, pod, probe.port, Message.of(Request(KUBELET.workload, url)))
+    return kubelet_asks(state, arrival, by_agent=_rewritten(pod))
+
+
+def _certain(outcome: Outcome, why: str) -> Outcomes:
+    return Outcomes((Group(outcome, ONE, (Reason(why),)),))
+
+
+def _rewritten(pod: Pod) -> bool:
+    """Whether Istio's agent asks in the kubelet's place."""
+    return [proxy.mesh for proxy in pod.proxies] == [Mesh.ISTIO] and pod.annotations.get(_REWRITE) not in _NO
+
+
+def _succeeds(probe: Probe, outcome: Outcome) -> bool:
+    if outcome.failure is not None:
+        return False
+    if probe.handler == "grpc":
+        return outcome.status == 200 and not outcome.grpc_status
+    if probe.handler == "httpGet" and outcome.status is not None:
+        return 200 <= outcome.status < 400
+    return outcome.connected

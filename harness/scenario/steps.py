@@ -1,0 +1,265 @@
+"""What is done in a transition: each step on a site; done again it changes nothing more."""
+
+from __future__ import annotations
+
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from harness.errors import StageError
+from harness.patching import Patch
+from harness.providers.base import Basis
+from harness.resources import ObjectName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.condition import Condition
+    from harness.installation import Installation
+    from harness.providers.base import Provider
+    from harness.resources import Resource
+    from harness.translate import Translation
+    from harness.vocabulary import Mesh, Workload
+
+
+class RefusedCommandError(StageError):
+    """A command of a scenario that nobody has allowed."""
+
+
+@dataclass
+class Site:
+    """Where steps are done: a provider, and what the scenario has there by now.
+
+    `configs` and `translations` change as configurations are translated anew; `applied` names the
+    configurations that are in place, the last applied last.
+    """
+
+    provider: Provider
+    apps: tuple[Resource, ...] = ()
+    configs: dict[str, tuple[Resource, ...]] = field(default_factory=dict)
+    translations: dict[str, Translation] = field(default_factory=dict)
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each translated configuration, the names of those that it is translated of."""
+    applied: list[str] = field(default_factory=list)
+    allow_run: bool = False
+
+    def apply(self, config: str) -> None:
+        """Applies a configuration, with the patches that come with a translation."""
+        if self.configs[config]:
+            self.provider.apply(self.configs[config])
+        for patch in patches(self.translations.get(config)):
+            self.provider.patch(patch)
+        self.applied = [name for name in self.applied if name != config] + [config]
+
+    def remove(self, resources: Iterable[Resource]) -> None:
+        """Deletes objects; what an app or another applied configuration has, too, becomes as that has it."""
+        others = [*self.apps, *(one for name in self.applied for one in self.configs[name])]
+        kept = {one.key: one for one in others}
+        named = tuple(resources)
+        gone = [one for one in named if one.key not in kept]
+        shared = [kept[one.key] for one in named if one.key in kept]
+        if gone:
+            self.provider.remove(gone)
+        if shared:
+            self.provider.apply(shared)
+
+
+class Step(Protocol):
+    """One thing done in a transition; its text is what reports call it."""
+
+    def perform(self, site: Site) -> None:
+        """Does it, and returns when it has taken effect; raises HarnessError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Install:
+    """Installs meshes' control planes; on a cluster all at once, since they have no object in common."""
+
+    meshes: Mapping[Mesh, Installation]
+
+    def perform(self, site: Site) -> None:
+        at_once = len(self.meshes) if site.provider.basis is Basis.OBSERVED else 1
+        with ThreadPoolExecutor(max(1, at_once)) as pool:
+            for done in [pool.submit(site.provider.install, *item) for item in sorted(self.meshes.items())]:
+                done.result()
+
+    def __str__(self) -> str:
+        return f"install {', '.join(sorted(self.meshes))}"
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """Brings the scenario's apps."""
+
+    def perform(self, site: Site) -> None:
+        site.provider.deploy(site.apps)
+
+    def __str__(self) -> str:
+        return "deploy the apps"
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Applies a configuration."""
+
+    config: str
+
+    def perform(self, site: Site) -> None:
+        site.apply(self.config)
+
+    def __str__(self) -> str:
+        return f"apply {self.config}"
+
+
+@dataclass(frozen=True)
+class Translate:
+    """Translates a configuration anew, of its sources as they stand now, and applies that.
+
+    What it held before and no longer does is deleted. Istio's objects are read from the cluster; those
+    that aren't there count for nothing. All else is taken from the files: the translation may have
+    changed it in the cluster.
+    """
+
+    config: str
+
+    def perform(self, site: Site) -> None:
+        from harness.translate import translate  # most scenarios translate nothing
+
+        written = [one for name in site.sources[self.config] for one in site.configs[name]]
+        live = [found for one in written if (found := self._now(site.provider, one))]
+        made = translate([*site.apps, *live])
+        before = site.configs[self.config] if self.config in site.applied else ()
+        site.configs[self.config], site.translations[self.config] = made.objects, made
+        site.apply(self.config)
+        kept = {one.key for one in made.objects}
+        site.remove([one for one in before if one.key not in kept])
+
+    @staticmethod
+    def _now(provider: Provider, written: Resource) -> Resource | None:
+        if not written.group.endswith("istio.io"):
+            return written
+        found = provider.find(ObjectName.of(written))
+        return replace(found, where=written.where) if found else None
+
+    def __str__(self) -> str:
+        return f"translate {self.config}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Patches an object."""
+
+    patch: Patch
+
+    def perform(self, site: Site) -> None:
+        site.provider.patch(self.patch)
+
+    def __str__(self) -> str:
+        return str(self.patch)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Puts a namespace, or one of its workloads, under meshes (none, one, or several asked for)."""
+
+    where: str | Workload
+    meshes: tuple[Mesh, ...]
+
+    def perform(self, site: Site) -> None:
+        if isinstance(self.where, str):
+            site.provider.place(self.where, self.meshes)
+        else:
+            site.provider.place_workload(self.where, self.meshes)
+
+    def __str__(self) -> str:
+        return f"mesh {self.where}: {', '.join(self.meshes) or 'none'}"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Restarts a namespace's workloads, or one of them."""
+
+    where: str | Workload
+
+    def perform(self, site: Site) -> None:
+        if isinstance(self.where, str):
+            site.provider.restart(self.where)
+        else:
+            site.provider.restart(self.where.namespace, self.where.name)
+
+    def __str__(self) -> str:
+        return f"restart {self.where}"
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Removes a configuration."""
+
+    config: str
+
+    def perform(self, site: Site) -> None:
+        site.applied = [name for name in site.applied if name != self.config]
+        site.remove(site.configs[self.config])
+
+    def __str__(self) -> str:
+        return f"remove {self.config}"
+
+
+@dataclass(frozen=True)
+class Uninstall:
+    """Takes a mesh's control plane away."""
+
+    mesh: Mesh
+
+    def perform(self, site: Site) -> None:
+        site.provider.uninstall(self.mesh)
+
+    def __str__(self) -> str:
+        return f"uninstall {self.mesh}"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Waits until something is true of an object."""
+
+    condition: Condition
+
+    def perform(self, site: Site) -> None:
+        site.provider.wait(self.condition)
+
+    def __str__(self) -> str:
+        return f"wait until {self.condition}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Runs a command on the host, without a shell; on a cluster KUBECONFIG is the harness's own."""
+
+    argv: tuple[str, ...]
+
+    def perform(self, site: Site) -> None:
+        if not site.allow_run:
+            raise RefusedCommandError(
+                f"the scenario wants to run `{self.text}` on this machine",
+                why="commands of scenarios are refused unless they are allowed",
+                todo="--allow-run, if you trust the scenario",
+            )
+        site.provider.run(self.argv)
+
+    @property
+    def text(self) -> str:
+        """The command as one would type it."""
+        return shlex.join(self.argv)
+
+    def __str__(self) -> str:
+        return f"run {self.text}"
+
+
+def patches(translation: Translation | None) -> tuple[Patch, ...]:
+    """Returns the patches of a translation as those that providers take."""
+    return tuple(
+        Patch(ObjectName(one.kind, one.namespace, one.name), operations=one.operations)
+        for one in (translation.patches if translation else ())
+    )

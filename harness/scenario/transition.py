@@ -1,0 +1,78 @@
+"""A transition's steps, in the order in which they are done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.condition import Condition
+from harness.patching import Patch
+from harness.scenario.steps import (
+    Apply,
+    Change,
+    Deploy,
+    Install,
+    Place,
+    Remove,
+    Restart,
+    Run,
+    Translate,
+    Uninstall,
+    Wait,
+)
+from harness.vocabulary import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.installation import Installation
+    from harness.scenario.models import PatchFile, TransitionFile, WaitFile
+    from harness.scenario.steps import Step
+    from harness.vocabulary import Mesh
+
+
+def steps_of(
+    written: TransitionFile, installations: Mapping[Mesh, Installation], *, first: bool
+) -> Iterator[Step]:
+    """Yields a transition's steps; the first one of a scenario deploys its apps.
+
+    Then namespaces are placed before their pods exist, which spares a restart.
+    """
+    meshes = sorted({*written.install, *(mesh for asked in written.mesh.values() for mesh in asked)})
+    if meshes:
+        yield Install({mesh: installations[mesh] for mesh in meshes})
+    places = [Place(_where(where), tuple(sorted(asked))) for where, asked in written.mesh.items()]
+    early = [place for place in places if first and isinstance(place.where, str)]
+    yield from early
+    if first:
+        yield Deploy()
+    yield from map(Apply, written.apply)
+    yield from (Change(_patch(one)) for one in written.patch)
+    yield from map(Translate, written.translate)
+    yield from (place for place in places if place not in early)
+    yield from (Restart(_where(where)) for where in written.restart)
+    yield from map(Remove, written.remove)
+    yield from map(Uninstall, written.uninstall)
+    yield from (Wait(_condition(one)) for one in written.wait)
+    if written.run:
+        yield Run(tuple(written.run))
+
+
+def _where(text: str) -> str | Workload:
+    return Workload.parse(text) if "/" in text else text
+
+
+def _patch(written: PatchFile) -> Patch:
+    return Patch(written.target, written.merge, tuple(written.json_ or ()))
+
+
+def _condition(written: WaitFile) -> Condition:
+    name, _, status = written.condition.partition("=")
+    return Condition(
+        written.for_,
+        name,
+        status or "True",
+        written.field,
+        written.is_,
+        bool(written.absent),
+        written.within,
+    )

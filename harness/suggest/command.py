@@ -1,0 +1,129 @@
+"""`harness suggest`: manifests in, a scenario and the manifests that it needs besides out."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import InputError
+from harness.expectations import Result
+from harness.manifests import workloads
+from harness.providers.model import ModelProvider
+from harness.runner import Runner
+from harness.scenario import load_scenario
+from harness.suggest import clients, stages, writer
+from harness.suggest.estate import Estate
+from harness.suggest.layout import Layout, used
+from harness.suggest.sources import held, of_objects, of_paths
+from harness.suggest.suggestion import LIMIT, Suggestion, suggest
+from harness.translate import translate
+from harness.translate.command import of_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.errors import HarnessError
+    from harness.suggest.sources import Sources
+    from harness.suggest.stages import Reached
+    from harness.vocabulary import Workload
+
+
+def run(
+    paths: Sequence[Path],
+    file: Path,
+    *,
+    context: str | None = None,
+    kubeconfig: Path | None = None,
+    by_namespace: bool = False,
+    limit: int = LIMIT,
+    force: bool = False,
+) -> str:
+    """Writes the scenario, and manifests beside it where it needs some; returns what to tell.
+
+    Raises InputError for options that don't go together, for what can't be read, and if a file would be
+    replaced (unless forced); HarnessError where the model can't reach the first stage.
+    """
+    sources = _read(paths, context, kubeconfig)
+    candidates = clients.names({one.namespace or one.name for one in sources.objects})
+    if not force:
+        Layout.beside(file, sources, candidates).check_free()
+    moving = candidates[0].namespace
+    planned = stages.written(sources, [moving], by_namespace=by_namespace)
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Layout(Path(folder) / "scenario.yaml", Path(folder), sources, candidates)
+        nothing = Suggestion((), tuple(() for _ in planned), ())
+        trial.write(writer.scenario({"name": "trial", **trial.head}, planned, nothing, ()))
+        scenario = load_scenario(trial.file)
+        reached, problem = stages.reached(scenario)
+        if not reached:
+            raise problem or InputError("the scenario has no stage")
+        findings = translate(sources.objects).findings
+        made = suggest(_estate(sources, reached[0], candidates), reached, findings, limit=limit)
+    needed = used(candidates, {str(one.fields["from"]) for one in made.entries})
+    layout = Layout.beside(file, sources, needed)
+    inside = [one.namespace for one in needed if one.namespace == moving]
+    planned = stages.written(sources, inside, by_namespace=by_namespace)[: len(reached)]
+    notes = [*_notes(sources, candidates, needed), *_left_out(sources, made, problem)]
+    head = {"name": f"{file.stem} moves from Istio to Linkerd", **layout.head}
+    layout.write(writer.scenario(head, planned, made, notes))
+    return _told(layout, problem)
+
+
+def _read(paths: Sequence[Path], context: str | None, kubeconfig: Path | None) -> Sources:
+    if context is None:
+        if not paths or kubeconfig:
+            raise InputError("nothing to read", todo="name manifests, or a cluster's context (--context)")
+        return of_paths(paths)
+    if paths:
+        raise InputError("--context goes without manifests: the cluster says what there is")
+    from harness.cluster import snapshot  # files need no Kubernetes client
+
+    return of_objects(of_cluster(snapshot.read(context, kubeconfig).objects))
+
+
+def _estate(sources: Sources, first: Reached, candidates: tuple[Workload, Workload]) -> Estate:
+    provider = first.ground.provider
+    assert isinstance(provider, ModelProvider)
+    originals = {one.key: one for one in sources.objects}
+    return Estate(provider.state, frozenset(workloads(first.ground.apps)), *candidates, originals)
+
+
+def _notes(sources: Sources, candidates: tuple[Workload, ...], needed: Sequence[Workload]) -> Iterator[str]:
+    yield "It passes as it is, and is yours to edit. Put in paths and methods that your applications answer."
+    meshes, assumed = held(sources.objects)
+    if assumed:
+        yield f"No manifest asks for a proxy: {', '.join(meshes)} are taken to be Istio's."
+    for client, what in zip(
+        candidates, ("in the mesh, with an identity of its own", "without a mesh"), strict=True
+    ):
+        if client in needed:
+            yield f"{client} was written for this scenario: a client {what}."
+    yield "Where a split is by workload, a cluster must see who answers: name what tells it (`by`)."
+
+
+def _left_out(sources: Sources, made: Suggestion, problem: HarnessError | None) -> Iterator[str]:
+    if problem is not None:
+        yield f"The stages end here: {problem.what}{f' ({problem.why})' if problem.why else ''}"
+    told = [*sources.left_out, *made.left_out]
+    yield from (f"Left out: {' '.join(one.split())}" for one in told)
+
+
+def _told(layout: Layout, problem: HarnessError | None) -> str:
+    """What was written, after it was run: raises InputError if an expectation doesn't pass."""
+    scenario = load_scenario(layout.file)
+    runner = Runner(scenario, ModelProvider())
+    failed = [
+        f"{stage.name}::{check.name}: {verdict.result}, {verdict.seen}"
+        for stage in scenario.stages
+        for check in stage.checks
+        if (verdict := runner.judge(stage, check)).result is not Result.PASS
+    ]
+    if failed:
+        raise InputError(
+            "what was written doesn't pass", where=str(layout.file), why="; ".join(failed), todo="report it"
+        )
+    checks = sum(len(stage.checks) for stage in scenario.stages)
+    files = "".join(f"{file}\n" for file in (layout.file, *layout.manifests))
+    unreached = f"\nnot all stages: {problem.what}" if problem else ""
+    return f"{files}{len(scenario.stages)} stages, {checks} expectations, all pass on the model{unreached}\n"

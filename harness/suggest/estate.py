@@ -1,0 +1,184 @@
+"""The estate as its first stage has it: who may ask, what is called by whom, and how it is named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.compare.callers import CONTROL_PLANES, Caller, classes
+from harness.compare.relevant import relevant
+from harness.model.calls import calls
+from harness.model.kubernetes import endpoints, service_ports
+from harness.vocabulary import Mesh, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from harness.compare.conditions import Conditions
+    from harness.compare.examples import Example
+    from harness.model import State
+    from harness.model.calls import Call
+    from harness.model.kubernetes import ServicePort
+    from harness.model.pods import Pod
+    from harness.resources import Resource
+
+_PATHS = {
+    "faces-color": "/ColorService/Center",
+    "bookinfo-productpage": "/productpage",
+    "bookinfo-details": "/details/0",
+    "bookinfo-reviews": "/reviews/0",
+    "bookinfo-ratings": "/ratings/0",
+    "examples-helloworld": "/hello",
+    "go-httpbin": "/get",
+}
+"""Paths that demos answer, by a part of their images' names; other applications are asked for `/`."""
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A state, and who in it sends requests: `workloads` of the apps, and two clients besides.
+
+    `originals` are the user's objects by their keys: they know the user's files.
+    """
+
+    state: State
+    workloads: Collection[Workload]
+    inside: Workload
+    outside: Workload
+    originals: Mapping[tuple[str, str, str, str], Resource] = field(default_factory=dict)
+
+    @cached_property
+    def services(self) -> tuple[Resource, ...]:
+        """The Services of the estate itself, by namespace and name."""
+        found = (one for one in self.state.all("", "Service") if one.namespace not in CONTROL_PLANES)
+        return tuple(sorted(found, key=lambda one: (one.namespace, one.name)))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The workloads' names that only one of them has."""
+        return frozenset(_single(one.name for one in self.workloads))
+
+    @cached_property
+    def own(self) -> tuple[Workload, ...]:
+        """The estate's running workloads, without the clients that were added to it."""
+        added = (self.inside, self.outside)
+        return tuple(one for one in sorted(self.workloads) if one not in added and self.state.pods_of(one))
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls that workloads' own configuration speaks of, but for those of a workload to itself.
+
+        Who calls most Services comes first: programs are often told their own Service's name, too.
+        """
+        found = [
+            one
+            for one in calls(self.state)
+            if one.caller in self.own and one.caller not in self.behind(one.service)
+        ]
+        count = Counter(one.caller for one in found)
+        return tuple(sorted(found, key=lambda one: (-count[one.caller], one.caller)))
+
+    @cached_property
+    def _callers(self) -> dict[tuple[str, ...], list[Workload]]:
+        found: dict[tuple[str, ...], list[Workload]] = {}
+        for call in self.calls:
+            found.setdefault(call.service.key, []).append(call.caller)
+        return found
+
+    def known_callers(self, service: Resource) -> tuple[Workload, ...]:
+        """Returns the workloads that are told to call a Service, by their own configuration."""
+        return tuple(self._callers.get(service.key, ()))
+
+    def callers(self, service: Resource) -> tuple[Workload, ...]:
+        """Returns who may call a Service, the likeliest first; the added clients come last.
+
+        Those that are told to, its namespace's other workloads, all others; those behind it come late.
+        """
+        behind = self.behind(service)
+        told = self.known_callers(service)
+        near = [one for one in self.own if one.namespace == service.namespace and one not in behind]
+        others = [one for one in self.own if one not in behind]
+        ordered = dict.fromkeys((*told, *near, *others, *(one for one in self.own if one in behind)))
+        return (*ordered, self.inside, self.outside)
+
+    @cached_property
+    def _behind(self) -> dict[tuple[str, ...], frozenset[Workload]]:
+        return {
+            service.key: frozenset(
+                one.pod.workload for port in service_ports(service) for one in endpoints(self.state, port)
+            )
+            for service in self.services
+        }
+
+    def unlike_callers(self, service: Resource) -> tuple[Workload, ...]:
+        """Returns one caller of each class that routes and policies can tell apart, the likeliest first."""
+        found = relevant(self.state, service)
+        pods = ((one, self.pod(one)) for one in self.callers(service))
+        return tuple(
+            one.workload for one in classes((Caller(name, pod, pod) for name, pod in pods), found, found)
+        )
+
+    def behind(self, service: Resource) -> frozenset[Workload]:
+        """Returns the workloads whose pods a Service leads to."""
+        return self._behind.get(service.key, frozenset())
+
+    @cached_property
+    def _short(self) -> frozenset[str]:
+        return frozenset(_single(one.name for one in self.services))
+
+    def called(self, service: Resource) -> str:
+        """Returns what a Service is called: its name, with its namespace where others have the name, too."""
+        return service.name if service.name in self._short else f"{service.name}.{service.namespace}"
+
+    def path(self, service: Resource) -> str:
+        """Returns a path that the Service's application answers, as far as anybody knows."""
+        containers = (
+            container
+            for port in service_ports(service)
+            for one in endpoints(self.state, port)
+            for container in one.pod.containers
+        )
+        images = (container.repository.rpartition("/")[2] for container in containers)
+        return next((path for image in images for part, path in _PATHS.items() if part in image), "/")
+
+    def pod(self, workload: Workload) -> Pod:
+        """Returns the first pod of a running workload."""
+        return self.state.pods_of(workload)[0]
+
+    def in_istio(self, callers: Iterable[Workload]) -> Iterator[Workload]:
+        """Yields those callers whose requests leave through Istio's proxy."""
+        return (one for one in callers if self.pod(one).mesh is Mesh.ISTIO)
+
+
+def _single(names: Iterable[str]) -> Iterator[str]:
+    """The names that are there once."""
+    return (name for name, count in Counter(names).items() if count == 1)
+
+
+def url(service: Resource, port: ServicePort, caller: Workload, scheme: str, target: str = "/") -> str:
+    """Returns the URL by which a workload calls a Service, as short as it may be."""
+    host = service.name if caller.namespace == service.namespace else f"{service.name}.{service.namespace}"
+    number = "" if port.number == 80 and scheme in ("http", "grpc") else f":{port.number}"
+    return f"{scheme}://{host}{number}{target}"
+
+
+def schemes(port: ServicePort, path: str) -> tuple[str, ...]:
+    """Returns what clients of a port may speak, by what it says; none where proxies see bytes alone."""
+    match port.protocol:
+        case "grpc":
+            return ("grpc",)
+        case "http2":
+            # Only a gRPC method is a path of two parts.
+            return ("grpc", "http") if path.count("/") == 2 else ("http", "grpc")
+        case "tls" | "tcp":
+            return ()
+        case _:
+            return ("http",)
+
+
+def asked_for(example: Example, conditions: Conditions, path: str) -> str:
+    """Returns an example's path with its query; a path that is answered, where that makes no difference."""
+    alike = all(one.holds(path) == one.holds(example.path) for one in conditions.paths)
+    return example.target.replace(example.path, path, 1) if alike else example.target

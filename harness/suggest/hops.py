@@ -1,0 +1,57 @@
+"""How the calls of an estate are protected: a question for each pair of workloads that talk to each other."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from harness.errors import NotModelledError
+from harness.expectations.access import denied
+from harness.model.kubernetes import service_ports
+from harness.suggest.estate import schemes, url
+from harness.suggest.question import Origin, Question, Skipped, Topic
+from harness.traffic.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.resources import Resource
+    from harness.suggest.estate import Estate
+    from harness.vocabulary import Workload
+
+_MUTE = "it has no pods, or no port for HTTP, and mutual TLS is shown by HTTP requests"
+
+
+def questions(estate: Estate) -> Iterator[Question | Skipped]:
+    """Yields a question for each call that workloads' own configuration speaks of.
+
+    Where none speaks of any, each Service is called by the likeliest workload.
+    """
+    for call in estate.calls:
+        hops = list(_hop(estate, call.caller, call.service, Origin(call.workload, call.field)))
+        yield from hops
+        if not hops:
+            yield Skipped(f"{call.caller} to {call.service}", _MUTE)
+    if not estate.calls:
+        for service in estate.services:
+            tried = (_hop(estate, one, service, Origin(service, "spec")) for one in estate.callers(service))
+            admitted = (hop for hops in tried for hop in hops if _gets_in(estate, hop.request))
+            yield from itertools.islice(admitted, 1)
+
+
+def _gets_in(estate: Estate, request: Request) -> bool:
+    try:
+        return not any(denied(one.outcome) for one in estate.state.decide(request).groups)
+    except NotModelledError:
+        return False
+
+
+def _hop(estate: Estate, caller: Workload, service: Resource, origin: Origin) -> Iterator[Question]:
+    if not estate.behind(service):
+        return
+    for port in service_ports(service):
+        path = estate.path(service)
+        for scheme in schemes(port, path)[:1]:
+            request = Request(caller, url(service, port, caller, scheme, path))
+            yield Question(Topic.HOP, request, f"{caller} to {estate.called(service)}", (origin,))
+            return

@@ -1,0 +1,101 @@
+"""What comes in by gateways: a question for each rule of the routes that are bound to one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.compare import conditions
+from harness.compare.examples import examples
+from harness.errors import NotModelledError
+from harness.model import gateway_api
+from harness.model.istio import gateway_deployment, virtual_service
+from harness.model.kubernetes import service_ports
+from harness.model.objects import selects, spec_of
+from harness.suggest.question import Origin, Question, Skipped, Topic
+from harness.suggest.routes import EXAMPLES, about, rule, unmet, words
+from harness.traffic.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.model.kubernetes import ServicePort
+    from harness.resources import Resource
+    from harness.suggest.estate import Estate
+
+_NETWORKING = "networking.istio.io"
+
+
+def questions(estate: Estate) -> Iterator[Question | Skipped]:
+    """Yields what to ask from outside about each route that is bound to a gateway."""
+    state = estate.state
+    for route in state.all(_NETWORKING, "VirtualService"):
+        hosts = virtual_service.hosts(route)
+        for name in virtual_service.gateways(route):
+            namespace, _, short = name.partition("/")
+            gateway = state.get(_NETWORKING, "Gateway", namespace, short)
+            if gateway is not None:
+                yield from _through(estate, route, name, hosts, _of_selector(estate, gateway))
+    for kind in ("HTTPRoute", "GRPCRoute"):
+        for route in state.all(gateway_api.GROUP, kind):
+            parsed = gateway_api.parse(route)
+            for parent in parsed.parents:
+                gateway = state.get(gateway_api.GROUP, "Gateway", parent.namespace, parent.name)
+                if parent.kind == "Gateway" and gateway is not None:
+                    ports = _of_gateway(estate, gateway)
+                    yield from _through(estate, route, gateway.name, parsed.hostnames, ports)
+
+
+def _of_selector(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
+    """The ports for plain HTTP of the Services whose pods an Istio Gateway selects."""
+    wanted = spec_of(gateway).get("selector") or {}
+    served = {
+        one["port"]["number"]
+        for one in spec_of(gateway).get("servers") or ()
+        if one["port"].get("protocol", "").upper() in ("HTTP", "HTTP2", "GRPC")
+    }
+    for service in estate.state.all("", "Service"):
+        selector = spec_of(service).get("selector")
+        pods = [pod for pod in estate.state.pods if pod.gateway and pod.namespace == service.namespace]
+        if selector and any(selects(wanted, p.labels) and selects(selector, p.labels) for p in pods):
+            yield from (one for one in service_ports(service) if served & {one.number, one.target})
+
+
+def _of_gateway(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
+    """The ports for plain HTTP of the Services that lead to a Gateway of the Gateway API."""
+    served = {one["port"] for one in spec_of(gateway).get("listeners") or () if one["protocol"] == "HTTP"}
+    for name in gateway_deployment.services(gateway):
+        short, namespace, *_ = name.split(".")
+        service = estate.state.get("", "Service", namespace, short)
+        if service is not None:
+            yield from (one for one in service_ports(service) if one.number in served)
+
+
+def _through(
+    estate: Estate, route: Resource, gateway: str, hosts: tuple[str, ...], ports: Iterator[ServicePort]
+) -> Iterator[Question | Skipped]:
+    port = next(ports, None)
+    if port is None:
+        yield Skipped(f"{route} at gateway {gateway}", "no Service's port leads to one of it for plain HTTP")
+        return
+    asked = conditions.of(route)
+    host = next((one for one in hosts if "*" not in one), hosts[0].replace("*", "any") if hosts else "")
+    host = "" if host == "any" else host
+    tried, _ = examples(asked, grpc=False, limit=EXAMPLES)
+    met: set[tuple[str, ...]] = set()
+    for example in tried:
+        given = (("host", host), *example.headers) if host else example.headers
+        service = port.service
+        number = "" if port.number == 80 else f":{port.number}"
+        address = f"http://{service.name}.{service.namespace}{number}{example.target}"
+        request = Request(estate.outside, address, example.method, given)
+        try:
+            outcomes = estate.state.decide(request)
+        except NotModelledError:
+            continue
+        found = rule(outcomes, {str(route): route})
+        if not found or found in met:
+            continue
+        met.add(found)
+        subject = f"{host or service.name}{words(example, example.target, '')}"
+        yield from about(request, subject, (Origin(route, found[1]),), frozenset(), Topic.INGRESS)
+    yield from unmet({str(route): route}, met)

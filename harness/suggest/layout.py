@@ -1,0 +1,113 @@
+"""Where a suggestion's files lie, and how its scenario names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os.path import relpath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError
+from harness.settings import SCENARIO_FOLDER
+from harness.suggest import clients, writer
+from harness.suggest.sources import Role
+from harness.suggest.stages import TRANSLATED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from harness.suggest.sources import Source, Sources
+    from harness.vocabulary import Workload
+
+_MANIFESTS = "manifests"
+_CLIENTS = "clients"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A scenario's file, the folder of the manifests that are written for it, and what it is made of."""
+
+    file: Path
+    folder: Path
+    sources: Sources
+    clients: tuple[Workload, ...]
+
+    @classmethod
+    def beside(cls, file: Path, sources: Sources, used: tuple[Workload, ...]) -> Layout:
+        """Returns the layout of a file of the user's: its manifests lie beside it.
+
+        Beside the folder `scenarios`, if it is in one: pytest takes every YAML in there for a scenario.
+        """
+        place = file.parent
+        for parent in file.absolute().parents:
+            if parent.name == SCENARIO_FOLDER:
+                place = Path(relpath(parent.parent))
+        return cls(file, place / f"{file.stem}-{_MANIFESTS}", sources, used)
+
+    @property
+    def manifests(self) -> dict[Path, str]:
+        """The manifests that have to be written: text by file."""
+        found = {
+            self._of(one): writer.manifests(one.objects) for one in self.sources.every if one.path is None
+        }
+        if self.clients:
+            objects = [one for client in self.clients for one in clients.manifests(client)]
+            found[self.folder / f"{_CLIENTS}.yaml"] = writer.manifests(objects)
+        return found
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """The scenario's members before its expectations and stages."""
+        apps = [self._named(one) for one in self.sources.of(Role.APPS)]
+        if self.clients:
+            apps.append(self._reference(self.folder / f"{_CLIENTS}.yaml"))
+        own = self.sources.of(Role.ROUTES, Role.ISTIO)
+        configs: dict[str, Any] = {one.name: self._reference(self._of(one)) for one in own}
+        if self.sources.of(Role.ISTIO):
+            translated = [one.name for one in own]
+            configs[TRANSLATED] = {"translate": translated[0] if len(translated) == 1 else translated}
+        return {"apps": apps} | ({"configs": configs} if configs else {})
+
+    def check_free(self) -> None:
+        """Raises InputError if a file is there already that the user may have edited."""
+        for file in (self.file, *self.manifests):
+            if file.exists():
+                raise InputError(
+                    "would be replaced", where=str(file), todo="write another file (-o), or use --force"
+                )
+
+    def write(self, text: str) -> None:
+        """Writes the scenario and its manifests."""
+        for file, manifests in {**self.manifests, self.file: text}.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(manifests, encoding="utf-8")
+
+    def _of(self, source: Source) -> Path:
+        return source.path or self.folder / f"{source.name}.yaml"
+
+    def _named(self, source: Source) -> str:
+        """An app by its path, or by its name alone if it is one of the folder `manifests`."""
+        name = self._reference(self._of(source))
+        folder, _, app = name.rpartition("/")
+        return app if folder == _MANIFESTS else name
+
+    def _reference(self, path: Path) -> str:
+        """A path as a scenario writes it: from its own folder, or the nearest above it that leads there."""
+        wanted = path.resolve()
+        for folder in self.file.absolute().parents:
+            if wanted.is_relative_to(folder.resolve()) and folder.parent != folder:
+                name = wanted.relative_to(folder.resolve()).as_posix()
+                if self._leads(name) == wanted or not wanted.exists():
+                    return name if "/" in name else f"./{name}"
+                break
+        return Path(relpath(wanted, self.file.absolute().parent)).as_posix()
+
+    def _leads(self, name: str) -> Path | None:
+        """Where a name leads to that a scenario writes, None if nowhere."""
+        found = (folder / name for folder in self.file.absolute().parents)
+        return next((one.resolve() for one in found if one.exists()), None)
+
+
+def used(candidates: Collection[Workload], sources: Collection[str]) -> tuple[Workload, ...]:
+    """Returns the clients that expectations send from."""
+    return tuple(one for one in candidates if str(one) in sources)

@@ -1,0 +1,156 @@
+"""What policies have to say: for each, a request that gets in, and the nearest ones that don't."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.compare import conditions
+from harness.compare.examples import examples
+from harness.errors import NotModelledError
+from harness.expectations.access import denied
+from harness.model.kubernetes import service_ports
+from harness.model.objects import selects, spec_of
+from harness.suggest.estate import asked_for, schemes, url
+from harness.suggest.question import Origin, Question, Skipped, Topic
+from harness.suggest.routes import words
+from harness.traffic.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.compare.conditions import Conditions
+    from harness.compare.examples import Example
+    from harness.model.kubernetes import ServicePort
+    from harness.resources import Resource
+    from harness.suggest.estate import Estate
+    from harness.traffic.trace import Reason
+    from harness.vocabulary import Workload
+
+_SECURITY, _ROOT = "security.istio.io", "istio-system"
+_SERVICES = 5
+"""Services behind a policy that are tried, to find one where it decides."""
+
+_UNDECIDED = "no request that was tried, of callers there are, is decided by it"
+_TOKENS = ("requestPrincipals", "notRequestPrincipals", "request.auth")
+
+_EXAMPLES = 60
+"""Requests by each caller that are tried, to find both sides of a policy's boundary."""
+
+
+def questions(estate: Estate) -> Iterator[Question | Skipped]:
+    """Yields what to ask about each policy, the AuthorizationPolicies first."""
+    for policy in estate.state.all(_SECURITY, "AuthorizationPolicy"):
+        # One Service shows a policy's boundary: others behind the same policy would only repeat it.
+        bounds = (_boundary(estate, policy, one) for one in _guarded(estate, policy)[:_SERVICES])
+        yield from next((bound for bound in bounds if bound), [Skipped(str(policy), _UNDECIDED)])
+        if any(word in str(spec_of(policy)) for word in _TOKENS):
+            yield Skipped(str(policy), "what it asks of tokens needs one, in the header authorization")
+    for policy in estate.state.all(_SECURITY, "PeerAuthentication"):
+        if "STRICT" in str(spec_of(policy)):
+            found = (_plaintext(estate, policy, one) for one in _guarded(estate, policy)[:_SERVICES])
+            yield from next((asked for asked in found if asked), [Skipped(str(policy), _UNDECIDED)])
+
+
+def _guarded(estate: Estate, policy: Resource) -> list[Resource]:
+    """The Services in front of a policy's pods, the most called one first."""
+    wanted = (spec_of(policy).get("selector") or {}).get("matchLabels") or {}
+    places = [one for one in estate.services if policy.namespace in (one.namespace, _ROOT)]
+    found = [
+        one
+        for one in places
+        if any(selects(wanted, pod.labels) for w in estate.behind(one) for pod in estate.state.pods_of(w))
+    ]
+    return sorted(found, key=lambda one: -len(estate.known_callers(one)))
+
+
+@dataclass(frozen=True)
+class _Try:
+    """A request by one of the callers, and whether it gets in."""
+
+    caller: Workload
+    example: Example
+    question: Question
+    allowed: bool
+    decided: bool
+    """Whether the policy itself let it in, or kept it out."""
+
+
+def _boundary(estate: Estate, policy: Resource, service: Resource) -> list[Question]:
+    asked = conditions.of(policy)
+    for port in service_ports(service):
+        tries = [
+            one
+            for scheme in schemes(port, estate.path(service))[:1]
+            for one in _tries(estate, policy, service, port, scheme, asked)
+        ]
+        if any(one.decided for one in tries):
+            return [one.question for one in _both_sides(tries)]
+    return []
+
+
+def _both_sides(tries: list[_Try]) -> Iterator[_Try]:
+    """Who gets in, who doesn't with the same request, and what doesn't get in of the same caller."""
+    tries.sort(key=lambda one: not one.decided)
+    getting_in = [one for one in tries if one.allowed]
+    refused = [one for one in tries if not one.allowed]
+    if not getting_in or not refused:
+        yield from [*getting_in, *refused][:1]
+        return
+    # The request that tells most callers from one another comes first.
+    apart = {one.example: sum(other.example == one.example for other in refused) for one in getting_in}
+    first = max(getting_in, key=lambda one: (one.decided or not getting_in[0].decided, apart[one.example]))
+    yield first
+    others = (one for one in refused if one.example == first.example)
+    own = (one for one in refused if one.caller == first.caller)
+    for found in (next(others, None), next(own, None)):
+        if found is not None:
+            yield found
+
+
+def _tries(
+    estate: Estate, policy: Resource, service: Resource, port: ServicePort, scheme: str, asked: Conditions
+) -> Iterator[_Try]:
+    path = estate.path(service)
+    tried, _ = examples(asked, grpc=scheme == "grpc", limit=_EXAMPLES)
+    for caller in estate.unlike_callers(service):
+        for example in tried:
+            target = asked_for(example, asked, path)
+            headers = (("host", example.host), *example.headers) if example.host else example.headers
+            request = Request(caller, url(service, port, caller, scheme, target), example.method, headers)
+            try:
+                groups = estate.state.decide(request).groups
+            except NotModelledError:
+                continue
+            answers = [one.outcome for one in groups]
+            decided = any(_names(policy, link) for one in groups for link in one.trace)
+            refused = all(map(denied, answers))
+            if not refused and any(map(denied, answers)):
+                continue
+            method = "" if request.grpc else f"{request.method} "
+            subject = f"{method}{estate.called(service)}{words(example, target, path)} by {caller}"
+            yield _Try(caller, example, _question(policy, request, subject), not refused, decided)
+
+
+def _names(policy: Resource, link: Reason) -> bool:
+    return link.resource == str(policy) and not link.lost and not link.depth
+
+
+def _plaintext(estate: Estate, policy: Resource, service: Resource) -> list[Question]:
+    """A caller without a proxy, whom STRICT shuts out."""
+    path = estate.path(service)
+    for port in service_ports(service):
+        for scheme in schemes(port, path)[:1]:
+            request = Request(estate.outside, url(service, port, estate.outside, scheme, path))
+            try:
+                groups = estate.state.decide(request).groups
+            except NotModelledError:
+                continue
+            if all(denied(one.outcome) for one in groups):
+                subject = f"{estate.called(service)} in plaintext by {estate.outside}"
+                return [_question(policy, request, subject)]
+    return []
+
+
+def _question(policy: Resource, request: Request, subject: str) -> Question:
+    return Question(Topic.POLICY, request, subject, (Origin(policy, "spec"),))

@@ -1,0 +1,194 @@
+"""What routes on Services have to say: a question for each rule that a request can meet."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from harness.compare import conditions
+from harness.compare.examples import examples
+from harness.compare.relevant import relevant
+from harness.errors import NotModelledError
+from harness.expectations.access import denied
+from harness.model import gateway_api
+from harness.model.durations import seconds
+from harness.model.istio import virtual_service
+from harness.model.kubernetes import service_ports
+from harness.model.objects import spec_of
+from harness.suggest.estate import asked_for, schemes, url
+from harness.suggest.question import Origin, Question, Skipped, Topic
+from harness.traffic.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from harness.compare.examples import Example
+    from harness.model.kubernetes import ServicePort
+    from harness.resources import Resource
+    from harness.suggest.estate import Estate
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.trace import Reason
+    from harness.vocabulary import Workload
+
+_KINDS = (
+    ("networking.istio.io", "VirtualService"),
+    (gateway_api.GROUP, "HTTPRoute"),
+    (gateway_api.GROUP, "GRPCRoute"),
+)
+ROUTES = frozenset(kind for _, kind in _KINDS)
+EXAMPLES = 200
+"""Requests to a Service that are tried, to find one for each rule."""
+
+_RULE = re.compile(r"spec\.(?:http|rules)\[\d+\]")
+
+
+def questions(estate: Estate) -> Iterator[Question | Skipped]:
+    """Yields what to ask about the routes on each Service, in the order of the Services."""
+    placed: set[str] = set()
+    for service in estate.services:
+        found = relevant(estate.state, service)
+        routes = {str(one): one for one in found.objects if one.kind in ROUTES and _is_of_mesh(one)}
+        placed |= routes.keys()
+        if routes:
+            for port in service_ports(service):
+                yield from _of_port(estate, service, port, routes)
+    every = (one.live for kind in _KINDS for one in estate.state.stored(*kind))
+    for route in every:
+        if _is_of_mesh(route) and str(route) not in placed:
+            yield Skipped(str(route), "it is on no Service of the estate: what answers elsewhere isn't known")
+
+
+def _is_of_mesh(route: Resource) -> bool:
+    """Whether a route acts on calls between workloads."""
+    if route.kind == "VirtualService":  # without hosts it is another's delegate
+        return bool(virtual_service.hosts(route)) and virtual_service.MESH in virtual_service.gateways(route)
+    return any(parent.kind == "Service" for parent in gateway_api.parse(route).parents)
+
+
+def _of_port(
+    estate: Estate, service: Resource, port: ServicePort, routes: Mapping[str, Resource]
+) -> Iterator[Question | Skipped]:
+    asked = conditions.joined(map(conditions.of, routes.values()))
+    path = estate.path(service)
+    for scheme in schemes(port, path):
+        tried, _ = examples(asked, grpc=scheme == "grpc", limit=EXAMPLES)
+        met: set[tuple[str, ...]] = set()
+        for caller in estate.in_istio(estate.unlike_callers(service)):
+            for example in (one for one in tried if not one.host):
+                target = asked_for(example, asked, path)
+                request = Request(
+                    caller, url(service, port, caller, scheme, target), example.method, example.headers
+                )
+                rule = _met(estate, request, routes)
+                if rule is None or rule in met:
+                    continue
+                met.add(rule)
+                subject = f"{_verb(request)}{estate.called(service)}{words(example, target, path)}"
+                if caller not in estate.own:
+                    subject += f" from {caller}"
+                yield from about(request, subject, _origins(rule, routes), estate.behind(service))
+        if met:
+            yield from unmet(routes, met)
+            return
+
+
+def _met(estate: Estate, request: Request, routes: Mapping[str, Resource]) -> tuple[str, ...] | None:
+    """The rule that decides on a request, or that none does; None where that can't be seen."""
+    try:
+        outcomes = estate.state.decide(request)
+    except NotModelledError:
+        return None
+    if any(denied(one.outcome) for one in outcomes.groups):
+        return None
+    return rule(outcomes, routes)
+
+
+def unmet(routes: Mapping[str, Resource], met: Collection[tuple[str, ...]]) -> Iterator[Skipped]:
+    """Yields the rules that no request met, and those that aren't for HTTP."""
+    for name, route in routes.items():
+        spec = spec_of(route)
+        for key in ("http", "rules"):
+            fields = (f"spec.{key}[{index}]" for index in range(len(spec.get(key) or ())))
+            for field in fields:
+                if (name, field) not in met:
+                    yield Skipped(f"{name} {field}", "no request that was tried comes to it, and gets in")
+        for key in ("tls", "tcp"):
+            if spec.get(key):
+                yield Skipped(f"{name} spec.{key}", "only HTTP is asked")
+
+
+def rule(outcomes: Outcomes, routes: Mapping[str, Resource]) -> tuple[str, ...]:
+    """Returns the object and the field of the rule that was taken, empty if none was."""
+    for group in outcomes.groups:
+        for link in group.trace:
+            if found := _rule(link, routes):
+                return found
+    return ()
+
+
+def _rule(link: Reason, routes: Mapping[str, Resource]) -> tuple[str, ...]:
+    found = _RULE.match(link.field)
+    taken = found and not link.lost and not link.depth and link.resource in routes
+    return (link.resource, found.group()) if taken and found else ()
+
+
+def _origins(rule: tuple[str, ...], routes: Mapping[str, Resource]) -> tuple[Origin, ...]:
+    if not rule:
+        return tuple(Origin(one, "spec") for one in routes.values())
+    return (Origin(routes[rule[0]], rule[1]),)
+
+
+def about(
+    request: Request,
+    subject: str,
+    origins: tuple[Origin, ...],
+    own: frozenset[Workload],
+    topic: Topic = Topic.ROUTE,
+) -> Iterator[Question]:
+    """Yields what to ask about a request that met a rule: who answers, and what the rule adds to that."""
+    yield Question(topic, request, subject, origins, own)
+    for origin in origins:
+        entry = _entry(origin)
+        for field, header in _headers(entry):
+            part = Origin(origin.resource, f"{origin.field}.{field}")
+            yield Question(Topic.HEADER, request, subject, (part,), own, header)
+        delay = ((entry.get("fault") or {}).get("delay") or {}).get("fixedDelay")
+        limit = entry.get("timeout") or (entry.get("timeouts") or {}).get("request")
+        timed = (
+            (Topic.DELAY, "fault", delay),
+            (Topic.TIME_LIMIT, "timeout" if "timeout" in entry else "timeouts", limit),
+        )
+        for about_time, field, text in timed:
+            if taken := seconds(text):
+                part = Origin(origin.resource, f"{origin.field}.{field}")
+                yield Question(about_time, request, subject, (part,), own, seconds=taken)
+
+
+def _entry(origin: Origin) -> dict[str, Any]:
+    """The rule as it is written, empty for an object as a whole."""
+    found = re.fullmatch(r"spec\.(http|rules)\[(\d+)\]", origin.field)
+    return spec_of(origin.resource)[found[1]][int(found[2])] if found else {}
+
+
+def _headers(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The headers that a rule gives every answer, and by which field."""
+    response = (entry.get("headers") or {}).get("response") or {}
+    for key in ("set", "add"):
+        yield from ((f"headers.response.{key}", name.lower()) for name in response.get(key) or {})
+    for index, one in enumerate(entry.get("filters") or ()):
+        changes = one.get("responseHeaderModifier") or {}
+        for key in ("set", "add"):
+            names = (header["name"].lower() for header in changes.get(key) or ())
+            yield from ((f"filters[{index}]", name) for name in names)
+
+
+def words(example: Example, target: str, path: str) -> str:
+    """Returns what distinguishes an example from the plainest request, in words."""
+    told = f" {target}" if target != path else ""
+    for name, value in example.headers:
+        told += f" with {name} {value}"
+    return told
+
+
+def _verb(request: Request) -> str:
+    return "" if request.grpc or request.method == "GET" else f"{request.method} "

@@ -1,0 +1,235 @@
+"""What a scenario is made of: apps and configurations, each at a path of the user's or to be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from harness import dumps, marks
+from harness.compare.callers import CONTROL_PLANES
+from harness.errors import InputError
+from harness.manifests import KUSTOMIZATIONS, SUFFIXES, read_manifests
+from harness.model import Refused, State
+from harness.model.loading import meshes_used
+from harness.model.objects import annotations_of, labels_of
+from harness.model.pods import pod_template
+from harness.model.schemas import GATEWAY_API, MESH_OF_GROUP
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from harness.errors import NotModelledError
+    from harness.resources import Resource
+
+_INSTALLED = frozenset(
+    "MutatingWebhookConfiguration ValidatingWebhookConfiguration CustomResourceDefinition APIService "
+    "ClusterRole ClusterRoleBinding GatewayClass Node".split()
+)
+"""Cluster-wide kinds that a dump shows of what platforms and meshes install."""
+
+
+class Role(StrEnum):
+    """What an object is to a migration."""
+
+    APPS = "apps"
+    ISTIO = "istio"
+    """Istio's own configuration: applied first, translated, and removed in the end."""
+    ROUTES = "routes"
+    """Objects of the Gateway API or of Linkerd's: they are there from the beginning, and stay."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Objects of one role; `path` is None where no file or folder of the user's holds just them."""
+
+    role: Role
+    name: str
+    path: Path | None
+    objects: tuple[Resource, ...]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that a scenario is made of; `left_out` says which objects aren't part of it, and why."""
+
+    every: tuple[Source, ...]
+    left_out: tuple[str, ...]
+
+    def of(self, *roles: Role) -> tuple[Source, ...]:
+        """Returns the sources of these roles."""
+        return tuple(one for one in self.every if one.role in roles)
+
+    @property
+    def objects(self) -> tuple[Resource, ...]:
+        """All objects."""
+        return tuple(one for source in self.every for one in source.objects)
+
+    @property
+    def meshes(self) -> frozenset[Mesh]:
+        """The meshes that the objects are written for."""
+        return frozenset(meshes_used(self.objects))
+
+
+def of_paths(paths: Iterable[Path]) -> Sources:
+    """Returns what manifests hold; raises InputError for what can't be read, or holds no workload."""
+    parts = [part for path in paths for part in _parts(path)]
+    return _sources([(path, read_manifests(path)) for path in parts])
+
+
+def of_objects(objects: Iterable[Resource]) -> Sources:
+    """Returns what a cluster holds, to be written out; raises InputError if it holds no workload."""
+    return _sources([(None, tuple(map(_applicable, objects)))])
+
+
+def _parts(path: Path) -> Iterator[Path]:
+    """The path itself if it holds objects of one role alone, else a folder's files."""
+    built = not path.is_dir() or any((path / name).exists() for name in KUSTOMIZATIONS)
+    if built or len({_role(one) for one in read_manifests(path)}) == 1:
+        yield path
+    else:
+        yield from sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+
+
+def _sources(parts: Sequence[tuple[Path | None, tuple[Resource, ...]]]) -> Sources:
+    refused = _refused([one for _, objects in parts for one in objects])
+    left_out: dict[str, None] = {}
+    every: list[Source] = []
+    for path, objects in parts:
+        taken = [_without_revision(one) for one in objects if not _told(one, refused, left_out)]
+        roles = dict.fromkeys(map(_role, taken))
+        whole = len(roles) == 1 and taken == list(objects) and all(map(_is_same, taken, objects))
+        for role in roles:
+            own = tuple(one for one in taken if _role(one) is role)
+            name = path.name.removesuffix(path.suffix) if path else role.value
+            every.append(Source(role, name, path if whole else None, own))
+    if not any(one.role is Role.APPS and _has_workloads(one.objects) for one in every):
+        raise InputError(
+            "there are no workloads in the manifests",
+            todo="name the apps' manifests, too: Deployments and Services, and Istio's configuration",
+        )
+    return Sources(tuple(_merged(every)), tuple(left_out))
+
+
+def _merged(every: Iterable[Source]) -> Iterator[Source]:
+    """The sources, those that are written out joined by role; no two of one name."""
+    loose: dict[Role, list[Resource]] = {}
+    names: set[str] = {"linkerd"}  # the translation's
+    for source in every:
+        if source.path is None:
+            loose.setdefault(source.role, []).extend(source.objects)
+            continue
+        name = free(source.name, names)
+        names.add(name)
+        yield replace(source, name=name)
+    for role, objects in loose.items():
+        yield Source(role, free(role.value, names), None, tuple(objects))
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """Returns the name, with a number if it is taken."""
+    numbered = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
+    return next(one for one in numbered if one not in taken)
+
+
+def _role(resource: Resource) -> Role:
+    mesh = MESH_OF_GROUP.get(resource.group)
+    if mesh is Mesh.ISTIO:
+        return Role.ISTIO
+    return Role.ROUTES if mesh or resource.group == GATEWAY_API else Role.APPS
+
+
+def _told(resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: dict[str, None]) -> bool:
+    """Whether an object isn't part of the scenario; says so."""
+    if resource.key in refused:
+        left_out[f"{resource} ({resource.where}): {refused[resource.key]}"] = None
+        return True
+    mesh_config = resource.key == ("", "ConfigMap", "istio-system", "istio")
+    if _role(resource) is not Role.APPS or mesh_config:
+        return False
+    place = resource.name if resource.kind == "Namespace" else resource.namespace
+    if place in CONTROL_PLANES or place == "kube-public" or place == "kube-node-lease":
+        left_out[f"what is in {place}, but for configuration: the scenario installs its meshes itself"] = None
+        return True
+    if not resource.namespace and resource.kind in _INSTALLED:
+        left_out["cluster-wide objects that the platform and the meshes install"] = None
+        return True
+    return False
+
+
+def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], str]:
+    """The objects that the API or the model doesn't take, and why."""
+    found: dict[tuple[str, ...], str] = {}
+
+    def leave_out(resource: Resource, error: NotModelledError | Refused) -> None:
+        found[resource.key] = f"{error.what}{f' ({error.why})' if error.why else ''}"
+
+    state = State(gateway_api=True)
+    for mesh in sorted({Mesh.ISTIO, *meshes_used(resources)}):
+        state = state.install(mesh)
+    # Namespaces come with the apps: what is configured for others has no place.
+    for namespace in dict.fromkeys(one.namespace for one in resources if _role(one) is Role.APPS):
+        state = state.mark(namespace) if namespace else state
+    resources = [_without_revision(one) for one in resources]
+    state = state.apply((one for one in resources if one.kind == "Namespace"), leave_out)
+    state.apply((one for one in resources if one.kind != "Namespace"), leave_out)
+    return found
+
+
+def _without_revision(resource: Resource) -> Resource:
+    """A Namespace without the revision that it asks: the scenario says which mesh holds it."""
+    labels = labels_of(resource)
+    if resource.kind != "Namespace" or marks.ISTIO_REVISION not in labels:
+        return resource
+    kept = {key: value for key, value in labels.items() if key != marks.ISTIO_REVISION}
+    kept.setdefault(marks.ISTIO_INJECTION, "enabled")
+    metadata = {**resource.data["metadata"], "labels": kept}
+    return replace(resource, data={**resource.data, "metadata": metadata})
+
+
+def _is_same(one: Resource, other: Resource) -> bool:
+    return one.data is other.data
+
+
+def _has_workloads(objects: Iterable[Resource]) -> bool:
+    return any(one.group == "apps" for one in objects)
+
+
+def _applicable(resource: Resource) -> Resource:
+    """A live object as a manifest: without what its cluster assigned, but with its age."""
+    # Only an object with a uid is read as a live one.
+    data = {**resource.data, "metadata": {**resource.data["metadata"], "uid": "live"}}
+    data = dumps.cleaned(data, resource.namespace, running=False)
+    if resource.created:
+        data["metadata"]["creationTimestamp"] = resource.created
+    return replace(resource, data=data)
+
+
+def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
+    """Returns the mesh of each namespace with workloads that asks for one, and whether that is assumed.
+
+    Where no object asks for a proxy all of them are taken to be Istio's.
+    """
+    objects = tuple(objects)
+    namespaces = dict.fromkeys(one.namespace for one in objects if one.group == "apps" and one.namespace)
+    asking = {one.name: _asked(one) for one in objects if one.kind == "Namespace"}
+    if not any(asking.values()) and not any(map(_pods_ask, objects)):
+        return dict.fromkeys(namespaces, Mesh.ISTIO), True
+    found = ((namespace, asking.get(namespace)) for namespace in namespaces)
+    return {namespace: mesh for namespace, mesh in found if mesh}, False
+
+
+def _asked(namespace: Resource) -> Mesh | None:
+    if labels_of(namespace).get(marks.ISTIO_INJECTION) == "enabled":
+        return Mesh.ISTIO
+    enabled = annotations_of(namespace).get(marks.LINKERD_INJECT) in ("enabled", "ingress")
+    return Mesh.LINKERD if enabled else None
+
+
+def _pods_ask(resource: Resource) -> bool:
+    if resource.group != "apps":
+        return False
+    metadata = pod_template(resource)[0]
+    return any(marks.asked(metadata.get("labels") or {}, metadata.get("annotations") or {}))

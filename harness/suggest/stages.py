@@ -1,0 +1,99 @@
+"""The stages of a migration, and the ground that each of them leaves to judge on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError, InputError
+from harness.expectations import Ground
+from harness.providers.model import ModelProvider
+from harness.runner import Runner
+from harness.suggest.sources import Role, held
+from harness.translate import translate
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.scenario import Scenario
+    from harness.suggest.sources import Sources
+
+TRANSLATED = "linkerd"
+"""The configuration that is translated of Istio's."""
+
+Written = dict[str, Any]
+"""A stage, or a scenario, as a file writes it."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A stage on the model."""
+
+    name: str
+    ground: Ground
+
+
+def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> list[Written]:
+    """Returns the stages: as it is, both control planes, and Linkerd, at once or namespace by namespace.
+
+    `clients` are namespaces of clients that move along. Raises InputError where nothing is Istio's.
+    """
+    meshes, _ = held(sources.objects)
+    moving = [one for one, mesh in meshes.items() if mesh is Mesh.ISTIO]
+    istio = [one.name for one in sources.of(Role.ISTIO)]
+    routes = [one.name for one in sources.of(Role.ROUTES)]
+    place = dict.fromkeys(clients, Mesh.ISTIO.value) | {one: mesh.value for one, mesh in meshes.items()}
+    if not moving and not istio:
+        raise InputError("nothing in the manifests is Istio's, so nothing moves from it")
+    needed = {Mesh.ISTIO, *sources.meshes} if istio else sources.meshes
+    first = {
+        "name": "istio",
+        "install": sorted({mesh.value for mesh in needed} - set(place.values())),
+        "mesh": place,
+        "apply": [*routes, *istio],
+    }
+    both = {"name": "both control planes", "install": [Mesh.LINKERD.value]}
+    translated = [TRANSLATED] if istio else []
+    if not by_namespace:
+        mesh = dict.fromkeys((*clients, *moving), Mesh.LINKERD.value)
+        return _without_empty(
+            [first, both, {"name": "linkerd", "apply": translated, "mesh": mesh, "remove": istio}]
+        )
+    steps: list[Written] = [
+        {"name": f"{one} under linkerd", "mesh": {one: Mesh.LINKERD.value}}
+        for one in _ordered(sources, moving)
+    ]
+    if steps:
+        steps[-1]["mesh"] |= dict.fromkeys(clients, Mesh.LINKERD.value)
+    last = {"name": "linkerd", "remove": istio}
+    return _without_empty([first, both | {"apply": translated}, *steps, *([last] if istio else [])])
+
+
+def _ordered(sources: Sources, moving: Sequence[str]) -> list[str]:
+    """The namespaces in the order that keeps the fewest calls in plaintext meanwhile."""
+    from harness.discover.migration import migration  # most suggestions move all at once
+
+    found = migration(sources.objects, translate(sources.objects).patches)
+    order = [stage.moves for stage in found.stages if stage.moves in moving]
+    return [*order, *(one for one in moving if one not in order)]
+
+
+def _without_empty(stages: Iterable[Written]) -> list[Written]:
+    return [{key: value for key, value in stage.items() if value} for stage in stages]
+
+
+def reached(scenario: Scenario) -> tuple[list[Reached], HarnessError | None]:
+    """Returns the stages that the model reaches, and why it doesn't reach the next one, if there is one."""
+    provider = ModelProvider()
+    runner = Runner(scenario, provider)
+    found: list[Reached] = []
+    for index, stage in enumerate(scenario.stages):
+        try:
+            runner.reach(index)
+        except HarnessError as error:
+            return found, error
+        still = ModelProvider()
+        still.state = provider.state
+        found.append(Reached(stage.name, Ground(still, scenario.apps, scenario.configs)))
+    return found, None

@@ -1,0 +1,154 @@
+"""A suggestion as the text of a scenario file, and the manifests beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.errors import InputError
+from harness.manifests import place
+from harness.source import parse
+from harness.suggest.sources import free
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from harness.resources import Resource
+    from harness.suggest.stages import Written
+    from harness.suggest.suggestion import Item, Suggestion
+
+WIDTH = 110
+HEADER = "# Written by harness suggest"
+MADE = f"{HEADER}, with the scenario that names it. Edit it as you like.\n"
+_Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def scenario(
+    head: Mapping[str, Any], stages: Sequence[Written], suggestion: Suggestion, notes: Iterable[str]
+) -> str:
+    """Returns the file's text: `head` is all before the expectations, `notes` what its user should know."""
+    lines = [f"{HEADER}: every expectation is what the model predicts of the configuration as it is."]
+    for note in notes:
+        lines += _comment(note, "")
+    lines.append("")
+    for key, value in head.items():
+        lines += _member(key, value, "")
+    if suggestion.always:
+        lines += ["", "always:"]
+        lines += _items(suggestion.always, {}, set(), "")
+    lines += ["", "stages:"]
+    anchors, known = _anchors(suggestion.stages), set[str]()
+    for index, (stage, items) in enumerate(zip(stages, suggestion.stages, strict=True)):
+        lines += [""] if index else []
+        members = [line for key, value in stage.items() for line in _member(key, value, "  ")]
+        lines.append(f"- {members[0].strip()}")
+        lines += members[1:]
+        if items:
+            lines.append("  expect:")
+            lines += _items(items, anchors, known, "  ")
+    return "\n".join(lines) + "\n"
+
+
+def manifests(objects: Iterable[Resource]) -> str:
+    """Returns objects as YAML documents."""
+    return MADE + "".join(f"---\n{_dumped(one.data)}" for one in objects)
+
+
+def _anchors(stages: Iterable[Sequence[Item]]) -> dict[str, str]:
+    """The anchors of the expectations that stand in several stages, by their names."""
+    every = [one for items in stages for one in items]
+    names = [one.entry.name for one in every]
+    found: dict[str, str] = {}
+    for name, subject in dict.fromkeys((one.entry.name, one.subject) for one in every):
+        if names.count(name) == 1 or name in found:
+            continue
+        words = re.sub("[^a-z0-9]+", "-", subject.lower()).strip("-")
+        found[name] = free(words, found.values())
+    return found
+
+
+def _items(items: Iterable[Item], anchors: Mapping[str, str], known: set[str], indent: str) -> Iterator[str]:
+    for item in items:
+        anchor = anchors.get(item.entry.name, "")
+        if anchor in known:
+            yield f"{indent}- *{anchor}"
+            continue
+        if anchor:
+            known.add(anchor)
+        yield from _entry(item, anchor, indent)
+
+
+def _entry(item: Item, anchor: str, indent: str) -> Iterator[str]:
+    for origin in dict.fromkeys((one.resource, one.field) for one in item.origins):
+        where = place(*origin)
+        yield from _comment(f"{origin[0]} {origin[1]}{f', {where}' if where else ''}", indent)
+    if item.was is not None:
+        yield from _comment(f"changes: before, {item.was.name}", indent)
+        for finding in item.why:
+            yield from _comment(f"{finding.severity} [{finding.topic}]: {finding.why}", indent)
+    entry = item.entry
+    if anchor:
+        yield f"{indent}- &{anchor}"
+        yield f"{indent}  name: {_line(entry.name)}"
+    else:
+        yield f"{indent}- name: {_line(entry.name)}"
+    yield from _member(entry.kind, entry.fields, f"{indent}  ")
+
+
+def _member(key: str, value: Any, indent: str) -> list[str]:
+    """A mapping's member: in one line if that fits, else its own members in a line each."""
+    line = f"{indent}{key}: {_line(value)}"
+    if len(line) <= WIDTH or not isinstance(value, (dict, list)):
+        return [line]
+    if isinstance(value, dict):
+        inner = (one for part in value.items() for one in _member(*part, indent + "  "))
+        return [f"{indent}{key}:", *inner]
+    return [f"{indent}{key}:", *(f"{indent}- {flow(one)}" for one in value)]
+
+
+def flow(value: Any) -> str:
+    """A value in one line; plain wherever YAML reads it as it is meant, as a person would write it."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{flow(key)}: {flow(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, str) and _reads(f"{{{value}: [{value}]}}", {value: [value]}):
+        return value
+    # In a list, what is quoted is quoted for the inside of a collection.
+    text: str = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, width=10**6, allow_unicode=True)
+    return text.strip()[1:-1]
+
+
+def _line(value: Any) -> str:
+    """A value that ends its line."""
+    return value if isinstance(value, str) and _reads(f"- {value}", [value]) else flow(value)
+
+
+def _reads(text: str, meant: Any) -> bool:
+    try:
+        return bool(next(parse(text, "")).data == meant)
+    except InputError:
+        return False
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    head = f"{indent}# "
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=head,
+        subsequent_indent=f"{head}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _dumped(data: Mapping[str, Any]) -> str:
+    # Equal parts would come out as anchors and aliases.
+    plain = json.loads(json.dumps(data))
+    text: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
+    return text

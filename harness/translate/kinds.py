@@ -1,0 +1,144 @@
+"""Istio's kinds: those that are translated, and those that nothing of Linkerd's corresponds to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError, did_you_mean
+from harness.translate.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.resources import Resource
+
+VERSIONS = {
+    "networking.istio.io": ("v1", "v1beta1", "v1alpha3"),
+    "security.istio.io": ("v1", "v1beta1"),
+    "telemetry.istio.io": ("v1", "v1alpha1"),
+    "extensions.istio.io": ("v1alpha1",),
+    "install.istio.io": ("v1alpha1",),
+}
+TRANSLATED = {
+    "networking.istio.io": ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry"),
+    "security.istio.io": ("AuthorizationPolicy", "PeerAuthentication"),
+}
+_LOST: dict[str, dict[str, tuple[str, str, str]]] = {
+    "networking.istio.io": {
+        "EnvoyFilter": ("envoy-filter", "Linkerd's proxies take no filters", "see what the filter is for"),
+        "Sidecar": ("sidecar", "Linkerd's proxies know all Services; egress is said by EgressNetworks", ""),
+        "WorkloadEntry": (
+            "external-workload",
+            "Linkerd knows no WorkloadEntries",
+            "make an ExternalWorkload",
+        ),
+        "WorkloadGroup": ("external-workload", "Linkerd knows no WorkloadGroups", "make ExternalWorkloads"),
+        "ProxyConfig": ("proxy-config", "it is Envoy's", "use Linkerd's config annotations"),
+    },
+    "security.istio.io": {
+        "RequestAuthentication": ("jwt", "Linkerd doesn't look into tokens", "check them in the application"),
+    },
+    "telemetry.istio.io": {
+        "Telemetry": ("telemetry", "Linkerd's metrics and traces are its own", "set up Linkerd's"),
+    },
+    "extensions.istio.io": {
+        "WasmPlugin": ("wasm", "Linkerd's proxies take no plugins", "see what the plugin is for"),
+        "TrafficExtension": ("wasm", "Linkerd's proxies take no plugins", "see what the plugin is for"),
+    },
+    "install.istio.io": {
+        "IstioOperator": ("installation", "it installs Istio", "install Linkerd by its own values"),
+    },
+}
+_KUBERNETES = {
+    "": (
+        "ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod "
+        "PodTemplate ReplicationController ResourceQuota Secret Service ServiceAccount"
+    ).split(),
+    "apps": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet".split(),
+}
+_SILENT = ("k8s.io", "linkerd.io")
+"""Endings of groups whose objects stay as they are, whatever the mesh."""
+
+_TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+
+
+def check(resources: Iterable[Resource]) -> None:
+    """Raises InputError for the first object that can't be read: by its kind, its version, or a template."""
+    for one in resources:
+        if one.group not in VERSIONS:
+            if one.group.endswith("istio.io") or one.group == "istio.io":
+                raise InputError(
+                    f"unknown API group {one.group}", where=one.where, todo=did_you_mean(one.group, VERSIONS)
+                )
+            _known_to_kubernetes(one)
+            continue
+        known = (*TRANSLATED.get(one.group, ()), *_LOST[one.group])
+        if one.kind not in known:
+            raise InputError(
+                f"unknown kind {one.kind} in {one.group}", where=one.where, todo=did_you_mean(one.kind, known)
+            )
+        if one.version not in VERSIONS[one.group]:
+            versions = VERSIONS[one.group]
+            raise InputError(
+                f"{one}: {one.group} has no version {one.version}",
+                where=one.where,
+                todo=did_you_mean(one.version, versions),
+            )
+        if one.kind in TRANSLATED.get(one.group, ()):
+            _refuse_templates(one)
+
+
+def _known_to_kubernetes(resource: Resource) -> None:
+    known = _KUBERNETES.get(resource.group)
+    if known and resource.kind not in known:
+        raise InputError(
+            f"unknown kind {resource.kind} in {resource.api_version}",
+            where=resource.where,
+            todo=did_you_mean(resource.kind, known),
+        )
+
+
+def foreign(resources: Iterable[Resource]) -> Iterator[Finding]:
+    """Yields a finding for each kind of somebody else's: what such objects make, nobody here knows."""
+    seen = set()
+    for one in resources:
+        known = one.group in VERSIONS or "." not in one.group or one.group.endswith(_SILENT)
+        if not known and (one.group, one.kind) not in seen:
+            seen.add((one.group, one.kind))
+            why = f"{one.kind} of {one.group} isn't read: it stays as it is"
+            yield Finding.of(
+                Severity.CHECK, "foreign-kind", one, "kind", why, "check whether it speaks of Istio"
+            )
+
+
+def lost(resources: Iterable[Resource]) -> Iterator[Finding]:
+    """Yields a finding for each object of a kind that isn't translated."""
+    for one in resources:
+        found = _LOST.get(one.group, {}).get(one.kind)
+        if found:
+            topic, why, todo = found
+            yield Finding.of(Severity.LOST, topic, one, "", why, todo)
+
+
+def _refuse_templates(resource: Resource) -> None:
+    for text in _texts(resource.data):
+        if found := _TEMPLATE.search(text):
+            raise InputError(
+                f"{resource}: an unrendered template",
+                where=resource.where,
+                why=found.group(),
+                todo="render it first (helm template …)",
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,155 @@
+"""Conditions on a request that Gateway API routes can say, and what two of them have in common."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+"""The methods that a route can name [Gateway API: HTTPMethod]."""
+
+Named = tuple[tuple[str, "Text"], ...]
+
+
+class Unsayable(Exception):  # noqa: N818 - it is caught and becomes a finding
+    """No route can say this condition."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A condition on a text; the prefix "" is fulfilled by every text that is there."""
+
+    kind: Literal["exact", "prefix", "regex"]
+    value: str
+
+    @cached_property
+    def pattern(self) -> str:
+        """The condition as a regular expression for the whole text."""
+        match self.kind:
+            case "exact":
+                return quoted(self.value)
+            case "prefix":
+                return quoted(self.value) + ".*"
+            case _:
+                return self.value
+
+    def holds(self, text: str) -> bool:
+        """Returns whether a text fulfils the condition; raises Unsayable for an unreadable expression."""
+        match self.kind:
+            case "exact":
+                return text == self.value
+            case "prefix":
+                return text.startswith(self.value)
+            case _:
+                try:
+                    return re.fullmatch(self.value, text, re.ASCII) is not None
+                except re.error as error:
+                    raise Unsayable(f"{self.value!r} can't be read: {error}") from error
+
+    def meet(self, other: Text) -> Text | None:
+        """Returns the condition that both hold, None if they exclude each other.
+
+        Raises Unsayable where that is no condition of one text.
+        """
+        if self == other or other == ANY:
+            return self
+        if self == ANY:
+            return other
+        if self.kind == "exact":
+            return self if other.holds(self.value) else None
+        if other.kind == "exact":
+            return other.meet(self)
+        if self.kind == other.kind == "prefix":
+            longer, shorter = (self, other) if len(self.value) > len(other.value) else (other, self)
+            return longer if longer.value.startswith(shorter.value) else None
+        raise Unsayable(f"both {self.pattern} and {other.pattern}")
+
+
+ANY = Text("prefix", "")
+
+
+def quoted(text: str) -> str:
+    """Returns a regular expression that is fulfilled by this text alone, readable by RE2 and Rust."""
+    return re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", text)
+
+
+def regex(pattern: str) -> Text:
+    """Returns a condition by regular expression, in its simplest form."""
+    if pattern in (".*", "^.*$"):
+        return ANY
+    stem = pattern.removesuffix(".*")
+    if not re.search(r"[\\.+*?()|\[\]{}^$]", stem):
+        return Text("exact", stem) if stem == pattern else Text("prefix", stem)
+    return Text("regex", pattern)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Conditions that must all hold; one that is absent always does. Names of headers are in lower case."""
+
+    path: Text | None = None
+    method: str | None = None
+    headers: Named = ()
+    query: Named = ()
+
+    @property
+    def rank(self) -> tuple[int, int, int, int]:
+        """How Linkerd prefers it if its path counts as long as any other [linkerd2-proxy: http/route].
+
+        Exact paths and regular expressions that match both count the request's whole path.
+        """
+        conditions = (len(self.headers), len(self.query), int(self.method is not None))
+        return (int(self != EVERY), *conditions)
+
+    def meet(self, other: Match) -> Match | None:
+        """Returns the match of the requests that both take, None if there are none.
+
+        Raises Unsayable where no match says that.
+        """
+        method = self.method or other.method
+        if other.method not in (None, method):
+            return None
+        path = _meet(self.path, other.path)
+        headers, query = _meet_named(self.headers, other.headers), _meet_named(self.query, other.query)
+        if path is _NOTHING or headers is None or query is None:
+            return None
+        return Match(path, method, headers, query)
+
+    def covers(self, other: Match) -> bool:
+        """Returns whether it takes all that the other does, as far as that can be said."""
+        try:
+            return self.meet(other) == other
+        except Unsayable:
+            return False
+
+    def __str__(self) -> str:
+        parts = [f"{self.path.kind} path {self.path.value}"] if self.path else []
+        parts += [self.method] if self.method else []
+        parts += [f"header {name} {text.kind} {text.value!r}" for name, text in self.headers]
+        parts += [f"query {name} {text.kind} {text.value!r}" for name, text in self.query]
+        return " and ".join(parts) or "every request"
+
+
+EVERY = Match()
+"""What every request fulfils."""
+
+_NOTHING = Text("exact", "\0")
+
+
+def _meet(one: Text | None, other: Text | None) -> Text | None:
+    if one is None or other is None:
+        return one or other
+    met = one.meet(other)
+    return _NOTHING if met is None else met
+
+
+def _meet_named(one: Named, other: Named) -> Named | None:
+    found = dict(one)
+    for name, text in other:
+        met = found[name].meet(text) if name in found else text
+        if met is None:
+            return None
+        found[name] = met
+    return tuple(sorted(found.items()))

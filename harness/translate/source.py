@@ -1,0 +1,112 @@
+"""Sources of an AuthorizationPolicy's rules, as sets of clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.translate.clients import EVERYBODY, EVERYWHERE, Clients, Identity, Network, principal
+from harness.translate.finding import Severity
+from harness.translate.matches import Unsayable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.translate.draft import Draft
+    from harness.translate.reader import Reader
+
+
+def clients_of(draft: Draft, part: Reader) -> Iterable[Clients]:
+    """Yields the clients of a source; raises Unsayable for a part that Linkerd can't say."""
+    for key in ("requestPrincipals", "notRequestPrincipals"):
+        if part.texts(key):
+            raise Unsayable(f"Linkerd doesn't look into tokens ({key})")
+    for key in ("remoteIpBlocks", "notRemoteIpBlocks"):
+        if part.texts(key):
+            raise Unsayable(f"Linkerd goes by the connection's address, not by X-Forwarded-For ({key})")
+    found = EVERYBODY
+    excluded: frozenset[Identity] = frozenset()
+    for key, read in (
+        ("principals", principals_of),
+        ("namespaces", namespaces_of),
+        ("serviceAccounts", service_accounts_of),
+    ):
+        if key in part:
+            both = found.meet(Clients(read(draft, part, part.at(key), part.texts(key))))
+            if both is None:
+                return
+            found = both
+        negative = f"not{key[0].upper()}{key[1:]}"
+        excluded |= read(draft, part, part.at(negative), part.texts(negative))
+    blocks, not_blocks = part.texts("ipBlocks"), part.texts("notIpBlocks")
+    met = found.meet(Clients(excluded=excluded, networks=networks_of(blocks, not_blocks)))
+    if met is not None:
+        yield met
+
+
+def networks_of(blocks: tuple[str, ...], not_blocks: tuple[str, ...]) -> tuple[Network, ...] | None:
+    """Returns addresses in one of these blocks and in none of the others, None for any address."""
+    if not blocks and not not_blocks:
+        return None
+    given = tuple(Network(_block(block)) for block in blocks) or EVERYWHERE
+    kept = (one.without(tuple(map(_block, not_blocks))) for one in given)
+    return tuple(sorted(one for one in kept if one))
+
+
+def _block(text: str) -> str:
+    return text if "/" in text else f"{text}/{128 if ':' in text else 32}"
+
+
+def principals_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+    """Returns the identities of principals; patterns that Linkerd can't say are expanded."""
+    domain = draft.estate.mesh_config.get("trustDomain") or "cluster.local"
+    found: set[Identity] = set()
+    for text in texts:
+        try:
+            found.add(principal(text.replace("cluster.local/", f"{domain}/", 1), domain))
+        except Unsayable:
+            known = {
+                one for one in draft.estate.identities if fits(text, f"{domain}/ns/{one[0]}/sa/{one[1]}")
+            }
+            found |= _expanded(draft, part, field, text, {Identity(*one) for one in known})
+    return frozenset(found)
+
+
+def namespaces_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+    """Returns the identities of namespaces; patterns are expanded to the known ones."""
+    found: set[Identity] = set()
+    for text in texts:
+        if text == "*":
+            found.add(Identity())
+        elif "*" in text:
+            known = {namespace for namespace, _ in draft.estate.identities} | draft.estate.namespaces.keys()
+            fitting = {Identity(namespace) for namespace in known if fits(text, namespace)}
+            found |= _expanded(draft, part, field, text, fitting)
+        else:
+            found.add(Identity(text))
+    return frozenset(found)
+
+
+def service_accounts_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+    """Returns the identities of service accounts, by `namespace/name` or name."""
+    pairs = (text.rpartition("/") for text in texts)
+    return frozenset(Identity(namespace or part.resource.namespace, name) for namespace, _, name in pairs)
+
+
+def _expanded(draft: Draft, part: Reader, field: str, text: str, known: set[Identity]) -> set[Identity]:
+    said = ", ".join(sorted(one.linkerd for one in known)) or "nobody"
+    draft.report(
+        Severity.CHANGED,
+        "principal-pattern",
+        part.resource,
+        field,
+        f"Linkerd can't say {text!r}: it stands for those known now ({said})",
+        "name each identity",
+    )
+    return known
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Returns whether a text fits one of Istio's patterns: exact, `prefix*`, `*suffix`."""
+    if pattern.endswith("*"):
+        return text.startswith(pattern[:-1])
+    return text.endswith(pattern[1:]) if pattern.startswith("*") else text == pattern

@@ -1,0 +1,125 @@
+"""Conditions on requests, and the examples that stand for the classes that they make."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.compare.conditions import Conditions, of
+from harness.compare.examples import examples
+from harness.model.matching import TextMatch
+from tests.model.clusters import resource
+
+
+def paths(*wanted: TextMatch, grpc: bool = False) -> list[str]:
+    found, missed = examples(Conditions(frozenset(wanted)), grpc=grpc, limit=1000)
+    assert missed == 0
+    return [one.path for one in found]
+
+
+EXACT, PREFIX, SEGMENTS = (
+    TextMatch("exact", "/a"),
+    TextMatch("prefix", "/a"),
+    TextMatch("segments", "/a"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "found"),
+    [
+        ("nothing is asked", [], ["/"]),
+        ("an exact path", [EXACT], ["/", "/a"]),
+        ("a string prefix", [PREFIX], ["/", "/a"]),
+        ("whole segments, and a string", [PREFIX, SEGMENTS], ["/", "/a", "/ax"]),
+        ("all three", [EXACT, PREFIX, SEGMENTS], ["/", "/a", "/a/", "/ax"]),
+        ("a suffix", [TextMatch("suffix", "/end")], ["/", "/x/end"]),
+    ],
+)
+def test_paths(name, wanted, found):
+    assert paths(*wanted) == found
+
+
+def test_a_regular_expression_is_taken_and_not_taken():
+    wanted = TextMatch("regex", r"/v[12]/.*")
+    taken = [wanted.holds(path) for path in paths(wanted)]
+    assert True in taken
+    assert False in taken
+
+
+def test_grpc_paths_are_calls():
+    found = paths(TextMatch("exact", "/pkg.Color/Get"), TextMatch("segments", "/pkg.Color"), grpc=True)
+    assert found == ["/harness.Probe/Call", "/pkg.Color/Get", "/pkg.Color/Getx"]
+
+
+def test_a_policy_behind_a_rewrite_is_reached():
+    asked = Conditions(frozenset([TextMatch("exact", "/admin")]), rewrites=frozenset([("/gui/", "/")]))
+    assert "/gui/admin" in [one.path for one in examples(asked, grpc=False, limit=100)[0]]
+
+
+def test_all_combinations_within_the_limit_and_one_at_a_time_beyond():
+    named = frozenset((f"x-{index}", TextMatch("exact", "on")) for index in range(4))
+    every, missed = examples(Conditions(headers=named), grpc=False, limit=100)
+    assert (len(every), missed) == (3**4, 0)
+    some, missed = examples(Conditions(headers=named), grpc=False, limit=20)
+    assert (len(some), missed) == (1 + 4 * 2, 3**4 - 9)
+
+
+CONDITIONS = {
+    "VirtualService": (
+        "{hosts: [a], http: [{match: [{uri: {prefix: /a}, method: {exact: GET}, headers: {X-A: {exact: b}}}], "
+        "rewrite: {uri: /}, route: [{destination: {host: a}}]}]}",
+        Conditions(
+            frozenset([TextMatch("prefix", "/a")]),
+            frozenset([TextMatch("exact", "GET")]),
+            headers=frozenset([("x-a", TextMatch("exact", "b"))]),
+            rewrites=frozenset([("/a", "/")]),
+        ),
+    ),
+    "HTTPRoute": (
+        "{hostnames: ['*.example.com'], rules: [{matches: [{path: {type: Exact, value: /a}, "
+        "queryParams: [{name: q, value: '1'}]}]}]}",
+        Conditions(
+            frozenset([TextMatch("exact", "/a")]),
+            hosts=frozenset([TextMatch("suffix", ".example.com")]),
+            query=frozenset([("q", TextMatch("exact", "1"))]),
+        ),
+    ),
+    "GRPCRoute": (
+        "{rules: [{matches: [{method: {service: p.S, method: M}}]}]}",
+        Conditions(frozenset([TextMatch("exact", "/p.S/M")])),
+    ),
+    "ServiceProfile": (
+        "{routes: [{name: r, condition: {all: [{method: GET}, {pathRegex: /a}]}}]}",
+        Conditions(frozenset([TextMatch("regex", "/a")]), frozenset([TextMatch("exact", "GET")])),
+    ),
+    "AuthorizationPolicy": (
+        "{rules: [{to: [{operation: {methods: [GET], notPaths: [/a*]}}], "
+        "when: [{key: 'request.headers[X-B]', values: [c]}]}]}",
+        Conditions(
+            frozenset([TextMatch("prefix", "/a")]),
+            frozenset([TextMatch("exact", "GET")]),
+            headers=frozenset([("x-b", TextMatch("exact", "c"))]),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CONDITIONS)
+def test_conditions(kind):
+    spec, found = CONDITIONS[kind]
+    api = "security.istio.io/v1" if kind == "AuthorizationPolicy" else ""
+    assert of(resource(kind, "ns/it", yaml.safe_load(spec), api=api)) == found
+
+
+TEXTS = st.sampled_from(["/", "/a", "/a/", "/ab", "/a/b", "/b", "/b/c", "/B"])
+MATCHES = st.builds(TextMatch, st.sampled_from(["exact", "prefix", "segments"]), TEXTS)
+
+
+@given(st.frozensets(MATCHES, max_size=4), TEXTS)
+def test_every_path_has_an_example_that_fulfils_the_same(wanted, path):
+    def fulfilled(text: str) -> list[bool]:
+        return [one.holds(text) for one in sorted(wanted, key=str)]
+
+    assert fulfilled(path) in [fulfilled(example) for example in paths(*wanted)]

@@ -1,0 +1,50 @@
+"""Ports that Istio's sidecars are kept from."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
+
+WORLD = cluster(ISTIO).apply([*app("ist/client", "curlimages/curl"), *app("bare/client", "curlimages/curl")])
+OK = "200 from ist/web"
+
+
+def excluding(name, image, annotation, ports):
+    marks = {f"traffic.sidecar.istio.io/{annotation}": ports} if annotation else {}
+    short = name.rpartition("/")[2]
+    pod = {
+        "containers": [{"name": short, "image": image, "ports": [{"name": "http", "containerPort": 8080}]}]
+    }
+    return deployment(name, pod, {"labels": {"app": short}, "annotations": marks})
+
+
+WEB = resource(
+    "Service", "ist/web", "{selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}"
+)
+STRICT = resource("PeerAuthentication", "ist/p", "{mtls: {mode: STRICT}}")
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "meshed", "bare"),
+    [
+        ("", "", OK, "connection reset (curl 56)"),
+        ("80", "", "connection reset (curl 56)", "connection reset (curl 56)"),
+        ("8080", "", OK, "connection reset (curl 56)"),
+        ("80, 443", "8080", OK, OK),
+        # The client's sidecar begins mutual TLS all the same, and the application can't read it.
+        ("", "8080", "503", OK),
+        ("", "80", OK, "connection reset (curl 56)"),
+    ],
+)
+def test_excluded_ports(client, server, meshed, bare):
+    state = WORLD.apply(
+        [
+            excluding("ist/client", "curlimages/curl", "excludeOutboundPorts", client),
+            excluding("ist/web", "l5d/echo:v1", "excludeInboundPorts", server),
+            WEB,
+            STRICT,
+        ]
+    )
+    assert told(send(state, "ist/client", "http://web.ist/")) == {meshed: 1}
+    assert told(send(state, "bare/client", "http://web.ist/")) == {bare: 1}

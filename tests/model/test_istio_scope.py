@@ -1,0 +1,217 @@
+"""Sidecar and exportTo: what a client's sidecar is told of, and what it makes of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.errors import NotModelledError
+from harness.model.refusal import Refused
+from tests.model.clusters import ISTIO, app, cluster, resource, send, told
+
+WORLD = (
+    cluster(ISTIO)
+    .mark("other", labels={"istio-injection": "enabled"})
+    .mark("third", labels={"istio-injection": "enabled"})
+    .apply(
+        [
+            *app("ist/client", "curlimages/curl"),
+            *app("other/client", "curlimages/curl"),
+            *app("ist/v1", "l5d/echo:v1", 8080),
+            *app("other/v1", "l5d/echo:v1", 8080),
+            *app("other/v2", "l5d/echo:v1", 8080),
+            *app("third/v3", "l5d/echo:v1", 8080),
+            resource(
+                "Service",
+                "other/odd",
+                "{selector: {app: v2}, ports: [{name: web, port: 81, targetPort: 8080}]}",
+            ),
+            resource("PeerAuthentication", "third/strict", "{mtls: {mode: STRICT}}"),
+        ]
+    )
+)
+
+
+def sidecar(egress, name="ist/s", **more):
+    rest = "".join(f", {key}: {value}" for key, value in more.items())
+    return resource("Sidecar", name, f"{{egress: [{{hosts: {egress}}}]{rest}}}")
+
+
+def mesh(text):
+    made = resource("ConfigMap", "istio-system/istio")
+    return replace(made, data={**made.data, "data": {"mesh": text}})
+
+
+ONLY = "{mode: REGISTRY_ONLY}"
+SELECTED = "{labels: {app: client}}"
+UNSELECTED = "{labels: {app: v1}}"
+V2, RESET = {"200 from other/v2": 1}, {"connection reset (curl 56)": 1}
+# A sidecar in ALLOW_ANY still reaches what it isn't told of: as plaintext, without any rule.
+STRICT_RESET = {"503": 1}
+
+
+@pytest.mark.parametrize(
+    ("objects", "url", "told_"),
+    [
+        ([], "http://v2.other/", V2),
+        ([sidecar("['./*']", outboundTrafficPolicy=ONLY)], "http://v2.other/", {"502": 1}),
+        ([sidecar("['./*']", outboundTrafficPolicy=ONLY)], "http://v1/", {"200 from ist/v1": 1}),
+        ([sidecar("['./*']", outboundTrafficPolicy=ONLY)], "http://odd.other:81/", RESET),
+        ([sidecar("['./*']")], "http://v2.other/", V2),
+        ([sidecar("['./*']")], "http://v3.third/", STRICT_RESET),
+        ([sidecar("['./*', 'third/*']")], "http://v3.third/", {"200 from third/v3": 1}),
+        ([sidecar("['*/*']", outboundTrafficPolicy=ONLY)], "http://v2.other/", V2),
+        ([sidecar("['other/*']", outboundTrafficPolicy=ONLY)], "http://v2.other/", V2),
+        ([sidecar("[other/v2.other.svc.cluster.local]", outboundTrafficPolicy=ONLY)], "http://v2.other/", V2),
+        (
+            [sidecar("[other/v1.other.svc.cluster.local]", outboundTrafficPolicy=ONLY)],
+            "http://v2.other/",
+            {"502": 1},
+        ),
+        ([sidecar("['*/*.other.svc.cluster.local']", outboundTrafficPolicy=ONLY)], "http://v2.other/", V2),
+        ([sidecar("['*/*', '~other/*']", outboundTrafficPolicy=ONLY)], "http://v2.other/", {"502": 1}),
+        ([sidecar("['~/*']", outboundTrafficPolicy=ONLY)], "http://v1/", RESET),
+        ([sidecar("['~/*']")], "http://v1/", {"200 from ist/v1": 1}),
+        (
+            [sidecar("['./*']", outboundTrafficPolicy=ONLY, workloadSelector=SELECTED)],
+            "http://v2.other/",
+            {"502": 1},
+        ),
+        (
+            [sidecar("['./*']", outboundTrafficPolicy=ONLY, workloadSelector=UNSELECTED)],
+            "http://v2.other/",
+            V2,
+        ),
+        (
+            [
+                sidecar("['./*']", outboundTrafficPolicy=ONLY),
+                sidecar("['*/*']", "ist/t", workloadSelector=SELECTED),
+            ],
+            "http://v2.other/",
+            V2,
+        ),
+        ([sidecar("['./*']", "istio-system/s", outboundTrafficPolicy=ONLY)], "http://v2.other/", {"502": 1}),
+        (
+            [sidecar("['./*']", "istio-system/s", outboundTrafficPolicy=ONLY)],
+            "http://v1/",
+            {"200 from ist/v1": 1},
+        ),
+        (
+            [sidecar("['./*']", "istio-system/s", outboundTrafficPolicy=ONLY), sidecar("['*/*']")],
+            "http://v2.other/",
+            V2,
+        ),
+        ([sidecar("['./*']", outboundTrafficPolicy="{}")], "http://v2.other/", {"502": 1}),
+        (
+            [
+                sidecar("['./*']", outboundTrafficPolicy="{mode: ALLOW_ANY}"),
+                mesh(f"outboundTrafficPolicy: {ONLY}"),
+            ],
+            "http://v2.other/",
+            V2,
+        ),
+    ],
+)
+def test_sidecar(objects, url, told_):
+    assert told(send(WORLD.apply(objects), "ist/client", url)) == told_
+
+
+ABORT = "{{hosts: [v2.other.svc.cluster.local], http: [{{fault: {{abort: {{httpStatus: 418, percentage: {{value: 100}}}}}}, route: [{{destination: {{host: v2.other.svc.cluster.local}}}}]}}]{}}}"
+
+
+def rules(more="", name="other/v"):
+    return resource("VirtualService", name, ABORT.format(more))
+
+
+def annotated(text):
+    made = app("other/v2", "l5d/echo:v1", 8080)[1]
+    metadata = {**made.data["metadata"], "annotations": {"networking.istio.io/exportTo": text}}
+    return replace(made, data={**made.data, "metadata": metadata})
+
+
+TEAPOT = {"418": 1}
+DISABLED = "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"
+
+
+@pytest.mark.parametrize(
+    ("objects", "told_"),
+    [
+        ([rules()], TEAPOT),
+        ([rules(", exportTo: ['.']")], V2),
+        ([rules(", exportTo: [ist]")], TEAPOT),
+        ([rules(), mesh("defaultVirtualServiceExportTo: ['.']")], V2),
+        ([rules(", exportTo: ['*']"), mesh("defaultVirtualServiceExportTo: ['.']")], TEAPOT),
+        ([rules(), sidecar("['./*']")], V2),
+        ([rules(), sidecar("['./*', 'other/*']")], TEAPOT),
+        # The rules' host is known then, but not the Service with its short names.
+        ([rules(name="ist/v"), sidecar("['./*']")], V2),
+        ([annotated("."), mesh(DISABLED)], {"502": 1}),
+        ([annotated("ist, third"), mesh(DISABLED)], V2),
+        ([annotated("~"), mesh(DISABLED)], {"502": 1}),
+        ([annotated(".")], V2),
+        ([mesh(DISABLED + "\ndefaultServiceExportTo: ['.']")], {"502": 1}),
+        ([mesh(DISABLED + "\ndefaultServiceExportTo: ['.']"), annotated("*")], V2),
+    ],
+)
+def test_who_sees_what(objects, told_):
+    assert told(send(WORLD.apply(objects), "ist/client", "http://v2.other/")) == told_
+
+
+def test_rules_of_its_own_for_a_host_that_is_not_imported():
+    state = WORLD.apply([rules(name="ist/v"), sidecar("['./*']")])
+    assert told(send(state, "ist/client", "http://v2.other.svc.cluster.local/")) == TEAPOT
+
+
+def test_a_destination_needs_no_import():
+    split = "{hosts: [v1], http: [{route: [{destination: {host: v2.other.svc.cluster.local}}]}]}"
+    state = WORLD.apply(
+        [sidecar("['./*']", outboundTrafficPolicy=ONLY), resource("VirtualService", "ist/v", split)]
+    )
+    assert told(send(state, "ist/client", "http://v1/")) == V2
+
+
+def test_a_destination_must_be_exported():
+    split = "{hosts: [v1], http: [{route: [{destination: {host: v2.other.svc.cluster.local}}]}]}"
+    state = WORLD.apply([annotated("."), resource("VirtualService", "ist/v", split)])
+    assert told(send(state, "ist/client", "http://v1/")) == {"503": 1}
+
+
+def test_the_trace_names_the_sidecar_and_its_policy():
+    state = WORLD.apply([sidecar("['./*']", outboundTrafficPolicy=ONLY)])
+    (group,) = send(state, "ist/client", "http://v2.other/").groups
+    said = [(reason.resource, reason.field, reason.lost) for reason in group.trace]
+    assert ("Sidecar ist/s", "spec.egress", True) in said
+    assert ("Sidecar ist/s", "spec.outboundTrafficPolicy.mode", False) in said
+
+
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        ("{ingress: [{port: {number: 80}, defaultEndpoint: '127.0.0.1:80'}]}", "spec.ingress"),
+        ("{egress: [{port: {number: 80}, hosts: ['./*']}]}", "spec.egress[0].port"),
+        ("{egress: [{captureMode: NONE, hosts: ['./*']}]}", "spec.egress[0].captureMode"),
+        (
+            "{outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a}}}",
+            "spec.outboundTrafficPolicy.egressProxy",
+        ),
+    ],
+)
+def test_not_modelled(spec, what):
+    with pytest.raises(NotModelledError) as caught:
+        WORLD.apply([resource("Sidecar", "ist/s", spec)])
+    assert f"Sidecar ist/s {what} isn't modelled" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("{}", "sidecar: empty configuration provided"),
+        ("{egress: [{hosts: []}]}", "sidecar: egress listener must contain at least one host"),
+        ("{egress: [{hosts: [v1]}]}", "must be of form namespace/dnsName"),
+        ("{egress: [{hosts: ['./*']}, {hosts: ['*/*']}]}", "should be the last listener"),
+    ],
+)
+def test_refused(spec, words):
+    with pytest.raises(Refused, match=words):
+        WORLD.apply([resource("Sidecar", "ist/s", spec)])

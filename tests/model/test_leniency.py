@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from harness.errors import NotModelledError
+from harness.model import Model, Refused
+from harness.model.leniency import Leniency, without
+from harness.model.objects import not_modelled
+from harness.traffic.request import Request
+from harness.vocabulary import Mesh, Workload
+from tests.model.clusters import app, deployment, resource
+
+CLIENT = Workload("shop", "client")
+APPS = [*app("shop/client", "curlimages/curl"), *app("shop/web", "l5d/echo:v1", 8080)]
+ROUTE = "route: [{destination: {host: web}}]"
+
+
+def model(tmp_path, *objects, lenient: bool = True, mesh: Mesh | None = Mesh.ISTIO) -> Model:
+    file = tmp_path / "objects.yaml"
+    file.write_text(yaml.safe_dump_all([one.data for one in (*APPS, *objects)]))
+    return Model.from_files(file, placed={"shop": mesh}, lenient=lenient)
+
+
+def told(model: Model, url: str = "http://web/") -> tuple[str, list[str]]:
+    """The only answer, and what its trace says isn't modelled."""
+    (answer,) = model.decide(Request(CLIENT, url)).answers
+    left_out = [one for one in answer.trace if one.text.startswith("not modelled")]
+    assert all(one.lost for one in left_out)
+    return str(answer.outcome), [f"{one.resource} {one.field}".strip() for one in left_out]
+
+
+def virtual_service(http: str) -> object:
+    return resource("VirtualService", "shop/web", f"{{hosts: [web], http: [{http}]}}")
+
+
+OK = "200 from shop/web"
+
+# objects beside the shop's; the answer, and what is named as left out
+DECIDED = {
+    "all is understood": ([virtual_service(f"{{{ROUTE}}}")], OK, []),
+    "a field": (
+        [virtual_service(f"{{fallthrough: true, {ROUTE}}}")],
+        OK,
+        ["VirtualService shop/web spec.http[0].fallthrough"],
+    ),
+    "several fields": (
+        [virtual_service(f"{{fallthrough: true, {ROUTE}, retries: {{attempts: 21}}}}")],
+        OK,
+        [
+            "VirtualService shop/web spec.http[0].fallthrough",
+            "VirtualService shop/web spec.http[0].retries.attempts",
+        ],
+    ),
+    "a field that the API doesn't know": (
+        [resource("PeerAuthentication", "shop/p", "{mtls: {mode: STRICT}, mood: good}")],
+        OK,
+        ["PeerAuthentication shop/p spec.mood"],
+    ),
+    "a kind": (
+        [resource("EnvoyFilter", "shop/e", {}, "networking.istio.io/v1alpha3")],
+        OK,
+        ["EnvoyFilter shop/e"],
+    ),
+    "many of a kind": (
+        [resource("Rollout", f"shop/{name}", {}, "argoproj.io/v1alpha1") for name in "abcde"],
+        OK,
+        ["Rollout shop/a, shop/b, shop/c and 2 more"],
+    ),
+    "a kind without effect": ([resource("ConfigMap", "shop/c")], OK, []),
+    "another namespace's object": (
+        [
+            resource("Namespace", "other"),
+            resource("PeerAuthentication", "other/p", "{mtls: {mode: STRICT}, mood: good}"),
+        ],
+        OK,
+        [],
+    ),
+    "a required field goes with the object": (
+        [virtual_service("{redirect: {uri: /a, new: 1}}, {match: 1}")],
+        OK,
+        ["VirtualService shop/web"],
+    ),
+    "a server's annotation": (
+        [
+            deployment(
+                "shop/web",
+                {"containers": [{"name": "web", "image": "l5d/echo:v1"}]},
+                {"labels": {"app": "web"}, "annotations": {"proxy.istio.io/config": "{}"}},
+            ),
+            resource("PeerAuthentication", "shop/p", "{mtls: {mode: STRICT}}"),
+        ],
+        OK,
+        ["Deployment shop/web annotation proxy.istio.io/config"],
+    ),
+    "a namespace's label": (
+        [resource("Namespace", "shop", labels={"istio.io/dataplane-mode": "ambient"})],
+        OK,
+        ["Namespace shop label istio.io/dataplane-mode"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("objects", "answer", "left_out"), DECIDED.values(), ids=DECIDED)
+def test_decides_without_what_it_does_not_understand_and_says_so(tmp_path, objects, answer, left_out):
+    assert told(model(tmp_path, *objects)) == (answer, left_out)
+    if left_out:
+        with pytest.raises((NotModelledError, Refused)):
+            told(model(tmp_path, *objects, lenient=False))
+
+
+PARTLY = resource(
+    "AuthorizationPolicy",
+    "shop/web",
+    "{selector: {matchLabels: {app: web}}, rules: [{from: [{source: {ipBlocks: [10.244.1.0/24]}}]}]}",
+    "security.istio.io/v1",
+)
+GHOST = resource(
+    "ServiceProfile",
+    "shop/web.shop.svc.cluster.local",
+    "{dstOverrides: [{authority: ghost.shop.svc.cluster.local, weight: 1}]}",
+)
+
+# what is met in deciding alone: the mesh, the object, and what is named as left out
+MET = {
+    "a field": (Mesh.ISTIO, PARTLY, "AuthorizationPolicy shop/web spec.rules[0].from"),
+    "a required field": (Mesh.LINKERD, GHOST, "ServiceProfile shop/web.shop.svc.cluster.local"),
+}
+
+
+@pytest.mark.parametrize(("mesh", "met", "left_out"), MET.values(), ids=MET)
+def test_what_only_a_decision_meets_is_left_out_of_that_decision(tmp_path, mesh, met, left_out):
+    lenient = model(tmp_path, met, mesh=mesh)
+    assert told(lenient) == (OK, [left_out])
+    assert told(lenient, "http://nobody/")[1] == []
+    assert lenient.omissions == ()
+    with pytest.raises(NotModelledError):
+        told(model(tmp_path, met, mesh=mesh, lenient=False))
+
+
+def test_items_of_a_list_are_named_by_the_places_where_they_were_written():
+    leniency = Leniency()
+    one = resource("Thing", "x", {"items": [{"a": 1, "b": 2}, {"a": 3}, {"a": 5, "b": 6}]})
+    amended = one
+    for field in ("spec.items[1]", "spec.items[0]", "spec.items[0].b"):
+        amended = leniency(amended, not_modelled(one, field, "it is new"))
+    assert amended.data["spec"] == {"items": [{"a": 5}]}
+    assert [one.field for one in leniency.omissions] == ["spec.items[1]", "spec.items[0]", "spec.items[2].b"]
+
+
+DATA = {
+    "metadata": {"name": "x", "labels": {"a.b/c": "1", "d": "2"}},
+    "spec": {
+        "items": [{"a": 1, "b": 2}, {"a": 3}],
+        "8080": {"mode": "x"},
+        "a.b": 1,
+        "text": "k: {v: 1, w: 2}\n",
+    },
+}
+
+# a field, and the path of what goes
+FIELDS = {
+    "spec.items": ("spec", "items"),
+    "spec.items[0].b": ("spec", "items", 0, "b"),
+    "spec.items[1]": ("spec", "items", 1),
+    "spec.8080.mode": ("spec", "8080", "mode"),
+    "spec.a.b": ("spec", "a.b"),
+    "label a.b/c": ("metadata", "labels", "a.b/c"),
+}
+
+
+@pytest.mark.parametrize(("field", "path"), FIELDS.items())
+def test_a_field_is_taken_out(field: str, path: tuple[str | int, ...]):
+    wanted = yaml.safe_load(yaml.safe_dump(DATA))
+    inner = wanted
+    for part in path[:-1]:
+        inner = inner[part]
+    del inner[path[-1]]
+    one = resource("Thing", "x")
+    one.data.clear()
+    one.data.update(DATA)
+    changed = without(one, field)
+    assert changed is not None
+    assert changed.data == wanted
+
+
+def test_a_field_of_a_text_that_is_yaml_is_taken_out():
+    config = resource("ConfigMap", "x/y")
+    config.data["data"] = {"mesh": "a: 1\nb: {c: 2, d: 3}\n"}
+    changed = without(config, "data.mesh b.c")
+    assert changed is not None
+    assert yaml.safe_load(changed.data["data"]["mesh"]) == {"a": 1, "b": {"d": 3}}
+
+
+@pytest.mark.parametrize("field", ["spec.nothing", "spec.items[7]", "spec.items[0].a.b", "annotation a"])
+def test_a_field_that_is_not_there_leaves_nothing(field: str):
+    one = resource("Thing", "x")
+    one.data.update(DATA)
+    assert without(one, field) is None

@@ -1,0 +1,558 @@
+"""`harness suggest`: what a configuration says becomes the expectations of a scenario that passes."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+# pytester forgets what a run imported, unless it was imported before.
+import harness.collection
+import harness.providers.model
+import harness.report.terminal  # noqa: F401
+from harness.cli import app as cli
+from harness.manifests import from_api, read_manifests
+from harness.scenario import load_scenario
+from harness.source import parse
+from harness.suggest import stages, writer
+from harness.suggest.sources import Role, of_objects, of_paths
+from tests.suggest.estates import BOOKS, BOOKS_CONFIG, SHOP, SUBSETS, app, written
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Scenario:
+    """A scenario as it was written: its text, and its expectations by stage (`always` among them) and name."""
+
+    text: str
+    data: dict[str, Any]
+    told: str
+
+    @property
+    def entries(self) -> dict[str, dict[str, dict[str, Any]]]:
+        parts = {"always": self.data.get("always") or []}
+        parts |= {stage["name"]: stage.get("expect") or [] for stage in self.data["stages"]}
+        return {where: {one["name"]: _bare(one) for one in part} for where, part in parts.items()}
+
+    @property
+    def notes(self) -> str:
+        """The comments at the top, each in a line."""
+        head = self.text.partition("\n\n")[0]
+        return head.replace("\n#   ", " ")
+
+
+def _bare(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "name"}
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(cli, ["suggest", *arguments])
+
+
+def suggested(folder: Path, *arguments: str, **files: str) -> Scenario:
+    file = folder / "moving.yaml"
+    result = run(*written(folder, **files), "-o", str(file), *arguments)
+    assert result.exit_code == 0, result.output
+    return Scenario(file.read_text(), yaml.safe_load(file.read_text()), result.stdout)
+
+
+def service(name: str, spec: str) -> str:
+    head = "apiVersion: networking.istio.io/v1\nkind: VirtualService\n"
+    return (
+        f"{head}metadata: {{name: {name}, namespace: shop}}\nspec: {{hosts: [{name}], http: [{spec}]}}\n---\n"
+    )
+
+
+def policy(spec: str, kind: str = "AuthorizationPolicy") -> str:
+    head = f"apiVersion: security.istio.io/v1\nkind: {kind}\n"
+    return f"{head}metadata: {{name: prices, namespace: shop}}\nspec: {spec}\n---\n"
+
+
+def to(name: str, subset: str = "", weight: int = 0) -> str:
+    more = f", subset: {subset}" if subset else ""
+    return f"{{destination: {{host: {name}{more}}}" + (f", weight: {weight}}}" if weight else "}")
+
+
+PRICES = {"from": "shop/web", "to": "http://prices/"}
+CART = {"from": "shop/web", "to": "http://cart/"}
+
+# Istio's configuration of the shop; then the stage, the name, and the expectation that comes of it
+CASES = {
+    "a split": (
+        SUBSETS + service("prices", f"{{route: [{to('prices', 'v1', 80)}, {to('prices', 'v2', 20)}]}}"),
+        "always",
+        "prices is split prices-v1 80, prices-v2 20",
+        {"split": {**PRICES, "weights": {"prices-v1": 80, "prices-v2": 20}}},
+    ),
+    "a split of thirds": (
+        SUBSETS + service("prices", f"{{route: [{to('prices', 'v1', 2)}, {to('prices', 'v2', 1)}]}}"),
+        "always",
+        "prices is split prices-v1 2, prices-v2 1",
+        {"split": {**PRICES, "weights": {"prices-v1": 2, "prices-v2": 1}}},
+    ),
+    "a rule for a path": (
+        SUBSETS
+        + service(
+            "prices",
+            f"{{match: [{{uri: {{exact: /new}}}}], route: [{to('prices', 'v2')}]}}, {{route: [{to('prices', 'v1')}]}}",
+        ),
+        "always",
+        "prices /new goes to prices-v2",
+        {"split": {**PRICES, "to": "http://prices/new", "weights": {"prices-v2": 100}}},
+    ),
+    "what no rule takes": (
+        service("cart", f"{{match: [{{uri: {{exact: /new}}}}], route: [{to('cart')}]}}"),
+        "always",
+        "cart gets 404",
+        {"response": {**CART, "status": 404}},
+    ),
+    "another Service": (
+        service("cart", f"{{match: [{{headers: {{x-trial: {{exact: 'yes'}}}}}}], route: [{to('web')}]}}, {{route: [{to('cart')}]}}"),
+        "always",
+        "cart with x-trial yes goes to web",
+        {"split": {**CART, "headers": {"x-trial": "yes"}, "weights": {"web": 100}}},
+    ),
+    "no weights over two versions": (
+        service("prices", f"{{route: [{to('prices')}]}}"),
+        "always",
+        "prices is answered",
+        {"allow": PRICES},
+    ),
+    "a header": (
+        service("cart", f"{{headers: {{response: {{set: {{x-routed-by: istio}}}}}}, route: [{to('cart')}]}}"),
+        "always",
+        "cart comes with x-routed-by",
+        {"response": {**CART, "header": {"x-routed-by": "istio"}}},
+    ),
+    "a time limit": (
+        service("cart", f"{{timeout: 2s, route: [{to('cart')}]}}"),
+        "always",
+        "cart takes 2 s at most",
+        {"latency": {**CART, "at_most": "3s"}},
+    ),
+    "a delay": (
+        service("cart", f"{{fault: {{delay: {{fixedDelay: 3s, percentage: {{value: 100}}}}}}, route: [{to('cart')}]}}"),
+        "istio",
+        "cart is delayed by 3 s",
+        {"latency": {**CART, "at_least": "2.94s", "at_most": "4s"}},
+    ),
+    "a delay that is lost": (
+        service("cart", f"{{fault: {{delay: {{fixedDelay: 3s, percentage: {{value: 100}}}}}}, route: [{to('cart')}]}}"),
+        "linkerd",
+        "cart isn't delayed",
+        {"latency": {**CART, "at_most": "2.4s"}},
+    ),
+    "an abort of some": (
+        service("cart", f"{{fault: {{abort: {{httpStatus: 503, percentage: {{value: 10}}}}}}, route: [{to('cart')}]}}"),
+        "both control planes",
+        "cart gets 200 90, 503 10",
+        {"split": {**CART, "by": "status", "weights": {"200": 90, "503": 10}}},
+    ),
+    "an abort that is lost": (
+        service("cart", f"{{fault: {{abort: {{httpStatus: 503, percentage: {{value: 10}}}}}}, route: [{to('cart')}]}}"),
+        "linkerd",
+        "cart is answered",
+        {"allow": CART},
+    ),
+    "who may call": (
+        policy("{selector: {matchLabels: {app: prices}}, rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/cart]}}]}]}"),
+        "always",
+        "GET prices by shop/cart is allowed",
+        {"allow": {"from": "shop/cart", "to": "http://prices/"}},
+    ),
+    "who may not": (
+        policy("{selector: {matchLabels: {app: prices}}, rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/cart]}}]}]}"),
+        "always",
+        "GET prices by shop/web is denied",
+        {"deny": {"from": "shop/web", "to": "http://prices/"}},
+    ),
+    "which method": (
+        policy("{selector: {matchLabels: {app: prices}}, rules: [{to: [{operation: {methods: [GET]}}]}]}"),
+        "always",
+        "POST prices by shop/web is denied",
+        {"deny": {**PRICES, "method": "POST"}},
+    ),
+    "a path that is shut": (
+        policy("{action: DENY, selector: {matchLabels: {app: prices}}, rules: [{to: [{operation: {paths: [/admin]}}]}]}"),
+        "always",
+        "GET prices /admin by shop/web is denied",
+        {"deny": {**PRICES, "to": "http://prices/admin"}},
+    ),
+    "nobody at all": (
+        policy("{selector: {matchLabels: {app: prices}}}"),
+        "always",
+        "GET prices by shop/web is denied",
+        {"deny": PRICES},
+    ),
+    "a stranger": (
+        policy("{rules: [{from: [{source: {namespaces: [shop]}}]}]}"),
+        "always",
+        "GET prices by clients/curl is denied",
+        {"deny": {"from": "clients/curl", "to": "http://prices.shop/"}},
+    ),
+    "no plaintext": (
+        policy("{mtls: {mode: STRICT}}", "PeerAuthentication"),
+        "always",
+        "prices in plaintext by outside/curl is denied",
+        {"deny": {"from": "outside/curl", "to": "http://prices.shop/"}},
+    ),
+    "a hop under Istio": (
+        "",
+        "istio",
+        "shop/web to cart is mutual TLS by istio",
+        {"mtls": {**CART, "mesh": "istio"}},
+    ),
+    "a hop under Linkerd": (
+        "",
+        "linkerd",
+        "shop/cart to prices is mutual TLS by linkerd",
+        {"mtls": {"from": "shop/cart", "to": "http://prices/", "mesh": "linkerd"}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("istio", "stage", "name", "expectation"), CASES.values(), ids=CASES)
+def test_what_becomes_of_a_configuration(tmp_path, istio, stage, name, expectation):
+    files = {"apps": SHOP} | ({"istio": istio} if istio else {})
+    found = suggested(tmp_path, **files).entries
+    assert name in found[stage], found
+    assert found[stage][name] == expectation
+
+
+def test_an_expectation_says_where_it_comes_from_and_why_it_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    delay = "fault: {delay: {fixedDelay: 3s, percentage: {value: 100}}}"
+    made = suggested(Path(), apps=SHOP, istio=service("cart", f"{{{delay}, route: [{to('cart')}]}}"))
+    assert "  # VirtualService shop/cart spec.http[0].fault, istio.yaml:4\n  - &cart-delay\n" in made.text
+    assert (
+        "  # changes: before, cart is delayed by 3 s\n"
+        "  # lost [fault-injection]: Linkerd's proxies inject no faults\n"
+        "  - name: cart isn't delayed\n"
+    ) in made.text
+
+
+def test_the_stages(tmp_path):
+    made = suggested(tmp_path, apps=SHOP, istio=SUBSETS)
+    assert made.data["apps"] == ["./apps.yaml"]
+    assert made.data["configs"] == {"istio": "./istio.yaml", "linkerd": {"translate": "istio"}}
+    assert [{key: stage[key] for key in stage if key != "expect"} for stage in made.data["stages"]] == [
+        {"name": "istio", "mesh": {"shop": "istio"}, "apply": ["istio"]},
+        {"name": "both control planes", "install": ["linkerd"]},
+        {"name": "linkerd", "apply": ["linkerd"], "mesh": {"shop": "linkerd"}, "remove": ["istio"]},
+    ]
+    assert "shop are taken to be Istio's" in made.notes
+
+
+def test_namespaces_that_ask_for_no_proxy_stay_outside(tmp_path):
+    marked = (
+        "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {istio-injection: enabled}}}\n---\n"
+    )
+    apps = marked + app("shop/web", calls=("old.legacy",)) + app("legacy/old")
+    made = suggested(tmp_path, apps=apps)
+    assert made.data["stages"][0]["mesh"] == {"shop": "istio"}
+    assert made.entries["always"]["shop/web to old is plaintext"] == {
+        "mtls": {"from": "shop/web", "to": "http://old.legacy/", "mode": "plaintext"}
+    }
+
+
+TWO = app("front/web", calls=("api.back",)) + app("back/api")
+
+
+def test_namespace_by_namespace_the_boundary_is_plaintext(tmp_path):
+    made = suggested(tmp_path, "--by-namespace", apps=TWO, istio=SUBSETS.replace("shop", "back"))
+    places = [stage.get("mesh") for stage in made.data["stages"]]
+    assert places == [
+        {"front": "istio", "back": "istio"},
+        None,
+        {"back": "linkerd"},
+        {"front": "linkerd"},
+        None,
+    ]
+    assert [next(iter(part), None) for part in made.entries.values()] == [
+        None,
+        "front/web to api is mutual TLS by istio",
+        "front/web to api is mutual TLS by istio",
+        "front/web to api is plaintext",
+        "front/web to api is mutual TLS by linkerd",
+        "front/web to api is mutual TLS by linkerd",
+    ]
+    assert "# changes: before, front/web to api is mutual TLS by istio" in made.text
+
+
+def test_the_same_input_gives_the_same_text(tmp_path):
+    texts = [
+        suggested(tmp_path / name, apps=BOOKS, istio=BOOKS_CONFIG).text.replace(f"/{name}/", "/")
+        for name in ("one", "two")
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_more_than_the_limit_is_told(tmp_path):
+    made = suggested(tmp_path, "--limit", "2", apps=SHOP)
+    assert len(made.entries["istio"]) == 2
+    assert "# Left out: mutual TLS: there are more than the 2 that are written" in made.notes
+
+
+def test_objects_that_the_model_does_not_know_are_left_out_and_named(tmp_path):
+    filter_ = (
+        "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: odd, namespace: shop}\n"
+        "spec: {configPatches: []}\n---\n"
+    )
+    made = suggested(tmp_path, apps=SHOP, istio=filter_ + SUBSETS)
+    assert f"# Left out: EnvoyFilter shop/odd ({tmp_path}/istio.yaml:1):" in made.notes
+    config = tmp_path / made.data["configs"]["istio"]
+    assert [one.kind for one in read_manifests(config)] == ["DestinationRule"]
+
+
+OUT = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: out, namespace: shop}
+spec: {hosts: [api.example.com], http: [{route: [{destination: {host: api.example.com}}]}]}
+---
+"""
+PASSED_ON = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: [shop.example]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: door, namespace: shop}
+spec:
+  hosts: [shop.example]
+  gateways: [door]
+  tls: [{match: [{port: 443, sniHosts: [shop.example]}], route: [{destination: {host: web}}]}]
+---
+"""
+
+# More apps, and Istio's configuration; then what the comments say that was left out
+NOTES = {
+    "a host outside": ("", OUT, "VirtualService shop/out: it is on no Service of the estate"),
+    "a rule after one that takes all": (
+        "",
+        service("cart", f"{{route: [{to('cart')}]}}, {{match: [{{uri: {{exact: /x}}}}], route: [{to('web')}]}}"),
+        "VirtualService shop/cart spec.http[1]: no request that was tried comes to it",
+    ),
+    "a port of TLS at the gateway": ("", PASSED_ON, "VirtualService shop/door at gateway shop/door: no Service's port"),
+    "a token": (
+        "",
+        policy("{selector: {matchLabels: {app: prices}}, rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}"),
+        "AuthorizationPolicy shop/prices: what it asks of tokens",
+    ),
+    "a policy for nobody's pods": (
+        "",
+        policy("{selector: {matchLabels: {app: nothing}}, action: DENY, rules: [{}]}"),
+        "AuthorizationPolicy shop/prices: no request that was tried",
+    ),
+    "a call that isn't HTTP": (
+        app("shop/redis", port=6379, protocol="tcp") + app("shop/job", calls=("redis:6379",)),
+        SUBSETS,
+        "shop/job to Service shop/redis: it has no pods, or no port for HTTP",
+    ),
+    "shares that nobody specifies": (
+        "",
+        service("cart", f"{{route: [{to('prices')}]}}"),
+        "cart (routes): which of several workloads answers isn't specified",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("apps", "istio", "note"), NOTES.values(), ids=NOTES)
+def test_what_nothing_is_asked_about_is_named(tmp_path, apps, istio, note):
+    assert f"# Left out: {note}" in suggested(tmp_path, apps=SHOP + apps, istio=istio).notes
+
+
+def test_the_plaintext_caller_is_sent_where_strict_counts(tmp_path):
+    strict = policy("{mtls: {mode: STRICT}}", "PeerAuthentication")
+    open_ = policy("{selector: {matchLabels: {app: prices}}, mtls: {mode: PERMISSIVE}}", "PeerAuthentication")
+    made = suggested(tmp_path, apps=SHOP, istio=strict + open_.replace("name: prices", "name: open"))
+    assert "cart in plaintext by outside/curl is denied" in made.entries["always"]
+
+
+def test_configuration_of_a_namespace_without_apps_is_left_out_and_named(tmp_path):
+    made = suggested(tmp_path, apps=TWO, istio=SUBSETS)
+    assert "DestinationRule shop/prices" in made.notes
+    assert 'namespaces "shop" not found' in made.notes
+    assert "configs" not in made.data
+
+
+def test_a_file_of_all_kinds_is_taken_apart(tmp_path):
+    made = suggested(tmp_path, all=SHOP + SUBSETS)
+    assert made.data["apps"] == ["moving-manifests/apps.yaml"]
+    assert made.data["configs"]["istio"] == "moving-manifests/istio.yaml"
+    kinds = {one.kind for one in read_manifests(tmp_path / "moving-manifests/apps.yaml")}
+    assert kinds == {"Deployment", "Service"}
+
+
+def test_a_folder_of_both_kinds_is_named_by_its_files(tmp_path):
+    written(tmp_path / "all", apps=SHOP, istio=SUBSETS)
+    sources = of_paths([tmp_path / "all"])
+    assert [(one.role, one.name, one.path) for one in sources.every] == [
+        (Role.APPS, "apps", tmp_path / "all/apps.yaml"),
+        (Role.ISTIO, "istio", tmp_path / "all/istio.yaml"),
+    ]
+
+
+def test_a_revision_is_left_to_the_scenario(tmp_path):
+    marked = (
+        "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {istio.io/rev: canary}}}\n---\n"
+    )
+    made = suggested(tmp_path, apps=marked + SHOP)
+    assert made.data["stages"][0]["mesh"] == {"shop": "istio"}
+    (namespace, *_) = read_manifests(tmp_path / made.data["apps"][0])
+    assert namespace.data["metadata"]["labels"] == {"istio-injection": "enabled"}
+
+
+def test_a_live_cluster_is_written_out_without_what_it_added():
+    def live(api_version, kind, name, namespace, **parts):
+        metadata = {
+            "name": name,
+            "namespace": namespace,
+            "uid": "1",
+            "creationTimestamp": "2026-01-02T03:04:05Z",
+        }
+        return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **parts}
+
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "any/web"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    ports = [{"port": 80, "nodePort": 30080}]
+    objects = [
+        live("apps/v1", "Deployment", "istiod", "istio-system", spec=spec),
+        live("apps/v1", "Deployment", "web", "shop", spec=spec, status={"replicas": 1}),
+        live(
+            "v1",
+            "Service",
+            "web",
+            "shop",
+            spec={"clusterIP": "10.96.1.1", "selector": labels, "ports": ports},
+        ),
+    ]
+    sources = of_objects(from_api(objects, "context here"))
+    (apps,) = sources.every
+    assert [one.data["spec"] for one in apps.objects] == [spec, {"selector": labels, "ports": [{"port": 80}]}]
+    assert {one.data["metadata"]["creationTimestamp"] for one in apps.objects} == {
+        "2026-01-02T03:04:05+00:00"
+    }
+    assert "status" not in apps.objects[0].data
+    assert sources.left_out == (
+        "what is in istio-system, but for configuration: the scenario installs its meshes itself",
+    )
+
+
+WRONG = {
+    "nothing": ([], "nothing to read"),
+    "no workloads": (["istio"], "there are no workloads in the manifests"),
+    "nothing of Istio's": (["outside"], "nothing in the manifests is Istio's"),
+    "both": (["apps", "--context", "here"], "--context goes without manifests"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG.values(), ids=WRONG)
+def test_what_can_not_be_done_is_told(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    outside = "{apiVersion: v1, kind: Namespace, metadata: {name: lnk, annotations: {linkerd.io/inject: enabled}}}\n---\n"
+    written(tmp_path, apps=SHOP, istio=SUBSETS, outside=outside + app("lnk/web"))
+    named = [f"{one}.yaml" if (tmp_path / f"{one}.yaml").exists() else one for one in arguments]
+    result = run(*named, "-o", "made.yaml")
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert not (tmp_path / "made.yaml").exists()
+
+
+def test_what_somebody_edited_is_not_replaced(tmp_path):
+    paths = written(tmp_path, apps=SHOP)
+    file = tmp_path / "mine.yaml"
+    file.write_text("mine")
+    refused = run(*paths, "-o", str(file))
+    assert refused.exit_code == 1
+    assert f"{file}: would be replaced" in refused.stderr
+    assert file.read_text() == "mine"
+    assert run(*paths, "-o", str(file), "--force").exit_code == 0
+    assert file.read_text() != "mine"
+
+
+def test_a_stage_that_is_not_reached_ends_the_scenario(tmp_path):
+    written(
+        tmp_path,
+        apps=SHOP,
+        bad="apiVersion: policy.linkerd.io/v1beta3\nkind: Server\nmetadata: {name: x, namespace: shop}\nspec: {}\n",
+    )
+    file = tmp_path / "trial.yaml"
+    file.write_text(
+        "name: trial\napps: [./apps.yaml]\nconfigs: {bad: ./bad.yaml}\n"
+        "stages: [{name: one, mesh: {shop: linkerd}}, {name: two, apply: [bad]}]\n"
+    )
+    found, problem = stages.reached(load_scenario(file))
+    assert [one.name for one in found] == ["one"]
+    assert "stage 'two' wasn't reached" in str(problem)
+
+
+def place(pytester: pytest.Pytester, name: str) -> list[str]:
+    pytester.makeini("[pytest]\naddopts = -p no:hypothesispytest\n")
+    if name == "books":
+        return written(pytester.path / "manifests/books", apps=BOOKS, istio=BOOKS_CONFIG)
+    shutil.copytree(ROOT / "manifests" / name, pytester.path / "manifests" / name)
+    return [f"manifests/{name}", f"manifests/{name}/istio"]
+
+
+@pytest.mark.parametrize("name", ["faces", "frontend-backend", "books"])
+def test_what_is_written_passes_as_it_is(pytester, name):
+    paths = place(pytester, name)
+    result = run(*paths, "-o", f"scenarios/{name}.yaml")
+    assert result.exit_code == 0, result.output
+    outcomes = pytester.runpytest("-q", "scenarios").parseoutcomes()
+    assert outcomes.pop("passed") >= 9
+    assert not outcomes
+    assert (
+        f"{sum(pytester.runpytest('-q', 'scenarios').parseoutcomes().values())} expectations" in result.stdout
+    )
+
+
+def test_faces_reads_as_a_person_would_write_it(pytester):
+    paths = place(pytester, "faces")
+    assert run(*paths, "-o", "scenarios/faces.yaml").exit_code == 0
+    text = (pytester.path / "scenarios/faces.yaml").read_text()
+    assert "apps: [faces, faces-manifests/clients.yaml]\n" in text
+    assert "configs: {istio: manifests/faces/istio, linkerd: {translate: istio}}\n" in text
+    assert (
+        "# VirtualService faces/color-split spec.http[0], manifests/faces/istio/color-split.yaml:7\n"
+        "- name: color is split color 50, color2 50\n"
+        "  split: {from: faces/face, to: grpc://color/ColorService/Center, weights: {color: 50, color2: 50}}\n"
+    ) in text
+    assert "istio-ingressgateway.istio-system/face/" in text
+    assert max(map(len, text.splitlines())) <= writer.WIDTH
+
+
+def test_a_broken_expectation_is_seen(pytester):
+    paths = place(pytester, "frontend-backend")
+    assert run(*paths, "-o", "scenarios/x.yaml").exit_code == 0
+    file = pytester.path / "scenarios/x.yaml"
+    file.write_text(file.read_text().replace("x-routed-by: istio", "x-routed-by: linkerd"))
+    assert pytester.runpytest("-q", "scenarios").parseoutcomes()["failed"] == 3
+
+
+TEXTS = st.text("aZ09 :,{}[]#&*!|>'\"%@`-?~=/.é\t", max_size=8)
+VALUES = st.recursive(
+    TEXTS | st.integers(-1000, 1000) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(VALUES)
+def test_values_are_read_as_they_were_meant(value):
+    text = writer.flow({"value": value})
+    assert next(parse(f"read: {text}\n", "")).data == {"read": {"value": value}}

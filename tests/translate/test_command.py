@@ -1,0 +1,135 @@
+"""`harness translate`, from files to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.manifests import read_manifests
+
+ROOT = Path(__file__).parents[2]
+FACES = ("manifests/faces", "manifests/faces/istio")
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+
+
+def translate(*arguments: str):
+    return CliRunner().invoke(app, ["translate", *arguments])
+
+
+def test_faces_split_becomes_the_corrected_route():
+    result = translate(*FACES)
+    assert result.exit_code == 0, result.stderr
+    made = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(result.stdout)}
+    (corrected,) = read_manifests(ROOT / "manifests/faces/linkerd/color-split-http.yaml")
+    assert made["HTTPRoute", "color-split"] == corrected.data
+
+
+def test_each_object_says_where_it_comes_from_and_each_finding_where_its_field_is():
+    result = translate(*FACES)
+    assert (
+        "# from VirtualService faces/color-split (manifests/faces/istio/color-split.yaml:1)" in result.stdout
+    )
+    assert "# from AuthorizationPolicy faces/restrict-faces (manifests/faces/istio/" in result.stdout
+    assert (
+        "manifests/faces/istio/smiley-delay.yaml:7: lost [fault-injection] "
+        "VirtualService faces/smiley-delay spec.http[0].fault\n" in result.stderr
+    )
+
+
+def test_files_are_stable_and_replaced(tmp_path: Path):
+    folder = tmp_path / "made"
+    assert translate(*FACES, "-o", str(folder)).exit_code == 0
+    first = {file: file.read_text() for file in folder.rglob("*.*")}
+    assert {file.name for file in first} == {
+        "cluster.yaml", "faces.yaml", "istio-system.yaml", "findings.txt", "istio-system-istio-ingressgateway.json"
+    }  # fmt: skip
+    stale = folder / "gone.yaml"
+    stale.write_text(first[folder / "faces.yaml"])
+    assert translate(*FACES, "-o", str(folder)).exit_code == 0
+    assert {file: file.read_text() for file in folder.rglob("*.*")} == first
+    assert read_manifests(folder)
+
+
+def test_somebody_elses_file_is_left_alone(tmp_path: Path):
+    (tmp_path / "faces.yaml").write_text("mine: true\n")
+    result = translate(*FACES, "-o", str(tmp_path))
+    assert result.exit_code == 1
+    assert "faces.yaml: would be replaced, but isn't from a translation" in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["faces.yaml"]
+
+
+SERVICE = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: it}\n"
+
+# a file, the error
+BAD = {
+    "no YAML": ("a: [", "bad.yaml:2:1: not YAML"),
+    "no object": ("- 1\n", "bad.yaml:1:1: not a Kubernetes object"),
+    "no kind": ("apiVersion: v1\n", "bad.yaml:1:1: not a Kubernetes object: kind is missing"),
+    "no name": ("apiVersion: v1\nkind: Service\n", "bad.yaml:1:1: Service without metadata.name"),
+    "half an object": (
+        SERVICE + "spec: {hosts: [it], http: [{route: [{}]}]}\n",
+        "bad.yaml:1: VirtualService default/it spec.http[0].route[0].destination is missing",
+    ),
+    "wrong type": (SERVICE + "spec: {hosts: it}\n", "bad.yaml:1: VirtualService default/it spec.hosts must be a list"),
+    "no duration": (
+        SERVICE + "spec: {hosts: [it], http: [{timeout: soon, route: [{destination: {host: it}}]}]}\n",
+        "bad.yaml:1: VirtualService default/it spec.http[0].timeout: 'soon' isn't a duration",
+    ),
+    "unknown kind": (
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: {name: it}\n",
+        "bad.yaml:2: unknown kind VirtualServce in networking.istio.io\n  do:  did you mean VirtualService?",
+    ),
+    "unknown kind of Kubernetes'": (
+        "apiVersion: apps/v1\nkind: Deployement\nmetadata: {name: it}\n",
+        "bad.yaml:1: unknown kind Deployement in apps/v1\n  do:  did you mean Deployment?",
+    ),
+    "unknown version": (SERVICE.replace("/v1", "/v2"), "bad.yaml:1: VirtualService default/it: networking.istio.io has no version v2"),
+    "unknown group": (SERVICE.replace("networking.", "network."), "bad.yaml:1: unknown API group network.istio.io"),
+    "template": (
+        SERVICE + "spec: {hosts: ['{{ .Values.host }}']}\n",
+        "bad.yaml:1: VirtualService default/it: an unrendered template\n  why: {{ .Values.host }}",
+    ),
+    "template that isn't YAML": ("metadata:\n  {{- toYaml .Values.x }}\n", "bad.yaml:2:"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_named_by_its_place_and_nothing_is_written(tmp_path: Path, text: str, message: str):
+    (tmp_path / "bad.yaml").write_text(text)
+    result = translate(str(tmp_path / "bad.yaml"), "-o", str(tmp_path / "made"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr
+    assert not (tmp_path / "made").exists()
+
+
+# arguments, the error
+WRONG = {
+    "nothing": ([], "nothing to translate\n  do:  name manifests"),
+    "other mesh": (["x", "--to", "istio"], "can't translate to 'istio'"),
+    "other tool": (["x", "--using", "sed"], "unknown translator 'sed'"),
+    "both": (["x", "--context", "y"], "--context goes with neither"),
+    "output of no tool": (["x", "--tool-output", "y"], "--tool-output goes with --using ingress2gateway"),
+    "no such file": (["no/such.yaml"], "no/such.yaml: can't be read"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_arguments(arguments: list[str], message: str):
+    result = translate(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr
+
+
+def test_the_tool_must_be_there(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    result = translate("manifests/faces/istio/color-split.yaml", "--using", "ingress2gateway")
+    assert result.exit_code == 1
+    assert "ingress2gateway isn't on PATH" in result.stderr

@@ -1,0 +1,155 @@
+"""Whatever can't be carried over is reported with its field, never passed over."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from harness.translate import Severity, translate
+from tests.model.clusters import resource
+from tests.translate.estates import APPS, workload
+
+SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
+
+
+def rule(more: str) -> object:
+    return resource(
+        "VirtualService",
+        "shop/web",
+        "{hosts: [web], http: [{route: [{destination: {host: web}}], " + more + "}]}",
+    )
+
+
+def destination_rule(policy: str) -> object:
+    return resource("DestinationRule", "shop/web", "{host: web, trafficPolicy: {" + policy + "}}")
+
+
+def policy(spec: str) -> object:
+    return resource("AuthorizationPolicy", "shop/policy", spec, SECURITY)
+
+
+LOST, CHANGED, CHECK = Severity.LOST, Severity.CHANGED, Severity.CHECK
+CONDITION = "spec.rules[0].from[0].source"
+
+# an object of Istio's; severity, topic and field of the finding
+FINDINGS = {
+    "fault": (rule("fault: {delay: {fixedDelay: 5s, percentage: {value: 100}}}"), LOST, "fault-injection", "spec.http[0].fault"),
+    "host outside of the cluster": (
+        resource("VirtualService", "shop/out", "{hosts: [api.example.com], http: [{route: [{destination: {host: api.example.com}}]}]}"),
+        LOST,
+        "outside-host",
+        "spec.hosts",
+    ),
+    "CORS": (rule("corsPolicy: {allowOrigins: [{exact: x}]}"), LOST, "cors", "spec.http[0].corsPolicy"),
+    "mirror": (rule("mirror: {host: web-v2}"), LOST, "mirror", "spec.http[0].mirror"),
+    "mirrors": (rule("mirrors: [{destination: {host: web-v2}}]"), LOST, "mirror", "spec.http[0].mirrors"),
+    "rewrite": (rule("rewrite: {uri: /x}"), LOST, "rewrite", "spec.http[0].rewrite"),
+    "source labels": (rule("match: [{sourceLabels: {app: x}}]"), LOST, "match", "spec.http[0].match[0].sourceLabels"),
+    "authority": (rule("match: [{authority: {exact: x}}]"), LOST, "match", "spec.http[0].match[0].authority"),
+    "field that Istio may get": (rule("shadow: {to: x}"), LOST, "unknown-field", "spec.http[0].shadow"),
+    "condition that Istio may get": (rule("match: [{moon: full}]"), LOST, "match", "spec.http[0].match[0].moon"),
+    "failed connections": (rule("retries: {attempts: 3, retryOn: connect-failure}"), CHANGED, "retries", "spec.http[0].retries.retryOn"),
+    "time of a try": (rule("retries: {attempts: 3, retryOn: '503', perTryTimeout: 1s}"), CHANGED, "retries", "spec.http[0].retries.perTryTimeout"),
+    "direct response": (
+        resource("VirtualService", "shop/web", "{hosts: [web], http: [{directResponse: {status: 403}}]}"),
+        LOST,
+        "direct-response",
+        "spec.http[0].directResponse",
+    ),
+    "delegate": (resource("VirtualService", "shop/web", "{hosts: [web], http: [{delegate: {name: x}}]}"), LOST, "delegate", "spec.http[0].delegate"),
+    "rule after a catch-all": (
+        resource("VirtualService", "shop/web", "{hosts: [web], http: [{route: [{destination: {host: web}}]}, {match: [{uri: {exact: /x}}], route: [{destination: {host: web-v2}}]}]}"),
+        CHECK,
+        "unreachable",
+        "spec.http[1]",
+    ),
+    "connection pool": (destination_rule("connectionPool: {tcp: {maxConnections: 1}}"), LOST, "connection-pool", "spec.trafficPolicy.connectionPool"),
+    "sessions": (destination_rule("loadBalancer: {consistentHash: {useSourceIp: true}}"), LOST, "load-balancing", "spec.trafficPolicy.loadBalancer.consistentHash"),
+    "balancer": (destination_rule("loadBalancer: {simple: ROUND_ROBIN}"), CHANGED, "load-balancing", "spec.trafficPolicy.loadBalancer.simple"),
+    "TLS of its own": (destination_rule("tls: {mode: SIMPLE}"), LOST, "tls-origination", "spec.trafficPolicy.tls.mode"),
+    "outlier detection": (destination_rule("outlierDetection: {interval: 1s}"), CHANGED, "outlier-detection", "spec.trafficPolicy.outlierDetection.interval"),
+    "CUSTOM": (policy("{action: CUSTOM, provider: {name: x}, rules: [{}]}"), LOST, "external-authorization", "spec.action"),
+    "AUDIT": (policy("{action: AUDIT, rules: [{}]}"), CHECK, "audit", "spec.action"),
+    "JWT": (policy("{rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}"), LOST, "policy-condition", CONDITION),
+    "JWT's claim": (policy("{rules: [{when: [{key: 'request.auth.claims[x]', values: [y]}]}]}"), LOST, "policy-condition", "spec.rules[0].when[0]"),
+    "prefix principal": (policy("{rules: [{from: [{source: {principals: ['cluster.local/ns/shop/sa/c*']}}]}]}"), CHANGED, "principal-pattern", f"{CONDITION}.principals"),
+    "allow all but one": (policy("{rules: [{from: [{source: {notPrincipals: [cluster.local/ns/shop/sa/cart]}}]}]}"), LOST, "policy-condition", "spec.rules[0]"),
+    "deny one": (policy("{action: DENY, rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/cart]}}]}]}"), LOST, "policy-overlap", "spec.rules[0]"),
+    "source that Istio may get": (policy("{rules: [{from: [{source: {moons: [x]}}]}]}"), LOST, "policy-condition", CONDITION),
+    "host": (policy("{rules: [{to: [{operation: {hosts: [x]}}]}]}"), LOST, "policy-condition", "spec.rules[0].to[0].operation"),
+    "no such workload": (policy("{selector: {matchLabels: {app: x}}}"), LOST, "unknown-workloads", "spec.selector"),
+    "STRICT": (resource("PeerAuthentication", "shop/default", "{mtls: {mode: STRICT}}"), CHANGED, "strict", "spec.mtls.mode"),
+    "EnvoyFilter": (resource("EnvoyFilter", "shop/x", "{}", "networking.istio.io/v1alpha3"), LOST, "envoy-filter", ""),
+    "WasmPlugin": (resource("WasmPlugin", "shop/x", "{}", "extensions.istio.io/v1alpha1"), LOST, "wasm", ""),
+    "Telemetry": (resource("Telemetry", "shop/x", "{}", "telemetry.istio.io/v1"), LOST, "telemetry", ""),
+    "RequestAuthentication": (resource("RequestAuthentication", "shop/x", "{}", SECURITY), LOST, "jwt", ""),
+    "kind of somebody else's": (resource("Canary", "shop/x", "{}", "flagger.app/v1beta1"), CHECK, "foreign-kind", "kind"),
+    "Sidecar": (resource("Sidecar", "shop/x", "{}", NETWORKING), LOST, "sidecar", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "severity", "topic", "field"), FINDINGS.values(), ids=FINDINGS)
+def test_it_is_reported(config: object, severity: Severity, topic: str, field: str):
+    made = translate([*APPS, config])
+    told = [(one.severity, one.topic, one.field, one.resource) for one in made.findings]
+    assert (severity, topic, field, str(config)) in told
+
+
+@pytest.mark.parametrize("field", ["spec.moon", "spec.http[0].moon", "spec.http[0].route[0].moon", "spec.http[0].route[0].destination.moon", "spec.http[0].retries.moon", "spec.http[0].headers.request.moon"])  # fmt: skip
+def test_a_field_that_nobody_reads_is_lost(field: str):
+    http = {
+        "route": [{"destination": {"host": "web"}}],
+        "retries": {"attempts": 1, "retryOn": "503"},
+        "headers": {"request": {"set": {"x": "y"}}},
+    }
+    spec: dict[str, object] = {"hosts": ["web"], "http": [http]}
+    part: object = {"spec": spec}
+    *path, last = field.replace("[0]", ".0").split(".")
+    for key in path:
+        part = part[int(key)] if isinstance(part, list) else part[key]
+    part[last] = "x"
+    made = translate([*APPS, resource("VirtualService", "shop/web", spec)])
+    assert [(one.severity, one.field) for one in made.findings] == [(LOST, field)]
+
+
+def test_a_probe_stays_open():
+    apps = [*APPS, *workload("shop/probed", probe="/healthz")]
+    made = translate([*apps, policy("{rules: [{to: [{operation: {methods: [POST]}}]}]}")])
+    (finding,) = [one for one in made.findings if one.topic == "probes"]
+    assert "GET /healthz on port 8080 of Deployment shop/probed is open to everyone" in finding.why
+    rules = [one.data["spec"]["rules"][0] for one in made.objects if one.kind == "HTTPRoute"]
+    matches = [match for rule in rules for match in rule.get("matches", ())]
+    assert {"path": {"type": "Exact", "value": "/healthz"}, "method": "GET"} in matches
+
+
+def test_a_second_virtual_service_for_a_host_has_no_effect():
+    spec = "{hosts: [web], http: [{route: [{destination: {host: web}}]}]}"
+    made = translate([*APPS, *(resource("VirtualService", f"shop/{name}", spec) for name in "ba")])
+    assert [one.name for one in made.objects] == ["a"]
+    assert [(one.topic, one.resource) for one in made.findings] == [("no-effect", "VirtualService shop/b")]
+
+
+def test_a_translation_doesnt_depend_on_the_order_of_its_input():
+    config = [config for config, *_ in FINDINGS.values()]
+    unique = list({one.key: one for one in config}.values())
+    one, other = translate([*APPS, *unique]), translate([*unique[::-1], *APPS])
+    assert one.objects == other.objects
+    assert [made.data for made in one.objects] == [made.data for made in other.objects]
+
+
+RULES = """[{match: [{uri: {prefix: /a}}, {method: {exact: GET}}],
+ route: [{destination: {host: w1}, weight: 1}, {destination: {host: w2}, weight: 1}]},
+ {route: [{destination: {host: w3}}]}]"""
+
+
+def test_a_thousand_virtual_services_take_no_time():
+    apps = [one for number in range(1000) for one in workload(f"shop/w{number}")]
+    config = [
+        resource("VirtualService", f"shop/w{number}", f"{{hosts: [w{number}], http: {RULES}}}")
+        for number in range(1000)
+    ]
+    began = time.process_time()
+    made = translate([*apps, *config])
+    assert time.process_time() - began < 3
+    assert len(made.objects) == 1000
