@@ -63,10 +63,7 @@ class Bundle:
             self.lack(name, "the bundle is full")
             return
         self._written += len(data)
-        path = self.folder / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(data)
-        path.chmod(0o600)
+        self._put(name, data)
 
     def lack(self, name: str, why: str) -> None:
         """Notes what isn't in the bundle."""
@@ -75,7 +72,13 @@ class Bundle:
     def close(self) -> None:
         """Writes down what is missing."""
         if self._missing:
-            (self.folder / "missing.txt").write_text("\n".join(sorted(self._missing)) + "\n")
+            self._put("missing.txt", "".join(f"{line}\n" for line in sorted(self._missing)).encode())
+
+    def _put(self, name: str, data: bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_bytes(data)
 
 
 def collect(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.compare import callers, examples
 from harness.compare.answer import answers, unlike, worded
-from harness.compare.relevant import is_gateway, relevant
+from harness.compare.relevant import at_gateways, is_gateway, relevant
 from harness.errors import NotModelledError
 from harness.model.kubernetes import service_ports
 from harness.model.lookup import per_object
@@ -91,7 +91,10 @@ def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
     differences: list[Difference] = []
     classes = 0
     for service in before.all("", "Service"):
-        if service.namespace in callers.CONTROL_PLANES and not is_gateway(before, service):
+        if is_gateway(before, service):
+            if not at_gateways(before) and not at_gateways(after):
+                continue  # nothing is served there
+        elif service.namespace in callers.CONTROL_PLANES:
             continue
         if after.get(*service.key) is None:
             left_out.append(f"{service} isn't there after")

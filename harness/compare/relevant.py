@@ -37,7 +37,7 @@ class Relevant:
 def relevant(state: State, service: Resource) -> Relevant:
     """Returns what decides on requests to a Service: routes on it, policies of all they lead to."""
     if is_gateway(state, service):
-        routes = _at_gateways(state)
+        routes = at_gateways(state)
     else:
         routes = [stored.live for stored in attachment.naming(state, service)]
         routes += virtual_service.by_host(state).covering(fqdn(service))
@@ -72,7 +72,7 @@ def is_gateway(state: State, service: Resource) -> bool:
 
 
 @per_state
-def _at_gateways(state: State) -> list[Resource]:
+def at_gateways(state: State) -> list[Resource]:
     """The routes that are bound to any gateway."""
     found = [
         one

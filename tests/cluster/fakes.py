@@ -20,6 +20,7 @@ CORE = {
     "events": ("Event", True),
     "namespaces": ("Namespace", False),
     "configmaps": ("ConfigMap", True),
+    "nodes": ("Node", False),
 }
 APPS = {
     "deployments": ("Deployment", True),
@@ -77,6 +78,9 @@ class FakeClient(Client):
             plain = f"{plain}/{body['metadata']['name']}"
             if plain in self.objects:
                 raise ApiError(409, "AlreadyExists", f"{plain} already exists")
+        if method == "PUT":
+            self.objects[plain] = self._stamped(body)
+            return json.dumps(body)
         if (query or {}).get("dryRun"):
             return json.dumps(body)
         if isinstance(body, list):
@@ -107,7 +111,8 @@ class FakeClient(Client):
         if plain in ("/api/v1", "/apis/apps/v1"):
             kinds = CORE if plain == "/api/v1" else APPS
             found = [
-                {"name": name, "kind": kind, "namespaced": spaced} for name, (kind, spaced) in kinds.items()
+                {"name": name, "kind": kind, "namespaced": spaced, "verbs": ["list", "delete"]}
+                for name, (kind, spaced) in kinds.items()
             ]
             return {"resources": found}
         last = plain.rsplit("/", 1)[-1]

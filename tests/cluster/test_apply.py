@@ -1,10 +1,10 @@
 import pytest
 
 from harness.cluster.apply import Applier
-from harness.cluster.ownership import MANAGED_BY
 from harness.cluster.client import ApiError
 from harness.cluster.deadline import Deadline
 from harness.cluster.discovery import Discovery
+from harness.cluster.ownership import MANAGED_BY
 from harness.errors import StageError
 from harness.resources import Resource
 from tests.cluster.fakes import FakeClient
