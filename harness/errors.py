@@ -41,7 +41,7 @@ class InputError(HarnessError):
 class NotModelledError(HarnessError):
     """A resource or field that the model doesn't understand, and so can't decide with.
 
-    `resource` is the object, where it is about one, and `field` the path of the part of it (empty: all of it).
+    `resource` is the object, if it is about one, and `field` the path of the part of it (empty: all of it).
     """
 
     resource: Resource | None = None

@@ -73,7 +73,7 @@ KNOBS = (
     ),
     Knob("context", "the kubeconfig context to run on; the current one is never taken"),
     Knob("kubeconfig", "the kubeconfig that has the context; kubectl's if absent", theirs=True),
-    Knob("install-mesh", "meshes that aren't in the context's cluster may be installed; they stay", flag=True),
+    Knob("install-mesh", "meshes that the context's cluster lacks may be installed; they stay", flag=True),
     Knob("bundle", "the folder for what a failing cluster looked like", ".harness"),
     Knob("until", "the last stage that is brought about; a kept cluster then stays as it is"),
     Knob("from", "the stage to go on to, on the cluster that an earlier run left (--reuse)"),

@@ -36,9 +36,7 @@ class Applier:
     `labels` are those of the namespaces that it makes.
     """
 
-    def __init__(
-        self, client: Client, discovery: Discovery, labels: Mapping[str, str] = MANAGED_BY
-    ) -> None:
+    def __init__(self, client: Client, discovery: Discovery, labels: Mapping[str, str] = MANAGED_BY) -> None:
         self.labels = dict(labels)
         self._client = client
         self._discovery = discovery
@@ -50,7 +48,10 @@ class Applier:
 
         Raises StageError with the API's words for the first object that is refused.
         """
+        fresh: list[str] = []  # CRDs, which are waited for together, before what they may define
         for resource in sorted(resources, key=_rank):
+            if resource.kind != "CustomResourceDefinition":
+                self._wait_established(fresh, deadline)
             try:
                 answer = self._patient(deadline, resource)
             except ApiError as error:
@@ -58,7 +59,8 @@ class Applier:
             if self.owns(answer):
                 self.created[resource.key] = resource
             if resource.kind == "CustomResourceDefinition":
-                self._wait_established(resource.name, deadline)
+                fresh.append(resource.name)
+        self._wait_established(fresh, deadline)
 
     def patch(self, patch: Patch) -> bool:
         """Patches an object; returns False if it is so already.
@@ -205,7 +207,11 @@ class Applier:
         path = self._discovery.path(resource)
         return self._client.patch(path, resource.data, content_type=APPLY_PATCH, query=query)
 
-    def _wait_established(self, name: str, deadline: Deadline) -> None:
+    def _wait_established(self, names: list[str], deadline: Deadline) -> None:
+        while names:
+            self._wait_served(names.pop(), deadline)
+
+    def _wait_served(self, name: str, deadline: Deadline) -> None:
         path = kinds.CRDS.only("", name)
 
         def unmet(view: dict[str, list[Json]]) -> str | None:

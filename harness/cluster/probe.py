@@ -162,6 +162,7 @@ class Prober:
             raise ExecInterruptedError(
                 "the client's pod was ending while it sent the probe",
                 where=f"Pod {request.source.namespace}/{source.pod}",
+                why=disruption.of_client(self._client, request.source.namespace, source.pod),
                 todo="probe again",
             )
 

@@ -66,7 +66,8 @@ def read(context: str, kubeconfig: Path | None = None, namespaces: Collection[st
 
     `context` is one of the kubeconfig's (None: kubectl's own files) by its name; its current one never
     counts. Where `namespaces` are given, only those are read, and those that hold control planes.
-    Raises InputError for none, MissingError for an unknown context, ApiError where the cluster doesn't answer or forbids it.
+    Raises InputError for none, MissingError for an unknown context, ApiError where the cluster doesn't answer
+    or forbids it.
     """
     if not context:
         raise InputError("no context is named", todo="name it: the current one is never taken")

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from harness.providers.base import Provider
     from harness.resources import Resource
-    from harness.translate import Translation
     from harness.traffic.outcomes import Group, Outcome
+    from harness.translate import Translation
 
 log = logging.getLogger(__name__)
 

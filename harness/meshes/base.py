@@ -64,9 +64,7 @@ class ControlPlane(Protocol):
         """Takes the control plane away, with its cluster-wide objects, by what it was installed with."""
         ...
 
-    def faults(
-        self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline
-    ) -> list[str]:
+    def faults(self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline) -> list[str]:
         """Returns what the mesh's own check finds wrong with it and with these namespaces.
 
         Nothing, with a line in the log, where its CLI isn't there.

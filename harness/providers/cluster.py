@@ -237,9 +237,7 @@ class ClusterProvider(ABC):
         client = self._at.client
         for kind, endpoint in zip(WORKLOAD_KINDS, CONTROLLERS, strict=True):
             if client.find(endpoint.path(workload.namespace, workload.name)) is not None:
-                return self.patch(
-                    Patch(ObjectName(kind, workload.namespace, workload.name, "apps"), merge)
-                )
+                return self.patch(Patch(ObjectName(kind, workload.namespace, workload.name, "apps"), merge))
         raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
 
     def patch(self, patch: Patch) -> None:

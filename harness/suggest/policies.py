@@ -17,7 +17,7 @@ from harness.suggest.routes import words
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.compare.conditions import Conditions
     from harness.compare.examples import Example
@@ -41,9 +41,10 @@ _EXAMPLES = 60
 def questions(estate: Estate) -> Iterator[Question | Skipped]:
     """Yields what to ask about each policy, the AuthorizationPolicies first."""
     for policy in estate.state.all(_SECURITY, "AuthorizationPolicy"):
-        # One Service shows a policy's boundary: others behind the same policy would only repeat it.
-        bounds = (_boundary(estate, policy, one) for one in _guarded(estate, policy)[:_SERVICES])
-        yield from next((bound for bound in bounds if bound), [Skipped(str(policy), _UNDECIDED)])
+        asked = _boundary(estate, policy)
+        yield from asked
+        if not asked:
+            yield Skipped(str(policy), _UNDECIDED)
         if any(word in str(spec_of(policy)) for word in _TOKENS):
             yield Skipped(str(policy), "what it asks of tokens needs one, in the header authorization")
     for policy in estate.state.all(_SECURITY, "PeerAuthentication"):
@@ -76,17 +77,25 @@ class _Try:
     """Whether the policy itself let it in, or kept it out."""
 
 
-def _boundary(estate: Estate, policy: Resource, service: Resource) -> list[Question]:
+def _boundary(estate: Estate, policy: Resource) -> Sequence[Question]:
+    """Both sides of a policy at a Service where it decides, else where somebody gets in and somebody doesn't.
+
+    One Service shows it: others behind the same policy would only repeat it.
+    """
     asked = conditions.of(policy)
-    for port in service_ports(service):
-        tries = [
-            one
-            for scheme in schemes(port, estate.path(service))[:1]
-            for one in _tries(estate, policy, service, port, scheme, asked)
-        ]
-        if any(one.decided for one in tries):
-            return [one.question for one in _both_sides(tries)]
-    return []
+    beside: list[Question] = []
+    for service in _guarded(estate, policy)[:_SERVICES]:
+        path = estate.path(service)
+        for port in service_ports(service):
+            for scheme in schemes(port, path)[:1]:
+                tries = list(_tries(estate, policy, service, port, scheme, asked))
+                found = [one.question for one in _both_sides(tries)]
+                if any(one.decided for one in tries):
+                    return found
+                # Of several policies that let a request in the trace names one.
+                if not beside and {one.allowed for one in tries} == {True, False}:
+                    beside = found
+    return beside
 
 
 def _both_sides(tries: list[_Try]) -> Iterator[_Try]:

@@ -30,6 +30,8 @@ _INSTALLED = frozenset(
 )
 """Cluster-wide kinds that a dump shows of what platforms and meshes install."""
 
+_PLATFORM = CONTROL_PLANES | {"kube-public", "kube-node-lease"}
+
 
 class Role(StrEnum):
     """What an object is to a migration."""
@@ -147,14 +149,12 @@ def _told(resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: 
         left_out[f"{resource} ({resource.where}): {refused[resource.key]}"] = None
         return True
     mesh_config = resource.key == ("", "ConfigMap", "istio-system", "istio")
-    if _role(resource) is not Role.APPS or mesh_config:
-        return False
     place = resource.name if resource.kind == "Namespace" else resource.namespace
-    if place in CONTROL_PLANES or place == "kube-public" or place == "kube-node-lease":
-        left_out[f"what is in {place}, but for configuration: the scenario installs its meshes itself"] = None
-        return True
-    if not resource.namespace and resource.kind in _INSTALLED:
-        left_out["cluster-wide objects that the platform and the meshes install"] = None
+    installed = (_role(resource) is Role.APPS and place in _PLATFORM) or resource.kind in _INSTALLED
+    if installed and not mesh_config:
+        left_out[
+            "what the platform and the meshes' control planes are made of: the scenario installs them"
+        ] = None
         return True
     return False
 

@@ -166,7 +166,9 @@ def test_a_stage_that_fails_bars_the_later_ones(shop: pytest.Pytester):
     (shop.path / "scenarios/canary.yaml").write_text(SCENARIO + "- name: after\n")
     result = shop.runpytest("scenarios")
     result.assert_outcomes(passed=1, failed=3, skipped=1)
-    result.stdout.fnmatch_lines(["*stage 'canary' wasn't reached, at `apply canary`: *total destination weight = 0*"])
+    result.stdout.fnmatch_lines(
+        ["*stage 'canary' wasn't reached, at `apply canary`: *total destination weight = 0*"]
+    )
     result.stdout.fnmatch_lines(["*web answers*skip*stage 'canary' before it wasn't reached*"])
 
 

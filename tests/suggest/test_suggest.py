@@ -174,6 +174,13 @@ CASES = {
         "GET prices by shop/web is denied",
         {"deny": {"from": "shop/web", "to": "http://prices/"}},
     ),
+    "of two policies the one that the trace doesn't name": (
+        policy("{selector: {matchLabels: {app: prices}}, rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/cart]}}]}]}")
+        + policy("{selector: {matchLabels: {app: prices}}, rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/cart]}}]}]}").replace("name: prices", "name: twice"),
+        "always",
+        "GET prices by shop/web is denied",
+        {"deny": {"from": "shop/web", "to": "http://prices/"}},
+    ),
     "which method": (
         policy("{selector: {matchLabels: {app: prices}}, rules: [{to: [{operation: {methods: [GET]}}]}]}"),
         "always",
@@ -222,7 +229,9 @@ CASES = {
 @pytest.mark.parametrize(("istio", "stage", "name", "expectation"), CASES.values(), ids=CASES)
 def test_what_becomes_of_a_configuration(tmp_path, istio, stage, name, expectation):
     files = {"apps": SHOP} | ({"istio": istio} if istio else {})
-    found = suggested(tmp_path, **files).entries
+    made = suggested(tmp_path, **files)
+    found = made.entries
+    assert "Policy" not in made.notes
     assert name in found[stage], found
     assert found[stage][name] == expectation
 
@@ -430,6 +439,13 @@ def test_a_live_cluster_is_written_out_without_what_it_added():
     spec = {"selector": {"matchLabels": labels}, "template": template}
     ports = [{"port": 80, "nodePort": 30080}]
     objects = [
+        live(
+            "gateway.networking.k8s.io/v1",
+            "GatewayClass",
+            "istio",
+            "",
+            spec={"controllerName": "istio.io/it"},
+        ),
         live("apps/v1", "Deployment", "istiod", "istio-system", spec=spec),
         live("apps/v1", "Deployment", "web", "shop", spec=spec, status={"replicas": 1}),
         live(
@@ -448,7 +464,7 @@ def test_a_live_cluster_is_written_out_without_what_it_added():
     }
     assert "status" not in apps.objects[0].data
     assert sources.left_out == (
-        "what is in istio-system, but for configuration: the scenario installs its meshes itself",
+        "what the platform and the meshes' control planes are made of: the scenario installs them",
     )
 
 

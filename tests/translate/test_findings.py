@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from harness.translate import Severity, translate
@@ -136,20 +134,3 @@ def test_a_translation_doesnt_depend_on_the_order_of_its_input():
     one, other = translate([*APPS, *unique]), translate([*unique[::-1], *APPS])
     assert one.objects == other.objects
     assert [made.data for made in one.objects] == [made.data for made in other.objects]
-
-
-RULES = """[{match: [{uri: {prefix: /a}}, {method: {exact: GET}}],
- route: [{destination: {host: w1}, weight: 1}, {destination: {host: w2}, weight: 1}]},
- {route: [{destination: {host: w3}}]}]"""
-
-
-def test_a_thousand_virtual_services_take_no_time():
-    apps = [one for number in range(1000) for one in workload(f"shop/w{number}")]
-    config = [
-        resource("VirtualService", f"shop/w{number}", f"{{hosts: [w{number}], http: {RULES}}}")
-        for number in range(1000)
-    ]
-    began = time.process_time()
-    made = translate([*apps, *config])
-    assert time.process_time() - began < 3
-    assert len(made.objects) == 1000

@@ -101,18 +101,14 @@ _CONNECTION_MATCH: dict[str, Shape] = {
 _CONNECTION_ROUTE: Shape = [{"destination": Required(_DESTINATION), "weight": "integer"}]
 
 _SERVER_TLS: Shape = {
-    "mode": Enum(
-        "PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"
-    ),
+    "mode": Enum("PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"),
     "httpsRedirect": "boolean",
     "credentialName": "string",
     "credentialNames": ["string"],
     "serverCertificate": "string",
     "privateKey": "string",
     "caCertificates": "string",
-    "tlsCertificates": [
-        {"serverCertificate": "string", "privateKey": "string", "caCertificates": "string"}
-    ],
+    "tlsCertificates": [{"serverCertificate": "string", "privateKey": "string", "caCertificates": "string"}],
     # What clients' certificates, and the handshake, must be like: clients have no certificate but Istio's.
     "caCertCredentialName": "string",
     "caCrl": "string",
@@ -161,7 +157,9 @@ _JWT_RULE: Shape = {
     "fromCookies": [_NON_EMPTY],
     "forwardOriginalToken": "boolean",
     "outputPayloadToHeader": "string",
-    "outputClaimToHeaders": [{"header": Required(Pattern("^[-_A-Za-z0-9]+$")), "claim": Required(_NON_EMPTY)}],
+    "outputClaimToHeaders": [
+        {"header": Required(Pattern("^[-_A-Za-z0-9]+$")), "claim": Required(_NON_EMPTY)}
+    ],
     "spaceDelimitedClaims": [_NON_EMPTY],
     "timeout": "duration",
     "presence": LATER,
@@ -185,9 +183,7 @@ KINDS: dict[tuple[str, str], Kind] = {
                     "route": _CONNECTION_ROUTE,
                 }
             ],
-            "tcp": [
-                {"match": [{**_CONNECTION_MATCH, "sourceSubnet": "string"}], "route": _CONNECTION_ROUTE}
-            ],
+            "tcp": [{"match": [{**_CONNECTION_MATCH, "sourceSubnet": "string"}], "route": _CONNECTION_ROUTE}],
         },
     ),
     **istio_registry.KINDS,

@@ -1,0 +1,76 @@
+"""How fast an estate is translated and compared: `python -m benchmarks.migration [VIRTUAL_SERVICES…]`.
+
+Each estate has as many VirtualServices of five rules, DestinationRules and AuthorizationPolicies, and
+twice as many Services. It is translated, and compared with itself as translated: CPU seconds, each size in
+a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from time import process_time
+
+from benchmarks.estate import Estate
+from harness.compare import compare
+from harness.manifests import read_manifests
+from harness.model.loading import load_objects
+from harness.model.schemas import MESH_OF_GROUP
+from harness.translate import translate
+from harness.vocabulary import Mesh
+
+SIZES = (100, 1_000)
+"""VirtualServices of the estates that are measured if none are named."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """CPU seconds to translate and to compare, and what came of it."""
+
+    translate: float
+    compare: float
+    objects: int
+    classes: int
+    differences: int
+
+
+def measure(estate: Estate) -> Measured:
+    """Returns what translating an estate, and comparing it with the translation, take in this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "estate.yaml")
+        path.write_text(estate.yaml())
+        resources = read_manifests(path)
+    start = process_time()
+    made = translate(resources)
+    translated = process_time() - start
+    namespaces = sorted({one.namespace for one in resources if one.kind == "Deployment"})
+    kept = [one for one in resources if one.group not in MESH_OF_GROUP]
+    before = load_objects([resources])
+    after = load_objects([[*kept, *made.objects]], None, dict.fromkeys(namespaces, Mesh.LINKERD))
+    start = process_time()
+    found = compare(before, after)
+    compared = process_time() - start
+    return Measured(translated, compared, len(made.objects), found.classes, len(found.differences))
+
+
+def main() -> None:
+    """Prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", type=int, nargs="*", default=SIZES, help="sizes, in VirtualServices")
+    head = f"{'VirtualServices':>15}{'translate s':>13}{'objects':>9}"
+    print(f"{head}{'compare s':>11}{'classes':>9}{'differences':>13}")
+    for size in parser.parse_args().sizes:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found = pool.apply(measure, (Estate("istio", size),))
+        print(
+            f"{size:>15,}{found.translate:>13.2f}{found.objects:>9,}{found.compare:>11.2f}{found.classes:>9,}"
+            f"{found.differences:>13,}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
