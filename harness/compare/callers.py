@@ -33,6 +33,11 @@ class Caller:
     before: Pod
     after: Pod
 
+    @property
+    def meshed(self) -> bool:
+        """Whether a proxy sends its requests, before or after."""
+        return bool(self.before.mesh or self.after.mesh)
+
     def __str__(self) -> str:
         was, now = (f"in {pod.mesh}" if pod.mesh else "without a proxy" for pod in (self.before, self.after))
         return f"{self.workload} ({was})" if was == now else f"{self.workload} ({was}, then {now})"

@@ -135,29 +135,46 @@ class _Target:
         own = service, after.get(*service.key) or service
         self.relevant = relevant(before, own[0]), relevant(after, own[1])
         timed = [*own, *self.relevant[0].objects, *self.relevant[1].objects]
-        # Only a slow answer shows a time limit, and only where something speaks of one.
+        # Only a slow answer shows a time limit, and only where something speaks of one to a proxy.
         self.speeds = (sides.plain, sides.slow) if any(map(_timed, timed)) else (sides.plain,)
 
     def differences(self, everybody: Iterable[Caller]) -> tuple[list[Difference], int, list[str]]:
         """Returns the differences, the number of classes that were decided, and what was cut."""
         sources = callers.classes(everybody, *self.relevant)
-        if is_gateway(self.sides.plain[0], self.service):  # it is there for those who are in no mesh
-            sources = [one for one in sources if not one.before.mesh and not one.after.mesh]
-        asked = self.relevant[0].conditions | self.relevant[1].conditions
+        gateway = is_gateway(self.sides.plain[0], self.service)
+        if gateway:  # it is there for those who are in no mesh
+            sources = [one for one in sources if not one.meshed]
         found: dict[object, Difference] = {}
         classes, cut = 0, []
         for port in service_ports(self.service):
-            for scheme in _schemes(port):
-                requests, missed = examples.examples(asked, grpc=scheme == "grpc", limit=self.limit)
+            for scheme, caller in product(_schemes(port), sources):
+                requests, missed = self._examples(caller, grpc=scheme == "grpc")
                 if missed:
                     cut.append(
                         f"{missed} combinations of headers and parameters to {self.service}:{port.number}"
                     )
                 inside = requests if scheme in ("http", "grpc") else requests[:1]
-                for caller, example, sides in product(sources, inside, self.speeds):
+                plain, *slow = self.speeds if caller.meshed or gateway else self.speeds[:1]
+                asked = [(example, plain) for example in inside]
+                asked += [(example, sides) for sides in slow for example in self._timed(inside)]
+                for example, sides in asked:
                     classes += 1
                     self._decide(found, port, scheme, caller, example, sides)
-        return list(found.values()), classes, cut
+        return list(found.values()), classes, list(dict.fromkeys(cut))
+
+    def _examples(self, caller: Caller, *, grpc: bool) -> tuple[list[Example], int]:
+        """An example of each class of requests; who has no proxy follows no routes."""
+        before, after = self.relevant
+        asked = before.at_server | after.at_server
+        if caller.meshed:
+            asked |= before.followed | after.followed
+        return examples.examples(asked, grpc=grpc, limit=self.limit)
+
+    def _timed(self, inside: list[Example]) -> list[Example]:
+        """The examples that routes can tell apart: time limits are theirs."""
+        if any(side.followed.methods for side in self.relevant):
+            return inside
+        return [one for one in inside if one.method == inside[0].method]
 
     def _decide(
         self,

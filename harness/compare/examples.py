@@ -84,20 +84,20 @@ def _paths(conditions: Conditions, *, grpc: bool) -> Iterator[str]:
         candidates += [prefix, f"{prefix.rstrip('/')}/x"]
     if grpc:
         candidates = [path for path in candidates if path.count("/") == 2 and not path.endswith("/")]
-    lengths = sorted({len(one.value) for one in wanted if one.kind != "regex"}) if _ranked(wanted) else []
 
     def holds(path: str) -> tuple[object, ...]:
         seen = [path, *(to + path[len(of) :] for of, to in conditions.rewrites if path.startswith(of))]
-        ranks = tuple((len(path) > length) - (len(path) < length) for length in lengths)
-        return (*(tuple(one.holds(text) for one in wanted) for text in seen), ranks)
+        return (*(tuple(one.holds(text) for one in wanted) for text in seen), _ranks(wanted, path))
 
     fit = (path for path in candidates if path.startswith("/") and path.isprintable() and " " not in path)
     yield from _distinct((path.partition("?")[0].partition("#")[0] for path in fit), holds)
 
 
-def _ranked(wanted: list[TextMatch]) -> bool:
-    """Whether a path's length may decide: Linkerd ranks a regular expression by it."""
-    return any(one.kind == "regex" for one in wanted)
+def _ranks(wanted: list[TextMatch], path: str) -> tuple[bool, ...]:
+    """Which PathPrefixes of a path are shorter: Linkerd ranks a regular expression by the whole path."""
+    if not any(one.kind == "regex" and one.holds(path) for one in wanted):
+        return ()
+    return tuple(len(one.value) < len(path) for one in wanted if one.kind == "segments" and one.holds(path))
 
 
 def _around(one: TextMatch) -> list[str]:
@@ -105,7 +105,7 @@ def _around(one: TextMatch) -> list[str]:
     value, stem = one.value, one.value.rstrip("/")
     match one.kind:
         case "exact" | "prefix" | "segments":
-            found = [value, f"{stem}/", f"{stem}/x", f"{value}x", f"{stem.rpartition('/')[0]}/"]
+            found = [value, stem or "/", f"{stem}/", f"{stem}/x", f"{value}x", f"{stem.rpartition('/')[0]}/"]
             return [*found, value.upper()] if one.ignore_case else found
         case "suffix":
             return [f"/x{value}", f"/x/{value.lstrip('/')}", f"{value}x"]

@@ -27,10 +27,14 @@ _IDENTITY = "serviceaccount.identity.linkerd.cluster.local"
 
 @dataclass(frozen=True)
 class Relevant:
-    """Objects that decide on requests to a Service; callers of `scoped` namespaces see less than others."""
+    """Objects that decide on requests to a Service, and the conditions of routes and of policies.
+
+    Those `at_server` count for clients without a proxy, too. Callers of `scoped` namespaces see less.
+    """
 
     objects: tuple[Resource, ...]
-    conditions: Conditions
+    followed: Conditions
+    at_server: Conditions
     scoped: frozenset[str] = frozenset()
 
 
@@ -60,10 +64,13 @@ def relevant(state: State, service: Resource) -> Relevant:
         if pod.mesh is Mesh.LINKERD:
             probes |= {probe.path for one in pod.containers for probe in one.probes if probe.path}
     unique = tuple({one.key: one for one in objects}.values())
-    asked = conditions.joined(map(conditions.of, unique)) | conditions.probed(probes)
+    followed = conditions.joined(map(conditions.of, routes))
+    at_server = conditions.probed(probes) | conditions.joined(
+        conditions.of(one) for one in unique if one not in routes
+    )
     if is_gateway(state, service):
-        asked |= conditions.joined(map(conditions.hosts, routes))
-    return Relevant(unique, asked, _scoped(state))
+        at_server |= followed | conditions.joined(map(conditions.hosts, routes))
+    return Relevant(unique, followed, at_server, _scoped(state))
 
 
 def is_gateway(state: State, service: Resource) -> bool:
