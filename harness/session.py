@@ -200,13 +200,12 @@ class Runs:
             self.warnings.append(f"cleaning up after {what} failed: {error}")
 
     def _make(self) -> Provider:
-        match self.kind:
-            case "kind":
-                return self._kind_provider()
-            case "context":
-                return self._context_provider()
-            case _:
-                return self._model()
+        if self.kind == "model":
+            return self._model()
+        from harness.cluster.interrupts import interrupt_on_sigterm
+
+        interrupt_on_sigterm()
+        return self._kind_provider() if self.kind == "kind" else self._context_provider()
 
     @staticmethod
     def _model() -> Provider:

@@ -141,7 +141,8 @@ class Client:
         url = self._url(path, query)
         headers = {**self._auth(), "Accept": accept, "Content-Type": content_type}
         start = time.monotonic()
-        patience = self.patience if method in ("GET", "PATCH") else 0.0
+        repeatable = method == "GET" or (method == "PATCH" and content_type != JSON_PATCH)
+        patience = self.patience if repeatable else 0.0
         asked_again = False
         while True:
             try:

@@ -29,7 +29,6 @@ GUEST = f"{MANAGER}/guest"
 BEFORE = f"{MANAGER}/before"
 """The annotation of such a namespace that keeps the labels and annotations which the run changed (JSON)."""
 
-
 _WHOLE_CLUSTER = "it belongs to the whole cluster, which is someone else's"
 _ELSEWHERE = "do it yourself, or run the scenario with --provider kind"
 
@@ -84,7 +83,7 @@ class Guest(Applier):
     def unmark(self, namespace: str) -> bool:
         """Makes a Namespace of someone else's what it was before the run; returns whether it had changed."""
         found = self._client.get(NAMESPACES.path("", namespace))
-        before = given_back(found)
+        before = _given_back(found)
         if before is None:
             return False
         super().mark(namespace, *before)
@@ -104,6 +103,12 @@ class Guest(Applier):
         if live is not None and path not in self._patched:
             self._journal.write_text(json.dumps({**self._patched, path: live}))
         return super().patch(patch)
+
+    def restore(self) -> set[str]:
+        """Makes patched objects what they were; then nothing is left for another run to put back."""
+        namespaces = super().restore()
+        self._journal.unlink(missing_ok=True)
+        return namespaces
 
     def owns(self, found: Json) -> bool:
         """Whether an object bears the run's label."""
@@ -184,7 +189,7 @@ def _borrowed(
     return {**labels, GUEST: run}, {**annotations, BEFORE: json.dumps(before)}
 
 
-def given_back(namespace: Json) -> tuple[Marks, Marks] | None:
+def _given_back(namespace: Json) -> tuple[Marks, Marks] | None:
     """Returns the labels and annotations that make a namespace what it was before a run; None if it is so."""
     kept = (namespace["metadata"].get("annotations") or {}).get(BEFORE)
     if kept is None:

@@ -9,7 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.cluster.discovery import NODES
+from harness.cluster.rollout import wait_for_rollouts
 from harness.cluster.tools import find
+from harness.cluster.watch import wait_until
 from harness.errors import StageError
 
 if TYPE_CHECKING:
@@ -17,8 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    from harness.cluster.client import Client, Json
     from harness.cluster.deadline import Deadline
     from harness.cluster.tools import Run
+    from harness.cluster.watch import View
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"  # on the containers that are a cluster's nodes
 
@@ -99,6 +104,25 @@ class Kind:
         """Copies images of the local Docker to a cluster's nodes; kind packs them up in `scratch`."""
         argv = [self.path, "load", "docker-image", "--name", name, *images]
         self.run(argv, timeout=seconds, env={"TMPDIR": str(scratch)})
+
+
+def wait_for_cluster(client: Client, name: str, deadline: Deadline) -> None:
+    """Waits for the nodes, the cluster's own workloads, and the account that pods run as."""
+    nodes, accounts = NODES.collection(), "/api/v1/namespaces/default/serviceaccounts"
+
+    def unmet(view: View) -> str | None:
+        unready = [node["metadata"]["name"] for node in view[nodes] if not _node_ready(node)]
+        if unready or not view[nodes]:
+            return f"nodes that aren't ready: {', '.join(unready) or 'all'}"
+        return None if view[accounts] else "ServiceAccount default/default isn't there"
+
+    wait_until(client, f"kind cluster {name} is ready", [nodes, accounts], unmet, deadline)
+    wait_for_rollouts(client, "kube-system", deadline)
+
+
+def _node_ready(node: Json) -> bool:
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _stop_maker(file: Path, name: str, run: Run) -> None:

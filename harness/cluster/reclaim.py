@@ -107,12 +107,12 @@ def cluster(lease: Lease, name: str, kind: Kind) -> None:
 
 
 def namespaces(client: Client, deadline: Deadline) -> None:
-    """Deletes the namespaces that runs left in a cluster of the harness's own."""
-    applier = Applier(client, Discovery(client))
-    names = _labelled(client, *next(iter(MANAGED_BY.items())))
-    if names:
-        with timed(logger, f"reclaimed namespaces {', '.join(names)}"):
-            applier.delete_namespaces(names, deadline)
+    """Deletes the namespaces that runs left in a cluster of the harness's own; a guest's aren't theirs."""
+    [(label, value)] = MANAGED_BY.items()
+    found = set(_labelled(client, label, value)) - set(_labelled(client, RUN))
+    if found:
+        with timed(logger, f"reclaimed namespaces {', '.join(sorted(found))}"):
+            Applier(client, Discovery(client)).delete_namespaces(sorted(found), deadline)
 
 
 def left(client: Client, run: str) -> bool:
@@ -148,8 +148,10 @@ def _reclaim(leftover: Leftover, kind: Kind | None) -> None:
         logger.warning("%s, left by a run that was killed, can't be reclaimed: %s", leftover.what, error)
 
 
-def _labelled(client: Client, label: str, value: str) -> list[str]:
-    found = client.list(NAMESPACES.collection(), {"labelSelector": f"{label}={value}"})
+def _labelled(client: Client, label: str, value: str | None = None) -> list[str]:
+    """The namespaces that have a label, with any value if none is given."""
+    selector = label if value is None else f"{label}={value}"
+    found = client.list(NAMESPACES.collection(), {"labelSelector": selector})
     return [item["metadata"]["name"] for item in found]
 
 

@@ -10,6 +10,7 @@ from harness.compare import callers, examples
 from harness.compare.answer import answers, unlike, worded
 from harness.compare.relevant import at_gateways, is_gateway, relevant
 from harness.errors import NotModelledError
+from harness.model.istio import virtual_service
 from harness.model.kubernetes import service_ports
 from harness.model.lookup import per_object
 from harness.traffic.request import Request
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 LIMIT = 2_000
 """Classes of requests to one port by one class of callers; what is more is cut, and told."""
+
+OTHER_HOSTS = (
+    "Host headers that name no Service: Istio's sidecars pass such requests through in plaintext, Linkerd's "
+    "proxies go by the Service that is dialled"
+)
+"""What is left out wherever a configuration asks for the Host header."""
 
 _PLAIN, _SLOW = "any/application:1", "any/slow:1"
 """Images of applications that answer 200 to whatever reaches them: at once, and after an hour."""
@@ -108,6 +115,8 @@ def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
         differences += found
         classes += count
         left_out += cut
+        if target.asks_for_hosts and OTHER_HOSTS not in left_out:
+            left_out.append(OTHER_HOSTS)
     return Comparison(tuple(differences), classes, tuple(left_out))
 
 
@@ -168,7 +177,23 @@ class _Target:
         asked = before.at_server | after.at_server
         if caller.meshed:
             asked |= before.followed | after.followed
-        return examples.examples(asked, grpc=grpc, limit=self.limit)
+        known = bool if is_gateway(self.sides.plain[0], self.service) else self._is_host
+        return examples.examples(asked, grpc=grpc, limit=self.limit, known=known)
+
+    @property
+    def asks_for_hosts(self) -> bool:
+        """Whether something asks for the Host header of requests to a Service."""
+        gateway = is_gateway(self.sides.plain[0], self.service)
+        return not gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant)
+
+    def _is_host(self, host: str) -> bool:
+        """Whether a Host header names a Service, or a host of a VirtualService."""
+        name, _, rest = host.partition(":")[0].partition(".")
+        namespace = rest.partition(".")[0] or self.service.namespace
+        return any(
+            state.get("", "Service", namespace, name) or virtual_service.by_host(state).covering(host)
+            for state in self.sides.plain
+        )
 
     def _timed(self, inside: list[Example]) -> list[Example]:
         """The examples that routes can tell apart: time limits are theirs."""

@@ -46,16 +46,20 @@ class Example:
         return f"{self.path}?{query}" if query else self.path
 
 
-def examples(conditions: Conditions, *, grpc: bool, limit: int) -> tuple[list[Example], int]:
+def examples(
+    conditions: Conditions, *, grpc: bool, limit: int, known: Callable[[str], bool] = bool
+) -> tuple[list[Example], int]:
     """Returns an example of each class, and how many were left out because of the limit.
 
-    Within it all combinations are there. Beyond it headers and query parameters vary one at a time.
+    Within it all combinations are there. Beyond it headers and query parameters vary one at a time. Of Host
+    headers those are tried that are `known`, and none.
     """
     paths = list(_paths(conditions, grpc=grpc))
     methods = ["POST"] if grpc else list(_methods(conditions))
-    hosts = ["", *_texts(conditions.hosts, [*_candidates(conditions.hosts), "other.example"])]
-    if not conditions.hosts:  # the name that is dialled says it all
-        hosts = [""]
+    hosts = [""]  # the name that is dialled says it all, unless something asks for more
+    if conditions.hosts:
+        candidates = [*_candidates(conditions.hosts), "other.example"]
+        hosts += [host for host in _texts(conditions.hosts, filter(known, candidates)) if host]
     headers = list(_named(conditions.headers))
     query = list(_named(conditions.query))
     sizes = len(paths) * len(methods) * len(hosts)

@@ -14,18 +14,15 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from harness.cluster import discovery as kinds
 from harness.cluster import ownership, reclaim
 from harness.cluster.client import Client
 from harness.cluster.deadline import Deadline, timed
 from harness.cluster.images import Images, full_name, images_of
 from harness.cluster.interrupts import interrupt_on_sigterm, uninterrupted
-from harness.cluster.kind import MAKER, Kind
+from harness.cluster.kind import MAKER, Kind, wait_for_cluster
 from harness.cluster.ownership import Lease, Record
-from harness.cluster.rollout import wait_for_rollouts
 from harness.cluster.settings import ClusterSettings
 from harness.cluster.tools import find, run, tail
-from harness.cluster.watch import wait_until
 from harness.errors import MissingError, StageError
 from harness.providers.cluster import ClusterProvider
 
@@ -33,9 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from harness.cluster.client import Json
     from harness.cluster.tools import Run
-    from harness.cluster.watch import View
     from harness.resources import Resource
 
 logger = logging.getLogger(__name__)
@@ -173,14 +168,13 @@ class KindProvider(ClusterProvider):
         lease, self._lease = self._lease, None
         if lease is None:
             return
-        if self._ahead is not None:
-            self._ahead.exception()
         record = lease.record
         if record is None:  # nothing was made: it is someone else's, or couldn't be had
             lease.remove()
         elif self._mine and not self.lasting:
-            self._delete(lease)
+            self._delete(lease, self._ahead)
         else:
+            _ended(self._ahead)
             lease.release()
 
     def _exists(self, lease: Lease) -> bool:
@@ -222,15 +216,12 @@ class KindProvider(ClusterProvider):
         try:
             self._create(image, lease)
             lease.kubeconfig.chmod(0o600)
-            self._wait_ready(lease.kubeconfig, deadline)
+            wait_for_cluster(Client(lease.kubeconfig), self.cluster_name, deadline)
             if loaded is not None:
                 loaded.result()
         except BaseException as error:  # ^C and SIGTERM too: what was begun must not stay
             giving_up.set()
-            with uninterrupted():
-                if loaded is not None:
-                    loaded.exception()
-                self._delete(lease, strays=not isinstance(error, StageError))
+            self._delete(lease, loaded, strays=not isinstance(error, StageError))
             raise
         lease.write(replace(record, complete=True))
 
@@ -259,27 +250,13 @@ class KindProvider(ClusterProvider):
             why = tail(log.read_text(errors="replace")) if log.exists() else ""
             raise StageError(f"kind can't make cluster {self.cluster_name}", why=why) from None
 
-    def _delete(self, lease: Lease, *, strays: bool = False) -> None:
+    def _delete(self, lease: Lease, loading: Future[None] | None, *, strays: bool = False) -> None:
+        """Deletes the cluster, which ends what is still loaded into it, and its directory."""
         self._lease = None
         with uninterrupted(), timed(logger, f"kind cluster {self.cluster_name} deleted"):
             self._kind.delete(self.cluster_name, lease.directory, strays=strays)
+            _ended(loading)
             lease.remove()
-
-    def _wait_ready(self, kubeconfig: Path, deadline: Deadline) -> None:
-        """Waits for the nodes, the cluster's own workloads, and the account that pods run as."""
-        client = Client(kubeconfig)
-        nodes = kinds.NODES.collection()
-        accounts = "/api/v1/namespaces/default/serviceaccounts"
-
-        def unmet(view: View) -> str | None:
-            unready = [node["metadata"]["name"] for node in view[nodes] if not _node_ready(node)]
-            if unready or not view[nodes]:
-                return f"nodes that aren't ready: {', '.join(unready) or 'all'}"
-            return None if view[accounts] else "ServiceAccount default/default isn't there"
-
-        wait_until(client, f"kind cluster {self.cluster_name} is ready", [nodes, accounts], unmet, deadline)
-        wait_for_rollouts(client, "kube-system", deadline)
-        client.close()
 
     def _load(self, images: Collection[str]) -> None:
         """Loads those images that are in the local Docker and not on the nodes yet."""
@@ -300,9 +277,10 @@ class KindProvider(ClusterProvider):
             self._loaded.update(local)
 
 
-def _node_ready(node: Json) -> bool:
-    conditions = (node.get("status") or {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+def _ended(work: Future[None] | None) -> None:
+    """Returns when work has ended, well or not."""
+    if work is not None:
+        work.exception()
 
 
 def _in_background(work: Callable[[], None]) -> Future[None]:

@@ -80,9 +80,13 @@ class Install:
     meshes: Mapping[Mesh, Installation]
 
     def perform(self, site: Site) -> None:
-        at_once = len(self.meshes) if site.provider.basis is Basis.OBSERVED else 1
-        with ThreadPoolExecutor(max(1, at_once)) as pool:
-            for done in [pool.submit(site.provider.install, *item) for item in sorted(self.meshes.items())]:
+        wanted = sorted(self.meshes.items())
+        if len(wanted) < 2 or site.provider.basis is not Basis.OBSERVED:
+            for item in wanted:  # in the thread that ^C interrupts
+                site.provider.install(*item)
+            return
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            for done in [pool.submit(site.provider.install, *item) for item in wanted]:
                 done.result()
 
     def __str__(self) -> str:

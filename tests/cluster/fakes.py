@@ -118,7 +118,7 @@ class FakeClient(Client):
         last = plain.rsplit("/", 1)[-1]
         if not last.endswith("s"):
             raise not_found(plain)
-        labels = [part.partition("=")[::2] for part in query.get("labelSelector", "").split(",") if part]
+        labels = [part.partition("=") for part in query.get("labelSelector", "").split(",") if part]
         only = parse_qs(urlsplit(path).query).get("fieldSelector", [""])[0].removeprefix("metadata.name=")
         root, _, _ = plain.rpartition(f"/{last}")
         items = [
@@ -126,7 +126,10 @@ class FakeClient(Client):
             for where, item in self.objects.items()
             if where.startswith(root) and where.rsplit("/", 2)[-2] == last
             and (not only or item["metadata"]["name"] == only)
-            and all((item["metadata"].get("labels") or {}).get(key) == value for key, value in labels)
+            and all(
+                (found := (item["metadata"].get("labels") or {}).get(key)) == value or (not is_ and found)
+                for key, is_, value in labels
+            )
         ]  # fmt: skip
         return {"metadata": {"resourceVersion": "1"}, "items": items}
 

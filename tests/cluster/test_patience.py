@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from harness.cluster import client as module
-from harness.cluster.client import ApiError, Client
+from harness.cluster.client import JSON_PATCH, ApiError, Client
 
 CONFIG = """
 apiVersion: v1
@@ -35,7 +35,7 @@ class Api(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}" if status == 200 else b'{"message": "pods is forbidden"}')
 
-    do_POST = do_GET  # noqa: N815
+    do_POST = do_PATCH = do_GET  # noqa: N815
 
     def log_message(self, *_):
         pass
@@ -69,17 +69,23 @@ def test_reading_outlasts_a_restart_which_is_told_once(client, caplog):
 
 
 @pytest.mark.parametrize(
-    ("name", "answers", "method", "patience", "words"),
+    ("name", "answers", "method", "content_type", "patience", "words"),
     [
-        ("what isn't safe to ask twice", GONE, "POST", 30.0, "doesn't answer"),
-        ("no patience", GONE, "GET", 0.0, "doesn't answer"),
-        ("a role that isn't there", [403], "GET", 30.0, "pods is forbidden"),
+        ("what isn't safe to ask twice", GONE, "POST", "application/json", 30.0, "doesn't answer"),
+        ("nor is a JSON patch", GONE, "PATCH", JSON_PATCH, 30.0, "doesn't answer"),
+        ("no patience", GONE, "GET", "application/json", 0.0, "doesn't answer"),
+        ("a role that isn't there", [403], "GET", "application/json", 30.0, "pods is forbidden"),
     ],
 )
-def test_what_isnt_asked_again(client, name, answers, method, patience, words):
+def test_what_isnt_asked_again(client, name, answers, method, content_type, patience, words):
     client.patience, Api.answers = patience, list(answers)
     with pytest.raises(ApiError, match=words):
-        client.call(method, "/api")
+        client.call(method, "/api", content_type=content_type)
+
+
+def test_a_merge_patch_is_asked_again(client):
+    Api.answers = list(GONE)
+    assert client.patch("/api", {}) == {}
 
 
 def test_patience_ends(client):

@@ -157,6 +157,17 @@ def test_what_a_killed_run_left_is_reclaimed_by_the_next(on):
     assert list(ownership.home().iterdir()) == []
 
 
+def test_nothing_is_put_back_twice(on):
+    provider, client = on(SHOP, THEIRS)
+    provider.place("shop", [])
+    provider.patch(Patch(ObjectName("ConfigMap", "shop", "theirs"), {"data": {"a": "1"}}))
+    assert json.loads((provider._lease.directory / reclaim.JOURNAL).read_text())
+    provider.clear()
+    assert "data" not in client.objects["/api/v1/namespaces/shop/configmaps/theirs"]
+    assert not (provider._lease.directory / reclaim.JOURNAL).exists()
+    provider.close()
+
+
 def test_a_mesh_that_is_there_is_taken_as_it_is(on):
     provider, client = on(ISTIOD, WEBHOOK)
     assert provider.lacking(Mesh.ISTIO) is None

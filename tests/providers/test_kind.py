@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cluster import ownership
+from harness.cluster.guest import RUN
+from harness.cluster.ownership import KIND, MANAGED_BY, Record
 from harness.errors import MissingError, StageError
 from harness.providers import kind as module
 from harness.providers.kind import KindProvider, KindSettings
@@ -55,7 +58,7 @@ def kind(monkeypatch, tmp_path):
     monkeypatch.setattr("harness.cluster.kind.find", lambda tool: Path(f"/bin/{tool}"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(module, "Client", lambda kubeconfig: FakeClient())
-    monkeypatch.setattr(KindProvider, "_wait_ready", lambda *_: None)
+    monkeypatch.setattr(module, "wait_for_cluster", lambda *_: None)
     before = signal.getsignal(signal.SIGTERM)
 
     def make(answers=None, fails=None, **settings):
@@ -203,3 +206,65 @@ def test_the_package_is_cheap_to_import():
         subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+def labelled(name, **labels):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+@pytest.mark.parametrize(
+    ("resume", "left"), [(False, {"guests", "theirs"}), (True, {"guests", "theirs", "ours"})]
+)
+def test_a_reused_cluster_is_rid_of_an_earlier_runs_namespaces(kind, monkeypatch, resume, left):
+    ours, guests = labelled("ours", **MANAGED_BY), labelled("guests", **MANAGED_BY, **{RUN: "1"})
+    client = FakeClient(ours, guests, labelled("theirs"))
+    monkeypatch.setattr(module, "Client", lambda kubeconfig: client)
+    provider, _ = kind({"kind get clusters": "c\n"}, reuse=True, resume=resume)
+    provider.connect()
+    provider.close()
+    assert {path.rsplit("/", 1)[-1] for path in client.objects} == left
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "clusters", "reuse", "outcome"),
+    [
+        ("half made by a dead run", Record(KIND, "c"), "c\n", False, "made"),
+        ("half made to be kept", Record(KIND, "c", lasting=True), "c\n", True, "made"),
+        ("deleted by hand", Record(KIND, "c", lasting=True, complete=True), "", True, "made"),
+        ("kept", Record(KIND, "c", lasting=True, complete=True), "c\n", True, "used"),
+        ("kept, and not asked for", Record(KIND, "c", lasting=True, complete=True), "c\n", False, "refused"),
+    ],
+)
+def test_what_a_cluster_of_that_name_is_taken_for(kind, monkeypatch, name, record, clusters, reuse, outcome):
+    provider, run = kind({"kind get clusters": clusters}, reuse=reuse)
+    lease = ownership.take(KIND, "c")
+    lease.write(record)
+    lease.release()
+    FakeKindCluster.last = None
+    if outcome == "refused":
+        with pytest.raises(StageError, match="already .the harness's own, kept"):
+            provider.connect()
+    else:
+        provider.connect()
+        provider.close()
+    assert (FakeKindCluster.last is not None) is (outcome == "made")
+    again = ownership.take(KIND, "c")
+    assert again.record == record or outcome == "made"
+    again.remove()
+
+
+def test_a_cluster_is_one_processs_at_a_time(kind):
+    provider, _ = kind(reuse=True)
+    provider.connect()
+    other, _ = kind(reuse=True)
+    with pytest.raises(StageError, match=f"kind c is in use by process {os.getpid()}"):
+        other.connect()
+    provider.close()
+
+
+def test_images_that_the_nodes_have_are_not_loaded_again(kind):
+    listed = "docker.io/library/a:1\nsha256:1\n"
+    provider, run = kind({"docker exec": listed}, images=("a:1", "b:1"))
+    provider.connect()
+    assert [line for line in run.ran if " load " in line] == ["kind load docker-image --name c b:1"]
+    provider.close()

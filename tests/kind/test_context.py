@@ -1,0 +1,122 @@
+"""What a guest does to someone else's cluster, and what is left when it is killed: the cluster is `ground`'s."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from harness.cluster.clean import clean
+from harness.cluster.ownership import home
+from harness.errors import StageError
+from harness.patching import Patch
+from harness.providers.context import ContextProvider, ContextSettings
+from harness.resources import ObjectName
+from harness.traffic.request import Request
+from harness.vocabulary import Mesh, Workload
+from tests.kind.shop import APPS, CURL, SLEEP, resource
+
+pytestmark = pytest.mark.kind
+
+WEB = Patch(ObjectName("Deployment", "theirs", "web", "apps"), {"spec": {"minReadySeconds": 1}})
+
+WORKS = """
+import os, signal, sys
+from pathlib import Path
+from harness.vocabulary import Mesh
+from tests.kind.test_context import WEB, guest, mine
+provider = guest(sys.argv[1], Path(sys.argv[2]))
+provider.place("theirs", [Mesh.ISTIO])
+provider.apply([mine("theirs"), mine("made")])
+provider.patch(WEB)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def guest(context, kubeconfig):
+    return ContextProvider(ContextSettings(context=context, kubeconfig=kubeconfig, timeout=120))
+
+
+def mine(namespace):
+    return resource("ConfigMap", "mine", namespace, data={"a": "1"})
+
+
+@pytest.fixture
+def theirs(ground, kubectl, monkeypatch, tmp_path):
+    """A namespace of someone else's, with a workload."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    kubectl("create", "namespace", "theirs")
+    kubectl("-n", "theirs", "create", "deployment", "web", f"--image={CURL}", "--", *SLEEP)
+    kubectl("-n", "theirs", "rollout", "status", "deployment/web")
+    yield f"kind-{ground.cluster_name}", ground.kubeconfig
+    kubectl("delete", "namespace", "theirs", "--wait=false")
+
+
+@pytest.fixture
+def state(kubectl):
+    """Says what the harness could have changed, as it is now."""
+
+    def now():
+        metadata = ["-o", "jsonpath={.metadata.labels}{.metadata.annotations}"]
+        return (
+            kubectl("get", "namespace", "theirs", *metadata),
+            kubectl("-n", "theirs", "get", "deployment", "web", "-o", "jsonpath={.spec.minReadySeconds}"),
+            kubectl("-n", "theirs", "get", "configmap", "mine", "--ignore-not-found"),
+            kubectl("get", "namespace", "made", "--ignore-not-found"),
+        )
+
+    return now
+
+
+def test_a_killed_guest_leaves_nothing_after_clean(theirs, state):
+    before = state()
+    killed = subprocess.run([sys.executable, "-c", WORKS, theirs[0], str(theirs[1])], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [one == other for one, other in zip(before, state(), strict=True)] == [False] * 4
+    assert any(line.startswith("removed  namespaces and objects") for line in clean(remove=True, kept=False))
+    assert state() == before
+    assert list(home().iterdir()) == []
+
+
+def test_what_is_someone_elses_stays_so(theirs, state):
+    before = state()
+    provider = guest(*theirs)
+    try:
+        for refused, words in (
+            (mine("theirs"), "namespace theirs is someone else's"),
+            (
+                resource("PriorityClass", "a", "", "scheduling.k8s.io/v1", value=1),
+                "belongs to the whole cluster",
+            ),
+            (mine("istio-system"), "namespace istio-system is someone else's"),
+        ):
+            with pytest.raises(StageError, match=words):
+                provider.apply([refused])
+        provider.place("theirs", [])
+        with pytest.raises(StageError, match=r"conflict with .*\.spec\.replicas"):
+            provider.apply([resource("Deployment", "web", "theirs", "apps/v1", spec={"replicas": 3})])
+        with pytest.raises(StageError, match="isn't deleted: it is someone else's"):
+            provider.remove([resource("Deployment", "web", "theirs", "apps/v1")])
+        assert "isn't installed" in provider.lacking(Mesh.LINKERD)
+        provider.install(Mesh.ISTIO)
+        with pytest.raises(StageError, match="its control plane is someone else's"):
+            provider.uninstall(Mesh.ISTIO)
+    finally:
+        provider.clear()
+        provider.close()
+    assert state() == before
+
+
+def test_a_guest_runs_an_estate_of_its_own(theirs, kubectl):
+    provider = guest(*theirs)
+    try:
+        provider.place("shop", [Mesh.ISTIO])
+        provider.deploy([one for one in APPS if one.name in ("client", "echo") and one.namespace == "shop"])
+        seen = provider.send(Request(Workload("shop", "client"), "http://echo/status/204"), 5)
+        assert {group.outcome.status for group in seen.groups} == {204}
+    finally:
+        provider.clear()
+        provider.close()
+    assert "shop" not in kubectl("get", "namespaces", "-o", "name")

@@ -1,0 +1,93 @@
+"""Faults of a cluster while it is used: each is reported as what it is."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from harness.cluster.exec import ExecInterruptedError
+from harness.cluster.tools import run
+from harness.errors import StageError
+from harness.traffic.request import Request
+from harness.vocabulary import Mesh, Workload
+from tests.kind.conftest import settings
+from tests.kind.shop import APPS, deny
+
+pytestmark = pytest.mark.kind
+
+SLOW = Request(Workload("shop", "client"), "http://echo/delay/1")
+ROUNDS = 200  # ten seconds, by twenty clients
+
+
+@pytest.fixture(scope="module")
+def shop(ground):
+    ground.place("shop", [Mesh.ISTIO])
+    ground.deploy([one for one in APPS if one.name in ("client", "echo") and one.namespace == "shop"])
+    yield ground
+    ground.clear()
+
+
+@contextmanager
+def meanwhile(act):
+    """Acts while the probe is under way."""
+    timer = threading.Timer(3, act)
+    timer.start()
+    yield
+    timer.join()
+
+
+@pytest.fixture
+def healed(shop, kubectl):
+    yield
+    kubectl("-n", "shop", "rollout", "status", "deployment", "--timeout=60s")
+    shop.restart("shop")
+    assert {group.outcome.status for group in shop.send(SLOW, 20).groups} == {200}
+
+
+@pytest.mark.parametrize(
+    ("app", "what", "why"),
+    [
+        (
+            "client",
+            "client's pod was ending|container went away|connection to the container broke",
+            "the pod ",
+        ),
+        ("echo", "pods ended while the probe ran", "Pod shop/echo-"),
+    ],
+)
+def test_a_pod_is_deleted_while_a_probe_runs(shop, kubectl, healed, app, what, why):
+    delete = ("-n", "shop", "delete", "pod", "-l", f"app={app}", "--wait=false")
+    with meanwhile(lambda: kubectl(*delete)), pytest.raises(ExecInterruptedError, match=what) as caught:
+        shop.send(SLOW, ROUNDS)
+    assert caught.value.why.startswith(why)
+
+
+def test_istiod_is_scaled_to_nothing(shop, kubectl, monkeypatch):
+    monkeypatch.setattr(shop, "settings", settings(timeout=20))
+    scale = ("-n", "istio-system", "scale", "deployment/istiod")
+    kubectl(*scale, "--replicas=0")
+    kubectl("-n", "istio-system", "wait", "--for=delete", "pod", "-l", "app=istiod", "--timeout=60s")
+    try:
+        with pytest.raises(StageError) as caught:
+            shop.apply([deny("GET")])
+        assert 'failed calling webhook "validation.istio.io"' in caught.value.why
+        with pytest.raises(StageError, match="istiod is scaled to 0"):
+            shop.remove([deny("GET")])
+        with pytest.raises(StageError) as caught:
+            shop.restart("shop")
+        assert 'failed calling webhook "namespace.sidecar-injector.istio.io"' in caught.value.why
+    finally:
+        kubectl(*scale, "--replicas=1")
+        kubectl("-n", "istio-system", "rollout", "status", "deployment/istiod", "--timeout=60s")
+
+
+def test_the_api_server_is_killed_while_a_probe_runs(shop, healed):
+    node = f"{shop.cluster_name}-control-plane"
+    kill = ["docker", "exec", node, "sh", "-c", "kill -9 $(pidof kube-apiserver)"]
+    with meanwhile(lambda: run(kill, timeout=60)), pytest.raises(ExecInterruptedError) as caught:
+        shop.send(SLOW, ROUNDS)
+    assert "connection to the container broke" in caught.value.what
+    assert "the API server" in caught.value.why
+    assert shop.pods(SLOW.source), "reading outlasts the restart"
