@@ -96,11 +96,13 @@ def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> lis
 
 
 def _namespaces(part: Relevant) -> Iterator[str]:
-    """Namespaces whose callers are treated apart: they hold objects of their own, or are named."""
+    """Namespaces whose callers are treated apart: they are named, or hold objects beside the Service's."""
     for one in part.objects:
-        yield one.namespace
+        if one.namespace != part.service.namespace:
+            yield one.namespace  # what stands beside the Service is for all of its clients
         spec = spec_of(one)
-        yield from spec.get("exportTo") or ()
+        exported = spec.get("exportTo") or ()
+        yield from (one.namespace if name == "." else name for name in exported)
         yield from (
             match["sourceNamespace"]
             for rule in (*(spec.get("http") or ()), *(spec.get("tcp") or ()))

@@ -32,6 +32,7 @@ class Relevant:
     Those `at_server` count for clients without a proxy, too. Callers of `scoped` namespaces see less.
     """
 
+    service: Resource
     objects: tuple[Resource, ...]
     followed: Conditions
     at_server: Conditions
@@ -70,7 +71,7 @@ def relevant(state: State, service: Resource) -> Relevant:
     )
     if is_gateway(state, service):
         at_server |= followed | conditions.joined(map(conditions.hosts, routes))
-    return Relevant(unique, followed, at_server, _scoped(state))
+    return Relevant(service, unique, followed, at_server, _scoped(state))
 
 
 def is_gateway(state: State, service: Resource) -> bool:

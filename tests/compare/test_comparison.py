@@ -128,11 +128,11 @@ def test_a_configuration_is_as_itself(side):
 
 
 def test_one_difference_stands_for_all_classes_like_it():
-    before = [service("{match: [{uri: {prefix: /a}}], " + TO_NEW + "}, {" + TO_WEB + "}")]
+    before = [service("{match: [{uri: {prefix: /a}}, {uri: {exact: /b}}], " + TO_NEW + "}, {" + TO_WEB + "}")]
     [found] = compare(estate(ISTIO, *before), estate(LINKERD)).differences
     assert found.target == "Service shop/web:80"
     assert found.classes == 2
-    assert set(found.sources) == {"shop/web", "harness-strangers-meshed/caller"}
+    assert set(found.sources) == {"shop/web"}
 
 
 def test_what_only_one_side_has_is_left_out():
