@@ -236,13 +236,13 @@ def test_a_reused_cluster_is_rid_of_an_earlier_runs_namespaces(kind, monkeypatch
     ],
 )
 def test_what_a_cluster_of_that_name_is_taken_for(kind, monkeypatch, name, record, clusters, reuse, outcome):
-    provider, run = kind({"kind get clusters": clusters}, reuse=reuse)
+    provider, _ = kind({"kind get clusters": clusters}, reuse=reuse)
     lease = ownership.take(KIND, "c")
     lease.write(record)
     lease.release()
     FakeKindCluster.last = None
     if outcome == "refused":
-        with pytest.raises(StageError, match="already .the harness's own, kept"):
+        with pytest.raises(StageError, match=r"already .the harness's own, kept"):
             provider.connect()
     else:
         provider.connect()
