@@ -10,8 +10,7 @@ from harness.compare import callers, examples
 from harness.compare.answer import answers, unlike, worded
 from harness.compare.relevant import at_gateways, is_gateway, relevant
 from harness.errors import NotModelledError
-from harness.model.istio import virtual_service
-from harness.model.kubernetes import service_ports
+from harness.model.kubernetes import names, service_ports
 from harness.model.lookup import per_object
 from harness.traffic.request import Request
 
@@ -31,8 +30,8 @@ LIMIT = 2_000
 """Classes of requests to one port by one class of callers; what is more is cut, and told."""
 
 OTHER_HOSTS = (
-    "Host headers that name no Service: Istio's sidecars pass such requests through in plaintext, Linkerd's "
-    "proxies go by the Service that is dialled"
+    "Host headers that don't name the Service that is dialled: Istio's sidecars go by the header, Linkerd's "
+    "proxies by the Service"
 )
 """What is left out wherever a configuration asks for the Host header."""
 
@@ -187,13 +186,8 @@ class _Target:
         return not gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant)
 
     def _is_host(self, host: str) -> bool:
-        """Whether a Host header names a Service, or a host of a VirtualService."""
-        name, _, rest = host.partition(":")[0].partition(".")
-        namespace = rest.partition(".")[0] or self.service.namespace
-        return any(
-            state.get("", "Service", namespace, name) or virtual_service.by_host(state).covering(host)
-            for state in self.sides.plain
-        )
+        """Whether a Host header is a name of the Service itself."""
+        return host.partition(":")[0] in names(self.service, self.service.namespace)
 
     def _timed(self, inside: list[Example]) -> list[Example]:
         """The examples that routes can tell apart: time limits are theirs."""
