@@ -43,10 +43,14 @@ def mine(namespace):
     return resource("ConfigMap", "mine", namespace, data={"a": "1"})
 
 
-@pytest.fixture
-def theirs(ground, kubectl, monkeypatch, tmp_path):
-    """A namespace of someone else's, with a workload."""
+@pytest.fixture(autouse=True)
+def _state(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def theirs(ground, kubectl):
+    """The cluster, and in it a namespace of someone else's with a workload."""
     kubectl("create", "namespace", "theirs")
     kubectl("-n", "theirs", "create", "deployment", "web", f"--image={CURL}", "--", *SLEEP)
     kubectl("-n", "theirs", "rollout", "status", "deployment/web")
