@@ -132,9 +132,8 @@ def _is_refusal(outcome: Outcome) -> bool:
         return refused or (outcome.failure in _CUT and outcome.hop is not None)
     if outcome.backend is not None or outcome.hop is None:
         return False
-    if outcome.status == 404 and outcome.header(
-        "server"
-    ):  # Envoy's word for "no route", which isn't a policy's
+    # Envoy's 404 says "no route", and isn't a policy's.
+    if outcome.status == 404 and outcome.header("server"):
         return False
     return outcome.status in _DENIED or outcome.grpc_status in _GRPC_DENIED
 

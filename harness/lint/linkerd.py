@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from harness.lint.trap import Finding, rule
 from harness.model import gateway_api
+from harness.model.linkerd.config import POLICIES
+from harness.model.linkerd.policy import DEFAULT_POLICY
 from harness.model.objects import annotations_of, label_selector, spec_of
-from harness.model.pods import pod_template
+from harness.model.pods import WORKLOADS, pod_template
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -17,16 +19,6 @@ if TYPE_CHECKING:
     from harness.resources import Resource
 
 _GROUP = "policy.linkerd.io"
-_DEFAULT = "config.linkerd.io/default-inbound-policy"
-_POLICIES = (
-    "all-unauthenticated",
-    "all-authenticated",
-    "cluster-unauthenticated",
-    "cluster-authenticated",
-    "deny",
-    "audit",
-)
-_WORKLOADS = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
 
 
 @rule
@@ -104,7 +96,7 @@ def default_policy_value(state: State) -> Iterator[Finding]:
     """A default inbound policy that Linkerd doesn't know leaves the port open."""
     for namespace in state.all("", "Namespace"):
         yield from _unknown_default(namespace, annotations_of(namespace), "metadata.annotations")
-    for kind in _WORKLOADS:
+    for kind in WORKLOADS:
         for resource in state.all(*kind):
             field = "metadata" if resource.kind == "Pod" else "spec.template.metadata"
             yield from _unknown_default(
@@ -113,14 +105,14 @@ def default_policy_value(state: State) -> Iterator[Finding]:
 
 
 def _unknown_default(resource: Resource, annotations: dict[str, str], field: str) -> Iterator[Finding]:
-    value = annotations.get(_DEFAULT)
-    if value is not None and value not in _POLICIES:
+    value = annotations.get(DEFAULT_POLICY)
+    if value is not None and value not in POLICIES:
         yield Finding(
             resource,
             field,
-            f"{_DEFAULT} is {value!r}",
+            f"{DEFAULT_POLICY} is {value!r}",
             "Linkerd doesn't know it, and goes by the installation's default: all-unauthenticated",
-            f"write one of {', '.join(_POLICIES)}",
+            f"write one of {', '.join(POLICIES)}",
         )
 
 

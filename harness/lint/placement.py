@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.lint.trap import Finding, rule
+from harness.marks import ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT
 from harness.model.objects import annotations_of, labels_of
-from harness.model.pods import pod_template
+from harness.model.pods import WORKLOADS, pod_template
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -15,23 +16,22 @@ if TYPE_CHECKING:
     from harness.model import State
     from harness.resources import Resource
 
-_ISTIO, _REVISION, _LINKERD = "istio-injection", "istio.io/rev", "linkerd.io/inject"
-_WORKLOADS = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
-
 
 @rule
 def two_proxies(state: State) -> Iterator[Finding]:
     """A namespace that asks both meshes for a proxy gets Istio's, and Linkerd's injector skips its pods."""
     for namespace in state.all("", "Namespace"):
         labels, annotations = labels_of(namespace), annotations_of(namespace)
-        istio = labels.get(_ISTIO) == "enabled" or (_REVISION in labels and _ISTIO not in labels)
-        if istio and annotations.get(_LINKERD) in ("enabled", "ingress"):
+        istio = labels.get(ISTIO_INJECTION) == "enabled" or (
+            ISTIO_REVISION in labels and ISTIO_INJECTION not in labels
+        )
+        if istio and annotations.get(LINKERD_INJECT) in ("enabled", "ingress"):
             yield Finding(
                 namespace,
                 "metadata.annotations",
                 "asks Istio and Linkerd for a proxy",
                 "Istio's webhook comes first; Linkerd then skips the pod (InjectionSkipped)",
-                f"take the label {_ISTIO} (or {_REVISION}) away, and restart the workloads",
+                f"take the label {ISTIO_INJECTION} (or {ISTIO_REVISION}) away, and restart the workloads",
             )
 
 
@@ -39,19 +39,19 @@ def two_proxies(state: State) -> Iterator[Finding]:
 def injection_label_and_annotation(state: State) -> Iterator[Finding]:
     """Linkerd reads an annotation, Istio a label: the other form does nothing."""
     for resource, labels, notes, field in _asking(state):
-        if _LINKERD in labels:
+        if LINKERD_INJECT in labels:
             yield Finding(
                 resource,
                 f"{field}.labels",
-                f"has {_LINKERD} as a label",
+                f"has {LINKERD_INJECT} as a label",
                 "Linkerd reads the annotation of that name: the label does nothing",
                 "make it an annotation",
             )
-        if _ISTIO in notes:
+        if ISTIO_INJECTION in notes:
             yield Finding(
                 resource,
                 f"{field}.annotations",
-                f"has {_ISTIO} as an annotation",
+                f"has {ISTIO_INJECTION} as an annotation",
                 "Istio reads the label of that name: the annotation does nothing",
                 "make it a label of the namespace",
             )
@@ -61,12 +61,12 @@ def injection_label_and_annotation(state: State) -> Iterator[Finding]:
 def injection_value(state: State) -> Iterator[Finding]:
     """Values that injectors don't know inject nothing."""
     for resource, labels, notes, field in _asking(state):
-        linkerd, istio = notes.get(_LINKERD), labels.get(_ISTIO)
+        linkerd, istio = notes.get(LINKERD_INJECT), labels.get(ISTIO_INJECTION)
         if linkerd is not None and linkerd not in ("enabled", "disabled", "ingress"):
             yield Finding(
                 resource,
                 f"{field}.annotations",
-                f"{_LINKERD} is {linkerd!r}",
+                f"{LINKERD_INJECT} is {linkerd!r}",
                 "Linkerd's injector knows enabled, disabled and ingress: nothing is injected",
                 "write enabled",
             )
@@ -74,7 +74,7 @@ def injection_value(state: State) -> Iterator[Finding]:
             yield Finding(
                 resource,
                 f"{field}.labels",
-                f"{_ISTIO} is {istio!r}",
+                f"{ISTIO_INJECTION} is {istio!r}",
                 "Istio's webhook asks for enabled: nothing is injected",
                 "write enabled",
             )
@@ -84,9 +84,9 @@ def injection_value(state: State) -> Iterator[Finding]:
 def injection_without_mesh(state: State) -> Iterator[Finding]:
     """A namespace that asks a mesh for proxies before the mesh is there gets none until it is restarted."""
     for resource, labels, notes, field in _asking(state):
-        if notes.get(_LINKERD) == "enabled" and Mesh.LINKERD not in state.meshes:
+        if notes.get(LINKERD_INJECT) == "enabled" and Mesh.LINKERD not in state.meshes:
             mesh, part = Mesh.LINKERD, "annotations"
-        elif labels.get(_ISTIO) == "enabled" and Mesh.ISTIO not in state.meshes:
+        elif labels.get(ISTIO_INJECTION) == "enabled" and Mesh.ISTIO not in state.meshes:
             mesh, part = Mesh.ISTIO, "labels"
         else:
             continue
@@ -103,7 +103,7 @@ def _asking(state: State) -> Iterator[tuple[Resource, dict[str, str], dict[str, 
     """Namespaces and pod templates: their labels, annotations, and the field that holds both."""
     for namespace in state.all("", "Namespace"):
         yield namespace, labels_of(namespace), annotations_of(namespace), "metadata"
-    for kind in _WORKLOADS:
+    for kind in WORKLOADS:
         for resource in state.all(*kind):
             metadata = pod_template(resource)[0]
             field = "metadata" if resource.kind == "Pod" else "spec.template.metadata"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.model.kubernetes import CLUSTER_DOMAIN
 from harness.model.lookup import per_state
-from harness.model.pods import pod_template
+from harness.model.pods import WORKLOADS, pod_template
 from harness.vocabulary import Workload
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from harness.model.state import State
     from harness.resources import Resource
 
-_WORKLOADS = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
 _WORD = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*://)?(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:\d+)?"
 )
@@ -43,7 +42,7 @@ def calls(state: State) -> tuple[Call, ...]:
     or by other programs isn't seen.
     """
     found: dict[tuple[Workload, tuple[str, str, str, str]], Call] = {}
-    for kind in _WORKLOADS:
+    for kind in WORKLOADS:
         for resource in state.all(*kind):
             caller = Workload(resource.namespace, resource.name)
             for field, text, address in _texts(resource):

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
+WORKLOADS = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
+"""API group and kind of the objects that pods are made of."""
+
+
 @dataclass(frozen=True)
 class Container:
     """A container: its image, plain env, named ports, the kubelet's probes, arguments, and all ports."""

@@ -16,7 +16,7 @@ from harness.model.istio import gateway_deployment, mesh_config
 from harness.model.linkerd import config
 from harness.model.linkerd.index import accepts
 from harness.model.lookup import per_state
-from harness.model.pods import pod_template, replicas
+from harness.model.pods import WORKLOADS, pod_template, replicas
 from harness.model.refusal import Refused
 from harness.model.stored import Stored, namespace_object
 from harness.resources import Resource
@@ -34,7 +34,7 @@ Amend = Callable[[Resource, NotModelledError | Refused], Resource | None]
 Lookups = dict[Any, Any]
 
 _GATEWAY = ("gateway.networking.k8s.io", "Gateway")
-_WORKLOADS = frozenset((("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod")))
+_WORKLOADS = frozenset(WORKLOADS)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.model.linkerd.policy import DEFAULT_POLICY
 from harness.model.lookup import LabelTable
 from harness.translate import server
 from harness.translate.admission import Admission, admission
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from harness.translate.authorization_policy import Policy
     from harness.translate.draft import Draft
     from harness.translate.peer_authentication import Mode, Modes
-
-DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
 
 
 @dataclass(frozen=True, eq=False)

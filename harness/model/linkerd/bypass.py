@@ -9,6 +9,7 @@ from harness.model.linkerd import config
 from harness.model.linkerd.ports import Ports, lenient
 from harness.model.network import contains
 from harness.model.objects import not_modelled
+from harness.model.pods import WORKLOADS
 from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
 
@@ -66,8 +67,7 @@ def _ports(pod: Pod, annotation: str, default: Ports) -> tuple[Ports, str]:
 def _from(state: State, arrival: Arrival, network: str) -> bool:
     """Whether the client is in a network that the server's firewall rules leave alone."""
     name = arrival.server.workload
-    kinds = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("", "Pod"))
-    workload = next(filter(None, (state.get(*kind, name.namespace, name.name) for kind in kinds)))
+    workload = next(filter(None, (state.get(*kind, name.namespace, name.name) for kind in WORKLOADS)))
     field = f"annotation {_SUBNETS}"
     try:
         parsed = ip_network(network, strict=False)

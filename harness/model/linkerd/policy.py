@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.model.state import State
     from harness.resources import Resource
 
-_DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
+DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
 _IDENTITY_PORTS = "config.linkerd.io/proxy-require-identity-inbound-ports"
 
 
@@ -70,7 +70,7 @@ def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tup
 
 def _default(state: State, pod: Pod, port: int) -> Policy:
     settings = config.of(state)
-    said = pod.annotations.get(_DEFAULT_POLICY)
+    said = pod.annotations.get(DEFAULT_POLICY)
     name = said if said in config.POLICIES else settings.default_policy
     text = f"no Server selects {pod.workload}'s port: its default inbound policy is {name}"
     why = Reason(text) if said == name else settings.reason("proxy.defaultInboundPolicy", text)
