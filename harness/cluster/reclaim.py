@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.cluster import ownership
@@ -15,7 +14,7 @@ from harness.cluster.deadline import Deadline, timed
 from harness.cluster.discovery import NAMESPACES, Discovery, Endpoint
 from harness.cluster.guest import GUEST, RUN, Guest
 from harness.cluster.ownership import MANAGED_BY
-from harness.cluster.rollout import CONTROLLERS, RESTARTED_AT
+from harness.cluster.rollout import restart
 from harness.errors import HarnessError
 from harness.journal import Journal
 
@@ -136,7 +135,7 @@ def guests(client: Client, run: str, lease: Lease) -> None:
     guest.restore()
     for namespace in borrowed:
         if guest.unmark(namespace):
-            _restart(client, namespace)
+            restart(client, namespace)
     guest.delete_namespaces(_labelled(client, RUN, run), deadline)
 
 
@@ -172,11 +171,3 @@ def _delete(client: Client, path: str) -> None:
     except ApiError as error:
         if error.status != 404:
             raise
-
-
-def _restart(client: Client, namespace: str) -> None:
-    now = datetime.now(UTC).isoformat()
-    body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
-    for endpoint in CONTROLLERS:
-        for item in client.list(endpoint.collection(namespace)):
-            client.patch(endpoint.path(namespace, item["metadata"]["name"]), body)

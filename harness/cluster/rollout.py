@@ -9,9 +9,10 @@ from harness.cluster import pods
 from harness.cluster.discovery import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS, STATEFUL_SETS
 from harness.cluster.watch import wait_until
 from harness.errors import StageError
+from harness.vocabulary import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from harness.cluster.client import Client, Json
     from harness.cluster.deadline import Deadline
@@ -42,6 +43,17 @@ def wait_for_rollouts(client: Client, namespace: str, deadline: Deadline) -> Non
         deadline,
         todo=f"kubectl -n {namespace} get pods,events",
     )
+
+
+def restart(client: Client, namespace: str, only: Collection[Workload | None] | None = None) -> None:
+    """Asks for new pods of a namespace's workloads, or of these alone; doesn't wait for them."""
+    now = datetime.now(UTC).isoformat()
+    body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
+    for endpoint in CONTROLLERS:
+        for item in client.list(endpoint.collection(namespace)):
+            name = item["metadata"]["name"]
+            if only is None or Workload(namespace, name) in only:
+                client.patch(endpoint.path(namespace, name), body)
 
 
 def waiting_for(

@@ -6,8 +6,6 @@ import logging
 import shlex
 import threading
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +13,21 @@ from harness import marks
 from harness.cluster import diagnostics
 from harness.cluster import pods as podlib
 from harness.cluster.apply import Applier
-from harness.cluster.client import Client
 from harness.cluster.deadline import Deadline, timed
-from harness.cluster.discovery import EVENTS, NAMESPACES, PODS, SERVICES, Discovery
+from harness.cluster.discovery import EVENTS, PODS
 from harness.cluster.images import images_of
-from harness.cluster.probe import Prober
-from harness.cluster.rollout import CONTROLLERS, RESTARTED_AT, wait_for_rollouts
+from harness.cluster.injection import skipped
+from harness.cluster.rollout import CONTROLLERS, restart, wait_for_rollouts
 from harness.cluster.tools import run
 from harness.cluster.watch import wait_until
-from harness.errors import MissingError, StageError
+from harness.errors import StageError
 from harness.installation import DEFAULT, Installation
 from harness.manifests import WORKLOAD_KINDS, from_api
-from harness.meshes import gateway_api, istio, istioctl, linkerd
-from harness.meshes.routes import ROUTE_KINDS, unreported
+from harness.meshes import istioctl, linkerd
 from harness.patching import Patch
 from harness.providers.base import Basis, Pod
+from harness.providers.connection import Connection
+from harness.providers.footprint import Footprint
 from harness.resources import ObjectName
 from harness.vocabulary import Mesh, Workload
 
@@ -37,56 +35,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from harness.cluster.client import Json
+    from harness.cluster.client import Client
+    from harness.cluster.discovery import Discovery
     from harness.cluster.settings import ClusterSettings
     from harness.cluster.watch import View
     from harness.condition import Condition
-    from harness.meshes.base import ControlPlane
     from harness.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
 
 logger = logging.getLogger(__name__)
-
-API_PATIENCE = 60.0
-"""Seconds that a cluster's API server may take to be restarted."""
-
-_EVENT_MARGIN = timedelta(seconds=10)  # clocks, and the time from a webhook's call to the pod's creation
-
-
-class Connection:
-    """One cluster, and what works on it."""
-
-    def __init__(self, provider: ClusterProvider, kubeconfig: Path) -> None:
-        settings = provider.settings
-        self.kubeconfig = kubeconfig
-        self.client = Client(kubeconfig)
-        self.client.patience = API_PATIENCE
-        self.discovery = Discovery(self.client)
-        self.applier = provider.make_applier(self.client, self.discovery)
-        # What control planes consist of isn't a scenario's: it has an applier, and so a memory, of its own.
-        self.system = provider.make_applier(self.client, self.discovery, system=True)
-        planes: tuple[ControlPlane, ...] = (
-            istio.Istio(
-                self.client,
-                self.system,
-                run,
-                kubeconfig=kubeconfig,
-                istioctl=settings.istioctl,
-                config=settings.istio_config,
-                helm=settings.helm,
-            ),
-            linkerd.Linkerd(
-                self.client,
-                self.system,
-                run,
-                kubeconfig=kubeconfig,
-                linkerd=settings.linkerd,
-                helm=settings.helm,
-            ),
-        )
-        self.planes: dict[Mesh, ControlPlane] = {plane.mesh: plane for plane in planes}
-        self.prober = Prober(self.client, self.planes, settings, provider.provide_images)
 
 
 class ClusterProvider(ABC):
@@ -98,9 +56,7 @@ class ClusterProvider(ABC):
         self.settings = settings
         self._installing = threading.Lock()
         self._installed: dict[Mesh, Installation] = {}
-        self._made: set[str] = set()
-        self._used: set[str] = set()
-        self._placed: set[str] = set()
+        self._footprint = Footprint()
 
     @property
     @abstractmethod
@@ -144,25 +100,10 @@ class ClusterProvider(ABC):
 
         Raises StageError if that is of another version than is wanted.
         """
-        with self._installing:
-            at, deadline = self._at, Deadline(self.settings.timeout)
-        plane, wanted = at.planes[mesh], self._wanted(mesh, wanted)
-        self._installed[mesh] = wanted
-        if plane.healthy():
-            found = plane.version() if wanted.version else ""
-            if found and not wanted.accepts(found):
-                raise StageError(
-                    f"{mesh} {found} is installed here, and {wanted.version} is asked for",
-                    todo=f"take another cluster, or uninstall {mesh} first",
-                )
-            return
-        reason = plane.lacking(wanted)
-        if reason:
-            raise MissingError(f"{mesh} can't be installed", why=reason)
-        with self._installing:
-            gateway_api.ensure(at.client, at.system, self.settings.gateway_api_crds, deadline)
-        with timed(logger, f"{mesh} installed"):
-            plane.install(deadline, wanted)
+        with self._installing:  # one cluster, whichever mesh asks first
+            at = self._at
+        self._installed[mesh] = wanted = self._wanted(mesh, wanted)
+        at.install(mesh, wanted, self.settings.gateway_api_crds, Deadline(self.settings.timeout))
 
     def uninstall(self, mesh: Mesh) -> None:
         """Takes a control plane away, by what it was installed with; the proxies in running pods stay."""
@@ -181,7 +122,7 @@ class ClusterProvider(ABC):
         with timed(logger, f"deployed {len(apps)} objects"):
             namespaces = self._put(apps, deadline)
             for namespace in sorted(namespaces):
-                self._inject(namespace, self._asked(namespace), deadline)
+                self._inject(namespace, self._at.asked(namespace), deadline)
             self._settle(apps, deadline)
             for namespace in sorted(namespaces):  # a container without probes counts as ready until it fails
                 wait_for_rollouts(self._at.client, namespace, deadline)
@@ -200,8 +141,8 @@ class ClusterProvider(ABC):
             annotations |= injection.annotations
         with timed(logger, f"namespace {namespace} under {', '.join(sorted(meshes)) or 'no mesh'}"):
             self._namespaces([namespace], deadline)
-            self._placed.add(namespace)
-            asked_before = self._asked(namespace)
+            self._footprint.placed.add(namespace)
+            asked_before = self._at.asked(namespace)
             at.applier.mark(namespace, labels, annotations)
             if asked_before != set(meshes):
                 self._restart(namespace, deadline)
@@ -257,7 +198,7 @@ class ClusterProvider(ABC):
         only = None if workload is None else {Workload(namespace, workload)}
         what = f"{namespace}/{workload}" if workload else f"namespace {namespace}"
         with timed(logger, f"restarted {what}"):
-            self._restart(namespace, deadline, only=only)
+            self._restart(namespace, deadline, only)
             self._settle((), deadline)
 
     def wait(self, condition: Condition) -> None:
@@ -283,10 +224,8 @@ class ClusterProvider(ABC):
     def check(self, accepted: Collection[str] = ()) -> None:
         """Runs `istioctl analyze` and `linkerd check` at the same time, where they are there."""
         deadline = Deadline(self.settings.timeout)
-        planes = [plane for plane in self._at.planes.values() if plane.installed()]
-        with timed(logger, "the meshes' own checks"), ThreadPoolExecutor(max(1, len(planes))) as pool:
-            checks = [pool.submit(plane.faults, self._used, accepted, deadline) for plane in planes]
-            found = [fault for check in checks for fault in check.result()]
+        with timed(logger, "the meshes' own checks"):
+            found = self._at.faults(self._footprint.used, accepted, deadline)
         if found:
             raise StageError(
                 "the meshes' own checks find faults",
@@ -332,44 +271,37 @@ class ClusterProvider(ABC):
         if "_at" not in self.__dict__:
             return False
         at = self._at
-        diagnostics.collect(at.client, at.discovery, self._used, at.applier.created.values(), folder)
+        diagnostics.collect(
+            at.client, at.discovery, self._footprint.used, at.applier.created.values(), folder
+        )
         return True
 
     def memory(self) -> dict[str, Any]:
         """Returns what `clear` has to take away."""
         if "_at" not in self.__dict__:
             return {}
-        return {
-            "made": sorted(self._made),
-            "used": sorted(self._used),
-            "placed": sorted(self._placed),
-            **self._at.applier.memory(),
-        }
+        return {**self._footprint.memory(), **self._at.applier.memory()}
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Takes over what another process made on this cluster."""
-        self._made |= set(memory.get("made", ()))
-        self._used |= set(memory.get("used", ()))
-        self._placed |= set(memory.get("placed", ()))
+        self._footprint.remember(memory)
         self._at.applier.remember(memory)
 
     def clear(self) -> None:
         """Deletes what the scenario made, and waits until it is gone; control planes stay."""
         if "_at" not in self.__dict__:  # nothing was ever made, not even a connection
             return
-        at, deadline = self._at, Deadline(self.settings.timeout)
-        with timed(logger, f"cleared namespaces {', '.join(sorted(self._made)) or '(none)'}"):
-            elsewhere = [one for one in at.applier.created.values() if one.namespace not in self._made]
+        at, deadline, left = self._at, Deadline(self.settings.timeout), self._footprint
+        with timed(logger, f"cleared namespaces {', '.join(sorted(left.made)) or '(none)'}"):
+            elsewhere = [one for one in at.applier.created.values() if one.namespace not in left.made]
             at.applier.delete([one for one in reversed(elsewhere) if one.kind != "Namespace"], deadline)
-            at.applier.delete_namespaces(sorted(self._made), deadline)
-            for namespace in sorted(at.applier.restore() - self._made):
+            at.applier.delete_namespaces(sorted(left.made), deadline)
+            for namespace in sorted(at.applier.restore() - left.made):
                 wait_for_rollouts(at.client, namespace, deadline)
-            for namespace in sorted(self._placed - self._made):
+            for namespace in sorted(left.placed - left.made):
                 self._unplace(namespace)
         at.applier.created.clear()
-        self._made.clear()
-        self._used.clear()
-        self._placed.clear()
+        self._footprint = Footprint()
 
     def _put(self, resources: Sequence[Resource], deadline: Deadline) -> set[str]:
         """Applies objects, and waits for the workloads in their namespaces, which are returned."""
@@ -382,91 +314,32 @@ class ClusterProvider(ABC):
 
     def _namespaces(self, namespaces: Iterable[str], deadline: Deadline) -> None:
         for namespace in sorted(namespaces):
-            self._used.add(namespace)
+            self._footprint.used.add(namespace)
             if self._at.applier.make_namespace(namespace, deadline):
-                self._made.add(namespace)
+                self._footprint.made.add(namespace)
 
     def _unplace(self, namespace: str) -> None:
         """Takes back what `place` did to a namespace that isn't the harness's own."""
         self.place(namespace, ())
 
-    def _asked(self, namespace: str) -> set[Mesh]:
-        """The meshes that a Namespace asks to inject it."""
-        found = self._at.client.get(NAMESPACES.path("", namespace))
-        return {mesh for mesh, plane in self._at.planes.items() if plane.asks(found)}
-
     def _inject(self, namespace: str, asked: Collection[Mesh], deadline: Deadline) -> bool:
         """Restarts the workloads with a pod that these meshes would inject otherwise; were there any?"""
-        able = {mesh for mesh in asked if self._at.planes[mesh].installed()}
-        listed = self._at.client.list(PODS.collection(namespace))
-        wrong = {podlib.workload(pod) for pod in listed if podlib.running(pod) and misplaced(pod, able)}
+        wrong = self._at.misplaced(namespace, asked)
         if wrong:
-            self._restart(namespace, deadline, only=wrong)
+            self._restart(namespace, deadline, wrong)
         return bool(wrong)
 
     def _restart(
-        self, namespace: str, deadline: Deadline, *, only: Collection[Workload | None] | None = None
+        self, namespace: str, deadline: Deadline, only: Collection[Workload | None] | None = None
     ) -> None:
-        client = self._at.client
-        now = datetime.now(UTC).isoformat()
-        body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
-        for endpoint in CONTROLLERS:
-            for item in client.list(endpoint.collection(namespace)):
-                name = item["metadata"]["name"]
-                if only is None or Workload(namespace, name) in only:
-                    client.patch(endpoint.path(namespace, name), body)
-        wait_for_rollouts(client, namespace, deadline)
+        restart(self._at.client, namespace, only)
+        wait_for_rollouts(self._at.client, namespace, deadline)
 
     def _settle(self, resources: Iterable[Resource], deadline: Deadline) -> None:
-        """Returns when the meshes have taken the changes in, as far as they tell."""
-        planes = [plane for plane in self._at.planes.values() if plane.installed()]
-        for resource in resources:
-            if resource.kind in ROUTE_KINDS:
-                self._wait_reported(resource, planes, deadline)
-        for plane in planes:
-            plane.settle(self._used, deadline)
-
-    def _wait_reported(self, route: Resource, planes: Sequence[ControlPlane], deadline: Deadline) -> None:
-        client = self._at.client
-        path = self._at.discovery.endpoint(route.api_version, route.kind).only(route.namespace, route.name)
-        metadata = [service["metadata"] for service in client.list(SERVICES.collection())]
-        services = {(found["namespace"], found["name"]) for found in metadata}
-
-        def unmet(view: View) -> str | None:
-            return unreported(view[path][0], planes, services) if view[path] else "it is gone"
-
-        wait_until(client, f"{route} is taken in", [path], unmet, deadline)
+        self._at.settle(resources, self._footprint.used, deadline)
 
 
 def _cleared(namespace: Resource) -> dict[str, dict[str, None]]:
     """A merge patch's metadata that takes away what this Namespace object sets."""
     metadata = namespace.data["metadata"]
     return {key: dict.fromkeys(metadata.get(key) or ()) for key in ("labels", "annotations")}
-
-
-def misplaced(pod: Json, asked: Collection[Mesh]) -> bool:
-    """Whether a pod's proxies aren't those that it would get if these meshes were asked to inject it.
-
-    Asked for both, it would get Istio's: Linkerd skips a pod with a sidecar [semantics: two meshes].
-    What the pod asks or declines itself doesn't depend on the namespace.
-    """
-    undecided = [mesh for mesh in Mesh if podlib.choice(pod, mesh) is None]
-    expected = [mesh for mesh in undecided if mesh in asked][:1]
-    return any((mesh in podlib.meshes(pod)) != (mesh in expected) for mesh in undecided)
-
-
-def skipped(pod: Json, workload: Workload, events: Iterable[Json]) -> tuple[tuple[Mesh, str], ...]:
-    """Returns what Linkerd's injector said when it left this pod alone; Istio's says nothing.
-
-    It writes an event about the workload while the pod is being made.
-    """
-    if Mesh.LINKERD in podlib.meshes(pod):
-        return ()
-    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) - _EVENT_MARGIN
-    messages = [
-        str(event.get("message"))
-        for event in events
-        if event["involvedObject"].get("name") in (workload.name, podlib.name(pod))
-        and datetime.fromisoformat(event.get("lastTimestamp") or event["eventTime"]) >= made
-    ]
-    return tuple((Mesh.LINKERD, message) for message in dict.fromkeys(messages))

@@ -1,8 +1,8 @@
 import pytest
 
 from harness.cluster import pods
+from harness.cluster.injection import misplaced, skipped
 from harness.providers.base import Proxy
-from harness.providers.cluster import misplaced, skipped
 from harness.vocabulary import Mesh, Workload
 from tests.cluster.fakes import pod
 

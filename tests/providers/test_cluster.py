@@ -10,7 +10,7 @@ import pytest
 from harness.cluster.rollout import RESTARTED_AT
 from harness.cluster.settings import ClusterSettings
 from harness.errors import MissingError, StageError
-from harness.providers import cluster as module
+from harness.providers import connection as module
 from harness.providers.base import Basis, Pod, Provider, Proxy
 from harness.providers.cluster import ClusterProvider
 from harness.resources import Resource

@@ -10,8 +10,8 @@ from harness.cluster.client import ApiError
 from harness.condition import Condition
 from harness.errors import StageError
 from harness.installation import Installation
+from harness.meshes.istio import Istio
 from harness.patching import Patch
-from harness.providers import cluster as module
 from harness.resources import ObjectName
 from harness.vocabulary import Mesh, Workload
 from tests.cluster.fakes import deployment
@@ -141,7 +141,7 @@ def test_what_the_meshes_find_is_told(on, monkeypatch):  # noqa: F811
     provider, _ = on(ISTIOD, SHOP)
     asked = []
     monkeypatch.setattr(
-        module.istio.Istio,
+        Istio,
         "faults",
         lambda self, spaces, accepted, _: asked.append((set(spaces), accepted)) or ["IST1"],
     )

@@ -12,7 +12,7 @@ from harness.cluster import ownership, reclaim
 from harness.cluster.guest import BEFORE, GUEST, RUN
 from harness.errors import MissingError, StageError
 from harness.patching import Patch
-from harness.providers import cluster as module
+from harness.providers import connection as module
 from harness.providers.context import ContextProvider, ContextSettings
 from harness.resources import ObjectName
 from harness.vocabulary import Mesh
