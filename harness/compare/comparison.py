@@ -35,6 +35,9 @@ OTHER_HOSTS = (
 )
 """What is left out wherever a configuration asks for the Host header."""
 
+RETRIES = "what is sent again: applications answer 200 here, so no retry shows"
+"""What is left out wherever a configuration speaks of retries."""
+
 _PLAIN, _SLOW = "any/application:1", "any/slow:1"
 """Images of applications that answer 200 to whatever reaches them: at once, and after an hour."""
 
@@ -114,9 +117,8 @@ def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
         differences += found
         classes += count
         left_out += cut
-        if target.asks_for_hosts and OTHER_HOSTS not in left_out:
-            left_out.append(OTHER_HOSTS)
-    return Comparison(tuple(differences), classes, tuple(left_out))
+        left_out += target.left_out
+    return Comparison(tuple(differences), classes, tuple(dict.fromkeys(left_out)))
 
 
 @dataclass(frozen=True)
@@ -142,9 +144,10 @@ class _Target:
         before, after = sides.plain
         own = service, after.get(*service.key) or service
         self.relevant = relevant(before, own[0]), relevant(after, own[1])
-        timed = [*own, *self.relevant[0].objects, *self.relevant[1].objects]
+        self.objects = [*own, *self.relevant[0].objects, *self.relevant[1].objects]
         # Only a slow answer shows a time limit, and only where something speaks of one to a proxy.
-        self.speeds = (sides.plain, sides.slow) if any(map(_timed, timed)) else (sides.plain,)
+        timed = any(_speaks_of(one, "timeout") for one in self.objects)
+        self.speeds = (sides.plain, sides.slow) if timed else (sides.plain,)
 
     def differences(self, everybody: Iterable[Caller]) -> tuple[list[Difference], int, list[str]]:
         """Returns the differences, the number of classes that were decided, and what was cut."""
@@ -180,10 +183,13 @@ class _Target:
         return examples.examples(asked, grpc=grpc, limit=self.limit, known=known)
 
     @property
-    def asks_for_hosts(self) -> bool:
-        """Whether something asks for the Host header of requests to a Service."""
+    def left_out(self) -> Iterator[str]:
+        """What no class of requests to the Service shows."""
         gateway = is_gateway(self.sides.plain[0], self.service)
-        return not gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant)
+        if not gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant):
+            yield OTHER_HOSTS
+        if any(_speaks_of(one, "retr") for one in self.objects):
+            yield RETRIES
 
     def _is_host(self, host: str) -> bool:
         """Whether a Host header is a name of the Service itself."""
@@ -222,9 +228,9 @@ class _Target:
 
 
 @per_object
-def _timed(resource: Resource) -> bool:
-    """Whether an object speaks of a time limit."""
-    return "timeout" in str(resource.data).lower()
+def _speaks_of(resource: Resource, word: str) -> bool:
+    """Whether an object has a word in a field or annotation."""
+    return word in str(resource.data).lower()
 
 
 def _schemes(port: ServicePort) -> Iterator[str]:

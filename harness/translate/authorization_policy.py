@@ -72,7 +72,7 @@ def _policy(draft: Draft, resource: Resource) -> Policy | None:
             "keep it where the gateway stays",
         )
         return None
-    labels = reader.part("selector").mapping("matchLabels")
+    labels = reader.part("selector").labels("matchLabels")
     permissions = (_permission(draft, resource, rule, action) for rule in reader.parts("rules"))
     kept = tuple(one for one in permissions if one is not None)
     draft.finish(reader)
@@ -161,10 +161,9 @@ def _condition(draft: Draft, part: Reader) -> Iterable[tuple[Clients, Region]]:
         matches = [Match(headers=((header, header_text(text)),)) for text in values] or [EVERY]
         yield from ((EVERYBODY, Region(match, unless)) for match in matches)
     elif name == "destination.port":
-        wanted = frozenset(map(int, values)) if values else None
-        yield EVERYBODY, Region(ports=wanted, not_ports=frozenset(map(int, unwanted)))
+        yield EVERYBODY, Region(ports=part.numbers("values") or None, not_ports=part.numbers("notValues"))
     elif name == "source.ip":
-        yield Clients(networks=networks_of(values, unwanted)), Region()
+        yield Clients(networks=networks_of(part, values, unwanted)), Region()
     elif name in ("source.principal", "source.namespace", "source.serviceAccount"):
         read = {
             "source.principal": principals_of,

@@ -9,6 +9,7 @@ from harness.translate import routes
 from harness.translate.condition import MESH, gateway_name
 from harness.translate.estate import ports_of, routable
 from harness.translate.finding import Severity
+from harness.translate.gateway import parent_of
 from harness.translate.virtual_service import Target
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ def on_gateways(
     """Adds routes at the gateways that the rules are for."""
     for rule in found:
         for gateway in gateways:
-            if gateway not in served or (rule.gateways and gateway not in rule.gateways):
+            if rule.gateways and gateway not in rule.gateways:
                 continue
-            parent = served[gateway].parent(resource.namespace, rule.port)
+            parent = parent_of(draft, resource, gateway, served, rule.port)
             backends = routes.Backends(subsets, rule.port, resource.namespace)
             _add(draft, resource, rule, resource.namespace, parent, backends)
 

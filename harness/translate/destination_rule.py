@@ -46,7 +46,7 @@ def translate(draft: Draft) -> Subsets:
 
 
 def _service(draft: Draft, resource: Resource, part: Reader, host: Host, name: str) -> Resource | None:
-    labels = part.mapping("labels")
+    labels = part.labels("labels")
     if host.service is None:
         draft.report(
             Severity.LOST,
@@ -123,10 +123,11 @@ def _traffic_policy(draft: Draft, resource: Resource, policy: Reader, service: R
 def _failure_accrual(part: Reader) -> dict[str, str]:
     """The annotations for consecutive failures [linkerd/linkerd2: policy-controller, failure accrual]."""
     limits = [
-        part.value(name) for name in ("consecutive5xxErrors", "consecutiveGatewayErrors", "consecutiveErrors")
+        part.integer(name)
+        for name in ("consecutive5xxErrors", "consecutiveGatewayErrors", "consecutiveErrors")
     ]
     found: dict[str, Any] = {_ACCRUAL: "consecutive"}
-    limit = next((int(one) for one in limits if one), 5)  # Istio's default
+    limit = next((one for one in limits if one), 5)  # Istio's default
     found[f"{_ACCRUAL}-consecutive-max-failures"] = str(limit)
     if pause := seconds(duration(part, "baseEjectionTime")):
         found[f"{_ACCRUAL}-consecutive-min-penalty"] = written(pause)

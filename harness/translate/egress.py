@@ -55,15 +55,18 @@ def translate(draft: Draft) -> None:
             "a request that leaves without leave gets 403 from Linkerd, where Istio answers 502",
             "change what watches for 502",
         )
-    if entries and config is None:
-        draft.report(
-            Severity.CHECK,
-            "egress-policy",
-            entries[0],
-            "spec.hosts",
-            "Istio's MeshConfig isn't among the manifests: its outboundTrafficPolicy is taken for ALLOW_ANY",
-            "give the ConfigMap istio-system/istio, too, if it says REGISTRY_ONLY",
-        )
+    if not closed:
+        assumed = "" if config else "Istio's MeshConfig isn't among the manifests, and is taken to say so: "
+        for entry in entries:
+            draft.report(
+                Severity.CHECK,
+                "egress-policy",
+                entry,
+                "spec",
+                f"{assumed}all may leave the cluster (outboundTrafficPolicy ALLOW_ANY), and no object has to "
+                "say that this host may be called",
+                "" if config else "give the ConfigMap istio-system/istio, too, if it says REGISTRY_ONLY",
+            )
     for entry in entries:
         _entry(draft, entry, closed=closed)
 

@@ -91,6 +91,11 @@ class Estate:
         return {(one.namespace, one.name): one for one in self.all("", "Service")}
 
     @cached_property
+    def virtual_services(self) -> dict[tuple[str, str], Resource]:
+        """The VirtualServices by namespace and name."""
+        return {(one.namespace, one.name): one for one in self.all("networking.istio.io", "VirtualService")}
+
+    @cached_property
     def namespaces(self) -> dict[str, Resource]:
         """The Namespaces that are declared, by name."""
         return {one.name: one for one in self.all("", "Namespace")}
@@ -136,8 +141,10 @@ class Estate:
         found = self.mesh_config_map
         if found is None:
             return {}
+        data = found.data.get("data") or {}
+        text = (data.get("mesh") if isinstance(data, dict) else None) or "{}"
         try:
-            said = yaml.safe_load((found.data.get("data") or {}).get("mesh") or "{}")
+            said = yaml.safe_load(text) if isinstance(text, str) else text
         except yaml.YAMLError as error:
             raise InputError(f"{found} data.mesh isn't YAML", where=found.where) from error
         if not isinstance(said, dict):

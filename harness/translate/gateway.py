@@ -62,6 +62,26 @@ def translate(draft: Draft) -> dict[str, Served]:
     }
 
 
+def parent_of(
+    draft: Draft, resource: Resource, gateway: str, served: Mapping[str, Served], port: int | None = None
+) -> Fields:
+    """Returns the parentRef of a VirtualService's route at a Gateway, by `namespace/name`, known or not."""
+    if gateway in served:
+        return served[gateway].parent(resource.namespace, port)
+    draft.report(
+        Severity.CHECK,
+        "unknown-gateway",
+        resource,
+        "spec.gateways",
+        f"the Gateway {gateway} isn't among the manifests",
+        "give its manifest, too",
+    )
+    namespace, _, short = gateway.rpartition("/")
+    found: Fields = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": short}
+    found |= {"namespace": namespace} if namespace != resource.namespace else {}
+    return found | ({"port": port} if port else {})
+
+
 @dataclass(frozen=True)
 class Front:
     """The Service before a gateway's pods, which may be known by name alone."""
@@ -73,7 +93,7 @@ class Front:
 
 def _gateway(draft: Draft, resource: Resource) -> Served:
     reader = Reader.of(resource)
-    front = _front(draft, reader.mapping("selector"))
+    front = _front(draft, reader.labels("selector"))
     # Istio serves a Gateway at a Service of the Gateway's own namespace only.
     namespace = front.namespace if front else resource.namespace
     listeners: list[Fields] = []

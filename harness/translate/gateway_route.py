@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.translate import order, routes
 from harness.translate.finding import Severity
+from harness.translate.gateway import parent_of
 from harness.translate.matches import EVERY, Match
 from harness.translate.order import Choice
 
@@ -33,46 +34,30 @@ def add(
     name: str,
 ) -> None:
     """Adds the routes of one VirtualService at the gateways that it is bound to, by `namespace/name`."""
-    parents = []
-    for gateway in gateways:
-        if gateway in served:
-            parents.append(served[gateway].parent(resource.namespace))
-            continue
-        draft.report(
-            Severity.CHECK,
-            "unknown-gateway",
-            resource,
-            "spec.gateways",
-            f"the Gateway {gateway} isn't among the manifests",
-            "give its manifest, too",
-        )
-        namespace, _, short = gateway.rpartition("/")
-        parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": short}
-        parents.append(parent | ({"namespace": namespace} if namespace != resource.namespace else {}))
+    parents = [parent_of(draft, resource, gateway, served) for gateway in gateways]
     head: Fields = {"parentRefs": parents}
     if hosts and "*" not in hosts:
         head["hostnames"] = list(hosts)
-    found = order.ordered(_choices(draft, resource, rules, gateways), order.gateway_api)
+    found = order.ordered(_choices(draft, rules, gateways), order.gateway_api)
     for index, why in found.conflicts:
         draft.report(
             Severity.CHANGED,
             "order",
-            resource,
+            rules[index].origin,
             rules[index].field,
             f"the first match can't be said under the Gateway API's precedence: {why}",
             "tell these requests apart by another condition",
         )
     for rule in rules:
-        _report(draft, resource, rule)
+        _report(draft, rule)
     backends = routes.Backends(subsets, None, resource.namespace)
-    written = tuple(_written(draft, resource, rules, found.choices, backends))
+    written = tuple(_written(draft, rules, found.choices, backends))
     if written:
-        routes.add(draft, name, resource.namespace, head, written, (resource,))
+        origins = dict.fromkeys((resource, *(rule.origin for rule in rules)))
+        routes.add(draft, name, resource.namespace, head, written, origins)
 
 
-def _choices(
-    draft: Draft, resource: Resource, rules: Sequence[Rule], gateways: Sequence[str]
-) -> tuple[Choice, ...]:
+def _choices(draft: Draft, rules: Sequence[Rule], gateways: Sequence[str]) -> tuple[Choice, ...]:
     """The choices at these gateways; gateways move those that take every request to the end."""
     found = []
     for index, rule in enumerate(rules):
@@ -83,7 +68,7 @@ def _choices(
                 draft.report(
                     Severity.CHANGED,
                     "gateway-match",
-                    resource,
+                    rule.origin,
                     rule.field,
                     "a route counts on all ports of all its Gateways, not on one",
                     "bind this rule to its gateway in a VirtualService of its own",
@@ -92,18 +77,18 @@ def _choices(
     return tuple(sorted(found, key=lambda choice: choice.match == EVERY))
 
 
-def _report(draft: Draft, resource: Resource, rule: Rule) -> None:
+def _report(draft: Draft, rule: Rule) -> None:
     for one in rule.conditions:
         path = one.match.path
         if path and path.kind == "prefix":
             stem = path.value.rstrip("/")
             why = f"{stem} is matched by whole segments: not {stem}x, and {stem} with or without a slash"
-            draft.report(Severity.CHANGED, "string-prefix", resource, rule.field, why, "check such paths")
+            draft.report(Severity.CHANGED, "string-prefix", rule.origin, rule.field, why, "check such paths")
     if rule.annotations:
         draft.report(
             Severity.LOST,
             "retries",
-            resource,
+            rule.origin,
             rule.field,
             "annotations for retries are Linkerd's: the gateway doesn't read them",
             "retry in the mesh, by a route on the Service",
@@ -112,7 +97,6 @@ def _report(draft: Draft, resource: Resource, rule: Rule) -> None:
 
 def _written(
     draft: Draft,
-    resource: Resource,
     rules: Sequence[Rule],
     choices: Iterable[Choice],
     backends: routes.Backends,
@@ -124,11 +108,13 @@ def _written(
         for part in [[match] for match in matches] if rule.rewrite else [matches]:
             fields: Fields = {"matches": [match_fields(one) for one in part if one != EVERY]}
             filters = [dict(one) for one in rule.filters]
-            if rule.rewrite and (rewrite := _rewrite(draft, resource, rule, part[0])):
+            if rule.rewrite and (rewrite := _rewrite(draft, rule, part[0])):
                 filters.append(rewrite)
             fields["filters"] = filters
             if not rule.redirects:
-                fields["backendRefs"] = [backends.backend(draft, resource, target) for target in rule.targets]
+                fields["backendRefs"] = [
+                    backends.backend(draft, rule.origin, target) for target in rule.targets
+                ]
             fields["timeouts"] = {"request": rule.timeout} if rule.timeout else {}
             yield routes.Written({key: value for key, value in fields.items() if value}, ())
 
@@ -141,7 +127,7 @@ def match_fields(match: Match) -> Fields:
     return found
 
 
-def _rewrite(draft: Draft, resource: Resource, rule: Rule, match: Match) -> Fields | None:
+def _rewrite(draft: Draft, rule: Rule, match: Match) -> Fields | None:
     assert rule.rewrite is not None
     fields: Fields = {}
     if host := rule.rewrite.text("authority"):
@@ -155,7 +141,7 @@ def _rewrite(draft: Draft, resource: Resource, rule: Rule, match: Match) -> Fiel
             draft.report(
                 Severity.CHANGED,
                 "rewrite",
-                resource,
+                rule.origin,
                 f"{rule.rewrite.path}.uri",
                 "the leading / is replaced by whole segments: a / is kept between",
                 "check the paths",

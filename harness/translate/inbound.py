@@ -74,7 +74,9 @@ def add(draft: Draft, policies: Sequence[Policy], modes: Modes) -> None:
             rules = {one: Rules(tuple(counting.get(one, ())), modes, namespace, one.labels) for one in served}
             _namespace(draft, namespace, rules)
     for mode in modes.modes:
-        if mode.mode == "STRICT":
+        if mode.labels and not table.selected(mode.resource.namespace, mode.labels):
+            _report_unknown(draft, mode.resource)
+        elif mode.mode == "STRICT":
             _strict(draft, mode)
 
 
@@ -115,10 +117,14 @@ def _report_unused(draft: Draft, policy: Policy, *, at_gateway: bool) -> None:
             "keep it as long as Istio's gateway stays",
         )
         return
+    _report_unknown(draft, policy.resource)
+
+
+def _report_unknown(draft: Draft, resource: Resource) -> None:
     draft.report(
         Severity.LOST,
         "unknown-workloads",
-        policy.resource,
+        resource,
         "spec.selector",
         "no workload that it selects is among the manifests; a Server needs the pods' ports",
         "give the workloads' manifests, too",

@@ -39,7 +39,7 @@ _UNREAD_KINDS = (
     "Sidecar",
 )
 _ROUTES = ("HTTPRoute", "TLSRoute", "TCPRoute")
-_IGNORED = ("fault", "retries", "corsPolicy", "delegate", "mirrorPercentage")
+_IGNORED = ("fault", "retries", "corsPolicy", "delegate", "directResponse", "mirrorPercentage")
 _UNSAID = ("authority", "scheme", "withoutHeaders", "port", "sourceLabels", "gateways", "ignoreUriCase")
 
 Fields = dict[str, Any]
@@ -173,6 +173,8 @@ def _rule(suffix: str, source: Resource) -> int:
 
 
 def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
+    if made.kind == "Gateway":
+        yield from _gateway_faults(origin)
     if made.kind not in _ROUTES:
         return
     spec = made.data.get("spec") or {}
@@ -189,6 +191,9 @@ def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
     for key in _IGNORED:
         if key in origin.fields:
             yield _repair("ignored", origin, f"{field}.{key}", f"the tool ignores {key}")
+    for key in ("redirect", "rewrite"):
+        if (origin.fields.get(key) or {}).get("authority"):
+            yield _repair("ignored", origin, f"{field}.{key}.authority", "the tool ignores the host")
     for index, mirror in enumerate(origin.fields.get("mirrors") or ()):
         if "percentage" in mirror:
             yield _repair(
@@ -201,7 +206,7 @@ def _backend_faults(origin: Origin, field: str, rule: Fields) -> Iterator[Findin
     backends = rule.get("backendRefs") or []
     for index, (destination, backend) in enumerate(zip(destinations, backends, strict=False)):
         at = f"{field}.route[{index}]"
-        if backend.get("weight") == 0 and not destination.get("weight"):
+        if backend.get("weight") == 0 and not any(one.get("weight") for one in destinations):
             why = "an unset weight became 0: nothing, an outage, or everything, by the mesh and the number"
             yield _repair("weight", origin, f"{at}.weight", why)
         if (destination.get("destination") or {}).get("subset"):
@@ -217,6 +222,19 @@ def _backend_faults(origin: Origin, field: str, rule: Fields) -> Iterator[Findin
         yield _repair(
             "redirect", origin, f"{field}.redirect", "a redirect with backendRefs is refused by the API"
         )
+
+
+def _gateway_faults(origin: Origin) -> Iterator[Finding]:
+    for index, server in enumerate((origin.resource.data.get("spec") or {}).get("servers") or ()):
+        at = f"spec.servers[{index}]"
+        for key in ("httpsRedirect", "credentialName"):
+            if (server.get("tls") or {}).get(key):
+                yield _repair(
+                    "tls", origin, f"{at}.tls.{key}", f"the tool ignores {key}; the listener serves nothing"
+                )
+        if any(not host.startswith("./") for host in server.get("hosts") or ()):
+            why = "the listener took routes of its own namespace only"
+            yield _repair("namespaces", origin, f"{at}.hosts", why)
 
 
 def _match_faults(origin: Origin, field: str, rule: Fields) -> Iterator[Finding]:

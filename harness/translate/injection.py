@@ -17,12 +17,27 @@ if TYPE_CHECKING:
 _RENAMED = {
     "traffic.sidecar.istio.io/excludeOutboundPorts": "config.linkerd.io/skip-outbound-ports",
     "traffic.sidecar.istio.io/excludeInboundPorts": "config.linkerd.io/skip-inbound-ports",
-    "traffic.sidecar.istio.io/excludeOutboundIPRanges": "config.linkerd.io/skip-subnets",
     "sidecar.istio.io/proxyCPU": "config.linkerd.io/proxy-cpu-request",
     "sidecar.istio.io/proxyCPULimit": "config.linkerd.io/proxy-cpu-limit",
     "sidecar.istio.io/proxyMemory": "config.linkerd.io/proxy-memory-request",
     "sidecar.istio.io/proxyMemoryLimit": "config.linkerd.io/proxy-memory-limit",
-    "sidecar.istio.io/logLevel": "config.linkerd.io/proxy-log-level",
+    "sidecar.istio.io/nativeSidecar": "config.linkerd.io/proxy-enable-native-sidecar",
+}
+_LOG_LEVEL = "sidecar.istio.io/logLevel"
+_LOG_LEVELS = {
+    **{level: f"warn,linkerd={level}" for level in ("trace", "debug", "info")},
+    **dict.fromkeys(("warn", "warning"), "warn"),
+    **dict.fromkeys(("err", "error", "critical"), "error"),
+    "off": "off",
+}
+"""Envoy's levels as filters of Linkerd's proxy, whose libraries' own messages stay at warnings."""
+_INBOUND_PORTS = "traffic.sidecar.istio.io/excludeInboundPorts"
+_TODO = {
+    "traffic.sidecar.istio.io/excludeOutboundIPRanges": "skip ports (config.linkerd.io/skip-outbound-ports): "
+    "config.linkerd.io/skip-subnets goes by callers' addresses",
+    "traffic.sidecar.istio.io/includeOutboundPorts": "skip others (config.linkerd.io/skip-outbound-ports)",
+    "traffic.sidecar.istio.io/includeInboundPorts": "skip others (config.linkerd.io/skip-inbound-ports)",
+    "proxy.istio.io/config": "look for each setting among Linkerd's config annotations",
 }
 # Left out without a word: Linkerd's way makes them unnecessary.
 _NEEDLESS = frozenset(("sidecar.istio.io/rewriteAppHTTPProbers", "sidecar.istio.io/status"))
@@ -36,17 +51,25 @@ class Marks:
     labels: dict[str, str]
     annotations: dict[str, str]
     istio: dict[str, str]
+    labelled: frozenset[str]
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Marks:
         """Returns the labels and annotations that stay, and those of Istio's."""
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        istio = {key: value for key, value in {**labels, **annotations}.items() if _istios(key)}
+        # Istio takes a label before an annotation of the same name.
+        said = {**annotations, **labels}
+        istio = {key: str(value or "") for key, value in said.items() if _istios(key)}
         return cls(
             {key: value for key, value in labels.items() if key not in istio},
             {key: value for key, value in annotations.items() if key not in istio},
             istio,
+            frozenset(istio.keys() & labels.keys()),
         )
+
+    def field(self, key: str) -> str:
+        """Returns where in the metadata one of Istio's stands."""
+        return f"{'labels' if key in self.labelled else 'annotations'}.{key}"
 
 
 def _istios(key: str) -> bool:
@@ -64,7 +87,7 @@ def translate(draft: Draft) -> None:
     for service in draft.estate.services.values():
         marks = Marks.of(service.data["metadata"])
         for key in marks.istio:
-            _report(draft, service, f"metadata.annotations.{key}", key)
+            _report(draft, service, f"metadata.{marks.field(key)}", key)
 
 
 def _namespace(draft: Draft, resource: Resource) -> None:
@@ -81,7 +104,7 @@ def _namespace(draft: Draft, resource: Resource) -> None:
     _change(draft, resource, current.data, "metadata", marks.labels, annotations)
     for key in marks.istio:
         if key not in _NAMESPACE_LABELS:
-            _report(draft, resource, f"metadata.labels.{key}", key)
+            _report(draft, resource, f"metadata.{marks.field(key)}", key)
 
 
 def _workload(draft: Draft, resource: Resource) -> None:
@@ -95,16 +118,33 @@ def _workload(draft: Draft, resource: Resource) -> None:
     annotations = dict(marks.annotations)
     for key, value in marks.istio.items():
         if key == ISTIO_INJECT:
-            annotations[LINKERD_INJECT] = (
-                "disabled" if value.lower() in ("false", "n", "no", "off") else "enabled"
-            )
+            annotations |= _injected(value, label=key in marks.labelled)
         elif key == ISTIO_REVISION:
             annotations.setdefault(LINKERD_INJECT, "enabled")
         elif key in _RENAMED:
             annotations[_RENAMED[key]] = value
+        elif key == _LOG_LEVEL and value.lower() in _LOG_LEVELS:
+            annotations["config.linkerd.io/proxy-log-level"] = _LOG_LEVELS[value.lower()]
         elif key not in _NEEDLESS:
-            _report(draft, resource, f"{field}.annotations.{key}", key)
+            _report(draft, resource, f"{field}.{marks.field(key)}", key)
+    if _INBOUND_PORTS in marks.istio:
+        draft.report(
+            Severity.CHANGED,
+            "annotation",
+            resource,
+            f"{field}.{marks.field(_INBOUND_PORTS)}",
+            "Linkerd's clients know of the skipped ports and get through in plaintext, where Istio's begin "
+            "mutual TLS that nothing ends, and get 503",
+            "keep these ports for clients without a proxy",
+        )
     _change(draft, resource, current.data, field, marks.labels, annotations)
+
+
+def _injected(value: str, *, label: bool) -> dict[str, str]:
+    """What a pod's choice becomes: a label brings the injector, an annotation doesn't [Istio: webhooks]."""
+    if value == "false":
+        return {LINKERD_INJECT: "disabled"}
+    return {LINKERD_INJECT: "enabled"} if value == "true" and label else {}
 
 
 def _change(
@@ -134,5 +174,5 @@ def _report(draft: Draft, resource: Resource, field: str, key: str) -> None:
         resource,
         field,
         f"Linkerd has nothing like {key}; it is left out",
-        "check whether you need it",
+        _TODO.get(key, "check whether you need it"),
     )

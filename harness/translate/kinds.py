@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError, did_you_mean
+from harness.errors import InputError, NotModelledError, did_you_mean
+from harness.manifests import WORKLOAD_KINDS
+from harness.model import schema
+from harness.model.refusal import Refused
+from harness.model.schemas.kubernetes import KINDS
 from harness.translate.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -50,6 +55,8 @@ _LOST: dict[str, dict[str, tuple[str, str, str]]] = {
         "IstioOperator": ("installation", "it installs Istio", "install Linkerd by its own values"),
     },
 }
+_GONE = ("authentication.istio.io", "config.istio.io", "rbac.istio.io")
+"""Groups that no Istio reads since 1.6."""
 _KUBERNETES = {
     "": (
         "ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod "
@@ -64,14 +71,17 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 def check(resources: Iterable[Resource]) -> None:
-    """Raises InputError for the first object that can't be read: by its kind, its version, or a template."""
+    """Raises InputError or Refused for the first object that can't be read: kind, version, form, template."""
     for one in resources:
+        if one.group in _GONE:
+            continue
         if one.group not in VERSIONS:
             if one.group.endswith("istio.io") or one.group == "istio.io":
                 raise InputError(
                     f"unknown API group {one.group}", where=one.where, todo=did_you_mean(one.group, VERSIONS)
                 )
             _known_to_kubernetes(one)
+            _refuse_halves(one)
             continue
         known = (*TRANSLATED.get(one.group, ()), *_LOST[one.group])
         if one.kind not in known:
@@ -99,11 +109,23 @@ def _known_to_kubernetes(resource: Resource) -> None:
         )
 
 
+def _refuse_halves(resource: Resource) -> None:
+    """Raises Refused, as the API server would, for what is read of Services and workloads."""
+    if resource.kind in ("Service", "Pod", *WORKLOAD_KINDS) and (resource.group, resource.kind) in KINDS:
+        try:
+            with suppress(NotModelledError):  # what can't be decided can be translated
+                schema.check(schema.without_nulls(resource), KINDS[resource.group, resource.kind])
+        except Refused as error:
+            # Containers and images needn't be there: labels and ports alone say something, too.
+            if not error.what.endswith("Required value") or "ports[" in error.what:
+                raise
+
+
 def foreign(resources: Iterable[Resource]) -> Iterator[Finding]:
     """Yields a finding for each kind of somebody else's: what such objects make, nobody here knows."""
     seen = set()
     for one in resources:
-        known = one.group in VERSIONS or "." not in one.group or one.group.endswith(_SILENT)
+        known = one.group in (*VERSIONS, *_GONE) or "." not in one.group or one.group.endswith(_SILENT)
         if not known and (one.group, one.kind) not in seen:
             seen.add((one.group, one.kind))
             why = f"{one.kind} of {one.group} isn't read: it stays as it is"
@@ -119,6 +141,9 @@ def lost(resources: Iterable[Resource]) -> Iterator[Finding]:
         if found:
             topic, why, todo = found
             yield Finding.of(Severity.LOST, topic, one, "", why, todo)
+        elif one.group in _GONE:
+            why = "no Istio since 1.6 reads it: it had no effect, and is left out"
+            yield Finding.of(Severity.CHECK, "no-effect", one, "apiVersion", why, "delete it")
 
 
 def _refuse_templates(resource: Resource) -> None:

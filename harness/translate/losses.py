@@ -128,10 +128,11 @@ _OTHERWISE = Loss(
 
 
 def losses(reader: Reader) -> Iterator[Finding]:
-    """Yields a finding for each field of an object that nobody read."""
-    for path in reader.unread():
-        loss = _loss(reader.resource.kind, re.sub(r"\[\d+\]", "", path))
-        yield Finding.of(loss.severity, loss.topic, reader.resource, path, loss.why, loss.todo)
+    """Yields a finding for each field of an object, and of those read beside it, that nobody read."""
+    for one in (reader, *reader.adopted):
+        for path in one.unread():
+            loss = _loss(one.resource.kind, re.sub(r"\[\d+\]", "", path))
+            yield Finding.of(loss.severity, loss.topic, one.resource, path, loss.why, loss.todo)
 
 
 def _loss(kind: str, path: str) -> Loss:

@@ -45,13 +45,13 @@ def regions_of(_: Draft, part: Reader) -> Iterable[Region]:
         Match(method=method) for text in part.texts("notMethods") for method in _methods(text) or METHODS
     ]
     unless += [Match(path=_path(text)) for text in part.texts("notPaths")]
-    ports, not_ports = part.texts("ports"), part.texts("notPorts")
+    ports, not_ports = part.numbers("ports"), part.numbers("notPorts")
     for method, path in product(methods or [None], paths or [None]):
         yield Region(
             Match(path, method),
             tuple(unless),
-            frozenset(map(int, ports)) if ports else None,
-            frozenset(map(int, not_ports)),
+            ports or None,
+            not_ports,
         )
 
 

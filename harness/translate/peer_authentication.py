@@ -60,7 +60,7 @@ def modes(draft: Draft) -> Modes:
 
 def _mode(draft: Draft, resource: Resource) -> Mode:
     reader = Reader.of(resource)
-    labels = reader.part("selector").mapping("matchLabels")
+    labels = reader.part("selector").labels("matchLabels")
     said = reader.part("mtls").text("mode") or "UNSET"
     by_port = reader.part("portLevelMtls")
     ports = {port: by_port.part(port).text("mode") or "UNSET" for port in reader.mapping("portLevelMtls")}

@@ -34,6 +34,12 @@ class Reader:
         self._data = {key: value for key, value in data.items() if value is not None}
         self._read: set[str] = set()
         self._inner: list[Reader] = []
+        self.adopted: list[Reader] = []
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """All that it reads; a field that is taken from here doesn't count as read."""
+        return self._data
 
     @classmethod
     def of(cls, resource: Resource) -> Reader:
@@ -68,9 +74,24 @@ class Reader:
         items = _typed(self.resource, self.at(key), self.value(key, []), list)
         return tuple(_typed(self.resource, f"{self.at(key)}[{i}]", item, str) for i, item in enumerate(items))
 
+    def numbers(self, key: str) -> frozenset[int]:
+        """Returns a list of numbers that are written as texts, empty if the field is absent."""
+        for index, text in enumerate(self.texts(key)):
+            if not text.isdecimal():
+                raise InputError(
+                    f"{self.resource} {self.at(key)}[{index}] must be a number, not {text!r}",
+                    where=self.resource.where,
+                )
+        return frozenset(map(int, self.texts(key)))
+
     def mapping(self, key: str) -> dict[str, Any]:
         """Returns a mapping with free keys, empty if the field is absent; all of it counts as read."""
         return _typed(self.resource, self.at(key), self.value(key, {}), dict)
+
+    def labels(self, key: str) -> dict[str, str]:
+        """Returns a mapping of texts, empty if the field is absent."""
+        found = self.mapping(key)
+        return {name: _typed(self.resource, f"{self.at(key)}.{name}", found[name], str) for name in found}
 
     def part(self, key: str) -> Reader:
         """Returns a reader of the mapping in a field; it is empty if the field is absent."""
@@ -84,6 +105,12 @@ class Reader:
             self._open(_typed(self.resource, path, {} if item is None else item, dict), path)
             for path, item in zip(paths, items, strict=True)
         )
+
+    def beside(self, resource: Resource, data: dict[str, Any], path: str) -> Reader:
+        """Returns a reader of another object's mapping, whose unread fields are reported with this one's."""
+        found = Reader(resource, data, path)
+        self.adopted.append(found)
+        return found
 
     def required(self, key: str) -> Reader:
         """Returns this reader; raises InputError if the field is absent or empty."""

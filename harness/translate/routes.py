@@ -37,7 +37,7 @@ class Written:
 
 
 def written(
-    draft: Draft, resource: Resource, rules: Sequence[Rule], choices: Iterable[Choice], backends: Backends
+    draft: Draft, rules: Sequence[Rule], choices: Iterable[Choice], backends: Backends
 ) -> tuple[Written, ...]:
     """Returns rules for Linkerd: paths all count alike there, so the order of the choices decides."""
     choices = tuple(choices)
@@ -48,7 +48,7 @@ def written(
         matches = [http_match(choice.match, level=level) for choice in run]
         fields: Fields = {"filters": [dict(one) for one in rule.filters]}
         if not rule.redirects:
-            fields["backendRefs"] = [backends.backend(draft, resource, target) for target in rule.targets]
+            fields["backendRefs"] = [backends.backend(draft, rule.origin, target) for target in rule.targets]
         fields["timeouts"] = {"request": rule.timeout} if rule.timeout else {}
         kept = {key: value for key, value in fields.items() if value}
         for start in range(0, len(matches), MAX_MATCHES):
@@ -64,17 +64,16 @@ def add(
     head: Fields,
     rules: Sequence[Written],
     origins: Iterable[Resource],
+    kind: str = "HTTPRoute",
 ) -> None:
-    """Adds HTTPRoutes with these rules in order: several where annotations or the API's limits ask for it.
+    """Adds routes with these rules in order: several where annotations or the API's limits ask for it.
 
     Between routes of one age the name decides, so that `name`, `name-02`, … keep the order.
     """
     origins = tuple(origins)
     for noted, run in groupby(rules, key=lambda rule: rule.annotations):
         for part in _chunks([rule.fields for rule in run]):
-            draft.add(
-                GATEWAY_API, "HTTPRoute", namespace, name, {**head, "rules": part}, origins, dict(noted)
-            )
+            draft.add(GATEWAY_API, kind, namespace, name, {**head, "rules": part}, origins, dict(noted))
 
 
 def _chunks(rules: list[Fields]) -> Iterable[list[Fields]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from harness.errors import InputError
 from harness.translate.clients import EVERYBODY, EVERYWHERE, Clients, Identity, Network, principal
 from harness.translate.finding import Severity
 from harness.translate.matches import Unsayable
@@ -38,22 +40,33 @@ def clients_of(draft: Draft, part: Reader) -> Iterable[Clients]:
         negative = f"not{key[0].upper()}{key[1:]}"
         excluded |= read(draft, part, part.at(negative), part.texts(negative))
     blocks, not_blocks = part.texts("ipBlocks"), part.texts("notIpBlocks")
-    met = found.meet(Clients(excluded=excluded, networks=networks_of(blocks, not_blocks)))
+    met = found.meet(Clients(excluded=excluded, networks=networks_of(part, blocks, not_blocks)))
     if met is not None:
         yield met
 
 
-def networks_of(blocks: tuple[str, ...], not_blocks: tuple[str, ...]) -> tuple[Network, ...] | None:
-    """Returns addresses in one of these blocks and in none of the others, None for any address."""
+def networks_of(
+    part: Reader, blocks: tuple[str, ...], not_blocks: tuple[str, ...]
+) -> tuple[Network, ...] | None:
+    """Returns addresses in one of these blocks and in none of the others, None for any address.
+
+    Raises InputError for a text that is neither an address nor a block of them.
+    """
     if not blocks and not not_blocks:
         return None
-    given = tuple(Network(_block(block)) for block in blocks) or EVERYWHERE
-    kept = (one.without(tuple(map(_block, not_blocks))) for one in given)
+    given = tuple(Network(_block(part, block)) for block in blocks) or EVERYWHERE
+    kept = (one.without([_block(part, block) for block in not_blocks]) for one in given)
     return tuple(sorted(one for one in kept if one))
 
 
-def _block(text: str) -> str:
-    return text if "/" in text else f"{text}/{128 if ':' in text else 32}"
+def _block(part: Reader, text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise InputError(
+            f"{part.resource} {part.path}: {text!r} is no address, nor a block of addresses",
+            where=part.resource.where,
+        ) from None
 
 
 def principals_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.translate import (
     connection_route,
+    delegate,
     destination_rule,
     egress,
     gateway,
@@ -16,6 +17,7 @@ from harness.translate import (
     injection,
     kinds,
     mesh_route,
+    reference_grant,
 )
 from harness.translate.authorization_policy import policies
 from harness.translate.condition import MESH, gateway_name
@@ -66,6 +68,7 @@ def translate(resources: Iterable[Resource]) -> Translation:
     subsets = destination_rule.translate(draft)
     served = gateway.translate(draft)
     _virtual_services(draft, subsets, served)
+    reference_grant.add(draft)
     inbound.add(draft, policies(draft), modes(draft))
     egress.translate(draft)
     ingress_gateway.mesh(draft)
@@ -95,7 +98,12 @@ class _Read:
 
 
 def _virtual_services(draft: Draft, subsets: Subsets, served: Mapping[str, Served]) -> None:
-    read = [_read(draft, one) for one in draft.estate.all(_NETWORKING, "VirtualService")]
+    read, delegates = [], delegate.named(draft)
+    for resource in draft.estate.all(_NETWORKING, "VirtualService"):
+        if Reader.of(resource).texts("hosts"):
+            read.append(_read(draft, resource))
+        else:
+            delegate.leaf(draft, resource, delegates)
     claims = [Claim(one.resource, one.full_hosts(draft), one.public) for one in read if MESH in one.bound]
     heard = speakers(draft, claims)
     for one in read:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.translate import delegate
 from harness.translate.condition import Condition, conditions_of
 from harness.translate.durations import duration
 from harness.translate.finding import Severity
@@ -33,8 +34,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, in what routes can say of it."""
+    """One rule, in what routes can say of it; `origin` is the VirtualService that it stands in."""
 
+    origin: Resource
     field: str
     conditions: tuple[Condition, ...]
     targets: tuple[Target, ...] = ()
@@ -51,7 +53,7 @@ class Rule:
 
 def rules(draft: Draft, resource: Resource, reader: Reader) -> tuple[Rule, ...]:
     """Returns the HTTP rules of a VirtualService that a route can say; reports those that it can't."""
-    found = (_rule(draft, resource, part) for part in reader.parts("http"))
+    found = (_rule(draft, part.resource, part) for part in delegate.expanded(draft, resource, reader))
     return tuple(rule for rule in found if rule is not None)
 
 
@@ -81,15 +83,15 @@ def _rule(draft: Draft, resource: Resource, part: Reader) -> Rule | None:
             "delegate",
             resource,
             part.at("delegate"),
-            "the rules of a delegate aren't joined with its root's: these requests go to the rules after",
-            "write the delegate's rules into this VirtualService",
+            "a delegate's rule can't be left to another one",
+            "write the rules into this VirtualService",
         )
         return None
     if matches and not conditions:
         return None
     # Who can rewrite, a gateway, reads it on.
     rewrite = part.part("rewrite") if "rewrite" in part else None
-    return Rule(field, conditions or (Condition(),), targets, filters, wait, retries, rewrite)
+    return Rule(resource, field, conditions or (Condition(),), targets, filters, wait, retries, rewrite)
 
 
 def _targets(draft: Draft, resource: Resource, parts: tuple[Reader, ...]) -> tuple[Target, ...]:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.compare import compare
 from harness.compare.command import allowed, compared, data, text
+from harness.compare.comparison import RETRIES
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
 if TYPE_CHECKING:
@@ -139,6 +140,11 @@ def test_what_only_one_side_has_is_left_out():
     gone = app("shop/old", "any/old:1", 8080)
     found = compare(estate(ISTIO, *gone), estate(LINKERD))
     assert found.left_out == ("shop/old calls on one side only", "Service shop/old isn't there after")
+
+
+def test_retries_are_left_out():
+    retried = service("{retries: {attempts: 2, retryOn: '503'}, " + TO_WEB + "}")
+    assert compare(estate(ISTIO, retried), estate(LINKERD)).left_out == (RETRIES,)
 
 
 def test_faces_moves_with_all_but_its_delay():

@@ -117,9 +117,9 @@ FEATURES = {
     ),
     "a pod's annotation that Linkerd has": (
         deployment(
-            "a/x", {"containers": []}, {"annotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "9"}}
+            "a/x", {"containers": []}, {"annotations": {"traffic.sidecar.istio.io/excludeOutboundPorts": "9"}}
         ),
-        "Pod annotation traffic.sidecar.istio.io/excludeInboundPorts",
+        "Pod annotation traffic.sidecar.istio.io/excludeOutboundPorts",
         YES,
         "",
     ),
@@ -186,10 +186,10 @@ def test_of_istios_own_installation_nothing_is_a_feature():
 
 
 def test_what_isnt_known_is_told_and_the_rest_read():
-    old = resource("Adapter", "a/x", {}, "config.istio.io/v1alpha2")
+    old = resource("Adapter", "a/x", {}, "moon.istio.io/v1")
     found = discover([*estate({"a": ""}), old])
     (unread,) = found.unread
-    assert "unknown API group config.istio.io" in unread
+    assert "unknown API group moon.istio.io" in unread
     assert [each.name for each in found.features] == ["Namespace label istio-injection enabled"]
 
 

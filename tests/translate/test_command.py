@@ -68,6 +68,8 @@ def test_somebody_elses_file_is_left_alone(tmp_path: Path):
 
 SERVICE = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: it}\n"
 
+POLICY = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: it}\n"
+
 # a file, the error
 BAD = {
     "no YAML": ("a: [", "bad.yaml:2:1: not YAML"),
@@ -93,6 +95,23 @@ BAD = {
     ),
     "unknown version": (SERVICE.replace("/v1", "/v2"), "bad.yaml:1: VirtualService default/it: networking.istio.io has no version v2"),
     "unknown group": (SERVICE.replace("networking.", "network."), "bad.yaml:1: unknown API group network.istio.io"),
+    "no address": (
+        POLICY + "spec: {rules: [{from: [{source: {ipBlocks: [$IP]}}]}]}\n",
+        "bad.yaml:1: AuthorizationPolicy default/it spec.rules[0].from[0].source: '$IP' is no address",
+    ),
+    "no port": (
+        POLICY + "spec: {rules: [{to: [{operation: {ports: [http]}}]}]}\n",
+        "bad.yaml:1: AuthorizationPolicy default/it spec.rules[0].to[0].operation.ports[0] must be a number",
+    ),
+    "half a Service": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec: {ports: [{name: http}]}\n",
+        'bad.yaml:1: The Service "it" is invalid: spec.ports[0].port: Required value',
+    ),
+    "half a delegate": (
+        SERVICE + "spec: {hosts: [it], http: [{match: [{uri: /}], delegate: {name: leaf}}]}\n---\n"
+        + SERVICE.replace("it}", "leaf}") + "spec: {http: [{match: [{uri: {exact: /}}]}]}\n",
+        "bad.yaml:6: VirtualService default/leaf spec.http[0] isn't a whole rule",
+    ),
     "template": (
         SERVICE + "spec: {hosts: ['{{ .Values.host }}']}\n",
         "bad.yaml:1: VirtualService default/it: an unrendered template\n  why: {{ .Values.host }}",

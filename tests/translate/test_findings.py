@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.translate import Severity, translate
-from tests.model.clusters import resource
+from tests.model.clusters import deployment, resource
 from tests.translate.estates import APPS, workload
 
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
@@ -56,6 +56,42 @@ FINDINGS = {
         "spec.http[0].directResponse",
     ),
     "delegate": (resource("VirtualService", "shop/web", "{hosts: [web], http: [{delegate: {name: x}}]}"), LOST, "delegate", "spec.http[0].delegate"),
+    "mutual TLS of unknown workloads": (
+        resource("PeerAuthentication", "shop/else", "{selector: {matchLabels: {app: else}}, mtls: {mode: STRICT}}", SECURITY),
+        LOST,
+        "unknown-workloads",
+        "spec.selector",
+    ),
+    "connections at an unknown gateway": (
+        resource("VirtualService", "shop/web", "{hosts: [a.example.com], gateways: [out], tls: [{match: [{sniHosts: [a.example.com], port: 443}], route: [{destination: {host: web}}]}]}"),
+        CHECK,
+        "unknown-gateway",
+        "spec.gateways",
+    ),
+    "networks that Istio's clients go to past the proxy": (
+        deployment("shop/it", {"containers": [{"name": "it", "image": "it"}]}, {"labels": {}, "annotations": {"traffic.sidecar.istio.io/excludeOutboundIPRanges": "10.0.0.0/8"}}),
+        LOST,
+        "annotation",
+        "spec.template.metadata.annotations.traffic.sidecar.istio.io/excludeOutboundIPRanges",
+    ),
+    "ports that are served past the proxy": (
+        deployment("shop/it", {"containers": [{"name": "it", "image": "it"}]}, {"labels": {}, "annotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "9090"}}),
+        CHANGED,
+        "annotation",
+        "spec.template.metadata.annotations.traffic.sidecar.istio.io/excludeInboundPorts",
+    ),
+    "label without a counterpart": (
+        deployment("shop/it", {"containers": [{"name": "it", "image": "it"}]}, {"labels": {"topology.istio.io/network": "a"}}),
+        LOST,
+        "annotation",
+        "spec.template.metadata.labels.topology.istio.io/network",
+    ),
+    "kind of an Istio long gone": (
+        resource("Policy", "shop/default", "{peers: [{mtls: {}}]}", "authentication.istio.io/v1alpha1"),
+        CHECK,
+        "no-effect",
+        "apiVersion",
+    ),
     "rule after a catch-all": (
         resource("VirtualService", "shop/web", "{hosts: [web], http: [{route: [{destination: {host: web}}]}, {match: [{uri: {exact: /x}}], route: [{destination: {host: web-v2}}]}]}"),
         CHECK,

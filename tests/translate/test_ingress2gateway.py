@@ -28,14 +28,18 @@ def virtual_service(http: str, api: str = V1BETA1) -> object:
 
 
 def printed(*rules: str) -> str:
-    """The tool's output: a route for each rule, named after the VirtualService and the rule's index."""
+    """What the tool prints (1.1.0): a route for each rule, named after the VirtualService and the rule's index."""
     return "---\n".join(
         yaml.safe_dump(
             {
                 "apiVersion": "gateway.networking.k8s.io/v1",
                 "kind": "HTTPRoute",
-                "metadata": {"creationTimestamp": None, "name": f"web-idx-{index}", "namespace": "shop"},
-                "spec": {"hostnames": ["web.shop.svc.cluster.local"], "rules": [yaml.safe_load(rule)]},
+                "metadata": {
+                    "annotations": {"gateway.networking.k8s.io/generator": "ingress2gateway-dev"},
+                    "name": f"web-idx-{index}",
+                    "namespace": "shop",
+                },
+                "spec": {"hostnames": ["web"], "rules": [yaml.safe_load(rule)]},
                 "status": {"parents": None},
             }
         )
@@ -52,23 +56,23 @@ def attached(text: str) -> list[object]:
     return found
 
 
-V2 = "route: [{destination: {host: web-v2, port: {number: 80}}}]"
-V1 = "route: [{destination: {host: web, port: {number: 80}}}]"
+V2 = "route: [{destination: {host: web-v2, port: {number: 80}}, weight: 1}]"
+V1 = "route: [{destination: {host: web, port: {number: 80}}, weight: 1}]"
 TO_V2 = "backendRefs: [{name: web-v2, namespace: shop, port: 80, weight: 1}]"
 TO_V1 = "backendRefs: [{name: web, namespace: shop, port: 80, weight: 1}]"
 
 # the fault, the VirtualService's rules, the tool's output, whether it is wrong even where it is attached by hand
 FAULTS = {
-    "two unset weights": (
+    "lone unset weight": (
         "weight",
-        "[{route: [{destination: {host: web-v2, port: {number: 80}}, weight: 1}, {destination: {host: web, port: {number: 80}}}]}]",
-        printed("backendRefs: [{name: web-v2, port: 80, weight: 0}, {name: web, port: 80, weight: 0}]"),
+        "[{route: [{destination: {host: web-v2, port: {number: 80}}}]}]",
+        printed("backendRefs: [{name: web-v2, namespace: shop, port: 80, weight: 0}]"),
         True,
     ),
     "no parentRefs": ("parents", f"[{{{V2}}}]", printed(TO_V2), False),
     "subset": (
         "subset",
-        "[{route: [{destination: {host: all-web, subset: two, port: {number: 80}}}]}]",
+        "[{route: [{destination: {host: all-web, subset: two, port: {number: 80}}, weight: 1}]}]",
         printed("backendRefs: [{name: all-web, namespace: shop, port: 80, weight: 1}]"),
         True,
     ),
@@ -101,14 +105,14 @@ FAULTS = {
     ),
     "port": (
         "port",
-        "[{route: [{destination: {host: web-v2}}]}]",
+        "[{route: [{destination: {host: web-v2}, weight: 1}]}]",
         printed("backendRefs: [{name: web-v2, namespace: shop, weight: 1}]"),
         True,
     ),
-    "redirect with backends": (
-        "redirect",
-        "[{redirect: {uri: /elsewhere, redirectCode: 302}}]",
-        printed("{filters: [{type: RequestRedirect, requestRedirect: {statusCode: 302, path: {type: ReplaceFullPath, replaceFullPath: /elsewhere}}}], " + TO_V1 + "}"),
+    "redirect to another host": (
+        "ignored",
+        "[{redirect: {uri: /elsewhere, authority: elsewhere.org, redirectCode: 302}}]",
+        printed("filters: [{type: RequestRedirect, requestRedirect: {statusCode: 302, path: {type: ReplaceFullPath, replaceFullPath: /elsewhere}}}]"),
         True,
     ),
     "retries": ("ignored", f"[{{{V2}, retries: {{attempts: 2, retryOn: '503'}}}}]", printed(TO_V2), False),
@@ -130,9 +134,9 @@ def test_a_fault_is_seen_raw_and_repaired(fault: str, http: str, text: str, atta
     config = [virtual_service(http), SUBSETS]
     before = placed(Mesh.ISTIO, APPS, config)
     try:
-        raw = placed(
-            Mesh.LINKERD, APPS, attached(text) if attachable else ingress2gateway.raw(text, "raw.yaml")
-        )
+        # Linkerd serves everything by a lone weight of 0, others nothing.
+        mesh = Mesh.ISTIO if fault == "weight" else Mesh.LINKERD
+        raw = placed(mesh, APPS, attached(text) if attachable else ingress2gateway.raw(text, "raw.yaml"))
         wrong = differences(before, raw, ASKED)
     except Refused:
         wrong = ["refused by the API server"]
@@ -141,6 +145,80 @@ def test_a_fault_is_seen_raw_and_repaired(fault: str, http: str, text: str, atta
     assert f"ingress2gateway-{fault}" in repairs
     assert wrong or fault == "ignored"
     assert differences(before, placed(Mesh.LINKERD, APPS, made.objects), ASKED) == []
+
+
+def test_a_weight_that_is_unset_beside_a_set_one_is_no_fault():
+    http = "[{route: [{destination: {host: web-v2, port: {number: 80}}, weight: 1}, {destination: {host: web, port: {number: 80}}}]}]"
+    text = printed(
+        "backendRefs: [{name: web-v2, namespace: shop, port: 80, weight: 1}, {name: web, namespace: shop, port: 80, weight: 0}]"
+    )
+    made = ingress2gateway.repaired([*APPS, virtual_service(http)], ingress2gateway.raw(text, "raw.yaml"))
+    assert "ingress2gateway-weight" not in {one.topic for one in made.findings}
+
+
+def test_a_redirect_that_keeps_its_backends_is_refused_raw_and_repaired():
+    http = (
+        "[{redirect: {uri: /elsewhere}, route: [{destination: {host: web, port: {number: 80}}, weight: 1}]}]"
+    )
+    text = printed(
+        "{filters: [{type: RequestRedirect, requestRedirect: {statusCode: 301, path: {type: ReplaceFullPath, replaceFullPath: /elsewhere}}}], "
+        + TO_V1
+        + "}"
+    )
+    with pytest.raises(Refused):
+        placed(Mesh.LINKERD, APPS, attached(text))
+    made = ingress2gateway.repaired([*APPS, virtual_service(http)], ingress2gateway.raw(text, "raw.yaml"))
+    assert "ingress2gateway-redirect" in {one.topic for one in made.findings}
+    placed(Mesh.LINKERD, APPS, made.objects)
+
+
+# a rule, the field that the tool ignores
+IGNORED = {
+    "fault": (V2 + ", fault: {abort: {httpStatus: 500, percentage: {value: 50}}}", "spec.http[0].fault"),
+    "CORS": (V2 + ", corsPolicy: {allowOrigins: [{exact: 'https://a.example'}]}", "spec.http[0].corsPolicy"),
+    "mirror's share": (V2 + ", mirror: {host: web}, mirrorPercentage: {value: 50}", "spec.http[0].mirrorPercentage"),
+    "mirrors' share": (V2 + ", mirrors: [{destination: {host: web}, percentage: {value: 9}}]", "spec.http[0].mirrors[0]"),
+    "delegate": ("delegate: {name: other}", "spec.http[0].delegate"),
+    "direct response": ("directResponse: {status: 403}", "spec.http[0].directResponse"),
+    "rewrite of the host": (V2 + ", rewrite: {authority: other}", "spec.http[0].rewrite.authority"),
+    "destination's headers": (
+        "route: [{destination: {host: web-v2}, headers: {request: {set: {x-a: b}}}}]",
+        "spec.http[0].route[0].headers",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "field"), IGNORED.values(), ids=IGNORED)
+def test_what_the_tool_ignores_is_told(rule: str, field: str):
+    raw = ingress2gateway.raw(printed(TO_V2), "raw.yaml")
+    made = ingress2gateway.repaired([*APPS, virtual_service("[{" + rule + "}]")], raw)
+    assert field in [one.field for one in made.findings if one.topic == "ingress2gateway-ignored"]
+
+
+GATEWAY = """{selector: {istio: ingressgateway}, servers: [
+  {port: {number: 80, name: http, protocol: HTTP}, hosts: [shop.example.com], tls: {httpsRedirect: true}},
+  {port: {number: 443, name: https, protocol: HTTPS}, hosts: [./shop.example.com], tls: {mode: SIMPLE, credentialName: cert}}]}"""
+PRINTED_GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {annotations: {gateway.networking.k8s.io/generator: ingress2gateway-dev}, name: front, namespace: shop}
+spec:
+  gatewayClassName: istio
+  listeners:
+  - {hostname: shop.example.com, name: http-protocol-wildcard-ns-shop.example.com, port: 80, protocol: HTTP, tls: {mode: Passthrough}}
+  - {hostname: shop.example.com, name: https-protocol-dot-ns-shop.example.com, port: 443, protocol: HTTPS, tls: {mode: Terminate}}
+"""
+
+
+def test_a_gateways_faults_are_repaired():
+    front = resource("Gateway", "shop/front", GATEWAY, V1BETA1)
+    made = ingress2gateway.repaired([front], ingress2gateway.raw(PRINTED_GATEWAY, "raw.yaml"))
+    told = [(one.topic, one.field) for one in made.findings if one.severity is Severity.REPAIRED]
+    assert told == [
+        ("ingress2gateway-tls", "spec.servers[0].tls.httpsRedirect"),
+        ("ingress2gateway-namespaces", "spec.servers[0].hosts"),
+        ("ingress2gateway-tls", "spec.servers[1].tls.credentialName"),
+    ]
 
 
 def test_what_the_tool_passes_over_is_translated():

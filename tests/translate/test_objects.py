@@ -135,6 +135,29 @@ MADE = {
         "Deployment it",
         "{spec: {template: {metadata: {annotations: {config.linkerd.io/skip-outbound-ports: '3306'}}}}}",
     ),
+    "pod that asks by annotation alone, which brings no injector": (
+        [deployment("shop/it", CONTAINER, {"labels": {"app": "it"}, "annotations": {"sidecar.istio.io/inject": "true"}})],
+        "Deployment it",
+        "{spec: {template: {metadata: {labels: {app: it}}}}}",
+    ),
+    "level of the proxy's log": (
+        [deployment("shop/it", CONTAINER, {"labels": {"app": "it"}, "annotations": {"sidecar.istio.io/logLevel": "warning"}})],
+        "Deployment it",
+        "{spec: {template: {metadata: {annotations: {config.linkerd.io/proxy-log-level: warn}}}}}",
+    ),
+    "native sidecar": (
+        [deployment("shop/it", CONTAINER, {"labels": {"app": "it"}, "annotations": {"sidecar.istio.io/nativeSidecar": "false"}})],
+        "Deployment it",
+        "{spec: {template: {metadata: {annotations: {config.linkerd.io/proxy-enable-native-sidecar: 'false'}}}}}",
+    ),
+    "gateway's route to another namespace": (
+        [
+            resource("Gateway", "shop/front", "{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}", "networking.istio.io/v1"),
+            resource("VirtualService", "shop/front", "{hosts: ['*'], gateways: [front], http: [{route: [{destination: {host: tool.ops.svc.cluster.local}}]}]}"),
+        ],
+        "ReferenceGrant routes-of-shop",
+        "{metadata: {namespace: ops}, spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: '', kind: Service, name: tool}]}}",
+    ),
     "REGISTRY_ONLY": ([REGISTRY_ONLY], "EgressNetwork all-egress-traffic", "{metadata: {namespace: linkerd-egress}, spec: {trafficPolicy: Deny}}"),
     "registered host": (
         [REGISTRY_ONLY, resource("ServiceEntry", "shop/api", "{hosts: [api.example.org], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}", "networking.istio.io/v1")],

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 _GROUP = ("networking.istio.io", "VirtualService")
 
-# What a delegate's rule takes over from the root's where it doesn't say so itself.
-_INHERITED = (
+INHERITED = (
     "rewrite",
     "directResponse",
     "timeout",
@@ -35,6 +34,7 @@ _INHERITED = (
     "mirrors",
     "headers",
 )
+"""What a delegate's rule takes over from the root's where it doesn't say so itself."""
 _TEXTS = ("uri", "scheme", "method", "authority")
 _MAPS = ("headers", "withoutHeaders", "queryParams")
 
@@ -82,9 +82,9 @@ def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...]
             lost.append(reason(root, f"{field}.delegate", text, lost=True))
             continue
         via = reason(root, f"{field}.delegate", f"leaves its requests to the rules of {leaf}")
-        above = _in_full(part, root.namespace)
+        above = in_full(part, root.namespace)
         for i, own in enumerate(spec_of(leaf).get("http") or ()):
-            made = _under(leaf, f"spec.http[{i}]", _in_full(own, leaf.namespace), above, gateway)
+            made = _under(leaf, f"spec.http[{i}]", in_full(own, leaf.namespace), above, gateway)
             if isinstance(made, str):
                 lost.append(reason(leaf, f"spec.http[{i}].match", f"{made} {root} {field}", lost=True))
             elif made:
@@ -94,8 +94,20 @@ def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...]
 
 def _under(leaf: Resource, field: str, own: Fields, root: Fields, gateway: str) -> Rule | str | None:
     """A delegate's rule with what it takes over from the root's, or why it is left out."""
+    found = merged(own, root)
+    if found is None:
+        return "is left out: a match of it contradicts all those of"
+    rule, places = found
+    return virtual_service.rule(leaf, field, rule, gateway, [f"{field}{place}" for place in places])
+
+
+def merged(own: Fields, root: Fields) -> tuple[Fields, list[str]] | None:
+    """Returns a delegate's rule with what it takes over from the root's, and where each match stands in it.
+
+    Both rules are `in_full`. None: a match contradicts all those of the root's, and the rule doesn't count.
+    """
     matches = own.get("match") or []
-    placed = [(f"{field}.match[{i}]", match) for i, match in enumerate(matches)]
+    placed = [(f".match[{i}]", match) for i, match in enumerate(matches)]
     if root.get("match") and matches:
         fitting = [
             (place, _match(wide, match))
@@ -104,13 +116,12 @@ def _under(leaf: Resource, field: str, own: Fields, root: Fields, gateway: str) 
             if not _conflict(wide, match)
         ]
         if {place for place, _ in fitting} != {place for place, _ in placed}:
-            return "is left out: a match of it contradicts all those of"
+            return None
         placed = fitting
     elif root.get("match"):
-        placed = [(field, match) for match in root["match"]]
-    inherited = {key: root[key] for key in _INHERITED if key in root}
-    merged = {**inherited, **own, "match": [match for _, match in placed]}
-    return virtual_service.rule(leaf, field, merged, gateway, [place for place, _ in placed])
+        placed = [("", match) for match in root["match"]]
+    inherited = {key: root[key] for key in INHERITED if key in root}
+    return {**inherited, **own, "match": [match for _, match in placed]}, [place for place, _ in placed]
 
 
 def _unusable(state: State, leaf: Resource | None, root: Resource) -> str:
@@ -123,8 +134,8 @@ def _unusable(state: State, leaf: Resource | None, root: Resource) -> str:
     return ""
 
 
-def _in_full(part: Fields, namespace: str) -> Fields:
-    """A rule with its mirrors' hosts and its gateways in full: short names are of its own namespace."""
+def in_full(part: Fields, namespace: str) -> Fields:
+    """Returns a rule with mirrors' hosts and gateways in full: short names are of its own namespace."""
 
     def full(destination: Fields) -> Fields:
         return {**destination, "host": full_host(destination["host"], namespace)}
