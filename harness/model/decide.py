@@ -12,11 +12,13 @@ from harness.model import (
     attachment,
     direct,
     dns,
+    double_injection,
     external,
     gateway_api,
-    likeness,
+    kube_proxy,
     network_policy,
 )
+from harness.model.arrivals import tally
 from harness.model.distribution import Branch, Branches, after, certain, pooled, shares, then
 from harness.model.hop import Arrival
 from harness.model.istio import gateway, interception, sidecar, virtual_service
@@ -32,11 +34,11 @@ from harness.traffic.trace import Reason
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.hop import Deliver
     from harness.model.pods import Pod
     from harness.model.state import State
     from harness.resources import Resource
     from harness.traffic.request import Request
+    from harness.traffic.trace import Arrivals
 
 _MAX_DEPTH = 8
 """Applications call applications; a longer chain than this is taken for a loop."""
@@ -47,7 +49,20 @@ def decide(state: State, request: Request) -> Outcomes:
 
     Raises NotModelledError where something takes part that the model doesn't understand.
     """
-    return Outcomes(_merged(_send(state, _client(state, request), request, _MAX_DEPTH)))
+    return Outcomes(_merged(paths(state, request)))
+
+
+def paths(state: State, request: Request) -> Branches[Outcome]:
+    """Returns each way that a request may take, with what comes back: of equal answers none is left out."""
+    if request.through:
+        return kube_proxy.enter(state, request, lambda arrival: _arrive(state, arrival, _MAX_DEPTH))
+    return _send(state, _client(state, request), request, _MAX_DEPTH)
+
+
+def arrivals(state: State, request: Request) -> tuple[Outcomes, Arrivals | None]:
+    """Returns what comes back of a request, and how many arrive at applications meanwhile."""
+    branches = paths(state, request)
+    return Outcomes(_merged(branches)), tally(branches)
 
 
 def unguarded(state: State, request: Request) -> Outcomes | None:
@@ -104,7 +119,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
         return after(_send(state, replace(client, proxies=()), request, depth), past)
     _check_control_plane(state, client)
     if len(client.proxies) > 1:
-        return _doubly_injected(client)
+        return double_injection.sending(client)
     asked = network_policy.names(state, client)
     if not is_address(request.host) and not asked.allowed:
         text = "the pod can't ask the cluster's DNS: no name resolves"
@@ -125,7 +140,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
     service = answer.service
     if service is None:
         return direct.send(state, client, answer, request.port, message, deliver)
-    ignored = _ignored(state, client, service)
+    ignored = (*_ignored(state, client, service), *double_injection.behind(state, service))
     if answer.pods or is_headless(service):
         return after(direct.send(state, client, answer, request.port, message, deliver), *ignored)
     ignored = (*answer.trace, *ignored)
@@ -138,32 +153,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
     if client.mesh is Mesh.ISTIO:
         return after(sidecar.send(state, client, port, message, deliver), *ignored)
     found = endpoints(state, port)
-    return after(_unmeshed(state, client, service, found, message, deliver), *ignored)
-
-
-def _unmeshed(
-    state: State,
-    client: Pod,
-    service: Resource,
-    found: tuple[Endpoint, ...],
-    message: Message,
-    deliver: Deliver,
-) -> Branches[Outcome]:
-    """kube-proxy picks a pod for each connection; no route counts for a client without a proxy."""
-    if not found:
-        return certain(
-            Outcome(failure=Failure.REFUSED), reason(service, "spec.selector", "has no pods: refused")
-        )
-    text = "its only pod"
-    if len(found) > 1:
-        text = f"{len(found)} pods, one by connection: which gets which share isn't specified"
-    trace = (reason(service, "spec.selector", text),)
-
-    def dial(endpoint: Endpoint) -> Branches[Outcome]:
-        return deliver(Arrival(client, endpoint.pod, endpoint.port, message))
-
-    alike = likeness.merged(state, ((1, endpoint, endpoint) for endpoint in found))
-    return then(shares((count, endpoint, trace) for count, endpoint in alike), dial)
+    return after(kube_proxy.send(state, client, service, found, message, deliver), *ignored)
 
 
 def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]:
@@ -212,15 +202,16 @@ def _received(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
         text = f"{server.ip} is outside of the cluster: what answers there isn't known"
         return certain(external.left(server.ip, arrival.port), Reason(text))
     if len(server.proxies) > 1:
-        return _doubly_injected(server)
+        return double_injection.receiving(arrival)
     if arrival.tls is not None and arrival.tls is not server.mesh:
         text = f"{server.workload} has no {arrival.tls} proxy to end mutual TLS"
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
         return certain(failed, Reason(text))
 
     def serve(inner: Arrival) -> Branches[Outcome]:
+        hop = replace(arrival.hop, opaque=inner.opaque)
         return tuple(
-            Branch(b.weight, b.value if b.value.failure else replace(b.value, hop=arrival.hop), b.trace)
+            Branch(b.weight, b.value if b.value.failure else replace(b.value, hop=hop), b.trace)
             for b in _application(state, inner, depth - 1)
         )
 
@@ -281,10 +272,3 @@ def _check_control_plane(state: State, pod: Pod) -> None:
             why="a proxy without its control plane goes by what it was told last",
             todo="restart the workload after the mesh is gone (or place its namespace in another mesh)",
         )
-
-
-def _doubly_injected(pod: Pod) -> Branches[Outcome]:
-    """Two proxies in a pod rewrite the same iptables chains: each takes the other's connections."""
-    proxies = " and ".join(proxy.mesh.proxy for proxy in pod.proxies)
-    text = f"double injection: {pod.workload} has {proxies}, which redirect each other's connections: refused"
-    return certain(Outcome(failure=Failure.REFUSED), Reason(text))

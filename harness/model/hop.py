@@ -35,12 +35,12 @@ class Arrival:
     def hop(self) -> Hop:
         """How this connection is protected."""
         if self.tls is None:
-            return Hop(mutual=False, witnesses=(WITNESS,))
+            return Hop(mutual=False, witnesses=(WITNESS,), opaque=self.opaque)
         client, server = (
             f"spiffe://{pod.spiffe}" if self.tls is Mesh.ISTIO else pod.dns_identity
             for pod in (self.client, self.server)
         )
-        return Hop(mutual=True, mesh=self.tls, client=client, witnesses=(WITNESS,), server=server)
+        return Hop(True, self.tls, client, (WITNESS,), server, opaque=self.opaque)
 
     @property
     def refused(self) -> Hop:

@@ -65,6 +65,7 @@ def start(
             containers=containers_of(spec),
             proxies=proxies,
             skipped=skipped,
+            ready=len(proxies) < 2,
             gateway=is_gateway(metadata, spec),
             host_network=bool(spec.get("hostNetwork")),
             hostname=hostname,

@@ -68,8 +68,19 @@ def _deployment(
     return _object("apps/v1", "Deployment", namespace, name, spec=spec)
 
 
+# The default profile's, with the counters that the harness asks for at installation.
+_MESH = """\
+trustDomain: cluster.local
+defaultProviders:
+  metrics: [prometheus]
+defaultConfig:
+  proxyStatsMatcher:
+    inclusionSuffixes: [downstream_rq_total]
+"""
+
 _ISTIO = (
     _object("v1", "Namespace", "", ROOT_NAMESPACE),
+    _object("v1", "ConfigMap", ROOT_NAMESPACE, "istio", data={"mesh": _MESH}),
     _deployment(
         ROOT_NAMESPACE,
         "istiod",

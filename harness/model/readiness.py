@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from harness.model.decide import kubelet_asks
 from harness.model.distribution import ONE
 from harness.model.hop import Arrival
+from harness.model.istio import interception
+from harness.model.linkerd import bypass
 from harness.model.message import Message
 from harness.model.pods import Pod
+from harness.providers.base import Probed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
 from harness.traffic.trace import Reason
@@ -31,17 +34,37 @@ _SCHEMES = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc"}
 
 @dataclass(frozen=True)
 class Checked:
-    """One probe of one of a workload's pods, and what comes back to the kubelet."""
+    """One probe of one of a workload's pods, and what comes back to the kubelet.
+
+    `unguarded` is what would come back if no proxy were in the way.
+    """
 
     pod: str
     container: str
     probe: Probe
     outcomes: Outcomes
+    unguarded: Outcomes
 
     @property
     def passes(self) -> bool:
         """Whether whatever comes back is a success to the kubelet."""
-        return all(_succeeds(self.probe, group.outcome) for group in self.outcomes.groups)
+        return self._succeed(self.outcomes)
+
+    @property
+    def probed(self) -> Probed:
+        """The same in the words that all providers share."""
+        answers = self._succeed(self.unguarded)
+        return Probed(
+            self.pod,
+            f"{self.container} {self.probe.name}",
+            self.passes,
+            _told(self.outcomes),
+            f"without its proxy {self.container} answers {_told(self.unguarded)}" if answers else "",
+            tuple(reason for group in self.outcomes.groups for reason in group.trace),
+        )
+
+    def _succeed(self, outcomes: Outcomes) -> bool:
+        return all(_succeeds(self.probe, group.outcome) for group in outcomes.groups)
 
 
 def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
@@ -49,10 +72,17 @@ def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
 
     NetworkPolicies let a node ask its own pods. Istio rewrites probes to ask its agent, past all policies,
     unless an annotation forbids it [istio/istio: pkg/kube/inject, app_probe.go]; Linkerd opens the paths of
-    HTTP probes while no route is attached to their Server. A command passes: no proxy is in its way.
+    HTTP probes while no route is attached to their Server. A command passes: no proxy is in its way. So does
+    a TCP probe, which the proxy answers.
     """
     return tuple(
-        Checked(pod.name, container.name, probe, _asked(state, pod, probe))
+        Checked(
+            pod.name,
+            container.name,
+            probe,
+            _asked(state, pod, probe, by_agent=_rewritten(pod)),
+            _asked(state, pod, probe, by_agent=True),
+        )
         for pod in state.pods_of(workload)
         for container in pod.containers
         if container.name not in [mesh.proxy for mesh in Mesh]
@@ -60,7 +90,7 @@ def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
     )
 
 
-def _asked(state: State, pod: Pod, probe: Probe) -> Outcomes:
+def _asked(state: State, pod: Pod, probe: Probe, *, by_agent: bool) -> Outcomes:
     if probe.port is None:
         if probe.handler == "exec":
             return _certain(Outcome(connected=True), f"{probe.name} runs in the container")
@@ -73,7 +103,15 @@ def _asked(state: State, pod: Pod, probe: Probe) -> Outcomes:
     path = "/grpc.health.v1.Health/Check" if probe.handler == "grpc" else probe.path
     url = f"{scheme}://{pod.ip or pod.name}:{probe.port}{path}"
     arrival = Arrival(KUBELET, pod, probe.port, Message.of(Request(KUBELET.workload, url)))
-    return kubelet_asks(state, arrival, by_agent=_rewritten(pod))
+    past = interception.inbound(arrival) or bypass.inbound(state, arrival)
+    if probe.handler == "tcpSocket" and pod.proxies and not (by_agent or past):
+        text = f"{probe.name} asks for a connection alone: the proxy takes each before a policy decides"
+        return _certain(Outcome(connected=True), text)
+    return kubelet_asks(state, arrival, by_agent=by_agent)
+
+
+def _told(outcomes: Outcomes) -> str:
+    return ", ".join(dict.fromkeys(str(group.outcome) for group in outcomes.groups))
 
 
 def _certain(outcome: Outcome, why: str) -> Outcomes:

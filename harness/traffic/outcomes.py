@@ -34,8 +34,9 @@ class Hop:
 
     `mutual`: mutual TLS by `mesh`, with the client's and the server's identity, where they are known, as
     that mesh writes them (`spiffe://…` or `….serviceaccount.identity.linkerd.…`); otherwise plaintext.
-    `refused`: the two sides didn't agree on whether it is mutual TLS. `witnesses` say what showed it (a
-    header at the server, a proxy's counter, the model).
+    `refused`: the two sides didn't agree on whether it is mutual TLS. `opaque`: a proxy took it for bytes
+    (the model alone tells). `witnesses` say what showed it (a header at the server, a proxy's counter, the
+    model).
     """
 
     mutual: bool
@@ -44,6 +45,7 @@ class Hop:
     witnesses: tuple[str, ...] = ()
     server: str | None = None
     refused: bool = False
+    opaque: bool = False
 
     def __str__(self) -> str:
         said = "plaintext"

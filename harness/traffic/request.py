@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from harness.vocabulary import Workload
+
 if TYPE_CHECKING:
     from harness.traffic.token import Token
-    from harness.vocabulary import Workload
 
 DEFAULT_PORTS = {"http": 80, "grpc": 80, "https": 443, "tcp": 0}
 """The schemes of a probe's URL, and the port that each means where none is written (0: it must be)."""
+
+HOST = Workload("", "the host")
+"""The source of requests that come in from outside of the cluster: the machine that the harness runs on."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Request:
 
     `https://` is TLS of the client's own, with the host as SNI, end to end; `tcp://host:port` only connects.
     `new_connection` asks for a connection of its own instead of a pooled one. `token` is sent as
-    `Authorization: Bearer …`; one that was really signed is given as that header instead.
+    `Authorization: Bearer …`; one that was really signed is given as that header instead. One from outside
+    (HOST) goes `through` a gateway's Service, which is dialled on the URL's port in the place of its host.
     """
 
     source: Workload
@@ -29,8 +34,11 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     new_connection: bool = False
     token: Token | None = None
+    through: Workload | None = None
 
     def __post_init__(self) -> None:
+        if (self.source == HOST) is (self.through is None):
+            raise ValueError("what comes from outside goes through a gateway, and nothing else does")
         if self.token and self.header("authorization") is not None:
             raise ValueError("a request has a token or an authorization header, not both")
         try:
@@ -99,4 +107,5 @@ class Request:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def __str__(self) -> str:
-        return f"{self.source} {self.http_method} {self.url}"
+        source = f"{self.source.name} through {self.through}" if self.through else str(self.source)
+        return f"{source} {self.http_method} {self.url}"

@@ -86,11 +86,11 @@ def compare_sample(
     for label in labels:
         share, count = float(expected.get(label, 0)), int(seen.get(label, 0))
         failed |= (
-            2 * min(_at_most(count, n, share), _at_least(count, n, share)) * tests < confidence.false_fail
+            2 * min(_at_most(count, n, share), at_least(count, n, share)) * tests < confidence.false_fail
         )
         below, above = share - confidence.deviation, share + confidence.deviation
         if below >= 0:
-            passed &= _at_least(count, n, below) * tests < confidence.false_pass
+            passed &= at_least(count, n, below) * tests < confidence.false_pass
         if above <= 1:
             passed &= _at_most(count, n, above) * tests < confidence.false_pass
         shares.append(Share(label, share, count / n, count, interval(count, n)))
@@ -116,7 +116,7 @@ def _at_most(count: int, n: int, share: float) -> float:
     return float(bdtr(count, n, share))
 
 
-def _at_least(count: int, n: int, share: float) -> float:
+def at_least(count: int, n: int, share: float) -> float:
     """The probability of `count` or more of `n`."""
     from scipy.special import bdtrc
 

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from harness.vocabulary import Workload
+
+Arrivals = tuple[tuple["Workload", "Fraction"], ...]
+"""How many requests arrive at workloads' applications, on average."""
+
+UNSPECIFIED = "isn't specified"
+"""What the text of a reason holds where the shares that it leads to are left open by the meshes."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +25,8 @@ class Reason:
     decides), `field` the path inside it (`spec.http[0].route[1].weight`), `text` what it
     did to the request. `lost` marks an alternative that was looked at and not taken;
     `where` is the object's file:line, if it was read from a file. `depth` counts the applications in
-    between: it is 0 for the request itself, 1 for those that its answer needs.
+    between: it is 0 for the request itself, 1 for those that its answer needs. `arrivals` are the requests
+    that applications get by this step; None where their number depends on timing, or isn't known.
     """
 
     text: str
@@ -22,6 +35,7 @@ class Reason:
     where: str = ""
     lost: bool = False
     depth: int = 0
+    arrivals: Arrivals | None = ()
 
     def __str__(self) -> str:
         place = " ".join(part for part in (self.resource, self.field) if part)

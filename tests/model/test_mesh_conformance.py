@@ -320,11 +320,14 @@ def test_timeouts(mesh, timeouts, url, status):
 @pytest.mark.parametrize(
     ("filters", "copies"),
     [
-        ("{backendRef: {name: two, port: 8080}}", ["a copy goes to two"]),
-        ("{backendRef: {name: two, port: 8080}, percent: 20}", ["a copy goes to two for 20 % of requests"]),
+        ("{backendRef: {name: two, port: 8080}}", ["a copy goes to two.shop.svc.cluster.local"]),
+        (
+            "{backendRef: {name: two, port: 8080}, percent: 20}",
+            ["a copy goes to two.shop.svc.cluster.local (20 % of requests)"],
+        ),
         (
             "{backendRef: {name: two, port: 8080}, fraction: {numerator: 1, denominator: 8}}",
-            ["a copy goes to two for 12.5 % of requests"],
+            ["a copy goes to two.shop.svc.cluster.local (12.5 % of requests)"],
         ),
     ],
 )

@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
-from scipy.stats import binomtest
 
-from harness.manifests import CLUSTER_SCOPED, read_manifests
-from harness.model import Refused, State
-from harness.providers.base import Proxy
-from harness.resources import Resource
-from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
+from harness.manifests import read_manifests
+from tests.model.observed import BOTH_MESHES, check, load
 
 if TYPE_CHECKING:
-    from harness.traffic.outcomes import Group, Outcome, Outcomes
+    from harness.model import State
 
 OBSERVATIONS = Path(
     os.environ.get("HARNESS_OBSERVATIONS", Path(__file__).parents[3] / "shared" / "observations")
@@ -38,28 +32,6 @@ KNOWN_GAPS: dict[str, str] = {
     ),
 }
 
-RATE = 1e-9
-UNSPECIFIED = "isn't specified"
-
-# What a recorder or a single hop leaves out, and what names pods, addresses or times.
-IGNORED_AT_SERVER = {"x-envoy-decorator-operation"}
-IGNORED_IN_ANSWER = {
-    "x-envoy-decorator-operation",
-    "server-timing",
-    "content-security-policy",
-}
-
-
-def _load(path: Path) -> Any:
-    return _text_keys(yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-
-
-def _text_keys(value: Any) -> Any:
-    """Keys of a JSON object are texts, whatever YAML makes of them."""
-    if isinstance(value, dict):
-        return {str(key): _text_keys(item) for key, item in value.items()}
-    return [_text_keys(item) for item in value] if isinstance(value, list) else value
-
 
 def _cases() -> list[Any]:
     if not OBSERVATIONS.is_dir():
@@ -67,7 +39,7 @@ def _cases() -> list[Any]:
     found = []
     for path in sorted(OBSERVATIONS.glob("*/*.yaml")):
         topic = f"{path.parent.name}/{path.stem}"
-        for case in _load(path)["cases"]:
+        for case in load(path)["cases"]:
             name = f"{topic}::{case['id']}"
             gap = KNOWN_GAPS.get(name)
             marks = [pytest.mark.xfail(strict=True, reason=gap)] if gap else []
@@ -80,32 +52,8 @@ CASES = _cases()
 
 @cache
 def _world() -> State:
-    installed = State().install(Mesh.ISTIO).install(Mesh.LINKERD)
-    return installed.apply(read_manifests(OBSERVATIONS / "world.yaml"))
-
-
-def _resource(data: dict[str, Any]) -> Resource:
-    metadata = data["metadata"]
-    namespace = "" if data["kind"] in CLUSTER_SCOPED else metadata.get("namespace", "default")
-    return Resource(data["apiVersion"], data["kind"], namespace, metadata["name"], data)
-
-
-def _applied(case: dict[str, Any]) -> State:
-    state = _world()
-    objects = [_resource(data) for data in case.get("objects", ())]
-    if "ordered" not in case and "rejected" not in case:
-        return state.apply(objects)
-    said = []
-    for resource in objects:
-        try:
-            state = state.apply([resource])
-        except Refused as refused:
-            said.append(refused.what)
-    rejected = case.get("rejected", [])
-    assert len(said) == len(rejected)
-    for words, observed in zip(said, rejected, strict=True):
-        assert words in observed
-    return state
+    world = OBSERVATIONS / "world.yaml"
+    return BOTH_MESHES.apply(read_manifests(world)) if world.is_file() else BOTH_MESHES
 
 
 def test_observations_are_there() -> None:
@@ -116,115 +64,9 @@ def test_observations_are_there() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: dict[str, Any]) -> None:
-    state = _applied(case)
-    if isinstance(case.get("also"), dict):
-        _check_containers(state, case)
-    for asked in case["requests"]:
-        request = Request(
-            Workload.parse(asked["from"]),
-            asked["url"],
-            asked.get("method", "GET"),
-            tuple(asked.get("headers", {}).items()),
-            asked.get("new_connections", False),
-        )
-        _compare(request, state.decide(request), asked["observed"])
-
-
-def _compare(request: Request, outcomes: Outcomes, observed: list[dict[str, Any]]) -> None:
-    assert sum(group.weight for group in outcomes.groups) == 1
-    assert all(group.trace for group in outcomes.groups)
-    n = sum(group["count"] for group in observed)
-    seen: set[int] = set()
-    specified = not any(UNSPECIFIED in reason.text for group in outcomes.groups for reason in group.trace)
-    for group in observed:
-        misfits = {index: _misfit(one.outcome, group) for index, one in enumerate(outcomes.groups)}
-        fitting = [index for index, misfit in misfits.items() if not misfit]
-        assert fitting, f"{request}: observed {group}, not predicted:\n" + _listed(outcomes.groups, misfits)
-        seen.update(fitting)
-        share = sum(outcomes.groups[index].weight for index in fitting)
-        # Groups of one kind that a recorder kept apart (by a header that isn't compared) are judged together.
-        alike = sum(
-            other["count"]
-            for other in observed
-            if not all(_misfit(outcomes.groups[i].outcome, other) for i in fitting)
-        )
-        if specified:
-            assert binomtest(alike, n, float(share)).pvalue > RATE, (
-                f"{request}: {alike} of {n}, predicted {share}"
-            )
-    for index, one in enumerate(outcomes.groups):
-        if specified and one.weight >= 0.2 and n >= 30:
-            assert index in seen, f"{request}: {one.outcome} predicted with {one.weight}, never observed"
-
-
-def _listed(groups: tuple[Group, ...], misfits: dict[int, str]) -> str:
-    lines = []
-    for index, group in enumerate(groups):
-        lines.append(f"  {group.weight} {group.outcome} ({misfits[index]})")
-        lines += [f"      {reason}" for reason in group.trace]
-    return "\n".join(lines)
-
-
-def _misfit(outcome: Outcome, observed: dict[str, Any]) -> str:
-    """Why the outcome isn't the observed one, empty if it is."""
-    if "error" in observed:
-        code = "curl " + observed["error"].split()[1]
-        fits = outcome.failure is not None and f"({code})" in str(outcome.failure)
-        return "" if fits else f"not {code}"
-    if outcome.status != observed["status"]:
-        return f"not {observed['status']}"
-    backend = str(outcome.backend) if outcome.backend else None
-    told = "body" in observed or "location" in observed.get("response_headers", {})
-    wanted = observed.get("backend")
-    if wanted is not None and backend is not None and "/" not in wanted:
-        backend = backend.rpartition("/")[2]
-    if backend != wanted and not (wanted is None and told and backend is not None):
-        return f"backend {backend}, not {wanted}"
-    return _misfit_at_server(outcome, observed) or _misfit_in_answer(outcome, observed)
-
-
-def _misfit_at_server(outcome: Outcome, observed: dict[str, Any]) -> str:
-    if "server_saw" not in observed:
-        return ""
-    saw, wanted = outcome.server_saw, observed["server_saw"]
-    assert saw is not None
-    if (saw.path, saw.host) != (wanted["path"], wanted["host"]):
-        return f"server saw {saw.path} {saw.host}"
-    headers: dict[str, str] = {}
-    for name, value in saw.headers:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    if headers.get("x-envoy-attempt-count") == "1":
-        del headers["x-envoy-attempt-count"]
-    expected = {k: v for k, v in (wanted.get("headers") or {}).items() if k not in IGNORED_AT_SERVER}
-    return "" if headers == expected else f"server saw {headers}, not {expected}"
-
-
-def _misfit_in_answer(outcome: Outcome, observed: dict[str, Any]) -> str:
-    for name, value in observed.get("response_headers", {}).items():
-        if name not in IGNORED_IN_ANSWER and outcome.header(name) != value:
-            return f"header {name} is {outcome.header(name)!r}, not {value!r}"
-    body = observed.get("body")
-    if body is not None and outcome.body is not None and outcome.body.strip() != body.strip():
-        return f"body {outcome.body!r}"
-    seconds = observed.get("seconds", 0.0)
-    return "" if abs(outcome.seconds - seconds) <= 0.5 else f"{outcome.seconds} s, not {seconds} s"
-
-
-def _check_containers(state: State, case: dict[str, Any]) -> None:
-    namespaces = [data["metadata"]["name"] for data in case["objects"] if data["kind"] == "Namespace"]
-    for name, pod in case["also"].items():
-        if not isinstance(pod, dict) or "init" not in pod:
-            continue
-        (namespace,) = namespaces
-        wanted = tuple(
-            Proxy(mesh, native)
-            for mesh in Mesh
-            for native, key in ((True, "init"), (False, "containers"))
-            if any(one.split()[0] == mesh.proxy for one in pod[key])
-        )
-        assert {one.proxies for one in state.pods_of(Workload(namespace, name))} == {wanted}
+    check(case, _world())
 
 
 def test_gaps_are_cases() -> None:
-    if CASES:
+    if (OBSERVATIONS / "world.yaml").is_file():
         assert set(KNOWN_GAPS) <= {param.id for param in CASES}

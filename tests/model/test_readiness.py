@@ -58,10 +58,12 @@ def passing(namespace, metadata, objects, **declared):
         ("ist", NO_REWRITE, [], HTTP, True),
         ("ist", NO_REWRITE, [STRICT], HTTP, False),
         ("ist", NO_REWRITE, [STRICT], EXEC, True),
+        ("ist", NO_REWRITE, [STRICT], TCP, True),
         ("ist", NO_REWRITE, [NOTHING], HTTP, False),
         ("lnk", {}, [], HTTP, True),
         ("lnk", {}, [], TCP, True),
         ("lnk", DENY, [], HTTP, True),
+        ("lnk", DENY, [], TCP, True),
         ("lnk", DENY, [], GRPC, False),
         ("lnk", {}, [SERVER], HTTP, True),
         ("lnk", {}, [SERVER, ROUTE], HTTP, False),
@@ -83,7 +85,7 @@ def test_the_trace_names_what_refused_it():
                 "ist/web",
                 {
                     "containers": [
-                        {"name": "web", "image": "any", "readinessProbe": TCP | {"tcpSocket": {"port": 80}}}
+                        {"name": "web", "image": "any", "readinessProbe": {"httpGet": {"port": 80}}}
                     ]
                 },
                 {"labels": {"app": "web"}, **NO_REWRITE},

@@ -205,7 +205,7 @@ SERVICE = "{selector: {app: web}, ports: [{name: http, port: 80, targetPort: 808
     [
         ("bare/client", "connection refused (curl 7)"),
         ("ist/client", "503"),
-        ("lnk/client", "502"),
+        ("lnk/client", "503"),
     ],
 )
 def test_double_injection(client, outcome):
@@ -224,4 +224,5 @@ def test_double_injection(client, outcome):
     assert told(outcomes) == {outcome: 1}
     (group,) = outcomes.groups
     assert any(reason.text.startswith("double injection: ist/web has") for reason in group.trace)
+    assert not found.ready
     assert told(send(state, "ist/web", "http://other.bare/")) == {"connection refused (curl 7)": 1}

@@ -16,7 +16,7 @@ from harness.model.apps import (
     slow,
 )
 from harness.model.apps.base import App, Asked, Send, answered
-from harness.model.distribution import Branches, after, certain
+from harness.model.distribution import ONE, Branches, after, certain
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 
@@ -64,8 +64,9 @@ def answer(arrival: Arrival, send: Send) -> Branches[Outcome]:
     app = known(container)
     if app is None:
         text = f"the model doesn't know {container.image}: taken to answer 200"
-        return after(answered(asked), Reason(f"{pod.workload} answers ({text})"))
-    return after(app.answer(asked), Reason(f"{pod.workload} answers"))
+        why = Reason(f"{pod.workload} answers ({text})", arrivals=((pod.workload, ONE),))
+        return after(answered(asked), why)
+    return after(app.answer(asked), Reason(f"{pod.workload} answers", arrivals=((pod.workload, ONE),)))
 
 
 def listening(pod: Pod, port: int) -> Container | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.model.state import State
 
 ADDRESS, CERTIFICATE = "x-forwarded-for", "x-forwarded-client-cert"
+EXTERNAL = "x-envoy-external-address"
 
 _UNKNOWN = "<ip>"
 """What stands in a header for a pod's address that isn't known."""
@@ -41,6 +42,7 @@ def at_sidecar(arrival: Arrival) -> Message:
 def at_gateway(state: State, arrival: Arrival) -> Message:
     """Returns what a gateway passes on: with the client's address, and of certificates what it shall.
 
+    No address counts as internal unless meshNetworks says so [Envoy: internal_address_config].
     By default what a client says of certificates is replaced by its own, if it shows one [Istio:
     gatewayTopology.forwardClientCertDetails].
     """
@@ -50,7 +52,9 @@ def at_gateway(state: State, arrival: Arrival) -> Message:
         message = message.without([CERTIFICATE])
     if shown and mode in ("SANITIZE_SET", "APPEND_FORWARD"):
         message = _added(message, CERTIFICATE, _certificate(arrival, 'Cert="<certificate>";'))
-    return _added(message, ADDRESS, arrival.client.ip or _UNKNOWN)
+    dialled_from = arrival.client.ip or _UNKNOWN
+    client = remote(state, arrival) or dialled_from
+    return _added(message.without([EXTERNAL]).plus((EXTERNAL, client)), ADDRESS, dialled_from)
 
 
 def _certificate(arrival: Arrival, whole: str) -> str:

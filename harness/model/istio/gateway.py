@@ -20,6 +20,7 @@ from harness.model.istio import (
     gateway_server,
     router,
 )
+from harness.model.istio.inbound import SERVER
 from harness.model.istio.route import Chosen, first_match
 from harness.model.objects import reason
 from harness.traffic.outcomes import Failure, Outcome
@@ -173,7 +174,15 @@ def _http(
         return after(router.follow(state, pod, port, sent, chosen, deliver), *found.trace)
 
     read = replace(arrival, message=message, opaque=False)
-    return access.guarded(state, read, deliver, routed)
+    return mapped(access.guarded(state, read, deliver, routed), _named)
+
+
+def _named(outcome: Outcome) -> Outcome:
+    """A gateway puts its name on every answer [istio/istio: pilot/pkg/networking/core, EnvoyServerName]."""
+    if outcome.status is None:
+        return outcome
+    kept = (one for one in outcome.headers if one[0] != SERVER[0])
+    return replace(outcome, headers=(*kept, SERVER))
 
 
 def _bytes(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.model import gateway_api
 from harness.model.istio.cors import Cors
 from harness.model.istio.hosts import covers
-from harness.model.istio.route import Destination, Match, Redirect, Rewrite, Rule
+from harness.model.istio.route import Destination, Match, Mirror, Redirect, Rewrite, Rule
 from harness.model.kubernetes import CLUSTER_DOMAIN
 from harness.model.lookup import per_object
 from harness.model.matching import TextMatch
@@ -146,7 +146,7 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[Rule, ...
             timeout=part.backend_timeout or part.request_timeout,
             request_headers=changes.get("RequestHeaderModifier", HeaderChanges()),
             response_headers=changes.get("ResponseHeaderModifier", HeaderChanges()),
-            mirrors=tuple(_mirror(f) for f in part.filters if f.type == "RequestMirror"),
+            mirrors=tuple(_mirror(route, f) for f in part.filters if f.type == "RequestMirror"),
             cors=next((_cors(f) for f in part.filters if f.type == "CORS"), None),
         )
         found += [replace(rule, matches=(_match(match),)) for match in part.matches]
@@ -223,12 +223,13 @@ def _rewrite(filters: tuple[Filter, ...]) -> Rewrite:
     return Rewrite(authority=authority)
 
 
-def _mirror(one: Filter) -> str:
+def _mirror(route: Route, one: Filter) -> Mirror:
     """Where a copy goes, and of which share of requests."""
     fraction = one.fields.get("fraction") or {"numerator": one.fields.get("percent", 100)}
+    to = one.fields["backendRef"]
+    host = f"{to['name']}.{to.get('namespace') or route.resource.namespace}.svc.{CLUSTER_DOMAIN}"
     percent = 100 * fraction["numerator"] / fraction.get("denominator", 100)
-    share = "" if percent == 100 else f" for {percent:g} % of requests"
-    return f"{one.fields['backendRef']['name']}{share}"
+    return Mirror(Destination(f"{one.field}.requestMirror", host, port=to.get("port")), percent)
 
 
 def _cors(one: Filter) -> Cors:

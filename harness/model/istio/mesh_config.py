@@ -137,6 +137,14 @@ def of(state: State) -> MeshConfig:
     )
 
 
+def counted(state: State) -> tuple[tuple[str, ...], Fields]:
+    """Returns the providers of metrics in every namespace, and which of Envoy's own counters proxies show."""
+    origin = state.get("", "ConfigMap", ROOT_NAMESPACE, NAME)
+    said = _parsed(origin, (origin.data.get("data") or {}).get("mesh") or "") if origin else {}
+    providers = (said.get("defaultProviders") or {}).get("metrics") or ()
+    return tuple(providers), (said.get("defaultConfig") or {}).get("proxyStatsMatcher") or {}
+
+
 def trust_domain(state: State) -> str:
     """Returns the trust domain of pods that start now: the default where the ConfigMap can't be read."""
     origin = state.get("", "ConfigMap", ROOT_NAMESPACE, NAME)

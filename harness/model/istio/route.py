@@ -198,6 +198,18 @@ class Retries:
 
 
 @dataclass(frozen=True)
+class Mirror:
+    """Where copies of requests go, and of how many percent of them."""
+
+    destination: Destination
+    percent: float = 100.0
+
+    def __str__(self) -> str:
+        share = f" ({self.percent:g} % of requests)" if self.percent < 100 else ""
+        return f"{self.destination.host}{share}"
+
+
+@dataclass(frozen=True)
 class Rule:
     """One routing rule; `matches` empty matches everything. `via` tells who delegated to it."""
 
@@ -213,7 +225,7 @@ class Rule:
     retries: Retries = Retries()
     request_headers: HeaderChanges = UNCHANGED
     response_headers: HeaderChanges = UNCHANGED
-    mirrors: tuple[str, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
     cors: Cors | None = None
     via: tuple[Reason, ...] = ()
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from harness.errors import NotModelledError
 from harness.model import replies
-from harness.model.distribution import ONE, Branches, after, certain, mapped, shares, then
+from harness.model.arrivals import tally
+from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, then
 from harness.model.istio import rewriting, upstream
-from harness.model.istio.route import Fault
+from harness.model.istio.route import Fault, Retries
 from harness.model.objects import reason
 from harness.traffic.outcomes import Outcome
+from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
     from harness.model.hop import Deliver
-    from harness.model.istio.route import Chosen, Destination, Rule
+    from harness.model.istio.route import Chosen, Destination, Mirror, Rule
     from harness.model.message import HeaderChanges, Message
     from harness.model.pods import Pod
     from harness.model.state import State
+    from harness.traffic.trace import Arrivals
 
 _MILLION = 1_000_000
 
@@ -113,11 +118,40 @@ def _forwarded(
     branches = then(weighted(rule), sent)
     if rule.timeout is not None:
         limit = reason(rule.origin, rule.field, f"limits the whole request to {rule.timeout:g} s")
-        branches = after(branches, limit)
-    for mirror in rule.mirrors:
-        text = f"a copy goes to {mirror}; its answer is thrown away"
-        branches = after(branches, reason(rule.origin, rule.field, text))
-    return mapped(branches, lambda outcome: upstream.bounded(message, outcome, rule.timeout))
+        branches = after(tuple(_cut(message, one, rule.timeout) for one in branches), limit)
+    copies = [_copied(state, client, port, message, chosen, mirror, deliver) for mirror in rule.mirrors]
+    return after(branches, *copies)
+
+
+def _copied(
+    state: State,
+    client: Pod,
+    port: int,
+    message: Message,
+    chosen: Chosen,
+    mirror: Mirror,
+    deliver: Deliver,
+) -> Reason:
+    """What a copy does: its answer is thrown away, and it is sent once, but what gets it has it."""
+    once = replace(chosen, rule=replace(chosen.rule, retries=Retries(attempts=0)))
+    arrived: Arrivals | None = None
+    with suppress(NotModelledError):
+        arrived = tally(_sent(state, client, port, message, once, mirror.destination, deliver))
+    if arrived is not None:
+        share = Fraction(str(mirror.percent)) / 100
+        arrived = tuple((workload, number * share) for workload, number in arrived)
+    text = f"a copy goes to {mirror}; its answer is thrown away"
+    return replace(reason(chosen.rule.origin, chosen.rule.field, text), arrivals=arrived)
+
+
+def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outcome]:
+    """The outcome, or 504 where it takes longer than the limit: then nobody knows how many tries began."""
+    if branch.value.seconds <= limit:
+        return branch
+    trace = branch.trace
+    if sum(bool(one.arrivals) and not one.depth for one in trace) > 1:
+        trace = (*trace, Reason("the time limit ends the tries", arrivals=None))
+    return Branch(branch.weight, upstream.bounded(message, branch.value, limit), trace)
 
 
 def weighted(rule: Rule) -> Branches[Destination]:

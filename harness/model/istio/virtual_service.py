@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model.durations import seconds
 from harness.model.istio.cors import Cors
 from harness.model.istio.hosts import full_host
-from harness.model.istio.route import Destination, Fault, Match, Redirect, Retries, Rewrite, Rule
+from harness.model.istio.route import Destination, Fault, Match, Mirror, Redirect, Retries, Rewrite, Rule
 from harness.model.lookup import HostTable, per_object, per_state
 from harness.model.matching import TextMatch
 from harness.model.message import HeaderChanges
 from harness.model.objects import Fields, spec_of
+from harness.traffic import grpc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,13 +24,6 @@ if TYPE_CHECKING:
 
 MESH = "mesh"
 """The gateway name that stands for all sidecars."""
-
-GRPC_STATUSES = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
-    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
-    "DATA_LOSS UNAUTHENTICATED"
-).split()
-"""The names of gRPC's status codes, in their order."""
 
 
 @per_object
@@ -179,7 +174,7 @@ def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ..
         retries=_retries(part.get("retries")),
         request_headers=request,
         response_headers=response,
-        mirrors=_mirrors(resource, part),
+        mirrors=_mirrors(resource, field, part),
         cors=_cors(part["corsPolicy"]) if part.get("corsPolicy") is not None else None,
     )
 
@@ -193,21 +188,22 @@ def _body(part: Fields) -> str:
 def _destinations(resource: Resource, field: str, parts: list[Fields]) -> tuple[Destination, ...]:
     found = []
     for index, part in enumerate(parts):
-        target = part["destination"]
         request, response = _headers(part)
         found.append(
-            Destination(
-                f"{field}.route[{index}]",
-                full_host(target["host"], resource.namespace),
+            replace(
+                _target(resource, f"{field}.route[{index}]", part["destination"]),
                 # A lone destination's weight isn't read; beside others an unset one is 0.
                 weight=1 if len(parts) == 1 else part.get("weight", 0),
-                subset=target.get("subset") or "",
-                port=(target.get("port") or {}).get("number"),
                 request_headers=request,
                 response_headers=response,
             )
         )
     return tuple(found)
+
+
+def _target(resource: Resource, field: str, part: Fields) -> Destination:
+    host, port = full_host(part["host"], resource.namespace), (part.get("port") or {}).get("number")
+    return Destination(field, host, subset=part.get("subset") or "", port=port)
 
 
 def _headers(part: Fields) -> tuple[HeaderChanges, HeaderChanges]:
@@ -245,12 +241,12 @@ def _rewrite(part: Fields) -> Rewrite:
 
 def _fault(part: Fields) -> Fault:
     delay, abort = part.get("delay") or {}, part.get("abort") or {}
-    grpc = abort.get("grpcStatus")
+    named = abort.get("grpcStatus")
     return Fault(
         delay=seconds(delay.get("fixedDelay")) or 0.0,
         delay_percent=_percent(delay, default=delay.get("percent", 0)),
         abort_status=abort.get("httpStatus") or 0,
-        abort_grpc=GRPC_STATUSES.index(grpc) if grpc in GRPC_STATUSES else None,
+        abort_grpc=grpc.STATUSES.index(named) if named in grpc.STATUSES else None,
         abort_percent=_percent(abort, default=0),
     )
 
@@ -268,18 +264,16 @@ def _retries(part: Fields | None) -> Retries:
     return Retries(part.get("attempts", 0), retry_on, seconds(part.get("perTryTimeout")), elsewhere)
 
 
-def _mirrors(resource: Resource, part: Fields) -> tuple[str, ...]:
-    """The hosts that get copies, each with its percentage unless that is all; none at 0 %."""
-    targets = []
+def _mirrors(resource: Resource, field: str, part: Fields) -> tuple[Mirror, ...]:
+    """Where copies go; nowhere at 0 %."""
+    found = []
     if part.get("mirror"):
         share = _percent({"percentage": part.get("mirrorPercentage")}, part.get("mirrorPercent", 100))
-        targets.append((part["mirror"], share))
-    targets += [(entry["destination"], _percent(entry, 100)) for entry in part.get("mirrors") or ()]
-    return tuple(
-        full_host(target["host"], resource.namespace) + (f" ({share:g} % of requests)" if share < 100 else "")
-        for target, share in targets
-        if share > 0
-    )
+        found.append(Mirror(_target(resource, f"{field}.mirror", part["mirror"]), share))
+    for index, entry in enumerate(part.get("mirrors") or ()):
+        target = _target(resource, f"{field}.mirrors[{index}]", entry["destination"])
+        found.append(Mirror(target, _percent(entry, 100)))
+    return tuple(mirror for mirror in found if mirror.percent > 0)
 
 
 def _cors(part: Fields) -> Cors:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from harness.model.istio import claims
 from harness.model.istio.hosts import covers, within
-from harness.model.istio.virtual_service import GRPC_STATUSES, MESH
+from harness.model.istio.virtual_service import MESH
 from harness.model.matching import unreadable
 from harness.model.network import is_network
 from harness.model.objects import Fields, not_modelled, spec_of
+from harness.traffic.grpc import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,7 +179,7 @@ def _fault(fault: Fields | None) -> Iterator[str]:
     status, grpc = abort.get("httpStatus", 200), abort.get("grpcStatus", "OK")
     if not 200 <= status <= 600:
         yield f"HTTP status {status} is not in range 200-599"
-    if grpc not in GRPC_STATUSES:
+    if grpc not in STATUSES:
         yield (
             f'gRPC status "{grpc}" is not supported. See https://github.com/grpc/grpc/blob/master/doc/'
             "statuscodes.md for a list of supported codes, for example 'NOT_FOUND'"

@@ -150,6 +150,6 @@ def _sent_again(
     field = f"{route.field}.isRetryable"
     if all(route.applies(one.value) and not one.value.seconds for one in answered):
         text = "failures are sent again until the retry budget is spent, and fail all the same"
-        return after(once, reason(profile, field, text))
+        return after(once, replace(reason(profile, field, text), arrivals=None))
     why = "failures are sent again until the retry budget is spent: that depends on other requests"
     raise not_modelled(profile, field, why)

@@ -131,6 +131,7 @@ def _forward(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcom
 
     A Server that declares a version of HTTP authorizes no connection.
     """
+    arrival = replace(arrival, opaque=True)
     versions = (server.HTTP1, server.HTTP2, server.GRPC)
     why = Reason("the port is opaque to Linkerd: connections, not requests, are decided on")
     reset = Outcome(failure=Failure.RESET, hop=arrival.hop)

@@ -1,0 +1,56 @@
+"""Pods with both meshes' proxies, which never get ready.
+
+Each proxy's firewall rules take the other's connections, too: linkerd-proxy gets no identity, so its startup
+probe fails, and the application is never started.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.model import replies
+from harness.model.distribution import Branches, certain
+from harness.model.lookup import per_state
+from harness.model.objects import spec_of
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import Reason
+
+if TYPE_CHECKING:
+    from harness.model.hop import Arrival
+    from harness.model.pods import Pod
+    from harness.model.state import State
+    from harness.resources import Resource
+
+
+def told(pod: Pod) -> str:
+    """Returns what is wrong with such a pod; empty for any other."""
+    if len(pod.proxies) < 2:
+        return ""
+    proxies = " and ".join(proxy.mesh.proxy for proxy in pod.proxies)
+    return f"double injection: {pod.workload} has {proxies}, which take each other's connections: never ready"
+
+
+def behind(state: State, service: Resource) -> tuple[Reason, ...]:
+    """Returns why pods of a Service count for nothing: a link for each workload that is injected twice."""
+    selector = (spec_of(service).get("selector") or {}).items()
+    mine = (pod for pod in _twice(state) if pod.namespace == service.namespace and selector)
+    return tuple(
+        dict.fromkeys(Reason(told(pod), lost=True) for pod in mine if selector <= pod.labels.items())
+    )
+
+
+def sending(pod: Pod) -> Branches[Outcome]:
+    """Returns what such a pod's own requests get: nothing is reached."""
+    return certain(Outcome(failure=Failure.REFUSED), Reason(told(pod)))
+
+
+def receiving(arrival: Arrival) -> Branches[Outcome]:
+    """Returns what comes back of a connection to such a pod's address: Envoy takes it, and reaches nobody."""
+    answer = replies.upstream_failure(arrival.message, Failure.REFUSED, retried=True)
+    outcome = replies.closed(arrival.message) if arrival.message.opaque else answer
+    return certain(outcome, Reason(told(arrival.server)))
+
+
+@per_state
+def _twice(state: State) -> tuple[Pod, ...]:
+    return tuple(pod for pod in state.pods if len(pod.proxies) > 1)
