@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.errors import HarnessError
-from harness.expectations.base import UNKNOWN, Ground, Probing, inconclusive
-from harness.expectations.verdict import Result
+from harness.expectations.base import UNKNOWN, Ground, Probing
 from harness.traffic.outcomes import Failure, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from harness.expectations.verdict import Verdict
+    from collections.abc import Iterable, Mapping
 
 RBAC_DENIED = "RBAC: access denied"
 GRPC_PERMISSION_DENIED = 7
@@ -75,12 +70,5 @@ class Deny(Probing):
             right = denied(outcome)
         return "denied" if right else str(outcome)
 
-    def judge(self, ground: Ground) -> Verdict:
-        verdict = super().judge(ground)
-        if verdict.result is not Result.PASS:
-            return verdict
-        try:
-            control = ground.provider.control(self.request(ground))
-        except HarnessError as error:
-            return inconclusive(verdict, error)
-        return replace(verdict, evidence=(*verdict.evidence, f"control: {control}"))
+    def control(self, ground: Ground) -> Iterable[str]:
+        yield ground.provider.control(self.request(ground))

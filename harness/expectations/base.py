@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import tenacity
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.errors import HarnessError, NotModelledError, did_you_mean
-from harness.expectations.verdict import Explanation, Result, Verdict
+from harness.errors import HarnessError, WitnessError, did_you_mean
+from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
 from harness.providers.base import Basis
 from harness.settings import Confidence
+from harness.traffic.disagreement import disagreement
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.request import Request
 from harness.traffic.statistics import Comparison, compare_exact, compare_sample, looks
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from harness.providers.base import Provider
     from harness.resources import Resource
+    from harness.traffic.load import Course
     from harness.traffic.outcomes import Group, Outcome
     from harness.translate import Translation
 
@@ -41,7 +43,9 @@ class Ground:
     """What an expectation is judged on: a provider, and the scenario's objects.
 
     `shadow` is the model running beside a cluster, for predictions and traces. `translations` are the
-    configs that were translated, as they were last applied, with their findings.
+    configs that were translated, as they were last applied, with their findings. `course` is what became of
+    the expectation's load in the transition to this stage, `shadow_course` what the model predicts of it.
+    `record` is told each sample that counts.
     """
 
     provider: Provider
@@ -50,6 +54,9 @@ class Ground:
     shadow: Provider | None = None
     confidence: Confidence = field(default_factory=Confidence)
     translations: Mapping[str, Translation] = field(default_factory=dict)
+    course: Course | None = None
+    shadow_course: Course | None = None
+    record: Callable[[Request, Outcomes], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ class Reference:
     config: str | None = None
     object_of: tuple[str, str] | None = None
     """A config's name, and one of its objects as `Kind namespace/name`."""
+    translated: bool = False
+    """Whether the config must be a translation."""
 
 
 def _workload(value: object) -> object:
@@ -100,6 +109,7 @@ MeshNameOrNone = Annotated[
 ]
 WorkloadName = Annotated[Workload, BeforeValidator(_workload, json_schema_input_type=str)]
 Url = Annotated[str, AfterValidator(_url)]
+Method = Annotated[str, AfterValidator(_method)]
 
 
 class Strict(BaseModel):
@@ -121,30 +131,27 @@ class Expectation(Strict):
         """Yields the workloads and configs that it names."""
         return iter(())
 
+    def unready(self) -> Iterator[Workload]:
+        """Yields the workloads that it expects not to be ready, for which its stage mustn't wait."""
+        return iter(())
+
     def judge(self, ground: Ground) -> Verdict:
         """Returns the verdict; raises HarnessError where the ground can't be asked at all."""
         raise NotImplementedError
 
 
-class Probing(Expectation):
-    """An expectation on what comes back of equal requests."""
+class Asking(Expectation):
+    """An expectation on what comes back of equal requests, wherever they are sent from."""
 
-    source: WorkloadName = Field(alias="from")
     to: Url
-    method: Annotated[str, AfterValidator(_method)] = "GET"
+    method: Method = "GET"
     headers: dict[str, str] = Field(default_factory=dict)
 
     witness: ClassVar[bool] = False
 
-    def title(self) -> str:
-        return f"{self.kind} {self.method} from {self.source} to {self.to}"
-
-    def references(self) -> Iterator[Reference]:
-        yield Reference(("from",), workload=self.source)
-
     def request(self, ground: Ground) -> Request:
         """Returns the request that the probe repeats."""
-        return Request(self.source, self.to, self.method, tuple(self.headers.items()))
+        raise NotImplementedError
 
     def expected(self, ground: Ground) -> Mapping[str, Fraction]:
         """Returns the share that each class of outcomes must have."""
@@ -153,6 +160,14 @@ class Probing(Expectation):
     def classify(self, outcome: Outcome) -> str:
         """Returns the class of an outcome; UNKNOWN if it doesn't tell."""
         raise NotImplementedError
+
+    def compared(self, outcome: Outcome) -> str:
+        """Returns the class of an outcome when an observed one is compared with the model's."""
+        return self.classify(outcome)
+
+    def control(self, ground: Ground) -> Iterable[str]:
+        """Yields evidence that what is absent could be there; raises HarnessError where it couldn't."""
+        return ()
 
     def judge(self, ground: Ground) -> Verdict:
         request, expected = self.request(ground), self.expected(ground)
@@ -166,7 +181,34 @@ class Probing(Expectation):
             shares=comparison.shares,
             evidence=() if outcomes.exact else _witnesses(outcomes),
         )
-        return explain(verdict, ground, request, outcomes, self.classify)
+        verdict = explain(verdict, ground, request, outcomes, self.classify, self.compared)
+        return controlled(verdict, ground, self.control)
+
+
+class Probing(Asking):
+    """An expectation on what comes back of equal requests from a workload's pod."""
+
+    source: WorkloadName = Field(alias="from")
+
+    def title(self) -> str:
+        return f"{self.kind} {self.method} from {self.source} to {self.to}"
+
+    def references(self) -> Iterator[Reference]:
+        yield Reference(("from",), workload=self.source)
+
+    def request(self, ground: Ground) -> Request:
+        return Request(self.source, self.to, self.method, tuple(self.headers.items()))
+
+
+def controlled(verdict: Verdict, ground: Ground, control: Callable[[Ground], Iterable[str]]) -> Verdict:
+    """Returns a verdict with the evidence of its control: without any a pass is inconclusive."""
+    if verdict.result is not Result.PASS:
+        return verdict
+    try:
+        evidence = [f"control: {one}" for one in control(ground)]
+    except HarnessError as error:
+        return replace(verdict, result=Result.INCONCLUSIVE, evidence=(*verdict.evidence, str(error)))
+    return replace(verdict, evidence=(*verdict.evidence, *evidence))
 
 
 def measure(
@@ -190,7 +232,8 @@ def measure(
     settle = tenacity.Retrying(
         stop=tenacity.stop_after_delay(confidence.settle),
         wait=tenacity.wait_fixed(0.5),
-        retry=tenacity.retry_if_result(lambda batch: not wanted.issuperset(batch.classes(classify))),
+        retry=tenacity.retry_if_result(lambda batch: not wanted.issuperset(batch.classes(classify)))
+        | tenacity.retry_if_exception_type(WitnessError),  # pooled connections outlive a change
         retry_error_callback=lambda _: None,  # not settled: the sample will say so
     )
     settle(provider.send, request, WARM_UP, witness=witness)
@@ -201,6 +244,8 @@ def measure(
         log.info("%s: %d requests, %s", request, sample.n, dict(sample.classes(classify)))
         if comparison.holds is not None:
             break
+    if ground.record is not None:
+        ground.record(request, sample)
     return sample, comparison
 
 
@@ -210,22 +255,26 @@ def explain(
     request: Request,
     outcomes: Outcomes,
     classify: Callable[[Outcome], str],
+    compared: Callable[[Outcome], str],
 ) -> Verdict:
-    """Returns the verdict with the traces of its classes, the model's where a cluster was asked."""
-    predicted = ""
-    if ground.shadow is not None:
-        try:
-            outcomes = ground.shadow.send(request, 1)
-        except NotModelledError as error:
-            return replace(verdict, predicted=f"no prediction: {error.what}")
-        classes = outcomes.classes(classify)
-        predicted = _percentages((label, float(share)) for label, share in classes.items())
-    return replace(verdict, explanations=_explanations(outcomes.groups, classify), predicted=predicted)
+    """Returns the verdict with the traces of its classes, the model's where a cluster was asked.
 
-
-def inconclusive(verdict: Verdict, error: HarnessError) -> Verdict:
-    """Returns the verdict made inconclusive by an error, which becomes part of its evidence."""
-    return replace(verdict, result=Result.INCONCLUSIVE, evidence=(*verdict.evidence, str(error)))
+    There it also says what the model predicts, and how the sample differs from that by the classes of
+    `compared`.
+    """
+    if ground.shadow is None:
+        return replace(verdict, explanations=_explanations(outcomes.groups, classify))
+    try:
+        exact = ground.shadow.send(request, 1)
+    except HarnessError as error:
+        return replace(verdict, predicted=NOT_PREDICTED + error.what)
+    classes = exact.classes(classify)
+    return replace(
+        verdict,
+        explanations=_explanations(exact.groups, classify),
+        predicted=_percentages((label, float(share)) for label, share in classes.items()),
+        drift=disagreement(exact, outcomes, compared, ground.confidence, UNKNOWN),
+    )
 
 
 def _result(comparison: Comparison, outcomes: Outcomes, classify: Callable[[Outcome], str]) -> Result:

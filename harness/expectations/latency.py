@@ -53,3 +53,10 @@ class Latency(Probing):
             return self.label
         tenth = math.floor(outcome.seconds * 10) / 10
         return f"{tenth:.1f} to {tenth + 0.1:.1f} s"
+
+    def compared(self, outcome: Outcome) -> str:
+        """Which side of the bounds an answer is on: a cluster's seconds are never the model's to a tenth."""
+        found = self.classify(outcome)
+        if found in (self.label, UNKNOWN) or outcome.failure is not None:
+            return found
+        return "too soon" if outcome.seconds < (self.at_least or 0.0) else "too late"

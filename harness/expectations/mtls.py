@@ -74,4 +74,6 @@ class Mtls(Probing):
             return str(outcome) if outcome.failure else UNKNOWN
         if not hop.mutual:
             return "plaintext"
+        if self.client and hop.client is None:
+            return UNKNOWN
         return f"mutual TLS by {hop.mesh}" + (f" as {hop.client}" if self.client else "")

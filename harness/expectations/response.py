@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from harness.expectations.base import UNKNOWN, Ground, Probing
+from harness.expectations.base import UNKNOWN, Asking, Ground, Probing
 from harness.expectations.values import Text, json_value
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 AS_EXPECTED = "as expected"
 
 
-class Response(Probing):
+class Answered(Asking):
     """Every answer has this status, these headers, this body, these values in its JSON body."""
-
-    kind: ClassVar[str] = "response"
 
     status: int | None = None
     grpc_status: int | None = None
@@ -29,11 +27,20 @@ class Response(Probing):
     body: Text | None = None
     json_: dict[str, Text] = Field(default_factory=dict, alias="json")
 
+    @property
+    def says(self) -> set[str]:
+        """What it says of the answer."""
+        return self.model_fields_set & {"status", "grpc_status", "header", "body", "json_"}
+
     @model_validator(mode="after")
-    def _something(self) -> Response:
-        if not self.model_fields_set & {"status", "grpc_status", "header", "body", "json_"}:
-            raise ValueError("say what the response must have: status, grpc_status, header, body or json")
+    def _meant(self) -> Self:
+        self.check()
         return self
+
+    def check(self) -> None:
+        """Raises ValueError if it says nothing, or contradicts itself."""
+        if not self.says:
+            raise ValueError("say what the response must have: status, grpc_status, header, body or json")
 
     def expected(self, ground: Ground) -> Mapping[str, Fraction]:
         return {AS_EXPECTED: Fraction(1)}
@@ -61,3 +68,16 @@ class Response(Probing):
             value = json_value(outcome.body, path)
             if not match.holds(value):
                 yield UNKNOWN if value == UNKNOWN else f"{path}: {value}"
+
+    def compared(self, outcome: Outcome) -> str:
+        """Whether an answer is as expected: the words of those that aren't differ from pod to pod."""
+        found = self.classify(outcome)
+        if UNKNOWN in found.split(", "):
+            return UNKNOWN
+        return found if outcome.failure is not None or found == AS_EXPECTED else "otherwise"
+
+
+class Response(Probing, Answered):
+    """What a workload gets answered."""
+
+    kind: ClassVar[str] = "response"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.providers.base import Basis
     from harness.traffic.statistics import Share
     from harness.traffic.trace import Trace
+
+
+NOT_PREDICTED = "not predicted: "
+"""What `predicted` begins with where the model can't say, followed by the reason."""
 
 
 class Result(StrEnum):
@@ -34,7 +40,8 @@ class Verdict:
 
     `expected` and `seen` are for reading, `shares` holds the figures behind them; `n` is the
     number of requests that counted (None where the model decided, or where none was needed).
-    `predicted` says what the model makes of the same objects, on a cluster.
+    On a cluster `predicted` says what the model makes of the same objects, or why it can't say;
+    `drift` how that differs from what was seen, empty where nothing proves that it does.
     """
 
     result: Result
@@ -46,3 +53,6 @@ class Verdict:
     evidence: tuple[str, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     predicted: str = ""
+    drift: str = ""
+    timeline: Mapping[str, Any] | None = None
+    """What happened in a transition, as `Timeline.as_json` tells it."""

@@ -1,0 +1,105 @@
+"""`metrics`: a mesh counts the requests, under its own names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from harness.expectations.base import Expectation, Ground, MeshName, Method, Reference, Url, WorkloadName
+from harness.expectations.verdict import Explanation, Result, Verdict
+from harness.traffic.counters import Meter
+from harness.traffic.request import Request
+from harness.traffic.statistics import at_least
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.traffic.counters import Growth, Metered
+
+SENT = 200
+"""Requests of a sample: each counted twice, it can't be others' requests that happened to come meanwhile."""
+
+
+class Metrics(Expectation):
+    """Each of the mesh's golden counters, or of those that `counters` names, grows by the requests sent.
+
+    The counters are those of the proxies of `at`: of the requests that go out where that is `from` (as it
+    is if absent), of those that come in elsewhere. What others' requests add is told by as much time without.
+    """
+
+    kind: ClassVar[str] = "metrics"
+
+    source: WorkloadName = Field(alias="from")
+    to: Url
+    method: Method = "GET"
+    headers: dict[str, str] = Field(default_factory=dict)
+    mesh: MeshName
+    at: WorkloadName | None = None
+    counters: Annotated[list[str], Field(min_length=1)] | None = None
+
+    def title(self) -> str:
+        return f"{self.mesh} counts {self.method} from {self.source} to {self.to} at {self.at or self.source}"
+
+    def references(self) -> Iterator[Reference]:
+        yield Reference(("from",), workload=self.source)
+        if self.at is not None:
+            yield Reference(("at",), workload=self.at)
+
+    def judge(self, ground: Ground) -> Verdict:
+        request = Request(self.source, self.to, self.method, tuple(self.headers.items()))
+        meter = Meter(self.at or self.source, self.mesh, tuple(self.counters or ()))
+        found = ground.provider.metered(request, SENT, meter)
+        due, unlikely = Due.of(found), ground.confidence.false_fail
+        problems = {one.counter: due.problem(one, unlikely) for one in found.growths}
+        result = Result.FAIL if any(problems.values()) else Result.PASS
+        return Verdict(
+            result=result if due.least else Result.INCONCLUSIVE,
+            basis=ground.provider.basis,
+            expected=f"each grows by {due}",
+            seen=", ".join(_told(one, problems[one.counter]) for one in found.growths),
+            n=found.outcomes.n,
+            evidence=found.told,
+            explanations=_explained(found),
+        )
+
+
+@dataclass(frozen=True)
+class Due:
+    """By how much a counter must grow: what was answered went through each proxy, the rest may have."""
+
+    least: int
+    most: int
+
+    @classmethod
+    def of(cls, found: Metered) -> Due:
+        """Returns it for the requests that were sent."""
+        outcomes = found.outcomes
+        answered = sum(group.weight for group in outcomes.groups if group.outcome.status is not None)
+        return cls(found.sent if outcomes.exact else int(answered), found.sent)
+
+    def problem(self, growth: Growth, unlikely: float) -> str:
+        """Returns what is wrong with a counter's growth; empty if it is right, beside others' requests."""
+        if not growth.there:
+            return "isn't there"
+        if growth.grown < self.least:
+            return "too little"
+        beyond = max(0, growth.grown - self.most)
+        return "too much" if beyond and at_least(beyond, beyond + growth.idle, 0.5) < unlikely else ""
+
+    def __str__(self) -> str:
+        answered = f" at least, of {self.most} that were sent" if self.least < self.most else ""
+        return f"{self.least}{answered}"
+
+
+def _told(growth: Growth, problem: str) -> str:
+    if not growth.there:
+        return f"{growth.counter} {problem}"
+    others = f" (and by {growth.idle} without the requests)" if growth.idle else ""
+    return f"{growth.counter} grows by {growth.grown}{others}" + (f": {problem}" if problem else "")
+
+
+def _explained(found: Metered) -> tuple[Explanation, ...]:
+    groups = found.outcomes.groups
+    return tuple(Explanation(str(group.outcome), group.trace) for group in groups if group.trace)
