@@ -86,13 +86,20 @@ def command(
     shares = [count // clients + (index < count % clients) for index in range(clients)]
     single = request.new_connection or (request.grpc and version < REUSES_H2C)
     jobs = " ".join(f"1x{share}" if single else f"{share}x1" for share in shares)
+    fields = "%{exitcode} %{http_code} %{time_total} %{errormsg}"
+    report = ["-w", f"\\n{mark} {fields}\\n%{{header_json}}\\n{mark}.\\n"]
+    asking = arguments(request, seconds, message=message)
+    return ["sh", "-c", SCRIPT, "probe", jobs, url_of(request), *asking, *report]
+
+
+def url_of(request: Request) -> str:
+    """Returns a request's URL as curl takes it."""
     url = _escaped(urldefrag(request.url).url)
-    if request.grpc:
-        url = f"http{url.removeprefix('grpc')}"
-    return ["sh", "-c", SCRIPT, "probe", jobs, url, *_arguments(request, seconds, mark, message)]
+    return f"http{url.removeprefix('grpc')}" if request.grpc else url
 
 
-def _arguments(request: Request, seconds: float, mark: str, message: bool) -> list[str]:
+def arguments(request: Request, seconds: float, *, message: bool = True) -> list[str]:
+    """Returns curl's arguments for a request, but its URL and what is told of the answer."""
     found = ["-q", "-s", "--path-as-is", "--noproxy", "*", "--max-time", f"{seconds:g}"]
     if request.tls:
         found += ["--insecure"]  # what is probed is where it goes, not who signed the server's certificate
@@ -106,8 +113,7 @@ def _arguments(request: Request, seconds: float, mark: str, message: bool) -> li
         found += ["-X", request.method]
     for name, value in request.headers:
         found += ["-H", f"{name}: {value}" if value else f"{name};"]
-    fields = "%{exitcode} %{http_code} %{time_total} %{errormsg}"
-    return [*found, "-w", f"\\n{mark} {fields}\\n%{{header_json}}\\n{mark}.\\n"]
+    return found
 
 
 def _escaped(url: str) -> str:

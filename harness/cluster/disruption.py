@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cluster import pods
+from harness.cluster import pods, services
 from harness.cluster.client import ApiError
 from harness.cluster.discovery import EVENTS, PODS
+from harness.cluster.exec import ExecInterruptedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from harness.cluster.answers import Answer
     from harness.cluster.client import Client, Json
+    from harness.traffic.request import Request
+
+_GONE = (502, 503, 504)  # what a proxy answers for a server that isn't there
 
 _ENDINGS = frozenset(("Killing", "Evicted", "Preempting", "Preempted", "TaintManagerEviction", "OOMKilling"))
 """Reasons of events that tell of a pod's end."""
@@ -61,3 +66,42 @@ def _end(client: Client, pod: Json) -> str:
         f"{event['reason']}: {event.get('message')}" for event in events if event.get("reason") in _ENDINGS
     }
     return ", ".join(sorted(told)) or "deleted"
+
+
+def refuse_if_ending(
+    client: Client, request: Request, sender: str, now: Iterable[Json], answers: Iterable[Answer]
+) -> None:
+    """Raises ExecInterruptedError if a client's pod was ending, and requests failed.
+
+    It loses its proxy first: its failures tell nothing of the server.
+    """
+    runs = any(pods.name(pod) == sender and pods.running(pod) for pod in now)
+    if not runs and any(answer.exit_code for answer in answers):
+        raise ExecInterruptedError(
+            "the client's pod was ending while it sent the probe",
+            where=f"Pod {request.source.namespace}/{sender}",
+            why=of_client(client, request.source.namespace, sender),
+            todo="probe again",
+        )
+
+
+def refuse_if_disrupted(
+    client: Client, request: Request, before: Iterable[Json], now: Iterable[Json], answers: Sequence[Answer]
+) -> None:
+    """Raises ExecInterruptedError if requests failed while pods of the server's namespace ended.
+
+    Those failures are of the pods' end, and tell nothing of a policy.
+    """
+    service = services.service_of(request.host, request.source.namespace)
+    failed = sum(answer.exit_code != 0 or answer.status in _GONE for answer in answers)
+    if not (service and failed):
+        return
+    mine = [pod for pod in before if pod["metadata"]["namespace"] == service.namespace]
+    told = of_servers(client, mine, now)
+    if told:
+        raise ExecInterruptedError(
+            f"pods ended while the probe ran, and {failed} of its {len(answers)} requests failed",
+            where=str(request),
+            why=told,
+            todo="probe again",
+        )

@@ -1,4 +1,4 @@
-"""A container with curl, added to a running pod: its requests leave through that pod's proxy."""
+"""A container added to a running pod: its traffic is that pod's, or that of its proxy's user."""
 
 from __future__ import annotations
 
@@ -24,41 +24,37 @@ USER = 65532
 """Neither root nor a proxy's user: its traffic is intercepted, and any pod security level admits it."""
 
 
-def ensure(client: Client, pod: Json, image: str, deadline: Deadline) -> str:
-    """Returns the name of the pod's running curl container, which is added if it isn't there yet.
+def ensure(
+    client: Client, pod: Json, image: str, deadline: Deadline, *, name: str = NAME, user: int = USER
+) -> str:
+    """Returns the name of the pod's running container for probes, which is added if it isn't there yet.
 
     Raises StageError if it can't be started. It stays as long as the pod does.
     """
-    namespace, name = pod["metadata"]["namespace"], pods.name(pod)
-    if not any(one["name"] == NAME for one in pod["spec"].get("ephemeralContainers") or ()):
+    namespace, pod_name = pod["metadata"]["namespace"], pods.name(pod)
+    if not any(one["name"] == name for one in pod["spec"].get("ephemeralContainers") or ()):
         client.patch(
-            f"{PODS.path(namespace, name)}/ephemeralcontainers",
-            {"spec": {"ephemeralContainers": [container(image)]}},
+            f"{PODS.path(namespace, pod_name)}/ephemeralcontainers",
+            {"spec": {"ephemeralContainers": [container(image, name, user)]}},
             content_type=STRATEGIC_MERGE_PATCH,
         )
-    path = PODS.only(namespace, name)
-    with timed(logger, f"curl container in Pod {namespace}/{name}"):
-        wait_until(
-            client,
-            f"curl container in Pod {namespace}/{name}",
-            [path],
-            lambda view: _unmet(view, path),
-            deadline,
-        )
-    return NAME
+    path, what = PODS.only(namespace, pod_name), f"container {name} in Pod {namespace}/{pod_name}"
+    with timed(logger, what):
+        wait_until(client, what, [path], lambda view: _unmet(view, path, name), deadline)
+    return name
 
 
-def container(image: str) -> Json:
+def container(image: str, name: str = NAME, user: int = USER) -> Json:
     """Returns the ephemeral container's spec, fit for the `restricted` Pod Security Standard."""
     return {
-        "name": NAME,
+        "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["sleep", "2147483647"],
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
+            "runAsUser": user,
+            "runAsGroup": user,
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
@@ -66,19 +62,19 @@ def container(image: str) -> Json:
     }
 
 
-def _unmet(view: View, path: str) -> str | None:
+def _unmet(view: View, path: str, name: str) -> str | None:
     if not view[path]:
         raise StageError("the pod went away", where=path)
     pod = view[path][0]
     found = pods.trouble(pod)
     if found and found[0] in pods.HOPELESS:
         raise StageError(
-            f"the curl container's image can't be had: {found[0]}",
+            f"the image of container {name} can't be had: {found[0]}",
             why=found[1],
-            todo="have it in the local Docker, or choose another curl_image",
+            todo="have it in the local Docker, or choose another one: --curl-image, --openssl-image",
         )
     states = {one["name"]: one["state"] for one in pod["status"].get("ephemeralContainerStatuses") or ()}
-    state = states.get(NAME) or {}
+    state = states.get(name) or {}
     if "terminated" in state:
-        raise StageError("the curl container ended", why=str(state["terminated"]))
+        raise StageError(f"container {name} ended", why=str(state["terminated"]))
     return None if "running" in state else f"its state: {state or 'none yet'}"

@@ -10,10 +10,15 @@ from harness.providers.base import Proxy
 from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.cluster.client import Json
 
 HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))
 """Waiting reasons that time doesn't mend."""
+
+DOUBLE_INJECTION = "double injection"
+"""The reason of a pod with both meshes' proxies: neither lets the other connect, so it is never ready."""
 
 RELAPSE = timedelta(seconds=10)
 
@@ -83,6 +88,23 @@ def finished(pod: Json) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
+def lasting(pod: Json) -> bool:
+    """Whether a pod hasn't ended, and wasn't told to."""
+    return not finished(pod) and not terminating(pod)
+
+
+def age(pod: Json, now: datetime) -> timedelta:
+    """Returns how long ago a pod was made."""
+    return now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+
+
+def started(pod: Json, container: str) -> bool:
+    """Whether a container has started, its startup probe included."""
+    status = pod.get("status") or {}
+    known = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+    return any(one["name"] == container and bool(one.get("started")) for one in known)
+
+
 def running(pod: Json) -> bool:
     """Whether a pod runs and wasn't told to end."""
     return (pod.get("status") or {}).get("phase") == "Running" and not terminating(pod)
@@ -125,6 +147,9 @@ def trouble(pod: Json) -> tuple[str, str] | None:
         for state in ("state", "lastState")
         if (last := container.get(state, {}).get("terminated")) and last.get("exitCode")
     ]
+    hopeless = any(state.get("reason") in HOPELESS for state in told)
+    if (stuck := _unready_proxies(containers)) and not hopeless:
+        return DOUBLE_INJECTION, f"{stuck} never ready: two proxies in a pod take each other's connections"
     if told:
         worst = min(told, key=lambda state: state.get("reason") not in HOPELESS)
         return str(worst["reason"]), "; ".join(filter(None, [worst.get("message"), *ended]))
@@ -134,6 +159,18 @@ def trouble(pod: Json) -> tuple[str, str] | None:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return str(condition.get("reason")), str(condition.get("message") or "")
     return None
+
+
+def told(pod: Json) -> str:
+    """Returns what keeps a pod from being ready, in words; empty if it is."""
+    return "" if ready(pod) else ": ".join(filter(None, trouble(pod) or ("not ready",)))
+
+
+def _unready_proxies(containers: Iterable[Json]) -> str:
+    """Which of a pod's proxies aren't ready, where it has both meshes'."""
+    proxied = [one for one in containers if one.get("name") in {mesh.proxy for mesh in Mesh}]
+    unready = [str(one["name"]) for one in proxied if not one.get("ready")]
+    return " and ".join(unready) if len(proxied) > 1 else ""
 
 
 _UNDERWAY = frozenset(("PodInitializing", "ContainerCreating", None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from harness.cluster import pods
@@ -19,21 +19,26 @@ if TYPE_CHECKING:
     from harness.cluster.watch import View
 
 CONTROLLERS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
+_PATIENCE = timedelta(seconds=60)  # in which one proxy of two might still get ready
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """The annotation of a pod template by which a restart makes new pods."""
 
 
-def wait_for_rollouts(client: Client, namespace: str, deadline: Deadline) -> None:
+def wait_for_rollouts(
+    client: Client, namespace: str, deadline: Deadline, unready: Collection[Workload] = ()
+) -> None:
     """Returns when each workload of a namespace runs its current template, and no older pod is left.
 
-    Raises StageError at once if an image can't be had, else at the deadline with the last reason.
+    Of those that are to be `unready` it is enough that pods of the current template have been made. Raises
+    StageError early if an image can't be had, or two proxies are in a pod, else at the deadline with the
+    last reason.
     """
     controllers = [endpoint.collection(namespace) for endpoint in CONTROLLERS]
     pods_path, events_path = PODS.collection(namespace), EVENTS.collection(namespace)
 
     def unmet(view: View) -> str | None:
         workloads = [item for path in controllers for item in view[path]]
-        return waiting_for(workloads, view[pods_path], view[events_path], datetime.now(UTC))
+        return waiting_for(workloads, view[pods_path], view[events_path], datetime.now(UTC), unready)
 
     wait_until(
         client,
@@ -57,16 +62,32 @@ def restart(client: Client, namespace: str, only: Collection[Workload | None] | 
 
 
 def waiting_for(
-    workloads: Sequence[Json], pod_list: Sequence[Json], events: Sequence[Json], now: datetime
+    workloads: Sequence[Json],
+    pod_list: Sequence[Json],
+    events: Sequence[Json],
+    now: datetime,
+    excused: Collection[Workload] = (),
 ) -> str | None:
     """Returns what a namespace's workloads are still waiting for, or None if they are all rolled out.
 
-    Raises StageError if a pod's image can't be had.
+    Those `excused` need pods of the current template, and nothing more. Raises StageError if a pod's image
+    can't be had, or if it has had two proxies for long enough.
     """
-    unready = {item["metadata"]["name"]: reason for item in workloads if (reason := behind(item))}
-    owned = [pod for pod in pod_list if pods.workload(pod) and not pods.finished(pod)]
+    unready = {item["metadata"]["name"]: reason for item in workloads if (reason := _reason(item, excused))}
+    owned = [
+        pod
+        for pod in pod_list
+        if (owner := pods.workload(pod)) and owner not in excused and not pods.finished(pod)
+    ]
     for pod in owned:
         found = pods.trouble(pod)
+        if found and found[0] == pods.DOUBLE_INJECTION and pods.age(pod, now) > _PATIENCE:
+            raise StageError(
+                f"double injection: {found[1]}",
+                where=_pod(pod),
+                why=f"it has {' and '.join(map(str, pods.proxies(pod)))}",
+                todo="take the proxy out of the manifest (linkerd uninject), or inject by one mesh alone",
+            )
         if found and found[0] in pods.HOPELESS:
             raise StageError(
                 f"an image can't be had: {found[0]}",
@@ -89,6 +110,17 @@ def waiting_for(
     ]
     plain = [f"{name}: {reason}" for name, reason in unready.items()]
     return "; ".join(troubles or failures or _warnings(events, unready) or plain)
+
+
+def _reason(workload: Json, excused: Collection[Workload]) -> str | None:
+    """Why a workload has to be waited for."""
+    metadata = workload["metadata"]
+    if Workload(metadata["namespace"], metadata["name"]) not in excused:
+        return behind(workload)
+    status = workload.get("status") or {}
+    made = status.get("updatedReplicas", status.get("updatedNumberScheduled")) or 0
+    seen = (status.get("observedGeneration") or 0) >= metadata.get("generation", 0)
+    return None if seen and made else "no pod of its last change has been made yet"
 
 
 def available(workload: Json | None) -> bool:

@@ -41,3 +41,5 @@ class ClusterSettings:
     """Clients that share a probe's requests, each with a connection of its own."""
     curl_image: str = "curlimages/curl:8.7.1"
     """The image of the container that sends probes for workloads without curl."""
+    openssl_image: str = ""
+    """The image of the container that looks at certificates on the wire; empty: one that is there already."""

@@ -39,7 +39,7 @@ def wait_until(
     changes: queue.Queue[tuple[str, list[Json] | ApiError]] = queue.Queue()
     stop = threading.Event()
     for path in paths:
-        threading.Thread(target=_follow, args=(client, path, changes, stop), daemon=True).start()
+        threading.Thread(target=follow, args=(client, path, changes, stop), daemon=True).start()
     view: View = {}
     missing = "the API server didn't answer"
     try:
@@ -66,7 +66,7 @@ def wait_until(
         stop.set()
 
 
-def _follow(
+def follow(
     client: Client,
     path: str,
     changes: queue.Queue[tuple[str, list[Json] | ApiError]],

@@ -39,6 +39,8 @@ class ControlPlane(Protocol):
     controller: str
     """The name under which it writes the status of routes."""
     counters: Scrape
+    user: int
+    """As whom its proxies run: what that user sends isn't intercepted."""
 
     def lacking(self, wanted: Installation = DEFAULT) -> str | None:
         """Returns why it can't be installed from here as it is wanted, or None."""
@@ -85,6 +87,10 @@ class ControlPlane(Protocol):
 
     def reports_on(self, group: str, parent: Json) -> bool:
         """Whether it writes the status of a route of this API group with this parentRef."""
+        ...
+
+    def hello(self, server: Json) -> tuple[str, str]:
+        """Returns the name (SNI) and the protocol (ALPN) at which a server's proxy answers for its mesh."""
         ...
 
     def identity(self, saw: ServerSaw) -> Hop | None:

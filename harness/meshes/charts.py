@@ -41,12 +41,13 @@ ISTIO = (
         tuple(f"{STATISTICS}[{index}]={suffix}" for index, suffix in enumerate(istio_tls.TLS_STATISTICS)),
         ("istio-control/istio-discovery",),
     ),
-    # Under the service account that istioctl gives it, which policies name.
+    # Under the service account that istioctl gives it, which policies name. Its image is `auto` until it is
+    # injected, which Kubernetes reads as the latest one, always to be pulled.
     Release(
         "istio-ingressgateway",
         "istio-system",
         "gateway",
-        ("serviceAccount.name=istio-ingressgateway-service-account",),
+        ("serviceAccount.name=istio-ingressgateway-service-account", "imagePullPolicy=IfNotPresent"),
         configured=False,
     ),
 )

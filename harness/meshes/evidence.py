@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError
+from harness.errors import WitnessError
 from harness.traffic.outcomes import Hop
+from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.meshes.base import ControlPlane
     from harness.traffic.outcomes import ServerSaw
-    from harness.vocabulary import Mesh
 
 UNMESHED = Hop(False, witnesses=("no proxy in the server's pod",))
+
+_IDENTITIES = {
+    Mesh.ISTIO: re.compile(r"spiffe://[^/]+/ns/[^/]+/sa/[^/]+"),
+    Mesh.LINKERD: re.compile(r"[^.]+\.[^.]+\.serviceaccount\.identity\..+"),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a server's port shows to a client that has no part in any mesh.
+
+    `names` are those in its certificate, none if it has none; `asks` tells whether it wants the client's
+    certificate; `plaintext` whether it takes plaintext (None: that isn't known).
+    """
+
+    where: str
+    names: tuple[str, ...] = ()
+    asks: bool = False
+    plaintext: bool | None = None
+
+    def identity(self, mesh: Mesh | None) -> str | None:
+        """The identity in the certificate, if it is one of this mesh."""
+        if mesh is None:
+            return None
+        return next((name for name in self.names if _IDENTITIES[mesh].fullmatch(name)), None)
 
 
 def by_headers(
@@ -33,24 +60,62 @@ def by_headers(
     return plane.identity(saw) if saw else None
 
 
+def by_wire(shown: Shown, server: Mesh | None) -> Hop | None:
+    """Returns what a server's port shows of every hop to it; None where it leaves both ways open.
+
+    `server` is the mesh whose proxy is in its pod. Without a certificate nothing there can be mutual TLS;
+    where plaintext is refused nothing else can be.
+    """
+    if not shown.names and shown.plaintext:
+        return Hop(False, witnesses=(f"no certificate, and plain HTTP, at {shown.where} (openssl s_client)",))
+    identity = shown.identity(server)
+    if identity and shown.asks and shown.plaintext is False:
+        said = f"the certificate of {identity}, and plaintext refused, at {shown.where} (openssl s_client)"
+        return Hop(True, server, None, (said,), identity)
+    return None
+
+
+def confirmed(hop: Hop | None, shown: Shown, server: Mesh | None, where: str) -> Hop | None:
+    """Returns the hop with what is seen on the wire as one more witness, where that tells something.
+
+    Raises WitnessError if it contradicts the others: by the way itself, or by the server's identity.
+    """
+    seen, identity = by_wire(shown, server), shown.identity(server)
+    if seen is None and identity and hop is not None and hop.mutual:
+        said = f"the certificate of {identity} at {shown.where} (openssl s_client)"
+        seen = Hop(True, server, None, (said,), identity)
+    return agreed((hop, seen), where)
+
+
 def agreed(hops: Iterable[Hop | None], where: str) -> Hop | None:
     """Returns one hop with all its witnesses; None if there are none.
 
-    Raises HarnessError if they contradict each other: then nothing is known.
+    Raises WitnessError if they contradict each other.
     """
     told = [hop for hop in hops if hop is not None]
     if not told:
         return None
-    if (
-        len({(hop.mutual, hop.mesh) for hop in told}) > 1
-        or len({hop.client for hop in told if hop.client}) > 1
-    ):
-        raise HarnessError(
-            "the witnesses of this hop disagree, so how it was protected isn't known",
-            where=where,
-            why="; ".join(f"{', '.join(hop.witnesses)}: {hop}" for hop in told),
-            todo="probe again; other clients' traffic at that moment may have confused the counters",
-        )
-    client = next((hop.client for hop in told if hop.client), None)
+    clients = {hop.client for hop in told if hop.client}
+    servers = {hop.server for hop in told if hop.server}
+    if len({(hop.mutual, hop.mesh) for hop in told}) > 1 or len(clients) > 1 or len(servers) > 1:
+        raise _contradiction(told, where)
     witnesses = dict.fromkeys(witness for hop in told for witness in hop.witnesses)
-    return Hop(told[0].mutual, told[0].mesh, client, tuple(witnesses))
+    return Hop(
+        told[0].mutual,
+        told[0].mesh,
+        next(iter(clients), None),
+        tuple(witnesses),
+        next(iter(servers), None),
+    )
+
+
+def _contradiction(hops: Iterable[Hop], where: str) -> WitnessError:
+    said = (
+        f"{', '.join(hop.witnesses)}: {hop}" + (f", to {hop.server}" if hop.server else "") for hop in hops
+    )
+    return WitnessError(
+        "the witnesses of this hop disagree, so how it was protected isn't known",
+        where=where,
+        why="; ".join(said),
+        todo="probe again; other clients' traffic at that moment may have confused the counters",
+    )

@@ -53,6 +53,7 @@ class Istio:
     mesh = Mesh.ISTIO
     controller = "istio.io/gateway-controller"
     counters = Scrape(15090, "stats/prometheus")
+    user = 1337
 
     def __init__(
         self,
@@ -191,6 +192,10 @@ class Istio:
                         self._client.call("DELETE", ENVOY_FILTERS.path(home, marker))
             self._wait_clusters(homes, marker, False, deadline)
             self._refuse_rejected(homes, deadline)
+
+    def hello(self, server: Json) -> tuple[str, str]:
+        """Returns no name, and the protocol by which a PERMISSIVE sidecar tells the mesh's own TLS."""
+        return "", "istio"
 
     def identity(self, saw: ServerSaw) -> Hop | None:
         """Returns what the headers at a server with a sidecar show."""

@@ -23,6 +23,7 @@ TLS_STATISTICS = (
 
 _PREFIX = "envoy_http_"
 _URI = re.compile(r'URI=([^;,"]+)')
+_BY = re.compile(r'By=([^;,"]+)')
 
 
 def identity(saw: ServerSaw) -> Hop | None:
@@ -38,7 +39,14 @@ def identity(saw: ServerSaw) -> Hop | None:
         return Hop(False, witnesses=("no X-Forwarded-Client-Cert at the server, which has an istio-proxy",))
     # Each hop appends an element: the last one is this hop's [Envoy: x-forwarded-client-cert].
     clients = _URI.findall(certificate)
-    return Hop(True, Mesh.ISTIO, clients[-1] if clients else None, ("X-Forwarded-Client-Cert at the server",))
+    servers = _BY.findall(certificate)
+    return Hop(
+        True,
+        Mesh.ISTIO,
+        clients[-1] if clients else None,
+        ("X-Forwarded-Client-Cert at the server",),
+        servers[-1] if servers else None,
+    )
 
 
 def witness(before: str, after: str, requests: int) -> Hop | None:

@@ -47,6 +47,7 @@ class Linkerd:
     mesh = Mesh.LINKERD
     controller = "linkerd.io/policy-controller"
     counters = Scrape(4191, "metrics")
+    user = 2102
 
     def __init__(
         self,
@@ -90,9 +91,10 @@ class Linkerd:
         """
         match wanted.installer:
             case Installer.CLI:
-                values = ["--values", str(wanted.values)] if wanted.values else []
-                self._applier.apply(self._objects("install", "--crds", deadline=deadline), deadline)
-                self._applier.apply(self._objects("install", *values, deadline=deadline), deadline)
+                if not self.installed():  # else it isn't healthy yet
+                    values = ["--values", str(wanted.values)] if wanted.values else []
+                    self._applier.apply(self._objects("install", "--crds", deadline=deadline), deadline)
+                    self._applier.apply(self._objects("install", *values, deadline=deadline), deadline)
                 self._run(self._argv("check", "--wait", f"{deadline.left:.0f}s"), timeout=deadline.left + 5)
             case Installer.HELM:
                 for argv in charts.install_argvs(self._helm, charts.LINKERD, wanted, self._kubeconfig):
@@ -142,6 +144,21 @@ class Linkerd:
         """Linkerd acts on Services of the group "" or core; a group left out is the Gateway API's."""
         return parent.get("kind") == "Service" and parent.get("group") in ("", "core")
 
+    def hello(self, server: Json) -> tuple[str, str]:
+        """Returns the proxy's identity: TLS for any other name it passes on to the application."""
+        spec = server["spec"]
+        containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
+        domains = [
+            str(entry.get("value"))
+            for container in containers
+            if container["name"] == Mesh.LINKERD.proxy
+            for entry in container.get("env") or ()
+            if entry["name"] == "_l5d_trustdomain"
+        ]
+        account, namespace = spec.get("serviceAccountName") or "default", server["metadata"]["namespace"]
+        domain = next(iter(domains), "cluster.local")
+        return f"{account}.{namespace}.serviceaccount.identity.{NAMESPACE}.{domain}", ""
+
     def identity(self, saw: ServerSaw) -> Hop | None:
         """Reads l5d-client-id, which a proxy writes for mutual TLS and removes otherwise."""
         client = saw.header("l5d-client-id")
@@ -150,23 +167,28 @@ class Linkerd:
         return Hop(False, witnesses=("no l5d-client-id at the server, which has a linkerd-proxy",))
 
     def witness(self, before: str, after: str, requests: int) -> Hop | None:
-        """Reads inbound requests by their TLS label; conclusive if one kind, and one client, fits them all.
+        """Reads inbound requests by their TLS label; conclusive if one way alone fits them all.
 
         A kubelet's probes count as plaintext too, so fewer than `requests` of a kind are no objection.
+        Of several clients that came meanwhile the one that fits alone is meant; else it isn't known.
         """
-        counted: Counter[tuple[bool, str]] = Counter()
+        secure: Counter[str] = Counter()
+        plain = 0
         for one in growth(before, after, "request_total"):
             if one.label("direction") == "inbound" and one.value:
-                secure = one.label("tls") == "true"
-                counted[secure, one.label("client_id") if secure else ""] += int(one.value)
-        fitting = [kind for kind, grown in counted.items() if grown >= requests]
-        if len(fitting) != 1:
+                if one.label("tls") == "true":
+                    secure[one.label("client_id")] += int(one.value)
+                else:
+                    plain += int(one.value)
+        mutual = secure.total() >= requests
+        if mutual is (plain >= requests):
             return None
-        (secure, client), number = fitting[0], counted[fitting[0]]
+        number = secure.total() if mutual else plain
         said = f"the server's linkerd-proxy counted {number} inbound requests with tls="
-        if secure:
-            return Hop(True, Mesh.LINKERD, client or None, (f'{said}"true"',))
-        return Hop(False, witnesses=(f"{said}no_identity",))
+        if not mutual:
+            return Hop(False, witnesses=(f"{said}no_identity",))
+        clients = [client for client, grown in secure.items() if client and grown >= requests]
+        return Hop(True, Mesh.LINKERD, clients[0] if len(clients) == 1 else None, (f'{said}"true"',))
 
     def _argv(self, *arguments: str) -> list[str]:
         tool = str(find(self._linkerd) or self._linkerd)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from harness.cluster import control, sources
 from harness.cluster import probe as module
 from harness.cluster.apply import Applier
 from harness.cluster.client import ApiError
@@ -74,7 +75,8 @@ def prober(monkeypatch):
             )
 
         monkeypatch.setattr(module, "execute", execute)
-        monkeypatch.setattr(module.ephemeral, "ensure", lambda *_: "harness-curl")
+        monkeypatch.setattr(sources, "execute", execute)
+        monkeypatch.setattr(sources.ephemeral, "ensure", lambda *_: "harness-curl")
         applier = Applier(client, Discovery(client))
         istio = Istio(client, applier, FakeRun(), kubeconfig=None, istioctl="", config=None)
         found = Prober(client, {Mesh.ISTIO: istio}, ClusterSettings(timeout=1), execs.append)
@@ -201,7 +203,7 @@ def test_control(monkeypatch, name, url, answer, sent, evidence):
         assert not enough(answer[:8])
         return answer
 
-    monkeypatch.setattr(module, "exchange", exchange)
+    monkeypatch.setattr(control, "exchange", exchange)
     found = Prober(World(SERVER, SERVICE), {}, ClusterSettings(), print)
     request = Request(Workload("shop", "client"), url)
     assert found.control(request) == f"past its proxy, Pod shop/{WEB} answers on port 8080: {evidence}"

@@ -4,6 +4,7 @@ import pytest
 
 from harness.cluster.rollout import behind, waiting_for
 from harness.errors import StageError
+from harness.vocabulary import Workload
 from tests.cluster.fakes import deployment, pod
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
@@ -86,3 +87,34 @@ def test_an_image_that_cant_be_had_ends_the_wait(reason):
 )  # fmt: skip
 def test_how_far_a_workload_is_behind(name, workload, reason):
     assert behind(workload) == reason
+
+
+BOTH = {"initContainerStatuses": [{"name": "istio-proxy", "ready": True}, {"name": "linkerd-proxy"}]}
+
+
+def twice(made="2026-01-01T11:59:00Z"):
+    found = pod(native="istio-proxy", proxy="linkerd-proxy", ready=False, creationTimestamp=made)
+    return found | {"status": {**found["status"], **BOTH}}
+
+
+def test_two_proxies_in_a_pod_are_named():
+    reason = waiting_for([deployment(ready=0)], [twice("2026-01-01T12:00:00Z")], [], NOW)
+    assert reason == (
+        "Pod shop/web-6b5d4d5f74-xxnlk: double injection: linkerd-proxy never ready: "
+        "two proxies in a pod take each other's connections"
+    )
+
+
+def test_two_proxies_are_not_waited_for_for_ever():
+    with pytest.raises(StageError, match="double injection: linkerd-proxy never ready") as told:
+        waiting_for([deployment(ready=0)], [twice()], [], NOW)
+    assert "istio-proxy (native sidecar) and linkerd-proxy (container)" in told.value.why
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"), [(1, None), (0, "web: no pod of its last change has been made yet")]
+)
+def test_what_is_expected_not_to_be_ready_is_not_waited_for(made, reason):
+    found = deployment(ready=0)
+    found["status"]["updatedReplicas"] = made
+    assert waiting_for([found], [twice()], [], NOW, {Workload("shop", "web")}) == reason

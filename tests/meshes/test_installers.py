@@ -33,7 +33,9 @@ def test_istio_from_a_repository():
         f"helm upgrade --install istiod istiod --repo https://charts.example/ {place} --values values.yaml --set "
     )
     assert istiod.count("proxyStatsMatcher.inclusionSuffixes[") == len(TLS_STATISTICS)
-    assert gateway.endswith(f"{place} --set serviceAccount.name=istio-ingressgateway-service-account")
+    assert gateway.endswith(
+        f"{place} --set serviceAccount.name=istio-ingressgateway-service-account --set imagePullPolicy=IfNotPresent"
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,12 @@ def test_install_applies_what_linkerd_prints_then_checks():
     ]
 
 
+def test_a_control_plane_that_still_starts_is_waited_for():
+    run = FakeRun()
+    plane(FakeClient(*DEPLOYMENTS), run).install(Deadline(60))
+    assert [line.split(" --wait")[0] for line in run.ran] == ["linkerd check"]
+
+
 def test_install_ends_with_the_tools_words():
     run = FakeRun({"linkerd": StageError("`linkerd install` failed", why="Gateway API CRDs are missing")})
     with pytest.raises(StageError, match="Gateway API CRDs are missing"):

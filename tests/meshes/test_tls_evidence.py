@@ -1,8 +1,8 @@
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, WitnessError
 from harness.meshes import istio_tls
-from harness.meshes.evidence import UNMESHED, agreed, by_headers
+from harness.meshes.evidence import UNMESHED, Shown, agreed, by_headers, confirmed
 from harness.meshes.linkerd import Linkerd
 from harness.meshes.metrics import Sample, growth, samples
 from harness.traffic.outcomes import Hop, ServerSaw
@@ -95,7 +95,9 @@ def requests(number, tls="true", client=DNS, direction="inbound"):
             20,
             (True, DNS),
         ),
-        ("two clients", "", requests(20) + requests(20, client="other"), 20, None),
+        ("two clients that fit", "", requests(20) + requests(20, client="other"), 20, (True, None)),
+        ("another client beside", "", requests(20) + requests(9, client="other"), 20, (True, DNS)),
+        ("fewer than were sent", "", requests(19), 20, None),
         ("mutual and plaintext", "", requests(20) + requests(20, tls="no_identity", client=""), 20, None),
         ("outbound", "", requests(20, direction="outbound"), 20, None),
         ("not grown", requests(20), requests(20), 20, None),
@@ -171,6 +173,55 @@ def test_witnesses_that_disagree(name, other):
     with pytest.raises(HarnessError, match="disagree") as caught:
         agreed([HEADER, other], "shop/client GET http://web/")
     assert caught.value.why == f"header: {HEADER}; counter: {other}"
+
+
+TRUTH = "spiffe://cluster.local/ns/shop/sa/server"
+AT = "Pod shop/web-1, port 8080"
+NO_TLS = Shown(AT, plaintext=True)
+PERMISSIVE = Shown(AT, (TRUTH,), asks=True, plaintext=True)
+STRICT = Shown(AT, (TRUTH,), asks=True, plaintext=False)
+TO_TRUTH = Hop(True, ISTIO, SPIFFE, ("header",), TRUTH)
+PLAIN_HEADER = Hop(False, witnesses=("no header",))
+
+
+@pytest.mark.parametrize(
+    ("name", "hop", "shown", "server", "way", "witnesses"),
+    [
+        ("no proxy, no certificate", UNMESHED, NO_TLS, None, False, 2),
+        ("alone: no certificate", None, NO_TLS, ISTIO, False, 1),
+        ("alone: nothing but mutual TLS gets in", None, STRICT, ISTIO, True, 1),
+        ("alone: both ways are open", None, PERMISSIVE, ISTIO, None, 0),
+        ("mutual, and nothing else gets in", TO_TRUTH, STRICT, ISTIO, True, 2),
+        ("mutual, and plaintext would get in", HEADER, PERMISSIVE, ISTIO, True, 2),
+        ("mutual to whom the header names", TO_TRUTH, PERMISSIVE, ISTIO, True, 2),
+        ("plaintext to a port that takes both", PLAIN_HEADER, PERMISSIVE, ISTIO, False, 1),
+        ("a certificate of the application's own", UNMESHED, Shown(AT, ("web.example",), plaintext=False), None, False, 1),
+        ("silence", HEADER, Shown(AT, plaintext=None), ISTIO, True, 1),
+        ("Linkerd's identity", Hop(True, LINKERD, DNS, ("header",)), Shown(AT, (DNS,), asks=True, plaintext=True), LINKERD, True, 2),
+    ],
+)  # fmt: skip
+def test_what_the_wire_adds(name, hop, shown, server, way, witnesses):
+    found = confirmed(hop, shown, server, "x")
+    assert (found and found.mutual) is way
+    assert len(found.witnesses if found else ()) == witnesses
+    if way and shown.identity(server):
+        assert found.server == shown.identity(server)
+
+
+@pytest.mark.parametrize(
+    ("name", "hop", "shown", "server"),
+    [
+        ("mutual, where there is no certificate", HEADER, NO_TLS, ISTIO),
+        ("plaintext, where plaintext is refused", PLAIN_HEADER, STRICT, ISTIO),
+        ("another server than the header names", Hop(True, ISTIO, SPIFFE, ("header",), "spiffe://x"), PERMISSIVE, ISTIO),
+        ("another server, strictly", Hop(True, ISTIO, SPIFFE, ("header",), "spiffe://x"), STRICT, ISTIO),
+    ],
+)  # fmt: skip
+def test_what_the_wire_contradicts(name, hop, shown, server):
+    with pytest.raises(WitnessError, match="disagree") as caught:
+        confirmed(hop, shown, server, "shop/client GET http://web/")
+    assert AT in str(caught.value)
+    assert "header" in str(caught.value)
 
 
 def test_metrics():

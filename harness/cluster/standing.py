@@ -1,0 +1,51 @@
+"""What stands on a cluster: what the model needs to predict, and others to see it happen again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cluster import snapshot
+from harness.dumps import mappings
+from harness.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from harness.cluster.client import Client
+    from harness.resources import Resource
+
+CONTROL_PLANES = {Mesh.ISTIO: "istio-system", Mesh.LINKERD: "linkerd"}
+"""The namespaces of the meshes' own: what Istio's holds of its kinds is for the whole mesh."""
+
+SETTINGS = frozenset((("istio-system", "istio"), ("linkerd", "linkerd-config")))
+"""The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""
+
+_DERIVED = frozenset(("Node", "MutatingWebhookConfiguration", "Endpoints", "EndpointSlice", "Secret"))
+
+
+def standing(client: Client, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
+    """Returns the objects in these namespaces, and what holds for the whole of these meshes, older first.
+
+    Without what a cluster makes by itself: pods of controllers, endpoints, webhooks' certificates.
+    """
+    systems = {CONTROL_PLANES[mesh] for mesh in meshes}
+    taken = snapshot.take(client, "the cluster", {*namespaces, *systems}).objects
+    return tuple(one for one in taken if _is_mesh_wide(one, systems) or _is_own(one, namespaces))
+
+
+def _is_mesh_wide(one: Resource, systems: Collection[str]) -> bool:
+    if one.namespace not in systems:
+        return False
+    if one.kind == "ConfigMap":
+        return (one.namespace, one.name) in SETTINGS
+    return one.namespace == CONTROL_PLANES[Mesh.ISTIO] and one.group.endswith("istio.io")
+
+
+def _is_own(one: Resource, namespaces: Collection[str]) -> bool:
+    if (one.name if one.kind == "Namespace" else one.namespace) not in namespaces:
+        return False
+    controlled = any(
+        owner.get("controller") for owner in mappings(one.data["metadata"].get("ownerReferences"))
+    )
+    default = one.kind == "ServiceAccount" and one.name == "default"
+    return not (controlled or default or one.kind in _DERIVED)
