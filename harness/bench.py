@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from harness.collection import ExpectationError, row
+from harness.drift import DriftWarning
 from harness.errors import InputError
 from harness.expectations import Result
 from harness.manifests import workloads
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from harness.expectations import Verdict
     from harness.providers.base import Provider
     from harness.runner import Runner
-    from harness.scenario import Scenario
+    from harness.scenario import Check, Scenario, Stage
     from harness.session import Runs
     from harness.traffic.outcomes import Outcomes
 
@@ -79,11 +81,13 @@ class Bench:
         *,
         configs: Mapping[str, str | Mapping[str, Any] | Sequence[Mapping[str, Any]]] | None = None,
         meshes: Mapping[str, Mapping[str, str]] | None = None,
+        during: Sequence[Mapping[str, Any]] = (),
         **steps: Any,
     ) -> None:
         """Brings the ground to its next stage, by the keys of a stage in a scenario file.
 
         `configs` are added to those of earlier stages: a path, `{"translate": …}`, or objects as mappings.
+        What is to be true `during` this transition is judged at its end; see `expect` for what that raises.
         """
         self._written["configs"] |= {key: self._config(key, value) for key, value in (configs or {}).items()}
         self._written["meshes"] |= meshes or {}
@@ -92,12 +96,15 @@ class Bench:
         if self._meshes:
             steps["install"] = [*self._meshes, *steps.get("install", [])]
         written = {**self._written, "stages": [*stages, {"name": name, **steps}]}
-        runner = self._run(self._loaded(written))
+        scenario = self._loaded({**written, "during": list(during)} if during else written)
+        runner = self._run(scenario)
         self._written, self._meshes = written, []
         try:
             runner.reach(len(stages))
         except UnreachableError as error:
             pytest.skip(str(error))
+        for check in scenario.stages[-1].checks:
+            self._judged(scenario.stages[-1], check)
 
     def expect(self, *, name: str = "", **kind: Mapping[str, Any]) -> Verdict:
         """Returns the verdict on one expectation, written as in a scenario file: `split={"from": …}`.
@@ -110,10 +117,17 @@ class Bench:
         scenario = self._loaded({**self._written, "stages": [*before, {**last, "expect": [entry]}]})
         stage = scenario.stages[-1]
         [check] = stage.checks
-        verdict = self._run(scenario).judge(stage, check)
-        order = (len(before), len(self._node.user_properties))
+        self._run(scenario)
+        return self._judged(stage, check)
+
+    def _judged(self, stage: Stage, check: Check) -> Verdict:
+        assert self._runner is not None
+        verdict = self._runner.judge(stage, check)
+        order = (len(self._written["stages"]) - 1, len(self._node.user_properties))
         noted = row(self._node.nodeid, order, stage, check, verdict.result, verdict.seen, verdict)
         self._node.user_properties.append((PROPERTY, noted))
+        if verdict.drift and verdict.result is Result.PASS:
+            warnings.warn(DriftWarning(explained(stage, check, verdict)), stacklevel=2)
         if verdict.result is not Result.PASS:
             raise ExpectationError(explained(stage, check, verdict))
         return verdict

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.drift import DriftWarning
 from harness.errors import HarnessError
 from harness.expectations import Result
-from harness.report.terminal import explained
+from harness.report.terminal import beside, explained
+from harness.report.timeline import summary
 from harness.runner import UnreachableError
 from harness.scenario import load_scenario
 from harness.session import PROPERTY, RUNS
@@ -44,6 +46,8 @@ def row(
         "seen": seen,
         "basis": str(verdict.basis) if verdict else "",
         "n": verdict.n if verdict else None,
+        "predicted": verdict.predicted if verdict else "",
+        "drift": verdict.drift if verdict else "",
     }
 
 
@@ -52,7 +56,7 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Collector]:
         try:
-            self.scenario = load_scenario(self.path)
+            self.scenario = self.config.stash[RUNS].isolated(load_scenario(self.path))
         except HarnessError as error:
             raise self.CollectError(str(error)) from error
         for stage in self.scenario.stages:
@@ -109,6 +113,16 @@ class CheckItem(pytest.Item):
             self._note("fail", seen=str(error))
             raise
         self._note(verdict.result, seen=verdict.seen, verdict=verdict)
+        if verdict.predicted:
+            told = [f"{verdict.basis}: {verdict.seen}", beside(verdict)]
+            evidence = [f"evidence: {one}" for one in verdict.evidence]
+            self.add_report_section("call", "verdict", "\n".join([*told, *evidence]))
+        if verdict.timeline is not None:
+            passed = verdict.result is Result.PASS
+            kept = self.config.stash[RUNS].keep_timeline(self, verdict.timeline, passed=passed)
+            self.add_report_section("call", "timeline", summary(verdict.timeline, kept))
+        if verdict.drift and verdict.result is Result.PASS:
+            self.warn(DriftWarning(explained(self.stage, self.check, verdict)))
         if verdict.result is not Result.PASS:
             raise ExpectationError(explained(self.stage, self.check, verdict))
 

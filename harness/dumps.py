@@ -6,6 +6,8 @@ from typing import Any
 
 # What a cluster makes by itself, so that a dump of it isn't something to apply.
 _KINDS = frozenset(("Event", "ControllerRevision", "PodMetrics"))
+# ConfigMaps that controllers put into every namespace.
+_BUNDLES = ("kube-root-ca.crt", "istio-ca-root-cert", "istio-ca-crl")
 _METADATA = (
     "managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink",
 )  # fmt: skip
@@ -32,7 +34,7 @@ def is_derived(data: dict[str, Any], *, running: bool) -> bool:
         owned
         or data["kind"] in _KINDS
         or _written_by_controller(data, metadata)
-        or (data["kind"] == "ConfigMap" and metadata["name"] in ("kube-root-ca.crt", "istio-ca-root-cert"))
+        or (data["kind"] == "ConfigMap" and metadata["name"] in _BUNDLES)
     )
 
 
@@ -73,12 +75,12 @@ def cleaned(data: dict[str, Any], namespace: str, *, running: bool) -> dict[str,
         and data["apiVersion"] == "v1"
         and isinstance(data.get("spec"), dict)
     ):
-        left["spec"] = _unassigned(data["spec"])
+        left["spec"] = unassigned(data["spec"])
     return left
 
 
-def _unassigned(spec: dict[str, Any]) -> dict[str, Any]:
-    """A dumped Service's spec without the addresses and ports that its cluster assigned."""
+def unassigned(spec: dict[str, Any]) -> dict[str, Any]:
+    """Returns a dumped Service's spec without the addresses and ports that its cluster assigned."""
     headless = spec.get("clusterIP") == "None"
     assigned = {"clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"}
     if not headless:

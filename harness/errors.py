@@ -48,8 +48,16 @@ class NotModelledError(HarnessError):
     field: str = ""
 
 
+class NotPredictedError(NotModelledError):
+    """What only a cluster can show: the model has nothing to say about it, so there is nothing to judge."""
+
+
 class MissingError(HarnessError):
     """A tool, image or cluster that a provider needs isn't there."""
+
+
+class WitnessError(HarnessError):
+    """The witnesses of something contradict each other, so nothing is known."""
 
 
 class StageError(HarnessError):

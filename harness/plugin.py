@@ -121,5 +121,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ScenarioScheduling(config, log)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker which cluster it shares: it is made here, in the process that outlives them all."""
+    try:
+        node.workerinput.update(node.config.stash[RUNS].share())
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")

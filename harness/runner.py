@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError, NotModelledError, StageError
+from harness.background import Background
+from harness.drift import OnDrift, enforced
+from harness.errors import HarnessError, NotPredictedError, StageError
 from harness.expectations import Ground, Result, Verdict
 from harness.journal import Entry
 from harness.manifests import from_api
 from harness.providers.base import Basis
+from harness.record import recording
 from harness.scenario.steps import Run
 from harness.settings import Confidence
+from harness.shadow import Shadow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from harness.journal import Journal
     from harness.providers.base import Provider
+    from harness.record import Recorder
     from harness.scenario import Check, Scenario, Stage
     from harness.scenario.steps import Site, Step
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +52,11 @@ class Runner:
     """Runs one scenario on a provider: its stages in order, each when it is first asked for.
 
     `shadow` is the model brought along beside a cluster: it predicts and explains. Where it
-    doesn't understand a resource it is left behind, and `warnings` says why. On a lasting cluster the
+    doesn't understand a resource it is left behind, and `warnings` says why; `on_drift` says what
+    becomes of an expectation where the two disagree. On a lasting cluster the
     `journal` is told which stage was reached. `allow_run` lets the scenario's commands run on this
-    machine, `checking` has the meshes check themselves after each stage.
+    machine, `checking` has the meshes check themselves after each stage. The `recorder` is told
+    what came back of each probe.
     """
 
     def __init__(
@@ -56,6 +69,8 @@ class Runner:
         journal: Journal | None = None,
         allow_run: bool = False,
         checking: bool = True,
+        on_drift: OnDrift = OnDrift.WARN,
+        recorder: Recorder | None = None,
     ) -> None:
         self.scenario = scenario
         self.provider = provider
@@ -64,6 +79,8 @@ class Runner:
         self.journal = journal
         self.allow_run = allow_run
         self.checking = checking
+        self.on_drift = on_drift
+        self.recorder = recorder
         self.warnings: list[str] = []
         self._begin()
 
@@ -76,17 +93,44 @@ class Runner:
         self.reach(self.scenario.stages.index(stage))
         site = self._site
         ground = Ground(
-            self.provider, site.apps, site.configs, self.shadow, self.confidence, site.translations
+            self.provider,
+            site.apps,
+            site.configs,
+            self._shadow.model if self._shadow else None,
+            self.confidence,
+            site.translations,
+            record=self._recording(stage),
         )
         started = time.monotonic()
         try:
-            verdict = check.expectation.judge(ground)
+            verdict = check.expectation.judge(self._with_course(ground, stage, check))
+        except UnreachableError:
+            raise
+        except NotPredictedError as error:
+            raise UnreachableError(f"not predicted: {error.what}") from None
         except HarnessError as error:
             verdict = Verdict(Result.INCONCLUSIVE, self.provider.basis, check.name, str(error))
+        if self._shadow is not None:
+            verdict = enforced(self._shadow.beside(verdict, check.expectation, ground), self.on_drift)
         requests = f"{verdict.n} requests" if verdict.n else "no requests"
         taken = time.monotonic() - started
         log.info("%s::%s: %s after %s, %.1f s", stage.name, check.name, verdict.result, requests, taken)
         return verdict
+
+    def _with_course(self, ground: Ground, stage: Stage, check: Check) -> Ground:
+        """The ground with what became of the check's load; raises UnreachableError if there was none."""
+        if check.name not in stage.loads:
+            return ground
+        if stage.name not in self._background:
+            raise UnreachableError(f"an earlier run made the transition to stage {stage.name!r}")
+        here, beside = self._background[stage.name]
+        return replace(ground, course=here.course(check.name), shadow_course=beside.forecast(check.name))
+
+    def _recording(self, stage: Stage) -> Callable[[Request, Outcomes], None] | None:
+        if self.recorder is None:
+            return None
+        written = (self.scenario.apps, *self._site.configs.values())
+        return recording(self.recorder, self.provider, self.scenario, stage, chain(*written))
 
     def reach(self, index: int) -> None:
         """Brings the ground to a stage, through all stages before it; see `judge` for errors."""
@@ -101,7 +145,7 @@ class Runner:
     def extend(self, scenario: Scenario) -> None:
         """Takes a scenario that begins as the one before, and has more stages, configs or expectations."""
         self.scenario = scenario
-        for site in filter(None, (self._site, self._shadow_site)):
+        for site in (self._site, *([self._shadow.site] if self._shadow else ())):
             site.configs = {**scenario.configs, **site.configs}
             site.translations = {**scenario.translations, **site.translations}
             site.sources = scenario.sources
@@ -115,7 +159,7 @@ class Runner:
         self.provider.remember(entry.memory)
         for stage in self.scenario.stages[: self._reached + 1]:
             for step in stage.steps:
-                self._perform_shadow(stage, step)
+                self._follow(stage, step)
         log.info("%s: resumed at stage %r", self.scenario.path, self.scenario.stages[self._reached].name)
 
     def stands(self) -> str:
@@ -145,20 +189,28 @@ class Runner:
         self._reached = -1
         self._broken: Broken | None = None
         self._site: Site = self.scenario.site(self.provider, allow_run=self.allow_run)
-        self._shadow_site = self.scenario.site(self.shadow, allow_run=True) if self.shadow else None
+        self._shadow: Shadow | None = None
+        if self.shadow is not None:
+            site = self.scenario.site(self.shadow, allow_run=True)
+            self._shadow = Shadow(site, self.provider, self.warnings)
+        self._background: dict[str, tuple[Background, Background]] = {}
 
     def _transition(self, index: int) -> None:
         stage, started, doing = self.scenario.stages[index], time.monotonic(), ""
         try:
             self._refuse_unreachable(stage)
-            for step in stage.steps:
-                doing = str(step)
-                log.info("%s: %s", stage.name, doing)
-                step.perform(self._site)
-                self._note(index)
-                self._perform_shadow(stage, step)
+            self.provider.excuse(stage.unready)
+            with self._loaded(stage) as (here, beside):
+                for step in stage.steps:
+                    doing = str(step)
+                    log.info("%s: %s", stage.name, doing)
+                    here.step(doing)
+                    beside.step(doing)
+                    step.perform(self._site)
+                    self._note(index)
+                    self._follow(stage, step)
             doing = "the meshes' own checks"
-            if self.checking:
+            if self.checking and not stage.unready:  # they would find just these faults
                 self.provider.check(stage.accepted)
         except HarnessError as error:
             self._broken = Broken(index, doing, error)
@@ -167,27 +219,32 @@ class Runner:
         self._note(index + 1)
         log.info("%s: stage %r reached in %.1f s", self.scenario.path, stage.name, time.monotonic() - started)
 
+    @contextmanager
+    def _loaded(self, stage: Stage) -> Iterator[tuple[Background, Background]]:
+        """Sends the stage's loads meanwhile, on the provider and on the model beside it."""
+        model = self._shadow.model if self._shadow else None
+        with Background(self.provider, stage.loads) as here, Background(model, stage.loads) as beside:
+            self._background[stage.name] = here, beside
+            yield here, beside
+
+    def _follow(self, stage: Stage, step: Step) -> None:
+        if self._shadow is not None:
+            self._shadow.perform(stage, step)
+
     def _refuse_unreachable(self, stage: Stage) -> None:
         for mesh, wanted in stage.meshes.items():
             reason = self.provider.lacking(mesh, wanted)
             if reason:
                 raise UnreachableError(f"stage {stage.name!r} needs {mesh}: {reason}")
+        for need in stage.needs:
+            reason = self.provider.unable(need)
+            if reason:
+                raise UnreachableError(f"stage {stage.name!r} needs {need}: {reason}")
         for step in stage.steps:
             if isinstance(step, Run) and self.provider.basis is Basis.PREDICTED:
                 raise UnreachableError(
                     f"stage {stage.name!r} needs a cluster: what `{step.text}` does isn't modelled"
                 )
-
-    def _perform_shadow(self, stage: Stage, step: Step) -> None:
-        if self._shadow_site is None:
-            return
-        try:
-            step.perform(self._shadow_site)
-        except HarnessError as error:
-            kind = "not modelled" if isinstance(error, NotModelledError) else "the model disagrees"
-            self.warnings.append(f"no predictions from stage {stage.name!r} on, {kind}: {error}")
-            log.warning("%s", self.warnings[-1])
-            self.shadow = self._shadow_site = None
 
     def _note(self, reached: int) -> None:
         """Tells the journal how many stages are reached, and what is on the cluster by now."""

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from contextlib import ExitStack
+from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.drift import OnDrift
 from harness.errors import HarnessError, InputError, MissingError, did_you_mean
-from harness.installation import Installation, Installer
 from harness.journal import Journal
 from harness.knobs import Knobs
+from harness.providers.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
+from harness.record import Recorder
 from harness.resumption import resumable, window
 from harness.settings import Confidence
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from harness.cluster.settings import ClusterSettings
     from harness.providers.base import Provider
-    from harness.providers.context import ContextProvider
-    from harness.providers.kind import KindProvider
     from harness.runner import Runner
     from harness.scenario import Scenario
 
@@ -32,9 +33,6 @@ PROPERTY = "harness"
 """The user property of a test report that holds a verdict."""
 
 HEALTH = ("each", "none")
-PROVIDERS = ("model", "kind", "context")
-PYTEST_KIND_NAME = "pytest-kind"
-"""pytest-kind's default for --cluster-name: no name was asked for."""
 
 
 class Runs:
@@ -49,27 +47,37 @@ class Runs:
         self._began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         self._bundles: dict[str, Path | None] = {}
         self.warnings: list[str] = []
+        record = self.knobs.text("record")
+        self.recorder = Recorder(Path(record)) if record else None
+        self._turn = ExitStack()
+        self._worker: dict[str, str] = getattr(config, "workerinput", {})
+        self._choice = Choice(self.knobs, config, self._worker)
 
     @property
     def kind(self) -> str:
         """The provider's name; raises InputError if there is no such provider."""
-        name = self.knobs.text("provider")
-        if name not in PROVIDERS:
-            raise InputError(
-                f"unknown provider {name!r}; {did_you_mean(name, PROVIDERS)}", where="--provider"
-            )
-        return name
+        return self._choice.kind
 
     def preflight(self) -> None:
         """Raises InputError for a wrong knob, MissingError for what the provider needs and isn't there."""
         self.confidence()
         if self.knobs.text("health") not in HEALTH:
             raise InputError(did_you_mean(self.knobs.text("health"), HEALTH), where="--health")
+        if self.knobs.text("drift") not in list(OnDrift):
+            raise InputError(did_you_mean(self.knobs.text("drift"), list(OnDrift)), where="--drift")
+        if self.recorder is not None:
+            self._refuse_recording()
         bounded = self.knobs.text("from") or self.knobs.text("until")
         if bounded and self.config.getoption("numprocesses", default=None):
             raise InputError("--from and --until need one process", todo="leave -n out")
         if self.kind != "model":
             self.provider.preflight()
+
+    def _refuse_recording(self) -> None:
+        if self.kind == "model":
+            raise InputError("nothing is observed on the model", where="--record", todo="choose a --provider")
+        if self.config.getoption("numprocesses", default=None):
+            raise InputError("--record needs one process", todo="leave -n out")
 
     def ready(self, scenarios: Collection[Scenario]) -> None:
         """Raises MissingError if no scenario's first stage can be reached, or an image can't be had."""
@@ -93,7 +101,7 @@ class Runs:
     def provider(self) -> Provider:
         """The provider, made at first use."""
         if self._provider is None:
-            self._provider = self._make()
+            self._provider = self._choice.make()
         return self._provider
 
     def runner(self, scenario: Scenario) -> Runner:
@@ -102,7 +110,8 @@ class Runs:
             from harness.runner import Runner
 
             self.leave()
-            shadow = self._model() if self.kind != "model" else None
+            self._take_turn(scenario)
+            shadow = self._choice.model() if self.kind != "model" else None
             journal = Journal(self.provider.kept_as) if self.provider.kept_as else None
             runner = Runner(
                 scenario,
@@ -112,10 +121,43 @@ class Runs:
                 journal=journal,
                 allow_run=self.knobs.flag("allow-run"),
                 checking=self.knobs.text("health") == "each",
+                on_drift=OnDrift(self.knobs.text("drift")),
+                recorder=self.recorder,
             )
             self._begin(runner)
             self._runner = runner
         return self._runner
+
+    def isolated(self, scenario: Scenario) -> Scenario:
+        """Returns the scenario as it runs here: where the cluster is shared, in namespaces of its own."""
+        if self._choice.sharing is None:
+            return scenario
+        from harness.scenario.isolation import isolated, needs_whole_cluster
+
+        if needs_whole_cluster(scenario):
+            return scenario
+        told = f"{self._worker['testrunuid']} {scenario.path}"
+        return isolated(scenario, f"t{sha256(told.encode()).hexdigest()[:5]}-")
+
+    def share(self) -> dict[str, str]:
+        """Returns what a worker must know to share this process's cluster, which is made; {} if it shan't."""
+        if self.kind != "kind" or not self.knobs.flag("shared-cluster"):
+            return {}
+        from harness.providers.kind import KindProvider
+
+        assert isinstance(self.provider, KindProvider)
+        cluster = self.provider.share()
+        return {SHARED_NAME: cluster.name, SHARED_KUBECONFIG: str(cluster.kubeconfig)}
+
+    def _take_turn(self, scenario: Scenario) -> None:
+        """Waits until the scenario can run beside what other processes run on the cluster."""
+        if self._choice.sharing is None:
+            return
+        from harness.cluster.turns import turn
+        from harness.scenario.isolation import needs_whole_cluster
+
+        alone = needs_whole_cluster(scenario) is not None
+        self._turn.enter_context(turn(self._choice.sharing, "scenarios", alone=alone))
 
     def window(self, scenarios: Collection[Scenario]) -> range | None:
         """Returns which stages of the one scenario run, None if all of all do.
@@ -149,6 +191,8 @@ class Runs:
         What wasn't is told by the warnings: a failure to clean up must not hide the verdicts.
         """
         self.leave()
+        if self.recorder is not None:
+            self.recorder.write()
         provider, self._provider = self._provider, None
         if provider is not None:
             self._cleaning(provider.close, "the provider")
@@ -162,8 +206,7 @@ class Runs:
         if stage not in self._bundles:
             from harness.providers.cluster import ClusterProvider
 
-            name = re.sub(r"[^\w.-]+", "_", stage)
-            folder = self.config.rootpath / self.knobs.text("bundle") / self._began / name
+            folder = self.config.rootpath / self.knobs.text("bundle") / self._began / _file_name(stage)
             try:
                 made = isinstance(self._provider, ClusterProvider) and self._provider.diagnose(folder)
             except (HarnessError, OSError) as error:  # what failed is told all the same
@@ -171,6 +214,21 @@ class Runs:
                 made = False
             self._bundles[stage] = folder if made else None
         return self._bundles[stage]
+
+    def keep_timeline(self, item: pytest.Item, timeline: Mapping[str, Any], *, passed: bool) -> Path | None:
+        """Writes what happened in a transition below --timelines, or if it went wrong below --bundle.
+
+        Returns the file, None if nothing is kept.
+        """
+        told = self.knobs.text("timelines")
+        if passed and not told:
+            return None
+        below = self.config.rootpath / (told or f"{self.knobs.text('bundle')}/{self._began}")
+        stage = item.parent.nodeid if item.parent else item.nodeid
+        file = below / _file_name(stage) / f"{_file_name(item.name)}.json"
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(json.dumps(timeline, indent=1), encoding="utf-8")
+        return file
 
     def confidence(self) -> Confidence:
         """Returns how sure verdicts must be."""
@@ -186,6 +244,10 @@ class Runs:
         runner, self._runner = self._runner, None
         if runner is None:
             return
+        with self._turn.pop_all():
+            self._end(runner)
+
+    def _end(self, runner: Runner) -> None:
         self.warnings += runner.warnings
         if runner.journal is not None and self.knobs.text("until"):
             self.warnings.append(runner.stands())
@@ -199,101 +261,9 @@ class Runs:
             self._unclean = True
             self.warnings.append(f"cleaning up after {what} failed: {error}")
 
-    def _make(self) -> Provider:
-        if self.kind == "model":
-            return self._model()
-        from harness.cluster.interrupts import interrupt_on_sigterm
 
-        interrupt_on_sigterm()
-        return self._kind_provider() if self.kind == "kind" else self._context_provider()
-
-    @staticmethod
-    def _model() -> Provider:
-        from harness.providers.model import ModelProvider
-
-        return ModelProvider()
-
-    def _kind_provider(self) -> KindProvider:
-        """A provider with its settings from the knobs and from pytest-kind's own options."""
-        from harness.providers.kind import KindProvider, KindSettings
-
-        knobs, defaults = self.knobs, KindSettings()
-        return KindProvider(
-            KindSettings(
-                **vars(self._cluster_settings()),
-                cluster_name=self._cluster_name(),
-                keep=bool(self._pytest_kind("keep_cluster")),
-                reuse=knobs.flag("reuse"),
-                resume=bool(knobs.text("from")),
-                node_image=self._pytest_kind("kind_image") or knobs.text("node-image") or None,
-                kind_bin=self._pytest_kind("kind_bin") or defaults.kind_bin,
-                kubectl_bin=self._pytest_kind("kind_kubectl_bin") or defaults.kubectl_bin,
-                images=knobs.many("load-image"),
-            )
-        )
-
-    def _context_provider(self) -> ContextProvider:
-        """A provider for the cluster of the context that is named."""
-        from harness.providers.context import ContextProvider, ContextSettings
-
-        if hasattr(self.config, "workerinput") or self.config.getoption("numprocesses", default=None):
-            raise InputError(
-                "scenarios share the cluster's namespaces, so they can't run at once",
-                where="--provider context",
-                todo="run without -n",
-            )
-        return ContextProvider(
-            ContextSettings(
-                **vars(self._cluster_settings()),
-                context=self.knobs.text("context"),
-                kubeconfig=self.knobs.path("kubeconfig"),
-                install_mesh=self.knobs.flag("install-mesh"),
-            )
-        )
-
-    def _cluster_settings(self) -> ClusterSettings:
-        """What all real clusters have in common."""
-        from harness.cluster.settings import ClusterSettings
-
-        knobs, defaults = self.knobs, ClusterSettings()
-        return ClusterSettings(
-            istioctl=knobs.text("istioctl"),
-            istio_config=knobs.path("istio-config"),
-            linkerd=knobs.text("linkerd"),
-            helm=knobs.text("helm"),
-            installations={mesh: self._installation(mesh) for mesh in Mesh},
-            gateway_api_crds=knobs.text("gateway-api-crds") or defaults.gateway_api_crds,
-            curl_image=knobs.text("curl-image") or defaults.curl_image,
-            parallel=max(1, int(knobs.number("parallel"))),
-            request_timeout=knobs.number("request-timeout"),
-            timeout=knobs.number("cluster-timeout"),
-        )
-
-    def _installation(self, mesh: Mesh) -> Installation:
-        """How the options say that a mesh is to be installed."""
-        knobs = self.knobs
-        version, charts = knobs.text(f"{mesh}-version"), knobs.text(f"{mesh}-charts")
-        manifests = knobs.text(f"{mesh}-manifests")
-        if charts and manifests:
-            raise InputError("charts or manifests, not both", where=f"--{mesh}-charts")
-        if manifests:
-            return Installation(version, Installer.MANIFESTS, manifests)
-        values = knobs.path("istio-config" if mesh is Mesh.ISTIO and not charts else f"{mesh}-values")
-        return Installation(version, Installer.HELM if charts else Installer.CLI, charts, values)
-
-    def _cluster_name(self) -> str | None:
-        """The name asked for, a worker's own under xdist; None where the provider may choose."""
-        name = self._pytest_kind("cluster_name")
-        asked = name if name != PYTEST_KIND_NAME else None
-        worker = getattr(self.config, "workerinput", {}).get("workerid")
-        if worker is None or not (asked or self.knobs.flag("reuse") or self._pytest_kind("keep_cluster")):
-            return asked
-        return f"{asked or 'harness'}-{worker}"
-
-    def _pytest_kind(self, name: str) -> str | None:
-        """The value of one of pytest-kind's options; None where that plugin isn't loaded."""
-        value: str | None = self.config.getoption(name, default=None)
-        return value
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text)
 
 
 RUNS = pytest.StashKey[Runs]()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.installation import DEFAULT, Installation
-from harness.providers.base import Basis, Pod
+from harness.providers.base import Arrived, Basis, Pod, Probed, Resolution
+from harness.traffic.counters import Metered
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 from harness.traffic.trace import Reason
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from harness.condition import Condition
     from harness.patching import Patch
     from harness.resources import ObjectName, Resource
+    from harness.traffic.counters import Growth, Meter
     from harness.traffic.request import Request
     from harness.vocabulary import Mesh, Workload
 
@@ -33,6 +35,9 @@ class Scripted:
     basis: Basis = Basis.PREDICTED
     name: str = "scripted"
     running: tuple[Pod, ...] = ()
+    unfit: dict[str, str] = field(default_factory=dict)
+    probed: tuple[Probed, ...] = ()
+    growths: tuple[Growth, ...] = ()
     refusals: dict[str, str] = field(default_factory=dict)
     missing: dict[Mesh, str] = field(default_factory=dict)
     no_control: bool = False
@@ -40,6 +45,9 @@ class Scripted:
     fail_at: str = ""
     kept_as: str | None = None
     live: tuple[Resource, ...] = ()
+    arrivals: dict[str, Fraction] = field(default_factory=dict)
+    names: dict[str, Resolution] = field(default_factory=dict)
+    counted: int = 0
     sent: int = 0
     seed: random.Random = field(default_factory=lambda: random.Random(1))
     change: Callable[[int], dict[Outcome, float] | None] = lambda sent: None
@@ -97,6 +105,12 @@ class Scripted:
     def find(self, name: ObjectName) -> Resource | None:
         return next((one for one in self.live if name.names(one)), None)
 
+    def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
+        return self.live
+
+    def versions(self) -> dict[str, str]:
+        return {"kubernetes": "1.34.4"}
+
     def memory(self) -> dict[str, Any]:
         return {"made": ["shop"]}
 
@@ -114,6 +128,18 @@ class Scripted:
         drawn = self.seed.choices(list(answers), list(answers.values()), k=count)
         return Outcomes(tuple(Group(o, Fraction(drawn.count(o))) for o in answers if o in drawn), count)
 
+    def count(self, request: Request, count: int, at: Workload) -> Arrived:
+        """Each request arrives as often as `arrivals` says of its URL's host, in turn where that isn't whole."""
+        number = self.arrivals.get(request.host, Fraction(0))
+        if self.basis is Basis.PREDICTED:
+            return Arrived(1, number, self.send(request, 1))
+        before = int(self.counted * number)
+        self.counted += count
+        return Arrived(count, Fraction(int(self.counted * number) - before), self.send(request, count))
+
+    def resolve(self, source: Workload, name: str) -> Resolution:
+        return self.names.get(name, Resolution())
+
     def control(self, request: Request) -> str:
         if self.no_control:
             raise HarnessError("the server doesn't answer")
@@ -121,6 +147,19 @@ class Scripted:
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         return self.running
+
+    def unable(self, need: str) -> str | None:
+        return self.unfit.get(need)
+
+    def excuse(self, workloads: Collection[Workload]) -> None:
+        for workload in sorted(workloads):
+            self._note(f"excuse {workload}")
+
+    def probes(self, workload: Workload) -> tuple[Probed, ...]:
+        return self.probed
+
+    def metered(self, request: Request, count: int, meter: Meter) -> Metered:
+        return Metered(count, self.send(request, count), self.growths, ("read from a proxy",))
 
     def clear(self) -> None:
         self._note("clear")

@@ -10,12 +10,16 @@ from harness.installation import DEFAULT, Installation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from fractions import Fraction
 
     from harness.condition import Condition
     from harness.patching import Patch
     from harness.resources import ObjectName, Resource
+    from harness.traffic.counters import Meter, Metered
+    from harness.traffic.load import Load, Running
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
+    from harness.traffic.trace import Trace
     from harness.vocabulary import Mesh, Workload
 
 
@@ -39,14 +43,58 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Pod:
-    """A running pod: its proxies, and what injectors said when they left it alone.
+    """A pod: its proxies, and what injectors said when they left it alone.
 
-    `skipped` holds a message for each mesh that was asked to inject and didn't.
+    `skipped` holds a message for each mesh that was asked to inject and didn't, `trouble` what keeps the pod
+    from being ready, empty if it is.
     """
 
     name: str
     proxies: tuple[Proxy, ...] = ()
     skipped: tuple[tuple[Mesh, str], ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One of the kubelet's probes of a pod: whether it passes, and what shows that.
+
+    `probe` is the container's name and the probe's field. `control` shows that the application answers the
+    probe when nothing is in the way, empty where that isn't shown; `trace` is the model's.
+    """
+
+    pod: str
+    probe: str
+    passes: bool
+    told: str
+    control: str = ""
+    trace: Trace = ()
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a name leads to in a client's pod: a Service (or its pods), a place outside, or neither.
+
+    `addresses` are known on a cluster; `told` says what showed it.
+    """
+
+    service: Workload | None = None
+    outside: bool = False
+    addresses: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What came back of `sent` requests, and how many arrived at a workload's application meanwhile.
+
+    The model decides one request; `number` then is what arrives on average.
+    """
+
+    sent: int
+    number: Fraction
+    outcomes: Outcomes
+    witnesses: tuple[str, ...] = ()
 
 
 class Provider(Protocol):
@@ -85,6 +133,14 @@ class Provider(Protocol):
 
     def deploy(self, apps: Sequence[Resource]) -> None:
         """Makes the apps' namespaces and objects, and waits until their pods are ready."""
+        ...
+
+    def unable(self, need: str) -> str | None:
+        """Returns why this ground can't do what a stage needs (`network-policy`), or None if it can."""
+        ...
+
+    def excuse(self, workloads: Collection[Workload]) -> None:
+        """From now on doesn't wait for these workloads' pods to be ready."""
         ...
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
@@ -150,6 +206,21 @@ class Provider(Protocol):
         """
         ...
 
+    def count(self, request: Request, count: int, at: Workload) -> Arrived:
+        """Sends `count` equal requests (the model one), and counts what arrives at a workload meanwhile."""
+        ...
+
+    def resolve(self, source: Workload, name: str) -> Resolution:
+        """Looks a name up in a workload's pod."""
+        ...
+
+    def load(self, loads: Sequence[Load]) -> Running:
+        """Begins to send loads, which go on while steps are done, until they are ended.
+
+        It returns when each has had its first answer; raises HarnessError if one can't be sent.
+        """
+        ...
+
     def control(self, request: Request) -> str:
         """Shows that the request's server would answer if no policy were in the way.
 
@@ -158,7 +229,23 @@ class Provider(Protocol):
         ...
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
-        """Returns the workload's running pods."""
+        """Returns the workload's pods, but those that are ending."""
+        ...
+
+    def metered(self, request: Request, count: int, meter: Meter) -> Metered:
+        """Sends `count` equal requests, and returns what the proxies of a workload counted meanwhile."""
+        ...
+
+    def probes(self, workload: Workload) -> tuple[Probed, ...]:
+        """Returns what becomes of the kubelet's probes of a workload's pods, proxies' own left out."""
+        ...
+
+    def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
+        """Returns the objects in these namespaces and those for the whole of these meshes, older first."""
+        ...
+
+    def versions(self) -> Mapping[str, str]:
+        """Returns the versions of what answers here, by name: `kubernetes`, and each mesh installed."""
         ...
 
     def memory(self) -> Mapping[str, Any]:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness import marks
-from harness.cluster import diagnostics
-from harness.cluster import pods as podlib
 from harness.cluster.apply import Applier
 from harness.cluster.deadline import Deadline, timed
-from harness.cluster.discovery import EVENTS, PODS
 from harness.cluster.images import images_of
-from harness.cluster.injection import skipped
+from harness.cluster.network_plugin import lacking_enforcement
 from harness.cluster.rollout import CONTROLLERS, restart, wait_for_rollouts
 from harness.cluster.tools import run
 from harness.cluster.watch import wait_until
 from harness.errors import StageError
 from harness.installation import DEFAULT, Installation
-from harness.manifests import WORKLOAD_KINDS, from_api
+from harness.manifests import WORKLOAD_KINDS
 from harness.meshes import istioctl, linkerd
 from harness.patching import Patch
-from harness.providers.base import Basis, Pod
+from harness.providers.base import Basis
 from harness.providers.connection import Connection
 from harness.providers.footprint import Footprint
+from harness.providers.observer import ClusterObserver
 from harness.resources import ObjectName
 from harness.vocabulary import Mesh, Workload
 
@@ -41,22 +39,20 @@ if TYPE_CHECKING:
     from harness.cluster.watch import View
     from harness.condition import Condition
     from harness.resources import Resource
-    from harness.traffic.outcomes import Outcomes
-    from harness.traffic.request import Request
 
 logger = logging.getLogger(__name__)
 
 
-class ClusterProvider(ABC):
+class ClusterProvider(ClusterObserver):
     """Runs scenarios on a real cluster; a subclass says where that is and what may be done to it."""
 
     basis = Basis.OBSERVED
 
     def __init__(self, settings: ClusterSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._installing = threading.Lock()
         self._installed: dict[Mesh, Installation] = {}
-        self._footprint = Footprint()
+        self._unready: frozenset[Workload] = frozenset()
 
     @property
     @abstractmethod
@@ -95,6 +91,14 @@ class ClusterProvider(ABC):
             return istioctl.lacking(settings.istioctl, settings.istio_config, wanted, settings.helm)
         return linkerd.lacking(settings.linkerd, wanted, settings.helm)
 
+    def unable(self, need: str) -> str | None:
+        """Returns why NetworkPolicies may act on nobody here, or None if they are enforced."""
+        return lacking_enforcement(self._at.client) if need == "network-policy" else None
+
+    def excuse(self, workloads: Collection[Workload]) -> None:
+        """From now on doesn't wait for these workloads' pods to be ready."""
+        self._unready = frozenset(workloads)
+
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Installs a mesh's control plane after the Gateway API's CRDs; a healthy one stays as it is.
 
@@ -125,7 +129,7 @@ class ClusterProvider(ABC):
                 self._inject(namespace, self._at.asked(namespace), deadline)
             self._settle(apps, deadline)
             for namespace in sorted(namespaces):  # a container without probes counts as ready until it fails
-                wait_for_rollouts(self._at.client, namespace, deadline)
+                wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
         """Asks exactly these meshes to inject a namespace, and restarts its workloads.
@@ -146,6 +150,7 @@ class ClusterProvider(ABC):
             at.applier.mark(namespace, labels, annotations)
             if asked_before != set(meshes):
                 self._restart(namespace, deadline)
+                self._inject(namespace, meshes, deadline)  # what read the Namespace a moment too early
                 self._settle((), deadline)
             elif self._inject(namespace, meshes, deadline):
                 self._settle((), deadline)
@@ -188,7 +193,7 @@ class ClusterProvider(ABC):
             if not at.applier.patch(patch):
                 return
             if patch.target.namespace:
-                wait_for_rollouts(at.client, patch.target.namespace, deadline)
+                wait_for_rollouts(at.client, patch.target.namespace, deadline, self._unready)
             found = self.find(patch.target)
             self._settle([found] if found else [], deadline)
 
@@ -233,49 +238,6 @@ class ClusterProvider(ABC):
                 todo="mend them; or, if they are meant to be, name their codes in the stage: accepted: […]",
             )
 
-    def find(self, name: ObjectName) -> Resource | None:
-        """Returns an object as it stands now, or None; raises ApiError for a kind that isn't there."""
-        data = self._at.client.find(self._at.discovery.named(name).path(name.namespace, name.name))
-        return next(iter(from_api([data], "")), None) if data else None
-
-    def refusal(self, resource: Resource) -> str | None:
-        """Returns the API server's or a webhook's words if it refuses the object; changes nothing."""
-        return self._at.applier.refusal(resource)
-
-    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
-        """Sends `count` equal requests by one exec in the client's pod."""
-        return self._at.prober.send(request, count, witness=witness)
-
-    def control(self, request: Request) -> str:
-        """Returns the evidence that the server's application answers past its proxy; raises HarnessError."""
-        return self._at.prober.control(request)
-
-    def pods(self, workload: Workload) -> tuple[Pod, ...]:
-        """Returns the workload's running pods, by name."""
-        at = self._at
-        mine = [
-            pod
-            for pod in at.client.list(PODS.collection(workload.namespace))
-            if podlib.workload(pod) == workload and podlib.running(pod)
-        ]
-        events = at.client.list(
-            EVENTS.collection(workload.namespace), {"fieldSelector": "reason=InjectionSkipped"}
-        )
-        return tuple(
-            Pod(podlib.name(pod), podlib.proxies(pod), skipped(pod, workload, events))
-            for pod in sorted(mine, key=podlib.name)
-        )
-
-    def diagnose(self, folder: Path) -> bool:
-        """Fills a folder with what the cluster looks like now; returns False where there is none yet."""
-        if "_at" not in self.__dict__:
-            return False
-        at = self._at
-        diagnostics.collect(
-            at.client, at.discovery, self._footprint.used, at.applier.created.values(), folder
-        )
-        return True
-
     def memory(self) -> dict[str, Any]:
         """Returns what `clear` has to take away."""
         if "_at" not in self.__dict__:
@@ -309,7 +271,7 @@ class ClusterProvider(ABC):
         self._namespaces(namespaces, deadline)
         self._at.applier.apply(resources, deadline)
         for namespace in sorted(namespaces):
-            wait_for_rollouts(self._at.client, namespace, deadline)
+            wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
         return namespaces
 
     def _namespaces(self, namespaces: Iterable[str], deadline: Deadline) -> None:
@@ -333,7 +295,7 @@ class ClusterProvider(ABC):
         self, namespace: str, deadline: Deadline, only: Collection[Workload | None] | None = None
     ) -> None:
         restart(self._at.client, namespace, only)
-        wait_for_rollouts(self._at.client, namespace, deadline)
+        wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
 
     def _settle(self, resources: Iterable[Resource], deadline: Deadline) -> None:
         self._at.settle(resources, self._footprint.used, deadline)

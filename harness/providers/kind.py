@@ -60,6 +60,14 @@ class KindSettings(ClusterSettings):
     """Images to load into the cluster, beside those of the apps that are in the local Docker."""
 
 
+@dataclass(frozen=True)
+class SharedCluster:
+    """A kind cluster that is there, by its name and a kubeconfig for it."""
+
+    name: str
+    kubeconfig: Path
+
+
 class KindProvider(ClusterProvider):
     """Makes a kind cluster at the first use, and deletes it on `close`, at exit, on ^C and on SIGTERM.
 
@@ -93,6 +101,10 @@ class KindProvider(ClusterProvider):
     def kept_as(self) -> str | None:
         """The cluster's name, if it is kept."""
         return self.cluster_name if self.lasting else None
+
+    def share(self) -> SharedCluster:
+        """Makes the cluster, unless it is there, for other processes; to `close` it is still this one's."""
+        return SharedCluster(self.cluster_name, self._at.kubeconfig)
 
     @property
     def kubeconfig(self) -> Path | None:

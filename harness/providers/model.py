@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from harness import marks
-from harness.errors import HarnessError, NotModelledError, StageError
+from harness.errors import HarnessError, NotModelledError, NotPredictedError, StageError
 from harness.installation import DEFAULT, Installation
 from harness.manifests import WORKLOAD_KINDS
-from harness.model import Refused, State
-from harness.model.decide import unguarded
+from harness.model import Refused, State, double_injection
+from harness.model.decide import arrivals, unguarded
+from harness.model.metering import metered
 from harness.model.objects import annotations_of, labels_of
+from harness.model.readiness import probes
+from harness.model.resolution import resolve
 from harness.patching import Patch
-from harness.providers.base import Basis, Pod
+from harness.providers.base import Arrived, Basis, Pod, Probed, Resolution
+from harness.providers.forecasting import Forecasting
 from harness.resources import ObjectName, Resource
 
 if TYPE_CHECKING:
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 
     from harness.condition import Condition
     from harness.providers.base import Proxy
+    from harness.traffic.counters import Meter, Metered
+    from harness.traffic.load import Load
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
     from harness.vocabulary import Mesh, Workload
@@ -58,6 +65,12 @@ class ModelProvider:
                 self.state = self.state.mark(namespace)
         first = [one for one in apps if one.kind == "Namespace"]
         self._apply([*first, *(one for one in apps if one.kind != "Namespace")])
+
+    def unable(self, need: str) -> str | None:
+        return None
+
+    def excuse(self, workloads: Collection[Workload]) -> None:
+        """Waits for no pod anyway."""
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Installs a mesh; the model is of one version, however it is installed [semantics]."""
@@ -154,9 +167,27 @@ class ModelProvider:
         """Returns the exact distribution for one request; `count` and `witness` change nothing."""
         return self.state.decide(request)
 
+    def count(self, request: Request, count: int, at: Workload) -> Arrived:
+        outcomes, found = arrivals(self.state, request)
+        if found is None:
+            raise NotPredictedError(
+                f"how many requests arrive at {at} isn't modelled",
+                why="a time limit, a retry budget, or what isn't modelled decides how many are sent",
+                todo="count them on a cluster",
+            )
+        return Arrived(1, dict(found).get(at, Fraction(0)), outcomes, ("the model",))
+
+    def resolve(self, source: Workload, name: str) -> Resolution:
+        return resolve(self.state, source, name)
+
+    def load(self, loads: Sequence[Load]) -> Forecasting:
+        """Decides the loads' requests in each state that the steps go through."""
+        return Forecasting(self, loads)
+
     def control(self, request: Request) -> str:
         outcomes = unguarded(self.state, request)
-        answers = [g.outcome for g in outcomes.groups if g.outcome.status] if outcomes else []
+        groups = outcomes.groups if outcomes else ()
+        answers = [one.outcome for one in groups if one.outcome.status or one.outcome.connected]
         if not answers:
             raise HarnessError(
                 f"nothing answers behind {request.url}",
@@ -167,7 +198,28 @@ class ModelProvider:
         return f"without any policy {request.url} gives {told} (the model)"
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
-        return tuple(Pod(pod.name, pod.proxies, pod.skipped) for pod in self.state.pods_of(workload))
+        return tuple(
+            Pod(pod.name, pod.proxies, pod.skipped, double_injection.told(pod))
+            for pod in self.state.pods_of(workload)
+        )
+
+    def metered(self, request: Request, count: int, meter: Meter) -> Metered:
+        return metered(self.state, request, count, meter)
+
+    def probes(self, workload: Workload) -> tuple[Probed, ...]:
+        return tuple(one.probed for one in probes(self.state, workload))
+
+    def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
+        inside = (
+            one.live
+            for one in self.state.objects.values()
+            if (one.live.name if one.live.kind == "Namespace" else one.live.namespace) in namespaces
+        )
+        return tuple(inside)
+
+    def versions(self) -> Mapping[str, str]:
+        """Returns nothing: the model is of one version, which its documentation says."""
+        return {}
 
     def memory(self) -> Mapping[str, Any]:
         """Returns nothing: no other process sees this model."""

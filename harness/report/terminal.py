@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.expectations.verdict import NOT_PREDICTED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -37,9 +39,15 @@ def explained(stage: Stage, check: Check, verdict: Verdict) -> str:
             if share.interval
         ]
     if verdict.predicted:
-        lines.append(f"the model predicts: {verdict.predicted}")
+        lines.append(beside(verdict))
     lines += [f"evidence: {evidence}" for evidence in verdict.evidence]
     return "\n".join([*lines, *_reasons(verdict.explanations)])
+
+
+def beside(verdict: Verdict) -> str:
+    """Returns what the model says beside a cluster, and whether the two disagree."""
+    said = f"{'' if verdict.predicted.startswith(NOT_PREDICTED) else 'predicted: '}{verdict.predicted}"
+    return f"{said}\nmodel drift: {verdict.drift}" if verdict.drift else said
 
 
 def _reasons(explanations: tuple[Explanation, ...]) -> Iterator[str]:
@@ -56,6 +64,10 @@ def _reasons(explanations: tuple[Explanation, ...]) -> Iterator[str]:
     if common:
         yield "and in all cases:"
         yield from (f"  - {reason}" for reason in common)
+
+
+def _drift(row: dict[str, Any]) -> str:
+    return f"; MODEL DRIFT: {row['predicted']} predicted" if row["drift"] else ""
 
 
 def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
@@ -77,7 +89,7 @@ def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
             Text(f"    {row['name']}"),
             Text(row["result"], style=STYLES.get(row["result"], "")),
             "" if not row["basis"] else "exact" if row["basis"] == "predicted" else str(row["n"] or "-"),
-            Text(" ".join(f"{row['basis']}: {row['seen']}".removeprefix(": ").split())),
+            Text(" ".join(f"{row['basis']}: {row['seen']}".removeprefix(": ").split()) + _drift(row)),
         )
     console = Console(width=max(width, 120), no_color=not colour, force_terminal=colour, highlight=False)
     with console.capture() as capture:

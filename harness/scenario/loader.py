@@ -9,10 +9,11 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import InputError, did_you_mean
-from harness.expectations import KINDS, Expectation, Reference
+from harness.expectations import DURING, KINDS, Expectation
 from harness.installation import Installation, Installer
 from harness.manifests import read_manifests, workloads
 from harness.resources import Resource
+from harness.scenario import references
 from harness.scenario.models import (
     Check,
     InstallationFile,
@@ -26,6 +27,7 @@ from harness.scenario.models import (
 )
 from harness.scenario.problems import Problems
 from harness.scenario.transition import steps_of
+from harness.self_signed import completed
 from harness.source import parse, read_text
 from harness.vocabulary import Mesh
 
@@ -73,6 +75,7 @@ class _Loader:
         self.data = document.data
         self.document = document
         self.problems = Problems(document, name or str(path))
+        self.translated: frozenset[str] = frozenset()
 
     def scenario(self) -> Scenario:
         if not isinstance(self.data, dict):
@@ -91,6 +94,7 @@ class _Loader:
             if isinstance(to, TranslationFile)
         }
         self.problems.raise_if_any()
+        self.translated = frozenset(sources)
         translations = {name: _translated(apps, configs, of) for name, of in sources.items()}
         configs |= {name: made.objects for name, made in translations.items()}
         self._check_stages(file, apps)
@@ -125,7 +129,7 @@ class _Loader:
     def _manifests(self, name: str, path: KeyPath) -> tuple[Resource, ...]:
         """The objects at a path relative to the scenario's folder, or to one above it."""
         found = self._path(name, path)
-        return read_manifests(found) if found else ()
+        return tuple(map(completed, read_manifests(found))) if found else ()
 
     def _path(self, name: str, path: KeyPath) -> Path | None:
         for folder in self.path.resolve().parents:
@@ -148,6 +152,8 @@ class _Loader:
     # -- stages
 
     def _check_stages(self, file: ScenarioFile, apps: tuple[Resource, ...]) -> None:
+        if file.during and len(file.stages) == 1:
+            self.problems.add(("during",), "nothing is sent during the only stage's making: add a second one")
         seen: set[str] = set()
         for index, stage in enumerate(file.stages):
             at: KeyPath = ("stages", index)
@@ -193,7 +199,8 @@ class _Loader:
         checks: dict[str, Check] = {}
         own = (("stages", index, "expect", i) for i in range(len(written.expect)))
         always = (("always", i) for i in range(len(file.always)))
-        for path in (*always, *own):
+        during = (("during", i) for i in range(len(file.during) if index else 0))
+        for path in (*during, *always, *own):
             check = self._check(path, configs, apps)
             if check is None:
                 continue
@@ -209,7 +216,8 @@ class _Loader:
             for number, part in enumerate(parts)
             for step in steps_of(part, wanted, first=index == number == 0)
         ]
-        return Stage(written.name, tuple(steps), tuple(checks.values()), tuple(written.accepted))
+        accepted, needs = tuple(written.accepted), tuple(written.needs)
+        return Stage(written.name, tuple(steps), tuple(checks.values()), accepted, needs)
 
     def _installation(self, file: ScenarioFile, mesh: Mesh) -> Installation:
         written: InstallationFile = getattr(file.meshes, mesh.value)
@@ -227,10 +235,11 @@ class _Loader:
         entry: dict[str, Any] = self.data
         for part in path:
             entry = entry[part]  # type: ignore[index]
+        known = DURING if path[0] == "during" else KINDS
         kinds = [key for key in entry if key != "name"]
         for kind in kinds:
-            if kind not in KINDS:
-                self.problems.unknown((*path, kind), "expectation", kind, KINDS)
+            if kind not in known:
+                self.problems.unknown((*path, kind), "expectation", kind, known)
                 return None
         try:
             name = one_line(str(entry["name"])) if "name" in entry else None
@@ -239,19 +248,22 @@ class _Loader:
             return None
         if len(kinds) != 1:
             told = " and ".join(kinds) or "none"
-            self.problems.add(path, f"one expectation an entry, here {told}; {did_you_mean('', KINDS)}")
+            self.problems.add(path, f"one expectation an entry, here {told}; {did_you_mean('', known)}")
             return None
-        expectation = self._expectation(KINDS[kinds[0]], entry[kinds[0]], (*path, kinds[0]))
+        expectation = self._expectation(known[kinds[0]], entry[kinds[0]], (*path, kinds[0]))
         if expectation is None:
             return None
         for reference in expectation.references():
-            self._check_reference(reference, (*path, kinds[0], *reference.path), configs, apps)
+            at = (*path, kinds[0], *reference.path)
+            references.check(self.problems, reference, at, configs, self.translated, apps)
         mark = self.document.mark(path)
         numbered = [f"{n:4} | {self.lines[n - 1]}" for n in range(mark.line, mark.end_line + 1)]
         while numbered[-1].endswith("| "):
             numbered.pop()
         source = "\n".join(numbered)
-        return Check(name or expectation.title(), expectation, self.problems.where(path), source)
+        name = name or expectation.title()
+        name = f"during: {name}" if path[0] == "during" else name
+        return Check(name, expectation, self.problems.where(path), source)
 
     def _expectation(self, kind: type[Expectation], data: object, path: KeyPath) -> Expectation | None:
         try:
@@ -259,29 +271,6 @@ class _Loader:
         except ValidationError as error:
             self.problems.add_validation(error, path, kind)
             return None
-
-    def _check_reference(
-        self, reference: Reference, path: KeyPath, configs: Configs, apps: Iterable[Resource]
-    ) -> None:
-        if reference.config is not None and reference.config not in configs:
-            self.problems.unknown(path, "config", reference.config, configs)
-        if reference.object_of is not None and reference.object_of[0] in configs:
-            config, name = reference.object_of
-            objects = [str(resource) for resource in configs[config]]
-            if name not in objects:
-                self.problems.unknown(path, f"object of config {config}", name, objects)
-        if reference.workload is None:
-            return
-        known = workloads(apps)
-        if reference.workload.namespace:
-            if reference.workload not in known:
-                self.problems.unknown(path, "workload", str(reference.workload), map(str, known))
-            return
-        same = [workload for workload in known if workload.name == reference.workload.name]
-        if not same:
-            self.problems.unknown(path, "workload", reference.workload.name, (w.name for w in known))
-        elif len(same) > 1:
-            self.problems.add(path, f"several workloads have this name: {', '.join(map(str, same))}")
 
 
 def _short(path: Path) -> Path:

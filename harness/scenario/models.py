@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from harness import patching
+from harness.expectations.availability import Available
 from harness.expectations.base import MeshName, Strict, mesh_or_none
 from harness.expectations.values import Seconds
 from harness.resources import ObjectName
 from harness.scenario.steps import Install, Site
-from harness.vocabulary import Mesh
+from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from harness.providers.base import Provider
     from harness.resources import Resource
     from harness.scenario.steps import Step
+    from harness.traffic.load import Load
     from harness.translate import Translation
 
 
@@ -124,6 +126,7 @@ class StageFile(TransitionFile):
     name: Name
     steps: list[TransitionFile] = Field(default_factory=list)
     accepted: list[str] = Field(default_factory=list)
+    needs: list[Literal["network-policy"]] = Field(default_factory=list)
     expect: list[dict[str, Any]] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -180,6 +183,7 @@ class ScenarioFile(Strict):
     configs: dict[str, str | TranslationFile] = Field(default_factory=dict)
     meshes: MeshesFile = MeshesFile()
     always: list[dict[str, Any]] = Field(default_factory=list)
+    during: list[dict[str, Any]] = Field(default_factory=list)
     stages: list[StageFile] = Field(min_length=1)
 
     @field_validator("configs")
@@ -204,13 +208,15 @@ class Check:
 class Stage:
     """A named state of the migration, the transition's steps to it, and what must be true in it.
 
-    `accepted` are codes of findings that the meshes' own checks may have in it.
+    `accepted` are codes of findings that the meshes' own checks may have in it, `needs` what the ground must
+    be able to: it isn't reached elsewhere.
     """
 
     name: str
     steps: tuple[Step, ...] = ()
     checks: tuple[Check, ...] = ()
     accepted: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def meshes(self) -> Mapping[Mesh, Installation]:
@@ -221,6 +227,20 @@ class Stage:
             if isinstance(step, Install)
             for mesh, wanted in step.meshes.items()
         }
+
+    @property
+    def loads(self) -> Mapping[str, Load]:
+        """What is sent in the transition to this stage, by the names of the expectations that judge it."""
+        return {
+            check.name: check.expectation.load()
+            for check in self.checks
+            if isinstance(check.expectation, Available)
+        }
+
+    @property
+    def unready(self) -> frozenset[Workload]:
+        """The workloads that are expected not to be ready in it."""
+        return frozenset(one for check in self.checks for one in check.expectation.unready())
 
     @property
     def digest(self) -> str:

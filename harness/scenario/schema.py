@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.expectations import KINDS
+from harness.expectations import DURING, KINDS
 from harness.scenario.models import ScenarioFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.expectations import Expectation
 
 
 def scenario_schema() -> dict[str, Any]:
@@ -15,19 +20,27 @@ def scenario_schema() -> dict[str, Any]:
     """
     schema = ScenarioFile.model_json_schema()
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    one = _entries("Expectation", KINDS, definitions)
+    schema["properties"]["always"] = one
+    schema["properties"]["during"] = _entries("Meanwhile", DURING, definitions)
+    definitions["StageFile"]["properties"]["expect"] = one
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _entries(
+    title: str, kinds: Mapping[str, type[Expectation]], definitions: dict[str, Any]
+) -> dict[str, Any]:
+    """The schema of a list of expectations of these kinds, whose definitions are added."""
     properties: dict[str, Any] = {"name": {"type": "string"}}
-    for name, kind in KINDS.items():
+    for name, kind in kinds.items():
         model = kind.model_json_schema(ref_template="#/$defs/{model}")
         definitions |= model.pop("$defs", {})
         definitions[kind.__name__] = model
         properties[name] = {"$ref": f"#/$defs/{kind.__name__}"}
-    definitions["Expectation"] = {
+    definitions[title] = {
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "oneOf": [{"required": [name]} for name in KINDS],
+        "oneOf": [{"required": [name]} for name in kinds],
     }
-    one = {"type": "array", "items": {"$ref": "#/$defs/Expectation"}}
-    schema["properties"]["always"] = one
-    definitions["StageFile"]["properties"]["expect"] = one
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {"type": "array", "items": {"$ref": f"#/$defs/{title}"}}

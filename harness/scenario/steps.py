@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from harness.vocabulary import Mesh, Workload
 
 
+_MESH_CONFIG = ("", "ConfigMap", "istio-system", "istio")
+"""The key of the object that holds Istio's MeshConfig."""
+
+
 class RefusedCommandError(StageError):
     """A command of a scenario that nobody has allowed."""
 
@@ -121,9 +125,9 @@ class Apply:
 class Translate:
     """Translates a configuration anew, of its sources as they stand now, and applies that.
 
-    What it held before and no longer does is deleted. Istio's objects are read from the cluster; those
-    that aren't there count for nothing. All else is taken from the files: the translation may have
-    changed it in the cluster.
+    What it held before and no longer does is deleted. Istio's objects, and the ConfigMap of its MeshConfig,
+    are read from the cluster; those that aren't there count for nothing. All else is taken from the
+    files: the translation may have changed it in the cluster.
     """
 
     config: str
@@ -142,7 +146,7 @@ class Translate:
 
     @staticmethod
     def _now(provider: Provider, written: Resource) -> Resource | None:
-        if not written.group.endswith("istio.io"):
+        if not written.group.endswith("istio.io") and written.key != _MESH_CONFIG:
             return written
         found = provider.find(ObjectName.of(written))
         return replace(found, where=written.where) if found else None
