@@ -44,16 +44,16 @@ def compared(
     old, new = read_manifests(before), read_manifests(after)
     own = {resource.key for resource in new}
     kept = [one for one in old if one.key not in own and not _is_configuration(one)]
-    return compare(
-        _state([*common, *old], mesh_before), _state([*common, *kept, *new], mesh_after), limit=limit
-    )
+    sides = state_of([*common, *old], mesh_before), state_of([*common, *kept, *new], mesh_after)
+    return compare(*sides, limit=limit)
 
 
 def _is_configuration(resource: Resource) -> bool:
     return resource.group in MESH_OF_GROUP or resource.group == GATEWAY_API
 
 
-def _state(resources: Sequence[Resource], mesh: Mesh | None) -> State:
+def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
+    """Returns the state of a cluster with these objects; with a mesh all that has workloads is in it."""
     if mesh is None:
         return load_objects([resources])
     namespaces = {one.namespace for one in resources if one.kind in (*WORKLOAD_KINDS, "Pod")}

@@ -12,7 +12,7 @@ from harness.manifests import workloads
 from harness.providers.model import ModelProvider
 from harness.runner import Runner
 from harness.scenario import load_scenario
-from harness.suggest import clients, stages, writer
+from harness.suggest import clients, stages, transitions, writer
 from harness.suggest.estate import Estate
 from harness.suggest.layout import Layout, used
 from harness.suggest.sources import held, of_objects, of_paths
@@ -60,12 +60,21 @@ def run(
             raise problem or InputError("the scenario has no stage")
         findings = translate(sources.objects).findings
         made = suggest(_estate(sources, reached[0], candidates), reached, findings, limit=limit)
+        during = transitions.candidates(made.entries) if len(reached) > 1 else []
+        trial.write(
+            writer.scenario(
+                {"name": "trial", **trial.head, "during": during}, planned[: len(reached)], nothing, ()
+            )
+        )
+        during, cut = transitions.confirmed(load_scenario(trial.file), during)
     needed = used(candidates, {str(one.fields["from"]) for one in made.entries})
     layout = Layout.beside(file, sources, needed)
     inside = [one.namespace for one in needed if one.namespace == moving]
     planned = stages.written(sources, inside, by_namespace=by_namespace)[: len(reached)]
     notes = [*_notes(sources, candidates, needed), *_left_out(sources, made, problem)]
+    notes += [f"Not asked during transitions, since the model foresees a failure: {one}" for one in cut]
     head = {"name": f"{file.stem} moves from Istio to Linkerd", **layout.head}
+    head |= {"during": during} if during else {}
     layout.write(writer.scenario(head, planned, made, notes))
     return _told(layout, problem)
 

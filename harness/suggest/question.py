@@ -26,8 +26,6 @@ _EARLY = Fraction(98, 100)
 _SPARE, _AT_ONCE = 1.0, 0.8
 """Seconds that an answer may take besides what is configured; the share of a delay that is no delay."""
 
-_UNSPECIFIED = "isn't specified"
-
 
 class Topic(StrEnum):
     """What an expectation is about, in the order in which a scenario says it."""

@@ -107,7 +107,16 @@ def _member(key: str, value: Any, indent: str) -> list[str]:
     if isinstance(value, dict):
         inner = (one for part in value.items() for one in _member(*part, indent + "  "))
         return [f"{indent}{key}:", *inner]
-    return [f"{indent}{key}:", *(f"{indent}- {flow(one)}" for one in value)]
+    return [f"{indent}{key}:", *(line for one in value for line in _listed(one, indent))]
+
+
+def _listed(value: Any, indent: str) -> list[str]:
+    """A list's item: in one line if that fits, else a mapping's members in a line each."""
+    line = f"{indent}- {flow(value)}"
+    if len(line) <= WIDTH or not isinstance(value, dict):
+        return [line]
+    first, *others = (one for part in value.items() for one in _member(*part, indent + "  "))
+    return [f"{indent}- {first.strip()}", *others]
 
 
 def flow(value: Any) -> str:

@@ -1,0 +1,64 @@
+"""What is sent while one suggested stage changes into the next: what is answered all the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.expectations import Result
+from harness.providers.model import ModelProvider
+from harness.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.scenario import Scenario
+    from harness.suggest.question import Entry
+
+MOST = 3
+"""Loads that a scenario is given: each is a process on a cluster, all through each transition."""
+
+_KINDS = ("allow", "response", "split")
+_PARTS = ("from", "to", "headers")
+
+
+def candidates(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Returns expectations on transitions, as written, for the first requests that are answered."""
+    asked = [
+        {part: entry.fields[part] for part in _PARTS if part in entry.fields}
+        for entry in entries
+        if entry.kind in _KINDS
+        and str(entry.fields["to"]).startswith("http://")
+        and entry.fields.get("method", "GET") == "GET"
+        and entry.fields.get("status", 200) < 400
+    ]
+    unique = dict[tuple[str, str], dict[str, Any]]()
+    for one in asked:
+        unique.setdefault((one["from"], one["to"]), one)
+    return [{"available": {**one, "rate": "10/s", "success": "100%"}} for one in list(unique.values())[:MOST]]
+
+
+def confirmed(scenario: Scenario, written: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Returns those of the candidates that pass in each transition of the scenario that has them all.
+
+    And of the others where they fail, and how.
+    """
+    runner = Runner(scenario, ModelProvider())
+    kept, failing = [], []
+    for index, one in enumerate(written):
+        problem = ""
+        for stage in scenario.stages[1:]:
+            check = stage.checks[index]
+            name = check.name.removeprefix("during: ")
+            try:
+                verdict = runner.judge(stage, check)
+            except HarnessError as error:
+                problem = problem or f"{name}, to stage {stage.name!r}: {error.what}"
+                continue
+            if verdict.result is not Result.PASS:
+                problem = problem or f"{name}, to stage {stage.name!r}: {verdict.seen}"
+        if problem:
+            failing.append(problem)
+        else:
+            kept.append(one)
+    return kept, failing
