@@ -33,6 +33,7 @@ APPS = [one for folder in ("faces", "clients") for one in read_manifests(MANIFES
 EVERY_KIND = """
 - {kind: Namespace, apiVersion: v1, metadata: {name: faces, labels: {a: b}, annotations: {a: b}}}
 - {kind: ServiceAccount, apiVersion: v1, metadata: {name: specimen}}
+- {kind: ConfigMap, apiVersion: v1, metadata: {name: specimen}, data: {a: b}, binaryData: {c: ZA==}, immutable: true}
 - kind: Service
   apiVersion: v1
   metadata:

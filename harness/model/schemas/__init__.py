@@ -27,7 +27,7 @@ READ = frozenset(kubernetes.KINDS)
 """Kubernetes' own kinds of which the model reads what traffic depends on."""
 
 _INERT_BY_GROUP = {
-    "": "ConfigMap Secret PersistentVolume PersistentVolumeClaim LimitRange ResourceQuota Node PodTemplate "
+    "": "Secret PersistentVolume PersistentVolumeClaim LimitRange ResourceQuota Node PodTemplate "
     "ComponentStatus",
     "rbac.authorization.k8s.io": "Role RoleBinding ClusterRole ClusterRoleBinding",
     "autoscaling": "HorizontalPodAutoscaler",

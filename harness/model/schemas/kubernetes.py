@@ -85,6 +85,10 @@ KINDS: dict[tuple[str, str], Kind] = {
     ("", "Namespace"): Kind(("v1",), Open()),
     ("", "Service"): Kind(("v1",), Required(_SERVICE)),
     ("", "ServiceAccount"): Kind(("v1",), Open()),
+    # The installations' settings are in some [istio-system/istio, linkerd/linkerd-config].
+    ("", "ConfigMap"): Kind(
+        ("v1",), Open(), {"data": Map("string"), "binaryData": Map("string"), "immutable": "boolean"}
+    ),
     ("", "Pod"): Kind(("v1",), Required(_POD)),
     ("", "Endpoints"): Kind(("v1",), Open(), {"subsets": [_SUBSET]}),
     ("discovery.k8s.io", "EndpointSlice"): Kind(
