@@ -7,11 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 if TYPE_CHECKING:
     from harness.resources import Resource
 
@@ -34,6 +29,11 @@ def completed(resource: Resource) -> Resource:
 @cache
 def _pair(hosts: tuple[str, ...]) -> tuple[str, str]:
     """A certificate and its key (PEM), the same in all of a process."""
+    from cryptography import x509  # most scenarios need none of it
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
     certificate = (
