@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from harness.resources import ObjectName, Resource
 from harness.scenario.models import Check, Stage
-from harness.scenario.steps import Place, Restart, Run, Uninstall
+from harness.scenario.steps import Change, Place, Restart, Run, Uninstall
 from harness.vocabulary import Workload
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ def needs_whole_cluster(scenario: Scenario) -> str | None:
     own = _namespaces(scenario)
     for stage in scenario.stages:
         for step in stage.steps:
-            if isinstance(step, (Uninstall, Run)):
+            elsewhere = isinstance(step, Change) and _place(step.patch.target) not in own
+            if elsewhere or isinstance(step, (Uninstall, Run)):
                 return f"it would {step}"
     renaming = _Renaming({name: f"-{name}" for name in own})
     for resource in _resources(scenario):
-        outside = resource.kind != "Namespace" and resource.namespace not in own
+        outside = _place(resource) not in own
         if outside or _acts_on_others(resource, renaming):
             return f"it has {resource}"
     return None
@@ -70,8 +71,13 @@ def _namespaces(scenario: Scenario) -> frozenset[str]:
         for step in stage.steps
         if isinstance(step, (Place, Restart))
     }
-    held = {one.name if one.kind == "Namespace" else one.namespace for one in _resources(scenario)}
+    held = {_place(one) for one in _resources(scenario)}
     return frozenset((placed | held) - _SYSTEMS - {""})
+
+
+def _place(named: Resource | ObjectName) -> str:
+    """The namespace that an object is, or is in; empty for others of the whole cluster."""
+    return named.name if named.kind == "Namespace" else named.namespace
 
 
 def _resources(scenario: Scenario) -> Iterator[Resource]:

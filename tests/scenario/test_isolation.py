@@ -201,6 +201,20 @@ def test_what_acts_on_others_needs_the_whole_cluster(written, resource, reason):
     assert needs_whole_cluster(written(resource)) == reason
 
 
-def test_a_mesh_can_be_taken_away_only_from_the_whole_cluster(written):
-    away = SCENARIO + "- name: none\n  uninstall: [istio]\n"
-    assert needs_whole_cluster(written(config(), away)) == "it would uninstall istio"
+# name: (a further stage, what of it needs the whole cluster)
+STAGES = {
+    "a mesh goes": ("uninstall: [istio]", "it would uninstall istio"),
+    "a command": ("run: [echo, hello]", "it would run echo hello"),
+    "a patch of another's object": (
+        "patch: [{target: ConfigMap istio-system/istio, merge: {data: {}}}]",
+        "it would patch ConfigMap istio-system/istio",
+    ),
+    "a patch of its namespace": ("patch: [{target: Namespace shop, merge: {metadata: {}}}]", None),
+    "a patch of its own": ("patch: [{target: ConfigMap shop/c, merge: {data: {}}}]", None),
+}
+
+
+@pytest.mark.parametrize(("transition", "reason"), STAGES.values(), ids=STAGES)
+def test_what_changes_the_cluster_needs_all_of_it(written, transition, reason):
+    stages = f"{SCENARIO}- name: then\n  {transition}\n"
+    assert needs_whole_cluster(written(config(), stages)) == reason
