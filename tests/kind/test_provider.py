@@ -64,9 +64,9 @@ def test_proxies_are_where_they_were_asked_for(shop):
 @pytest.mark.parametrize(
     ("source", "url", "hop"),
     [
-        (CLIENT, "http://echo/headers", (True, Mesh.ISTIO, SPIFFE, 2)),
-        (CLIENT, "http://echo.shop.svc.cluster.local/anything/x", (True, Mesh.ISTIO, SPIFFE, 2)),
-        (CLIENT, "http://page:8080/", (True, Mesh.ISTIO, None, 1)),
+        (CLIENT, "http://echo/headers", (True, Mesh.ISTIO, SPIFFE, 3)),
+        (CLIENT, "http://echo.shop.svc.cluster.local/anything/x", (True, Mesh.ISTIO, SPIFFE, 3)),
+        (CLIENT, "http://page:8080/", (True, Mesh.ISTIO, None, 2)),
         (BARE, "http://echo.shop/headers", (False, None, None, None)),
     ],
 )
@@ -170,7 +170,7 @@ def test_refusals(shop, kubectl, name, refused, words):
     ],
 )
 def test_apps_that_dont_start_say_why(ground, monkeypatch, name, app, words):
-    monkeypatch.setattr(ground, "settings", settings(timeout=20))
+    monkeypatch.setattr(ground, "settings", settings(timeout=40))
     try:
         with pytest.raises(StageError, match=words):
             ground.deploy([app])
