@@ -45,7 +45,7 @@ class Api(BaseHTTPRequestHandler):
 def client(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.0)
     server = HTTPServer(("127.0.0.1", 0), Api)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     file = tmp_path / "config"
     file.write_text(CONFIG.format(port=server.server_port))
     made = Client(file)

@@ -148,7 +148,8 @@ def test_a_denial_without_a_control_proves_nothing():
     assert "the server doesn't answer" in verdict.evidence
 
 
-def test_what_still_settles_isn_t_counted():
+def test_what_still_settles_isn_t_counted(monkeypatch):
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     provider = Scripted({RBAC: 1}, Basis.OBSERVED, change=lambda sent: {OK: 1} if sent < 40 else None)
     verdict = KINDS["deny"].model_validate(CALL).judge(Ground(provider, confidence=Confidence(settle=5)))
     assert verdict.result is PASS

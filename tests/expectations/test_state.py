@@ -123,7 +123,8 @@ def test_double_injected(case, basis):
     assert list(expectation.unready()) == [Workload("shop", "web")]
 
 
-def test_a_pod_that_gets_ready_late_is_not_doubly_injected():
+def test_a_pod_that_gets_ready_late_is_not_doubly_injected(monkeypatch):
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     provider = Scripted({}, Basis.OBSERVED, running=(STUCK,))
     polls = iter(((STUCK,), (STUCK,), (Pod("new", BOTH),)))
     provider.pods = lambda workload: next(polls)

@@ -101,7 +101,7 @@ def test_deploy_makes_namespaces_and_brings_images(on):
 )
 def test_place_restarts_what_isnt_as_asked(on, name, labels, pod_made, asked, restarts):
     shop = {**SHOP, "metadata": {"name": "shop", "labels": labels}}
-    provider, client = on(shop, ISTIOD, WEBHOOK, deployment(), pod(**pod_made))
+    provider, client = on(shop, ISTIOD, WEBHOOK, deployment(), pod(**pod_made), timeout=0.2)
     with suppress(StageError):  # these proxies never take a configuration in
         provider.place("shop", asked)
     assert restarted(client) == restarts
