@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import harness.cluster.snapshot  # noqa: F401 - pytester forgets what a run imported, unless it was imported before
 from harness.errors import InputError
 from harness.model import Model, Transport
 from harness.traffic.request import Request

@@ -11,25 +11,7 @@ import pytest
 import harness.collection
 import harness.providers.model
 import harness.report.terminal  # noqa: F401
-
-APP = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: NAME, namespace: shop}
-spec:
-  selector: {matchLabels: {app: NAME}}
-  template:
-    metadata: {labels: {app: NAME}}
-    spec: {containers: [{name: hello, image: "nginxdemos/hello:plain-text", ports: [{containerPort: 80}]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: NAME, namespace: shop}
-spec:
-  selector: {app: NAME}
-  ports: [{name: http, port: 80}]
----
-"""
+from tests.shop import APP
 
 CANARY = """\
 apiVersion: networking.istio.io/v1

@@ -15,27 +15,8 @@ from harness.scenario import load_scenario
 from harness.traffic.load import Forecast, Moment
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 from tests.scripted import Scripted
+from tests.shop import APP
 
-APP = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: NAME, namespace: shop}
-spec:
-  selector: {matchLabels: {app: NAME}}
-  template:
-    metadata: {labels: {app: NAME}}
-    spec:
-      containers:
-      - {name: c, image: "nginxdemos/hello:plain-text", ports: [{containerPort: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: NAME, namespace: shop}
-spec:
-  selector: {app: NAME}
-  ports: [{name: http, port: 80}]
----
-"""
 OBJECTS = {
     "strict": """\
 apiVersion: security.istio.io/v1

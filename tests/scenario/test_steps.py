@@ -10,25 +10,8 @@ from harness.errors import InputError
 from harness.providers.model import ModelProvider
 from harness.scenario import load_scenario
 from harness.vocabulary import Workload
+from tests.shop import APP
 
-APP = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: NAME, namespace: shop}
-spec:
-  selector: {matchLabels: {app: NAME}}
-  template:
-    metadata: {labels: {app: NAME}}
-    spec: {containers: [{name: hello, image: "nginxdemos/hello:plain-text", ports: [{containerPort: 80}]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: NAME, namespace: shop}
-spec:
-  selector: {app: NAME}
-  ports: [{name: http, port: 80}]
----
-"""
 CANARY = """\
 apiVersion: networking.istio.io/v1
 kind: VirtualService

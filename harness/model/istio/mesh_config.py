@@ -113,10 +113,9 @@ def of(state: State) -> MeshConfig:
     Raises InputError if it isn't YAML, NotModelledError for settings that the model doesn't decide on.
     """
     origin = state.get("", "ConfigMap", ROOT_NAMESPACE, NAME)
-    text = (origin.data.get("data") or {}).get("mesh") if origin else None
-    if origin is None or not text:
+    said = _said(origin) if origin else {}
+    if origin is None or not said:
         return MeshConfig(origin)
-    said = _parsed(origin, text)
     _refuse(origin, said)
     providers = {one["name"]: one for one in said.get("extensionProviders", ()) if "name" in one}
     topology = (said.get("defaultConfig") or {}).get("gatewayTopology") or {}
@@ -140,7 +139,7 @@ def of(state: State) -> MeshConfig:
 def counted(state: State) -> tuple[tuple[str, ...], Fields]:
     """Returns the providers of metrics in every namespace, and which of Envoy's own counters proxies show."""
     origin = state.get("", "ConfigMap", ROOT_NAMESPACE, NAME)
-    said = _parsed(origin, (origin.data.get("data") or {}).get("mesh") or "") if origin else {}
+    said = _said(origin) if origin else {}
     providers = (said.get("defaultProviders") or {}).get("metrics") or ()
     return tuple(providers), (said.get("defaultConfig") or {}).get("proxyStatsMatcher") or {}
 
@@ -154,13 +153,15 @@ def trust_domain(state: State) -> str:
 @per_object
 def _trust_domain(origin: Resource) -> str:
     try:
-        said = _parsed(origin, (origin.data.get("data") or {}).get("mesh") or "")
+        said = _said(origin)
     except InputError:  # raised where a request depends on it
         return _LOCAL
     return str(said.get("trustDomain") or _LOCAL)
 
 
-def _parsed(origin: Resource, text: str) -> dict[str, Any]:
+def _said(origin: Resource) -> dict[str, Any]:
+    """What the ConfigMap sets; raises InputError if that can't be read."""
+    text = (origin.data.get("data") or {}).get("mesh") or ""
     try:
         said = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
