@@ -18,6 +18,20 @@ class Mesh(StrEnum):
         return f"{self.value}-proxy"
 
 
+ROOT_NAMESPACE = "istio-system"
+"""Istio's control plane, and configuration that holds for the whole mesh (`rootNamespace`, by default)."""
+
+LINKERD_NAMESPACE = "linkerd"
+"""Linkerd's control plane, as it is installed by default."""
+
+CONTROL_PLANES = {Mesh.ISTIO: ROOT_NAMESPACE, Mesh.LINKERD: LINKERD_NAMESPACE}
+
+_LINKERD_EXTENSIONS = ("linkerd-viz", "linkerd-multicluster")
+_KUBERNETES = ("kube-system", "kube-public", "kube-node-lease")
+PLATFORM = frozenset((*CONTROL_PLANES.values(), *_LINKERD_EXTENSIONS, *_KUBERNETES))
+"""Namespaces of the meshes' and of Kubernetes' own: no workload there is one of the estate."""
+
+
 @dataclass(frozen=True, order=True)
 class Workload:
     """A Deployment (or StatefulSet), written `namespace/name`."""

@@ -15,7 +15,7 @@ from harness.cluster.deadline import Deadline
 from harness.cluster.discovery import EVENTS, PODS
 from harness.cluster.forward import get
 from harness.errors import HarnessError
-from harness.vocabulary import Mesh
+from harness.vocabulary import CONTROL_PLANES, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from harness.cluster.discovery import Discovery
     from harness.resources import Resource
 
-CONTROL_PLANES = ("istio-system", "linkerd")
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ENVOY_ADMIN, _LINKERD_ADMIN = 15000, 4191
@@ -98,7 +97,7 @@ def collect(
     bundle, deadline = Bundle(folder, limits), Deadline(limits.seconds)
     work = [
         *_of_objects(client, discovery, applied),
-        *_of_namespaces(client, {*namespaces, *CONTROL_PLANES}, bundle, limits, deadline),
+        *_of_namespaces(client, {*namespaces, *CONTROL_PLANES.values()}, bundle, limits, deadline),
     ]
 
     def do(name: str, read: Callable[[], str]) -> None:

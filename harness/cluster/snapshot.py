@@ -44,7 +44,7 @@ _GROUPS = ("istio.io", "linkerd.io", "gateway.networking.k8s.io")
 _SECRETS = Endpoint("v1", "secrets", namespaced=True)
 
 # What labels the pods of a control plane.
-_CONTROL_PLANES = {
+_LABELS = {
     Mesh.ISTIO: ("app", "istiod"),
     Mesh.LINKERD: ("linkerd.io/control-plane-component", "destination"),
 }
@@ -80,7 +80,7 @@ def read(context: str, kubeconfig: Path | None = None, namespaces: Collection[st
 
 def take(client: Client, source: str, namespaces: Collection[str] | None = None) -> Snapshot:
     """Returns the same through a client; `source` is what errors call the cluster."""
-    planes = {mesh: _namespaces_of(client, *label) for mesh, label in _CONTROL_PLANES.items()}
+    planes = {mesh: _namespaces_of(client, *label) for mesh, label in _LABELS.items()}
     inside = None if namespaces is None else sorted({*namespaces, *chain.from_iterable(planes.values())})
     objects = [one for endpoint in (*_CORE, *_of_groups(client)) for one in _all(client, endpoint, inside)]
     objects += _secrets(client, objects)

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 from harness.cluster import snapshot
 from harness.dumps import mappings
-from harness.vocabulary import Mesh
+from harness.vocabulary import CONTROL_PLANES, ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from harness.cluster.client import Client
     from harness.resources import Resource
-
-CONTROL_PLANES = {Mesh.ISTIO: "istio-system", Mesh.LINKERD: "linkerd"}
-"""The namespaces of the meshes' own: what Istio's holds of its kinds is for the whole mesh."""
 
 SETTINGS = frozenset((("istio-system", "istio"), ("linkerd", "linkerd-config")))
 """The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""
@@ -38,7 +35,7 @@ def _is_mesh_wide(one: Resource, systems: Collection[str]) -> bool:
         return False
     if one.kind == "ConfigMap":
         return (one.namespace, one.name) in SETTINGS
-    return one.namespace == CONTROL_PLANES[Mesh.ISTIO] and one.group.endswith("istio.io")
+    return one.namespace == ROOT_NAMESPACE and one.group.endswith("istio.io")
 
 
 def _is_own(one: Resource, namespaces: Collection[str]) -> bool:

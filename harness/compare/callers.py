@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.compare import relevant
 from harness.model.objects import selects, spec_of
 from harness.resources import Resource
-from harness.vocabulary import Mesh, Workload
+from harness.vocabulary import PLATFORM, Mesh, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""
-
-CONTROL_PLANES = frozenset(("istio-system", "linkerd", "kube-system", "linkerd-viz", "linkerd-multicluster"))
-"""Namespaces of the platform's own, whose workloads call nobody on the estate's behalf."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def known(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
     both = [one for one in before.running if after.pods_of(one) and before.pods_of(one)]
     callers = [Caller(one, before.pods_of(one)[0], after.pods_of(one)[0]) for one in both]
     alone = [one for one in {**before.running, **after.running} if one not in both]
-    return [one for one in callers if one.workload.namespace not in CONTROL_PLANES], alone
+    return [one for one in callers if one.workload.namespace not in PLATFORM], alone
 
 
 def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> list[Caller]:

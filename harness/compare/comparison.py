@@ -13,6 +13,7 @@ from harness.errors import NotModelledError
 from harness.model.kubernetes import names, service_ports
 from harness.model.lookup import per_object
 from harness.traffic.request import Request
+from harness.vocabulary import PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,16 +95,14 @@ def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
     """
     sides = _Sides.of(callers.with_strangers(before), callers.with_strangers(after))
     everybody, alone = callers.known(*sides.plain)
-    left_out = [
-        f"{one} calls on one side only" for one in alone if one.namespace not in callers.CONTROL_PLANES
-    ]
+    left_out = [f"{one} calls on one side only" for one in alone if one.namespace not in PLATFORM]
     differences: list[Difference] = []
     classes = 0
     for service in before.all("", "Service"):
         if is_gateway(before, service):
             if not at_gateways(before) and not at_gateways(after):
                 continue  # nothing is served there
-        elif service.namespace in callers.CONTROL_PLANES:
+        elif service.namespace in PLATFORM:
             continue
         if after.get(*service.key) is None:
             left_out.append(f"{service} isn't there after")

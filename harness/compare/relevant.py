@@ -12,7 +12,7 @@ from harness.model.istio.hosts import full_host
 from harness.model.kubernetes import addresses, fqdn
 from harness.model.lookup import HostTable, SelectorTable, per_object, per_state
 from harness.model.objects import Fields, spec_of
-from harness.vocabulary import Mesh
+from harness.vocabulary import ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.model import State
     from harness.resources import Resource
 
-_ISTIO, _LINKERD, _ROOT = "security.istio.io", "policy.linkerd.io", "istio-system"
+_ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
 _IDENTITY = "serviceaccount.identity.linkerd.cluster.local"
 
 
@@ -60,7 +60,7 @@ def relevant(state: State, service: Resource) -> Relevant:
     probes = set()
     for pod in {pod.name: pod for server in servers for pod in addresses(state, server)}.values():
         objects += _policies(state).selecting(pod.namespace, pod.labels)
-        objects += _policies(state).selecting(_ROOT, pod.labels)
+        objects += _policies(state).selecting(ROOT_NAMESPACE, pod.labels)
         objects += _linkerd(state).get(pod.namespace, [])
         if pod.mesh is Mesh.LINKERD:
             probes |= {probe.path for one in pod.containers for probe in one.probes if probe.path}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from harness.model.calls import calls
 from harness.model.objects import spec_of
 from harness.translate.condition import MESH, gateway_name
-from harness.translate.estate import ROOT_NAMESPACE, Estate
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.discover.places import Places
     from harness.resources import Resource
-    from harness.translate.estate import Host
+    from harness.translate.estate import Estate, Host
 
 _NETWORKING, _SECURITY = "networking.istio.io", "security.istio.io"
 

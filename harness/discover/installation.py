@@ -14,7 +14,7 @@ from harness.discover.mesh_facts import CHECK, Fact
 from harness.errors import InputError
 from harness.manifests import MAX_BYTES, place
 from harness.source import parse, read_text
-from harness.translate.estate import ROOT_NAMESPACE
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

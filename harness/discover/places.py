@@ -7,14 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness import marks
-from harness.compare.callers import CONTROL_PLANES
 from harness.model.leniency import Leniency
 from harness.model.loading import load_objects
 from harness.model.lookup import LabelTable
 from harness.model.objects import labels_of, selects, spec_of
-from harness.translate.estate import ROOT_NAMESPACE, Estate
+from harness.translate.estate import Estate
 from harness.translate.gateway import INGRESS
-from harness.vocabulary import Mesh, Workload
+from harness.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +45,7 @@ class Places:
         state = load_objects([known], frozenset(Mesh), leniency=Leniency())
         ambient = any(marks.ISTIO_AMBIENT in labels_of(one) for one in resources if one.kind == "Namespace")
         meshed = ambient or any(
-            pod.mesh and not pod.gateway for pod in state.pods if pod.namespace not in CONTROL_PLANES
+            pod.mesh and not pod.gateway for pod in state.pods if pod.namespace not in PLATFORM
         )
         return cls(state, Estate(resources), not meshed)
 
@@ -138,7 +137,7 @@ class Places:
     def _mesh(self, pod: Pod) -> Mesh | None:
         if str(pod.workload) in self._gateways:
             return pod.mesh or Mesh.ISTIO
-        if pod.outside or pod.gateway or pod.namespace in CONTROL_PLANES:
+        if pod.outside or pod.gateway or pod.namespace in PLATFORM:
             return None
         if pod.mesh:
             return pod.mesh

@@ -10,8 +10,7 @@ from harness.model.istio.peer_authentication import mode
 from harness.model.kubernetes import service_ports
 from harness.model.lookup import SelectorTable
 from harness.model.objects import spec_of
-from harness.translate.estate import ROOT_NAMESPACE
-from harness.vocabulary import Workload
+from harness.vocabulary import ROOT_NAMESPACE, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

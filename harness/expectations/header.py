@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from harness.expectations.base import UNKNOWN, Ground, Probing
+from harness.expectations.base import Probing
+from harness.expectations.checks import Checking, unseen
 from harness.expectations.values import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from harness.traffic.outcomes import Outcome
 
-AS_EXPECTED = "as expected"
 
-
-class Header(Probing):
+class Header(Probing, Checking):
     """The server sees these headers of the request, and the client those of the response.
 
     For what the server sees it must tell, as an echo does.
@@ -35,20 +33,12 @@ class Header(Probing):
             raise ValueError("say which headers: of the request, of the response, or both")
         return self
 
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
-        return {AS_EXPECTED: Fraction(1)}
-
-    def classify(self, outcome: Outcome) -> str:
-        if outcome.external:
-            return UNKNOWN
-        if outcome.failure is not None:
-            return str(outcome)
-        wrong = list(_wrong("response", self.response, outcome.header))
+    def problems(self, outcome: Outcome) -> Iterator[str]:
+        yield from _wrong("response", self.response, outcome.header)
         if self.request_ and outcome.server_saw is None:
-            wrong.append(UNKNOWN if (outcome.status or 0) < 400 else str(outcome))
+            yield unseen(outcome)
         elif outcome.server_saw is not None:
-            wrong += _wrong("request", self.request_, outcome.server_saw.header)
-        return UNKNOWN if UNKNOWN in wrong else ", ".join(wrong) or AS_EXPECTED
+            yield from _wrong("request", self.request_, outcome.server_saw.header)
 
 
 def _wrong(of: str, wanted: dict[str, Text], value_of: Callable[[str], str | None]) -> Iterator[str]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from harness.expectations.base import UNKNOWN, Asking, Ground, Probing
+from harness.expectations.base import UNKNOWN, Probing
+from harness.expectations.checks import AS_EXPECTED, Checking
 from harness.expectations.values import Text, json_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from harness.traffic.outcomes import Outcome
 
-AS_EXPECTED = "as expected"
 
-
-class Answered(Asking):
+class Answered(Checking):
     """Every answer has this status, these headers, this body, these values in its JSON body."""
 
     status: int | None = None
@@ -42,18 +40,7 @@ class Answered(Asking):
         if not self.says:
             raise ValueError("say what the response must have: status, grpc_status, header, body or json")
 
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
-        return {AS_EXPECTED: Fraction(1)}
-
-    def classify(self, outcome: Outcome) -> str:
-        if outcome.external:
-            return UNKNOWN
-        if outcome.failure is not None:
-            return str(outcome)
-        wrong = [problem for problem in self._problems(outcome) if problem]
-        return ", ".join(wrong) if wrong else AS_EXPECTED
-
-    def _problems(self, outcome: Outcome) -> Iterator[str]:
+    def problems(self, outcome: Outcome) -> Iterator[str]:
         if self.status is not None and outcome.status != self.status:
             yield f"status {outcome}"
         if self.grpc_status is not None and outcome.grpc_status != self.grpc_status:
@@ -72,9 +59,8 @@ class Answered(Asking):
     def compared(self, outcome: Outcome) -> str:
         """Whether an answer is as expected: the words of those that aren't differ from pod to pod."""
         found = self.classify(outcome)
-        if UNKNOWN in found.split(", "):
-            return UNKNOWN
-        return found if outcome.failure is not None or found == AS_EXPECTED else "otherwise"
+        same = outcome.failure is not None or found in (AS_EXPECTED, UNKNOWN)
+        return found if same else "otherwise"
 
 
 class Response(Probing, Answered):

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
-from harness.expectations.base import UNKNOWN, Ground, Probing
+from harness.expectations.base import UNKNOWN, Probing
+from harness.expectations.checks import Checking, unseen
 from harness.expectations.values import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from harness.traffic.outcomes import Outcome
 
-REWRITTEN = "rewritten"
 
-
-class Rewrite(Probing):
+class Rewrite(Probing, Checking):
     """The server sees this path (without query), this Host header; it must tell, as an echo does."""
 
     kind: ClassVar[str] = "rewrite"
@@ -32,19 +30,12 @@ class Rewrite(Probing):
             raise ValueError("say what the server must see: path, host or both")
         return self
 
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
-        return {REWRITTEN: Fraction(1)}
-
-    def classify(self, outcome: Outcome) -> str:
-        if outcome.external:
-            return UNKNOWN
+    def problems(self, outcome: Outcome) -> Iterator[str]:
         if outcome.server_saw is None:
-            answered = outcome.failure is None and (outcome.status or 0) < 400
-            return UNKNOWN if answered else str(outcome)
-        return ", ".join(self._wrong(outcome.server_saw.path, outcome.server_saw.host)) or REWRITTEN
-
-    def _wrong(self, path: str, host: str) -> Iterator[str]:
-        for name, wanted, seen in (("path", self.path, path.partition("?")[0]), ("host", self.host, host)):
+            yield unseen(outcome)
+            return
+        path, host = outcome.server_saw.path.partition("?")[0], outcome.server_saw.host
+        for name, wanted, seen in (("path", self.path, path), ("host", self.host, host)):
             if wanted is not None and not seen:
                 yield UNKNOWN
             elif wanted is not None and not wanted.holds(seen):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.lint.trap import Finding, rule
 from harness.model.kubernetes import endpoints, service_ports
 from harness.model.objects import Fields, label_selector, selects, spec_of
-from harness.vocabulary import Mesh
+from harness.vocabulary import ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from harness.resources import Resource
 
 _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
-_ROOT = "istio-system"
 _IDENTITY = ".serviceaccount.identity.linkerd."
 
 
@@ -80,7 +79,9 @@ def policy_selects_nothing(state: State) -> Iterator[Finding]:
         (_LINKERD, "Server", "spec.podSelector"),
     ):
         for policy in state.all(group, kind):
-            asked = policy.namespace == _ROOT or any(pod.namespace == policy.namespace for pod in state.pods)
+            asked = policy.namespace == ROOT_NAMESPACE or any(
+                pod.namespace == policy.namespace for pod in state.pods
+            )
             if asked and _selector(policy) and not _selected(state, policy):
                 yield Finding(
                     policy,
@@ -182,7 +183,7 @@ def _selector(policy: Resource) -> Fields:
 
 
 def _selected(state: State, policy: Resource) -> list[Pod]:
-    anywhere = policy.group == _ISTIO and policy.namespace == _ROOT
+    anywhere = policy.group == _ISTIO and policy.namespace == ROOT_NAMESPACE
     here = [pod for pod in state.pods if anywhere or pod.namespace == policy.namespace]
     if spec_of(policy).get("targetRef") or spec_of(policy).get("targetRefs"):
         return []

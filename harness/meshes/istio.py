@@ -22,7 +22,7 @@ from harness.meshes import charts, health, istio_tls
 from harness.meshes.base import Injection, Scrape
 from harness.meshes.istioctl import install_argv, lacking
 from harness.meshes.source import image_tag, rendered
-from harness.vocabulary import Mesh
+from harness.vocabulary import ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from harness.cluster.apply import Applier
     from harness.cluster.client import Client, Json
+    from harness.cluster.settings import ClusterSettings
     from harness.cluster.tools import Run
     from harness.traffic.outcomes import Hop, ServerSaw
 
 logger = logging.getLogger(__name__)
 
-ROOT_NAMESPACE = "istio-system"
 ISTIOD = DEPLOYMENTS.path(ROOT_NAMESPACE, "istiod")
 ADMIN_PORT = 15000  # of Envoy, on loopback only
 ENVOY_FILTERS = Endpoint("networking.istio.io/v1alpha3", "envoyfilters", namespaced=True)
@@ -60,23 +60,18 @@ class Istio:
         client: Client,
         applier: Applier,
         run: Run,
-        *,
         kubeconfig: Path,
-        istioctl: str,
-        config: Path | None,
-        helm: str = "helm",
+        settings: ClusterSettings,
     ) -> None:
         self._client = client
         self._applier = applier
         self._run = run
         self._kubeconfig = kubeconfig
-        self._istioctl = istioctl
-        self._config = config
-        self._helm = helm
+        self._settings = settings
 
     def lacking(self, wanted: Installation = DEFAULT) -> str | None:
         """Returns why it can't be installed from here as it is wanted, or None."""
-        return lacking(self._istioctl, self._config, wanted, self._helm, self._run)
+        return lacking(self._settings, wanted, self._run)
 
     def installed(self) -> bool:
         """Whether there is an istiod."""
@@ -97,11 +92,11 @@ class Istio:
         """Runs `istioctl install` or helm, or applies manifests; waits until all of it is ready."""
         match wanted.installer:
             case Installer.CLI:
-                config = wanted.values or self._config
+                config = wanted.values or self._settings.istio_config
                 argv = install_argv(self._tool(), self._kubeconfig, config, deadline.left)
                 self._run(argv, timeout=deadline.left)
             case Installer.HELM:
-                for argv in charts.install_argvs(self._helm, charts.ISTIO, wanted, self._kubeconfig):
+                for argv in charts.install_argvs(self._settings.helm, charts.ISTIO, wanted, self._kubeconfig):
                     self._run(argv, timeout=deadline.left)
             case Installer.MANIFESTS:
                 self._applier.make_namespace(ROOT_NAMESPACE, deadline)  # charts leave theirs out
@@ -115,7 +110,7 @@ class Istio:
                 argv = [self._tool(), "uninstall", "--purge", "-y", "--kubeconfig", str(self._kubeconfig)]
                 self._run(argv, timeout=deadline.left)
             case Installer.HELM:
-                for argv in charts.uninstall_argvs(self._helm, charts.ISTIO, self._kubeconfig):
+                for argv in charts.uninstall_argvs(self._settings.helm, charts.ISTIO, self._kubeconfig):
                     self._run(argv, timeout=deadline.left)
             case Installer.MANIFESTS:
                 gone = [one for one in reversed(rendered(wanted)) if one.kind != "Namespace"]
@@ -124,8 +119,8 @@ class Istio:
 
     def faults(self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline) -> list[str]:
         """Returns the errors of `istioctl analyze` in these namespaces and in the root namespace."""
-        if find(self._istioctl) is None:
-            logger.info("Istio's configuration isn't analyzed: there is no %s", self._istioctl)
+        if find(self._settings.istioctl) is None:
+            logger.info("Istio's configuration isn't analyzed: there is no %s", self._settings.istioctl)
             return []
         argv = [self._tool(), "analyze", "--all-namespaces", "--output", "json"]
         argv += ["--kubeconfig", str(self._kubeconfig)]
@@ -133,7 +128,7 @@ class Istio:
         return health.analyzed(text, {*namespaces, ROOT_NAMESPACE}, accepted)
 
     def _tool(self) -> str:
-        return str(find(self._istioctl) or self._istioctl)
+        return str(find(self._settings.istioctl) or self._settings.istioctl)
 
     def injection(self, asked: bool) -> Injection:
         """Returns the label of the default revision, and no other revision's."""

@@ -17,6 +17,7 @@ from harness.vocabulary import Mesh
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.cluster.settings import ClusterSettings
     from harness.cluster.tools import Run
 
 _TOOL_SECONDS = 30.0
@@ -46,16 +47,11 @@ def _suffixes_in(config: Path) -> int:
     return len(found) if isinstance(found, list) else 0
 
 
-def lacking(
-    istioctl: str,
-    config: Path | None,
-    wanted: Installation = DEFAULT,
-    helm: str = "helm",
-    run: Run = run,
-) -> str | None:
+def lacking(settings: ClusterSettings, wanted: Installation = DEFAULT, run: Run = run) -> str | None:
     """Returns why Istio can't be installed from here as it is wanted, or None."""
     if wanted.installer is not Installer.CLI:
-        return lacking_source(Mesh.ISTIO, wanted, helm)
+        return lacking_source(Mesh.ISTIO, wanted, settings.helm)
+    istioctl, config = settings.istioctl, settings.istio_config
     if find(istioctl) is None:
         return (
             f"{istioctl} isn't on PATH: install it (https://istio.io/latest/docs/setup), or say where it is"

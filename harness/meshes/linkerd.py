@@ -20,7 +20,7 @@ from harness.meshes.metrics import growth
 from harness.meshes.source import image_tag, lacking_source, rendered
 from harness.resources import Resource
 from harness.traffic.outcomes import Hop
-from harness.vocabulary import Mesh
+from harness.vocabulary import LINKERD_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from harness.cluster.apply import Applier
     from harness.cluster.client import Client, Json
     from harness.cluster.deadline import Deadline
+    from harness.cluster.settings import ClusterSettings
     from harness.cluster.tools import Run
     from harness.traffic.outcomes import ServerSaw
 
 logger = logging.getLogger(__name__)
 
-NAMESPACE = "linkerd"
 CONTROL_PLANE = ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector")
 
 _CHECK_SECONDS = 60.0  # that `linkerd check` may wait for proxies that have just been started
@@ -54,34 +54,33 @@ class Linkerd:
         client: Client,
         applier: Applier,
         run: Run,
-        *,
         kubeconfig: Path,
-        linkerd: str,
-        helm: str = "helm",
+        settings: ClusterSettings,
     ) -> None:
         self._client = client
         self._applier = applier
         self._run = run
         self._kubeconfig = kubeconfig
-        self._linkerd = linkerd
-        self._helm = helm
+        self._settings = settings
 
     def lacking(self, wanted: Installation = DEFAULT) -> str | None:
         """Returns why it can't be installed from here as it is wanted, or None."""
-        return lacking(self._linkerd, wanted, self._helm, self._run)
+        return lacking(self._settings, wanted, self._run)
 
     def installed(self) -> bool:
         """Whether there is a control plane."""
-        return self._client.find(DEPLOYMENTS.path(NAMESPACE, CONTROL_PLANE[0])) is not None
+        return self._client.find(DEPLOYMENTS.path(LINKERD_NAMESPACE, CONTROL_PLANE[0])) is not None
 
     def healthy(self) -> bool:
         """Whether the control plane's deployments are available."""
-        found = (self._client.find(DEPLOYMENTS.path(NAMESPACE, name)) for name in CONTROL_PLANE)
+        found = (self._client.find(DEPLOYMENTS.path(LINKERD_NAMESPACE, name)) for name in CONTROL_PLANE)
         return all(map(available, found))
 
     def version(self) -> str:
         """Returns the tag of the destination controller's image."""
-        return image_tag(self._client.find(DEPLOYMENTS.path(NAMESPACE, CONTROL_PLANE[0])), "destination")
+        return image_tag(
+            self._client.find(DEPLOYMENTS.path(LINKERD_NAMESPACE, CONTROL_PLANE[0])), "destination"
+        )
 
     def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
         """Applies what `linkerd install` prints, CRDs first, or manifests, or runs helm; waits for it.
@@ -97,19 +96,21 @@ class Linkerd:
                     self._applier.apply(self._objects("install", *values, deadline=deadline), deadline)
                 self._run(self._argv("check", "--wait", f"{deadline.left:.0f}s"), timeout=deadline.left + 5)
             case Installer.HELM:
-                for argv in charts.install_argvs(self._helm, charts.LINKERD, wanted, self._kubeconfig):
+                for argv in charts.install_argvs(
+                    self._settings.helm, charts.LINKERD, wanted, self._kubeconfig
+                ):
                     self._run(argv, timeout=deadline.left)
             case Installer.MANIFESTS:
-                self._applier.make_namespace(NAMESPACE, deadline)  # charts leave theirs out
+                self._applier.make_namespace(LINKERD_NAMESPACE, deadline)  # charts leave theirs out
                 self._applier.apply(rendered(wanted), deadline)
-        wait_for_rollouts(self._client, NAMESPACE, deadline)
+        wait_for_rollouts(self._client, LINKERD_NAMESPACE, deadline)
 
     def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
         """Deletes what `linkerd uninstall` lists, or manifests hold, or runs helm; the namespace last."""
         if wanted.installer is Installer.HELM:
-            for argv in charts.uninstall_argvs(self._helm, charts.LINKERD, self._kubeconfig):
+            for argv in charts.uninstall_argvs(self._settings.helm, charts.LINKERD, self._kubeconfig):
                 self._run(argv, timeout=deadline.left)
-            self._applier.delete_namespaces([NAMESPACE], deadline)
+            self._applier.delete_namespaces([LINKERD_NAMESPACE], deadline)
             return
         given = wanted.installer is Installer.MANIFESTS
         listed = rendered(wanted)[::-1] if given else self._objects("uninstall", deadline=deadline)
@@ -118,8 +119,8 @@ class Linkerd:
 
     def faults(self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline) -> list[str]:
         """Returns the errors of `linkerd check --proxy`, which looks at all namespaces."""
-        if find(self._linkerd) is None:
-            logger.info("Linkerd isn't checked: there is no %s", self._linkerd)
+        if find(self._settings.linkerd) is None:
+            logger.info("Linkerd isn't checked: there is no %s", self._settings.linkerd)
             return []
         patience = min(_CHECK_SECONDS, deadline.left)
         argv = self._argv("check", "--proxy", "--output", "json", "--wait", f"{patience:.0f}s")
@@ -157,7 +158,7 @@ class Linkerd:
         ]
         account, namespace = spec.get("serviceAccountName") or "default", server["metadata"]["namespace"]
         domain = next(iter(domains), "cluster.local")
-        return f"{account}.{namespace}.serviceaccount.identity.{NAMESPACE}.{domain}", ""
+        return f"{account}.{namespace}.serviceaccount.identity.{LINKERD_NAMESPACE}.{domain}", ""
 
     def identity(self, saw: ServerSaw) -> Hop | None:
         """Reads l5d-client-id, which a proxy writes for mutual TLS and removes otherwise."""
@@ -191,7 +192,7 @@ class Linkerd:
         return Hop(True, Mesh.LINKERD, clients[0] if len(clients) == 1 else None, (f'{said}"true"',))
 
     def _argv(self, *arguments: str) -> list[str]:
-        tool = str(find(self._linkerd) or self._linkerd)
+        tool = str(find(self._settings.linkerd) or self._settings.linkerd)
         return [tool, *arguments, "--kubeconfig", str(self._kubeconfig)]
 
     def _objects(self, *arguments: str, deadline: Deadline) -> list[Resource]:
@@ -199,10 +200,11 @@ class Linkerd:
         return objects(self._run(argv, timeout=deadline.left), " ".join(["linkerd", *arguments]))
 
 
-def lacking(linkerd: str, wanted: Installation = DEFAULT, helm: str = "helm", run: Run = run) -> str | None:
+def lacking(settings: ClusterSettings, wanted: Installation = DEFAULT, run: Run = run) -> str | None:
     """Returns why Linkerd can't be installed from here as it is wanted, or None."""
     if wanted.installer is not Installer.CLI:
-        return lacking_source(Mesh.LINKERD, wanted, helm)
+        return lacking_source(Mesh.LINKERD, wanted, settings.helm)
+    linkerd = settings.linkerd
     if find(linkerd) is None:
         return (
             f"{linkerd} isn't on PATH: install it (https://linkerd.io/2/getting-started), or say where it is"

@@ -9,12 +9,11 @@ from harness.model import webhooks
 from harness.model.objects import labels_of
 from harness.model.schemas import MESH_OF_GROUP
 from harness.resources import Resource
-from harness.vocabulary import Mesh
+from harness.vocabulary import ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-ROOT_NAMESPACE = "istio-system"
 """Istio's root namespace: policies in it are for the whole mesh."""
 
 _COMPONENT = "operator.istio.io/component"

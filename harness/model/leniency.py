@@ -13,7 +13,7 @@ from harness.errors import NotModelledError
 from harness.model.objects import reason
 from harness.model.refusal import Refused
 from harness.traffic.trace import Reason
-from harness.vocabulary import Workload
+from harness.vocabulary import CONTROL_PLANES, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -32,7 +32,6 @@ _ALWAYS_NAMED = frozenset(
     "VirtualService HTTPRoute GRPCRoute TLSRoute TCPRoute AuthorizationPolicy RequestAuthentication".split()
 )
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
-_ROOTS = ("istio-system", "linkerd")
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
     names = {one.resource for one in reasons}
     texts = " ".join({str(request.source), *(one.text for one in reasons)})
     places = {name.partition(" ")[2].partition("/")[0] for name in names if "/" in name}
-    namespaces = {request.source.namespace, *places, *_ROOTS}
+    namespaces = {request.source.namespace, *places, *CONTROL_PLANES.values()}
 
     def counts(one: Omission) -> bool:
         resource = one.resource

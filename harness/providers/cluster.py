@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LACKING = {Mesh.ISTIO: istioctl.lacking, Mesh.LINKERD: linkerd.lacking}
+
 
 class ClusterProvider(ClusterObserver):
     """Runs scenarios on a real cluster; a subclass says where that is and what may be done to it."""
@@ -86,10 +88,7 @@ class ClusterProvider(ClusterObserver):
 
     def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
         """Returns why this mesh can't be installed here as it is wanted, or None if it can."""
-        settings, wanted = self.settings, self._wanted(mesh, wanted)
-        if mesh is Mesh.ISTIO:
-            return istioctl.lacking(settings.istioctl, settings.istio_config, wanted, settings.helm)
-        return linkerd.lacking(settings.linkerd, wanted, settings.helm)
+        return _LACKING[mesh](self.settings, self._wanted(mesh, wanted))
 
     def unable(self, need: str) -> str | None:
         """Returns why NetworkPolicies may act on nobody here, or None if they are enforced."""

@@ -41,7 +41,6 @@ class Connection:
     """One cluster, and what works on it."""
 
     def __init__(self, provider: ClusterProvider, kubeconfig: Path) -> None:
-        settings = provider.settings
         self.kubeconfig = kubeconfig
         self._crds = threading.Lock()
         self.client = Client(kubeconfig)
@@ -51,26 +50,11 @@ class Connection:
         # What control planes consist of isn't a scenario's: it has an applier, and so a memory, of its own.
         self.system = provider.make_applier(self.client, self.discovery, system=True)
         planes: tuple[ControlPlane, ...] = (
-            istio.Istio(
-                self.client,
-                self.system,
-                run,
-                kubeconfig=kubeconfig,
-                istioctl=settings.istioctl,
-                config=settings.istio_config,
-                helm=settings.helm,
-            ),
-            linkerd.Linkerd(
-                self.client,
-                self.system,
-                run,
-                kubeconfig=kubeconfig,
-                linkerd=settings.linkerd,
-                helm=settings.helm,
-            ),
+            istio.Istio(self.client, self.system, run, kubeconfig, provider.settings),
+            linkerd.Linkerd(self.client, self.system, run, kubeconfig, provider.settings),
         )
         self.planes: dict[Mesh, ControlPlane] = {plane.mesh: plane for plane in planes}
-        self.prober = Prober(self.client, self.planes, settings, provider.provide_images)
+        self.prober = Prober(self.client, self.planes, provider.settings, provider.provide_images)
 
     def installed(self) -> list[ControlPlane]:
         """Returns the control planes that are there."""

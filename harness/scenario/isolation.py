@@ -11,14 +11,13 @@ from pydantic import BaseModel
 from harness.resources import ObjectName, Resource
 from harness.scenario.models import Check, Stage
 from harness.scenario.steps import Change, Place, Restart, Run, Uninstall
-from harness.vocabulary import Workload
+from harness.vocabulary import PLATFORM, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.scenario.models import Scenario
 
-_SYSTEMS = frozenset(("istio-system", "linkerd", "kube-system", "kube-public", "kube-node-lease"))
 _LISTS = frozenset(("namespaces", "notNamespaces", "exportTo"))
 _REFERENCES = frozenset(("gateways", "hosts"))
 """Fields whose items may be written `namespace/name` [Istio: VirtualService, Gateway, Sidecar]."""
@@ -72,7 +71,7 @@ def _namespaces(scenario: Scenario) -> frozenset[str]:
         if isinstance(step, (Place, Restart))
     }
     held = {_place(one) for one in _resources(scenario)}
-    return frozenset((placed | held) - _SYSTEMS - {""})
+    return frozenset((placed | held) - PLATFORM - {""})
 
 
 def _place(named: Resource | ObjectName) -> str:

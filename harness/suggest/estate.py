@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.compare.callers import CONTROL_PLANES, Caller, classes
+from harness.compare.callers import Caller, classes
 from harness.compare.relevant import relevant
 from harness.model.calls import calls
 from harness.model.kubernetes import endpoints, service_ports
-from harness.vocabulary import Mesh, Workload
+from harness.vocabulary import PLATFORM, Mesh, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -52,7 +52,7 @@ class Estate:
     @cached_property
     def services(self) -> tuple[Resource, ...]:
         """The Services of the estate itself, by namespace and name."""
-        found = (one for one in self.state.all("", "Service") if one.namespace not in CONTROL_PLANES)
+        found = (one for one in self.state.all("", "Service") if one.namespace not in PLATFORM)
         return tuple(sorted(found, key=lambda one: (one.namespace, one.name)))
 
     @cached_property

@@ -15,6 +15,7 @@ from harness.suggest.estate import asked_for, schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.suggest.routes import words
 from harness.traffic.request import Request
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from harness.traffic.trace import Reason
     from harness.vocabulary import Workload
 
-_SECURITY, _ROOT = "security.istio.io", "istio-system"
+_SECURITY = "security.istio.io"
 _SERVICES = 5
 """Services behind a policy that are tried, to find one where it decides."""
 
@@ -56,7 +57,7 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
 def _guarded(estate: Estate, policy: Resource) -> list[Resource]:
     """The Services in front of a policy's pods, the most called one first."""
     wanted = (spec_of(policy).get("selector") or {}).get("matchLabels") or {}
-    places = [one for one in estate.services if policy.namespace in (one.namespace, _ROOT)]
+    places = [one for one in estate.services if policy.namespace in (one.namespace, ROOT_NAMESPACE)]
     found = [
         one
         for one in places

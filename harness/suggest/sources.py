@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from harness import dumps, marks
-from harness.compare.callers import CONTROL_PLANES
 from harness.errors import InputError
 from harness.manifests import KUSTOMIZATIONS, SUFFIXES, read_manifests
 from harness.model import Refused, State
@@ -15,7 +14,7 @@ from harness.model.loading import meshes_used
 from harness.model.objects import annotations_of, labels_of
 from harness.model.pods import pod_template
 from harness.model.schemas import GATEWAY_API, MESH_OF_GROUP
-from harness.vocabulary import Mesh
+from harness.vocabulary import PLATFORM, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,8 +28,6 @@ _INSTALLED = frozenset(
     "ClusterRole ClusterRoleBinding GatewayClass Node".split()
 )
 """Cluster-wide kinds that a dump shows of what platforms and meshes install."""
-
-_PLATFORM = CONTROL_PLANES | {"kube-public", "kube-node-lease"}
 
 
 class Role(StrEnum):
@@ -150,7 +147,7 @@ def _told(resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: 
         return True
     mesh_config = resource.key == ("", "ConfigMap", "istio-system", "istio")
     place = resource.name if resource.kind == "Namespace" else resource.namespace
-    installed = (_role(resource) is Role.APPS and place in _PLATFORM) or resource.kind in _INSTALLED
+    installed = (_role(resource) is Role.APPS and place in PLATFORM) or resource.kind in _INSTALLED
     if installed and not mesh_config:
         left_out[
             "what the platform and the meshes' control planes are made of: the scenario installs them"

@@ -10,7 +10,7 @@ from harness.manifests import MAX_BYTES, SUFFIXES, place, read_manifests
 from harness.source import read_text
 from harness.translate import ingress2gateway, writer
 from harness.translate.translation import Translation, translate
-from harness.vocabulary import Mesh
+from harness.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 _TRANSLATORS = ("builtin", ingress2gateway.TOOL)
-_CONTROL_PLANES = frozenset(("kube-system", "kube-public", "kube-node-lease", "linkerd"))
 
 
 def run(
@@ -112,5 +111,5 @@ def of_cluster(objects: Iterable[Resource]) -> tuple[Resource, ...]:
         for one in objects
         if one.kind not in ("Secret", "Node", "Endpoints", "EndpointSlice")
         and not any(owner.get("controller") for owner in one.data["metadata"].get("ownerReferences") or ())
-        and one.namespace not in _CONTROL_PLANES
+        and one.namespace not in PLATFORM - {ROOT_NAMESPACE}
     )

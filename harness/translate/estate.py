@@ -13,13 +13,13 @@ from harness.manifests import WORKLOAD_KINDS
 from harness.model.kubernetes import CLUSTER_DOMAIN, ServicePort, service_ports
 from harness.model.objects import selects, spec_of
 from harness.model.pods import pod_template
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.resources import Resource
 
-ROOT_NAMESPACE = "istio-system"
 """Where Istio's policies for the whole mesh are."""
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from harness.model.kubernetes import CLUSTER_DOMAIN, ServicePort
 from harness.model.objects import selects, spec_of
 from harness.translate import routes
-from harness.translate.estate import ROOT_NAMESPACE, ports_of
+from harness.translate.estate import ports_of
 from harness.translate.finding import Severity
 from harness.translate.reader import Reader
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,8 +10,8 @@ from harness.model.lookup import LabelTable
 from harness.translate import server
 from harness.translate.admission import Admission, admission
 from harness.translate.clients import EVERYBODY
-from harness.translate.estate import ROOT_NAMESPACE, Deployed, PodPort
 from harness.translate.finding import Severity
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.resources import Resource
     from harness.translate.authorization_policy import Policy
     from harness.translate.draft import Draft
+    from harness.translate.estate import Deployed, PodPort
     from harness.translate.peer_authentication import Mode, Modes
 
 

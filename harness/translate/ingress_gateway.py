@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.model.objects import selects
 from harness.translate.draft import Patch
-from harness.translate.estate import ROOT_NAMESPACE
 from harness.translate.finding import Severity
 from harness.translate.gateway import INGRESS
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from harness.resources import Resource

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.model.objects import selects
-from harness.translate.estate import ROOT_NAMESPACE
 from harness.translate.finding import Severity
 from harness.translate.reader import Reader
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -78,7 +79,7 @@ def prober(monkeypatch):
         monkeypatch.setattr(sources, "execute", execute)
         monkeypatch.setattr(sources.ephemeral, "ensure", lambda *_: "harness-curl")
         applier = Applier(client, Discovery(client))
-        istio = Istio(client, applier, FakeRun(), kubeconfig=None, istioctl="", config=None)
+        istio = Istio(client, applier, FakeRun(), Path("/k"), ClusterSettings())
         found = Prober(client, {Mesh.ISTIO: istio}, ClusterSettings(timeout=1), execs.append)
         return found, execs
 

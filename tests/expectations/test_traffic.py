@@ -25,6 +25,7 @@ SAW = Outcome(
     200, server_saw=ServerSaw("/new/a?b=c", "new.shop", (("X-By", "istio"),)), headers=(("x-to", "me"),)
 )
 MUTE = Outcome(200, server_saw=ServerSaw("", "", ()))
+HOSTLESS = Outcome(200, server_saw=ServerSaw("/new/a", "", ()))
 MOVED = Outcome(301, headers=(("location", "http://web/new"),))
 MISSING = Outcome(404, body="")
 ENVOY_LATE = Outcome(504, body="upstream request timeout", seconds=1.2)
@@ -64,6 +65,8 @@ CASES = {
     "rewrite to another path": ("rewrite", {"path": "/new", "host": "x"}, SAW, FAIL, "path /new/a, host new.shop"),
     "rewrite, no echo": ("rewrite", {"path": "/"}, OK, INCONCLUSIVE, "not known"),
     "rewrite, an echo without host": ("rewrite", {"host": "x"}, MUTE, INCONCLUSIVE, "not known"),
+    "rewrite, an echo without host and path": ("rewrite", {"host": "x", "path": "/"}, MUTE, INCONCLUSIVE, "not known"),
+    "rewrite to another path, an echo without host": ("rewrite", {"host": "x", "path": "/"}, HOSTLESS, FAIL, "path /new/a"),
     "rewrite, not answered": ("rewrite", {"path": "/"}, MISSING, FAIL, "404"),
     "header": ("header", {"request": {"x-by": "istio"}, "response": {"x-to": "me"}}, SAW, PASS, ""),
     "header missing": ("header", {"request": {"x-no": "1"}}, SAW, FAIL, "no request header x-no"),

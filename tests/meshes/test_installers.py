@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cluster.deadline import Deadline
+from harness.cluster.settings import ClusterSettings
 from harness.errors import StageError
 from harness.installation import DEFAULT, Installation, Installer
 from harness.meshes import charts, istio, istioctl, linkerd
@@ -129,15 +130,12 @@ def test_lacking(monkeypatch, module, wanted, words):
     for one in (module, source):
         monkeypatch.setattr(one, "find", lambda tool: Path(f"/bin/{tool}"))
     run = FakeRun(VERSIONS)
-    if module is istioctl:
-        reason = istioctl.lacking("istioctl", None, wanted, "helm", run)
-    else:
-        reason = linkerd.lacking("linkerd", wanted, "helm", run)
+    reason = module.lacking(ClusterSettings(), wanted, run)
     assert reason is None if words is None else words in reason
 
 
 def test_charts_need_helm():
-    assert "no-such-helm isn't on PATH" in istioctl.lacking("istioctl", None, HELM, "no-such-helm")
+    assert "no-such-helm isn't on PATH" in istioctl.lacking(ClusterSettings(helm="no-such-helm"), HELM)
 
 
 def containers(name: str, namespace: str, **images: str):

@@ -6,6 +6,7 @@ import pytest
 from harness.cluster.apply import Applier
 from harness.cluster.deadline import Deadline
 from harness.cluster.discovery import Discovery
+from harness.cluster.settings import ClusterSettings
 from harness.errors import StageError
 from harness.meshes import istio
 from harness.meshes.base import Injection
@@ -25,7 +26,7 @@ WEBHOOK = {
 
 def plane(client, run=None):
     applier = Applier(client, Discovery(client))
-    return Istio(client, applier, run or FakeRun(), kubeconfig=Path("/k"), istioctl="istioctl", config=None)
+    return Istio(client, applier, run or FakeRun(), Path("/k"), ClusterSettings())
 
 
 @pytest.mark.parametrize(
@@ -78,9 +79,9 @@ def test_health(name, objects, installed, healthy):
 
 
 def test_what_is_lacking(tmp_path):
-    assert "isn't on PATH" in lacking("no-such-istioctl", None)
-    assert "isn't there" in lacking("sh", tmp_path / "no.yaml")
-    assert lacking("sh", None) is None
+    assert "isn't on PATH" in lacking(ClusterSettings(istioctl="no-such-istioctl"))
+    assert "isn't there" in lacking(ClusterSettings(istioctl="sh", istio_config=tmp_path / "no.yaml"))
+    assert lacking(ClusterSettings(istioctl="sh")) is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from harness.cluster.apply import Applier
 from harness.cluster.client import ApiError
 from harness.cluster.deadline import Deadline
 from harness.cluster.discovery import Discovery
+from harness.cluster.settings import ClusterSettings
 from harness.errors import MissingError, StageError
 from harness.meshes import gateway_api
 from harness.meshes.base import Injection
@@ -30,7 +31,7 @@ DEPLOYMENTS = [deployment(name, namespace="linkerd") for name in CONTROL_PLANE]
 
 def plane(client, run=None):
     applier = Applier(client, Discovery(client))
-    return Linkerd(client, applier, run or FakeRun(), kubeconfig=Path("/k"), linkerd="linkerd")
+    return Linkerd(client, applier, run or FakeRun(), Path("/k"), ClusterSettings())
 
 
 def test_install_applies_what_linkerd_prints_then_checks():
@@ -99,8 +100,8 @@ def test_asking_and_taking_it_back():
 
 
 def test_what_is_lacking():
-    assert "isn't on PATH" in lacking("no-such-linkerd")
-    assert lacking("sh") is None
+    assert "isn't on PATH" in lacking(ClusterSettings(linkerd="no-such-linkerd"))
+    assert lacking(ClusterSettings(linkerd="sh")) is None
 
 
 def test_output_that_is_no_yaml():

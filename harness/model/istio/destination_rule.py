@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.model.installation import ROOT_NAMESPACE
 from harness.model.istio import mesh_config
 from harness.model.istio.hosts import full_host, specificity
 from harness.model.lookup import HostTable, per_object, per_state
 from harness.model.objects import Fields, reason, selects, spec_of
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.errors import InputError, did_you_mean
-from harness.model.installation import ROOT_NAMESPACE
 from harness.model.lookup import per_object, per_state
 from harness.model.objects import Fields, not_modelled, reason
 from harness.traffic.trace import Reason
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.installation import ROOT_NAMESPACE
 from harness.model.lookup import SelectorTable, per_pod, per_state
 from harness.model.objects import reason, spec_of
 from harness.traffic.trace import Reason
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from harness.model.pods import Pod

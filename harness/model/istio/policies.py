@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.model.installation import ROOT_NAMESPACE
 from harness.model.lookup import SelectorTable, per_pod, per_state
 from harness.model.objects import Fields, reason, spec_of
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.model.installation import ROOT_NAMESPACE
 from harness.model.istio import mesh_config
 from harness.model.istio.hosts import covers
 from harness.model.istio.mesh_config import ALLOW_ANY
 from harness.model.lookup import per_state
 from harness.model.objects import reason, selects, spec_of
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,12 +12,13 @@ from harness.model.linkerd.ports import Ports, lenient
 from harness.model.lookup import per_state
 from harness.model.objects import not_modelled, reason
 from harness.traffic.trace import Reason
+from harness.vocabulary import LINKERD_NAMESPACE
 
 if TYPE_CHECKING:
     from harness.model.state import State
     from harness.resources import Resource
 
-NAMESPACE, NAME = "linkerd", "linkerd-config"
+NAME = "linkerd-config"
 
 POLICIES = (
     "all-unauthenticated",
@@ -34,7 +35,7 @@ _FIXED: dict[str, tuple[object, ...]] = {
     "clusterDomain": ("cluster.local",),
     "proxy.outboundTransportMode": ("transport-header",),
     "proxy.isIngress": (False,),
-    "linkerdNamespace": (NAMESPACE,),
+    "linkerdNamespace": (LINKERD_NAMESPACE,),
 }
 
 
@@ -74,7 +75,7 @@ def of(state: State) -> Config:
     over. Raises InputError if it isn't YAML, NotModelledError for a setting that the model's rules
     aren't for.
     """
-    origin = state.get("", "ConfigMap", NAMESPACE, NAME)
+    origin = state.get("", "ConfigMap", LINKERD_NAMESPACE, NAME)
     text = (origin.data.get("data") or {}).get("values") if origin else None
     if origin is None or not text:
         return Config(origin)
