@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.expectations import Result
 from harness.expectations.verdict import NOT_PREDICTED
 from harness.providers.base import Basis
+from harness.settings import OnDrift
 
 if TYPE_CHECKING:
     from harness.expectations import Expectation, Ground, Verdict
     from harness.providers.base import Provider
-
-
-class OnDrift(StrEnum):
-    """What a disagreement does to an expectation that a cluster judged."""
-
-    FAIL = "fail"
-    WARN = "warn"
-    IGNORE = "ignore"
 
 
 class DriftWarning(UserWarning):

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.background import Background
-from harness.drift import OnDrift, enforced
+from harness.drift import enforced
 from harness.errors import HarnessError, NotPredictedError, StageError
 from harness.expectations import Ground, Result, Verdict
 from harness.journal import Entry
@@ -18,7 +18,7 @@ from harness.manifests import from_api
 from harness.providers.base import Basis
 from harness.record import recording
 from harness.scenario.steps import Run
-from harness.settings import Confidence
+from harness.settings import Confidence, OnDrift
 from harness.shadow import Shadow
 
 if TYPE_CHECKING:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.drift import OnDrift
 from harness.errors import HarnessError, InputError, MissingError, did_you_mean
 from harness.journal import Journal
 from harness.knobs import Knobs
 from harness.providers.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
 from harness.record import Recorder
 from harness.resumption import resumable, window
-from harness.settings import Confidence
+from harness.settings import Confidence, OnDrift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.drift import OnDrift
 from harness.errors import HarnessError, NotModelledError
 from harness.expectations import KINDS, Ground, Result
 from harness.expectations.base import UNKNOWN
@@ -18,7 +17,7 @@ from harness.resources import Resource
 from harness.runner import Runner
 from harness.scenario.models import Check, Scenario, Stage
 from harness.scenario.steps import Deploy, Install
-from harness.settings import Confidence
+from harness.settings import Confidence, OnDrift
 from harness.traffic.disagreement import disagreement
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Reason
