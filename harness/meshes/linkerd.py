@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness import marks
-from harness.cluster.discovery import DEPLOYMENTS
-from harness.cluster.rollout import available, wait_for_rollouts
+from harness.cluster import pods
+from harness.cluster.discovery import DEPLOYMENTS, NAMESPACES, PODS
+from harness.cluster.rollout import available, behind, wait_for_rollouts
 from harness.cluster.tools import find, run
+from harness.cluster.watch import wait_until
 from harness.errors import StageError
 from harness.installation import DEFAULT, Installation, Installer
 from harness.meshes import charts, health
@@ -31,11 +33,18 @@ if TYPE_CHECKING:
     from harness.cluster.deadline import Deadline
     from harness.cluster.settings import ClusterSettings
     from harness.cluster.tools import Run
+    from harness.cluster.watch import View
     from harness.traffic.outcomes import ServerSaw
 
 logger = logging.getLogger(__name__)
 
-CONTROL_PLANE = ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector")
+DESTINATION = "linkerd-destination"
+CONTROL_PLANE = {
+    DESTINATION: "no proxy learns of a change",
+    "linkerd-identity": "no new proxy gets a certificate",
+    "linkerd-proxy-injector": "pods start without a proxy",  # its webhook's failurePolicy is Ignore
+}
+"""Its Deployments, and what goes wrong without each."""
 
 _CHECK_SECONDS = 60.0  # that `linkerd check` may wait for proxies that have just been started
 _TOOL_SECONDS = 30.0
@@ -69,7 +78,7 @@ class Linkerd:
 
     def installed(self) -> bool:
         """Whether there is a control plane."""
-        return self._client.find(DEPLOYMENTS.path(LINKERD_NAMESPACE, CONTROL_PLANE[0])) is not None
+        return self._client.find(DEPLOYMENTS.path(LINKERD_NAMESPACE, DESTINATION)) is not None
 
     def healthy(self) -> bool:
         """Whether the control plane's deployments are available."""
@@ -78,9 +87,7 @@ class Linkerd:
 
     def version(self) -> str:
         """Returns the tag of the destination controller's image."""
-        return image_tag(
-            self._client.find(DEPLOYMENTS.path(LINKERD_NAMESPACE, CONTROL_PLANE[0])), "destination"
-        )
+        return image_tag(self._client.find(DEPLOYMENTS.path(LINKERD_NAMESPACE, DESTINATION)), "destination")
 
     def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
         """Applies what `linkerd install` prints, CRDs first, or manifests, or runs helm; waits for it.
@@ -136,10 +143,28 @@ class Linkerd:
         return annotations.get(marks.LINKERD_INJECT) in ("enabled", "ingress")
 
     def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
-        """Returns at once: Linkerd's proxies don't tell which configuration they hold.
+        """Returns when the control plane is ready: its proxies don't tell which configuration they hold.
 
-        Routes show it in their status; for all else an expectation waits for its own effect.
+        Routes show it in their status; for all else an expectation waits for its own effect. Where it
+        holds none of the namespaces it isn't waited for. Raises StageError at once if a part is scaled
+        to 0, else at the deadline.
         """
+        deployments = DEPLOYMENTS.collection(LINKERD_NAMESPACE)
+
+        def unmet(view: View) -> str | None:
+            parts = [one for one in view[deployments] if one["metadata"]["name"] in CONTROL_PLANE]
+            return next((lag for part in parts if (lag := _lag(part))), None)
+
+        if not self.healthy() and any(map(self._holds, namespaces)):
+            wait_until(self._client, "Linkerd's control plane is ready", [deployments], unmet, deadline)
+
+    def _holds(self, namespace: str) -> bool:
+        """Whether Linkerd has, or should have, a proxy in a namespace."""
+        found = self._client.find(NAMESPACES.path("", namespace))
+        listed = self._client.list(PODS.collection(namespace)) if found else []
+        return bool(found and self.asks(found)) or any(
+            pods.choice(pod, self.mesh) or self.mesh in pods.meshes(pod) for pod in listed
+        )
 
     def reports_on(self, group: str, parent: Json) -> bool:
         """Linkerd acts on Services of the group "" or core; a group left out is the Gateway API's."""
@@ -198,6 +223,19 @@ class Linkerd:
     def _objects(self, *arguments: str, deadline: Deadline) -> list[Resource]:
         argv = self._argv(*arguments)
         return objects(self._run(argv, timeout=deadline.left), " ".join(["linkerd", *arguments]))
+
+
+def _lag(part: Json) -> str | None:
+    """How far a part of the control plane is behind its spec; raises StageError if it is scaled to 0."""
+    name = part["metadata"]["name"]
+    if part["spec"].get("replicas") == 0:
+        raise StageError(
+            f"{name} is scaled to 0, so {CONTROL_PLANE[name]}",
+            where=f"Deployment {LINKERD_NAMESPACE}/{name}",
+            todo=f"kubectl -n {LINKERD_NAMESPACE} scale deployment/{name} --replicas=1",
+        )
+    lag = behind(part)
+    return f"{name}: {lag}; {CONTROL_PLANE[name]}" if lag else None
 
 
 def lacking(settings: ClusterSettings, wanted: Installation = DEFAULT, run: Run = run) -> str | None:

@@ -16,13 +16,14 @@ def settings(**changes):
     from harness.cluster.settings import GATEWAY_API_CRDS
     from harness.providers.kind import KindSettings
 
-    config = os.environ.get("HARNESS_ISTIO_CONFIG")
+    config, cli = os.environ.get("HARNESS_ISTIO_CONFIG"), os.environ.get("HARNESS_LINKERD")
     return KindSettings(
         **{
             "node_image": os.environ.get("HARNESS_NODE_IMAGE") or None,
             "istio_config": Path(config) if config else None,
             "gateway_api_crds": os.environ.get("HARNESS_GATEWAY_API_CRDS") or GATEWAY_API_CRDS,
             "images": tuple(os.environ.get("HARNESS_LOAD_IMAGE", "").replace(",", " ").split()),
+            **({"linkerd": cli} if cli else {}),
             **changes,
         }
     )

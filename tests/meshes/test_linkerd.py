@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,27 @@ def test_uninstall_deletes_what_linkerd_lists():
 def test_health(name, there, installed, healthy):
     found = plane(FakeClient(*there))
     assert (found.installed(), found.healthy()) == (installed, healthy)
+
+
+INJECTOR = "linkerd-proxy-injector"
+ASKS = {"annotations": {"linkerd.io/inject": "enabled"}}
+
+
+@pytest.mark.parametrize(
+    ("injector", "what", "why"),
+    [
+        ({"replicas": 0}, f"{INJECTOR} is scaled to 0, so pods start without a proxy", ""),
+        ({"ready": 0}, "Linkerd's control plane is ready: not within 0 s", f"{INJECTOR}: .*; pods start without a proxy"),
+    ],
+)  # fmt: skip
+def test_a_change_waits_for_the_whole_control_plane(injector, what, why):
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", **ASKS}}
+    objects = [*DEPLOYMENTS[:-1], deployment(INJECTOR, namespace="linkerd", **injector), namespace]
+    with pytest.raises(StageError, match=what) as caught:
+        plane(FakeClient(*objects)).settle(["shop"], Deadline(0.2))
+    assert re.search(why, caught.value.why)
+    plane(FakeClient(*objects)).settle(["elsewhere"], Deadline(0.2))
+    plane(FakeClient(*DEPLOYMENTS, namespace)).settle(["shop"], Deadline(0.2))
 
 
 @pytest.mark.parametrize(
