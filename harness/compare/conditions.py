@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from harness.model import gateway_api
+from harness.model.istio.virtual_service import string_match
 from harness.model.lookup import per_object
 from harness.model.matching import TextMatch
 from harness.model.objects import Fields, spec_of
@@ -83,7 +84,8 @@ def _http(part: Fields) -> Conditions:
 
 def _match(part: Fields) -> Conditions:
     def one(name: str) -> frozenset[TextMatch]:
-        return frozenset(_text(part[name], bool(part.get("ignoreUriCase"))) for _ in "1" if part.get(name))
+        ignore_case = name == "uri" and bool(part.get("ignoreUriCase"))
+        return frozenset(_text(part[name], ignore_case) for _ in "1" if part.get(name))
 
     named = [*(part.get("headers") or {}).items(), *(part.get("withoutHeaders") or {}).items()]
     return Conditions(
@@ -96,11 +98,7 @@ def _match(part: Fields) -> Conditions:
 
 
 def _text(part: Fields | None, ignore_case: bool = False) -> TextMatch:
-    """A StringMatch of Istio's; an empty one asks for presence."""
-    for kind in ("exact", "prefix", "regex"):
-        if part and kind in part:
-            return TextMatch(kind, part[kind], ignore_case and kind != "regex")
-    return TextMatch("present")
+    return string_match(part, ignore_case=ignore_case) or TextMatch("present")
 
 
 def _route(route: gateway_api.Route) -> Conditions:

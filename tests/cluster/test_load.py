@@ -221,13 +221,19 @@ def volley(client: FakeClient, load: Load | None = None) -> Volley:
     return Volley(client, lambda pod, _: Curl(pod["metadata"]["name"], "app", (8, 7)), load or a_load(), 5.0)
 
 
-def test_a_load_moves_to_a_newer_pod_without_missing_a_turn():
-    old, new = FakeStream(enough=3), FakeStream(enough=3)
-    one = volley(Streaming(web_1=old, web_2=new))
+def under_way(first: FakeStream, second: FakeStream | None = None, load: Load | None = None) -> Volley:
+    """A load from web-1 that has sent enough; web-2 doesn't run yet."""
+    one = volley(Streaming(web_1=first, web_2=second), load)
     one.look([client_pod("web-1", 1)])
     one.connect()
     one.begin(time.monotonic())
-    assert old.full.wait(SECONDS)
+    assert first.full.wait(SECONDS)
+    return one
+
+
+def test_a_load_moves_to_a_newer_pod_without_missing_a_turn():
+    old, new = FakeStream(enough=3), FakeStream(enough=3)
+    one = under_way(old, new)
     one.look([client_pod("web-1", 1), client_pod("web-2", 2)])
     assert new.full.wait(SECONDS)
     one.end()
@@ -239,11 +245,7 @@ def test_a_load_moves_to_a_newer_pod_without_missing_a_turn():
 
 def test_an_ending_pod_sends_nothing_more_and_the_gap_is_the_client_s():
     old, new = FakeStream(enough=3), FakeStream(enough=3)
-    one = volley(Streaming(web_1=old, web_2=new))
-    one.look([client_pod("web-1", 1)])
-    one.connect()
-    one.begin(time.monotonic())
-    assert old.full.wait(SECONDS)
+    one = under_way(old, new)
     one.look([client_pod("web-1", 1, deletionTimestamp="2026-01-01T12:01:00Z")])
     sent = len(old.sent)
     one.look([client_pod("web-2", 2)])
@@ -255,11 +257,7 @@ def test_an_ending_pod_sends_nothing_more_and_the_gap_is_the_client_s():
 
 def test_no_more_requests_are_sent_than_may_wait_for_an_answer():
     silent = FakeStream(script=lambda _: None, enough=ROOM)
-    one = volley(Streaming(web_1=silent), a_load(rate=2000, patience=0.1))
-    one.look([client_pod("web-1", 1)])
-    one.connect()
-    one.begin(time.monotonic())
-    assert silent.full.wait(SECONDS)
+    one = under_way(silent, load=a_load(rate=2000, patience=0.1))
     one.end()
     assert len(silent.sent) == ROOM
     why = Counter(shot.unknown for shot in one.shots.values())

@@ -128,10 +128,10 @@ def _match(resource: Resource, field: str, part: Fields) -> Match:
     ignore_case = bool(part.get("ignoreUriCase"))
     return Match(
         field,
-        uri=_text(part.get("uri"), ignore_case=ignore_case),
-        scheme=_text(part.get("scheme")),
-        method=_text(part.get("method")),
-        authority=_text(part.get("authority")),
+        uri=string_match(part.get("uri"), ignore_case=ignore_case),
+        scheme=string_match(part.get("scheme")),
+        method=string_match(part.get("method")),
+        authority=string_match(part.get("authority")),
         headers=_texts(part.get("headers")),
         without_headers=_texts(part.get("withoutHeaders")),
         query=_texts(part.get("queryParams")),
@@ -142,7 +142,8 @@ def _match(resource: Resource, field: str, part: Fields) -> Match:
     )
 
 
-def _text(part: Fields | None, *, ignore_case: bool = False) -> TextMatch | None:
+def string_match(part: Fields | None, *, ignore_case: bool = False) -> TextMatch | None:
+    """Returns what a StringMatch asks of a text; None for an empty one, which asks for presence."""
     if not part:
         return None
     if "exact" in part:
@@ -155,7 +156,7 @@ def _text(part: Fields | None, *, ignore_case: bool = False) -> TextMatch | None
 def _texts(parts: Fields | None) -> tuple[tuple[str, TextMatch], ...]:
     # An empty match asks for presence, and so does a lone asterisk, which is no regular expression.
     wanted = {name: None if part == {"regex": "*"} else part for name, part in (parts or {}).items()}
-    return tuple((name, _text(part) or TextMatch("present")) for name, part in wanted.items())
+    return tuple((name, string_match(part) or TextMatch("present")) for name, part in wanted.items())
 
 
 def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ...]) -> Rule:
@@ -281,7 +282,7 @@ def _cors(part: Fields) -> Cors:
     wanted = part["allowOrigins"] if part.get("allowOrigins") is not None else exact
     age = part.get("maxAge")
     return Cors(
-        origins=tuple(text for one in wanted if (text := _text(one))),
+        origins=tuple(text for one in wanted if (text := string_match(one))),
         methods=tuple(part.get("allowMethods") or ()),
         headers=tuple(part.get("allowHeaders") or ()),
         exposed=tuple(part.get("exposeHeaders") or ()),
