@@ -81,6 +81,10 @@ class ControlPlane(Protocol):
         """Whether a Namespace asks for this mesh's injection."""
         ...
 
+    def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns when pods that start in these namespaces get the proxies that they ask for."""
+        ...
+
     def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when these namespaces' proxies hold the present configuration, if that can be known."""
         ...

@@ -145,6 +145,9 @@ class Istio:
         own = group == "gateway.networking.k8s.io"
         return own and parent.get("kind") == "Service" and parent.get("group") == ""
 
+    def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns at once: no pod starts without its proxy, since its webhook's failurePolicy is Fail."""
+
     def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when every proxy of these namespaces, and every gateway, holds what istiod knows now.
 

@@ -42,7 +42,7 @@ DESTINATION = "linkerd-destination"
 CONTROL_PLANE = {
     DESTINATION: "no proxy learns of a change",
     "linkerd-identity": "no new proxy gets a certificate",
-    "linkerd-proxy-injector": "pods start without a proxy",  # its webhook's failurePolicy is Ignore
+    "linkerd-proxy-injector": "pods start without a proxy",
 }
 """Its Deployments, and what goes wrong without each."""
 
@@ -142,12 +142,11 @@ class Linkerd:
         annotations = namespace["metadata"].get("annotations") or {}
         return annotations.get(marks.LINKERD_INJECT) in ("enabled", "ingress")
 
-    def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
-        """Returns when the control plane is ready: its proxies don't tell which configuration they hold.
+    def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns when the control plane is ready, if one of the namespaces asks for it.
 
-        Routes show it in their status; for all else an expectation waits for its own effect. Where it
-        holds none of the namespaces it isn't waited for. Raises StageError at once if a part is scaled
-        to 0, else at the deadline.
+        While its injector is away pods start without a proxy: its webhook's failurePolicy is Ignore. Raises
+        StageError at once if a part is scaled to 0, else at the deadline.
         """
         deployments = DEPLOYMENTS.collection(LINKERD_NAMESPACE)
 
@@ -155,16 +154,21 @@ class Linkerd:
             parts = [one for one in view[deployments] if one["metadata"]["name"] in CONTROL_PLANE]
             return next((lag for part in parts if (lag := _lag(part))), None)
 
-        if not self.healthy() and any(map(self._holds, namespaces)):
+        if not self.healthy() and any(map(self._is_asked, namespaces)):
             wait_until(self._client, "Linkerd's control plane is ready", [deployments], unmet, deadline)
 
-    def _holds(self, namespace: str) -> bool:
-        """Whether Linkerd has, or should have, a proxy in a namespace."""
+    def _is_asked(self, namespace: str) -> bool:
+        """Whether a namespace, or a pod in it, asks to be injected."""
         found = self._client.find(NAMESPACES.path("", namespace))
         listed = self._client.list(PODS.collection(namespace)) if found else []
-        return bool(found and self.asks(found)) or any(
-            pods.choice(pod, self.mesh) or self.mesh in pods.meshes(pod) for pod in listed
-        )
+        return bool(found and self.asks(found)) or any(pods.choice(pod, self.mesh) for pod in listed)
+
+    def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns when the control plane is ready: its proxies don't tell which configuration they hold.
+
+        Routes show it in their status; for all else an expectation waits for its own effect.
+        """
+        self.wait_ready(namespaces, deadline)
 
     def reports_on(self, group: str, parent: Json) -> bool:
         """Linkerd acts on Services of the group "" or core; a group left out is the Gateway API's."""

@@ -268,6 +268,7 @@ class ClusterProvider(ClusterObserver):
         """Applies objects, and waits for the workloads in their namespaces, which are returned."""
         namespaces = {one.name if one.kind == "Namespace" else one.namespace for one in resources} - {""}
         self._namespaces(namespaces, deadline)
+        self._at.wait_ready(namespaces, deadline)
         self._at.applier.apply(resources, deadline)
         for namespace in sorted(namespaces):
             wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
@@ -293,6 +294,7 @@ class ClusterProvider(ClusterObserver):
     def _restart(
         self, namespace: str, deadline: Deadline, only: Collection[Workload | None] | None = None
     ) -> None:
+        self._at.wait_ready([namespace], deadline)
         restart(self._at.client, namespace, only)
         wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
 

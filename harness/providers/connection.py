@@ -93,6 +93,11 @@ class Connection:
         listed = self.client.list(PODS.collection(namespace))
         return {pods.workload(pod) for pod in listed if pods.running(pod) and misplaced(pod, able)}
 
+    def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
+        """Returns when pods that start in these namespaces get the proxies that they ask for."""
+        for plane in self.installed():
+            plane.wait_ready(namespaces, deadline)
+
     def settle(self, resources: Iterable[Resource], namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when the meshes have taken these objects in for these namespaces, as far as they tell."""
         planes = self.installed()
