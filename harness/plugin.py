@@ -114,11 +114,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keeps each scenario on one worker, since its stages build on each other."""
-    if config.getvalue("dist") not in ("load", "worksteal", "loadscope"):
-        return None  # loadfile and loadgroup keep it together by themselves
-    from harness.distribution import ScenarioScheduling
+    from harness.distribution import scheduler
 
-    return ScenarioScheduling(config, log)
+    return scheduler(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
