@@ -120,6 +120,11 @@ def read_text(path: Path, limit: int) -> str:
     return text
 
 
+def plain(text: str) -> Any:
+    """Returns the one document of a YAML text as plain data; raises yaml.YAMLError."""
+    return yaml.load(text, Loader)
+
+
 def parse(text: str, name: str) -> Iterator[Document]:
     """Yields the documents of a YAML (or JSON) text; `name` is the file's, for errors.
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from harness.errors import InputError, MissingError, did_you_mean
+from harness.source import plain
 
 _FILES = {
     "cluster": ("certificate-authority",),
@@ -59,7 +60,7 @@ def _usual_files() -> list[Path]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(file.read_text())
+        data = plain(file.read_text())
     except OSError as error:
         raise InputError(f"the kubeconfig can't be read: {error.strerror}", where=str(file)) from None
     except yaml.YAMLError as error:

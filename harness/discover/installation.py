@@ -13,7 +13,7 @@ from harness.discover.facts import fact, is_whole
 from harness.discover.mesh_facts import CHECK, Fact
 from harness.errors import InputError
 from harness.manifests import MAX_BYTES, place
-from harness.source import parse, read_text
+from harness.source import parse, plain, read_text
 from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _mesh_config(resource: Resource) -> Iterator[Setting]:
     where = place(resource, "data.mesh")
     for key, name in (("mesh", "meshConfig"), ("meshNetworks", "global.meshNetworks")):
         try:
-            said = yaml.safe_load(resource.data["data"].get(key) or "{}")
+            said = plain(resource.data["data"].get(key) or "{}")
         except yaml.YAMLError as error:
             raise InputError(f"{resource} data.{key} isn't YAML", where=resource.where) from error
         if not isinstance(said, dict):

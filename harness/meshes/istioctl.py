@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import yaml
-
 from harness.cluster.tools import find, run
 from harness.installation import DEFAULT, Installation, Installer
 from harness.meshes import istio_tls
 from harness.meshes.charts import STATISTICS
 from harness.meshes.source import lacking_source
+from harness.source import plain
 from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def install_argv(istioctl: str, kubeconfig: Path, config: Path | None, deadline_
 
 def _suffixes_in(config: Path) -> int:
     """How many suffixes of statistics the user's file asks for itself."""
-    found: object = yaml.safe_load(config.read_text())
+    found: object = plain(config.read_text())
     for key in ("spec", *STATISTICS.split(".")):
         found = found.get(key) if isinstance(found, dict) else None
     return len(found) if isinstance(found, list) else 0

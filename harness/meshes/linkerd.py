@@ -21,6 +21,7 @@ from harness.meshes.base import Injection, Scrape
 from harness.meshes.metrics import growth
 from harness.meshes.source import image_tag, lacking_source, rendered
 from harness.resources import Resource
+from harness.source import Loader
 from harness.traffic.outcomes import Hop
 from harness.vocabulary import LINKERD_NAMESPACE, Mesh
 
@@ -261,7 +262,7 @@ def lacking(settings: ClusterSettings, wanted: Installation = DEFAULT, run: Run 
 def objects(text: str, where: str) -> list[Resource]:
     """Returns the objects of a YAML stream, Lists unfolded; raises StageError if it isn't one."""
     try:
-        documents: list[Any] = list(yaml.safe_load_all(text))
+        documents: list[Any] = list(yaml.load_all(text, Loader))
     except yaml.YAMLError as error:
         raise StageError("not YAML", where=where, why=str(error)) from None
     found: list[Resource] = []

@@ -12,6 +12,7 @@ import yaml
 from harness.errors import NotModelledError
 from harness.model.objects import reason
 from harness.model.refusal import Refused
+from harness.source import plain
 from harness.traffic.trace import Reason
 from harness.vocabulary import CONTROL_PLANES, Workload
 
@@ -135,7 +136,7 @@ def _without(value: Any, path: str) -> Any:
             return value[:index] + value[index + 1 :]
         return [_without(item, rest) if at == index else item for at, item in enumerate(value)]
     if isinstance(value, str) and path.startswith(" "):
-        return yaml.safe_dump(_without(yaml.safe_load(value), path[1:]))
+        return yaml.safe_dump(_without(plain(value), path[1:]))
     return value
 
 

@@ -13,6 +13,7 @@ from harness.manifests import WORKLOAD_KINDS
 from harness.model.kubernetes import CLUSTER_DOMAIN, ServicePort, service_ports
 from harness.model.objects import selects, spec_of
 from harness.model.pods import pod_template
+from harness.source import plain
 from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Estate:
         data = found.data.get("data") or {}
         text = (data.get("mesh") if isinstance(data, dict) else None) or "{}"
         try:
-            said = yaml.safe_load(text) if isinstance(text, str) else text
+            said = plain(text) if isinstance(text, str) else text
         except yaml.YAMLError as error:
             raise InputError(f"{found} data.mesh isn't YAML", where=found.where) from error
         if not isinstance(said, dict):

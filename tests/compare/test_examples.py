@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.compare.conditions import Conditions, of
 from harness.compare.examples import examples
 from harness.model.matching import TextMatch
+from harness.source import plain
 from tests.model.clusters import resource
 
 
@@ -110,7 +110,7 @@ CONDITIONS = {
 def test_conditions(kind):
     spec, found = CONDITIONS[kind]
     api = "security.istio.io/v1" if kind == "AuthorizationPolicy" else ""
-    assert of(resource(kind, "ns/it", yaml.safe_load(spec), api=api)) == found
+    assert of(resource(kind, "ns/it", plain(spec), api=api)) == found
 
 
 TEXTS = st.sampled_from(["/", "/a", "/a/", "/ab", "/a/b", "/b", "/b/c", "/B"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import yaml
-
 from harness.manifests import CLUSTER_SCOPED
 from harness.model import State
 from harness.resources import Resource
+from harness.source import plain
 from harness.traffic.request import Request
 from harness.vocabulary import Mesh, Workload
 
@@ -46,7 +45,7 @@ def resource(kind: str, name: str, spec: object = None, api: str = "", **metadat
         "metadata": {"name": short, **({"namespace": namespace} if namespace else {}), **metadata},
     }
     if spec is not None:
-        data["spec"] = yaml.safe_load(spec) if isinstance(spec, str) else spec
+        data["spec"] = plain(spec) if isinstance(spec, str) else spec
     return Resource(api, kind, "" if kind in CLUSTER_SCOPED else namespace, short, data, f"test.yaml:{short}")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from scipy.stats import binomtest
 
 from harness.manifests import CLUSTER_SCOPED
 from harness.model import Refused, State
 from harness.providers.base import Proxy
 from harness.resources import Resource
+from harness.source import plain
 from harness.traffic.request import HOST, Request
 from harness.traffic.trace import UNSPECIFIED
 from harness.vocabulary import Mesh, Workload
@@ -35,7 +35,7 @@ IGNORED_IN_ANSWER = {
 
 def load(path: Path) -> Any:
     """Returns a file of observations."""
-    return _text_keys(yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return _text_keys(plain(path.read_text()))
 
 
 def _text_keys(value: Any) -> Any:

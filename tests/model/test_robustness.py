@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from harness.errors import HarnessError
 from harness.manifests import read_manifests
 from harness.model import State
 from harness.model.schemas import INERT, KINDS
+from harness.source import plain
 from harness.traffic.request import Request
 from harness.vocabulary import Mesh, Workload
 
@@ -378,7 +378,7 @@ EVERY_KIND = """
     - {authority: smiley2.faces.svc.cluster.local, weight: 1}
 """
 
-TABLE: list[dict[str, Any]] = yaml.safe_load(EVERY_KIND)
+TABLE: list[dict[str, Any]] = plain(EVERY_KIND)
 SHIPPED = [one for file in sorted(MANIFESTS.rglob("*.yaml")) for one in read_manifests(file)]
 OBJECTS = TABLE + [one.data for one in SHIPPED]
 

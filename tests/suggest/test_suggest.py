@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -20,7 +19,7 @@ import harness.report.terminal  # noqa: F401
 from harness.cli import app as cli
 from harness.manifests import from_api, read_manifests
 from harness.scenario import load_scenario
-from harness.source import parse
+from harness.source import parse, plain
 from harness.suggest import stages, writer
 from harness.suggest.sources import Role, of_objects, of_paths
 from tests.suggest.estates import BOOKS, BOOKS_CONFIG, SHOP, SUBSETS, app, written
@@ -61,7 +60,7 @@ def suggested(folder: Path, *arguments: str, **files: str) -> Scenario:
     file = folder / "moving.yaml"
     result = run(*written(folder, **files), "-o", str(file), *arguments)
     assert result.exit_code == 0, result.output
-    return Scenario(file.read_text(), yaml.safe_load(file.read_text()), result.stdout)
+    return Scenario(file.read_text(), plain(file.read_text()), result.stdout)
 
 
 def service(name: str, spec: str) -> str:

@@ -10,6 +10,7 @@ import yaml
 from harness.errors import InputError, did_you_mean
 from harness.model.lookup import per_object, per_state
 from harness.model.objects import Fields, not_modelled, reason
+from harness.source import plain
 from harness.traffic.trace import Reason
 from harness.vocabulary import ROOT_NAMESPACE
 
@@ -163,7 +164,7 @@ def _said(origin: Resource) -> dict[str, Any]:
     """What the ConfigMap sets; raises InputError if that can't be read."""
     text = (origin.data.get("data") or {}).get("mesh") or ""
     try:
-        said = yaml.safe_load(text) or {}
+        said = plain(text) or {}
     except yaml.YAMLError as error:
         raise InputError(f"{origin} data.mesh isn't YAML", where=origin.where, why=str(error)) from None
     if not isinstance(said, dict):

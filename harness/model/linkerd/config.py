@@ -11,6 +11,7 @@ from harness.errors import InputError
 from harness.model.linkerd.ports import Ports, lenient
 from harness.model.lookup import per_state
 from harness.model.objects import not_modelled, reason
+from harness.source import plain
 from harness.traffic.trace import Reason
 from harness.vocabulary import LINKERD_NAMESPACE
 
@@ -112,7 +113,7 @@ def of(state: State) -> Config:
 
 def _parsed(origin: Resource, text: str) -> dict[str, Any]:
     try:
-        said = yaml.safe_load(text) or {}
+        said = plain(text) or {}
     except yaml.YAMLError as error:
         raise InputError(f"{origin} data.values isn't YAML", where=origin.where, why=str(error)) from None
     if not isinstance(said, dict):
