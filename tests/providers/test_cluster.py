@@ -10,6 +10,7 @@ import pytest
 from harness.cluster.rollout import RESTARTED_AT
 from harness.cluster.settings import ClusterSettings
 from harness.errors import MissingError, StageError
+from harness.meshes.linkerd import CONTROL_PLANE
 from harness.providers import connection as module
 from harness.providers.base import Basis, Pod, Provider, Proxy
 from harness.providers.cluster import ClusterProvider
@@ -105,6 +106,16 @@ def test_place_restarts_what_isnt_as_asked(on, name, labels, pod_made, asked, re
     with suppress(StageError):  # these proxies never take a configuration in
         provider.place("shop", asked)
     assert restarted(client) == restarts
+
+
+def test_no_pod_starts_while_linkerds_injector_is_away(on):
+    *ready, injector = CONTROL_PLANE
+    plane = [deployment(name, namespace="linkerd") for name in ready]
+    away = deployment(injector, namespace="linkerd", replicas=0)
+    provider, client = on(SHOP, deployment(), pod(), *plane, away)
+    with pytest.raises(StageError, match="linkerd-proxy-injector is scaled to 0"):
+        provider.place("shop", [Mesh.LINKERD])
+    assert restarted(client) == 0
 
 
 @pytest.mark.parametrize(
