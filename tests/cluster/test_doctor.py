@@ -36,6 +36,9 @@ TOOLS = ("docker", "kind", "kubectl", "istioctl", "linkerd")
 
 @pytest.fixture
 def machine(monkeypatch):
+    for knob in ("ISTIOCTL", "LINKERD", "NODE_IMAGE"):
+        monkeypatch.delenv(f"HARNESS_{knob}", raising=False)
+
     def make(*missing, lacks=(), broken=()):
         for name in ("find", "meshes"):
             target = doctor if name == "find" else __import__("harness.meshes.images", fromlist=["find"])
