@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from harness.cluster import snapshot
 from harness.dumps import mappings
-from harness.vocabulary import CONTROL_PLANES, ROOT_NAMESPACE, Mesh
+from harness.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE, ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from harness.cluster.client import Client
     from harness.resources import Resource
+    from harness.vocabulary import Mesh
 
-SETTINGS = frozenset((("istio-system", "istio"), ("linkerd", "linkerd-config")))
+SETTINGS = frozenset(((ROOT_NAMESPACE, "istio"), (LINKERD_NAMESPACE, "linkerd-config")))
 """The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""
 
 _DERIVED = frozenset(("Node", "MutatingWebhookConfiguration", "Endpoints", "EndpointSlice", "Secret"))

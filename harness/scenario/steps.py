@@ -11,6 +11,7 @@ from harness.errors import StageError
 from harness.patching import Patch
 from harness.providers.base import Basis
 from harness.resources import ObjectName
+from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from harness.vocabulary import Mesh, Workload
 
 
-_MESH_CONFIG = ("", "ConfigMap", "istio-system", "istio")
+_MESH_CONFIG = ("", "ConfigMap", ROOT_NAMESPACE, "istio")
 """The key of the object that holds Istio's MeshConfig."""
 
 

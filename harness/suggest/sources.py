@@ -14,7 +14,7 @@ from harness.model.loading import meshes_used
 from harness.model.objects import annotations_of, labels_of
 from harness.model.pods import pod_template
 from harness.model.schemas import GATEWAY_API, MESH_OF_GROUP
-from harness.vocabulary import PLATFORM, Mesh
+from harness.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -145,7 +145,7 @@ def _told(resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: 
     if resource.key in refused:
         left_out[f"{resource} ({resource.where}): {refused[resource.key]}"] = None
         return True
-    mesh_config = resource.key == ("", "ConfigMap", "istio-system", "istio")
+    mesh_config = resource.key == ("", "ConfigMap", ROOT_NAMESPACE, "istio")
     place = resource.name if resource.kind == "Namespace" else resource.namespace
     installed = (_role(resource) is Role.APPS and place in PLATFORM) or resource.kind in _INSTALLED
     if installed and not mesh_config:

@@ -7,6 +7,7 @@ import pytest
 from harness.cluster import doctor
 from harness.cluster.doctor import diagnose
 from harness.errors import StageError
+from harness.settings import KNOBS
 from tests.cluster.fakes import FakeRun
 
 ISTIO = """\
@@ -36,8 +37,8 @@ TOOLS = ("docker", "kind", "kubectl", "istioctl", "linkerd")
 
 @pytest.fixture
 def machine(monkeypatch):
-    for knob in ("ISTIOCTL", "LINKERD", "NODE_IMAGE"):
-        monkeypatch.delenv(f"HARNESS_{knob}", raising=False)
+    for knob in KNOBS:
+        monkeypatch.delenv(knob.variable, raising=False)
 
     def make(*missing, lacks=(), broken=()):
         for name in ("find", "meshes"):

@@ -51,6 +51,8 @@ APPS = [
     service("page1", "shop", 8080, 80, version="page1"),
     service("page2", "shop", 8080, 80, version="page2"),
 ]
+CALLS = [one for one in APPS if one.name in ("client", "echo") and one.namespace == "shop"]
+"""A client and what it calls, for tests that need no more."""
 
 
 def route(first, second, **backend):

@@ -16,7 +16,7 @@ from harness.providers.context import ContextProvider, ContextSettings
 from harness.resources import ObjectName
 from harness.traffic.request import Request
 from harness.vocabulary import Mesh, Workload
-from tests.kind.shop import APPS, CURL, SLEEP, resource
+from tests.kind.shop import CALLS, CURL, SLEEP, resource
 
 pytestmark = pytest.mark.kind
 
@@ -117,7 +117,7 @@ def test_a_guest_runs_an_estate_of_its_own(theirs, kubectl):
     provider = guest(*theirs)
     try:
         provider.place("shop", [Mesh.ISTIO])
-        provider.deploy([one for one in APPS if one.name in ("client", "echo") and one.namespace == "shop"])
+        provider.deploy(CALLS)
         seen = provider.send(Request(Workload("shop", "client"), "http://echo/status/204"), 5)
         assert {group.outcome.status for group in seen.groups} == {204}
     finally:

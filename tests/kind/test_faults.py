@@ -13,7 +13,7 @@ from harness.errors import StageError
 from harness.traffic.request import Request
 from harness.vocabulary import Mesh, Workload
 from tests.kind.conftest import settings
-from tests.kind.shop import APPS, deny
+from tests.kind.shop import CALLS, deny
 
 pytestmark = pytest.mark.kind
 
@@ -24,7 +24,7 @@ ROUNDS = 200  # ten seconds, by twenty clients
 @pytest.fixture(scope="module")
 def shop(ground):
     ground.place("shop", [Mesh.ISTIO])
-    ground.deploy([one for one in APPS if one.name in ("client", "echo") and one.namespace == "shop"])
+    ground.deploy(CALLS)
     yield ground
     ground.clear()
 

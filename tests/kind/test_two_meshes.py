@@ -14,12 +14,11 @@ from harness.resources import Resource
 from harness.traffic.request import Request
 from harness.vocabulary import Mesh, Workload
 from tests.kind.conftest import settings
-from tests.kind.shop import APPS
+from tests.kind.shop import CALLS
 
 pytestmark = pytest.mark.kind
 
 CLIENT, ECHO = Workload("shop", "client"), Workload("shop", "echo")
-DEPLOY = [one for one in APPS if one.name in ("client", "echo") and one.namespace == "shop"]
 FROM_CLIENT = Request(CLIENT, "http://echo/get")
 
 
@@ -37,7 +36,7 @@ def both(ground):
 @pytest.fixture
 def shop(both):
     both.place("shop", [Mesh.LINKERD])
-    both.deploy(DEPLOY)
+    both.deploy(CALLS)
     yield both
     both.excuse(())
     both.clear()
@@ -52,7 +51,7 @@ def injected_by_hand(ground, deployment):
 
 def test_a_workload_with_both_proxies_is_recognised(shop):
     twice = injected_by_hand(
-        shop, next(one for one in DEPLOY if (one.kind, one.name) == ("Deployment", "echo"))
+        shop, next(one for one in CALLS if (one.kind, one.name) == ("Deployment", "echo"))
     )
     shop.excuse([ECHO])
     shop.place("shop", [Mesh.ISTIO])

@@ -99,10 +99,8 @@ ALIKE = {
     "whole mesh": [policy("{rules: [{from: [{source: {namespaces: [ops]}}]}]}", "istio-system/policy")],
 }  # fmt: skip
 
-PATHS = ("/", "/get", "/get/", "/anything/ab/c")
 ASKED = [
-    *requests(paths=PATHS, methods=("GET",)),
-    *requests(paths=PATHS, methods=("POST",), headers=((),)),
+    *requests(paths=("/", "/get", "/get/", "/anything/ab/c")),
     *requests(("web.shop", "all-web.shop"), ("/GET", "/anything/a", "/status/404", "/get?q=a", "/get?delay=2s"), headers=((),), clients=("shop/cart",)),
     *requests(("web-v2.shop",), ("/get",), headers=((),)),
 ]  # fmt: skip
