@@ -1,8 +1,8 @@
-"""The model against what real clusters answered."""
+"""The model against what real clusters answered (tests/observations, whose README has the format)."""
 
 from __future__ import annotations
 
-import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,10 @@ from tests.model.observed import BOTH_MESHES, check, load
 if TYPE_CHECKING:
     from harness.model import State
 
-OBSERVATIONS = Path(
-    os.environ.get("HARNESS_OBSERVATIONS", Path(__file__).parents[3] / "shared" / "observations")
-)
+OBSERVATIONS = Path(__file__).parents[1] / "observations"
 
 # Cases that the model doesn't reproduce, and why; each still runs, and must still fail.
-KNOWN_GAPS: dict[str, str] = {
+KNOWN_GAPS = {
     "istio/routing::unknown-service-port": (
         "the 404 came from the network around that cluster; the model says that nothing answers"
     ),
@@ -33,40 +31,43 @@ KNOWN_GAPS: dict[str, str] = {
 }
 
 
-def _cases() -> list[Any]:
-    if not OBSERVATIONS.is_dir():
-        return []
-    found = []
-    for path in sorted(OBSERVATIONS.glob("*/*.yaml")):
-        topic = f"{path.parent.name}/{path.stem}"
-        for case in load(path)["cases"]:
-            name = f"{topic}::{case['id']}"
-            gap = KNOWN_GAPS.get(name)
-            marks = [pytest.mark.xfail(strict=True, reason=gap)] if gap else []
-            found.append(pytest.param(case, id=name, marks=marks))
-    return found
+def _ids(topic: str) -> list[str]:
+    """The ids of a file's cases, without parsing it: collecting the tests is to be quick."""
+    return re.findall(r"^- id: (\S+)$", (OBSERVATIONS / f"{topic}.yaml").read_text(), re.MULTILINE)
 
 
-CASES = _cases()
+TOPICS = [f"{path.parent.name}/{path.stem}" for path in sorted(OBSERVATIONS.glob("*/*.yaml"))]
+CASES = [(topic, case) for topic in TOPICS for case in _ids(topic)]
+
+
+def _param(topic: str, case: str) -> Any:
+    name = f"{topic}::{case}"
+    gap = KNOWN_GAPS.get(name)
+    return pytest.param(topic, case, id=name, marks=[pytest.mark.xfail(reason=gap)] if gap else [])
 
 
 @cache
-def _world() -> State:
-    world = OBSERVATIONS / "world.yaml"
-    return BOTH_MESHES.apply(read_manifests(world)) if world.is_file() else BOTH_MESHES
+def _read(topic: str) -> dict[str, Any]:
+    return load(OBSERVATIONS / f"{topic}.yaml")
 
 
-def test_observations_are_there() -> None:
-    if not CASES:
-        pytest.skip(f"no observations at {OBSERVATIONS}")
-    assert len({param.id for param in CASES}) == len(CASES)
+@cache
+def _world(path: Path | None) -> State:
+    return BOTH_MESHES.apply(read_manifests(path)) if path else BOTH_MESHES
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_case(case: dict[str, Any]) -> None:
-    check(case, _world())
+@pytest.mark.parametrize(("topic", "case"), [_param(topic, case) for topic, case in CASES])
+def test_case(topic: str, case: str) -> None:
+    file = _read(topic)
+    (observed,) = (other for other in file["cases"] if other["id"] == case)
+    world = (OBSERVATIONS / topic).parent / file["world"] if "world" in file else None
+    check(observed, _world(world))
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_case_of_a_file_is_a_test(topic: str) -> None:
+    assert [case["id"] for case in _read(topic)["cases"]] == _ids(topic)
 
 
 def test_gaps_are_cases() -> None:
-    if (OBSERVATIONS / "world.yaml").is_file():
-        assert set(KNOWN_GAPS) <= {param.id for param in CASES}
+    assert set(KNOWN_GAPS) <= {f"{topic}::{case}" for topic, case in CASES}
