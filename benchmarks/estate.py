@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.base.vocabulary import Workload
 from harness.traffic.request import Request
-from harness.vocabulary import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

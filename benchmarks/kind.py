@@ -16,11 +16,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from harness.cluster.settings import GATEWAY_API_CRDS
-from harness.cluster.tools import run
-from harness.manifests import read_manifests
-from harness.providers.kind import KindProvider, KindSettings
-from harness.vocabulary import Mesh
+from harness.base.vocabulary import Mesh
+from harness.cluster.api.settings import GATEWAY_API_CRDS
+from harness.cluster.api.tools import run
+from harness.ground.kind import KindProvider, KindSettings
+from harness.manifests.files import read_manifests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

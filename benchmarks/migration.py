@@ -15,12 +15,12 @@ from pathlib import Path
 from time import process_time
 
 from benchmarks.estate import Estate
-from harness.compare import compare
-from harness.manifests import read_manifests
-from harness.model.loading import load_objects
-from harness.model.schemas import MESH_OF_GROUP
-from harness.translate import translate
-from harness.vocabulary import Mesh
+from harness.analysis.compare import compare
+from harness.analysis.translate import translate
+from harness.api.schema.kinds import MESH_OF_GROUP
+from harness.base.vocabulary import Mesh
+from harness.manifests.files import read_manifests
+from harness.model.state.loading import load_objects
 
 SIZES = (100, 1_000)
 """VirtualServices of the estates that are measured if none are named."""

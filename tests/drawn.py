@@ -7,8 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.providers.base import Basis
-from harness.providers.model import ModelProvider
+from harness.ground.model import ModelProvider
+from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 
 if TYPE_CHECKING:

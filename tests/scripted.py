@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.installation import DEFAULT, Installation
-from harness.providers.base import Arrived, Basis, Pod, Probed, Resolution
+from harness.base.errors import HarnessError
+from harness.base.installation import DEFAULT, Installation
 from harness.traffic.counters import Metered
+from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from harness.condition import Condition
-    from harness.patching import Patch
-    from harness.resources import ObjectName, Resource
+    from harness.base.resources import ObjectName, Resource
+    from harness.base.vocabulary import Mesh, Workload
+    from harness.ground.condition import Condition
+    from harness.manifests.patching import Patch
     from harness.traffic.counters import Growth, Meter
     from harness.traffic.request import Request
-    from harness.vocabulary import Mesh, Workload
 
 TRACE = (Reason("sends 50 of 100 there", "VirtualService shop/web", "spec.http[0].route[0].weight"),)
 

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, NotModelledError
+from harness.base.errors import HarnessError, NotModelledError
+from harness.base.installation import DEFAULT
+from harness.base.resources import Resource
+from harness.base.settings import Confidence, OnDrift
+from harness.base.vocabulary import Mesh, Workload
 from harness.expectations import KINDS, Ground, Result
 from harness.expectations.base import UNKNOWN
-from harness.installation import DEFAULT
-from harness.providers.base import Basis, Pod, Proxy
-from harness.providers.model import ModelProvider
-from harness.resources import Resource
-from harness.runner import Runner
+from harness.ground.model import ModelProvider
+from harness.run.runner import Runner
 from harness.scenario.models import Check, Scenario, Stage
 from harness.scenario.steps import Deploy, Install
-from harness.settings import Confidence, OnDrift
 from harness.traffic.disagreement import disagreement
+from harness.traffic.observables import Basis, Pod, Proxy
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh, Workload
 from tests.scripted import Scripted
 
 WEB, WEB2 = Workload("shop", "web"), Workload("shop", "web2")

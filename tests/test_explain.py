@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from harness.base.errors import InputError
+from harness.base.vocabulary import Mesh, Workload
 from harness.cli import app
-from harness.errors import InputError
 from harness.model import load
-from harness.vocabulary import Mesh, Workload
 
 ROOT = Path(__file__).parents[1]
 FACES = "manifests/faces"

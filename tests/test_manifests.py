@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError, MissingError
-from harness.manifests import read_manifests, services_of, workloads
-from harness.vocabulary import Workload
+from harness.base.errors import InputError, MissingError
+from harness.base.vocabulary import Workload
+from harness.manifests.files import read_manifests, services_of, workloads
 
 ROOT = Path(__file__).parents[1]
 

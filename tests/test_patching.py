@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.condition import Condition
-from harness.installation import DEFAULT, Installation, Installer
-from harness.patching import Patch, check
-from harness.resources import ObjectName, Resource
+from harness.base.installation import DEFAULT, Installation, Installer
+from harness.base.resources import ObjectName, Resource
+from harness.ground.condition import Condition
+from harness.manifests.patching import Patch, check
 
 TARGET = ObjectName("Deployment", "shop", "web")
 DATA = {"spec": {"replicas": 1, "list": ["a", "b"], "labels": {"x/y": "1"}}}

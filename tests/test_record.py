@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.record import Case, Recorder, asked, case_id, observed
-from harness.resources import Resource
-from harness.runner import Runner
+from harness.base.resources import Resource
+from harness.base.settings import Confidence
+from harness.base.vocabulary import Workload
+from harness.run.record import Case, Recorder, asked, case_id, observed
+from harness.run.runner import Runner
 from harness.scenario import load_scenario
-from harness.settings import Confidence
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes, ServerSaw
 from harness.traffic.request import HOST, Request
-from harness.vocabulary import Workload
 from tests.drawn import Drawn
 from tests.model.observed import BOTH_MESHES, check, load
 

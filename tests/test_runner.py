@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.condition import Condition
-from harness.errors import StageError
+from harness.base.errors import StageError
+from harness.base.installation import DEFAULT
+from harness.base.resources import ObjectName, Resource
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.ownership.journal import Entry, Journal
 from harness.expectations import KINDS, Result
-from harness.installation import DEFAULT
-from harness.journal import Entry, Journal
-from harness.patching import Patch
-from harness.providers.base import Basis
-from harness.resources import ObjectName, Resource
-from harness.runner import Runner, UnreachableError
+from harness.ground.condition import Condition
+from harness.manifests.patching import Patch
+from harness.run.runner import Runner, UnreachableError
 from harness.scenario.models import Check, Scenario, Stage
 from harness.scenario.steps import (
     Apply,
@@ -28,8 +28,8 @@ from harness.scenario.steps import (
     Uninstall,
     Wait,
 )
+from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Outcome
-from harness.vocabulary import Mesh, Workload
 from tests.scripted import Scripted
 
 ALLOW = KINDS["allow"].model_validate({"from": "shop/web", "to": "http://web/"})

@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from harness.manifests import from_api
-from harness.self_signed import ANNOTATION, completed
+from harness.manifests.files import from_api
+from harness.manifests.self_signed import ANNOTATION, completed
 
 
 def secret(kind="Secret", **annotations):

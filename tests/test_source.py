@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InputError
-from harness.source import Mark, parse
+from harness.base.errors import InputError
+from harness.manifests.documents import Mark, parse
 
 READ = {
     "numbers and truths": ("a: 1\nb: 1.5\nc: yes\nd: null", {"a": 1, "b": 1.5, "c": True, "d": None}),

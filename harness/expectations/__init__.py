@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from harness.expectations.access import Allow, Deny
-from harness.expectations.api import RefusedByApi
-from harness.expectations.availability import Available
 from harness.expectations.base import Expectation, Ground, Reference
-from harness.expectations.double_injected import DoubleInjected
-from harness.expectations.egress import Egress
-from harness.expectations.equivalent import Equivalent
-from harness.expectations.findings import Findings
-from harness.expectations.grpc import Grpc
-from harness.expectations.header import Header
-from harness.expectations.ingress import Ingress
-from harness.expectations.injection import Injected
-from harness.expectations.latency import Latency
-from harness.expectations.metrics import Metrics
-from harness.expectations.mirror import Mirror
-from harness.expectations.mtls import Mtls
-from harness.expectations.ready import Ready
-from harness.expectations.redirect import Redirect
-from harness.expectations.refused import Refused
-from harness.expectations.resolves import Resolves
-from harness.expectations.response import Response
-from harness.expectations.retry import Retry
-from harness.expectations.rewrite import Rewrite
-from harness.expectations.split import Split
-from harness.expectations.tcp import Tcp
-from harness.expectations.timeout import Timeout
+from harness.expectations.policy.access import Allow, Deny
+from harness.expectations.policy.egress import Egress
+from harness.expectations.policy.mtls import Mtls
+from harness.expectations.state.api import RefusedByApi
+from harness.expectations.state.double_injected import DoubleInjected
+from harness.expectations.state.equivalent import Equivalent
+from harness.expectations.state.findings import Findings
+from harness.expectations.state.injection import Injected
+from harness.expectations.state.metrics import Metrics
+from harness.expectations.state.ready import Ready
+from harness.expectations.state.resolves import Resolves
+from harness.expectations.traffic.availability import Available
+from harness.expectations.traffic.grpc import Grpc
+from harness.expectations.traffic.header import Header
+from harness.expectations.traffic.ingress import Ingress
+from harness.expectations.traffic.latency import Latency
+from harness.expectations.traffic.mirror import Mirror
+from harness.expectations.traffic.redirect import Redirect
+from harness.expectations.traffic.refused import Refused
+from harness.expectations.traffic.response import Response
+from harness.expectations.traffic.retry import Retry
+from harness.expectations.traffic.rewrite import Rewrite
+from harness.expectations.traffic.split import Split
+from harness.expectations.traffic.tcp import Tcp
+from harness.expectations.traffic.timeout import Timeout
 from harness.expectations.verdict import Explanation, Result, Verdict
 
 KINDS: dict[str, type[Expectation]] = {

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import tenacity
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.errors import HarnessError, WitnessError, did_you_mean
+from harness.base.errors import HarnessError, WitnessError, did_you_mean
+from harness.base.settings import Confidence
+from harness.base.vocabulary import Mesh, Workload
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
-from harness.providers.base import Basis
-from harness.settings import Confidence
 from harness.traffic.disagreement import disagreement
+from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.request import Request
 from harness.traffic.statistics import Comparison, compare_exact, compare_sample, looks
-from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from fractions import Fraction
 
-    from harness.providers.base import Provider
-    from harness.resources import Resource
+    from harness.analysis.translate import Translation
+    from harness.base.resources import Resource
+    from harness.ground.ground import Provider
     from harness.traffic.load import Course
     from harness.traffic.outcomes import Group, Outcome
-    from harness.translate import Translation
 
 log = logging.getLogger(__name__)
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import tenacity
 
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
 from harness.expectations.base import WARM_UP, Ground, Probing, Reference, WorkloadName, controlled
 from harness.expectations.verdict import NOT_PREDICTED, Result, Verdict
-from harness.providers.base import Arrived, Basis
+from harness.traffic.observables import Arrived, Basis
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.statistics import compare_sample, looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.providers.base import Provider
-    from harness.settings import Confidence
+    from harness.base.settings import Confidence
+    from harness.ground.ground import Provider
 
 
 class Counting(Probing):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.providers.base import Basis
+    from harness.traffic.observables import Basis
     from harness.traffic.statistics import Share
     from harness.traffic.trace import Trace
 

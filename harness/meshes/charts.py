@@ -11,7 +11,7 @@ from harness.meshes import istio_tls
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.installation import Installation
+    from harness.base.installation import Installation
 
 STATISTICS = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from harness.cluster.deadline import timed
-from harness.cluster.discovery import CRDS
-from harness.errors import MissingError
+from harness.base.errors import MissingError
+from harness.cluster.api.deadline import timed
+from harness.cluster.api.discovery import CRDS
 from harness.meshes.linkerd import objects
 
 if TYPE_CHECKING:
-    from harness.cluster.apply import Applier
-    from harness.cluster.client import Client
-    from harness.cluster.deadline import Deadline
+    from harness.cluster.api.client import Client
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.objects.apply import Applier
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import StageError
+from harness.base.errors import StageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -6,13 +6,13 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from harness.cluster.images import images_of
-from harness.cluster.tools import find
+from harness.cluster.api.tools import find
+from harness.cluster.objects.images import images_of
 from harness.meshes.linkerd import objects
 
 if TYPE_CHECKING:
-    from harness.cluster.tools import Run
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.cluster.api.tools import Run
 
 _SECONDS = 60.0
 _NO_CLUSTER = {"KUBECONFIG": os.devnull}

@@ -9,29 +9,29 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from harness import marks
-from harness.cluster import pods
-from harness.cluster.deadline import Deadline, timed
-from harness.cluster.discovery import DEPLOYMENTS, PODS, Endpoint
-from harness.cluster.forward import get
-from harness.cluster.rollout import available, behind, wait_for_rollouts
-from harness.cluster.tools import find
-from harness.errors import HarnessError, StageError
-from harness.installation import DEFAULT, Installation, Installer
+from harness.api import marks
+from harness.base.errors import HarnessError, StageError
+from harness.base.installation import DEFAULT, Installation, Installer
+from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
+from harness.cluster.api.deadline import Deadline, timed
+from harness.cluster.api.discovery import DEPLOYMENTS, PODS, Endpoint
+from harness.cluster.api.forward import get
+from harness.cluster.api.tools import find
+from harness.cluster.control_plane import Injection, Scrape
+from harness.cluster.objects import pods
+from harness.cluster.objects.rollout import available, behind, wait_for_rollouts
 from harness.meshes import charts, health, istio_tls
-from harness.meshes.base import Injection, Scrape
 from harness.meshes.istioctl import install_argv, lacking
 from harness.meshes.source import image_tag, rendered
-from harness.vocabulary import ROOT_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
-    from harness.cluster.apply import Applier
-    from harness.cluster.client import Client, Json
-    from harness.cluster.settings import ClusterSettings
-    from harness.cluster.tools import Run
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api.tools import Run
+    from harness.cluster.objects.apply import Applier
     from harness.traffic.outcomes import Hop, ServerSaw
 
 logger = logging.getLogger(__name__)

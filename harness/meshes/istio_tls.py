@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.meshes.metrics import growth, samples
+from harness.base.vocabulary import Mesh
+from harness.cluster.probing.metrics import growth, samples
 from harness.traffic.outcomes import Hop
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from harness.traffic.outcomes import ServerSaw

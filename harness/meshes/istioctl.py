@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from harness.cluster.tools import find, run
-from harness.installation import DEFAULT, Installation, Installer
+from harness.base.installation import DEFAULT, Installation, Installer
+from harness.base.vocabulary import Mesh
+from harness.cluster.api.tools import find, run
+from harness.manifests.documents import plain
 from harness.meshes import istio_tls
 from harness.meshes.charts import STATISTICS
 from harness.meshes.source import lacking_source
-from harness.source import plain
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.cluster.settings import ClusterSettings
-    from harness.cluster.tools import Run
+    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api.tools import Run
 
 _TOOL_SECONDS = 30.0
 

@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness import marks
-from harness.cluster import pods
-from harness.cluster.discovery import DEPLOYMENTS, NAMESPACES, PODS
-from harness.cluster.rollout import available, behind, wait_for_rollouts
-from harness.cluster.tools import find, run
-from harness.cluster.watch import wait_until
-from harness.errors import StageError
-from harness.installation import DEFAULT, Installation, Installer
+from harness.api import marks
+from harness.base.errors import StageError
+from harness.base.installation import DEFAULT, Installation, Installer
+from harness.base.resources import Resource
+from harness.base.vocabulary import LINKERD_NAMESPACE, Mesh
+from harness.cluster.api.discovery import DEPLOYMENTS, NAMESPACES, PODS
+from harness.cluster.api.tools import find, run
+from harness.cluster.api.watch import wait_until
+from harness.cluster.control_plane import Injection, Scrape
+from harness.cluster.objects import pods
+from harness.cluster.objects.rollout import available, behind, wait_for_rollouts
+from harness.cluster.probing.metrics import growth
+from harness.manifests.documents import Loader
 from harness.meshes import charts, health
-from harness.meshes.base import Injection, Scrape
-from harness.meshes.metrics import growth
 from harness.meshes.source import image_tag, lacking_source, rendered
-from harness.resources import Resource
-from harness.source import Loader
 from harness.traffic.outcomes import Hop
-from harness.vocabulary import LINKERD_NAMESPACE, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from harness.cluster.apply import Applier
-    from harness.cluster.client import Client, Json
-    from harness.cluster.deadline import Deadline
-    from harness.cluster.settings import ClusterSettings
-    from harness.cluster.tools import Run
-    from harness.cluster.watch import View
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api.tools import Run
+    from harness.cluster.api.watch import View
+    from harness.cluster.objects.apply import Applier
     from harness.traffic.outcomes import ServerSaw
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from harness.cluster.client import Json
-    from harness.meshes.base import ControlPlane
+    from harness.cluster.api.client import Json
+    from harness.cluster.control_plane import ControlPlane
 
 ROUTE_KINDS = frozenset(("HTTPRoute", "GRPCRoute"))
 """Those on which both controllers report in every installation."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cluster.tools import find
-from harness.installation import Installation, Installer
-from harness.manifests import read_manifests
-from harness.vocabulary import Mesh
+from harness.base.installation import Installation, Installer
+from harness.base.vocabulary import Mesh
+from harness.cluster.api.tools import find
+from harness.manifests.files import read_manifests
 
 if TYPE_CHECKING:
-    from harness.cluster.client import Json
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.cluster.api.client import Json
 
 
 def rendered(wanted: Installation) -> tuple[Resource, ...]:

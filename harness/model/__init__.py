@@ -12,10 +12,10 @@ makes one of manifests. `Refused` is what the API server or a webhook says to an
 
 from __future__ import annotations
 
+from harness.api.refusal import Refused
 from harness.model.decision import Answer, Decision, Transport
-from harness.model.loading import load
 from harness.model.model import Model
-from harness.model.refusal import Refused
-from harness.model.state import State
+from harness.model.state.loading import load
+from harness.model.state.state import State
 
 __all__ = ["Answer", "Decision", "Model", "Refused", "State", "Transport", "load"]

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.errors import NotModelledError
+from harness.api.objects import spec_of
+from harness.base.errors import NotModelledError
 from harness.model import apps
 from harness.model.distribution import Branches, certain
-from harness.model.kubernetes import protocol_of, service_ports
-from harness.model.lookup import SelectorTable, per_pod, per_state
-from harness.model.objects import spec_of
+from harness.model.network.services import protocol_of, service_ports
+from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.model.hop import Arrival
-    from harness.model.kubernetes import ServicePort
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.arrival import Arrival
+    from harness.model.network.services import ServicePort
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
 
 
 @per_pod

@@ -6,16 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.model.kubernetes import CLUSTER_DOMAIN
-from harness.model.lookup import per_state
-from harness.model.pods import WORKLOADS, pod_template
-from harness.vocabulary import Workload
+from harness.api.kubernetes.workload import WORKLOADS, pod_template
+from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
+from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.state.state import State
 
 _WORD = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*://)?(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:\d+)?"

@@ -5,38 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.errors import NotModelledError
-from harness.model import (
-    app_ports,
-    apps,
-    attachment,
-    direct,
-    dns,
-    double_injection,
-    external,
-    gateway_api,
-    kube_proxy,
-    network_policy,
-)
-from harness.model.arrivals import tally
+from harness.api.gateway_api import route as gateway_api
+from harness.api.istio.hosts import MESH
+from harness.base.errors import NotModelledError
+from harness.base.networks import is_address
+from harness.base.vocabulary import Mesh
+from harness.model import app_ports, apps, double_injection
+from harness.model.arrival import Arrival
 from harness.model.distribution import Branch, Branches, after, certain, pooled, shares, then
-from harness.model.hop import Arrival
-from harness.model.istio import gateway, interception, sidecar, virtual_service
 from harness.model.istio import inbound as istio_inbound
-from harness.model.kubernetes import Endpoint, endpoints, fqdn, is_headless, service_port
+from harness.model.istio import interception, sidecar
+from harness.model.istio.gateway import ingress as gateway
+from harness.model.istio.routing import virtual_service
 from harness.model.linkerd import bypass, outbound
 from harness.model.linkerd import inbound as linkerd_inbound
 from harness.model.message import Message
-from harness.model.network import is_address
-from harness.model.objects import reason
+from harness.model.network import attachment, direct, dns, kube_proxy, network_policy
+from harness.model.network import outside as external
+from harness.model.network.services import Endpoint, endpoints, fqdn, is_headless, service_port
+from harness.model.tally import tally
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
-from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
     from harness.traffic.request import Request
     from harness.traffic.trace import Arrivals
 
@@ -163,7 +157,7 @@ def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]
         found += [
             (rules, "spec.hosts")
             for rules in virtual_service.by_host(state).covering(fqdn(service))
-            if virtual_service.MESH in virtual_service.gateways(rules)
+            if MESH in virtual_service.gateways(rules)
         ]
     groups = (() if client.mesh else (gateway_api.GROUP,)) + (
         () if client.mesh is Mesh.LINKERD else ("policy.linkerd.io",)

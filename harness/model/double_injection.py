@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.objects import spec_of
 from harness.model import replies
 from harness.model.distribution import Branches, certain
-from harness.model.lookup import per_state
-from harness.model.objects import spec_of
+from harness.model.state.tables import per_state
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.arrival import Arrival
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
 
 
 def told(pod: Pod) -> str:

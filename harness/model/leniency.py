@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness.errors import NotModelledError
-from harness.model.objects import reason
-from harness.model.refusal import Refused
-from harness.source import plain
-from harness.traffic.trace import Reason
-from harness.vocabulary import CONTROL_PLANES, Workload
+from harness.api.refusal import Refused
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import CONTROL_PLANES, Workload
+from harness.manifests.documents import plain
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from harness.resources import Resource
+    from harness.base.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.model.records import replace
+from harness.api.headers import HeaderChanges, Headers
+from harness.api.headers import without as headers_without
+from harness.base.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from harness.traffic.request import Request
     from harness.traffic.token import Token
 
-Headers = tuple[tuple[str, str], ...]
 
 RETRYABLE_GRPC = {
     "cancelled": 1,
@@ -23,40 +24,6 @@ RETRYABLE_GRPC = {
     "unavailable": 14,
 }
 """The gRPC statuses that both meshes can retry on, by the names that they give them."""
-
-
-@dataclass(frozen=True)
-class HeaderChanges:
-    """What a proxy does to headers: `set` replaces, `add` appends, `remove` takes away."""
-
-    set: Headers = ()
-    add: Headers = ()
-    remove: tuple[str, ...] = ()
-
-    def apply(self, headers: Headers) -> Headers:
-        """Returns the headers after removing, setting, adding: Envoy's order."""
-        kept = _without(headers, self.remove)
-        kept = _without(kept, (name for name, _ in self.set))
-        return kept + tuple((name.lower(), value) for name, value in self.set + self.add)
-
-    def apply_removing_last(self, headers: Headers) -> Headers:
-        """Returns the headers after adding, setting, removing: the order of Linkerd's proxy."""
-        added = headers + tuple((name.lower(), value) for name, value in self.add)
-        kept = _without(added, (name for name, _ in self.set))
-        return _without(kept + tuple((name.lower(), value) for name, value in self.set), self.remove)
-
-    def __bool__(self) -> bool:
-        return bool(self.set or self.add or self.remove)
-
-
-UNCHANGED = HeaderChanges()
-
-
-def _without(headers: Headers, names: Iterable[str]) -> Headers:
-    gone = {name.lower() for name in names}
-    if not any(name in gone for name, _ in headers):
-        return headers
-    return tuple((name, value) for name, value in headers if name.lower() not in gone)
 
 
 @dataclass(frozen=True)
@@ -130,7 +97,7 @@ class Message:
 
     def without(self, names: Iterable[str]) -> Message:
         """Returns the message without these headers."""
-        return self._having(_without(self.headers, names))
+        return self._having(headers_without(self.headers, names))
 
     def plus(self, *headers: tuple[str, str]) -> Message:
         """Returns the message with these headers set."""

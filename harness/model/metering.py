@@ -5,16 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.errors import NotPredictedError
+from harness.api.objects import spec_of
+from harness.base.errors import NotPredictedError
+from harness.base.vocabulary import Mesh
 from harness.model.decide import arrivals
 from harness.model.istio import interception, mesh_config
 from harness.model.linkerd import bypass
-from harness.model.objects import spec_of
 from harness.traffic.counters import ENVOY_REQUESTS, GOLDEN, LINKERD_ROUTES, Growth, Metered
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.state import State
+    from harness.model.state.state import State
     from harness.traffic.counters import Meter
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request

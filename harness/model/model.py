@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError, NotModelledError, did_you_mean
-from harness.manifests import read_manifests
+from harness.api.schema.kinds import MESH_OF_GROUP
+from harness.base.errors import InputError, NotModelledError, did_you_mean
+from harness.manifests.files import read_manifests
 from harness.model.decision import Decision
 from harness.model.leniency import Leniency, Omission, told
-from harness.model.loading import load_objects
-from harness.model.schemas import MESH_OF_GROUP
+from harness.model.state.loading import load_objects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from harness.model.state import State
+    from harness.base.vocabulary import Mesh
+    from harness.model.state.state import State
     from harness.traffic.request import Request
-    from harness.vocabulary import Mesh
 
 
 Met = tuple[str, str]
@@ -77,7 +77,7 @@ class Model:
         Raises MissingError for an unknown context, HarnessError where the cluster doesn't answer or
         forbids reading, and what `from_files` raises.
         """
-        from harness.cluster.snapshot import read  # the model itself needs no client
+        from harness.cluster.objects.snapshot import read  # the model itself needs no client
 
         leniency = Leniency() if lenient else None
         snapshot = read(context, Path(kubeconfig) if kubeconfig else None, namespaces)

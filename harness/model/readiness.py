@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.base.vocabulary import Mesh, Workload
+from harness.model.arrival import Arrival
 from harness.model.decide import kubelet_asks
 from harness.model.distribution import ONE
-from harness.model.hop import Arrival
 from harness.model.istio import interception
 from harness.model.linkerd import bypass
 from harness.model.message import Message
-from harness.model.pods import Pod
-from harness.providers.base import Probed
+from harness.model.state.pods import Pod
+from harness.traffic.observables import Probed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
-    from harness.model.probes import Probe
-    from harness.model.state import State
+    from harness.api.kubernetes.workload import Probe
+    from harness.model.state.state import State
 
 KUBELET = Pod("kubelet", Workload("node", "kubelet"), {}, {}, "", (), host_network=True)
 

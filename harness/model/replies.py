@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from harness.traffic.outcomes import Failure, Outcome
 
 if TYPE_CHECKING:
-    from harness.model.message import Headers, Message
+    from harness.api.headers import Headers
+    from harness.model.message import Message
 
 # How Envoy renders an HTTP status to a gRPC client [Envoy: Grpc::Utility::httpToGrpcStatus]. An
 # unmatched route (404) so reads UNIMPLEMENTED, a denial (403) PERMISSION_DENIED.

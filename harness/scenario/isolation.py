@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from harness.resources import ObjectName, Resource
+from harness.base.resources import ObjectName, Resource
+from harness.base.vocabulary import PLATFORM, Workload
 from harness.scenario.models import Check, Stage
 from harness.scenario.steps import Change, Place, Restart, Run, Uninstall
-from harness.vocabulary import PLATFORM, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

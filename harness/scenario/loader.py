@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from harness.errors import InputError, did_you_mean
+from harness.base.errors import InputError, did_you_mean
+from harness.base.installation import Installation, Installer
+from harness.base.resources import Resource
+from harness.base.vocabulary import Mesh
 from harness.expectations import DURING, KINDS, Expectation
-from harness.installation import Installation, Installer
-from harness.manifests import read_manifests, workloads
-from harness.resources import Resource
+from harness.manifests.documents import parse, read_text
+from harness.manifests.files import read_manifests, workloads
+from harness.manifests.self_signed import completed
 from harness.scenario import references
 from harness.scenario.models import (
     Check,
@@ -27,15 +30,12 @@ from harness.scenario.models import (
 )
 from harness.scenario.problems import Problems
 from harness.scenario.transition import steps_of
-from harness.self_signed import completed
-from harness.source import parse, read_text
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.source import Document, KeyPath
-    from harness.translate import Translation
+    from harness.analysis.translate import Translation
+    from harness.manifests.documents import Document, KeyPath
 
 MAX_BYTES = 1024 * 1024
 MANIFESTS = "manifests"
@@ -280,6 +280,6 @@ def _short(path: Path) -> Path:
 
 
 def _translated(apps: tuple[Resource, ...], configs: Configs, sources: Iterable[str]) -> Translation:
-    from harness.translate import translate  # most scenarios translate nothing
+    from harness.analysis.translate import translate  # most scenarios translate nothing
 
     return translate([*apps, *(one for name in sources for one in configs[name])])

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from harness import patching
-from harness.expectations.availability import Available
+from harness.base.resources import ObjectName
+from harness.base.vocabulary import Mesh, Workload
 from harness.expectations.base import MeshName, Strict, mesh_or_none
+from harness.expectations.traffic.availability import Available
 from harness.expectations.values import Seconds
-from harness.resources import ObjectName
+from harness.manifests import patching
 from harness.scenario.steps import Install, Site
-from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from harness.analysis.translate import Translation
+    from harness.base.installation import Installation
+    from harness.base.resources import Resource
     from harness.expectations import Expectation
-    from harness.installation import Installation
-    from harness.providers.base import Provider
-    from harness.resources import Resource
+    from harness.ground.ground import Provider
     from harness.scenario.steps import Step
     from harness.traffic.load import Load
-    from harness.translate import Translation
 
 
 def one_line(name: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness.errors import InputError, did_you_mean
+from harness.base.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pydantic import BaseModel, ValidationError
 
-    from harness.source import Document, KeyPath
+    from harness.manifests.documents import Document, KeyPath
 
 NOUNS = {
     "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "int_type": "a number",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.manifests import workloads
+from harness.manifests.files import workloads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from harness.base.resources import Resource
     from harness.expectations import Reference
-    from harness.resources import Resource
+    from harness.manifests.documents import KeyPath
     from harness.scenario.problems import Problems
-    from harness.source import KeyPath
 
 
 def check(

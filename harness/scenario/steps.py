@@ -7,21 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from harness.errors import StageError
-from harness.patching import Patch
-from harness.providers.base import Basis
-from harness.resources import ObjectName
-from harness.vocabulary import ROOT_NAMESPACE
+from harness.base.errors import StageError
+from harness.base.resources import ObjectName
+from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.manifests.patching import Patch
+from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.condition import Condition
-    from harness.installation import Installation
-    from harness.providers.base import Provider
-    from harness.resources import Resource
-    from harness.translate import Translation
-    from harness.vocabulary import Mesh, Workload
+    from harness.analysis.translate import Translation
+    from harness.base.installation import Installation
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Mesh, Workload
+    from harness.ground.condition import Condition
+    from harness.ground.ground import Provider
 
 
 _MESH_CONFIG = ("", "ConfigMap", ROOT_NAMESPACE, "istio")
@@ -134,7 +134,7 @@ class Translate:
     config: str
 
     def perform(self, site: Site) -> None:
-        from harness.translate import translate  # most scenarios translate nothing
+        from harness.analysis.translate import translate  # most scenarios translate nothing
 
         written = [one for name in site.sources[self.config] for one in site.configs[name]]
         live = [found for one in written if (found := self._now(site.provider, one))]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.condition import Condition
-from harness.patching import Patch
+from harness.base.vocabulary import Workload
+from harness.ground.condition import Condition
+from harness.manifests.patching import Patch
 from harness.scenario.steps import (
     Apply,
     Change,
@@ -19,15 +20,14 @@ from harness.scenario.steps import (
     Uninstall,
     Wait,
 )
-from harness.vocabulary import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.installation import Installation
+    from harness.base.installation import Installation
+    from harness.base.vocabulary import Mesh
     from harness.scenario.models import PatchFile, TransitionFile, WaitFile
     from harness.scenario.steps import Step
-    from harness.vocabulary import Mesh
 
 
 def steps_of(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.resources import Resource
-from harness.vocabulary import Workload
+from harness.base.resources import Resource
+from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Container

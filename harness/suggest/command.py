@@ -6,27 +6,27 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
+from harness.analysis.translate import translate
+from harness.analysis.translate.command import of_cluster
+from harness.base.errors import InputError
 from harness.expectations import Result
-from harness.manifests import workloads
-from harness.providers.model import ModelProvider
-from harness.runner import Runner
+from harness.ground.model import ModelProvider
+from harness.manifests.files import workloads
+from harness.run.runner import Runner
 from harness.scenario import load_scenario
 from harness.suggest import clients, stages, transitions, writer
 from harness.suggest.estate import Estate
 from harness.suggest.layout import Layout, used
 from harness.suggest.sources import held, of_objects, of_paths
 from harness.suggest.suggestion import LIMIT, Suggestion, suggest
-from harness.translate import translate
-from harness.translate.command import of_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.errors import HarnessError
+    from harness.base.errors import HarnessError
+    from harness.base.vocabulary import Workload
     from harness.suggest.sources import Sources
     from harness.suggest.stages import Reached
-    from harness.vocabulary import Workload
 
 
 def run(
@@ -86,7 +86,7 @@ def _read(paths: Sequence[Path], context: str | None, kubeconfig: Path | None) -
         return of_paths(paths)
     if paths:
         raise InputError("--context goes without manifests: the cluster says what there is")
-    from harness.cluster import snapshot  # files need no Kubernetes client
+    from harness.cluster.objects import snapshot  # files need no Kubernetes client
 
     return of_objects(of_cluster(snapshot.read(context, kubeconfig).objects))
 

@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.compare.callers import Caller, classes
-from harness.compare.relevant import relevant
+from harness.analysis.compare.callers import Caller, classes
+from harness.analysis.compare.relevant import relevant
+from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model.calls import calls
-from harness.model.kubernetes import endpoints, service_ports
-from harness.vocabulary import PLATFORM, Mesh, Workload
+from harness.model.network.services import endpoints, service_ports
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from harness.compare.conditions import Conditions
-    from harness.compare.examples import Example
+    from harness.analysis.compare.conditions import Conditions
+    from harness.analysis.compare.examples import Example
+    from harness.base.resources import Resource
     from harness.model import State
     from harness.model.calls import Call
-    from harness.model.kubernetes import ServicePort
-    from harness.model.pods import Pod
-    from harness.resources import Resource
+    from harness.model.network.services import ServicePort
+    from harness.model.state.pods import Pod
 
 _PATHS = {
     "faces-color": "/ColorService/Center",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from harness.errors import NotModelledError
-from harness.expectations.access import denied
-from harness.model.kubernetes import service_ports
+from harness.base.errors import NotModelledError
+from harness.expectations.policy.access import denied
+from harness.model.network.services import service_ports
 from harness.suggest.estate import schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.traffic.request import Request
@@ -15,9 +15,9 @@ from harness.traffic.request import Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
     from harness.suggest.estate import Estate
-    from harness.vocabulary import Workload
 
 _MUTE = "it has no pods, or no port for HTTP, and mutual TLS is shown by HTTP requests"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.compare import conditions
-from harness.compare.examples import examples
-from harness.errors import NotModelledError
-from harness.model import gateway_api
-from harness.model.istio import gateway_deployment, virtual_service
-from harness.model.kubernetes import service_ports
-from harness.model.objects import selects, spec_of
+from harness.analysis.compare import conditions
+from harness.analysis.compare.examples import examples
+from harness.api.gateway_api import route as gateway_api
+from harness.api.objects import selects, spec_of
+from harness.base.errors import NotModelledError
+from harness.model.istio.gateway import deployment as gateway_deployment
+from harness.model.istio.routing import virtual_service
+from harness.model.network.services import service_ports
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.suggest.routes import EXAMPLES, about, rule, unmet, words
 from harness.traffic.request import Request
@@ -18,8 +19,8 @@ from harness.traffic.request import Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.model.kubernetes import ServicePort
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.network.services import ServicePort
     from harness.suggest.estate import Estate
 
 _NETWORKING = "networking.istio.io"

@@ -7,8 +7,8 @@ from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
-from harness.settings import SCENARIO_FOLDER
+from harness.base.errors import InputError
+from harness.base.settings import SCENARIO_FOLDER
 from harness.suggest import clients, writer
 from harness.suggest.sources import Role
 from harness.suggest.stages import TRANSLATED
@@ -16,8 +16,8 @@ from harness.suggest.stages import TRANSLATED
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from harness.base.vocabulary import Workload
     from harness.suggest.sources import Source, Sources
-    from harness.vocabulary import Workload
 
 _MANIFESTS = "manifests"
 _CLIENTS = "clients"

@@ -5,28 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.compare import conditions
-from harness.compare.examples import examples
-from harness.errors import NotModelledError
-from harness.expectations.access import denied
-from harness.model.kubernetes import service_ports
-from harness.model.objects import selects, spec_of
+from harness.analysis.compare import conditions
+from harness.analysis.compare.examples import examples
+from harness.api.objects import selects, spec_of
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.expectations.policy.access import denied
+from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.suggest.routes import words
 from harness.traffic.request import Request
-from harness.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.compare.conditions import Conditions
-    from harness.compare.examples import Example
-    from harness.model.kubernetes import ServicePort
-    from harness.resources import Resource
+    from harness.analysis.compare.conditions import Conditions
+    from harness.analysis.compare.examples import Example
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
+    from harness.model.network.services import ServicePort
     from harness.suggest.estate import Estate
     from harness.traffic.trace import Reason
-    from harness.vocabulary import Workload
 
 _SECURITY = "security.istio.io"
 _SERVICES = 5

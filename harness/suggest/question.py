@@ -8,15 +8,15 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.expectations.access import denied
+from harness.expectations.policy.access import denied
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
     from harness.traffic.outcomes import Group, Outcome, Outcomes
     from harness.traffic.request import Request
-    from harness.vocabulary import Workload
 
 Kind = TypeVar("Kind", "Workload", int)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from harness.compare import conditions
-from harness.compare.examples import examples
-from harness.compare.relevant import relevant
-from harness.errors import NotModelledError
-from harness.expectations.access import denied
-from harness.model import gateway_api
-from harness.model.durations import seconds
-from harness.model.istio import virtual_service
-from harness.model.kubernetes import service_ports
-from harness.model.objects import spec_of
+from harness.analysis.compare import conditions
+from harness.analysis.compare.examples import examples
+from harness.analysis.compare.relevant import relevant
+from harness.api.gateway_api import route as gateway_api
+from harness.api.istio.hosts import MESH
+from harness.api.objects import spec_of
+from harness.base.durations import seconds
+from harness.base.errors import NotModelledError
+from harness.expectations.policy.access import denied
+from harness.model.istio.routing import virtual_service
+from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.traffic.request import Request
@@ -22,13 +23,13 @@ from harness.traffic.request import Request
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from harness.compare.examples import Example
-    from harness.model.kubernetes import ServicePort
-    from harness.resources import Resource
+    from harness.analysis.compare.examples import Example
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
+    from harness.model.network.services import ServicePort
     from harness.suggest.estate import Estate
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.trace import Reason
-    from harness.vocabulary import Workload
 
 _KINDS = (
     ("networking.istio.io", "VirtualService"),
@@ -61,7 +62,7 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
 def _is_of_mesh(route: Resource) -> bool:
     """Whether a route acts on calls between workloads."""
     if route.kind == "VirtualService":  # without hosts it is another's delegate
-        return bool(virtual_service.hosts(route)) and virtual_service.MESH in virtual_service.gateways(route)
+        return bool(virtual_service.hosts(route)) and MESH in virtual_service.gateways(route)
     return any(parent.kind == "Service" for parent in gateway_api.parse(route).parents)
 
 

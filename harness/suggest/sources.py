@@ -6,22 +6,23 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from harness import dumps, marks
-from harness.errors import InputError
-from harness.manifests import KUSTOMIZATIONS, SUFFIXES, read_manifests
+from harness.api import marks
+from harness.api.kubernetes.workload import pod_template
+from harness.api.objects import annotations_of, labels_of
+from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
+from harness.base.errors import InputError
+from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
+from harness.manifests import dumps
+from harness.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_manifests
 from harness.model import Refused, State
-from harness.model.loading import meshes_used
-from harness.model.objects import annotations_of, labels_of
-from harness.model.pods import pod_template
-from harness.model.schemas import GATEWAY_API, MESH_OF_GROUP
-from harness.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
+from harness.model.state.loading import meshes_used
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from harness.errors import NotModelledError
-    from harness.resources import Resource
+    from harness.base.errors import NotModelledError
+    from harness.base.resources import Resource
 
 _INSTALLED = frozenset(
     "MutatingWebhookConfiguration ValidatingWebhookConfiguration CustomResourceDefinition APIService "

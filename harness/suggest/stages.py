@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError, InputError
+from harness.analysis.translate import translate
+from harness.base.errors import HarnessError, InputError
+from harness.base.vocabulary import Mesh
 from harness.expectations import Ground
-from harness.providers.model import ModelProvider
-from harness.runner import Runner
+from harness.ground.model import ModelProvider
+from harness.run.runner import Runner
 from harness.suggest.sources import Role, held
-from harness.translate import translate
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +72,7 @@ def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> 
 
 def _ordered(sources: Sources, moving: Sequence[str]) -> list[str]:
     """The namespaces in the order that keeps the fewest calls in plaintext meanwhile."""
-    from harness.discover.migration import migration  # most suggestions move all at once
+    from harness.analysis.discover.migration import migration  # most suggestions move all at once
 
     found = migration(sources.objects, translate(sources.objects).patches)
     order = [stage.moves for stage in found.stages if stage.moves in moving]

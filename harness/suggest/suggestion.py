@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
 from harness.expectations import KINDS, Result
 from harness.suggest import hops, ingress, policies, routes
 from harness.suggest.question import Entry, Skipped, Topic, Unsaid, entry
@@ -13,10 +13,10 @@ from harness.suggest.question import Entry, Skipped, Topic, Unsaid, entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from harness.analysis.translate import Finding
     from harness.suggest.estate import Estate
     from harness.suggest.question import Origin, Question
     from harness.suggest.stages import Reached
-    from harness.translate import Finding
 
 LIMIT = 20
 """Expectations of each topic; what is more isn't written, and told."""

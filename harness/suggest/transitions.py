@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
 from harness.expectations import Result
-from harness.providers.model import ModelProvider
-from harness.runner import Runner
+from harness.ground.model import ModelProvider
+from harness.run.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

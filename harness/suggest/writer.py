@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness.errors import InputError
-from harness.manifests import place
-from harness.source import parse
+from harness.base.errors import InputError
+from harness.manifests.documents import parse
+from harness.manifests.files import place
 from harness.suggest.sources import free
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from harness.resources import Resource
+    from harness.base.resources import Resource
     from harness.suggest.stages import Written
     from harness.suggest.suggestion import Item, Suggestion
 

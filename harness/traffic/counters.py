@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.vocabulary import Mesh
+from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.base.vocabulary import Workload
     from harness.traffic.outcomes import Outcomes
-    from harness.vocabulary import Workload
 
 GOLDEN: Mapping[Mesh, tuple[str, ...]] = {
     Mesh.ISTIO: ("istio_requests_total", "istio_request_duration_milliseconds_count"),

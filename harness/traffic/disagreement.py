@@ -12,7 +12,7 @@ from harness.traffic.trace import UNSPECIFIED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.settings import Confidence
+    from harness.base.settings import Confidence
     from harness.traffic.outcomes import Group, Outcome, Outcomes
     from harness.traffic.trace import Reason
 

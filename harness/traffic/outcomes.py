@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from fractions import Fraction
 
+    from harness.base.vocabulary import Mesh, Workload
     from harness.traffic.trace import Trace
-    from harness.vocabulary import Mesh, Workload
 
 
 class Failure(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harness.vocabulary import Workload
+from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
     from harness.traffic.token import Token

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.settings import Confidence
+    from harness.base.settings import Confidence
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.api.istio.claims import claim_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -64,13 +66,6 @@ class Token:
         """The token as it is sent, in JWT's compact form."""
         parts = (json.dumps(STATED), self.payload, "stated")
         return ".".join(urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
-
-
-def claim_path(name: str) -> tuple[str, ...]:
-    """Returns the names that lead to a nested claim, from `a.b` or `[a][b]` as Istio writes them."""
-    if re.fullmatch(r"\[.+\]", name):
-        return tuple(name[1:-1].split("]["))
-    return tuple(name.split("."))
 
 
 def _value(name: str, text: str) -> str | int:

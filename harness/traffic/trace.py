@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from harness.vocabulary import Workload
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
 
 Arrivals = tuple[tuple["Workload", "Fraction"], ...]
 """How many requests arrive at workloads' applications, on average."""
@@ -45,3 +46,8 @@ class Reason:
 
 
 Trace = tuple[Reason, ...]
+
+
+def reason(resource: Resource, field: str, text: str, *, lost: bool = False) -> Reason:
+    """Returns a link of a trace that names this object and field."""
+    return Reason(text, str(resource), field, resource.where, lost)

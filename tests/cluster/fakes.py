@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from harness.cluster.client import ApiError, Client, Json
-from harness.errors import StageError
-from harness.patching import Patch
-from harness.resources import ObjectName
+from harness.base.errors import StageError
+from harness.base.resources import ObjectName
+from harness.cluster.api.client import ApiError, Client, Json
+from harness.manifests.patching import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

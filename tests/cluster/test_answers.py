@@ -1,9 +1,9 @@
 import pytest
 
-from harness.cluster.answers import Answer, answering_pods, outcome, parse, server_saw
+from harness.base.vocabulary import Workload
+from harness.cluster.probing.answers import Answer, answering_pods, outcome, parse, server_saw
 from harness.traffic.outcomes import Failure, ServerSaw
 from harness.traffic.request import Request
-from harness.vocabulary import Workload
 
 MARK = "--5f1c"
 CLIENT = Workload("shop", "client")

@@ -1,12 +1,12 @@
 import pytest
 
-from harness.cluster.apply import Applier
-from harness.cluster.client import ApiError
-from harness.cluster.deadline import Deadline
-from harness.cluster.discovery import Discovery
-from harness.cluster.ownership import MANAGED_BY
-from harness.errors import StageError
-from harness.resources import Resource
+from harness.base.errors import StageError
+from harness.base.resources import Resource
+from harness.cluster.api.client import ApiError
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.discovery import Discovery
+from harness.cluster.objects.apply import Applier
+from harness.cluster.ownership.ownership import MANAGED_BY
 from tests.cluster.fakes import FakeClient
 
 INVALID = ApiError(422, "Invalid", 'ConfigMap "a" is invalid: data: Must have words')

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from harness.cluster.curl import command, usable
+from harness.base.vocabulary import Workload
+from harness.cluster.probing.curl import command, usable
 from harness.traffic.request import Request
-from harness.vocabulary import Workload
 
 CLIENT = Workload("shop", "client")
 NEW = (8, 7, 1)

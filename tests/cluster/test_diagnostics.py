@@ -5,10 +5,10 @@ import stat
 
 import pytest
 
-from harness.cluster.client import ApiError
-from harness.cluster.diagnostics import Bundle, Limits, collect
-from harness.cluster.discovery import Discovery
-from harness.resources import Resource
+from harness.base.resources import Resource
+from harness.cluster.api.client import ApiError
+from harness.cluster.api.discovery import Discovery
+from harness.cluster.objects.diagnostics import Bundle, Limits, collect
 from tests.cluster.fakes import CORE, FakeClient, pod
 
 SECRET = {

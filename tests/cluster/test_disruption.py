@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster.client import ApiError
-from harness.cluster.disruption import of_client, of_servers
+from harness.cluster.api.client import ApiError
+from harness.cluster.probing.disruption import of_client, of_servers
 from tests.cluster.fakes import FakeClient, pod
 
 DELETED = {"deletionTimestamp": "2026-01-01T12:00:00Z"}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster import doctor
-from harness.cluster.doctor import diagnose
-from harness.errors import StageError
-from harness.settings import KNOBS
+from harness.base.errors import StageError
+from harness.base.settings import KNOBS
+from harness.ground import doctor
+from harness.ground.doctor import diagnose
 from tests.cluster.fakes import FakeRun
 
 ISTIO = """\

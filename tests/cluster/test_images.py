@@ -1,8 +1,8 @@
 import pytest
 
-from harness.cluster.images import Images, images_of
-from harness.errors import MissingError, StageError
-from harness.resources import Resource
+from harness.base.errors import MissingError, StageError
+from harness.base.resources import Resource
+from harness.cluster.objects.images import Images, images_of
 from tests.cluster.fakes import FakeRun
 
 NO_SUCH = StageError("docker failed", why="Error: no such image")

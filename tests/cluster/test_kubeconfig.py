@@ -5,8 +5,8 @@ import os
 import pytest
 import yaml
 
-from harness.cluster.kubeconfig import extract
-from harness.errors import HarnessError, InputError, MissingError
+from harness.base.errors import HarnessError, InputError, MissingError
+from harness.cluster.api.kubeconfig import extract
 
 CONFIG = """
 apiVersion: v1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster import kubelet
-from harness.cluster.deadline import Deadline
-from harness.errors import HarnessError
-from harness.vocabulary import Workload
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Workload
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.probing import kubelet
 from tests.cluster.fakes import FakeClient, pod
 
 WEB = Workload("shop", "web")

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import pytest
 from websocket import ABNF, WebSocketConnectionClosedException, WebSocketTimeoutException
 
-from harness.cluster import load_stream
-from harness.cluster.curl import Curl
-from harness.cluster.load import BackgroundLoad, Volley, by_clients
-from harness.cluster.load_stream import ROOM, LoadStream, Turn, command, read
-from harness.cluster.pod_watch import changes
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Workload
+from harness.cluster.load import stream as load_stream
+from harness.cluster.load.load import BackgroundLoad, Volley, by_clients
+from harness.cluster.load.stream import ROOM, LoadStream, Turn, command, read
+from harness.cluster.objects.pod_watch import changes
+from harness.cluster.probing.curl import Curl
 from harness.traffic.load import AFTER, BEFORE, Load, Shot
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.request import Request
 from harness.traffic.timeline import Phase, PodChange
-from harness.vocabulary import Workload
 from tests.cluster.fakes import FakeClient, pod
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster import metering
-from harness.errors import HarnessError
-from harness.meshes.base import Scrape
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.control_plane import Scrape
+from harness.cluster.probing import metering
 from harness.traffic.counters import Growth, Meter, inbound
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.cluster.fakes import FakeClient, pod
 
 WEB = Workload("shop", "web")

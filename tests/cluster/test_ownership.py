@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster import clean as cleaning
-from harness.cluster import ownership, reclaim
-from harness.cluster.kind import Kind
-from harness.cluster.ownership import CONTEXT, KIND, Record
-from harness.errors import HarnessError, MissingError, StageError
+from harness.base.errors import HarnessError, MissingError, StageError
+from harness.cluster.objects.kind import Kind
+from harness.cluster.ownership import clean as cleaning
+from harness.cluster.ownership import ownership, reclaim
+from harness.cluster.ownership.ownership import CONTEXT, KIND, Record
 from tests.cluster.fakes import FakeRun
 
 HOLDS = """
 import os, sys
-from harness.cluster.ownership import Record, take
+from harness.cluster.ownership.ownership import Record, take
 take("kind", "c").write(Record("kind", "c", complete=True))
 print("held", flush=True)
 sys.stdin.read()
@@ -30,7 +30,7 @@ sys.stdin.read()
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("harness.cluster.kind._STRAY_CHECKS", 0)
+    monkeypatch.setattr("harness.cluster.objects.kind._STRAY_CHECKS", 0)
     return tmp_path
 
 

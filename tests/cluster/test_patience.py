@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import pytest
 
-from harness.cluster import client as module
-from harness.cluster.client import JSON_PATCH, ApiError, Client
+from harness.cluster.api import client as module
+from harness.cluster.api.client import JSON_PATCH, ApiError, Client
 
 CONFIG = """
 apiVersion: v1

@@ -1,9 +1,9 @@
 import pytest
 
-from harness.cluster import pods
-from harness.cluster.injection import misplaced, skipped
-from harness.providers.base import Proxy
-from harness.vocabulary import Mesh, Workload
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.objects import pods
+from harness.cluster.objects.injection import misplaced, skipped
+from harness.traffic.observables import Proxy
 from tests.cluster.fakes import pod
 
 ISTIO, LINKERD = Mesh.ISTIO, Mesh.LINKERD

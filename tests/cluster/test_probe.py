@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster import control, sources
-from harness.cluster import probe as module
-from harness.cluster.apply import Applier
-from harness.cluster.client import ApiError
-from harness.cluster.discovery import Discovery
-from harness.cluster.exec import NOT_RUN, ExecInterruptedError, Finished
-from harness.cluster.probe import Prober
-from harness.cluster.settings import ClusterSettings
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.client import ApiError
+from harness.cluster.api.discovery import Discovery
+from harness.cluster.api.exec import NOT_RUN, ExecInterruptedError, Finished
+from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.objects.apply import Applier
+from harness.cluster.probing import positive_control as control
+from harness.cluster.probing import probe as module
+from harness.cluster.probing import sources
+from harness.cluster.probing.probe import Prober
 from harness.meshes.istio import Istio
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.cluster.fakes import FakeClient, FakeRun, pod
 from tests.meshes.test_tls_evidence import HTTP, SPIFFE, XFCC, envoy
 

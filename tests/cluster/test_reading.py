@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.cluster import pods
-from harness.cluster.answers import Answer
-from harness.cluster.reading import outcomes
-from harness.errors import WitnessError
-from harness.meshes.evidence import Shown
+from harness.base.errors import WitnessError
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.objects import pods
+from harness.cluster.probing.answers import Answer
+from harness.cluster.probing.attribution import outcomes
+from harness.cluster.probing.tls_evidence import Shown
 from harness.traffic.outcomes import Hop
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.cluster.fakes import FakeClient, pod
 
 GRPC = Request(Workload("shop", "client"), "grpc://color/S/M")

@@ -2,9 +2,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.cluster.rollout import behind, waiting_for
-from harness.errors import StageError
-from harness.vocabulary import Workload
+from harness.base.errors import StageError
+from harness.base.vocabulary import Workload
+from harness.cluster.objects.rollout import behind, waiting_for
 from tests.cluster.fakes import deployment, pod
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)

@@ -1,9 +1,9 @@
 import pytest
 
-from harness.cluster.services import behind, service_of
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Workload
+from harness.cluster.objects.services import behind, service_of
 from harness.traffic.request import Request
-from harness.vocabulary import Workload
 from tests.cluster.fakes import FakeClient, pod
 
 

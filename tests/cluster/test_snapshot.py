@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.client import ApiError
-from harness.cluster.snapshot import take
-from harness.errors import InputError, MissingError
+from harness.base.errors import InputError, MissingError
+from harness.base.vocabulary import Mesh
+from harness.cluster.api.client import ApiError
+from harness.cluster.objects.snapshot import take
 from harness.model import Model
-from harness.vocabulary import Mesh
 
 
 def item(

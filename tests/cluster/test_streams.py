@@ -5,10 +5,10 @@ import json
 import pytest
 from websocket import ABNF, WebSocketConnectionClosedException, WebSocketTimeoutException
 
-from harness.cluster.deadline import Deadline
-from harness.cluster.exec import NOT_RUN, ExecInterruptedError, Finished, execute
-from harness.cluster.forward import exchange, get
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.exec import NOT_RUN, ExecInterruptedError, Finished, execute
+from harness.cluster.api.forward import exchange, get
 from tests.cluster.fakes import FakeClient
 
 SUCCESS = b"\x03" + json.dumps({"status": "Success"}).encode()

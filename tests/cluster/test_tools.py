@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from harness.cluster.tools import find, run, tail
-from harness.errors import StageError
+from harness.base.errors import StageError
+from harness.cluster.api.tools import find, run, tail
 
 
 def python(code):

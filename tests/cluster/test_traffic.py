@@ -7,17 +7,18 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from harness.cluster import control, counters, dns, ingress, tcp
-from harness.cluster.answers import Answer
-from harness.cluster.curl import Curl
-from harness.cluster.deadline import Deadline
-from harness.cluster.exec import NOT_RUN, Finished
-from harness.cluster.ingress import Door
-from harness.errors import HarnessError
-from harness.meshes.arrivals import arrived
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.exec import NOT_RUN, Finished
+from harness.cluster.probing import counters, dns, ingress, tcp
+from harness.cluster.probing import positive_control as control
+from harness.cluster.probing.answers import Answer
+from harness.cluster.probing.arrivals import arrived
+from harness.cluster.probing.curl import Curl
+from harness.cluster.probing.ingress import Door
 from harness.traffic.outcomes import Failure
 from harness.traffic.request import HOST, Request
-from harness.vocabulary import Mesh, Workload
 from tests.cluster.fakes import FakeClient, pod
 
 WEB = Workload("shop", "web")

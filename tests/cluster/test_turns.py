@@ -6,8 +6,8 @@ import fcntl
 
 import pytest
 
-from harness.cluster import ownership
-from harness.cluster.turns import turn
+from harness.cluster.ownership import ownership
+from harness.cluster.ownership.turns import turn
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,9 @@
 import pytest
 
-from harness.cluster.client import ApiError
-from harness.cluster.deadline import Deadline
-from harness.cluster.watch import wait_until
-from harness.errors import StageError
+from harness.base.errors import StageError
+from harness.cluster.api.client import ApiError
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.watch import wait_until
 from tests.cluster.fakes import FakeClient, pod
 
 PODS = "/api/v1/namespaces/shop/pods"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster import wire as module
-from harness.cluster.exec import Finished
-from harness.cluster.settings import ClusterSettings
-from harness.cluster.wire import NAME, Wire, shown
-from harness.errors import StageError
-from harness.meshes.evidence import Shown
+from harness.base.errors import StageError
+from harness.base.vocabulary import Mesh
+from harness.cluster.api.exec import Finished
+from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.probing import wire as module
+from harness.cluster.probing.tls_evidence import Shown
+from harness.cluster.probing.wire import NAME, Wire, shown
 from harness.meshes.linkerd import Linkerd
-from harness.vocabulary import Mesh
 from tests.cluster.fakes import FakeClient, pod
 
 AT = "Pod shop/web-1, port 8080"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.compare import compare
-from harness.compare.command import allowed, compared, data, text
-from harness.compare.comparison import RETRIES
+from harness.analysis.compare import compare
+from harness.analysis.compare.command import allowed, compared, data, text
+from harness.analysis.compare.comparison import RETRIES
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
 if TYPE_CHECKING:
-    from harness.vocabulary import Mesh
+    from harness.base.vocabulary import Mesh
 
 FACES = Path(__file__).parents[2] / "manifests" / "faces"
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.compare.conditions import Conditions, of
-from harness.compare.examples import examples
-from harness.model.matching import TextMatch
-from harness.source import plain
+from harness.analysis.compare.conditions import Conditions, of
+from harness.analysis.compare.examples import examples
+from harness.base.matching import TextMatch
+from harness.manifests.documents import plain
 from tests.model.clusters import resource
 
 

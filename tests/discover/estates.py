@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.model.clusters import deployment, resource
 
 if TYPE_CHECKING:
-    from harness.resources import Resource
+    from harness.base.resources import Resource
 
 STRICT = {"mtls": {"mode": "STRICT"}}
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.discover import Verdict, discover
-from harness.manifests import read_manifests
+from harness.analysis.discover import Verdict, discover
+from harness.manifests.files import read_manifests
 from tests.discover.estates import STRICT, estate
 from tests.model.clusters import deployment, resource
 
@@ -171,7 +171,7 @@ def test_what_is_said_of_one_field_is_not_said_of_its_neighbours():
 
 
 def test_every_finding_is_told():
-    from harness.translate import translate
+    from harness.analysis.translate import translate
 
     objects = [*estate({"a": "", "b": ""}), *(one for one, *_ in FEATURES.values() if one.name != "x")]
     told = {topic for each in discover(objects).features for topic in (each.topic, *each.also)}

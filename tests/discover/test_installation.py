@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.discover import Verdict
-from harness.discover.installation import of_file, of_objects
-from harness.errors import InputError
-from harness.manifests import read_manifests
+from harness.analysis.discover import Verdict
+from harness.analysis.discover.installation import of_file, of_objects
+from harness.base.errors import InputError
+from harness.manifests.files import read_manifests
 
 if TYPE_CHECKING:
     from pathlib import Path

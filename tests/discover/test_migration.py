@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from harness.discover import arrangement as module
-from harness.discover.arrangement import MOVED, STAYING, arrangement, cost
-from harness.discover.migration import migration
-from harness.translate import translate
+from harness.analysis.discover import ordering as module
+from harness.analysis.discover.migration import migration
+from harness.analysis.discover.ordering import MOVED, STAYING, arrangement, cost
+from harness.analysis.translate import translate
 from tests.discover.estates import STRICT, allow, estate, namespace, web
 from tests.model.clusters import deployment, resource
 

@@ -9,15 +9,15 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Workload
 from harness.expectations import DURING, Ground, Result
-from harness.providers.base import Basis
 from harness.traffic.load import BEFORE, Forecast, Load, Moment, Shot
+from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
 from harness.traffic.timeline import Phase, PodChange, Step, Timeline
 from harness.traffic.trace import Reason
-from harness.vocabulary import Workload
 from tests.scripted import Scripted
 
 WRITTEN = {"from": "shop/web", "to": "http://cart/"}

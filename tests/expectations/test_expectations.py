@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.resources import Resource
+from harness.base.settings import Confidence
+from harness.base.vocabulary import Mesh, Workload
 from harness.expectations import KINDS, Ground, Result
-from harness.manifests import read_manifests
-from harness.providers.base import Basis, Pod, Proxy
-from harness.resources import Resource
-from harness.settings import Confidence
+from harness.manifests.files import read_manifests
+from harness.traffic.observables import Basis, Pod, Proxy
 from harness.traffic.outcomes import Failure, Hop, Outcome
-from harness.vocabulary import Mesh, Workload
 from tests.scripted import Scripted
 
 WEB, WEB2 = Workload("shop", "web"), Workload("shop", "web2")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
+from harness.analysis.translate import translate
+from harness.base.errors import InputError
+from harness.base.settings import Confidence
+from harness.base.vocabulary import Mesh, Workload
 from harness.expectations import KINDS, Ground, Result
-from harness.manifests import read_manifests
-from harness.providers.base import Basis, Pod, Probed, Proxy
+from harness.manifests.files import read_manifests
 from harness.scenario import load_scenario
-from harness.settings import Confidence
 from harness.traffic.counters import Growth
+from harness.traffic.observables import Basis, Pod, Probed, Proxy
 from harness.traffic.outcomes import Failure, Outcome
-from harness.translate import translate
-from harness.vocabulary import Mesh, Workload
 from tests.scripted import Scripted
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"

@@ -7,12 +7,12 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
+from harness.base.settings import Confidence
+from harness.base.vocabulary import Workload
 from harness.expectations import KINDS, Ground, Result
-from harness.providers.base import Basis, Resolution
-from harness.settings import Confidence
+from harness.traffic.observables import Basis, Resolution
 from harness.traffic.outcomes import Failure, Outcome, ServerSaw
 from harness.traffic.request import HOST
-from harness.vocabulary import Workload
 from tests.expectations.test_expectations import APPS
 from tests.scripted import Scripted
 

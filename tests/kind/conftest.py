@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import MissingError
-from harness.vocabulary import Mesh
+from harness.base.errors import MissingError
+from harness.base.vocabulary import Mesh
 
 
 def settings(**changes):
-    from harness.cluster.settings import GATEWAY_API_CRDS
-    from harness.providers.kind import KindSettings
+    from harness.cluster.api.settings import GATEWAY_API_CRDS
+    from harness.ground.kind import KindSettings
 
     config, cli = os.environ.get("HARNESS_ISTIO_CONFIG"), os.environ.get("HARNESS_LINKERD")
     return KindSettings(
@@ -32,7 +32,7 @@ def settings(**changes):
 @pytest.fixture(scope="session")
 def ground():
     """A provider whose cluster has Istio; deleted at the end."""
-    from harness.providers.kind import KindProvider
+    from harness.ground.kind import KindProvider
 
     provider = KindProvider(settings())
     try:
@@ -52,7 +52,7 @@ def ground():
 @pytest.fixture(scope="session")
 def kubectl(ground):
     """Runs kubectl on the cluster, as somebody else than the harness."""
-    from harness.cluster.tools import run
+    from harness.cluster.api.tools import run
 
     def call(*arguments: str) -> str:
         return run([shutil.which("kubectl"), "--kubeconfig", str(ground.kubeconfig), *arguments], timeout=60)

@@ -1,6 +1,6 @@
 """A small estate: in namespace shop a client, an echo and two versions of a page; in namespace bare a client."""
 
-from harness.resources import Resource
+from harness.base.resources import Resource
 
 ECHO, PAGE, CURL = (
     "ghcr.io/mccutchen/go-httpbin:2.26.0",

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from harness.cluster.clean import clean
-from harness.cluster.ownership import home
-from harness.errors import StageError
-from harness.patching import Patch
-from harness.providers.context import ContextProvider, ContextSettings
-from harness.resources import ObjectName
+from harness.base.errors import StageError
+from harness.base.resources import ObjectName
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.ownership.clean import clean
+from harness.cluster.ownership.ownership import home
+from harness.ground.context import ContextProvider, ContextSettings
+from harness.manifests.patching import Patch
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.kind.shop import CALLS, CURL, SLEEP, resource
 
 pytestmark = pytest.mark.kind
@@ -25,7 +25,7 @@ WEB = Patch(ObjectName("Deployment", "theirs", "web", "apps"), {"spec": {"minRea
 WORKS = """
 import os, signal, sys
 from pathlib import Path
-from harness.vocabulary import Mesh
+from harness.base.vocabulary import Mesh
 from tests.kind.test_context import WEB, guest, mine
 provider = guest(sys.argv[1], Path(sys.argv[2]))
 provider.place("theirs", [Mesh.ISTIO])

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.cluster.exec import ExecInterruptedError
-from harness.cluster.tools import run
-from harness.errors import StageError
+from harness.base.errors import StageError
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.exec import ExecInterruptedError
+from harness.cluster.api.tools import run
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.kind.conftest import settings
 from tests.kind.shop import CALLS, deny
 

@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from harness.cluster import ownership
-from harness.cluster.clean import clean
-from harness.cluster.kind import Kind
-from harness.cluster.tools import run
-from harness.errors import MissingError
-from harness.providers.kind import KindProvider
+from harness.base.errors import MissingError
+from harness.cluster.api.tools import run
+from harness.cluster.objects.kind import Kind
+from harness.cluster.ownership import ownership
+from harness.cluster.ownership.clean import clean
+from harness.ground.kind import KindProvider
 from tests.kind.conftest import settings
 from tests.kind.shop import CURL, SLEEP, deployment
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.kind
 
 MAKES = """
 import sys
-from harness.providers.kind import KindProvider
+from harness.ground.kind import KindProvider
 from tests.kind.conftest import settings
 KindProvider(settings(cluster_name=sys.argv[1], images=())).connect()
 print("made", flush=True)

@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from harness.errors import HarnessError, MissingError, StageError
-from harness.providers.base import Proxy
+from harness.base.errors import HarnessError, MissingError, StageError
+from harness.base.vocabulary import Mesh, Workload
+from harness.traffic.observables import Proxy
 from harness.traffic.outcomes import Failure
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.kind.conftest import settings
 from tests.kind.shop import APPS, deny, deployment, peers, resource, route
 
@@ -179,7 +179,7 @@ def test_apps_that_dont_start_say_why(ground, monkeypatch, name, app, words):
 
 
 def test_missing_images_and_tools_are_told_before_anything_starts(ground):
-    from harness.providers.kind import KindProvider
+    from harness.ground.kind import KindProvider
 
     with pytest.raises(MissingError, match=r"can't be pulled: kindest/node:v0\.0\.0"):
         KindProvider(settings(node_image="kindest/node:v0.0.0")).connect()

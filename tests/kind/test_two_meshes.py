@@ -7,12 +7,12 @@ import json
 import pytest
 import yaml
 
-from harness.cluster.tools import find, run
-from harness.errors import StageError
+from harness.base.errors import StageError
+from harness.base.resources import Resource
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.tools import find, run
 from harness.expectations import KINDS, Ground, Result
-from harness.resources import Resource
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.kind.conftest import settings
 from tests.kind.shop import CALLS
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.expectations import Result
-from harness.providers.base import Basis
-from harness.providers.model import ModelProvider
+from harness.ground.model import ModelProvider
 from harness.report.terminal import explained
-from harness.runner import Runner
+from harness.run.runner import Runner
 from harness.scenario import load_scenario
+from harness.traffic.observables import Basis
 
 pytestmark = pytest.mark.kind
 

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from harness.lint import RULES, lint
+from harness.analysis.lint import RULES, lint
 from harness.model import load
 
 ESTATE = """

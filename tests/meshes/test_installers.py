@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster.deadline import Deadline
-from harness.cluster.settings import ClusterSettings
-from harness.errors import StageError
-from harness.installation import DEFAULT, Installation, Installer
+from harness.base.errors import StageError
+from harness.base.installation import DEFAULT, Installation, Installer
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.settings import ClusterSettings
 from harness.meshes import charts, istio, istioctl, linkerd
 from harness.meshes.health import analyzed, checked
 from harness.meshes.istio_tls import TLS_STATISTICS

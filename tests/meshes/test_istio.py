@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster.apply import Applier
-from harness.cluster.deadline import Deadline
-from harness.cluster.discovery import Discovery
-from harness.cluster.settings import ClusterSettings
-from harness.errors import StageError
+from harness.base.errors import StageError
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.discovery import Discovery
+from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.control_plane import Injection
+from harness.cluster.objects.apply import Applier
 from harness.meshes import istio
-from harness.meshes.base import Injection
 from harness.meshes.istio import Istio
 from harness.meshes.istio_tls import TLS_STATISTICS
 from harness.meshes.istioctl import install_argv, lacking

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster.apply import Applier
-from harness.cluster.client import ApiError
-from harness.cluster.deadline import Deadline
-from harness.cluster.discovery import Discovery
-from harness.cluster.settings import ClusterSettings
-from harness.errors import MissingError, StageError
+from harness.base.errors import MissingError, StageError
+from harness.cluster.api.client import ApiError
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.discovery import Discovery
+from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.control_plane import Injection
+from harness.cluster.objects.apply import Applier
 from harness.meshes import gateway_api
-from harness.meshes.base import Injection
 from harness.meshes.linkerd import CONTROL_PLANE, Linkerd, lacking, objects
 from harness.meshes.routes import unreported
 from tests.cluster.fakes import FakeClient, FakeRun, deployment

@@ -1,12 +1,12 @@
 import pytest
 
-from harness.errors import HarnessError, WitnessError
+from harness.base.errors import HarnessError, WitnessError
+from harness.base.vocabulary import Mesh
+from harness.cluster.probing.metrics import Sample, growth, samples
+from harness.cluster.probing.tls_evidence import UNMESHED, Shown, agreed, by_headers, confirmed
 from harness.meshes import istio_tls
-from harness.meshes.evidence import UNMESHED, Shown, agreed, by_headers, confirmed
 from harness.meshes.linkerd import Linkerd
-from harness.meshes.metrics import Sample, growth, samples
 from harness.traffic.outcomes import Hop, ServerSaw
-from harness.vocabulary import Mesh
 
 ISTIO, LINKERD = Mesh.ISTIO, Mesh.LINKERD
 SPIFFE, DNS = (

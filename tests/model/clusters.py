@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.manifests import CLUSTER_SCOPED
+from harness.base.resources import Resource
+from harness.base.vocabulary import Mesh, Workload
+from harness.manifests.documents import plain
+from harness.manifests.files import CLUSTER_SCOPED
 from harness.model import State
-from harness.resources import Resource
-from harness.source import plain
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcomes

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.stats import binomtest
 
-from harness.manifests import CLUSTER_SCOPED
+from harness.base.resources import Resource
+from harness.base.vocabulary import Mesh, Workload
+from harness.manifests.documents import plain
+from harness.manifests.files import CLUSTER_SCOPED
 from harness.model import Refused, State
-from harness.providers.base import Proxy
-from harness.resources import Resource
-from harness.source import plain
+from harness.traffic.observables import Proxy
 from harness.traffic.request import HOST, Request
 from harness.traffic.trace import UNSPECIFIED
-from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
     from pathlib import Path

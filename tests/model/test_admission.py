@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from harness.model import Refused
 from tests.model.clusters import ISTIO, LINKERD, cluster, resource
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 FACES = "ghcr.io/buoyantio/faces-"

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError, NotPredictedError
-from harness.model.resolution import resolve
-from harness.providers.model import ModelProvider
+from harness.base.errors import NotModelledError, NotPredictedError
+from harness.base.vocabulary import Workload
+from harness.ground.model import ModelProvider
+from harness.model.network.resolution import resolve
 from harness.traffic.request import HOST, Request
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, told
 
 BASE = cluster(ISTIO, LINKERD).apply(

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 HALF = Fraction(1, 2)

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.api.kubernetes.workload import Resolver
+from harness.base.errors import NotModelledError
 from harness.model import Refused
-from harness.model.dns import lookup
-from harness.model.pods import Resolver
+from harness.model.network.dns import lookup
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 
 NO_NAME, REFUSED = "could not resolve host (curl 6)", "connection refused (curl 7)"

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Workload
 from harness.model import Refused
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 API = "gateway.networking.k8s.io/v1"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.errors import NotModelledError
-from harness.providers.base import Proxy
-from harness.vocabulary import Workload
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Workload
+from harness.traffic.observables import Proxy
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
 
 ISTIO_NS = {"labels": {"istio-injection": "enabled"}}

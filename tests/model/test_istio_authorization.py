@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Workload
 from harness.model import Refused
-from harness.model.istio.normalization import normalized
-from harness.model.istio.trust_domain import with_aliases
+from harness.model.istio.security.normalization import normalized
+from harness.model.istio.security.trust_domain import with_aliases
 from harness.traffic.request import Request
 from harness.traffic.token import Token
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 SECURITY = "security.istio.io/v1"

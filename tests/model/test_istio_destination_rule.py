@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError
-from harness.model.refusal import Refused
+from harness.api.refusal import Refused
+from harness.base.errors import NotModelledError
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import InputError, NotModelledError
-from harness.model.refusal import Refused
+from harness.api.refusal import Refused
+from harness.base.errors import InputError, NotModelledError
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 WORLD = (

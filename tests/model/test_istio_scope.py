@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import NotModelledError
-from harness.model.refusal import Refused
+from harness.api.refusal import Refused
+from harness.base.errors import NotModelledError
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 WORLD = (

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 WORLD = cluster(ISTIO, LINKERD).apply(

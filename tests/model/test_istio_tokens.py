@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm, get_default_algorithms
 from typer.testing import CliRunner
 
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Workload
 from harness.cli import app as cli
-from harness.errors import NotModelledError
 from harness.model import Refused
 from harness.traffic.request import Request
 from harness.traffic.token import Token
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, app, cluster, resource, told
 
 SECURITY = "security.istio.io/v1"

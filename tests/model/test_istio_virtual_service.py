@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from harness.model import Refused
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import NotModelledError
-from harness.model.dns import resolve
-from harness.model.kubernetes import endpoints, service_port, service_ports
+from harness.base.errors import NotModelledError
+from harness.model.network.dns import resolve
+from harness.model.network.services import endpoints, service_port, service_ports
 from tests.model.clusters import app, cluster, deployment, resource, send, told
 
 WORLD = cluster().apply(

@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError, not_modelled
+from harness.base.vocabulary import Mesh, Workload
 from harness.model import Model, Refused
 from harness.model.leniency import Leniency, without
-from harness.model.objects import not_modelled
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.model.clusters import app, deployment, resource
 
 CLIENT = Workload("shop", "client")

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from harness.model import Refused
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 

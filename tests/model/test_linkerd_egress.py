@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import InputError, NotModelledError
+from harness.base.errors import InputError, NotModelledError
 from harness.model import Refused
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.model.durations import seconds
-from harness.model.matching import TextMatch, query_values, replace_prefix, substitute, unreadable
-from harness.model.message import HeaderChanges
+from harness.api.headers import HeaderChanges
+from harness.base.durations import seconds
+from harness.base.matching import TextMatch, query_values, replace_prefix, substitute, unreadable
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.model import installation
-from harness.patching import Patch
-from harness.providers.model import ModelProvider
-from harness.resources import ObjectName
-from harness.translate import translate
+from harness.analysis.translate import translate
+from harness.base.resources import ObjectName
+from harness.ground.model import ModelProvider
+from harness.manifests.patching import Patch
+from harness.model.state import installation
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 GATEWAY = "istio-system/istio-ingressgateway"

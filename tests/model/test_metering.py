@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import NotPredictedError
+from harness.base.errors import NotPredictedError
+from harness.base.vocabulary import Workload
 from harness.model.metering import metered
 from harness.traffic.counters import ENVOY_REQUESTS, LINKERD_ROUTES, Meter
 from harness.traffic.request import Request
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-import harness.cluster.snapshot  # noqa: F401 - pytester forgets what a run imported, unless it was imported before
-from harness.errors import InputError
+import harness.cluster.objects.snapshot  # noqa: F401 - pytester forgets what a run imported, unless it was imported before
+from harness.base.errors import InputError
+from harness.base.vocabulary import Mesh, Workload
 from harness.model import Model, Transport
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 from tests.model.clusters import app, resource
 
 APPS = [
@@ -140,7 +140,7 @@ class Held:
 
 
 def test_objects_of_a_mesh_without_control_plane_count_for_nothing(monkeypatch):
-    monkeypatch.setattr("harness.cluster.snapshot.read", lambda *_: Held)
+    monkeypatch.setattr("harness.cluster.objects.snapshot.read", lambda *_: Held)
     decision = Model.from_cluster("it").decide(Request(Workload("shop", "client"), "http://web"))
     assert [str(answer.outcome) for answer in decision.answers] == ["200 from shop/web"]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from harness.model import Refused
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 

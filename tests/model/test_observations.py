@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.manifests import read_manifests
+from harness.manifests.files import read_manifests
 from tests.model.observed import BOTH_MESHES, check, load
 
 if TYPE_CHECKING:

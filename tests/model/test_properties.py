@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.base.vocabulary import Workload
 from harness.model import Model, Transport
 from harness.model.distribution import Branch, certain, shares, then
 from harness.traffic.request import Request
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
 WORLD = cluster(ISTIO, LINKERD).apply(

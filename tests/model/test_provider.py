@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from harness.errors import HarnessError, NotModelledError, StageError
-from harness.providers.base import Basis, Provider, Proxy
-from harness.providers.model import ModelProvider
+from harness.base.errors import HarnessError, NotModelledError, StageError
+from harness.base.vocabulary import Workload
+from harness.ground.model import ModelProvider
+from harness.traffic.observables import Basis, Proxy
 from harness.traffic.request import Request
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, LINKERD, app, resource, told
+
+if TYPE_CHECKING:
+    from harness.ground.ground import Provider
 
 CLIENT, WEB = Workload("shop", "client"), Workload("shop", "web")
 APPS = [*app("shop/client", "curlimages/curl"), *app("shop/web", "nginxdemos/hello:plain-text", 80)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.base.vocabulary import Workload
 from harness.model.readiness import probes
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
 
 HTTP = {"httpGet": {"path": "/ready", "port": "http"}}

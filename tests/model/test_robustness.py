@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError
-from harness.manifests import read_manifests
+from harness.api.schema.kinds import INERT, KINDS
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Mesh, Workload
+from harness.manifests.documents import plain
+from harness.manifests.files import read_manifests
 from harness.model import State
-from harness.model.schemas import INERT, KINDS
-from harness.source import plain
 from harness.traffic.request import Request
-from harness.vocabulary import Mesh, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.resources import Resource
+    from harness.base.resources import Resource
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 APPS = [one for folder in ("faces", "clients") for one in read_manifests(MANIFESTS / folder)]

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.model.rollout import mixtures
-from harness.model.state import State
-from harness.vocabulary import Mesh, Workload
+from harness.base.vocabulary import Mesh, Workload
+from harness.model.state.rollout import mixtures
+from harness.model.state.state import State
 from tests.model.clusters import app, send
 
 FACE = "ghcr.io/buoyantio/faces-face:2.0.0"

@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 import yaml
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Workload
 from harness.model import load
-from harness.vocabulary import Workload
 from tests.model.clusters import send, told
 
 HALF = Fraction(1, 2)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Workload
 from harness.model import Refused
-from harness.vocabulary import Workload
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 APPS = [*app("bare/client", "curlimages/curl"), *app("bare/web", "unknown/web", 80)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.errors import NotModelledError
-from harness.vocabulary import Mesh, Workload
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Mesh, Workload
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 
 CONTAINERS = {"containers": [{"name": "a", "image": "any"}]}

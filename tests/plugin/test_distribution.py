@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.distribution import scheduler, uncut
+from harness.plugin.distribution import scheduler, uncut
 
 A, B = [f"scenarios/a.yaml::stage::{n}" for n in range(4)], ["scenarios/b.yml::one::x"] * 2
 PLAIN = [f"tests/test_x.py::T::test_{n}" for n in range(4)]

@@ -8,9 +8,7 @@ import pytest
 import scipy.special  # noqa: F401  # can't be imported anew, as pytester would have it
 import yaml
 
-import harness.collection
-import harness.providers.model  # noqa: F401
-from harness.providers.choice import Choice
+from harness.ground.choice import Choice
 from harness.traffic.outcomes import Outcome
 from tests.drawn import Drawn
 from tests.plugin.test_plugin import APP, INI

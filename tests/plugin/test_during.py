@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import harness.ground.model
+
 # pytester forgets what a run imported, unless it was imported before.
-import harness.bench
-import harness.collection
-import harness.providers.model
+import harness.plugin.bench
+import harness.plugin.collection
 import harness.report.terminal  # noqa: F401
 from harness.cli import app as cli
 from harness.expectations import DURING
-from harness.expectations.availability import Available
+from harness.expectations.traffic.availability import Available
 from harness.expectations.verdict import Result, Verdict
-from harness.providers.base import Basis
 from harness.report.timeline import summary
+from harness.traffic.observables import Basis
 from tests.plugin.test_fixtures import run, shop  # noqa: F401 - a fixture
 from tests.plugin.test_plugin import INI
 

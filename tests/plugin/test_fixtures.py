@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import harness.bench
-import harness.translate  # noqa: F401 - pytester forgets what a run imported, unless it was imported before
 from tests.plugin.test_plugin import APP, CANARY, INI
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +112,7 @@ def test_a_mesh_that_can_t_be_had_skips_the_test(shop: pytest.Pytester):
         shop,
         """
 import pytest
-from harness.providers.model import ModelProvider
+from harness.ground.model import ModelProvider
 @pytest.fixture(autouse=True)
 def lacking(monkeypatch):
     monkeypatch.setattr(ModelProvider, "lacking", lambda *_: "no linkerd here")

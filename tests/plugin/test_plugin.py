@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+import harness.ground.model
+
 # pytester forgets what a run imported, unless it was imported before.
-import harness.collection
-import harness.providers.model
+import harness.plugin.collection
 import harness.report.terminal  # noqa: F401
 from tests.shop import APP
 

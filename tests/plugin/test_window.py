@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import harness.bench  # noqa: F401 - pytester forgets what a run imported, unless it was imported before
-from harness.errors import InputError
-from harness.journal import Entry, Journal
-from harness.resumption import resumable
+import harness.plugin.bench  # noqa: F401 - pytester forgets what a run imported, unless it was imported before
+from harness.base.errors import InputError
+from harness.cluster.ownership.journal import Entry, Journal
+from harness.run.resumption import resumable
 from harness.scenario.models import Scenario, Stage
 from harness.scenario.steps import Apply, Remove
 from tests.plugin.test_fixtures import shop  # noqa: F401 - a fixture

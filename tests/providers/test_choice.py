@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import InputError
-from harness.knobs import Knobs
-from harness.providers.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
-from harness.providers.context import ContextProvider
-from harness.providers.kind import KindProvider
-from harness.providers.model import ModelProvider
-from harness.providers.shared import SharedKindProvider
+from harness.base.errors import InputError
+from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
+from harness.ground.context import ContextProvider
+from harness.ground.kind import KindProvider
+from harness.ground.knobs import Knobs
+from harness.ground.model import ModelProvider
+from harness.ground.shared import SharedKindProvider
 
 WORKER = {"workerid": "gw1", "testrunuid": "run"}
 SHARED = {**WORKER, SHARED_NAME: "harness-1", SHARED_KUBECONFIG: "/k"}

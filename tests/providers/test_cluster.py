@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cluster.rollout import RESTARTED_AT
-from harness.cluster.settings import ClusterSettings
-from harness.errors import MissingError, StageError
+from harness.base.errors import MissingError, StageError
+from harness.base.resources import Resource
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.objects.rollout import RESTARTED_AT
+from harness.ground import connection as module
+from harness.ground.cluster import ClusterProvider
 from harness.meshes.linkerd import CONTROL_PLANE
-from harness.providers import connection as module
-from harness.providers.base import Basis, Pod, Provider, Proxy
-from harness.providers.cluster import ClusterProvider
-from harness.resources import Resource
-from harness.vocabulary import Mesh, Workload
+from harness.traffic.observables import Basis, Pod, Proxy
 from tests.cluster.fakes import FakeClient, deployment, pod
+
+if TYPE_CHECKING:
+    from harness.ground.ground import Provider
 
 ISTIOD = deployment("istiod", namespace="istio-system")
 WEBHOOK = {

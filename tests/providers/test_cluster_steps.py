@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from harness.cluster.client import ApiError
-from harness.condition import Condition
-from harness.errors import StageError
-from harness.installation import Installation
+from harness.base.errors import StageError
+from harness.base.installation import Installation
+from harness.base.resources import ObjectName
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.client import ApiError
+from harness.ground.condition import Condition
+from harness.manifests.patching import Patch
 from harness.meshes.istio import Istio
-from harness.patching import Patch
-from harness.resources import ObjectName
-from harness.vocabulary import Mesh, Workload
 from tests.cluster.fakes import deployment
 from tests.meshes.test_installers import containers
 from tests.providers.test_cluster import ISTIOD, SHOP, WEBHOOK, config, on, restarted  # noqa: F401 - a fixture

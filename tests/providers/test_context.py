@@ -8,14 +8,14 @@ import stat
 
 import pytest
 
-from harness.cluster import ownership, reclaim
-from harness.cluster.guest import BEFORE, GUEST, RUN
-from harness.errors import MissingError, StageError
-from harness.patching import Patch
-from harness.providers import connection as module
-from harness.providers.context import ContextProvider, ContextSettings
-from harness.resources import ObjectName
-from harness.vocabulary import Mesh
+from harness.base.errors import MissingError, StageError
+from harness.base.resources import ObjectName
+from harness.base.vocabulary import Mesh
+from harness.cluster.ownership import ownership, reclaim
+from harness.cluster.ownership.guest import BEFORE, GUEST, RUN
+from harness.ground import connection as module
+from harness.ground.context import ContextProvider, ContextSettings
+from harness.manifests.patching import Patch
 from tests.cluster.fakes import FakeClient, deployment
 from tests.providers.test_cluster import ISTIOD, WEBHOOK, config, namespaces
 

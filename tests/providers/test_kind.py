@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster import ownership
-from harness.cluster.guest import RUN
-from harness.cluster.ownership import KIND, MANAGED_BY, Record
-from harness.errors import MissingError, StageError
-from harness.providers import kind as module
-from harness.providers.kind import KindProvider, KindSettings
+from harness.base.errors import MissingError, StageError
+from harness.cluster.ownership import ownership
+from harness.cluster.ownership.guest import RUN
+from harness.cluster.ownership.ownership import KIND, MANAGED_BY, Record
+from harness.ground import kind as module
+from harness.ground.kind import KindProvider, KindSettings
 from tests.cluster.fakes import FakeClient, FakeRun
 
 NO_DOCKER = StageError("docker failed", why="Cannot connect to the Docker daemon")
@@ -54,8 +54,8 @@ def kind(monkeypatch, tmp_path):
     monkeypatch.setattr("pytest_kind.KindCluster", FakeKindCluster)
     monkeypatch.setattr(FakeKindCluster, "fails", None)
     monkeypatch.setattr(module, "find", lambda tool: Path(f"/bin/{tool}"))
-    monkeypatch.setattr("harness.cluster.kind._STRAY_CHECKS", 0)
-    monkeypatch.setattr("harness.cluster.kind.find", lambda tool: Path(f"/bin/{tool}"))
+    monkeypatch.setattr("harness.cluster.objects.kind._STRAY_CHECKS", 0)
+    monkeypatch.setattr("harness.cluster.objects.kind.find", lambda tool: Path(f"/bin/{tool}"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(module, "Client", lambda kubeconfig: FakeClient())
     monkeypatch.setattr(module, "wait_for_cluster", lambda *_: None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
+from harness.base.errors import InputError
 from harness.scenario import load_scenario
 
 APP = """\

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, InputError, StageError
+from harness.base.errors import HarnessError, InputError, StageError
 from harness.expectations import Result
-from harness.providers.base import Basis
-from harness.providers.model import ModelProvider
-from harness.runner import Runner, UnreachableError
+from harness.ground.model import ModelProvider
+from harness.run.runner import Runner, UnreachableError
 from harness.scenario import load_scenario
 from harness.traffic.load import Forecast, Moment
+from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 from tests.scripted import Scripted
 from tests.shop import APP
@@ -257,7 +257,7 @@ def test_what_is_not_modelled_on_the_way_is_inconclusive(write, monkeypatch):
     def refuse(self):
         raise HarnessError("it isn't modelled")
 
-    monkeypatch.setattr("harness.providers.forecasting.Forecasting.end", refuse)
+    monkeypatch.setattr("harness.ground.forecasting.Forecasting.end", refuse)
     verdict = judge(write(HEAD))
     assert (verdict.result, verdict.seen) == (Result.INCONCLUSIVE, "it isn't modelled")
 

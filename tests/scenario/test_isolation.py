@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.errors import HarnessError
-from harness.providers.model import ModelProvider
-from harness.runner import Runner
+from harness.base.errors import HarnessError
+from harness.ground.model import ModelProvider
+from harness.run.runner import Runner
 from harness.scenario import load_scenario
 from harness.scenario.isolation import isolated, needs_whole_cluster
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import NotPredictedError
+from harness.base.errors import NotPredictedError
+from harness.base.resources import Resource
 from harness.expectations import KINDS
-from harness.resources import Resource
-from harness.runner import Runner, UnreachableError
+from harness.run.runner import Runner, UnreachableError
 from harness.scenario.models import Check, Scenario, Stage
 from harness.scenario.steps import Deploy
 from harness.traffic.outcomes import Outcome

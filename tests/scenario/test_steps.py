@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
-from harness.providers.model import ModelProvider
+from harness.base.errors import InputError
+from harness.base.vocabulary import Workload
+from harness.ground.model import ModelProvider
 from harness.scenario import load_scenario
-from harness.vocabulary import Workload
 from tests.shop import APP
 
 CANARY = """\
@@ -238,7 +238,7 @@ FAILING = {
 
 @pytest.mark.parametrize(("lines", "words"), FAILING.values(), ids=FAILING)
 def test_steps_that_fail(write, lines: str, words: str):
-    from harness.errors import StageError
+    from harness.base.errors import StageError
 
     with pytest.raises(StageError, match=words):
         after(write(HEAD + lines), 2)

@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import harness.ground.model
+
 # pytester forgets what a run imported, unless it was imported before.
-import harness.collection
-import harness.providers.model
+import harness.plugin.collection
 import harness.report.terminal  # noqa: F401
 from harness.cli import app as cli
-from harness.manifests import from_api, read_manifests
+from harness.manifests.documents import parse, plain
+from harness.manifests.files import from_api, read_manifests
 from harness.scenario import load_scenario
-from harness.source import parse, plain
 from harness.suggest import stages, writer
 from harness.suggest.sources import Role, of_objects, of_paths
 from tests.suggest.estates import BOOKS, BOOKS_CONFIG, SHOP, SUBSETS, app, written

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.settings import Confidence
+from harness.base.settings import Confidence
 from harness.traffic.statistics import compare_exact, compare_sample, interval, looks, normalised
 
 SURE = Confidence()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.base.vocabulary import Workload
 from harness.traffic.load import AFTER, BEFORE, Load, Shot
 from harness.traffic.outcomes import Outcome
 from harness.traffic.request import Request
 from harness.traffic.timeline import Gap, Phase, PodChange, Step, Timeline, told
-from harness.vocabulary import Workload
 
 LOAD = Load(Request(Workload("shop", "web"), "http://cart/"), 2, 10)
 STEPS = (Step(BEFORE, 0, 2), Step("apply a", 2, 5), Step("restart shop", 5, 20), Step(AFTER, 20, 22))

@@ -7,18 +7,18 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
+from harness.analysis.translate import translate
+from harness.base.vocabulary import Mesh, Workload
 from harness.model import State
 from harness.traffic.request import Request
-from harness.translate import translate
-from harness.vocabulary import Mesh, Workload
 from tests.model.clusters import deployment, resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.resources import Resource
+    from harness.analysis.translate import Translation
+    from harness.base.resources import Resource
     from harness.traffic.outcomes import Outcome, Outcomes
-    from harness.translate import Translation
 
 ISTIO_GROUPS = ("networking.istio.io", "security.istio.io")
 NAMESPACES = ("shop", "ops")

@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.manifests import read_manifests
+from harness.manifests.files import read_manifests
 
 ROOT = Path(__file__).parents[2]
 FACES = ("manifests/faces", "manifests/faces/istio")

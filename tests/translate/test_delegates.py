@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.translate import translate
+from harness.analysis.translate import translate
 from tests.model.clusters import resource
 from tests.translate.estates import APPS, before_and_after, differences, requests
 

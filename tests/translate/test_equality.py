@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.manifests import read_manifests
+from harness.analysis.translate import translate
+from harness.base.vocabulary import Mesh, Workload
+from harness.manifests.files import read_manifests
 from harness.model import State
 from harness.traffic.request import Request
-from harness.translate import translate
-from harness.vocabulary import Mesh, Workload
 from tests.model.clusters import resource
 from tests.translate.estates import before_and_after, differences, requests
 

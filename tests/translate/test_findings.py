@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.translate import Severity, translate
+from harness.analysis.translate import Severity, translate
 from tests.model.clusters import deployment, resource
 from tests.translate.estates import APPS, workload
 

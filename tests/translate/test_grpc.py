@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.compare import compare
-from harness.compare.answer import answers, worded
-from harness.translate import Severity, translate
+from harness.analysis.compare import compare
+from harness.analysis.compare.answer import answers, worded
+from harness.analysis.translate import Severity, translate
 from tests.model.clusters import resource
 from tests.translate.estates import before_and_after, workload
 
 if TYPE_CHECKING:
-    from harness.resources import Resource
+    from harness.base.resources import Resource
 
 
 def service(name: str, port: str) -> Resource:

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from harness.analysis.translate import Severity, ingress2gateway
+from harness.base.errors import InputError
+from harness.base.vocabulary import Mesh
 from harness.cli import app
-from harness.errors import InputError
 from harness.model import Refused
-from harness.translate import Severity, ingress2gateway
-from harness.vocabulary import Mesh
 from tests.model.clusters import resource
 from tests.translate.estates import APPS, differences, placed, requests
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.translate import translate
+from harness.analysis.translate import translate
 from tests.model.clusters import deployment, resource
 from tests.translate.estates import APPS
 

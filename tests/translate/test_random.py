@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from harness.compare import compare
-from harness.compare.comparison import OTHER_HOSTS, RETRIES
-from harness.errors import NotModelledError
+from harness.analysis.compare import compare
+from harness.analysis.compare.comparison import OTHER_HOSTS, RETRIES
+from harness.analysis.translate import Severity
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Mesh
 from harness.model import Refused
-from harness.translate import Severity
-from harness.vocabulary import Mesh
 from tests.model.clusters import resource
 from tests.translate.estates import APPS, before_and_after, placed
 
 if TYPE_CHECKING:
-    from harness.resources import Resource
+    from harness.base.resources import Resource
 
 TEXTS = st.sampled_from(["/", "/get", "/any", "/anything", "/anything/a"])
 USERS = st.sampled_from(["jason", "ja", "james"])

@@ -21,8 +21,9 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival
-    from harness.model.pods import Container, Pod
+    from harness.api.kubernetes.workload import Container
+    from harness.model.arrival import Arrival
+    from harness.model.state.pods import Pod
 
 APPS: dict[str, App] = {
     "curlimages/curl": App((), answered),

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.errors import NotModelledError
+from harness.base.errors import NotModelledError
 from harness.model.distribution import Branches, certain
 from harness.traffic.outcomes import Failure, Outcome, ServerSaw
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival
-    from harness.model.message import Headers, Message
-    from harness.model.pods import Container, Pod
+    from harness.api.headers import Headers
+    from harness.api.kubernetes.workload import Container
+    from harness.model.arrival import Arrival
+    from harness.model.message import Message
+    from harness.model.state.pods import Pod
 
 Send = Callable[[Request], Branches[Outcome]]
 

@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from harness.base.durations import seconds
+from harness.base.matching import query_values
 from harness.model.apps.base import Asked, canonical, http_only, http_to_grpc
 from harness.model.distribution import Branches, certain, shares
-from harness.model.durations import seconds
-from harness.model.matching import query_values
 
 if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome

@@ -7,10 +7,10 @@ from dataclasses import replace
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
+from harness.base.durations import seconds
+from harness.base.matching import query_values
 from harness.model.apps.base import Asked, http_only
 from harness.model.distribution import Branches, certain, shares
-from harness.model.durations import seconds
-from harness.model.matching import query_values
 
 if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome

@@ -12,14 +12,14 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.base.matching import query_values
 from harness.model.apps.base import App, Asked, http_to_grpc
 from harness.model.distribution import ONE, Branch, Branches, certain, mapped, shares, then
-from harness.model.matching import query_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.model.message import Headers
+    from harness.api.headers import Headers
     from harness.traffic.outcomes import Outcome
 
 PORT = 8000

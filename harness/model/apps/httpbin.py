@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from harness.base.durations import seconds
 from harness.model.apps.base import Asked, canonical, http_only
 from harness.model.distribution import Branches, certain
-from harness.model.durations import seconds
 
 if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome

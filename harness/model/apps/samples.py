@@ -6,10 +6,10 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.base.durations import seconds
+from harness.base.matching import query_values
 from harness.model.apps.base import App, Asked, http_only
 from harness.model.distribution import ONE, Branches, certain, shares
-from harness.model.durations import seconds
-from harness.model.matching import query_values
 
 if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome

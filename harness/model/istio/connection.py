@@ -10,24 +10,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import replies
+from harness.model.arrival import Arrival, Deliver
 from harness.model.distribution import Branches, after, certain, mapped, shares, then
-from harness.model.hop import Arrival, Deliver
-from harness.model.istio import client_tls, connection_rule, egress, registry, router, sidecar_scope, upstream
-from harness.model.istio.reading import SERVER_FIRST
-from harness.model.istio.route import Rule
-from harness.model.kubernetes import ServicePort
-from harness.model.objects import reason
+from harness.model.istio.inbound_protocol import SERVER_FIRST
+from harness.model.istio.registry import egress, sidecar_scope
+from harness.model.istio.registry import hosts as registry
+from harness.model.istio.routing import connection_rule, router
+from harness.model.istio.routing.rule import Rule
+from harness.model.istio.upstream import client_tls
+from harness.model.istio.upstream import cluster as upstream
+from harness.model.network.services import ServicePort
 from harness.traffic.outcomes import Failure
+from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from harness.model.istio.registry import Port
-    from harness.model.istio.route import Destination
-    from harness.model.istio.service_entry import Target
-    from harness.model.istio.upstream import Missing, Upstream
-    from harness.model.kubernetes import Endpoint
+    from harness.model.istio.registry.hosts import Port
+    from harness.model.istio.registry.service_entry import Target
+    from harness.model.istio.routing.rule import Destination
+    from harness.model.istio.upstream.cluster import Missing, Upstream
     from harness.model.message import Message
-    from harness.model.pods import Pod
-    from harness.model.state import State
+    from harness.model.network.services import Endpoint
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
     from harness.traffic.trace import Reason
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.base.networks import is_address
+from harness.base.vocabulary import Mesh
 from harness.model.istio import mesh_config
-from harness.model.network import is_address
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival
+    from harness.model.arrival import Arrival
     from harness.model.message import Message
-    from harness.model.state import State
+    from harness.model.state.state import State
 
 ADDRESS, CERTIFICATE = "x-forwarded-for", "x-forwarded-client-cert"
 EXTERNAL = "x-envoy-external-address"

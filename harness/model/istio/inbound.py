@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.base.records import replace
+from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
-from harness.model.istio import access, forwarding, mesh_config, peer_authentication, reading
-from harness.model.records import replace
+from harness.model.istio import forwarding, mesh_config
+from harness.model.istio import inbound_protocol as reading
+from harness.model.istio.security import access, peer_authentication
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival, Deliver
-    from harness.model.state import State
+    from harness.model.arrival import Arrival, Deliver
+    from harness.model.state.state import State
 
 SERVER = ("server", "istio-envoy")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.base.vocabulary import Mesh
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival
-    from harness.model.pods import Pod
+    from harness.model.arrival import Arrival
+    from harness.model.state.pods import Pod
 
 _INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 _OUTBOUND = "traffic.sidecar.istio.io/excludeOutboundPorts"

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness.errors import InputError, did_you_mean
-from harness.model.lookup import per_object, per_state
-from harness.model.objects import Fields, not_modelled, reason
-from harness.source import plain
-from harness.traffic.trace import Reason
-from harness.vocabulary import ROOT_NAMESPACE
+from harness.base.errors import InputError, did_you_mean, not_modelled
+from harness.base.kept import per_object
+from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.manifests.documents import plain
+from harness.model.state.tables import per_state
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.api.objects import Fields
+    from harness.base.resources import Resource
+    from harness.model.state.state import State
 
 NAME = "istio"
 """The ConfigMap in istio-system whose entry `mesh` istiod of revision `default` reads."""

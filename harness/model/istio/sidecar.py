@@ -7,35 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.istio.hosts import MESH, covers, specificity
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain
-from harness.model.istio import (
-    connection,
-    delegate,
-    egress,
-    gamma,
-    gateway_route,
-    registry,
-    router,
-    sidecar_rules,
-    upstream,
-    virtual_service,
-)
-from harness.model.istio.hosts import covers, specificity
-from harness.model.istio.normalization import with_normal_path
-from harness.model.istio.route import Chosen, Retries, Rule, applicable, first_match
-from harness.model.kubernetes import ServicePort, endpoints
-from harness.model.objects import reason
-from harness.traffic.trace import Reason
+from harness.model.istio import connection
+from harness.model.istio.registry import egress
+from harness.model.istio.registry import hosts as registry
+from harness.model.istio.routing import delegate, gamma, router, sidecar_rules, virtual_service
+from harness.model.istio.routing import gateway_api_route as gateway_route
+from harness.model.istio.routing.rule import Chosen, Retries, Rule, applicable, first_match
+from harness.model.istio.security.normalization import with_normal_path
+from harness.model.istio.upstream import cluster as upstream
+from harness.model.network.services import ServicePort, endpoints
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.hop import Deliver
-    from harness.model.istio.registry import Heard
-    from harness.model.kubernetes import Endpoint
+    from harness.base.resources import Resource
+    from harness.model.arrival import Deliver
+    from harness.model.istio.registry.hosts import Heard
     from harness.model.message import Message
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.model.network.services import Endpoint
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
 
 
@@ -101,7 +94,7 @@ def _virtual_host(
             text = f"has no host that the sidecar knows on port {heard.number}"
             trace.append(reason(resource, "spec.hosts", text, lost=True))
             continue
-        written, left_out = delegate.rules(state, resource, virtual_service.MESH)
+        written, left_out = delegate.rules(state, resource, MESH)
         own, lost = applicable(written, client, heard.number)
         trace += [*left_out, *lost]
         if own:  # one without any rule for this proxy is as if it weren't there

@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.model import likeness, network_policy, replies
+from harness.base.errors import not_modelled
+from harness.base.vocabulary import Mesh
+from harness.model import replies
+from harness.model.arrival import Arrival
 from harness.model.distribution import Branch, Branches, after, mapped, shares
-from harness.model.hop import Arrival
-from harness.model.kubernetes import endpoints
-from harness.model.linkerd import bypass, limits, opacity
-from harness.model.objects import not_modelled, reason
+from harness.model.linkerd import bypass, opacity
+from harness.model.linkerd.routing import limits
+from harness.model.network import network_policy
+from harness.model.network import similar_pods as likeness
+from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.kubernetes import Endpoint, ServicePort
     from harness.model.linkerd.call import Call
     from harness.model.message import Message
+    from harness.model.network.services import Endpoint, ServicePort
 
 CONNECT_TIMEOUT = 1.0
 """Seconds that the outbound proxy waits for a connection [linkerd2: values, outboundConnectTimeout]."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.workload import WORKLOADS
+from harness.base.errors import not_modelled
+from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
 from harness.model.linkerd.ports import Ports, lenient
-from harness.model.network import contains
-from harness.model.objects import not_modelled
-from harness.model.pods import WORKLOADS
+from harness.model.network.addresses import contains
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival
-    from harness.model.pods import Pod
-    from harness.model.state import State
+    from harness.model.arrival import Arrival
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
 
 _INBOUND = "config.linkerd.io/skip-inbound-ports"
 _OUTBOUND = "config.linkerd.io/skip-outbound-ports"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.model.kubernetes import Endpoint, ServicePort
+from harness.model.network.services import Endpoint, ServicePort
 
 if TYPE_CHECKING:
-    from harness.model.hop import Deliver
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.arrival import Deliver
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
 
 
 @dataclass(frozen=True)

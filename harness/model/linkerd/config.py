@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness.errors import InputError
+from harness.base.errors import InputError, not_modelled
+from harness.base.vocabulary import LINKERD_NAMESPACE
+from harness.manifests.documents import plain
 from harness.model.linkerd.ports import Ports, lenient
-from harness.model.lookup import per_state
-from harness.model.objects import not_modelled, reason
-from harness.source import plain
-from harness.traffic.trace import Reason
-from harness.vocabulary import LINKERD_NAMESPACE
+from harness.model.state.tables import per_state
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.state.state import State
 
 NAME = "linkerd-config"
 

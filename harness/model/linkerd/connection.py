@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, shares, then
-from harness.model.kubernetes import ServicePort
-from harness.model.linkerd import backends, balancer, egress_network, service_profile
-from harness.model.objects import reason
-from harness.traffic.trace import Reason
+from harness.model.linkerd import balancer, egress_network
+from harness.model.linkerd.routing import backends, service_profile
+from harness.model.network.services import ServicePort
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.gateway_api import Backend, Route
-    from harness.model.kubernetes import Endpoint
+    from harness.api.gateway_api.route import Backend, Route
     from harness.model.linkerd.call import Call
     from harness.model.message import Message
+    from harness.model.network.services import Endpoint
     from harness.traffic.outcomes import Outcome
 
 

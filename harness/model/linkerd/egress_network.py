@@ -5,15 +5,17 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from harness.api.objects import Fields, spec_of
+from harness.base.errors import not_modelled
+from harness.base.networks import is_address
 from harness.model.linkerd import config
-from harness.model.linkerd.authentication import GROUP
-from harness.model.network import is_address
-from harness.model.objects import Fields, not_modelled, reason, spec_of
+from harness.model.linkerd.policy.authentication import GROUP
+from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.base.resources import Resource
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
     from harness.traffic.trace import Reason
 
 Network = IPv4Network | IPv6Network

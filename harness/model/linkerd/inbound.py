@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
-from harness.model.linkerd import config, filters, policy, routes, server
+from harness.model.linkerd import config
+from harness.model.linkerd.policy import port_policy as policy
+from harness.model.linkerd.policy import server
+from harness.model.linkerd.routing import filters, routes
 from harness.model.message import Message
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from harness.model.hop import Arrival, Deliver
-    from harness.model.linkerd.authentication import Authorization
-    from harness.model.linkerd.policy import Policy
-    from harness.model.state import State
+    from harness.model.arrival import Arrival, Deliver
+    from harness.model.linkerd.policy.authentication import Authorization
+    from harness.model.linkerd.policy.port_policy import Policy
+    from harness.model.state.state import State
 
 
 def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.kubernetes import service_ports
-from harness.model.linkerd import config, ports, server
-from harness.model.lookup import per_key
-from harness.model.objects import annotations_of
+from harness.api.objects import annotations_of
+from harness.model.linkerd import config, ports
+from harness.model.linkerd.policy import server
+from harness.model.network.services import service_ports
+from harness.model.state.tables import per_key
 
 if TYPE_CHECKING:
+    from harness.base.resources import Resource
     from harness.model.linkerd.ports import Ports
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
 
 ANNOTATION = "config.linkerd.io/opaque-ports"
 

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain
-from harness.model.kubernetes import service_port
-from harness.model.linkerd import connection, egress_network, http, opacity, protocol, service_profile
+from harness.model.linkerd import connection, egress_network, opacity, protocol
 from harness.model.linkerd.call import Call
-from harness.model.objects import reason
+from harness.model.linkerd.routing import http, service_profile
+from harness.model.network.services import service_port
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.hop import Deliver
-    from harness.model.kubernetes import Endpoint
+    from harness.base.resources import Resource
+    from harness.model.arrival import Deliver
     from harness.model.linkerd.protocol import Protocol
     from harness.model.message import Message
-    from harness.model.pods import Pod
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.model.network.services import Endpoint
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
 
 
 def send(

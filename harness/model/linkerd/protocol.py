@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.model.kubernetes import Endpoint, ServicePort, is_headless
-from harness.model.linkerd import config, egress_network, opacity, ports, routes
-from harness.model.lookup import per_key
-from harness.model.objects import annotations_of, reason
-from harness.traffic.trace import Reason
-from harness.vocabulary import Mesh
+from harness.api.objects import annotations_of
+from harness.base.vocabulary import Mesh
+from harness.model.linkerd import config, egress_network, opacity, ports
+from harness.model.linkerd.routing import routes
+from harness.model.network.services import Endpoint, ServicePort, is_headless
+from harness.model.state.tables import per_key
+from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.gateway_api import Parent, Route
+    from harness.api.gateway_api.route import Parent, Route
+    from harness.base.resources import Resource
     from harness.model.linkerd.call import Call
-    from harness.model.state import State
-    from harness.resources import Resource
+    from harness.model.state.state import State
 
 DETECT, HTTP1, HTTP2, OPAQUE, TLS = "detect", "HTTP/1", "HTTP/2", "opaque", "TLS"
 

@@ -9,16 +9,17 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
-from harness.model.gateway_api import parse
-from harness.model.linkerd import limits
+from harness.api.gateway_api.route import parse
+from harness.api.objects import Fields, spec_of
+from harness.api.refusal import Refused
+from harness.base.errors import not_modelled
 from harness.model.linkerd.config import POLICIES
-from harness.model.objects import Fields, not_modelled, spec_of
-from harness.model.refusal import Refused
+from harness.model.linkerd.routing import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.resources import Resource
+    from harness.base.resources import Resource
 
 WEBHOOK = "linkerd-policy-validator.linkerd.io"
 PROFILE_WEBHOOK = "linkerd-sp-validator.linkerd.io"

@@ -1,0 +1,135 @@
+"""Who calls: one caller for each class that two configurations can tell apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.analysis.compare import relevant
+from harness.api.objects import selects, spec_of
+from harness.base.resources import Resource
+from harness.base.vocabulary import PLATFORM, Mesh, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.analysis.compare.relevant import Relevant
+    from harness.model import State
+    from harness.model.state.pods import Pod
+
+STRANGERS = "harness-strangers"
+"""Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A workload as it is before and after."""
+
+    workload: Workload
+    before: Pod
+    after: Pod
+
+    @property
+    def meshed(self) -> bool:
+        """Whether a proxy sends its requests, before or after."""
+        return bool(self.before.mesh or self.after.mesh)
+
+    def __str__(self) -> str:
+        was, now = (f"in {pod.mesh}" if pod.mesh else "without a proxy" for pod in (self.before, self.after))
+        return f"{self.workload} ({was})" if was == now else f"{self.workload} ({was}, then {now})"
+
+
+def with_strangers(state: State) -> State:
+    """Returns the state with a caller outside the meshes, and one in the mesh that holds most pods."""
+    held = [pod.mesh for pod in state.pods if pod.mesh and not pod.gateway]
+    mesh = max(Mesh, key=held.count)
+    for place in ([mesh] if held else []), []:
+        namespace = f"{STRANGERS}-{'meshed' if place else 'unmeshed'}"
+        state = state.place(namespace, place).apply([_stranger(namespace)])
+    return state
+
+
+def _stranger(namespace: str) -> Resource:
+    metadata = {"name": "caller", "namespace": namespace}
+    labels = {"app": "harness-stranger"}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "caller", "image": "caller"}]},
+    }
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    data = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    return Resource("apps/v1", "Deployment", namespace, "caller", data)
+
+
+def known(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
+    """Returns the workloads that can call in both states, and those that only one of them has."""
+    both = [one for one in before.running if after.pods_of(one) and before.pods_of(one)]
+    callers = [Caller(one, before.pods_of(one)[0], after.pods_of(one)[0]) for one in both]
+    alone = [one for one in {**before.running, **after.running} if one not in both]
+    return [one for one in callers if one.workload.namespace not in PLATFORM], alone
+
+
+def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> list[Caller]:
+    """Returns a caller for each class: by mesh, and by all that the relevant objects ask of callers.
+
+    Real workloads come before strangers.
+    """
+    namespaces = {*_namespaces(before), *_namespaces(after)}
+    wanted = [*_labels(before), *_labels(after)]
+    words = {*_identities(before), *_identities(after)}
+    found: dict[object, Caller] = {}
+    for caller in sorted(callers, key=lambda one: one.workload.namespace.startswith(STRANGERS)):
+        pod = caller.before
+        key = (
+            caller.before.mesh,
+            caller.after.mesh,
+            pod.namespace if pod.namespace in namespaces else "",
+            tuple(selects(labels, pod.labels) for labels in wanted),
+            tuple(word for word in sorted(words) if _fits(word, caller)),
+        )
+        found.setdefault(key, caller)
+    return list(found.values())
+
+
+def _namespaces(part: Relevant) -> Iterator[str]:
+    """Namespaces whose callers are treated apart: they are named, or hold objects beside the Service's."""
+    for one in part.objects:
+        if one.namespace != part.service.namespace:
+            yield one.namespace  # what stands beside the Service is for all of its clients
+        spec = spec_of(one)
+        exported = spec.get("exportTo") or ()
+        yield from (one.namespace if name == "." else name for name in exported)
+        yield from (
+            match["sourceNamespace"]
+            for rule in (*(spec.get("http") or ()), *(spec.get("tcp") or ()))
+            for match in rule.get("match") or ()
+            if match.get("sourceNamespace")
+        )
+    yield from part.scoped
+
+
+def _labels(part: Relevant) -> Iterator[dict[str, str]]:
+    for one in part.objects:
+        spec = spec_of(one)
+        for kind in ("http", "tcp", "tls"):
+            for rule in spec.get(kind) or ():
+                for match in rule.get("match") or ():
+                    if match.get("sourceLabels"):
+                        yield match["sourceLabels"]
+        if one.kind in ("DestinationRule", "Sidecar"):
+            yield (spec.get("workloadSelector") or {}).get("matchLabels") or {}
+
+
+def _identities(part: Relevant) -> Iterator[str]:
+    """What policies ask of a caller's identity: patterns of principals, namespaces, accounts."""
+    for one in part.objects:
+        yield from relevant.identities(one)
+
+
+def _fits(word: str, caller: Caller) -> bool:
+    """Whether a pattern of an identity (`*` at either end) is the caller's, in any of the forms they take."""
+    pod = caller.before
+    forms = (pod.spiffe, pod.dns_identity, pod.namespace, f"{pod.namespace}/{pod.service_account}")
+    pattern = re.compile(re.escape(word).replace(r"\*", ".*"))
+    return any(pattern.fullmatch(form) for form in forms)

@@ -1,0 +1,131 @@
+"""`harness compare`: two configurations in, their differences out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.compare.answer import answers, worded
+from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare, deciding
+from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
+from harness.base.vocabulary import Mesh
+from harness.manifests.files import WORKLOAD_KINDS, read_manifests
+from harness.model.state.loading import load_objects
+from harness.traffic.observables import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from harness.base.resources import Resource
+    from harness.model import State
+    from harness.model.state.pods import Pod
+    from harness.traffic.outcomes import Outcomes
+
+
+def compared(
+    before: Path,
+    after: Path,
+    *,
+    beside: Collection[Path] = (),
+    mesh_before: Mesh | None = None,
+    mesh_after: Mesh | None = None,
+    limit: int = LIMIT,
+) -> Comparison:
+    """Returns the comparison of two configurations; `beside` are manifests of both (apps, Services).
+
+    What BEFORE has of the estate itself (namespaces, workloads, Services: all that no mesh's API owns) is
+    there after, too, unless AFTER has the object itself. With a mesh all namespaces with workloads are in it,
+    whatever their labels say; ingress gateways, too, where it is Linkerd. Raises what `load_objects` does.
+    """
+    common = [resource for path in beside for resource in read_manifests(path)]
+    old, new = read_manifests(before), read_manifests(after)
+    own = {resource.key for resource in new}
+    kept = [one for one in old if one.key not in own and not _is_configuration(one)]
+    sides = state_of([*common, *old], mesh_before), state_of([*common, *kept, *new], mesh_after)
+    return compare(*sides, limit=limit)
+
+
+def _is_configuration(resource: Resource) -> bool:
+    return resource.group in MESH_OF_GROUP or resource.group == GATEWAY_API
+
+
+def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
+    """Returns the state of a cluster with these objects; with a mesh all that has workloads is in it."""
+    if mesh is None:
+        return load_objects([resources])
+    namespaces = {one.namespace for one in resources if one.kind in (*WORKLOAD_KINDS, "Pod")}
+    state = load_objects([resources], None, dict.fromkeys(sorted(namespaces), mesh))
+    return _with_meshed_gateways(state) if mesh is Mesh.LINKERD else state
+
+
+def _with_meshed_gateways(state: State) -> State:
+    """The state in which Linkerd's proxy stands beside Istio's ingress gateways, as translations do."""
+
+    def meshed(pod: Pod) -> Pod:
+        return replace(pod, proxies=(Proxy(Mesh.LINKERD, native=True),)) if pod.gateway else pod
+
+    running = {workload: tuple(map(meshed, pods)) for workload, pods in state.running.items()}
+    return replace(state, running=running)
+
+
+def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
+    """Whether a difference is accepted by one of `namespace/service[:part]`, either with `*`."""
+    resource = difference.target.partition(" ")[2].partition(":")[0]
+    for pattern in patterns:
+        service, colon, part = pattern.partition(":")
+        if fnmatch(resource, service) and (not colon or {part} >= set(difference.parts)):
+            return True
+    return False
+
+
+def text(found: Comparison, patterns: Collection[str] = ()) -> str:
+    """Returns what is printed: each difference that isn't accepted, what was left out, and the sum."""
+    unlike = [one for one in found.differences if not allowed(one, patterns)]
+    accepted = len(found.differences) - len(unlike)
+    lines = [f"{one}\n{_deciding(one)}" for one in unlike]
+    lines += [f"left out: {one}" for one in found.left_out]
+    more = f", {accepted} accepted" if accepted else ""
+    count = f"{len(unlike)} difference" + ("" if len(unlike) == 1 else "s")
+    lines.append(f"{found.classes} classes of requests decided: {count}{more}")
+    return "\n".join(lines) + "\n"
+
+
+def _deciding(difference: Difference) -> str:
+    """The objects that led to either answer."""
+    sides = (("before", difference.before), ("after", difference.after))
+    return "".join(f"  {side} by: {link}\n" for side, outcomes in sides for link in deciding(outcomes))
+
+
+def data(found: Comparison, patterns: Collection[str] = ()) -> str:
+    """Returns the comparison as JSON."""
+    described: dict[str, Any] = {
+        "classes": found.classes,
+        "left_out": found.left_out,
+        "differences": [
+            {
+                "target": one.target,
+                "parts": one.parts,
+                "accepted": allowed(one, patterns),
+                "classes": one.classes,
+                "callers": one.sources,
+                "request": {
+                    "from": str(one.request.source),
+                    "method": one.request.http_method,
+                    "url": one.request.url,
+                    "headers": dict(one.request.headers),
+                },
+                "before": _side(one.before),
+                "after": _side(one.after),
+            }
+            for one in found.differences
+        ],
+    }
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+def _side(outcomes: Outcomes) -> dict[str, Any]:
+    trace = [str(link) for group in outcomes.groups for link in group.trace]
+    return {"answer": worded(answers(outcomes)), "trace": list(dict.fromkeys(trace))}

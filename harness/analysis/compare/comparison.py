@@ -1,0 +1,275 @@
+"""Two states compared: every class of requests is decided in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from harness.analysis.compare import callers, examples
+from harness.analysis.compare.answer import answers, unlike, worded
+from harness.analysis.compare.relevant import at_gateways, is_gateway, relevant
+from harness.base.errors import NotModelledError
+from harness.base.kept import per_object
+from harness.base.vocabulary import PLATFORM
+from harness.model.network.services import names, service_ports
+from harness.traffic.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.analysis.compare.callers import Caller
+    from harness.analysis.compare.examples import Example
+    from harness.base.resources import Resource
+    from harness.model import State
+    from harness.model.network.services import ServicePort
+    from harness.model.state.pods import Pod
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.trace import Reason
+
+LIMIT = 2_000
+"""Classes of requests to one port by one class of callers; what is more is cut, and told."""
+
+OTHER_HOSTS = (
+    "Host headers that don't name the Service that is dialled: Istio's sidecars go by the header, Linkerd's "
+    "proxies by the Service"
+)
+"""What is left out wherever a configuration asks for the Host header."""
+
+RETRIES = "what is sent again: applications answer 200 here, so no retry shows"
+"""What is left out wherever a configuration speaks of retries."""
+
+_PLAIN, _SLOW = "any/application:1", "any/slow:1"
+"""Images of applications that answer 200 to whatever reaches them: at once, and after an hour."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Classes of requests to one port of a Service that two configurations answer differently, in one way.
+
+    `request` and `caller` are an example; `parts` what of the answer differs (`status`, `backend`, `mutual`,
+    `seconds`…); `classes` counts the classes, `sources` names their callers.
+    """
+
+    target: str
+    request: Request
+    caller: Caller
+    parts: tuple[str, ...]
+    before: Outcomes
+    after: Outcomes
+    classes: int
+    sources: tuple[str, ...]
+
+    def __str__(self) -> str:
+        others = self.classes - 1
+        more = f", and {others} {'class' if others == 1 else 'classes'} like it" if others else ""
+        return (
+            f"{self.target}: {', '.join(self.parts)}\n"
+            f"  example: {self.request}{_headers(self.request)}{more}\n"
+            f"  caller:  {self.caller}{_others(self)}\n"
+            f"  before:  {worded(answers(self.before))}\n"
+            f"  after:   {worded(answers(self.after))}"
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing: the differences, how many classes were decided, and what was left out."""
+
+    differences: tuple[Difference, ...]
+    classes: int
+    left_out: tuple[str, ...]
+
+
+def deciding(outcomes: Outcomes) -> tuple[Reason, ...]:
+    """Returns what led to an answer: the links of its traces that name an object and were taken."""
+    links = (link for group in outcomes.groups for link in group.trace)
+    return tuple(dict.fromkeys(link for link in links if link.resource and not link.lost))
+
+
+def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
+    """Returns where two configurations differ, over every class of requests that they can tell apart.
+
+    Called are all ports of the Services that both have, by a caller of each class: the estate's workloads,
+    and two that neither knows, one in the mesh and one outside. Applications are alike on both sides.
+    """
+    sides = _Sides.of(callers.with_strangers(before), callers.with_strangers(after))
+    everybody, alone = callers.known(*sides.plain)
+    left_out = [f"{one} calls on one side only" for one in alone if one.namespace not in PLATFORM]
+    differences: list[Difference] = []
+    classes = 0
+    for service in before.all("", "Service"):
+        if is_gateway(before, service):
+            if not at_gateways(before) and not at_gateways(after):
+                continue  # nothing is served there
+        elif service.namespace in PLATFORM:
+            continue
+        if after.get(*service.key) is None:
+            left_out.append(f"{service} isn't there after")
+            continue
+        try:
+            target = _Target(sides, service, limit)
+            found, count, cut = target.differences(everybody)
+        except NotModelledError as error:
+            left_out.append(f"requests to {service}: {error.what} ({error.why})")
+            continue
+        differences += found
+        classes += count
+        left_out += cut
+        left_out += target.left_out
+    return Comparison(tuple(differences), classes, tuple(dict.fromkeys(left_out)))
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Both states, with applications that answer all alike: at once, and slowly."""
+
+    plain: tuple[State, State]
+    slow: tuple[State, State]
+
+    @classmethod
+    def of(cls, before: State, after: State) -> _Sides:
+        """Returns them of two states."""
+        return cls(
+            (_alike(before, _PLAIN), _alike(after, _PLAIN)), (_alike(before, _SLOW), _alike(after, _SLOW))
+        )
+
+
+class _Target:
+    """A Service as both configurations know it."""
+
+    def __init__(self, sides: _Sides, service: Resource, limit: int) -> None:
+        self.sides, self.service, self.limit = sides, service, limit
+        before, after = sides.plain
+        own = service, after.get(*service.key) or service
+        self.relevant = relevant(before, own[0]), relevant(after, own[1])
+        self.objects = [*own, *self.relevant[0].objects, *self.relevant[1].objects]
+        # Only a slow answer shows a time limit, and only where something speaks of one to a proxy.
+        timed = any(_speaks_of(one, "timeout") for one in self.objects)
+        self.speeds = (sides.plain, sides.slow) if timed else (sides.plain,)
+
+    def differences(self, everybody: Iterable[Caller]) -> tuple[list[Difference], int, list[str]]:
+        """Returns the differences, the number of classes that were decided, and what was cut."""
+        sources = callers.classes(everybody, *self.relevant)
+        gateway = is_gateway(self.sides.plain[0], self.service)
+        if gateway:  # it is there for those who are in no mesh
+            sources = [one for one in sources if not one.meshed]
+        found: dict[object, Difference] = {}
+        classes, cut = 0, []
+        for port in service_ports(self.service):
+            for scheme, caller in product(_schemes(port), sources):
+                requests, missed = self._examples(caller, grpc=scheme == "grpc")
+                if missed:
+                    cut.append(
+                        f"{missed} combinations of headers and parameters to {self.service}:{port.number}"
+                    )
+                inside = requests if scheme in ("http", "grpc") else requests[:1]
+                plain, *slow = self.speeds if caller.meshed or gateway else self.speeds[:1]
+                asked = [(example, plain) for example in inside]
+                asked += [(example, sides) for sides in slow for example in self._timed(inside)]
+                for example, sides in asked:
+                    classes += 1
+                    self._decide(found, port, scheme, caller, example, sides)
+        return list(found.values()), classes, list(dict.fromkeys(cut))
+
+    def _examples(self, caller: Caller, *, grpc: bool) -> tuple[list[Example], int]:
+        """An example of each class of requests; who has no proxy follows no routes."""
+        before, after = self.relevant
+        asked = before.at_server | after.at_server
+        if caller.meshed:
+            asked |= before.followed | after.followed
+        known = bool if is_gateway(self.sides.plain[0], self.service) else self._is_host
+        return examples.examples(asked, grpc=grpc, limit=self.limit, known=known)
+
+    @property
+    def left_out(self) -> Iterator[str]:
+        """What no class of requests to the Service shows."""
+        gateway = is_gateway(self.sides.plain[0], self.service)
+        if not gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant):
+            yield OTHER_HOSTS
+        if any(_speaks_of(one, "retr") for one in self.objects):
+            yield RETRIES
+
+    def _is_host(self, host: str) -> bool:
+        """Whether a Host header is a name of the Service itself."""
+        return host.partition(":")[0] in names(self.service, self.service.namespace)
+
+    def _timed(self, inside: list[Example]) -> list[Example]:
+        """The examples that routes can tell apart: time limits are theirs."""
+        if any(side.followed.methods for side in self.relevant):
+            return inside
+        return [one for one in inside if one.method == inside[0].method]
+
+    def _decide(
+        self,
+        found: dict[object, Difference],
+        port: ServicePort,
+        scheme: str,
+        caller: Caller,
+        example: Example,
+        sides: tuple[State, State],
+    ) -> None:
+        request = _request(self.service, port, scheme, caller, example)
+        before, after = (state.decide(request) for state in sides)
+        was, now = answers(before), answers(after)
+        parts = unlike(was, now)
+        if not parts:
+            return
+        key = (port.number, scheme, parts, worded(was), worded(now))
+        known = found.get(key)
+        if known is None:
+            target = f"{self.service}:{port.number}" + ("" if scheme == "http" else f" ({scheme})")
+            name = (str(caller.workload),)
+            found[key] = Difference(target, request, caller, parts, before, after, 1, name)
+        else:
+            sources = tuple(dict.fromkeys((*known.sources, str(caller.workload))))
+            found[key] = replace(known, classes=known.classes + 1, sources=sources)
+
+
+@per_object
+def _speaks_of(resource: Resource, word: str) -> bool:
+    """Whether an object has a word in a field or annotation."""
+    return word in str(resource.data).lower()
+
+
+def _schemes(port: ServicePort) -> Iterator[str]:
+    """What clients of a port may speak, by what it says."""
+    match port.protocol:
+        case "grpc":
+            yield "grpc"
+        case "http2":
+            yield from ("grpc", "http")
+        case "tls":
+            yield "https"
+        case "tcp":
+            yield "tcp"
+        case _:
+            yield "http"
+
+
+def _request(service: Resource, port: ServicePort, scheme: str, caller: Caller, example: Example) -> Request:
+    address = f"{service.name}.{service.namespace}:{port.number}"
+    path = example.target if scheme != "tcp" else ""
+    headers = (("host", example.host), *example.headers) if example.host else example.headers
+    return Request(caller.workload, f"{scheme}://{address}{path}", example.method, headers)
+
+
+def _alike(state: State, image: str) -> State:
+    """The state with one application everywhere: only meshes are compared."""
+
+    def alike(pod: Pod) -> Pod:
+        if pod.gateway:
+            return pod
+        return replace(pod, containers=tuple(replace(one, image=image) for one in pod.containers))
+
+    running = {workload: tuple(map(alike, pods)) for workload, pods in state.running.items()}
+    return replace(state, running=running)
+
+
+def _headers(request: Request) -> str:
+    return "".join(f" -H '{name}: {value}'" for name, value in request.headers)
+
+
+def _others(difference: Difference) -> str:
+    others = [one for one in difference.sources if one != str(difference.caller.workload)]
+    return f", as {', '.join(others)}" if others else ""

@@ -1,0 +1,186 @@
+"""What a configuration asks of a request: the conditions that tell one request from another."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from harness.api.gateway_api import route as gateway_api
+from harness.api.objects import Fields, spec_of
+from harness.base.kept import per_object
+from harness.base.matching import TextMatch
+from harness.model.istio.routing.virtual_service import string_match
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.base.resources import Resource
+
+Named = tuple[str, TextMatch]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Conditions on the parts of a request; `rewrites` are path prefixes and what replaces them."""
+
+    paths: frozenset[TextMatch] = frozenset()
+    methods: frozenset[TextMatch] = frozenset()
+    hosts: frozenset[TextMatch] = frozenset()
+    headers: frozenset[Named] = frozenset()
+    query: frozenset[Named] = frozenset()
+    rewrites: frozenset[tuple[str, str]] = frozenset()
+
+    def __or__(self, other: Conditions) -> Conditions:
+        """Both configurations' conditions."""
+        return Conditions(*(getattr(self, f.name) | getattr(other, f.name) for f in fields(self)))
+
+
+def joined(every: Iterable[Conditions]) -> Conditions:
+    """Returns the conditions of all."""
+    found = Conditions()
+    for one in every:
+        found = found | one
+    return found
+
+
+@per_object
+def of(resource: Resource) -> Conditions:
+    """Returns the conditions that a route or policy of either mesh puts on requests."""
+    match resource.kind:
+        case "VirtualService":
+            return joined(map(_http, spec_of(resource).get("http") or ()))
+        case "HTTPRoute" | "GRPCRoute":
+            return _route(gateway_api.parse(resource))
+        case "ServiceProfile":
+            parts = (route.get("condition") or {} for route in spec_of(resource).get("routes") or ())
+            return joined(map(_profile, parts))
+        case "AuthorizationPolicy" if resource.group == "security.istio.io":
+            return joined(map(_policy, spec_of(resource).get("rules") or ()))
+        case _:
+            return Conditions()
+
+
+def probed(paths: Iterable[str]) -> Conditions:
+    """Returns the conditions of the kubelet's probes: Linkerd treats GETs of their paths apart."""
+    found = frozenset(TextMatch("exact", path) for path in paths)
+    return Conditions(found, frozenset([TextMatch("exact", "GET")]) if found else frozenset())
+
+
+def hosts(route: Resource) -> Conditions:
+    """Returns the conditions of a route on a gateway's host names."""
+    return Conditions(hosts=frozenset(_wildcard(host) for host in spec_of(route).get("hosts") or ()))
+
+
+def _http(part: Fields) -> Conditions:
+    """One HTTP rule of a VirtualService."""
+    matches: list[Fields] = part.get("match") or []
+    target = (part.get("rewrite") or {}).get("uri")
+    prefixes = [m["uri"]["prefix"] for m in matches if (m.get("uri") or {}).get("prefix")]
+    return joined(map(_match, matches)) | Conditions(
+        rewrites=frozenset((prefix, target) for prefix in prefixes if target)
+    )
+
+
+def _match(part: Fields) -> Conditions:
+    def one(name: str) -> frozenset[TextMatch]:
+        ignore_case = name == "uri" and bool(part.get("ignoreUriCase"))
+        return frozenset(_text(part[name], ignore_case) for _ in "1" if part.get(name))
+
+    named = [*(part.get("headers") or {}).items(), *(part.get("withoutHeaders") or {}).items()]
+    return Conditions(
+        one("uri"),
+        one("method"),
+        one("authority"),
+        frozenset((name.lower(), _text(entry)) for name, entry in named),
+        frozenset((name, _text(entry)) for name, entry in (part.get("queryParams") or {}).items()),
+    )
+
+
+def _text(part: Fields | None, ignore_case: bool = False) -> TextMatch:
+    return string_match(part, ignore_case=ignore_case) or TextMatch("present")
+
+
+def _route(route: gateway_api.Route) -> Conditions:
+    matches = [match for rule in route.rules for match in rule.matches]
+    paths = {match.path for match in matches if match.path}
+    return Conditions(
+        frozenset(paths | {rpc for match in matches if match.rpc for rpc in _rpc(match.rpc)}),
+        frozenset(TextMatch("exact", match.method) for match in matches if match.method),
+        frozenset(_wildcard(host) for host in route.hostnames),
+        frozenset((name.lower(), wanted) for match in matches for name, wanted in match.headers),
+        frozenset(pair for match in matches for pair in match.query),
+        frozenset(rewrite for rule in route.rules for rewrite in _rewrites(rule)),
+    )
+
+
+def _rpc(rpc: gateway_api.Rpc) -> Iterator[TextMatch]:
+    """A gRPC call is a path, /Service/Method."""
+    if rpc.kind == "Exact" and rpc.service and rpc.method:
+        yield TextMatch("exact", f"/{rpc.service}/{rpc.method}")
+    elif rpc.service or rpc.method:
+        quote = re.escape if rpc.kind == "Exact" else str
+        service, method = (quote(part) if part else "[^/]+" for part in (rpc.service, rpc.method))
+        yield TextMatch("regex", f"/{service}/{method}")
+
+
+def _rewrites(rule: gateway_api.Rule) -> Iterator[tuple[str, str]]:
+    for one in rule.filters:
+        target = (
+            (one.fields.get("path") or {}).get("replacePrefixMatch") if one.type == "URLRewrite" else None
+        )
+        if target is not None:
+            yield from ((match.path.value, target) for match in rule.matches if match.path)
+
+
+def _wildcard(pattern: str) -> TextMatch:
+    """`*`, `*suffix`, `prefix*`, or the text itself."""
+    if pattern == "*":
+        return TextMatch("present")
+    if pattern.startswith("*"):
+        return TextMatch("suffix", pattern[1:])
+    if pattern.endswith("*"):
+        return TextMatch("prefix", pattern[:-1])
+    return TextMatch("exact", pattern)
+
+
+def _profile(part: Fields) -> Conditions:
+    """A condition of a ServiceProfile's route, which may hold others."""
+    inner = [*(part.get("all") or ()), *(part.get("any") or ()), *([part["not"]] if part.get("not") else [])]
+    return joined(map(_profile, inner)) | Conditions(
+        frozenset(TextMatch("regex", part["pathRegex"]) for _ in "1" if part.get("pathRegex")),
+        frozenset(TextMatch("exact", part["method"]) for _ in "1" if part.get("method")),
+    )
+
+
+def _policy(rule: Fields | None) -> Conditions:
+    """One rule of Istio's AuthorizationPolicy."""
+    operations = [entry.get("operation") or {} for entry in (rule or {}).get("to") or ()]
+
+    def values(name: str) -> list[str]:
+        both = (name, f"not{name[0].upper()}{name[1:]}")
+        return [value for part in operations for key in both for value in part.get(key) or ()]
+
+    headers = [
+        (condition["key"][len("request.headers[") : -1].lower(), _wildcard(value))
+        for condition in (rule or {}).get("when") or ()
+        if condition["key"].startswith("request.headers[")
+        for value in _both(condition)
+    ]
+    return Conditions(
+        frozenset(map(_template, values("paths"))),
+        frozenset(map(_wildcard, values("methods"))),
+        frozenset(_wildcard(host.lower()) for host in values("hosts")),
+        frozenset(headers),
+    )
+
+
+def _both(condition: dict[str, Any]) -> list[str]:
+    return [*(condition.get("values") or ()), *(condition.get("notValues") or ())]
+
+
+def _template(path: str) -> TextMatch:
+    """A path of a policy, in which {*} stands for a segment and {**} for any number of them."""
+    if "{" not in path:
+        return _wildcard(path)
+    return TextMatch("regex", re.escape(path).replace(r"\{\*\*\}", ".*").replace(r"\{\*\}", "[^/]+"))

@@ -1,0 +1,195 @@
+"""Examples of requests: one for each class that conditions can tell apart.
+
+Two texts that fulfil the same conditions are decided alike, so one of them stands for both. Candidates are
+made of the conditions' own values: what fulfils each of them, and what just doesn't. Of a regular expression
+a few texts that it takes are made; where two overlap in a way that these don't show, the class is missed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import rstr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from harness.analysis.compare.conditions import Conditions, Named
+    from harness.base.matching import TextMatch
+
+METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
+"""Methods that are tried first where one is wanted that no condition names."""
+
+Pairs = tuple[tuple[str, str], ...]
+
+_REGEX_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Example:
+    """The parts of a request that conditions may speak of; `host` empty: the name that is dialled."""
+
+    path: str = "/"
+    method: str = "GET"
+    host: str = ""
+    headers: Pairs = ()
+    query: Pairs = ()
+
+    @property
+    def target(self) -> str:
+        """The path with its query."""
+        query = "&".join(f"{name}={value}" for name, value in self.query)
+        return f"{self.path}?{query}" if query else self.path
+
+
+def examples(
+    conditions: Conditions, *, grpc: bool, limit: int, known: Callable[[str], bool] = bool
+) -> tuple[list[Example], int]:
+    """Returns an example of each class, and how many were left out because of the limit.
+
+    Within it all combinations are there. Beyond it headers and query parameters vary one at a time. Of Host
+    headers those are tried that are `known`, and none.
+    """
+    paths = list(_paths(conditions, grpc=grpc))
+    methods = ["POST"] if grpc else list(_methods(conditions))
+    hosts = [""]  # the name that is dialled says it all, unless something asks for more
+    if conditions.hosts:
+        candidates = [*_candidates(conditions.hosts), "other.example"]
+        hosts += [host for host in _texts(conditions.hosts, filter(known, candidates)) if host]
+    headers = list(_named(conditions.headers))
+    query = list(_named(conditions.query))
+    sizes = len(paths) * len(methods) * len(hosts)
+    every = sizes * _product(headers) * _product(query)
+    if every <= limit:
+        combined: Iterable[tuple[Pairs, Pairs]] = itertools.product(_all(headers), _all(query))
+    else:
+        alone = [((), ()), *((one, ()) for one in _single(headers)), *(((), one) for one in _single(query))]
+        combined = list(dict.fromkeys(alone))
+    found = [
+        Example(path, method, host, *pairs)
+        for pairs, path, method, host in itertools.product(combined, paths, methods, hosts)
+    ]
+    return found[:limit], every - min(len(found), limit)
+
+
+def _paths(conditions: Conditions, *, grpc: bool) -> Iterator[str]:
+    wanted = sorted(conditions.paths, key=str)
+    candidates = ["/harness.Probe/Call"] if grpc else ["/", "/harness-probe"]
+    for one in wanted:
+        candidates += _around(one)
+        for prefix, target in sorted(conditions.rewrites):
+            if one.kind != "regex" and one.value.startswith(target):
+                candidates.append(f"{prefix}{one.value[len(target) :]}")
+    for prefix, _ in sorted(conditions.rewrites):
+        candidates += [prefix, f"{prefix.rstrip('/')}/x"]
+    if grpc:
+        candidates = [path for path in candidates if path.count("/") == 2 and not path.endswith("/")]
+
+    def holds(path: str) -> tuple[object, ...]:
+        seen = [path, *(to + path[len(of) :] for of, to in conditions.rewrites if path.startswith(of))]
+        return (*(tuple(one.holds(text) for one in wanted) for text in seen), _ranks(wanted, path))
+
+    fit = (path for path in candidates if path.startswith("/") and path.isprintable() and " " not in path)
+    yield from _distinct((path.partition("?")[0].partition("#")[0] for path in fit), holds)
+
+
+def _ranks(wanted: list[TextMatch], path: str) -> tuple[bool, ...]:
+    """Which PathPrefixes of a path are shorter: Linkerd ranks a regular expression by the whole path."""
+    if not any(one.kind == "regex" and one.holds(path) for one in wanted):
+        return ()
+    return tuple(len(one.value) < len(path) for one in wanted if one.kind == "segments" and one.holds(path))
+
+
+def _around(one: TextMatch) -> list[str]:
+    """Paths that fulfil a condition, and some that just don't."""
+    value, stem = one.value, one.value.rstrip("/")
+    match one.kind:
+        case "exact" | "prefix" | "segments":
+            found = [value, stem or "/", f"{stem}/", f"{stem}/x", f"{value}x", f"{stem.rpartition('/')[0]}/"]
+            return [*found, value.upper()] if one.ignore_case else found
+        case "suffix":
+            return [f"/x{value}", f"/x/{value.lstrip('/')}", f"{value}x"]
+        case "regex":
+            taken = _taken(value)
+            return [*taken, *(f"{text}x" for text in taken), *(f"{text}/x" for text in taken)]
+        case _:
+            return []
+
+
+@lru_cache(maxsize=4096)
+def _taken(pattern: str) -> tuple[str, ...]:
+    """Texts that a regular expression takes; the same ones each time."""
+    # An unbounded repeat is as good as a short one; "." makes a letter that no path is afraid of.
+    source = random.Random(0)
+    make = rstr.Rstr(source, alphabet="abcdefgh")
+    short = pattern.replace(".*", "[a-h]{0,3}").replace(".+", "[a-h]{1,3}")
+    try:
+        return tuple(dict.fromkeys(make.xeger(short) for _ in range(_REGEX_EXAMPLES)))
+    except (ValueError, KeyError, OverflowError):
+        return ()
+
+
+def _methods(conditions: Conditions) -> Iterator[str]:
+    named = [one.value for one in sorted(conditions.methods, key=str) if one.kind == "exact"]
+    return _texts(conditions.methods, [*METHODS, *named])
+
+
+def _candidates(wanted: Iterable[TextMatch]) -> Iterator[str]:
+    """Texts that fulfil conditions that aren't about paths, and some that don't."""
+    for one in sorted(wanted, key=str):
+        match one.kind:
+            case "exact" | "prefix":
+                yield from (one.value, f"{one.value}x")
+            case "suffix":
+                yield f"x{one.value}"
+            case "regex":
+                yield from _taken(one.value)
+            case _:
+                yield "any"
+
+
+def _texts(wanted: Iterable[TextMatch], candidates: Iterable[str]) -> Iterator[str]:
+    ordered = sorted(wanted, key=str)
+    return _distinct(candidates, lambda text: tuple(one.holds(text) for one in ordered))
+
+
+def _named(wanted: Iterable[Named]) -> Iterator[tuple[str, list[str | None]]]:
+    """Each name with a value for every class; None: it is absent."""
+    by_name: dict[str, list[TextMatch]] = {}
+    for name, one in sorted(wanted, key=str):
+        by_name.setdefault(name, []).append(one)
+    for name, conditions in by_name.items():
+        yield name, [None, *_texts(conditions, [*_candidates(conditions), "other"])]
+
+
+def _all(named: list[tuple[str, list[str | None]]]) -> list[Pairs]:
+    names = [name for name, _ in named]
+    return [
+        tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
+        for values in itertools.product(*(values for _, values in named))
+    ]
+
+
+def _single(named: list[tuple[str, list[str | None]]]) -> list[Pairs]:
+    return [((name, value),) for name, values in named for value in values if value is not None]
+
+
+def _product(named: list[tuple[str, list[str | None]]]) -> int:
+    total = 1
+    for _, values in named:
+        total *= len(values)
+    return total
+
+
+def _distinct(candidates: Iterable[str], classify: Callable[[str], object]) -> Iterator[str]:
+    """The first candidate of each class."""
+    seen = set()
+    for text in candidates:
+        kind = classify(text)
+        if kind not in seen:
+            seen.add(kind)
+            yield text

@@ -1,0 +1,195 @@
+"""Which objects can have a say in what becomes of requests to a Service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.analysis.compare import conditions
+from harness.api.gateway_api import route as gateway_api
+from harness.api.istio.hosts import MESH, full_host
+from harness.api.objects import Fields, spec_of
+from harness.base.kept import per_object
+from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
+from harness.model.istio.routing import virtual_service
+from harness.model.network import attachment
+from harness.model.network.services import addresses, fqdn
+from harness.model.state.tables import HostTable, SelectorTable, per_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.analysis.compare.conditions import Conditions
+    from harness.base.resources import Resource
+    from harness.model import State
+
+_ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
+_IDENTITY = "serviceaccount.identity.linkerd.cluster.local"
+
+
+@dataclass(frozen=True)
+class Relevant:
+    """Objects that decide on requests to a Service, and the conditions of routes and of policies.
+
+    Those `at_server` count for clients without a proxy, too. Callers of `scoped` namespaces see less.
+    """
+
+    service: Resource
+    objects: tuple[Resource, ...]
+    followed: Conditions
+    at_server: Conditions
+    scoped: frozenset[str] = frozenset()
+
+
+def relevant(state: State, service: Resource) -> Relevant:
+    """Returns what decides on requests to a Service: routes on it, policies of all they lead to."""
+    if is_gateway(state, service):
+        routes = at_gateways(state)
+    else:
+        routes = [stored.live for stored in attachment.naming(state, service)]
+        routes += virtual_service.by_host(state).covering(fqdn(service))
+    profiles = _profiles(state).get(fqdn(service), [])
+    objects = [*routes, *profiles]
+    hosts = [fqdn(service)]
+    servers = [service]
+    for route in routes:
+        for namespace, name in _destinations(route):
+            found = state.get("", "Service", namespace, name)
+            if found is not None and found not in servers:
+                servers.append(found)
+                hosts.append(fqdn(found))
+    objects += _destination_rules(state).covering(*hosts)
+    probes = set()
+    for pod in {pod.name: pod for server in servers for pod in addresses(state, server)}.values():
+        objects += _policies(state).selecting(pod.namespace, pod.labels)
+        objects += _policies(state).selecting(ROOT_NAMESPACE, pod.labels)
+        objects += _linkerd(state).get(pod.namespace, [])
+        if pod.mesh is Mesh.LINKERD:
+            probes |= {probe.path for one in pod.containers for probe in one.probes if probe.path}
+    unique = tuple({one.key: one for one in objects}.values())
+    followed = conditions.joined(map(conditions.of, routes))
+    at_server = conditions.probed(probes) | conditions.joined(
+        conditions.of(one) for one in unique if one not in routes
+    )
+    if is_gateway(state, service):
+        at_server |= followed | conditions.joined(map(conditions.hosts, routes))
+    return Relevant(service, unique, followed, at_server, _scoped(state))
+
+
+def is_gateway(state: State, service: Resource) -> bool:
+    """Returns whether a Service is an ingress gateway's: what is called there depends on the Host header."""
+    return any(pod.gateway for pod in addresses(state, service))
+
+
+@per_state
+def at_gateways(state: State) -> list[Resource]:
+    """The routes that are bound to any gateway."""
+    found = [
+        one
+        for one in state.all("networking.istio.io", "VirtualService")
+        if set(virtual_service.gateways(one)) != {MESH}
+    ]
+    for kind in ("HTTPRoute", "GRPCRoute"):
+        found += [
+            one
+            for one in state.all(gateway_api.GROUP, kind)
+            if any(parent.kind == "Gateway" for parent in gateway_api.parse(one).parents)
+        ]
+    return found
+
+
+@per_state
+def _destination_rules(state: State) -> HostTable[Resource]:
+    every = state.all("networking.istio.io", "DestinationRule")
+    return HostTable((full_host(spec_of(one).get("host") or "", one.namespace), one) for one in every)
+
+
+@per_state
+def _profiles(state: State) -> dict[str, list[Resource]]:
+    found: dict[str, list[Resource]] = {}
+    for one in state.all("linkerd.io", "ServiceProfile"):
+        found.setdefault(one.name, []).append(one)
+    return found
+
+
+@per_state
+def _policies(state: State) -> SelectorTable[Resource]:
+    every = [
+        one for kind in ("AuthorizationPolicy", "RequestAuthentication") for one in state.all(_ISTIO, kind)
+    ]
+    return SelectorTable(
+        (one.namespace, (spec_of(one).get("selector") or {}).get("matchLabels") or {}, one) for one in every
+    )
+
+
+@per_state
+def _linkerd(state: State) -> dict[str, list[Resource]]:
+    """Linkerd's policies by namespace, with the routes on its Servers."""
+    found: dict[str, list[Resource]] = {}
+    kinds = ("AuthorizationPolicy", "MeshTLSAuthentication", "NetworkAuthentication", "ServerAuthorization")
+    for kind in kinds:
+        for one in state.all(_LINKERD, kind):
+            found.setdefault(one.namespace, []).append(one)
+    for server in state.all(_LINKERD, "Server"):
+        routes = [stored.live for stored in attachment.naming(state, server)]
+        found.setdefault(server.namespace, []).extend(routes)
+    return found
+
+
+@per_state
+def _scoped(state: State) -> frozenset[str]:
+    """Namespaces with a Sidecar or a NetworkPolicy."""
+    kinds = (("networking.istio.io", "Sidecar"), ("networking.k8s.io", "NetworkPolicy"))
+    return frozenset(one.namespace for kind in kinds for one in state.all(*kind))
+
+
+@per_object
+def _destinations(route: Resource) -> tuple[tuple[str, str], ...]:
+    """Namespace and name of the Services that a route leads to."""
+    return tuple(dict.fromkeys(_targets(route)))
+
+
+def _targets(route: Resource) -> Iterator[tuple[str, str]]:
+    spec = spec_of(route)
+    for rule in (*(spec.get("http") or ()), *(spec.get("tcp") or ()), *(spec.get("tls") or ())):
+        for part in rule.get("route") or ():
+            name, namespace, *_ = [*full_host(part["destination"]["host"], route.namespace).split("."), ""]
+            yield namespace, name
+    for rule in spec.get("rules") or ():
+        for part in rule.get("backendRefs") or ():
+            yield part.get("namespace") or route.namespace, part["name"]
+
+
+@per_object
+def identities(policy: Resource) -> tuple[str, ...]:
+    """Returns what a policy asks of a caller: principals, namespaces, accounts, as patterns with `*`."""
+    return tuple(_identities(policy))
+
+
+def _identities(policy: Resource) -> Iterator[str]:
+    spec = spec_of(policy)
+    if policy.group == _ISTIO:
+        for rule in spec.get("rules") or ():
+            for entry in (rule or {}).get("from") or ():
+                yield from _source(entry.get("source") or {}, policy.namespace)
+            for condition in (rule or {}).get("when") or ():
+                if condition["key"].startswith("source."):
+                    yield from (*(condition.get("values") or ()), *(condition.get("notValues") or ()))
+        return
+    tls = (spec.get("client") or {}).get("meshTLS") or {}
+    yield from (*(spec.get("identities") or ()), *(tls.get("identities") or ()))
+    for one in tls.get("serviceAccounts") or ():
+        yield f"{one['name']}.{one.get('namespace') or policy.namespace}.{_IDENTITY}"
+    for one in (*(spec.get("identityRefs") or ()), *(spec.get("requiredAuthenticationRefs") or ())):
+        namespace = one.get("namespace") or policy.namespace
+        if one["kind"] == "Namespace":
+            yield one.get("name") or policy.namespace
+        elif one["kind"] == "ServiceAccount":
+            yield f"{namespace}/{one['name']}"
+
+
+def _source(source: Fields, namespace: str) -> Iterator[str]:
+    for name in ("principals", "notPrincipals", "namespaces", "notNamespaces"):
+        yield from source.get(name) or ()
+    for name in ("serviceAccounts", "notServiceAccounts"):
+        yield from (one if "/" in one else f"{namespace}/{one}" for one in source.get(name) or ())

@@ -1,0 +1,103 @@
+"""Labels, annotations and classes of Istio's on objects that aren't its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.discover.verdict import Verdict
+from harness.analysis.translate.injection import Marks
+from harness.api.schema.kinds import GATEWAY_API
+from harness.manifests.files import WORKLOAD_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import Resource
+
+# Of these the value is half of the meaning.
+_TELLING = frozenset(
+    (
+        "istio-injection",
+        "sidecar.istio.io/inject",
+        "istio.io/dataplane-mode",
+        "inject.istio.io/templates",
+    )
+)
+_TEMPLATES = "inject.istio.io/templates"
+_CLASSES = {
+    "istio": (Verdict.CHANGES, "Istio's controller deploys it", "keep istiod for it, or name another class"),
+    "istio-waypoint": (
+        Verdict.NO_EQUIVALENT,
+        "Linkerd has no waypoints: each pod's own proxy decides",
+        "inject the pods, and put routes on their Services",
+    ),
+    "istio-east-west": (
+        Verdict.CHANGES,
+        "Linkerd joins clusters by its multicluster extension",
+        "install its gateway, and mirror Services",
+    ),
+    "istio-remote": (Verdict.NO_EQUIVALENT, "it stands for another cluster's gateway of Istio's", ""),
+}
+
+
+_INSTALLERS = ("operator.istio.io/component", "install.operator.istio.io/owning-resource")
+
+
+def is_installed(resource: Resource) -> bool:
+    """Returns whether an object is a part of Istio's own installation, by what its charts label."""
+    labels = resource.data["metadata"].get("labels") or {}
+    return labels.get("app.kubernetes.io/part-of") == "istio" or any(key in labels for key in _INSTALLERS)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A label, annotation or class of Istio's: its name as a feature, its key, and the path of its field.
+
+    `verdict` is what is known without the translation.
+    """
+
+    name: str
+    key: str
+    field: str
+    verdict: Verdict = Verdict.TRANSLATES
+    topic: str = ""
+    why: str = ""
+    todo: str = ""
+
+
+def marks(resource: Resource) -> Iterator[Mark]:
+    """Yields the marks on Namespaces, Services and pods (or their templates), and Gateways' classes."""
+    if (resource.group, resource.kind) == (GATEWAY_API, "Gateway"):
+        yield from _of_class(resource)
+    elif not resource.group and resource.kind in ("Namespace", "Service"):
+        yield from _of_metadata(resource.kind, resource.data["metadata"], "metadata")
+    elif not resource.group and resource.kind == "Pod":
+        yield from _of_metadata("Pod", resource.data["metadata"], "metadata")
+    elif resource.group == "apps" and resource.kind in WORKLOAD_KINDS:
+        template = (resource.data.get("spec") or {}).get("template") or {}
+        yield from _of_metadata("Pod", template.get("metadata") or {}, "spec.template.metadata")
+
+
+def _of_class(resource: Resource) -> Iterator[Mark]:
+    name = (resource.data.get("spec") or {}).get("gatewayClassName")
+    if name in _CLASSES:
+        verdict, why, todo = _CLASSES[name]
+        full = f"Gateway.{GATEWAY_API} gatewayClassName {name}"
+        yield Mark(full, "gatewayClassName", "spec.gatewayClassName", verdict, "gateway-class", why, todo)
+
+
+def _of_metadata(kind: str, metadata: dict[str, Any], field: str) -> Iterator[Mark]:
+    found = Marks.of(metadata).istio
+    for word in ("label", "annotation"):
+        for key, value in (metadata.get(f"{word}s") or {}).items():
+            if key not in found:
+                continue
+            name = f"{kind} {word} {key}" + (f" {value}" if key in _TELLING else "")
+            at = f"{field}.{word}s.{key}"
+            if kind == "Pod" and _TEMPLATES in found:
+                why = "Istio's injector makes these pods of a template of its own"
+                todo = "write the gateway out, without injection, or take another ingress"
+                yield Mark(name, key, at, Verdict.CHANGES, "gateway-injection", why, todo)
+            else:
+                yield Mark(name, key, at)

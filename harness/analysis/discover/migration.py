@@ -1,0 +1,136 @@
+"""The order of namespaces in a migration, and what each of its stages needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.analysis.discover.call_graph import Call, call_graph
+from harness.analysis.discover.movable import Places
+from harness.analysis.discover.ordering import MOVED, STAYING, arrangement
+from harness.analysis.discover.trust import Trust, Trusts, trusts
+from harness.base.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.analysis.translate.draft import Patch
+    from harness.base.resources import Resource
+
+# Observed: meshed by Linkerd, Istio's gateway reaches STRICT sidecars by Istio's mutual TLS, as before, and
+# pods of Linkerd's by Linkerd's.
+_FIRST = (
+    "first, so that no call of it is ever a boundary: its Envoy goes on with Istio's mutual TLS to sidecars, "
+    "and Linkerd's proxy around it begins Linkerd's to moved pods (`harness translate` has the patch)"
+)
+_LAST = (
+    "last, since Linkerd can't mesh it: Istio's injector completes its pods. Until another ingress takes its "
+    "place, its calls to moved namespaces are plaintext"
+)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What has to be eased in a stage, since callers come in plaintext: which field, and how."""
+
+    place: str
+    trust: Trust
+    todo: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place moves; `boundaries` are the calls that are plaintext from then on, until the next stage."""
+
+    moves: str
+    gateway: bool
+    why: str
+    boundaries: tuple[Call, ...]
+    needs: tuple[Need, ...]
+
+
+@dataclass(frozen=True)
+class Migration:
+    """An order to migrate in. `exact`: no other one has fewer boundaries, summed over its stages.
+
+    `assumed`: no object says which namespaces are in Istio's mesh, so all with workloads are taken to be.
+    `before` are the boundaries that there are already.
+    """
+
+    stages: tuple[Stage, ...]
+    before: tuple[Call, ...]
+    calls: int
+    exact: bool
+    assumed: bool
+
+    @property
+    def boundaries(self) -> int:
+        """The number of calls that are plaintext, summed over the stages."""
+        return sum(len(stage.boundaries) for stage in self.stages)
+
+
+def migration(resources: Iterable[Resource], patches: Iterable[Patch] = ()) -> Migration:
+    """Returns the order in which to move an estate's namespaces and gateways from Istio to Linkerd.
+
+    Places move one at a time; a call between one that has moved and one that hasn't is plaintext. The order
+    has the fewest of these, summed over its stages. The translation's `patches` tell which gateways Linkerd
+    can mesh. Raises InputError for objects that aren't whole.
+    """
+    places = Places.of(resources)
+    calls = call_graph(places)
+    linkerd = {place for place, mesh in places.meshes.items() if mesh is Mesh.LINKERD}
+    gateways = {place for place in places.meshes if places.is_gateway(place)}
+    meshable = (gateways - linkerd) & {f"{patch.namespace}/{patch.name}" for patch in patches}
+    last = sorted(gateways - linkerd - meshable)
+    # A gateway that Linkerd meshes is on both sides: it takes part in no boundary.
+    crossing = [call for call in calls if not {call.source, call.target} & gateways.difference(last)]
+    side = dict.fromkeys(linkerd, MOVED) | dict.fromkeys(last, STAYING)
+    weights = Counter(
+        frozenset((side.get(call.source, call.source), side.get(call.target, call.target)))
+        for call in crossing
+    )
+    guards = trusts(places, crossing)
+    moving = [place for place in places.meshes if place not in linkerd and not places.is_gateway(place)]
+    found = arrangement(moving, _apart(weights), _callers(guards, side))
+    order = (*sorted(meshable), *found.order, *last)
+    stages, moved = [], linkerd | meshable
+    for place in order:
+        moved = moved | {place}
+        stages.append(_stage(place, moved, crossing, guards, meshable, last))
+    before = _cut(crossing, linkerd | meshable)
+    return Migration(tuple(stages), before, len(calls), found.exact, places.assumed)
+
+
+def _apart(weights: Mapping[frozenset[str], int]) -> dict[frozenset[str], int]:
+    return {pair: weight for pair, weight in weights.items() if len(pair) == 2 and pair != {MOVED, STAYING}}
+
+
+def _callers(guards: Trusts, side: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    return {
+        place: frozenset(side.get(call.source, call.source) for calls in found.values() for call in calls)
+        for place, found in guards.items()
+    }
+
+
+def _cut(calls: Iterable[Call], moved: set[str]) -> tuple[Call, ...]:
+    return tuple(call for call in calls if (call.source in moved) is not (call.target in moved))
+
+
+def _stage(
+    place: str,
+    moved: set[str],
+    calls: Iterable[Call],
+    guards: Trusts,
+    meshable: set[str],
+    last: Iterable[str],
+) -> Stage:
+    boundaries = _cut(calls, moved)
+    needs = tuple(
+        Need(target, trust, trust.eased(has_moved=target in moved))
+        for target, found in sorted(guards.items())
+        for trust, trusted in found.items()
+        if set(trusted) & set(boundaries)
+    )
+    why = _FIRST if place in meshable else _LAST if place in last else ""
+    return Stage(place, bool(why), why, boundaries, needs)

@@ -1,0 +1,146 @@
+"""What moves on its own in a migration: namespaces that are in the mesh, and the gateways into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.analysis.translate.estate import Estate
+from harness.analysis.translate.gateway.gateway import INGRESS
+from harness.api import marks
+from harness.api.objects import labels_of, selects, spec_of
+from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
+from harness.model.leniency import Leniency
+from harness.model.state.loading import load_objects
+from harness.model.state.tables import LabelTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.base.resources import Resource
+    from harness.model import State
+    from harness.model.state.pods import Pod
+
+_DEFAULT_GATEWAY = f"{ROOT_NAMESPACE}/istio-ingressgateway"
+_STATE_GROUPS = ("", "apps", "admissionregistration.k8s.io")
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The places of an estate: names of namespaces, and of gateways (`namespace/name` of the workload).
+
+    `assumed` tells that nothing says which namespaces are in a mesh: all that have workloads are taken to be.
+    """
+
+    state: State
+    estate: Estate
+    assumed: bool
+
+    @classmethod
+    def of(cls, resources: Iterable[Resource]) -> Places:
+        """Returns the places of these objects. Raises InputError for objects that aren't whole."""
+        resources = tuple(resources)
+        known = (one for one in resources if one.group in _STATE_GROUPS or one.kind == "PeerAuthentication")
+        state = load_objects([known], frozenset(Mesh), leniency=Leniency())
+        ambient = any(marks.ISTIO_AMBIENT in labels_of(one) for one in resources if one.kind == "Namespace")
+        meshed = ambient or any(
+            pod.mesh and not pod.gateway for pod in state.pods if pod.namespace not in PLATFORM
+        )
+        return cls(state, Estate(resources), not meshed)
+
+    @cached_property
+    def meshes(self) -> dict[str, Mesh]:
+        """The mesh of each namespace and of each gateway in use; Istio's, if any of its pods is in it."""
+        found = dict.fromkeys(self._gateways, Mesh.ISTIO)
+        for place, pods in self._by_place.items():
+            meshes = {self._mesh(pod) for pod in pods}
+            found[place] = Mesh.ISTIO if Mesh.ISTIO in meshes else Mesh.LINKERD
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def virtual_services(self) -> dict[tuple[str, str], Resource]:
+        """The VirtualServices by namespace and name, older first."""
+        found = self.estate.all("networking.istio.io", "VirtualService")
+        return {(one.namespace, one.name): one for one in found}
+
+    def pods_in(self, place: str) -> list[Pod]:
+        """Returns the pods of a place that are in a mesh."""
+        return self._by_place.get(place, [])
+
+    @cached_property
+    def _by_place(self) -> dict[str, list[Pod]]:
+        found: dict[str, list[Pod]] = {}
+        for pod in self.state.pods:
+            if self._mesh(pod):
+                found.setdefault(self._place(pod), []).append(pod)
+        return found
+
+    @cached_property
+    def _by_labels(self) -> LabelTable[Pod]:
+        return LabelTable((pod.namespace, pod.labels, pod) for pod in self.state.pods)
+
+    def is_gateway(self, place: str) -> bool:
+        """Returns whether a place is a gateway."""
+        return "/" in place
+
+    def moves(self, place: str) -> bool:
+        """Returns whether a place is in a mesh."""
+        return place in self.meshes
+
+    def of_workload(self, workload: Workload) -> str | None:
+        """Returns the place of a workload whose pods are in a mesh."""
+        pods = self.state.pods_of(workload)
+        return self._place(pods[0]) if pods and self._mesh(pods[0]) else None
+
+    def of_service(self, service: Resource) -> str | None:
+        """Returns the place of the pods that a Service selects, if they are in a mesh."""
+        return next((self._place(pod) for pod in self.pods_of(service)), None)
+
+    def pods_of(self, service: Resource) -> list[Pod]:
+        """Returns the pods in a mesh that a Service selects, ready or not."""
+        selector = spec_of(service).get("selector")
+        found = self._by_labels.selected(service.namespace, selector) if selector else []
+        return [pod for pod in found if self._mesh(pod)]
+
+    def of_namespace(self, namespace: str) -> str | None:
+        """Returns a namespace that is in a mesh."""
+        return namespace if namespace in self.meshes else None
+
+    def of_account(self, namespace: str, account: str) -> str | None:
+        """Returns the place of the workloads that run as a service account (empty: any) of a namespace."""
+        for pod in self.state.pods:
+            if pod.namespace == namespace and account in ("", pod.service_account) and self._mesh(pod):
+                return self._place(pod)
+        return None if account else self.of_namespace(namespace)
+
+    def gateways_of(self, name: str) -> tuple[str, ...]:
+        """Returns the gateway workloads that a Gateway (`namespace/name`) of Istio's selects."""
+        return tuple(place for place, gateways in self._gateways.items() if name in gateways)
+
+    @cached_property
+    def _gateways(self) -> dict[str, set[str]]:
+        """The Gateways that select pods, by the workload; the default one's needn't be among the objects."""
+        found: dict[str, set[str]] = {}
+        for one in self.estate.all("networking.istio.io", "Gateway"):
+            selector = spec_of(one).get("selector") or {}
+            selected = {str(pod.workload) for pod in self.state.pods if selects(selector, pod.labels)}
+            if not selected and selector == INGRESS:
+                selected = {_DEFAULT_GATEWAY}
+            for place in sorted(selected) if selector else ():
+                found.setdefault(place, set()).add(f"{one.namespace}/{one.name}")
+        return found
+
+    def _place(self, pod: Pod) -> str:
+        return str(pod.workload) if str(pod.workload) in self._gateways else pod.namespace
+
+    def _mesh(self, pod: Pod) -> Mesh | None:
+        if str(pod.workload) in self._gateways:
+            return pod.mesh or Mesh.ISTIO
+        if pod.outside or pod.gateway or pod.namespace in PLATFORM:
+            return None
+        if pod.mesh:
+            return pod.mesh
+        namespace = self.estate.namespaces.get(pod.namespace)
+        ambient = namespace is not None and labels_of(namespace).get(marks.ISTIO_AMBIENT) == "ambient"
+        return Mesh.ISTIO if ambient or self.assumed else None

@@ -1,0 +1,146 @@
+"""What was found out, as text and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.discover.ordering import EXACT
+from harness.analysis.discover.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.analysis.discover.call_graph import Call
+    from harness.analysis.discover.discovery import Discovery
+    from harness.analysis.discover.features import Feature
+    from harness.analysis.discover.installation import Setting
+    from harness.analysis.discover.migration import Migration, Stage
+
+_WIDTH = max(map(len, Verdict))
+
+
+def text(found: Discovery) -> str:
+    """Returns a line for each feature, setting and boundary, in stable order, with a sum for each part."""
+    lines = [f"features of Istio in use: {_sum(found.features)}"]
+    lines += map(_feature, found.features)
+    lines += [f"  not read: {one}" for one in found.unread]
+    lines += ["", f"values of the installation: {_sum(found.settings)}"]
+    lines += map(_setting, found.settings)
+    lines += ["", *_migration(found.migration)]
+    return "\n".join(lines) + "\n"
+
+
+def data(found: Discovery) -> str:
+    """Returns the same as JSON."""
+    described: dict[str, Any] = {
+        "features": [dataclasses.asdict(one) for one in found.features],
+        "not_read": found.unread,
+        "settings": [dataclasses.asdict(one) for one in found.settings],
+        "migration": {
+            "boundaries": found.migration.boundaries,
+            "exact": found.migration.exact,
+            "assumed": found.migration.assumed,
+            "calls": found.migration.calls,
+            "before": [_call(one) for one in found.migration.before],
+            "stages": [
+                {
+                    "moves": stage.moves,
+                    "gateway": stage.gateway,
+                    "why": stage.why,
+                    "boundaries": [_call(one) for one in stage.boundaries],
+                    "needs": [dataclasses.asdict(need) for need in stage.needs],
+                }
+                for stage in found.migration.stages
+            ],
+        },
+    }
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+def _sum(found: Iterable[Feature | Setting]) -> str:
+    counted = Counter(one.verdict for one in found)
+    each = ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])
+    return f"{counted.total()} ({each})" if each else "none"
+
+
+def _feature(feature: Feature) -> str:
+    times = (
+        f"{feature.affected} of {feature.count}" if feature.affected < feature.count else str(feature.count)
+    )
+    topic = f"[{feature.topic}] " if feature.topic and not feature.name.endswith(f"({feature.topic})") else ""
+    also = f" (also: {', '.join(feature.also)})" if feature.also else ""
+    told = f": {topic}{_advice(feature.why, feature.todo)}{also}" if feature.why else ""
+    where = feature.where if feature.where.rpartition(":")[2].isdecimal() else ""
+    place = ", ".join(filter(None, (feature.resource, where)))
+    return f"  {feature.verdict:{_WIDTH}}  {feature.name} ×{times}{told} ({place})"
+
+
+def _setting(setting: Setting) -> str:
+    told = f"{setting.name}: {setting.value}: {_advice(setting.why, setting.todo)}"
+    return f"  {setting.verdict:{_WIDTH}}  {told}{_at(setting.where)}"
+
+
+def _advice(why: str, todo: str) -> str:
+    return f"{why}; do: {todo}" if todo else why
+
+
+def _at(where: str) -> str:
+    return f" ({where})" if where else ""
+
+
+def _migration(found: Migration) -> Iterator[str]:
+    if not found.stages:
+        yield "order to migrate in: no namespace is in Istio's mesh"
+        return
+    way = (
+        "no other order has fewer"
+        if found.exact
+        else f"a good order: more than {EXACT} namespaces hang together, too many to weigh every order"
+    )
+    yield (
+        f"order to migrate in: {len(found.stages)} stages, {_calls(found.calls)} between namespaces known, "
+        f"{found.boundaries} × plaintext summed over the stages ({way})"
+    )
+    if found.assumed:
+        yield "  no object says which namespaces are in Istio's mesh: all that have workloads are taken to be"
+    if not found.calls:
+        yield "  no call between namespaces is known from what workloads, routes and policies say"
+    if found.before:
+        yield f"  before: {_calls(len(found.before))} plaintext"
+        yield from map(_boundary, found.before)
+    for number, stage in enumerate(found.stages, start=1):
+        yield from _stage(number, stage)
+
+
+def _stage(number: int, stage: Stage) -> Iterator[str]:
+    what = "gateway" if stage.gateway else "namespace"
+    crossing = f"{_calls(len(stage.boundaries))} plaintext" if stage.boundaries else "no boundary"
+    yield f"  {number}. {what} {stage.moves}: {crossing}"
+    if stage.why:
+        yield f"     {stage.why}"
+    yield from map(_boundary, stage.boundaries)
+    for need in stage.needs:
+        about = f"{need.trust.resource} {need.trust.field}".strip()
+        yield f"     needs in {need.place}: {need.todo}: {about}{_at(need.trust.where)}"
+
+
+def _boundary(call: Call) -> str:
+    return f"     {call}: {call.resource} {call.field}"
+
+
+def _calls(number: int) -> str:
+    return "1 call" if number == 1 else f"{number} calls"
+
+
+def _call(call: Call) -> dict[str, str]:
+    return {
+        "from": call.source,
+        "to": call.target,
+        "caller": call.caller,
+        "server": call.server,
+        "resource": str(call.resource),
+        "field": call.field,
+    }

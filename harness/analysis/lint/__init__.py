@@ -1,0 +1,42 @@
+"""Known traps in a mesh's configuration, found without any request.
+
+`lint(state)` asks every rule in turn; each rule is a function of a `State`, documented by its docstring.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.analysis.lint import (
+    authorization,
+    destination_rule,
+    linkerd,
+    mutual_tls,
+    placement,
+    routes,
+    virtual_service,
+)
+from harness.analysis.lint.trap import RULES, Finding, Trap
+from harness.manifests.files import place
+
+if TYPE_CHECKING:
+    from harness.model import State
+
+__all__ = ["RULES", "Finding", "Trap", "lint"]
+
+_FAMILIES = (authorization, destination_rule, linkerd, mutual_tls, placement, routes, virtual_service)
+
+
+def lint(state: State) -> tuple[Trap, ...]:
+    """Returns the traps in a cluster's configuration, by file and line; empty where no rule finds any."""
+    found = [
+        Trap(name, place(finding.resource, finding.field), finding)
+        for name, check in RULES.items()
+        for finding in check(state)
+    ]
+    return tuple(sorted(found, key=_order))
+
+
+def _order(trap: Trap) -> tuple[str, int, str]:
+    name, _, line = trap.where.rpartition(":")
+    return (name, int(line) if line.isdecimal() else 0, trap.rule)

@@ -1,0 +1,194 @@
+"""Traps in both meshes' authorization policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.lint.trap import Finding, rule
+from harness.api.objects import Fields, label_selector, selects, spec_of
+from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
+from harness.model.network.services import endpoints, service_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.base.resources import Resource
+    from harness.model import State
+    from harness.model.state.pods import Pod
+
+_ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
+_IDENTITY = ".serviceaccount.identity.linkerd."
+
+
+@rule
+def policy_unknown_service_account(state: State) -> Iterator[Finding]:
+    """A policy that lets in a service account that isn't there lets nobody in by it."""
+    for policy, field, namespace, name in _accounts(state):
+        if state.get("", "ServiceAccount", namespace, name) or any(_runs_as(state, namespace, name)):
+            continue
+        yield Finding(
+            policy,
+            field,
+            f"no service account {namespace}/{name} is known, and no workload runs as it",
+            "nobody is let in by this identity",
+            "correct the namespace or the account, or apply the ServiceAccount as well",
+        )
+
+
+@rule
+def policy_caller_in_another_mesh(state: State) -> Iterator[Finding]:
+    """An identity counts inside its own mesh alone: there is no mutual TLS between two meshes."""
+    for policy, field, namespace, name in _accounts(state):
+        own = Mesh.ISTIO if policy.group == _ISTIO else Mesh.LINKERD
+        pods = list(_runs_as(state, namespace, name))
+        if pods and all(pod.mesh is not own for pod in pods):
+            where = f"in {pods[0].mesh}" if pods[0].mesh else "without a proxy"
+            yield Finding(
+                policy,
+                field,
+                f"{pods[0].workload} runs as it {where}",
+                f"it comes without an identity that {own} knows, so this policy doesn't let it in",
+                "move caller and server in one stage, or let the caller in by its network meanwhile",
+            )
+
+
+@rule
+def policy_not_enforced(state: State) -> Iterator[Finding]:
+    """A policy of one mesh for pods with the other's proxy, or none, protects nothing."""
+    for kind, mesh in ((("AuthorizationPolicy", _ISTIO), Mesh.ISTIO), (("Server", _LINKERD), Mesh.LINKERD)):
+        for policy in state.all(kind[1], kind[0]):
+            pods = _selected(state, policy)
+            others = [pod for pod in pods if pod.mesh is not mesh and not pod.gateway]
+            if others:
+                proxy = f"has {others[0].mesh}'s proxy" if others[0].mesh else "has no proxy"
+                yield Finding(
+                    policy,
+                    "spec.selector" if mesh is Mesh.ISTIO else "spec.podSelector",
+                    f"selects {others[0].workload}, which {proxy}",
+                    f"only {mesh}'s proxy enforces it: the workload is open to what it should keep out",
+                    "translate the policy to the mesh that holds the workload, and apply it before the move",
+                )
+
+
+@rule
+def policy_selects_nothing(state: State) -> Iterator[Finding]:
+    """A policy whose selector no pod fulfils protects nothing."""
+    for group, kind, field in (
+        (_ISTIO, "AuthorizationPolicy", "spec.selector"),
+        (_ISTIO, "PeerAuthentication", "spec.selector"),
+        (_LINKERD, "Server", "spec.podSelector"),
+    ):
+        for policy in state.all(group, kind):
+            asked = policy.namespace == ROOT_NAMESPACE or any(
+                pod.namespace == policy.namespace for pod in state.pods
+            )
+            if asked and _selector(policy) and not _selected(state, policy):
+                yield Finding(
+                    policy,
+                    field,
+                    "selects no pod",
+                    "the policy protects nothing",
+                    "correct the labels: they are the pods', not the Deployment's or the Service's",
+                )
+
+
+@rule
+def policy_keeps_grpc_out(state: State) -> Iterator[Finding]:
+    """Policies that allow GET alone cut gRPC off: every gRPC request is a POST."""
+    allowing = [
+        (policy, _selected(state, policy))
+        for policy in state.all(_ISTIO, "AuthorizationPolicy")
+        if (spec_of(policy).get("action") or "ALLOW") == "ALLOW" and spec_of(policy).get("rules")
+    ]
+    for service in state.all("", "Service"):
+        ports = [port for port in service_ports(service) if port.protocol in ("grpc", "http2")]
+        behind = [e.pod for port in ports if spec_of(service).get("selector") for e in endpoints(state, port)]
+        for pod in behind[:1]:
+            policies = [policy for policy, selected in allowing if pod in selected]
+            if policies and not any(_takes_post(policy) for policy in policies):
+                yield Finding(
+                    policies[0],
+                    "spec.rules",
+                    f"allows no POST, and {service} speaks HTTP/2 or gRPC",
+                    "every gRPC request is a POST: it is denied",
+                    "allow POST for the paths of the gRPC service (/package.Service/*)",
+                )
+
+
+def _takes_post(policy: Resource) -> bool:
+    """Whether some rule lets POST in."""
+    for one in spec_of(policy).get("rules") or ():
+        operations = [entry.get("operation") or {} for entry in (one or {}).get("to") or ()] or [{}]
+        for operation in operations:
+            refused = {"POST", "*"} & set(operation.get("notMethods") or ())
+            if {"POST", "*"} & set(operation.get("methods") or ("*",)) and not refused:
+                return True
+    return False
+
+
+@rule
+def policy_not_principals_lets_plaintext_in(state: State) -> Iterator[Finding]:
+    """`notPrincipals` of an ALLOW rule is fulfilled by every client without an identity."""
+    for policy in state.all(_ISTIO, "AuthorizationPolicy"):
+        if (spec_of(policy).get("action") or "ALLOW") != "ALLOW":
+            continue
+        for field, source in _sources(policy):
+            if source.get("notPrincipals") and not source.get("principals"):
+                yield Finding(
+                    policy,
+                    f"{field}.notPrincipals",
+                    "stands alone in an ALLOW rule",
+                    "a plaintext client has no principal, so it is let in",
+                    'add principals: ["*"], which asks for mutual TLS',
+                )
+
+
+def _accounts(state: State) -> Iterator[tuple[Resource, str, str, str]]:
+    """The service accounts that policies let in by exact identities: policy, field, namespace, name."""
+    for policy in state.all(_ISTIO, "AuthorizationPolicy"):
+        if (spec_of(policy).get("action") or "ALLOW") != "ALLOW":
+            continue
+        for field, source in _sources(policy):
+            for i, principal in enumerate(source.get("principals") or ()):
+                parts = principal.split("/")
+                if "*" not in principal and len(parts) == 5 and parts[1::2] == ["ns", "sa"]:
+                    yield policy, f"{field}.principals[{i}]", parts[2], parts[4]
+    for policy in state.all(_LINKERD, "MeshTLSAuthentication"):
+        for i, identity in enumerate(spec_of(policy).get("identities") or ()):
+            account, found, _ = identity.partition(_IDENTITY)
+            name, _, namespace = account.partition(".")
+            if found and "*" not in identity:
+                yield policy, f"spec.identities[{i}]", namespace, name
+        for i, reference in enumerate(spec_of(policy).get("identityRefs") or ()):
+            if reference.get("kind") == "ServiceAccount":
+                namespace = reference.get("namespace") or policy.namespace
+                yield policy, f"spec.identityRefs[{i}]", namespace, reference["name"]
+
+
+def _sources(policy: Resource) -> Iterator[tuple[str, Fields]]:
+    rules: Iterable[Any] = spec_of(policy).get("rules") or ()
+    for i, one in enumerate(rules):
+        for j, entry in enumerate((one or {}).get("from") or ()):
+            yield f"spec.rules[{i}].from[{j}].source", entry.get("source") or {}
+
+
+def _runs_as(state: State, namespace: str, name: str) -> Iterator[Pod]:
+    return (pod for pod in state.pods if (pod.namespace, pod.service_account) == (namespace, name))
+
+
+def _selector(policy: Resource) -> Fields:
+    spec = spec_of(policy)
+    found: Fields = (spec.get("podSelector") if policy.kind == "Server" else spec.get("selector")) or {}
+    return found
+
+
+def _selected(state: State, policy: Resource) -> list[Pod]:
+    anywhere = policy.group == _ISTIO and policy.namespace == ROOT_NAMESPACE
+    here = [pod for pod in state.pods if anywhere or pod.namespace == policy.namespace]
+    if spec_of(policy).get("targetRef") or spec_of(policy).get("targetRefs"):
+        return []
+    if anywhere and not _selector(policy):
+        return [pod for pod in here if pod.mesh is Mesh.ISTIO]  # the whole mesh is meant
+    if policy.group == _ISTIO:
+        return [pod for pod in here if selects(_selector(policy).get("matchLabels") or {}, pod.labels)]
+    return [pod for pod in here if label_selector(_selector(policy), pod.labels)]

@@ -1,0 +1,159 @@
+"""Traps in Linkerd's policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.analysis.lint.trap import Finding, rule
+from harness.api.gateway_api import route as gateway_api
+from harness.api.kubernetes.workload import WORKLOADS, pod_template
+from harness.api.objects import annotations_of, label_selector, spec_of
+from harness.base.vocabulary import Mesh
+from harness.model.linkerd.config import POLICIES
+from harness.model.linkerd.policy.port_policy import DEFAULT_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import Resource
+    from harness.model import State
+
+_GROUP = "policy.linkerd.io"
+
+
+@rule
+def namespace_policy_without_server(state: State) -> Iterator[Finding]:
+    """An AuthorizationPolicy for a Namespace opens nothing where no Server selects the port."""
+    for policy in state.all(_GROUP, "AuthorizationPolicy"):
+        target = spec_of(policy).get("targetRef") or {}
+        if target.get("kind") == "Namespace" and not state.all(_GROUP, "Server", policy.namespace):
+            yield Finding(
+                policy,
+                "spec.targetRef",
+                f"is namespace {policy.namespace}, which has no Server",
+                "the policy opens ports of Servers only: under a default of deny everybody is denied",
+                "add a Server for each port of the workloads",
+            )
+
+
+@rule
+def server_without_authorization(state: State) -> Iterator[Finding]:
+    """A Server that no policy opens denies everybody, also where all were allowed before."""
+    for server in state.all(_GROUP, "Server"):
+        if (spec_of(server).get("accessPolicy") or "deny") != "deny" or _opened(state, server):
+            continue
+        yield Finding(
+            server,
+            "spec",
+            "no policy opens it",
+            "accessPolicy is deny where it isn't said: everybody gets 403 on its port",
+            "add an AuthorizationPolicy for the Server, or set accessPolicy",
+        )
+
+
+@rule
+def server_route_closes_probes(state: State) -> Iterator[Finding]:
+    """Attaching any route to a Server ends the openness of probe paths: pods turn not ready."""
+    for server in state.all(_GROUP, "Server"):
+        routes = _routes_on(state, server)
+        if not routes:
+            continue
+        spec = spec_of(server)
+        for pod in state.pods:
+            if pod.namespace != server.namespace or not label_selector(spec.get("podSelector"), pod.labels):
+                continue
+            port = pod.port(spec["port"])
+            paths = pod.probe_paths(port) if port is not None and pod.mesh is Mesh.LINKERD else ()
+            shut = [path for path in paths if not any(_takes(route, path) for route in routes)]
+            if shut:
+                yield Finding(
+                    routes[0].resource,
+                    "spec.parentRefs",
+                    f"is attached to {server}, and no route there takes the probe of {shut[0]}",
+                    f"the kubelet's probe then gets 404: {pod.workload} turns not ready, and is restarted",
+                    "add a route for the probe's path, opened by a NetworkAuthentication",
+                )
+                break
+
+
+@rule
+def identity_as_spiffe(state: State) -> Iterator[Finding]:
+    """Linkerd's identities are DNS names: a SPIFFE one is taken in, and is nobody's."""
+    for policy in state.all(_GROUP, "MeshTLSAuthentication"):
+        for index, identity in enumerate(spec_of(policy).get("identities") or ()):
+            if identity.startswith("spiffe://"):
+                yield Finding(
+                    policy,
+                    f"spec.identities[{index}]",
+                    f"is {identity}",
+                    "Linkerd's webhook takes it in, and no client has it",
+                    "write <account>.<namespace>.serviceaccount.identity.linkerd.<domain>, or identityRefs",
+                )
+
+
+@rule
+def default_policy_value(state: State) -> Iterator[Finding]:
+    """A default inbound policy that Linkerd doesn't know leaves the port open."""
+    for namespace in state.all("", "Namespace"):
+        yield from _unknown_default(namespace, annotations_of(namespace), "metadata.annotations")
+    for kind in WORKLOADS:
+        for resource in state.all(*kind):
+            field = "metadata" if resource.kind == "Pod" else "spec.template.metadata"
+            yield from _unknown_default(
+                resource, pod_template(resource)[0].get("annotations") or {}, f"{field}.annotations"
+            )
+
+
+def _unknown_default(resource: Resource, annotations: dict[str, str], field: str) -> Iterator[Finding]:
+    value = annotations.get(DEFAULT_POLICY)
+    if value is not None and value not in POLICIES:
+        yield Finding(
+            resource,
+            field,
+            f"{DEFAULT_POLICY} is {value!r}",
+            "Linkerd doesn't know it, and goes by the installation's default: all-unauthenticated",
+            f"write one of {', '.join(POLICIES)}",
+        )
+
+
+def _opened(state: State, server: Resource) -> bool:
+    routes = {
+        (route.resource.group, route.resource.kind, route.resource.name)
+        for route in _routes_on(state, server)
+    }
+    for policy in state.all(_GROUP, "AuthorizationPolicy", server.namespace):
+        target = spec_of(policy).get("targetRef") or {}
+        key = (target.get("group") or "", target.get("kind"), target.get("name"))
+        if key in ((_GROUP, "Server", server.name), ("", "Namespace", server.namespace)) or key in routes:
+            return True
+        if target.get("kind") == "Namespace":
+            return True
+    return any(
+        (spec_of(one).get("server") or {}).get("name") == server.name
+        or label_selector(
+            (spec_of(one).get("server") or {}).get("selector"), server.data["metadata"].get("labels") or {}
+        )
+        for one in state.all(_GROUP, "ServerAuthorization", server.namespace)
+    )
+
+
+def _routes_on(state: State, server: Resource) -> list[gateway_api.Route]:
+    wanted = ("Server", server.namespace, server.name)
+    return [
+        route
+        for group in (gateway_api.GROUP, _GROUP)
+        for kind in ("HTTPRoute", "GRPCRoute")
+        for route in map(gateway_api.parse, state.all(group, kind, server.namespace))
+        if any((parent.kind, parent.namespace, parent.name) == wanted for parent in route.parents)
+    ]
+
+
+def _takes(route: gateway_api.Route, path: str) -> bool:
+    return any(
+        (match.path is None or match.path.holds(path))
+        and match.method in (None, "GET")
+        and not match.headers
+        and not match.query
+        for part in route.rules
+        for match in part.matches
+    )

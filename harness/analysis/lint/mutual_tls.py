@@ -1,0 +1,47 @@
+"""Traps in mutual TLS at the boundary of a mesh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.analysis.lint.trap import Finding, rule
+from harness.api.objects import spec_of
+from harness.base.vocabulary import Mesh
+from harness.model.calls import calls
+from harness.model.istio.security.peer_authentication import mode
+from harness.model.network.services import endpoints, service_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.model import State
+
+
+@rule
+def strict_and_outsiders(state: State) -> Iterator[Finding]:
+    """STRICT mutual TLS on a workload that a Linkerd or unmeshed workload calls cuts that caller off."""
+    for call in calls(state):
+        callers = state.pods_of(call.caller)
+        if not callers or callers[0].mesh is Mesh.ISTIO or not spec_of(call.service).get("selector"):
+            continue
+        for port in service_ports(call.service):
+            for endpoint in endpoints(state, port):
+                if endpoint.pod.mesh is not Mesh.ISTIO:
+                    continue
+                decided, reason = mode(state, endpoint.pod, endpoint.port)
+                if decided != "STRICT":
+                    continue
+                namespace, _, name = reason.resource.partition(" ")[2].partition("/")
+                origin = state.get("security.istio.io", "PeerAuthentication", namespace, name)
+                if origin is None:
+                    continue
+                seen = "502" if callers[0].mesh is Mesh.LINKERD else "connection reset"
+                proxy = "has Linkerd's proxy" if callers[0].mesh else "has no proxy"
+                yield Finding(
+                    origin,
+                    reason.field,
+                    f"is STRICT for {endpoint.pod.workload}, which {call.caller} calls ({call.field})",
+                    f"{call.caller} {proxy}, so can't speak Istio's mutual TLS: {seen}",
+                    "set PERMISSIVE until caller and server are in one mesh",
+                )
+                break

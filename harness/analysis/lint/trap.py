@@ -1,0 +1,48 @@
+"""A known trap in a configuration, and the table of the rules that find them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.base.resources import Resource
+    from harness.model import State
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of one field: `what` is seen, `why` it hurts, and how to `fix` it."""
+
+    resource: Resource
+    field: str
+    what: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A finding with the name of its rule and the place (`file:line`, empty without a file)."""
+
+    rule: str
+    where: str
+    finding: Finding
+
+    def __str__(self) -> str:
+        found = self.finding
+        place = f"{self.where}: " if self.where else ""
+        head = f"{place}{found.resource} {found.field}".rstrip()
+        return f"{head}: {found.what} [{self.rule}]\n  why: {found.why}\n  do:  {found.fix}"
+
+
+RULES: dict[str, Callable[[State], Iterator[Finding]]] = {}
+"""Every rule by its name, in the order in which they are asked."""
+
+
+def rule(check: Callable[[State], Iterator[Finding]]) -> Callable[[State], Iterator[Finding]]:
+    """Enters a rule in the table, named after its function; its docstring is its documentation."""
+    RULES[check.__name__.replace("_", "-")] = check
+    return check

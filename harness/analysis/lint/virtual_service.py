@@ -1,0 +1,194 @@
+"""Traps in VirtualServices."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from harness.analysis.lint.trap import Finding, rule
+from harness.api.istio.hosts import MESH, full_host
+from harness.api.objects import Fields, spec_of
+from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
+from harness.model.istio.routing import virtual_service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import Resource
+    from harness.model import State
+
+_GROUP = "networking.istio.io"
+_SUFFIX = f".svc.{CLUSTER_DOMAIN}"
+
+
+@rule
+def virtual_service_destination_missing(state: State) -> Iterator[Finding]:
+    """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
+    known = set(_entries(state))
+    for resource, field, target in _destinations(state):
+        host = full_host(target.get("host") or "", resource.namespace)
+        if _service(state, host) or host in known or not host.endswith(_SUFFIX):
+            continue
+        yield Finding(
+            resource,
+            f"{field}.destination.host",
+            f"there is no Service {host.removesuffix(_SUFFIX)}",
+            "its share of the requests gets 503 (a short name means the VirtualService's namespace)",
+            "correct the host, in full (name.namespace.svc.cluster.local) if it is another namespace's",
+        )
+
+
+@rule
+def virtual_service_subset_missing(state: State) -> Iterator[Finding]:
+    """A destination's subset that no DestinationRule defines answers 503."""
+    subsets: defaultdict[str, set[str]] = defaultdict(set)
+    for one in state.all(_GROUP, "DestinationRule"):
+        host = full_host(spec_of(one).get("host") or "", one.namespace)
+        subsets[host] |= {subset["name"] for subset in spec_of(one).get("subsets") or ()}
+    for resource, field, target in _destinations(state):
+        host, subset = full_host(target.get("host") or "", resource.namespace), target.get("subset")
+        if subset and subset not in subsets[host]:
+            valid = ", ".join(sorted(subsets[host])) or "none"
+            yield Finding(
+                resource,
+                f"{field}.destination.subset",
+                f"no DestinationRule for {host} has a subset {subset}",
+                "its share of the requests gets 503",
+                f"define the subset, or name one that there is: {valid}",
+            )
+
+
+@rule
+def virtual_service_rule_shadowed(state: State) -> Iterator[Finding]:
+    """Rules after one that takes every request are never used."""
+    for resource in state.all(_GROUP, "VirtualService"):
+        if MESH not in virtual_service.gateways(resource):
+            continue  # gateways move what takes everything to the end
+        taken = ""
+        for part in virtual_service.rules(resource, MESH):
+            if taken:
+                yield Finding(
+                    resource,
+                    part.field,
+                    f"is never used: {taken} takes every request",
+                    "sidecars drop the rules after the first one that takes everything",
+                    "put the rule before it",
+                )
+                continue
+            everywhere = [match for match in part.matches if match.takes_all and not _narrowed(match)]
+            if everywhere or not part.matches:
+                taken = everywhere[0].where if everywhere else part.field
+
+
+def _narrowed(match: object) -> bool:
+    fields = ("port", "source_labels", "source_namespace")
+    return any(getattr(match, name, None) for name in fields)
+
+
+@rule
+def virtual_service_same_host(state: State) -> Iterator[Finding]:
+    """Of several VirtualServices for one host sidecars follow the oldest alone."""
+    first: dict[str, Resource] = {}
+    for resource in state.all(_GROUP, "VirtualService"):
+        if MESH not in virtual_service.gateways(resource):
+            continue
+        for host in virtual_service.hosts(resource):
+            older = first.setdefault(host, resource)
+            if older is not resource:
+                yield Finding(
+                    resource,
+                    "spec.hosts",
+                    f"{older} speaks for {host} already",
+                    "sidecars don't merge them: the oldest wins, and what it doesn't match gets 404",
+                    "join their rules in one VirtualService",
+                )
+
+
+@rule
+def virtual_service_gateway_missing(state: State) -> Iterator[Finding]:
+    """A VirtualService bound to a gateway that isn't there does nothing on it."""
+    for resource in state.all(_GROUP, "VirtualService"):
+        for index, gateway in enumerate(virtual_service.gateways(resource)):
+            namespace, _, name = gateway.rpartition("/")
+            if gateway != MESH and state.get(_GROUP, "Gateway", namespace, name) is None:
+                yield Finding(
+                    resource,
+                    f"spec.gateways[{index}]",
+                    f"there is no Gateway {gateway}",
+                    "the rules don't act there (a name without namespace means the VirtualService's own)",
+                    "correct the name, as namespace/name if it is another namespace's",
+                )
+
+
+@rule
+def virtual_service_weight_unset(state: State) -> Iterator[Finding]:
+    """Beside destinations with a weight, one without gets nothing."""
+    for resource, field, parts in _routes(state):
+        if any(part.get("weight") for part in parts):
+            for index, part in enumerate(parts):
+                if part.get("weight") is None:
+                    yield Finding(
+                        resource,
+                        f"{field}.route[{index}]",
+                        "has no weight beside others that have one",
+                        "an unset weight is 0: it gets no requests",
+                        "write the weight that is meant",
+                    )
+
+
+@rule
+def fault_abort_without_percentage(state: State) -> Iterator[Finding]:
+    """A fault's abort without percentage aborts nothing."""
+    for resource, field, part in _rules(state):
+        abort = (part.get("fault") or {}).get("abort")
+        if abort and abort.get("percentage") is None:
+            yield Finding(
+                resource,
+                f"{field}.fault.abort",
+                "has no percentage",
+                "an abort without percentage aborts 0 % of the requests",
+                "write percentage: {value: 100}, or the share that is meant",
+            )
+
+
+@rule
+def virtual_service_without_client(state: State) -> Iterator[Finding]:
+    """VirtualServices act on clients with Istio's proxy alone: with none left they do nothing."""
+    clients = [pod for pod in state.pods if not pod.gateway]
+    if not clients or any(pod.mesh is Mesh.ISTIO for pod in clients):
+        return
+    for resource in state.all(_GROUP, "VirtualService"):
+        if MESH in virtual_service.gateways(resource):
+            yield Finding(
+                resource,
+                "spec.hosts",
+                "speaks to sidecars, and no workload has Istio's proxy",
+                "the client's proxy follows VirtualServices: without one the rules have no effect",
+                "translate it to routes that the clients' mesh follows, or remove it",
+            )
+
+
+def _rules(state: State) -> Iterator[tuple[Resource, str, Fields]]:
+    for resource in state.all(_GROUP, "VirtualService"):
+        for index, part in enumerate(spec_of(resource).get("http") or ()):
+            yield resource, f"spec.http[{index}]", part
+
+
+def _routes(state: State) -> Iterator[tuple[Resource, str, list[Fields]]]:
+    return ((resource, field, part.get("route") or []) for resource, field, part in _rules(state))
+
+
+def _destinations(state: State) -> Iterator[tuple[Resource, str, Fields]]:
+    for resource, field, parts in _routes(state):
+        for index, part in enumerate(parts):
+            yield resource, f"{field}.route[{index}]", part.get("destination") or {}
+
+
+def _service(state: State, host: str) -> bool:
+    name, _, rest = host.removesuffix(_SUFFIX).partition(".")
+    return state.get("", "Service", rest, name) is not None
+
+
+def _entries(state: State) -> Iterator[str]:
+    for entry in state.all(_GROUP, "ServiceEntry"):
+        yield from spec_of(entry).get("hosts") or ()

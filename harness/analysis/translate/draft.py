@@ -1,0 +1,157 @@
+"""A translation while it is made: the objects so far, the findings, and what is known of the estate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.translate.finding import Finding, Severity
+from harness.analysis.translate.losses import losses
+from harness.base.resources import Resource
+from harness.manifests.files import CLUSTER_SCOPED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.analysis.translate.estate import Estate
+    from harness.analysis.translate.reader import Reader
+
+MAX_NAME = 63
+"""Characters of a Service's name; other kinds take longer ones."""
+
+
+@dataclass(frozen=True)
+class Translated:
+    """An object of a translation, and the objects that it comes from."""
+
+    resource: Resource
+    origins: tuple[Resource, ...]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A JSON patch of an object that isn't in the manifests, or that a cluster completes."""
+
+    kind: str
+    namespace: str
+    name: str
+    operations: tuple[dict[str, Any], ...]
+    origins: tuple[Resource, ...]
+
+
+class Draft:
+    """Collects what a translation makes."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.estate = estate
+        self.findings: dict[Finding, None] = {}
+        self.patches: list[Patch] = []
+        self._objects: dict[tuple[str, str, str, str], Translated] = {}
+        self._made: dict[tuple[str, str, str], list[Resource]] = {}
+
+    @property
+    def objects(self) -> tuple[Translated, ...]:
+        """The objects, in the order in which they were made."""
+        return tuple(self._objects.values())
+
+    def report(
+        self, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
+    ) -> None:
+        """Adds a finding, unless it is there already."""
+        self.findings[Finding.of(severity, topic, resource, field, why, todo)] = None
+
+    def finish(self, reader: Reader) -> None:
+        """Reports every field of an object that nobody read."""
+        for finding in losses(reader):
+            self.findings[finding] = None
+
+    def add(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str,
+        name: str,
+        spec: Mapping[str, Any],
+        origins: Iterable[Resource],
+        annotations: Mapping[str, str] | None = None,
+    ) -> Resource:
+        """Adds an object with its first origin's labels; a name that is taken gets a number."""
+        origins = tuple(origins)
+        name = self._free(api_version.rpartition("/")[0], kind, namespace, name)
+        metadata: dict[str, Any] = {"name": name}
+        if kind not in CLUSTER_SCOPED:
+            metadata["namespace"] = namespace
+        labels = (origins[0].data["metadata"].get("labels") or {}) if origins else {}
+        metadata |= {"labels": dict(labels)} if labels else {}
+        metadata |= {"annotations": dict(sorted(annotations.items()))} if annotations else {}
+        data = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+        data |= {"spec": dict(spec)} if spec else {}
+        where = origins[0].where if origins else ""
+        made = Resource(api_version, kind, namespace, name, data, where)
+        self._objects[made.key] = Translated(made, origins)
+        self._made.setdefault((api_version, kind, namespace), []).append(made)
+        return made
+
+    def change(self, resource: Resource, data: dict[str, Any], origins: Iterable[Resource] = ()) -> None:
+        """Takes an object of the estate over, with other data than it had."""
+        before = self._objects.get(resource.key)
+        known = before.origins if before else (resource,)
+        kept = tuple(dict.fromkeys((*known, *origins)))
+        self._objects[resource.key] = Translated(replace(resource, data=data), kept)
+
+    def annotate(
+        self, resource: Resource, annotations: Mapping[str, str], origins: Iterable[Resource]
+    ) -> None:
+        """Sets annotations of an object of the estate."""
+        data = self.current(resource).data
+        metadata = data["metadata"]
+        merged = {**(metadata.get("annotations") or {}), **annotations}
+        self.change(resource, {**data, "metadata": {**metadata, "annotations": merged}}, origins)
+
+    def annotate_namespace(
+        self, name: str, annotations: Mapping[str, str], origins: Iterable[Resource]
+    ) -> None:
+        """Sets annotations of a Namespace, which need not be in the manifests."""
+        known = self.estate.namespaces.get(name)
+        made = self._objects.get(("", "Namespace", "", name))
+        if known or made:
+            self.annotate(known or made.resource, annotations, origins)  # type: ignore[union-attr]
+            return
+        metadata = {"name": name, "annotations": dict(annotations)}
+        data = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        namespace = Resource("v1", "Namespace", "", name, data)
+        self._objects[namespace.key] = Translated(namespace, tuple(origins))
+
+    def annotate_pods(
+        self, resource: Resource, annotations: Mapping[str, str], origins: Iterable[Resource]
+    ) -> None:
+        """Sets annotations of the pods that a workload of the estate makes."""
+        if resource.kind == "Pod":
+            self.annotate(resource, annotations, origins)
+            return
+        data = self.current(resource).data
+        spec = data.get("spec") or {}
+        template = spec.get("template") or {}
+        metadata = template.get("metadata") or {}
+        merged = {**(metadata.get("annotations") or {}), **annotations}
+        template = {**template, "metadata": {**metadata, "annotations": merged}}
+        self.change(resource, {**data, "spec": {**spec, "template": template}}, origins)
+
+    def made(self, api_version: str, kind: str, namespace: str) -> tuple[Resource, ...]:
+        """Returns the objects of a kind that the translation has made (not changed) in a namespace by now."""
+        return tuple(self._made.get((api_version, kind, namespace), ()))
+
+    def current(self, resource: Resource) -> Resource:
+        """Returns an object of the estate as the translation has it by now."""
+        made = self._objects.get(resource.key)
+        return made.resource if made else resource
+
+    def _free(self, group: str, kind: str, namespace: str, name: str) -> str:
+        limit = MAX_NAME if kind == "Service" else 253
+        name, number = name[:limit].rstrip("-."), 1
+        wanted = name
+        while (key := (group, kind, namespace, name)) in self._objects or key in self.estate.keys:
+            number += 1
+            suffix = f"-{number:02}"
+            name = wanted[: limit - len(suffix)] + suffix
+        return name

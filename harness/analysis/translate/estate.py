@@ -1,0 +1,221 @@
+"""What a translation knows of the estate: its Services, workloads and namespaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.api.kubernetes.workload import pod_template
+from harness.api.objects import selects, spec_of
+from harness.base.errors import InputError
+from harness.base.vocabulary import CLUSTER_DOMAIN, ROOT_NAMESPACE
+from harness.manifests.documents import plain
+from harness.manifests.files import WORKLOAD_KINDS
+from harness.model.network.services import ServicePort, service_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from harness.base.resources import Resource
+
+"""Where Istio's policies for the whole mesh are."""
+
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host name in full, and the Service that it names: None outside of what is known."""
+
+    name: str
+    service: Resource | None = None
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is a name of the cluster's own."""
+        return self.name.endswith(f".svc.{CLUSTER_DOMAIN}")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name of a Service of the cluster, known or not."""
+        name, namespace, *_ = self.name.split(".")
+        return namespace, name
+
+
+@dataclass(frozen=True)
+class PodPort:
+    """A port that a workload's pods serve: protocol `opaque` where a Service says that it isn't HTTP."""
+
+    number: int
+    opaque: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Deployed:
+    """A workload object with what its pods show to policies."""
+
+    resource: Resource
+    labels: Mapping[str, str]
+    selector: Mapping[str, Any]
+    ports: tuple[PodPort, ...]
+    probes: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Estate:
+    """All objects that a translation may look at."""
+
+    resources: tuple[Resource, ...]
+
+    @cached_property
+    def keys(self) -> frozenset[tuple[str, str, str, str]]:
+        """The identities of all objects."""
+        return frozenset(resource.key for resource in self.resources)
+
+    @cached_property
+    def _by_kind(self) -> dict[tuple[str, str], tuple[Resource, ...]]:
+        found: dict[tuple[str, str], list[Resource]] = {}
+        for one in sorted(self.resources, key=_age):
+            found.setdefault((one.group, one.kind), []).append(one)
+        return {kind: tuple(resources) for kind, resources in found.items()}
+
+    def all(self, group: str, kind: str) -> tuple[Resource, ...]:
+        """Returns the objects of a kind, older first, then by namespace and name."""
+        return self._by_kind.get((group, kind), ())
+
+    @cached_property
+    def services(self) -> dict[tuple[str, str], Resource]:
+        """The Services by namespace and name."""
+        return {(one.namespace, one.name): one for one in self.all("", "Service")}
+
+    @cached_property
+    def virtual_services(self) -> dict[tuple[str, str], Resource]:
+        """The VirtualServices by namespace and name."""
+        return {(one.namespace, one.name): one for one in self.all("networking.istio.io", "VirtualService")}
+
+    @cached_property
+    def namespaces(self) -> dict[str, Resource]:
+        """The Namespaces that are declared, by name."""
+        return {one.name: one for one in self.all("", "Namespace")}
+
+    @cached_property
+    def deployed(self) -> dict[str, tuple[Deployed, ...]]:
+        """The workloads of each namespace."""
+        found: dict[str, list[Deployed]] = {}
+        for kind in (*(("apps", kind) for kind in WORKLOAD_KINDS), ("", "Pod")):
+            for resource in self.all(*kind):
+                found.setdefault(resource.namespace, []).append(self._deployed(resource))
+        return {namespace: tuple(all_) for namespace, all_ in found.items()}
+
+    @cached_property
+    def identities(self) -> frozenset[tuple[str, str]]:
+        """The service accounts, by namespace and name: those that exist, and those that workloads run as."""
+        declared = {(one.namespace, one.name) for one in self.all("", "ServiceAccount")}
+        used = {
+            (one.resource.namespace, pod_template(one.resource)[1].get("serviceAccountName") or "default")
+            for all_ in self.deployed.values()
+            for one in all_
+        }
+        return frozenset(declared | used)
+
+    def host(self, name: str, namespace: str) -> Host:
+        """Returns what a host means in an object of this namespace [Istio: short names are local]."""
+        if "." not in name:
+            name = f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}"
+        parts = name.split(".")
+        if len(parts) > 2 and ".".join(parts[2:]) == f"svc.{CLUSTER_DOMAIN}":
+            return Host(name, self.services.get((parts[1], parts[0])))
+        return Host(name)
+
+    @cached_property
+    def mesh_config_map(self) -> Resource | None:
+        """The ConfigMap that holds Istio's MeshConfig, if it is among the objects."""
+        maps = self.all("", "ConfigMap")
+        return next((one for one in maps if (one.namespace, one.name) == (ROOT_NAMESPACE, "istio")), None)
+
+    @cached_property
+    def mesh_config(self) -> dict[str, Any]:
+        """Istio's MeshConfig, empty if it isn't among the objects; raises InputError if it isn't YAML."""
+        found = self.mesh_config_map
+        if found is None:
+            return {}
+        data = found.data.get("data") or {}
+        text = (data.get("mesh") if isinstance(data, dict) else None) or "{}"
+        try:
+            said = plain(text) if isinstance(text, str) else text
+        except yaml.YAMLError as error:
+            raise InputError(f"{found} data.mesh isn't YAML", where=found.where) from error
+        if not isinstance(said, dict):
+            raise InputError(f"{found} data.mesh must be a mapping", where=found.where)
+        return said
+
+    @cached_property
+    def _services_by_label(self) -> dict[tuple[str, str, str], list[Resource]]:
+        """The Services that select pods, each under its namespace and the first label that it wants."""
+        found: dict[tuple[str, str, str], list[Resource]] = {}
+        for service in self.services.values():
+            for key, value in list((spec_of(service).get("selector") or {}).items())[:1]:
+                found.setdefault((service.namespace, key, value), []).append(service)
+        return found
+
+    def _services_of(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Resource]:
+        for key, value in labels.items():
+            for service in self._services_by_label.get((namespace, key, value), ()):
+                if selects(spec_of(service)["selector"], labels):
+                    yield service
+
+    def _deployed(self, resource: Resource) -> Deployed:
+        metadata, spec = pod_template(resource)
+        labels: dict[str, str] = metadata.get("labels") or {}
+        containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+        named = {
+            port.get("name", ""): port["containerPort"]
+            for container in containers
+            for port in container.get("ports") or ()
+            if port.get("protocol", "TCP") == "TCP"
+        }
+        opaque: dict[int, bool] = dict.fromkeys(
+            (port["containerPort"] for container in containers for port in container.get("ports") or ()),
+            False,
+        )
+        for service in self._services_of(resource.namespace, labels):
+            for port in service_ports(service):
+                target = named.get(port.target) if isinstance(port.target, str) else port.target
+                if target is not None:
+                    opaque[target] = port.protocol == "tcp"
+        probes = tuple(_probes(containers, named))
+        selects_pods = spec_of(resource).get("selector") if resource.kind != "Pod" else None
+        return Deployed(
+            resource,
+            labels,
+            selects_pods or {"matchLabels": labels},
+            tuple(PodPort(number, is_opaque) for number, is_opaque in sorted(opaque.items())),
+            tuple(dict.fromkeys(probes)),
+        )
+
+
+def ports_of(service: Resource) -> tuple[ServicePort, ...]:
+    """Returns a Service's TCP ports."""
+    return service_ports(service)
+
+
+def routable(port: ServicePort) -> bool:
+    """Returns whether HTTP routes act on a port: it says HTTP, or doesn't say otherwise."""
+    return port.protocol != "tcp"
+
+
+def _age(resource: Resource) -> tuple[bool, str, str, str]:
+    return (not resource.created, resource.created, resource.namespace, resource.name)
+
+
+def _probes(containers: Iterable[Mapping[str, Any]], named: Mapping[str, int]) -> Iterable[tuple[int, str]]:
+    for container in containers:
+        for kind in _PROBES:
+            asked = (container.get(kind) or {}).get("httpGet")
+            if asked and (port := asked.get("port")) is not None:
+                number = named.get(port) if isinstance(port, str) and not port.isdecimal() else int(port)
+                if number is not None:
+                    yield number, (asked.get("path") or "/").partition("?")[0]

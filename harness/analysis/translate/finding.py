@@ -1,0 +1,60 @@
+"""What a translation couldn't carry over as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+
+
+class Severity(StrEnum):
+    """How much a finding matters, the worst first."""
+
+    LOST = "lost"
+    """Nothing in the translation does this."""
+    CHANGED = "changed"
+    """Something does it, but differently."""
+    CHECK = "check"
+    """It holds under an assumption that only the user can check."""
+    REPAIRED = "repaired"
+    """Another tool's fault was put right."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A field that the translation lost, changed, or translated under an assumption.
+
+    `topic` is a stable short name (`fault-injection`), `where` the `file:line` of the object or, once
+    `located`, of the field; `why` says what differs, `todo` what to do instead.
+    """
+
+    severity: Severity
+    topic: str
+    origin: Resource
+    field: str
+    why: str
+    todo: str
+    where: str
+
+    @classmethod
+    def of(
+        cls, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
+    ) -> Finding:
+        """Returns a finding about a field of an object."""
+        return cls(severity, topic, resource, field, why, todo, resource.where)
+
+    @property
+    def resource(self) -> str:
+        """The object's kind, namespace and name."""
+        return str(self.origin)
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        lines = [f"{where}{self.severity} [{self.topic}] {self.resource} {self.field}".rstrip()]
+        lines.append(f"  why: {self.why}")
+        if self.todo:
+            lines.append(f"  do:  {self.todo}")
+        return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Istio's Gateways, and the routes of VirtualServices bound to them."""

@@ -1,0 +1,83 @@
+"""Istio's ingress gateway under Linkerd: its container renamed, since istio-proxy keeps Linkerd out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.translate.draft import Patch
+from harness.analysis.translate.finding import Severity
+from harness.analysis.translate.gateway.gateway import INGRESS
+from harness.api.objects import selects
+from harness.base.vocabulary import ROOT_NAMESPACE
+
+if TYPE_CHECKING:
+    from harness.analysis.translate.draft import Draft
+    from harness.base.resources import Resource
+
+_ANNOTATION = "/spec/template/metadata/annotations"
+
+
+def mesh(draft: Draft) -> None:
+    """Adds a patch for each ingress gateway that Gateways select; reports those that can't be patched."""
+    gateways = draft.estate.all("networking.istio.io", "Gateway")
+    found: dict[tuple[str, str], tuple[Resource | None, list[Resource]]] = {}
+    for gateway in gateways:
+        selector = (gateway.data.get("spec") or {}).get("selector") or {}
+        deployed = [
+            one.resource
+            for workloads in draft.estate.deployed.values()
+            for one in workloads
+            if selector and selects(selector, one.labels)
+        ]
+        for one in deployed:
+            found.setdefault((one.namespace, one.name), (one, []))[1].append(gateway)
+        if not deployed and selector == INGRESS:
+            found.setdefault((ROOT_NAMESPACE, "istio-ingressgateway"), (None, []))[1].append(gateway)
+    for (namespace, name), (resource, origins) in found.items():
+        index, annotated = _container(draft, resource, origins[0])
+        if index is not None:
+            operations = _operations(index, annotated=annotated)
+            draft.patches.append(Patch("Deployment", namespace, name, operations, tuple(origins)))
+
+
+def _container(draft: Draft, resource: Resource | None, origin: Resource) -> tuple[int | None, bool]:
+    """The place of the container to rename (None: it can't be), and whether the pods have annotations."""
+    if resource is None:
+        draft.report(
+            Severity.CHECK,
+            "ingress-gateway",
+            origin,
+            "spec.selector",
+            "its Deployment isn't among the manifests: the first container is taken for istio-proxy",
+            "give its manifest, too; the patch fails if the container is another",
+        )
+        return 0, True
+    template = (resource.data.get("spec") or {}).get("template") or {}
+    annotated = bool((template.get("metadata") or {}).get("annotations"))
+    for index, container in enumerate((template.get("spec") or {}).get("containers") or ()):
+        if container.get("name") == "istio-proxy":
+            if container.get("image") != "auto":
+                return index, annotated
+            draft.report(
+                Severity.LOST,
+                "ingress-gateway",
+                resource,
+                f"spec.template.spec.containers[{index}].name",
+                "the container is completed by Istio's injector, which goes by its name: it can't be renamed",
+                "write the gateway's container out, without injection",
+            )
+    return None, annotated
+
+
+def _operations(index: int, *, annotated: bool) -> tuple[dict[str, Any], ...]:
+    name = f"/spec/template/spec/containers/{index}/name"
+    annotate: tuple[dict[str, Any], ...] = (
+        {"op": "add", "path": f"{_ANNOTATION}/linkerd.io~1inject", "value": "enabled"},
+    )
+    if not annotated:
+        annotate = ({"op": "add", "path": _ANNOTATION, "value": {}}, *annotate)
+    return (
+        {"op": "test", "path": name, "value": "istio-proxy"},
+        {"op": "replace", "path": name, "value": "istio-gateway"},
+        *annotate,
+    )

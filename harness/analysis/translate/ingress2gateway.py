@@ -1,0 +1,287 @@
+"""ingress2gateway: its output, compared with what Istio's objects say, and put right.
+
+The tool says too little, or something else, of many fields; under Linkerd most of that goes unnoticed. Each
+fault is reported, and the object takes the form that means what the VirtualService means.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.translate.draft import Translated
+from harness.analysis.translate.finding import Finding, Severity
+from harness.analysis.translate.route.condition import MESH
+from harness.analysis.translate.translation import Translation, translate
+from harness.base.errors import InputError, MissingError
+from harness.base.resources import Resource
+from harness.manifests.documents import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+
+TOOL = "ingress2gateway"
+READ_VERSION = "v1beta1"
+"""The one version of Istio's objects that the tool reads; others it passes over."""
+
+_READ_KINDS = ("VirtualService", "Gateway")
+_UNREAD_KINDS = (
+    "DestinationRule",
+    "ServiceEntry",
+    "AuthorizationPolicy",
+    "PeerAuthentication",
+    "RequestAuthentication",
+    "Sidecar",
+)
+_ROUTES = ("HTTPRoute", "TLSRoute", "TCPRoute")
+_IGNORED = ("fault", "retries", "corsPolicy", "delegate", "directResponse", "mirrorPercentage")
+_UNSAID = ("authority", "scheme", "withoutHeaders", "port", "sourceLabels", "gateways", "ignoreUriCase")
+
+Fields = dict[str, Any]
+
+
+def output(files: Iterable[Path]) -> str:
+    """Returns what the tool prints for these manifest files.
+
+    Raises MissingError if it isn't installed, InputError with its words if it fails.
+    """
+    tool = shutil.which(TOOL)
+    if tool is None:
+        raise MissingError(
+            f"{TOOL} isn't on PATH",
+            todo="install it, or run it elsewhere and give its output with --tool-output FILE",
+        )
+    inputs = [part for file in files for part in ("--input-file", str(file))]
+    command = [
+        tool,
+        "print",
+        "--providers",
+        "istio",
+        "--all-namespaces",
+        "--allow-experimental-gw-api",
+        *inputs,
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise InputError(f"{TOOL} fails", why=" ".join(result.stderr.split())[-500:])
+    return result.stdout
+
+
+def raw(text: str, name: str) -> tuple[Resource, ...]:
+    """Returns the objects of the tool's output, in a stable order: its own changes from run to run.
+
+    Raises InputError for what isn't its output.
+    """
+    if "apiVersion:" not in text:  # it tells in words that it found nothing
+        return ()
+    found = [_object(one.data, name) for one in parse(text, name) if one.data is not None]
+    return tuple(sorted(found, key=lambda one: one.key))
+
+
+def _object(data: Any, name: str) -> Resource:
+    metadata = data.get("metadata") if isinstance(data, dict) else None
+    if not isinstance(metadata, dict) or not metadata.get("name") or not data.get("kind"):
+        raise InputError(f"not {TOOL}'s output: an object without kind or name", where=name)
+    kept = {key: value for key, value in data.items() if key != "status"}
+    kept["metadata"] = {key: value for key, value in metadata.items() if value is not None}
+    namespace = metadata.get("namespace") or "default"
+    return Resource(str(data.get("apiVersion")), data["kind"], namespace, metadata["name"], kept, name)
+
+
+def repaired(resources: Iterable[Resource], made_by_tool: Iterable[Resource]) -> Translation:
+    """Returns Istio's objects as the tool translates them, with its faults put right and reported.
+
+    What it makes of objects that aren't among the resources stays as it is, and is to be checked.
+    """
+    resources = tuple(resources)
+    made_by_tool = tuple(made_by_tool)
+    right = translate(resources)
+    origins = _origins(resources, made_by_tool)
+    kept = tuple(Translated(one, ()) for one in made_by_tool if one not in origins)
+    unknown = (
+        Finding.of(
+            Severity.CHECK,
+            f"{TOOL}-origin",
+            one.resource,
+            "metadata.name",
+            "no object among the manifests accounts for it: it is kept as the tool made it",
+            "give the manifest that it comes from, too",
+        )
+        for one in kept
+    )
+    repairs = [finding for one, origin in origins.items() for finding in _faults(one, origin)]
+    repairs += _passed_over(resources, origins.values())
+    repairs += _reordered(origins.values())
+    findings = tuple(dict.fromkeys((*right.findings, *unknown, *repairs)))
+    return replace(right, translated=(*right.translated, *kept), findings=findings)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The object that the tool read, and the index of its rule."""
+
+    resource: Resource
+    rule: int
+
+    @property
+    def fields(self) -> Fields:
+        """The rule, as the VirtualService has it."""
+        rules = (self.resource.data.get("spec") or {}).get("http") or []
+        return rules[self.rule] or {} if self.rule < len(rules) else {}
+
+    @property
+    def mesh(self) -> bool:
+        """Whether it is for the sidecars."""
+        return MESH in ((self.resource.data.get("spec") or {}).get("gateways") or [MESH])
+
+
+def _origins(resources: Sequence[Resource], made: Iterable[Resource]) -> dict[Resource, Origin]:
+    """The object behind each of the tool's: it names routes after their VirtualService and rule."""
+    istios = [one for one in resources if one.group == "networking.istio.io"]
+    sources = {(one.namespace, one.name): one for one in istios if one.kind == "VirtualService"}
+    gateways = {(one.namespace, one.name): one for one in istios if one.kind == "Gateway"}
+    found = {}
+    for one in made:
+        if one.kind == "Gateway" and (source := gateways.get((one.namespace, one.name))):
+            found[one] = Origin(source, 0)
+        elif one.kind == "ReferenceGrant" and one.name.startswith("generated-reference-grant") and sources:
+            found[one] = Origin(next(iter(sources.values())), 0)
+        elif one.kind in _ROUTES:
+            named = [
+                key for key in sources if key[0] == one.namespace and f"{one.name}-".startswith(f"{key[1]}-")
+            ]
+            if named:
+                source = sources[max(named, key=lambda key: len(key[1]))]
+                found[one] = Origin(source, _rule(one.name.removeprefix(source.name), source))
+    return found
+
+
+def _rule(suffix: str, source: Resource) -> int:
+    if match := re.match(r"-idx-(\d+)", suffix):
+        return int(match[1])
+    rules = (source.data.get("spec") or {}).get("http") or []
+    names = [str((rule or {}).get("name") or "") for rule in rules]
+    return next((index for index, name in enumerate(names) if name and suffix.startswith(f"-{name}")), 0)
+
+
+# --- faults
+
+
+def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
+    if made.kind == "Gateway":
+        yield from _gateway_faults(origin)
+    if made.kind not in _ROUTES:
+        return
+    spec = made.data.get("spec") or {}
+    if origin.mesh and not spec.get("parentRefs"):
+        yield _repair(
+            "parents", origin, "spec.hosts", "the route had no parentRefs, and so no effect anywhere"
+        )
+    if made.kind != "HTTPRoute":
+        return
+    field = f"spec.http[{origin.rule}]"
+    for rule in spec.get("rules") or ():
+        yield from _backend_faults(origin, field, rule)
+        yield from _match_faults(origin, field, rule)
+    for key in _IGNORED:
+        if key in origin.fields:
+            yield _repair("ignored", origin, f"{field}.{key}", f"the tool ignores {key}")
+    for key in ("redirect", "rewrite"):
+        if (origin.fields.get(key) or {}).get("authority"):
+            yield _repair("ignored", origin, f"{field}.{key}.authority", "the tool ignores the host")
+    for index, mirror in enumerate(origin.fields.get("mirrors") or ()):
+        if "percentage" in mirror:
+            yield _repair(
+                "ignored", origin, f"{field}.mirrors[{index}]", "the tool ignores a mirror's percentage"
+            )
+
+
+def _backend_faults(origin: Origin, field: str, rule: Fields) -> Iterator[Finding]:
+    destinations = origin.fields.get("route") or []
+    backends = rule.get("backendRefs") or []
+    for index, (destination, backend) in enumerate(zip(destinations, backends, strict=False)):
+        at = f"{field}.route[{index}]"
+        if backend.get("weight") == 0 and not any(one.get("weight") for one in destinations):
+            why = "an unset weight became 0: nothing, an outage, or everything, by the mesh and the number"
+            yield _repair("weight", origin, f"{at}.weight", why)
+        if (destination.get("destination") or {}).get("subset"):
+            yield _repair("subset", origin, f"{at}.destination.subset", "the subset was lost")
+        if backend.get("port") is None:
+            yield _repair(
+                "port", origin, f"{at}.destination.port", "a Service without port is refused by the API"
+            )
+        if "headers" in destination:
+            yield _repair("ignored", origin, f"{at}.headers", "the tool ignores a destination's headers")
+    types = [one.get("type") for one in rule.get("filters") or ()]
+    if "RequestRedirect" in types and rule.get("backendRefs"):
+        yield _repair(
+            "redirect", origin, f"{field}.redirect", "a redirect with backendRefs is refused by the API"
+        )
+
+
+def _gateway_faults(origin: Origin) -> Iterator[Finding]:
+    for index, server in enumerate((origin.resource.data.get("spec") or {}).get("servers") or ()):
+        at = f"spec.servers[{index}]"
+        for key in ("httpsRedirect", "credentialName"):
+            if (server.get("tls") or {}).get(key):
+                yield _repair(
+                    "tls", origin, f"{at}.tls.{key}", f"the tool ignores {key}; the listener serves nothing"
+                )
+        if any(not host.startswith("./") for host in server.get("hosts") or ()):
+            why = "the listener took routes of its own namespace only"
+            yield _repair("namespaces", origin, f"{at}.hosts", why)
+
+
+def _match_faults(origin: Origin, field: str, rule: Fields) -> Iterator[Finding]:
+    for index, match in enumerate(origin.fields.get("match") or ()):
+        at = f"{field}.match[{index}]"
+        if "prefix" in (match.get("uri") or {}) and match["uri"]["prefix"] != "/":
+            why = "a prefix of the text became a prefix of whole segments"
+            if any((one.get("path") or {}).get("type") == "PathPrefix" for one in rule.get("matches") or ()):
+                yield _repair("prefix", origin, f"{at}.uri.prefix", why)
+        for key in _dropped(match):
+            yield _repair(
+                "match", origin, f"{at}.{key}", "the condition was dropped: the rule took more than before"
+            )
+
+
+def _dropped(match: Fields) -> Iterator[str]:
+    yield from (key for key in _UNSAID if match.get(key))
+    if match.get("method") and "exact" not in match["method"]:
+        yield "method"
+    for key in ("headers", "queryParams"):
+        for name, text in (match.get(key) or {}).items():
+            if not text or not {"exact", "regex"} & text.keys():
+                yield f"{key}.{name}"
+
+
+def _passed_over(resources: Iterable[Resource], origins: Iterable[Origin]) -> Iterator[Finding]:
+    read = {origin.resource for origin in origins}
+    for one in resources:
+        if not one.group.endswith("istio.io") or one in read:
+            continue
+        if one.kind in _UNREAD_KINDS:
+            why = f"the tool reads no {one.kind}"
+        elif one.kind in _READ_KINDS and one.version != READ_VERSION:
+            why = f"the tool reads {READ_VERSION} only, not {one.version}, and says nothing"
+        else:
+            continue
+        yield _repair("unread", Origin(one, 0), "apiVersion" if one.kind in _READ_KINDS else "kind", why)
+
+
+def _reordered(origins: Iterable[Origin]) -> Iterator[Finding]:
+    for resource in dict.fromkeys(
+        origin.resource for origin in origins if origin.resource.kind == "VirtualService"
+    ):
+        if len((resource.data.get("spec") or {}).get("http") or ()) > 1:
+            why = "the first match became the most specific, and routes changed order from run to run"
+            yield _repair("order", Origin(resource, 0), "spec.http", why)
+
+
+def _repair(fault: str, origin: Origin, field: str, why: str) -> Finding:
+    return Finding.of(Severity.REPAIRED, f"{TOOL}-{fault}", origin.resource, field, why)

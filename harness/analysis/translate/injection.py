@@ -1,0 +1,178 @@
+"""Who gets a proxy: Istio's labels and annotations, as Linkerd's annotations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.translate.finding import Severity
+from harness.api.marks import ISTIO_AMBIENT, ISTIO_INJECT, ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.analysis.translate.draft import Draft
+    from harness.base.resources import Resource
+
+_RENAMED = {
+    "traffic.sidecar.istio.io/excludeOutboundPorts": "config.linkerd.io/skip-outbound-ports",
+    "traffic.sidecar.istio.io/excludeInboundPorts": "config.linkerd.io/skip-inbound-ports",
+    "sidecar.istio.io/proxyCPU": "config.linkerd.io/proxy-cpu-request",
+    "sidecar.istio.io/proxyCPULimit": "config.linkerd.io/proxy-cpu-limit",
+    "sidecar.istio.io/proxyMemory": "config.linkerd.io/proxy-memory-request",
+    "sidecar.istio.io/proxyMemoryLimit": "config.linkerd.io/proxy-memory-limit",
+    "sidecar.istio.io/nativeSidecar": "config.linkerd.io/proxy-enable-native-sidecar",
+}
+_LOG_LEVEL = "sidecar.istio.io/logLevel"
+_LOG_LEVELS = {
+    **{level: f"warn,linkerd={level}" for level in ("trace", "debug", "info")},
+    **dict.fromkeys(("warn", "warning"), "warn"),
+    **dict.fromkeys(("err", "error", "critical"), "error"),
+    "off": "off",
+}
+"""Envoy's levels as filters of Linkerd's proxy, whose libraries' own messages stay at warnings."""
+_INBOUND_PORTS = "traffic.sidecar.istio.io/excludeInboundPorts"
+_TODO = {
+    "traffic.sidecar.istio.io/excludeOutboundIPRanges": "skip ports (config.linkerd.io/skip-outbound-ports): "
+    "config.linkerd.io/skip-subnets goes by callers' addresses",
+    "traffic.sidecar.istio.io/includeOutboundPorts": "skip others (config.linkerd.io/skip-outbound-ports)",
+    "traffic.sidecar.istio.io/includeInboundPorts": "skip others (config.linkerd.io/skip-inbound-ports)",
+    "proxy.istio.io/config": "look for each setting among Linkerd's config annotations",
+}
+# Left out without a word: Linkerd's way makes them unnecessary.
+_NEEDLESS = frozenset(("sidecar.istio.io/rewriteAppHTTPProbers", "sidecar.istio.io/status"))
+_NAMESPACE_LABELS = (ISTIO_INJECTION, ISTIO_REVISION, ISTIO_AMBIENT)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What an object says about its proxy, taken apart."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    istio: dict[str, str]
+    labelled: frozenset[str]
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Marks:
+        """Returns the labels and annotations that stay, and those of Istio's."""
+        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        # Istio takes a label before an annotation of the same name.
+        said = {**annotations, **labels}
+        istio = {key: str(value or "") for key, value in said.items() if _istios(key)}
+        return cls(
+            {key: value for key, value in labels.items() if key not in istio},
+            {key: value for key, value in annotations.items() if key not in istio},
+            istio,
+            frozenset(istio.keys() & labels.keys()),
+        )
+
+    def field(self, key: str) -> str:
+        """Returns where in the metadata one of Istio's stands."""
+        return f"{'labels' if key in self.labelled else 'annotations'}.{key}"
+
+
+def _istios(key: str) -> bool:
+    # `istio` alone is a plain label, by which gateways are selected.
+    return key == ISTIO_INJECTION or key.partition("/")[0].endswith("istio.io")
+
+
+def translate(draft: Draft) -> None:
+    """Translates the marks of all Namespaces, Services and workloads."""
+    for namespace in draft.estate.namespaces.values():
+        _namespace(draft, namespace)
+    for workloads in draft.estate.deployed.values():
+        for workload in workloads:
+            _workload(draft, workload.resource)
+    for service in draft.estate.services.values():
+        marks = Marks.of(service.data["metadata"])
+        for key in marks.istio:
+            _report(draft, service, f"metadata.{marks.field(key)}", key)
+
+
+def _namespace(draft: Draft, resource: Resource) -> None:
+    current = draft.current(resource)
+    marks = Marks.of(current.data["metadata"])
+    if not marks.istio:
+        return
+    injected = (
+        marks.istio.get(ISTIO_INJECTION) == "enabled"
+        or (ISTIO_REVISION in marks.istio and marks.istio.get(ISTIO_INJECTION) != "disabled")
+        or marks.istio.get(ISTIO_AMBIENT) == "ambient"
+    )
+    annotations = {**marks.annotations, **({LINKERD_INJECT: "enabled"} if injected else {})}
+    _change(draft, resource, current.data, "metadata", marks.labels, annotations)
+    for key in marks.istio:
+        if key not in _NAMESPACE_LABELS:
+            _report(draft, resource, f"metadata.{marks.field(key)}", key)
+
+
+def _workload(draft: Draft, resource: Resource) -> None:
+    current = draft.current(resource)
+    pod = resource.kind == "Pod"
+    holder = current.data if pod else (current.data.get("spec") or {}).get("template") or {}
+    field = "metadata" if pod else "spec.template.metadata"
+    marks = Marks.of(holder.get("metadata") or {})
+    if not marks.istio or "inject.istio.io/templates" in marks.istio:
+        return
+    annotations = dict(marks.annotations)
+    for key, value in marks.istio.items():
+        if key == ISTIO_INJECT:
+            annotations |= _injected(value, label=key in marks.labelled)
+        elif key == ISTIO_REVISION:
+            annotations.setdefault(LINKERD_INJECT, "enabled")
+        elif key in _RENAMED:
+            annotations[_RENAMED[key]] = value
+        elif key == _LOG_LEVEL and value.lower() in _LOG_LEVELS:
+            annotations["config.linkerd.io/proxy-log-level"] = _LOG_LEVELS[value.lower()]
+        elif key not in _NEEDLESS:
+            _report(draft, resource, f"{field}.{marks.field(key)}", key)
+    if _INBOUND_PORTS in marks.istio:
+        draft.report(
+            Severity.CHANGED,
+            "annotation",
+            resource,
+            f"{field}.{marks.field(_INBOUND_PORTS)}",
+            "Linkerd's clients know of the skipped ports and get through in plaintext, where Istio's begin "
+            "mutual TLS that nothing ends, and get 503",
+            "keep these ports for clients without a proxy",
+        )
+    _change(draft, resource, current.data, field, marks.labels, annotations)
+
+
+def _injected(value: str, *, label: bool) -> dict[str, str]:
+    """What a pod's choice becomes: a label brings the injector, an annotation doesn't [Istio: webhooks]."""
+    if value == "false":
+        return {LINKERD_INJECT: "disabled"}
+    return {LINKERD_INJECT: "enabled"} if value == "true" and label else {}
+
+
+def _change(
+    draft: Draft,
+    resource: Resource,
+    data: dict[str, Any],
+    field: str,
+    labels: dict[str, str],
+    annotations: dict[str, str],
+) -> None:
+    """Puts other labels and annotations at a path of the object."""
+
+    def changed(part: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+        if not keys:
+            marks = {"labels": labels, "annotations": annotations}
+            kept = {key: value for key, value in part.items() if key not in marks}
+            return kept | {key: value for key, value in marks.items() if value}
+        return {**part, keys[0]: changed(part.get(keys[0]) or {}, keys[1:])}
+
+    draft.change(resource, changed(data, field.split(".")))
+
+
+def _report(draft: Draft, resource: Resource, field: str, key: str) -> None:
+    draft.report(
+        Severity.LOST,
+        "annotation",
+        resource,
+        field,
+        f"Linkerd has nothing like {key}; it is left out",
+        _TODO.get(key, "check whether you need it"),
+    )

@@ -1,0 +1,1 @@
+"""Istio's policies, as Servers and authorizations of Linkerd's."""

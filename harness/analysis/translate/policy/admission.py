@@ -1,0 +1,181 @@
+"""Who is let in with which requests: a port's rules, cut into parts that routes can tell apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.analysis.translate.policy.clients import EVERYBODY, MESHED, Clients, meet_all, simplest
+from harness.analysis.translate.route.matches import EVERY, Match, Text, Unsayable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.analysis.translate.policy.authorization_policy import Permission, Policy
+    from harness.analysis.translate.policy.operation import Region
+
+MAX_PARTS = 300
+"""Parts that the rules of one port may be cut into."""
+
+
+Conflict = tuple["Policy", "Permission", str]
+"""A rule that can't be said as it is, and why."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Requests, and the clients that are let in with them: finer parts come before those that hold them."""
+
+    match: Match
+    clients: tuple[Clients, ...]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The parts of a port's requests, the last one all that is left; `conflicts` couldn't be told apart."""
+
+    parts: tuple[Part, ...]
+    conflicts: tuple[Conflict, ...]
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all requests fare alike."""
+        return len(self.parts) == 1
+
+
+def admission(
+    policies: Sequence[Policy], port: int | None, *, meshed: bool, opaque: bool, probes: Iterable[str] = ()
+) -> Admission:
+    """Returns who is let in at a port by these policies; `meshed` keeps plaintext clients out.
+
+    A request is let in if no DENY rule takes it and, where there are ALLOW policies, one of their rules does.
+    On an opaque port rules about HTTP allow nothing, and deny as if they said no more than the clients.
+    """
+    rules = [(policy, one) for policy in policies for one in policy.permissions]
+    conflicts: list[Conflict] = []
+    cut = Cut((EVERY,), ()) if opaque else _cut(rules, port)
+    everybody = (MESHED,) if meshed else (EVERYBODY,)
+    closed = any(policy.action == "ALLOW" for policy in policies)
+    parts = []
+    for match in cut.matches:
+        allowing = [
+            who
+            for policy, rule in rules
+            if policy.action == "ALLOW" and _takes(rule, match, port, http=not opaque)
+            for who in rule.clients
+        ]
+        clients = meet_all(allowing, everybody) if closed else everybody
+        for policy, rule in rules:
+            if policy.action == "DENY" and (
+                _takes(rule, match, port, http=True) or (opaque and any(r.on(port) for r in rule.regions))
+            ):
+                clients = _without(clients, policy, rule, conflicts)
+        parts.append(Part(match, clients))
+    by_match = {part.match: part.clients for part in parts}
+    for one, other, conflict in cut.unsayable:  # a matter only where the two fare differently
+        if by_match[one] != by_match[other]:
+            conflicts.append(conflict)
+    kept = _needed(parts)
+    if len(kept) > 1:
+        kept = _needed(_with_probes(kept, probes))
+    return Admission(tuple(kept), tuple(dict.fromkeys(conflicts)))
+
+
+def _takes(rule: Permission, match: Match, port: int | None, *, http: bool) -> bool:
+    return any(
+        region.on(port) and region.covers(match) and (http or _plain(region)) for region in rule.regions
+    )
+
+
+def _plain(region: Region) -> bool:
+    return region.match == EVERY and not region.unless
+
+
+@dataclass(frozen=True)
+class Cut:
+    """All matches that rules name, and all that several have in common, finer ones first.
+
+    `unsayable` are pairs of which no match says what they have in common.
+    """
+
+    matches: tuple[Match, ...]
+    unsayable: tuple[tuple[Match, Match, Conflict], ...]
+
+
+def _cut(rules: Sequence[tuple[Policy, Permission]], port: int | None) -> Cut:
+    origins: dict[Match, tuple[Policy, Permission]] = {}
+    for policy, rule in rules:
+        for region in rule.regions:
+            if region.on(port):
+                for one in (region.match, *region.unless):
+                    origins.setdefault(one, (policy, rule))
+    found = [EVERY, *(match for match in origins if match != EVERY)]
+    unsayable: list[tuple[Match, Match, Conflict]] = []
+    for index, match in enumerate(found):  # grows while it is gone through
+        for other in tuple(found[:index]):
+            try:
+                both = match.meet(other)
+            except Unsayable as error:
+                unsayable.append((match, other, (*origins[match], f"no route takes what is {error}")))
+                continue
+            if both is None or both in origins or both == EVERY:
+                continue
+            if len(found) >= MAX_PARTS:
+                why = f"more than {MAX_PARTS} kinds of requests"
+                unsayable.append((match, other, (*origins[match], why)))
+                continue
+            found.append(both)
+            origins[both] = origins[match]
+    return Cut(tuple(_finer_first(found)), tuple(unsayable))
+
+
+def _finer_first(matches: Iterable[Match]) -> list[Match]:
+    matches = list(matches)
+    held = {match: sum(match.covers(other) for other in matches) for match in matches}
+    return sorted(matches, key=lambda match: (held[match], match == EVERY))
+
+
+def _without(
+    clients: tuple[Clients, ...],
+    policy: Policy,
+    rule: Permission,
+    conflicts: list[Conflict],
+) -> tuple[Clients, ...]:
+    """The clients that a DENY rule leaves; those that no authentication can leave out stay."""
+    for denied in rule.clients:
+        left = meet_all(clients, denied.others())
+        if all(one.sayable for one in left):
+            clients = left
+        else:
+            conflicts.append((policy, rule, "Linkerd's authentications can't leave single clients out"))
+    return simplest(clients)
+
+
+def _with_probes(parts: Sequence[Part], paths: Iterable[str]) -> list[Part]:
+    """Opens the paths that the kubelet asks for: routes on a Server end what Linkerd does by itself."""
+
+    by_match = {part.match: part for part in parts}
+    for path in paths:
+        probe = Match(Text("exact", path), "GET")
+        by_match[probe] = Part(probe, (EVERYBODY,))
+    return [by_match[match] for match in _finer_first(by_match)]
+
+
+def _needed(parts: Sequence[Part]) -> list[Part]:
+    """The parts without those that fare like all that hold them: the next one takes their requests."""
+    kept: list[Part] = list(parts)
+    for part in parts:
+        if part.match == EVERY:
+            continue
+        wider = [one for one in kept if one is not part and one.match.covers(part.match)]
+        overlapping = [one for one in kept if one is not part and _overlap(one.match, part.match)]
+        if all(one.clients == part.clients for one in (*wider, *overlapping)):
+            kept.remove(part)
+    return kept
+
+
+def _overlap(one: Match, other: Match) -> bool:
+    try:
+        return one.meet(other) is not None
+    except Unsayable:
+        return True

@@ -1,0 +1,178 @@
+"""AuthorizationPolicy: who may do what, as sets of clients and of requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from harness.analysis.translate.finding import Severity
+from harness.analysis.translate.policy.clients import EVERYBODY, Clients
+from harness.analysis.translate.policy.operation import Region, both, header_text, regions_of
+from harness.analysis.translate.policy.source import (
+    clients_of,
+    namespaces_of,
+    networks_of,
+    principals_of,
+    service_accounts_of,
+)
+from harness.analysis.translate.reader import Reader
+from harness.analysis.translate.route.matches import EVERY, Match, Unsayable
+from harness.api.objects import annotations_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from harness.analysis.translate.draft import Draft
+    from harness.base.resources import Resource
+
+GROUP = "security.istio.io"
+
+Said = TypeVar("Said")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One rule: the clients that it allows or denies the requests of its regions."""
+
+    field: str
+    clients: tuple[Clients, ...]
+    regions: tuple[Region, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """An AuthorizationPolicy that decides; without a permission it matches nothing."""
+
+    resource: Resource
+    action: Literal["ALLOW", "DENY"]
+    labels: Mapping[str, str]
+    permissions: tuple[Permission, ...]
+
+
+def policies(draft: Draft) -> tuple[Policy, ...]:
+    """Returns the policies that decide on requests; reports the parts that Linkerd can't say."""
+    found = (_policy(draft, one) for one in draft.estate.all(GROUP, "AuthorizationPolicy"))
+    return tuple(one for one in found if one is not None)
+
+
+def _policy(draft: Draft, resource: Resource) -> Policy | None:
+    reader = Reader.of(resource)
+    action = reader.text("action") or "ALLOW"
+    dry_run = annotations_of(resource).get("istio.io/dry-run") == "true"
+    if action not in ("ALLOW", "DENY") or dry_run:
+        _report_undecided(draft, resource, reader, action)
+        return None
+    if "targetRef" in reader or "targetRefs" in reader:
+        draft.report(
+            Severity.LOST,
+            "target",
+            resource,
+            "spec.targetRefs",
+            "it is for a gateway or a waypoint, which Linkerd's policies don't reach",
+            "keep it where the gateway stays",
+        )
+        return None
+    labels = reader.part("selector").labels("matchLabels")
+    permissions = (_permission(draft, resource, rule, action) for rule in reader.parts("rules"))
+    kept = tuple(one for one in permissions if one is not None)
+    draft.finish(reader)
+    return Policy(resource, "DENY" if action == "DENY" else "ALLOW", labels, kept)
+
+
+def _report_undecided(draft: Draft, resource: Resource, reader: Reader, action: str) -> None:
+    custom = action == "CUSTOM" and annotations_of(resource).get("istio.io/dry-run") != "true"
+    draft.report(
+        Severity.LOST if custom else Severity.CHECK,
+        "external-authorization" if custom else "audit",
+        resource,
+        reader.at("action"),
+        "Linkerd asks no external authorizer" if custom else "it decides nothing, and is left out",
+        "authorize at the ingress, or in the application"
+        if custom
+        else "use accessPolicy: audit on a Server",
+    )
+
+
+def _permission(draft: Draft, resource: Resource, rule: Reader, action: str) -> Permission | None:
+    """What a rule says; None where a part that can't be said leaves nothing of it.
+
+    What can't be said is left out as a whole: of an ALLOW rule that lets fewer in, of a DENY rule more.
+    """
+    sources, operations, whens = rule.parts("from"), rule.parts("to"), rule.parts("when")
+    clients: list[Clients] = []
+    for part in sources:
+        clients += _said(draft, resource, part.part("source"), action, clients_of)
+    regions: list[Region] = []
+    for part in operations:
+        regions += _said(draft, resource, part.part("operation"), action, regions_of)
+    if (sources and not clients) or (operations and not regions):
+        rule.leave()
+        return None
+    clients, regions = clients or [EVERYBODY], regions or [Region()]
+    for when in whens:
+        said = _said(draft, resource, when, action, _condition)
+        if not said:
+            rule.leave()
+            return None
+        clients = [met for one in clients for who, _ in said if (met := one.meet(who))]
+        regions = [shared for one in regions for _, region in said if (shared := both(one, region))]
+    if action == "ALLOW" and not all(one.sayable for one in clients):
+        draft.report(
+            Severity.LOST,
+            "policy-condition",
+            resource,
+            rule.path,
+            "Linkerd's authentications can't leave single clients out: these sources let nobody in now",
+            "name the clients that are to be let in",
+        )
+        clients = [one for one in clients if one.sayable]
+    return Permission(rule.path, tuple(dict.fromkeys(clients)), tuple(dict.fromkeys(regions)))
+
+
+def _said(
+    draft: Draft,
+    resource: Resource,
+    part: Reader,
+    action: str,
+    read: Callable[[Draft, Reader], Iterable[Said]],
+) -> list[Said]:
+    try:
+        found = list(read(draft, part))
+        if unknown := next(part.unread(), ""):
+            raise Unsayable(f"{unknown} isn't known")
+        return found
+    except Unsayable as error:
+        part.leave()
+        effect = "it denies nobody now" if action == "DENY" else "it lets nobody in now"
+        draft.report(
+            Severity.LOST, "policy-condition", resource, part.path, f"{error}: {effect}", "say it otherwise"
+        )
+        return []
+
+
+def _condition(draft: Draft, part: Reader) -> Iterable[tuple[Clients, Region]]:
+    """The clients and requests that fulfil a condition, as pairs of which one is to hold."""
+    key = part.text("key")
+    values, unwanted = part.texts("values"), part.texts("notValues")
+    name, _, rest = key.partition("[")
+    if name == "request.headers":
+        header = rest.rstrip("]").lower()
+        unless = tuple(Match(headers=((header, header_text(text)),)) for text in unwanted)
+        matches = [Match(headers=((header, header_text(text)),)) for text in values] or [EVERY]
+        yield from ((EVERYBODY, Region(match, unless)) for match in matches)
+    elif name == "destination.port":
+        yield EVERYBODY, Region(ports=part.numbers("values") or None, not_ports=part.numbers("notValues"))
+    elif name == "source.ip":
+        yield Clients(networks=networks_of(part, values, unwanted)), Region()
+    elif name in ("source.principal", "source.namespace", "source.serviceAccount"):
+        read = {
+            "source.principal": principals_of,
+            "source.namespace": namespaces_of,
+            "source.serviceAccount": service_accounts_of,
+        }[name]
+        whom = Clients(read(draft, part, part.at("values"), values) if values else None)
+        not_whom = Clients(excluded=read(draft, part, part.at("notValues"), unwanted))
+        if both := whom.meet(not_whom):
+            yield both, Region()
+    else:
+        raise Unsayable(f"Linkerd's policies know no {key}")

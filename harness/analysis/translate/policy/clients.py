@@ -1,0 +1,179 @@
+"""Sets of clients that policies speak of: by mutual-TLS identity, and by network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING
+
+from harness.analysis.translate.route.matches import Unsayable
+from harness.base.vocabulary import CLUSTER_DOMAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, order=True)
+class Identity:
+    """A meshed client's identity, or all of a namespace, or all there are; empty parts stand for any."""
+
+    namespace: str = ""
+    account: str = ""
+
+    def covers(self, other: Identity) -> bool:
+        """Returns whether whoever the other identity stands for is meant by this one, too."""
+        return self.namespace in ("", other.namespace) and self.account in ("", other.account)
+
+    def meet(self, other: Identity) -> Identity | None:
+        """Returns whom both mean, None if that is nobody."""
+        if self.covers(other):
+            return other
+        return self if other.covers(self) else None
+
+    @property
+    def linkerd(self) -> str:
+        """How a MeshTLSAuthentication says it."""
+        if not self.namespace:
+            return "*"
+        return f"{self.account or '*'}.{self.namespace}.serviceaccount.identity.linkerd.{CLUSTER_DOMAIN}"
+
+
+@dataclass(frozen=True, order=True)
+class Network:
+    """Addresses in a block, but not in its exceptions, which are inside it."""
+
+    block: str
+    excepted: tuple[str, ...] = ()
+
+    def meet(self, other: Network) -> Network | None:
+        """Returns the addresses that are in both, None if there are none."""
+        one, two = _network(self.block), _network(other.block)
+        if _inside(one, two):
+            inner, outer = self, other
+        elif _inside(two, one):
+            inner, outer = other, self
+        else:
+            return None
+        return inner.without(outer.excepted)
+
+    def without(self, blocks: Iterable[str]) -> Network | None:
+        """Returns the addresses that are in none of these blocks, None if there are none."""
+        own = _network(self.block)
+        if any(_inside(own, _network(block)) for block in blocks):
+            return None
+        kept = [block for block in blocks if _inside(_network(block), own)]
+        return Network(self.block, tuple(sorted({*self.excepted, *kept})))
+
+
+EVERYWHERE = (Network("0.0.0.0/0"), Network("::/0"))
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Clients of these identities (None: everybody, plaintext clients too), but not the excluded ones.
+
+    `networks` None means any address.
+    """
+
+    identities: frozenset[Identity] | None = None
+    excluded: frozenset[Identity] = frozenset()
+    networks: tuple[Network, ...] | None = None
+
+    def meet(self, other: Clients) -> Clients | None:
+        """Returns the clients in both sets, None if there are none."""
+        identities = self.identities if other.identities is None else other.identities
+        if self.identities is not None and other.identities is not None:
+            pairs = (one.meet(two) for one in self.identities for two in other.identities)
+            identities = _least(one for one in pairs if one)
+        networks = self.networks if other.networks is None else other.networks
+        if self.networks is not None and other.networks is not None:
+            blocks = (one.meet(two) for one in self.networks for two in other.networks)
+            networks = tuple(sorted({one for one in blocks if one}))
+        excluded = self.excluded | other.excluded
+        if identities is not None:
+            identities = frozenset(i for i in identities if not any(out.covers(i) for out in excluded))
+            excluded = frozenset(out for out in excluded if any(i.covers(out) for i in identities))
+        if identities == frozenset() or networks == ():
+            return None
+        return Clients(identities, excluded, networks)
+
+    def others(self) -> tuple[Clients, ...]:
+        """Returns all other clients, as sets that together hold them."""
+        found = []
+        if self.identities is not None:
+            found.append(Clients(excluded=self.identities))
+        if self.excluded:
+            found.append(Clients(self.excluded))
+        if self.networks is not None:
+            outside = [one.without(tuple(network.block for network in self.networks)) for one in EVERYWHERE]
+            inner = [Network(block) for network in self.networks for block in network.excepted]
+            found.append(Clients(networks=tuple(sorted({*(one for one in outside if one), *inner}))))
+        return tuple(found)
+
+    def covers(self, other: Clients) -> bool:
+        """Returns whether all of the other clients are surely among these."""
+        return self.meet(other) == other
+
+    @property
+    def sayable(self) -> bool:
+        """Whether Linkerd's authentications can say it: they know no exclusion of identities."""
+        return not self.excluded
+
+
+EVERYBODY = Clients()
+MESHED = Clients(frozenset({Identity()}))
+
+
+def meet_all(one: Iterable[Clients], other: Iterable[Clients]) -> tuple[Clients, ...]:
+    """Returns the clients that are in both unions of sets."""
+    other = tuple(other)
+    found = [both for first in one for second in other if (both := first.meet(second))]
+    return simplest(found)
+
+
+def simplest(sets: Iterable[Clients]) -> tuple[Clients, ...]:
+    """Returns a union of sets without those that others cover, in a stable order."""
+    sets = tuple(dict.fromkeys(sets))
+    return tuple(one for one in sets if not any(two != one and two.covers(one) for two in sets))
+
+
+def principal(text: str, trust_domain: str) -> Identity:
+    """Returns whom one of Istio's principals means; raises Unsayable for a pattern that isn't one identity's.
+
+    Exact, `prefix*`, `*suffix` and `*` of `<trust domain>/ns/<namespace>/sa/<account>`.
+    """
+    if text == "*":
+        return Identity()
+    head = f"{trust_domain}/ns/"
+    if text.endswith("*"):
+        stem = text[:-1]
+        if head.startswith(stem):
+            return Identity()
+        namespace, slash, rest = stem.removeprefix(head).partition("/")
+        if stem.startswith(head) and slash and "sa/".startswith(rest):
+            return Identity(namespace)
+        raise Unsayable(text)
+    if text.startswith("*"):
+        text = head + text[1:].partition("/ns/")[2]
+    parts = text.removeprefix(head).split("/")
+    if not text.startswith(head) or len(parts) != 3 or parts[1] != "sa" or not (parts[0] and parts[2]):
+        raise Unsayable(text)
+    return Identity(parts[0], parts[2])
+
+
+def without_networks(clients: Clients) -> Clients:
+    """Returns the clients of these identities at any address."""
+    return replace(clients, networks=None)
+
+
+def _least(identities: Iterable[Identity]) -> frozenset[Identity]:
+    found = frozenset(identities)
+    return frozenset(one for one in found if not any(two != one and two.covers(one) for two in found))
+
+
+def _network(block: str) -> IPv4Network | IPv6Network:
+    return ip_network(block, strict=False)
+
+
+def _inside(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]

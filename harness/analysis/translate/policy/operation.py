@@ -1,0 +1,93 @@
+"""Operations of an AuthorizationPolicy's rules, as sets of requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from harness.analysis.translate.policy.source import fits
+from harness.analysis.translate.route.matches import EVERY, METHODS, Match, Text, Unsayable, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.analysis.translate.draft import Draft
+    from harness.analysis.translate.reader import Reader
+
+
+@dataclass(frozen=True)
+class Region:
+    """Requests: those that a match takes on these ports, but not those that others take."""
+
+    match: Match = EVERY
+    unless: tuple[Match, ...] = ()
+    ports: frozenset[int] | None = None
+    not_ports: frozenset[int] = frozenset()
+
+    def on(self, port: int | None) -> bool:
+        """Returns whether it has requests to a pod's port; None stands for ports that nobody names."""
+        return (self.ports is None or port in self.ports) and port not in self.not_ports
+
+    def covers(self, match: Match) -> bool:
+        """Returns whether it holds all requests of a match, as long as finer matches are looked at first."""
+        return self.match.covers(match) and not any(one.covers(match) for one in self.unless)
+
+
+def regions_of(_: Draft, part: Reader) -> Iterable[Region]:
+    """Yields the requests of an operation; raises Unsayable for a part that no route can say."""
+    for key in ("hosts", "notHosts"):
+        if part.texts(key):
+            raise Unsayable(f"a Server's routes don't go by Host here ({key})")
+    methods = [method for text in part.texts("methods") for method in _methods(text)]
+    paths = [_path(text) for text in part.texts("paths")]
+    unless = [
+        Match(method=method) for text in part.texts("notMethods") for method in _methods(text) or METHODS
+    ]
+    unless += [Match(path=_path(text)) for text in part.texts("notPaths")]
+    ports, not_ports = part.numbers("ports"), part.numbers("notPorts")
+    for method, path in product(methods or [None], paths or [None]):
+        yield Region(
+            Match(path, method),
+            tuple(unless),
+            ports or None,
+            not_ports,
+        )
+
+
+def _methods(text: str) -> tuple[str | None, ...]:
+    if text == "*":
+        return (None,)
+    found = tuple(method for method in METHODS if fits(text, method))
+    if not found:
+        raise Unsayable(f"no route names the method {text}")
+    return found
+
+
+def _path(text: str) -> Text | None:
+    if "{" in text:
+        pattern = quoted(text).replace(r"\{\*\*\}", ".*").replace(r"\{\*\}", "[^/]+")
+        return Text("regex", pattern)
+    return None if text in ("*", "/*") else _text(text)
+
+
+def _text(text: str) -> Text:
+    if text.endswith("*"):
+        return Text("prefix", text[:-1])
+    return Text("regex", f".*{quoted(text[1:])}") if text.startswith("*") else Text("exact", text)
+
+
+def header_text(text: str) -> Text:
+    """Returns the condition that a condition's value puts on a header."""
+    return Text("regex", ".+") if text == "*" else _text(text)
+
+
+def both(one: Region, other: Region) -> Region | None:
+    """Returns the requests that are in both regions, None if there are none."""
+    match = one.match.meet(other.match)
+    if match is None:
+        return None
+    ports = one.ports if other.ports is None else other.ports
+    if one.ports is not None and other.ports is not None:
+        ports = one.ports & other.ports
+    return Region(match, (*one.unless, *other.unless), ports, one.not_ports | other.not_ports)

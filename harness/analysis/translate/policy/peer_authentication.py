@@ -1,0 +1,88 @@
+"""PeerAuthentication: where plaintext clients are turned away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.analysis.translate.finding import Severity
+from harness.analysis.translate.reader import Reader
+from harness.api.objects import selects
+from harness.base.vocabulary import ROOT_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.analysis.translate.draft import Draft
+    from harness.base.resources import Resource
+
+GROUP = "security.istio.io"
+
+
+@dataclass(frozen=True, eq=False)
+class Mode:
+    """What one PeerAuthentication says; `ports` overrides it by the pod's port."""
+
+    resource: Resource
+    labels: Mapping[str, str]
+    mode: str
+    ports: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Modes:
+    """All PeerAuthentications, older first."""
+
+    modes: tuple[Mode, ...]
+
+    def strict(self, namespace: str, labels: Mapping[str, str], port: int | None) -> Mode | None:
+        """Returns the object that asks for mutual TLS at a pod's port, None if plaintext is taken, too.
+
+        The port's mode comes first, then the workload's, the namespace's, the mesh's; UNSET asks the next.
+        """
+        own = [one for one in self.modes if one.resource.namespace == namespace]
+        selecting = [one for one in own if one.labels and selects(one.labels, labels)]
+        wide = [one for one in own if not one.labels]
+        mesh = [one for one in self.modes if one.resource.namespace == ROOT_NAMESPACE and not one.labels]
+        for one in selecting:
+            if port is not None and one.ports.get(port, "UNSET") != "UNSET":
+                return one if one.ports[port] == "STRICT" else None
+        for level in (selecting, wide, mesh):
+            if level and level[0].mode != "UNSET":
+                return level[0] if level[0].mode == "STRICT" else None
+        return None
+
+
+def modes(draft: Draft) -> Modes:
+    """Returns what the PeerAuthentications say; reports what changes by Linkerd's ways."""
+    return Modes(tuple(_mode(draft, one) for one in draft.estate.all(GROUP, "PeerAuthentication")))
+
+
+def _mode(draft: Draft, resource: Resource) -> Mode:
+    reader = Reader.of(resource)
+    labels = reader.part("selector").labels("matchLabels")
+    said = reader.part("mtls").text("mode") or "UNSET"
+    by_port = reader.part("portLevelMtls")
+    ports = {port: by_port.part(port).text("mode") or "UNSET" for port in reader.mapping("portLevelMtls")}
+    draft.finish(reader)
+    if "STRICT" in (said, *ports.values()):
+        draft.report(
+            Severity.CHANGED,
+            "strict",
+            resource,
+            "spec.mtls.mode" if said == "STRICT" else "spec.portLevelMtls",
+            "a plaintext client gets 403 from Linkerd, where Istio resets the connection",
+            "change what watches for resets",
+        )
+    if "DISABLE" in (said, *ports.values()):
+        draft.report(
+            Severity.CHANGED,
+            "mtls-disabled",
+            resource,
+            "spec.mtls.mode" if said == "DISABLE" else "spec.portLevelMtls",
+            "Linkerd uses mutual TLS between meshed pods wherever it can",
+            "skip the port (config.linkerd.io/skip-inbound-ports) if it mustn't",
+        )
+    return Mode(
+        resource, labels, said, {int(port): mode for port, mode in ports.items() if str(port).isdecimal()}
+    )

@@ -1,0 +1,132 @@
+"""Sources of an AuthorizationPolicy's rules, as sets of clients."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from harness.analysis.translate.finding import Severity
+from harness.analysis.translate.policy.clients import (
+    EVERYBODY,
+    EVERYWHERE,
+    Clients,
+    Identity,
+    Network,
+    principal,
+)
+from harness.analysis.translate.route.matches import Unsayable
+from harness.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.analysis.translate.draft import Draft
+    from harness.analysis.translate.reader import Reader
+
+
+def clients_of(draft: Draft, part: Reader) -> Iterable[Clients]:
+    """Yields the clients of a source; raises Unsayable for a part that Linkerd can't say."""
+    for key in ("requestPrincipals", "notRequestPrincipals"):
+        if part.texts(key):
+            raise Unsayable(f"Linkerd doesn't look into tokens ({key})")
+    for key in ("remoteIpBlocks", "notRemoteIpBlocks"):
+        if part.texts(key):
+            raise Unsayable(f"Linkerd goes by the connection's address, not by X-Forwarded-For ({key})")
+    found = EVERYBODY
+    excluded: frozenset[Identity] = frozenset()
+    for key, read in (
+        ("principals", principals_of),
+        ("namespaces", namespaces_of),
+        ("serviceAccounts", service_accounts_of),
+    ):
+        if key in part:
+            both = found.meet(Clients(read(draft, part, part.at(key), part.texts(key))))
+            if both is None:
+                return
+            found = both
+        negative = f"not{key[0].upper()}{key[1:]}"
+        excluded |= read(draft, part, part.at(negative), part.texts(negative))
+    blocks, not_blocks = part.texts("ipBlocks"), part.texts("notIpBlocks")
+    met = found.meet(Clients(excluded=excluded, networks=networks_of(part, blocks, not_blocks)))
+    if met is not None:
+        yield met
+
+
+def networks_of(
+    part: Reader, blocks: tuple[str, ...], not_blocks: tuple[str, ...]
+) -> tuple[Network, ...] | None:
+    """Returns addresses in one of these blocks and in none of the others, None for any address.
+
+    Raises InputError for a text that is neither an address nor a block of them.
+    """
+    if not blocks and not not_blocks:
+        return None
+    given = tuple(Network(_block(part, block)) for block in blocks) or EVERYWHERE
+    kept = (one.without([_block(part, block) for block in not_blocks]) for one in given)
+    return tuple(sorted(one for one in kept if one))
+
+
+def _block(part: Reader, text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise InputError(
+            f"{part.resource} {part.path}: {text!r} is no address, nor a block of addresses",
+            where=part.resource.where,
+        ) from None
+
+
+def principals_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+    """Returns the identities of principals; patterns that Linkerd can't say are expanded."""
+    domain = draft.estate.mesh_config.get("trustDomain") or "cluster.local"
+    found: set[Identity] = set()
+    for text in texts:
+        try:
+            found.add(principal(text.replace("cluster.local/", f"{domain}/", 1), domain))
+        except Unsayable:
+            known = {
+                one for one in draft.estate.identities if fits(text, f"{domain}/ns/{one[0]}/sa/{one[1]}")
+            }
+            found |= _expanded(draft, part, field, text, {Identity(*one) for one in known})
+    return frozenset(found)
+
+
+def namespaces_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+    """Returns the identities of namespaces; patterns are expanded to the known ones."""
+    found: set[Identity] = set()
+    for text in texts:
+        if text == "*":
+            found.add(Identity())
+        elif "*" in text:
+            known = {namespace for namespace, _ in draft.estate.identities} | draft.estate.namespaces.keys()
+            fitting = {Identity(namespace) for namespace in known if fits(text, namespace)}
+            found |= _expanded(draft, part, field, text, fitting)
+        else:
+            found.add(Identity(text))
+    return frozenset(found)
+
+
+def service_accounts_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+    """Returns the identities of service accounts, by `namespace/name` or name."""
+    pairs = (text.rpartition("/") for text in texts)
+    return frozenset(Identity(namespace or part.resource.namespace, name) for namespace, _, name in pairs)
+
+
+def _expanded(draft: Draft, part: Reader, field: str, text: str, known: set[Identity]) -> set[Identity]:
+    said = ", ".join(sorted(one.linkerd for one in known)) or "nobody"
+    draft.report(
+        Severity.CHANGED,
+        "principal-pattern",
+        part.resource,
+        field,
+        f"Linkerd can't say {text!r}: it stands for those known now ({said})",
+        "name each identity",
+    )
+    return known
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Returns whether a text fits one of Istio's patterns: exact, `prefix*`, `*suffix`."""
+    if pattern.endswith("*"):
+        return text.startswith(pattern[:-1])
+    return text.endswith(pattern[1:]) if pattern.startswith("*") else text == pattern

@@ -1,0 +1,1 @@
+"""VirtualServices of the sidecars, as routes on Services."""

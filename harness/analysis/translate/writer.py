@@ -1,0 +1,103 @@
+"""A translation as files: YAML by namespace, each object with a comment that says where it comes from."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from harness.analysis.translate.draft import Patch, Translated
+    from harness.analysis.translate.finding import Finding
+    from harness.analysis.translate.translation import Translation
+
+HEADER = "# Translated from Istio's configuration. What is edited here is lost when it is translated again.\n"
+FINDINGS = "findings.txt"
+_WIDTH = 100
+_Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def files(translation: Translation) -> dict[str, str]:
+    """Returns the text of each file by its name: a file for each namespace, patches, and the findings."""
+    by_name: dict[str, list[Translated]] = {}
+    for one in translation.translated:
+        by_name.setdefault(f"{one.resource.namespace or 'cluster'}.yaml", []).append(one)
+    found = {
+        name: HEADER + manifests(objects, translation.findings) for name, objects in sorted(by_name.items())
+    }
+    for patch in translation.patches:
+        found[f"patches/{patch.namespace}-{patch.name}.json"] = json.dumps(patch.operations, indent=2) + "\n"
+    told = "\n".join(map(str, translation.findings)) or "Nothing was lost or changed."
+    found[FINDINGS] = told + "\n"
+    return found
+
+
+def manifests(objects: Iterable[Translated], findings: Iterable[Finding]) -> str:
+    """Returns objects as YAML documents, with comments on origins and on what they do differently."""
+    told: dict[str, list[Finding]] = {}
+    for finding in findings:
+        told.setdefault(finding.resource, []).append(finding)
+    return "".join("---\n" + _comments(one, told) + _dumped(one.resource.data) for one in objects)
+
+
+def patch_command(patch: Patch) -> str:
+    """Returns the command that applies a patch, once it is written."""
+    return (
+        f"kubectl -n {patch.namespace} patch {patch.kind.lower()} {patch.name} --type json "
+        f"--patch-file patches/{patch.namespace}-{patch.name}.json"
+    )
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Writes files into a folder, and deletes what an earlier translation left there.
+
+    Raises InputError, before anything is written, if a file of somebody else's would be replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in texts:
+        file = folder / name
+        if file.suffix == ".yaml" and file.exists() and not _ours(file):
+            raise InputError(
+                "would be replaced, but isn't from a translation",
+                where=str(file),
+                todo="choose another folder",
+            )
+    for file in folder.glob("*.yaml"):
+        if file.name not in texts and _ours(file):
+            file.unlink()
+    for name, text in texts.items():
+        file = folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def _ours(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(HEADER.encode())) == HEADER.encode()
+
+
+def _comments(one: Translated, told: Mapping[str, list[Finding]]) -> str:
+    lines = []
+    for origin in one.origins:
+        where = f" ({origin.where})" if origin.where else ""
+        lines.append(f"# from {origin}{where}")
+        for finding in told.get(str(origin), ()):
+            text = f"{finding.severity} [{finding.topic}] {finding.field}: {finding.why}"
+            lines += textwrap.wrap(
+                text, _WIDTH, initial_indent="#   ", subsequent_indent="#     ", break_long_words=False
+            )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _dumped(data: Mapping[str, Any]) -> str:
+    # Equal parts would come out as anchors and aliases.
+    plain = json.loads(json.dumps(data))
+    text: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=_WIDTH, allow_unicode=True)
+    return text

@@ -1,0 +1,1 @@
+"""Istio's kinds, and what its webhook refuses."""

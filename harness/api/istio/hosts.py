@@ -1,0 +1,71 @@
+"""Names in Istio's configuration: hosts and gateways, short and in full, and who may see an object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.objects import spec_of
+from harness.base.vocabulary import CLUSTER_DOMAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.base.resources import Resource
+
+
+def full_host(host: str, namespace: str) -> str:
+    """Returns a host as Istio reads it: a name without dots is a Service of the object's own namespace."""
+    return host if "." in host or host == "*" else f"{host}.{namespace}.svc.{CLUSTER_DOMAIN}"
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Returns whether a host name, perhaps a wildcard (`*`, `*.example.com`), covers another."""
+    if pattern.startswith("*"):
+        return host.endswith(pattern[1:])
+    return pattern == host
+
+
+def within(name: str, pattern: str) -> bool:
+    """Returns whether everything that a host name, perhaps a wildcard, covers is covered by another, too."""
+    if name.startswith("*"):
+        return pattern.startswith("*") and name[1:].endswith(pattern[1:])
+    return covers(pattern, name)
+
+
+def specificity(pattern: str) -> tuple[bool, int]:
+    """Returns how specific a host name is: exact ones above wildcards, long ones above short ones."""
+    return (not pattern.startswith("*"), len(pattern))
+
+
+def visibility(resource: Resource, namespace: str, default: Sequence[str] = ("*",)) -> int | None:
+    """Returns the class in which a namespace's proxies see an object: lower ones are looked at first.
+
+    0: exported to this namespace, its own; 1: to this namespace by name; 2: to all. None: not seen.
+    `default` stands for an `exportTo` that is absent (MeshConfig's `default…ExportTo`).
+    """
+    exported = spec_of(resource).get("exportTo") or default
+    if "*" in exported:
+        return 2
+    if "~" in exported:
+        return None
+    own = resource.namespace == namespace
+    if namespace in exported or ("." in exported and own):
+        return 0 if own else 1
+    return None
+
+
+MESH = "mesh"
+"""The gateway name that stands for all sidecars."""
+
+
+def in_full(gateways: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """Returns names of gateways as `namespace/name` or `mesh`; short ones are of this namespace."""
+    return tuple(_gateway(name, namespace) for name in gateways)
+
+
+def _gateway(name: str, namespace: str) -> str:
+    if name == MESH or "/" in name:
+        return name
+    # A dotted name is the old way to name another namespace's gateway.
+    short, _, rest = name.partition(".")
+    return f"{rest.partition('.')[0] or namespace}/{short}"

@@ -1,0 +1,246 @@
+"""What is refused of Istio's security policies, in the API server's and the webhook's words.
+
+[istio/istio: pkg/config/validation, pkg/config/security]
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from harness.api.istio import policies
+from harness.api.objects import Fields, spec_of
+from harness.api.refusal import Refused
+from harness.base.networks import is_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import Resource
+
+_TARGETS = {
+    ("", "Service"),
+    ("core", "Service"),
+    ("networking.istio.io", "ServiceEntry"),
+    ("gateway.networking.k8s.io", "Gateway"),
+    ("gateway.networking.k8s.io", "GatewayClass"),
+}
+_ONE_OF = (
+    "targetRef must be to one of [core/v1/Service networking.istio.io/v1/ServiceEntry "
+    "gateway.networking.k8s.io/v1/Gateway gateway.networking.k8s.io/v1/GatewayClass]"
+)
+_ADDRESSES = frozenset("ipBlocks remoteIpBlocks source.ip remote.ip destination.ip".split())
+_PORTS = frozenset(("ports", "destination.port"))
+_ACCOUNTS = frozenset(("serviceAccounts", "source.serviceAccount"))
+_DOMAINS = frozenset(("trustDomains", "source.trustDomain"))
+_ATTRIBUTES = frozenset(
+    "source.ip remote.ip source.namespace source.principal source.serviceAccount source.trustDomain "
+    "request.auth.principal request.auth.audiences request.auth.presenter "
+    "destination.ip destination.port connection.sni".split()
+)
+_IDENTITIES = ("source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal")
+_KEYED = ("request.headers", "request.auth.claims", "experimental.envoy.filters.")
+_REPLACED = {"destination.namespace": "metadata.namespace", "destination.labels": "workload selector"}
+_WITHOUT_IDENTITY = ("namespaces", "serviceAccounts", "trustDomains", "principals", "requestPrincipals")
+
+# What a literal segment beside path templates may hold [RFC 3986: pchar].
+_LITERAL = re.compile(r"[a-zA-Z0-9-._~%!$&'()+,;:@=]+")
+
+
+def peer_authentication(spec: Fields) -> Iterator[str]:
+    """Yields what the webhook finds wrong with a PeerAuthentication."""
+    ports = spec.get("portLevelMtls")
+    if ports and not (spec.get("selector") or {}).get("matchLabels"):
+        yield "mesh/namespace peer authentication cannot have port level mTLS"
+    if ports == {}:
+        yield "port level mTLS, if defined, must have at least one element"
+    for port in ports or ():
+        if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+            yield "port must be in range 1..65535"
+    yield from _scope(spec)
+
+
+def request_authentication(spec: Fields) -> Iterator[str]:
+    """Yields what the webhook finds wrong with a RequestAuthentication."""
+    yield from _scope(spec)
+    for rule in spec.get("jwtRules") or ():
+        if not rule.get("issuer") and not rule.get("jwksUri"):
+            yield "issuer or jwksUri must be non-empty string"
+        if rule.get("jwks") and not _readable(rule["jwks"]):
+            yield "jwks parse error"
+
+
+def check_schema(resource: Resource) -> None:
+    """Raises Refused for what the API server finds by the rules in the definition of the kind."""
+    if resource.kind != "RequestAuthentication":
+        return
+    for index, rule in enumerate(spec_of(resource).get("jwtRules") or ()):
+        field = f"spec.jwtRules[{index}]"
+        if rule.get("jwks") is not None and rule.get("jwksUri") is not None:
+            words = 'Invalid value: "object": only one of jwks or jwksUri can be set'
+            raise Refused.invalid(resource, f"{field}: {words}")
+        if not re.match("https?:", rule.get("jwksUri", "http:")):
+            words = 'Invalid value: "string": url must have scheme http:// or https://'
+            raise Refused.invalid(resource, f"{field}.jwksUri: {words}")
+
+
+def _readable(jwks: str) -> bool:
+    try:
+        return isinstance(json.loads(jwks), dict)
+    except ValueError:
+        return False
+
+
+def authorization_policy(spec: Fields) -> Iterator[str]:
+    """Yields what the webhook finds wrong with an AuthorizationPolicy."""
+    yield from _scope(spec)
+    action = spec.get("action") or "ALLOW"
+    if action in ("CUSTOM", "DENY") and not spec.get("rules"):
+        yield (
+            f"{action} action without `rules` is meaningless as it will never be triggered, "
+            "add an empty rule `{}` if you want it be triggered for every request"
+        )
+    elif action == "CUSTOM" and not (spec.get("provider") or {}).get("name"):
+        yield "`provider.name` must not be empty"
+    if spec.get("provider") and action != "CUSTOM":
+        yield f"`provider` must not be with non CUSTOM action, found {action}"
+    for index, rule in enumerate(spec.get("rules") or ()):
+        if action == "CUSTOM":
+            yield from _without_identity(rule or {})
+        yield from _rule(index, rule or {})
+
+
+def _scope(spec: Fields) -> Iterator[str]:
+    if sum(bool(spec.get(name)) for name in ("selector", "targetRef", "targetRefs")) > 1:
+        yield "only one of targetRefs or workloadSelector can be set"
+    for key, value in ((spec.get("selector") or {}).get("matchLabels") or {}).items():
+        if not key:
+            yield f'empty key is not supported in selector: "{key}={value}"'
+        if "*" in key or "*" in value:
+            yield f'wildcard is not supported in selector: "{key}={value}"'
+    for target in policies.targets(spec):
+        if not target["name"]:
+            yield "targetRef name must be set"
+        if target.get("namespace"):
+            yield "targetRef namespace must not be set; cross namespace referencing is not supported"
+        if (target.get("group") or "", target["kind"]) not in _TARGETS:
+            yield f"{_ONE_OF} but was {target.get('group') or ''}/{target['kind']}"
+
+
+def _without_identity(rule: Fields) -> Iterator[str]:
+    """An external authorizer is asked before anybody knows tokens, and not by identities."""
+    for entry in rule.get("from") or ():
+        for name in _WITHOUT_IDENTITY:
+            for field in (name, f"not{name[0].upper()}{name[1:]}"):
+                if (entry.get("source") or {}).get(field):
+                    yield (
+                        f"From.{field[0].upper()}{field[1:]} is currently not supported with CUSTOM action"
+                    )
+    for condition in rule.get("when") or ():
+        key = condition["key"]
+        if key.startswith("request.auth.") or key in _IDENTITIES:
+            yield f"{key} is currently not supported with CUSTOM action"
+
+
+def _rule(index: int, rule: Fields) -> Iterator[str]:
+    for part, inner in (("from", "source"), ("to", "operation")):
+        if part in rule and not rule[part]:
+            yield f"`{part}` must not be empty, found at rule {index}"
+        for entry in rule.get(part) or ():
+            if entry.get(inner) is None:
+                yield f"`{part}.{inner}` must not be nil, found at rule {index}"
+            elif not any(entry[inner].values()):
+                yield f"`{part}.{inner}` must not be empty, found at rule {index}"
+            for name, values in (entry.get(inner) or {}).items():
+                yield from _field_values(name, values)
+    for entry in rule.get("from") or ():
+        named = {name.removeprefix("not").lower() for name in entry.get("source") or ()}
+        if "serviceaccounts" in named and named & {"principals", "namespaces"}:
+            yield f"cannot set serviceAccounts with namespaces or principals, found at rule {index}"
+    for condition in rule.get("when") or ():
+        yield from _condition(condition)
+
+
+def _condition(condition: Fields) -> Iterator[str]:
+    key = condition["key"]
+    if not key:
+        yield "`key` must not be empty"
+    elif not condition.get("values") and not condition.get("notValues"):
+        yield f"at least one of `values` or `notValues` must be set for key {key}"
+    else:
+        for name, what in (("values", "value"), ("notValues", "notValue")):
+            for fault in _attribute_values(key, condition.get(name) or []):
+                yield f"invalid `{what}` for `key` {key}: {fault}"
+
+
+def _attribute_values(key: str, values: list[str]) -> Iterator[str]:
+    if "" in values:
+        yield f"empty value not allowed, found in {key}"
+    elif key.startswith(_KEYED):
+        if not re.fullmatch(r"[^\[]+\[.+\]", key):
+            yield f"bad key ({key}): should have format a[b]"
+    elif key in _ATTRIBUTES:
+        yield from _values(key, key, values)
+    elif key.partition("[")[0] in _REPLACED:
+        yield f"attribute {key} is replaced by the {_REPLACED[key.partition('[')[0]]}"
+    elif key in ("destination.name", "destination.user"):
+        yield f"deprecated attribute {key}: only supported in v1alpha1"
+    else:
+        yield f"unknown attribute: {key}"
+
+
+def _field_values(name: str, values: list[str]) -> Iterator[str]:
+    shown = name[0].upper() + name[1:]
+    positive = name[3].lower() + name[4:] if re.match("not[A-Z]", name) else name
+    if "" in values:
+        yield f"empty value not allowed, found in {shown}"
+    else:
+        yield from _values(positive, shown, values)
+
+
+def _values(name: str, shown: str, values: list[str]) -> Iterator[str]:
+    """What is wrong with values of a field or an attribute; `shown` is how the webhook calls it."""
+    for value in values:
+        if name in _ADDRESSES and not is_network(value):
+            yield f"bad {'CIDR range' if '/' in value else 'IP address'} ({value})"
+        if name in _PORTS and (not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535):
+            yield f"bad port ({value})"
+        if name in _ACCOUNTS and "*" in value:
+            yield f"wildcard not allowed, found in {shown}"
+        elif name in _ACCOUNTS and not re.fullmatch("[^/]+(/[^/]+)?", value):
+            form = "expected format 'serviceAccount' or 'namespace/serviceAccount'"
+            yield f'{form}, found "{value}" in {shown}'
+        if name in _DOMAINS:
+            yield from _domain(shown, value)
+        if name == "paths":
+            yield from _path(shown, value)
+    if name in _ACCOUNTS and len(values) > 16:
+        yield "may not have more than 16 values"
+
+
+def _domain(shown: str, value: str) -> Iterator[str]:
+    if value.count("*") > 1:
+        yield f'at most one wildcard is allowed, found in {shown}: "{value}"'
+    elif "*" in value[1:-1]:
+        yield f'wildcard is only allowed at the start or end, found in {shown}: "{value}"'
+    elif "/" in value and shown != "source.trustDomain":
+        yield f"trust domain must not contain '/', found in {shown}: \"{value}\""
+
+
+def _path(shown: str, value: str) -> Iterator[str]:
+    """Templates: `{*}` and `{**}` are whole segments, and the second is the last of them."""
+    path, template, ended = value.strip("/"), "{*}" in value or "{**}" in value, False
+    said = f"invalid or unsupported path {path}, found in {shown}. "
+    for segment in path.split("/"):
+        if segment in ("{*}", "{**}"):
+            if ended:
+                yield said + "{**} is not the last operator"
+                return
+            ended = segment == "{**}"
+        elif "{" in segment or "}" in segment:
+            yield said + "Contains '{' or '}' beyond a supported path template"
+            return
+        elif template and not _LITERAL.fullmatch(segment):
+            yield said + f"Contains segment {segment} with invalid string literal"
+            return

@@ -1,0 +1,46 @@
+"""What Istio's validating webhook refuses, in its words [istio/istio: pkg/config/validation]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.istio import gateway_validation as gateway_server_validation
+from harness.api.istio import registry_validation, security_validation, virtual_service_validation
+from harness.api.objects import spec_of
+from harness.api.refusal import Refused
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+
+WEBHOOK = "validation.istio.io"
+
+_REFUSALS = {
+    "VirtualService": virtual_service_validation.refuse,
+    "Gateway": gateway_server_validation.refuse,
+}
+_FAULTS = {
+    "VirtualService": virtual_service_validation.faults,
+    "Gateway": gateway_server_validation.faults,
+    **registry_validation.FAULTS,
+    "PeerAuthentication": security_validation.peer_authentication,
+    "RequestAuthentication": security_validation.request_authentication,
+    "AuthorizationPolicy": security_validation.authorization_policy,
+}
+
+
+def validate(resource: Resource) -> None:
+    """Raises Refused with all that the webhook finds wrong with the object."""
+    security_validation.check_schema(resource)
+    registry_validation.refuse(resource)
+    if refuse := _REFUSALS.get(resource.kind):
+        refuse(resource)
+    faults = _FAULTS.get(resource.kind)
+    found = list(faults(spec_of(resource))) if faults else []
+    if found:
+        raise Refused.by_webhook(resource, WEBHOOK, f"configuration is invalid: {_joined(found)}")
+
+
+def _joined(faults: list[str]) -> str:
+    if len(faults) == 1:
+        return faults[0]
+    return f"{len(faults)} errors occurred:\n" + "".join(f"\t* {fault}\n" for fault in faults) + "\n"

@@ -1,0 +1,52 @@
+"""The labels and annotations by which namespaces and pods ask for a mesh's proxy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.base.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+ISTIO_INJECTION = "istio-injection"
+"""A namespace's label: `enabled` or `disabled`, for the default revision."""
+
+ISTIO_REVISION = "istio.io/rev"
+"""A namespace's or a pod's label: the revision, or revision tag, of the Istio that it asks."""
+
+ISTIO_INJECT = "sidecar.istio.io/inject"
+"""A pod's label (or, where it has none, annotation): `true` or `false`."""
+
+LINKERD_INJECT = "linkerd.io/inject"
+"""A namespace's or a pod's annotation: `enabled`, `ingress` or `disabled`; a label does nothing."""
+
+ISTIO_AMBIENT = "istio.io/dataplane-mode"
+"""A namespace's or a pod's label that gives it to ambient mode's node proxies."""
+
+ISTIO_WAYPOINTS = ("istio.io/use-waypoint", "istio.io/ingress-use-waypoint")
+"""Labels that take traffic to a waypoint."""
+
+_ISTIO_LABELS = frozenset((ISTIO_INJECTION, ISTIO_REVISION, ISTIO_INJECT, ISTIO_AMBIENT, *ISTIO_WAYPOINTS))
+
+Marks = dict[str, str | None]
+
+
+def placing(meshes: Collection[Mesh]) -> tuple[Marks, Marks]:
+    """Returns the labels and annotations of a namespace that asks these meshes alone (None: taken away)."""
+    labels: Marks = {ISTIO_INJECTION: "enabled" if Mesh.ISTIO in meshes else None, ISTIO_REVISION: None}
+    return labels, {LINKERD_INJECT: "enabled" if Mesh.LINKERD in meshes else None}
+
+
+def placing_pods(meshes: Collection[Mesh]) -> tuple[Marks, Marks]:
+    """Returns the labels and annotations of pods that ask these meshes alone, whatever a namespace asks."""
+    labels: Marks = {ISTIO_INJECT: "true" if Mesh.ISTIO in meshes else "false"}
+    return labels, {LINKERD_INJECT: "enabled" if Mesh.LINKERD in meshes else "disabled"}
+
+
+def asked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[Mesh]:
+    """Yields the meshes that an object's labels and annotations are written for."""
+    if _ISTIO_LABELS & labels.keys():
+        yield Mesh.ISTIO
+    if LINKERD_INJECT in annotations:
+        yield Mesh.LINKERD

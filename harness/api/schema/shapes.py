@@ -1,0 +1,246 @@
+"""Strict checking of objects against what an API has and what the model decides with.
+
+A shape is written as plain data: a type's name (`"string"`, `"integer"`, `"port"`, …: see `_TYPES`
+and `_FORMATS`), `[shape]` for a list, `{field: shape}` for an object (it may hold itself),
+`Required(shape)` for a field that must be there, `OneOf({…})` for an object of whose fields one
+at most is set, `Open({…})` for one of which the model reads a part, `Map(shape)` for a map with
+free keys, `Enum(…)` for values of a fixed set, `Range(…)` for integers, `Pattern(…)` for texts,
+`LATER` for a field that the API has and the model can't decide on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from harness.api.refusal import Refused
+from harness.base.durations import is_duration
+from harness.base.errors import did_you_mean, not_modelled
+from harness.base.matching import unreadable
+from harness.base.networks import is_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from harness.base.resources import Resource
+
+
+class _Later:
+    """A field that the API has and the model doesn't decide on."""
+
+
+LATER = _Later()
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map with free keys."""
+
+    value: Shape
+
+
+@dataclass(frozen=True)
+class Required:
+    """A field that must be there."""
+
+    value: Shape
+
+
+@dataclass(frozen=True)
+class Range:
+    """An integer between two bounds, which are included."""
+
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A text that matches a regular expression."""
+
+    regex: str
+
+
+class Enum(tuple[str | int, ...]):
+    """A value that is one of a fixed set."""
+
+    def __new__(cls, *values: str | int) -> Enum:
+        return super().__new__(cls, values)
+
+
+class OneOf(dict[str, "Shape"]):
+    """An object of whose fields one at most may be set."""
+
+
+class Open(dict[str, "Shape"]):
+    """An object of Kubernetes' own kinds, with fields that the model passes over.
+
+    In these kinds an empty text or list is as good as none, and a required object that is absent
+    is an empty one.
+    """
+
+
+Shape: TypeAlias = (
+    "str | _Later | Map | Required | Range | Pattern | Enum | list[Shape] | dict[str, Shape] | OneOf | Open"
+)
+
+PORT = Range(1, 65535)
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "duration": (str,),
+    "network": (str,),
+    "regex": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "port": (int, str),
+    "quantity": (int, float, str),
+}
+
+_TYPE_NAMES = {"port": "integer", "duration": "string", "network": "string", "regex": "string"}
+
+_FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "duration": (is_duration, "must be a valid duration"),
+    "network": (is_network, "must be an address or a network in CIDR notation"),
+    "number": (math.isfinite, "must be a finite number"),
+    "quantity": (
+        lambda value: re.fullmatch(r"\d{1,9}(\.\d{1,9})?[mk]?", str(value)) is not None,
+        "must be a number from 0, perhaps with the suffix m or k",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind: the versions that its group serves, the shape of its spec, and of its fields beside that."""
+
+    versions: tuple[str, ...]
+    spec: Shape
+    beside: dict[str, Shape] = field(default_factory=dict)
+
+
+def without_nulls(resource: Resource) -> Resource:
+    """Returns the object without fields that are null: the API server takes them for absent."""
+    return replace(resource, data=_pruned(resource.data)) if _has_null(resource.data) else resource
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_null, value.values()))
+    return any(map(_has_null, value)) if isinstance(value, list) else value is None
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _pruned(item) for key, item in value.items() if item is not None}
+    return [_pruned(item) for item in value] if isinstance(value, list) else value
+
+
+def check(resource: Resource, kind: Kind) -> None:
+    """Checks an object's fields against its kind.
+
+    Raises NotModelledError for a field that the API doesn't have or the model can't decide on,
+    Refused for a required field that is absent, and for a value of the wrong type or form.
+    """
+    inner = kind.spec.value if isinstance(kind.spec, Required) else kind.spec
+    fields: dict[str, Shape] = {"spec": kind.spec, **kind.beside}
+    data = {k: v for k, v in resource.data.items() if k not in ("apiVersion", "kind", "metadata", "status")}
+    _check(resource, data, Open(fields) if isinstance(inner, Open) else fields, "")
+
+
+def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
+    match shape:
+        case str():
+            _check_leaf(resource, value, shape, path)
+        case dict():
+            _check_object(resource, _typed(resource, value, (dict,), "object", path), shape, path)
+        case list():
+            for index, item in enumerate(_typed(resource, value, (list,), "array", path)):
+                _check(resource, item, shape[0], f"{path}[{index}]")
+        case _Later():
+            raise not_modelled(resource, path, "the API has this field, but the model doesn't decide on it")
+        case Required():
+            _check(resource, value, shape.value, path)
+        case Enum():
+            if value not in shape:
+                supported = ", ".join(json.dumps(option) for option in shape)
+                words = f"Unsupported value: {_told(value)}: supported values: {supported}"
+                raise Refused.invalid(resource, f"{path}: {words}")
+        case Range():
+            if not shape.minimum <= _typed(resource, value, (int,), "integer", path) <= shape.maximum:
+                bounds = f"must be between {shape.minimum} and {shape.maximum}, inclusive"
+                raise _invalid(resource, path, value, bounds)
+        case Pattern():
+            if not re.search(shape.regex, _typed(resource, value, (str,), "string", path)):
+                raise _invalid(resource, path, value, f"{path} in body should match '{shape.regex}'")
+        case Map():
+            for key, item in _typed(resource, value, (dict,), "object", path).items():
+                if item is not None:
+                    _check(resource, item, shape.value, f"{path}.{key}")
+
+
+def _check_object(resource: Resource, value: dict[str, Any], shape: dict[str, Shape], path: str) -> None:
+    prefix = f"{path}." if path else ""
+    present = {key: item for key, item in value.items() if item is not None}
+    for key, part in shape.items():
+        if not isinstance(part, Required):
+            continue
+        if key not in present or (isinstance(shape, Open) and present[key] in ("", [])):
+            if not isinstance(part.value, Open):
+                raise Refused.invalid(resource, f"{prefix}{key}: Required value")
+            _check_object(resource, {}, part.value, f"{prefix}{key}")
+    for key, item in present.items():
+        if key in shape:
+            _check(resource, item, shape[key], f"{prefix}{key}")
+        elif not isinstance(shape, Open):
+            raise _unknown(resource, f"{prefix}{key}", shape)
+    if isinstance(shape, OneOf) and len(present) > 1:
+        words = (
+            f'"{path}" must validate one and only one schema (oneOf). Found {len(present)} valid alternatives'
+        )
+        raise Refused.invalid(resource, f'{path}: Invalid value: "object": {words}')
+
+
+def _check_leaf(resource: Resource, value: Any, name: str, path: str) -> None:
+    if name == "any" or (name == "string" and isinstance(value, str)):
+        return
+    _typed(resource, value, _TYPES[name], _TYPE_NAMES.get(name, name), path)
+    if name == "regex" and (why := unreadable(value)):
+        raise not_modelled(resource, path, f"the regular expression {value!r} can't be read: {why}")
+    if name == "port" and isinstance(value, int):
+        _check(resource, value, PORT, path)
+    fits, words = _FORMATS.get(name, (None, ""))
+    if fits and not fits(value):
+        raise _invalid(resource, path, value, words)
+
+
+def _typed(resource: Resource, value: Any, types: tuple[type, ...], name: str, path: str) -> Any:
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        names = {
+            str: "string",
+            bool: "boolean",
+            int: "integer",
+            float: "number",
+            list: "array",
+            dict: "object",
+        }
+        found = names.get(type(value), "null")
+        raise _invalid(resource, path, found, f'{path} in body must be of type {name}: "{found}"')
+    return value
+
+
+def _invalid(resource: Resource, path: str, value: Any, words: str) -> Refused:
+    return Refused.invalid(resource, f"{path}: Invalid value: {_told(value)}: {words}")
+
+
+def _told(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | int | float) else '"object"'
+
+
+def _unknown(resource: Resource, path: str, shape: Collection[str]) -> Exception:
+    name = path.rpartition(".")[2]
+    return not_modelled(resource, path, "the API has no such field", did_you_mean(name, shape))

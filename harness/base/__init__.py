@@ -1,0 +1,1 @@
+"""Words, errors and values that every part shares."""

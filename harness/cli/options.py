@@ -1,0 +1,85 @@
+"""What several commands have in common: options, the model that they ask, and how errors are told."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.base.errors import HarnessError, InputError, did_you_mean
+from harness.base.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.model import Model
+
+Context = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Instead of files: the kubeconfig context of a cluster to read."),
+]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="The kubeconfig that has the context; kubectl's if absent.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it for machines.")]
+Lenient = Annotated[
+    bool,
+    typer.Option(
+        "--lenient", help="Decide without objects and fields that the model doesn't know, and name them."
+    ),
+]
+Meshes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mesh",
+        metavar="[NAMESPACE=]MESH",
+        help="A mesh that is installed (if absent: those that the manifests use); with a namespace: "
+        "the mesh that holds it (or none), whatever its labels say.",
+    ),
+]
+
+
+@contextmanager
+def reported(status: int = 1) -> Iterator[None]:
+    """Tells an error of the user's without a traceback, and ends the command with this exit status."""
+    try:
+        yield
+    except HarnessError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(status) from error
+
+
+def model_of(
+    paths: list[Path], meshes: list[str], context: str | None, kubeconfig: Path | None, *, lenient: bool
+) -> Model:
+    """Returns the model of manifests or of a cluster, one of which must be named; raises InputError."""
+    from harness.model import Model  # the other commands need no model
+
+    installed, placed = _meshes(meshes)
+    if context is None:
+        if not paths or kubeconfig:
+            raise InputError(
+                "nothing to decide on", todo="name manifests, or a cluster's context (--context)"
+            )
+        return Model.from_files(*paths, meshes=installed or None, placed=placed, lenient=lenient)
+    if paths or meshes:
+        raise InputError("--context goes with neither manifests nor --mesh: the cluster says what there is")
+    return Model.from_cluster(context, kubeconfig, lenient=lenient)
+
+
+def _meshes(texts: list[str]) -> tuple[set[Mesh], dict[str, Mesh | None]]:
+    """The meshes that are installed, and those that hold a namespace."""
+    installed: set[Mesh] = set()
+    placed: dict[str, Mesh | None] = {}
+    for text in texts:
+        namespace, equals, name = text.rpartition("=")
+        valid = (*Mesh, "none") if equals else tuple(Mesh)
+        if name not in valid:
+            raise InputError(f"unknown mesh {name!r}", todo=did_you_mean(name, valid))
+        if equals:
+            placed[namespace] = None if name == "none" else Mesh(name)
+        else:
+            installed.add(Mesh(name))
+    return installed, placed

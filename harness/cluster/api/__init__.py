@@ -1,0 +1,1 @@
+"""A cluster's API, the tools on this machine, and waiting for either."""

@@ -1,0 +1,117 @@
+"""Where in the API an object of some kind lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from harness.base.errors import StageError
+from harness.cluster.api.client import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import ObjectName, Resource
+    from harness.cluster.api.client import Client
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A kind's collection in the API."""
+
+    api_version: str
+    plural: str
+    namespaced: bool
+
+    def collection(self, namespace: str = "") -> str:
+        """Returns the path of all objects (of a namespace)."""
+        root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{root}{inside}/{self.plural}"
+
+    def only(self, namespace: str, name: str) -> str:
+        """Returns the path of the collection that holds just one object: what a watch of it asks for."""
+        return f"{self.collection(namespace)}?fieldSelector={quote(f'metadata.name={name}')}"
+
+    def path(self, namespace: str, name: str) -> str:
+        """Returns the path of one object."""
+        return f"{self.collection(namespace or 'default')}/{quote(name, safe='')}"
+
+
+PODS = Endpoint("v1", "pods", namespaced=True)
+SERVICES = Endpoint("v1", "services", namespaced=True)
+EVENTS = Endpoint("v1", "events", namespaced=True)
+NAMESPACES = Endpoint("v1", "namespaces", namespaced=False)
+NODES = Endpoint("v1", "nodes", namespaced=False)
+DEPLOYMENTS = Endpoint("apps/v1", "deployments", namespaced=True)
+STATEFUL_SETS = Endpoint("apps/v1", "statefulsets", namespaced=True)
+DAEMON_SETS = Endpoint("apps/v1", "daemonsets", namespaced=True)
+CRDS = Endpoint("apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False)
+
+
+class Discovery:
+    """Knows each kind's endpoint; asks the API again about a kind that wasn't there before."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[tuple[str, str], Endpoint] = {}
+        self._asked: set[str] = set()
+
+    def endpoint(self, api_version: str, kind: str) -> Endpoint:
+        """Returns a kind's endpoint; raises ApiError in kubectl's words if the cluster has no such kind."""
+        if (api_version, kind) not in self._known:
+            self._ask(api_version)
+        try:
+            return self._known[api_version, kind]
+        except KeyError:
+            raise ApiError(
+                404, "NoKindMatch", f'no matches for kind "{kind}" in version "{api_version}"'
+            ) from None
+
+    def path(self, resource: Resource) -> str:
+        """Returns the path of an object; raises ApiError as `endpoint` does."""
+        return self.endpoint(resource.api_version, resource.kind).path(resource.namespace, resource.name)
+
+    def named(self, name: ObjectName) -> Endpoint:
+        """Returns the endpoint of an object named without version, and perhaps without group.
+
+        Where several groups have the kind it is that in which the object is. Raises ApiError if there is
+        no such kind, StageError if the group must be written.
+        """
+        kinds = [
+            self._known[version, name.kind]
+            for group, version in self._versions()
+            if name.group in (None, group) and self._has(version, name.kind)
+        ]
+        if not kinds:
+            raise ApiError(404, "NoKindMatch", f'no matches for kind "{name.kind}"', where=str(name))
+        if len(kinds) > 1:
+            there = [one for one in kinds if self._client.find(one.path(name.namespace, name.name))]
+            if len(there) != 1:
+                groups = ", ".join(f"{name.kind}.{one.api_version.partition('/')[0]}" for one in kinds)
+                raise StageError(f"{name} may be of several kinds", todo=f"write the group: {groups}")
+            kinds = there
+        return kinds[0]
+
+    def _versions(self) -> Iterator[tuple[str, str]]:
+        """The API groups with the version that the server prefers; events are the same in both of theirs."""
+        yield "", "v1"
+        for group in (self._client.find("/apis") or {}).get("groups") or ():
+            if group["name"] != "events.k8s.io":
+                yield group["name"], group["preferredVersion"]["groupVersion"]
+
+    def _has(self, version: str, kind: str) -> bool:
+        """Whether a version has a kind; kinds may have come since it was asked, but built-in ones don't."""
+        if (version, kind) not in self._known and (version not in self._asked or "." in version):
+            self._ask(version)
+        return (version, kind) in self._known
+
+    def _ask(self, api_version: str) -> None:
+        self._asked.add(api_version)
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        answer = self._client.find(root) or {}
+        for entry in answer.get("resources", []):
+            if "/" not in entry["name"]:  # a sub-resource
+                endpoint = Endpoint(api_version, entry["name"], entry["namespaced"])
+                self._known[api_version, entry["kind"]] = endpoint

@@ -1,0 +1,84 @@
+"""An exchange with a port on a pod's loopback, where no inbound proxy stands in between."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from websocket import ABNF, WebSocketException
+
+from harness.base.errors import HarnessError
+from harness.cluster.api.discovery import PODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.cluster.api.client import Client
+    from harness.cluster.api.deadline import Deadline
+
+DATA, ERROR = 0, 1  # channels of Kubernetes' port forward protocol, for the first port
+
+
+_LAST_CHUNK = b"\r\n0\r\n\r\n"  # of a chunked HTTP/1.1 body [RFC 9112, 7.1]
+
+
+def get(client: Client, namespace: str, pod: str, port: int, path: str, deadline: Deadline) -> str:
+    """Returns the body of an Envoy's admin answer (chunked, 200); raises HarnessError for any other."""
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    answer = exchange(client, namespace, pod, port, ask, lambda got: got.endswith(_LAST_CHUNK), deadline)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        status = head.split(b"\r\n")[0].decode(errors="replace")
+        raise HarnessError(f"GET {path} answers {status}", where=f"Pod {namespace}/{pod}, port {port}")
+    return _joined(body).decode(errors="replace")
+
+
+def _joined(body: bytes) -> bytes:
+    """The chunks of a chunked body as one."""
+    joined = b""
+    while found := re.match(rb"([0-9a-fA-F]+)[^\r]*\r\n", body):
+        size = int(found[1], 16)
+        joined += body[found.end() : found.end() + size]
+        body = body[found.end() + size + 2 :]
+    return joined
+
+
+def exchange(
+    client: Client,
+    namespace: str,
+    pod: str,
+    port: int,
+    message: bytes,
+    enough: Callable[[bytes], bool],
+    deadline: Deadline,
+) -> bytes:
+    """Sends bytes to a pod's port and returns what came back as soon as it is `enough`.
+
+    The kubelet dials 127.0.0.1 inside the pod, which neither mesh redirects. Raises HarnessError
+    if the port refuses, closes early, or stays silent.
+    """
+    where = f"Pod {namespace}/{pod}, port {port}"
+    received: dict[int, bytearray] = {DATA: bytearray(), ERROR: bytearray()}
+    opened: set[int] = set()
+    socket = client.websocket(f"{PODS.path(namespace, pod)}/portforward", {"ports": port})
+    try:
+        socket.settimeout(max(deadline.left, 0.001))
+        socket.send(bytes([DATA]) + message, opcode=ABNF.OPCODE_BINARY)
+        while not enough(bytes(received[DATA])) and not received[ERROR]:
+            socket.settimeout(max(deadline.left, 0.001))
+            opcode, data = socket.recv_data()
+            if opcode == ABNF.OPCODE_CLOSE:
+                break
+            channel = data[0] if data else -1
+            if channel in opened:
+                received[channel] += data[1:]
+            elif channel in received:  # the first frame of a channel only repeats the port's number
+                opened.add(channel)
+    except (WebSocketException, OSError) as error:
+        raise HarnessError(f"no answer through a port forward: {error}", where=where) from None
+    finally:
+        socket.close(timeout=1)
+    if not enough(bytes(received[DATA])):
+        why = received[ERROR].decode(errors="replace") or "the connection was closed"
+        raise HarnessError("no answer through a port forward", where=where, why=why)
+    return bytes(received[DATA])

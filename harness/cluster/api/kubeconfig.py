@@ -1,0 +1,83 @@
+"""One context of a user's kubeconfig, copied for the harness alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.base.errors import InputError, MissingError, did_you_mean
+from harness.manifests.documents import plain
+
+_FILES = {
+    "cluster": ("certificate-authority",),
+    "user": ("client-certificate", "client-key", "tokenFile"),
+}
+"""The fields that name files, which a kubeconfig may write relative to itself."""
+
+
+def extract(context: str, kubeconfig: Path | None = None) -> str:
+    """Returns a kubeconfig (YAML) that holds a context, by its name, and nothing else.
+
+    It is looked for in a file; in None given, where kubectl looks: in $KUBECONFIG's files, else in
+    ~/.kube/config. The current context never counts. Raises InputError, MissingError.
+    """
+    if not context:
+        raise InputError(
+            "no context is named", where="--context", todo="name it: the current one is never taken"
+        )
+    files = [kubeconfig] if kubeconfig else _usual_files()
+    loaded = [(file, _read(file)) for file in files if kubeconfig or file.is_file()]
+    chosen = _named(loaded, "context", context)
+    if chosen is None:
+        known = [entry["name"] for _, config in loaded for entry in config.get("contexts") or ()]
+        raise MissingError(
+            f"there is no context {context!r} in {', '.join(map(str, files))}",
+            why=did_you_mean(context, known),
+        )
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for part in ("cluster", "user"):
+        found = _named(loaded, part, str(chosen.get(part)))
+        if found is None:
+            raise InputError(f"context {context!r} names a {part} that isn't there: {chosen.get(part)!r}")
+        parts[f"{part}s"] = [{"name": chosen[part], part: found}]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": context,
+        "contexts": [{"name": context, "context": chosen}],
+        **parts,
+    }
+    return yaml.safe_dump(config)
+
+
+def _usual_files() -> list[Path]:
+    named = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return named or [Path.home() / ".kube" / "config"]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = plain(file.read_text())
+    except OSError as error:
+        raise InputError(f"the kubeconfig can't be read: {error.strerror}", where=str(file)) from None
+    except yaml.YAMLError as error:
+        raise InputError("the kubeconfig isn't YAML", where=str(file), why=str(error)) from None
+    if not isinstance(data, dict):
+        raise InputError("this isn't a kubeconfig", where=str(file))
+    return data
+
+
+def _named(loaded: list[tuple[Path, dict[str, Any]]], part: str, name: str) -> dict[str, Any] | None:
+    """The first entry of a name, as kubectl takes it; files that it names are absolute."""
+    for file, config in loaded:
+        for entry in config.get(f"{part}s") or ():
+            if entry.get("name") == name:
+                found: dict[str, Any] = dict(entry.get(part) or {})
+                for field in _FILES.get(part, ()):
+                    if found.get(field):
+                        found[field] = str(file.resolve().parent / found[field])
+                return found
+    return None

@@ -1,0 +1,1 @@
+"""Background load, sent from pods of a cluster."""

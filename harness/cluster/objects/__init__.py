@@ -1,0 +1,1 @@
+"""Objects in a cluster: applied, looked at, waited for."""

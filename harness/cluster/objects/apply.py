@@ -1,0 +1,253 @@
+"""Putting objects into a cluster and taking them out again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+from harness.base.errors import StageError
+from harness.base.resources import Resource
+from harness.cluster.api import discovery as kinds
+from harness.cluster.api.client import APPLY_PATCH, JSON_PATCH, ApiError
+from harness.cluster.api.watch import wait_until
+from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.discovery import Discovery
+    from harness.manifests.patching import Patch
+
+Marks = Mapping[str, str | None]
+"""Labels or annotations; None takes one away."""
+
+_FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "Service")
+_LAST = frozenset(("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"))
+
+
+class Applier:
+    """Applies and deletes objects; remembers which ones are its own (`created`).
+
+    `labels` are those of the namespaces that it makes.
+    """
+
+    def __init__(self, client: Client, discovery: Discovery, labels: Mapping[str, str] = MANAGED_BY) -> None:
+        self.labels = dict(labels)
+        self._client = client
+        self._discovery = discovery
+        self.created: dict[tuple[str, str, str, str], Resource] = {}
+        self._patched: dict[str, Json] = {}
+
+    def apply(self, resources: Sequence[Resource], deadline: Deadline) -> None:
+        """Applies objects server-side, what others depend on first; else in their own order.
+
+        Raises StageError with the API's words for the first object that is refused.
+        """
+        fresh: list[str] = []  # CRDs, which are waited for together, before what they may define
+        for resource in sorted(resources, key=_rank):
+            if resource.kind != "CustomResourceDefinition":
+                self._wait_established(fresh, deadline)
+            try:
+                answer = self._patient(deadline, resource)
+            except ApiError as error:
+                raise refused(resource, error) from None
+            if self.owns(answer):
+                self.created[resource.key] = resource
+            if resource.kind == "CustomResourceDefinition":
+                fresh.append(resource.name)
+        self._wait_established(fresh, deadline)
+
+    def patch(self, patch: Patch) -> bool:
+        """Patches an object; returns False if it is so already.
+
+        What it was like before is kept for `restore`. Raises StageError if it isn't there or the patch
+        doesn't fit.
+        """
+        name = patch.target
+        path = self._discovery.named(name).path(name.namespace, name.name)
+        live = self._client.find(path)
+        if live is None:
+            raise StageError(f"{name} isn't there to be patched")
+        if patch.done(live):
+            return False
+        try:
+            patch.patched(live)
+        except ValueError as error:
+            raise StageError(f"{name} can't be patched", why=str(error)) from None
+        try:
+            if patch.merge is not None:
+                self._client.patch(path, dict(patch.merge))
+            else:
+                self._client.call("PATCH", path, body=list(patch.operations), content_type=JSON_PATCH)
+        except ApiError as error:
+            raise StageError(f"{name} can't be patched", why=error.what) from None
+        self._patched.setdefault(path, live)
+        return True
+
+    def restore(self) -> set[str]:
+        """Makes patched objects what they were, those that are still there; returns their namespaces."""
+        namespaces = set()
+        for path, before in self._patched.items():
+            live = self._client.find(path)
+            if live is not None:
+                metadata = {
+                    **before["metadata"],
+                    **{key: live["metadata"].get(key) for key in ("resourceVersion", "uid")},
+                    "managedFields": None,
+                }
+                self._client.call("PUT", path, body={**before, "metadata": metadata})
+                namespaces.add(str(before["metadata"].get("namespace") or ""))
+        self._patched.clear()
+        return namespaces - {""}
+
+    def memory(self) -> dict[str, Any]:
+        """Returns which objects are its own, and what it has patched, as plain data."""
+        created = [[one.api_version, one.kind, one.namespace, one.name] for one in self.created.values()]
+        return {"created": created, "patched": self._patched}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Takes another applier's memory over."""
+        for api_version, kind, namespace, name in memory.get("created", ()):
+            resource = Resource(api_version, kind, namespace, name, {})
+            self.created[resource.key] = resource
+        self._patched |= memory.get("patched", {})
+
+    def refusal(self, resource: Resource) -> str | None:
+        """Returns the words in which the API server or a webhook refuses an object; changes nothing."""
+        try:
+            self._apply(resource, dry_run=True)
+        except ApiError as error:
+            if error.transient:
+                raise
+            return error.what
+        return None
+
+    def delete(self, resources: Iterable[Resource], deadline: Deadline) -> None:
+        """Deletes objects, and returns when they are gone; those that aren't there are no error."""
+        lingering: list[tuple[Resource, str]] = []
+        for resource in resources:
+            self.created.pop(resource.key, None)
+            try:
+                endpoint = self._discovery.endpoint(resource.api_version, resource.kind)
+                path = endpoint.path(resource.namespace, resource.name)
+                # Foreground: a workload is gone when its pods are. Others have nothing to wait for.
+                policy = "Foreground" if resource.kind in _LAST else "Background"
+                self._client.call("DELETE", path, query={"propagationPolicy": policy})
+            except ApiError as error:
+                if error.status == 404:
+                    continue
+                raise refused(resource, error, "can't be deleted") from None
+            if self._client.find(path) is not None:
+                lingering.append((resource, endpoint.only(resource.namespace, resource.name)))
+        for resource, path in lingering:
+            self._wait_gone(str(resource), path, deadline)
+
+    def make_namespace(self, name: str, deadline: Deadline) -> bool:
+        """Makes a namespace if there is none, and returns whether it is the harness's own.
+
+        One that is still being deleted is waited for.
+        """
+        path = kinds.NAMESPACES.path("", name)
+        found = self._client.find(path)
+        if found and "deletionTimestamp" in found["metadata"]:
+            self._wait_gone(f"namespace {name}", kinds.NAMESPACES.only("", name), deadline)
+            found = None
+        if found:
+            return self.labels.items() <= (found["metadata"].get("labels") or {}).items()
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": self.labels}}
+        self._client.call("POST", kinds.NAMESPACES.collection(), body=body)
+        return True
+
+    def admits(self, namespace: str) -> bool:
+        """Whether objects may be made in a namespace: in any, on a cluster of the harness's own."""
+        return True
+
+    def mark(self, namespace: str, labels: Marks, annotations: Marks) -> None:
+        """Sets labels and annotations of a Namespace; None takes one away."""
+        body = {"metadata": {"labels": dict(labels), "annotations": dict(annotations)}}
+        self._client.patch(kinds.NAMESPACES.path("", namespace), body)
+
+    def owns(self, found: Json) -> bool:
+        """Whether nobody but the harness has ever written to an object that it applied."""
+        entries = found["metadata"].get("managedFields") or []
+        return len(entries) == 1 and entries[0].get("manager") == MANAGER
+
+    def delete_namespaces(self, names: Sequence[str], deadline: Deadline) -> None:
+        """Deletes namespaces with all that is in them, and returns when they are gone.
+
+        Their pods get a second to end: nobody is left who would miss an orderly shutdown.
+        """
+        for name in names:
+            path = kinds.NAMESPACES.path("", name)
+            if self._client.find(path) is None:
+                continue
+            self._client.call("DELETE", path)
+            self._client.call("DELETE", kinds.PODS.collection(name), query={"gracePeriodSeconds": 1})
+        for name in names:
+            self._wait_gone(f"namespace {name}", kinds.NAMESPACES.only("", name), deadline)
+
+    def _patient(self, deadline: Deadline, resource: Resource) -> Json:
+        attempts = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, ApiError) and error.transient),
+            stop=stop_after_delay(deadline.left),
+            wait=wait_fixed(1),
+            reraise=True,
+        )
+        return attempts(self._apply, resource)
+
+    def _apply(self, resource: Resource, *, dry_run: bool = False) -> Json:
+        query: dict[str, str | int | list[str]] = {"fieldManager": MANAGER, "force": "true"}
+        if dry_run:
+            query["dryRun"] = "All"
+        path = self._discovery.path(resource)
+        return self._client.patch(path, resource.data, content_type=APPLY_PATCH, query=query)
+
+    def _wait_established(self, names: list[str], deadline: Deadline) -> None:
+        while names:
+            self._wait_served(names.pop(), deadline)
+
+    def _wait_served(self, name: str, deadline: Deadline) -> None:
+        path = kinds.CRDS.only("", name)
+
+        def unmet(view: dict[str, list[Json]]) -> str | None:
+            conditions = [
+                condition
+                for item in view[path]
+                for condition in (item.get("status") or {}).get("conditions") or ()
+            ]
+            if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+                return None
+            return json.dumps(conditions)
+
+        wait_until(self._client, f"CustomResourceDefinition {name} is served", [path], unmet, deadline)
+
+    def _wait_gone(self, what: str, path: str, deadline: Deadline) -> None:
+        wait_until(self._client, f"{what} is gone", [path], lambda view: _left(view[path]), deadline)
+
+
+def refused(resource: Resource, error: ApiError, what: str = "refused") -> StageError:
+    """Returns the error for an object that the API doesn't take."""
+    where = resource.where or str(resource)
+    if error.reason == "NoKindMatch":
+        return StageError(f"{resource} {what}", where=where, why=error.what, todo="install its CRD first")
+    return StageError(f"{resource} {what}", where=where, why=error.what)
+
+
+def _rank(resource: Resource) -> int:
+    if resource.kind in _FIRST:
+        return _FIRST.index(resource.kind)
+    return len(_FIRST) + (resource.kind in _LAST)
+
+
+def _left(items: list[Json]) -> str | None:
+    if not items:
+        return None
+    conditions = (items[0].get("status") or {}).get("conditions") or ()
+    told = [str(one.get("message")) for one in conditions if one.get("status") == "True"]
+    finalizers = items[0]["metadata"].get("finalizers") or ()
+    return "; ".join(told) or f"its finalizers haven't run: {', '.join(finalizers) or 'none'}"

@@ -1,0 +1,226 @@
+"""What a cluster looked like when an expectation failed: a folder to read when the cluster is gone."""
+
+from __future__ import annotations
+
+import difflib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import CONTROL_PLANES, Mesh
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.discovery import EVENTS, PODS
+from harness.cluster.api.forward import get
+from harness.cluster.objects import pods
+from harness.manifests import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
+
+    from harness.base.resources import Resource
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.discovery import Discovery
+
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ENVOY_ADMIN, _LINKERD_ADMIN = 15000, 4191
+# Envoy's certificates and keys have a section of their own in its dump, which nobody needs here.
+_ENVOY_PARTS = ("bootstrap", "dynamic_active_clusters", "dynamic_listeners", "dynamic_route_configs")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is written (bytes), and how long it may take (seconds)."""
+
+    file: int = 1 << 20
+    total: int = 50 << 20
+    log_lines: int = 2000
+    seconds: float = 60.0
+    parallel: int = 8
+
+
+@dataclass
+class Bundle:
+    """A folder of its owner's alone, filled up to its limits; what is left out, and why, stands in it too."""
+
+    folder: Path
+    limits: Limits = field(default_factory=Limits)
+    _written: int = 0
+    _missing: list[str] = field(default_factory=list)
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file: its end, if it is too long, and nothing, if the bundle is full."""
+        data = text.encode()
+        if len(data) > self.limits.file:
+            cut = f"(the first {len(data) - self.limits.file} bytes are left out)\n".encode()
+            data = cut + data[-self.limits.file :]
+        if self._written + len(data) > self.limits.total:
+            self.lack(name, "the bundle is full")
+            return
+        self._written += len(data)
+        self._put(name, data)
+
+    def lack(self, name: str, why: str) -> None:
+        """Notes what isn't in the bundle."""
+        self._missing.append(f"{name}: {why}")
+
+    def close(self) -> None:
+        """Writes down what is missing."""
+        if self._missing:
+            self._put("missing.txt", "".join(f"{line}\n" for line in sorted(self._missing)).encode())
+
+    def _put(self, name: str, data: bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_bytes(data)
+
+
+def collect(
+    client: Client,
+    discovery: Discovery,
+    namespaces: Collection[str],
+    applied: Iterable[Resource],
+    folder: Path,
+    limits: Limits | None = None,
+) -> None:
+    """Fills a folder with what namespaces and control planes are like, and what became of applied objects.
+
+    Of Secrets there are names alone. What can't be had is noted in `missing.txt`; nothing is raised.
+    """
+    limits = limits or Limits()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bundle, deadline = Bundle(folder, limits), Deadline(limits.seconds)
+    work = [
+        *_of_objects(client, discovery, applied),
+        *_of_namespaces(client, {*namespaces, *CONTROL_PLANES.values()}, bundle, limits, deadline),
+    ]
+
+    def do(name: str, read: Callable[[], str]) -> None:
+        if deadline.over:
+            bundle.lack(name, f"not within {limits.seconds:.0f} s")
+            return
+        try:
+            text = read()
+        except HarnessError as error:
+            bundle.lack(name, str(error))
+        else:
+            if text:
+                bundle.write(name, text)
+
+    with ThreadPoolExecutor(limits.parallel) as pool:
+        for done in [pool.submit(do, name, read) for name, read in work]:
+            done.result()
+    bundle.close()
+
+
+Part = tuple[str, "Callable[[], str]"]
+"""A file's name in the bundle, and what reads its text."""
+
+
+def _of_namespaces(
+    client: Client, namespaces: Iterable[str], bundle: Bundle, limits: Limits, deadline: Deadline
+) -> Iterator[Part]:
+    for namespace in sorted(namespaces):
+        try:
+            found = client.list(PODS.collection(namespace))
+            events = client.list(EVENTS.collection(namespace))
+        except HarnessError as error:
+            bundle.lack(f"{namespace}/", str(error))
+            continue
+        if found:
+            yield f"{namespace}/pods.yaml", lambda found=found: _yaml(found)  # type: ignore[misc]
+        if events:
+            yield f"{namespace}/events.txt", lambda events=events: _events(events)  # type: ignore[misc]
+        for pod in found:
+            yield from _of_pod(client, pod, limits, deadline)
+
+
+def _of_pod(client: Client, pod: Json, limits: Limits, deadline: Deadline) -> Iterator[Part]:
+    namespace, name = pod["metadata"]["namespace"], pods.name(pod)
+    path, folder = PODS.path(namespace, name), f"{namespace}/{name}"
+    statuses = pod.get("status") or {}
+    for status in (
+        *(statuses.get("initContainerStatuses") or ()),
+        *(statuses.get("containerStatuses") or ()),
+    ):
+        container = status["name"]
+        for previous in (False, True) if status.get("restartCount") else (False,):
+            suffix = ".previous" if previous else ""
+            yield f"{folder}/{container}{suffix}.log", _log(client, path, container, previous, limits)
+    if not pods.running(pod):
+        return
+    if Mesh.ISTIO in pods.meshes(pod):
+        for part in _ENVOY_PARTS:
+            query = f"/config_dump?resource={part}" if part != "bootstrap" else "/config_dump?mask=bootstrap"
+            yield f"{folder}/envoy/{part}.json", _admin(client, namespace, name, query, deadline)
+        yield f"{folder}/envoy/clusters.txt", _admin(client, namespace, name, "/clusters", deadline)
+    if Mesh.LINKERD in pods.meshes(pod):
+        metrics = f"{path}:{_LINKERD_ADMIN}/proxy/metrics"
+        yield f"{folder}/linkerd-proxy.metrics", lambda: client.text("GET", metrics)
+
+
+def _log(client: Client, path: str, container: str, previous: bool, limits: Limits) -> Callable[[], str]:
+    query: dict[str, str | int | list[str]] = {
+        "container": container,
+        "tailLines": limits.log_lines,
+        "timestamps": "true",
+        "previous": str(previous).lower(),
+    }
+    return lambda: client.text("GET", f"{path}/log", query=query)
+
+
+def _admin(client: Client, namespace: str, pod: str, path: str, deadline: Deadline) -> Callable[[], str]:
+    return lambda: get(client, namespace, pod, _ENVOY_ADMIN, path, deadline)
+
+
+def _of_objects(client: Client, discovery: Discovery, applied: Iterable[Resource]) -> Iterator[Part]:
+    for resource in applied:
+        name = f"objects/{resource.namespace or '_cluster'}/{resource.kind}-{resource.name}.diff"
+        yield name, lambda resource=resource: _difference(client, discovery, resource)  # type: ignore[misc]
+
+
+def _difference(client: Client, discovery: Discovery, resource: Resource) -> str:
+    """An object as it was applied, and what the cluster made of it."""
+    live = client.find(discovery.path(resource))
+    now = dumps.cleaned(live, resource.namespace, running=False) if live else None
+    before, after = (_yaml([one]) if one else "" for one in (resource.data, now))
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), "applied", "live" if live else "gone", lineterm="", n=1000
+    )
+    return "\n".join(lines) or f"# live as it was applied\n{before}"
+
+
+def _yaml(objects: Iterable[Json]) -> str:
+    return yaml.safe_dump_all(map(without_secrets, objects), sort_keys=True, default_flow_style=False)
+
+
+def without_secrets(data: Json) -> dict[str, Any]:
+    """Returns an object without a Secret's data, and without kubectl's copy of it."""
+    metadata = {key: value for key, value in data["metadata"].items() if key != "managedFields"}
+    annotations = dict(metadata.get("annotations") or {})
+    annotations.pop(_LAST_APPLIED, None)
+    if "annotations" in metadata:
+        metadata["annotations"] = annotations
+    kept = {**data, "metadata": metadata}
+    if data.get("kind") == "Secret":
+        for part in ("data", "stringData"):
+            if kept.get(part):
+                kept[part] = dict.fromkeys(kept[part], "(left out)")
+    return kept
+
+
+def _events(events: Iterable[Json]) -> str:
+    def when(event: Json) -> str:
+        return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+
+    def told(event: Json) -> str:
+        about = event["involvedObject"]
+        where = f"{about.get('kind')}/{about.get('name')}"
+        return f"{when(event)} {event.get('type')} {event.get('reason')} {where}: {event.get('message')}\n"
+
+    return "".join(map(told, sorted(events, key=when)))

@@ -1,0 +1,106 @@
+"""Container images: which ones are needed, which ones this machine's Docker has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from harness.base.errors import MissingError, StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.base.resources import Resource
+    from harness.cluster.api.tools import Run
+
+NODE_REPOSITORY = "kindest/node"
+_INSPECT_SECONDS = 60.0
+
+
+class Images:
+    """The local Docker's images."""
+
+    def __init__(self, run: Run, docker: str = "docker") -> None:
+        self._run = run
+        self._docker = docker
+
+    def local(self, image: str) -> bool:
+        """Whether the local Docker has this image."""
+        return self.id(image) is not None
+
+    def id(self, image: str) -> str | None:
+        """Returns the id (sha256:…) of an image of the local Docker, None where it has none of this name."""
+        argv = [self._docker, "image", "inspect", "--format", "{{.Id}}", image]
+        try:
+            return self._run(argv, timeout=_INSPECT_SECONDS).strip()
+        except StageError:
+            return None
+
+    def newest_node(self) -> str | None:
+        """Returns the local kind node image of the highest version, or None."""
+        listed = self._run(
+            [self._docker, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", NODE_REPOSITORY],
+            timeout=_INSPECT_SECONDS,
+        )
+        tagged = [image for image in listed.split() if not image.endswith(":<none>")]
+        return max(tagged, key=_version, default=None)
+
+    def require(self, images: Iterable[str], timeout: float) -> None:
+        """Pulls the images that aren't local; raises MissingError, naming all that can't be had."""
+        failures: dict[str, str] = {}
+        for image in dict.fromkeys(images):
+            if not self.local(image):
+                try:
+                    self._run([self._docker, "pull", "--quiet", image], timeout=timeout)
+                except StageError as error:
+                    failures[image] = error.why or error.what
+        if failures:
+            raise MissingError(
+                f"images that aren't here and can't be pulled: {', '.join(failures)}",
+                why="; ".join(f"{image}: {why.splitlines()[-1].strip()}" for image, why in failures.items()),
+                todo="docker load -i an archive of each, build it, or name another image",
+            )
+
+
+def full_name(image: str) -> str:
+    """Returns an image's name with the registry and tag that are meant if it names none.
+
+    The rule is that of Docker's references [distribution: reference].
+    """
+    first, slash, _ = image.partition("/")
+    if not slash:
+        image = f"docker.io/library/{image}"
+    elif not (first == "localhost" or "." in first or ":" in first):
+        image = f"docker.io/{image}"
+    tagged = ":" in image.rpartition("/")[2] or "@" in image
+    return image if tagged else f"{image}:latest"
+
+
+def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Returns the images in the pod specs of workloads, each once, in order."""
+    found: dict[str, None] = {}
+    for resource in resources:
+        if resource.kind not in _WORKLOADS:
+            continue
+        for image in _images(_pod_spec(resource.kind, resource.data)):
+            found[image] = None
+    return tuple(found)
+
+
+_WORKLOADS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"))
+
+
+def _pod_spec(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = data.get("spec") or {}
+    if kind == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    return spec if kind == "Pod" else (spec.get("template") or {}).get("spec") or {}
+
+
+def _images(pod: dict[str, Any]) -> Sequence[str]:
+    containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
+    return [container["image"] for container in containers if container.get("image")]
+
+
+def _version(image: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", image.rpartition(":")[2]))

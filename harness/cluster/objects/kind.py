@@ -1,0 +1,137 @@
+"""What the tools kind and docker say about kind clusters, and do to them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.base.errors import StageError
+from harness.cluster.api.discovery import NODES
+from harness.cluster.api.tools import find
+from harness.cluster.api.watch import wait_until
+from harness.cluster.objects.rollout import wait_for_rollouts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+    from threading import Event
+
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.tools import Run
+    from harness.cluster.api.watch import View
+
+CLUSTER_LABEL = "io.x-k8s.kind.cluster"  # on the containers that are a cluster's nodes
+
+MAKER = "maker.pid"
+"""The file, beside a cluster's kubeconfig, with the id of the process that is making the cluster."""
+
+_STRAY_CHECKS = 5  # a second apart: how long an interrupted `docker run` may still start a node
+_TOOL_SECONDS = 120.0
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The tool kind, on this machine's Docker."""
+
+    run: Run
+    program: str = "kind"
+
+    @property
+    def path(self) -> str:
+        """The program's path, or its name where it isn't there."""
+        return str(find(self.program) or self.program)
+
+    def clusters(self) -> frozenset[str]:
+        """Returns the names of the clusters that there are."""
+        return frozenset(self.run([self.path, "get", "clusters"], timeout=_TOOL_SECONDS).split())
+
+    def export(self, name: str, kubeconfig: Path) -> None:
+        """Writes a cluster's kubeconfig."""
+        argv = [self.path, "export", "kubeconfig", "--name", name, "--kubeconfig", str(kubeconfig)]
+        self.run(argv, timeout=_TOOL_SECONDS)
+
+    def delete(self, name: str, directory: Path, *, strays: bool = False) -> None:
+        """Deletes a cluster; with `strays` also nodes that are being started at this moment.
+
+        One that isn't there is no error. `directory` holds its kubeconfig, and tells who makes it.
+        """
+        argv = [self.path, "delete", "cluster", "--name", name]
+        argv += ["--kubeconfig", str(directory / "kubeconfig")]
+        _stop_maker(directory / MAKER, name, self.run)
+        self.run(argv, timeout=_TOOL_SECONDS, own_session=True)
+        for _ in range(_STRAY_CHECKS if strays else 0):
+            time.sleep(1)
+            if self.nodes(name):
+                self.run(argv, timeout=_TOOL_SECONDS, own_session=True)
+
+    def nodes(self, name: str) -> tuple[str, ...]:
+        """Returns the ids of the containers that are a cluster's nodes, running or not."""
+        argv = ["docker", "ps", "-aq", "--filter", f"label={CLUSTER_LABEL}={name}"]
+        return tuple(self.run(argv, timeout=_TOOL_SECONDS, own_session=True).split())
+
+    def wait_for_containerd(self, name: str, deadline: Deadline, giving_up: Event) -> None:
+        """Returns when images can be loaded into a cluster that is being made.
+
+        Raises StageError at the deadline, or if its making was given up.
+        """
+        why = "it has no node yet"
+        while not deadline.over and not giving_up.is_set():
+            try:
+                if self.nodes(name):
+                    self.images(name)
+                    return
+            except StageError as error:
+                why = error.why or error.what
+            giving_up.wait(_POLL_SECONDS)
+        raise StageError(f"containerd of kind cluster {name} doesn't answer", why=why)
+
+    def images(self, name: str) -> frozenset[str]:
+        """Returns the images that all nodes of a cluster have: full names, and ids (sha256:…)."""
+        listing = ["ctr", "--namespace=k8s.io", "images", "ls", "-q"]
+        found = [
+            frozenset(self.run(["docker", "exec", node, *listing], timeout=_TOOL_SECONDS).split())
+            for node in self.nodes(name)
+        ]
+        return frozenset.intersection(*found) if found else frozenset()
+
+    def load(self, name: str, images: Collection[str], scratch: Path, seconds: float) -> None:
+        """Copies images of the local Docker to a cluster's nodes; kind packs them up in `scratch`."""
+        argv = [self.path, "load", "docker-image", "--name", name, *images]
+        self.run(argv, timeout=seconds, env={"TMPDIR": str(scratch)})
+
+
+def wait_for_cluster(client: Client, name: str, deadline: Deadline) -> None:
+    """Waits for the nodes, the cluster's own workloads, and the account that pods run as."""
+    nodes, accounts = NODES.collection(), "/api/v1/namespaces/default/serviceaccounts"
+
+    def unmet(view: View) -> str | None:
+        unready = [node["metadata"]["name"] for node in view[nodes] if not _node_ready(node)]
+        if unready or not view[nodes]:
+            return f"nodes that aren't ready: {', '.join(unready) or 'all'}"
+        return None if view[accounts] else "ServiceAccount default/default isn't there"
+
+    wait_until(client, f"kind cluster {name} is ready", [nodes, accounts], unmet, deadline)
+    wait_for_rollouts(client, "kube-system", deadline)
+
+
+def _node_ready(node: Json) -> bool:
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _stop_maker(file: Path, name: str, run: Run) -> None:
+    """Ends the kind that a killed run left at its work: what it makes would come after the deletion."""
+    try:
+        pid = int(file.read_text())
+        args = run(["ps", "-o", "args=", "-p", str(pid)], timeout=_TOOL_SECONDS)
+    except (OSError, ValueError, StageError):
+        return
+    if f"--name={name}" in args.split():  # and not another process that got its id
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

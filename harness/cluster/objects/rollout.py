@@ -1,0 +1,178 @@
+"""Whether workloads run as their objects say, and what is in the way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from harness.base.errors import StageError
+from harness.base.vocabulary import Workload
+from harness.cluster.api.discovery import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS, STATEFUL_SETS
+from harness.cluster.api.watch import wait_until
+from harness.cluster.objects import pods
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.watch import View
+
+CONTROLLERS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
+_PATIENCE = timedelta(seconds=60)  # in which one proxy of two might still get ready
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+"""The annotation of a pod template by which a restart makes new pods."""
+
+
+def wait_for_rollouts(
+    client: Client, namespace: str, deadline: Deadline, unready: Collection[Workload] = ()
+) -> None:
+    """Returns when each workload of a namespace runs its current template, and no older pod is left.
+
+    Of those that are to be `unready` it is enough that pods of the current template have been made. Raises
+    StageError early if an image can't be had, or two proxies are in a pod, else at the deadline with the
+    last reason.
+    """
+    controllers = [endpoint.collection(namespace) for endpoint in CONTROLLERS]
+    pods_path, events_path = PODS.collection(namespace), EVENTS.collection(namespace)
+
+    def unmet(view: View) -> str | None:
+        workloads = [item for path in controllers for item in view[path]]
+        return waiting_for(workloads, view[pods_path], view[events_path], datetime.now(UTC), unready)
+
+    wait_until(
+        client,
+        f"workloads of namespace {namespace} are ready",
+        [*controllers, pods_path, events_path],
+        unmet,
+        deadline,
+        todo=f"kubectl -n {namespace} get pods,events",
+    )
+
+
+def restart(client: Client, namespace: str, only: Collection[Workload | None] | None = None) -> None:
+    """Asks for new pods of a namespace's workloads, or of these alone; doesn't wait for them."""
+    now = datetime.now(UTC).isoformat()
+    body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
+    for endpoint in CONTROLLERS:
+        for item in client.list(endpoint.collection(namespace)):
+            name = item["metadata"]["name"]
+            if only is None or Workload(namespace, name) in only:
+                client.patch(endpoint.path(namespace, name), body)
+
+
+def waiting_for(
+    workloads: Sequence[Json],
+    pod_list: Sequence[Json],
+    events: Sequence[Json],
+    now: datetime,
+    excused: Collection[Workload] = (),
+) -> str | None:
+    """Returns what a namespace's workloads are still waiting for, or None if they are all rolled out.
+
+    Those `excused` need pods of the current template, and nothing more. Raises StageError if a pod's image
+    can't be had, or if it has had two proxies for long enough.
+    """
+    unready = {item["metadata"]["name"]: reason for item in workloads if (reason := _reason(item, excused))}
+    owned = [
+        pod
+        for pod in pod_list
+        if (owner := pods.workload(pod)) and owner not in excused and not pods.finished(pod)
+    ]
+    for pod in owned:
+        found = pods.trouble(pod)
+        if found and found[0] == pods.DOUBLE_INJECTION and pods.age(pod, now) > _PATIENCE:
+            raise StageError(
+                f"double injection: {found[1]}",
+                where=_pod(pod),
+                why=f"it has {' and '.join(map(str, pods.proxies(pod)))}",
+                todo="take the proxy out of the manifest (linkerd uninject), or inject by one mesh alone",
+            )
+        if found and found[0] in pods.HOPELESS:
+            raise StageError(
+                f"an image can't be had: {found[0]}",
+                where=_pod(pod),
+                why=found[1] or _images(pod),
+                todo="have it in the local Docker (docker pull, docker load), or correct the pod's image",
+            )
+    if not unready:
+        return next((reason for pod in owned if (reason := _unsettled(pod, now))), None)
+    troubles = [
+        f"{_pod(pod)}: {': '.join(part for part in found if part)}"
+        for pod in owned
+        if (found := pods.trouble(pod))
+    ]
+    failures = [
+        f"{item['metadata']['name']}: {condition.get('message')}"
+        for item in workloads
+        for condition in (item.get("status") or {}).get("conditions") or ()
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+    ]
+    plain = [f"{name}: {reason}" for name, reason in unready.items()]
+    return "; ".join(troubles or failures or _warnings(events, unready) or plain)
+
+
+def _reason(workload: Json, excused: Collection[Workload]) -> str | None:
+    """Why a workload has to be waited for."""
+    metadata = workload["metadata"]
+    if Workload(metadata["namespace"], metadata["name"]) not in excused:
+        return behind(workload)
+    status = workload.get("status") or {}
+    made = status.get("updatedReplicas", status.get("updatedNumberScheduled")) or 0
+    seen = (status.get("observedGeneration") or 0) >= metadata.get("generation", 0)
+    return None if seen and made else "no pod of its last change has been made yet"
+
+
+def available(workload: Json | None) -> bool:
+    """Whether a workload is there, up to date, and not scaled to nothing."""
+    return workload is not None and not behind(workload) and workload["spec"].get("replicas") != 0
+
+
+def _unsettled(pod: Json, now: datetime) -> str | None:
+    if pods.terminating(pod):
+        return f"{_pod(pod)} is still terminating"
+    if pods.relapsing(pod, now):
+        return f"{_pod(pod)}: {': '.join(pods.trouble(pod) or ())}"
+    return None
+
+
+def behind(workload: Json) -> str | None:
+    """Returns how far a Deployment, StatefulSet or DaemonSet is behind its spec; None if it isn't."""
+    status = workload.get("status") or {}
+    if (status.get("observedGeneration") or 0) < workload["metadata"].get("generation", 0):
+        return "its last change hasn't been seen by the controller"
+    if workload.get("kind") == "DaemonSet" or "desiredNumberScheduled" in status:
+        wanted = status.get("desiredNumberScheduled") or 0
+        current, good = status.get("updatedNumberScheduled") or 0, status.get("numberAvailable") or 0
+    else:
+        wanted = workload["spec"].get("replicas", 1)
+        current, good = status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0
+        if (status.get("replicas") or 0) > wanted:
+            return "older pods are still there"
+    if current < wanted or good < wanted:
+        return f"{good} of {wanted} pods are ready, {current} are up to date"
+    return None
+
+
+def _warnings(events: Iterable[Json], names: Iterable[str]) -> list[str]:
+    """The last warning about each workload or a pod or replica set of it."""
+    latest: dict[str, Json] = {}
+    for event in events:
+        about = event["involvedObject"].get("name") or ""
+        for name in names:
+            mine = event.get("type") == "Warning" and (about == name or about.startswith(f"{name}-"))
+            if mine and (name not in latest or _when(event) >= _when(latest[name])):
+                latest[name] = event
+    return [f"{name}: {event.get('reason')}: {event.get('message')}" for name, event in latest.items()]
+
+
+def _when(event: Json) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+
+
+def _pod(pod: Json) -> str:
+    return f"Pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _images(pod: Json) -> str:
+    return ", ".join(container["image"] for container in pod["spec"]["containers"])

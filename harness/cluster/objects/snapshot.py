@@ -1,0 +1,137 @@
+"""What a live cluster holds at this moment, read through a kubeconfig's context; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from harness.base.errors import InputError
+from harness.base.vocabulary import Mesh
+from harness.cluster.api import discovery
+from harness.cluster.api.client import Client
+from harness.cluster.api.discovery import Endpoint
+from harness.manifests.files import from_api
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from harness.base.resources import Resource
+    from harness.cluster.api.client import Json
+
+_PAGE = 500
+"""Objects that are asked for at once."""
+
+_CORE = (
+    discovery.NAMESPACES,
+    discovery.SERVICES,
+    discovery.PODS,
+    discovery.NODES,
+    discovery.DEPLOYMENTS,
+    discovery.STATEFUL_SETS,
+    discovery.DAEMON_SETS,
+    Endpoint("v1", "serviceaccounts", namespaced=True),
+    Endpoint("v1", "configmaps", namespaced=True),
+    Endpoint("v1", "endpoints", namespaced=True),
+    Endpoint("discovery.k8s.io/v1", "endpointslices", namespaced=True),
+    Endpoint("networking.k8s.io/v1", "networkpolicies", namespaced=True),
+    Endpoint("networking.k8s.io/v1", "ingresses", namespaced=True),
+    Endpoint("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", namespaced=False),
+)
+# All kinds of these groups are read: what the model doesn't know among them is its to refuse, by name.
+_GROUPS = ("istio.io", "linkerd.io", "gateway.networking.k8s.io")
+_SECRETS = Endpoint("v1", "secrets", namespaced=True)
+
+# What labels the pods of a control plane.
+_LABELS = {
+    Mesh.ISTIO: ("app", "istiod"),
+    Mesh.LINKERD: ("linkerd.io/control-plane-component", "destination"),
+}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A cluster's objects, as a dump would have them, and the meshes whose control planes run in it.
+
+    Of Secrets there are names alone.
+    """
+
+    objects: tuple[Resource, ...]
+    meshes: frozenset[Mesh]
+
+
+def read(context: str, kubeconfig: Path | None = None, namespaces: Collection[str] | None = None) -> Snapshot:
+    """Returns what there is of the kinds that decide on requests.
+
+    `context` is one of the kubeconfig's (None: kubectl's own files) by its name; its current one never
+    counts. Where `namespaces` are given, only those are read, and those that hold control planes.
+    Raises InputError for none, MissingError for an unknown context, ApiError where the cluster doesn't answer
+    or forbids it.
+    """
+    if not context:
+        raise InputError("no context is named", todo="name it: the current one is never taken")
+    client = Client(kubeconfig, context)
+    try:
+        return take(client, f"context {context}", namespaces)
+    finally:
+        client.close()
+
+
+def take(client: Client, source: str, namespaces: Collection[str] | None = None) -> Snapshot:
+    """Returns the same through a client; `source` is what errors call the cluster."""
+    planes = {mesh: _namespaces_of(client, *label) for mesh, label in _LABELS.items()}
+    inside = None if namespaces is None else sorted({*namespaces, *chain.from_iterable(planes.values())})
+    objects = [one for endpoint in (*_CORE, *_of_groups(client)) for one in _all(client, endpoint, inside)]
+    objects += _secrets(client, objects)
+    return Snapshot(from_api(objects, source), frozenset(mesh for mesh, found in planes.items() if found))
+
+
+def _namespaces_of(client: Client, label: str, value: str) -> set[str]:
+    """The namespaces in which Deployments have a label."""
+    query = {"labelSelector": f"{label}={value}"}
+    found = client.list(discovery.DEPLOYMENTS.collection(), query)
+    return {one["metadata"]["namespace"] for one in found}
+
+
+def _of_groups(client: Client) -> Iterator[Endpoint]:
+    """The endpoints of all kinds of the meshes' and Gateway API's groups, each in its preferred version."""
+    for group in client.get("/apis").get("groups") or ():
+        if not group["name"].endswith(_GROUPS):
+            continue
+        preferred = group["preferredVersion"]["groupVersion"]
+        versions = [version["groupVersion"] for version in group["versions"]]
+        known: set[str] = set()
+        for version in sorted(versions, key=lambda version: version != preferred):
+            for entry in client.get(f"/apis/{version}").get("resources") or ():
+                if "/" not in entry["name"] and "list" in entry["verbs"] and entry["kind"] not in known:
+                    known.add(entry["kind"])
+                    yield Endpoint(version, entry["name"], entry["namespaced"])
+
+
+def _all(client: Client, endpoint: Endpoint, namespaces: Collection[str] | None) -> Iterator[Json]:
+    """The objects of a kind, in these namespaces if it has any."""
+    limited = namespaces is not None and endpoint.namespaced
+    for namespace in namespaces or () if limited else ("",):
+        following = ""
+        while True:
+            query = {"limit": _PAGE} | ({"continue": following} if following else {})
+            page = client.get(endpoint.collection(namespace), query)
+            # A list's items say neither kind nor version: the list does.
+            kind = page["kind"].removesuffix("List")
+            for item in page.get("items") or ():
+                one = {"apiVersion": page["apiVersion"], "kind": kind, **item}
+                if namespaces is None or kind != "Namespace" or one["metadata"]["name"] in namespaces:
+                    yield one
+            following = page["metadata"].get("continue") or ""
+            if not following:
+                break
+
+
+def _secrets(client: Client, objects: Collection[Json]) -> Iterator[Json]:
+    """The Secrets beside Gateways, which may name them: their names, without what is in them."""
+    gateways = [one for one in objects if one["kind"] == "Gateway"]
+    pods = [one for one in objects if one["kind"] == "Pod" and "istio" in one["metadata"].get("labels", {})]
+    for namespace in sorted({one["metadata"]["namespace"] for one in (*gateways, *pods)} if gateways else ()):
+        for name in client.names(_SECRETS.collection(namespace)):
+            yield {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}

@@ -1,0 +1,1 @@
+"""Whose clusters and objects are, and what dead runs left behind."""

@@ -1,0 +1,198 @@
+"""Objects in a cluster that is someone else's: what is the harness's own there bears its run's label."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from harness.base.errors import StageError
+from harness.cluster.api.client import APPLY_PATCH
+from harness.cluster.api.discovery import NAMESPACES
+from harness.cluster.objects.apply import Applier
+from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from harness.base.resources import Resource
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.discovery import Discovery
+    from harness.cluster.objects.apply import Marks
+    from harness.manifests.patching import Patch
+
+RUN = f"{MANAGER}/run"
+"""The label of what a run made."""
+GUEST = f"{MANAGER}/guest"
+"""The label of a namespace of someone else's that a run works in."""
+BEFORE = f"{MANAGER}/before"
+"""The annotation of such a namespace that keeps the labels and annotations which the run changed (JSON)."""
+
+_WHOLE_CLUSTER = "it belongs to the whole cluster, which is someone else's"
+_ELSEWHERE = "do it yourself, or run the scenario with --provider kind"
+
+
+class Guest(Applier):
+    """Makes objects only in namespaces that it may use, and overwrites and deletes only its own.
+
+    A field that someone else has set to another value is refused by the API itself, as a conflict.
+    """
+
+    def __init__(self, client: Client, discovery: Discovery, run: str, journal: Path) -> None:
+        """`journal` is the file that keeps what patched objects were like, should the run be killed."""
+        super().__init__(client, discovery, {**MANAGED_BY, RUN: run})
+        self._run = run
+        self._journal = journal
+        self._admitted: set[str] = set()
+
+    def admit(self, namespace: str) -> None:
+        """Lets the run work in a namespace of someone else's, because the scenario names it."""
+        self._admitted.add(namespace)
+
+    def admits(self, namespace: str) -> bool:
+        """Whether the run may work in a namespace."""
+        return namespace in self._admitted
+
+    def make_namespace(self, name: str, deadline: Deadline) -> bool:
+        """Makes a namespace, and returns whether it is the run's own.
+
+        Raises StageError for one of someone else's that the scenario doesn't place, or of another run's.
+        """
+        if super().make_namespace(name, deadline):
+            self.admit(name)
+            return True
+        found = self._client.get(NAMESPACES.path("", name))["metadata"].get("labels") or {}
+        other = found.get(RUN) or found.get(GUEST) or self._run
+        if other != self._run:
+            raise StageError(
+                f"namespace {name} is in use by another run of the harness ({other})",
+                todo="wait for it to end; what a dead one left goes with: harness clean",
+            )
+        self._refuse_foreign(name)
+        return False
+
+    def mark(self, namespace: str, labels: Marks, annotations: Marks) -> None:
+        """Sets labels and annotations of a Namespace; someone else's keeps what was there before."""
+        found = self._client.get(NAMESPACES.path("", namespace))
+        if self.owns(found):
+            super().mark(namespace, labels, annotations)
+        else:
+            super().mark(namespace, *_borrowed(found, labels, annotations, self._run))
+
+    def unmark(self, namespace: str) -> bool:
+        """Makes a Namespace of someone else's what it was before the run; returns whether it had changed."""
+        found = self._client.get(NAMESPACES.path("", namespace))
+        before = _given_back(found)
+        if before is None:
+            return False
+        super().mark(namespace, *before)
+        return any(
+            (found["metadata"].get(part) or {}).get(key) != value
+            for part, marks in zip(("labels", "annotations"), before, strict=True)
+            for key, value in marks.items()
+            if key not in (GUEST, BEFORE)
+        )
+
+    def patch(self, patch: Patch) -> bool:
+        """Patches an object in a namespace that the run may use; what it was like is written down before."""
+        name = patch.target
+        self._refuse_foreign(name.namespace)
+        path = self._discovery.named(name).path(name.namespace, name.name)
+        live = self._client.find(path)
+        if live is not None and path not in self._patched:
+            self._journal.write_text(json.dumps({**self._patched, path: live}))
+        return super().patch(patch)
+
+    def restore(self) -> set[str]:
+        """Makes patched objects what they were; then nothing is left for another run to put back."""
+        namespaces = super().restore()
+        self._journal.unlink(missing_ok=True)
+        return namespaces
+
+    def owns(self, found: Json) -> bool:
+        """Whether an object bears the run's label."""
+        return (found["metadata"].get("labels") or {}).get(RUN) == self._run
+
+    def recall(self) -> None:
+        """Takes over from the journal what a killed run patched, for `restore`."""
+        if self._journal.is_file():
+            self._patched |= json.loads(self._journal.read_text())
+
+    def _refuse_foreign(self, namespace: str) -> None:
+        if not self.admits(namespace):
+            raise StageError(
+                f"namespace {namespace} is someone else's" if namespace else _WHOLE_CLUSTER,
+                why="only namespaces that the run makes, or that the scenario places, are touched here",
+                todo=f"name it in a stage (mesh: {{{namespace}: none}}), or use another namespace"
+                if namespace
+                else _ELSEWHERE,
+            )
+
+    def delete(self, resources: Iterable[Resource], deadline: Deadline) -> None:
+        """Deletes objects of the run's own; raises StageError for those of someone else."""
+        listed = list(resources)
+        for resource in listed:
+            found = self._find(resource)
+            if found is not None and not self.owns(found):
+                raise StageError(
+                    f"{resource} isn't deleted: it is someone else's",
+                    where=resource.where,
+                    why=f"it lacks the label {RUN}={self._run}",
+                    todo="delete it yourself, or leave it out of `remove`",
+                )
+        super().delete(listed, deadline)
+
+    def delete_namespaces(self, names: Sequence[str], deadline: Deadline) -> None:
+        """Deletes namespaces of the run's own, and leaves others alone."""
+        mine = [
+            name
+            for name in names
+            if (found := self._client.find(NAMESPACES.path("", name))) and self.owns(found)
+        ]
+        super().delete_namespaces(mine, deadline)
+
+    def _apply(self, resource: Resource, *, dry_run: bool = False) -> Json:
+        endpoint = self._discovery.endpoint(resource.api_version, resource.kind)
+        if not endpoint.namespaced and resource.kind != "Namespace":
+            raise StageError(
+                f"{resource} isn't made: {_WHOLE_CLUSTER}", where=resource.where, todo=_ELSEWHERE
+            )
+        found = self._find(resource)
+        own = found is None or self.owns(found)
+        query: dict[str, str | int | list[str]] = {"fieldManager": MANAGER, "force": str(own).lower()}
+        if dry_run:
+            query["dryRun"] = "All"
+        data = _labelled(resource.data, self.labels) if own else resource.data
+        return self._client.patch(self._discovery.path(resource), data, content_type=APPLY_PATCH, query=query)
+
+    def _find(self, resource: Resource) -> Json | None:
+        return self._client.find(self._discovery.path(resource))
+
+
+def _labelled(data: Json, labels: dict[str, str]) -> Json:
+    """An object with labels beside its own; a manager that it names stays."""
+    metadata = data["metadata"]
+    return {**data, "metadata": {**metadata, "labels": {**labels, **(metadata.get("labels") or {})}}}
+
+
+def _borrowed(
+    namespace: Json, labels: Marks, annotations: Marks, run: str
+) -> tuple[dict[str, str | None], dict[str, str | None]]:
+    """The labels and annotations to set in someone else's namespace: what was there before is among them."""
+    metadata = namespace["metadata"]
+    kept = json.loads((metadata.get("annotations") or {}).get(BEFORE) or "[{}, {}]")
+    before = [
+        {key: (metadata.get(part) or {}).get(key) for key in marks} | earlier
+        for part, marks, earlier in zip(("labels", "annotations"), (labels, annotations), kept, strict=True)
+    ]
+    return {**labels, GUEST: run}, {**annotations, BEFORE: json.dumps(before)}
+
+
+def _given_back(namespace: Json) -> tuple[Marks, Marks] | None:
+    """Returns the labels and annotations that make a namespace what it was before a run; None if it is so."""
+    kept = (namespace["metadata"].get("annotations") or {}).get(BEFORE)
+    if kept is None:
+        return None
+    labels, annotations = json.loads(kept)
+    return {**labels, GUEST: None}, {**annotations, BEFORE: None}

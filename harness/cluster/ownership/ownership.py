@@ -1,0 +1,168 @@
+"""What belongs to the harness: a private directory for each cluster or run, leased by a live process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.base.errors import MissingError, StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANAGER = "mesh-migration-harness"
+MANAGED_BY = {"app.kubernetes.io/managed-by": MANAGER}
+
+KIND, CONTEXT = "kind", "context"
+
+LOCK = "lock"
+"""The file, in each lease's directory, that its process locks."""
+_RECORD = "lease.json"
+
+
+def home() -> Path:
+    """Returns the directory (0700) of all that the harness keeps; raises MissingError if it can't be had.
+
+    It stands where programs keep their state [XDG Base Directory Specification].
+    """
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    found = Path(base) / MANAGER
+    try:
+        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found.chmod(0o700)
+    except OSError as error:
+        raise MissingError(
+            f"the harness has no place for its state: {error}",
+            todo="set XDG_STATE_HOME to a directory of yours",
+        ) from None
+    return found
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a lease is for.
+
+    `name` is a kind cluster's, or a context's. A `lasting` cluster shall outlive its process, and is
+    `complete` once it can be used. `run` labels what a run made in a context's cluster.
+    """
+
+    provider: str
+    name: str
+    lasting: bool = False
+    complete: bool = False
+    run: str = ""
+    pid: int = field(default_factory=os.getpid)
+    since: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+class Lease:
+    """A directory that one process holds; the lock ends with the process, however that ends."""
+
+    def __init__(self, directory: Path, descriptor: int) -> None:
+        self.directory = directory
+        self._descriptor = descriptor
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Where the cluster's kubeconfig is, or belongs."""
+        return self.directory / "kubeconfig"
+
+    @property
+    def record(self) -> Record | None:
+        """What was written last; None in a new lease."""
+        return _read(self.directory)
+
+    def write(self, record: Record) -> None:
+        """Writes what the lease is for: whole or not at all, whenever the process is killed."""
+        draft = self.directory / f"{_RECORD}.new"
+        draft.write_text(json.dumps(asdict(record)))
+        draft.replace(self.directory / _RECORD)
+
+    def release(self) -> None:
+        """Leaves the directory to whoever comes next."""
+        os.close(self._descriptor)
+
+    def remove(self) -> None:
+        """Deletes the directory with all that is in it."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.close(self._descriptor)
+
+
+def take(provider: str, name: str) -> Lease:
+    """Returns the lease of a cluster or run, for this process alone; raises StageError for a held one."""
+    directory = home() / f"{provider}-{name}"
+    while True:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        try:
+            descriptor = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        except FileNotFoundError:  # the one before deleted the directory in this moment
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            record = _read(directory)
+            raise StageError(
+                f"{provider} {name} is in use" + (f" by process {record.pid}" if record else ""),
+                todo="wait for it to end, or choose another name",
+            ) from None
+        if _same(descriptor, directory / LOCK):
+            return Lease(directory, descriptor)
+        os.close(descriptor)  # of a directory that was deleted in this moment
+
+
+def abandoned() -> Iterator[Lease]:
+    """Yields the leases that no live process holds, each taken: to be removed or released."""
+    for directory in _directories():
+        try:
+            descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        if _same(descriptor, directory / LOCK):
+            yield Lease(directory, descriptor)
+        else:
+            os.close(descriptor)
+
+
+def held() -> tuple[Record, ...]:
+    """Returns what live processes hold."""
+    free = {lease.directory for lease in _peek()}
+    found = (_read(directory) for directory in _directories() if directory not in free)
+    return tuple(record for record in found if record is not None)
+
+
+def _peek() -> Iterator[Lease]:
+    for lease in abandoned():
+        lease.release()
+        yield lease
+
+
+def _directories() -> list[Path]:
+    return sorted(path.parent for path in home().glob(f"*/{LOCK}"))
+
+
+def _read(directory: Path) -> Record | None:
+    try:
+        data = json.loads((directory / _RECORD).read_text())
+        return Record(**{key: data[key] for key in (one.name for one in fields(Record)) if key in data})
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    """Whether a file that was opened is still the one at this path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

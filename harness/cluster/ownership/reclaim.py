@@ -1,0 +1,173 @@
+"""What runs left behind that ended before they could clean up: found by its lease, and taken away."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.base.errors import HarnessError
+from harness.cluster.api.client import ApiError, Client
+from harness.cluster.api.deadline import Deadline, timed
+from harness.cluster.api.discovery import NAMESPACES, Discovery, Endpoint
+from harness.cluster.objects.apply import Applier
+from harness.cluster.objects.rollout import restart
+from harness.cluster.ownership import ownership
+from harness.cluster.ownership.guest import GUEST, RUN, Guest
+from harness.cluster.ownership.journal import Journal
+from harness.cluster.ownership.ownership import MANAGED_BY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.cluster.objects.kind import Kind
+    from harness.cluster.ownership.ownership import Lease, Record
+
+logger = logging.getLogger(__name__)
+
+JOURNAL = "patched.json"
+"""The file of a lease that keeps what patched objects of someone else's were like."""
+
+_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What a dead run left, with its lease, which is held meanwhile; `kept` was meant to stay."""
+
+    what: str
+    lease: Lease
+    record: Record | None
+    kept: bool = False
+
+
+def leftovers(kind: Kind | None) -> Iterator[Leftover]:
+    """Yields what no live run uses; without `kind` (no Docker here) no kind clusters."""
+    clusters = kind.clusters() if kind else frozenset()
+    for lease in ownership.abandoned():
+        record = lease.record
+        if record is None:
+            yield Leftover(f"directory {lease.directory.name}", lease, None)
+        elif record.provider == ownership.CONTEXT:
+            yield Leftover(f"namespaces and objects in context {record.name}", lease, record)
+        elif kind is None:
+            lease.release()
+        else:
+            there = record.name in clusters
+            what = f"kind cluster {record.name}" + ("" if there else " (gone: its directory)")
+            yield Leftover(what, lease, record, there and record.lasting and record.complete)
+
+
+def remove(leftover: Leftover, kind: Kind | None) -> None:
+    """Takes away what was left, and its lease. Raises HarnessError, and then keeps the lease, if it can't."""
+    lease, record = leftover.lease, leftover.record
+    try:
+        if record is not None and record.provider == ownership.CONTEXT:
+            guests(Client(lease.kubeconfig), record.run, lease)
+        elif record is not None and kind is not None:
+            cluster(lease, record.name, kind)
+    except HarnessError:
+        lease.release()
+        raise
+    lease.remove()
+
+
+def dead_runs(kind: Kind) -> None:
+    """Deletes the kind clusters of dead runs that weren't meant to stay; warns of what can't be deleted."""
+    for leftover in leftovers(kind):
+        record = leftover.record
+        if leftover.kept or (record is not None and record.provider != ownership.KIND):
+            leftover.lease.release()
+        else:
+            _reclaim(leftover, kind)
+
+
+def dead_guests(context: str) -> None:
+    """Takes away what dead runs left in a context's cluster; warns of what can't be taken away."""
+    for leftover in leftovers(None):
+        record = leftover.record
+        if record is None or record.name != context:
+            leftover.lease.release()
+        else:
+            _reclaim(leftover, None)
+
+
+def cluster(lease: Lease, name: str, kind: Kind) -> None:
+    """Deletes a kind cluster, made or half made, and all that is known of it; the lease stays."""
+    record = lease.record
+    kind.delete(name, lease.directory, strays=not (record and record.complete))
+    Journal(name).forget()
+    for path in lease.directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != ownership.LOCK:
+            path.unlink()
+
+
+def namespaces(client: Client, deadline: Deadline) -> None:
+    """Deletes the namespaces that runs left in a cluster of the harness's own; a guest's aren't theirs."""
+    [(label, value)] = MANAGED_BY.items()
+    found = set(_labelled(client, label, value)) - set(_labelled(client, RUN))
+    if found:
+        with timed(logger, f"reclaimed namespaces {', '.join(sorted(found))}"):
+            Applier(client, Discovery(client)).delete_namespaces(sorted(found), deadline)
+
+
+def left(client: Client, run: str) -> bool:
+    """Whether something of a run is left in a cluster of someone else's."""
+    return any(_labelled(client, label, run) for label in (RUN, GUEST))
+
+
+def guests(client: Client, run: str, lease: Lease) -> None:
+    """Takes away what a run made in a cluster of someone else's, and gives back what it changed.
+
+    Workloads whose namespace was under another mesh meanwhile are restarted. Raises HarnessError.
+    """
+    discovery, deadline = Discovery(client), Deadline(_SECONDS)
+    guest = Guest(client, discovery, run, lease.directory / JOURNAL)
+    borrowed = _labelled(client, GUEST, run)
+    for namespace in borrowed:
+        for endpoint in _kinds(client):
+            for item in client.list(endpoint.collection(namespace), {"labelSelector": f"{RUN}={run}"}):
+                _delete(client, endpoint.path(namespace, item["metadata"]["name"]))
+    guest.recall()
+    guest.restore()
+    for namespace in borrowed:
+        if guest.unmark(namespace):
+            restart(client, namespace)
+    guest.delete_namespaces(_labelled(client, RUN, run), deadline)
+
+
+def _reclaim(leftover: Leftover, kind: Kind | None) -> None:
+    try:
+        with timed(logger, f"reclaimed {leftover.what}, left by a run that was killed"):
+            remove(leftover, kind)
+    except HarnessError as error:
+        logger.warning("%s, left by a run that was killed, can't be reclaimed: %s", leftover.what, error)
+
+
+def _labelled(client: Client, label: str, value: str | None = None) -> list[str]:
+    """The namespaces that have a label, with any value if none is given."""
+    selector = label if value is None else f"{label}={value}"
+    found = client.list(NAMESPACES.collection(), {"labelSelector": selector})
+    return [item["metadata"]["name"] for item in found]
+
+
+def _kinds(client: Client) -> Iterator[Endpoint]:
+    """The kinds whose objects live in namespaces and can be deleted."""
+    groups = client.get("/apis").get("groups") or ()
+    for version in ("v1", *(group["preferredVersion"]["groupVersion"] for group in groups)):
+        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        for entry in client.get(root).get("resources") or ():
+            able = {"list", "delete"} <= set(entry["verbs"])
+            if able and entry["namespaced"] and "/" not in entry["name"] and entry["kind"] != "Event":
+                yield Endpoint(version, entry["name"], namespaced=True)
+
+
+def _delete(client: Client, path: str) -> None:
+    try:
+        client.call("DELETE", path, query={"propagationPolicy": "Background"})
+    except ApiError as error:
+        if error.status != 404:
+            raise

@@ -1,0 +1,1 @@
+"""Requests sent from pods of a cluster, and what shows who answered them."""

@@ -1,0 +1,104 @@
+"""What the proxies of servers' pods count."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from harness.base.errors import HarnessError
+from harness.cluster.api.client import ApiError
+from harness.cluster.api.discovery import PODS
+from harness.cluster.objects import pods
+from harness.cluster.probing.arrivals import arrived
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.base.vocabulary import Mesh, Workload
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.control_plane import ControlPlane
+
+logger = logging.getLogger(__name__)
+
+Counters = dict[str, tuple["ControlPlane", str]]
+"""The counters of proxies as they show them, by pod."""
+
+_AT_ONCE = 8
+_QUIET_SECONDS = 0.5
+"""Copies and retries arrive after the answers: this long nothing more must come."""
+
+
+def scrape(client: Client, planes: Mapping[Mesh, ControlPlane], listed: Iterable[Json]) -> Counters:
+    """Returns the counters of the running pods with one mesh's proxy; what can't be read is left out."""
+
+    def read(pod: Json, mesh: Mesh) -> tuple[str, tuple[ControlPlane, str]] | None:
+        plane = planes[mesh]
+        base = PODS.path(pod["metadata"]["namespace"], pods.name(pod))
+        try:
+            text = client.text("GET", f"{base}:{plane.counters.port}/proxy/{plane.counters.path}")
+        except ApiError as error:
+            logger.debug("no counters of %s: %s", base, error)
+            return None
+        return pods.name(pod), (plane, text)
+
+    single = [(pod, *pods.meshes(pod)) for pod in listed if pods.running(pod) and len(pods.meshes(pod)) == 1]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(filter(None, pool.map(lambda item: read(*item), single)))
+
+
+def at(client: Client, planes: Mapping[Mesh, ControlPlane], workload: Workload) -> Counters:
+    """Returns the counters of a workload's proxies; raises HarnessError if they can't be had of each pod."""
+    listed = client.list(PODS.collection(workload.namespace))
+    mine = [pod for pod in listed if pods.workload(pod) == workload and pods.running(pod)]
+    found = scrape(client, planes, mine)
+    lacking = sorted(pods.name(pod) for pod in mine if pods.name(pod) not in found)
+    if lacking or not mine:
+        raise HarnessError(
+            f"what arrives at {workload} can't be counted",
+            why=f"no counters of a mesh's proxy in {', '.join(lacking)}"
+            if lacking
+            else "it has no running pod",
+            todo="have its namespace in a mesh: a server's own proxy counts",
+        )
+    return found
+
+
+def settled(
+    client: Client,
+    planes: Mapping[Mesh, ControlPlane],
+    workload: Workload,
+    before: Counters,
+    deadline: Deadline,
+) -> int:
+    """Returns how many requests arrived since `before`, once no more of them come.
+
+    Raises HarnessError if a proxy doesn't count them, or they don't end.
+    """
+    last = None
+    while not deadline.over:
+        now = _arrived(workload, before, at(client, planes, workload))
+        if now == last:
+            return now
+        last = now
+        time.sleep(_QUIET_SECONDS)
+    raise HarnessError(
+        f"requests go on arriving at {workload}", why=f"{last} so far", todo="stop what else sends them"
+    )
+
+
+def _arrived(workload: Workload, before: Counters, after: Counters) -> int:
+    total = 0
+    for pod, (plane, text) in after.items():
+        number = arrived(plane.mesh, before[pod][1] if pod in before else "", text)
+        if number is None:
+            raise HarnessError(
+                f"what arrives at {workload} can't be counted",
+                where=f"Pod {workload.namespace}/{pod}",
+                why="its istio-proxy shows no envoy_http_downstream_rq_total",
+                todo="install Istio with proxyStatsMatcher asking for downstream_rq_total",
+            )
+        total += number
+    return total

@@ -1,0 +1,107 @@
+"""What cut a probe short: a pod that was deleted or evicted, or an API server that went away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cluster.api.client import ApiError
+from harness.cluster.api.discovery import EVENTS, PODS
+from harness.cluster.api.exec import ExecInterruptedError
+from harness.cluster.objects import pods, services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.probing.answers import Answer
+    from harness.traffic.request import Request
+
+_GONE = (502, 503, 504)  # what a proxy answers for a server that isn't there
+
+_ENDINGS = frozenset(("Killing", "Evicted", "Preempting", "Preempted", "TaintManagerEviction", "OOMKilling"))
+"""Reasons of events that tell of a pod's end."""
+
+
+def of_client(client: Client, namespace: str, name: str) -> str:
+    """Returns what became of a pod in which a command was running."""
+    try:
+        pod = client.find(PODS.path(namespace, name))
+    except ApiError as error:
+        return f"the API server went away: {error.what}" if error.transient else str(error)
+    if pod is None:
+        return "the pod was deleted"
+    status = pod.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            return f"the pod is being disrupted: {condition.get('reason')}: {condition.get('message')}"
+    if pods.finished(pod):
+        return (
+            f"the pod ended: {status.get('reason') or status['phase']}: {status.get('message') or ''}".rstrip(
+                ": "
+            )
+        )
+    if pods.terminating(pod):
+        return "the pod is being deleted"
+    found = pods.trouble(pod)
+    return (
+        f"{found[0]}: {found[1]}" if found else "the pod still runs: the API server or the node was restarted"
+    )
+
+
+def of_servers(client: Client, before: Iterable[Json], now: Iterable[Json]) -> str | None:
+    """Returns which pods that ran before are ending or gone now, with their events; None if none is."""
+    running = {pod["metadata"]["uid"] for pod in now if pods.running(pod)}
+    told = [
+        f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}: {_end(client, pod)}"
+        for pod in before
+        if (pod.get("status") or {}).get("phase") == "Running" and pod["metadata"]["uid"] not in running
+    ]
+    return "\n       ".join(sorted(told)) or None
+
+
+def _end(client: Client, pod: Json) -> str:
+    about = f"involvedObject.uid={pod['metadata']['uid']}"
+    events = client.list(EVENTS.collection(pod["metadata"]["namespace"]), {"fieldSelector": about})
+    told = {
+        f"{event['reason']}: {event.get('message')}" for event in events if event.get("reason") in _ENDINGS
+    }
+    return ", ".join(sorted(told)) or "deleted"
+
+
+def refuse_if_ending(
+    client: Client, request: Request, sender: str, now: Iterable[Json], answers: Iterable[Answer]
+) -> None:
+    """Raises ExecInterruptedError if a client's pod was ending, and requests failed.
+
+    It loses its proxy first: its failures tell nothing of the server.
+    """
+    runs = any(pods.name(pod) == sender and pods.running(pod) for pod in now)
+    if not runs and any(answer.exit_code for answer in answers):
+        raise ExecInterruptedError(
+            "the client's pod was ending while it sent the probe",
+            where=f"Pod {request.source.namespace}/{sender}",
+            why=of_client(client, request.source.namespace, sender),
+            todo="probe again",
+        )
+
+
+def refuse_if_disrupted(
+    client: Client, request: Request, before: Iterable[Json], now: Iterable[Json], answers: Sequence[Answer]
+) -> None:
+    """Raises ExecInterruptedError if requests failed while pods of the server's namespace ended.
+
+    Those failures are of the pods' end, and tell nothing of a policy.
+    """
+    service = services.service_of(request.host, request.source.namespace)
+    failed = sum(answer.exit_code != 0 or answer.status in _GONE for answer in answers)
+    if not (service and failed):
+        return
+    mine = [pod for pod in before if pod["metadata"]["namespace"] == service.namespace]
+    told = of_servers(client, mine, now)
+    if told:
+        raise ExecInterruptedError(
+            f"pods ended while the probe ran, and {failed} of its {len(answers)} requests failed",
+            where=str(request),
+            why=told,
+            todo="probe again",
+        )

@@ -1,0 +1,65 @@
+"""What a name gives in a pod: by the pod's own resolver, as its applications would ask it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Workload
+from harness.cluster.api.discovery import PODS, SERVICES
+from harness.cluster.api.exec import NOT_RUN, execute
+from harness.cluster.objects import pods
+from harness.traffic.observables import Resolution
+
+if TYPE_CHECKING:
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.probing.curl import Curl
+
+_NOT_FOUND = 2  # getent's exit code for a name that has no entry
+
+
+def resolve(client: Client, namespace: str, sender: Curl, name: str, deadline: Deadline) -> Resolution:
+    """Returns what a name leads to; raises HarnessError if it can't be looked up from there.
+
+    Addresses that neither a Service nor a pod has are outside of the cluster.
+    """
+    argv = ["getent", "ahosts", name]
+    done = execute(client, namespace, sender.pod, sender.container, argv, deadline)
+    where = f"Pod {namespace}/{sender.pod}, container {sender.container}"
+    if done.code == _NOT_FOUND:
+        return Resolution(told=(f"getent in {where} finds no address",))
+    if done.code:
+        why = "there is no getent" if done.code == NOT_RUN else f"getent ended with {done.code}"
+        raise HarnessError(f"{name} can't be looked up", where=where, why=f"{why} {done.stderr}".strip())
+    found = tuple(dict.fromkeys(line.split()[0] for line in done.stdout.splitlines() if line.strip()))
+    service = _service(client, set(found), name, namespace)
+    outside = service is None and not _pods(client, set(found))
+    return Resolution(service, outside, found, (f"getent in {where}: {', '.join(found)}",))
+
+
+def _service(client: Client, found: set[str], name: str, namespace: str) -> Workload | None:
+    """The Service whose own addresses these are, or, headless, whose pods'."""
+    services = client.list(SERVICES.collection())
+    for one in services:
+        if found & set(one["spec"].get("clusterIPs") or [one["spec"].get("clusterIP")]):
+            return _named(one)
+    labels = name.rstrip(".").split(".")
+    for one in services:
+        metadata, selector = one["metadata"], one["spec"].get("selector")
+        asked = metadata["name"] in labels[:2] and metadata["namespace"] in (*labels[1:3], namespace)
+        if one["spec"].get("clusterIP") == "None" and selector and asked:
+            chosen = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())}
+            ready = client.list(PODS.collection(metadata["namespace"]), chosen)
+            if found <= {(pod.get("status") or {}).get("podIP") for pod in ready}:
+                return _named(one)
+    return None
+
+
+def _pods(client: Client, found: set[str]) -> list[Json]:
+    listed = client.list(PODS.collection())
+    return [pod for pod in listed if pods.running(pod) and (pod.get("status") or {}).get("podIP") in found]
+
+
+def _named(service: Json) -> Workload:
+    return Workload(service["metadata"]["namespace"], service["metadata"]["name"])

@@ -1,0 +1,160 @@
+"""What becomes of the kubelet's probes, by its own count of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Mesh
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.discovery import PODS
+from harness.cluster.api.forward import exchange
+from harness.cluster.objects import pods
+from harness.cluster.probing.metrics import samples
+from harness.traffic.observables import Probed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from harness.base.vocabulary import Workload
+    from harness.cluster.api.client import Client, Json
+
+SETTLING = 5.0
+"""Seconds after which a policy that was applied just before is in force [semantics: within 3-4 s]."""
+
+_POLL_SECONDS = 0.5
+_CONTROL_SECONDS = 5.0
+_COUNTER = "prober_probe_total"
+_KINDS = {"livenessProbe": "Liveness", "readinessProbe": "Readiness", "startupProbe": "Startup"}
+_THRESHOLD = 3  # Kubernetes' default of failureThreshold
+
+Key = tuple[str, str, str]
+"""A pod's uid, a container, and what the kubelet calls the probe."""
+Count = tuple[int, int]
+"""How often a probe has passed and failed so far."""
+
+
+@dataclass
+class Watched:
+    """A probe that a pod declares, and how often it last passed, or failed, without a break."""
+
+    pod: Json
+    container: Json
+    name: str
+    last: Count | None = None
+    run: int = 0
+    passed: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What the kubelet counts it by."""
+        return self.pod["metadata"]["uid"], self.container["name"], _KINDS[self.name]
+
+    @property
+    def threshold(self) -> int:
+        """After how many failures in a row the kubelet acts."""
+        return int(self.container[self.name].get("failureThreshold") or _THRESHOLD)
+
+    @property
+    def decided(self) -> bool:
+        """Whether it has passed, or failed, as often in a row as the kubelet needs to act."""
+        return self.run >= self.threshold
+
+    def note(self, count: Count) -> None:
+        """Takes in what the kubelet has counted by now; what it had counted at first is left out."""
+        passed, failed = (now - before for now, before in zip(count, self.last or count, strict=True))
+        self.last = count
+        if passed or failed:
+            succeeded = not failed
+            self.run = (failed or passed) + (self.run if succeeded is self.passed else 0)
+            self.passed = succeeded
+
+    def __str__(self) -> str:
+        return f"{self.container['name']} {self.name}"
+
+
+def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Probed, ...]:
+    """Returns what becomes of each probe of a workload's pods, from now on.
+
+    A probe counts when it has passed, or failed, so often in a row that the kubelet would act; what a
+    policy has still to change doesn't count. Raises HarnessError if a probe does neither in time, or if the
+    kubelet's counters can't be read (this takes the right to get nodes/proxy).
+    """
+    listed = client.list(PODS.collection(workload.namespace))
+    mine = [pod for pod in listed if pods.workload(pod) == workload and pods.lasting(pod)]
+    found = [watched for pod in mine for watched in declared(pod)]
+    time.sleep(min(SETTLING, deadline.left) if found else 0)
+    waiting = [one for one in found if one.name != "startupProbe"]
+    while waiting := _undecided(client, waiting):
+        if deadline.over:
+            raise HarnessError(
+                f"{waiting[0]} neither passed nor failed {waiting[0].threshold} times in a row",
+                where=f"Pod {workload.namespace}/{pods.name(waiting[0].pod)}",
+                why=": ".join(pods.trouble(waiting[0].pod) or ("the kubelet counted too few of it",)),
+            )
+        time.sleep(_POLL_SECONDS)
+    return tuple(_probed(client, one) for one in found)
+
+
+def declared(pod: Json) -> Iterator[Watched]:
+    """Yields the probes of a pod's containers, meshes' proxies left out."""
+    spec, proxies = pod["spec"], {mesh.proxy for mesh in Mesh}
+    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
+        if container["name"] not in proxies:
+            yield from (Watched(pod, container, name) for name in _KINDS if container.get(name))
+
+
+def _undecided(client: Client, waiting: Sequence[Watched]) -> list[Watched]:
+    """Those that are still to be decided, after another look at the kubelets' counters."""
+    counts = _counts(client, {one.pod["spec"]["nodeName"] for one in waiting})
+    for one in waiting:
+        one.note(counts.get(one.key, (0, 0)))
+    return [one for one in waiting if not one.decided]
+
+
+def _counts(client: Client, nodes: Iterable[str]) -> dict[Key, Count]:
+    found: dict[Key, Count] = {}
+    for node in nodes:
+        text = client.text("GET", f"/api/v1/nodes/{node}/proxy/metrics/probes")
+        for one in samples(text, _COUNTER):
+            key = one.label("pod_uid"), one.label("container"), one.label("probe_type")
+            passed, failed = found.get(key, (0, 0))
+            good = one.label("result") == "successful"
+            found[key] = (passed + int(one.value) * good, failed + int(one.value) * (not good))
+    return found
+
+
+def _probed(client: Client, watched: Watched) -> Probed:
+    name = pods.name(watched.pod)
+    if watched.name == "startupProbe":
+        started = pods.started(watched.pod, watched.container["name"])
+        told = "the container has started" if started else "the container hasn't started"
+        return Probed(name, str(watched), started, told)
+    times = f"{watched.run} times in a row by the kubelet's count"
+    if watched.passed:
+        return Probed(name, str(watched), True, times)
+    return Probed(name, str(watched), False, times, _control(client, watched))
+
+
+def _control(client: Client, watched: Watched) -> str:
+    """What the application answers to the same probe past its proxy, empty if it doesn't."""
+    asked = watched.container[watched.name].get("httpGet")
+    if not asked:
+        return ""
+    named = {one.get("name"): one["containerPort"] for one in watched.container.get("ports") or ()}
+    port, path = int(named.get(asked["port"], asked["port"])), asked.get("path") or "/"
+    message = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    namespace, name = watched.pod["metadata"]["namespace"], pods.name(watched.pod)
+    try:
+        answer = exchange(client, namespace, name, port, message, _status, Deadline(_CONTROL_SECONDS))
+    except HarnessError:
+        return ""
+    line = answer.split(b"\r\n")[0].decode(errors="replace")
+    good = line.split(" ")[1][:1] in ("2", "3")
+    return f"past its proxy, Pod {namespace}/{name} answers the probe: {line}" if good else ""
+
+
+def _status(received: bytes) -> bool:
+    return received.startswith(b"HTTP/") and b"\r\n" in received

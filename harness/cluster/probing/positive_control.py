@@ -1,0 +1,69 @@
+"""Positive controls: a server's application asked past its proxy, and so past every policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.base.errors import HarnessError
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.forward import exchange
+from harness.cluster.objects import pods, services
+from harness.cluster.probing.tcp import LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.cluster.api.client import Client
+    from harness.traffic.request import Request
+
+# The start of every HTTP/2 connection, and an empty SETTINGS frame [RFC 9113, 3.4].
+_HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_SETTINGS = 4
+
+
+def control(client: Client, request: Request, seconds: float) -> str:
+    """Sends a request to a server's application past its proxy, and returns that it answered.
+
+    An answer of any status will do: it shows that the application is up. Raises HarnessError.
+    """
+    found = services.behind(client, request)
+    ready = [pod for pod in found.pods if pods.ready(pod)]
+    port = found.port(ready[0]) if ready else None
+    if port is None:
+        raise HarnessError(
+            f"Service {found.service} has no ready pod with port {found.target}", where=str(request)
+        )
+    message, enough = _asked(request)
+    name = pods.name(ready[0])
+    answer = exchange(client, found.service.namespace, name, port, message, enough, Deadline(seconds))
+    said = "speaks HTTP/2" if request.grpc else answer.split(b"\r\n")[0].decode(errors="replace")
+    return f"past its proxy, Pod {found.service.namespace}/{name} answers on port {port}: {said}"
+
+
+def _asked(request: Request) -> tuple[bytes, Callable[[bytes], bool]]:
+    """What is sent, and what an answer to it looks like."""
+    if request.tcp:
+        return LINE.encode(), bool
+    return (_HTTP2_HELLO, _is_settings) if request.grpc else (_http1(request), _is_status_line)
+
+
+def _http1(request: Request) -> bytes:
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    headers = [
+        f"{name}: {value}" for name, value in request.headers if name.lower() not in ("host", "connection")
+    ]
+    lines = [
+        f"{request.http_method} {target} HTTP/1.1",
+        f"Host: {request.authority}",
+        "Connection: close",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _is_status_line(received: bytes) -> bool:
+    return received.startswith(b"HTTP/") and b"\r\n" in received
+
+
+def _is_settings(received: bytes) -> bool:
+    return len(received) >= 9 and received[3] == _SETTINGS

@@ -1,0 +1,119 @@
+"""Pods and containers that probes are sent from, and the pods that were seen meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from harness.base.errors import HarnessError, did_you_mean
+from harness.cluster.api.discovery import PODS
+from harness.cluster.api.exec import execute
+from harness.cluster.api.watch import wait_until
+from harness.cluster.objects import pods
+from harness.cluster.probing import curl, ephemeral
+from harness.cluster.probing.curl import Curl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from harness.base.vocabulary import Workload
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.settings import ClusterSettings
+
+
+class Sources:
+    """Finds, for each workload, a container with curl; safe to share between threads.
+
+    `seen` are the pods that there were at the last look, `known` all that ever were, by name and workload.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: ClusterSettings,
+        provide_images: Callable[[Collection[str]], None],
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._provide_images = provide_images
+        self._lock = threading.Lock()
+        self._curls: dict[str, Curl] = {}  # by the pod's uid
+        self.seen: list[Json] = []
+        self.known: dict[str, dict[Workload, Json]] = defaultdict(dict)
+
+    @property
+    def owners(self) -> Mapping[str, Workload]:
+        """The workloads of the pods whose names tell them."""
+        return {name: next(iter(owners)) for name, owners in self.known.items() if len(owners) == 1}
+
+    def sender(self, source: Workload, deadline: Deadline) -> Curl:
+        """Returns where curl can be run in a ready pod of a workload, which is waited for."""
+        with self._lock:
+            return self.equipped(self._ready_pod(source, deadline), deadline)
+
+    def equipped(self, pod: Json, deadline: Deadline) -> Curl:
+        """Returns where in a pod curl can be run: in its own container, or in one that is added."""
+        uid = pod["metadata"]["uid"]
+        if uid not in self._curls:
+            self._curls[uid] = self._equip(pod, deadline)
+        return self._curls[uid]
+
+    def _equip(self, pod: Json, deadline: Deadline) -> Curl:
+        own = pods.application(pod)
+        version = self._version(pod, own, deadline)
+        if version:
+            return Curl(pods.name(pod), own, version)
+        self._provide_images([self._settings.curl_image])
+        added = ephemeral.ensure(self._client, pod, self._settings.curl_image, deadline)
+        version = self._version(pod, added, deadline)
+        if version is None:
+            raise HarnessError(
+                f"{self._settings.curl_image} can't send probes",
+                todo="choose a curl_image with sh, mktemp and curl {}.{} or newer".format(*curl.OLDEST),
+            )
+        return Curl(pods.name(pod), added, version)
+
+    def _version(self, pod: Json, container: str, deadline: Deadline) -> tuple[int, ...] | None:
+        namespace = pod["metadata"]["namespace"]
+        done = execute(self._client, namespace, pods.name(pod), container, curl.CHECK, deadline)
+        return curl.usable(done.stdout) if done.code == 0 else None
+
+    def _ready_pod(self, source: Workload, deadline: Deadline) -> Json:
+        found = self._of(source, self.look())
+        if not found:
+            known = {str(owner) for owners in self.known.values() for owner in owners}
+            raise HarnessError(
+                f"there is no workload {source} with a pod", why=did_you_mean(str(source), known)
+            )
+        ready = list(filter(pods.ready, found))
+        if not ready:
+            path = PODS.collection(source.namespace)
+            view: dict[str, list[Json]] = {}
+
+            def unmet(now: dict[str, list[Json]]) -> str | None:
+                view.update(now)
+                mine = self._of(source, now[path])
+                if any(map(pods.ready, mine)):
+                    return None
+                troubles = [
+                    f"{pods.name(pod)}: {': '.join(told)}" for pod in mine if (told := pods.trouble(pod))
+                ]
+                return "; ".join(troubles) or "no pod is ready"
+
+            wait_until(self._client, f"a pod of {source} is ready", [path], unmet, deadline)
+            ready = list(filter(pods.ready, self._of(source, view[path])))
+        return min(ready, key=pods.name)
+
+    def _of(self, source: Workload, items: Sequence[Json]) -> list[Json]:
+        return [pod for pod in items if pods.workload(pod) == source]
+
+    def look(self) -> list[Json]:
+        """Lists the cluster's pods, and remembers them: an answer may name one that is gone by then."""
+        self.seen = items = self._client.list(PODS.collection())
+        for pod in items:
+            owner = pods.workload(pod)
+            if owner:
+                self.known[pods.name(pod)][owner] = pod
+        return items

@@ -1,0 +1,1 @@
+"""Expectations on who may talk to whom, and how that is protected."""

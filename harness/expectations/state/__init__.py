@@ -1,0 +1,1 @@
+"""Expectations on what stands there, without requests from one workload to another."""

@@ -1,0 +1,104 @@
+"""`resolves`: what a name leads to in a workload's pod."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import tenacity
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from harness.base.errors import HarnessError
+from harness.base.vocabulary import Workload
+from harness.expectations.base import Expectation, Ground, Reference, WorkloadName, controlled
+from harness.expectations.verdict import NOT_PREDICTED, Result, Verdict
+from harness.traffic.observables import Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.traffic.observables import Resolution
+
+NOTHING, OUTSIDE = "nothing", "outside"
+
+_ALWAYS_THERE = "kubernetes.default.svc"
+
+
+def _name(value: str) -> str:
+    if "/" in value or ":" in value or not value.strip("."):
+        raise ValueError(f"{value!r} isn't a name to resolve: write a host's name, without scheme and port")
+    return value
+
+
+def _target(value: object) -> object:
+    return Workload.parse(value) if isinstance(value, str) and value not in (NOTHING, OUTSIDE) else value
+
+
+class Resolves(Expectation):
+    """In a workload's pod a name leads to a Service (`namespace/name`), to a place outside, or to nothing."""
+
+    kind: ClassVar[str] = "resolves"
+
+    source: WorkloadName = Field(alias="from")
+    name: Annotated[str, AfterValidator(_name)]
+    to: Annotated[
+        Workload | Literal["nothing", "outside"], BeforeValidator(_target, json_schema_input_type=str)
+    ]
+
+    def title(self) -> str:
+        return f"resolves {self.name} from {self.source} to {self.to}"
+
+    def references(self) -> Iterator[Reference]:
+        yield Reference(("from",), workload=self.source)
+
+    def judge(self, ground: Ground) -> Verdict:
+        found = self._settled(ground)
+        wanted = _told(self.to)
+        verdict = Verdict(
+            result=Result.PASS if _label(found) == wanted else Result.FAIL,
+            basis=ground.provider.basis,
+            expected=wanted,
+            seen=_label(found) + (f" ({', '.join(found.addresses)})" if found.addresses else ""),
+            evidence=found.told,
+            predicted=self._predicted(ground),
+        )
+        return controlled(verdict, ground, self._control)
+
+    def _settled(self, ground: Ground) -> Resolution:
+        """What it leads to; on a cluster asked for again for some time, since resolvers remember."""
+        observed = ground.provider.basis is Basis.OBSERVED
+        settle = tenacity.Retrying(
+            stop=tenacity.stop_after_delay(ground.confidence.settle if observed else 0),
+            wait=tenacity.wait_fixed(1),
+            retry=tenacity.retry_if_result(lambda found: _label(found) != _told(self.to)),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        found: Resolution = settle(ground.provider.resolve, self.source, self.name)
+        return found
+
+    def _control(self, ground: Ground) -> Iterable[str]:
+        if self.to != NOTHING or ground.provider.basis is Basis.PREDICTED:
+            return
+        found = ground.provider.resolve(self.source, _ALWAYS_THERE)
+        if found.service is None:
+            raise HarnessError(
+                f"{_ALWAYS_THERE} doesn't resolve either", why="the pod can't ask the cluster's DNS"
+            )
+        yield f"{_ALWAYS_THERE} leads to {', '.join(found.addresses)}"
+
+    def _predicted(self, ground: Ground) -> str:
+        if ground.shadow is None:
+            return ""
+        try:
+            return _label(ground.shadow.resolve(self.source, self.name))
+        except HarnessError as error:
+            return NOT_PREDICTED + error.what
+
+
+def _label(found: Resolution) -> str:
+    if found.service is not None:
+        return _told(found.service)
+    return OUTSIDE if found.outside else NOTHING if not found.addresses else "addresses of no Service"
+
+
+def _told(target: Workload | str) -> str:
+    return f"Service {target}" if isinstance(target, Workload) else target

@@ -1,0 +1,1 @@
+"""Expectations on what comes back of requests."""

@@ -1,0 +1,216 @@
+"""`available`: requests keep being answered while a stage changes into the next one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from harness.base.errors import HarnessError
+from harness.expectations.base import Expectation, Ground, Method, Reference, Url, WorkloadName
+from harness.expectations.values import Seconds
+from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
+from harness.traffic.load import Forecast, Load
+from harness.traffic.request import Request
+from harness.traffic.statistics import Share, at_least, interval
+from harness.traffic.timeline import told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.traffic.load import Moment
+    from harness.traffic.outcomes import Outcome
+    from harness.traffic.timeline import Failed, Timeline
+
+MOST_RATE = 50.0
+"""Requests a second, since each is a curl of its own in the client's pod."""
+
+PATIENCE = 10.0
+"""Seconds after which a request without answer is given up."""
+
+FEWEST = 20
+"""Requests without which nothing is shown."""
+
+UNKNOWN_SHARE = 0.1
+"""How many turns the client may miss."""
+
+LINES = 10
+"""Lines of a verdict about failures; the timeline has all of them."""
+
+
+_TIMES = re.compile(r" after \d+ (ms|milliseconds)\b")
+"""What tells equal failures apart in curl's words."""
+
+
+def _rate(value: object) -> object:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)/s", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} isn't a rate: write 20/s")
+    if not 0 < float(match[1]) <= MOST_RATE:
+        raise ValueError(f"a rate is more than 0 and at most {MOST_RATE:g}/s")
+    return float(match[1])
+
+
+def _share(value: object) -> object:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} isn't a share: write 100% or 99.5%")
+    if not 0 < Fraction(match[1]) <= 100:
+        raise ValueError("a share is more than 0% and at most 100%")
+    return Fraction(match[1]) / 100
+
+
+Rate = Annotated[float, BeforeValidator(_rate, json_schema_input_type=str)]
+PerCent = Annotated[Fraction, BeforeValidator(_share, json_schema_input_type=str)]
+
+
+class Available(Expectation):
+    """This share of the requests that are sent all through a transition succeeds: below 400, in time."""
+
+    kind: ClassVar[str] = "available"
+
+    source: WorkloadName = Field(alias="from")
+    to: Url
+    method: Method = "GET"
+    headers: dict[str, str] = Field(default_factory=dict)
+    rate: Rate = 20.0
+    success: PerCent = Fraction(1)
+    within: Seconds | None = None
+
+    def title(self) -> str:
+        return f"available {self.method} from {self.source} to {self.to}"
+
+    def references(self) -> Iterator[Reference]:
+        yield Reference(("from",), workload=self.source)
+
+    def load(self) -> Load:
+        """Returns what is sent while the stage changes."""
+        request = Request(self.source, self.to, self.method, tuple(self.headers.items()))
+        return Load(request, self.rate, max(PATIENCE, 2 * (self.within or 0)))
+
+    def wrong(self, outcome: Outcome) -> str:
+        """Returns what is wrong with an answer; empty if nothing is."""
+        if outcome.status is None or outcome.status >= 400 or outcome.grpc_status:
+            by = outcome.header("l5d-proxy-error") or outcome.header("server")
+            what = _TIMES.sub("", str(outcome))
+            return f"{what} ({by})" if by else what
+        if self.within is not None and outcome.seconds > self.within:
+            return f"answered after more than {self.within:g} s"
+        return ""
+
+    def judge(self, ground: Ground) -> Verdict:
+        """Judges what was seen, or predicted, in the transition to this stage."""
+        course, predicted = ground.course, ground.shadow_course
+        if course is None:
+            raise HarnessError("nothing was sent while the stage changed")
+        if isinstance(course, Forecast):
+            return self._of_forecast(course, ground)
+        verdict = self._of_timeline(course.fair(self.wrong), ground)
+        if not isinstance(predicted, Forecast):
+            return verdict
+        if predicted.undecided:
+            return replace(verdict, predicted=NOT_PREDICTED + predicted.undecided)
+        foreseen = self._of_forecast(predicted, ground)
+        return replace(verdict, predicted=foreseen.seen, explanations=foreseen.explanations)
+
+    # -- on the model
+
+    def _of_forecast(self, forecast: Forecast, ground: Ground) -> Verdict:
+        bad = [one for one in forecast.moments if self._failing(one) > 1 - self.success]
+        outside = any(g.outcome.external for one in forecast.moments for g in one.outcomes.groups)
+        enough = "all" if self.success == 1 else "enough"
+        states = f"{enough} succeed in each of {len(forecast.moments)} states on the way"
+        told = [f"{one.when}: {self._classes(one)}" for one in bad]
+        return Verdict(
+            result=Result.INCONCLUSIVE if outside else Result.FAIL if bad else Result.PASS,
+            basis=ground.provider.basis,
+            expected=self._expected(),
+            seen=told[0] if told else states,
+            evidence=tuple(f"also {line}" for line in told[1 : LINES + 1]),
+            explanations=tuple(
+                Explanation(f"{what} {one.when}", (*one.trace, *group.trace))
+                for one in bad[:1]
+                for group in one.outcomes.groups
+                if (what := self.wrong(group.outcome))
+            ),
+        )
+
+    def _failing(self, moment: Moment) -> Fraction:
+        return sum((g.weight for g in moment.outcomes.groups if self.wrong(g.outcome)), Fraction(0))
+
+    def _classes(self, moment: Moment) -> str:
+        classes = moment.outcomes.classes(lambda outcome: self.wrong(outcome) or "succeeds")
+        return ", ".join(f"{label} {100 * float(share):.4g} %" for label, share in classes.items())
+
+    # -- on a cluster
+
+    def _of_timeline(self, timeline: Timeline, ground: Ground) -> Verdict:
+        failed, n = timeline.failed(self.wrong), len(timeline.known)
+        short = self._shortcomings(timeline)
+        enough = Fraction(len(failed), n) <= 1 - self.success if n else False
+        proven = n and at_least(len(failed), n, float(1 - self.success)) < ground.confidence.false_fail
+        if proven:
+            result = Result.FAIL
+        elif enough and not short:
+            result = Result.PASS
+        else:
+            result = Result.INCONCLUSIVE
+        if not (proven or enough or short):
+            short = [f"{n} requests don't tell this share from the expected one: raise the rate"]
+        return Verdict(
+            result=result,
+            basis=ground.provider.basis,
+            expected=self._expected(),
+            seen=_seen(failed, n, timeline),
+            n=n,
+            shares=(_share_of(n - len(failed), n, self.success),) if n else (),
+            evidence=(
+                *(f"failed at {line}" for line in told(failed, LINES)),
+                *(f"undecided: {one}" for one in short),
+                *(
+                    f"not known of {gap.turns} turns, {gap.start:.2f} s to {gap.end:.2f} s: {gap.why}"
+                    for gap in timeline.gaps()
+                ),
+            ),
+            timeline=timeline.as_json(self.wrong),
+        )
+
+    def _shortcomings(self, timeline: Timeline) -> list[str]:
+        """Why what was seen shows nothing, though nothing may have failed."""
+        turns, known = len(timeline.shots), len(timeline.known)
+        found = []
+        if known < FEWEST:
+            found.append(f"{known} requests are too few to tell, {FEWEST} the fewest: raise the rate")
+        if turns - known > UNKNOWN_SHARE * turns:
+            found.append(
+                f"the client missed {turns - known} of {turns} turns: choose one that isn't restarted, or a "
+                "lower rate"
+            )
+        return found
+
+    def _expected(self) -> str:
+        bound = f" within {self.within:g} s" if self.within is not None else ""
+        return f"{float(100 * self.success):.4g} % succeed{bound}, at {self.rate:g}/s"
+
+
+def _seen(failed: tuple[Failed, ...], n: int, timeline: Timeline) -> str:
+    if not n:
+        return "no request was sent"
+    kinds = Counter(one.what for one in failed)
+    what = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common(3))
+    if len(kinds) > 3:
+        what += ", …"
+    slowest = max(shot.outcome.seconds for shot in timeline.known if shot.outcome)
+    return (
+        f"{n - len(failed)} of {n} succeed"
+        + (f" ({what})" if failed else "")
+        + f" in {timeline.seconds:.0f} s, the slowest after {slowest:.2f} s"
+    )
+
+
+def _share_of(count: int, n: int, expected: Fraction) -> Share:
+    return Share("succeeds", float(expected), count / n, count, interval(count, n))

@@ -1,0 +1,153 @@
+"""The provider that a pytest run asks for, made by its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.base.errors import InputError, did_you_mean
+from harness.base.installation import Installation, Installer
+from harness.base.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+    from harness.cluster.api.settings import ClusterSettings
+    from harness.ground.context import ContextProvider
+    from harness.ground.ground import Provider
+    from harness.ground.kind import KindProvider
+    from harness.ground.knobs import Knobs
+
+PROVIDERS = ("model", "kind", "context")
+
+PYTEST_KIND_NAME = "pytest-kind"
+"""pytest-kind's default for --cluster-name: no name was asked for."""
+
+SHARED_NAME, SHARED_KUBECONFIG = "harness_cluster", "harness_kubeconfig"
+"""Under these keys a worker of pytest-xdist is told of the cluster that it shares."""
+
+
+class Choice:
+    """Makes the provider that a run's knobs, and pytest-kind's own options, ask for.
+
+    `worker` is what pytest-xdist told this process, if it is one of its workers.
+    """
+
+    def __init__(self, knobs: Knobs, config: pytest.Config, worker: Mapping[str, str]) -> None:
+        self.knobs = knobs
+        self.config = config
+        self.worker = worker
+
+    @property
+    def kind(self) -> str:
+        """The provider's name; raises InputError if there is no such provider."""
+        name = self.knobs.text("provider")
+        if name not in PROVIDERS:
+            raise InputError(
+                f"unknown provider {name!r}; {did_you_mean(name, PROVIDERS)}", where="--provider"
+            )
+        return name
+
+    @property
+    def sharing(self) -> str | None:
+        """The cluster that other workers use, too: its name, or its context's; None if there is none."""
+        if self.worker and self.kind == "context":
+            return self.knobs.text("context")
+        return self.worker.get(SHARED_NAME)
+
+    def make(self) -> Provider:
+        """Returns the provider; raises InputError for a wrong knob."""
+        if self.kind == "model":
+            return self.model()
+        from harness.cluster.api.interrupts import interrupt_on_sigterm
+
+        interrupt_on_sigterm()
+        return self._kind_provider() if self.kind == "kind" else self._context_provider()
+
+    @staticmethod
+    def model() -> Provider:
+        """Returns a model of its own."""
+        from harness.ground.model import ModelProvider
+
+        return ModelProvider()
+
+    def _kind_provider(self) -> KindProvider:
+        from harness.ground.kind import KindProvider, KindSettings, SharedCluster
+
+        knobs, defaults = self.knobs, KindSettings()
+        settings = KindSettings(
+            **vars(self._cluster_settings()),
+            cluster_name=self._cluster_name(),
+            keep=bool(self._pytest_kind("keep_cluster")),
+            reuse=knobs.flag("reuse"),
+            resume=bool(knobs.text("from")),
+            node_image=self._pytest_kind("kind_image") or knobs.text("node-image") or None,
+            kind_bin=self._pytest_kind("kind_bin") or defaults.kind_bin,
+            kubectl_bin=self._pytest_kind("kind_kubectl_bin") or defaults.kubectl_bin,
+            images=knobs.many("load-image"),
+        )
+        if SHARED_NAME in self.worker:
+            from harness.ground.shared import SharedKindProvider
+
+            there = SharedCluster(self.worker[SHARED_NAME], Path(self.worker[SHARED_KUBECONFIG]))
+            return SharedKindProvider(settings, there)
+        return KindProvider(settings)
+
+    def _context_provider(self) -> ContextProvider:
+        from harness.ground.context import ContextProvider, ContextSettings
+
+        return ContextProvider(
+            ContextSettings(
+                **vars(self._cluster_settings()),
+                context=self.knobs.text("context"),
+                kubeconfig=self.knobs.path("kubeconfig"),
+                install_mesh=self.knobs.flag("install-mesh"),
+            )
+        )
+
+    def _cluster_settings(self) -> ClusterSettings:
+        """What all real clusters have in common."""
+        from harness.cluster.api.settings import ClusterSettings
+
+        knobs, defaults = self.knobs, ClusterSettings()
+        return ClusterSettings(
+            istioctl=knobs.text("istioctl"),
+            istio_config=knobs.path("istio-config"),
+            linkerd=knobs.text("linkerd"),
+            helm=knobs.text("helm"),
+            installations={mesh: self._installation(mesh) for mesh in Mesh},
+            gateway_api_crds=knobs.text("gateway-api-crds") or defaults.gateway_api_crds,
+            curl_image=knobs.text("curl-image") or defaults.curl_image,
+            openssl_image=knobs.text("openssl-image"),
+            parallel=max(1, int(knobs.number("parallel"))),
+            request_timeout=knobs.number("request-timeout"),
+            timeout=knobs.number("cluster-timeout"),
+        )
+
+    def _installation(self, mesh: Mesh) -> Installation:
+        """How the options say that a mesh is to be installed."""
+        knobs = self.knobs
+        version, charts = knobs.text(f"{mesh}-version"), knobs.text(f"{mesh}-charts")
+        manifests = knobs.text(f"{mesh}-manifests")
+        if charts and manifests:
+            raise InputError("charts or manifests, not both", where=f"--{mesh}-charts")
+        if manifests:
+            return Installation(version, Installer.MANIFESTS, manifests)
+        values = knobs.path("istio-config" if mesh is Mesh.ISTIO and not charts else f"{mesh}-values")
+        return Installation(version, Installer.HELM if charts else Installer.CLI, charts, values)
+
+    def _cluster_name(self) -> str | None:
+        """The name asked for, a worker's own under xdist; None where the provider may choose."""
+        name = self._pytest_kind("cluster_name")
+        asked = name if name != PYTEST_KIND_NAME else None
+        worker = self.worker.get("workerid")
+        if worker is None or not (asked or self.knobs.flag("reuse") or self._pytest_kind("keep_cluster")):
+            return asked
+        return f"{asked or 'harness'}-{worker}"
+
+    def _pytest_kind(self, name: str) -> str | None:
+        """The value of one of pytest-kind's options; None where that plugin isn't loaded."""
+        value: str | None = self.config.getoption(name, default=None)
+        return value

@@ -1,0 +1,308 @@
+"""A scenario's ground on a real cluster: all that a provider does once there is one."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import threading
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from harness.api import marks
+from harness.base.errors import StageError
+from harness.base.installation import DEFAULT, Installation
+from harness.base.resources import ObjectName
+from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.deadline import Deadline, timed
+from harness.cluster.api.tools import run
+from harness.cluster.api.watch import wait_until
+from harness.cluster.objects.apply import Applier
+from harness.cluster.objects.images import images_of
+from harness.cluster.objects.network_plugin import lacking_enforcement
+from harness.cluster.objects.rollout import CONTROLLERS, restart, wait_for_rollouts
+from harness.ground.connection import Connection
+from harness.ground.footprint import Footprint
+from harness.ground.observer import ClusterObserver
+from harness.manifests.files import WORKLOAD_KINDS
+from harness.manifests.patching import Patch
+from harness.meshes import istioctl, linkerd
+from harness.traffic.observables import Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from harness.base.resources import Resource
+    from harness.cluster.api.client import Client
+    from harness.cluster.api.discovery import Discovery
+    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api.watch import View
+    from harness.ground.condition import Condition
+
+logger = logging.getLogger(__name__)
+
+_LACKING = {Mesh.ISTIO: istioctl.lacking, Mesh.LINKERD: linkerd.lacking}
+
+
+class ClusterProvider(ClusterObserver):
+    """Runs scenarios on a real cluster; a subclass says where that is and what may be done to it."""
+
+    basis = Basis.OBSERVED
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        super().__init__(settings)
+        self._installing = threading.Lock()
+        self._installed: dict[Mesh, Installation] = {}
+        self._unready: frozenset[Workload] = frozenset()
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The provider's name, as an option chooses it."""
+
+    @abstractmethod
+    def connect(self) -> Path:
+        """Returns a kubeconfig of the harness's own for the cluster, which is there from now on."""
+
+    @abstractmethod
+    def provide_images(self, images: Collection[str]) -> None:
+        """Brings images to the cluster's nodes, as far as they must and can be brought."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the provider's work."""
+
+    def make_applier(self, client: Client, discovery: Discovery, *, system: bool = False) -> Applier:
+        """Returns what puts a scenario's objects, or a system's (the control planes'), into the cluster."""
+        return Applier(client, discovery)
+
+    @cached_property
+    def _at(self) -> Connection:
+        return Connection(self, self.connect())
+
+    @property
+    def kept_as(self) -> str | None:
+        """The name under which the cluster outlasts this process with what is on it; None if it doesn't."""
+        return None
+
+    def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
+        """Returns why this mesh can't be installed here as it is wanted, or None if it can."""
+        return _LACKING[mesh](self.settings, self._wanted(mesh, wanted))
+
+    def unable(self, need: str) -> str | None:
+        """Returns why NetworkPolicies may act on nobody here, or None if they are enforced."""
+        return lacking_enforcement(self._at.client) if need == "network-policy" else None
+
+    def excuse(self, workloads: Collection[Workload]) -> None:
+        """From now on doesn't wait for these workloads' pods to be ready."""
+        self._unready = frozenset(workloads)
+
+    def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
+        """Installs a mesh's control plane after the Gateway API's CRDs; a healthy one stays as it is.
+
+        Raises StageError if that is of another version than is wanted.
+        """
+        with self._installing:  # one cluster, whichever mesh asks first
+            at = self._at
+        self._installed[mesh] = wanted = self._wanted(mesh, wanted)
+        at.install(mesh, wanted, self.settings.gateway_api_crds, Deadline(self.settings.timeout))
+
+    def uninstall(self, mesh: Mesh) -> None:
+        """Takes a control plane away, by what it was installed with; the proxies in running pods stay."""
+        wanted = self._installed.pop(mesh, None) or self._wanted(mesh, DEFAULT)
+        with timed(logger, f"{mesh} uninstalled"):
+            self._at.planes[mesh].uninstall(Deadline(self.settings.timeout), wanted)
+
+    def _wanted(self, mesh: Mesh, wanted: Installation) -> Installation:
+        """How a mesh is to be installed: as the options say, and the scenario where they leave it open."""
+        return self.settings.installations.get(mesh, DEFAULT).over(wanted)
+
+    def deploy(self, apps: Sequence[Resource]) -> None:
+        """Makes the apps' namespaces and objects; waits until their pods are ready, and injected as asked."""
+        deadline = Deadline(self.settings.timeout)
+        self.provide_images(images_of(apps))
+        with timed(logger, f"deployed {len(apps)} objects"):
+            namespaces = self._put(apps, deadline)
+            for namespace in sorted(namespaces):
+                self._inject(namespace, self._at.asked(namespace), deadline)
+            self._settle(apps, deadline)
+            for namespace in sorted(namespaces):  # a container without probes counts as ready until it fails
+                wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
+
+    def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
+        """Asks exactly these meshes to inject a namespace, and restarts its workloads.
+
+        Asked for the same as before, those whose pods are so already are left alone.
+        """
+        at, deadline = self._at, Deadline(self.settings.timeout)
+        labels: dict[str, str | None] = {}
+        annotations: dict[str, str | None] = {}
+        for mesh, plane in at.planes.items():
+            injection = plane.injection(mesh in meshes)
+            labels |= injection.labels
+            annotations |= injection.annotations
+        with timed(logger, f"namespace {namespace} under {', '.join(sorted(meshes)) or 'no mesh'}"):
+            self._namespaces([namespace], deadline)
+            self._footprint.placed.add(namespace)
+            asked_before = self._at.asked(namespace)
+            at.applier.mark(namespace, labels, annotations)
+            if asked_before != set(meshes):
+                self._restart(namespace, deadline)
+                self._inject(namespace, meshes, deadline)  # what read the Namespace a moment too early
+                self._settle((), deadline)
+            elif self._inject(namespace, meshes, deadline):
+                self._settle((), deadline)
+
+    def apply(self, resources: Sequence[Resource]) -> None:
+        """Applies a configuration, and returns when it is in force as far as the meshes tell."""
+        deadline = Deadline(self.settings.timeout)
+        self.provide_images(images_of(resources))
+        with timed(logger, f"applied {len(resources)} objects"):
+            self._put(resources, deadline)
+            self._settle(resources, deadline)
+
+    def remove(self, resources: Sequence[Resource]) -> None:
+        """Deletes a configuration's objects, and returns when they are no longer in force.
+
+        Of a Namespace only the labels and annotations that the configuration gave it are taken away.
+        """
+        deadline = Deadline(self.settings.timeout)
+        namespaces = [one for one in resources if one.kind == "Namespace"]
+        with timed(logger, f"removed {len(resources)} objects"):
+            for namespace in namespaces:
+                self._at.applier.mark(namespace.name, **_cleared(namespace))
+            self._at.applier.delete([one for one in reversed(resources) if one not in namespaces], deadline)
+            self._settle((), deadline)
+
+    def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
+        """Has a workload's pods ask exactly these meshes; a change of that rolls them out anew."""
+        labels, annotations = marks.placing_pods(meshes)
+        merge = {"spec": {"template": {"metadata": {"labels": labels, "annotations": annotations}}}}
+        client = self._at.client
+        for kind, endpoint in zip(WORKLOAD_KINDS, CONTROLLERS, strict=True):
+            if client.find(endpoint.path(workload.namespace, workload.name)) is not None:
+                return self.patch(Patch(ObjectName(kind, workload.namespace, workload.name, "apps"), merge))
+        raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
+
+    def patch(self, patch: Patch) -> None:
+        """Patches an object, and returns when that is in force as far as the meshes tell."""
+        at, deadline = self._at, Deadline(self.settings.timeout)
+        with timed(logger, str(patch)):
+            if not at.applier.patch(patch):
+                return
+            if patch.target.namespace:
+                wait_for_rollouts(at.client, patch.target.namespace, deadline, self._unready)
+            found = self.find(patch.target)
+            self._settle([found] if found else [], deadline)
+
+    def restart(self, namespace: str, workload: str | None = None) -> None:
+        """Restarts the namespace's workloads, or one of them, and waits until only new pods are left."""
+        deadline = Deadline(self.settings.timeout)
+        only = None if workload is None else {Workload(namespace, workload)}
+        what = f"{namespace}/{workload}" if workload else f"namespace {namespace}"
+        with timed(logger, f"restarted {what}"):
+            self._restart(namespace, deadline, only)
+            self._settle((), deadline)
+
+    def wait(self, condition: Condition) -> None:
+        """Watches an object until the condition is met."""
+        at = self._at
+        path = at.discovery.named(condition.target).only(condition.target.namespace, condition.target.name)
+
+        def unmet(view: View) -> str | None:
+            return condition.unmet(view[path][0] if view[path] else None)
+
+        with timed(logger, f"waited until {condition}"):
+            wait_until(
+                at.client, str(condition), [path], unmet, Deadline(condition.seconds or self.settings.timeout)
+            )
+
+    def run(self, argv: Sequence[str]) -> None:
+        """Runs a command with the harness's own kubeconfig; what it prints goes to the log."""
+        with timed(logger, f"ran {shlex.join(argv)}"):
+            environment = {"KUBECONFIG": str(self._at.kubeconfig)}
+            printed = run(argv, timeout=self.settings.timeout, env=environment)
+        logger.info("%s", printed.rstrip())
+
+    def check(self, accepted: Collection[str] = ()) -> None:
+        """Runs `istioctl analyze` and `linkerd check` at the same time, where they are there."""
+        deadline = Deadline(self.settings.timeout)
+        with timed(logger, "the meshes' own checks"):
+            found = self._at.faults(self._footprint.used, accepted, deadline)
+        if found:
+            raise StageError(
+                "the meshes' own checks find faults",
+                why="\n       ".join(found),
+                todo="mend them; or, if they are meant to be, name their codes in the stage: accepted: […]",
+            )
+
+    def memory(self) -> dict[str, Any]:
+        """Returns what `clear` has to take away."""
+        if "_at" not in self.__dict__:
+            return {}
+        return {**self._footprint.memory(), **self._at.applier.memory()}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Takes over what another process made on this cluster."""
+        self._footprint.remember(memory)
+        self._at.applier.remember(memory)
+
+    def clear(self) -> None:
+        """Deletes what the scenario made, and waits until it is gone; control planes stay."""
+        if "_at" not in self.__dict__:  # nothing was ever made, not even a connection
+            return
+        at, deadline, left = self._at, Deadline(self.settings.timeout), self._footprint
+        with timed(logger, f"cleared namespaces {', '.join(sorted(left.made)) or '(none)'}"):
+            elsewhere = [one for one in at.applier.created.values() if one.namespace not in left.made]
+            at.applier.delete([one for one in reversed(elsewhere) if one.kind != "Namespace"], deadline)
+            at.applier.delete_namespaces(sorted(left.made), deadline)
+            for namespace in sorted(at.applier.restore() - left.made):
+                wait_for_rollouts(at.client, namespace, deadline)
+            for namespace in sorted(left.placed - left.made):
+                self._unplace(namespace)
+        at.applier.created.clear()
+        self._footprint = Footprint()
+
+    def _put(self, resources: Sequence[Resource], deadline: Deadline) -> set[str]:
+        """Applies objects, and waits for the workloads in their namespaces, which are returned."""
+        namespaces = {one.name if one.kind == "Namespace" else one.namespace for one in resources} - {""}
+        self._namespaces(namespaces, deadline)
+        self._at.wait_ready(namespaces, deadline)
+        self._at.applier.apply(resources, deadline)
+        for namespace in sorted(namespaces):
+            wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
+        return namespaces
+
+    def _namespaces(self, namespaces: Iterable[str], deadline: Deadline) -> None:
+        for namespace in sorted(namespaces):
+            self._footprint.used.add(namespace)
+            if self._at.applier.make_namespace(namespace, deadline):
+                self._footprint.made.add(namespace)
+
+    def _unplace(self, namespace: str) -> None:
+        """Takes back what `place` did to a namespace that isn't the harness's own."""
+        self.place(namespace, ())
+
+    def _inject(self, namespace: str, asked: Collection[Mesh], deadline: Deadline) -> bool:
+        """Restarts the workloads with a pod that these meshes would inject otherwise; were there any?"""
+        wrong = self._at.misplaced(namespace, asked)
+        if wrong:
+            self._restart(namespace, deadline, wrong)
+        return bool(wrong)
+
+    def _restart(
+        self, namespace: str, deadline: Deadline, only: Collection[Workload | None] | None = None
+    ) -> None:
+        self._at.wait_ready([namespace], deadline)
+        restart(self._at.client, namespace, only)
+        wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
+
+    def _settle(self, resources: Iterable[Resource], deadline: Deadline) -> None:
+        self._at.settle(resources, self._footprint.used, deadline)
+
+
+def _cleared(namespace: Resource) -> dict[str, dict[str, None]]:
+    """A merge patch's metadata that takes away what this Namespace object sets."""
+    metadata = namespace.data["metadata"]
+    return {key: dict.fromkeys(metadata.get(key) or ()) for key in ("labels", "annotations")}

@@ -1,0 +1,89 @@
+"""What is waited for: something that must come true of an object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.base.resources import ObjectName
+
+MISSING = object()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Of `target`: a status condition, or a field, has a value; or it is gone (`absent`).
+
+    `field` is a dotted path (`status.readyReplicas`, `spec.ports.0.port`), its `value` None if any will
+    do. With none of them the object must be there. `seconds` is the time for it, None the provider's own.
+    """
+
+    target: ObjectName
+    condition: str = ""
+    status: str = "True"
+    field: str = ""
+    value: Any = None
+    absent: bool = False
+    seconds: float | None = None
+
+    @property
+    def of_status(self) -> bool:
+        """Whether it is about what controllers report, not about what somebody applied."""
+        return bool(self.condition) or self.field.partition(".")[0] == "status"
+
+    def unmet(self, data: Mapping[str, Any] | None) -> str | None:
+        """Returns what isn't so yet of an object's data (None: there is no such object), None if all is."""
+        if data is None:
+            return None if self.absent else "it isn't there"
+        if self.absent:
+            return "it is still there"
+        if self.condition:
+            return self._condition(data)
+        if not self.field:
+            return None
+        found = _at(data, self.field)
+        if found is MISSING:
+            return f"it has no {self.field}"
+        return None if self.value in (None, found) else f"{self.field} is {found!r}"
+
+    def _condition(self, data: Mapping[str, Any]) -> str | None:
+        generation = data["metadata"].get("generation", 0)
+        for one in _conditions(data.get("status") or {}):
+            if one.get("type") != self.condition:
+                continue
+            if one.get("observedGeneration", generation) < generation:
+                return f"{self.condition} is of an earlier generation"
+            if one.get("status") == self.status:
+                return None
+            told = f"{self.condition} is {one.get('status')}"
+            return f"{told}: {one['message']}" if one.get("message") else told
+        return f"its status has no condition {self.condition}"
+
+    def __str__(self) -> str:
+        if self.absent:
+            return f"{self.target} is gone"
+        if self.condition:
+            return f"{self.target} is {self.condition}{'' if self.status == 'True' else f'={self.status}'}"
+        if not self.field:
+            return f"{self.target} is there"
+        return f"{self.target} has {self.field}{'' if self.value is None else f': {self.value}'}"
+
+
+def _conditions(status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """An object's conditions: its own, or, of a route, those of its parents."""
+    parents = [one for parent in status.get("parents") or () for one in parent.get("conditions") or ()]
+    return [*(status.get("conditions") or ()), *parents]
+
+
+def _at(data: Any, path: str) -> Any:
+    for part in path.split("."):
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+        elif isinstance(data, list) and part.isdecimal() and int(part) < len(data):
+            data = data[int(part)]
+        else:
+            return MISSING
+    return data

@@ -1,0 +1,260 @@
+"""`model`: the ground that needs no cluster."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from harness.api import marks
+from harness.api.objects import annotations_of, labels_of
+from harness.base.errors import HarnessError, NotModelledError, NotPredictedError, StageError
+from harness.base.installation import DEFAULT, Installation
+from harness.base.resources import ObjectName, Resource
+from harness.ground.forecasting import Forecasting
+from harness.manifests.files import WORKLOAD_KINDS
+from harness.manifests.patching import Patch
+from harness.model import Refused, State, double_injection
+from harness.model.decide import arrivals, unguarded
+from harness.model.metering import metered
+from harness.model.network.resolution import resolve
+from harness.model.readiness import probes
+from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from harness.base.vocabulary import Mesh, Workload
+    from harness.ground.condition import Condition
+    from harness.traffic.counters import Meter, Metered
+    from harness.traffic.load import Load
+    from harness.traffic.observables import Proxy
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
+
+
+class ModelProvider:
+    """Predicts what a cluster would answer; holds the state that the model decides on.
+
+    Raises NotModelledError for what the model doesn't understand, StageError for an object that
+    the API would refuse.
+    """
+
+    name = "model"
+    basis = Basis.PREDICTED
+    kept_as = None
+
+    def __init__(self) -> None:
+        self.state = State()
+
+    def preflight(self) -> None:
+        """Finds nothing missing: the model needs nothing."""
+
+    def require(self, resources: Iterable[Resource]) -> None:
+        """Finds nothing missing: the model runs no image."""
+
+    def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
+        return None
+
+    def deploy(self, apps: Sequence[Resource]) -> None:
+        declared = {one.name for one in apps if one.kind == "Namespace"}
+        namespaces = dict.fromkeys(one.namespace for one in apps if one.namespace)
+        for namespace in namespaces:
+            if namespace not in declared:
+                self.state = self.state.mark(namespace)
+        first = [one for one in apps if one.kind == "Namespace"]
+        self._apply([*first, *(one for one in apps if one.kind != "Namespace")])
+
+    def unable(self, need: str) -> str | None:
+        return None
+
+    def excuse(self, workloads: Collection[Workload]) -> None:
+        """Waits for no pod anyway."""
+
+    def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
+        """Installs a mesh; the model is of one version, however it is installed [semantics]."""
+        self.state = self.state.install(mesh)
+
+    def uninstall(self, mesh: Mesh) -> None:
+        self.state = self.state.uninstall(mesh)
+
+    def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
+        """Asks these meshes to inject; restarts, unless they were asked before and pods are so."""
+        asked = _asked(self.state, namespace)
+        self.state = self.state.place(namespace, meshes)
+        anew = self.state.restart(namespace)
+        if asked != _asked(anew, namespace) or _proxies(self.state) != _proxies(anew):
+            self.state = anew
+
+    def apply(self, resources: Sequence[Resource]) -> None:
+        self._apply(resources)
+
+    def remove(self, resources: Sequence[Resource]) -> None:
+        """Deletes objects; of a Namespace only the labels and annotations that the object sets."""
+        namespaces = [one for one in resources if one.kind == "Namespace"]
+        for namespace in namespaces:
+            labels, annotations = labels_of(namespace), annotations_of(namespace)
+            self.state = self.state.mark(namespace.name, dict.fromkeys(labels), dict.fromkeys(annotations))
+        self.state = self.state.remove(one for one in resources if one not in namespaces)
+
+    def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
+        labels, annotations = marks.placing_pods(meshes)
+        metadata = {"labels": labels, "annotations": annotations}
+        merge = {"spec": {"template": {"metadata": metadata}}}
+        for kind in WORKLOAD_KINDS:
+            name = ObjectName(kind, workload.namespace, workload.name, "apps")
+            if self.find(name):
+                return self.patch(Patch(name, merge))
+        raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
+
+    def patch(self, patch: Patch) -> None:
+        found = self.find(patch.target)
+        if found is None:
+            raise StageError(f"{patch.target} isn't there to be patched")
+        if patch.done(found.data):
+            return
+        try:
+            changed = replace(found, data=patch.patched(found.data))
+        except ValueError as error:
+            raise StageError(f"{patch.target} can't be patched", why=str(error)) from None
+        if changed.kind == "Namespace":
+            changes = (_change(read(found), read(changed)) for read in (labels_of, annotations_of))
+            self.state = self.state.mark(changed.name, *changes)
+        else:
+            self._apply([changed])
+
+    def restart(self, namespace: str, workload: str | None = None) -> None:
+        self.state = self.state.restart(namespace, workload=workload)
+
+    def wait(self, condition: Condition) -> None:
+        """Raises StageError if it isn't so: in the model all that is applied acts at once.
+
+        There are no controllers: a status that they would report counts as reported.
+        """
+        found = self.find(condition.target)
+        if found is not None and condition.of_status and not condition.absent:
+            return
+        if unmet := condition.unmet(found.data if found else None):
+            raise StageError(f"{condition}: it never will be", why=unmet)
+
+    def run(self, argv: Sequence[str]) -> None:
+        raise NotModelledError(
+            f"the command `{shlex.join(argv)}` isn't modelled",
+            why="what it does to a cluster, only a cluster shows",
+            todo="run this scenario on a cluster",
+        )
+
+    def check(self, accepted: Collection[str] = ()) -> None:
+        """Finds nothing wrong: the model has no control plane that could be ill."""
+
+    def find(self, name: ObjectName) -> Resource | None:
+        """Returns an object; raises StageError if objects of several API groups have this name."""
+        found = [one.live for one in self.state.objects.values() if name.names(one.live)]
+        if len(found) > 1:
+            kinds = ", ".join(sorted(f"{one.kind}.{one.group}" for one in found))
+            raise StageError(f"{name} may be several objects", todo=f"write the group: {kinds}")
+        return found[0] if found else None
+
+    def refusal(self, resource: Resource) -> str | None:
+        try:
+            self.state.apply([resource])
+        except Refused as refused:
+            return refused.what
+        return None
+
+    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
+        """Returns the exact distribution for one request; `count` and `witness` change nothing."""
+        return self.state.decide(request)
+
+    def count(self, request: Request, count: int, at: Workload) -> Arrived:
+        outcomes, found = arrivals(self.state, request)
+        if found is None:
+            raise NotPredictedError(
+                f"how many requests arrive at {at} isn't modelled",
+                why="a time limit, a retry budget, or what isn't modelled decides how many are sent",
+                todo="count them on a cluster",
+            )
+        return Arrived(1, dict(found).get(at, Fraction(0)), outcomes, ("the model",))
+
+    def resolve(self, source: Workload, name: str) -> Resolution:
+        return resolve(self.state, source, name)
+
+    def load(self, loads: Sequence[Load]) -> Forecasting:
+        """Decides the loads' requests in each state that the steps go through."""
+        return Forecasting(self, loads)
+
+    def control(self, request: Request) -> str:
+        outcomes = unguarded(self.state, request)
+        groups = outcomes.groups if outcomes else ()
+        answers = [one.outcome for one in groups if one.outcome.status or one.outcome.connected]
+        if not answers:
+            raise HarnessError(
+                f"nothing answers behind {request.url}",
+                why="there is no such Service or port, it selects no running pod, or none listens there",
+                todo="check the Service's name, ports and selector",
+            )
+        told = ", ".join(sorted({str(outcome) for outcome in answers}))
+        return f"without any policy {request.url} gives {told} (the model)"
+
+    def pods(self, workload: Workload) -> tuple[Pod, ...]:
+        return tuple(
+            Pod(pod.name, pod.proxies, pod.skipped, double_injection.told(pod))
+            for pod in self.state.pods_of(workload)
+        )
+
+    def metered(self, request: Request, count: int, meter: Meter) -> Metered:
+        return metered(self.state, request, count, meter)
+
+    def probes(self, workload: Workload) -> tuple[Probed, ...]:
+        return tuple(one.probed for one in probes(self.state, workload))
+
+    def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
+        inside = (
+            one.live
+            for one in self.state.objects.values()
+            if (one.live.name if one.live.kind == "Namespace" else one.live.namespace) in namespaces
+        )
+        return tuple(inside)
+
+    def versions(self) -> Mapping[str, str]:
+        """Returns nothing: the model is of one version, which its documentation says."""
+        return {}
+
+    def memory(self) -> Mapping[str, Any]:
+        """Returns nothing: no other process sees this model."""
+        return {}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Has nothing to remember."""
+
+    def clear(self) -> None:
+        self.state = State()
+
+    def close(self) -> None:
+        self.state = State()
+
+    def _apply(self, resources: Iterable[Resource]) -> None:
+        try:
+            self.state = self.state.apply(resources)
+        except Refused as refused:
+            raise StageError(
+                refused.what, where=refused.where, why=refused.why or "the API refuses it", todo=refused.todo
+            ) from refused
+
+
+def _change(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
+    return {**dict.fromkeys(before), **after}
+
+
+def _asked(state: State, namespace: str) -> tuple[str | None, str | None]:
+    """What a Namespace says of each mesh's injection."""
+    found = state.get("", "Namespace", "", namespace)
+    if found is None:
+        return (None, None)
+    labels, annotations = labels_of(found), annotations_of(found)
+    return labels.get(marks.ISTIO_INJECTION), annotations.get(marks.LINKERD_INJECT)
+
+
+def _proxies(state: State) -> list[tuple[str, tuple[Proxy, ...]]]:
+    return [(pod.name, pod.proxies) for pod in state.pods]

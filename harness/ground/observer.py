@@ -1,0 +1,119 @@
+"""What a provider sees on a real cluster, without changing it: probes, pods, objects, counters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.discovery import EVENTS, PODS
+from harness.cluster.load.load import BackgroundLoad
+from harness.cluster.objects import diagnostics
+from harness.cluster.objects import pods as podlib
+from harness.cluster.objects.injection import skipped
+from harness.cluster.objects.inventory import standing
+from harness.cluster.probing import kubelet, metering
+from harness.ground.footprint import Footprint
+from harness.manifests.files import from_api
+from harness.traffic.observables import Arrived, Pod, Probed, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from harness.base.resources import ObjectName, Resource
+    from harness.base.vocabulary import Mesh, Workload
+    from harness.cluster.api.settings import ClusterSettings
+    from harness.ground.connection import Connection
+    from harness.traffic.counters import Meter, Metered
+    from harness.traffic.load import Load
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
+
+
+class ClusterObserver(ABC):
+    """Looks at a cluster; a subclass connects to it, and keeps the footprint of what it does there."""
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.settings = settings
+        self._footprint = Footprint()
+
+    @cached_property
+    @abstractmethod
+    def _at(self) -> Connection: ...
+
+    def find(self, name: ObjectName) -> Resource | None:
+        """Returns an object as it stands now, or None; raises ApiError for a kind that isn't there."""
+        data = self._at.client.find(self._at.discovery.named(name).path(name.namespace, name.name))
+        return next(iter(from_api([data], "")), None) if data else None
+
+    def refusal(self, resource: Resource) -> str | None:
+        """Returns the API server's or a webhook's words if it refuses the object; changes nothing."""
+        return self._at.applier.refusal(resource)
+
+    def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
+        """Sends `count` equal requests by one exec in the client's pod."""
+        return self._at.prober.send(request, count, witness=witness)
+
+    def load(self, loads: Sequence[Load]) -> BackgroundLoad:
+        """Sends loads from their clients' pods until they are ended."""
+        at, timeout = self._at, self.settings.timeout
+        return BackgroundLoad(at.client, at.prober.equipped, loads, timeout, lambda: self._footprint.used)
+
+    def count(self, request: Request, count: int, at: Workload) -> Arrived:
+        """Sends requests, and counts by the proxies of a workload's pods what arrives there meanwhile."""
+        return self._at.prober.count(request, count, at)
+
+    def resolve(self, source: Workload, name: str) -> Resolution:
+        """Looks a name up in a workload's pod."""
+        return self._at.prober.resolve(source, name)
+
+    def control(self, request: Request) -> str:
+        """Returns the evidence that the server's application answers past its proxy; raises HarnessError."""
+        return self._at.prober.control(request)
+
+    def pods(self, workload: Workload) -> tuple[Pod, ...]:
+        """Returns the workload's pods, but those that are ending, by name."""
+        at = self._at
+        mine = [
+            pod
+            for pod in at.client.list(PODS.collection(workload.namespace))
+            if podlib.workload(pod) == workload and podlib.lasting(pod)
+        ]
+        events = at.client.list(
+            EVENTS.collection(workload.namespace), {"fieldSelector": "reason=InjectionSkipped"}
+        )
+        return tuple(
+            Pod(podlib.name(pod), podlib.proxies(pod), skipped(pod, workload, events), podlib.told(pod))
+            for pod in sorted(mine, key=podlib.name)
+        )
+
+    def metered(self, request: Request, count: int, meter: Meter) -> Metered:
+        """Sends requests, and returns what proxies of a workload counted by their own metrics ports."""
+        at = self._at
+        return metering.metered(at.client, at.prober, at.planes[meter.mesh], request, count, meter)
+
+    def probes(self, workload: Workload) -> tuple[Probed, ...]:
+        """Returns what becomes of the kubelet's probes of a workload's pods, by the kubelet's own count."""
+        return kubelet.probes(self._at.client, workload, Deadline(self.settings.timeout))
+
+    def diagnose(self, folder: Path) -> bool:
+        """Fills a folder with what the cluster looks like now; returns False where there is none yet."""
+        if "_at" not in self.__dict__:
+            return False
+        at = self._at
+        diagnostics.collect(
+            at.client, at.discovery, self._footprint.used, at.applier.created.values(), folder
+        )
+        return True
+
+    def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
+        """Returns the objects in these namespaces and those for the whole of these meshes, older first."""
+        return standing(self._at.client, namespaces, meshes)
+
+    def versions(self) -> Mapping[str, str]:
+        """Returns the versions of Kubernetes and of each mesh that is installed."""
+        at = self._at
+        found = {"kubernetes": str(at.client.get("/version")["gitVersion"]).removeprefix("v")}
+        return found | {mesh.value: plane.version() for mesh, plane in at.planes.items() if plane.installed()}

@@ -1,0 +1,1 @@
+"""YAML as users have it: documents with places, files, dumps, patches."""

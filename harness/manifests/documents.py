@@ -1,0 +1,299 @@
+"""YAML text read into plain data, with the line and column of every part."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from harness.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+KeyPath = tuple[str | int, ...]
+Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+MAX_DEPTH = 100
+"""Levels of nesting in a document; Kubernetes' deepest objects have some thirty."""
+
+MAX_ALIASED_NODES = 100_000
+"""Nodes that aliases may expand to in one file: more is an alias bomb."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a part of a file stands; lines and columns count from 1, `end_line` is inclusive."""
+
+    line: int
+    column: int
+    end_line: int
+
+
+class Place(NamedTuple):
+    """The parser's events that begin and end a part of a document, and the places of what is in it.
+
+    A mapping's member begins with its key.
+    """
+
+    first: Any
+    last: Any
+    members: Mapping[str | int, tuple[Any, Place]] = MappingProxyType({})
+
+    def mark(self, first: Any) -> Mark:
+        """Returns the mark of this part, begun by `first`: itself, or its key."""
+        start, end = first.start_mark, self.last.end_mark
+        # A block collection ends where the next token begins.
+        block = self.last is not self.first and not self.first.flow_style
+        end_line = end.line if block or (end.column == 0 and end.line) else end.line + 1
+        return Mark(start.line + 1, start.column + 1, max(end_line, start.line + 1))
+
+
+@dataclass(frozen=True)
+class Document:
+    """One YAML document: its data, and the marks of its parts by path.
+
+    A path's mark is its key's place for a mapping's member, its own place for a list's.
+    """
+
+    data: Any
+    place: Place = field(repr=False)
+
+    def mark(self, path: KeyPath) -> Mark:
+        """Returns the mark of the path, or of its nearest ancestor that has one."""
+        first, place = self.place.first, self.place
+        for part in path:
+            if part not in place.members:
+                break
+            first, place = place.members[part]
+        return place.mark(first)
+
+    def has(self, path: KeyPath) -> bool:
+        """Returns whether there is such a part."""
+        place = self.place
+        for part in path:
+            if part not in place.members:
+                return False
+            _, place = place.members[part]
+        return True
+
+
+@contextmanager
+def keeping_all() -> Iterator[None]:
+    """Puts off the search for garbage: where much is made and all is kept, it costs time and finds none."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def read_text(path: Path, limit: int) -> str:
+    """Returns a file's text; raises InputError if it is larger than `limit` bytes, binary, or unreadable."""
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise InputError(
+                f"the file has {size:,} bytes, more than the {limit:,} that are read",
+                where=str(path),
+                todo="split it",
+            )
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror}", where=str(path)) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"not UTF-8 text (byte 0x{raw[error.start]:02x} at offset {error.start})", where=str(path)
+        ) from error
+    if "\0" in text:
+        raise InputError(f"not text: a NUL byte at offset {text.index(chr(0))}", where=str(path))
+    return text
+
+
+def plain(text: str) -> Any:
+    """Returns the one document of a YAML text as plain data; raises yaml.YAMLError."""
+    return yaml.load(text, Loader)
+
+
+def parse(text: str, name: str) -> Iterator[Document]:
+    """Yields the documents of a YAML (or JSON) text; `name` is the file's, for errors.
+
+    Raises InputError for what isn't YAML, for duplicate keys, for recursive, undefined and
+    exploding aliases, and for deeper nesting than any object has.
+    """
+    loader = Loader(text)
+    try:
+        while not loader.check_event(yaml.StreamEndEvent):
+            event = loader.get_event()
+            if isinstance(event, yaml.DocumentStartEvent):
+                yield _Builder(loader, name).document()
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, text, name) from error
+    except yaml.YAMLError as error:  # a character that YAML doesn't allow
+        raise InputError(f"not YAML: {error}".replace("\n", " "), where=name) from error
+    finally:
+        loader.dispose()
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> InputError:
+    mark = error.problem_mark or error.context_mark
+    where = _place(name, mark)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    problem = " ".join(part for part in (error.context, error.problem) if part)
+    if line[: len(line) - len(line.lstrip())].count("\t") or "'\\t'" in problem:
+        return InputError("a tab in the indentation", where=where, todo="YAML is indented with spaces")
+    if "{{" in line:
+        return InputError(
+            "an unrendered template", where=where, why=line.strip(), todo="render it first (helm template …)"
+        )
+    return InputError(f"not YAML: {problem}", where=where)
+
+
+class _Builder:
+    """Builds one document of the parser's events: data and places in one pass."""
+
+    def __init__(self, loader: Any, name: str) -> None:
+        self.next = loader.get_event
+        self.name = name
+        self.anchors: dict[str, Any] = {}  # a _Part, or the event that began it while it is being read
+        self.nodes = 0
+        self.depth = 0
+
+    def document(self) -> Document:
+        data, place = self.value(self.next())
+        return Document(data, place)
+
+    def value(self, event: Any) -> tuple[Any, Place]:
+        """The part that an event begins."""
+        before = self.nodes
+        self.nodes += 1
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            return self.alias(event)
+        if event.anchor:
+            self.anchors[event.anchor] = event
+        if kind is yaml.ScalarEvent:
+            data: Any = self.scalar(event)
+            place = Place(event, event)
+        else:
+            data, place = self.collection(event)
+        if event.anchor:
+            self.anchors[event.anchor] = _Part(data, place, self.nodes - before)
+        return data, place
+
+    def collection(self, event: Any) -> tuple[Any, Place]:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.error(f"nested more than {MAX_DEPTH} levels deep", event)
+        members: dict[str | int, tuple[Any, Place]] = {}
+        read = self.sequence if type(event) is yaml.SequenceStartEvent else self.mapping
+        data, last = read(members)
+        self.depth -= 1
+        return data, Place(event, last, members)
+
+    def sequence(self, members: dict[str | int, tuple[Any, Place]]) -> tuple[list[Any], Any]:
+        data: list[Any] = []
+        while type(event := self.next()) is not yaml.SequenceEndEvent:
+            item, place = self.value(event)
+            members[len(data)] = (place.first, place)
+            data.append(item)
+        return data, event
+
+    def mapping(self, members: dict[str | int, tuple[Any, Place]]) -> tuple[dict[str, Any], Any]:
+        data: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        while type(event := self.next()) is not yaml.MappingEndEvent:
+            if type(event) is not yaml.ScalarEvent:
+                raise self.error("a key that isn't a word (an unrendered template?)", event)
+            key = event.value
+            if key == "<<" and event.implicit[0]:
+                merged |= self.merged(self.next())
+                continue
+            if key in data:
+                first = members[key][0].start_mark.line + 1
+                raise self.error(f"duplicate key {key!r}: it stands in line {first} already", event)
+            data[key], place = self.value(self.next())
+            members[key] = (event, place)
+        return {**merged, **data} if merged else data, event
+
+    def merged(self, event: Any) -> dict[str, Any]:
+        """The keys that `<<` brings in: of a list's mappings the first one wins."""
+        value, _ = self.value(event)
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, dict) for part in parts):
+            raise self.error("`<<` merges mappings only", event)
+        return {key: item for part in reversed(parts) for key, item in part.items()}
+
+    def alias(self, event: Any) -> tuple[Any, Place]:
+        if event.anchor not in self.anchors:
+            raise self.error(f"not YAML: found undefined alias {event.anchor!r}", event)
+        part = self.anchors[event.anchor]
+        if not isinstance(part, _Part):
+            raise self.error("an anchor that contains an alias of itself", part)
+        self.nodes += part.nodes
+        # Without aliases a node takes at least one character, so it can't be ahead of its place.
+        if self.nodes > MAX_ALIASED_NODES and self.nodes > event.start_mark.index:
+            raise self.error("aliases expand to too much data", event)
+        return part.data, part.place
+
+    def scalar(self, event: Any) -> Any:
+        tag = event.tag
+        if tag in (None, "!"):
+            if not event.implicit[0]:
+                return event.value
+            tag = _implied(event.value)
+        if tag == _TEXT:
+            return event.value
+        if tag.rpartition(":")[2] not in ("int", "float", "bool", "null", "value", "timestamp"):
+            raise self.error(f"the tag {tag}: plain data only", event)
+        try:
+            return _constructed(tag, event.value)
+        except ValueError as error:
+            kind = tag.rpartition(":")[2]
+            raise self.error(f"{event.value!r} isn't a {kind}", event) from error
+
+    def error(self, what: str, event: Any) -> InputError:
+        return InputError(what, where=_place(self.name, event.start_mark))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What an anchor names, and how many nodes an alias of it expands to."""
+
+    data: Any
+    place: Place
+    nodes: int
+
+
+@lru_cache(maxsize=65_536)
+def _implied(text: str) -> str:
+    """The tag of a scalar that is written without quotes."""
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return tag
+
+
+@lru_cache(maxsize=4_096)
+def _constructed(tag: str, text: str) -> Any:
+    kind = tag.rpartition(":")[2]
+    if kind == "timestamp" or (kind in ("int", "float") and ":" in text):
+        return text  # dates and sexagesimals are text in Kubernetes' YAML
+    return yaml.constructor.SafeConstructor().construct_object(yaml.ScalarNode(tag, text))
+
+
+_TEXT = "tag:yaml.org,2002:str"
+_RESOLVER = yaml.resolver.Resolver()
+
+
+def _place(name: str, mark: Any) -> str:
+    return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name

@@ -1,0 +1,244 @@
+"""Manifests as users have them: files, folders, kustomizations, and dumps of a live cluster."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.base.errors import InputError, MissingError
+from harness.base.resources import Resource
+from harness.base.vocabulary import Workload
+from harness.manifests import dumps
+from harness.manifests.documents import Document, KeyPath, keeping_all, parse, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_BYTES = 256 * 1024 * 1024
+SUFFIXES = (".yaml", ".yml", ".json")
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+
+CLUSTER_SCOPED = frozenset(
+    "Namespace Node PersistentVolume StorageClass PriorityClass ClusterRole ClusterRoleBinding "
+    "CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration "
+    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding APIService IngressClass GatewayClass "
+    "ClusterTrustBundle ExternalWorkloadGroup RuntimeClass CSIDriver".split()
+)
+
+
+@keeping_all()
+def read_manifests(path: Path, *, running: bool = False) -> tuple[Resource, ...]:
+    """Returns the objects of a manifest file or folder, in the order in which they stand.
+
+    A folder is read as `kubectl apply -f` does (its own files by name, not its sub-folders), or
+    built by `kubectl kustomize` if it holds a kustomization. A dump (`kubectl get -o yaml`) loses
+    what the cluster added, and is ordered by creation time, since meshes break ties by age. With `running`
+    it keeps what tells how the cluster ran: controllers' pods, pods' status, Services' addresses.
+    Raises InputError with file:line:column, MissingError without the kubectl that a kustomization needs.
+    """
+    if path.is_dir():
+        if any((path / name).exists() for name in KUSTOMIZATIONS):
+            return _resources(_kustomize(path), str(path), from_file=False, running=running)
+        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        if not files:
+            raise InputError(
+                "the folder holds no manifest", where=str(path), todo=f"put {', '.join(SUFFIXES)} files there"
+            )
+        return tuple(resource for file in files for resource in read_manifests(file, running=running))
+    return _resources(read_text(path, MAX_BYTES), str(path), from_file=True, running=running)
+
+
+def place(resource: Resource, field: str) -> str:
+    """Returns where a field of an object stands (`file:line`), or the nearest field around it.
+
+    The object's own place if its file is gone or changed, or if it came from no file.
+    """
+    name, _, line = resource.where.rpartition(":")
+    if not name or not line.isdecimal():
+        return resource.where
+    try:
+        document, root = _objects_by_line(name)[int(line)]
+    except (InputError, KeyError):
+        return resource.where
+    return f"{name}:{document.mark((*root, *_path(field))).line}"
+
+
+@lru_cache(maxsize=256)
+def _objects_by_line(name: str) -> dict[int, tuple[Document, KeyPath]]:
+    """The objects of a file by the line that each begins in: its document, and its path in that."""
+    found: dict[int, tuple[Document, KeyPath]] = {}
+    for document in parse(read_text(Path(name), MAX_BYTES), name):
+        items = document.data.get("items") if isinstance(document.data, dict) else None
+        inside: list[KeyPath] = [("items", index) for index in range(len(items or ()))]
+        for path in [(), *inside]:
+            found[document.mark(path).line] = (document, path)
+    return found
+
+
+def _path(field: str) -> KeyPath:
+    """`spec.http[0].route` as the path of a document's part."""
+    found = re.findall(r"\[(\d+)\]|([^.\[\]]+)", field)
+    return tuple(int(index) if index else name for index, name in found)
+
+
+def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, ...]:
+    """Returns objects that an API answered with, as a dump of it read with `running`: older first."""
+    found = (_resource(data, source, source, running=True) for data in sorted(objects, key=_created))
+    return tuple(resource for resource in found if resource is not None)
+
+
+def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:
+    """Returns the workloads (Deployments, StatefulSets, DaemonSets) among these objects."""
+    return tuple(
+        Workload(resource.namespace, resource.name)
+        for resource in resources
+        if resource.group == "apps" and resource.kind in WORKLOAD_KINDS
+    )
+
+
+def _kustomize(folder: Path) -> str:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise MissingError(
+            "a kustomization needs kubectl, which isn't on PATH",
+            where=str(folder),
+            todo="install kubectl, or write plain manifests (kubectl kustomize … > app.yaml)",
+        )
+    result = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise InputError(
+            "kubectl kustomize can't build it", where=str(folder), why=" ".join(result.stderr.split())
+        )
+    return result.stdout
+
+
+def _resources(text: str, name: str, *, from_file: bool, running: bool) -> tuple[Resource, ...]:
+    found: list[Resource] = []
+    for document in parse(text, name):
+        if document.data is not None:
+            found += _objects(document, document.data, (), name, from_file, running)
+    return tuple(found)
+
+
+def _objects(
+    document: Document,
+    data: Any,
+    path: KeyPath,
+    name: str,
+    from_file: bool,
+    running: bool,
+) -> Iterator[Resource]:
+    mark = document.mark(path)
+    where = f"{name}:{mark.line}:{mark.column}"
+    if not isinstance(data, dict):
+        raise InputError(f"not a Kubernetes object but {_plain(data)}", where=where)
+    for key in ("apiVersion", "kind"):
+        if not isinstance(data.get(key), str) or not data[key]:
+            raise InputError(f"not a Kubernetes object: {key} is missing", where=where)
+    if data["kind"].endswith("List") and "items" in data:
+        items = data["items"]
+        if not isinstance(items, list):
+            raise InputError("the items of a List must be a list", where=where)
+        for index in sorted(range(len(items)), key=lambda index: _created(items[index])):
+            yield from _objects(document, items[index], (*path, "items", index), name, from_file, running)
+        return
+    resource = _resource(data, where, f"{name}:{mark.line}" if from_file else name, running=running)
+    if resource is not None:
+        yield resource
+
+
+def _created(item: object) -> str:
+    """When a live cluster made an object (RFC 3339, in UTC), empty if that isn't known."""
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    told = metadata.get("creationTimestamp") if isinstance(metadata, dict) else None
+    try:
+        made = datetime.fromisoformat(told or "")
+    except (TypeError, ValueError):
+        return ""
+    return made.replace(tzinfo=made.tzinfo or UTC).astimezone(UTC).isoformat()
+
+
+def _resource(data: dict[str, Any], where: str, source: str, *, running: bool) -> Resource | None:
+    kind, metadata = data["kind"], data.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
+        raise InputError(f"{kind} without metadata.name", where=where, todo="give it a name")
+    for key in ("labels", "annotations"):
+        entries = metadata.get(key) or {}
+        if not isinstance(entries, dict):
+            raise InputError(f"{kind} {metadata['name']}: metadata.{key} must be a mapping", where=where)
+        wrong = next((entry for entry, value in entries.items() if not isinstance(value, str)), None)
+        if wrong is not None:
+            raise InputError(
+                f"{kind} {metadata['name']}: metadata.{key}.{wrong} must be text",
+                where=where,
+                todo=f'quote it: {wrong}: "{entries[wrong]}"',
+            )
+    created = _created(data)
+    if metadata.get("creationTimestamp") and not created:
+        raise InputError(
+            f"{kind} {metadata['name']}: metadata.creationTimestamp must be a time",
+            where=where,
+            todo="write it as 2006-01-02T15:04:05Z, or leave it out",
+        )
+    if not isinstance(metadata.get("namespace") or "", str):
+        raise InputError(f"{kind} {metadata['name']}: metadata.namespace must be text", where=where)
+    if dumps.is_derived(data, running=running):
+        return None
+    namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
+    return Resource(
+        data["apiVersion"],
+        kind,
+        namespace,
+        metadata["name"],
+        dumps.cleaned(data, namespace, running=running),
+        source,
+        created,
+    )
+
+
+def _plain(data: object) -> str:
+    return {list: "a list", str: "text", int: "a number", float: "a number", bool: "a truth value"}.get(
+        type(data), "something else"
+    )
+
+
+def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Returns URLs of the Services that select a workload, the most specific selector first.
+
+    A port is HTTP by its name or appProtocol (`http…`), or gRPC (`grpc…`, which makes a grpc:// URL);
+    ports that say neither are taken for HTTP, as meshes that detect protocols do.
+    """
+    objects = tuple(resources)
+    labels = next((_pod_labels(r) for r in objects if _is(r, workload)), {})
+    found: list[tuple[int, str]] = []
+    for service in objects:
+        if service.kind != "Service" or service.group or service.namespace != workload.namespace:
+            continue
+        spec = service.data.get("spec") or {}
+        selector = spec.get("selector") or {}
+        if not selector or any(labels.get(key) != value for key, value in selector.items()):
+            continue
+        for port in (spec.get("ports") or ())[:1]:
+            protocol = str(port.get("appProtocol") or port.get("name") or "http")
+            scheme = "grpc" if protocol.startswith("grpc") else "http"
+            found.append((-len(selector), f"{scheme}://{service.name}.{service.namespace}:{port['port']}/"))
+    return tuple(url for _, url in sorted(found))
+
+
+def _is(resource: Resource, workload: Workload) -> bool:
+    return (
+        resource.kind in WORKLOAD_KINDS
+        and resource.namespace == workload.namespace
+        and resource.name == workload.name
+    )
+
+
+def _pod_labels(resource: Resource) -> dict[str, str]:
+    template = (resource.data.get("spec") or {}).get("template") or {}
+    return (template.get("metadata") or {}).get("labels") or {}

@@ -1,0 +1,161 @@
+"""Patches of objects: JSON merge patches (RFC 7386) and JSON patches (RFC 6902), which can be repeated."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.base.resources import ObjectName
+
+Operation = dict[str, Any]
+
+OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
+_VALUED = ("add", "replace", "test")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A change of one object: what to merge into it, or the operations of a JSON patch."""
+
+    target: ObjectName
+    merge: Mapping[str, Any] | None = None
+    operations: tuple[Operation, ...] = ()
+
+    def done(self, data: Mapping[str, Any]) -> bool:
+        """Returns whether an object is as the patch makes it: patched again it must stay so.
+
+        Operations that move or copy can't be told from the object, and so are never done.
+        """
+        if self.merge is not None:
+            return bool(merged(data, self.merge) == data)
+        changes = [one for one in self.operations if one["op"] != "test"]
+        return all(_done(data, one) for one in changes)
+
+    def patched(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the object's data with the change; raises ValueError where an operation doesn't fit."""
+        if self.merge is not None:
+            result: dict[str, Any] = merged(data, self.merge)
+            return result
+        changed: Any = deepcopy(dict(data))
+        for one in self.operations:
+            changed = _operated(changed, one)
+        return dict(changed)
+
+    def __str__(self) -> str:
+        return f"patch {self.target}"
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """Returns what a JSON merge patch makes of a value: mappings are merged, None takes a member away."""
+    if not isinstance(patch, dict):
+        return patch
+    kept = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            kept.pop(key, None)
+        else:
+            kept[key] = merged(kept.get(key), value)
+    return kept
+
+
+def check(operation: Mapping[str, Any]) -> None:
+    """Raises ValueError if a mapping isn't an operation of a JSON patch."""
+    kind = operation.get("op")
+    if kind not in OPERATIONS:
+        raise ValueError(f"unknown operation {kind!r}; valid: {', '.join(OPERATIONS)}")
+    paths = ["path", *(["from"] if kind in ("move", "copy") else [])]
+    for key in paths:
+        path = operation.get(key)
+        if not isinstance(path, str) or (path and not path.startswith("/")):
+            raise ValueError(f"{key!r} of {kind} must be a JSON pointer, as in /spec/replicas")
+    if kind in _VALUED and "value" not in operation:
+        raise ValueError(f"{kind} needs a 'value'")
+    if unknown := sorted(operation.keys() - {"op", *paths, *(["value"] if kind in _VALUED else [])}):
+        raise ValueError(f"{kind} has no {', '.join(map(repr, unknown))}")
+
+
+def _done(data: Mapping[str, Any], operation: Operation) -> bool:
+    if operation["op"] in ("move", "copy"):
+        return False
+    parts = _parts(operation["path"])
+    try:
+        if parts[-1:] == ["-"]:
+            items = _found(data, parts[:-1])
+            return bool(items) and _contains(items[-1], operation["value"])
+        found = _found(data, parts)
+    except ValueError:
+        return bool(operation["op"] == "remove")
+    return operation["op"] != "remove" and _contains(found, operation["value"])
+
+
+def _contains(found: Any, value: Any) -> bool:
+    """Whether a value is there, within what a cluster or later operations added to it."""
+    if isinstance(value, dict):
+        members = found if isinstance(found, dict) else {}
+        return isinstance(found, dict) and all(
+            key in members and _contains(members[key], item) for key, item in value.items()
+        )
+    return bool(found == value)
+
+
+def _operated(data: Any, operation: Operation) -> Any:
+    kind, path = operation["op"], _parts(operation["path"])
+    match kind:
+        case "test":
+            if _found(data, path) != operation["value"]:
+                raise ValueError(f"test of {operation['path']}: it is {_found(data, path)!r}")
+            return data
+        case "add":
+            return _put(data, path, deepcopy(operation["value"]))
+        case "remove":
+            return _removed(data, path)
+        case "replace":
+            _found(data, path)
+            return _put(_removed(data, path), path, deepcopy(operation["value"]))
+    moved = deepcopy(_found(data, _parts(operation["from"])))
+    return _put(_removed(data, _parts(operation["from"])) if kind == "move" else data, path, moved)
+
+
+def _parts(pointer: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def _found(data: Any, path: Sequence[str]) -> Any:
+    for index, part in enumerate(path):
+        where = "/" + "/".join(path[: index + 1])
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+        elif isinstance(data, list) and part.isdecimal() and int(part) < len(data):
+            data = data[int(part)]
+        else:
+            raise ValueError(f"there is no {where}")
+    return data
+
+
+def _put(data: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    parent, key = _found(data, path[:-1]), path[-1]
+    if isinstance(parent, dict):
+        parent[key] = value
+    elif isinstance(parent, list) and (key == "-" or (key.isdecimal() and int(key) <= len(parent))):
+        parent.insert(len(parent) if key == "-" else int(key), value)
+    else:
+        raise ValueError(f"nothing can be put at /{'/'.join(path)}")
+    return data
+
+
+def _removed(data: Any, path: Sequence[str]) -> Any:
+    if not path:
+        return {}
+    _found(data, path)
+    parent, key = _found(data, path[:-1]), path[-1]
+    if isinstance(parent, dict):
+        del parent[key]
+    else:
+        del parent[int(key)]
+    return data

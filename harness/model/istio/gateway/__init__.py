@@ -1,0 +1,1 @@
+"""Istio's gateways: their listeners, and the routes on them."""

@@ -1,0 +1,170 @@
+"""The routes on a gateway's listeners: which attach, for which hosts, and the rules that they make there.
+
+[istio/istio: pilot/pkg/config/kube/gateway, pilot/pkg/networking/core/gateway.go]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.gateway_api import route as gateway_api
+from harness.api.istio.hosts import covers, specificity, within
+from harness.model.istio.gateway import listener as gateway_listener
+from harness.model.istio.routing import gateway_api_route as gateway_route
+from harness.model.istio.routing.rule import Rule, applicable
+from harness.model.network import attachment
+from harness.model.state.tables import HostTable, per_state
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.api.gateway_api.route import Parent, Route
+    from harness.base.resources import Resource
+    from harness.model.istio.gateway.listener import Listener
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+
+Level = tuple[bool, int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A route that names a Gateway as parent."""
+
+    route: Route
+    parent: Parent
+    age: tuple[bool, str, int, str, str]
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A route on a listener, for one of its host names; `level` tells how specific what both cover is."""
+
+    listener: Listener
+    route: Route
+    host: str
+    level: Level
+    age: tuple[bool, str, int, str, str]
+
+    @property
+    def namespace(self) -> str:
+        """The route's namespace."""
+        return self.route.resource.namespace
+
+
+def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[list[Attached], list[Reason]]:
+    """Returns the routes on listeners that have a name for a host, oldest first, and why not others."""
+    found: list[Attached] = []
+    lost: list[Reason] = []
+    by_gateway: dict[tuple[str, str, str, str], list[Listener]] = {}
+    for listener in listeners:
+        by_gateway.setdefault(listener.gateway.key, []).append(listener)
+    for key, own in by_gateway.items():
+        for one in _by_gateway(state).get(key, _NOBODY).covering(host):
+            route = one.route
+            if fault := gateway_route.unusable(state, route):
+                why = f"{fault[1]}: the route is ignored"
+                lost.append(reason(route.resource, fault[0], why, lost=True))
+                continue
+            whys = [_refusal(state, listener, one.parent, route) for listener in own]
+            named = [
+                Attached(listener, route, name, specificity(shared), one.age)
+                for listener, why in zip(own, whys, strict=True)
+                if not why
+                for name, shared in _hosts(listener, route)
+                if covers(shared, host)
+            ]
+            found += named
+            if not named:
+                why = "its host names there are another listener's" if "" in whys else "; ".join(whys)
+                lost.append(reason(route.resource, one.parent.field, why, lost=True))
+    return sorted(found, key=lambda one: one.age), lost
+
+
+@per_state
+def _by_gateway(state: State) -> dict[tuple[str, str, str, str], HostTable[Candidate]]:
+    """The routes that name a Gateway, by their host names, older first."""
+    found: dict[tuple[str, str, str, str], list[tuple[str, Candidate]]] = {}
+    for gateway in state.all(gateway_api.GROUP, "Gateway"):
+        named = found.setdefault(gateway.key, [])
+        for stored in attachment.naming(state, gateway):
+            if stored.live.group == gateway_api.GROUP:
+                route = gateway_api.parse(stored.live)
+                for parent in (one for one in route.parents if _is(one, gateway)):
+                    candidate = Candidate(route, parent, stored.age)
+                    named += [(host.lower(), candidate) for host in route.hostnames or ("*",)]
+    return {key: HostTable(named) for key, named in found.items()}
+
+
+_NOBODY: HostTable[Candidate] = HostTable(())
+
+
+def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[Rule]:
+    """Returns the rules of a virtual host for routes that are attached for it, oldest first.
+
+    Routes for one name on one listener are merged by precedence; such sets follow each other by their oldest
+    route, those of the gateway's own namespace first.
+    """
+    sets: dict[tuple[Listener, str], list[Attached]] = {}
+    for one in found:
+        sets.setdefault((one.listener, one.host), []).append(one)
+    made: list[Rule] = []
+    for merged in sorted(sets.values(), key=lambda one: one[0].namespace != pod.namespace):
+        ordered = gateway_route.gateway_rules(state, [one.route for one in merged])
+        made += applicable(ordered, pod, merged[0].listener.port)[0]
+    return made
+
+
+def connection_rule(state: State, listener: Listener, name: str) -> tuple[Rule | None, list[Reason]]:
+    """Returns the rule of the route that takes a connection as bytes, with the name that its TLS asks for.
+
+    The most specific name counts, then the oldest route.
+    """
+    found, lost = attached(state, [listener], name)
+    best = max(found, key=lambda one: one.level, default=None)
+    if best is None:
+        return None, lost
+    rule = gateway_route.gateway_connection_rule(state, best.route)
+    return rule, [*lost, reason(rule.origin, rule.field, "takes the connection")]
+
+
+def _is(parent: Parent, gateway: Resource) -> bool:
+    group = gateway_api.GROUP if parent.group is None else parent.group
+    return (group, parent.kind, parent.namespace, parent.name) == gateway.key
+
+
+def _refusal(state: State, listener: Listener, parent: Parent, route: Route) -> str:
+    """Why a route doesn't attach to a listener, whatever its host names; empty if it does."""
+    where = f"{listener.gateway} {listener.field}"
+    if parent.port is not None and parent.port != listener.port:
+        return f"is for port {parent.port}, not {where}'s {listener.port}"
+    if parent.section and parent.section != listener.name:
+        return f"is for listener {parent.section}, not {listener.name}"
+    if route.resource.kind not in listener.kinds:
+        return f"{where} takes no {route.resource.kind}"
+    if not listener.admits(state, route.resource.namespace):
+        return f"{where} takes no routes of namespace {route.resource.namespace}"
+    return ""
+
+
+def _hosts(listener: Listener, route: Route) -> Iterator[tuple[str, str]]:
+    """The route's host names on a listener, each with what it and the listener's have in common.
+
+    What a nearer name of the Gateway's listeners covers wholly belongs to that one alone.
+    """
+    nearer = [one for one in gateway_listener.siblings(listener) if len(one) >= len(listener.hostname)]
+    for name in (one.lower() for one in route.hostnames or ("*",)):
+        shared = _intersection(listener.hostname, name)
+        isolated = listener.hostname.startswith("*") and any(within(name, one) for one in nearer)
+        if shared is not None and not isolated:
+            yield name, shared
+
+
+def _intersection(one: str, other: str) -> str | None:
+    if within(one, other):
+        return one
+    return other if within(other, one) else None

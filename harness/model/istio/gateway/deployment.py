@@ -1,0 +1,150 @@
+"""The Deployment and Service that Istio makes of a Gateway API Gateway, and which Service leads to one.
+
+Rules and names are those of Istio's gateway controller and its template
+[istio/istio: pilot/pkg/config/kube/gatewaycommon, files/kube-gateway.yaml].
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.api.gateway_api import route as gateway_api
+from harness.api.objects import annotations_of, labels_of, spec_of
+from harness.base.resources import Resource
+from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.api.objects import Fields
+    from harness.model.state.state import State
+
+_CONTROLLER = "istio.io/gateway-controller"
+_BUILTIN_CLASS = "istio"
+
+_NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
+_CLASS_LABEL = "gateway.networking.k8s.io/gateway-class-name"
+MANAGED = ("gateway.istio.io/managed", "istio.io-gateway-controller")
+"""The label, with its value, of the pods that Istio deploys for Gateways."""
+
+_STATUS_PORT = {"name": "status-port", "port": 15021, "appProtocol": "tcp"}
+
+
+def is_istios(resource: Resource) -> bool:
+    """Returns whether an object, unchecked yet, is a Gateway of Istio's own class."""
+    spec = resource.data.get("spec")
+    named = spec.get("gatewayClassName") if isinstance(spec, dict) else None
+    return (resource.group, resource.kind) == (gateway_api.GROUP, "Gateway") and named == _BUILTIN_CLASS
+
+
+def implemented(state: State, gateway: Resource) -> bool:
+    """Returns whether Istio is there and implements a Gateway's class; its own needs no GatewayClass."""
+    if Mesh.ISTIO not in state.meshes:
+        return False
+    name = spec_of(gateway)["gatewayClassName"]
+    found = state.get(gateway_api.GROUP, "GatewayClass", "", name)
+    return bool(spec_of(found)["controllerName"] == _CONTROLLER if found else name == _BUILTIN_CLASS)
+
+
+def services(gateway: Resource) -> tuple[str, ...]:
+    """Returns the full names of the Services whose pods serve a Gateway: its own, or its addresses."""
+    addresses = spec_of(gateway).get("addresses") or ()
+    if _managed(addresses):
+        return (f"{_name(gateway)}.{gateway.namespace}.svc.{CLUSTER_DOMAIN}",)
+    named = (one.get("value") or "" for one in addresses if one.get("type") == "Hostname")
+    return tuple(
+        name if "." in name else f"{name}.{gateway.namespace}.svc.{CLUSTER_DOMAIN}" for name in named
+    )
+
+
+def deployed(state: State, gateway: Resource) -> tuple[Resource, ...]:
+    """Returns what Istio makes, or changes, for a Gateway: nothing for one that other pods serve.
+
+    What a cluster's dump brings of it stays as it is.
+    """
+    if not implemented(state, gateway) or not _managed(spec_of(gateway).get("addresses") or ()):
+        return ()
+    own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: spec_of(gateway)["gatewayClassName"]}
+    wanted = (_deployment(gateway, own), _service(gateway, own))
+    there = ((one, state.get(one.group, one.kind, one.namespace, one.name)) for one in wanted)
+    return tuple(one for one, found in there if found is None or (_made(found) and found.data != one.data))
+
+
+def owns(gateway: Resource, resource: Resource) -> bool:
+    """Returns whether an object was made for this Gateway."""
+    owners = (resource.data.get("metadata") or {}).get("ownerReferences") or ()
+    return resource.namespace == gateway.namespace and any(
+        one.get("kind") == "Gateway"
+        and one.get("name") == gateway.name
+        and str(one.get("apiVersion")).startswith(gateway_api.GROUP)
+        for one in owners
+    )
+
+
+def _made(resource: Resource) -> bool:
+    """Whether an object was made here: a real cluster's knows its owner's uid."""
+    owners = (resource.data.get("metadata") or {}).get("ownerReferences") or ()
+    return any("uid" not in one for one in owners)
+
+
+def _managed(addresses: Sequence[Fields]) -> bool:
+    if not addresses:
+        return True
+    return len(addresses) == 1 and addresses[0].get("type", "IPAddress") == "IPAddress"
+
+
+def _name(gateway: Resource) -> str:
+    default = f"{gateway.name}-{spec_of(gateway)['gatewayClassName']}"
+    return annotations_of(gateway).get("gateway.istio.io/name-override", default)
+
+
+def _deployment(gateway: Resource, own: dict[str, str]) -> Resource:
+    name = _name(gateway)
+    infrastructure = spec_of(gateway).get("infrastructure") or {}
+    # What isn't said for the infrastructure goes on from the Gateway itself.
+    labels = infrastructure.get("labels", labels_of(gateway))
+    template = {
+        "metadata": {
+            "labels": {"sidecar.istio.io/inject": "false", **labels, **own, MANAGED[0]: MANAGED[1]},
+            "annotations": infrastructure.get("annotations", annotations_of(gateway)),
+        },
+        "spec": {
+            "serviceAccountName": annotations_of(gateway).get("gateway.istio.io/service-account", name),
+            "containers": [{"name": "istio-proxy", "image": "istio/proxyv2"}],
+        },
+    }
+    selector = {"matchLabels": {_NAME_LABEL: gateway.name}}
+    return _object(gateway, "apps/v1", "Deployment", own, {"selector": selector, "template": template})
+
+
+def _service(gateway: Resource, own: dict[str, str]) -> Resource:
+    spec = {"selector": {_NAME_LABEL: gateway.name}, "ports": _ports(gateway)}
+    return _object(gateway, "v1", "Service", own, spec)
+
+
+def _ports(gateway: Resource) -> list[Fields]:
+    """One port for each that a listener asks for, named by the first of them."""
+    first: dict[int, Fields] = {}
+    for listener in spec_of(gateway)["listeners"]:
+        first.setdefault(listener["port"], listener)
+    return [_STATUS_PORT] + [
+        {
+            "name": listener["name"].replace(".", "-"),
+            "port": number,
+            "appProtocol": listener["protocol"].lower(),
+        }
+        for number, listener in first.items()
+    ]
+
+
+def _object(gateway: Resource, api_version: str, kind: str, labels: dict[str, str], spec: Fields) -> Resource:
+    name = _name(gateway)
+    owner = {"apiVersion": gateway.api_version, "kind": gateway.kind, "name": gateway.name}
+    metadata = {
+        "name": name,
+        "namespace": gateway.namespace,
+        "labels": labels,
+        "ownerReferences": [owner],
+    }
+    data: dict[str, Any] = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+    return Resource(api_version, kind, gateway.namespace, name, data, gateway.where, gateway.created)

@@ -1,0 +1,214 @@
+"""What an ingress gateway answers: by the servers of Gateways, and the VirtualServices bound to them.
+
+[istio/istio: pilot/pkg/networking/core/gateway.go]
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.base.vocabulary import Mesh
+from harness.model import replies
+from harness.model.distribution import Branches, after, certain, mapped
+from harness.model.istio import connection, forwarding
+from harness.model.istio.gateway import attachment as gateway_attachment
+from harness.model.istio.gateway import server as gateway_server
+from harness.model.istio.gateway import virtual_host as gateway_host
+from harness.model.istio.inbound import SERVER
+from harness.model.istio.routing import connection_rule, router
+from harness.model.istio.routing.rule import Chosen, first_match
+from harness.model.istio.security import access
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import Reason, reason
+
+if TYPE_CHECKING:
+    from harness.model.arrival import Arrival, Deliver
+    from harness.model.istio.gateway.server import Listener, Server
+    from harness.model.istio.routing.rule import Rule
+    from harness.model.message import Message
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+
+_NO_CERTIFICATE = "TLS alert: certificate required (curl 56)"
+
+
+def receive(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
+    """Returns what a request gets that arrives at a gateway's pod.
+
+    No Gateway has a server on the port: nothing listens there. Otherwise TLS's name picks the server, whose
+    mode says whether TLS ends here; policies on the gateway decide; then the VirtualServices.
+    """
+    answers = _received(state, arrival, deliver)
+    return mapped(answers, lambda outcome: _answered(arrival, outcome))
+
+
+def _answered(arrival: Arrival, outcome: Outcome) -> Outcome:
+    """The gateway's own answers went over the client's connection."""
+    return outcome if outcome.hop or outcome.failure else replace(outcome, hop=arrival.hop)
+
+
+def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
+    pod, message = arrival.server, arrival.message
+    listener = gateway_server.listener(state, pod, arrival.port)
+    if listener is None:
+        text = f"no Gateway has a server for port {arrival.port} of {pod.workload}: nothing listens there"
+        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
+    left_out = listener.left_out
+    if not any(_serves(state, pod, server) for server in (*listener.plain, *listener.tls)):
+        text = f"no VirtualService has a rule for the servers of port {arrival.port}: nothing listens there"
+        return certain(Outcome(failure=Failure.REFUSED), *left_out, Reason(text))
+    if listener.tls and (message.tls or arrival.tls is Mesh.ISTIO):
+        server = listener.named(_asked(arrival))
+        if server is not None:
+            return after(_by_tls(state, arrival, server, deliver), *left_out)
+    if not listener.plain:
+        return after(_no_server(arrival, listener), *left_out)
+    if not listener.plain[0].http:
+        return after(_bytes(state, arrival, listener.plain[0], message, deliver), *left_out)
+    if message.opaque or arrival.tls is not None:
+        why = listener.plain[0].reason("speaks plain HTTP: what isn't that is closed")
+        return certain(replies.closed(message), *left_out, why)
+    return after(_http(state, arrival, listener.plain, message, deliver), *left_out)
+
+
+def _serves(state: State, pod: Pod, server: Server) -> bool:
+    """Whether the gateway listens for a server: for one that passes bytes on only if a rule says where."""
+    if server.reads_http or server.listener:
+        return True
+    return bool(gateway_host.chains(state, pod, server, []))
+
+
+def _asked(arrival: Arrival) -> str:
+    """The name that TLS asks for; the mesh's own is a made-up one, which only a wildcard covers."""
+    return arrival.message.sni if arrival.tls is None else f"outbound_.{arrival.port}_._.gateway"
+
+
+def _no_server(arrival: Arrival, listener: Listener) -> Branches[Outcome]:
+    message = arrival.message
+    asked = connection_rule.asked(message) if arrival.tls is None else "the mesh's own TLS"
+    why = listener.tls[0].reason(
+        f"the port's servers have no host for {asked}: the connection is closed", "hosts"
+    )
+    failure = Failure.TLS if message.tls else Failure.RESET
+    return certain(Outcome(failure=failure), why)
+
+
+def _by_tls(state: State, arrival: Arrival, server: Server, deliver: Deliver) -> Branches[Outcome]:
+    """What comes back of TLS that a server has a host for."""
+    message, mode = arrival.message, server.mode
+    if server.passes_tls_on:
+        return _bytes(state, arrival, server, message, deliver)
+    ended = _handshake(state, arrival, server)
+    if isinstance(ended, Outcome):
+        return certain(ended, server.reason(f"mode {mode}: {ended}", "tls"))
+    trace = server.reason(f"mode {mode} ends TLS for {connection_rule.asked(message)}", "tls.mode")
+    # Inside of Istio's own mutual TLS the client's, if there is any, stays.
+    inner = message if arrival.tls else replace(message, tls=False, scheme="https")
+    if not server.reads_http:
+        return after(_bytes(state, arrival, server, inner, deliver), trace, *ended)
+    if inner.opaque:
+        return certain(replies.closed(message), trace, *ended)
+    return after(_http(state, arrival, (server,), inner, deliver), trace, *ended)
+
+
+def _handshake(state: State, arrival: Arrival, server: Server) -> Outcome | tuple[Reason, ...]:
+    """The failure of a TLS handshake, or what let it succeed. No client has a certificate but Istio's."""
+    if server.fault:
+        return Outcome(failure=Failure.TLS, detail=f"{Failure.TLS}: {server.fault}")
+    tls, mode = server.tls or {}, server.mode
+    istio = arrival.tls is Mesh.ISTIO
+    if mode == "ISTIO_MUTUAL" or istio:
+        if istio and mode == "ISTIO_MUTUAL":
+            return ()
+        return Outcome(failure=Failure.TLS) if istio else _refused_certificate()
+    names = [tls["credentialName"]] if tls.get("credentialName") else tls.get("credentialNames") or []
+    for name in names:
+        namespace, secret = _secret(name, arrival.server)
+        if "://" not in secret and state.get("", "Secret", namespace, secret) is None:
+            detail = f"TLS handshake failed (curl 35): there is no Secret {namespace}/{secret}"
+            return Outcome(failure=Failure.TLS, detail=detail)
+    return _refused_certificate() if mode == "MUTUAL" else ()
+
+
+def _refused_certificate() -> Outcome:
+    return Outcome(failure=Failure.RESET, detail=_NO_CERTIFICATE)
+
+
+def _secret(name: str, pod: Pod) -> tuple[str, str]:
+    """A credential's Secret: of the gateway's own namespace, unless it names another."""
+    name = name.removeprefix("kubernetes://")
+    if name.startswith("kubernetes-gateway://"):
+        namespace, _, secret = name.removeprefix("kubernetes-gateway://").partition("/")
+        return namespace, secret
+    return pod.namespace, name
+
+
+def _http(
+    state: State, arrival: Arrival, servers: tuple[Server, ...], message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """What comes back of an HTTP request: policies first, then the virtual host for its Host header."""
+
+    def routed(admitted: Arrival) -> Branches[Outcome]:
+        pod, inner = admitted.server, admitted.message
+        host = inner.host.lower()
+        found = gateway_host.find(state, pod, servers, host)
+        if found.redirects and inner.scheme != "https":
+            target = f"https://{inner.authority}{inner.target}"
+            answer = replies.envoy(inner, 301, headers=(("location", target),))
+            return certain(answer, *found.trace, found.redirects)
+        port = servers[0].number
+        if not found.rules:
+            text = f"nothing bound to a Gateway on port {port} has host {host}: 404"
+            return certain(replies.envoy(inner, 404), *found.trace, Reason(text))
+        chosen = first_match(found.rules, inner)
+        if not isinstance(chosen, Chosen):
+            no_route = Reason("no rule matches: the gateway answers 404")
+            return certain(replies.envoy(inner, 404), *found.trace, *chosen, no_route)
+        sent = forwarding.at_gateway(state, admitted)
+        return after(router.follow(state, pod, port, sent, chosen, deliver), *found.trace)
+
+    read = replace(arrival, message=message, opaque=False)
+    return mapped(access.guarded(state, read, deliver, routed), _named)
+
+
+def _named(outcome: Outcome) -> Outcome:
+    """A gateway puts its name on every answer [istio/istio: pilot/pkg/networking/core, EnvoyServerName]."""
+    if outcome.status is None:
+        return outcome
+    kept = (one for one in outcome.headers if one[0] != SERVER[0])
+    return replace(outcome, headers=(*kept, SERVER))
+
+
+def _bytes(
+    state: State, arrival: Arrival, server: Server, message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """What comes back of a connection whose bytes are passed on, by a `tls` rule or the first `tcp` rule."""
+    if server.listener:
+        rule, trace = gateway_attachment.connection_rule(state, server.listener, arrival.message.sni.lower())
+    else:
+        rule, trace = _rule(state, arrival.server, server, message)
+    if rule is None:
+        text = "nothing bound to the Gateway has a rule for it: the connection is closed"
+        failure = Failure.TLS if arrival.message.tls else Failure.RESET
+        return certain(Outcome(failure=failure), *trace, server.reason(text))
+    taken = rule
+
+    def routed(admitted: Arrival) -> Branches[Outcome]:
+        return connection.follow(state, admitted.server, taken, server.number, admitted.message, deliver)
+
+    return after(
+        access.guarded(state, replace(arrival, message=message, opaque=True), deliver, routed), *trace
+    )
+
+
+def _rule(state: State, pod: Pod, server: Server, message: Message) -> tuple[Rule | None, list[Reason]]:
+    lost: list[Reason] = []
+    chains = gateway_host.chains(state, pod, server, lost)
+    if server.passes_tls_on:
+        best, passed = connection_rule.most_specific(chains, message)
+        return best, lost + passed
+    if not chains:
+        return None, lost
+    match, rule = chains[0]
+    return rule, [*lost, reason(rule.origin, match.where, "takes the connection")]

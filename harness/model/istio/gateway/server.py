@@ -1,0 +1,220 @@
+"""The servers of Istio's Gateways on a gateway's pod: which of them share a port, and which are left out.
+
+[istio/istio: pilot/pkg/model/gateway.go, mergeGateways]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import TYPE_CHECKING
+
+from harness.api.istio.hosts import covers, specificity
+from harness.api.objects import selects, spec_of
+from harness.base.errors import not_modelled
+from harness.model.istio.gateway import listener as gateway_listener
+from harness.model.network.services import service_ports
+from harness.model.state.tables import per_state
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.api.objects import Fields
+    from harness.base.resources import Resource
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+_HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of a Gateway, and where it is written; its hosts are `name` or `namespace/name`.
+
+    `listener` is what it was made of, if it is a Gateway API Gateway's; `fault` says why it can't end TLS.
+    """
+
+    gateway: Resource
+    field: str
+    number: int
+    protocol: str
+    hosts: tuple[str, ...]
+    tls: Fields | None = dataclass_field(default=None, compare=False)
+    listener: gateway_listener.Listener | None = None
+    fault: str = ""
+
+    @property
+    def gateway_name(self) -> str:
+        """The Gateway as VirtualServices name it."""
+        return self.listener.server_name if self.listener else f"{self.gateway.namespace}/{self.gateway.name}"
+
+    @property
+    def http(self) -> bool:
+        """Whether it speaks HTTP without TLS."""
+        return self.protocol in _HTTP
+
+    @property
+    def plain(self) -> bool:
+        """Whether it speaks without TLS (that of an HTTP server only redirects)."""
+        return self.http or self.tls is None
+
+    @property
+    def mode(self) -> str:
+        """Its TLS mode; what isn't said is passed through."""
+        return str((self.tls or {}).get("mode") or "PASSTHROUGH")
+
+    @property
+    def passes_tls_on(self) -> bool:
+        """Whether TLS doesn't end at the gateway."""
+        return not self.plain and self.mode == "PASSTHROUGH"
+
+    @property
+    def reads_http(self) -> bool:
+        """Whether it reads HTTP, as it comes or inside of TLS that ends at the gateway."""
+        return self.http or (self.protocol == "HTTPS" and not self.passes_tls_on)
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it sends plain HTTP to https."""
+        return bool((self.tls or {}).get("httpsRedirect"))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its hosts without namespaces: what the SNI is compared with."""
+        return tuple(host.rpartition("/")[2] for host in self.hosts)
+
+    def hosts_for(self, namespace: str) -> tuple[str, ...]:
+        """Returns its hosts that are open to a namespace's VirtualServices."""
+        split = (host.rpartition("/") for host in self.hosts)
+        return tuple(name for owner, slash, name in split if not slash or owner == namespace)
+
+    def reason(self, text: str, part: str = "", *, lost: bool = False) -> Reason:
+        """Returns a link of a trace that names this server."""
+        return reason(self.gateway, self.field + (f".{part}" if part else ""), text, lost=lost)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What one port of a gateway's pod serves: servers without TLS, and those that TLS's name tells apart."""
+
+    plain: tuple[Server, ...]
+    tls: tuple[Server, ...]
+    left_out: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, servers: Iterable[Server]) -> Listener:
+        """Returns what becomes of servers for one port: a later one may not go together with those before."""
+        plain: list[Server] = []
+        tls: list[Server] = []
+        left_out: list[Reason] = []
+        known: set[str] = set()
+        for server in servers:
+            twice = [host for host in server.hosts if server.tls is not None and host in known]
+            if twice:
+                text = f"is left out: the port has {', '.join(twice)} with TLS settings already"
+                left_out.append(server.reason(text, lost=True))
+            elif plain and not (plain[0].http and server.http):
+                first = plain[0]
+                text = f"is left out: {first.gateway} {first.field} has the port for {first.protocol}"
+                left_out.append(server.reason(text, lost=True))
+            else:
+                (plain if server.plain else tls).append(server)
+                known.update(server.hosts if server.tls is not None else ())
+        return cls(tuple(plain), tuple(tls), tuple(left_out))
+
+    def named(self, sni: str) -> Server | None:
+        """Returns the server with the most specific host that covers the name which TLS asks for."""
+        found = [
+            (max(specificity(name) for name in names), server)
+            for server in self.tls
+            if (names := [name for name in server.names if covers(name, sni)])
+        ]
+        return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def listener(state: State, pod: Pod, port: int) -> Listener | None:
+    """Returns what a port of a gateway's pod serves, None for nothing.
+
+    Raises NotModelledError where one of its servers is for other clusters' proxies.
+    """
+    made = _made(state)
+    key = (pod.namespace, frozenset(pod.labels.items()))
+    if key not in made:
+        made[key] = _merged(state, pod)
+    found = made[key].get(port)
+    for server in found.tls if found else ():
+        if server.mode == "AUTO_PASSTHROUGH":
+            raise not_modelled(
+                server.gateway, f"{server.field}.tls.mode", "it is for other clusters' proxies"
+            )
+    return found
+
+
+@per_state
+def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int, Listener]]:
+    """Fills as pods are asked for: the listeners of pods with these labels."""
+    return {}
+
+
+def _merged(state: State, pod: Pod) -> dict[int, Listener]:
+    found: dict[int, list[Server]] = {}
+    ports = _service_ports(state, pod)
+    for gateway in state.all("networking.istio.io", "Gateway"):
+        if selects(spec_of(gateway).get("selector") or {}, pod.labels):
+            for server in _servers(gateway):
+                found.setdefault(ports.get(server.number, server.number), []).append(server)
+    for listener, target in gateway_listener.serving(state, pod):
+        found.setdefault(target, []).append(_listening(state, listener))
+    return {port: Listener.of(servers) for port, servers in found.items()}
+
+
+def _listening(state: State, listener: gateway_listener.Listener) -> Server:
+    return Server(
+        listener.gateway,
+        listener.field,
+        listener.port,
+        listener.protocol,
+        (listener.hostname,),
+        {"mode": listener.tls_mode.replace("ISTIO_SIMPLE", "SIMPLE")} if listener.tls_mode else None,
+        listener,
+        listener.uncertified(state),
+    )
+
+
+def _service_ports(state: State, pod: Pod) -> dict[int, int]:
+    """The pod's ports by the ports of its Services, of several Services the oldest's.
+
+    A Gateway's port number names a port of the gateway's Service, and is served on that one's target; a
+    number that no Service port has is served as it is [resolvePorts, for gateways chosen by label].
+    """
+    found: dict[int, int] = {}
+    for service in state.all("", "Service", pod.namespace):
+        selector = spec_of(service).get("selector") or {}
+        if selector and selects(selector, pod.labels):
+            for port in service_ports(service):
+                target = pod.port(port.target)
+                if target is not None:
+                    found.setdefault(port.number, target)
+    return found
+
+
+def _servers(gateway: Resource) -> Iterator[Server]:
+    for index, server in enumerate(spec_of(gateway).get("servers") or ()):
+        port = server["port"]
+        yield Server(
+            gateway,
+            f"spec.servers[{index}]",
+            port["number"],
+            port["protocol"].upper(),
+            tuple(_in_full(host.lower(), gateway.namespace) for host in server["hosts"]),
+            server.get("tls"),
+        )
+
+
+def _in_full(host: str, own: str) -> str:
+    namespace, slash, name = host.rpartition("/")
+    if namespace == "*" or not slash:
+        return name
+    return f"{own if namespace == '.' else namespace}/{name}"

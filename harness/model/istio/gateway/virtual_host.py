@@ -1,0 +1,160 @@
+"""The virtual hosts of a gateway: which VirtualServices speak for a host, and where https is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.istio.hosts import covers, specificity, visibility
+from harness.model.istio import mesh_config
+from harness.model.istio.gateway import attachment as gateway_attachment
+from harness.model.istio.routing import connection_rule, delegate, virtual_service
+from harness.model.istio.routing.rule import Match, Rule, applicable
+from harness.model.state.tables import per_state
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.base.resources import Resource
+    from harness.model.istio.gateway.server import Server
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+Level = tuple[bool, int]
+
+
+@dataclass(frozen=True)
+class VirtualHost:
+    """The rules for a host in their order, and why plain HTTP is sent to https, if it is."""
+
+    rules: tuple[Rule, ...]
+    redirects: Reason | None
+    trace: tuple[Reason, ...]
+
+
+def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> VirtualHost:
+    """Returns the virtual host for a Host header: the most specific one of all that the servers make.
+
+    VirtualServices and routes of one virtual host are merged; rules that take everything come last.
+    """
+    trace: list[Reason] = []
+    by_gateway: dict[str, list[Server]] = {}
+    redirecting: list[tuple[Level, Server]] = []
+    for server in servers:
+        by_gateway.setdefault(server.gateway_name, []).append(server)
+        if server.redirects:  # a host with a namespace covers nothing there: its name is taken as it is
+            redirecting += [(specificity(name), server) for name in server.hosts if covers(name, host)]
+    speaking: list[tuple[Level, Resource, Server]] = []
+    for resource in _visible(state, pod, virtual_service.by_host(state).covering(host), by_gateway, trace):
+        for server in _of(resource, by_gateway):
+            shared = _shared(resource, server, host)
+            if shared is None:
+                text = f"has no host in common with {server.gateway} {server.field} that covers {host}"
+                trace.append(reason(resource, "spec.hosts", text, lost=True))
+                continue
+            speaking.append((specificity(shared), resource, server))
+            if server.redirects:
+                redirecting.append((specificity(shared), server))
+    routes, unattached = gateway_attachment.attached(state, [s.listener for s in servers if s.listener], host)
+    trace += unattached
+    levels = [level for level, _, _ in speaking] + [level for level, _ in redirecting]
+    levels += [one.level for one in routes]
+    best = max(levels, default=None)
+    rules: list[Rule] = []
+    for resource, server in {
+        (r.key, s.gateway_name): (r, s) for level, r, s in speaking if level == best
+    }.values():
+        trace.append(reason(resource, "spec.hosts", f"speaks for {host} at Gateway {server.gateway_name}"))
+        written, left_out = delegate.rules(state, resource, server.gateway_name)
+        own, lost = applicable(written, pod, server.number)
+        rules += own
+        trace += [*left_out, *lost]
+    for one in routes:
+        text = f"speaks for {host} at {one.listener.gateway} {one.listener.field}"
+        if one.level != best:
+            text = f"isn't taken: another name that covers {host} is more specific"
+        trace.append(reason(one.route.resource, "spec.hostnames", text, lost=one.level != best))
+    rules += gateway_attachment.rules(state, pod, [one for one in routes if one.level == best])
+    sends = [
+        server.reason("sends plain HTTP to https", "tls.httpsRedirect")
+        for level, server in redirecting
+        if level == best
+    ]
+    return VirtualHost(tuple(sorted(rules, key=_takes_all)), sends[0] if sends else None, tuple(trace))
+
+
+def chains(state: State, pod: Pod, server: Server, lost: list[Reason]) -> list[tuple[Match, Rule]]:
+    """Returns the `tls` or `tcp` rules for connections to a server, each with its match, in their order.
+
+    Those of VirtualServices that are bound to its Gateway, visible, and have a host in common; why others
+    don't count is added to `lost`.
+    """
+    read = virtual_service.tls_rules if server.passes_tls_on else virtual_service.tcp_rules
+    found = []
+    candidates = _by_gateway(state).get(server.gateway_name, [])
+    for resource in _visible(state, pod, candidates, {server.gateway_name: [server]}, lost):
+        offered = server.hosts_for(resource.namespace)
+        if not any(covers(a, b) or covers(b, a) for a in offered for b in virtual_service.hosts(resource)):
+            text = f"has no host in common with {server.gateway} {server.field}"
+            lost.append(reason(resource, "spec.hosts", text, lost=True))
+            continue
+        for rule in read(resource):
+            for match in rule.matches or (Match(rule.field),):
+                unmet = connection_rule.excluded(match, server.number, server.gateway_name)
+                if unmet:
+                    lost.append(reason(resource, match.where, unmet, lost=True))
+                else:
+                    found.append((match, rule))
+    return found
+
+
+def _visible(
+    state: State,
+    pod: Pod,
+    candidates: Iterable[Resource],
+    by_gateway: dict[str, list[Server]],
+    lost: list[Reason],
+) -> list[Resource]:
+    """Those bound to one of the Gateways that the gateway's pod sees, in the order of its looking."""
+    default = mesh_config.of(state).virtual_service_export_to
+    found: list[tuple[int, Resource]] = []
+    for resource in candidates:
+        if _of(resource, by_gateway):
+            seen = visibility(resource, pod.namespace, default)
+            if seen is None:
+                lost.append(
+                    reason(resource, "spec.exportTo", f"isn't exported to {pod.namespace}", lost=True)
+                )
+            else:
+                found.append((seen, resource))
+    return [resource for _, resource in sorted(found, key=lambda one: one[0])]
+
+
+def _of(resource: Resource, by_gateway: dict[str, list[Server]]) -> list[Server]:
+    return [server for name in virtual_service.gateways(resource) for server in by_gateway.get(name, ())]
+
+
+@per_state
+def _by_gateway(state: State) -> dict[str, list[Resource]]:
+    found: dict[str, list[Resource]] = {}
+    for resource in state.all("networking.istio.io", "VirtualService"):
+        for name in virtual_service.gateways(resource):
+            found.setdefault(name, []).append(resource)
+    return found
+
+
+def _shared(resource: Resource, server: Server, host: str) -> str | None:
+    """The narrower of a VirtualService's and a server's host that both cover the request's."""
+    shared = [
+        max(wanted, offered, key=specificity)
+        for wanted in virtual_service.hosts(resource)
+        for offered in server.hosts_for(resource.namespace)
+        if covers(wanted, host) and covers(offered, host)
+    ]
+    return max(shared, key=specificity) if shared else None
+
+
+def _takes_all(rule: Rule) -> bool:
+    return not rule.matches or rule.matches[0].takes_all

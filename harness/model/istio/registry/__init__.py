@@ -1,0 +1,1 @@
+"""The hosts that a proxy of Istio knows."""

@@ -1,0 +1,70 @@
+"""Requests for hosts that a client's proxy doesn't know: passed on or not, by outboundTrafficPolicy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.model import replies
+from harness.model.arrival import Arrival
+from harness.model.distribution import Branches, after, certain, mapped, shares, then
+from harness.model.istio.registry import sidecar_scope
+from harness.model.istio.upstream import cluster as upstream
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import Reason
+
+if TYPE_CHECKING:
+    from harness.model.arrival import Deliver
+    from harness.model.message import Message
+    from harness.model.network.services import Endpoint
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+
+
+def http(
+    state: State, client: Pod, dialled: tuple[Endpoint, ...], message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """Returns what an HTTP request gets whose host the proxy doesn't know, on a port where it knows others.
+
+    `dialled` are the endpoints that the client's own connection would reach. ALLOW_ANY: the request goes
+    there, in plaintext (PassthroughCluster); REGISTRY_ONLY: the proxy answers 502 (BlackHoleCluster).
+    """
+    scope = sidecar_scope.of(state, client)
+    if not scope.allow_any:
+        text = f"the sidecar knows no host {message.host}: it answers 502"
+        return certain(replies.envoy(message, 502), scope.outbound, Reason(text))
+    text = f"the sidecar knows no host {message.host}: passed through to where it was dialled"
+    if not dialled:
+        failed = replies.upstream_failure(message, Failure.REFUSED, retried=True)
+        return certain(failed, scope.outbound, Reason(text))
+    passed = _passed(client, dialled, message.plus(("x-forwarded-proto", message.scheme)), deliver)
+    return after(
+        mapped(passed, lambda one: upstream.answered(message, one, retried=False)),
+        scope.outbound,
+        Reason(text),
+    )
+
+
+def connection(
+    state: State, client: Pod, dialled: tuple[Endpoint, ...], message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    """Returns what a connection gets that the proxy has no listener for, whatever goes over it.
+
+    ALLOW_ANY: it goes where it was dialled, as it is; REGISTRY_ONLY: it is reset.
+    """
+    scope = sidecar_scope.of(state, client)
+    if not scope.allow_any:
+        text = "the sidecar knows nothing there: the connection is reset"
+        return certain(Outcome(failure=Failure.RESET), scope.outbound, Reason(text))
+    text = "the sidecar knows nothing there: the connection is passed through as it is"
+    if not dialled:  # the sidecar takes the connection before it finds nobody behind it
+        return certain(Outcome(failure=Failure.RESET), scope.outbound, Reason(text))
+    return after(_passed(client, dialled, message, deliver), scope.outbound, Reason(text))
+
+
+def _passed(
+    client: Pod, dialled: tuple[Endpoint, ...], message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    def dial(endpoint: Endpoint) -> Branches[Outcome]:
+        return deliver(Arrival(client, endpoint.pod, endpoint.port, message))
+
+    return then(shares((1, endpoint, ()) for endpoint in dialled), dial)

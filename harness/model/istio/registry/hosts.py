@@ -1,0 +1,210 @@
+"""The hosts that a client's proxy knows: Services and ServiceEntries that are exported and imported to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.istio.hosts import specificity, visibility
+from harness.api.objects import annotations_of
+from harness.base.errors import not_modelled
+from harness.model.istio import mesh_config
+from harness.model.istio.registry import service_entry, sidecar_scope
+from harness.model.istio.registry.service_entry import EntryPort
+from harness.model.network.dns import resolve
+from harness.model.network.services import ServicePort, fqdn, service_port, service_ports
+from harness.model.state.tables import per_state
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+    from harness.model.istio.registry.sidecar_scope import Scope
+    from harness.model.network.services import Endpoint
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+EXPORT_TO = "networking.istio.io/exportTo"
+"""The annotation of a Service that says which namespaces' proxies know it."""
+
+Port = ServicePort | EntryPort
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a proxy knows about a connection to a port: whether it looks for HTTP there, and for which host.
+
+    `port` is that of the host (None: the proxy knows no such host; without HTTP: none that takes any bytes),
+    `named` whether the request's own host picks it.
+    """
+
+    number: int
+    listens: bool
+    port: Port | None = None
+    named: bool = True
+    trace: tuple[Reason, ...] = ()
+
+
+def origin(port: Port) -> Resource:
+    """Returns the object that a port of the registry is from."""
+    return port.entry if isinstance(port, EntryPort) else port.service
+
+
+def host_of(port: Port) -> str:
+    """Returns the full host name that a port of the registry is known by."""
+    return port.host if isinstance(port, EntryPort) else fqdn(port.service)
+
+
+def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | None, list[Reason]]:
+    """Returns the port of a host, as dialled by a client, that its proxy knows; and what it isn't told of.
+
+    A Service comes before a ServiceEntry of the same name; of ServiceEntries the most specific host, there
+    one of the client's namespace, then the oldest.
+    """
+    scope = sidecar_scope.of(state, client)
+    lost: list[Reason] = []
+    service = resolve(state, host, client.namespace)
+    port = service_port(service, number) if service else None
+    if port is not None:
+        why = hidden(state, client, scope, port)
+        if why is None:
+            return port, lost
+        lost.append(why)
+    candidates = []
+    for entry in service_entry.by_host(state).covering(host.lower()):
+        if entry.number == number:
+            why = hidden(state, client, scope, entry)
+            if why is None:
+                candidates.append(entry)
+            else:
+                lost.append(why)
+    return _preferred(candidates, client.namespace), lost
+
+
+def hidden(state: State, client: Pod, scope: Scope, port: Port) -> Reason | None:
+    """Returns why a client's proxy isn't told of a port, None if it is."""
+    unseen = _unexported(state, client, port)
+    if unseen is not None:
+        return unseen
+    resource = origin(port)
+    if scope.has_service(resource.namespace, host_of(port)):
+        return None
+    return scope.hidden(resource, f"{resource.namespace}/{host_of(port)}")
+
+
+def destination(
+    state: State, client: Pod, host: str
+) -> tuple[Resource | None, tuple[Port, ...], list[Reason]]:
+    """Returns the object of a routing rule's destination with its ports, and what isn't exported.
+
+    What a rule names is known to a proxy that knows the rule: a Sidecar needn't import it, too.
+    """
+    service = resolve(state, host, client.namespace)
+    lost: list[Reason] = []
+    if service is not None and fqdn(service) == host:
+        ports: tuple[Port, ...] = service_ports(service)
+        unseen = _unexported(state, client, ports[0]) if ports else None
+        if unseen is None or service.namespace == client.namespace:
+            return service, ports, lost
+        lost.append(unseen)
+    entries = [one for one in service_entry.by_host(state).covering(host) if one.host == host]
+    seen = [one for one in entries if _unexported(state, client, one) is None]
+    best = _preferred(seen, client.namespace)
+    if best is None:
+        return None, (), lost
+    return best.entry, tuple(one for one in seen if one.entry.namespace == best.entry.namespace), lost
+
+
+def heard(state: State, client: Pod, dialled: ServicePort | Endpoint, host: str) -> Heard:
+    """Returns what a client's proxy makes of a connection to a Service's port or to a single endpoint.
+
+    On a port that says it is HTTP the host that the request names picks the virtual host among all hosts
+    with that port, wherever it was dialled; on one that says nothing the dialled Service is meant.
+    """
+    number = dialled.number if isinstance(dialled, ServicePort) else dialled.port
+    lost: list[Reason] = []
+    if isinstance(dialled, ServicePort) and not dialled.protocol:
+        why = hidden(state, client, sidecar_scope.of(state, client), dialled)
+        if why is None:
+            return Heard(number, listens=True, port=dialled, named=False)
+        lost.append(why)
+    port, unseen = known(state, client, host, number)
+    lost += [one for one in unseen if one not in lost]
+    if listens_for_http(state, client, number):
+        named = port if port is not None and port.protocol not in ("tcp", "tls") else None
+        return Heard(number, listens=True, port=named, trace=tuple(lost))
+    if isinstance(port, EntryPort) and not port.protocol:  # no address of its own: it takes any
+        return Heard(number, listens=True, port=port, named=False, trace=tuple(lost))
+    bytes_only = port if isinstance(port, EntryPort) and port.protocol == "tcp" else None
+    return Heard(number, listens=False, port=bytes_only, trace=tuple(lost))
+
+
+def listens_for_http(state: State, client: Pod, number: int) -> bool:
+    """Returns whether a client's proxy takes connections to a port, of any address, for HTTP.
+
+    It does if it knows one host whose port of that number says that it is HTTP.
+    """
+    scope = sidecar_scope.of(state, client)
+    known_to_scope = _listening(state)
+    key = (scope.namespace, scope.origin, number)
+    if key not in known_to_scope:
+        ports = _http_ports(state).get(number, ())
+        known_to_scope[key] = any(hidden(state, client, scope, port) is None for port in ports)
+    return known_to_scope[key]
+
+
+@per_state
+def _listening(state: State) -> dict[tuple[str, Resource | None, int], bool]:
+    """Filled as it is asked for: one answer for all clients that a Sidecar (or none) tells the same."""
+    return {}
+
+
+def serves(state: State, client: Pod, hosts: tuple[str, ...], number: int) -> bool:
+    """Returns whether a proxy takes a VirtualService's hosts in on a port, known or not.
+
+    On port 80 it always does, elsewhere where it knows one of them
+    [istio/istio: BuildSidecarOutboundVirtualHosts].
+    """
+    return number == 80 or any(known(state, client, host, number)[0] for host in hosts)
+
+
+@per_state
+def _http_ports(state: State) -> dict[int, list[Port]]:
+    found: dict[int, list[Port]] = {}
+    for service in state.all("", "Service"):
+        for port in service_ports(service):
+            if port.http:
+                found.setdefault(port.number, []).append(port)
+    for entry in state.all(service_entry.GROUP, "ServiceEntry"):
+        for one in service_entry.ports(entry):
+            if one.http:
+                found.setdefault(one.number, []).append(one)
+    return found
+
+
+def _preferred(entries: list[EntryPort], namespace: str) -> EntryPort | None:
+    if not entries:
+        return None
+    best = max(entries, key=lambda one: (specificity(one.host), one.entry.namespace == namespace))
+    twin = next((one for one in entries if one != best and _clashes(one, best)), None)
+    if twin is not None:
+        why = f"{best.entry} has the same host and port, and Istio joins what both say"
+        raise not_modelled(twin.entry, "spec.hosts", why)
+    return best
+
+
+def _clashes(one: EntryPort, other: EntryPort) -> bool:
+    return (one.host, one.number, one.entry.namespace) == (other.host, other.number, other.entry.namespace)
+
+
+def _unexported(state: State, client: Pod, port: Port) -> Reason | None:
+    config = mesh_config.of(state)
+    resource = origin(port)
+    default, field = config.service_export_to, "spec.exportTo"
+    if isinstance(port, ServicePort):
+        field = f"annotation {EXPORT_TO}"
+        said = annotations_of(resource).get(EXPORT_TO, "")
+        default = tuple(one.strip() for one in said.split(",") if one.strip()) or default
+    if visibility(resource, client.namespace, default) is not None:
+        return None
+    return reason(resource, field, f"isn't exported to namespace {client.namespace}", lost=True)

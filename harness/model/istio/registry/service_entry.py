@@ -1,0 +1,184 @@
+"""ServiceEntry and WorkloadEntry: hosts that Istio knows beside Kubernetes' Services, and where they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from harness.api.objects import Fields, spec_of
+from harness.base.errors import not_modelled
+from harness.base.kept import per_object
+from harness.base.networks import is_address
+from harness.model.network import dns
+from harness.model.network import outside as external
+from harness.model.network.services import Endpoint, endpoints, service_port
+from harness.model.state.pods import Pod
+from harness.model.state.tables import HostTable, LabelTable, per_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.base.resources import Resource
+    from harness.model.state.state import State
+
+GROUP = "networking.istio.io"
+
+TLS_MODE_LABEL = "security.istio.io/tlsMode"
+"""The label that says of an endpoint outside of pods that a proxy of Istio's is there (`istio`)."""
+
+_PROTOCOLS = {
+    "http": "http",
+    "http2": "http2",
+    "grpc": "grpc",
+    "grpc-web": "http",
+    "https": "tls",
+    "tls": "tls",
+    "": "",
+}
+
+
+@dataclass(frozen=True)
+class EntryPort:
+    """One port of one of a ServiceEntry's hosts; `protocol` as a Service port's."""
+
+    entry: Resource
+    host: str
+    number: int
+    target: int
+    name: str
+    protocol: str
+
+    @property
+    def http(self) -> bool:
+        """Whether the port says that it speaks HTTP."""
+        return self.protocol in ("http", "http2", "grpc")
+
+    @property
+    def internal(self) -> bool:
+        """Whether it is part of the mesh: elsewhere proxies begin no mutual TLS by themselves."""
+        return spec_of(self.entry).get("location") == "MESH_INTERNAL"
+
+    @property
+    def resolution(self) -> str:
+        """How the proxy finds the host's addresses: NONE (where the client dialled), STATIC or DNS."""
+        said = spec_of(self.entry).get("resolution") or "NONE"
+        return "DNS" if said == "DNS_ROUND_ROBIN" else str(said)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An endpoint that requests can go to, with Istio's labels of it; `meshed`: it may have Istio's proxy."""
+
+    endpoint: Endpoint
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    weight: int = 1
+    meshed: bool = False
+
+
+@per_object
+def ports(entry: Resource) -> tuple[EntryPort, ...]:
+    """Returns the ports of all hosts of a ServiceEntry."""
+    spec = spec_of(entry)
+    return tuple(
+        EntryPort(
+            entry,
+            host.lower(),
+            int(port["number"]),
+            int(port.get("targetPort") or port["number"]),
+            port["name"],
+            _PROTOCOLS.get((port.get("protocol") or "").lower(), "tcp"),
+        )
+        for host in spec.get("hosts") or ()
+        for port in spec.get("ports") or ()
+    )
+
+
+@per_state
+def by_host(state: State) -> HostTable[EntryPort]:
+    """Returns the ports of all ServiceEntries by their hosts, older first."""
+    return HostTable((port.host, port) for entry in state.all(GROUP, "ServiceEntry") for port in ports(entry))
+
+
+def targets(state: State, client: Pod, port: EntryPort, dialled: str) -> tuple[Target, ...]:
+    """Returns where a host's requests go; `dialled` is the host that the client itself connected to.
+
+    Without it resolution NONE leads nowhere: that is so at a gateway, which ends its clients' connections.
+    Raises NotModelledError for an address inside of the cluster that no object has.
+    """
+    found = _targets(state, client, port, dialled)
+    return tuple(replace(one, meshed=one.meshed and port.internal) for one in found)
+
+
+def _targets(state: State, client: Pod, port: EntryPort, dialled: str) -> Iterator[Target]:
+    spec = spec_of(port.entry)
+    selector = spec.get("workloadSelector")
+    if port.resolution == "NONE":
+        if dialled:
+            yield from map(Target, _places(state, port.entry, client.namespace, dialled, port.number))
+    elif selector is not None:
+        yield from _pods(state, port, selector.get("labels") or {})
+        for entry in selected_entries(state, port.entry.namespace, selector.get("labels") or {}):
+            part = {**spec_of(entry), "labels": _labels(entry)}
+            yield from listed(state, entry, part, port.target, port.name)
+    elif spec.get("endpoints"):
+        for part in spec["endpoints"]:
+            yield from listed(state, port.entry, part, port.target, port.name)
+    elif port.resolution == "DNS":
+        yield from map(Target, _places(state, port.entry, port.entry.namespace, port.host, port.target))
+
+
+def selected_entries(state: State, namespace: str, selector: Mapping[str, str]) -> list[Resource]:
+    """Returns the WorkloadEntries of a namespace that a selector (of a Service, too) takes in."""
+    return _workload_entries_by_labels(state).selected(namespace, selector)
+
+
+def listed(state: State, origin: Resource, part: Fields, number: int, name: str) -> Iterator[Target]:
+    """Yields the places of a WorkloadEntry, or of an endpoint written like one, for a port."""
+    said = part.get("ports") or {}
+    at = int(said.get(name) or number)
+    labels = part.get("labels") or {}
+    meshed = labels.get(TLS_MODE_LABEL) == "istio"
+    for place in _places(state, origin, origin.namespace, part["address"], at):
+        yield Target(place, labels, int(part.get("weight") or 1), meshed)
+
+
+def _pods(state: State, port: EntryPort, selector: Mapping[str, str]) -> Iterator[Target]:
+    for pod in _pods_by_labels(state).selected(port.entry.namespace, selector):
+        if pod.ready:
+            yield Target(Endpoint(pod, port.target), pod.labels, meshed=True)
+
+
+def _places(state: State, origin: Resource, namespace: str, host: str, number: int) -> Iterator[Endpoint]:
+    """What is at a host name or an address: pods, by themselves or behind a Service, or the outside."""
+    answer = dns.lookup(state, host, namespace)
+    if answer is None and external.leads_out(state, host, namespace):
+        yield Endpoint(Pod.at(host), number)
+    elif answer is None:
+        if is_address(host):
+            raise not_modelled(
+                origin, f"address {host}", "no object tells what has this address in the cluster"
+            )
+    elif answer.outside:
+        yield Endpoint(Pod.at(answer.outside), number)
+    elif answer.pods or answer.service is None:
+        yield from (Endpoint(pod, number) for pod in answer.pods)
+    else:
+        port = service_port(answer.service, number)
+        yield from endpoints(state, port) if port else ()
+
+
+@per_state
+def _pods_by_labels(state: State) -> LabelTable[Pod]:
+    return LabelTable((pod.namespace, pod.labels, pod) for pod in state.pods)
+
+
+@per_state
+def _workload_entries_by_labels(state: State) -> LabelTable[Resource]:
+    every = state.all(GROUP, "WorkloadEntry")
+    return LabelTable((one.namespace, _labels(one), one) for one in every)
+
+
+def _labels(entry: Resource) -> dict[str, str]:
+    """A WorkloadEntry's labels: of its spec, and of the object itself."""
+    metadata = entry.data.get("metadata") or {}
+    return {**(metadata.get("labels") or {}), **(spec_of(entry).get("labels") or {})}

@@ -1,0 +1,137 @@
+"""Sidecar: which hosts a client's proxy knows, and what it does with requests for others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.istio.hosts import covers
+from harness.api.objects import selects, spec_of
+from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.model.istio import mesh_config
+from harness.model.istio.mesh_config import ALLOW_ANY
+from harness.model.state.tables import per_state
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from harness.base.resources import Resource
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+_EVERY_NAMESPACE, _OWN, _NOT = "*", ".", "~"
+
+
+@dataclass(frozen=True)
+class Import:
+    """One of the `egress.hosts`: a namespace (`*`: every) and the hosts in it, taken in or left out."""
+
+    namespace: str
+    host: str
+    excludes: bool = False
+
+    @classmethod
+    def parse(cls, text: str, own: str) -> Import:
+        """Returns what `namespace/host` says to clients in a namespace (`.`: their own)."""
+        namespace, _, host = text.partition("/")
+        excludes = namespace.startswith(_NOT)
+        namespace = namespace.removeprefix(_NOT) or _EVERY_NAMESPACE
+        return cls(own if namespace == _OWN else namespace, host, excludes)
+
+    def concerns(self, namespace: str) -> bool:
+        """Returns whether objects of a namespace are meant."""
+        return self.namespace in (_EVERY_NAMESPACE, namespace)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one client's proxy is told of the mesh; `origin` is the Sidecar that says so, if any."""
+
+    namespace: str
+    allow_any: bool
+    outbound: Reason
+    origin: Resource | None = None
+    imports: tuple[Import, ...] = (Import(_EVERY_NAMESPACE, "*"),)
+
+    def has_service(self, namespace: str, host: str) -> bool:
+        """Returns whether a host of the registry, from an object in this namespace, is imported."""
+        return self._has(namespace, (host,), covers)
+
+    def has_rules(self, namespace: str, hosts: Iterable[str]) -> bool:
+        """Returns whether a VirtualService in this namespace with these hosts is imported.
+
+        One of its hosts must be imported; a wildcard there fits what is narrower on either side.
+        """
+        return self._has(
+            namespace, hosts, lambda pattern, name: covers(pattern, name) or covers(name, pattern)
+        )
+
+    def _has(self, namespace: str, hosts: Iterable[str], fits: Callable[[str, str], bool]) -> bool:
+        said = [one for one in self.imports if one.concerns(namespace)]
+        return any(
+            any(fits(one.host, host) for one in said if not one.excludes)
+            and not any(covers(one.host, host) for one in said if one.excludes)
+            for host in hosts
+        )
+
+    def hidden(self, resource: Resource, what: str) -> Reason:
+        """Returns why an object isn't known to the client: the Sidecar doesn't import it."""
+        origin = self.origin or resource
+        return reason(origin, "spec.egress", f"doesn't import {what}", lost=True)
+
+
+def of(state: State, client: Pod) -> Scope:
+    """Returns the scope of a client's proxy.
+
+    The oldest Sidecar of its namespace that selects it counts, then the namespace's oldest without selector,
+    then the root namespace's; a gateway knows all that is exported to it [istio/istio: getSidecarScope].
+    """
+    config = mesh_config.of(state)
+    default = Scope(
+        client.namespace,
+        config.outbound == ALLOW_ANY,
+        config.reason("outboundTrafficPolicy.mode", f"is {config.outbound}"),
+    )
+    if client.gateway:
+        return default
+    chosen = _chosen(state, client)
+    if chosen is None:
+        return default
+    return _scope(chosen, default)
+
+
+def _scope(sidecar: Resource, default: Scope) -> Scope:
+    spec = spec_of(sidecar)
+    hosts = [host for listener in spec.get("egress") or () for host in listener.get("hosts") or ()]
+    imports = tuple(Import.parse(host, default.namespace) for host in hosts) or default.imports
+    policy = spec.get("outboundTrafficPolicy")
+    if policy is None:
+        return Scope(default.namespace, default.allow_any, default.outbound, sidecar, imports)
+    # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
+    mode = policy.get("mode") or "REGISTRY_ONLY"
+    why = reason(sidecar, "spec.outboundTrafficPolicy.mode", f"is {mode}")
+    return Scope(default.namespace, mode == ALLOW_ANY, why, sidecar, imports)
+
+
+def _chosen(state: State, client: Pod) -> Resource | None:
+    for sidecar in _sidecars(state).get(client.namespace, ()):
+        if selects(_selector(sidecar), client.labels):
+            return sidecar
+    return next((one for one in _sidecars(state).get(ROOT_NAMESPACE, ()) if not _selector(one)), None)
+
+
+def _selector(sidecar: Resource) -> dict[str, str]:
+    return (spec_of(sidecar).get("workloadSelector") or {}).get("labels") or {}
+
+
+@per_state
+def _sidecars(state: State) -> dict[str, list[Resource]]:
+    """Sidecars by namespace, those with a selector first, older first."""
+    found: dict[str, list[Resource]] = {}
+    for sidecar in state.all("networking.istio.io", "Sidecar"):
+        found.setdefault(sidecar.namespace, []).append(sidecar)
+    for sidecars in found.values():
+        sidecars.sort(key=lambda one: "workloadSelector" not in spec_of(one))
+    return found

@@ -1,0 +1,1 @@
+"""Istio's routing rules, and what a proxy does by them."""

@@ -1,0 +1,134 @@
+"""The `tcp` and `tls` rules of VirtualServices, and TCPRoutes and TLSRoutes: which takes a connection."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from harness.api.istio.hosts import MESH, covers, specificity
+from harness.api.objects import spec_of
+from harness.base.errors import not_modelled
+from harness.base.networks import is_address
+from harness.model.istio.registry import hosts as registry
+from harness.model.istio.routing import gamma, sidecar_rules, virtual_service
+from harness.model.network.addresses import SERVICE_NETWORK
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.base.resources import Resource
+    from harness.model.istio.registry.hosts import Port
+    from harness.model.istio.routing.rule import Match, Rule
+    from harness.model.message import Message
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+Found = tuple["Rule | Reason | None", list["Reason"]]
+
+
+def find(state: State, client: Pod, port: Port, message: Message) -> Found:
+    """Returns the rule that a sidecar follows for a connection to a port, and why others aren't followed.
+
+    None if no rule is about the port: then the host's own endpoints are meant; a Reason where rules are, but
+    none for the name that TLS asks for: then the connection is passed through.
+    """
+    told, lost = sidecar_rules.told(state, client, registry.host_of(port))
+    ordered = [resource for _, resource in sorted(told, key=lambda one: one[0])]
+    routes, unattached = gamma.connection_rules(state, port, client.namespace)
+    if port.protocol == "tls":
+        chosen, why = _by_name(routes, ordered, client, port, message)
+    else:
+        chosen, why = _by_port(routes, ordered, client, port)
+    return chosen, unattached + lost + why
+
+
+def _by_port(routes: list[Rule], ordered: list[Resource], client: Pod, port: Port) -> Found:
+    """The oldest route's rule, or the first `tcp` rule of all VirtualServices that fits."""
+    lost: list[Reason] = []
+    for route in routes:
+        return route, [reason(route.origin, route.field, "takes every connection")]
+    for resource in ordered:
+        for rule in virtual_service.tcp_rules(resource):
+            if not rule.matches:
+                return rule, [*lost, reason(resource, rule.field, "has no match, so takes every connection")]
+            for match in rule.matches:
+                unmet = _not_for(match, client, port) or _elsewhere(match, port, rule)
+                if not unmet:
+                    return rule, [*lost, reason(resource, match.where, "takes the connection")]
+                lost.append(reason(resource, match.where, unmet, lost=True))
+    return None, lost
+
+
+def _by_name(routes: list[Rule], ordered: list[Resource], client: Pod, port: Port, message: Message) -> Found:
+    """The `tls` rule, or route, with the most specific name."""
+    chains: list[tuple[Match, Rule]] = [(rule.matches[0], rule) for rule in routes]
+    lost: list[Reason] = []
+    for resource in ordered:
+        for rule in virtual_service.tls_rules(resource):
+            for match in rule.matches:
+                unmet = _not_for(match, client, port)
+                if unmet:
+                    lost.append(reason(resource, match.where, unmet, lost=True))
+                else:
+                    chains.append((match, rule))
+    if not chains:
+        return None, lost
+    best, why = most_specific((one for one in chains if not _elsewhere(one[0], port, one[1])), message)
+    if best is not None:
+        return best, lost + why
+    text = f"has tls rules, but none for {asked(message)}: passed through"
+    return reason(registry.origin(port), "spec.ports", text), lost + why
+
+
+def most_specific(chains: Iterable[tuple[Match, Rule]], message: Message) -> tuple[Rule | None, list[Reason]]:
+    """Returns the rule with the most specific name that fits TLS's, as Envoy chooses; the first of equals."""
+    ranked: list[tuple[tuple[bool, int], Match, Rule]] = []
+    lost: list[Reason] = []
+    for match, rule in chains:
+        names = [name for name in match.sni if name == "*" or (message.tls and covers(name, message.sni))]
+        if names:
+            ranked.append((max(specificity(name) for name in names), match, rule))
+        else:
+            text = f"{asked(message)} is none of its sniHosts"
+            lost.append(reason(rule.origin, match.where, text, lost=True))
+    if not ranked:
+        return None, lost
+    _, match, rule = max(ranked, key=lambda one: one[0])
+    return rule, [*lost, reason(rule.origin, match.where, f"is for {asked(message)}")]
+
+
+def asked(message: Message) -> str:
+    """Returns the words for what a connection asks for."""
+    return f"SNI {message.sni}" if message.tls else "what isn't TLS"
+
+
+def excluded(match: Match, port: int, gateway: str) -> str:
+    """Returns why a `tcp` or `tls` match isn't for a gateway's (or `mesh`'s) port, empty if it is."""
+    if match.port and match.port != port:
+        return f"is for port {match.port}, not {port}"
+    if match.gateways and gateway not in match.gateways:
+        return f"is for gateways {', '.join(match.gateways)}"
+    return ""
+
+
+def _not_for(match: Match, client: Pod, port: Port) -> str:
+    return excluded(match, port.number, MESH) or match.other_source(client)
+
+
+def _elsewhere(match: Match, port: Port, rule: Rule) -> str:
+    """Why the Service's address isn't in the networks of a match, empty if it is."""
+    if not match.subnets:
+        return ""
+    said = str(spec_of(registry.origin(port)).get("clusterIP") or "")
+    networks = [ip_network(subnet, strict=False) for subnet in match.subnets]
+    if is_address(said):
+        inside = any(ip_address(said) in network for network in networks)
+        return "" if inside else f"{said} isn't in its destinationSubnets"
+    if any(network == ip_network("0.0.0.0/0") for network in networks):
+        return ""
+    if not any(network.overlaps(SERVICE_NETWORK) for network in networks if network.version == 4):
+        return "no Service's address is in its destinationSubnets"
+    why = f"the address of {registry.origin(port)} isn't known: its spec.clusterIP tells"
+    raise not_modelled(rule.origin, f"{match.where}.destinationSubnets", why)

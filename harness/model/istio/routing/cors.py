@@ -1,0 +1,71 @@
+"""corsPolicy: what a client's Envoy does for browsers [Envoy: CORS filter]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.headers import HeaderChanges
+from harness.model import replies
+
+if TYPE_CHECKING:
+    from harness.api.headers import Headers
+    from harness.base.matching import TextMatch
+    from harness.model.message import Message
+    from harness.traffic.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class Cors:
+    """Which origins may ask what; `max_age` is in seconds, as a text.
+
+    `forwards` says that preflights of other origins go on to the server.
+    """
+
+    origins: tuple[TextMatch, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    max_age: str = ""
+    credentials: bool = False
+    forwards: bool = True
+
+    def allowed(self, message: Message) -> str:
+        """Returns the request's origin if it is one that may ask, else an empty text."""
+        origin = message.header("origin") or ""
+        # What matches a lone asterisk lets every origin in.
+        return origin if any(one.holds("*") or one.holds(origin) for one in self.origins) else ""
+
+    def preflight(self, message: Message) -> Outcome | None:
+        """Returns the proxy's own answer to a preflight; None for what goes on to the server."""
+        asked = message.header("access-control-request-method")
+        if message.method != "OPTIONS" or not message.header("origin") or not asked:
+            return None
+        origin = self.allowed(message)
+        if not origin and self.forwards:
+            return None
+        told = (
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-credentials", "true" if self.credentials else ""),
+            ("access-control-allow-methods", asked if self.methods == ("*",) else ",".join(self.methods)),
+            ("access-control-allow-headers", self._headers(message)),
+            ("access-control-max-age", self.max_age),
+        )
+        return replies.envoy(message, 200, headers=tuple((name, text) for name, text in told if text))
+
+    def _headers(self, message: Message) -> str:
+        if self.headers == ("*",):
+            return message.header("access-control-request-headers") or ""
+        return ",".join(self.headers)
+
+    def on_response(self, message: Message, headers: Headers) -> Headers:
+        """Returns an answer's headers with those that tell a browser that the origin may read it."""
+        origin = self.allowed(message)
+        if not origin:
+            return headers
+        told = (
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-credentials", "true" if self.credentials else ""),
+            ("access-control-expose-headers", ",".join(self.exposed)),
+        )
+        return HeaderChanges(set=tuple((name, text) for name, text in told if text)).apply(headers)

@@ -1,0 +1,82 @@
+"""Which routes of the Gateway API clients with an Istio sidecar follow to a Service or ServiceEntry.
+
+Of a Service Istio acts on parents of group "" only; the routes of a Service are one set of rules, ordered
+by the Gateway API's precedence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.gateway_api import route as gateway_api
+from harness.model.istio.registry import hosts as registry
+from harness.model.istio.routing import gateway_api_route as gateway_route
+from harness.model.network import attachment
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from harness.api.gateway_api.route import Parent, Route
+    from harness.model.istio.registry.hosts import Port
+    from harness.model.istio.routing.rule import Rule
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+Attached = tuple[tuple[bool, str, int], "Route", "Parent"]
+
+
+def attached(
+    state: State, port: Port, namespace: str, kinds: tuple[str, ...] = gateway_route.ROUTED
+) -> tuple[list[Route], list[Reason]]:
+    """Returns the routes, oldest first, that a namespace's clients follow to a Service or ServiceEntry.
+
+    A route of the parent's own namespace (producer) is for all clients, one of another namespace
+    (consumer) for that namespace's, and there instead of producers'. Routes for one port aren't
+    merged with those for all: the set with the oldest route counts. Also returns why others that
+    name the parent aren't followed.
+    """
+    producers: list[Attached] = []
+    consumers: list[Attached] = []
+    lost: list[Reason] = []
+    parent = registry.origin(port)
+    for one in attachment.about(state, parent):
+        if one.live.group != gateway_api.GROUP or one.live.kind not in kinds:
+            continue
+        route = gateway_api.parse(one.live)
+        if not route.parents and one.live.namespace == parent.namespace:
+            lost.append(reason(one.live, "spec.parentRefs", "names no parent: no effect", lost=True))
+        for ref in route.parents:
+            why = ref.detached(parent, port.number, (parent.group,))
+            if why == "" and (fault := gateway_route.unusable(state, route)):
+                lost.append(reason(one.live, fault[0], f"{fault[1]}: the route is ignored", lost=True))
+            elif why == "" and one.live.namespace == parent.namespace:
+                producers.append((one.age[:3], route, ref))
+            elif why == "" and one.live.namespace == namespace:
+                consumers.append((one.age[:3], route, ref))
+            elif why:
+                lost.append(reason(one.live, ref.field, why, lost=True))
+    found, unmerged = _one_set(consumers or producers)
+    return found, lost + unmerged
+
+
+def _one_set(found: list[Attached]) -> tuple[list[Route], list[Reason]]:
+    """Those that share the oldest one's kind of parentRef, with or without port; of one age, with port."""
+    if not found:
+        return [], []
+    with_port = min(found, key=lambda one: (one[0], one[2].port is None))[2].port is not None
+    older = "this port" if with_port else "all ports"
+    text = f"isn't merged with routes for {older}, one of which is older"
+    unmerged = [
+        reason(route.resource, f"{ref.field}.port", text, lost=True)
+        for _, route, ref in found
+        if (ref.port is not None) != with_port
+    ]
+    kept = {route.resource.key: route for _, route, ref in found if (ref.port is not None) == with_port}
+    return list(kept.values()), unmerged
+
+
+def connection_rules(state: State, port: Port, namespace: str) -> tuple[list[Rule], list[Reason]]:
+    """Returns the rules of TLSRoutes (on a port of TLS) or TCPRoutes that clients follow, oldest first."""
+    kind = "TLSRoute" if port.protocol == "tls" else "TCPRoute"
+    routes, lost = attached(state, port, namespace, (kind,))
+    parent = registry.host_of(port)
+    return [gateway_route.sidecar_connection_rule(route, parent) for route in routes], lost

@@ -1,0 +1,88 @@
+"""How Envoy changes a request's path and authority, and where it redirects to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.base import matching
+
+if TYPE_CHECKING:
+    from harness.api.headers import HeaderChanges
+    from harness.model.istio.routing.rule import Match, Redirect, Rewrite, Rule
+    from harness.model.message import Message
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_AUTHORITY = ("host", ":authority")
+
+
+def forwarded(message: Message, rule: Rule, match: Match | None, by_destination: HeaderChanges) -> Message:
+    """Returns the request as it is sent on: headers changed, then path and authority rewritten.
+
+    What was replaced is told in x-envoy-original-path and x-envoy-original-host.
+    """
+    headers = message.headers
+    for change in (by_destination, rule.request_headers):
+        headers = tuple(one for one in change.apply(headers) if one[0] not in _AUTHORITY)
+    changed = replace(message, headers=headers)
+    path = rewritten_path(message.path, rule.rewrite, match)
+    if path != message.path or rule.rewrite.mode:
+        changed = replace(changed, path=path).plus(("x-envoy-original-path", message.target))
+    # What the rule says comes before what the destination does [istio/istio: route.processDestination].
+    authority = rule.rewrite.authority or _authority(rule.request_headers) or _authority(by_destination)
+    if authority:
+        changed = replace(changed, authority=authority).plus(("x-envoy-original-host", message.authority))
+    return changed
+
+
+def _authority(changes: HeaderChanges) -> str:
+    """The authority that header operations set; one that is added counts if none is set."""
+    named = [value for name, value in changes.add + changes.set if name.lower() in _AUTHORITY]
+    return named[-1] if named else ""
+
+
+def rewritten_path(path: str, rewrite: Rewrite, match: Match | None) -> str:
+    """Returns the path after a rewrite; a rule that matches no uri is taken as the prefix `/`."""
+    uri = match.uri if match else None
+    match rewrite.mode:
+        case "":
+            return path
+        case "path":
+            return rewrite.path
+        case "regex":
+            return matching.substitute(rewrite.pattern, rewrite.path, path)
+        case "segments":
+            return matching.replace_prefix(path, uri.value if uri else "/", rewrite.path)
+        case "match":
+            if uri is not None and uri.kind in ("exact", "regex"):
+                return rewrite.path
+            return rewrite.path + path[len(uri.value if uri else "/") :]
+
+
+def location(message: Message, redirect: Redirect, match: Match | None, port: int) -> str:
+    """Returns a redirect's Location; the query stays [Envoy: RouteEntryImplBase::newUri]."""
+    scheme = redirect.scheme or message.scheme
+    wanted = redirect.port or (port if redirect.keep_port else None)
+    host = redirect.authority or _own_host(message, scheme, wanted)
+    if wanted and wanted != _DEFAULT_PORTS.get(scheme):
+        host = f"{host}:{wanted}"
+    path = message.path
+    if redirect.path is not None:
+        path = redirect.path
+    elif redirect.prefix is not None:
+        uri = match.uri if match else None
+        if uri and uri.kind == "segments":
+            path = matching.replace_prefix(path, uri.value, redirect.prefix)
+        else:
+            path = redirect.prefix + path[len(uri.value if uri else "/") :]
+    query = f"?{message.query}" if message.query and "?" not in path else ""
+    return f"{scheme}://{host}{path}{query}"
+
+
+def _own_host(message: Message, scheme: str, wanted: int | None) -> str:
+    """The request's host, without its port where that changes or was the default of the scheme before."""
+    name, colon, written = message.authority.rpartition(":")
+    if not colon or not written.isdigit():
+        return message.authority
+    left = scheme != message.scheme and int(written) == _DEFAULT_PORTS.get(message.scheme)
+    return name if wanted or left else message.authority

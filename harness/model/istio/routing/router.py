@@ -1,0 +1,195 @@
+"""What an Envoy does with a request once a rule has taken it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from harness.base.errors import NotModelledError
+from harness.model import replies
+from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, then
+from harness.model.istio.routing import rewriting
+from harness.model.istio.routing.rule import Fault, Retries
+from harness.model.istio.upstream import cluster as upstream
+from harness.model.tally import tally
+from harness.traffic.outcomes import Outcome
+from harness.traffic.trace import Reason, reason
+
+if TYPE_CHECKING:
+    from harness.api.headers import HeaderChanges
+    from harness.model.arrival import Deliver
+    from harness.model.istio.routing.rule import Chosen, Destination, Mirror, Rule
+    from harness.model.message import Message
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Arrivals
+
+_MILLION = 1_000_000
+
+
+def follow(
+    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
+) -> Branches[Outcome]:
+    """Returns what comes back of a request that a rule took.
+
+    Faults come first: a delay isn't bounded by the rule's timeout, an abort isn't retried.
+    """
+    rule = chosen.rule
+
+    def faulted(fault: tuple[float, Outcome | None]) -> Branches[Outcome]:
+        delay, aborted = fault
+        answered = certain(aborted) if aborted else _acted(state, client, port, message, chosen, deliver)
+        if not delay:
+            return answered
+        return mapped(answered, lambda outcome: replace(outcome, seconds=outcome.seconds + delay))
+
+    return after(then(_faults(message, rule), faulted), *chosen.trace)
+
+
+def _faults(message: Message, rule: Rule) -> Branches[tuple[float, Outcome | None]]:
+    """The delays and aborts that a rule injects, with their probabilities."""
+    fault = rule.fault
+    if fault == Fault():
+        return certain((0.0, None))
+    delayed = _fraction(fault.delay_percent) if fault.delay else Fraction(0)
+    aborted = _fraction(fault.abort_percent) if fault.abort_status or fault.abort_grpc is not None else 0
+    if fault.abort_grpc is not None:
+        abort = Outcome(status=200, grpc_status=fault.abort_grpc, headers=(("server", "envoy"),), body="")
+    else:
+        abort = replies.envoy(message, fault.abort_status, "fault filter abort")
+    delay_field, abort_field = f"{rule.field}.fault.delay", f"{rule.field}.fault.abort"
+    delay_trace = (reason(rule.origin, delay_field, f"delays by {fault.delay:g} s"),)
+    abort_trace = (reason(rule.origin, abort_field, f"aborts with {abort}"),)
+    delays = shares(((delayed, fault.delay, delay_trace), (ONE - delayed, 0.0, ())))
+    return then(
+        delays,
+        lambda delay: shares(
+            ((aborted, (delay, abort), abort_trace), (ONE - aborted, (delay, None), ())),
+        ),
+    )
+
+
+def _fraction(percent: float) -> Fraction:
+    # Envoy gets a whole number of millionths.
+    return Fraction(min(int(percent * _MILLION / 100), _MILLION), _MILLION)
+
+
+def _acted(
+    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
+) -> Branches[Outcome]:
+    rule = chosen.rule
+    if rule.redirect:
+        target = rewriting.location(message, rule.redirect, chosen.match, port)
+        answer = replies.envoy(message, rule.redirect.status, headers=(("location", target),))
+        why = reason(rule.origin, f"{rule.field}.redirect", f"redirects to {target}")
+        return certain(_with_headers(answer, rule.response_headers), why)
+    if rule.direct:
+        status, body = rule.direct
+        answer = replies.envoy(message, status, body)
+        why = reason(rule.origin, rule.field, f"answers {status} itself")
+        return certain(_with_headers(answer, rule.response_headers), why)
+    if rule.cors is None:
+        return _forwarded(state, client, port, message, chosen, deliver)
+    cors, field = rule.cors, f"{rule.field}.corsPolicy"
+    preflight = cors.preflight(message)
+    if preflight is not None:
+        return certain(preflight, reason(rule.origin, field, "answers the preflight itself"))
+    branches = _forwarded(state, client, port, message, chosen, deliver)
+    if message.header("origin"):
+        told = "may read the answer" if cors.allowed(message) else "isn't allowed: nothing is added"
+        branches = after(branches, reason(rule.origin, field, f"origin {message.header('origin')} {told}"))
+    return mapped(branches, lambda one: replace(one, headers=cors.on_response(message, one.headers)))
+
+
+def _with_headers(outcome: Outcome, changes: HeaderChanges) -> Outcome:
+    return replace(outcome, headers=changes.apply(outcome.headers)) if changes else outcome
+
+
+def _forwarded(
+    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
+) -> Branches[Outcome]:
+    rule = chosen.rule
+
+    def sent(destination: Destination) -> Branches[Outcome]:
+        return _sent(state, client, port, message, chosen, destination, deliver)
+
+    branches = then(weighted(rule), sent)
+    if rule.timeout is not None:
+        limit = reason(rule.origin, rule.field, f"limits the whole request to {rule.timeout:g} s")
+        branches = after(tuple(_cut(message, one, rule.timeout) for one in branches), limit)
+    copies = [_copied(state, client, port, message, chosen, mirror, deliver) for mirror in rule.mirrors]
+    return after(branches, *copies)
+
+
+def _copied(
+    state: State,
+    client: Pod,
+    port: int,
+    message: Message,
+    chosen: Chosen,
+    mirror: Mirror,
+    deliver: Deliver,
+) -> Reason:
+    """What a copy does: its answer is thrown away, and it is sent once, but what gets it has it."""
+    once = replace(chosen, rule=replace(chosen.rule, retries=Retries(attempts=0)))
+    arrived: Arrivals | None = None
+    with suppress(NotModelledError):
+        arrived = tally(_sent(state, client, port, message, once, mirror.destination, deliver))
+    if arrived is not None:
+        share = Fraction(str(mirror.percent)) / 100
+        arrived = tuple((workload, number * share) for workload, number in arrived)
+    text = f"a copy goes to {mirror}; its answer is thrown away"
+    return replace(reason(chosen.rule.origin, chosen.rule.field, text), arrivals=arrived)
+
+
+def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outcome]:
+    """The outcome, or 504 where it takes longer than the limit: then nobody knows how many tries began."""
+    if branch.value.seconds <= limit:
+        return branch
+    trace = branch.trace
+    if sum(bool(one.arrivals) and not one.depth for one in trace) > 1:
+        trace = (*trace, Reason("the time limit ends the tries", arrivals=None))
+    return Branch(branch.weight, upstream.bounded(message, branch.value, limit), trace)
+
+
+def weighted(rule: Rule) -> Branches[Destination]:
+    """Returns a rule's destinations by their shares."""
+    total = sum(destination.weight for destination in rule.destinations)
+
+    def why(destination: Destination) -> str:
+        if len(rule.destinations) == 1:
+            return f"the only destination: {destination.host}"
+        return f"takes {destination.weight} of {total}: {destination.host}"
+
+    return shares(
+        (d.weight, d, (reason(rule.origin, f"{d.field}.weight", why(d)),)) for d in rule.destinations
+    )
+
+
+def _sent(
+    state: State,
+    client: Pod,
+    port: int,
+    message: Message,
+    chosen: Chosen,
+    destination: Destination,
+    deliver: Deliver,
+) -> Branches[Outcome]:
+    rule = chosen.rule
+    if destination.port is None and not client.gateway:
+        # Of a destination a sidecar knows here only the port that was dialled, whichever others it has
+        # [istio/istio: core.BuildSidecarOutboundVirtualHosts, route.GetDestinationCluster].
+        destination = replace(destination, port=port)
+    target = upstream.upstream(state, client, rule, destination, port, message.dialled)
+    if isinstance(target, upstream.Missing):
+        answered = upstream.missing(message, target)
+    else:
+        changed = rewriting.forwarded(message, rule, chosen.match, destination.request_headers)
+        answered = upstream.send(state, client, changed, target, rule.retries, deliver)
+    changes = tuple(filter(None, (destination.response_headers, rule.response_headers)))
+    if not changes:
+        return answered
+    return mapped(answered, lambda outcome: reduce(_with_headers, changes, outcome))

@@ -1,0 +1,283 @@
+"""Istio's routing rules, in the one form that VirtualServices and Gateway API routes are brought to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from harness.api.headers import UNCHANGED, HeaderChanges
+from harness.api.istio import claims
+from harness.api.objects import selects
+from harness.base.matching import TextMatch, query_values
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from harness.base.resources import Resource
+    from harness.model.istio.routing.cors import Cors
+    from harness.model.message import Message
+    from harness.model.state.pods import Pod
+    from harness.traffic.trace import Reason
+
+
+_EVERYWHERE = (("prefix", "/"), ("segments", "/"), ("regex", ".*"))
+
+
+@dataclass(frozen=True)
+class Match:
+    """The conditions of one match, all of which must hold; `gateways` is empty where any will do.
+
+    `sni` and `subnets` are those of `tls` and `tcp` rules: the names that TLS may ask for, and the
+    networks that may be dialled.
+    """
+
+    where: str
+    uri: TextMatch | None = None
+    scheme: TextMatch | None = None
+    method: TextMatch | None = None
+    authority: TextMatch | None = None
+    headers: tuple[tuple[str, TextMatch], ...] = ()
+    without_headers: tuple[tuple[str, TextMatch], ...] = ()
+    query: tuple[tuple[str, TextMatch], ...] = ()
+    port: int | None = None
+    source_labels: Mapping[str, str] = field(default_factory=dict)
+    source_namespace: str = ""
+    gateways: tuple[str, ...] = ()
+    sni: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+
+    def excluded(self, pod: Pod, port: int) -> str:
+        """Returns why the match isn't for this pod's proxy and port at all, empty if it is.
+
+        Where an HTTP match names gateways its sourceLabels and sourceNamespace aren't looked at
+        [istio/istio: route.sourceMatchHTTP].
+        """
+        if self.port is not None and self.port != port:
+            return f"is for port {self.port}, not {port}"
+        return "" if self.gateways else self.other_source(pod)
+
+    def other_source(self, pod: Pod) -> str:
+        """Returns which condition on clients this pod doesn't fulfil, empty if it fulfils all."""
+        if not selects(self.source_labels, pod.labels):
+            return f"{pod.workload} lacks the sourceLabels"
+        if self.source_namespace and self.source_namespace != pod.namespace:
+            return f"{pod.workload} isn't in {self.source_namespace}"
+        return ""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every request fulfils it [istio/istio: route.IsCatchAllRoute]."""
+        everywhere = self.uri is None or (self.uri.kind, self.uri.value) in _EVERYWHERE
+        conditions = (
+            self.scheme,
+            self.method,
+            self.authority,
+            self.headers,
+            self.without_headers,
+            self.query,
+        )
+        return everywhere and not any(conditions)
+
+    def unmet(self, message: Message) -> str:
+        """Returns the first condition that the request doesn't fulfil, empty if it fulfils all."""
+        texts = (
+            ("uri", self.uri, message.path),
+            ("scheme", self.scheme, message.scheme),
+            ("method", self.method, message.method),
+            ("authority", self.authority, message.authority),
+        )
+        for name, wanted, text in texts:
+            if wanted is not None and not wanted.holds(text):
+                return f"{name} {text!r} is not {wanted}"
+        return self._unmet_headers(message) or self._unmet_query(message)
+
+    def _unmet_headers(self, message: Message) -> str:
+        for name, wanted in self.headers:
+            if (claim := claims.routed_by(name)) is not None:
+                if not _claimed(message, claim, wanted):
+                    return f"claim {'.'.join(claim)} isn't {wanted}"
+                continue
+            value = message.header(name)
+            if not wanted.holds(value):
+                return f"header {name} is " + ("absent" if value is None else f"{value!r}, not {wanted}")
+        for name, unwanted in self.without_headers:
+            if (claim := claims.routed_by(name)) is not None:
+                if _claimed(message, claim, unwanted):
+                    return f"claim {'.'.join(claim)} is {unwanted}"
+                continue
+            # Unless presence is asked for, a header that is absent counts as empty.
+            value = message.header(name)
+            if unwanted.holds(value if unwanted.kind == "present" else value or ""):
+                return f"header {name} is {unwanted}"
+        return ""
+
+    def _unmet_query(self, message: Message) -> str:
+        # Envoy looks at a parameter's first value only.
+        for name, wanted in self.query:
+            values = query_values(message.query, name)
+            if not wanted.holds(values[0] if values else None):
+                return f"query parameter {name} isn't {wanted}"
+        return ""
+
+
+def _claimed(message: Message, claim: tuple[str, ...], wanted: TextMatch) -> bool:
+    """Whether the verified token, if there is one, has such a claim."""
+    said = message.verified.claims if message.verified else None
+    return any(wanted.holds(text) for text in claims.texts(said, claim))
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A share of a rule's requests: a host, which may not exist, with its subset and port.
+
+    `invalid` says why it leads nowhere in any case, and is empty otherwise.
+    """
+
+    field: str
+    host: str
+    weight: int = 1
+    subset: str = ""
+    port: int | None = None
+    request_headers: HeaderChanges = UNCHANGED
+    response_headers: HeaderChanges = UNCHANGED
+    invalid: str = ""
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What becomes of path and authority.
+
+    `match` replaces the matched prefix, or the whole path after an exact or regex match; `path`
+    replaces it all; `segments` a prefix of whole segments; `regex` every match of a pattern.
+    """
+
+    mode: Literal["", "match", "path", "segments", "regex"] = ""
+    path: str = ""
+    pattern: str = ""
+    authority: str = ""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """An answer that sends the client elsewhere; what is None stays as it was.
+
+    `prefix` takes the place of the path's beginning that the rule matched.
+    """
+
+    status: int = 301
+    path: str | None = None
+    prefix: str | None = None
+    authority: str | None = None
+    scheme: str | None = None
+    port: int | None = None
+    keep_port: bool = False
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Faults by the client's proxy; percentages are of requests, delays in seconds."""
+
+    delay: float = 0.0
+    delay_percent: float = 0.0
+    abort_status: int = 0
+    abort_grpc: int | None = None
+    abort_percent: float = 0.0
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often and upon what a request is sent again; the default of the mesh if `retry_on` is empty.
+
+    `elsewhere` says that a retry avoids pods that were tried already.
+    """
+
+    attempts: int = 2
+    retry_on: tuple[str, ...] = ()
+    per_try_timeout: float | None = None
+    elsewhere: bool = True
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Where copies of requests go, and of how many percent of them."""
+
+    destination: Destination
+    percent: float = 100.0
+
+    def __str__(self) -> str:
+        share = f" ({self.percent:g} % of requests)" if self.percent < 100 else ""
+        return f"{self.destination.host}{share}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One routing rule; `matches` empty matches everything. `via` tells who delegated to it."""
+
+    origin: Resource
+    field: str
+    matches: tuple[Match, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    redirect: Redirect | None = None
+    direct: tuple[int, str] | None = None
+    rewrite: Rewrite = Rewrite()
+    fault: Fault = Fault()
+    timeout: float | None = None
+    retries: Retries = Retries()
+    request_headers: HeaderChanges = UNCHANGED
+    response_headers: HeaderChanges = UNCHANGED
+    mirrors: tuple[Mirror, ...] = ()
+    cors: Cors | None = None
+    via: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rule that takes a request, its match (None: it has none), and what was passed over before."""
+
+    rule: Rule
+    match: Match | None
+    trace: tuple[Reason, ...]
+
+
+def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, ...], list[Reason]]:
+    """Returns the rules that this pod's proxy gets for a port, with one match each, and why others aren't.
+
+    A match for another port, other clients or another namespace isn't sent to the proxy; what
+    comes after a rule that takes every request isn't either.
+    """
+    kept: list[Rule] = []
+    lost: list[Reason] = []
+    for index, rule in enumerate(rules):
+        for match in rule.matches:
+            why = match.excluded(pod, port)
+            if why:
+                lost.append(reason(rule.origin, match.where, why, lost=True))
+                continue
+            kept.append(rule if len(rule.matches) == 1 else replace(rule, matches=(match,)))
+            if match.takes_all:
+                return tuple(kept), lost + _shadowed(match.where, rules[index + 1 :])
+        if not rule.matches:
+            return (*kept, rule), lost + _shadowed(rule.field, rules[index + 1 :])
+    return tuple(kept), lost
+
+
+def _shadowed(where: str, rules: Sequence[Rule]) -> list[Reason]:
+    text = f"comes after {where}, which takes every request: the proxy doesn't get it"
+    return [reason(rule.origin, rule.field, text, lost=True) for rule in rules]
+
+
+def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Reason, ...]:
+    """Returns the first rule that matches, or the reasons why none does; Envoy tries them in order."""
+    passed: list[Reason] = []
+    for rule in rules:
+        if not rule.matches:
+            taken = reason(rule.origin, rule.field, "has no match, so takes every request")
+            return Chosen(rule, None, (*passed, *rule.via, taken))
+        for match in rule.matches:
+            unmet = match.unmet(message)
+            if not unmet:
+                taken = reason(rule.origin, match.where, "is the first match that the request fulfils")
+                return Chosen(rule, match, (*passed, *rule.via, taken))
+            passed.append(reason(rule.origin, match.where, unmet, lost=True))
+    return tuple(passed)

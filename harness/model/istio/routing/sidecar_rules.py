@@ -1,0 +1,50 @@
+"""The VirtualServices that a client's sidecar is told of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.istio.hosts import MESH, visibility
+from harness.model.istio import mesh_config
+from harness.model.istio.registry import sidecar_scope
+from harness.model.istio.routing import virtual_service
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+    from harness.model.istio.registry.sidecar_scope import Scope
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+Told = tuple[int, "Resource"]
+
+
+def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Reason]]:
+    """Returns the VirtualServices with a host that covers one of these, and why others don't count.
+
+    Each comes with the class in which the client sees it (lower ones are looked at first), older first.
+    """
+    scope = sidecar_scope.of(state, client)
+    found: list[Told] = []
+    lost: list[Reason] = []
+    for resource in virtual_service.by_host(state).covering(*hosts):
+        seen, why = _seen(state, client, scope, resource)
+        if seen is not None:
+            found.append((seen, resource))
+        elif why is not None:
+            lost.append(why)
+    return found, lost
+
+
+def _seen(state: State, client: Pod, scope: Scope, resource: Resource) -> tuple[int | None, Reason | None]:
+    if MESH not in virtual_service.gateways(resource):
+        text = "is bound to gateways only: no effect on sidecars"
+        return None, reason(resource, "spec.gateways", text, lost=True)
+    seen = visibility(resource, client.namespace, mesh_config.of(state).virtual_service_export_to)
+    if seen is None:
+        text = f"isn't exported to namespace {client.namespace}"
+        return None, reason(resource, "spec.exportTo", text, lost=True)
+    if not scope.has_rules(resource.namespace, virtual_service.hosts(resource)):
+        return None, scope.hidden(resource, f"hosts of {resource}")
+    return seen, None

@@ -1,0 +1,1 @@
+"""Istio's policies: who is let in."""

@@ -1,0 +1,244 @@
+"""A rule of an AuthorizationPolicy: which requests and connections it matches.
+
+As Istio brings rules to Envoy's RBAC filter [istio/istio: pilot/pkg/security/authz/model].
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+from harness.api.istio import claims
+from harness.base.errors import not_modelled
+from harness.base.matching import TextMatch, full_match
+from harness.base.vocabulary import Mesh
+from harness.model.istio import forwarding, mesh_config
+from harness.model.istio.security import trust_domain
+from harness.model.network.addresses import contains
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from harness.api.objects import Fields
+    from harness.base.resources import Resource
+    from harness.model.arrival import Arrival
+    from harness.model.message import Message
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+
+# The attribute that a field of a source or an operation is about.
+_SOURCE = {
+    "principals": "source.principal",
+    "requestPrincipals": "request.auth.principal",
+    "namespaces": "source.namespace",
+    "serviceAccounts": "source.serviceAccount",
+    "trustDomains": "source.trustDomain",
+    "ipBlocks": "source.ip",
+    "remoteIpBlocks": "remote.ip",
+}
+_OPERATION = {
+    "hosts": "request.host",
+    "ports": "destination.port",
+    "methods": "request.method",
+    "paths": "request.path",
+}
+
+# What `{*}` and `{**}` take [Envoy: uri_template].
+_SEGMENT, _SEGMENTS = r"[\w\-.~%!$&'()+,;:@=]+", r"[\w\-.~%!$&'()+,;:@=/]*"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a server's proxy knows of a request, or of a connection without HTTP (`message` is None)."""
+
+    client: Pod
+    server: Pod
+    principal: str | None
+    """The client's SPIFFE identity without scheme, None unless it came with mutual TLS."""
+    domains: tuple[str, ...]
+    port: int
+    remote: str
+    """The address that counts as the client's, empty for the client's own."""
+    sni: str | None
+    """The name that the client's TLS asks for; None inside of mutual TLS, where sidecars make it up."""
+    message: Message | None
+    claims: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, state: State, arrival: Arrival) -> Seen:
+        """Returns what the proxy of the pod sees that the request arrives at."""
+        config, message = mesh_config.of(state), arrival.message
+        mutual = arrival.tls is Mesh.ISTIO
+        return cls(
+            client=arrival.client,
+            server=arrival.server,
+            principal=arrival.client.spiffe if mutual else None,
+            domains=(config.trust_domain, *config.trust_domain_aliases),
+            port=arrival.port,
+            remote=forwarding.remote(state, arrival),
+            sni=None if mutual else message.sni if message.tls or arrival.server.gateway else "",
+            message=None if arrival.opaque else message,
+            claims=message.verified.claims if message.verified and not arrival.opaque else None,
+        )
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """An attribute, the values of which one must match, and those of which none may."""
+
+    field: str
+    key: str
+    values: tuple[str, ...]
+    unwanted: tuple[str, ...]
+
+    @property
+    def http_only(self) -> bool:
+        return self.key.startswith("request.")
+
+
+def unmet(policy: Resource, field: str, rule: Fields, seen: Seen, *, widens: bool) -> tuple[str, str]:
+    """Returns the field of a rule that doesn't match, and why; empty texts if the rule matches.
+
+    Without HTTP, what is said of HTTP makes a rule that allows match nothing; other rules (`widens`)
+    match as if it weren't said [Istio: authorization on the TCP level].
+    """
+    sources = [list(_part(f"{field}.from", part["source"], _SOURCE)) for part in rule.get("from") or ()]
+    operations = [list(_part(f"{field}.to", part["operation"], _OPERATION)) for part in rule.get("to") or ()]
+    conditions = list(_when(f"{field}.when", rule.get("when") or ()))
+    if seen.message is None and not widens:
+        for one in (*conditions, *(one for part in sources + operations for one in part)):
+            if one.http_only:
+                return one.field, "is about HTTP, and the connection shows none: the rule allows nothing"
+    for name, parts in (("from", sources), ("to", operations)):
+        if parts and not any(all(_holds(policy, one, seen) for one in part) for part in parts):
+            return f"{field}.{name}", "doesn't match the request"
+    for one in conditions:
+        if not _holds(policy, one, seen):
+            return one.field, "doesn't match the request"
+    return "", ""
+
+
+def _part(field: str, part: Fields, keys: Mapping[str, str]) -> Iterator[_Condition]:
+    for name, key in keys.items():
+        values, unwanted = part.get(name) or (), part.get(f"not{name[0].upper()}{name[1:]}") or ()
+        if values or unwanted:
+            yield _Condition(field, key, tuple(values), tuple(unwanted))
+
+
+def _when(field: str, conditions: Iterable[Fields]) -> Iterator[_Condition]:
+    for index, one in enumerate(conditions):
+        values, unwanted = one.get("values") or (), one.get("notValues") or ()
+        yield _Condition(f"{field}[{index}]", one["key"], tuple(values), tuple(unwanted))
+
+
+def _holds(policy: Resource, condition: _Condition, seen: Seen) -> bool:
+    if seen.message is None and condition.http_only:
+        return True
+
+    def matches(value: str) -> bool:
+        return _matches(policy, condition, value, seen)
+
+    return (not condition.values or any(map(matches, condition.values))) and not any(
+        map(matches, condition.unwanted)
+    )
+
+
+def _matches(policy: Resource, condition: _Condition, value: str, seen: Seen) -> bool:
+    key, field, who = condition.key, condition.field, seen.principal
+    match key:
+        case "source.principal":
+            return any(_text(one, who) for one in trust_domain.with_aliases(value, seen.domains))
+        case "source.namespace":
+            pattern = ".*".join(map(re.escape, value.split("*")))
+            return who is not None and full_match(f".*/ns/{pattern}/.*", f"spiffe://{who}")
+        case "source.serviceAccount":
+            namespace, slash, account = value.rpartition("/")
+            namespace = re.escape(namespace if slash else policy.namespace)
+            pattern = f".+/ns/{namespace}/(.+/|)sa/{re.escape(account)}(/.+)?"
+            return who is not None and full_match(pattern, who)
+        case "source.trustDomain":
+            wanted = seen.domains if value in seen.domains else (value,)
+            domain = who.partition("/")[0] if who else None
+            return any(_text(one, domain) for one in wanted)
+        case "remote.ip" if seen.remote:
+            return ip_address(seen.remote) in ip_network(value, strict=False)
+        case "source.ip" | "remote.ip" | "destination.ip":
+            pod = seen.server if key == "destination.ip" else seen.client
+            return contains(policy, field, ip_network(value, strict=False), pod)
+        case "destination.port":
+            return int(value) == seen.port
+        case "connection.sni" if seen.sni is not None:
+            return _text(value, seen.sni)
+    if seen.message is not None and condition.http_only:
+        return _request_matches(policy, condition, value, seen.message, seen.claims)
+    raise not_modelled(policy, f"{field}.key", f"the attribute {key!r}")
+
+
+def _request_matches(
+    policy: Resource, condition: _Condition, value: str, message: Message, said: Mapping[str, Any] | None
+) -> bool:
+    key = condition.key
+    match key.partition("[")[0]:
+        case "request.host":
+            return _header(value.lower(), message.authority.lower())
+        case "request.method":
+            return _header(value, message.method)
+        case "request.path":
+            return _path(value, message.path)
+        case "request.headers":
+            return _header(value, _named(message, key[len("request.headers[") : -1].lower()))
+        case "request.auth.principal":
+            return _request_principal(value, said)
+        case "request.auth.audiences":
+            return any(_text(value, one) for one in claims.texts(said, ["aud"]))
+        case "request.auth.presenter":
+            return any(_text(value, one) for one in claims.texts(said, ["azp"]))
+        case "request.auth.claims":
+            return any(_text(value, one) for one in claims.texts(said, claims.bracketed(key)))
+    raise not_modelled(policy, f"{condition.field}.key", f"the attribute {key!r}")
+
+
+def _text(wanted: str, text: str | None) -> bool:
+    """Matches exactly, by `*suffix`, by `prefix*`, or `*` for any that isn't empty."""
+    if wanted == "*":
+        return bool(text)
+    if wanted.startswith("*"):
+        return TextMatch("suffix", wanted[1:]).holds(text)
+    if wanted.endswith("*"):
+        return TextMatch("prefix", wanted[:-1]).holds(text)
+    return text == wanted
+
+
+def _header(wanted: str, text: str | None) -> bool:
+    """The same for a header, which may be there and empty."""
+    return text is not None if wanted == "*" else _text(wanted, text)
+
+
+def _named(message: Message, name: str) -> str | None:
+    pseudo = {":method": message.method, ":path": message.target, ":scheme": message.scheme}
+    if name in (":authority", "host"):
+        return message.authority
+    return pseudo[name] if name in pseudo else message.header(name)
+
+
+def _path(wanted: str, path: str) -> bool:
+    if "{*}" not in wanted and "{**}" not in wanted:
+        return _text(wanted, path)
+    pattern = re.escape(wanted).replace(r"\{\*\*\}", _SEGMENTS).replace(r"\{\*\}", _SEGMENT)
+    return full_match(pattern, path)
+
+
+def _request_principal(wanted: str, said: Mapping[str, Any] | None) -> bool:
+    """Whether `issuer/subject` matches; without a slash a wildcard is about the end that it stands at."""
+    (issuer,), (subject,) = (claims.texts(said, [name]) or (None,) for name in ("iss", "sub"))
+    left, slash, right = wanted.rpartition("/")
+    if not slash:
+        at_end = wanted.startswith("*") and wanted != "*"
+        left, right = ("*", wanted) if at_end else (wanted, "*")
+        return "*" in (wanted[:1], wanted[-1:]) and _text(left, issuer) and _text(right, subject)
+    if wanted.startswith("*"):
+        return _text(left, issuer) and subject == right
+    ends = TextMatch("prefix", right[:-1]).holds(subject) and bool(subject)
+    return issuer == left and (ends if right.endswith("*") else subject == right)

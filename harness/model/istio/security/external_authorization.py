@@ -1,0 +1,201 @@
+"""Action CUSTOM: a proxy asks an external authorizer, which MeshConfig names among its extensionProviders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.base.durations import seconds
+from harness.base.errors import not_modelled
+from harness.model import apps, replies
+from harness.model.distribution import Branches, after, certain, mapped
+from harness.model.istio import mesh_config
+from harness.model.istio.registry import service_entry
+from harness.model.istio.routing.rule import Retries
+from harness.model.istio.security import policies
+from harness.model.istio.security.authorization import DENIED, KIND, action, dry_run, matching_rule
+from harness.model.istio.security.authorization_rule import Seen
+from harness.model.istio.upstream import cluster as upstream
+from harness.model.network.services import endpoints, fqdn, service_port
+from harness.traffic.trace import Reason, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.api.headers import Headers
+    from harness.api.objects import Fields
+    from harness.base.resources import Resource
+    from harness.model.arrival import Arrival, Deliver
+    from harness.model.message import Message
+    from harness.model.network.services import Endpoint
+    from harness.model.state.state import State
+    from harness.traffic.outcomes import Outcome
+
+_TIMEOUT = 600.0
+"""Seconds that an authorizer has where its provider sets no limit."""
+
+_ALWAYS_TOLD = ("authorization", "content-length")
+_FIELDS = frozenset(
+    (
+        "service",
+        "port",
+        "timeout",
+        "pathPrefix",
+        "failOpen",
+        "statusOnError",
+        "includeRequestHeadersInCheck",
+        "includeAdditionalHeadersInCheck",
+        "headersToUpstreamOnAllow",
+        "headersToDownstreamOnDeny",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an authorizer makes of a request, and how long it takes: the client's refusal, or the request."""
+
+    message: Message
+    refusal: Outcome | None = None
+    seconds: float = 0.0
+
+
+def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
+    """Returns what becomes of a request by the policies that select the server and have this action.
+
+    Where their provider doesn't exist (or several are named for one workload, which Istio doesn't allow)
+    what they match is denied. Raises NotModelledError for an authorizer whose answer isn't known.
+    """
+    found = [one for one in policies.selecting(state, arrival.server, KIND) if action(one) == "CUSTOM"]
+    if not found:
+        return certain(Answer(arrival.message))
+    seen, passed = Seen.of(state, arrival), list[Reason]()
+    for policy in found:
+        if dry_run(policy):
+            raise not_modelled(policy, "metadata.annotations istio.io/dry-run", "together with CUSTOM")
+    matching = [(one, field) for one in found if (field := matching_rule(one, seen, passed))]
+    if not matching:
+        return certain(Answer(arrival.message), *passed)
+    policy, field = matching[0]
+    names = {_provider(one) for one in found}
+    provider = mesh_config.of(state).providers.get(_provider(policy))
+    if provider is None or len(names) > 1:
+        text = f"names an extension provider that MeshConfig doesn't have ({_provider(policy)})"
+        if len(names) > 1:
+            text = f"is one of several for {arrival.server.workload}: {', '.join(sorted(names))}"
+        why = reason(policy, "spec.provider.name", f"{text}: what matches is denied")
+        refusal = replies.envoy(arrival.message, 403, DENIED)
+        return certain(Answer(arrival.message, refusal), *passed, why)
+    http = provider.get("envoyExtAuthzHttp")
+    if http is None:
+        raise not_modelled(policy, "spec.provider.name", "only authorizers that are asked by HTTP are")
+    if arrival.opaque:
+        text = "is ignored for a connection without HTTP: its provider is asked by HTTP"
+        return certain(Answer(arrival.message), *passed, reason(policy, field, text, lost=True))
+    return after(_asked(state, policy, http, arrival, deliver), *passed, reason(policy, field, "matches"))
+
+
+def _provider(policy: Resource) -> str:
+    name: str = policy.data["spec"]["provider"]["name"]
+    return name
+
+
+def _asked(
+    state: State, policy: Resource, http: Fields, arrival: Arrival, deliver: Deliver
+) -> Branches[Answer]:
+    field = "spec.provider.name"
+    for name in sorted(http.keys() - _FIELDS):
+        raise not_modelled(policy, field, f"the provider's envoyExtAuthzHttp.{name}")
+    namespace, _, host = str(http.get("service")).rpartition("/")
+    if service_entry.by_host(state).covering(host):
+        raise not_modelled(policy, field, f"a ServiceEntry may be meant by the provider's {host}")
+    service = _service(state, namespace, host)
+    if service is None:
+        text = f"the provider's Service {host} isn't there by its full name: what matches is denied"
+        refusal = replies.envoy(arrival.message, 403, DENIED)
+        return certain(Answer(arrival.message, refusal), reason(policy, field, text))
+    port = service_port(service, int(http.get("port") or 0))
+    if port is None:
+        why = reason(policy, field, f"the provider's {service} has no port {http.get('port')}: an error")
+        return certain(_failed(http, arrival.message), why)
+    for endpoint in endpoints(state, port):
+        if not _known(endpoint):
+            text = f"nobody knows what {endpoint.pod.workload} answers to an authorization request"
+            raise not_modelled(policy, field, text)
+    why = reason(policy, field, f"asks {port.service}")
+    target = upstream.cluster(state, arrival.server, port, "", why)
+    check = _check(http, arrival.message)
+    if isinstance(target, upstream.Missing):
+        answers = upstream.missing(check, target)
+    else:
+        answers = upstream.send(state, arrival.server, check, target, Retries(attempts=0), deliver)
+    limit = seconds(str(http.get("timeout") or "")) or _TIMEOUT
+
+    def read(outcome: Outcome) -> Answer:
+        answer = _answer(http, arrival.message, outcome, in_time=outcome.seconds <= limit)
+        return replace(answer, seconds=min(outcome.seconds, limit))
+
+    return mapped(answers, read)
+
+
+def _known(endpoint: Endpoint) -> bool:
+    container = apps.listening(endpoint.pod, endpoint.port)
+    return container is None or apps.known(container) is not None
+
+
+def _service(state: State, namespace: str, host: str) -> Resource | None:
+    """The Service of a full name, in this namespace if one is given [istio/istio: LookupCluster]."""
+    name, _, rest = host.partition(".")
+    found = state.get("", "Service", rest.partition(".")[0], name)
+    fits = found is not None and fqdn(found) == host and namespace in ("", found.namespace)
+    return found if fits else None
+
+
+def _check(http: Fields, message: Message) -> Message:
+    """What the authorizer is asked: the request without body, and with those headers that it is told."""
+    told = _chosen(message.headers, (*_ALWAYS_TOLD, *(http.get("includeRequestHeadersInCheck") or ())))
+    added = tuple((name.lower(), str(value)) for name, value in _additional(http))
+    return replace(
+        message,
+        path=f"{http.get('pathPrefix') or ''}{message.path}",
+        headers=told,
+        grpc=False,
+        verified=None,
+    ).plus(*added)
+
+
+def _additional(http: Fields) -> Iterable[tuple[str, str]]:
+    return (http.get("includeAdditionalHeadersInCheck") or {}).items()
+
+
+def _answer(http: Fields, message: Message, outcome: Outcome, *, in_time: bool) -> Answer:
+    """200 allows; 5xx and silence are errors, which deny unless it fails open; all else is for the client."""
+    if outcome.status is None or outcome.status >= 500 or not in_time:
+        return _failed(http, message)
+    if outcome.status == 200:
+        added = _chosen(outcome.headers, http.get("headersToUpstreamOnAllow") or ())
+        return Answer(message.plus(*added))
+    wanted = http.get("headersToDownstreamOnDeny")
+    headers = outcome.headers if wanted is None else _chosen(outcome.headers, wanted)
+    headers = tuple((name, value) for name, value in headers if name != "server")
+    return Answer(message, replies.envoy(message, outcome.status, outcome.body or "", headers))
+
+
+def _failed(http: Fields, message: Message) -> Answer:
+    if http.get("failOpen"):
+        return Answer(message)
+    return Answer(message, replies.envoy(message, int(http.get("statusOnError") or 403)))
+
+
+def _chosen(headers: Headers, patterns: Iterable[str]) -> Headers:
+    """The headers whose name is one of these, or matches `prefix*` or `*suffix`."""
+    wanted = [pattern.lower() for pattern in patterns]
+    return tuple(
+        (name, value) for name, value in headers if any(_matches(pattern, name) for pattern in wanted)
+    )
+
+
+def _matches(pattern: str, name: str) -> bool:
+    if pattern.startswith("*"):
+        return name.endswith(pattern[1:])
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

@@ -1,0 +1,84 @@
+"""Which policies select a pod's proxy: by labels, by target, from its own or the root namespace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.istio.policies import match_labels, targets
+from harness.api.objects import spec_of
+from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.model.state.tables import SelectorTable, per_pod, per_state
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.base.resources import Resource
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+GROUP = "security.istio.io"
+_GATEWAY_GROUP = "gateway.networking.k8s.io"
+_GATEWAY_NAME = f"{_GATEWAY_GROUP}/gateway-name"
+_KINDS = ("AuthorizationPolicy", "RequestAuthentication")
+
+
+@dataclass(frozen=True)
+class _Table:
+    by_selector: SelectorTable[Resource]
+    by_gateway: Mapping[tuple[str, str], list[Resource]]
+    targeted: Mapping[str, list[Resource]]
+
+
+@per_pod
+def selecting(state: State, pod: Pod, kind: str) -> list[Resource]:
+    """Returns the policies of a kind that are in force at a pod's proxy, those of the root namespace first.
+
+    A target is a Gateway of the Gateway API in the policy's namespace, or what a waypoint serves: a policy
+    with targets does nothing at sidecars [istio/istio: pilot/pkg/model/policyattachment.go].
+    """
+    table = _tables(state)[kind]
+    found = [
+        policy
+        for namespace in dict.fromkeys((ROOT_NAMESPACE, pod.namespace))
+        for policy in table.by_selector.selecting(namespace, pod.labels)
+    ]
+    return found + table.by_gateway.get((pod.namespace, pod.labels.get(_GATEWAY_NAME, "")), [])
+
+
+def passed_over(state: State, kind: str, pod: Pod) -> list[Reason]:
+    """Returns why those policies of the pod's namespace don't count that have other targets."""
+    table = _tables(state)[kind]
+    own = table.by_gateway.get((pod.namespace, pod.labels.get(_GATEWAY_NAME, "")), [])
+    return [
+        reason(policy, "spec.targetRefs", f"isn't for {pod.workload}: acts on its targets only", lost=True)
+        for policy in table.targeted.get(pod.namespace, ())
+        if policy not in own
+    ]
+
+
+@per_state
+def _tables(state: State) -> dict[str, _Table]:
+    return {kind: _table(state.all(GROUP, kind)) for kind in _KINDS}
+
+
+def _table(policies: Iterable[Resource]) -> _Table:
+    general: list[Resource] = []
+    by_gateway: dict[tuple[str, str], list[Resource]] = {}
+    targeted: dict[str, list[Resource]] = {}
+    for policy in policies:
+        named = targets(spec_of(policy))
+        if not named:
+            general.append(policy)
+        else:
+            targeted.setdefault(policy.namespace, []).append(policy)
+        for gateway in dict.fromkeys(
+            target["name"]
+            for target in named
+            if (target.get("group"), target["kind"]) == (_GATEWAY_GROUP, "Gateway")
+        ):
+            by_gateway.setdefault((policy.namespace, gateway), []).append(policy)
+    selectors = SelectorTable((one.namespace, match_labels(one), one) for one in general)
+    return _Table(selectors, by_gateway, targeted)

@@ -1,0 +1,247 @@
+"""RequestAuthentication: which tokens a proxy verifies, and what it makes of a request that has one.
+
+As Istio sets up Envoy's JWT filter [istio/istio: pilot/pkg/security/authn; envoy: jwt_authn].
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from harness.api.istio import claims
+from harness.api.objects import Fields, spec_of
+from harness.base.errors import not_modelled
+from harness.base.kept import per_object
+from harness.base.matching import query_values
+from harness.model.istio.security import jwt, policies
+from harness.traffic.token import Token
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.base.resources import Resource
+    from harness.model.istio.security.jwt import Jwt
+    from harness.model.message import Message
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+_BEARER = "Bearer "
+_TOKEN_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+_PREFLIGHT = ("origin", "access-control-request-method")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One of a policy's jwtRules, and where it is written."""
+
+    policy: Resource
+    field: str
+    data: Fields
+
+    @property
+    def issuer(self) -> str:
+        """The issuer whose tokens it is for, empty for all."""
+        issuer: str = self.data.get("issuer", "")
+        return issuer
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The request as the filter passes it on, or the words with which it refuses it."""
+
+    message: Message
+    refusal: str = ""
+    trace: tuple[Reason, ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of a refusal."""
+        return 403 if self.refusal == jwt.AUDIENCE else 401
+
+
+def check(state: State, pod: Pod, message: Message) -> Checked:
+    """Returns what the policies that select a pod make of a request.
+
+    Without a token it passes, unless where a rule looks there is one that is bad. One rule that finds
+    tokens, all of them good, is enough: their claims are what is known of the request then, and they
+    are taken away unless they shall be forwarded. Raises NotModelledError where keys would be needed
+    that the model doesn't have.
+    """
+    if message.verified:  # by a proxy before this one
+        message = replace(message, verified=None)
+    found = policies.selecting(state, pod, "RequestAuthentication")
+    rules = sorted((rule for policy in found for rule in _rules(policy)), key=lambda rule: rule.issuer)
+    if not rules or _preflight(message):
+        return Checked(message)
+    faults: list[tuple[Rule, str]] = []
+    for rule in rules:
+        message = message.without(_outputs(rule))
+        tokens = list(_tokens(rule, message))
+        if not tokens:
+            faults.append((rule, jwt.MISSING))
+            continue
+        try:
+            accepted = [(_verified(rule, text), place) for place, text in reversed(tokens)]
+        except jwt.Invalid as error:
+            faults.append((rule, str(error)))
+            continue
+        return _passed(rule, message, accepted, faults)
+    rule, fault = _worst(faults)
+    lost = tuple(_lost(rule, words) for rule, words in faults)
+    if fault == jwt.MISSING:
+        return Checked(message, trace=lost)
+    checked = Checked(message, fault)
+    text = f"the token isn't accepted ({fault}): {checked.status}"
+    return replace(checked, trace=(*lost, reason(rule.policy, rule.field, text)))
+
+
+@per_object
+def _rules(policy: Resource) -> tuple[Rule, ...]:
+    rules = spec_of(policy).get("jwtRules") or ()
+    return tuple(Rule(policy, f"spec.jwtRules[{index}]", data) for index, data in enumerate(rules))
+
+
+def _preflight(message: Message) -> bool:
+    """CORS preflights carry no credentials, and pass."""
+    return message.method == "OPTIONS" and all(message.header(name) for name in _PREFLIGHT)
+
+
+def _worst(faults: list[tuple[Rule, str]]) -> tuple[Rule, str]:
+    """The fault that is answered: the last that is about a token of the rule's own issuer, if any is.
+
+    Where there are several rules, the first fault of all is looked at once more, at the end.
+    """
+    again = [one for one in faults if one[1] != jwt.MISSING][:1] if len(faults) > 1 else []
+    worst = faults[0]
+    for one in (*faults[1:], *again):
+        if one[1] not in (jwt.MISSING, jwt.UNKNOWN_ISSUER) or worst[1] == jwt.MISSING:
+            worst = one
+    return worst
+
+
+def _lost(rule: Rule, words: str) -> Reason:
+    text = "finds no token where it looks" if words == jwt.MISSING else f"doesn't accept the token: {words}"
+    return reason(rule.policy, rule.field, text, lost=True)
+
+
+# --- where tokens are
+
+_Place = tuple[str, str]
+"""`header`, `param` or `cookie`, and its name."""
+
+
+def _tokens(rule: Rule, message: Message) -> Iterator[tuple[_Place, str]]:
+    """The tokens that a request has where a rule looks: in headers, then parameters, then cookies."""
+    headers = [(one["name"].lower(), one.get("prefix", "")) for one in rule.data.get("fromHeaders") or ()]
+    params, cookies = rule.data.get("fromParams") or [], rule.data.get("fromCookies") or []
+    if not (headers or params or cookies):
+        headers, params = [("authorization", _BEARER)], ["access_token"]
+    for name, prefix in sorted(headers):
+        for value in message.header_values(name):
+            if prefix in value:
+                yield ("header", name), _after(value, prefix)
+    for name in sorted(params):
+        for value in query_values(message.query, name)[:1]:
+            yield ("param", name), unquote(value)
+    sent = dict(
+        part.strip().partition("=")[::2]
+        for part in (message.header("cookie") or "").split(";")
+        if "=" in part
+    )
+    for name in sorted(cookies):
+        if name in sent:
+            yield ("cookie", name), sent[name].strip('"')
+
+
+def _after(value: str, prefix: str) -> str:
+    """What follows a prefix, from the first letter that a token can have."""
+    if not prefix:
+        return value
+    end = value.index(prefix) + len(prefix)
+    start = next((index for index in range(end, len(value)) if value[index] in _TOKEN_LETTERS), 0)
+    return value[start:]
+
+
+def _without(message: Message, place: _Place) -> Message:
+    kind, name = place
+    if kind == "header":
+        return message.without([name])
+    if kind == "param":
+        kept = [part for part in message.query.split("&") if part.partition("=")[0] != name]
+        return replace(message, query="&".join(kept))
+    return message  # Envoy leaves cookies alone
+
+
+# --- what becomes of them
+
+
+def _verified(rule: Rule, text: str) -> Jwt:
+    """The token, verified; raises jwt.Invalid, and NotModelledError for keys that aren't known."""
+    token = jwt.read(text)
+    if rule.issuer and token.issuer != rule.issuer:
+        raise jwt.Invalid(jwt.UNKNOWN_ISSUER)
+    token.check_times(time.time())
+    token.check_audience(tuple(rule.data.get("audiences") or ()))
+    if token.stated:
+        return token
+    keys = rule.data.get("jwks")
+    if not keys:
+        todo = "give the keys inline (jwks), or the token by its claims"
+        raise not_modelled(rule.policy, f"{rule.field}.jwksUri", "the keys there aren't known", todo)
+    token.check_signature(keys)
+    return token
+
+
+def _passed(
+    rule: Rule, message: Message, accepted: list[tuple[Jwt, _Place]], faults: list[tuple[Rule, str]]
+) -> Checked:
+    for token, place in accepted:
+        message = _with_outputs(rule, message, token)
+        if not rule.data.get("forwardOriginalToken"):
+            message = _without(message, place)
+    token = accepted[-1][0]
+    known = claims.normalized(token.claims, rule.data.get("spaceDelimitedClaims") or ())
+    who = f"{token.issuer}/{token.claims.get('sub', '')}"
+    text = f"the token of {who} is valid" + (", its signature taken for granted" if token.stated else "")
+    lost = tuple(_lost(rule, words) for rule, words in faults)
+    why = reason(rule.policy, rule.field, text)
+    return Checked(replace(message, verified=Token.of(known)), trace=(*lost, why))
+
+
+def _outputs(rule: Rule) -> list[str]:
+    """The headers that the rule writes: a client's own are taken away."""
+    names = [one["header"] for one in rule.data.get("outputClaimToHeaders") or ()]
+    return [name for name in (*names, rule.data.get("outputPayloadToHeader")) if name]
+
+
+def _with_outputs(rule: Rule, message: Message, token: Jwt) -> Message:
+    added = []
+    if rule.data.get("outputPayloadToHeader"):
+        added.append((rule.data["outputPayloadToHeader"].lower(), token.payload))
+    for index, one in enumerate(rule.data.get("outputClaimToHeaders") or ()):
+        value: Any = _at(token.claims, one["claim"])
+        if isinstance(value, list | dict):
+            field = f"{rule.field}.outputClaimToHeaders[{index}].claim"
+            raise not_modelled(rule.policy, field, "the claim is a list or an object")
+        if value not in (None, ""):
+            added.append((one["header"].lower(), _told(value)))
+    return replace(message, headers=(*message.headers, *added))
+
+
+def _at(said: Mapping[str, Any], name: str) -> Any:
+    found: Any = said
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if value >= 0 and value == int(value) else f"{value:.6f}"

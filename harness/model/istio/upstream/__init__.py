@@ -1,0 +1,1 @@
+"""From a destination to a pod."""

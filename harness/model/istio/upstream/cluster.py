@@ -1,0 +1,266 @@
+"""From a destination to a pod: endpoints, TLS, retries and time limits of a client's Envoy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from harness.api.objects import selects, spec_of
+from harness.base.durations import seconds
+from harness.base.records import replace
+from harness.base.vocabulary import Mesh
+from harness.model import replies
+from harness.model.arrival import Arrival, Deliver
+from harness.model.distribution import Branch, Branches, after, certain, mapped, pooled, shares, then
+from harness.model.istio.registry import hosts as registry
+from harness.model.istio.registry import service_entry
+from harness.model.istio.registry.service_entry import EntryPort, Target
+from harness.model.istio.upstream import balancing, client_tls, destination_rule
+from harness.model.message import RETRYABLE_GRPC
+from harness.model.network import similar_pods as likeness
+from harness.model.network.services import endpoints, is_headless
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import Reason, reason
+
+if TYPE_CHECKING:
+    from harness.base.vocabulary import Workload
+    from harness.model.istio.registry.hosts import Port
+    from harness.model.istio.routing.rule import Destination, Retries, Rule
+    from harness.model.istio.upstream.destination_rule import Policy
+    from harness.model.message import Message
+    from harness.model.network.services import ServicePort
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+
+_CONNECT_TIMEOUT = 10.0
+"""Seconds until a connection is given up [Istio: MeshConfig, connectTimeout]."""
+
+# What the mesh retries by default: failed connections, and answers that gRPC marks as such.
+_DEFAULT_RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The endpoints that a request may go to, the traffic policy towards them, and what decided so."""
+
+    targets: tuple[Target, ...]
+    policy: Policy
+    trace: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A destination that leads nowhere: the answer that Envoy gives for it."""
+
+    status: int
+    body: str
+    why: Reason
+
+
+def upstream(
+    state: State, client: Pod, rule: Rule, destination: Destination, listener: int, dialled: str = ""
+) -> Upstream | Missing:
+    """Returns the endpoints of a routing rule's destination as this client's proxy finds them.
+
+    `listener` is the port and `dialled` the host that the client connected to. A missing host, port or subset
+    is a missing cluster: 503, or 500 for a Gateway API route.
+    """
+    origin, field = rule.origin, destination.field
+    status = 500 if origin.kind in ("HTTPRoute", "GRPCRoute") else 503
+    if destination.invalid:
+        return Missing(status, "", reason(origin, field, f"{destination.invalid}: {status}"))
+    owner, ports, lost = registry.destination(state, client, destination.host)
+    if owner is None:
+        unseen = f" that {client.namespace} sees" if lost else ""
+        text = f"there is no Service {destination.host}{unseen}: {status}"
+        return Missing(status, "", reason(origin, field, text))
+    number = destination.port or (ports[0].number if len(ports) == 1 else listener)
+    port = next((one for one in ports if one.number == number), None)
+    if port is None:
+        text = f"{owner.kind} {owner.namespace}/{owner.name} has no port {number}: {status}"
+        return Missing(status, "", reason(origin, field, text))
+    why = reason(origin, field, f"names {owner}")
+    return cluster(state, client, port, destination.subset, why, dialled)
+
+
+def cluster(
+    state: State, client: Pod, port: Port, subset: str, why: Reason, dialled: str = ""
+) -> Upstream | Missing:
+    """Returns the endpoints of a registry's port (or of a subset of them) under the DestinationRules."""
+    host = registry.host_of(port)
+    rules = destination_rule.find(state, host, client, registry.origin(port).namespace)
+    found = _targets(state, client, port, dialled)
+    trace = [why]
+    chosen = None
+    if subset:
+        chosen = rules.subset(subset)
+        if chosen is None:
+            text = f"no DestinationRule that this client sees defines subset {subset} of {host}: 503"
+            return Missing(503, "", replace(why, text=text))
+        found = tuple(target for target in found if selects(chosen.labels, target.labels))
+        trace.append(reason(chosen.origin, chosen.field, f"subset {subset} has {len(found)} pods"))
+    if not found:
+        return Missing(503, "no healthy upstream", replace(why, text=f"{why.text}, which has no pods: 503"))
+    policy = rules.policy(port.number, chosen)
+    trace += balancing.reasons(policy, len(found))
+    return Upstream(found, policy, tuple(trace))
+
+
+def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Target, ...]:
+    if isinstance(port, EntryPort):
+        return service_entry.targets(state, client, port, "" if client.gateway else dialled)
+    found = endpoints(state, port)
+    # A headless Service's pods share one way: mutual TLS only if each of them has a sidecar.
+    direct = is_headless(port.service) and not client.gateway
+    meshed = not direct or all(one.pod.mesh is Mesh.ISTIO for one in found)
+    pods = tuple(Target(one, one.pod.labels, meshed=meshed) for one in found)
+    return (*pods, *_workload_entries(state, port))
+
+
+def _workload_entries(state: State, port: ServicePort) -> tuple[Target, ...]:
+    """A Service's selector takes WorkloadEntries in, too."""
+    selector = spec_of(port.service).get("selector")
+    if not selector:
+        return ()
+    name, number = (port.name, port.target) if isinstance(port.target, int) else (port.target, port.number)
+    return tuple(
+        target
+        for entry in service_entry.selected_entries(state, port.service.namespace, selector)
+        for target in service_entry.listed(state, entry, spec_of(entry), number, name)
+    )
+
+
+def send(
+    state: State,
+    client: Pod,
+    message: Message,
+    target: Upstream,
+    retries: Retries,
+    deliver: Deliver,
+) -> Branches[Outcome]:
+    """Returns the answers of a destination's endpoints, with what is retried sent again.
+
+    A retry goes to a pod that wasn't tried yet, while there is one. Pods of one workload fare alike, so
+    of those tried only the number counts.
+    """
+    pods = Counter(one.endpoint.pod.workload for one in target.targets)
+    alike = likeness.merged(state, ((one.weight, one.endpoint, one) for one in target.targets))
+
+    def attempt(number: int, tried: Counter[Workload]) -> Branches[Outcome]:
+        fresh = (pods - tried if retries.elsewhere else pods) or pods
+        kept: list[Branch[Outcome]] = []
+        retried: list[Branch[tuple[Workload, float]]] = []
+        for picked in shares(
+            (Fraction(fresh[workload] * weight, pods[workload]), one, ())
+            for weight, one in alike
+            if (workload := one.endpoint.pod.workload)
+        ):
+            for one in _once(state, client, picked.value, message, number, target.policy, retries, deliver):
+                weight = picked.weight * one.weight
+                if number <= retries.attempts and retryable(one.value, retries):
+                    trace = (*one.trace, Reason(f"try {number} gave {one.value}, which is retried"))
+                    spent = (picked.value.endpoint.pod.workload, one.value.seconds)
+                    retried.append(Branch(weight, spent, trace))
+                else:
+                    kept.append(Branch(weight, answered(message, one.value, retried=number > 1), one.trace))
+
+        def resent(spent: tuple[Workload, float]) -> Branches[Outcome]:
+            later = attempt(number + 1, tried + Counter([spent[0]]))
+            return mapped(later, lambda outcome: replace(outcome, seconds=spent[1] + outcome.seconds))
+
+        return (*kept, *then(pooled(retried), resent))
+
+    return after(attempt(1, Counter()), *target.trace)
+
+
+def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
+    """Returns what a client gets of an endpoint's answer, or of the lack of one, through its Envoy."""
+    if outcome.external:
+        return outcome
+    if outcome.failure is None:
+        headers = tuple((name, value) for name, value in outcome.headers if name != "server")
+        return replace(outcome, headers=(*headers, ("server", "envoy")))
+    answer = replies.upstream_failure(message, outcome.failure, retried=retried)
+    return replace(answer, seconds=outcome.seconds, hop=outcome.hop)
+
+
+def _once(
+    state: State,
+    client: Pod,
+    target: Target,
+    message: Message,
+    number: int,
+    policy: Policy,
+    retries: Retries,
+    deliver: Deliver,
+) -> Branches[Outcome]:
+    endpoint = target.endpoint
+    tls = client_tls.begin(state, target, policy.get("tls"))
+    tried = replace(message, attempt=number).plus(
+        ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
+    )
+    if tls.own:
+        tried = replace(tried, tls=True, sni=tls.sni or message.host)
+    arrival = Arrival(client, endpoint.pod, endpoint.port, tried, tls.mesh)
+    branches = tuple(
+        Branch(
+            one.weight,
+            _waited(policy, tls.told(one.value)),
+            (*one.trace, *filter(None, [balancing.counted(policy, one.value)])),
+        )
+        for one in after(deliver(arrival), tls.why)
+    )
+    limit = retries.per_try_timeout
+    if limit is None:
+        return branches
+    slow = replace(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
+    return tuple(Branch(b.weight, slow if b.value.seconds > limit else b.value, b.trace) for b in branches)
+
+
+def _waited(policy: Policy, outcome: Outcome) -> Outcome:
+    """What comes of a connection that nobody takes: Envoy gives it up after a time."""
+    if outcome.failure is not Failure.TIMEOUT:
+        return outcome
+    pool = policy.get("connectionPool")
+    tcp = (pool.value.get("tcp") if pool else None) or {}
+    return replace(outcome, seconds=seconds(tcp.get("connectTimeout")) or _CONNECT_TIMEOUT)
+
+
+def retryable(outcome: Outcome, retries: Retries) -> bool:
+    """Returns whether an answer is one that the retry policy retries."""
+    conditions = retries.retry_on or _DEFAULT_RETRY_ON
+    return any(_meets(outcome, condition) for condition in conditions)
+
+
+def _meets(outcome: Outcome, condition: str) -> bool:
+    status, failure = outcome.status, outcome.failure
+    connecting = failure in (Failure.REFUSED, Failure.OTHER, Failure.TIMEOUT)
+    if condition.isdigit():
+        return status == int(condition)
+    match condition:
+        case "5xx":
+            return failure is not None or (status is not None and status >= 500)
+        case "gateway-error":
+            return failure is not None or status in (502, 503, 504)
+        case "reset" | "reset-before-request":
+            return failure is not None and not connecting
+        case "connect-failure":
+            return connecting
+        case "retriable-4xx":
+            return status == 409
+        case _:
+            return outcome.grpc_status is not None and outcome.grpc_status == RETRYABLE_GRPC.get(condition)
+
+
+def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:
+    """Returns the outcome, or 504 where it takes longer than the limit."""
+    if limit is None or outcome.seconds <= limit:
+        return outcome
+    return replace(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
+
+
+def missing(message: Message, nowhere: Missing) -> Branches[Outcome]:
+    """Returns Envoy's answer for a destination that leads nowhere."""
+    return certain(replies.envoy(message, nowhere.status, nowhere.body), nowhere.why)

@@ -1,0 +1,1 @@
+"""Linkerd's policies: who is let in."""

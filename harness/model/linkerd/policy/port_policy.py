@@ -1,0 +1,177 @@
+"""What is in force at a pod's port: the Server's protocol, routes and limit, and who is let in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.gateway_api import route as gateway_api
+from harness.api.objects import label_selector, labels_of, spec_of
+from harness.model.linkerd import config, opacity, ports
+from harness.model.linkerd.policy import authentication, rate_limit, server
+from harness.model.linkerd.policy.authentication import GROUP, Authorization
+from harness.model.linkerd.routing import routes
+from harness.model.state.tables import SelectorTable, per_key, per_state
+from harness.traffic.trace import Reason, reason
+
+if TYPE_CHECKING:
+    from harness.api.gateway_api.route import Route
+    from harness.base.resources import Resource
+    from harness.model.linkerd.policy.rate_limit import RateLimit
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+
+DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
+_IDENTITY_PORTS = "config.linkerd.io/proxy-require-identity-inbound-ports"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The policy at a port; `routes` are those attached to its Server, if it has one."""
+
+    protocol: str
+    authorizations: tuple[Authorization, ...]
+    trace: tuple[Reason, ...]
+    routes: tuple[Route, ...] = ()
+    limit: RateLimit | None = None
+
+
+@per_key(lambda pod, port: (pod.namespace, pod.name, port))
+def at(state: State, pod: Pod, port: int) -> Policy:
+    """Returns the policy of the Server that selects a pod's port, else the pod's default policy."""
+    found = server.at(state, pod, port)
+    if found is None:
+        return _default(state, pod, port)
+    authorizations, lost = _of_server(state, found)
+    access = spec_of(found).get("accessPolicy") or "deny"
+    protocol = server.protocol(found)
+    attached, ignored = _attached(state, found, "GRPCRoute" if protocol == server.GRPC else "HTTPRoute")
+    return Policy(
+        protocol,
+        (*authorizations, *authentication.of_default(config.of(state), access, found)),
+        (
+            reason(found, "spec.podSelector", f"selects {pod.workload}; its accessPolicy is {access}"),
+            *lost,
+            *ignored,
+        ),
+        attached,
+        None if protocol == server.GRPC else rate_limit.of(state, found),
+    )
+
+
+def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tuple[Reason, ...]]:
+    """Returns whom policies on a route let in, and why others of them don't count."""
+    resource = route.resource
+    found, lost = [], []
+    for policy in _targeting(state, resource.namespace, resource.kind, resource.name):
+        if (spec_of(policy)["targetRef"].get("group") or gateway_api.GROUP) == resource.group:
+            made = authentication.of_policy(state, policy)
+            found.append(made) if isinstance(made, Authorization) else lost.append(made)
+    return tuple(found), tuple(lost)
+
+
+def _default(state: State, pod: Pod, port: int) -> Policy:
+    settings = config.of(state)
+    said = pod.annotations.get(DEFAULT_POLICY)
+    name = said if said in config.POLICIES else settings.default_policy
+    text = f"no Server selects {pod.workload}'s port: its default inbound policy is {name}"
+    why = Reason(text) if said == name else settings.reason("proxy.defaultInboundPolicy", text)
+    trace = [why]
+    if port in ports.strict(pod.annotations.get(_IDENTITY_PORTS, "")) and name.endswith("unauthenticated"):
+        name = name.replace("unauthenticated", "authenticated")
+        trace.append(Reason(f"{_IDENTITY_PORTS} of {pod.workload} has the port: {name}"))
+    opaque = opacity.inbound(state, pod, port)
+    trace += [
+        reason(policy, "spec.targetRef", "targets the Namespace: acts through Servers only", lost=True)
+        for policy in _targeting(state, pod.namespace, "Namespace")
+    ]
+    return Policy(
+        server.OPAQUE if opaque else server.UNKNOWN,
+        authentication.of_default(settings, name),
+        tuple(trace),
+    )
+
+
+def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, ...], tuple[Reason, ...]]:
+    """The routes on a Server, older first, and why others aren't: a GRPCRoute on it shuts HTTPRoutes out."""
+    found, lost = routes.indexed(state, kind, parent)
+    attached = []
+    for route in found:
+        why = _detached(state, route, parent)
+        if why == "":
+            attached.append(route)
+        elif why:
+            lost.append(reason(route.resource, "spec.parentRefs", why, lost=True))
+    return tuple(attached), tuple(lost)
+
+
+def _detached(state: State, route: Route, parent: Resource) -> str | None:
+    """Why a route isn't on a Server: empty if it is, None if it doesn't name it.
+
+    A parentRef to a Server with a namespace of its own, a port or a section voids the whole route.
+    """
+    named = [one for one in route.parents if (one.group, one.kind) == (GROUP, "Server")]
+    if not any((one.namespace, one.name) == (parent.namespace, parent.name) for one in named):
+        return None
+    if any(one.namespace != route.resource.namespace or one.port or one.section for one in named):
+        return "a Server's route names it without port and section, and is in its namespace: ignored"
+    other = routes.conflict(state, parent, route.resource.kind, None)
+    return f"{other} is on the Server, too: not accepted (RouteReasonConflicted)" if other else ""
+
+
+def _of_server(state: State, found: Resource) -> tuple[tuple[Authorization, ...], tuple[Reason, ...]]:
+    made = [
+        authentication.of_server_authorization(config.of(state), one)
+        for one in _server_authorizations(state).selecting(
+            found.namespace, {**labels_of(found), _NAME: found.name}
+        )
+        if _selects(one, found)
+    ]
+    made += [
+        authentication.of_policy(state, policy)
+        for policy in (
+            *_targeting(state, found.namespace, "Server", found.name),
+            *_targeting(state, found.namespace, "Namespace"),
+        )
+    ]
+    return (
+        tuple(one for one in made if isinstance(one, Authorization)),
+        tuple(one for one in made if isinstance(one, Reason)),
+    )
+
+
+_NAME = ""
+"""Stands among a Server's labels for its name: no label has an empty key."""
+
+
+@per_state
+def _server_authorizations(state: State) -> SelectorTable[Resource]:
+    def wanted(one: Resource) -> dict[str, str]:
+        part = spec_of(one).get("server") or {}
+        selector = part.get("selector") or {}
+        return {_NAME: part["name"]} if part.get("name") else selector.get("matchLabels") or {}
+
+    every = state.all(GROUP, "ServerAuthorization")
+    return SelectorTable((one.namespace, wanted(one), one) for one in every)
+
+
+def _selects(authorization: Resource, found: Resource) -> bool:
+    part = spec_of(authorization).get("server") or {}
+    if part.get("name"):
+        return bool(part["name"] == found.name)
+    return "selector" in part and label_selector(part["selector"], labels_of(found))
+
+
+def _targeting(state: State, namespace: str, kind: str, name: str = "") -> list[Resource]:
+    """The namespace's policies for a target (Namespace: without name), older first."""
+    return _by_target(state).get((namespace, kind, name), [])
+
+
+@per_state
+def _by_target(state: State) -> dict[tuple[str, str, str], list[Resource]]:
+    found: dict[tuple[str, str, str], list[Resource]] = {}
+    for policy in state.all(GROUP, "AuthorizationPolicy"):
+        target = spec_of(policy)["targetRef"]
+        name = "" if target["kind"] == "Namespace" else target["name"]
+        found.setdefault((policy.namespace, target["kind"], name), []).append(policy)
+    return found

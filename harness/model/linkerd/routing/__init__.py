@@ -1,0 +1,1 @@
+"""Linkerd's routes, and what a client's proxy does by them."""

@@ -1,0 +1,161 @@
+"""Where routes send requests and connections: backends by weight, and what is behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.model import replies
+from harness.model.distribution import Branches, after, certain, mapped, shares
+from harness.model.linkerd import balancer
+from harness.model.linkerd.routing import filters
+from harness.model.network.services import ServicePort, service_port
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from harness.api.gateway_api.route import Backend, Route, Rule
+    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.routing.limits import Limit
+    from harness.model.linkerd.routing.routes import Taken
+    from harness.model.message import Message
+    from harness.model.network.services import Endpoint
+    from harness.traffic.outcomes import Outcome
+
+_READABLE = ("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect")
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """A backend that leads nowhere: the status by which its share fails, and the proxy's words."""
+
+    status: int
+    error: str
+    text: str
+
+
+def all_zero(rule: Rule) -> bool:
+    """Returns whether a rule has several backends, and none with a weight: the proxy panics over it."""
+    return len(rule.backends) > 1 and not any(backend.weight for backend in rule.backends)
+
+
+def weighted(call: Call, route: Route, rule: Rule) -> Branches[Backend | None]:
+    """Returns a rule's backends by weight, None for what was dialled itself.
+
+    A lone backend gets everything, even at weight 0. Backends without endpoints are passed over while
+    there are others that can take the request (the first requests wait 3 s for them, and get 504).
+    """
+    origin, backends = route.resource, rule.backends
+    if not backends:
+        itself = "the Service itself" if isinstance(call.default, ServicePort) else "where the client goes"
+        return certain(None, reason(origin, rule.field, f"names no backendRefs: {itself}"))
+    if len(backends) == 1:
+        lone = backends[0]
+        return certain(lone, reason(origin, f"{lone.field}.weight", f"the only backend: {lone.name}"))
+    total = sum(backend.weight for backend in backends)
+    weighty = [backend for backend in backends if backend.weight]
+    kept = [backend for backend in weighty if not _is_empty(call, backend)] or weighty
+    choices = []
+    for backend in kept:
+        text = f"takes {backend.weight} of {total}: {backend.name}"
+        if len(kept) < len(weighty):
+            text += ", and the shares of backends without pods"
+        choices.append((backend.weight, backend, (reason(origin, f"{backend.field}.weight", text),)))
+    return shares(choices)
+
+
+def _is_empty(call: Call, backend: Backend) -> bool:
+    port = destination(call, backend)
+    return isinstance(port, ServicePort) and not balancer.ready(call, port)[0]
+
+
+def destination(call: Call, backend: Backend | None) -> ServicePort | Endpoint | Nowhere:
+    """Returns where a backend leads (None: what was dialled itself), or why nowhere.
+
+    An EgressNetwork is a backend of the routes on itself alone.
+    """
+    if backend is None:
+        return call.default
+    if (backend.group, backend.kind) == ("policy.linkerd.io", "EgressNetwork"):
+        return _through(call, backend)
+    if not backend.is_service:
+        error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
+        return Nowhere(500, error, f"{error}: 500")
+    if any(one.type not in _READABLE for one in backend.filters):
+        return Nowhere(500, "unsupported backend filter", "unsupported backend filter: 500")
+    service = call.state.get("", "Service", backend.namespace, backend.name)
+    if service is None:
+        error = f"Service not found {backend.name}"
+        return Nowhere(500, error, f"{error}: 500")
+    text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
+    return service_port(service, backend.port or 0) or Nowhere(502, "", text)
+
+
+def _through(call: Call, backend: Backend) -> Endpoint | Nowhere:
+    parent = call.parent
+    if call.state.get(backend.group, backend.kind, backend.namespace, backend.name) is None:
+        error = f"EgressNetwork not found {backend.name}"
+    elif isinstance(call.default, ServicePort) or parent is None:
+        error = "EgressNetwork backends attach to EgressNetwork parents only"
+    elif (backend.namespace, backend.name) != (parent.namespace, parent.name):
+        error = "Route with EgressNetwork backend needs to have the same EgressNetwork as a parent"
+    else:
+        return call.default
+    return Nowhere(500, error, f"{error}: 500")
+
+
+def to_backend(
+    call: Call, taken: Taken, backend: Backend | None, message: Message, limit: Limit | None
+) -> Branches[Outcome]:
+    """Returns what a backend answers to a request; one that leads nowhere fails by itself."""
+    target = destination(call, backend)
+    if isinstance(target, Nowhere):
+        assert backend is not None
+        why = reason(taken.route.resource, backend.field, target.text)
+        return certain(replies.linkerd(message, target.status, target.error), why)
+    if backend is None or not backend.filters:
+        return to_target(call, target, taken.route, message, limit)
+    for one in backend.filters:
+        if one.type == "RequestRedirect":
+            redirected = filters.redirected(message, one, taken)
+            if redirected:
+                return certain(redirected.answer, redirected.why)
+    changed = replace(message, headers=filters.on_backend(backend, "RequestHeaderModifier", message.headers))
+    return mapped(
+        to_target(call, target, taken.route, changed, limit),
+        lambda outcome: replace(
+            outcome, headers=filters.on_backend(backend, "ResponseHeaderModifier", outcome.headers)
+        ),
+    )
+
+
+def to_target(
+    call: Call, target: ServicePort | Endpoint, route: Route | None, message: Message, limit: Limit | None
+) -> Branches[Outcome]:
+    """Returns what a Service's pods, or one endpoint, answer to a request within the time limit."""
+    prefix = f"logical service <ip>:{call.number}: route {_route_name(route)}: "
+    if isinstance(target, ServicePort):
+        found, lost = balancer.ready(call, target)
+        if not found:
+            error = f"{prefix}service unavailable"
+            text = "has no pods that can be reached: 503 (the first request waits 3 s and gets 504)"
+            why = reason(target.service, "spec.selector", text)
+            return certain(replies.linkerd(message, 503, error, close=True), *lost, why)
+        backend = f"Service.{target.service.namespace}.{target.service.name}:{target.number}"
+        branches = after(balancer.dispatch(call, target, found, message), *lost)
+    else:
+        backend = f"endpoint.{target.pod.name}:{target.port}"
+        branches = balancer.forward(call, target, message)
+
+    def bounded(outcome: Outcome) -> Outcome:
+        if limit is None or outcome.seconds <= limit.seconds:
+            return outcome
+        error = f"{prefix}backend {backend}: {backend}: timed out waiting for response headers: {limit.name}"
+        return replace(replies.linkerd(message, 504, error), seconds=limit.seconds)
+
+    return mapped(branches, bounded)
+
+
+def _route_name(route: Route | None) -> str:
+    if route is None:
+        return "default.http"
+    return f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"

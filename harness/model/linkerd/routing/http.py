@@ -1,0 +1,157 @@
+"""HTTP and gRPC requests, as a client's proxy routes them: by routes, by a ServiceProfile, or by neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from harness.base.errors import not_modelled
+from harness.model import replies
+from harness.model.distribution import Branches, after, certain, mapped, shares, then
+from harness.model.linkerd import egress_network
+from harness.model.linkerd.routing import backends, filters, limits, routes, service_profile
+from harness.model.linkerd.routing.limits import Limit, Timeouts
+from harness.model.linkerd.routing.retries import MAX_TRIES, Attempt, with_retries
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from harness.api.gateway_api.route import Backend, Route
+    from harness.base.resources import Resource
+    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.routing.service_profile import Budget, ProfileRoute
+    from harness.model.message import Message
+    from harness.traffic.trace import Reason
+
+
+def routed(call: Call, attached: tuple[Route, ...], message: Message) -> Branches[Outcome]:
+    """Returns what becomes of a request to what has routes: of the best rule, or else 404.
+
+    On an EgressNetwork what no rule takes is subject to its policy.
+    """
+    assert call.parent is not None
+    taken = routes.best(attached, message)
+    if not isinstance(taken, routes.Taken):
+        if call.parent.kind == "EgressNetwork":
+            grpc = attached[0].is_grpc
+            return after(unrouted(call, message, grpc=grpc), *taken)
+        answer = replies.linkerd(message, 404, f"logical service <ip>:{call.number}: no route")
+        why = reason(call.parent, "", "has routes, but none takes the request: 404, no fall-through")
+        return certain(answer, *taken, why)
+    changed = filters.apply(message, taken)
+    if isinstance(changed, filters.Redirected):
+        return certain(changed.answer, *taken.trace, changed.why)
+    if backends.all_zero(taken.rule):
+        text = "all weights are 0: the proxy panics, and the client gets an empty reply"
+        why = reason(taken.route.resource, f"{taken.rule.field}.backendRefs", text)
+        return certain(Outcome(failure=Failure.EMPTY_REPLY), *taken.trace, why)
+
+    def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
+        def to_backend(backend: Backend | None) -> Branches[Outcome]:
+            return backends.to_backend(call, taken, backend, sent, limit)
+
+        return then(backends.weighted(call, taken.route, taken.rule), to_backend)
+
+    limit, again = _limits(call.parent, taken)
+    answered = with_retries(attempt, again, limit, changed.message)
+    if changed.response:
+        answered = mapped(
+            answered, lambda outcome: replace(outcome, headers=changed.on_response(outcome.headers))
+        )
+    return after(answered, *taken.trace)
+
+
+def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, limits.Retry | None]:
+    """A route's annotations go over its spec's timeouts; only without either does its parent's count."""
+    resource, grpc = taken.route.resource, taken.route.is_grpc
+    said = limits.timeouts(resource)
+    said = replace(said, request=said.request or limits.request_timeout(taken.route, taken.rule))
+    if said == Timeouts():
+        said = limits.timeouts(parent)
+    return said.shortest(), limits.retry(resource, grpc=grpc) or limits.retry(parent, grpc=grpc)
+
+
+def unrouted(call: Call, message: Message, *, grpc: bool = False) -> Branches[Outcome]:
+    """Returns what becomes of a request that no route takes: the parent's own limits and retries count.
+
+    An EgressNetwork that denies answers 403; a gRPC call then fails with FAILED_PRECONDITION, and where
+    GRPCRoutes make it gRPC only with PERMISSION_DENIED.
+    """
+    parent = call.parent
+    if parent is not None and parent.kind == "EgressNetwork":
+        allowed = egress_network.allows(parent)
+        text = "lets pass what no route takes" if allowed else "denies what no route takes"
+        why = reason(parent, "spec.trafficPolicy", text)
+        if not allowed:
+            answer = replies.linkerd(message, 403, "traffic not allowed")
+            if message.grpc and not grpc:
+                answer = replace(answer, grpc_status=_FAILED_PRECONDITION)
+            return certain(answer, why)
+        trace: tuple[Reason, ...] = (why,)
+    else:
+        trace = (reason(parent, "spec.selector", "no route on it: its own pods"),) if parent else ()
+
+    def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
+        return backends.to_target(call, call.default, None, sent, limit)
+
+    again = limits.retry(parent, grpc=grpc) if parent else None
+    limit = limits.timeouts(parent).shortest() if parent else None
+    return after(with_retries(attempt, again, limit, message), *trace)
+
+
+_FAILED_PRECONDITION = 9
+
+
+def profiled(call: Call, profile: Resource, message: Message) -> Branches[Outcome]:
+    """Returns what a ServiceProfile makes of a request: its overrides' shares, its route's limit and retries.
+
+    Raises NotModelledError where retries depend on what its budget was spent on.
+    """
+    service = call.parent
+    assert service is not None
+    canonical = f"{service.name}.{service.namespace}.svc.cluster.local:{call.number}"
+    sent = message.plus(("l5d-dst-canonical", canonical))
+    route = service_profile.route(profile, message)
+    trace = [reason(profile, "", f"takes {service} over: routes on the Service don't count")]
+    if route:
+        trace.append(reason(profile, route.field, "is the first route whose condition the request fulfils"))
+    overrides = service_profile.overrides(call.state, profile, call)
+
+    def attempt(tried: Message, limit: Limit | None) -> Branches[Outcome]:
+        if not overrides:
+            return backends.to_target(call, call.default, None, tried, limit)
+        picked = shares((one.weight, one.port, (one.why,)) for one in overrides)
+        return then(picked, lambda port: backends.to_target(call, port, None, tried, limit))
+
+    limit = Timeouts(request=route.timeout if route else None).shortest()
+    once = attempt(sent, limit)
+    if route is not None and route.budget is not None and any(route.applies(one.value) for one in once):
+        once = _sent_again(profile, route, route.budget, once, attempt, limit, sent)
+    return after(once, *trace)
+
+
+def _sent_again(
+    profile: Resource,
+    route: ProfileRoute,
+    budget: Budget,
+    once: Branches[Outcome],
+    attempt: Attempt,
+    limit: Limit | None,
+    message: Message,
+) -> Branches[Outcome]:
+    """What failures become that are sent again while the budget lasts.
+
+    Where all that is tried fails at once the last failure is the answer, however often it is tried.
+    """
+    failing = sum((one.weight for one in once if route.applies(one.value)), Fraction(0))
+    again = service_profile.Repetition(route, min(budget.reserve, MAX_TRIES - 1))
+    answered = with_retries(attempt, again, limit, message)
+    if budget.covers(failing):
+        return answered
+    field = f"{route.field}.isRetryable"
+    if all(route.applies(one.value) and not one.value.seconds for one in answered):
+        text = "failures are sent again until the retry budget is spent, and fail all the same"
+        return after(once, replace(reason(profile, field, text), arrivals=None))
+    why = "failures are sent again until the retry budget is spent: that depends on other requests"
+    raise not_modelled(profile, field, why)

@@ -1,0 +1,183 @@
+"""Routes as Linkerd orders and matches them, on a Service (outbound) or a Server (inbound)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from harness.api.gateway_api import route as gateway_api
+from harness.base.matching import full_match
+from harness.model.linkerd.routing.index import unreadable
+from harness.model.network import attachment
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.api.gateway_api.route import Match, Route, Rpc, Rule
+    from harness.base.matching import TextMatch
+    from harness.base.resources import Resource
+    from harness.model.message import Message
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+POLICY_GROUP = "policy.linkerd.io"
+
+PRECEDENCE = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute")
+"""The kinds of routes: those of one kind on a parent shut those of later kinds out."""
+
+GROUPS = {"Service": ("", "core"), "EgressNetwork": (POLICY_GROUP,), "Server": (POLICY_GROUP,)}
+"""The API groups by which routes may name their parents."""
+
+Rank = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The rule that takes a request, and the match by which it does."""
+
+    route: Route
+    rule: Rule
+    match: Match
+    trace: tuple[Reason, ...]
+
+
+def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], list[Reason]]:
+    """Returns the routes of a kind about a parent, in the versions that the index holds.
+
+    Older first, those of one age by their names alone. Also returns why a route, or its latest version,
+    isn't among them.
+    """
+    groups = (gateway_api.GROUP, POLICY_GROUP) if kind == "HTTPRoute" else (gateway_api.GROUP,)
+    routes, lost = [], []
+    for one in sorted(attachment.about(state, parent), key=lambda s: (*s.age[:3], s.live.name)):
+        if one.live.group not in groups or one.live.kind != kind:
+            continue
+        if one.indexed is not one.live:
+            field = unreadable(one.live) or ""
+            kept = "the version before stays in force" if one.indexed else "the route is ignored"
+            lost.append(reason(one.live, field, f"Linkerd's index can't read this: {kept}", lost=True))
+        if one.indexed is not None:
+            routes.append(gateway_api.parse(one.indexed))
+    return routes, lost
+
+
+def conflict(state: State, parent: Resource, kind: str, port: int | None) -> Resource | None:
+    """Returns a route that keeps others of a kind from being accepted on a parent: one of a kind before it.
+
+    It names the parent with the very same port, or none, and may be in any namespace
+    [Gateway API: GEP-1426, route types].
+    """
+    before = PRECEDENCE[: PRECEDENCE.index(kind)]
+    groups = GROUPS[parent.kind]
+    for stored in attachment.naming(state, parent):
+        if stored.live.kind in before and any(
+            (one.kind, one.namespace, one.name, one.port)
+            == (parent.kind, parent.namespace, parent.name, port)
+            and one.group in groups
+            for one in gateway_api.parse(stored.live).parents
+        ):
+            return stored.live
+    return None
+
+
+def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...]:
+    """Returns the rule that takes a request, or why none does.
+
+    By host, then path length, headers, query parameters, and method last; exact paths, prefixes and
+    regexes rank by length alone, and a regex's is the request's. A tie keeps the older route's
+    and the earlier rule [linkerd2-proxy: linkerd/http/route].
+    """
+    winner: tuple[tuple[Rank, Rank], Taken] | None = None
+    passed: list[Reason] = []
+    for route in routes:
+        host = _host_rank(route.hostnames, message.host)
+        if host is None:
+            text = f"the Host {message.authority} isn't among them"
+            passed.append(reason(route.resource, "spec.hostnames", text, lost=True))
+            continue
+        for rule in route.rules:
+            ranked = [(rank, m) for m in rule.matches if (rank := match_rank(m, message)) is not None]
+            if not ranked:
+                passed.append(reason(route.resource, rule.field, "doesn't match the request", lost=True))
+                continue
+            rank, match = max(ranked, key=lambda pair: pair[0])
+            if winner is None or (host, rank) > winner[0]:
+                if winner is not None:
+                    passed.append(_outranked(winner[1]))
+                winner = ((host, rank), Taken(route, rule, match, ()))
+            else:
+                passed.append(_outranked(Taken(route, rule, match, ())))
+    if winner is None:
+        return tuple(passed)
+    taken = winner[1]
+    text = "matches best: the longest path, then headers, query, method; then the oldest"
+    why = reason(taken.route.resource, taken.match.field, text)
+    return Taken(taken.route, taken.rule, taken.match, (*passed, why))
+
+
+def _outranked(taken: Taken) -> Reason:
+    return reason(taken.route.resource, taken.match.field, "matches, but another matches better", lost=True)
+
+
+def _host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
+    if not hostnames:
+        return (0, 0)
+    host = host.rstrip(".").lower()
+    ranks = [
+        (1, len(name)) if name.startswith("*.") else (2, len(name))
+        for name in (hostname.lower() for hostname in hostnames)
+        if (host.endswith(name[1:]) if name.startswith("*.") else host == name)
+    ]
+    return max(ranks, default=None)
+
+
+def match_rank(match: Match, message: Message) -> Rank | None:
+    """Returns how well a match fits a request (greater is better), None if it doesn't."""
+    if not all(_any(wanted, message.header_values(name)) for name, wanted in match.headers):
+        return None
+    if match.rpc is not None:
+        rpc = _rpc_rank(match.rpc, message)
+        return None if rpc is None else (*rpc, len(match.headers))
+    length = _path_length(match.path, message.path) if match.path else 1
+    if length is None or (match.method is not None and match.method != message.method):
+        return None
+    pairs = parse_qsl(message.query, keep_blank_values=True)
+    for name, wanted in match.query:
+        if not _any(wanted, [value for key, value in pairs if key == name]):
+            return None
+    return (length, len(match.headers), len(match.query), int(match.method is not None))
+
+
+def _any(wanted: TextMatch, values: list[str]) -> bool:
+    return any(wanted.holds(value) for value in values)
+
+
+def _path_length(wanted: TextMatch, path: str) -> int | None:
+    match wanted.kind:
+        case "exact":
+            return len(wanted.value) if path == wanted.value else None
+        case "regex":
+            return len(path) if full_match(wanted.value, path) else None
+        case _:
+            if wanted.value == "/":
+                return 1
+            prefix = wanted.value.rstrip("/")
+            stem = path.rstrip("/")
+            return len(prefix) if stem == prefix or stem.startswith(prefix + "/") else None
+
+
+def is_rpc(message: Message) -> bool:
+    """Returns whether a request has the form of a gRPC call: POST, and a path of service and method."""
+    parts = message.path.split("/")
+    return message.method == "POST" and len(parts) >= 3 and not parts[0]
+
+
+def _rpc_rank(wanted: Rpc, message: Message) -> Rank | None:
+    if not is_rpc(message):
+        return None
+    parts = message.path.split("/")
+    if wanted.service not in (None, parts[1]) or wanted.method not in (None, parts[2]):
+        return None
+    return (len(wanted.service or ""), len(wanted.method or ""))

@@ -1,0 +1,1 @@
+"""What Kubernetes' network does: names, Services and their pods, NetworkPolicies."""

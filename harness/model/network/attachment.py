@@ -1,0 +1,61 @@
+"""Which routes are about a parent: a Service, a Gateway, a Server, an EgressNetwork."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.gateway_api import route as gateway_api
+from harness.model.state.tables import per_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import Resource
+    from harness.model.state.state import State
+    from harness.model.state.stored import Stored
+
+Parent = tuple[str, str, str]
+
+_GROUPS = (gateway_api.GROUP, "policy.linkerd.io")
+_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+
+
+def naming(state: State, parent: Resource) -> list[Stored]:
+    """Returns the routes of every kind of which a version names this parent, older first.
+
+    By which group they name it, which port and which section, is the reader's to judge.
+    """
+    return _by_parent(state).get((parent.kind, parent.namespace, parent.name), [])
+
+
+def about(state: State, service: Resource) -> list[Stored]:
+    """Returns the routes that name a Service, and those that name no parent but this one as backend or host.
+
+    Older first. What names no parent has no effect anywhere, which is often not what was meant.
+    """
+    meant = _by_parent(state).get(("", service.namespace, service.name), [])
+    every = {id(one): one for one in (*naming(state, service), *meant)}
+    return sorted(every.values(), key=lambda one: one.age)
+
+
+@per_state
+def _by_parent(state: State) -> dict[Parent, list[Stored]]:
+    every = (one for group in _GROUPS for kind in _KINDS for one in state.stored(group, kind))
+    found: dict[Parent, list[Stored]] = {}
+    for stored in sorted(every, key=lambda one: one.age):
+        # Linkerd's index may hold another version than the live one.
+        versions = [version for version in (stored.live, stored.indexed) if version]
+        for parent in dict.fromkeys(parent for version in versions for parent in _parents(version)):
+            found.setdefault(parent, []).append(stored)
+    return found
+
+
+def _parents(version: Resource) -> Iterator[Parent]:
+    route = gateway_api.parse(version)
+    for parent in route.parents:
+        yield parent.kind, parent.namespace, parent.name
+    if not route.parents:
+        for host in route.hostnames:
+            yield "", version.namespace, host.partition(".")[0]
+        for backend in (backend for rule in route.rules for backend in rule.backends):
+            yield "", backend.namespace, backend.name

@@ -1,0 +1,130 @@
+"""What a name or an address leads to, from inside a pod.
+
+DNS answers a Service's name by its cluster address, a headless Service's by the addresses of its
+ready pods, a pod's name below a headless Service by that pod's, and an ExternalName's by another name.
+[Kubernetes: DNS for Services and Pods]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.kubernetes.workload import Resolver
+from harness.api.objects import spec_of
+from harness.base.vocabulary import CLUSTER_DOMAIN
+from harness.model.network.services import addresses, is_headless
+from harness.model.state.tables import per_state
+from harness.traffic.trace import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import Resource
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+    from harness.traffic.trace import Reason
+
+_MAX_ALIASES = 8
+"""DNS servers and clients give a longer chain of aliases up."""
+
+_IN_CLUSTER = Resolver()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a name leads to: a Service's own address, pods' addresses, or a name outside of the cluster.
+
+    `pods` are dialled themselves; `service` is then the Service by whose name they were found. A headless
+    Service without pods has no address.
+    """
+
+    service: Resource | None = None
+    pods: tuple[Pod, ...] = ()
+    outside: str = ""
+    trace: tuple[Reason, ...] = ()
+
+
+def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLUSTER) -> Answer | None:
+    """Returns what a pod of a namespace reaches by a host name or an address; None: nothing."""
+    host = host.lower()
+    table = _addresses(state)
+    if host in table:
+        return table[host]
+    if not resolver.cluster:
+        return None
+    known = _answers(state)
+    if (host, namespace, resolver) in known:
+        return known[host, namespace, resolver]
+    found = (_record(state, name) for name in _searched(host, namespace, resolver))
+    answer = next((answer for answer in found if answer), None)
+    if answer:
+        known[host, namespace, resolver] = answer
+    return answer
+
+
+@per_state
+def _answers(state: State) -> dict[tuple[str, str, Resolver], Answer]:
+    """What names were found to lead to: most are asked for often."""
+    return {}
+
+
+def resolve(state: State, host: str, namespace: str) -> Resource | None:
+    """Returns the Service that a name or a cluster address is of, headless ones too; aliases are followed."""
+    answer = lookup(state, host, namespace)
+    return answer.service if answer else None
+
+
+@per_state
+def _addresses(state: State) -> dict[str, Answer]:
+    """What is known by its address: pods, and Services whose manifest or dump has one."""
+    pods = {pod.ip: Answer(pods=(pod,)) for pod in state.pods if pod.ip and not pod.host_network}
+    services = {spec_of(one).get("clusterIP"): Answer(one) for one in state.all("", "Service")}
+    return pods | {ip: answer for ip, answer in services.items() if ip and ip != "None"}
+
+
+def _searched(host: str, namespace: str, resolver: Resolver) -> Iterator[str]:
+    """The full names that a resolver tries, in its order [resolv.conf(5)]."""
+    if host.endswith("."):
+        yield host[:-1]
+        return
+    stands_first = host.count(".") >= resolver.ndots
+    if stands_first:
+        yield host
+    for domain in (f"{namespace}.svc.{CLUSTER_DOMAIN}", f"svc.{CLUSTER_DOMAIN}", CLUSTER_DOMAIN):
+        yield f"{host}.{domain}"
+    yield from (f"{host}.{domain}" for domain in resolver.searches)
+    if not stands_first:
+        yield host
+
+
+def _record(state: State, name: str) -> Answer | None:
+    """What the cluster's DNS answers for a full name of the cluster's domain."""
+    trace: list[Reason] = []
+    for _ in range(_MAX_ALIASES):
+        stem = name.removesuffix(f".svc.{CLUSTER_DOMAIN}")
+        labels = stem.split(".") if stem != name else []
+        if len(labels) not in (2, 3):
+            return Answer(outside=name, trace=tuple(trace)) if trace and "." in name else None
+        service = state.get("", "Service", labels[-1], labels[-2])
+        if service is None:
+            return None
+        if spec_of(service).get("type") == "ExternalName":
+            if len(labels) == 3:
+                return None
+            name = str(spec_of(service).get("externalName", "")).rstrip(".").lower()
+            trace.append(reason(service, "spec.externalName", f"is another name for {name}"))
+        elif len(labels) == 3:
+            return _pod_record(state, service, labels[0], tuple(trace))
+        else:
+            pods = addresses(state, service) if is_headless(service) else ()
+            return Answer(service, pods, trace=tuple(trace))
+    return None
+
+
+def _pod_record(state: State, service: Resource, hostname: str, trace: tuple[Reason, ...]) -> Answer | None:
+    """A pod below its Service: by its hostname, if its subdomain is the Service's name."""
+    pods = tuple(
+        pod for pod in addresses(state, service) if (pod.hostname, pod.subdomain) == (hostname, service.name)
+    )
+    return Answer(service, pods, trace=trace) if pods else None

@@ -1,0 +1,192 @@
+"""NetworkPolicy: which connections between pods the cluster's network lets through.
+
+It is decided on connections, before any proxy of the server's pod: what counts is the pod's port, and
+Linkerd's proxies connect to each other on a port of their own. What isn't allowed is dropped without a word:
+the client waits. A plugin that enforces the policies is taken to be there (kind's does).
+[Kubernetes: Network Policies; Linkerd: Network Policy]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+from harness.api.objects import label_selector, labels_of, spec_of
+from harness.base.vocabulary import Mesh, Workload
+from harness.model.network.addresses import contains
+from harness.model.state.pods import Pod
+from harness.model.state.tables import SelectorTable, per_state
+from harness.traffic.trace import Reason, reason
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+    from harness.model.arrival import Arrival
+    from harness.model.state.state import State
+
+GROUP = "networking.k8s.io"
+LINKERD_INBOUND = 4143
+"""The port on which Linkerd's inbound proxies take what meshed clients send, whatever port that is for."""
+
+_DNS_PORT = 53
+_DNS = Pod(
+    name="kube-dns",
+    workload=Workload("kube-system", "coredns"),
+    labels={"k8s-app": "kube-dns"},
+    annotations={},
+    service_account="coredns",
+    containers=(),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a connection gets through, and the policies and rules that say so."""
+
+    allowed: bool
+    trace: tuple[Reason, ...] = ()
+
+
+ALLOWED = Verdict(allowed=True)
+
+
+def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TCP") -> Verdict:
+    """Returns whether a client's connection to a port of a server's pod is let through.
+
+    Pods on their host's network are outside of all policies, and no pod is cut off from itself.
+    """
+    itself = client.workload == server.workload and client.name == server.name
+    if itself or _policies(state) is None:
+        return ALLOWED
+    trace: tuple[Reason, ...] = ()
+    for pod, other, direction in ((client, server, "egress"), (server, client, "ingress")):
+        verdict = _direction(state, pod, other, direction, server, port, protocol)
+        trace += verdict.trace
+        if not verdict.allowed:
+            return Verdict(allowed=False, trace=trace)
+    return Verdict(allowed=True, trace=trace)
+
+
+def arriving(state: State, arrival: Arrival) -> Verdict:
+    """Returns whether an arriving request's connection was let through."""
+    port = LINKERD_INBOUND if arrival.tls is Mesh.LINKERD else arrival.port
+    return judge(state, arrival.client, arrival.server, port)
+
+
+def names(state: State, client: Pod) -> Verdict:
+    """Returns whether a pod's questions get through to the cluster's DNS: else no name resolves."""
+    servers = _dns_servers(state) or (_DNS,)
+    verdicts = [judge(state, client, server, _DNS_PORT, "UDP") for server in servers]
+    return next((verdict for verdict in verdicts if verdict.allowed), verdicts[0])
+
+
+def _direction(
+    state: State, pod: Pod, other: Pod, direction: str, server: Pod, port: int, protocol: str
+) -> Verdict:
+    """One side of a connection: free unless a policy selects its pod; then one rule must allow it."""
+    if pod.host_network or pod.outside:
+        return ALLOWED
+    lost: list[Reason] = []
+    for policy in _selecting(state, pod, direction):
+        for index, rule in enumerate(spec_of(policy).get(direction) or ()):
+            field = f"spec.{direction}[{index}]"
+            if _ports(rule, server, port, protocol) and _peers(state, policy, field, rule, direction, other):
+                text = f"lets {_told(pod, other, direction)} through on port {port}"
+                return Verdict(allowed=True, trace=(reason(policy, field, text),))
+        text = f"no rule lets {_told(pod, other, direction)} through on port {port}"
+        lost.append(reason(policy, f"spec.{direction}", text))
+    if not lost:
+        return ALLOWED
+    dropped = Reason(f"{direction} of {pod.workload} is isolated: the connection is dropped, unanswered")
+    return Verdict(allowed=False, trace=(*lost, dropped))
+
+
+def _told(pod: Pod, other: Pod, direction: str) -> str:
+    return f"{other.workload} in" if direction == "ingress" else f"{pod.workload} out to {other.workload}"
+
+
+def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:
+    """The policies that isolate a pod in a direction."""
+    table = _policies(state)
+    return [
+        policy
+        for policy in (table.selecting(pod.namespace, pod.labels) if table else ())
+        if direction in _isolates(policy) and label_selector(spec_of(policy).get("podSelector"), pod.labels)
+    ]
+
+
+@per_state
+def _policies(state: State) -> SelectorTable[Resource] | None:
+    """The policies by namespace and by labels that their pods must have; None if there are none."""
+    entries = [
+        (policy.namespace, (spec_of(policy).get("podSelector") or {}).get("matchLabels") or {}, policy)
+        for policy in state.all(GROUP, "NetworkPolicy")
+    ]
+    return SelectorTable(entries) if entries else None
+
+
+def _isolates(policy: Resource) -> tuple[str, ...]:
+    """The directions that a policy is about: by default ingress, and egress if it has a rule for that."""
+    spec = spec_of(policy)
+    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    return tuple(one.lower() for one in types)
+
+
+def _ports(rule: dict[str, Any], server: Pod, number: int, protocol: str) -> bool:
+    """Whether a rule is for a port of the server's pod; one without ports is for all."""
+    return not rule.get("ports") or any(_port(part, server, number, protocol) for part in rule["ports"])
+
+
+def _port(part: dict[str, Any], server: Pod, number: int, protocol: str) -> bool:
+    if (part.get("protocol") or "TCP") != protocol:
+        return False
+    wanted = part.get("port")
+    if wanted is None:
+        return True
+    if isinstance(wanted, str):
+        of_proxy = LINKERD_INBOUND if wanted == Mesh.LINKERD.proxy and server.mesh is Mesh.LINKERD else None
+        return (of_proxy or server.port(wanted)) == number
+    return bool(wanted <= number <= (part.get("endPort") or wanted))
+
+
+def _peers(
+    state: State, policy: Resource, field: str, rule: dict[str, Any], direction: str, other: Pod
+) -> bool:
+    """Whether a rule is for the pod on the other side; one without peers is for all."""
+    key = "from" if direction == "ingress" else "to"
+    return not rule.get(key) or any(
+        _peer(state, policy, f"{field}.{key}[{index}]", peer, other) for index, peer in enumerate(rule[key])
+    )
+
+
+def _peer(state: State, policy: Resource, field: str, peer: dict[str, Any], other: Pod) -> bool:
+    block = peer.get("ipBlock")
+    if block:
+        where = f"{field}.ipBlock"
+        return contains(policy, where, ip_network(block["cidr"], strict=False), other) and not any(
+            contains(policy, where, ip_network(one, strict=False), other) for one in block.get("except") or ()
+        )
+    if other.outside or other.host_network:
+        return False
+    if "namespaceSelector" in peer:
+        if not label_selector(peer["namespaceSelector"], _namespace_labels(state, other.namespace)):
+            return False
+    elif other.namespace != policy.namespace:
+        return False
+    return label_selector(peer.get("podSelector"), other.labels)
+
+
+def _namespace_labels(state: State, name: str) -> dict[str, str]:
+    """A namespace's labels, with the one that the API server gives to each."""
+    namespace = state.get("", "Namespace", "", name)
+    return {**(labels_of(namespace) if namespace else {}), "kubernetes.io/metadata.name": name}
+
+
+@per_state
+def _dns_servers(state: State) -> tuple[Pod, ...]:
+    """The pods of the cluster's DNS, where a dump shows them."""
+    return tuple(
+        pod
+        for pod in state.pods
+        if pod.namespace == _DNS.namespace and _DNS.labels.items() <= pod.labels.items()
+    )

@@ -1,0 +1,183 @@
+"""Kubernetes' own part: names, Services and their ports, and the pods behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.objects import spec_of
+from harness.base.errors import not_modelled
+from harness.base.kept import per_object
+from harness.base.vocabulary import CLUSTER_DOMAIN
+from harness.model.network import endpoint_slices
+from harness.model.network.addresses import inside
+from harness.model.state.pods import Pod
+from harness.model.state.tables import LabelTable, per_state
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+    from harness.model.network.endpoint_slices import Written
+    from harness.model.state.state import State
+
+
+# Names and application protocols that Istio and Kubernetes know; anything else is detected, but on ports
+# whose servers are known to speak first.
+_PROTOCOLS = {
+    "http": "http",
+    "http2": "http2",
+    "grpc": "grpc",
+    "grpc-web": "http",
+    "kubernetes.io/h2c": "http2",
+    "kubernetes.io/ws": "http",
+    "kubernetes.io/wss": "tls",
+    "tcp": "tcp",
+    "tls": "tls",
+    "https": "tls",
+    "mongo": "tcp",
+    "mysql": "tcp",
+    "redis": "tcp",
+}
+_SERVER_FIRST = frozenset((25, 53, 3306, 27017))
+
+
+def protocol_of(text: str) -> str:
+    """Returns what an appProtocol or a port's name, up to its first dash, says; empty for nothing known.
+
+    [Istio: protocol selection]
+    """
+    said = "grpc-web" if text.lower().startswith("grpc-web") else text.lower()
+    return _PROTOCOLS.get(said) or _PROTOCOLS.get(said.partition("-")[0], "")
+
+
+@dataclass(frozen=True)
+class ServicePort:
+    """One port of a Service."""
+
+    service: Resource
+    number: int
+    target: int | str
+    name: str = ""
+    app_protocol: str = ""
+
+    @property
+    def protocol(self) -> str:
+        """`http`, `http2`, `grpc`, `tls`, `tcp`, or empty if the port says none (it is detected then)."""
+        default = "tcp" if self.number in _SERVER_FIRST else ""
+        return protocol_of(self.app_protocol or self.name) or default
+
+    @property
+    def http(self) -> bool:
+        """Whether the port says that it speaks HTTP."""
+        return self.protocol in ("http", "http2", "grpc")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A ready pod's port behind a Service.
+
+    `named` tells that the endpoint names its pod, and not just an address: only then does Linkerd look at the
+    pod for its proxy.
+    """
+
+    pod: Pod
+    port: int
+    named: bool = True
+
+
+def fqdn(service: Resource) -> str:
+    """Returns the Service's full name."""
+    return f"{service.name}.{service.namespace}.svc.{CLUSTER_DOMAIN}"
+
+
+def is_headless(service: Resource) -> bool:
+    """Returns whether the Service has no address of its own: its name leads to its pods."""
+    return spec_of(service).get("clusterIP") == "None"
+
+
+def names(service: Resource, namespace: str) -> tuple[str, ...]:
+    """Returns the names by which a client in a namespace may call a Service."""
+    short = f"{service.name}.{service.namespace}"
+    alone = (service.name,) if service.namespace == namespace else ()
+    return (f"{short}.svc.{CLUSTER_DOMAIN}", f"{short}.svc", short, *alone)
+
+
+@per_object
+def service_ports(service: Resource) -> tuple[ServicePort, ...]:
+    """Returns the Service's ports in their order."""
+    return tuple(
+        ServicePort(
+            service,
+            int(port["port"]),
+            port.get("targetPort") or int(port["port"]),
+            port.get("name") or "",
+            port.get("appProtocol") or "",
+        )
+        for port in spec_of(service).get("ports") or ()
+        if port.get("protocol", "TCP") == "TCP"
+    )
+
+
+def service_port(service: Resource, number: int) -> ServicePort | None:
+    """Returns the Service's port with this number, if it has one."""
+    return next((port for port in service_ports(service) if port.number == number), None)
+
+
+def endpoints(state: State, port: ServicePort) -> tuple[Endpoint, ...]:
+    """Returns what is behind a Service's port: ready pods' ports, or what hand-written endpoints say.
+
+    Raises NotModelledError for an endpoint whose address is a pod's that nobody knows.
+    """
+    if spec_of(port.service).get("selector"):
+        found = ((pod, pod.port(port.target)) for pod in _selected(state, port.service))
+        return tuple(Endpoint(pod, number) for pod, number in found if number is not None)
+    return tuple(
+        Endpoint(pod, one.ports[port.name], named=bool(one.pod))
+        for one in endpoint_slices.written(state, port.service)
+        if port.name in one.ports
+        for pod in _at(state, port.service, one)
+    )
+
+
+def addresses(state: State, service: Resource) -> tuple[Pod, ...]:
+    """Returns the pods that a headless Service's name leads to, whatever their ports."""
+    if spec_of(service).get("selector"):
+        return _selected(state, service)
+    found = (_at(state, service, one) for one in endpoint_slices.written(state, service))
+    return tuple({(pod.namespace, pod.name): pod for pods in found for pod in pods}.values())
+
+
+def _selected(state: State, service: Resource) -> tuple[Pod, ...]:
+    spec = spec_of(service)
+    pods = _pods_by_labels(state).selected(service.namespace, spec["selector"])
+    return tuple(pod for pod in pods if pod.ready or spec.get("publishNotReadyAddresses"))
+
+
+def _at(state: State, service: Resource, said: Written) -> tuple[Pod, ...]:
+    """The pods, or places outside of the cluster, that a hand-written endpoint means."""
+    if not (said.ready or spec_of(service).get("publishNotReadyAddresses")):
+        return ()
+    named = _pods_by_name(state).get((service.namespace, said.pod))
+    if named:
+        return (named,)
+    known = [pods_by_address(state).get(address) for address in said.addresses]
+    for address, pod in zip(said.addresses, known, strict=True):
+        if pod is None and inside(address):
+            why = f"{address} is in the cluster, but nobody knows whose it is"
+            raise not_modelled(said.origin, said.field, why)
+    return tuple(pod or Pod.at(address) for address, pod in zip(said.addresses, known, strict=True))
+
+
+@per_state
+def pods_by_address(state: State) -> dict[str, Pod]:
+    """The pods whose address a dump tells; those on their host's network have none of their own."""
+    return {pod.ip: pod for pod in state.pods if pod.ip and not pod.host_network}
+
+
+@per_state
+def _pods_by_name(state: State) -> dict[tuple[str, str], Pod]:
+    return {(pod.namespace, pod.name): pod for pod in state.pods}
+
+
+@per_state
+def _pods_by_labels(state: State) -> LabelTable[Pod]:
+    return LabelTable((pod.namespace, pod.labels, pod) for pod in state.pods)

@@ -1,0 +1,76 @@
+"""Whether an object gets in: kinds that are installed, fields, and what webhooks refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.istio.validation import validate as validate_istio
+from harness.api.kubernetes.validation import validate
+from harness.api.objects import annotations_of, labels_of
+from harness.api.refusal import Refused
+from harness.api.schema import kinds as schemas
+from harness.api.schema.shapes import check, without_nulls
+from harness.base.errors import not_modelled
+from harness.base.kept import per_object
+from harness.base.vocabulary import Mesh
+from harness.model.linkerd.validation import validate as validate_linkerd
+from harness.model.state import installation
+from harness.model.state.injection import refuse_bypasses, refuse_waypoints
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+    from harness.model.state.state import State
+
+
+_ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+def admit(state: State, resource: Resource) -> Resource:
+    """Returns an object as the API server stores it, or raises.
+
+    Refused carries the API server's or a webhook's words; NotModelledError names a kind or a
+    field that the model doesn't decide on (checked after refusals by kind, before those by value).
+    """
+    kind = (resource.group, resource.kind)
+    mesh = schemas.MESH_OF_GROUP.get(resource.group)
+    if mesh is not None and mesh not in state.meshes:
+        raise Refused.unknown_kind(resource)
+    if resource.group == schemas.GATEWAY_API and not state.gateway_api:
+        raise Refused.unknown_kind(resource)
+    missing = state.get("", "Namespace", "", resource.namespace) is None
+    if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
+        raise Refused(
+            f'namespaces "{resource.namespace}" not found', where=resource.where, why=f"{resource} is in it"
+        )
+    if kind in schemas.INERT or (kind not in schemas.KINDS and installation.is_own(resource)):
+        return resource
+    resource = checked(resource)
+    if kind == ("", "Service"):
+        refuse_bypasses(resource, annotations_of(resource))
+        refuse_waypoints(resource, labels_of(resource), state.meshes)
+    if mesh is Mesh.ISTIO:
+        validate_istio(resource)
+    elif mesh is Mesh.LINKERD:
+        validate_linkerd(resource)
+    else:
+        validate(resource)
+        if resource.group == schemas.GATEWAY_API and Mesh.LINKERD in state.meshes:
+            validate_linkerd(resource)
+    return resource
+
+
+@per_object
+def checked(resource: Resource) -> Resource:
+    """Returns an object of a kind that the model reads, its fields checked, without those that are null.
+
+    Raises NotModelledError for a kind or a field that the model doesn't know, Refused for a
+    version that isn't served, for fields that are absent or of a wrong form.
+    """
+    known = schemas.KINDS.get((resource.group, resource.kind))
+    if known is None:
+        raise not_modelled(resource, "", f"the model knows no {resource.api_version} {resource.kind}")
+    if resource.version not in known.versions:
+        raise Refused.unknown_kind(resource)
+    resource = without_nulls(resource)
+    check(resource, known)
+    return resource

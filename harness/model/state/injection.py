@@ -1,0 +1,224 @@
+"""Which proxies the injectors' webhooks put into a pod.
+
+Webhooks run in the order of their names, so Istio's comes first; Linkerd's leaves a pod alone
+that has another mesh's proxy already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.api import marks
+from harness.api.kubernetes.workload import containers_of, host_names, pod_names, pod_template, resolver_of
+from harness.api.objects import annotations_of, labels_of
+from harness.base.errors import not_modelled
+from harness.base.vocabulary import Mesh, Workload
+from harness.model.istio.gateway import deployment as gateway_deployment
+from harness.model.state import webhooks
+from harness.model.state.pods import Pod
+from harness.traffic.observables import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.base.resources import Resource
+
+_NEVER_INJECTED = frozenset(("kube-system", "kube-public", "kube-node-lease", "local-path-storage"))
+
+_LINKERD_NATIVE = (
+    "config.linkerd.io/proxy-enable-native-sidecar",
+    "config.beta.linkerd.io/proxy-enable-native-sidecar",
+    "config.alpha.linkerd.io/proxy-enable-native-sidecar",
+)
+
+_LINKERD_CHOICES = ("enabled", "ingress", "disabled")
+_INIT_CONTAINERS = ("istio-init", "linkerd-init")
+
+# Annotations by which some of a pod's traffic goes round its proxy, or is taken for something else.
+_BYPASSES = (
+    "traffic.sidecar.istio.io/includeInboundPorts",
+    "traffic.sidecar.istio.io/includeOutboundPorts",
+    "traffic.sidecar.istio.io/includeOutboundIPRanges",
+    "traffic.sidecar.istio.io/excludeOutboundIPRanges",
+    "proxy.istio.io/config",
+)
+
+Injected = tuple[tuple[Proxy, ...], tuple[tuple[Mesh, str], ...]]
+
+
+def start(
+    resource: Resource, namespace: Resource, meshes: frozenset[Mesh], configurations: Iterable[Resource] = ()
+) -> tuple[Pod, ...]:
+    """Returns the pods that a workload object runs if they are started now.
+
+    What the namespace says at this moment, and the meshes' webhooks (those in the configurations, or else
+    a default installation's), decide what is injected.
+    """
+    metadata, spec = pod_template(resource)
+    proxies, skipped = inject(resource, namespace, meshes, configurations)
+    inherited = {k: v for k, v in annotations_of(namespace).items() if k.startswith("config.linkerd.io/")}
+    return tuple(
+        Pod(
+            name=name,
+            workload=Workload(resource.namespace, resource.name),
+            labels=metadata.get("labels") or {},
+            annotations={**inherited, **(metadata.get("annotations") or {})},
+            service_account=spec.get("serviceAccountName") or "default",
+            containers=containers_of(spec),
+            proxies=proxies,
+            skipped=skipped,
+            ready=len(proxies) < 2,
+            gateway=is_gateway(metadata, spec),
+            host_network=bool(spec.get("hostNetwork")),
+            hostname=hostname,
+            subdomain=subdomain,
+            resolver=resolver_of(spec),
+        )
+        for name in pod_names(resource)
+        for hostname, subdomain in (host_names(resource, name),)
+    )
+
+
+def is_gateway(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+    """Returns whether pods are Istio's gateways: injected as such, deployed for a Gateway, or run as one."""
+    template = (metadata.get("annotations") or {}).get("inject.istio.io/templates")
+    label, value = gateway_deployment.MANAGED
+    return (
+        template == "gateway"
+        or (metadata.get("labels") or {}).get(label) == value
+        or any({"proxy", "router"} <= set(one.get("args") or ()) for one in spec.get("containers") or ())
+    )
+
+
+def inject(
+    resource: Resource, namespace: Resource, meshes: frozenset[Mesh], configurations: Iterable[Resource] = ()
+) -> Injected:
+    """Returns the proxies of a workload's pods, and what a mesh said that was asked and didn't inject.
+
+    Raises NotModelledError for annotations that take traffic round the proxy, for ambient mode and
+    waypoints, and for a revision of Istio that no webhook is known of.
+    """
+    metadata, spec = pod_template(resource)
+    for owner, labels, said in (
+        (resource, metadata.get("labels") or {}, metadata.get("annotations") or {}),
+        (namespace, labels_of(namespace), annotations_of(namespace)),
+    ):
+        refuse_bypasses(owner, said)
+        refuse_waypoints(owner, labels, meshes)
+        if said.get(marks.LINKERD_INJECT) == "ingress":
+            raise not_modelled(owner, f"annotation {marks.LINKERD_INJECT}", "ingress mode routes by a header")
+    present = proxies_in(spec)
+    skipped: list[tuple[Mesh, str]] = []
+    asked = _asked(resource, namespace, meshes, tuple(configurations))
+    if Mesh.ISTIO in asked and Mesh.ISTIO not in present and _istio_wants(metadata, spec, namespace):
+        native = (metadata.get("annotations") or {}).get("sidecar.istio.io/nativeSidecar") != "false"
+        present[Mesh.ISTIO] = Proxy(Mesh.ISTIO, native)
+    if Mesh.LINKERD in asked and _linkerd_marked(metadata, namespace):
+        obstacles = _linkerd_obstacles(metadata, spec, namespace, present)
+        if not obstacles:
+            present[Mesh.LINKERD] = Proxy(Mesh.LINKERD, _linkerd_native(metadata, namespace))
+        elif Mesh.LINKERD not in present:
+            skipped.append((Mesh.LINKERD, f"Linkerd sidecar proxy injection skipped: {', '.join(obstacles)}"))
+    return tuple(present.values()), tuple(skipped)
+
+
+def refuse_bypasses(owner: Resource, annotations: Mapping[str, str]) -> None:
+    """Raises NotModelledError for annotations that take traffic round a proxy or make it opaque."""
+    bypass = next((key for key in _BYPASSES if key in annotations), None)
+    if bypass:
+        why = "it takes some traffic round the proxy, or changes what the proxy makes of it"
+        raise not_modelled(owner, f"annotation {bypass}", why)
+
+
+def refuse_waypoints(owner: Resource, labels: Mapping[str, str], meshes: frozenset[Mesh]) -> None:
+    """Raises NotModelledError for labels of ambient mode, where there is an Istio to read them."""
+    if Mesh.ISTIO not in meshes:
+        return
+    if labels.get(marks.ISTIO_AMBIENT) == "ambient":
+        raise not_modelled(owner, f"label {marks.ISTIO_AMBIENT}", "ambient mode takes the sidecars' place")
+    waypoint = next((key for key in marks.ISTIO_WAYPOINTS if labels.get(key, "none") != "none"), None)
+    if waypoint:
+        raise not_modelled(owner, f"label {waypoint}", "a waypoint decides instead of sidecars")
+
+
+def proxies_in(spec: Mapping[str, Any]) -> dict[Mesh, Proxy]:
+    """Returns the proxies that a pod's spec itself brings: injected by hand, or at its start."""
+    found: dict[Mesh, Proxy] = {}
+    for native, key in ((True, "initContainers"), (False, "containers")):
+        names = [container.get("name") for container in spec.get(key) or ()]
+        found |= {mesh: Proxy(mesh, native) for mesh in Mesh if mesh.proxy in names}
+    return found
+
+
+def _asked(
+    resource: Resource, namespace: Resource, meshes: frozenset[Mesh], configurations: tuple[Resource, ...]
+) -> list[Mesh]:
+    """The meshes whose webhooks are asked about the pods."""
+    labels: dict[str, str] = pod_template(resource)[0].get("labels") or {}
+    if Mesh.ISTIO in meshes and not webhooks.told(Mesh.ISTIO, configurations):
+        _refuse_unknown_revisions(resource, namespace)
+    return [
+        mesh
+        for mesh in meshes
+        if any(one.selects(namespace, labels) for one in webhooks.installed(mesh, configurations))
+    ]
+
+
+def _refuse_unknown_revisions(resource: Resource, namespace: Resource) -> None:
+    """Raises NotModelledError where a revision or tag is asked and no webhook tells whether it is there."""
+    of_pod = pod_template(resource)[0].get("labels") or {}
+    if marks.ISTIO_INJECTION in labels_of(namespace) or of_pod.get(marks.ISTIO_INJECT) == "false":
+        return
+    for owner, labels in ((namespace, labels_of(namespace)), (resource, of_pod)):
+        revision = labels.get(marks.ISTIO_REVISION)
+        if revision not in (None, "default"):
+            why = f"no MutatingWebhookConfiguration tells whether a revision or tag {revision!r} is installed"
+            raise not_modelled(owner, f"label {marks.ISTIO_REVISION}", why)
+        if revision:
+            return
+
+
+def _istio_wants(metadata: Mapping[str, Any], spec: Mapping[str, Any], namespace: Resource) -> bool:
+    """Whether Istio's injector, once asked, injects [istio/istio: pkg/kube/inject, injectRequired]."""
+    choice = (metadata.get("labels") or {}).get(marks.ISTIO_INJECT)
+    if choice is None:
+        choice = (metadata.get("annotations") or {}).get(marks.ISTIO_INJECT)
+    return not (spec.get("hostNetwork") or namespace.name in _NEVER_INJECTED or choice == "false")
+
+
+def _linkerd_choices(metadata: Mapping[str, Any], namespace: Resource) -> tuple[str, str]:
+    """What namespace and pod say about Linkerd's injection, empty for nothing."""
+    of_pod = (metadata.get("annotations") or {}).get(marks.LINKERD_INJECT)
+    return annotations_of(namespace).get(marks.LINKERD_INJECT) or "", of_pod or ""
+
+
+def _linkerd_marked(metadata: Mapping[str, Any], namespace: Resource) -> bool:
+    """Whether namespace or pod say more than no."""
+    return any(choice not in ("", "disabled") for choice in _linkerd_choices(metadata, namespace))
+
+
+def _linkerd_obstacles(
+    metadata: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    namespace: Resource,
+    present: Mapping[Mesh, Proxy],
+) -> list[str]:
+    """Why Linkerd's injector leaves a pod alone [linkerd/linkerd2: pkg/inject/report.go]."""
+    of_namespace, of_pod = _linkerd_choices(metadata, namespace)
+    found = []
+    if spec.get("hostNetwork"):
+        found.append("hostNetwork is enabled")
+    if present or any(one.get("name") in _INIT_CONTAINERS for one in spec.get("initContainers") or ()):
+        found.append("pod has a sidecar injected already")
+    for choice, place in ((of_namespace, "namespace"), (of_pod, "workload")):
+        if choice and choice not in _LINKERD_CHOICES:
+            return [*found, f'invalid value for annotation "{marks.LINKERD_INJECT}" at {place}']
+    if of_pod == "disabled":
+        found.append(f'pod has the annotation "{marks.LINKERD_INJECT}:disabled"')
+    return found
+
+
+def _linkerd_native(metadata: Mapping[str, Any], namespace: Resource) -> bool:
+    sources = (metadata.get("annotations") or {}, annotations_of(namespace))
+    said = next((source[key] for source in sources for key in _LINKERD_NATIVE if key in source), "true")
+    return said != "false"

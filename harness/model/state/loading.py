@@ -1,0 +1,112 @@
+"""A cluster's state as manifests describe it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api import marks
+from harness.api.kubernetes.workload import containers_of, pod_template
+from harness.api.objects import annotations_of, labels_of
+from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP, READ
+from harness.base.errors import InputError, did_you_mean
+from harness.base.vocabulary import Mesh
+from harness.manifests.documents import keeping_all
+from harness.manifests.files import read_manifests
+from harness.model.istio.gateway import deployment as gateway_deployment
+from harness.model.state.admission import checked
+from harness.model.state.observed import is_controlled, observe
+from harness.model.state.state import State
+from harness.model.state.stored import namespace_object
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from harness.base.resources import Resource
+    from harness.model.leniency import Leniency
+
+
+def load(
+    paths: Iterable[Path],
+    meshes: Collection[Mesh] | None = None,
+    placed: Mapping[str, Mesh | None] | None = None,
+) -> State:
+    """Returns the state of a cluster to which these manifests were applied, its pods started at the end.
+
+    Pods that a dump shows are as it shows them, but in namespaces that are `placed`.
+
+    A path is read as `read_manifests` does; what a later path brings is younger. Namespaces that
+    no manifest declares are there, too. Installed are `meshes`, or those that the manifests use, and
+    those of `placed`, which gives namespaces to a mesh (None: to none) whatever their labels say.
+    Raises InputError for unreadable files and unknown namespaces, Refused where the API or a
+    webhook refuses an object, NotModelledError for what the model doesn't understand.
+    """
+    return load_objects([read_manifests(path, running=True) for path in paths], meshes, placed)
+
+
+@keeping_all()
+def load_objects(
+    batches: Iterable[Iterable[Resource]],
+    meshes: Collection[Mesh] | None = None,
+    placed: Mapping[str, Mesh | None] | None = None,
+    leniency: Leniency | None = None,
+) -> State:
+    """Returns the same of objects: each batch is applied at one instant.
+
+    With leniency NotModelledError and Refused aren't raised: objects are amended.
+    """
+    batches = [tuple(_readable(batch, leniency)) for batch in batches]
+    resources = [resource for batch in batches for resource in batch]
+    placed = placed or {}
+    wanted = frozenset(meshes_used(resources)) if meshes is None else frozenset(meshes)
+    # Manifests that hold the Gateway API's objects are of a cluster that has its CRDs.
+    state = State(gateway_api=any(resource.group == GATEWAY_API for resource in resources))
+    for mesh in sorted(wanted.union(mesh for mesh in placed.values() if mesh)):
+        state = state.install(mesh)
+    # Pods are started as their namespaces stand: those come first, wherever they are declared.
+    namespaces = _namespaces(resources)
+    state = state.apply(map(namespace_object, namespaces))
+    state = state.apply((one for one in resources if one.kind == "Namespace"), leniency)
+    for namespace, chosen in placed.items():
+        if namespace not in namespaces:
+            raise InputError(
+                f"no manifest has anything in a namespace {namespace!r}",
+                todo=did_you_mean(namespace, namespaces),
+            )
+        state = state.place(namespace, [chosen] if chosen else [])
+    for batch in batches:
+        others = (one for one in batch if one.kind != "Namespace" and not is_controlled(one))
+        state = state.apply(others, leniency)
+    return observe(state.restart(*namespaces), (one for one in resources if one.namespace not in placed))
+
+
+def _readable(resources: Iterable[Resource], leniency: Leniency | None) -> Iterator[Resource]:
+    """The objects, those that tell which meshes are used checked first."""
+    for resource in resources:
+        if (resource.group, resource.kind) not in READ:
+            yield resource
+        elif leniency is None:
+            yield checked(resource)
+        elif taken := leniency.taken(resource, checked):
+            yield taken
+
+
+def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
+    """Yields the meshes that objects are written for: by their kind, by what injectors read, by proxies."""
+    for resource in resources:
+        if resource.group in MESH_OF_GROUP:
+            yield MESH_OF_GROUP[resource.group]
+        elif gateway_deployment.is_istios(resource):
+            yield Mesh.ISTIO
+        elif resource.kind in ("Namespace", "Service"):
+            yield from marks.asked(labels_of(resource), annotations_of(resource))
+        elif (resource.group, resource.kind) in READ:
+            metadata, spec = pod_template(resource)
+            yield from marks.asked(metadata.get("labels") or {}, metadata.get("annotations") or {})
+            proxies = {container.name for container in containers_of(spec)}
+            yield from (mesh for mesh in Mesh if mesh.proxy in proxies)
+
+
+def _namespaces(resources: Iterable[Resource]) -> tuple[str, ...]:
+    found = (one.name if one.kind == "Namespace" else one.namespace for one in resources)
+    return tuple(namespace for namespace in dict.fromkeys(found) if namespace)

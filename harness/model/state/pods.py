@@ -1,0 +1,97 @@
+"""Running pods: what was fixed when they were started.
+
+Of a pod's spec the model reads what traffic depends on: labels, annotations, serviceAccountName,
+hostNetwork, hostname, subdomain, DNS settings, containers' names, images, ports, env and probes.
+The rest (volumes, resources, scheduling, security contexts, commands, lifecycle…) is inert. A pod
+that a dump shows is as ready as its status says, any other is taken to run and be ready.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness.api.kubernetes.workload import Container, Resolver
+from harness.base.vocabulary import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.base.vocabulary import Mesh
+    from harness.traffic.observables import Proxy
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A running pod; `annotations` are its own, completed by those its namespace had at its start.
+
+    `ip` is empty where it isn't known: a dump tells it. `hostname` and `subdomain` name a pod below a
+    headless Service. A place outside of the cluster is a pod, too, where it is an endpoint of a Service:
+    one without namespace, whose name is its address (`outside`).
+    """
+
+    name: str
+    workload: Workload
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    service_account: str
+    containers: tuple[Container, ...]
+    proxies: tuple[Proxy, ...] = ()
+    skipped: tuple[tuple[Mesh, str], ...] = ()
+    gateway: bool = False
+    ip: str = ""
+    ready: bool = True
+    host_network: bool = False
+    hostname: str = ""
+    subdomain: str = ""
+    resolver: Resolver = field(default_factory=Resolver)
+    istio_domain: str = "cluster.local"
+    linkerd_domain: str = "cluster.local"
+
+    @classmethod
+    def at(cls, address: str) -> Pod:
+        """Returns the stand-in for what is at an address outside of the cluster: no labels, no proxies."""
+        return cls(address, Workload("", address), {}, {}, "", (), ip=address)
+
+    @property
+    def outside(self) -> bool:
+        """Whether this stands for a place outside of the cluster."""
+        return not self.workload.namespace
+
+    @property
+    def namespace(self) -> str:
+        """The pod's namespace."""
+        return self.workload.namespace
+
+    @property
+    def mesh(self) -> Mesh | None:
+        """The mesh whose proxy intercepts the pod's traffic, if any."""
+        return self.proxies[0].mesh if self.proxies else None
+
+    @property
+    def spiffe(self) -> str:
+        """The pod's identity in Istio, without the `spiffe://` scheme."""
+        return f"{self.istio_domain}/ns/{self.namespace}/sa/{self.service_account}"
+
+    @property
+    def dns_identity(self) -> str:
+        """The pod's identity in Linkerd, in the trust domain that its proxy was started with."""
+        domain = f"serviceaccount.identity.linkerd.{self.linkerd_domain}"
+        return f"{self.service_account}.{self.namespace}.{domain}"
+
+    def port(self, target: int | str) -> int | None:
+        """Returns the number of a target port, which may be a container port's name."""
+        if isinstance(target, int):
+            return target
+        if target.isdecimal():
+            return int(target)
+        return next((c.ports[target] for c in self.containers if target in c.ports), None)
+
+    def probe_paths(self, port: int) -> tuple[str, ...]:
+        """Returns the paths that the kubelet's HTTP probes ask for on this port."""
+        return tuple(
+            probe.path
+            for container in self.containers
+            for probe in container.probes
+            if probe.handler == "httpGet" and probe.port == port
+        )

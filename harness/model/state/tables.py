@@ -1,0 +1,141 @@
+"""Tables that are made once and then asked for every request, so that a request costs what it touches.
+
+States and objects don't change, so neither does what a pure function makes of one: `per_state` and
+`per_object` keep it. What can't be looked up by an exact key has a table here: host patterns
+(`HostTable`) and label selectors (`SelectorTable`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
+
+Found = TypeVar("Found")
+Item = TypeVar("Item")
+Rest = ParamSpec("Rest")
+Label = tuple[str, str]
+Labels = Mapping[str, str]
+
+
+def per_state(make: Callable[[State], Found]) -> Callable[[State], Found]:
+    """Keeps what a pure function of a state returns for as long as that state lives.
+
+    Rules look objects up in such tables (by host, by Service, by namespace); none goes through all.
+    """
+
+    @wraps(make)
+    def found(state: State) -> Found:
+        if make not in state.lookups:
+            state.lookups[make] = make(state)
+        kept: Found = state.lookups[make]
+        return kept
+
+    return found
+
+
+def per_key(
+    key: Callable[Rest, Hashable],
+) -> Callable[
+    [Callable[Concatenate[State, Rest], Found]],
+    Callable[Concatenate[State, Rest], Found],
+]:
+    """Keeps what a pure function of a state and more returns, by a key of what is more than the state."""
+
+    def keeping(make: Callable[Concatenate[State, Rest], Found]) -> Callable[Concatenate[State, Rest], Found]:
+        @wraps(make)
+        def found(state: State, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Found:
+            place = (make, key(*args, **kwargs))
+            if place not in state.lookups:
+                state.lookups[place] = make(state, *args, **kwargs)
+            kept: Found = state.lookups[place]
+            return kept
+
+        return found
+
+    return keeping
+
+
+def per_pod(
+    make: Callable[Concatenate[State, Pod, Rest], Found],
+) -> Callable[Concatenate[State, Pod, Rest], Found]:
+    """Keeps what a pure function of a state and one of its pods returns as long as that state lives."""
+
+    @wraps(make)
+    def found(state: State, pod: Pod, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Found:
+        key = (make, id(pod), args, *kwargs.items())
+        if key not in state.lookups:  # with the pod, so that no other takes its place in memory
+            state.lookups[key] = (pod, make(state, pod, *args, **kwargs))
+        kept: Found = state.lookups[key][1]
+        return kept
+
+    return found
+
+
+class HostTable(Generic[Item]):
+    """Items by the hosts that they are for: names, and wildcards (`*`, `*.example.com`)."""
+
+    def __init__(self, entries: Iterable[tuple[str, Item]]) -> None:
+        self._items: list[Item] = []
+        self._by_pattern: dict[str, list[int]] = {}
+        for index, (pattern, item) in enumerate(entries):
+            self._items.append(item)
+            self._by_pattern.setdefault(pattern, []).append(index)
+        self._wildcards = sorted({len(p) - 1 for p in self._by_pattern if p.startswith("*")})
+
+    def covering(self, *hosts: str) -> list[Item]:
+        """Returns the items with a pattern that covers one of the hosts, each once, in their order."""
+        found: set[int] = set()
+        for host in hosts:
+            found.update(self._by_pattern.get(host, ()))
+            for length in self._wildcards:
+                if length <= len(host):
+                    found.update(self._by_pattern.get(f"*{host[len(host) - length :]}", ()))
+        return list({id(item): item for item in (self._items[index] for index in sorted(found))}.values())
+
+
+class SelectorTable(Generic[Item]):
+    """Items by their namespace and the labels that they want of pods there; who wants none is for all."""
+
+    def __init__(self, entries: Iterable[tuple[str, Labels, Item]]) -> None:
+        listed = tuple(enumerate(entries))
+        often = Counter((where, label) for _, (where, wanted, _) in listed for label in wanted.items())
+        self._by_label: dict[tuple[str, Label | None], list[tuple[int, Labels, Item]]] = {}
+        self._namespaces = {namespace for _, (namespace, _, _) in listed}
+        for index, (namespace, wanted, item) in listed:
+            rarest = min(wanted.items(), key=lambda label: often[namespace, label], default=None)
+            self._by_label.setdefault((namespace, rarest), []).append((index, wanted, item))
+
+    def selecting(self, namespace: str, labels: Labels) -> list[Item]:
+        """Returns a namespace's items whose wanted labels are all among these, in their order."""
+        if namespace not in self._namespaces:
+            return []
+        found = [
+            entry
+            for label in (None, *labels.items())
+            for entry in self._by_label.get((namespace, label), ())
+            if entry[1].items() <= labels.items()
+        ]
+        return [item for _, _, item in sorted(found, key=lambda entry: entry[0])]
+
+
+class LabelTable(Generic[Item]):
+    """Items by their namespace and the labels that they have."""
+
+    def __init__(self, entries: Iterable[tuple[str, Labels, Item]]) -> None:
+        self._by_label: dict[tuple[str, Label | None], list[tuple[Labels, Item]]] = {}
+        for namespace, labels, item in entries:
+            for label in (None, *labels.items()):
+                self._by_label.setdefault((namespace, label), []).append((labels, item))
+
+    def selected(self, namespace: str, wanted: Labels) -> list[Item]:
+        """Returns a namespace's items that have all wanted labels, in their order."""
+        having = (self._by_label.get((namespace, label), []) for label in (None, *wanted.items()))
+        return [item for labels, item in min(having, key=len) if wanted.items() <= labels.items()]

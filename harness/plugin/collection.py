@@ -1,0 +1,144 @@
+"""Scenario files as pytest sees them: a file of stages, a stage of expectations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.base.errors import HarnessError
+from harness.expectations import Result
+from harness.plugin.session import PROPERTY, RUNS
+from harness.report.terminal import beside, explained
+from harness.report.timeline import summary
+from harness.run.drift import DriftWarning
+from harness.run.runner import UnreachableError
+from harness.scenario import load_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.expectations import Verdict
+    from harness.scenario import Check, Scenario, Stage
+
+
+class ExpectationError(AssertionError):
+    """An expectation that failed, or that nothing proved."""
+
+
+def row(
+    scenario: str,
+    order: tuple[int, int],
+    stage: Stage,
+    check: Check,
+    result: str,
+    seen: str,
+    verdict: Verdict | None,
+) -> dict[str, Any]:
+    """Returns what a test's report holds of a verdict, or of why there is none; `order` is its place."""
+    return {
+        "scenario": scenario,
+        "order": order,
+        "stage": stage.name,
+        "name": check.name,
+        "result": str(result),
+        "seen": seen,
+        "basis": str(verdict.basis) if verdict else "",
+        "n": verdict.n if verdict else None,
+        "predicted": verdict.predicted if verdict else "",
+        "drift": verdict.drift if verdict else "",
+    }
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        try:
+            self.scenario = self.config.stash[RUNS].isolated(load_scenario(self.path))
+        except HarnessError as error:
+            raise self.CollectError(str(error)) from error
+        for stage in self.scenario.stages:
+            yield StageCollector.from_parent(self, name=stage.name, stage=stage)
+
+
+class StageCollector(pytest.Collector):
+    """A stage of a scenario."""
+
+    parent: ScenarioFile
+
+    def __init__(self, *, stage: Stage, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+
+    def collect(self) -> Iterator[pytest.Item]:
+        for check in self.stage.checks:
+            item = CheckItem.from_parent(self, name=check.name, check=check)
+            item.add_marker(pytest.mark.xdist_group(str(self.path)))
+            yield item
+
+
+class CheckItem(pytest.Item):
+    """An expectation in a stage."""
+
+    parent: StageCollector
+
+    def __init__(self, *, check: Check, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check = check
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that this is a part of."""
+        return self.parent.parent.scenario
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that this is a part of."""
+        return self.parent.stage
+
+    @property
+    def order(self) -> int:
+        """The place of its stage in the scenario."""
+        return self.scenario.stages.index(self.stage)
+
+    def runtest(self) -> None:
+        try:
+            verdict = self.config.stash[RUNS].runner(self.scenario).judge(self.stage, self.check)
+        except UnreachableError as error:
+            self._note("skip", seen=str(error))
+            pytest.skip(str(error))
+        except HarnessError as error:
+            self._note("fail", seen=str(error))
+            raise
+        self._note(verdict.result, seen=verdict.seen, verdict=verdict)
+        if verdict.predicted:
+            told = [f"{verdict.basis}: {verdict.seen}", beside(verdict)]
+            evidence = [f"evidence: {one}" for one in verdict.evidence]
+            self.add_report_section("call", "verdict", "\n".join([*told, *evidence]))
+        if verdict.timeline is not None:
+            passed = verdict.result is Result.PASS
+            kept = self.config.stash[RUNS].keep_timeline(self, verdict.timeline, passed=passed)
+            self.add_report_section("call", "timeline", summary(verdict.timeline, kept))
+        if verdict.drift and verdict.result is Result.PASS:
+            self.warn(DriftWarning(explained(self.stage, self.check, verdict)))
+        if verdict.result is not Result.PASS:
+            raise ExpectationError(explained(self.stage, self.check, verdict))
+
+    def _note(self, result: str, *, seen: str, verdict: Verdict | None = None) -> None:
+        """Leaves the verdict with the report, for the table, JUnit and other workers' processes."""
+        order = (self.order, self.stage.checks.index(self.check))
+        noted = row(self.nodeid.partition("::")[0], order, self.stage, self.check, result, seen, verdict)
+        self.user_properties.append((PROPERTY, noted))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, ExpectationError):
+            return str(excinfo.value)
+        if isinstance(excinfo.value, HarnessError):
+            return f"{self.check.where}: {self.check.name}\n{self.check.source}\n\n{excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        line = int(self.check.where.rsplit(":", 2)[1])
+        return self.path, line - 1, f"{self.stage.name}: {self.name}"

@@ -1,0 +1,268 @@
+"""The provider of a pytest run, and the scenario that it stands at."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from contextlib import ExitStack
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.base.errors import HarnessError, InputError, MissingError, did_you_mean
+from harness.base.settings import Confidence, OnDrift
+from harness.cluster.ownership.journal import Journal
+from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
+from harness.ground.knobs import Knobs
+from harness.run.record import Recorder
+from harness.run.resumption import resumable, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from harness.ground.ground import Provider
+    from harness.run.runner import Runner
+    from harness.scenario import Scenario
+
+PROPERTY = "harness"
+"""The user property of a test report that holds a verdict."""
+
+HEALTH = ("each", "none")
+
+
+class Runs:
+    """The one provider of this process, made when the first scenario needs it, and its runner."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.knobs = Knobs(config)
+        self.config = config
+        self._provider: Provider | None = None
+        self._runner: Runner | None = None
+        self._unclean = False
+        self._began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self._bundles: dict[str, Path | None] = {}
+        self.warnings: list[str] = []
+        record = self.knobs.text("record")
+        self.recorder = Recorder(Path(record)) if record else None
+        self._turn = ExitStack()
+        self._worker: dict[str, str] = getattr(config, "workerinput", {})
+        self._choice = Choice(self.knobs, config, self._worker)
+
+    @property
+    def kind(self) -> str:
+        """The provider's name; raises InputError if there is no such provider."""
+        return self._choice.kind
+
+    def preflight(self) -> None:
+        """Raises InputError for a wrong knob, MissingError for what the provider needs and isn't there."""
+        self.confidence()
+        if self.knobs.text("health") not in HEALTH:
+            raise InputError(did_you_mean(self.knobs.text("health"), HEALTH), where="--health")
+        if self.knobs.text("drift") not in list(OnDrift):
+            raise InputError(did_you_mean(self.knobs.text("drift"), list(OnDrift)), where="--drift")
+        if self.recorder is not None:
+            self._refuse_recording()
+        bounded = self.knobs.text("from") or self.knobs.text("until")
+        if bounded and self.config.getoption("numprocesses", default=None):
+            raise InputError("--from and --until need one process", todo="leave -n out")
+        if self.kind != "model":
+            self.provider.preflight()
+
+    def _refuse_recording(self) -> None:
+        if self.kind == "model":
+            raise InputError("nothing is observed on the model", where="--record", todo="choose a --provider")
+        if self.config.getoption("numprocesses", default=None):
+            raise InputError("--record needs one process", todo="leave -n out")
+
+    def ready(self, scenarios: Collection[Scenario]) -> None:
+        """Raises MissingError if no scenario's first stage can be reached, or an image can't be had."""
+        reason = self._lacking(scenarios)
+        if reason:
+            raise MissingError(f"no scenario can start: {reason}")
+        configs = (config for scenario in scenarios for config in scenario.configs.values())
+        apps = (scenario.apps for scenario in scenarios)
+        self.provider.require(chain.from_iterable(chain(apps, configs)))
+
+    def _lacking(self, scenarios: Iterable[Scenario]) -> str | None:
+        reasons: dict[str, None] = {}
+        for scenario in scenarios:
+            lacking = [self.provider.lacking(*item) for item in scenario.stages[0].meshes.items()]
+            if not any(lacking):
+                return None
+            reasons |= dict.fromkeys(reason for reason in lacking if reason)
+        return "; ".join(reasons) or None
+
+    @property
+    def provider(self) -> Provider:
+        """The provider, made at first use."""
+        if self._provider is None:
+            self._provider = self._choice.make()
+        return self._provider
+
+    def runner(self, scenario: Scenario) -> Runner:
+        """Returns the scenario's runner; the one before is closed first, since they share the ground."""
+        if self._runner is None or self._runner.scenario is not scenario:
+            from harness.run.runner import Runner
+
+            self.leave()
+            self._take_turn(scenario)
+            shadow = self._choice.model() if self.kind != "model" else None
+            journal = Journal(self.provider.kept_as) if self.provider.kept_as else None
+            runner = Runner(
+                scenario,
+                self.provider,
+                shadow,
+                self.confidence(),
+                journal=journal,
+                allow_run=self.knobs.flag("allow-run"),
+                checking=self.knobs.text("health") == "each",
+                on_drift=OnDrift(self.knobs.text("drift")),
+                recorder=self.recorder,
+            )
+            self._begin(runner)
+            self._runner = runner
+        return self._runner
+
+    def isolated(self, scenario: Scenario) -> Scenario:
+        """Returns the scenario as it runs here: where the cluster is shared, in namespaces of its own."""
+        if self._choice.sharing is None:
+            return scenario
+        from harness.scenario.isolation import isolated, needs_whole_cluster
+
+        if needs_whole_cluster(scenario):
+            return scenario
+        told = f"{self._worker['testrunuid']} {scenario.path}"
+        return isolated(scenario, f"t{sha256(told.encode()).hexdigest()[:5]}-")
+
+    def share(self) -> dict[str, str]:
+        """Returns what a worker must know to share this process's cluster, which is made; {} if it shan't."""
+        if self.kind != "kind" or not self.knobs.flag("shared-cluster"):
+            return {}
+        from harness.ground.kind import KindProvider
+
+        assert isinstance(self.provider, KindProvider)
+        cluster = self.provider.share()
+        return {SHARED_NAME: cluster.name, SHARED_KUBECONFIG: str(cluster.kubeconfig)}
+
+    def _take_turn(self, scenario: Scenario) -> None:
+        """Waits until the scenario can run beside what other processes run on the cluster."""
+        if self._choice.sharing is None:
+            return
+        from harness.cluster.ownership.turns import turn
+        from harness.scenario.isolation import needs_whole_cluster
+
+        alone = needs_whole_cluster(scenario) is not None
+        self._turn.enter_context(turn(self._choice.sharing, "scenarios", alone=alone))
+
+    def window(self, scenarios: Collection[Scenario]) -> range | None:
+        """Returns which stages of the one scenario run, None if all of all do.
+
+        Raises InputError where --from and --until can't be meant so.
+        """
+        first, last = self.knobs.text("from"), self.knobs.text("until")
+        if not (first or last):
+            return None
+        found = window(scenarios, first, last)
+        if first and self.kind != "model":
+            resumable(self.provider.kept_as, next(iter(scenarios)), found.start)
+        return found
+
+    def _begin(self, runner: Runner) -> None:
+        """Has a runner go on from what the journal says, or clears that away."""
+        if runner.journal is None:
+            return
+        start = self.knobs.text("from")
+        if start:
+            names = [stage.name for stage in runner.scenario.stages]
+            runner.resume(resumable(self.provider.kept_as, runner.scenario, names.index(start)))
+        elif left := runner.journal.read():
+            self.provider.remember(left.memory)
+            self.provider.clear()
+            runner.journal.forget()
+
+    def close(self) -> bool:
+        """Ends the last scenario's run, then the provider's work; returns whether all was cleaned up.
+
+        What wasn't is told by the warnings: a failure to clean up must not hide the verdicts.
+        """
+        self.leave()
+        if self.recorder is not None:
+            self.recorder.write()
+        provider, self._provider = self._provider, None
+        if provider is not None:
+            self._cleaning(provider.close, "the provider")
+        return not self._unclean
+
+    def bundle(self, item: pytest.Item) -> Path | None:
+        """Returns a folder with what the cluster was like when the stage first failed; None on the model."""
+        stage = item.parent.nodeid if item.parent else item.nodeid
+        if self.kind == "model" or self._provider is None:
+            return None
+        if stage not in self._bundles:
+            from harness.ground.cluster import ClusterProvider
+
+            folder = self.config.rootpath / self.knobs.text("bundle") / self._began / _file_name(stage)
+            try:
+                made = isinstance(self._provider, ClusterProvider) and self._provider.diagnose(folder)
+            except (HarnessError, OSError) as error:  # what failed is told all the same
+                self.warnings.append(f"no bundle of {stage}: {error}")
+                made = False
+            self._bundles[stage] = folder if made else None
+        return self._bundles[stage]
+
+    def keep_timeline(self, item: pytest.Item, timeline: Mapping[str, Any], *, passed: bool) -> Path | None:
+        """Writes what happened in a transition below --timelines, or if it went wrong below --bundle.
+
+        Returns the file, None if nothing is kept.
+        """
+        told = self.knobs.text("timelines")
+        if passed and not told:
+            return None
+        below = self.config.rootpath / (told or f"{self.knobs.text('bundle')}/{self._began}")
+        stage = item.parent.nodeid if item.parent else item.nodeid
+        file = below / _file_name(stage) / f"{_file_name(item.name)}.json"
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(json.dumps(timeline, indent=1), encoding="utf-8")
+        return file
+
+    def confidence(self) -> Confidence:
+        """Returns how sure verdicts must be."""
+        return Confidence(
+            false_fail=self.knobs.number("false-fail"),
+            false_pass=self.knobs.number("false-pass"),
+            deviation=self.knobs.number("deviation"),
+            settle=self.knobs.number("settle"),
+        )
+
+    def leave(self) -> None:
+        """Ends the scenario's run that is under way, if there is one."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        with self._turn.pop_all():
+            self._end(runner)
+
+    def _end(self, runner: Runner) -> None:
+        self.warnings += runner.warnings
+        if runner.journal is not None and self.knobs.text("until"):
+            self.warnings.append(runner.stands())
+        else:
+            self._cleaning(runner.close, str(runner.scenario.path))
+
+    def _cleaning(self, close: Callable[[], None], what: str) -> None:
+        try:
+            close()
+        except HarnessError as error:
+            self._unclean = True
+            self.warnings.append(f"cleaning up after {what} failed: {error}")
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text)
+
+
+RUNS = pytest.StashKey[Runs]()

@@ -1,0 +1,203 @@
+"""Observations: what a cluster answered, in a file from which a test of the model reads it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.base.vocabulary import Mesh
+from harness.manifests.dumps import unassigned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from harness.base.resources import Resource
+    from harness.ground.ground import Provider
+    from harness.scenario import Scenario, Stage
+    from harness.traffic.outcomes import Outcome, Outcomes
+    from harness.traffic.request import Request
+
+Json = dict[str, Any]
+
+NOTICEABLE = 0.45
+"""Seconds from which an answer's time is told: a faster one says nothing of a delay."""
+
+BODY_CHARACTERS = 400
+"""Longer bodies are left out: no proxy writes one."""
+
+_LEFT_OUT = re.compile(
+    r"x-request-id|traceparent|tracestate|date|content-.*|connection|keep-alive|transfer-encoding"
+)
+_LEFT_OUT_AT_SERVER = re.compile(r"host|user-agent|accept|accept-encoding|te|x-envoy-peer-metadata.*")
+_LEFT_OUT_OF_ANSWERS = re.compile(
+    r"user-agent|grpc-status|grpc-message|x-envoy-upstream-service-time|etag|last-modified|expires|accept-ranges|access-control-.*|x-faces-.*"
+)
+_FIRST_TRY = ("x-envoy-attempt-count", "1")
+_ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+_HASH = re.compile(r"Hash=[0-9a-f]+")
+_CURL = re.compile(r"(.*) \(curl (\d+)\)")
+
+
+@dataclass
+class Case:
+    """What was asked while the same objects stood."""
+
+    id: str
+    about: str
+    objects: tuple[Resource, ...]
+    requests: list[Json] = field(default_factory=list)
+
+    def data(self, known: dict[str, Json]) -> Json:
+        """Returns it as plain data; the objects stand in the order in which they were made.
+
+        Those that are equal to `known` ones (by their JSON) are these, and others are added to them.
+        """
+        plain = map(_plain, _in_order(self.objects))
+        return {
+            "id": self.id,
+            "about": self.about,
+            "ordered": "namespaces first, then as they were made",
+            "objects": [known.setdefault(json.dumps(one), one) for one in plain],
+            "requests": self.requests,
+        }
+
+
+def case_id(scenario: Path, stage: str) -> str:
+    """Returns the id of the case for a stage of a scenario: its folder, its name, the stage's."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{scenario.parent.name} {scenario.stem} {stage}".lower()).strip("-")
+
+
+class Recorder:
+    """Collects observations by scenario and stage, and writes them to one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._cases: dict[str, Case] = {}
+        self._versions: dict[str, str] = {}
+
+    def knows(self, case: str) -> bool:
+        """Whether a case of this id has begun."""
+        return case in self._cases
+
+    def begin(self, case: Case, versions: Mapping[str, str]) -> None:
+        """Begins a case; versions are those of what answers in it."""
+        self._cases[case.id] = case
+        self._versions |= versions
+
+    def note(self, case: str, request: Request, outcomes: Outcomes) -> None:
+        """Adds a sample to a case that has begun."""
+        self._cases[case].requests.append(asked(request, outcomes))
+
+    def write(self) -> None:
+        """Writes the file anew, with all that was noted so far."""
+        known: dict[str, Json] = {}  # what stands unchanged in several cases is written once
+        cases = [case.data(known) for case in self._cases.values() if case.requests]
+        told = {"about": "Recorded by the harness", "versions": self._versions, "cases": cases}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(yaml.safe_dump(told, sort_keys=False, width=120), encoding="utf-8")
+
+
+def recording(
+    recorder: Recorder, provider: Provider, scenario: Scenario, stage: Stage, written: Iterable[Resource]
+) -> Callable[[Request, Outcomes], None]:
+    """Returns what takes a stage's samples into its case, begun with what stands when the first comes.
+
+    That is all in the namespaces of what was `written`, and what holds for whole meshes.
+    """
+    case = case_id(scenario.path, stage.name)
+    namespaces = {one.name if one.kind == "Namespace" else one.namespace for one in written} - {""}
+
+    def record(request: Request, outcomes: Outcomes) -> None:
+        if not recorder.knows(case):
+            standing = provider.standing(namespaces, tuple(Mesh))
+            recorder.begin(Case(case, f"{scenario.name}: {stage.name}", standing), provider.versions())
+        recorder.note(case, request, outcomes)
+
+    return record
+
+
+def asked(request: Request, outcomes: Outcomes) -> Json:
+    """Returns a request and what came back of it, equal outcomes in one group, the largest group first."""
+    counts: dict[str, int] = defaultdict(int)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for group in outcomes.groups:
+        key = json.dumps(observed(group.outcome))
+        counts[key] += int(group.weight)
+        seconds[key] += [group.outcome.seconds] * int(group.weight)
+    groups = []
+    for key in sorted(counts, key=lambda key: -counts[key]):
+        taken = median(seconds[key])
+        slow = {"seconds": round(taken, 2)} if taken > NOTICEABLE else {}
+        groups.append({**json.loads(key), "count": counts[key], **slow})
+    return {
+        "from": "the host" if request.through else str(request.source),
+        "method": request.method,
+        "url": request.url,
+        **({"headers": dict(request.headers)} if request.headers else {}),
+        **({"new_connections": True} if request.new_connection else {}),
+        **({"through": str(request.through)} if request.through else {}),
+        "count": outcomes.n,
+        "observed": groups,
+    }
+
+
+def observed(outcome: Outcome) -> Json:
+    """Returns an outcome as observations hold it, without what differs from request to request."""
+    if outcome.failure is not None:
+        told = _CURL.fullmatch(str(outcome))
+        return {"error": _redacted(f"curl {told[2]} {told[1]}" if told else str(outcome))}
+    if outcome.connected:
+        return {"connected": True}
+    found: Json = {"status": outcome.status}
+    if outcome.grpc_status is not None:
+        found["grpc_status"] = outcome.grpc_status
+    if outcome.backend is not None:
+        found["backend"] = str(outcome.backend)
+    saw = outcome.server_saw
+    if saw is not None:
+        headers = _headers(saw.headers, _LEFT_OUT_AT_SERVER)
+        found["server_saw"] = {"path": saw.path, "host": saw.host, "headers": headers}
+    headers = _headers(outcome.headers, _LEFT_OUT_OF_ANSWERS)
+    if headers:
+        found["response_headers"] = headers
+    unsaid = outcome.backend is None and saw is None and outcome.body is not None
+    if unsaid and len(outcome.body or "") <= BODY_CHARACTERS:
+        found["body"] = _redacted(outcome.body or "")
+    return found
+
+
+def _headers(headers: Iterable[tuple[str, str]], left_out: re.Pattern[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in ((name.lower(), value) for name, value in headers):
+        if _LEFT_OUT.fullmatch(name) or left_out.fullmatch(name) or (name, value) == _FIRST_TRY:
+            continue
+        value = _redacted(value)
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return dict(sorted(found.items()))
+
+
+def _redacted(text: str) -> str:
+    return _HASH.sub("Hash=<hash>", _ADDRESS.sub("<ip>", text))
+
+
+def _in_order(objects: Iterable[Resource]) -> list[Resource]:
+    """Namespaces first, then the older first; ties by name, as the meshes break them."""
+    return sorted(objects, key=lambda one: (one.kind != "Namespace", one.created, one.namespace, one.name))
+
+
+def _plain(resource: Resource) -> Json:
+    """An object without what its cluster assigned to it."""
+    data = {key: value for key, value in resource.data.items() if key != "status"}
+    if resource.kind == "Service" and not resource.group:
+        data["spec"] = unassigned(data["spec"])
+    if resource.kind == "Namespace":
+        data.pop("spec", None)
+    plain: Json = json.loads(json.dumps(data))
+    return plain

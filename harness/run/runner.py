@@ -1,0 +1,280 @@
+"""The one loop: bring the ground to a stage, then judge what must be true there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from harness.base.errors import HarnessError, NotPredictedError, StageError
+from harness.base.settings import Confidence, OnDrift
+from harness.cluster.ownership.journal import Entry
+from harness.expectations import Ground, Result, Verdict
+from harness.manifests.files import from_api
+from harness.run.background import Background
+from harness.run.drift import enforced
+from harness.run.record import recording
+from harness.run.shadow import Shadow
+from harness.scenario.steps import Run
+from harness.traffic.observables import Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.cluster.ownership.journal import Journal
+    from harness.ground.ground import Provider
+    from harness.run.record import Recorder
+    from harness.scenario import Check, Scenario, Stage
+    from harness.scenario.steps import Site, Step
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
+
+log = logging.getLogger(__name__)
+
+
+class UnreachableError(HarnessError):
+    """A stage that can't be reached, through no fault of its own."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A transition that failed: to which stage, in which step, and why."""
+
+    index: int
+    doing: str
+    error: HarnessError
+
+
+class Runner:
+    """Runs one scenario on a provider: its stages in order, each when it is first asked for.
+
+    `shadow` is the model brought along beside a cluster: it predicts and explains. Where it
+    doesn't understand a resource it is left behind, and `warnings` says why; `on_drift` says what
+    becomes of an expectation where the two disagree. On a lasting cluster the
+    `journal` is told which stage was reached. `allow_run` lets the scenario's commands run on this
+    machine, `checking` has the meshes check themselves after each stage. The `recorder` is told
+    what came back of each probe.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        provider: Provider,
+        shadow: Provider | None = None,
+        confidence: Confidence | None = None,
+        *,
+        journal: Journal | None = None,
+        allow_run: bool = False,
+        checking: bool = True,
+        on_drift: OnDrift = OnDrift.WARN,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.provider = provider
+        self.shadow = shadow
+        self.confidence = confidence or Confidence()
+        self.journal = journal
+        self.allow_run = allow_run
+        self.checking = checking
+        self.on_drift = on_drift
+        self.recorder = recorder
+        self.warnings: list[str] = []
+        self._begin()
+
+    def judge(self, stage: Stage, check: Check) -> Verdict:
+        """Returns the verdict on an expectation of a stage, which is reached first.
+
+        Raises UnreachableError if an earlier stage wasn't reached or a mesh can't be had here,
+        StageError if this stage's own transition failed.
+        """
+        self.reach(self.scenario.stages.index(stage))
+        site = self._site
+        ground = Ground(
+            self.provider,
+            site.apps,
+            site.configs,
+            self._shadow.model if self._shadow else None,
+            self.confidence,
+            site.translations,
+            record=self._recording(stage),
+        )
+        started = time.monotonic()
+        try:
+            verdict = check.expectation.judge(self._with_course(ground, stage, check))
+        except UnreachableError:
+            raise
+        except NotPredictedError as error:
+            raise UnreachableError(f"not predicted: {error.what}") from None
+        except HarnessError as error:
+            verdict = Verdict(Result.INCONCLUSIVE, self.provider.basis, check.name, str(error))
+        if self._shadow is not None:
+            verdict = enforced(self._shadow.beside(verdict, check.expectation, ground), self.on_drift)
+        requests = f"{verdict.n} requests" if verdict.n else "no requests"
+        taken = time.monotonic() - started
+        log.info("%s::%s: %s after %s, %.1f s", stage.name, check.name, verdict.result, requests, taken)
+        return verdict
+
+    def _with_course(self, ground: Ground, stage: Stage, check: Check) -> Ground:
+        """The ground with what became of the check's load; raises UnreachableError if there was none."""
+        if check.name not in stage.loads:
+            return ground
+        if stage.name not in self._background:
+            raise UnreachableError(f"an earlier run made the transition to stage {stage.name!r}")
+        here, beside = self._background[stage.name]
+        return replace(ground, course=here.course(check.name), shadow_course=beside.forecast(check.name))
+
+    def _recording(self, stage: Stage) -> Callable[[Request, Outcomes], None] | None:
+        if self.recorder is None:
+            return None
+        written = (self.scenario.apps, *self._site.configs.values())
+        return recording(self.recorder, self.provider, self.scenario, stage, chain(*written))
+
+    def reach(self, index: int) -> None:
+        """Brings the ground to a stage, through all stages before it; see `judge` for errors."""
+        if index < self._reached:
+            self.close()
+        for step in range(self._reached + 1, index + 1):
+            if self._broken is None:
+                self._transition(step)
+        if self._broken is not None:
+            raise self._unreached(index)
+
+    def extend(self, scenario: Scenario) -> None:
+        """Takes a scenario that begins as the one before, and has more stages, configs or expectations."""
+        self.scenario = scenario
+        for site in (self._site, *([self._shadow.site] if self._shadow else ())):
+            site.configs = {**scenario.configs, **site.configs}
+            site.translations = {**scenario.translations, **site.translations}
+            site.sources = scenario.sources
+
+    def resume(self, entry: Entry) -> None:
+        """Goes on from where another run has brought the cluster to."""
+        self._reached = len(entry.stages) - 1
+        self._site.applied = list(entry.applied)
+        for name, objects in entry.translated.items():
+            self._site.configs[name] = from_api(objects, "")
+        self.provider.remember(entry.memory)
+        for stage in self.scenario.stages[: self._reached + 1]:
+            for step in stage.steps:
+                self._follow(stage, step)
+        log.info("%s: resumed at stage %r", self.scenario.path, self.scenario.stages[self._reached].name)
+
+    def stands(self) -> str:
+        """Returns where the ground is left standing."""
+        names = [stage.name for stage in self.scenario.stages]
+        where = f"{self.scenario.path}: cluster {self.provider.kept_as}"
+        if self._reached < 0:
+            return f"{where} didn't reach stage {names[0]!r}"
+        later = names[self._reached + 1 :]
+        return f"{where} is at stage {names[self._reached]!r}" + (
+            f"; go on with --reuse --cluster-name {self.provider.kept_as} --from {later[0]!r}"
+            if later
+            else ""
+        )
+
+    def close(self) -> None:
+        """Takes away what the scenario made; the ground stays for the next one."""
+        if self._reached >= 0 or self._broken is not None:
+            self.provider.clear()
+            if self.shadow is not None:
+                self.shadow.clear()
+            if self.journal is not None:
+                self.journal.forget()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._reached = -1
+        self._broken: Broken | None = None
+        self._site: Site = self.scenario.site(self.provider, allow_run=self.allow_run)
+        self._shadow: Shadow | None = None
+        if self.shadow is not None:
+            site = self.scenario.site(self.shadow, allow_run=True)
+            self._shadow = Shadow(site, self.provider, self.warnings)
+        self._background: dict[str, tuple[Background, Background]] = {}
+
+    def _transition(self, index: int) -> None:
+        stage, started, doing = self.scenario.stages[index], time.monotonic(), ""
+        try:
+            self._refuse_unreachable(stage)
+            self.provider.excuse(stage.unready)
+            with self._loaded(stage) as (here, beside):
+                for step in stage.steps:
+                    doing = str(step)
+                    log.info("%s: %s", stage.name, doing)
+                    here.step(doing)
+                    beside.step(doing)
+                    step.perform(self._site)
+                    self._note(index)
+                    self._follow(stage, step)
+            doing = "the meshes' own checks"
+            if self.checking and not stage.unready:  # they would find just these faults
+                self.provider.check(stage.accepted)
+        except HarnessError as error:
+            self._broken = Broken(index, doing, error)
+            return
+        self._reached = index
+        self._note(index + 1)
+        log.info("%s: stage %r reached in %.1f s", self.scenario.path, stage.name, time.monotonic() - started)
+
+    @contextmanager
+    def _loaded(self, stage: Stage) -> Iterator[tuple[Background, Background]]:
+        """Sends the stage's loads meanwhile, on the provider and on the model beside it."""
+        model = self._shadow.model if self._shadow else None
+        with Background(self.provider, stage.loads) as here, Background(model, stage.loads) as beside:
+            self._background[stage.name] = here, beside
+            yield here, beside
+
+    def _follow(self, stage: Stage, step: Step) -> None:
+        if self._shadow is not None:
+            self._shadow.perform(stage, step)
+
+    def _refuse_unreachable(self, stage: Stage) -> None:
+        for mesh, wanted in stage.meshes.items():
+            reason = self.provider.lacking(mesh, wanted)
+            if reason:
+                raise UnreachableError(f"stage {stage.name!r} needs {mesh}: {reason}")
+        for need in stage.needs:
+            reason = self.provider.unable(need)
+            if reason:
+                raise UnreachableError(f"stage {stage.name!r} needs {need}: {reason}")
+        for step in stage.steps:
+            if isinstance(step, Run) and self.provider.basis is Basis.PREDICTED:
+                raise UnreachableError(
+                    f"stage {stage.name!r} needs a cluster: what `{step.text}` does isn't modelled"
+                )
+
+    def _note(self, reached: int) -> None:
+        """Tells the journal how many stages are reached, and what is on the cluster by now."""
+        if self.journal is None:
+            return
+        site = self._site
+        translated = {
+            name: [one.data for one in site.configs[name]] for name in site.applied if name in site.sources
+        }
+        self.journal.write(
+            Entry(
+                str(self.scenario.path.resolve()),
+                tuple((stage.name, stage.digest) for stage in self.scenario.stages[:reached]),
+                dict(self.provider.memory()),
+                tuple(site.applied),
+                translated,
+            )
+        )
+
+    def _unreached(self, index: int) -> HarnessError:
+        assert self._broken is not None
+        error = self._broken.error
+        if isinstance(error, UnreachableError):
+            return error
+        name = self.scenario.stages[self._broken.index].name
+        if self._broken.index < index:
+            return UnreachableError(f"stage {name!r} before it wasn't reached: {error}")
+        return StageError(
+            f"stage {name!r} wasn't reached, at `{self._broken.doing}`: {error.what}",
+            where=error.where,
+            why=error.why,
+            todo=error.todo,
+        )
