@@ -1,0 +1,274 @@
+"""Typed reading of objects: a class for each kind of mapping, a descriptor for each of its fields.
+
+    class Destination(Node):
+        host = text("host")
+        port = node("port", PortSelector)
+
+A node is a mapping inside an object. It reads a field when it is asked for it, once; so it knows at any
+time which fields nobody asked for (`unread`), and each field's path in the object (`at`). A reading is made
+anew for each consumer (`of`), so that what one reads says nothing of another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from harness.base.durations import seconds
+from harness.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.base.resources import Resource
+
+Value = TypeVar("Value")
+Child = TypeVar("Child", bound="Node")
+
+_NAMES: dict[type, str] = {
+    dict: "a mapping",
+    list: "a list",
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
+
+
+class Node:
+    """A mapping inside an object: `path` is its place there (`spec.http[0]`), `data` what is written.
+
+    It can't be changed. Reading a field of a wrong type raises InputError that names object and field.
+    """
+
+    resource: Resource
+    path: str
+    data: Mapping[str, Any]
+
+    def __init__(self, resource: Resource, path: str, data: Mapping[str, Any] | None) -> None:
+        vars(self).update(resource=resource, path=path, data=data or {})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} can't be set: a reading doesn't change")
+
+    def at(self, key: str) -> str:
+        """Returns the path of a field, by the name that it has in YAML."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def has(self, key: str) -> bool:
+        """Returns whether a field is written, and not null. It doesn't count as read by that."""
+        return self.data.get(key) is not None
+
+    def __bool__(self) -> bool:
+        """Whether anything is written in it."""
+        return bool(self.data)
+
+    def unread(self) -> Iterator[str]:
+        """Yields the paths of fields that hold something and that nobody read, here and below."""
+        fields = self._fields()
+        for key, value in self.data.items():
+            if value is None or value in ({}, []):
+                continue
+            name = fields.get(key)
+            if name is None or name not in self.__dict__:
+                yield self.at(key)
+                continue
+            for child in _nodes_in(self.__dict__[name]):
+                yield from child.unread()
+
+    def leave(self) -> None:
+        """Counts all fields as read: what is said about the whole needn't be said about each."""
+        for name in self._fields().values():
+            for child in _nodes_in(getattr(self, name)):
+                child.leave()
+
+    @classmethod
+    def _fields(cls) -> Mapping[str, str]:
+        """The attribute that reads each field."""
+        known: Mapping[str, str] | None = cls.__dict__.get("_known")
+        if known is None:
+            classes = reversed(cls.__mro__)
+            known = {
+                field.key: name
+                for base in classes
+                for name, field in vars(base).items()
+                if isinstance(field, Field)
+            }
+            cls._known = known  # type: ignore[attr-defined]
+        return known
+
+
+class Object(Node):
+    """A whole object, of which the fields beside apiVersion, kind, metadata and status are read."""
+
+    @classmethod
+    def of(cls, resource: Resource) -> Self:
+        """Returns a fresh reading of an object."""
+        inert = ("apiVersion", "kind", "metadata", "status")
+        return cls(resource, "", {key: value for key, value in resource.data.items() if key not in inert})
+
+
+class Spec(Node):
+    """The spec of an object."""
+
+    @classmethod
+    def of(cls, resource: Resource) -> Self:
+        """Returns a fresh reading of an object's spec; an absent one is empty."""
+        spec = resource.data.get("spec")
+        return cls(resource, "spec", {} if spec is None else typed(resource, "spec", spec, dict))
+
+
+class Field(Generic[Value]):
+    """One field of a node, by its name in YAML; it is read once, and then stands in the node itself."""
+
+    def __init__(self, key: str, read: Callable[[Node, str, Any], Value]) -> None:
+        self.key = key
+        self.read = read
+
+    def __set_name__(self, owner: type[Node], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, node: None, owner: type[Node]) -> Self: ...
+    @overload
+    def __get__(self, node: Node, owner: type[Node]) -> Value: ...
+    def __get__(self, node: Node | None, owner: type[Node]) -> Self | Value:
+        if node is None:
+            return self
+        value = self.read(node, self.key, node.data.get(self.key))
+        node.__dict__[self.name] = value
+        return value
+
+
+def text(key: str, default: str = "") -> Field[str]:
+    """Returns a field that holds text; the default stands for an absent one."""
+    return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, str))
+
+
+def integer(key: str) -> Field[int | None]:
+    """Returns a field that holds a whole number; None if it is absent."""
+    return Field(key, lambda node, key, raw: None if raw is None else _typed(node, key, raw, int))
+
+
+def number(key: str) -> Field[float | None]:
+    """Returns a field that holds a number; None if it is absent."""
+    return Field(key, lambda node, key, raw: None if raw is None else float(_typed(node, key, raw, float)))
+
+
+def boolean(key: str, *, default: bool = False) -> Field[bool]:
+    """Returns a field that is true or false; the default stands for an absent one."""
+    return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, bool))
+
+
+def duration(key: str) -> Field[float | None]:
+    """Returns a field that holds a duration, in seconds; None if it is absent or zero.
+
+    None also for what is no duration: that the API server refuses.
+    """
+    return Field(key, lambda node, key, raw: None if raw is None else seconds(_typed(node, key, raw, str)))
+
+
+def texts(key: str) -> Field[tuple[str, ...]]:
+    """Returns a field that holds a list of texts; empty if it is absent."""
+
+    def read(node: Node, key: str, raw: Any) -> tuple[str, ...]:
+        items = enumerate(() if raw is None else _typed(node, key, raw, list))
+        return tuple(typed(node.resource, f"{node.at(key)}[{index}]", item, str) for index, item in items)
+
+    return Field(key, read)
+
+
+def integers(key: str) -> Field[tuple[int, ...]]:
+    """Returns a field that holds a list of whole numbers; empty if it is absent."""
+
+    def read(node: Node, key: str, raw: Any) -> tuple[int, ...]:
+        items = enumerate(() if raw is None else _typed(node, key, raw, list))
+        return tuple(typed(node.resource, f"{node.at(key)}[{index}]", item, int) for index, item in items)
+
+    return Field(key, read)
+
+
+def labels(key: str) -> Field[Mapping[str, str]]:
+    """Returns a field that holds texts by free names (labels, headers); empty if it is absent."""
+
+    def read(node: Node, key: str, raw: Any) -> Mapping[str, str]:
+        entries = {} if raw is None else _typed(node, key, raw, dict)
+        return {
+            name: typed(node.resource, f"{node.at(key)}.{name}", entry, str)
+            for name, entry in entries.items()
+        }
+
+    return Field(key, read)
+
+
+def node(key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Child]) -> Field[Child]:
+    """Returns a field that holds a mapping; an empty node if it is absent (`has` tells the two apart)."""
+
+    def read(node: Node, key: str, raw: Any) -> Child:
+        return kind(node.resource, node.at(key), None if raw is None else _typed(node, key, raw, dict))
+
+    return Field(key, read)
+
+
+def nodes(
+    key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Child]
+) -> Field[tuple[Child, ...]]:
+    """Returns a field that holds a list of mappings; empty if it is absent."""
+
+    def read(node: Node, key: str, raw: Any) -> tuple[Child, ...]:
+        items = () if raw is None else _typed(node, key, raw, list)
+        made = []
+        for index, item in enumerate(items):
+            path = f"{node.at(key)}[{index}]"
+            made.append(
+                kind(node.resource, path, None if item is None else typed(node.resource, path, item, dict))
+            )
+        return tuple(made)
+
+    return Field(key, read)
+
+
+def named(
+    key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Child]
+) -> Field[Mapping[str, Child]]:
+    """Returns a field that holds mappings by free names; empty if it is absent."""
+
+    def read(node: Node, key: str, raw: Any) -> Mapping[str, Child]:
+        entries = {} if raw is None else _typed(node, key, raw, dict)
+        made = {}
+        for name, entry in entries.items():
+            path = f"{node.at(key)}.{name}"
+            made[name] = kind(
+                node.resource, path, None if entry is None else typed(node.resource, path, entry, dict)
+            )
+        return made
+
+    return Field(key, read)
+
+
+def raw(key: str) -> Field[Any]:
+    """Returns a field with all that is in it as plain data; None if it is absent."""
+    return Field(key, lambda node, key, raw: raw)
+
+
+def typed(resource: Resource, path: str, value: Any, kind: type[Value]) -> Value:
+    """Returns a value of this type; raises InputError, with object and field, for one of another type."""
+    if isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool):
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return value  # type: ignore[return-value]
+    raise InputError(f"{resource} {path} must be {_NAMES[kind]}", where=resource.where)
+
+
+def _typed(node: Node, key: str, value: Any, kind: type[Value]) -> Value:
+    if type(value) is kind:  # what nearly all are
+        return value
+    return typed(node.resource, node.at(key), value, kind)
+
+
+def _nodes_in(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple):
+        yield from (item for item in value if isinstance(item, Node))
+    elif isinstance(value, dict):
+        yield from (item for item in value.values() if isinstance(item, Node))
