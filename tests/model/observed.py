@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scipy.stats import binomtest
-
 from harness.base.resources import Resource
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.documents import plain
@@ -104,6 +102,8 @@ def _compare(request: Request, outcomes: Outcomes, observed: list[dict[str, Any]
             if not all(_misfit(outcomes.groups[i].outcome, other) for i in fitting)
         )
         if specified:
+            from scipy.stats import binomtest
+
             assert binomtest(alike, n, float(share)).pvalue > RATE, (
                 f"{request}: {alike} of {n}, predicted {share}"
             )

@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
+from functools import cache, partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -34,8 +35,6 @@ WORLD = cluster(ISTIO).apply(
 OK, DENIED = "200 from ist/web", "403"
 A, B = "https://a.example", "https://b.example"
 
-PRIVATE = rsa.generate_private_key(65537, 2048)
-CURVE = ec.generate_private_key(ec.SECP256R1())
 SECRET = b"a secret that two share, of 32 bytes or more"
 
 
@@ -44,9 +43,24 @@ def text64(data):
     return urlsafe_b64encode(data).decode().rstrip("=")
 
 
-RSA_KEY = {"kid": "k", **RSAAlgorithm.to_jwk(PRIVATE.public_key(), as_dict=True)}
-EC_KEY = {"kid": "c", **ECAlgorithm.to_jwk(CURVE.public_key(), as_dict=True)}
-SECRET_KEY = {"kty": "oct", "kid": "s", "k": text64(SECRET)}
+@cache
+def keys():
+    """The private keys: RSA's, and a curve's."""
+    return rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
+
+
+@cache
+def key_set():
+    private, curve = keys()
+    return json.dumps(
+        {
+            "keys": [
+                {"kid": "k", **RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)},
+                {"kty": "oct", "kid": "s", "k": text64(SECRET)},
+                {"kid": "c", **ECAlgorithm.to_jwk(curve.public_key(), as_dict=True)},
+            ]
+        }
+    )
 
 
 def signed(header=None, **claims):
@@ -54,8 +68,14 @@ def signed(header=None, **claims):
     parts = f"{text64(fields)}.{text64({'iss': A, **claims})}"
     known = str(fields["alg"])[:2] in ("RS", "PS", "ES")  # what else is asked for only stands in the header
     algorithm = get_default_algorithms()[fields["alg"] if known else "RS256"]
-    key = CURVE if isinstance(algorithm, ECAlgorithm) else PRIVATE
+    private, curve = keys()
+    key = curve if isinstance(algorithm, ECAlgorithm) else private
     return f"{parts}.{text64(algorithm.sign(parts.encode(), key))}"
+
+
+def to_sign(header=None, **claims):
+    """What makes a signed token: a test's parameter, and so its name, stays the same from run to run."""
+    return partial(signed, header, **claims)
 
 
 def by_secret(**claims):
@@ -64,7 +84,7 @@ def by_secret(**claims):
 
 
 def authentication(*rules, name="ist/auth", **spec):
-    listed = [{"jwks": json.dumps({"keys": [RSA_KEY, SECRET_KEY, EC_KEY]}), **rule} for rule in rules]
+    listed = [{"jwks": key_set(), **rule} for rule in rules]
     return resource("RequestAuthentication", name, {"jwtRules": listed, **spec}, SECURITY)
 
 
@@ -90,39 +110,40 @@ BAD_FORMAT = "Jwt is not in the form of Header.Payload.Signature with two dots a
     ("rules", "token", "status", "body"),
     [
         ([RULE], None, 200, None),
-        ([RULE], signed(), 200, None),
-        ([RULE], signed({"alg": "PS256"}), 200, None),
-        ([RULE], signed({"alg": "ES256", "kid": "c"}), 200, None),
-        ([RULE], signed({"alg": "ES256", "kid": "k"}), 401, "Jwt verification fails"),
+        ([RULE], to_sign(), 200, None),
+        ([RULE], to_sign({"alg": "PS256"}), 200, None),
+        ([RULE], to_sign({"alg": "ES256", "kid": "c"}), 200, None),
+        ([RULE], to_sign({"alg": "ES256", "kid": "k"}), 401, "Jwt verification fails"),
         ([RULE], by_secret(), 200, None),
-        ([RULE], signed(exp=4102444800), 200, None),
+        ([RULE], to_sign(exp=4102444800), 200, None),
         ([RULE], "nonsense", 401, BAD_FORMAT),
         ([RULE], "a..b", 401, BAD_FORMAT),
         ([RULE], "a.e30.AA", 401, "Jwt header is an invalid Base64url encoded"),
         ([RULE], "W10.e30.AA", 401, "Jwt header is an invalid JSON"),
-        ([RULE], signed({"alg": "none"}), 401, "Jwt header [alg] is not supported"),
-        ([RULE], signed({"alg": 5}), 401, "Jwt header [alg] field is required and must be a string"),
-        ([RULE], signed({"kid": 5}), 401, "Jwt header [kid] field is not a string"),
-        ([RULE], signed(iss=5), 401, "Jwt payload [iss] field is not a string"),
-        ([RULE], signed(exp="soon"), 401, "Jwt payload [exp] field is not an integer"),
-        ([RULE], signed(aud=[5]), 401, "Jwt payload [aud] field is not a string or string list"),
-        ([RULE], signed(iss=B), 401, "Jwt issuer is not configured"),
-        ([RULE], signed(exp=1), 401, "Jwt is expired"),
-        ([RULE], signed(nbf=4102444800), 401, "Jwt not yet valid"),
-        ([RULE], signed()[:-4] + "AAAA", 401, "Jwt verification fails"),
-        ([RULE], signed({"kid": "x"}), 401, "Jwks doesn't have key to match kid or alg from Jwt"),
-        ([{**RULE, "jwks": '{"keys": []}'}], signed(), 401, "Jwks doesn't have any valid public key"),
-        ([{**RULE, "audiences": ["x"]}], signed(), 403, "Audiences in Jwt are not allowed"),
-        ([{**RULE, "audiences": ["x", "y"]}], signed(aud=["https://y/"]), 200, None),
-        ([{**RULE, "audiences": ["x"]}], signed(aud="x"), 200, None),
-        ([{"issuer": B}, RULE], signed(), 200, None),
-        ([{"issuer": B}, RULE], signed(exp=1), 401, "Jwt is expired"),
-        ([{"issuer": B}, RULE], signed(iss=B, exp=1), 401, "Jwt is expired"),
-        ([{"issuer": B}, {"issuer": "c"}], signed(), 401, "Jwt issuer is not configured"),
+        ([RULE], to_sign({"alg": "none"}), 401, "Jwt header [alg] is not supported"),
+        ([RULE], to_sign({"alg": 5}), 401, "Jwt header [alg] field is required and must be a string"),
+        ([RULE], to_sign({"kid": 5}), 401, "Jwt header [kid] field is not a string"),
+        ([RULE], to_sign(iss=5), 401, "Jwt payload [iss] field is not a string"),
+        ([RULE], to_sign(exp="soon"), 401, "Jwt payload [exp] field is not an integer"),
+        ([RULE], to_sign(aud=[5]), 401, "Jwt payload [aud] field is not a string or string list"),
+        ([RULE], to_sign(iss=B), 401, "Jwt issuer is not configured"),
+        ([RULE], to_sign(exp=1), 401, "Jwt is expired"),
+        ([RULE], to_sign(nbf=4102444800), 401, "Jwt not yet valid"),
+        ([RULE], lambda: signed()[:-4] + "AAAA", 401, "Jwt verification fails"),
+        ([RULE], to_sign({"kid": "x"}), 401, "Jwks doesn't have key to match kid or alg from Jwt"),
+        ([{**RULE, "jwks": '{"keys": []}'}], to_sign(), 401, "Jwks doesn't have any valid public key"),
+        ([{**RULE, "audiences": ["x"]}], to_sign(), 403, "Audiences in Jwt are not allowed"),
+        ([{**RULE, "audiences": ["x", "y"]}], to_sign(aud=["https://y/"]), 200, None),
+        ([{**RULE, "audiences": ["x"]}], to_sign(aud="x"), 200, None),
+        ([{"issuer": B}, RULE], to_sign(), 200, None),
+        ([{"issuer": B}, RULE], to_sign(exp=1), 401, "Jwt is expired"),
+        ([{"issuer": B}, RULE], to_sign(iss=B, exp=1), 401, "Jwt is expired"),
+        ([{"issuer": B}, {"issuer": "c"}], to_sign(), 401, "Jwt issuer is not configured"),
         ([{"issuer": B, "fromHeaders": [{"name": "x-b"}]}, RULE], None, 200, None),
     ],
 )
 def test_a_token_is_checked(rules, token, status, body):
+    token = token() if callable(token) else token
     headers = {"authorization": f"Bearer {token}"} if token else {}
     outcome = only(ask(WORLD.apply([authentication(*rules)]), **headers))
     assert (outcome.status, outcome.body if status >= 400 else None) == (status, body)
@@ -148,23 +169,25 @@ NONE = {"rules": [{"from": [{"source": {"requestPrincipals": ["*"]}}]}]}
 @pytest.mark.parametrize(
     ("rule", "path", "headers", "status", "seen"),
     [
-        ({}, "/", {"authorization": f"Bearer {signed(sub='s')}"}, 200, "/"),
-        ({}, "/", {"authorization": f"bearer {signed(sub='s')}"}, 403, None),
+        ({}, "/", {"authorization": "Bearer TOKEN"}, 200, "/"),
+        ({}, "/", {"authorization": "bearer TOKEN"}, 403, None),
         ({}, "/", {"authorization": "Basic eDp5"}, 403, None),
-        ({}, f"/?a=1&access_token={signed(sub='s')}&b=2", {}, 200, "/?a=1&b=2"),
-        (ELSEWHERE, "/", {"authorization": f"Bearer {signed(sub='s')}"}, 403, None),
-        (ELSEWHERE, "/", {"x_jwt": signed(sub="s")}, 200, "/"),
-        (ELSEWHERE, "/", {"x_mine": f"Mine {signed(sub='s')}"}, 200, "/"),
-        (ELSEWHERE, "/", {"x_mine": signed(sub="s")}, 403, None),
-        (ELSEWHERE, f"/?jwt={signed(sub='s')}", {}, 200, "/"),
-        (ELSEWHERE, "/", {"cookie": f"a=b; session={signed(sub='s')}"}, 200, "/"),
-        (ELSEWHERE, "/", {"x_jwt": signed(sub="s"), "x_mine": "Mine bad"}, 401, None),
+        ({}, "/?a=1&access_token=TOKEN&b=2", {}, 200, "/?a=1&b=2"),
+        (ELSEWHERE, "/", {"authorization": "Bearer TOKEN"}, 403, None),
+        (ELSEWHERE, "/", {"x_jwt": "TOKEN"}, 200, "/"),
+        (ELSEWHERE, "/", {"x_mine": "Mine TOKEN"}, 200, "/"),
+        (ELSEWHERE, "/", {"x_mine": "TOKEN"}, 403, None),
+        (ELSEWHERE, "/?jwt=TOKEN", {}, 200, "/"),
+        (ELSEWHERE, "/", {"cookie": "a=b; session=TOKEN"}, 200, "/"),
+        (ELSEWHERE, "/", {"x_jwt": "TOKEN", "x_mine": "Mine bad"}, 401, None),
         (ELSEWHERE, "/", {}, 403, None),
     ],
 )
 def test_where_tokens_are_looked_for(rule, path, headers, status, seen):
+    token = signed(sub="s")
     state = WORLD.apply([authentication({**RULE, **rule}), policy(NONE)])
-    outcome = only(ask(state, f"http://web{path}", **headers))
+    sent = {name: value.replace("TOKEN", token) for name, value in headers.items()}
+    outcome = only(ask(state, f"http://web{path.replace('TOKEN', token)}", **sent))
     assert outcome.status == status
     assert (outcome.server_saw and outcome.server_saw.path) == seen
     assert not outcome.server_saw or {"authorization", "x-jwt"}.isdisjoint(dict(outcome.server_saw.headers))
@@ -383,10 +406,14 @@ def test_a_request_has_one_token():
 @pytest.mark.parametrize(
     ("rule", "token", "match"),
     [
-        ({"jwks": None, "jwksUri": "https://a.example/keys"}, signed(), "jwtRules.0..jwksUri isn't modelled"),
+        (
+            {"jwks": None, "jwksUri": "https://a.example/keys"},
+            to_sign(),
+            "jwtRules.0..jwksUri isn't modelled",
+        ),
         (
             {"outputClaimToHeaders": [{"header": "x", "claim": "aud"}]},
-            signed(aud=["a"]),
+            to_sign(aud=["a"]),
             "claim isn't modelled",
         ),
     ],
@@ -394,7 +421,7 @@ def test_a_request_has_one_token():
 def test_not_modelled(rule, token, match):
     state = WORLD.apply([authentication({**RULE, **rule})])
     with pytest.raises(NotModelledError) as caught:
-        ask(state, authorization=f"Bearer {token}")
+        ask(state, authorization=f"Bearer {token()}")
     assert re.search(match, str(caught.value))
 
 
