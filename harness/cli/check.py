@@ -10,14 +10,14 @@ import typer
 
 from harness.base.errors import HarnessError
 from harness.base.settings import SCENARIO_SUFFIXES, is_scenario
-from harness.scenario import load_scenario
-from harness.scenario.schema import scenario_schema
 
 
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
 ) -> None:
     """Check scenario files and the manifests that they name, without running them."""
+    from harness.scenario import load_scenario  # the other commands need no scenarios
+
     files = [file for path in paths for file in _scenario_files(path)]
     if not files:
         typer.echo(f"no scenario files in {', '.join(map(str, paths))}", err=True)
@@ -37,6 +37,8 @@ def check(
 
 def schema() -> None:
     """Print the JSON schema of scenario files, for editors."""
+    from harness.scenario.schema import scenario_schema
+
     typer.echo(json.dumps(scenario_schema(), indent=2))
 
 

@@ -40,12 +40,13 @@ def compare(
 
     Exit status 1 if there is a difference that isn't accepted, 2 for errors.
     """
-    from harness.analysis.compare import command
+    from harness.analysis.compare.configurations import allowed, compared
+    from harness.report.comparison import data, text
 
     with reported(2):
-        found = command.compared(
+        found = compared(
             before, after, beside=beside or (), mesh_before=mesh_before, mesh_after=mesh_after, limit=limit
         )
     patterns = allow or []
-    typer.echo(command.data(found, patterns) if as_json else command.text(found, patterns), nl=False)
-    raise typer.Exit(0 if all(command.allowed(one, patterns) for one in found.differences) else 1)
+    typer.echo(data(found, patterns) if as_json else text(found, patterns), nl=False)
+    raise typer.Exit(0 if all(allowed(difference, patterns) for difference in found.differences) else 1)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import AsJson, Context, Kubeconfig, reported
+from harness.base.errors import InputError
+from harness.cli.options import AsJson, Context, Kubeconfig, cluster_objects, reported
 
 
 def discover(
@@ -26,8 +27,28 @@ def discover(
     as_json: AsJson = False,
 ) -> None:
     """Tell which of Istio's features are in use, what becomes of each, and in which order to migrate."""
-    from harness.analysis.discover import command  # the other commands need no translator
+    # The other commands need no translator.
+    from harness.analysis.discover import installation
+    from harness.analysis.discover.discovery import discover as discovered
+    from harness.manifests.files import read_manifests
+    from harness.report import discovery
 
     with reported():
-        found = command.run(paths or [], helm_values or [], context, kubeconfig, as_json=as_json)
-    typer.echo(found, nl=False)
+        if not (paths or helm_values or context):
+            raise InputError(
+                "nothing to look at",
+                todo="name manifests, a cluster (--context), or an installation's values (--helm-values)",
+            )
+        if context:
+            if paths:
+                raise InputError("--context goes with no manifests: the cluster says what there is")
+            resources = cluster_objects(context, kubeconfig)
+        else:
+            if kubeconfig:
+                raise InputError("--kubeconfig goes with --context alone")
+            resources = tuple(
+                resource for path in paths or () for resource in read_manifests(path, running=True)
+            )
+        settings = [setting for file in helm_values or () for setting in installation.of_file(file)]
+        estate = discovered(resources, settings)
+    typer.echo(discovery.data(estate) if as_json else discovery.text(estate), nl=False)

@@ -12,11 +12,10 @@ import typer
 from harness.base.errors import InputError
 from harness.base.vocabulary import Workload
 from harness.cli.options import AsJson, Context, Kubeconfig, Lenient, Meshes, model_of, reported
-from harness.traffic.request import Request
-from harness.traffic.token import Token
 
 if TYPE_CHECKING:
     from harness.model import Model
+    from harness.traffic.request import Request
 
 _UNBROKEN = 10_000
 """Columns that no line of an explanation reaches."""
@@ -69,6 +68,9 @@ def _explained(model: Model, request: Request, as_json: bool) -> str:
 
 
 def _request(source: str, target: list[str], headers: list[str], claims: list[str]) -> Request:
+    from harness.traffic.request import Request
+    from harness.traffic.token import Token
+
     *methods, url = target
     method = methods[0] if methods else "GET"
     if len(methods) > 1:

@@ -14,6 +14,7 @@ from harness.base.vocabulary import Mesh
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.base.resources import Resource
     from harness.model import Model
 
 Context = Annotated[
@@ -67,6 +68,16 @@ def model_of(
     if paths or meshes:
         raise InputError("--context goes with neither manifests nor --mesh: the cluster says what there is")
     return Model.from_cluster(context, kubeconfig, lenient=lenient)
+
+
+def cluster_objects(context: str, kubeconfig: Path | None) -> tuple[Resource, ...]:
+    """Returns all objects that a cluster holds, which is read and not changed.
+
+    Raises MissingError for an unknown context, ApiError where the cluster doesn't answer or forbids it.
+    """
+    from harness.cluster.objects import snapshot  # files need no Kubernetes client
+
+    return snapshot.read(context, kubeconfig).objects
 
 
 def _meshes(texts: list[str]) -> tuple[set[Mesh], dict[str, Mesh | None]]:

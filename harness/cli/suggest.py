@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Context, Kubeconfig, reported
+from harness.base.errors import InputError
+from harness.cli.options import Context, Kubeconfig, cluster_objects, reported
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.suggest.sources import Sources
 
 
 def suggest(
@@ -25,16 +31,23 @@ def suggest(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a scenario of a configuration: what it does now, as expectations for a move to Linkerd."""
-    from harness.suggest import command  # the other commands suggest nothing
+    from harness.suggest.composition import compose  # the other commands suggest nothing
 
     with reported():
-        told = command.run(
-            paths or [],
-            file,
-            context=context,
-            kubeconfig=kubeconfig,
-            by_namespace=by_namespace,
-            limit=limit,
-            force=force,
-        )
-    typer.echo(told, nl=False)
+        sources = _sources(paths or [], context, kubeconfig)
+        summary = compose(sources, file, by_namespace=by_namespace, limit=limit, force=force)
+    typer.echo(summary, nl=False)
+
+
+def _sources(paths: Sequence[Path], context: str | None, kubeconfig: Path | None) -> Sources:
+    """Returns what the scenario is made of; raises InputError for options that don't go together."""
+    from harness.manifests.dumps import configuration
+    from harness.suggest.sources import of_objects, of_paths
+
+    if context is None:
+        if not paths or kubeconfig:
+            raise InputError("nothing to read", todo="name manifests, or a cluster's context (--context)")
+        return of_paths(paths)
+    if paths:
+        raise InputError("--context goes without manifests: the cluster says what there is")
+    return of_objects(configuration(cluster_objects(context, kubeconfig)))

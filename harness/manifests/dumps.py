@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.base.resources import Resource
 
 # What a cluster makes by itself, so that a dump of it isn't something to apply.
 _KINDS = frozenset(("Event", "ControllerRevision", "PodMetrics"))
@@ -96,3 +103,21 @@ def mappings(value: object) -> list[dict[str, Any]]:
     """Returns the mappings of a list; none if it is something else, or holds something else."""
     fits = isinstance(value, list) and all(isinstance(item, dict) for item in value)
     return value if isinstance(value, list) and fits else []
+
+
+def configuration(objects: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Returns a live cluster's objects without what its controllers made, and what holds no configuration."""
+    return tuple(
+        resource
+        for resource in objects
+        if resource.kind not in ("Secret", "Node", "Endpoints", "EndpointSlice")
+        and not any(
+            owner.get("controller") for owner in resource.data["metadata"].get("ownerReferences") or ()
+        )
+        and resource.namespace not in PLATFORM - {ROOT_NAMESPACE}
+    )
+
+
+def _is_controlled(resource: Resource) -> bool:
+    owners = resource.data["metadata"].get("ownerReferences") or ()
+    return any(owner.get("controller") for owner in owners)

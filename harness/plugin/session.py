@@ -15,16 +15,14 @@ import pytest
 
 from harness.base.errors import HarnessError, InputError, MissingError, did_you_mean
 from harness.base.settings import Confidence, OnDrift
-from harness.cluster.ownership.journal import Journal
 from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
 from harness.ground.knobs import Knobs
-from harness.run.record import Recorder
-from harness.run.resumption import resumable, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from harness.ground.ground import Provider
+    from harness.run.record import Recorder
     from harness.run.runner import Runner
     from harness.scenario import Scenario
 
@@ -47,7 +45,7 @@ class Runs:
         self._bundles: dict[str, Path | None] = {}
         self.warnings: list[str] = []
         record = self.knobs.text("record")
-        self.recorder = Recorder(Path(record)) if record else None
+        self.recorder = _recorder(record) if record else None
         self._turn = ExitStack()
         self._worker: dict[str, str] = getattr(config, "workerinput", {})
         self._choice = Choice(self.knobs, config, self._worker)
@@ -106,6 +104,7 @@ class Runs:
     def runner(self, scenario: Scenario) -> Runner:
         """Returns the scenario's runner; the one before is closed first, since they share the ground."""
         if self._runner is None or self._runner.scenario is not scenario:
+            from harness.cluster.ownership.journal import Journal
             from harness.run.runner import Runner
 
             self.leave()
@@ -166,6 +165,8 @@ class Runs:
         first, last = self.knobs.text("from"), self.knobs.text("until")
         if not (first or last):
             return None
+        from harness.run.resumption import resumable, window
+
         found = window(scenarios, first, last)
         if first and self.kind != "model":
             resumable(self.provider.kept_as, next(iter(scenarios)), found.start)
@@ -177,6 +178,8 @@ class Runs:
             return
         start = self.knobs.text("from")
         if start:
+            from harness.run.resumption import resumable
+
             names = [stage.name for stage in runner.scenario.stages]
             runner.resume(resumable(self.provider.kept_as, runner.scenario, names.index(start)))
         elif left := runner.journal.read():
@@ -259,6 +262,12 @@ class Runs:
         except HarnessError as error:
             self._unclean = True
             self.warnings.append(f"cleaning up after {what} failed: {error}")
+
+
+def _recorder(path: str) -> Recorder:
+    from harness.run.record import Recorder  # most runs record nothing
+
+    return Recorder(Path(path))
 
 
 def _file_name(text: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.analysis.compare import compare
-from harness.analysis.compare.command import allowed, compared, data, text
 from harness.analysis.compare.comparison import RETRIES
+from harness.analysis.compare.configurations import allowed, compared
+from harness.report.comparison import data, text
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
 if TYPE_CHECKING:

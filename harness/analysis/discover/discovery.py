@@ -10,8 +10,8 @@ from harness.analysis.discover.installation import Setting, of_objects, ordered
 from harness.analysis.discover.migration import Migration, migration
 from harness.analysis.translate import coverage as kinds
 from harness.analysis.translate import translate
-from harness.analysis.translate.command import of_cluster
 from harness.base.errors import InputError
+from harness.manifests.dumps import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,7 @@ def discover(resources: Iterable[Resource], settings: Iterable[Setting] = ()) ->
     """
     resources = tuple(resources)
     known, unread = [], []
-    for one in of_cluster(resources):
+    for one in configuration(resources):
         try:
             kinds.check([one])
         except InputError as error:

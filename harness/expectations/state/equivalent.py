@@ -54,8 +54,8 @@ class Equivalent(Expectation):
 
     def judge(self, ground: Ground) -> Verdict:
         from harness.analysis.compare import compare  # most scenarios compare nothing
-        from harness.analysis.compare.command import allowed, state_of
         from harness.analysis.compare.comparison import OTHER_HOSTS
+        from harness.analysis.compare.configurations import allowed, state_of
 
         before = state_of(_objects(ground, self.before), self.mesh_before)
         after = state_of(_objects(ground, self.after), self.mesh_after)

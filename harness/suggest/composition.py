@@ -1,4 +1,4 @@
-"""`harness suggest`: manifests in, a scenario and the manifests that it needs besides out."""
+"""A scenario composed of manifests, with the manifests that it needs besides, and tried before it is told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate import translate
-from harness.analysis.translate.command import of_cluster
 from harness.base.errors import InputError
 from harness.expectations import Result
 from harness.ground.model import ModelProvider
@@ -17,7 +16,7 @@ from harness.scenario import load_scenario
 from harness.suggest import clients, stages, transitions, writer
 from harness.suggest.estate import Estate
 from harness.suggest.layout import Layout, used
-from harness.suggest.sources import held, of_objects, of_paths
+from harness.suggest.sources import held
 from harness.suggest.suggestion import LIMIT, Suggestion, suggest
 
 if TYPE_CHECKING:
@@ -29,22 +28,19 @@ if TYPE_CHECKING:
     from harness.suggest.stages import Reached
 
 
-def run(
-    paths: Sequence[Path],
+def compose(
+    sources: Sources,
     file: Path,
     *,
-    context: str | None = None,
-    kubeconfig: Path | None = None,
     by_namespace: bool = False,
     limit: int = LIMIT,
     force: bool = False,
 ) -> str:
     """Writes the scenario, and manifests beside it where it needs some; returns what to tell.
 
-    Raises InputError for options that don't go together, for what can't be read, and if a file would be
-    replaced (unless forced); HarnessError where the model can't reach the first stage.
+    Raises InputError if a file would be replaced (unless forced), HarnessError where the model can't reach
+    the first stage.
     """
-    sources = _read(paths, context, kubeconfig)
     candidates = clients.names({one.namespace or one.name for one in sources.objects})
     if not force:
         Layout.beside(file, sources, candidates).check_free()
@@ -77,18 +73,6 @@ def run(
     head |= {"during": during} if during else {}
     layout.write(writer.scenario(head, planned, made, notes))
     return _told(layout, problem)
-
-
-def _read(paths: Sequence[Path], context: str | None, kubeconfig: Path | None) -> Sources:
-    if context is None:
-        if not paths or kubeconfig:
-            raise InputError("nothing to read", todo="name manifests, or a cluster's context (--context)")
-        return of_paths(paths)
-    if paths:
-        raise InputError("--context goes without manifests: the cluster says what there is")
-    from harness.cluster.objects import snapshot  # files need no Kubernetes client
-
-    return of_objects(of_cluster(snapshot.read(context, kubeconfig).objects))
 
 
 def _estate(sources: Sources, first: Reached, candidates: tuple[Workload, Workload]) -> Estate:

@@ -1,14 +1,12 @@
-"""`harness compare`: two configurations in, their differences out."""
+"""The two configurations of a comparison: manifests read, each as the state of a cluster."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.analysis.compare.answer import answers, worded
-from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare, deciding
+from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 from harness.manifests.files import WORKLOAD_KINDS, read_manifests
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state.pods import Pod
-    from harness.traffic.outcomes import Outcomes
 
 
 def compared(
@@ -79,53 +76,3 @@ def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
         if fnmatch(resource, service) and (not colon or {part} >= set(difference.parts)):
             return True
     return False
-
-
-def text(found: Comparison, patterns: Collection[str] = ()) -> str:
-    """Returns what is printed: each difference that isn't accepted, what was left out, and the sum."""
-    unlike = [one for one in found.differences if not allowed(one, patterns)]
-    accepted = len(found.differences) - len(unlike)
-    lines = [f"{one}\n{_deciding(one)}" for one in unlike]
-    lines += [f"left out: {one}" for one in found.left_out]
-    more = f", {accepted} accepted" if accepted else ""
-    count = f"{len(unlike)} difference" + ("" if len(unlike) == 1 else "s")
-    lines.append(f"{found.classes} classes of requests decided: {count}{more}")
-    return "\n".join(lines) + "\n"
-
-
-def _deciding(difference: Difference) -> str:
-    """The objects that led to either answer."""
-    sides = (("before", difference.before), ("after", difference.after))
-    return "".join(f"  {side} by: {link}\n" for side, outcomes in sides for link in deciding(outcomes))
-
-
-def data(found: Comparison, patterns: Collection[str] = ()) -> str:
-    """Returns the comparison as JSON."""
-    described: dict[str, Any] = {
-        "classes": found.classes,
-        "left_out": found.left_out,
-        "differences": [
-            {
-                "target": one.target,
-                "parts": one.parts,
-                "accepted": allowed(one, patterns),
-                "classes": one.classes,
-                "callers": one.sources,
-                "request": {
-                    "from": str(one.request.source),
-                    "method": one.request.http_method,
-                    "url": one.request.url,
-                    "headers": dict(one.request.headers),
-                },
-                "before": _side(one.before),
-                "after": _side(one.after),
-            }
-            for one in found.differences
-        ],
-    }
-    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-
-
-def _side(outcomes: Outcomes) -> dict[str, Any]:
-    trace = [str(link) for group in outcomes.groups for link in group.trace]
-    return {"answer": worded(answers(outcomes)), "trace": list(dict.fromkeys(trace))}
