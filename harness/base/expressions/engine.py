@@ -1,0 +1,123 @@
+"""RE2, which all regular expressions run in: linear in the length of the text, whatever the pattern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_SURROGATES = range(0xD800, 0xE000)
+
+
+class Match(Protocol):
+    """Where a pattern matched, in bytes."""
+
+    def span(self, group: int = 0) -> tuple[int, int]: ...
+
+
+class Engine(Protocol):
+    """A compiled pattern."""
+
+    @property
+    def groups(self) -> int: ...
+
+    def search(self, text: bytes, pos: int = 0) -> Match | None: ...
+
+    def match(self, text: bytes) -> Match | None: ...
+
+    def fullmatch(self, text: bytes) -> Match | None: ...
+
+    def finditer(self, text: bytes) -> Iterator[Match]: ...
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """RE2 doesn't take a pattern; `why` in its own words."""
+
+    why: str
+
+
+def found(pattern: str, text: bytes) -> bool:
+    """Returns whether a pattern that RE2 takes matches any part of a text."""
+    engine = compiled(pattern)
+    return not isinstance(engine, Refusal) and engine.search(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> Engine | Refusal:
+    """Returns the compiled pattern, or why RE2 doesn't take it; nothing is printed."""
+    import re2  # most commands need no regular expression, and loading it costs some milliseconds
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        engine: Engine = re2.compile(encoded(pattern), options)
+    except re2.error as error:
+        (words,) = error.args
+        return Refusal(words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words))
+    return engine
+
+
+def encoded(text: str) -> bytes:
+    """Returns a text's bytes as they are on the wire; what was no UTF-8 is again what it was."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def replaced(engine: Engine, replacement: Sequence[str | int], text: str) -> str:
+    """Replaces every match by texts and groups (by number) [google/re2: RE2::GlobalReplace]."""
+    data, done, position, last_end = encoded(text), [], 0, -1
+    while position <= len(data) and (match := engine.search(data, position)):
+        start, end = match.span()
+        done.append(data[position:start])
+        if start == end == last_end:
+            # An empty match right behind the last one doesn't count: go on by one character.
+            step = _character(data, start)
+            done.append(data[start : start + step])
+            position = start + step
+            continue
+        done += [
+            encoded(part) if isinstance(part, str) else _group(data, match, part) for part in replacement
+        ]
+        position = last_end = end
+    return b"".join([*done, data[position:]]).decode("utf-8", "surrogateescape")
+
+
+def _group(data: bytes, match: Match, group: int) -> bytes:
+    start, end = match.span(group)
+    return b"" if start < 0 else data[start:end]
+
+
+def _character(data: bytes, at: int) -> int:
+    """How many bytes the character has that starts there."""
+    step = 1
+    while at + step < len(data) and data[at] >= 0xC0 and data[at + step] & 0xC0 == 0x80:
+        step += 1
+    return step
+
+
+def spans(characters: str) -> list[tuple[int, int]]:
+    """Returns the ranges of code points that a class of RE2's holds; it tries every character."""
+    engine = compiled(f"{characters}+")
+    if isinstance(engine, Refusal):
+        raise ValueError(engine.why)
+    every = _every_character()
+    return [
+        (_code(every[start : start + 4], 0), _code(every[end - 4 : end], -1))
+        for start, end in (match.span() for match in engine.finditer(every))
+    ]
+
+
+@lru_cache(maxsize=1)
+def _every_character() -> bytes:
+    return "".join(chr(code) for code in range(0x110000) if code not in _SURROGATES).encode()
+
+
+def _code(data: bytes, index: int) -> int:
+    """The code point of the first or last character of what may begin or end in the midst of another."""
+    return ord(data.decode("utf-8", "ignore")[index])
