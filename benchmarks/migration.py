@@ -20,7 +20,7 @@ from harness.analysis.translate import translate
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 from harness.manifests.files import read_manifests
-from harness.model.state.loading import load_objects
+from harness.model.changes.loading import load_objects
 
 SIZES = (100, 1_000)
 """VirtualServices of the estates that are measured if none are named."""

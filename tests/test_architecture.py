@@ -5,7 +5,7 @@ from functools import cache
 import grimp
 from importlinter.cli import lint_imports
 
-LARGEST_CIRCLE = 80
+LARGEST_CIRCLE = 10
 
 
 @cache

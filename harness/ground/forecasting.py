@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.state.rollout import mixtures
+from harness.model.decide import decide
+from harness.model.rollout import mixtures
 from harness.traffic.load import BEFORE, Forecast, Moment
 from harness.traffic.trace import Reason
 
@@ -25,7 +26,7 @@ class Forecasting:
         self._loads = loads
         self._state = provider.state
         self._doing = ""
-        self._last = [self._state.decide(load.request) for load in loads]
+        self._last = [decide(self._state, load.request) for load in loads]
         self._moments = [[Moment(BEFORE, BEFORE, outcomes)] for outcomes in self._last]
 
     def step(self, doing: str) -> None:
@@ -47,7 +48,7 @@ class Forecasting:
         self._state = after
         for index, load in enumerate(self._loads):
             last = self._last[index]
-            now = last if after is before else after.decide(load.request)
+            now = last if after is before else decide(after, load.request)
             self._moments[index] += self._between(load, before, after, (last, now))
             self._moments[index].append(Moment(f"after `{self._doing}`", self._doing, now))
             self._last[index] = now
@@ -60,4 +61,4 @@ class Forecasting:
         for workload, state in mixtures(before, after, load.request.source, answers):
             told = Reason(f"a rolling restart: pods of {workload} from before still run, the others are new")
             when = f"during `{self._doing}`, by old pods of {workload}"
-            yield Moment(when, self._doing, state.decide(load.request), (told,))
+            yield Moment(when, self._doing, decide(state, load.request), (told,))

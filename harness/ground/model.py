@@ -15,8 +15,8 @@ from harness.base.resources import ObjectName, Resource
 from harness.ground.forecasting import Forecasting
 from harness.manifests.files import WORKLOAD_KINDS
 from harness.manifests.patching import Patch
-from harness.model import Refused, State, double_injection
-from harness.model.decide import arrivals, unguarded
+from harness.model import Refused, State, changes, double_injection
+from harness.model.decide import arrivals, decide, unguarded
 from harness.model.metering import metered
 from harness.model.network.resolution import resolve
 from harness.model.readiness import probes
@@ -62,7 +62,7 @@ class ModelProvider:
         namespaces = dict.fromkeys(one.namespace for one in apps if one.namespace)
         for namespace in namespaces:
             if namespace not in declared:
-                self.state = self.state.mark(namespace)
+                self.state = changes.mark(self.state, namespace)
         first = [one for one in apps if one.kind == "Namespace"]
         self._apply([*first, *(one for one in apps if one.kind != "Namespace")])
 
@@ -74,16 +74,16 @@ class ModelProvider:
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Installs a mesh; the model is of one version, however it is installed [semantics]."""
-        self.state = self.state.install(mesh)
+        self.state = changes.install(self.state, mesh)
 
     def uninstall(self, mesh: Mesh) -> None:
-        self.state = self.state.uninstall(mesh)
+        self.state = changes.uninstall(self.state, mesh)
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
         """Asks these meshes to inject; restarts, unless they were asked before and pods are so."""
         asked = _asked(self.state, namespace)
-        self.state = self.state.place(namespace, meshes)
-        anew = self.state.restart(namespace)
+        self.state = changes.place(self.state, namespace, meshes)
+        anew = changes.restart(self.state, namespace)
         if asked != _asked(anew, namespace) or _proxies(self.state) != _proxies(anew):
             self.state = anew
 
@@ -94,9 +94,9 @@ class ModelProvider:
         """Deletes objects; of a Namespace only the labels and annotations that the object sets."""
         namespaces = [one for one in resources if one.kind == "Namespace"]
         for namespace in namespaces:
-            labels, annotations = labels_of(namespace), annotations_of(namespace)
-            self.state = self.state.mark(namespace.name, dict.fromkeys(labels), dict.fromkeys(annotations))
-        self.state = self.state.remove(one for one in resources if one not in namespaces)
+            cleared = (dict.fromkeys(read(namespace)) for read in (labels_of, annotations_of))
+            self.state = changes.mark(self.state, namespace.name, *cleared)
+        self.state = changes.remove(self.state, [one for one in resources if one not in namespaces])
 
     def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
         labels, annotations = marks.placing_pods(meshes)
@@ -119,13 +119,13 @@ class ModelProvider:
         except ValueError as error:
             raise StageError(f"{patch.target} can't be patched", why=str(error)) from None
         if changed.kind == "Namespace":
-            changes = (_change(read(found), read(changed)) for read in (labels_of, annotations_of))
-            self.state = self.state.mark(changed.name, *changes)
+            marked = (_change(read(found), read(changed)) for read in (labels_of, annotations_of))
+            self.state = changes.mark(self.state, changed.name, *marked)
         else:
             self._apply([changed])
 
     def restart(self, namespace: str, workload: str | None = None) -> None:
-        self.state = self.state.restart(namespace, workload=workload)
+        self.state = changes.restart(self.state, namespace, workload=workload)
 
     def wait(self, condition: Condition) -> None:
         """Raises StageError if it isn't so: in the model all that is applied acts at once.
@@ -158,14 +158,14 @@ class ModelProvider:
 
     def refusal(self, resource: Resource) -> str | None:
         try:
-            self.state.apply([resource])
+            changes.apply(self.state, [resource])
         except Refused as refused:
             return refused.what
         return None
 
     def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
         """Returns the exact distribution for one request; `count` and `witness` change nothing."""
-        return self.state.decide(request)
+        return decide(self.state, request)
 
     def count(self, request: Request, count: int, at: Workload) -> Arrived:
         outcomes, found = arrivals(self.state, request)
@@ -236,7 +236,7 @@ class ModelProvider:
 
     def _apply(self, resources: Iterable[Resource]) -> None:
         try:
-            self.state = self.state.apply(resources)
+            self.state = changes.apply(self.state, resources)
         except Refused as refused:
             raise StageError(
                 refused.what, where=refused.where, why=refused.why or "the API refuses it", todo=refused.todo

@@ -13,9 +13,9 @@ makes one of manifests. `Refused` is what the API server or a webhook says to an
 from __future__ import annotations
 
 from harness.api.refusal import Refused
+from harness.model.changes.loading import load
 from harness.model.decision import Answer, Decision, Transport
 from harness.model.model import Model
-from harness.model.state.loading import load
 from harness.model.state.state import State
 
 __all__ = ["Answer", "Decision", "Model", "Refused", "State", "Transport", "load"]

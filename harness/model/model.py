@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import InputError, NotModelledError, did_you_mean
 from harness.manifests.files import read_manifests
+from harness.model import changes
+from harness.model.changes.loading import load_objects
+from harness.model.decide import decide
 from harness.model.decision import Decision
 from harness.model.leniency import Leniency, Omission, told
-from harness.model.state.loading import load_objects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -100,7 +102,7 @@ class Model:
                 todo=did_you_mean(str(request.source), map(str, self.state.running)),
             )
         try:
-            outcomes = self.state.decide(request)
+            outcomes = decide(self.state, request)
         except NotModelledError as error:
             if not self.lenient:
                 raise
@@ -118,8 +120,8 @@ class Model:
         if key not in self._amended:
             leniency = Leniency(self.omissions)
             amended = leniency(stored.live, error)
-            state = self.state.apply([amended] if amended else (), leniency)
+            state = changes.apply(self.state, [amended] if amended else (), leniency)
             if leniency.leaves_out(stored.live):  # perhaps since the rest of it wasn't taken either
-                state = state.remove([stored.live])
+                state = changes.remove(state, [stored.live])
             self._amended[key] = Model(state, self.lenient, leniency.omissions)
         return self._amended[key]

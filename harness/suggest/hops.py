@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import NotModelledError
 from harness.expectations.policy.access import denied
+from harness.model.decide import decide
 from harness.model.network.services import service_ports
 from harness.suggest.estate import schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
@@ -41,7 +42,7 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
 
 def _gets_in(estate: Estate, request: Request) -> bool:
     try:
-        return not any(denied(one.outcome) for one in estate.state.decide(request).groups)
+        return not any(denied(one.outcome) for one in decide(estate.state, request).groups)
     except NotModelledError:
         return False
 

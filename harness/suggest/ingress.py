@@ -9,6 +9,7 @@ from harness.analysis.compare.examples import examples
 from harness.api.gateway_api import route as gateway_api
 from harness.api.objects import selects, spec_of
 from harness.base.errors import NotModelledError
+from harness.model.decide import decide
 from harness.model.istio.gateway import deployment as gateway_deployment
 from harness.model.istio.routing import virtual_service
 from harness.model.network.services import service_ports
@@ -90,7 +91,7 @@ def _through(
         address = f"http://{service.name}.{service.namespace}{number}{example.target}"
         request = Request(estate.outside, address, example.method, given)
         try:
-            outcomes = estate.state.decide(request)
+            outcomes = decide(estate.state, request)
         except NotModelledError:
             continue
         found = rule(outcomes, {str(route): route})

@@ -11,6 +11,7 @@ from harness.api.objects import selects, spec_of
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.expectations.policy.access import denied
+from harness.model.decide import decide
 from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
@@ -129,7 +130,7 @@ def _tries(
             headers = (("host", example.host), *example.headers) if example.host else example.headers
             request = Request(caller, url(service, port, caller, scheme, target), example.method, headers)
             try:
-                groups = estate.state.decide(request).groups
+                groups = decide(estate.state, request).groups
             except NotModelledError:
                 continue
             answers = [one.outcome for one in groups]
@@ -153,7 +154,7 @@ def _plaintext(estate: Estate, policy: Resource, service: Resource) -> list[Ques
         for scheme in schemes(port, path)[:1]:
             request = Request(estate.outside, url(service, port, estate.outside, scheme, path))
             try:
-                groups = estate.state.decide(request).groups
+                groups = decide(estate.state, request).groups
             except NotModelledError:
                 continue
             if all(denied(one.outcome) for one in groups):

@@ -14,6 +14,7 @@ from harness.api.objects import spec_of
 from harness.base.durations import seconds
 from harness.base.errors import NotModelledError
 from harness.expectations.policy.access import denied
+from harness.model.decide import decide
 from harness.model.istio.routing import virtual_service
 from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url
@@ -96,7 +97,7 @@ def _of_port(
 def _met(estate: Estate, request: Request, routes: Mapping[str, Resource]) -> tuple[str, ...] | None:
     """The rule that decides on a request, or that none does; None where that can't be seen."""
     try:
-        outcomes = estate.state.decide(request)
+        outcomes = decide(estate.state, request)
     except NotModelledError:
         return None
     if any(denied(one.outcome) for one in outcomes.groups):

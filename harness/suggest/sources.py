@@ -14,8 +14,8 @@ from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
 from harness.manifests import dumps
 from harness.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_manifests
-from harness.model import Refused, State
-from harness.model.state.loading import meshes_used
+from harness.model import Refused, State, changes
+from harness.model.changes.loading import meshes_used
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -166,13 +166,13 @@ def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], str]:
 
     state = State(gateway_api=True)
     for mesh in sorted({Mesh.ISTIO, *meshes_used(resources)}):
-        state = state.install(mesh)
+        state = changes.install(state, mesh)
     # Namespaces come with the apps: what is configured for others has no place.
     for namespace in dict.fromkeys(one.namespace for one in resources if _role(one) is Role.APPS):
-        state = state.mark(namespace) if namespace else state
+        state = changes.mark(state, namespace) if namespace else state
     resources = [_without_revision(one) for one in resources]
-    state = state.apply((one for one in resources if one.kind == "Namespace"), leave_out)
-    state.apply((one for one in resources if one.kind != "Namespace"), leave_out)
+    state = changes.apply(state, (one for one in resources if one.kind == "Namespace"), leave_out)
+    changes.apply(state, (one for one in resources if one.kind != "Namespace"), leave_out)
     return found
 
 

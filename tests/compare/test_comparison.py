@@ -10,6 +10,7 @@ import pytest
 from harness.analysis.compare import compare
 from harness.analysis.compare.comparison import RETRIES
 from harness.analysis.compare.configurations import allowed, compared
+from harness.model import changes
 from harness.report.comparison import data, text
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
@@ -20,9 +21,9 @@ FACES = Path(__file__).parents[2] / "manifests" / "faces"
 
 
 def estate(mesh: Mesh, *objects, namespace="shop"):
-    state = cluster(ISTIO, LINKERD).place(namespace, [mesh])
+    state = changes.place(cluster(ISTIO, LINKERD), namespace, [mesh])
     apps = [*app(f"{namespace}/web", "any/web:1", 8080), *app(f"{namespace}/new", "any/new:1", 8080)]
-    return state.apply([*apps, *app(f"{namespace}/client", "any/client:1"), *objects])
+    return changes.apply(state, [*apps, *app(f"{namespace}/client", "any/client:1"), *objects])
 
 
 def service(spec: str):

@@ -9,7 +9,8 @@ from harness.base.resources import Resource
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.documents import plain
 from harness.manifests.files import CLUSTER_SCOPED
-from harness.model import State
+from harness.model import State, changes
+from harness.model.decide import decide
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
@@ -78,19 +79,19 @@ def cluster(*meshes: Mesh) -> State:
     """Installs meshes, and makes a namespace in each: ist, lnk, and bare in none."""
     state = State()
     for mesh in meshes:
-        state = state.install(mesh)
-    state = state.mark("bare")
+        state = changes.install(state, mesh)
+    state = changes.mark(state, "bare")
     if ISTIO in meshes:
-        state = state.mark("ist", labels={"istio-injection": "enabled"})
+        state = changes.mark(state, "ist", labels={"istio-injection": "enabled"})
     if LINKERD in meshes:
-        state = state.mark("lnk", annotations={"linkerd.io/inject": "enabled"})
+        state = changes.mark(state, "lnk", annotations={"linkerd.io/inject": "enabled"})
     return state
 
 
 def send(state: State, source: str, url: str, method: str = "GET", **headers: str) -> Outcomes:
     """What comes back of a request; header names are written with underscores."""
     named = tuple((key.replace("_", "-"), value) for key, value in headers.items())
-    return state.decide(Request(Workload.parse(source), url, method, named))
+    return decide(state, Request(Workload.parse(source), url, method, named))
 
 
 def told(outcomes: Outcomes) -> dict[str, Fraction]:

@@ -8,7 +8,8 @@ from harness.base.resources import Resource
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.documents import plain
 from harness.manifests.files import CLUSTER_SCOPED
-from harness.model import Refused, State
+from harness.model import Refused, State, changes
+from harness.model.decide import decide
 from harness.traffic.observables import Proxy
 from harness.traffic.request import HOST, Request
 from harness.traffic.trace import UNSPECIFIED
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.traffic.outcomes import Group, Outcome, Outcomes
 
-BOTH_MESHES = State().install(Mesh.ISTIO).install(Mesh.LINKERD)
+BOTH_MESHES = changes.install(changes.install(State(), Mesh.ISTIO), Mesh.LINKERD)
 
 RATE = 1e-9
 
@@ -52,11 +53,11 @@ def _resource(data: dict[str, Any]) -> Resource:
 def _applied(case: dict[str, Any], state: State) -> State:
     objects = [_resource(data) for data in case.get("objects", ())]
     if "ordered" not in case and "rejected" not in case:
-        return state.apply(objects)
+        return changes.apply(state, objects)
     said = []
     for resource in objects:
         try:
-            state = state.apply([resource])
+            state = changes.apply(state, [resource])
         except Refused as refused:
             said.append(refused.what)
     rejected = case.get("rejected", [])
@@ -80,7 +81,7 @@ def check(case: dict[str, Any], world: State) -> None:
             asked.get("new_connections", False),
             through=Workload.parse(asked["through"]) if "through" in asked else None,
         )
-        _compare(request, state.decide(request), asked["observed"])
+        _compare(request, decide(state, request), asked["observed"])
 
 
 def _compare(request: Request, outcomes: Outcomes, observed: list[dict[str, Any]]) -> None:

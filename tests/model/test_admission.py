@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, cluster, resource
 
 STATE = cluster(ISTIO, LINKERD)
@@ -249,7 +249,7 @@ TO_A = "route: [{destination: {host: a}}]"
 )
 def test_refused(kind, spec, api, words):
     with pytest.raises(Refused) as caught:
-        STATE.apply([resource(kind, "bare/x", spec, api)])
+        changes.apply(STATE, [resource(kind, "bare/x", spec, api)])
     assert words in caught.value.what
     assert caught.value.where == "test.yaml:x"
 
@@ -302,7 +302,7 @@ def test_refused(kind, spec, api, words):
 )
 def test_not_modelled(kind, spec, api, field, why):
     with pytest.raises(NotModelledError) as caught:
-        STATE.apply([resource(kind, "bare/x", spec, api)])
+        changes.apply(STATE, [resource(kind, "bare/x", spec, api)])
     assert caught.value.what == f"{kind} bare/x{' ' + field if field else ''} isn't modelled"
     assert why in caught.value.why
     assert caught.value.where == "test.yaml:x"
@@ -316,13 +316,13 @@ def test_not_modelled(kind, spec, api, field, why):
 )
 def test_marks_of_a_service_that_are_not_modelled(metadata, what):
     with pytest.raises(NotModelledError) as caught:
-        STATE.apply([resource("Service", "bare/x", "{ports: [{port: 80}]}", **metadata)])
+        changes.apply(STATE, [resource("Service", "bare/x", "{ports: [{port: 80}]}", **metadata)])
     assert caught.value.what == f"Service bare/x {what} isn't modelled"
 
 
 def test_a_close_field_is_named():
     with pytest.raises(NotModelledError) as caught:
-        STATE.apply([resource("HTTPRoute", "bare/x", "{parentRef: []}")])
+        changes.apply(STATE, [resource("HTTPRoute", "bare/x", "{parentRef: []}")])
     assert "did you mean parentRefs?" in caught.value.todo
 
 
@@ -340,4 +340,4 @@ def test_a_close_field_is_named():
 )
 def test_what_traffic_does_not_notice_is_stored(kind, api):
     one = resource(kind, "bare/x", "{anything: goes}", api)
-    assert STATE.apply([one]).get(one.group, kind, "bare", "x") == one
+    assert changes.apply(STATE, [one]).get(one.group, kind, "bare", "x") == one

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 from harness.base.errors import NotModelledError
+from harness.model import changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 FACES = "ghcr.io/buoyantio/faces-"
@@ -56,7 +57,7 @@ def bodies(outcomes):
     ],
 )
 def test_a_split_shows_in_what_face_answers(namespace, meshes, route):
-    state = cluster(*meshes).apply([*faces(namespace), route])
+    state = changes.apply(cluster(*meshes), [*faces(namespace), route])
     assert bodies(send(state, f"{namespace}/client", "http://face/center/")) == {
         ("&#x1F603;", "#66CCEE"): Fraction(4, 5),
         ("&#x1F603;", "#228833"): Fraction(1, 5),
@@ -79,19 +80,19 @@ def test_a_split_shows_in_what_face_answers(namespace, meshes, route):
     ],
 )
 def test_what_face_shows(env, cells):
-    state = cluster().apply(faces("bare", **env))
+    state = changes.apply(cluster(), faces("bare", **env))
     assert bodies(send(state, "bare/client", "http://face/center/")) == cells
 
 
 def test_a_backend_that_fails_is_told_in_errors():
-    state = cluster(ISTIO).apply(faces("ist"))
+    state = changes.apply(cluster(ISTIO), faces("ist"))
     deny = resource(
         "AuthorizationPolicy", "ist/p", "{selector: {matchLabels: {app: smiley}}}", "security.istio.io/v1"
     )
     no_color = resource(
         "AuthorizationPolicy", "ist/q", "{selector: {matchLabels: {app: color}}}", "security.istio.io/v1"
     )
-    (group,) = send(state.apply([deny, no_color]), "ist/client", "http://face/").groups
+    (group,) = send(changes.apply(state, [deny, no_color]), "ist/client", "http://face/").groups
     assert group.outcome.status == 200
     assert json.loads(group.outcome.body)["errors"] == [
         "smiley: error from smiley: 403 (RBAC: access denied)",
@@ -109,7 +110,7 @@ def test_a_backend_that_fails_is_told_in_errors():
     ],
 )
 def test_face_takes_as_long_as_its_slower_backend(env, seconds):
-    outcomes = send(cluster().apply(faces("bare", **env)), "bare/client", "http://face/")
+    outcomes = send(changes.apply(cluster(), faces("bare", **env)), "bare/client", "http://face/")
     assert {group.outcome.seconds for group in outcomes.groups} == seconds
 
 
@@ -126,13 +127,13 @@ def test_face_takes_as_long_as_its_slower_backend(env, seconds):
     ],
 )
 def test_the_other_answers(url, method, status, body):
-    (group,) = send(cluster().apply(faces("bare")), "bare/client", url, method).groups
+    (group,) = send(changes.apply(cluster(), faces("bare")), "bare/client", url, method).groups
     assert group.outcome.status == status
     assert body is None or group.outcome.body == body
 
 
 def test_the_pod_is_named():
-    state = cluster().apply([*faces("bare"), *app("bare/hello", "nginxdemos/hello:plain-text", 80)])
+    state = changes.apply(cluster(), [*faces("bare"), *app("bare/hello", "nginxdemos/hello:plain-text", 80)])
     (face,) = send(state, "bare/client", "http://face/").groups
     assert face.outcome.header("x-faces-pod").startswith("face-")
     (hello,) = send(state, "bare/client", "http://hello/x?y").groups
@@ -141,12 +142,13 @@ def test_the_pod_is_named():
     assert lines["URI"] == "/x?y"
 
 
-BIN = cluster(ISTIO).apply(
+BIN = changes.apply(
+    cluster(ISTIO),
     [
         *app("ist/client", "curlimages/curl"),
         *app("ist/bin", "ghcr.io/mccutchen/go-httpbin:2.26.0", 8080, USE_REAL_HOSTNAME="true"),
         *app("ist/wrong", "ghcr.io/mccutchen/go-httpbin:2.26.0", 9090),
-    ]
+    ],
 )
 
 
@@ -191,22 +193,24 @@ def test_what_the_model_does_not_know_of_an_app(url, method):
 
 def test_rates_and_latches_are_not_modelled():
     with pytest.raises(NotModelledError, match="MAX_RATE=5"):
-        send(cluster().apply(faces("bare", face={"MAX_RATE": "5"})), "bare/client", "http://face/")
+        send(changes.apply(cluster(), faces("bare", face={"MAX_RATE": "5"})), "bare/client", "http://face/")
 
 
 def test_an_unknown_image_answers():
-    state = cluster().apply([*app("bare/client", "curlimages/curl"), *app("bare/web", "a/b:1", 80)])
+    state = changes.apply(cluster(), [*app("bare/client", "curlimages/curl"), *app("bare/web", "a/b:1", 80)])
     (group,) = send(state, "bare/client", "http://web/").groups
     assert (str(group.outcome), group.outcome.body) == ("200 from bare/web", None)
     assert "taken to answer 200" in group.trace[-1].text
 
 
 def test_applications_that_call_each_other_in_a_circle():
-    state = cluster().apply(faces("bare", face={"SMILEY_SERVICE": "face"}))
+    state = changes.apply(cluster(), faces("bare", face={"SMILEY_SERVICE": "face"}))
     with pytest.raises(NotModelledError, match="circle"):
         send(state, "bare/client", "http://face/")
 
 
 def test_told_sums_to_one():
-    state = cluster().apply(faces("bare", smiley={"ERROR_FRACTION": "20"}, color={"ERROR_FRACTION": "20"}))
+    state = changes.apply(
+        cluster(), faces("bare", smiley={"ERROR_FRACTION": "20"}, color={"ERROR_FRACTION": "20"})
+    )
     assert told(send(state, "bare/client", "http://face/")) == {"200 from bare/face": 1}

@@ -9,11 +9,14 @@ import pytest
 from harness.base.errors import NotModelledError, NotPredictedError
 from harness.base.vocabulary import Workload
 from harness.ground.model import ModelProvider
+from harness.model import changes
+from harness.model.decide import decide
 from harness.model.network.resolution import resolve
 from harness.traffic.request import HOST, Request
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, told
 
-BASE = cluster(ISTIO, LINKERD).apply(
+BASE = changes.apply(
+    cluster(ISTIO, LINKERD),
     [
         *app("bare/client", "curlimages/curl"),
         *app("ist/client", "curlimages/curl"),
@@ -22,7 +25,7 @@ BASE = cluster(ISTIO, LINKERD).apply(
         *app("ist/slow", "any/slow", 8080),
         *app("lnk/client", "curlimages/curl"),
         *app("lnk/web", "l5d/echo:v1", 8080),
-    ]
+    ],
 )
 
 
@@ -32,7 +35,7 @@ def virtual_service(rule: str, host: str = "web"):
 
 def counted(objects, source: str, url: str, at: str) -> Fraction:
     provider = ModelProvider()
-    provider.state = BASE.apply(objects)
+    provider.state = changes.apply(BASE, objects)
     return provider.count(Request(Workload.parse(source), url), 1, Workload.parse(at)).number
 
 
@@ -116,12 +119,12 @@ DOOR = Workload("istio-system", "istio-ingressgateway")
 )
 def test_from_outside(url, through, told_):
     request = Request(HOST, url, through=through)
-    assert told(BASE.apply([GATEWAY, INWARD]).decide(request)) == told_
+    assert told(decide(changes.apply(BASE, [GATEWAY, INWARD]), request)) == told_
 
 
 def test_from_outside_through_what_isnt_there():
     with pytest.raises(NotModelledError, match="there is no Service ist/door"):
-        BASE.decide(Request(HOST, "http://a.example/", through=Workload("ist", "door")))
+        decide(BASE, Request(HOST, "http://a.example/", through=Workload("ist", "door")))
 
 
 def test_what_comes_from_outside_goes_through_a_gateway_and_nothing_else_does():
@@ -149,7 +152,7 @@ ALIAS = resource("Service", "ist/alias", "{type: ExternalName, externalName: sho
     ],
 )
 def test_names(name, service, outside):
-    found = resolve(BASE.apply([HEADLESS, EMPTY, ALIAS]), Workload("ist", "client"), name)
+    found = resolve(changes.apply(BASE, [HEADLESS, EMPTY, ALIAS]), Workload("ist", "client"), name)
     assert (found.service and str(found.service), found.outside) == (service, outside)
 
 
@@ -157,6 +160,6 @@ def test_names_that_the_pod_cant_ask_for():
     policy = resource(
         "NetworkPolicy", "ist/closed", "{podSelector: {}, policyTypes: [Egress]}", api="networking.k8s.io/v1"
     )
-    found = resolve(BASE.apply([policy]), Workload("ist", "client"), "web")
+    found = resolve(changes.apply(BASE, [policy]), Workload("ist", "client"), "web")
     assert found.service is None
     assert "can't ask the cluster's DNS" in found.told[0]

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from harness.base.errors import NotModelledError
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 HALF = Fraction(1, 2)
@@ -22,7 +23,7 @@ def only(image, *args, port=8080, **env):
     }
     ports = f"{{selector: {{app: web}}, ports: [{{port: 80, targetPort: {port}}}]}}"
     made = [deployment("bare/web", {"containers": [container]}), resource("Service", "bare/web", ports)]
-    return cluster().apply([*app("bare/client", "curlimages/curl"), *made])
+    return changes.apply(cluster(), [*app("bare/client", "curlimages/curl"), *made])
 
 
 def outcome(state, url):
@@ -100,7 +101,7 @@ def bookinfo(reviews="v3", **ratings):
         objects[-1] = resource(
             "Service", f"ist/{name}", f"{{selector: {{app: {name}}}, ports: [{{name: http, port: 9080}}]}}"
         )
-    return cluster(ISTIO).apply(objects)
+    return changes.apply(cluster(ISTIO), objects)
 
 
 def stars(state, path="reviews"):
@@ -156,7 +157,7 @@ def test_the_page_is_there_whatever_its_services_do():
         "{selector: {matchLabels: {app: productpage}}, rules: [{}]}",
         "security.istio.io/v1",
     )
-    state = state.apply([deny, only_page])
+    state = changes.apply(state, [deny, only_page])
     assert told(send(state, "ist/client", "http://productpage:9080/productpage")) == {
         "200 from ist/productpage": 1
     }

@@ -8,7 +8,7 @@ import pytest
 
 from harness.api.kubernetes.workload import Resolver
 from harness.base.errors import NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from harness.model.network.dns import lookup
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 
@@ -55,7 +55,8 @@ def alias(name, target):
 
 
 def world(*meshes, namespace="bare"):
-    return cluster(*meshes).apply(
+    return changes.apply(
+        cluster(*meshes),
         [
             *app(f"{namespace}/client", "curlimages/curl"),
             *app(f"{namespace}/web", "unknown/web:1", 8080),
@@ -74,7 +75,7 @@ def world(*meshes, namespace="bare"):
                 f"{namespace}/fixed",
                 "{clusterIP: 10.96.7.7, selector: {app: web}, ports: [{port: 80, targetPort: http}]}",
             ),
-        ]
+        ],
     )
 
 
@@ -114,11 +115,12 @@ def test_without_a_mesh(url, outcome):
 
 
 def test_the_port_of_a_headless_service_is_the_pods():
-    state = BARE.apply(
+    state = changes.apply(
+        BARE,
         [
             *app("bare/hello", "nginxdemos/hello:plain-text", 80),
             headless("bare/hi", "[{port: 8000, targetPort: 80}]", "hello"),
-        ]
+        ],
     )
     assert told(send(state, "bare/client", "http://hi:8000/")) == {REFUSED: 1}
     assert told(send(state, "bare/client", "http://hi/")) == {"200 from bare/hello": 1}
@@ -152,7 +154,7 @@ def test_a_pod_without_sidecar_ends_mutual_tls_to_all_of_a_headless_service():
         {"containers": [{"name": "a", "image": "unknown/db:1"}]},
         {"labels": {"app": "db", "sidecar.istio.io/inject": "false"}},
     )
-    outcomes = send(world(ISTIO, namespace="ist").apply([plain]), "ist/client", "http://db:8080/")
+    outcomes = send(changes.apply(world(ISTIO, namespace="ist"), [plain]), "ist/client", "http://db:8080/")
     assert {str(group.outcome.hop) for group in outcomes.groups} == {"plaintext"}
     assert sum(group.weight for group in outcomes.groups) == 1
 
@@ -161,11 +163,11 @@ def test_rules_on_a_headless_service():
     rule = resource(
         "VirtualService", "ist/v", "{hosts: [db], http: [{timeout: 3s, route: [{destination: {host: db}}]}]}"
     )
-    state = world(ISTIO, namespace="ist").apply([rule])
+    state = changes.apply(world(ISTIO, namespace="ist"), [rule])
     (group,) = send(state, "ist/client", "http://db-1.db:8080/").groups
     assert str(group.outcome) == "200 from ist/db"
     rule = resource("VirtualService", "ist/v", "{hosts: [db], http: [{directResponse: {status: 418}}]}")
-    assert told(send(state.apply([rule]), "ist/client", "http://db:8080/")) == {"418": 1}
+    assert told(send(changes.apply(state, [rule]), "ist/client", "http://db:8080/")) == {"418": 1}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_rules_on_a_headless_service():
 )
 def test_services_without_selector(objects, outcome):
     manual = resource("Service", "bare/manual", "{ports: [{name: http, port: 80}]}")
-    state = BARE.apply([manual, *objects])
+    state = changes.apply(BARE, [manual, *objects])
     assert told(send(state, "bare/client", "http://manual/")) == {outcome: 1}
     assert told(send(state, "bare/client", "http://web/")) == {WEB: 1}
 
@@ -196,7 +198,7 @@ def test_hand_written_endpoints():
             "ports": [{"port": 9000}],
         }
     ]
-    assert told(send(BARE.apply([manual, written]), "bare/client", "http://manual/")) == {
+    assert told(send(changes.apply(BARE, [manual, written]), "bare/client", "http://manual/")) == {
         "left the cluster to 198.51.100.7:9000": HALF,
         "left the cluster to 198.51.100.8:9000": HALF,
     }
@@ -209,14 +211,14 @@ def test_an_address_in_the_cluster_that_nobody_knows():
 
 def test_an_endpoint_in_the_cluster_that_nobody_knows():
     manual = resource("Service", "bare/manual", "{ports: [{name: http, port: 80}]}")
-    state = BARE.apply([manual, slices("bare/manual", "10.244.0.9")])
+    state = changes.apply(BARE, [manual, slices("bare/manual", "10.244.0.9")])
     with pytest.raises(NotModelledError, match=r"EndpointSlice bare/manual endpoints\[0\] isn't modelled"):
         send(state, "bare/client", "http://manual/")
 
 
 def test_an_external_name_must_be_said():
     with pytest.raises(Refused, match=r"spec\.externalName: Required value"):
-        BARE.apply([resource("Service", "bare/bad", {"type": "ExternalName"})])
+        changes.apply(BARE, [resource("Service", "bare/bad", {"type": "ExternalName"})])
 
 
 @pytest.mark.parametrize(
@@ -247,4 +249,4 @@ def test_resolvers(host, resolver, found):
 )
 def test_dns_policies(spec, outcome):
     client = deployment("bare/other", {"containers": [{"name": "a", "image": "curlimages/curl"}], **spec})
-    assert told(send(BARE.apply([client]), "bare/other", "http://web/")) == {outcome: 1}
+    assert told(send(changes.apply(BARE, [client]), "bare/other", "http://web/")) == {outcome: 1}

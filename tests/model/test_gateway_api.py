@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
-WORLD = cluster(ISTIO, LINKERD).apply(
+WORLD = changes.apply(
+    cluster(ISTIO, LINKERD),
     [
         *app("ist/client", "curlimages/curl"),
         *app("lnk/client", "curlimages/curl"),
@@ -16,7 +17,7 @@ WORLD = cluster(ISTIO, LINKERD).apply(
         *app("bare/v1", "l5d/echo:v1", 8080),
         *app("bare/v2", "l5d/echo:v1", 8080),
         resource("Service", "bare/empty", "{selector: {app: none}, ports: [{name: http, port: 80}]}"),
-    ]
+    ],
 )
 
 V1, V2 = "backendRefs: [{name: v1, port: 80}]", "backendRefs: [{name: v2, port: 80}]"
@@ -97,7 +98,7 @@ def backends(*weights):
     ],
 )
 def test_routes(routes, url, istio, linkerd):
-    state = WORLD.apply(routes)
+    state = changes.apply(WORLD, routes)
     linkerd = istio if linkerd is ... else linkerd
     assert told(send(state, "ist/client", f"http://web.bare{url}", x="a")) == istio
     assert told(send(state, "lnk/client", f"http://web.bare{url}", x="a")) == linkerd
@@ -114,14 +115,14 @@ def test_consumer_routes_are_for_their_namespace(parent_of, istio, linkerd):
         "{parentRefs: [{kind: Service, name: web, group: '', namespace: bare}], "
         "rules: [{backendRefs: [{name: v1, port: 80, namespace: bare}]}]}",
     )
-    state = WORLD.apply([consumer])
+    state = changes.apply(WORLD, [consumer])
     assert told(send(state, "ist/client", "http://web.bare/")) == istio
     assert told(send(state, "lnk/client", "http://web.bare/")) == linkerd
 
 
 def test_the_older_route_wins_a_tie():
     older, newer = route(f"{{{V1}}}", "bare/z"), route(f"{{{V2}}}", "bare/a")
-    state = WORLD.apply([older]).apply([newer])
+    state = changes.apply(changes.apply(WORLD, [older]), [newer])
     for client in ("ist/client", "lnk/client"):
         assert told(send(state, client, "http://web.bare/")) == TO_V1
 
@@ -148,7 +149,7 @@ def test_the_older_route_wins_a_tie():
 )
 def test_redirects(redirect, path_match, istio, linkerd):
     one = route(f"{{{path_match}filters: [{{type: RequestRedirect, requestRedirect: {redirect}}}]}}")
-    state = WORLD.apply([one])
+    state = changes.apply(WORLD, [one])
     status = 301 if "301" in redirect else 302
     for client, wanted in (("ist/client", istio), ("lnk/client", istio if linkerd is ... else linkerd)):
         (group,) = send(state, client, "http://web.bare/x/y?q=1").groups
@@ -161,11 +162,12 @@ def grpc(rules, name="bare/g"):
     )
 
 
-COLORS = WORLD.apply(
+COLORS = changes.apply(
+    WORLD,
     [
         *app("bare/color", "ghcr.io/buoyantio/faces-color", 8000),
         *app("bare/color2", "ghcr.io/buoyantio/faces-color", 8000, COLOR="green"),
-    ]
+    ],
 )
 TO_COLOR2 = "backendRefs: [{name: color2, port: 80}]"
 BY_COLOR, BY_COLOR2 = ({f"200 grpc-status 0 from bare/{name}": 1} for name in ("color", "color2"))
@@ -191,7 +193,7 @@ BY_COLOR, BY_COLOR2 = ({f"200 grpc-status 0 from bare/{name}": 1} for name in ("
     ],
 )
 def test_grpc_routes(rules, url, istio, linkerd):
-    state = COLORS.apply([grpc(rules)])
+    state = changes.apply(COLORS, [grpc(rules)])
     assert told(send(state, "ist/client", url)) == istio
     assert told(send(state, "lnk/client", url)) == linkerd
 
@@ -269,7 +271,7 @@ TWICE = "{kind: Service, name: web, group: ''}, {kind: Service, name: web, group
 )
 def test_what_the_api_refuses(one, words):
     with pytest.raises(Refused) as caught:
-        WORLD.apply([one])
+        changes.apply(WORLD, [one])
     assert words in caught.value.what
 
 
@@ -284,7 +286,7 @@ def test_what_the_api_refuses(one, words):
     ],
 )
 def test_what_the_api_takes(one):
-    assert one in [stored.live for stored in cluster(ISTIO).apply([one]).stored(one.group, one.kind)]
+    assert one in [stored.live for stored in changes.apply(cluster(ISTIO), [one]).stored(one.group, one.kind)]
 
 
 @pytest.mark.parametrize(
@@ -296,5 +298,5 @@ def test_what_the_api_takes(one):
 )
 def test_fields_of_the_experimental_channel_are_not_there(rest, field):
     with pytest.raises(NotModelledError) as caught:
-        WORLD.apply([http(rest)])
+        changes.apply(WORLD, [http(rest)])
     assert caught.value.what == f"HTTPRoute bare/r {field} isn't modelled"

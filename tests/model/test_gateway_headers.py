@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.model import changes
 from tests.model.clusters import resource, send
 from tests.model.test_istio_gateway import GATEWAY, WORLD, bound, gateway, server, to
 
@@ -20,7 +21,7 @@ DENY = resource("AuthorizationPolicy", "istio-system/none", "{}", api="security.
     ],
 )
 def test_every_answer_has_the_gateways_name(name, objects, path, status):
-    for group in send(WORLD.apply(objects), "bare/client", f"http://{GATEWAY}{path}").groups:
+    for group in send(changes.apply(WORLD, objects), "bare/client", f"http://{GATEWAY}{path}").groups:
         assert group.outcome.status == status
         assert [value for key, value in group.outcome.headers if key == "server"] == ["istio-envoy"]
 
@@ -38,7 +39,7 @@ def test_servers_are_told_the_clients_address(name, trusted, sent, external, for
     mesh = f"defaultConfig: {{gatewayTopology: {{numTrustedProxies: {trusted}}}}}"
     config = resource("ConfigMap", "istio-system/istio", api="v1")
     config.data["data"] = {"mesh": mesh}
-    state = WORLD.apply([*ROUTED, config])
+    state = changes.apply(WORLD, [*ROUTED, config])
     [group] = send(state, "bare/client", f"http://{GATEWAY}/ok", **sent).groups
     saw = group.outcome.server_saw
     assert (saw.header("x-envoy-external-address"), saw.header("x-forwarded-for")) == (external, forwarded)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 API = "gateway.networking.k8s.io/v1"
@@ -48,21 +48,20 @@ def grant(namespace="apps", source="HTTPRoute", origin="other", kind="Service", 
     return resource("ReferenceGrant", f"{namespace}/grant", spec, api="gateway.networking.k8s.io/v1beta1")
 
 
-WORLD = (
-    cluster(ISTIO, LINKERD)
-    .mark("infra")
-    .mark("apps", labels={"team": "a"})
-    .mark("other", labels={"team": "b"})
-    .apply(
-        [
-            *(one for space in ("ist", "lnk", "bare") for one in app(f"{space}/client", "curlimages/curl")),
-            *app("apps/one", "l5d/echo:v1", 8080),
-            *app("apps/two", "l5d/echo:v1", 8080),
-            *app("other/one", "l5d/echo:v1", 8080),
-            *app("apps/safe", "unknown/tls-server"),
-            resource("Service", "apps/safe", TLS_SERVER),
-        ]
-    )
+WORLD = changes.apply(
+    changes.mark(
+        changes.mark(changes.mark(cluster(ISTIO, LINKERD), "infra"), "apps", labels={"team": "a"}),
+        "other",
+        labels={"team": "b"},
+    ),
+    [
+        *(one for space in ("ist", "lnk", "bare") for one in app(f"{space}/client", "curlimages/curl")),
+        *app("apps/one", "l5d/echo:v1", 8080),
+        *app("apps/two", "l5d/echo:v1", 8080),
+        *app("other/one", "l5d/echo:v1", 8080),
+        *app("apps/safe", "unknown/tls-server"),
+        resource("Service", "apps/safe", TLS_SERVER),
+    ],
 )
 ONE, TWO, NOT_FOUND = {"200 from apps/one": 1}, {"200 from apps/two": 1}, {"404": 1}
 CLIENTS = ("ist/client", "lnk/client", "bare/client")
@@ -74,7 +73,7 @@ def ask(state, host, path="/", source="bare/client", service="shop-istio.infra",
 
 @pytest.mark.parametrize("source", CLIENTS)
 def test_istio_deploys_a_gateway_that_any_client_reaches(source):
-    state = WORLD.apply([gateway(listener()), route("apps/r", to("one"), hosts="a.example")])
+    state = changes.apply(WORLD, [gateway(listener()), route("apps/r", to("one"), hosts="a.example")])
     assert ask(state, "a.example", source=source) == ONE
     assert ask(state, "b.example", source=source) == NOT_FOUND
     labels = state.get("apps", "Deployment", "infra", "shop-istio").data["spec"]["template"]["metadata"][
@@ -85,17 +84,17 @@ def test_istio_deploys_a_gateway_that_any_client_reaches(source):
 
 def test_a_gateway_takes_its_deployment_along_when_it_goes():
     made = gateway(listener())
-    state = WORLD.apply([made])
+    state = changes.apply(WORLD, [made])
     assert state.get("", "Service", "infra", "shop-istio")
-    gone = state.remove([made])
+    gone = changes.remove(state, [made])
     assert not gone.get("", "Service", "infra", "shop-istio")
     assert ask(gone, "a.example") == {"could not resolve host (curl 6)": 1}
 
 
 def test_a_changed_gateway_changes_its_service():
-    state = WORLD.apply([gateway(listener()), route("apps/r", to("one"))])
+    state = changes.apply(WORLD, [gateway(listener()), route("apps/r", to("one"))])
     assert ask(state, "a.example", service="shop-istio.infra:8080") != ONE
-    state = state.apply([gateway(listener(port=8080))])
+    state = changes.apply(state, [gateway(listener(port=8080))])
     assert ask(state, "a.example", service="shop-istio.infra:8080") == ONE
 
 
@@ -113,23 +112,25 @@ def test_a_changed_gateway_changes_its_service():
     ],
 )
 def test_nothing_answers_for_a_class_that_nobody_implements(objects, url):
-    state = WORLD.apply([*objects, route("apps/r", to("one"))])
+    state = changes.apply(WORLD, [*objects, route("apps/r", to("one"))])
     assert told(send(state, "bare/client", url)) == {"could not resolve host (curl 6)": 1}
 
 
 def test_a_class_of_ones_own_may_be_istios():
     own = resource("GatewayClass", "edge", "{controllerName: istio.io/gateway-controller}", api=API)
-    state = WORLD.apply([own, gateway(listener(), gatewayClassName="edge"), route("apps/r", to("one"))])
+    state = changes.apply(
+        WORLD, [own, gateway(listener(), gatewayClassName="edge"), route("apps/r", to("one"))]
+    )
     assert ask(state, "a.example", service="shop-edge.infra") == ONE
 
 
 def test_no_istio_no_gateway():
-    state = (
-        cluster(LINKERD).mark("infra").apply([*app("bare/client", "curlimages/curl"), gateway(listener())])
+    state = changes.apply(
+        changes.mark(cluster(LINKERD), "infra"), [*app("bare/client", "curlimages/curl"), gateway(listener())]
     )
     assert ask(state, "a.example") == {"could not resolve host (curl 6)": 1}
     # Its controller sees the Gateway as soon as it runs.
-    assert state.install(ISTIO).get("", "Service", "infra", "shop-istio")
+    assert changes.install(state, ISTIO).get("", "Service", "infra", "shop-istio")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_gateway_may_use_pods_that_are_there(address, wanted):
     made = gateway(listener(), "istio-system/shop", addresses=f"[{address}]")
     parent = "name: shop, namespace: istio-system"
     spec = f"{{parentRefs: [{{{parent}}}], rules: [{to('one')}]}}"
-    state = WORLD.apply([made, resource("HTTPRoute", "apps/r", spec)])
+    state = changes.apply(WORLD, [made, resource("HTTPRoute", "apps/r", spec)])
     own = state.get("", "Service", "istio-system", "shop-istio")
     assert (own is None) == (wanted is not None)
     got = ask(state, "a.example", service="istio-ingressgateway.istio-system")
@@ -153,7 +154,7 @@ def test_a_gateway_may_use_pods_that_are_there(address, wanted):
 
 def test_a_service_of_another_namespace_serves_no_listeners():
     address = "[{type: Hostname, value: istio-ingressgateway.istio-system.svc.cluster.local}]"
-    state = WORLD.apply([gateway(listener(), addresses=address), route("apps/r", to("one"))])
+    state = changes.apply(WORLD, [gateway(listener(), addresses=address), route("apps/r", to("one"))])
     got = ask(state, "a.example", service="istio-ingressgateway.istio-system")
     assert got == {"connection refused (curl 7)": 1}
 
@@ -180,7 +181,9 @@ def test_a_service_of_another_namespace_serves_no_listeners():
     ],
 )
 def test_host_names(offered, hosts, host, wanted):
-    state = WORLD.apply([gateway(listener(hostname=offered)), route("apps/r", to("one"), hosts=hosts)])
+    state = changes.apply(
+        WORLD, [gateway(listener(hostname=offered)), route("apps/r", to("one"), hosts=hosts)]
+    )
     assert ask(state, host) == wanted
 
 
@@ -188,7 +191,9 @@ def test_the_most_specific_host_name_wins_over_age_and_path():
     every = route("apps/every", to("one", "matches: [{path: {type: Exact, value: /x}}], "))
     wild = route("apps/wild", to("one"), hosts="'*.example'")
     exact = route("apps/exact", to("two"), hosts="a.example")
-    state = WORLD.apply([gateway(listener())]).apply([every]).apply([wild]).apply([exact])
+    state = changes.apply(
+        changes.apply(changes.apply(changes.apply(WORLD, [gateway(listener())]), [every]), [wild]), [exact]
+    )
     assert ask(state, "a.example", "/x") == TWO
     assert ask(state, "b.example", "/x") == ONE
     assert ask(state, "c.test", "/x") == ONE
@@ -198,7 +203,7 @@ def test_the_most_specific_host_name_wins_over_age_and_path():
 def test_listeners_of_one_gateway_keep_to_their_own_names():
     listeners = ", ".join((listener("all", hostname="*.example"), listener("a", hostname="a.example")))
     wide = route("apps/wide", to("one"), "name: shop, sectionName: all", "a.example, b.example")
-    state = WORLD.apply([gateway(listeners), wide])
+    state = changes.apply(WORLD, [gateway(listeners), wide])
     assert ask(state, "b.example") == ONE
     # a.example belongs to the listener that names it, to which nothing is attached.
     assert ask(state, "a.example") == NOT_FOUND
@@ -219,7 +224,7 @@ def test_listeners_of_one_gateway_keep_to_their_own_names():
     ],
 )
 def test_parent_references(parent, wanted):
-    state = WORLD.apply([gateway(listener()), route("apps/r", to("one"), parent)])
+    state = changes.apply(WORLD, [gateway(listener()), route("apps/r", to("one"), parent)])
     assert ask(state, "a.example") == wanted
 
 
@@ -244,11 +249,11 @@ def test_parent_references(parent, wanted):
 )
 def test_allowed_routes(allowed, kinds, wanted):
     made = gateway(listener(allowed=allowed, kinds=kinds))
-    assert ask(WORLD.apply([made, route("apps/r", to("one"))]), "a.example") == wanted
+    assert ask(changes.apply(WORLD, [made, route("apps/r", to("one"))]), "a.example") == wanted
 
 
 def test_why_a_route_is_not_attached_is_told():
-    state = WORLD.apply([gateway(listener(allowed="{from: Same}")), route("apps/r", to("one"))])
+    state = changes.apply(WORLD, [gateway(listener(allowed="{from: Same}")), route("apps/r", to("one"))])
     (group,) = send(state, "bare/client", "http://shop-istio.infra/").groups
     lost = [one for one in group.trace if one.lost and one.resource == "HTTPRoute apps/r"]
     assert [one.text for one in lost] == [
@@ -271,51 +276,55 @@ def test_why_a_route_is_not_attached_is_told():
 )
 def test_a_backend_of_another_namespace_needs_a_grant_on_gateways(grants, wanted):
     there = "{backendRefs: [{name: one, namespace: apps, port: 80}]}"
-    state = WORLD.apply([gateway(listener()), route("other/r", there), *grants])
+    state = changes.apply(WORLD, [gateway(listener()), route("other/r", there), *grants])
     assert ask(state, "a.example") == wanted
 
 
 def test_a_grant_is_asked_for_each_share():
     both = "{backendRefs: [{name: one, port: 80}, {name: one, namespace: apps, port: 80, weight: 3}]}"
-    state = WORLD.apply([gateway(listener()), route("other/r", both)])
+    state = changes.apply(WORLD, [gateway(listener()), route("other/r", both)])
     assert ask(state, "a.example") == {"200 from other/one": Fraction(1, 4), "500": Fraction(3, 4)}
 
 
 def test_precedence_across_routes():
-    state = WORLD.apply([gateway(listener())])
-    state = state.apply([route("apps/short", to("one", "matches: [{path: {value: /a}}], "))])
-    state = state.apply([route("apps/long", to("two", "matches: [{path: {value: /a/b}}], "))])
+    state = changes.apply(WORLD, [gateway(listener())])
+    state = changes.apply(state, [route("apps/short", to("one", "matches: [{path: {value: /a}}], "))])
+    state = changes.apply(state, [route("apps/long", to("two", "matches: [{path: {value: /a/b}}], "))])
     assert ask(state, "a.example", "/a/b/c") == TWO
     assert ask(state, "a.example", "/a/x") == ONE
-    state = state.apply([route("apps/put", to("two", "matches: [{path: {value: /a}, method: PUT}], "))])
+    state = changes.apply(
+        state, [route("apps/put", to("two", "matches: [{path: {value: /a}, method: PUT}], "))]
+    )
     assert ask(state, "a.example", "/a/x", method="PUT") == TWO
     # A tie goes to the older route.
-    state = state.apply([route("apps/aaa", to("two", "matches: [{path: {value: /a}}], "))])
+    state = changes.apply(state, [route("apps/aaa", to("two", "matches: [{path: {value: /a}}], "))])
     assert ask(state, "a.example", "/a/x") == ONE
 
 
 def test_sets_of_routes_for_one_host_begin_with_the_gateways_namespace():
     older, younger = "matches: [{path: {value: /a/b}}], ", "matches: [{path: {value: /a}}], "
-    state = WORLD.apply([gateway(listener(hostname="*.example")), *app("infra/near", "l5d/echo:v1", 8080)])
-    state = state.apply([route("apps/r", to("one", older))])
+    state = changes.apply(
+        WORLD, [gateway(listener(hostname="*.example")), *app("infra/near", "l5d/echo:v1", 8080)]
+    )
+    state = changes.apply(state, [route("apps/r", to("one", older))])
     # Its host names are another set's, whose rules all come before.
-    state = state.apply([route("infra/r", to("near", younger), hosts="'*.example'")])
+    state = changes.apply(state, [route("infra/r", to("near", younger), hosts="'*.example'")])
     assert ask(state, "a.example", "/a/b") == {"200 from infra/near": 1}
-    state = WORLD.apply([gateway(listener(hostname="*.example"))])
-    state = state.apply([route("apps/r", to("one", older))])
-    state = state.apply([route("apps/s", to("two", younger), hosts="'*.example'")])
+    state = changes.apply(WORLD, [gateway(listener(hostname="*.example"))])
+    state = changes.apply(state, [route("apps/r", to("one", older))])
+    state = changes.apply(state, [route("apps/s", to("two", younger), hosts="'*.example'")])
     assert ask(state, "a.example", "/a/b") == ONE
 
 
 def test_a_gateways_own_marks_go_on_to_its_pods():
     made = gateway(listener(), infrastructure="{labels: {team: edge}, annotations: {a: b}}")
-    (pod,) = WORLD.apply([made]).pods_of(Workload("infra", "shop-istio"))
+    (pod,) = changes.apply(WORLD, [made]).pods_of(Workload("infra", "shop-istio"))
     assert (pod.labels["team"], pod.annotations["a"], pod.service_account) == ("edge", "b", "shop-istio")
 
 
 def test_a_redirect_to_https():
     rule = "{filters: [{type: RequestRedirect, requestRedirect: {scheme: https, statusCode: 301}}]}"
-    state = WORLD.apply([gateway(listener()), route("apps/r", rule)])
+    state = changes.apply(WORLD, [gateway(listener()), route("apps/r", rule)])
     (group,) = send(state, "bare/client", "http://shop-istio.infra/x?y=z", host="a.example").groups
     assert (group.outcome.status, group.outcome.header("location")) == (301, "https://a.example/x?y=z")
 
@@ -357,13 +366,13 @@ HANDSHAKE = "TLS handshake failed (curl 35)"
     ],
 )
 def test_https_listeners(listeners, objects, wanted):
-    state = WORLD.apply([gateway(listeners), *objects, route("apps/r", to("one"))])
+    state = changes.apply(WORLD, [gateway(listeners), *objects, route("apps/r", to("one"))])
     assert told(send(state, "bare/client", "https://shop-istio.infra/")) == wanted
 
 
 def test_plain_http_on_a_tls_listener_is_closed():
     made = gateway(listener(port=443, protocol="HTTPS", tls=TERMINATED))
-    state = WORLD.apply([made, SECRET, route("apps/r", to("one"))])
+    state = changes.apply(WORLD, [made, SECRET, route("apps/r", to("one"))])
     assert told(send(state, "bare/client", "http://shop-istio.infra:443/")) == {
         "connection reset (curl 56)": 1
     }
@@ -380,17 +389,17 @@ TLS_BACKEND = "{backendRefs: [{name: safe, port: 443}]}"
 def test_tls_is_passed_through_by_name(version, hosts, wanted):
     made = gateway(listener(port=443, protocol="TLS", tls="{mode: Passthrough}"))
     there = route("apps/r", TLS_BACKEND, hosts=hosts, kind="TLSRoute", version=version)
-    state = WORLD.apply([made, there])
+    state = changes.apply(WORLD, [made, there])
     assert told(send(state, "bare/client", "https://shop-istio.infra/")) == wanted
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha2"])
 def test_bytes_go_by_a_tcp_route(version):
     made = gateway(listener(port=9000, protocol="TCP"))
-    state = WORLD.apply([made, route("apps/r", to("one"), kind="TCPRoute", version=version)])
+    state = changes.apply(WORLD, [made, route("apps/r", to("one"), kind="TCPRoute", version=version)])
     assert told(send(state, "bare/client", "tcp://shop-istio.infra:9000")) == {"connected to apps/one": 1}
     assert told(send(state, "bare/client", "http://shop-istio.infra:9000/")) == ONE
-    empty = state.remove([route("apps/r", to("one"), kind="TCPRoute", version=version)])
+    empty = changes.remove(state, [route("apps/r", to("one"), kind="TCPRoute", version=version)])
     assert "200" not in str(told(send(empty, "bare/client", "http://shop-istio.infra:9000/")))
 
 
@@ -408,7 +417,7 @@ def test_bytes_go_by_a_tcp_route(version):
 )
 def test_a_listener_that_conflicts_with_an_earlier_one_is_not_served(first, second, wanted):
     routes = [route("apps/h", to("one")), route("apps/t", to("two"), kind="TCPRoute")]
-    state = WORLD.apply([gateway(f"{first}, {second}"), SECRET, *routes])
+    state = changes.apply(WORLD, [gateway(f"{first}, {second}"), SECRET, *routes])
     assert ask(state, "a.example") == wanted
 
 
@@ -427,13 +436,14 @@ def test_listeners_share_a_port_with_istios_own_gateways():
         "http: [{route: [{destination: {host: two, port: {number: 80}}}]}]}",
     )
     spec = f"{{parentRefs: [{{name: shop, namespace: istio-system}}], hostnames: [a.example], rules: [{to('one')}]}}"
-    state = WORLD.apply(
+    state = changes.apply(
+        WORLD,
         [
             own,
             rules,
             gateway(listener(), "istio-system/shop", addresses=address),
             resource("HTTPRoute", "apps/r", spec),
-        ]
+        ],
     )
     service = "istio-ingressgateway.istio-system"
     assert ask(state, "own.example", service=service) == TWO
@@ -469,7 +479,7 @@ def test_listeners_share_a_port_with_istios_own_gateways():
 )
 def test_gateways_that_the_api_refuses(listeners, words):
     with pytest.raises(Refused) as caught:
-        WORLD.apply([gateway(listeners)])
+        changes.apply(WORLD, [gateway(listeners)])
     assert words in caught.value.what
 
 
@@ -497,5 +507,5 @@ def test_gateways_that_the_api_refuses(listeners, words):
 )
 def test_not_modelled(made, what):
     with pytest.raises(NotModelledError) as caught:
-        WORLD.apply([made])
+        changes.apply(WORLD, [made])
     assert caught.value.what == what

@@ -5,6 +5,7 @@ import yaml
 
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
+from harness.model import changes
 from harness.traffic.observables import Proxy
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
 
@@ -23,11 +24,12 @@ def _labelled(metadata):
 
 
 def pod(namespace, metadata, spec="{}", meshes=(ISTIO, LINKERD)):
-    state = cluster(*meshes).apply(
+    state = changes.apply(
+        cluster(*meshes),
         [
             resource("Namespace", "n", **namespace),
             deployment("n/a", yaml.safe_load(spec) | CONTAINERS, _labelled(yaml.safe_load(metadata))),
-        ]
+        ],
     )
     (found,) = state.pods_of(Workload("n", "a"))
     return found
@@ -104,6 +106,8 @@ def test_other_control_planes_need_an_istio():
 
 
 def test_what_a_placed_namespace_asked_before_does_not_count():
-    state = cluster(ISTIO, LINKERD).apply([resource("Namespace", "n", labels={"istio.io/rev": "canary"})])
-    placed = state.place("n", [LINKERD]).apply([deployment("n/a", CONTAINERS)])
+    state = changes.apply(
+        cluster(ISTIO, LINKERD), [resource("Namespace", "n", labels={"istio.io/rev": "canary"})]
+    )
+    placed = changes.apply(changes.place(state, "n", [LINKERD]), [deployment("n/a", CONTAINERS)])
     assert placed.pods_of(Workload("n", "a"))[0].proxies == (NATIVE_LINKERD,)

@@ -8,7 +8,8 @@ import pytest
 
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
-from harness.model import Refused
+from harness.model import Refused, changes
+from harness.model.decide import decide
 from harness.model.istio.security.normalization import normalized
 from harness.model.istio.security.trust_domain import with_aliases
 from harness.traffic.request import Request
@@ -16,7 +17,8 @@ from harness.traffic.token import Token
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 SECURITY = "security.istio.io/v1"
-WORLD = cluster(ISTIO).apply(
+WORLD = changes.apply(
+    cluster(ISTIO),
     [
         *app("ist/client", "curlimages/curl"),
         *app("bare/client", "curlimages/curl"),
@@ -24,7 +26,7 @@ WORLD = cluster(ISTIO).apply(
         *app("bare/asked", "registry.example/ext-authz:1", 8000),
         *app("bare/unknown", "example/authz:1", 8000),
         *app("bare/broken", "l5d/echo:v1", 8080),
-    ]
+    ],
 )
 OK, DENIED = "200 from ist/web", "403"
 FROM = "{rules: [{from: [{source: {%s}}]}]}"
@@ -43,7 +45,7 @@ def mesh_config(text):
 
 
 def outcomes(objects, source="ist/client", url="http://web.ist/", method="GET", **headers):
-    return told(send(WORLD.apply(objects), source, url, method, **headers))
+    return told(send(changes.apply(WORLD, objects), source, url, method, **headers))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_a_sidecar_believes_the_last_forwarded_address(block, forwarded, outcome
     ],
 )
 def test_targets_are_for_gateways(spec, outcome, told_why):
-    (group,) = send(WORLD.apply([policy(spec)]), "ist/client", "http://web/").groups
+    (group,) = send(changes.apply(WORLD, [policy(spec)]), "ist/client", "http://web/").groups
     assert str(group.outcome) == outcome
     assert any(told_why in reason.text for reason in group.trace)
 
@@ -157,7 +159,7 @@ def test_connections_without_http(spec, ist, bare):
         {"selector": {"app": "web"}, "ports": [{"name": "tcp-raw", "port": 9000, "targetPort": 8080}]},
     )
     web = resource("Service", "ist/web", None)
-    state = WORLD.remove([web]).apply([service, policy(spec)])
+    state = changes.apply(changes.remove(WORLD, [web]), [service, policy(spec)])
     for source, allowed in (("ist/client", ist), ("bare/client", bare)):
         (group,) = send(state, source, "http://raw.ist:9000/").groups
         assert (group.outcome.status == 200) is allowed, group.trace
@@ -227,7 +229,7 @@ def test_an_authorizer_is_asked(provider, path, headers, outcome):
 
 
 def test_the_authorizers_answer_is_passed_on():
-    state = WORLD.apply([mesh_config(PROVIDERS), policy(CUSTOM % "asked")])
+    state = changes.apply(WORLD, [mesh_config(PROVIDERS), policy(CUSTOM % "asked")])
     (denied,) = send(state, "ist/client", "http://web/a").groups
     assert denied.outcome.body.startswith("denied by ext_authz")
     assert denied.outcome.header("x-ext-authz-check-result") == "denied"
@@ -237,14 +239,14 @@ def test_the_authorizers_answer_is_passed_on():
 
 def test_asking_takes_time():
     for path, seconds in (("/a?delay=1s", 2.0), ("/a?delay=3s", 2.0), ("/b?delay=3s", 3.0)):
-        state = WORLD.apply([mesh_config(PROVIDERS), policy(CUSTOM % "failing")])
+        state = changes.apply(WORLD, [mesh_config(PROVIDERS), policy(CUSTOM % "failing")])
         (group,) = send(state, "ist/client", f"http://web{path}").groups
         assert group.outcome.seconds == seconds
 
 
 def test_denials_come_after_the_authorizer():
     objects = [mesh_config(PROVIDERS), policy(CUSTOM % "asked"), policy("{}", "ist/q")]
-    (group,) = send(WORLD.apply(objects), "ist/client", "http://web/a", x_ext_authz="allow").groups
+    (group,) = send(changes.apply(WORLD, objects), "ist/client", "http://web/a", x_ext_authz="allow").groups
     assert group.outcome.body == "RBAC: access denied"
 
 
@@ -370,18 +372,19 @@ MOVED = [
 @pytest.mark.parametrize(("principal", "outcome"), MOVED)
 @pytest.mark.parametrize("restarted", [True, False])
 def test_policies_follow_the_trust_domain(principal, outcome, restarted):
-    old = WORLD.apply([mesh_config("trustDomain: old")]).restart("ist")
-    state = old.apply([mesh_config("{trustDomain: new, trustDomainAliases: [old]}")])
-    state = (state.restart("ist") if restarted else state).apply(
-        [policy(FROM % f"principals: [{principal}]")]
-    )
+    old = changes.restart(changes.apply(WORLD, [mesh_config("trustDomain: old")]), "ist")
+    state = changes.apply(old, [mesh_config("{trustDomain: new, trustDomainAliases: [old]}")])
+    state = changes.restart(state, "ist") if restarted else state
+    state = changes.apply(state, [policy(FROM % f"principals: [{principal}]")])
     (group,) = send(state, "ist/client", "http://web/").groups
     assert str(group.outcome) == outcome
     assert group.outcome.hop.client == f"spiffe://{'new' if restarted else 'old'}/ns/ist/sa/default"
 
 
 def test_a_trust_domain_that_was_dropped_isnt_believed():
-    (group,) = send(WORLD.apply([mesh_config("trustDomain: new")]), "ist/client", "http://web/").groups
+    (group,) = send(
+        changes.apply(WORLD, [mesh_config("trustDomain: new")]), "ist/client", "http://web/"
+    ).groups
     assert group.outcome.status == 503
     assert any("started in trust domain cluster.local" in reason.text for reason in group.trace)
 
@@ -419,7 +422,7 @@ def test_a_trust_domain_that_was_dropped_isnt_believed():
 )
 def test_refused(spec, match):
     with pytest.raises(Refused, match=match):
-        WORLD.apply([policy(spec)])
+        changes.apply(WORLD, [policy(spec)])
 
 
 # --- PeerAuthentication
@@ -475,7 +478,7 @@ def test_which_peer_authentication_counts(objects, outcome):
 )
 def test_peer_authentication_refused(spec, match):
     with pytest.raises(Refused, match=match):
-        WORLD.apply([peers(spec)])
+        changes.apply(WORLD, [peers(spec)])
 
 
 # --- the ingress gateway
@@ -515,7 +518,7 @@ def through(objects, token=None, **headers):
     request = Request(
         Workload("bare", "client"), GATEWAY, headers=(("host", "shop.test"), *named), token=token
     )
-    return WORLD.apply([*INGRESS, *objects]).decide(request)
+    return decide(changes.apply(WORLD, [*INGRESS, *objects]), request)
 
 
 @pytest.mark.parametrize(
@@ -571,7 +574,7 @@ def test_the_name_that_tls_asks_a_gateway_for(name, outcome):
     gateway = resource("Gateway", "ist/g", f"{{selector: {{istio: ingressgateway}}, servers: [{server}]}}")
     spec = (WHEN % ("connection.sni", f"values: ['{name}']"))[:-1]
     allowing = policy(spec + ", selector: {matchLabels: {istio: ingressgateway}}}", "istio-system/p")
-    state = WORLD.apply([gateway, ALL, allowing, resource("Secret", "istio-system/c")])
+    state = changes.apply(WORLD, [gateway, ALL, allowing, resource("Secret", "istio-system/c")])
     asked = send(state, "bare/client", GATEWAY.replace("http", "https"), host="shop.test")
     assert told(asked) == {outcome: 1}
 

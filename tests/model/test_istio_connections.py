@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import NotModelledError
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 
@@ -19,7 +20,8 @@ def shop(namespace, name, *ports, image="shop/tls:1", named="https"):
     ]
 
 
-WORLD = cluster(ISTIO).apply(
+WORLD = changes.apply(
+    cluster(ISTIO),
     [
         *app("ist/client", "curlimages/curl"),
         *app("bare/client", "curlimages/curl"),
@@ -35,13 +37,13 @@ WORLD = cluster(ISTIO).apply(
             "{name: https, port: 443, targetPort: 8080}, {name: web, port: 81, targetPort: 8080}]}",
         ),
         resource("Service", "ist/empty", "{selector: {app: none}, ports: [{name: tcp, port: 80}]}"),
-    ]
+    ],
 )
 TLS, CLOSED, RESET = "TLS handshake failed (curl 35)", "empty reply (curl 52)", "connection reset (curl 56)"
 
 
 def asked(url, *objects, source="ist/client"):
-    return send(WORLD.apply(objects), source, url)
+    return send(changes.apply(WORLD, objects), source, url)
 
 
 def only(outcomes):

@@ -9,6 +9,7 @@ import pytest
 
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 
@@ -21,28 +22,25 @@ def version(name):
     return deployment(f"ist/{name}", pod, {"labels": {"app": "echo", "version": name}})
 
 
-WORLD = (
-    cluster(ISTIO)
-    .mark("other", labels={"istio-injection": "enabled"})
-    .apply(
-        [
-            *app("ist/client", "curlimages/curl"),
-            *app("other/client", "curlimages/curl"),
-            *app("bare/plain", "l5d/echo:v1", 8080),
-            version("v1"),
-            version("v2"),
-            resource(
-                "Service",
-                "ist/echo",
-                "{selector: {app: echo}, ports: [{name: http, port: 80, targetPort: 8080}, {name: http-b, port: 81, targetPort: 8080}]}",
-            ),
-            resource(
-                "VirtualService",
-                "ist/v",
-                "{hosts: [echo.ist.svc.cluster.local], http: [{route: [{destination: {host: echo.ist.svc.cluster.local, subset: s}}]}]}",
-            ),
-        ]
-    )
+WORLD = changes.apply(
+    changes.mark(cluster(ISTIO), "other", labels={"istio-injection": "enabled"}),
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("other/client", "curlimages/curl"),
+        *app("bare/plain", "l5d/echo:v1", 8080),
+        version("v1"),
+        version("v2"),
+        resource(
+            "Service",
+            "ist/echo",
+            "{selector: {app: echo}, ports: [{name: http, port: 80, targetPort: 8080}, {name: http-b, port: 81, targetPort: 8080}]}",
+        ),
+        resource(
+            "VirtualService",
+            "ist/v",
+            "{hosts: [echo.ist.svc.cluster.local], http: [{route: [{destination: {host: echo.ist.svc.cluster.local, subset: s}}]}]}",
+        ),
+    ],
 )
 FQDN = "echo.ist.svc.cluster.local"
 
@@ -147,9 +145,9 @@ TO_NOBODY = "workloadSelector: {matchLabels: {app: nobody}}"
     ],
 )
 def test_which_rules_count(batches, ist, other):
-    state = WORLD.mark("third")
+    state = changes.mark(WORLD, "third")
     for batch in batches:
-        state = state.apply(batch)
+        state = changes.apply(state, batch)
     assert told(send(state, "ist/client", "http://echo/")) == ist
     assert told(send(state, "other/client", "http://echo.ist/")) == other
 
@@ -190,19 +188,21 @@ LB = "loadBalancer: {simple: RANDOM}"
 def test_inheritance(policy, of_subset, mutual):
     more = f", trafficPolicy: {{{of_subset}}}" if of_subset else ""
     general = f"trafficPolicy: {{{policy}}}, " if policy else ""
-    state = WORLD.apply([rule("ist/a", general + subset("v1", more))])
+    state = changes.apply(WORLD, [rule("ist/a", general + subset("v1", more))])
     assert hops(state) == {mutual}
 
 
 def test_the_first_rule_with_a_policy_gives_it():
-    state = WORLD.apply([rule("ist/a", subset("v1"))]).apply([rule("ist/b", f"trafficPolicy: {{{OFF}}}")])
+    state = changes.apply(
+        changes.apply(WORLD, [rule("ist/a", subset("v1"))]), [rule("ist/b", f"trafficPolicy: {{{OFF}}}")]
+    )
     assert hops(state) == {False}
 
 
 def test_without_auto_mtls_nothing_but_a_rule_begins_it():
-    state = WORLD.apply([mesh("enableAutoMtls: false"), rule("ist/a", subset("v1"))])
+    state = changes.apply(WORLD, [mesh("enableAutoMtls: false"), rule("ist/a", subset("v1"))])
     assert hops(state) == {False}
-    assert hops(state.apply([rule("ist/a", f"trafficPolicy: {{{ON}}}, {subset('v1')}")])) == {True}
+    assert hops(changes.apply(state, [rule("ist/a", f"trafficPolicy: {{{ON}}}, {subset('v1')}")])) == {True}
 
 
 def tls_app(name, port="http"):
@@ -238,7 +238,7 @@ STRICT = resource("PeerAuthentication", "ist/p", "{mtls: {mode: STRICT}}")
 )
 def test_tls_for_the_application(host, mode, objects, told_):
     policy = rule("ist/t", f"trafficPolicy: {{tls: {{mode: {mode}}}}}", f"{host}.svc.cluster.local")
-    assert told(send(WORLD.apply([*objects, policy]), "ist/client", f"http://{host}/")) == told_
+    assert told(send(changes.apply(WORLD, [*objects, policy]), "ist/client", f"http://{host}/")) == told_
 
 
 EVEN = {"200 from ist/v1": Fraction(1, 2), "200 from ist/v2": Fraction(1, 2)}
@@ -258,9 +258,9 @@ EVEN = {"200 from ist/v1": Fraction(1, 2), "200 from ist/v2": Fraction(1, 2)}
     ],
 )
 def test_shares_and_limits(policy, said):
-    state = WORLD.remove([resource("VirtualService", "ist/v")])
+    state = changes.remove(WORLD, [resource("VirtualService", "ist/v")])
     outcomes = send(
-        state.apply([rule("ist/a", f"trafficPolicy: {{{policy}}}")]), "ist/client", "http://echo/"
+        changes.apply(state, [rule("ist/a", f"trafficPolicy: {{{policy}}}")]), "ist/client", "http://echo/"
     )
     assert told(outcomes) == EVEN
     trace = [f"{reason.field.rpartition('.')[2]} {reason.text}" for reason in outcomes.groups[0].trace]
@@ -281,7 +281,7 @@ def test_shares_and_limits(policy, said):
 )
 def test_outliers_are_counted(detection, status, counted):
     policy = f"trafficPolicy: {{outlierDetection: {detection}}}"
-    state = WORLD.apply([rule("ist/a", f"{policy}, {subset('v1')}")])
+    state = changes.apply(WORLD, [rule("ist/a", f"{policy}, {subset('v1')}")])
     (group,) = send(state, "ist/client", f"http://echo/?status={status}").groups
     assert group.outcome.status == status
     assert any("counts this answer" in reason.text for reason in group.trace) is counted
@@ -305,7 +305,7 @@ def test_outliers_are_counted(detection, status, counted):
 )
 def test_not_modelled(spec, what):
     with pytest.raises(NotModelledError) as caught:
-        send(WORLD.apply([rule("ist/a", f"{spec}, {subset('v1')}")]), "ist/client", "http://echo/")
+        send(changes.apply(WORLD, [rule("ist/a", f"{spec}, {subset('v1')}")]), "ist/client", "http://echo/")
     assert f"{what} isn't modelled" in str(caught.value)
 
 
@@ -329,4 +329,4 @@ def test_not_modelled(spec, what):
 )
 def test_refused(spec, words):
     with pytest.raises(Refused, match=words):
-        WORLD.apply([rule("ist/a", spec)])
+        changes.apply(WORLD, [rule("ist/a", spec)])

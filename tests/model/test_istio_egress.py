@@ -9,27 +9,25 @@ import pytest
 
 from harness.api.refusal import Refused
 from harness.base.errors import InputError, NotModelledError
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
-WORLD = (
-    cluster(ISTIO)
-    .mark("other", labels={"istio-injection": "enabled"})
-    .apply(
-        [
-            *app("ist/client", "curlimages/curl"),
-            *app("other/client", "curlimages/curl"),
-            *app("bare/client", "curlimages/curl"),
-            *app("ist/v1", "l5d/echo:v1", 8080),
-            *app("ist/v2", "l5d/echo:v1", 8080),
-            *app("bare/plain", "l5d/echo:v1", 8080),
-            *app("other/known", "l5d/echo:v1", 8080),
-            resource(
-                "Service",
-                "other/sniffed",
-                "{selector: {app: known}, ports: [{name: web, port: 81, targetPort: 8080}]}",
-            ),
-        ]
-    )
+WORLD = changes.apply(
+    changes.mark(cluster(ISTIO), "other", labels={"istio-injection": "enabled"}),
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("other/client", "curlimages/curl"),
+        *app("bare/client", "curlimages/curl"),
+        *app("ist/v1", "l5d/echo:v1", 8080),
+        *app("ist/v2", "l5d/echo:v1", 8080),
+        *app("bare/plain", "l5d/echo:v1", 8080),
+        *app("other/known", "l5d/echo:v1", 8080),
+        resource(
+            "Service",
+            "other/sniffed",
+            "{selector: {app: known}, ports: [{name: web, port: 81, targetPort: 8080}]}",
+        ),
+    ],
 )
 
 
@@ -165,11 +163,13 @@ def test_names_elsewhere(client, url, told_):
     ],
 )
 def test_service_entries(objects, url, told_):
-    assert told(send(WORLD.apply(objects), "ist/client", url)) == told_
+    assert told(send(changes.apply(WORLD, objects), "ist/client", url)) == told_
 
 
 def test_a_client_without_proxy_goes_where_it_wants():
-    assert told(send(WORLD.apply([ONLY]), "bare/client", "http://api.acme.com/")) == out("api.acme.com:80")
+    assert told(send(changes.apply(WORLD, [ONLY]), "bare/client", "http://api.acme.com/")) == out(
+        "api.acme.com:80"
+    )
 
 
 SPLIT = "route: [{destination: {host: api.acme.com}, weight: 80}, {destination: {host: v1}, weight: 20}]"
@@ -299,12 +299,12 @@ VM = resource("WorkloadEntry", "ist/vm", "{address: 198.51.100.9, labels: {app: 
     ],
 )
 def test_rules_and_endpoints(objects, url, told_):
-    assert told(send(WORLD.apply(objects), "ist/client", url)) == told_
+    assert told(send(changes.apply(WORLD, objects), "ist/client", url)) == told_
 
 
 @pytest.mark.parametrize(("location", "mutual"), [("MESH_INTERNAL", True), ("MESH_EXTERNAL", False)])
 def test_mutual_tls_is_for_what_is_part_of_the_mesh(location, mutual):
-    state = WORLD.apply([entry(PODS % location), rules("v2", "host: pods.acme")])
+    state = changes.apply(WORLD, [entry(PODS % location), rules("v2", "host: pods.acme")])
     (group,) = send(state, "ist/client", "http://v2/").groups
     assert group.outcome.hop is not None
     assert group.outcome.hop.mutual is mutual
@@ -315,7 +315,7 @@ def test_an_answer_that_needs_another_from_outside_is_not_known():
         "ist/face", "ghcr.io/buoyantio/faces-face", 8000, SMILEY_SERVICE="api.acme.com", COLOR_SERVICE="v1"
     )
     with pytest.raises(NotModelledError, match=r"ist/face that depends on api\.acme\.com:80"):
-        send(WORLD.apply(faces), "ist/client", "http://face/cell/")
+        send(changes.apply(WORLD, faces), "ist/client", "http://face/cell/")
 
 
 def test_subsets_of_service_entries():
@@ -325,11 +325,13 @@ def test_subsets_of_service_entries():
         rules("api.acme.com", "host: api.acme.com, subset: b"),
         resource("DestinationRule", "ist/d", "{host: api.acme.com, subsets: [{name: b, labels: {zone: b}}]}"),
     ]
-    assert told(send(WORLD.apply(objects), "ist/client", "http://api.acme.com/")) == out("198.51.100.2:80")
+    assert told(send(changes.apply(WORLD, objects), "ist/client", "http://api.acme.com/")) == out(
+        "198.51.100.2:80"
+    )
 
 
 def test_the_trace_names_policy_and_configuration():
-    (group,) = send(WORLD.apply([ONLY]), "ist/client", "http://api.acme.com/").groups
+    (group,) = send(changes.apply(WORLD, [ONLY]), "ist/client", "http://api.acme.com/").groups
     said = [(reason.resource, reason.field) for reason in group.trace]
     assert ("ConfigMap istio-system/istio", "data.mesh outboundTrafficPolicy.mode") in said
 
@@ -360,7 +362,7 @@ def test_the_trace_names_policy_and_configuration():
 )
 def test_not_modelled(objects, what):
     with pytest.raises(NotModelledError) as caught:
-        send(WORLD.apply(objects), "ist/client", "http://api.acme.com/")
+        send(changes.apply(WORLD, objects), "ist/client", "http://api.acme.com/")
     assert what in str(caught.value)
     assert "isn't modelled" in str(caught.value)
 
@@ -376,7 +378,7 @@ def test_not_modelled(objects, what):
 )
 def test_mesh_config_of_another_form(text, what):
     with pytest.raises(InputError) as caught:
-        send(WORLD.apply([mesh(text)]), "ist/client", "http://v1/")
+        send(changes.apply(WORLD, [mesh(text)]), "ist/client", "http://v1/")
     assert f"ConfigMap istio-system/istio {what}" in str(caught.value)
 
 
@@ -412,4 +414,4 @@ def test_mesh_config_of_another_form(text, what):
 )
 def test_refused(spec, words):
     with pytest.raises(Refused, match=words):
-        WORLD.apply([entry(spec)])
+        changes.apply(WORLD, [entry(spec)])

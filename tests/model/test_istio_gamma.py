@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
-WORLD = cluster(ISTIO).apply(
+WORLD = changes.apply(
+    cluster(ISTIO),
     [
         *app("ist/client", "curlimages/curl"),
         *app("bare/web", "l5d/echo:v1", 8080),
@@ -18,7 +20,7 @@ WORLD = cluster(ISTIO).apply(
         resource("Service", "bare/db2", "{selector: {app: db2}, ports: [{name: tcp, port: 5432}]}"),
         resource("Service", "bare/safe", "{selector: {app: db}, ports: [{name: tls, port: 443}]}"),
         resource("Service", "bare/safe2", "{selector: {app: db2}, ports: [{name: tls, port: 443}]}"),
-    ]
+    ],
 )
 V1, V2 = "backendRefs: [{name: v1, port: 80}]", "backendRefs: [{name: v2, port: 80}]"
 TO_WEB, TO_V1, TO_V2 = ({f"200 from bare/{name}": 1} for name in ("web", "v1", "v2"))
@@ -48,7 +50,7 @@ def ask(state, url="http://web.bare/"):
     ],
 )
 def test_what_istio_cannot_convert_voids_the_whole_route(rules):
-    state = WORLD.apply([route(rules)])
+    state = changes.apply(WORLD, [route(rules)])
     (group,) = send(state, "ist/client", "http://web.bare/").groups
     assert str(group.outcome) == "200 from bare/web"
     assert any(one.lost and one.text.endswith("the route is ignored") for one in group.trace)
@@ -76,24 +78,24 @@ def test_what_istio_cannot_convert_voids_the_whole_route(rules):
     ],
 )
 def test_kinds_of_backends(rules, wanted):
-    assert ask(WORLD.apply([route(rules)])) == wanted
+    assert ask(changes.apply(WORLD, [route(rules)])) == wanted
 
 
 def test_a_grpc_route_that_mirrors_to_nowhere_is_void():
     mirror = "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: ghost, port: 80}}}]"
     rule = f"{{{mirror}, {V1}}}"
-    assert ask(WORLD.apply([route(rule)])) == TO_V1
-    assert ask(WORLD.apply([route(rule, kind="GRPCRoute")])) == TO_WEB
+    assert ask(changes.apply(WORLD, [route(rule)])) == TO_V1
+    assert ask(changes.apply(WORLD, [route(rule, kind="GRPCRoute")])) == TO_WEB
 
 
 def test_routes_for_one_port_are_not_merged_with_those_for_all():
     one, all_ports = route(f"{{{V1}}}", "bare/one", "name: web, port: 80"), route(f"{{{V2}}}", "bare/all")
-    assert ask(WORLD.apply([one]).apply([all_ports])) == TO_V1
-    assert ask(WORLD.apply([all_ports]).apply([one])) == TO_V2
-    assert ask(WORLD.apply([all_ports, one])) == TO_V1
+    assert ask(changes.apply(changes.apply(WORLD, [one]), [all_ports])) == TO_V1
+    assert ask(changes.apply(changes.apply(WORLD, [all_ports]), [one])) == TO_V2
+    assert ask(changes.apply(WORLD, [all_ports, one])) == TO_V1
     exact = route(f"{{matches: [{{path: {{type: Exact, value: /x}}}}], {V2}}}", "bare/exact")
     # Merged, the exact path would come first; it is in the set that doesn't count.
-    assert ask(WORLD.apply([one]).apply([exact]), "http://web.bare/x") == TO_V1
+    assert ask(changes.apply(changes.apply(WORLD, [one]), [exact]), "http://web.bare/x") == TO_V1
 
 
 def test_a_route_on_a_service_entry():
@@ -107,7 +109,7 @@ def test_a_route_on_a_service_entry():
         "rules: [{matches: [{path: {value: /in}}], backendRefs: [{name: v1, namespace: bare, port: 80}]}, "
         "{backendRefs: [{group: networking.istio.io, kind: Hostname, name: api.example.com, port: 80}]}]}"
     )
-    state = WORLD.apply([entry, resource("HTTPRoute", "ist/r", spec)])
+    state = changes.apply(WORLD, [entry, resource("HTTPRoute", "ist/r", spec)])
     assert ask(state, "http://api.example.com/in") == TO_V1
     assert "left the cluster to api.example.com:80" in str(ask(state, "http://api.example.com/out"))
 
@@ -127,7 +129,8 @@ def test_a_route_on_a_service_entry():
 def test_tcp_routes(rules, wanted):
     assert ask(WORLD, "tcp://db.bare:5432") == {"connected to bare/db": 1}
     assert (
-        ask(WORLD.apply([route(rules, parent="name: db", kind="TCPRoute")]), "tcp://db.bare:5432") == wanted
+        ask(changes.apply(WORLD, [route(rules, parent="name: db", kind="TCPRoute")]), "tcp://db.bare:5432")
+        == wanted
     )
 
 
@@ -143,5 +146,5 @@ def test_tls_routes(hosts, name, wanted):
     one = route(
         "{backendRefs: [{name: safe2, port: 443}]}", parent="name: safe", kind="TLSRoute", hostnames=hosts
     )
-    (group,) = send(WORLD.apply([one]), "ist/client", f"https://{name}/").groups
+    (group,) = send(changes.apply(WORLD, [one]), "ist/client", f"https://{name}/").groups
     assert str(group.outcome.backend) == wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 GATEWAY = "istio-ingressgateway.istio-system"
@@ -18,31 +18,28 @@ NO_CERTIFICATE = "TLS alert: certificate required (curl 56)"
 V1, V2, SAFE = "200 from ist/v1", "200 from ist/v2", "200 from ist/safe"
 
 
-WORLD = (
-    cluster(ISTIO)
-    .mark("team", labels={"istio-injection": "enabled"})
-    .apply(
-        [
-            *app("ist/client", "curlimages/curl"),
-            *app("bare/client", "curlimages/curl"),
-            *app("ist/v1", "l5d/echo:v1", 8080),
-            *app("ist/v2", "l5d/echo:v1", 8080),
-            deployment(
-                "ist/safe",
-                {
-                    "containers": [
-                        {"name": "c", "image": "shop", "ports": [{"name": "https", "containerPort": 8443}]}
-                    ]
-                },
-            ),
-            resource(
-                "Service",
-                "ist/safe",
-                "{selector: {app: safe}, ports: [{name: https, port: 443, targetPort: 8443}]}",
-            ),
-            resource("Secret", "istio-system/cert"),
-        ]
-    )
+WORLD = changes.apply(
+    changes.mark(cluster(ISTIO), "team", labels={"istio-injection": "enabled"}),
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("bare/client", "curlimages/curl"),
+        *app("ist/v1", "l5d/echo:v1", 8080),
+        *app("ist/v2", "l5d/echo:v1", 8080),
+        deployment(
+            "ist/safe",
+            {
+                "containers": [
+                    {"name": "c", "image": "shop", "ports": [{"name": "https", "containerPort": 8443}]}
+                ]
+            },
+        ),
+        resource(
+            "Service",
+            "ist/safe",
+            "{selector: {app: safe}, ports: [{name: https, port: 443, targetPort: 8443}]}",
+        ),
+        resource("Secret", "istio-system/cert"),
+    ],
 )
 
 
@@ -73,7 +70,7 @@ def to(name, match="", port=""):
 
 
 def asked(url, *objects, source="bare/client", **headers):
-    return send(WORLD.apply(objects), source, url, **headers)
+    return send(changes.apply(WORLD, objects), source, url, **headers)
 
 
 def only(outcomes):
@@ -422,5 +419,5 @@ def test_other_clusters_proxies_are_not_modelled():
 )  # fmt: skip
 def test_refused(spec, words):
     with pytest.raises(Refused) as refused:
-        WORLD.apply([resource("Gateway", "ist/g", spec)])
+        changes.apply(WORLD, [resource("Gateway", "ist/g", spec)])
     assert words in refused.value.what

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
-WORLD = cluster(ISTIO).apply([*app("ist/client", "curlimages/curl"), *app("bare/client", "curlimages/curl")])
+WORLD = changes.apply(
+    cluster(ISTIO), [*app("ist/client", "curlimages/curl"), *app("bare/client", "curlimages/curl")]
+)
 OK = "200 from ist/web"
 
 
@@ -38,13 +41,14 @@ STRICT = resource("PeerAuthentication", "ist/p", "{mtls: {mode: STRICT}}")
     ],
 )
 def test_excluded_ports(client, server, meshed, bare):
-    state = WORLD.apply(
+    state = changes.apply(
+        WORLD,
         [
             excluding("ist/client", "curlimages/curl", "excludeOutboundPorts", client),
             excluding("ist/web", "l5d/echo:v1", "excludeInboundPorts", server),
             WEB,
             STRICT,
-        ]
+        ],
     )
     assert told(send(state, "ist/client", "http://web.ist/")) == {meshed: 1}
     assert told(send(state, "bare/client", "http://web.ist/")) == {bare: 1}

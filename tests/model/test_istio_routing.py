@@ -4,26 +4,24 @@ from fractions import Fraction
 
 import pytest
 
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
-WORLD = (
-    cluster(ISTIO)
-    .mark("other", labels={"istio-injection": "enabled"})
-    .apply(
-        [
-            *app("ist/client", "curlimages/curl"),
-            *app("other/client", "curlimages/curl"),
-            *app("bare/client", "curlimages/curl"),
-            *app("ist/v1", "l5d/echo:v1", 8080),
-            *app("ist/v2", "l5d/echo:v1", 8080),
-            *app("ist/slow", "ghcr.io/mccutchen/go-httpbin", 8080),
-            resource(
-                "Service",
-                "ist/sniffed",
-                "{selector: {app: v1}, ports: [{name: web, port: 80, targetPort: 8080}]}",
-            ),
-        ]
-    )
+WORLD = changes.apply(
+    changes.mark(cluster(ISTIO), "other", labels={"istio-injection": "enabled"}),
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("other/client", "curlimages/curl"),
+        *app("bare/client", "curlimages/curl"),
+        *app("ist/v1", "l5d/echo:v1", 8080),
+        *app("ist/v2", "l5d/echo:v1", 8080),
+        *app("ist/slow", "ghcr.io/mccutchen/go-httpbin", 8080),
+        resource(
+            "Service",
+            "ist/sniffed",
+            "{selector: {app: v1}, ports: [{name: web, port: 80, targetPort: 8080}]}",
+        ),
+    ],
 )
 
 
@@ -95,7 +93,7 @@ TO = {name: f"route: [{{destination: {{host: {name}}}}}]" for name in ("v1", "v2
     ],
 )  # fmt: skip
 def test_virtual_service(rules, url, told_):
-    state = WORLD.apply([service(rules)])
+    state = changes.apply(WORLD, [service(rules)])
     assert {k: str(v) for k, v in told(send(state, "ist/client", url)).items()} == {
         k: str(v) for k, v in told_.items()
     }
@@ -119,7 +117,7 @@ def test_virtual_service(rules, url, told_):
     ],
 )
 def test_time(rules, url, seconds):
-    (group,) = send(WORLD.apply([service(rules)]), "ist/client", url).groups
+    (group,) = send(changes.apply(WORLD, [service(rules)]), "ist/client", url).groups
     assert group.outcome.seconds == seconds
 
 
@@ -135,7 +133,7 @@ def test_time(rules, url, seconds):
     ],
 )
 def test_redirect(rule, url, location):
-    (group,) = send(WORLD.apply([service(rule)]), "ist/client", url).groups
+    (group,) = send(changes.apply(WORLD, [service(rule)]), "ist/client", url).groups
     assert (group.outcome.status, group.outcome.header("location")) == (301, location)
 
 
@@ -153,7 +151,7 @@ def test_redirect(rule, url, location):
     ],
 )
 def test_rewrite(rule, url, path):
-    (group,) = send(WORLD.apply([service(rule)]), "ist/client", url).groups
+    (group,) = send(changes.apply(WORLD, [service(rule)]), "ist/client", url).groups
     assert group.outcome.server_saw.path == path
 
 
@@ -168,13 +166,13 @@ def test_rewrite(rule, url, path):
     ],
 )
 def test_whose_requests_it_is_for(source, url, counts):
-    state = WORLD.apply([service(f"{{{TO['v2']}}}")])
+    state = changes.apply(WORLD, [service(f"{{{TO['v2']}}}")])
     outcomes = send(state, source, url)
     assert ("200 from ist/v2" in told(outcomes)) is counts
 
 
 def test_what_does_not_count_is_told():
-    state = WORLD.apply([service(f"{{{TO['v2']}}}")])
+    state = changes.apply(WORLD, [service(f"{{{TO['v2']}}}")])
     (group,) = send(state, "bare/client", "http://v1.ist/").groups
     lost = [reason for reason in group.trace if reason.lost]
     assert [(reason.resource, reason.text) for reason in lost] == [
@@ -187,7 +185,7 @@ def test_private_rules_come_before_public_ones():
     private = resource(
         "VirtualService", "ist/private", f'{{hosts: [v1], exportTo: ["."], http: [{{{TO["slow"]}}}]}}'
     )
-    state = WORLD.apply([public]).apply([private])
+    state = changes.apply(changes.apply(WORLD, [public]), [private])
     assert told(send(state, "ist/client", "http://v1/get")) == {"200 from ist/slow": 1}
 
 
@@ -238,19 +236,19 @@ def bound(name, hosts, to, rules="", gateways="[g]"):
     ],
 )
 def test_ingress_gateway(objects, host, told_):
-    state = WORLD.apply(objects)
+    state = changes.apply(WORLD, objects)
     for client in ("bare/client",) if not objects else ("bare/client", "ist/client"):
         assert told(send(state, client, INGRESS + "x", Host=host)) == told_
 
 
 def test_a_rule_for_the_mesh_is_followed_before_the_gateway_is_reached():
-    state = WORLD.apply([GATEWAY, bound("ist/v", "[a.example]", "v1", gateways="[mesh]")])
+    state = changes.apply(WORLD, [GATEWAY, bound("ist/v", "[a.example]", "v1", gateways="[mesh]")])
     assert told(send(state, "bare/client", INGRESS, Host="a.example")) == {"404": 1}
     assert told(send(state, "ist/client", INGRESS, Host="a.example")) == {"200 from ist/v1": 1}
 
 
 def test_the_gateway_is_the_last_hops_client():
-    state = WORLD.apply([GATEWAY, bound("ist/v", "[a.example]", "v1")])
+    state = changes.apply(WORLD, [GATEWAY, bound("ist/v", "[a.example]", "v1")])
     (group,) = send(state, "bare/client", INGRESS, Host="a.example").groups
     identity = "spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account"
     assert group.outcome.hop.client == identity
@@ -263,6 +261,6 @@ def test_retries_over_many_pods():
         "{replicas: 40, selector: {matchLabels: {app: v1}}, template: {metadata: {labels: {app: v1}}, spec: {containers: [{name: e, "
         "image: l5d/echo:v1, ports: [{name: http, containerPort: 8080}]}]}}}",
     )
-    state = WORLD.apply([many, service(f"{{retries: {{attempts: 4, retryOn: 5xx}}, {TO['v1']}}}")])
+    state = changes.apply(WORLD, [many, service(f"{{retries: {{attempts: 4, retryOn: 5xx}}, {TO['v1']}}}")])
     seen = told(send(state, "ist/client", "http://v1/?status=503"))
     assert seen == {"503 from ist/many": Fraction(40, 41), "503 from ist/v1": Fraction(1, 41)}

@@ -8,28 +8,29 @@ import pytest
 
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
+from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
-WORLD = (
-    cluster(ISTIO)
-    .mark("other", labels={"istio-injection": "enabled"})
-    .mark("third", labels={"istio-injection": "enabled"})
-    .apply(
-        [
-            *app("ist/client", "curlimages/curl"),
-            *app("other/client", "curlimages/curl"),
-            *app("ist/v1", "l5d/echo:v1", 8080),
-            *app("other/v1", "l5d/echo:v1", 8080),
-            *app("other/v2", "l5d/echo:v1", 8080),
-            *app("third/v3", "l5d/echo:v1", 8080),
-            resource(
-                "Service",
-                "other/odd",
-                "{selector: {app: v2}, ports: [{name: web, port: 81, targetPort: 8080}]}",
-            ),
-            resource("PeerAuthentication", "third/strict", "{mtls: {mode: STRICT}}"),
-        ]
-    )
+WORLD = changes.apply(
+    changes.mark(
+        changes.mark(cluster(ISTIO), "other", labels={"istio-injection": "enabled"}),
+        "third",
+        labels={"istio-injection": "enabled"},
+    ),
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("other/client", "curlimages/curl"),
+        *app("ist/v1", "l5d/echo:v1", 8080),
+        *app("other/v1", "l5d/echo:v1", 8080),
+        *app("other/v2", "l5d/echo:v1", 8080),
+        *app("third/v3", "l5d/echo:v1", 8080),
+        resource(
+            "Service",
+            "other/odd",
+            "{selector: {app: v2}, ports: [{name: web, port: 81, targetPort: 8080}]}",
+        ),
+        resource("PeerAuthentication", "third/strict", "{mtls: {mode: STRICT}}"),
+    ],
 )
 
 
@@ -114,7 +115,7 @@ STRICT_RESET = {"503": 1}
     ],
 )
 def test_sidecar(objects, url, told_):
-    assert told(send(WORLD.apply(objects), "ist/client", url)) == told_
+    assert told(send(changes.apply(WORLD, objects), "ist/client", url)) == told_
 
 
 ABORT = "{{hosts: [v2.other.svc.cluster.local], http: [{{fault: {{abort: {{httpStatus: 418, percentage: {{value: 100}}}}}}, route: [{{destination: {{host: v2.other.svc.cluster.local}}}}]}}]{}}}"
@@ -155,30 +156,30 @@ DISABLED = "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"
     ],
 )
 def test_who_sees_what(objects, told_):
-    assert told(send(WORLD.apply(objects), "ist/client", "http://v2.other/")) == told_
+    assert told(send(changes.apply(WORLD, objects), "ist/client", "http://v2.other/")) == told_
 
 
 def test_rules_of_its_own_for_a_host_that_is_not_imported():
-    state = WORLD.apply([rules(name="ist/v"), sidecar("['./*']")])
+    state = changes.apply(WORLD, [rules(name="ist/v"), sidecar("['./*']")])
     assert told(send(state, "ist/client", "http://v2.other.svc.cluster.local/")) == TEAPOT
 
 
 def test_a_destination_needs_no_import():
     split = "{hosts: [v1], http: [{route: [{destination: {host: v2.other.svc.cluster.local}}]}]}"
-    state = WORLD.apply(
-        [sidecar("['./*']", outboundTrafficPolicy=ONLY), resource("VirtualService", "ist/v", split)]
+    state = changes.apply(
+        WORLD, [sidecar("['./*']", outboundTrafficPolicy=ONLY), resource("VirtualService", "ist/v", split)]
     )
     assert told(send(state, "ist/client", "http://v1/")) == V2
 
 
 def test_a_destination_must_be_exported():
     split = "{hosts: [v1], http: [{route: [{destination: {host: v2.other.svc.cluster.local}}]}]}"
-    state = WORLD.apply([annotated("."), resource("VirtualService", "ist/v", split)])
+    state = changes.apply(WORLD, [annotated("."), resource("VirtualService", "ist/v", split)])
     assert told(send(state, "ist/client", "http://v1/")) == {"503": 1}
 
 
 def test_the_trace_names_the_sidecar_and_its_policy():
-    state = WORLD.apply([sidecar("['./*']", outboundTrafficPolicy=ONLY)])
+    state = changes.apply(WORLD, [sidecar("['./*']", outboundTrafficPolicy=ONLY)])
     (group,) = send(state, "ist/client", "http://v2.other/").groups
     said = [(reason.resource, reason.field, reason.lost) for reason in group.trace]
     assert ("Sidecar ist/s", "spec.egress", True) in said
@@ -199,7 +200,7 @@ def test_the_trace_names_the_sidecar_and_its_policy():
 )
 def test_not_modelled(spec, what):
     with pytest.raises(NotModelledError) as caught:
-        WORLD.apply([resource("Sidecar", "ist/s", spec)])
+        changes.apply(WORLD, [resource("Sidecar", "ist/s", spec)])
     assert f"Sidecar ist/s {what} isn't modelled" in str(caught.value)
 
 
@@ -214,4 +215,4 @@ def test_not_modelled(spec, what):
 )
 def test_refused(spec, words):
     with pytest.raises(Refused, match=words):
-        WORLD.apply([resource("Sidecar", "ist/s", spec)])
+        changes.apply(WORLD, [resource("Sidecar", "ist/s", spec)])

@@ -5,9 +5,11 @@ import re
 import pytest
 
 from harness.base.errors import NotModelledError
+from harness.model import changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
-WORLD = cluster(ISTIO, LINKERD).apply(
+WORLD = changes.apply(
+    cluster(ISTIO, LINKERD),
     [
         *app("ist/client", "curlimages/curl"),
         *app("lnk/client", "curlimages/curl"),
@@ -15,7 +17,7 @@ WORLD = cluster(ISTIO, LINKERD).apply(
         *app("ist/web", "l5d/echo:v1", 8080),
         *app("ist/color", "ghcr.io/buoyantio/faces-color", 8000),
         *app("bare/web", "l5d/echo:v1", 8080),
-    ]
+    ],
 )
 OK = "200 from ist/web"
 DENIED = "403"
@@ -55,7 +57,7 @@ def tls(mode):
     ],
 )
 def test_mutual_tls(objects, client, outcome):
-    assert told(send(WORLD.apply(objects), client, "http://web.ist/")) == {outcome: 1}
+    assert told(send(changes.apply(WORLD, objects), client, "http://web.ist/")) == {outcome: 1}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_mutual_tls(objects, client, outcome):
     ],
 )
 def test_hop(client, objects, hop):
-    (group,) = send(WORLD.apply(objects), client, "http://web.ist/").groups
+    (group,) = send(changes.apply(WORLD, objects), client, "http://web.ist/").groups
     assert str(group.outcome.hop) == hop
 
 
@@ -120,13 +122,13 @@ WHEN = "{rules: [{when: [{key: '%s', %s}]}]}"
     ],
 )
 def test_authorization(spec, ist, bare):
-    state = WORLD.apply([policy(spec)])
+    state = changes.apply(WORLD, [policy(spec)])
     assert told(send(state, "ist/client", "http://web.ist/a/b")) == {ist: 1}
     assert told(send(state, "bare/client", "http://web.ist/a/b")) == {bare: 1}
 
 
 def test_denied_as_http_and_grpc_see_it():
-    state = WORLD.apply([policy("{}")])
+    state = changes.apply(WORLD, [policy("{}")])
     (http,) = send(state, "bare/client", "http://web.ist/").groups
     assert (http.outcome.body, http.outcome.header("server")) == ("RBAC: access denied", "istio-envoy")
     (grpc,) = send(state, "ist/client", "grpc://color/ColorService/Center").groups
@@ -135,7 +137,9 @@ def test_denied_as_http_and_grpc_see_it():
 
 
 def test_the_denying_policy_is_named():
-    (group,) = send(WORLD.apply([policy("{action: DENY, rules: [{}]}")]), "ist/client", "http://web/").groups
+    (group,) = send(
+        changes.apply(WORLD, [policy("{action: DENY, rules: [{}]}")]), "ist/client", "http://web/"
+    ).groups
     assert str(group.trace[-1]).startswith(
         "AuthorizationPolicy ist/p spec.rules[0]: matches, and the action is DENY"
     )
@@ -150,5 +154,5 @@ def test_the_denying_policy_is_named():
 )
 def test_not_modelled(objects, match):
     with pytest.raises(NotModelledError) as caught:
-        send(WORLD.apply(objects), "ist/client", "http://web/")
+        send(changes.apply(WORLD, objects), "ist/client", "http://web/")
     assert re.search(match, str(caught.value))

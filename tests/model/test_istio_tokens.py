@@ -17,20 +17,22 @@ from typer.testing import CliRunner
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.cli import app as cli
-from harness.model import Refused
+from harness.model import Refused, changes
+from harness.model.decide import decide
 from harness.traffic.request import Request
 from harness.traffic.token import Token
 from tests.model.clusters import ISTIO, app, cluster, resource, told
 
 SECURITY = "security.istio.io/v1"
-WORLD = cluster(ISTIO).apply(
+WORLD = changes.apply(
+    cluster(ISTIO),
     [
         *app("ist/client", "curlimages/curl"),
         *app("bare/client", "curlimages/curl"),
         *app("ist/web", "l5d/echo:v1", 8080),
         *app("ist/admin", "l5d/echo:v1", 8080),
         *app("ist/color", "ghcr.io/buoyantio/faces-color", 8000),
-    ]
+    ],
 )
 OK, DENIED = "200 from ist/web", "403"
 A, B = "https://a.example", "https://b.example"
@@ -94,7 +96,7 @@ def policy(text, **metadata):
 
 def ask(state, url="http://web/", method="GET", source="ist/client", token=None, **headers):
     named = tuple((key.replace("_", "-"), value) for key, value in headers.items())
-    return state.decide(Request(Workload.parse(source), url, method, named, token=token))
+    return decide(state, Request(Workload.parse(source), url, method, named, token=token))
 
 
 def only(outcomes):
@@ -145,7 +147,7 @@ BAD_FORMAT = "Jwt is not in the form of Header.Payload.Signature with two dots a
 def test_a_token_is_checked(rules, token, status, body):
     token = token() if callable(token) else token
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    outcome = only(ask(WORLD.apply([authentication(*rules)]), **headers))
+    outcome = only(ask(changes.apply(WORLD, [authentication(*rules)]), **headers))
     assert (outcome.status, outcome.body if status >= 400 else None) == (status, body)
     if status >= 400:
         challenge = 'Bearer realm="http://web/", error="invalid_token"'
@@ -153,7 +155,7 @@ def test_a_token_is_checked(rules, token, status, body):
 
 
 def test_grpc_reads_a_bad_token_as_unauthenticated():
-    state = WORLD.apply([authentication(RULE)])
+    state = changes.apply(WORLD, [authentication(RULE)])
     outcome = only(ask(state, "grpc://color/ColorService/Center", authorization="Bearer x.y"))
     assert (outcome.status, outcome.grpc_status, outcome.header("grpc-message")) == (200, 16, BAD_FORMAT)
 
@@ -185,7 +187,7 @@ NONE = {"rules": [{"from": [{"source": {"requestPrincipals": ["*"]}}]}]}
 )
 def test_where_tokens_are_looked_for(rule, path, headers, status, seen):
     token = signed(sub="s")
-    state = WORLD.apply([authentication({**RULE, **rule}), policy(NONE)])
+    state = changes.apply(WORLD, [authentication({**RULE, **rule}), policy(NONE)])
     sent = {name: value.replace("TOKEN", token) for name, value in headers.items()}
     outcome = only(ask(state, f"http://web{path.replace('TOKEN', token)}", **sent))
     assert outcome.status == status
@@ -204,7 +206,7 @@ def test_what_the_application_is_told():
             {"header": "x-none", "claim": "none"},
         ],
     }
-    state = WORLD.apply([authentication({**RULE, **told_by})])
+    state = changes.apply(WORLD, [authentication({**RULE, **told_by})])
     token = signed(sub="s", user={"level": 7, "admin": True})
     forged = {"x_sub": "forged", "x_none": "forged", "x_payload": "forged"}
     saw = only(ask(state, authorization=f"Bearer {token}", **forged)).server_saw
@@ -233,12 +235,12 @@ def test_what_the_application_is_told():
     ],
 )
 def test_which_servers_check(spec, name, checked):
-    state = WORLD.apply([authentication(RULE, name=name, **spec)])
+    state = changes.apply(WORLD, [authentication(RULE, name=name, **spec)])
     assert only(ask(state, authorization="Bearer x")).status == (401 if checked else 200)
 
 
 def test_a_preflight_needs_no_token():
-    state = WORLD.apply([authentication(RULE)])
+    state = changes.apply(WORLD, [authentication(RULE)])
     preflight = {"origin": "http://o", "access_control_request_method": "GET"}
     assert only(ask(state, method="OPTIONS", authorization="Bearer x", **preflight)).status == 200
     assert only(ask(state, method="OPTIONS", authorization="Bearer x")).status == 401
@@ -291,18 +293,18 @@ WHEN = "{rules: [{when: [{key: '%s', %s}]}]}"
     ],
 )
 def test_rules_look_into_claims(spec, outcome):
-    state = WORLD.apply([authentication(RULE), policy(spec)])
+    state = changes.apply(WORLD, [authentication(RULE), policy(spec)])
     assert told(ask(state, token=CLAIMS)) == {outcome: 1}
 
 
 @pytest.mark.parametrize("objects", [[], [authentication({"issuer": B, "fromHeaders": [{"name": "x"}]})]])
 def test_claims_of_a_token_that_nobody_verifies_count_for_nothing(objects):
-    state = WORLD.apply([*objects, policy(FROM % "requestPrincipals: ['*']")])
+    state = changes.apply(WORLD, [*objects, policy(FROM % "requestPrincipals: ['*']")])
     assert told(ask(state, token=CLAIMS)) == {DENIED: 1}
 
 
 def test_the_trace_names_the_rule_and_what_it_takes_for_granted():
-    (group,) = ask(WORLD.apply([authentication({"issuer": "z"}, RULE)]), token=CLAIMS).groups
+    (group,) = ask(changes.apply(WORLD, [authentication({"issuer": "z"}, RULE)]), token=CLAIMS).groups
     reasons = [str(reason) for reason in group.trace]
     assert any(
         "RequestAuthentication ist/auth spec.jwtRules[1]" in one
@@ -312,7 +314,7 @@ def test_the_trace_names_the_rule_and_what_it_takes_for_granted():
 
 
 def test_a_token_is_taken_away_before_the_application():
-    saw = only(ask(WORLD.apply([authentication(RULE)]), token=CLAIMS)).server_saw
+    saw = only(ask(changes.apply(WORLD, [authentication(RULE)]), token=CLAIMS)).server_saw
     assert saw.header("authorization") is None
     assert only(ask(WORLD, token=CLAIMS)).server_saw.header("authorization") == f"Bearer {CLAIMS.text}"
 
@@ -419,14 +421,16 @@ def test_a_request_has_one_token():
     ],
 )
 def test_not_modelled(rule, token, match):
-    state = WORLD.apply([authentication({**RULE, **rule})])
+    state = changes.apply(WORLD, [authentication({**RULE, **rule})])
     with pytest.raises(NotModelledError) as caught:
         ask(state, authorization=f"Bearer {token()}")
     assert re.search(match, str(caught.value))
 
 
 def test_what_is_wrong_without_any_key_is_known_without_them():
-    state = WORLD.apply([authentication({**RULE, "jwks": None, "jwksUri": "https://a.example/keys"})])
+    state = changes.apply(
+        WORLD, [authentication({**RULE, "jwks": None, "jwksUri": "https://a.example/keys"})]
+    )
     assert only(ask(state, authorization=f"Bearer {signed(exp=1)}")).body == "Jwt is expired"
     assert told(ask(state, token=CLAIMS)) == {OK: 1}
 
@@ -443,11 +447,11 @@ def test_what_is_wrong_without_any_key_is_known_without_them():
 )
 def test_refused(rule, match):
     with pytest.raises(Refused, match=match):
-        WORLD.apply([authentication({**RULE, **rule})])
+        changes.apply(WORLD, [authentication({**RULE, **rule})])
 
 
 def test_an_issuer_without_slashes_can_be_meant_by_its_beginning():
     token = Token.of({"iss": "me@example", "sub": "s"})
     for prefix, outcome in (("me@*", OK), ("you@*", DENIED)):
         rules = [authentication({"issuer": "me@example"}), policy(FROM % f"requestPrincipals: ['{prefix}']")]
-        assert told(ask(WORLD.apply(rules), token=token)) == {outcome: 1}
+        assert told(ask(changes.apply(WORLD, rules), token=token)) == {outcome: 1}

@@ -5,20 +5,17 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
-WORLD = (
-    cluster(ISTIO)
-    .mark("team", labels={"istio-injection": "enabled"})
-    .apply(
-        [
-            *app("ist/client", "curlimages/curl"),
-            *app("ist/v1", "l5d/echo:v1", 8080),
-            *app("ist/v2", "l5d/echo:v1", 8080),
-            *app("team/v3", "l5d/echo:v1", 8080),
-        ]
-    )
+WORLD = changes.apply(
+    changes.mark(cluster(ISTIO), "team", labels={"istio-injection": "enabled"}),
+    [
+        *app("ist/client", "curlimages/curl"),
+        *app("ist/v1", "l5d/echo:v1", 8080),
+        *app("ist/v2", "l5d/echo:v1", 8080),
+        *app("team/v3", "l5d/echo:v1", 8080),
+    ],
 )
 V1, V2, V3 = ("200 from ist/v1", "200 from ist/v2", "200 from team/v3")
 
@@ -36,7 +33,7 @@ def leaf(*rules, name="ist/leaf", more=""):
 
 
 def answer(objects, url="http://v1/", method="GET", **headers):
-    return send(WORLD.apply(objects), "ist/client", url, method, **headers)
+    return send(changes.apply(WORLD, objects), "ist/client", url, method, **headers)
 
 
 def only(outcomes):
@@ -413,7 +410,7 @@ def test_retries_go_to_another_pod(elsewhere, told_):
 )  # fmt: skip
 def test_refused(spec, words):
     with pytest.raises(Refused) as refused:
-        WORLD.apply([resource("VirtualService", "ist/v", spec)])
+        changes.apply(WORLD, [resource("VirtualService", "ist/v", spec)])
     assert words in refused.value.what
 
 
@@ -428,5 +425,5 @@ def test_refused(spec, words):
 )  # fmt: skip
 def test_not_modelled(spec, field):
     with pytest.raises(NotModelledError, match="isn't modelled") as caught:
-        WORLD.apply([resource("VirtualService", "ist/v", spec)])
+        changes.apply(WORLD, [resource("VirtualService", "ist/v", spec)])
     assert field in caught.value.what

@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import NotModelledError
+from harness.model import changes
 from harness.model.network.dns import resolve
 from harness.model.network.services import endpoints, service_port, service_ports
 from tests.model.clusters import app, cluster, deployment, resource, send, told
 
-WORLD = cluster().apply(
+WORLD = changes.apply(
+    cluster(),
     [
         *app("bare/client", "curlimages/curl"),
         *app("bare/web", "unknown/web:1", 8080),
@@ -18,7 +20,7 @@ WORLD = cluster().apply(
             "Service", "bare/headless", '{clusterIP: "None", selector: {app: web}, ports: [{port: 80}]}'
         ),
         resource("Service", "bare/named", "{selector: {app: web}, ports: [{port: 81, targetPort: http}]}"),
-    ]
+    ],
 )
 
 
@@ -82,7 +84,7 @@ def test_protocol_of_a_port(port, protocol):
 
 def test_replicas_are_pods_of_their_own():
     pod = {"containers": [{"name": "web", "image": "any"}]}
-    state = WORLD.apply([deployment("bare/two", pod, {"labels": {"app": "web"}}, replicas=2)])
+    state = changes.apply(WORLD, [deployment("bare/two", pod, {"labels": {"app": "web"}}, replicas=2)])
     service = state.get("", "Service", "bare", "web")
     names = [endpoint.pod.name for endpoint in endpoints(state, service_port(service, 80))]
     assert len(names) == len(set(names)) == 3

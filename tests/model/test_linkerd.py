@@ -5,17 +5,18 @@ from fractions import Fraction
 import pytest
 
 from harness.base.errors import NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
-WORLD = cluster(ISTIO, LINKERD).apply(
+WORLD = changes.apply(
+    cluster(ISTIO, LINKERD),
     [
         *app("lnk/client", "curlimages/curl"),
         *app("ist/client", "curlimages/curl"),
         *app("bare/client", "curlimages/curl"),
         *app("lnk/web", "l5d/echo:v1", 8080),
         *app("lnk/v2", "l5d/echo:v1", 8080),
-    ]
+    ],
 )
 OK, DENIED = "200 from lnk/web", "403"
 POLICY = "policy.linkerd.io/v1alpha1"
@@ -100,17 +101,19 @@ R = "{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}"
     ],
 )
 def test_policy(objects, meshed, bare):
-    state = WORLD.apply(objects)
+    state = changes.apply(WORLD, objects)
     assert told(send(state, "lnk/client", "http://web.lnk/")) == {meshed: 1}
     assert told(send(state, "bare/client", "http://web.lnk/")) == {bare: 1}
     assert told(send(state, "ist/client", "http://web.lnk/")) == {"503" if "reset" in bare else bare: 1}
 
 
 def test_the_guides_translation_without_a_server_denies_everybody():
-    state = (
-        WORLD.mark("lnk", annotations={"config.linkerd.io/default-inbound-policy": "deny"})
-        .restart("lnk")
-        .apply([mesh_tls("identities: ['*']"), authorization("{kind: Namespace, name: lnk}", M)])
+    state = changes.apply(
+        changes.restart(
+            changes.mark(WORLD, "lnk", annotations={"config.linkerd.io/default-inbound-policy": "deny"}),
+            "lnk",
+        ),
+        [mesh_tls("identities: ['*']"), authorization("{kind: Namespace, name: lnk}", M)],
     )
     (group,) = send(state, "lnk/client", "http://web/").groups
     assert group.outcome.status == 403
@@ -130,8 +133,8 @@ def test_the_guides_translation_without_a_server_denies_everybody():
     ],
 )
 def test_default_inbound_policy(policy, meshed, bare):
-    marked = WORLD.mark("lnk", annotations={"config.linkerd.io/default-inbound-policy": policy})
-    for state, wanted in ((marked, (OK, OK)), (marked.restart("lnk"), (meshed, bare))):
+    marked = changes.mark(WORLD, "lnk", annotations={"config.linkerd.io/default-inbound-policy": policy})
+    for state, wanted in ((marked, (OK, OK)), (changes.restart(marked, "lnk"), (meshed, bare))):
         for client, outcome in zip(("lnk/client", "bare/client"), wanted, strict=True):
             assert told(send(state, client, "http://web.lnk/")) == {outcome: 1}
 
@@ -148,7 +151,9 @@ def test_default_inbound_policy(policy, meshed, bare):
     ],
 )
 def test_routes_on_a_server(objects, method, path, status):
-    (group,) = send(WORLD.apply([server(), *objects]), "lnk/client", f"http://web{path}", method).groups
+    (group,) = send(
+        changes.apply(WORLD, [server(), *objects]), "lnk/client", f"http://web{path}", method
+    ).groups
     assert group.outcome.status == status
 
 
@@ -159,9 +164,9 @@ def test_probe_paths_are_open_until_a_route_is_attached():
         "{selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: l5d/echo:v1, "
         "ports: [{name: http, containerPort: 8080}], readinessProbe: {httpGet: {path: /healthz, port: http}}}]}}}",
     )
-    state = WORLD.apply([probed, server()])
+    state = changes.apply(WORLD, [probed, server()])
     seen = {}
-    for name, one in (("before", state), ("after", state.apply([on_server("{}")]))):
+    for name, one in (("before", state), ("after", changes.apply(state, [on_server("{}")]))):
         for path in ("/healthz", "/"):
             (group,) = send(one, "bare/client", f"http://web.lnk{path}").groups
             seen[name, path] = group.outcome.status
@@ -199,7 +204,7 @@ TO_V2 = "backendRefs: [{name: v2, port: 80}]"
     ],
 )  # fmt: skip
 def test_service_profile(objects, told_):
-    seen = told(send(WORLD.apply(objects), "lnk/client", "http://web/"))
+    seen = told(send(changes.apply(WORLD, objects), "lnk/client", "http://web/"))
     assert {k: str(v) for k, v in seen.items()} == {k: str(v) for k, v in told_.items()}
 
 
@@ -231,7 +236,7 @@ def test_service_profile(objects, told_):
     ],
 )
 def test_time_limits_and_retries(annotations, rule, query, status, seconds):
-    state = WORLD.apply([route(f"{{{rule}}}", annotations)])
+    state = changes.apply(WORLD, [route(f"{{{rule}}}", annotations)])
     (group,) = send(state, "lnk/client", f"http://web/{query}").groups
     assert (group.outcome.status, group.outcome.seconds) == (status, seconds)
 
@@ -241,15 +246,15 @@ MIRROR = "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: v2,
 
 def test_the_index_keeps_what_it_can_read():
     readable, mirrored = route(f"{{{TO_V2}}}"), route(f"{{{MIRROR}backendRefs: [{{name: web, port: 80}}]}}")
-    new = WORLD.apply([mirrored])
-    updated = WORLD.apply([readable]).apply([mirrored])
+    new = changes.apply(WORLD, [mirrored])
+    updated = changes.apply(changes.apply(WORLD, [readable]), [mirrored])
     assert told(send(new, "lnk/client", "http://web/")) == {OK: 1}
     assert told(send(updated, "lnk/client", "http://web/")) == {"200 from lnk/v2": 1}
     (group,) = send(updated, "lnk/client", "http://web/").groups
     (lost,) = [reason for reason in group.trace if "index" in reason.text]
     assert (lost.field, lost.lost) == ("spec.rules[0].filters[0]", True)
     assert "the version before stays in force" in lost.text
-    removed = updated.remove([mirrored]).apply([mirrored])
+    removed = changes.apply(changes.remove(updated, [mirrored]), [mirrored])
     assert told(send(removed, "lnk/client", "http://web/")) == {OK: 1}
 
 
@@ -294,11 +299,11 @@ def annotated_route(kind="HTTPRoute", group="''", **annotations):
 )  # fmt: skip
 def test_refused(made, words):
     with pytest.raises(Refused, match=words):
-        WORLD.apply([made])
+        changes.apply(WORLD, [made])
 
 
 def test_a_routes_annotations_are_its_own_business_without_a_parent_of_linkerds():
-    WORLD.apply([annotated_route(group="other.io", retry_linkerd_io__http="often")])
+    changes.apply(WORLD, [annotated_route(group="other.io", retry_linkerd_io__http="often")])
 
 
 def web(**annotations):
@@ -321,13 +326,13 @@ def web(**annotations):
     ],
 )
 def test_a_services_own_limits(service, query, status, seconds):
-    (group,) = send(WORLD.apply([service]), "lnk/client", f"http://web/{query}").groups
+    (group,) = send(changes.apply(WORLD, [service]), "lnk/client", f"http://web/{query}").groups
     assert (group.outcome.status, group.outcome.seconds) == (status, seconds)
 
 
 @pytest.mark.parametrize(("text", "status"), [("90s", 504), ("1m30s", 200), ("2m", 200)])
 def test_durations_of_several_units_in_a_route_are_not_read(text, status):
-    state = WORLD.apply([route(f"{{timeouts: {{request: {text}}}}}")])
+    state = changes.apply(WORLD, [route(f"{{timeouts: {{request: {text}}}}}")])
     (group,) = send(state, "lnk/client", "http://web/?delay=100s").groups
     assert group.outcome.status == status
 
@@ -360,7 +365,7 @@ RETRIED = "{name: r, isRetryable: true, condition: {pathRegex: .*}}"
     ],
 )
 def test_profiles_in_full(spec, query, outcome):
-    state = WORLD.apply([profile(spec)])
+    state = changes.apply(WORLD, [profile(spec)])
     (group,) = send(state, "lnk/client", f"http://web/{query}").groups
     assert {str(group.outcome): 1} == outcome
 
@@ -368,28 +373,29 @@ def test_profiles_in_full(spec, query, outcome):
 def test_a_profile_sends_again_what_its_budget_covers():
     """One request in eight goes to a pod that listens elsewhere: its proxy answers 502."""
     weights = "{authority: web.lnk.svc.cluster.local, weight: 7}, {authority: mute.lnk.svc.cluster.local, weight: 1}"
-    state = WORLD.apply(app("lnk/mute", "l5d/echo:v1", 9999))
+    state = changes.apply(WORLD, app("lnk/mute", "l5d/echo:v1", 9999))
     for ratio, covered in ((0.2, True), (0.1, False)):
         spec = (
             f"routes: [{RETRIED}], dstOverrides: [{weights}], "
             f"retryBudget: {{minRetriesPerSecond: 10, retryRatio: {ratio}, ttl: 10s}}"
         )
         if covered:
-            answers = told(send(state.apply([profile(spec)]), "lnk/client", "http://web/"))
+            answers = told(send(changes.apply(state, [profile(spec)]), "lnk/client", "http://web/"))
             assert answers[OK] > Fraction(999_999, 1_000_000)
         else:
             with pytest.raises(NotModelledError, match="isRetryable"):
-                send(state.apply([profile(spec)]), "lnk/client", "http://web/")
+                send(changes.apply(state, [profile(spec)]), "lnk/client", "http://web/")
 
 
 def test_a_clients_own_profile_hides_the_services_even_if_it_decides_nothing():
     name = "web.lnk.svc.cluster.local"
     override = "{dstOverrides: [{authority: v2.lnk.svc.cluster.local, weight: 1}]}"
-    state = WORLD.mark("lnk2", annotations={"linkerd.io/inject": "enabled"}).apply(
-        [*app("lnk2/client", "curlimages/curl"), resource("ServiceProfile", f"lnk/{name}", override)]
+    state = changes.apply(
+        changes.mark(WORLD, "lnk2", annotations={"linkerd.io/inject": "enabled"}),
+        [*app("lnk2/client", "curlimages/curl"), resource("ServiceProfile", f"lnk/{name}", override)],
     )
     assert told(send(state, "lnk2/client", "http://web.lnk/")) == {"200 from lnk/v2": 1}
-    hidden = state.apply([resource("ServiceProfile", f"lnk2/{name}", "{}")])
+    hidden = changes.apply(state, [resource("ServiceProfile", f"lnk2/{name}", "{}")])
     assert told(send(hidden, "lnk2/client", "http://web.lnk/")) == {OK: 1}
 
 
@@ -406,7 +412,7 @@ def test_a_clients_own_profile_hides_the_services_even_if_it_decides_nothing():
 def test_failure_accrual(annotations, status):
     marks = {f"balancer.linkerd.io/failure-accrual{key}": value for key, value in annotations.items()}
     spec = "{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}"
-    state = WORLD.apply([resource("Service", "lnk/web", spec, annotations=marks)])
+    state = changes.apply(WORLD, [resource("Service", "lnk/web", spec, annotations=marks)])
     assert told(send(state, "lnk/client", "http://web/?status=404")) == {"404 from lnk/web": 1}
     if status is None:
         with pytest.raises(NotModelledError, match="failure-accrual"):
@@ -423,7 +429,7 @@ def test_a_response_header_of_linkerds_own_route_goes_to_the_request():
         "[{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: x-r, value: a}]}}]}]}",
         "policy.linkerd.io/v1beta3",
     )
-    (group,) = send(WORLD.apply([own]), "lnk/client", "http://web/").groups
+    (group,) = send(changes.apply(WORLD, [own]), "lnk/client", "http://web/").groups
     assert group.outcome.header("x-r") is None
     assert group.outcome.server_saw.header("x-r") == "a"
 
@@ -454,26 +460,26 @@ def trace_of(state, client):
     ],
 )
 def test_a_request_alone_is_within_every_rate_limit_and_the_trace_names_it(spec, client, field):
-    state = WORLD.apply([server(", accessPolicy: all-unauthenticated"), rate_limit(spec)])
+    state = changes.apply(WORLD, [server(", accessPolicy: all-unauthenticated"), rate_limit(spec)])
     assert told(send(state, client, "http://web.lnk/")) == {OK: 1}
     (why,) = [why for why in trace_of(state, client) if "429" in why.text]
     assert (why.resource, why.field) == ("HTTPLocalRateLimitPolicy lnk/limit", field)
 
 
 def test_one_rate_limit_counts_for_a_server_and_none_without():
-    opened = WORLD.apply([server(", accessPolicy: all-unauthenticated")])
-    older = opened.apply([rate_limit("total: {requestsPerSecond: 5}", "lnk/z")])
-    both = older.apply([rate_limit("total: {requestsPerSecond: 9}", "lnk/a")])
+    opened = changes.apply(WORLD, [server(", accessPolicy: all-unauthenticated")])
+    older = changes.apply(opened, [rate_limit("total: {requestsPerSecond: 5}", "lnk/z")])
+    both = changes.apply(older, [rate_limit("total: {requestsPerSecond: 9}", "lnk/a")])
     assert [why.resource for why in trace_of(both, "lnk/client") if "429" in why.text] == [
         "HTTPLocalRateLimitPolicy lnk/z"
     ]
     assert any(why.resource == "HTTPLocalRateLimitPolicy lnk/a" for why in trace_of(both, "lnk/client"))
-    without = WORLD.apply([rate_limit("total: {requestsPerSecond: 5}")])
+    without = changes.apply(WORLD, [rate_limit("total: {requestsPerSecond: 5}")])
     assert not any("429" in why.text for why in trace_of(without, "lnk/client"))
 
 
 def test_audit_is_told():
-    state = WORLD.apply([server(", accessPolicy: audit")])
+    state = changes.apply(WORLD, [server(", accessPolicy: audit")])
     (why,) = [why for why in trace_of(state, "bare/client") if "audit)" in why.text]
     assert (why.resource, why.field) == ("Server lnk/s", "spec.accessPolicy")
 
@@ -493,8 +499,8 @@ def test_audit_is_told():
 )
 def test_server_authorizations(client, meshed, bare):
     spec = f"{{server: {{name: s}}, client: {{{client}}}}}"
-    state = WORLD.apply(
-        [server(), resource("ServerAuthorization", "lnk/a", spec, "policy.linkerd.io/v1beta1")]
+    state = changes.apply(
+        WORLD, [server(), resource("ServerAuthorization", "lnk/a", spec, "policy.linkerd.io/v1beta1")]
     )
     assert told(send(state, "lnk/client", "http://web.lnk/")) == {meshed: 1}
     assert told(send(state, "bare/client", "http://web.lnk/")) == {bare: 1}
@@ -504,16 +510,16 @@ def test_a_grpc_route_on_a_server_keeps_http_routes_from_being_accepted():
     parent = "parentRefs: [{group: policy.linkerd.io, kind: Server, name: s}]"
     http = resource("HTTPRoute", "lnk/r", f"{{{parent}, rules: [{{matches: [{{path: {{value: /a}}}}]}}]}}")
     grpc = resource("GRPCRoute", "lnk/g", f"{{{parent}, rules: [{{}}]}}")
-    opened = WORLD.apply([server(", accessPolicy: all-unauthenticated"), http])
+    opened = changes.apply(WORLD, [server(", accessPolicy: all-unauthenticated"), http])
     assert told(send(opened, "lnk/client", "http://web.lnk/b")) == {"404": 1}
-    assert told(send(opened.apply([grpc]), "lnk/client", "http://web.lnk/b")) == {OK: 1}
+    assert told(send(changes.apply(opened, [grpc]), "lnk/client", "http://web.lnk/b")) == {OK: 1}
 
 
 def test_a_trust_domain_of_the_installations():
     settings = resource("ConfigMap", "linkerd/linkerd-config")
     settings.data["data"] = {"values": "identityTrustDomain: example.org"}
     allowed = authorization(S, "{kind: ServiceAccount, name: default}")
-    state = WORLD.apply([settings]).restart("lnk").apply([server(), allowed])
+    state = changes.apply(changes.restart(changes.apply(WORLD, [settings]), "lnk"), [server(), allowed])
     (group,) = send(state, "lnk/client", "http://web.lnk/").groups
     assert group.outcome.status == 200
     assert group.outcome.hop.client == "default.lnk.serviceaccount.identity.linkerd.example.org"
@@ -523,7 +529,7 @@ def test_a_trust_domain_of_the_installations():
 @pytest.mark.parametrize("version", ["v1alpha1", "v1beta1", "v1beta2", "v1beta3"])
 def test_every_served_version_of_a_server(version):
     spec = "{podSelector: {matchLabels: {app: web}}, port: 8080}"
-    state = WORLD.apply([resource("Server", "lnk/s", spec, f"policy.linkerd.io/{version}")])
+    state = changes.apply(WORLD, [resource("Server", "lnk/s", spec, f"policy.linkerd.io/{version}")])
     assert told(send(state, "lnk/client", "http://web.lnk/")) == {DENIED: 1}
 
 
@@ -533,4 +539,4 @@ def test_every_served_version_of_a_server(version):
 )
 def test_kinds_that_are_refused_by_name(kind, api):
     with pytest.raises(NotModelledError, match=f"{kind} lnk/x"):
-        WORLD.apply([resource(kind, "lnk/x", "{}", api)])
+        changes.apply(WORLD, [resource(kind, "lnk/x", "{}", api)])

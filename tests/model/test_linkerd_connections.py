@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.model import changes
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource, send, told
 
 
@@ -25,7 +26,8 @@ def annotated(name, **annotations):
     return {"labels": {"app": short}, "annotations": marks}
 
 
-WORLD = cluster(ISTIO, LINKERD).apply(
+WORLD = changes.apply(
+    cluster(ISTIO, LINKERD),
     [
         *(workload(f"{namespace}/client", "http") for namespace in ("lnk", "ist", "bare")),
         workload("lnk/web"),
@@ -34,7 +36,7 @@ WORLD = cluster(ISTIO, LINKERD).apply(
         service("lnk/web"),
         service("lnk/v2"),
         service("bare/plain"),
-    ]
+    ],
 )
 WEB, V2 = "200 from lnk/web", "200 from lnk/v2"
 TLS_FAILED, RESET, EMPTY = (
@@ -97,7 +99,7 @@ WILD_TLS = route("TLSRoute", f"hostnames: ['*.lnk'], {rule(('web', 1))}", "lnk/w
     ],
 )  # fmt: skip
 def test_what_a_client_with_a_proxy_gets(objects, https, http, tcp):
-    state = WORLD.apply(objects)
+    state = changes.apply(WORLD, objects)
     for url, wanted in (
         ("https://web.lnk/", https),
         ("http://web.lnk:443/", http),
@@ -109,7 +111,7 @@ def test_what_a_client_with_a_proxy_gets(objects, https, http, tcp):
 
 def test_the_older_tcp_route_counts_alone():
     older, newer = route("TCPRoute", TO_V2, "lnk/z"), route("TCPRoute", rule(("web", 1)), "lnk/a")
-    outcomes = send(WORLD.apply([older]).apply([newer]), "lnk/client", "tcp://web.lnk:443")
+    outcomes = send(changes.apply(changes.apply(WORLD, [older]), [newer]), "lnk/client", "tcp://web.lnk:443")
     assert told(outcomes) == {CONNECTED_V2: 1}
     assert any(why.resource == "TCPRoute lnk/a" and why.lost for why in outcomes.groups[0].trace)
 
@@ -117,9 +119,9 @@ def test_the_older_tcp_route_counts_alone():
 def test_a_conflicting_route_is_not_accepted_whatever_the_port_declares():
     declared = service("lnk/web", ", appProtocol: http")
     http = route("HTTPRoute", TO_V2, "lnk/http")
-    assert told(send(WORLD.apply([declared, http]), "lnk/client", "http://web.lnk:443/")) == {V2: 1}
+    assert told(send(changes.apply(WORLD, [declared, http]), "lnk/client", "http://web.lnk:443/")) == {V2: 1}
     grpc = route("GRPCRoute", TO_V2, "lnk/grpc")
-    outcomes = send(WORLD.apply([declared, http, grpc]), "lnk/client", "http://web.lnk:443/")
+    outcomes = send(changes.apply(WORLD, [declared, http, grpc]), "lnk/client", "http://web.lnk:443/")
     assert told(outcomes) == {WEB: 1}
     assert any("RouteReasonConflicted" in why.text for why in outcomes.groups[0].trace if why.lost)
 
@@ -141,7 +143,7 @@ OPAQUE = {"config.linkerd.io/opaque-ports": "443"}
     ],
 )
 def test_opaque_ports_follow_no_http_route_and_keep_mutual_tls(objects, outcome, identified):
-    state = WORLD.apply([route("HTTPRoute", TO_V2), *objects])
+    state = changes.apply(WORLD, [route("HTTPRoute", TO_V2), *objects])
     (group,) = send(state, "lnk/client", "http://web.lnk:443/").groups
     assert str(group.outcome) == outcome
     if outcome != EMPTY:
@@ -150,13 +152,13 @@ def test_opaque_ports_follow_no_http_route_and_keep_mutual_tls(objects, outcome,
 
 
 def test_a_namespace_and_the_installation_make_ports_opaque():
-    routed = WORLD.apply([route("HTTPRoute", TO_V2)])
-    marked = routed.mark("lnk", annotations=OPAQUE)
+    routed = changes.apply(WORLD, [route("HTTPRoute", TO_V2)])
+    marked = changes.mark(routed, "lnk", annotations=OPAQUE)
     assert told(send(marked, "lnk/client", "http://web.lnk:443/")) == {WEB: 1}
     port = "ports: [{port: 3306, targetPort: 8443}]"
     mysql = resource("Service", "lnk/web", f"{{selector: {{app: web}}, {port}}}")
-    assert told(send(routed.apply([mysql]), "lnk/client", "http://web.lnk:3306/")) == {WEB: 1}
-    without = routed.apply([config("proxy: {opaquePorts: ''}"), mysql])
+    assert told(send(changes.apply(routed, [mysql]), "lnk/client", "http://web.lnk:3306/")) == {WEB: 1}
+    without = changes.apply(routed, [config("proxy: {opaquePorts: ''}"), mysql])
     assert told(send(without, "lnk/client", "http://web.lnk:3306/")) == {V2: 1}
 
 
@@ -205,13 +207,13 @@ DENY = "config.linkerd.io/default-inbound-policy"
     ],
 )  # fmt: skip
 def test_policy_of_connections_and_ways_round_proxies(annotations, source, url, outcome):
-    state = WORLD.mark("lnk", annotations=annotations).restart("lnk")
+    state = changes.restart(changes.mark(WORLD, "lnk", annotations=annotations), "lnk")
     assert told(send(state, source, url)) == {outcome: 1}
 
 
 def test_no_mutual_tls_where_a_side_is_skipped():
     for annotation in ("config.linkerd.io/skip-outbound-ports", "config.linkerd.io/skip-inbound-ports"):
-        state = WORLD.mark("lnk", annotations={annotation: "443,8443"}).restart("lnk")
+        state = changes.restart(changes.mark(WORLD, "lnk", annotations={annotation: "443,8443"}), "lnk")
         (group,) = send(state, "lnk/client", "http://web.lnk:443/").groups
         assert not group.outcome.hop.mutual
 
@@ -240,14 +242,14 @@ def server(protocol, access="all-unauthenticated"):
     ],
 )
 def test_what_a_server_declares(protocol, scheme, meshed, bare):
-    state = WORLD.apply([server(protocol)])
+    state = changes.apply(WORLD, [server(protocol)])
     path = "" if scheme == "tcp" else "/pkg.Service/Method"
     for client, outcome in (("lnk/client", meshed), ("bare/client", bare)):
         assert told(send(state, client, f"{scheme}://web.lnk:443{path}")) == {outcome: 1}, client
 
 
 def test_a_denied_opaque_server_ends_connections():
-    state = WORLD.apply([server("opaque", "deny")])
+    state = changes.apply(WORLD, [server("opaque", "deny")])
     assert told(send(state, "lnk/client", "http://web.lnk:443/")) == {"502": 1}
     assert told(send(state, "lnk/client", "https://web.lnk/")) == {TLS_FAILED: 1}
     assert told(send(state, "bare/client", "http://web.lnk:443/")) == {RESET: 1}
@@ -259,7 +261,7 @@ def test_a_profile_splits_connections_too():
         "{authority: v2.lnk.svc.cluster.local, weight: 3}]}"
     )
     profile = resource("ServiceProfile", "lnk/web.lnk.svc.cluster.local", spec)
-    seen = told(send(WORLD.apply([profile, TCP]), "lnk/client", "https://web.lnk/"))
+    seen = told(send(changes.apply(WORLD, [profile, TCP]), "lnk/client", "https://web.lnk/"))
     assert {key: str(value) for key, value in seen.items()} == {WEB: "1/4", V2: "3/4"}
 
 

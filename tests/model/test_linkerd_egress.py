@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import InputError, NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 POLICY = "policy.linkerd.io/v1alpha1"
-WORLD = cluster(ISTIO, LINKERD).apply(
+WORLD = changes.apply(
+    cluster(ISTIO, LINKERD),
     [
         *app("lnk/client", "curlimages/curl"),
         *app("bare/client", "curlimages/curl"),
         *app("lnk/web", "l5d/echo:v1", 8080),
-    ]
+    ],
 )
-COMMON = WORLD.mark("linkerd-egress")
+COMMON = changes.mark(WORLD, "linkerd-egress")
 OUT, OUT_TLS = "left the cluster to example.com:80", "left the cluster to example.com:443"
 TLS_FAILED, EMPTY = "TLS handshake failed (curl 35)", "empty reply (curl 52)"
 
@@ -82,13 +83,13 @@ ALLOW, DENY = network("Allow"), network("Deny")
     ],
 )  # fmt: skip
 def test_egress(objects, url, outcome):
-    outcomes = send(WORLD.apply(objects), "lnk/client", url)
+    outcomes = send(changes.apply(WORLD, objects), "lnk/client", url)
     assert {text.split(" (by")[0]: weight for text, weight in told(outcomes).items()} == {outcome: 1}
-    assert told(send(WORLD.apply(objects), "bare/client", "http://example.com/")) == {OUT: 1}
+    assert told(send(changes.apply(WORLD, objects), "bare/client", "http://example.com/")) == {OUT: 1}
 
 
 def test_the_oldest_of_equal_networks_decides():
-    state = WORLD.apply([network("Deny", "lnk/z")]).apply([network("Allow", "lnk/a")])
+    state = changes.apply(changes.apply(WORLD, [network("Deny", "lnk/z")]), [network("Allow", "lnk/a")])
     (group,) = send(state, "lnk/client", "http://example.com/").groups
     assert group.outcome.status == 403
     assert any(why.resource == "EgressNetwork lnk/a" and why.lost for why in group.trace)
@@ -96,24 +97,26 @@ def test_the_oldest_of_equal_networks_decides():
 
 def test_a_namespaces_own_networks_come_instead_of_the_global_ones():
     common = network("Deny", "linkerd-egress/all")
-    assert told(send(COMMON.apply([common]), "lnk/client", "http://example.com/")) == {"403": 1}
+    assert told(send(changes.apply(COMMON, [common]), "lnk/client", "http://example.com/")) == {"403": 1}
     own = network("Allow", networks=", networks: [{cidr: 8.8.0.0/16}]")
-    state = COMMON.apply([common, own])
+    state = changes.apply(COMMON, [common, own])
     assert told(send(state, "lnk/client", "http://9.9.9.9/")) == {"left the cluster to 9.9.9.9:80": 1}
-    elsewhere = COMMON.mark("other").apply([network("Deny", "other/all")])
+    elsewhere = changes.apply(changes.mark(COMMON, "other"), [network("Deny", "other/all")])
     assert told(send(elsewhere, "lnk/client", "http://example.com/")) == {OUT: 1}
 
 
 def test_a_clients_own_route_on_the_global_network():
     common = network("Deny", "linkerd-egress/all")
     consumer = route("HTTPRoute", HOST, parent="all", namespace="linkerd-egress")
-    state = COMMON.apply([common, consumer])
+    state = changes.apply(COMMON, [common, consumer])
     assert told(send(state, "lnk/client", "http://example.com/")) == {OUT: 1}
 
 
 def test_routes_on_a_network_that_reaches_into_the_cluster_are_not_accepted():
     wide = network("Deny", networks=", networks: [{cidr: 0.0.0.0/0}]")
-    (group,) = send(WORLD.apply([wide, route("HTTPRoute", HOST)]), "lnk/client", "http://example.com/").groups
+    (group,) = send(
+        changes.apply(WORLD, [wide, route("HTTPRoute", HOST)]), "lnk/client", "http://example.com/"
+    ).groups
     assert group.outcome.status == 403
     assert any("reaches into the cluster" in why.text for why in group.trace if why.lost)
 
@@ -121,7 +124,7 @@ def test_routes_on_a_network_that_reaches_into_the_cluster_are_not_accepted():
 def test_an_egress_network_is_no_backend_of_a_services_routes():
     head = "{kind: Service, group: '', name: web}"
     on_service = resource("HTTPRoute", "lnk/s", f"{{parentRefs: [{head}], {BYTES}}}")
-    (group,) = send(WORLD.apply([ALLOW, on_service]), "lnk/client", "http://web/").groups
+    (group,) = send(changes.apply(WORLD, [ALLOW, on_service]), "lnk/client", "http://web/").groups
     assert group.outcome.status == 500
     assert (
         group.outcome.header("l5d-proxy-error")
@@ -147,11 +150,11 @@ def test_an_egress_network_is_no_backend_of_a_services_routes():
 )  # fmt: skip
 def test_refused(made, words):
     with pytest.raises(Refused, match=words):
-        WORLD.apply([made])
+        changes.apply(WORLD, [made])
 
 
 def test_a_host_that_may_be_in_a_network_or_not():
-    state = WORLD.apply([network("Deny", networks=", networks: [{cidr: 8.8.0.0/16}]")])
+    state = changes.apply(WORLD, [network("Deny", networks=", networks: [{cidr: 8.8.0.0/16}]")])
     with pytest.raises(NotModelledError, match=r"EgressNetwork lnk/out spec\.networks"):
         send(state, "lnk/client", "http://example.com/")
 
@@ -176,13 +179,14 @@ def installed(values):
     ],
 )  # fmt: skip
 def test_the_installations_settings(values, outcome):
-    state = WORLD.apply([installed(values)])
+    state = changes.apply(WORLD, [installed(values)])
     assert told(send(state, "bare/client", "http://web.lnk/")) == {outcome: 1}
 
 
 def test_the_global_egress_namespace_is_a_setting():
-    state = WORLD.mark("exit").apply(
-        [installed("egress: {globalEgressNetworkNamespace: exit}"), network("Deny", "exit/all")]
+    state = changes.apply(
+        changes.mark(WORLD, "exit"),
+        [installed("egress: {globalEgressNetworkNamespace: exit}"), network("Deny", "exit/all")],
     )
     assert told(send(state, "lnk/client", "http://example.com/")) == {"403": 1}
 
@@ -198,4 +202,4 @@ def test_the_global_egress_namespace_is_a_setting():
 )
 def test_settings_that_the_rules_are_not_for(values, error, words):
     with pytest.raises(error, match=words):
-        send(WORLD.apply([installed(values)]), "lnk/client", "http://web/")
+        send(changes.apply(WORLD, [installed(values)]), "lnk/client", "http://web/")

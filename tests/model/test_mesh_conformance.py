@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from harness.model import changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 
 ECHO = "gateway-api/conformance/echo-advanced:v0.1.0"
@@ -31,8 +32,9 @@ def service(name, **labels):
 
 def world(mesh):
     """Namespaces as the conformance flags place them: neither asks for injection by itself."""
-    state = cluster(mesh).place("shop", [mesh]).place("visitors", [mesh])
-    return state.apply(
+    state = changes.place(changes.place(cluster(mesh), "shop", [mesh]), "visitors", [mesh])
+    return changes.apply(
+        state,
         [
             *app("shop/client", "curlimages/curl"),
             *app("visitors/client", "curlimages/curl"),
@@ -41,7 +43,7 @@ def world(mesh):
             service("both"),
             service("one", version="v1"),
             service("two", version="v2"),
-        ]
+        ],
     )
 
 
@@ -128,7 +130,7 @@ QUERY = ", ".join(
     ],
 )
 def test_matching(mesh, rules, path, headers, wanted):
-    state = WORLDS[mesh].apply([route(rules)])
+    state = changes.apply(WORLDS[mesh], [route(rules)])
     status, name, _ = answered(state, f"http://both{path}", **headers)
     assert (name or status) == wanted
 
@@ -138,7 +140,7 @@ def test_a_route_is_for_its_frontend_only(mesh):
     changed = (
         "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: x-set, value: a}]}}]"
     )
-    state = WORLDS[mesh].apply([route(f"{{{changed}, {to('two', 80)}}}", parent="two", port=None)])
+    state = changes.apply(WORLDS[mesh], [route(f"{{{changed}, {to('two', 80)}}}", parent="two", port=None)])
     for url, wanted in (("http://two/", "a"), ("http://both/", None), ("http://one/", None)):
         for group in send(state, "shop/client", url).groups:
             assert group.outcome.header("x-set") == wanted
@@ -164,8 +166,8 @@ def test_a_consumer_route_is_for_its_own_namespace(mesh):
     changed = (
         "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: x-set, value: a}]}}]"
     )
-    state = WORLDS[mesh].apply(
-        [route(f"{{{changed}, {to('one', 80)}}}", parent="one", port=None, name="visitors/r")]
+    state = changes.apply(
+        WORLDS[mesh], [route(f"{{{changed}, {to('one', 80)}}}", parent="one", port=None, name="visitors/r")]
     )
     _, _, theirs = answered(state, "http://one.shop/", "visitors/client")
     _, _, ours = answered(state, "http://one.shop/", "shop/client")
@@ -186,7 +188,7 @@ def test_a_parents_port(mesh, parent, port, url, wanted):
     changed = (
         "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: x-set, value: a}]}}]"
     )
-    state = WORLDS[mesh].apply([route(f"{{{changed}, {to(parent, 80)}}}", parent=parent, port=port)])
+    state = changes.apply(WORLDS[mesh], [route(f"{{{changed}, {to(parent, 80)}}}", parent=parent, port=port)])
     assert answered(state, url)[2].header("x-set") == wanted
 
 
@@ -221,7 +223,7 @@ def test_a_parents_port(mesh, parent, port, url, wanted):
 )
 def test_redirects(mesh, said, path, status, location):
     rule = f"{{{prefix('/x')}, filters: [{{type: RequestRedirect, requestRedirect: {{{said}}}}}]}}"
-    got, _, outcome = answered(WORLDS[mesh].apply([route(rule)]), f"http://both{path}")
+    got, _, outcome = answered(changes.apply(WORLDS[mesh], [route(rule)]), f"http://both{path}")
     assert (got, outcome.header("location")) == (status, location)
 
 
@@ -236,7 +238,7 @@ CHANGES = (
 def test_request_headers(mesh, place):
     changed = f"filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {CHANGES}}}]"
     rule = f"{changed}, {to('one')}" if place == "rule" else to("one", rest=f", {changed}")
-    state = WORLDS[mesh].apply([route(f"{{{rule}}}")])
+    state = changes.apply(WORLDS[mesh], [route(f"{{{rule}}}")])
     _, name, outcome = answered(state, "http://both/", x_set="old", x_add="old", x_gone="old", other="stays")
     seen = {}
     for key, value in outcome.server_saw.headers:
@@ -264,10 +266,10 @@ def test_request_headers(mesh, place):
 )
 def test_rewrites_are_istios_alone(said, path, wanted):
     rule = f"{{{prefix('/x')}, filters: [{{type: URLRewrite, urlRewrite: {{{said}}}}}], {to('one')}}}"
-    _, name, outcome = answered(WORLDS[ISTIO].apply([route(rule)]), f"http://both{path}")
+    _, name, outcome = answered(changes.apply(WORLDS[ISTIO], [route(rule)]), f"http://both{path}")
     assert (name, (outcome.server_saw.path, outcome.server_saw.host)) == ("one", wanted)
     # Linkerd's index can't read the filter: the route is as if it weren't there.
-    ignored = told(send(WORLDS[LINKERD].apply([route(rule)]), "shop/client", f"http://both{path}"))
+    ignored = told(send(changes.apply(WORLDS[LINKERD], [route(rule)]), "shop/client", f"http://both{path}"))
     assert ignored == {"200 from shop/one": 0.5, "200 from shop/two": 0.5}
 
 
@@ -286,7 +288,7 @@ WEIGHTED = (
     ],
 )
 def test_weights(mesh, kind, port, url):
-    state = WORLDS[mesh].apply([route(WEIGHTED.replace("PORT", str(port)), port=port, kind=kind)])
+    state = changes.apply(WORLDS[mesh], [route(WEIGHTED.replace("PORT", str(port)), port=port, kind=kind)])
     shares = {group.outcome.backend.name: group.weight for group in send(state, "shop/client", url).groups}
     assert shares == {"one": pytest.approx(0.7), "two": pytest.approx(0.3)}
 
@@ -297,7 +299,7 @@ def test_grpc_headers(mesh):
         "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-set, value: new}]}}]"
     )
     rules = f"{{matches: [{{headers: [{{name: case, value: set}}]}}], {changed}, {to('two', 7070)}}}"
-    state = WORLDS[mesh].apply([route(rules, port=7070, kind="GRPCRoute")])
+    state = changes.apply(WORLDS[mesh], [route(rules, port=7070, kind="GRPCRoute")])
     _, name, outcome = answered(state, "grpc://both:7070/proto.EchoTestService/Echo", case="set", x_set="old")
     assert (name, outcome.grpc_status) == ("two", 0)
     assert "RequestHeader=X-Set:new\n" in outcome.body
@@ -313,7 +315,7 @@ def test_grpc_headers(mesh):
     ],
 )
 def test_timeouts(mesh, timeouts, url, status):
-    state = WORLDS[mesh].apply([route(f"{{timeouts: {timeouts}, {to('one')}}}")])
+    state = changes.apply(WORLDS[mesh], [route(f"{{timeouts: {timeouts}, {to('one')}}}")])
     assert answered(state, url)[0] == status
 
 
@@ -333,7 +335,7 @@ def test_timeouts(mesh, timeouts, url, status):
 )
 def test_mirrors(filters, copies):
     rule = f"{{filters: [{{type: RequestMirror, requestMirror: {filters}}}], {to('one')}}}"
-    (group,) = send(WORLDS[ISTIO].apply([route(rule)]), "shop/client", "http://both/").groups
+    (group,) = send(changes.apply(WORLDS[ISTIO], [route(rule)]), "shop/client", "http://both/").groups
     assert group.outcome.backend.name == "one"
     texts = [one.text.partition(";")[0] for one in group.trace if "a copy goes" in one.text]
     assert texts == copies
@@ -356,7 +358,7 @@ CORS = (
 )
 def test_cors(origin, method, wanted):
     rule = f"{{filters: [{{type: CORS, cors: {CORS}}}], {to('two')}}}"
-    state = WORLDS[ISTIO].apply([route(rule)])
+    state = changes.apply(WORLDS[ISTIO], [route(rule)])
     headers = (
         {"origin": origin, "access_control_request_method": "PUT"}
         if method == "OPTIONS"
@@ -372,12 +374,13 @@ def test_cors(origin, method, wanted):
 
 def test_the_basic_echo_tells_the_request():
     basic = {"name": "echo", "image": "registry.example/gateway-api/echo-basic:v1.5.1"}
-    state = cluster().apply(
+    state = changes.apply(
+        cluster(),
         [
             *app("bare/client", "curlimages/curl"),
             deployment("bare/web", {"containers": [basic]}),
             resource("Service", "bare/web", "{selector: {app: web}, ports: [{port: 80, targetPort: 3000}]}"),
-        ]
+        ],
     )
     (group,) = send(state, "bare/client", "http://web/a?b=c", "PUT", x_one="1").groups
     body = json.loads(group.outcome.body)

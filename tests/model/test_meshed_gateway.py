@@ -8,7 +8,8 @@ from harness.analysis.translate import translate
 from harness.base.resources import ObjectName
 from harness.ground.model import ModelProvider
 from harness.manifests.patching import Patch
-from harness.model.state import installation
+from harness.model import changes
+from harness.model.changes import installation
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 GATEWAY = "istio-system/istio-ingressgateway"
@@ -49,7 +50,8 @@ def allowed(account: str):
 def world(*objects, meshed=True):
     """A cluster with the gateway as it is installed, or patched as the translation of its Gateway says."""
     provider = ModelProvider()
-    provider.state = cluster(ISTIO, LINKERD).apply(
+    provider.state = changes.apply(
+        cluster(ISTIO, LINKERD),
         [
             *app("bare/client", "curlimages/curl"),
             *app("bare/web", "l5d/echo:v1", 8080),
@@ -58,7 +60,7 @@ def world(*objects, meshed=True):
             *ROUTES,
             DOOR,
             *objects,
-        ]
+        ],
     )
     if meshed:
         (patch,) = translate([DOOR]).patches

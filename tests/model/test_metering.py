@@ -6,6 +6,7 @@ import pytest
 
 from harness.base.errors import NotPredictedError
 from harness.base.vocabulary import Workload
+from harness.model import changes
 from harness.model.metering import metered
 from harness.traffic.counters import ENVOY_REQUESTS, LINKERD_ROUTES, Meter
 from harness.traffic.request import Request
@@ -45,7 +46,8 @@ PAST = {"annotations": {"config.linkerd.io/skip-outbound-ports": "80"}}
 
 def grown(namespace, at, *objects, counters=(), metadata=None, mesh=None):
     """The first counter's growth by 100 requests of the client to `web`; None where there is no such counter."""
-    state = cluster(ISTIO, LINKERD).apply(
+    state = changes.apply(
+        cluster(ISTIO, LINKERD),
         [
             deployment(
                 f"{namespace}/client",
@@ -55,7 +57,7 @@ def grown(namespace, at, *objects, counters=(), metadata=None, mesh=None):
             *app(f"{namespace}/web", "unknown/web:1", 8080),
             *app(f"{namespace}/other", "unknown/web:1", 8080),
             *objects,
-        ]
+        ],
     )
     request = Request(Workload(namespace, "client"), "http://web/")
     mesh = mesh or {"ist": ISTIO, "lnk": LINKERD}[namespace]

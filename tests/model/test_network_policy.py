@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from harness.base.errors import NotModelledError
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 POLICY = "networking.k8s.io/v1"
@@ -16,12 +16,13 @@ TO_DNS = {"to": [{"namespaceSelector": {}}], "ports": [{"protocol": "UDP", "port
 
 
 def world(*meshes, namespace="bare"):
-    return cluster(*meshes).apply(
+    return changes.apply(
+        cluster(*meshes),
         [
             *app(f"{namespace}/client", "curlimages/curl"),
             *app(f"{namespace}/other", "curlimages/curl"),
             *app(f"{namespace}/web", "unknown/web:1", 8080),
-        ]
+        ],
     )
 
 
@@ -71,7 +72,7 @@ BARE = world()
     ],
 )
 def test_who_gets_through(spec, client, other):
-    state = BARE.apply([policy(spec)])
+    state = changes.apply(BARE, [policy(spec)])
     assert told(send(state, "bare/client", "http://web/")) == {client: 1}
     assert told(send(state, "bare/other", "http://web/")) == {other: 1}
 
@@ -90,14 +91,14 @@ def test_who_gets_through(spec, client, other):
 )
 def test_clients_in_another_namespace(peer, outcome):
     far = [resource("Namespace", "far", labels={"team": "a"}), *app("far/client", "curlimages/curl")]
-    state = BARE.apply([*far, policy({"podSelector": TO_WEB, "ingress": [{"from": [peer]}]})])
+    state = changes.apply(BARE, [*far, policy({"podSelector": TO_WEB, "ingress": [{"from": [peer]}]})])
     assert told(send(state, "far/client", "http://web.bare/")) == {outcome: 1}
 
 
 def test_policies_add_up():
     closed = policy({"podSelector": TO_WEB}, "bare/closed")
     opened = policy({"podSelector": TO_WEB, "ingress": [{"from": [FROM_CLIENT]}]}, "bare/opened")
-    state = BARE.apply([closed, opened])
+    state = changes.apply(BARE, [closed, opened])
     (group,) = send(state, "bare/client", "http://web/").groups
     assert [(r.resource, r.field) for r in group.trace if r.resource.startswith("Network")] == [
         ("NetworkPolicy bare/opened", "spec.ingress[0]")
@@ -122,16 +123,17 @@ def test_policies_add_up():
 def test_the_connection_between_proxies_counts(mesh, namespace, port, outcome):
     ingress = [{"ports": [{"port": port}]}]
     state = world(mesh, namespace=namespace)
-    state = state.apply([policy({"podSelector": TO_WEB, "ingress": ingress}, f"{namespace}/p")])
+    state = changes.apply(state, [policy({"podSelector": TO_WEB, "ingress": ingress}, f"{namespace}/p")])
     assert told(send(state, f"{namespace}/client", "http://web/")) == {outcome: 1}
 
 
 def test_without_a_mesh_linkerds_port_is_no_way_in():
-    state = world(LINKERD, namespace="lnk").apply(
+    state = changes.apply(
+        world(LINKERD, namespace="lnk"),
         [
             *app("bare/client", "curlimages/curl"),
             policy({"podSelector": TO_WEB, "ingress": [{"ports": [{"port": 4143}]}]}, "lnk/p"),
-        ]
+        ],
     )
     assert told(send(state, "bare/client", "http://web.lnk/")) == {TIMEOUT: 1}
 
@@ -143,9 +145,9 @@ def test_linkerd_passes_over_backends_that_it_cannot_reach():
         "{parentRefs: [{group: core, kind: Service, name: web}], rules: [{backendRefs: ["
         "{name: web, port: 80, weight: 1}, {name: v2, port: 80, weight: 1}]}]}",
     )
-    state = world(LINKERD, namespace="lnk").apply([*app("lnk/v2", "unknown/web:2", 8080), route])
+    state = changes.apply(world(LINKERD, namespace="lnk"), [*app("lnk/v2", "unknown/web:2", 8080), route])
     assert len(told(send(state, "lnk/client", "http://web/"))) == 2
-    state = state.apply([policy({"podSelector": {"matchLabels": {"app": "v2"}}}, "lnk/p")])
+    state = changes.apply(state, [policy({"podSelector": {"matchLabels": {"app": "v2"}}}, "lnk/p")])
     assert told(send(state, "lnk/client", "http://web/")) == {"200 from lnk/web": 1}
 
 
@@ -159,19 +161,20 @@ def test_linkerd_passes_over_backends_that_it_cannot_reach():
 )
 def test_how_long_istios_proxy_waits(rule, outcome, seconds):
     http = [yaml.safe_load(rule) | {"route": [{"destination": {"host": "web"}}]}]
-    state = world(ISTIO, namespace="ist").apply(
+    state = changes.apply(
+        world(ISTIO, namespace="ist"),
         [
             policy({"podSelector": TO_WEB}, "ist/p"),
             resource("VirtualService", "ist/v", {"hosts": ["web"], "http": http}),
-        ]
+        ],
     )
     (group,) = send(state, "ist/client", "http://web/").groups
     assert (str(group.outcome), group.outcome.seconds) == (outcome, seconds)
 
 
 def test_linkerds_proxy_answers_for_an_unmeshed_pod_that_is_cut_off():
-    state = BARE.install(LINKERD).mark("lnk", annotations={"linkerd.io/inject": "enabled"})
-    state = state.apply([*app("lnk/client", "curlimages/curl"), policy({"podSelector": TO_WEB})])
+    state = changes.mark(changes.install(BARE, LINKERD), "lnk", annotations={"linkerd.io/inject": "enabled"})
+    state = changes.apply(state, [*app("lnk/client", "curlimages/curl"), policy({"podSelector": TO_WEB})])
     (group,) = send(state, "lnk/client", "http://web.bare/").groups
     assert (str(group.outcome), group.outcome.seconds) == ("504", 1.0)
 
@@ -186,13 +189,13 @@ def test_linkerds_proxy_answers_for_an_unmeshed_pod_that_is_cut_off():
     ],
 )
 def test_out_of_the_cluster(to, outcome):
-    state = BARE.apply([policy({"policyTypes": ["Egress"], "egress": [{"to": to}]})])
+    state = changes.apply(BARE, [policy({"policyTypes": ["Egress"], "egress": [{"to": to}]})])
     assert told(send(state, "bare/client", "http://93.184.215.14/")) == {outcome: 1}
 
 
 def test_a_part_of_the_pods_network_is_not_modelled_without_addresses():
     ingress = [{"from": [{"ipBlock": {"cidr": "10.244.3.0/24"}}]}]
-    state = BARE.apply([policy({"podSelector": TO_WEB, "ingress": ingress})])
+    state = changes.apply(BARE, [policy({"podSelector": TO_WEB, "ingress": ingress})])
     with pytest.raises(NotModelledError, match=r"NetworkPolicy bare/p spec.ingress\[0\].from\[0\].ipBlock"):
         send(state, "bare/client", "http://web/")
 
@@ -217,5 +220,5 @@ def test_a_part_of_the_pods_network_is_not_modelled_without_addresses():
 )
 def test_refused(spec, words):
     with pytest.raises(Refused) as caught:
-        BARE.apply([policy(spec)])
+        changes.apply(BARE, [policy(spec)])
     assert caught.value.what == f'The NetworkPolicy "p" is invalid: {words}'

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.manifests.files import read_manifests
+from harness.model import changes
 from tests.model.observed import BOTH_MESHES, check, load
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _read(topic: str) -> dict[str, Any]:
 
 @cache
 def _world(path: Path | None) -> State:
-    return BOTH_MESHES.apply(read_manifests(path)) if path else BOTH_MESHES
+    return changes.apply(BOTH_MESHES, read_manifests(path)) if path else BOTH_MESHES
 
 
 @pytest.mark.parametrize(("topic", "case"), [_param(topic, case) for topic, case in CASES])

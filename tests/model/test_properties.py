@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.base.vocabulary import Workload
-from harness.model import Model, Transport
+from harness.model import Model, Transport, changes
+from harness.model.decide import decide
 from harness.model.distribution import Branch, certain, shares, then
 from harness.traffic.request import Request
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
-WORLD = cluster(ISTIO, LINKERD).apply(
+WORLD = changes.apply(
+    cluster(ISTIO, LINKERD),
     [
         one
         for namespace in ("ist", "lnk", "bare")
@@ -21,7 +23,7 @@ WORLD = cluster(ISTIO, LINKERD).apply(
             *app(f"{namespace}/v1", "l5d/echo:v1", 8080),
             *app(f"{namespace}/v2", "ghcr.io/mccutchen/go-httpbin", 8080),
         )
-    ]
+    ],
 )
 
 WEIGHTS = st.integers(0, 5)
@@ -163,14 +165,14 @@ REQUESTS = st.builds(
 def _state(objects):
     state = WORLD
     for one in objects:
-        state = state.apply([one])
+        state = changes.apply(state, [one])
     return state
 
 
 @settings(max_examples=150, deadline=None)
 @given(OBJECTS, REQUESTS)
 def test_outcomes_are_a_distribution_with_reasons(objects, request):
-    outcomes = _state(objects).decide(request)
+    outcomes = decide(_state(objects), request)
     assert outcomes.exact
     assert sum(group.weight for group in outcomes.groups) == 1
     for group in outcomes.groups:
@@ -184,15 +186,15 @@ def test_outcomes_are_a_distribution_with_reasons(objects, request):
 @given(OBJECTS, REQUESTS, NAMESPACES)
 def test_an_unrelated_service_changes_nothing(objects, request, namespace):
     state = _state(objects)
-    other = state.apply(app(f"{namespace}/unrelated", "l5d/echo:v1", 8080))
-    assert other.decide(request) == state.decide(request)
+    other = changes.apply(state, app(f"{namespace}/unrelated", "l5d/echo:v1", 8080))
+    assert decide(other, request) == decide(state, request)
 
 
 @settings(max_examples=60, deadline=None)
 @given(OBJECTS, REQUESTS)
 def test_routes_and_policies_of_others_change_nothing(objects, request):
     state = _state(objects)
-    assert state.apply(UNRELATED).decide(request) == state.decide(request)
+    assert decide(changes.apply(state, UNRELATED), request) == decide(state, request)
 
 
 @st.composite
@@ -210,7 +212,7 @@ def neighbours(draw):
 @given(neighbours())
 def test_the_order_within_one_instant_changes_nothing(case):
     *orders, request = case
-    first, second = (WORLD.apply(objects).decide(request) for objects in orders)
+    first, second = (decide(changes.apply(WORLD, objects), request) for objects in orders)
     assert first == second
     assert [group.trace for group in first.groups] == [group.trace for group in second.groups]
 
@@ -235,7 +237,7 @@ def test_an_answer_tells_its_transport_and_identities(objects, request):
 @settings(max_examples=60, deadline=None)
 @given(OBJECTS, REQUESTS)
 def test_what_is_applied_and_removed_leaves_no_trace(objects, request):
-    assert _state(objects).remove(objects).decide(request) == WORLD.decide(request)
+    assert decide(changes.remove(_state(objects), objects), request) == decide(WORLD, request)
 
 
 @settings(deadline=None)

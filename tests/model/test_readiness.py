@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.base.vocabulary import Workload
+from harness.model import changes
 from harness.model.readiness import probes
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
 
@@ -38,8 +39,9 @@ def passing(namespace, metadata, objects, **declared):
         **declared,
     }
     labelled = {"labels": {"app": "web"}, **metadata}
-    state = cluster(ISTIO, LINKERD).apply(
-        [deployment(f"{namespace}/web", {"containers": [container]}, labelled), *objects]
+    state = changes.apply(
+        cluster(ISTIO, LINKERD),
+        [deployment(f"{namespace}/web", {"containers": [container]}, labelled), *objects],
     )
     return {one.probe.name: one.passes for one in probes(state, Workload(namespace, "web"))}
 
@@ -79,7 +81,8 @@ def test_each_probe_is_judged_and_says_why():
 
 
 def test_the_trace_names_what_refused_it():
-    state = cluster(ISTIO).apply(
+    state = changes.apply(
+        cluster(ISTIO),
         [
             deployment(
                 "ist/web",
@@ -91,7 +94,7 @@ def test_the_trace_names_what_refused_it():
                 {"labels": {"app": "web"}, **NO_REWRITE},
             ),
             STRICT,
-        ]
+        ],
     )
     (checked,) = probes(state, Workload("ist", "web"))
     assert checked.passes is False

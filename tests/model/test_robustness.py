@@ -18,7 +18,8 @@ from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.documents import plain
 from harness.manifests.files import read_manifests
-from harness.model import State
+from harness.model import State, changes
+from harness.model.decide import decide
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
@@ -409,10 +410,10 @@ def cluster(mesh: Mesh) -> State:
     """Both meshes, and the shipped applications in one of them."""
     state = State()
     for one in Mesh:
-        state = state.install(one)
+        state = changes.install(state, one)
     for namespace in ("faces", "clients", "outside", "demo", "httpbin"):
-        state = state.place(namespace, [mesh])
-    return state.apply(APPS).apply(read(*POLICIES))
+        state = changes.place(state, namespace, [mesh])
+    return changes.apply(changes.apply(state, APPS), read(*POLICIES))
 
 
 def read(*objects: dict[str, Any]) -> tuple[Resource, ...]:
@@ -456,7 +457,7 @@ def changed(data: dict[str, Any], path: tuple[str | int, ...], value: Any) -> di
 def decided(state: State, request: Request) -> str:
     """The error that a request ends in, empty if the outcomes are a distribution."""
     try:
-        assert sum(group.weight for group in state.decide(request).groups) == 1
+        assert sum(group.weight for group in decide(state, request).groups) == 1
     except HarnessError as error:
         return str(error)
     return ""
@@ -465,7 +466,7 @@ def decided(state: State, request: Request) -> str:
 def judged(mesh: Mesh, data: dict[str, Any]) -> list[str]:
     """The error that an object is refused with, or those that requests end in."""
     try:
-        state = cluster(mesh).apply(read(data)).restart("faces")
+        state = changes.restart(changes.apply(cluster(mesh), read(data)), "faces")
     except HarnessError as error:
         return [str(error)]
     return [error for request in REQUESTS if (error := decided(state, request))]

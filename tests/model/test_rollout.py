@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harness.base.vocabulary import Mesh, Workload
-from harness.model.state.rollout import mixtures
+from harness.model import changes
+from harness.model.rollout import mixtures
 from harness.model.state.state import State
 from tests.model.clusters import app, send
 
@@ -16,18 +17,20 @@ SMILEY = "ghcr.io/buoyantio/faces-smiley:2.0.0"
 
 
 def before() -> State:
-    state = State().install(Mesh.ISTIO).install(Mesh.LINKERD).place("f", {Mesh.ISTIO})
+    state = changes.place(
+        changes.install(changes.install(State(), Mesh.ISTIO), Mesh.LINKERD), "f", {Mesh.ISTIO}
+    )
     face = app("f/face", FACE, 8000, FACES_SERVICE="face", SMILEY_SERVICE="smiley", COLOR_SERVICE="color:80")
     smiley = app("f/smiley", SMILEY, 8000, FACES_SERVICE="smiley", SMILEY="Grinning")
-    return state.apply(
-        [*face, *smiley, *app("f/other", SMILEY, 8000), *app("f/client", "curlimages/curl:8.7.1")]
+    return changes.apply(
+        state, [*face, *smiley, *app("f/other", SMILEY, 8000), *app("f/client", "curlimages/curl:8.7.1")]
     )
 
 
 def moved(state: State, *workloads: str) -> State:
-    state = state.place("f", {Mesh.LINKERD})
+    state = changes.place(state, "f", {Mesh.LINKERD})
     for name in workloads:
-        state = state.restart("f", workload=name)
+        state = changes.restart(state, "f", workload=name)
     return state
 
 
@@ -56,4 +59,4 @@ def test_who_may_still_run_old_pods(name, restarted, url, old):
 def test_a_restart_that_changes_nothing_has_no_states_between():
     state = before()
     answers = [send(state, "f/client", "http://smiley/")]
-    assert not list(mixtures(state, state.restart("f"), Workload("f", "client"), answers))
+    assert not list(mixtures(state, changes.restart(state, "f"), Workload("f", "client"), answers))

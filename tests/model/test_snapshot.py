@@ -9,7 +9,7 @@ import yaml
 
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
-from harness.model import load
+from harness.model import changes, load
 from tests.model.clusters import send, told
 
 HALF = Fraction(1, 2)
@@ -88,7 +88,7 @@ def test_workloads_run_the_pods_that_are_shown(loaded):
     assert told(send(state, "shop/client", "http://web/")) == {"200 from shop/web": 1}
     assert told(send(state, "shop/client", "http://10.96.1.1/")) == {"200 from shop/web": 1}
     assert told(send(state, "shop/client", "http://10.244.0.10:8080/")) == {"200 from shop/web": 1}
-    assert len(state.restart("shop").pods_of(WEB)) == 2
+    assert len(changes.restart(state, "shop").pods_of(WEB)) == 2
 
 
 @pytest.mark.parametrize(

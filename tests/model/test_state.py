@@ -6,7 +6,7 @@ import pytest
 
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
-from harness.model import Refused
+from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 APPS = [*app("bare/client", "curlimages/curl"), *app("bare/web", "unknown/web", 80)]
@@ -18,35 +18,37 @@ def proxies(state):
 
 
 def test_a_namespace_acts_on_pods_started_later():
-    state = cluster(ISTIO, LINKERD).apply(APPS)
-    marked = state.mark("bare", labels={"istio-injection": "enabled"})
+    state = changes.apply(cluster(ISTIO, LINKERD), APPS)
+    marked = changes.mark(state, "bare", labels={"istio-injection": "enabled"})
     assert proxies(marked) == [None]
-    assert proxies(marked.restart("bare")) == [ISTIO]
-    assert proxies(marked.restart("bare", workload="client")) == [None]
-    moved = marked.mark(
-        "bare", labels={"istio-injection": None}, annotations={"linkerd.io/inject": "enabled"}
+    assert proxies(changes.restart(marked, "bare")) == [ISTIO]
+    assert proxies(changes.restart(marked, "bare", workload="client")) == [None]
+    moved = changes.mark(
+        marked, "bare", labels={"istio-injection": None}, annotations={"linkerd.io/inject": "enabled"}
     )
-    assert proxies(moved.restart("bare")) == [LINKERD]
+    assert proxies(changes.restart(moved, "bare")) == [LINKERD]
 
 
 def test_an_unchanged_template_keeps_its_pods():
-    state = cluster(ISTIO).apply(APPS).mark("bare", labels={"istio-injection": "enabled"})
-    assert proxies(state.apply(APPS)) == [None]
+    state = changes.mark(changes.apply(cluster(ISTIO), APPS), "bare", labels={"istio-injection": "enabled"})
+    assert proxies(changes.apply(state, APPS)) == [None]
     changed = app("bare/web", "unknown/web", 80, VERSION="2")
-    assert proxies(state.apply(changed)) == [ISTIO]
+    assert proxies(changes.apply(state, changed)) == [ISTIO]
 
 
 def test_marks_outlive_an_apply_of_the_namespace():
     manifest = resource("Namespace", "bare", labels={"team": "a"})
-    state = cluster(ISTIO).apply([manifest]).mark("bare", labels={"istio-injection": "enabled"})
-    again = state.apply([resource("Namespace", "bare", labels={"team": "b"})])
+    state = changes.mark(
+        changes.apply(cluster(ISTIO), [manifest]), "bare", labels={"istio-injection": "enabled"}
+    )
+    again = changes.apply(state, [resource("Namespace", "bare", labels={"team": "b"})])
     namespace = again.get("", "Namespace", "", "bare")
     assert namespace.data["metadata"]["labels"] == {"istio-injection": "enabled", "team": "b"}
 
 
 def test_states_do_not_change():
     before = cluster(ISTIO)
-    before.apply(APPS)
+    changes.apply(before, APPS)
     assert before.pods_of(WEB) == ()
 
 
@@ -64,32 +66,32 @@ def test_states_do_not_change():
 )
 def test_kinds_come_with_their_mesh(kind, api, words):
     with pytest.raises(Refused, match="no matches for") as caught:
-        cluster().apply([resource(kind, "bare/x", "{}", api)])
+        changes.apply(cluster(), [resource(kind, "bare/x", "{}", api)])
     assert words in caught.value.what
 
 
 def test_a_namespace_must_be_there():
     with pytest.raises(Refused, match='namespaces "ghost" not found'):
-        cluster().apply([resource("ConfigMap", "ghost/x")])
-    assert cluster().apply([resource("ConfigMap", "default/x")])
+        changes.apply(cluster(), [resource("ConfigMap", "ghost/x")])
+    assert changes.apply(cluster(), [resource("ConfigMap", "default/x")])
 
 
 def test_what_is_removed_is_gone():
-    state = cluster().apply(APPS)
-    assert proxies(state.remove(APPS)) == []
-    assert proxies(state.remove([resource("Namespace", "bare")])) == []
-    assert state.remove([resource("ConfigMap", "bare/never")]).objects == state.objects
+    state = changes.apply(cluster(), APPS)
+    assert proxies(changes.remove(state, APPS)) == []
+    assert proxies(changes.remove(state, [resource("Namespace", "bare")])) == []
+    assert changes.remove(state, [resource("ConfigMap", "bare/never")]).objects == state.objects
 
 
 def test_uninstalling_takes_kinds_and_webhooks_along():
     route = resource("VirtualService", "ist/v", "{hosts: [v], http: [{route: [{destination: {host: v}}]}]}")
     ist = [*app("ist/client", "curlimages/curl"), *app("ist/web", "unknown/web", 80)]
-    state = cluster(ISTIO).apply([*ist, route]).uninstall(ISTIO)
+    state = changes.uninstall(changes.apply(cluster(ISTIO), [*ist, route]), ISTIO)
     assert state.get("networking.istio.io", "VirtualService", "ist", "v") is None
     assert state.get("", "Namespace", "", "istio-system") is None
     with pytest.raises(NotModelledError, match="still runs istio-proxy"):
         send(state, "ist/client", "http://web/")
-    assert told(send(state.restart("ist"), "ist/client", "http://web/")) == {"200 from ist/web": 1}
+    assert told(send(changes.restart(state, "ist"), "ist/client", "http://web/")) == {"200 from ist/web": 1}
 
 
 @pytest.mark.parametrize(
@@ -103,14 +105,14 @@ def test_uninstalling_takes_kinds_and_webhooks_along():
 )
 def test_age_is_the_time_of_a_dump_then_the_order_of_application(first, second, older):
     route = resource("HTTPRoute", "bare/b", "{}")
-    state = cluster(ISTIO).apply([replace(route, created=first)])
-    state = state.apply([replace(resource("HTTPRoute", "bare/a", "{}"), created=second)])
+    state = changes.apply(cluster(ISTIO), [replace(route, created=first)])
+    state = changes.apply(state, [replace(resource("HTTPRoute", "bare/a", "{}"), created=second)])
     assert state.all(route.group, route.kind)[0].name == older
-    again = state.apply([route])  # what is applied again stays as old as it was
+    again = changes.apply(state, [route])  # what is applied again stays as old as it was
     assert again.all(route.group, route.kind)[0].name == older
 
 
 def test_installing_twice_changes_nothing():
-    state = cluster(ISTIO).apply(APPS)
-    assert state.install(ISTIO) is state
-    assert state.uninstall(LINKERD) is state
+    state = changes.apply(cluster(ISTIO), APPS)
+    assert changes.install(state, ISTIO) is state
+    assert changes.uninstall(state, LINKERD) is state

@@ -7,6 +7,8 @@ import yaml
 
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Mesh, Workload
+from harness.model import changes
+from harness.model.changes.webhooks import KIND
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 
 CONTAINERS = {"containers": [{"name": "a", "image": "any"}]}
@@ -54,12 +56,13 @@ def webhooks(revision, *, default=False, tag=""):
 def start(namespace, metadata="{}", spec="{}", objects=(), meshes=(ISTIO, LINKERD)):
     labels = yaml.safe_load(metadata)
     labels["labels"] = {"app": "a", **labels.get("labels", {})}
-    return cluster(*meshes).apply(
+    return changes.apply(
+        cluster(*meshes),
         [
             *objects,
             resource("Namespace", "n", **namespace),
             deployment("n/a", yaml.safe_load(spec) | CONTAINERS, labels),
-        ]
+        ],
     )
 
 
@@ -106,10 +109,10 @@ def test_without_webhooks_a_revision_is_not_known():
 
 
 def test_an_uninstalled_meshs_webhooks_are_gone():
-    state = start({}, objects=[webhooks("1-31")]).uninstall(ISTIO).install(ISTIO)
-    assert state.injectors == {}
-    state = start({}, objects=[webhooks("1-31")]).remove([webhooks("1-31")])
-    assert state.injectors == {}
+    state = changes.install(changes.uninstall(start({}, objects=[webhooks("1-31")]), ISTIO), ISTIO)
+    assert state.all(*KIND) == ()
+    state = changes.remove(start({}, objects=[webhooks("1-31")]), [webhooks("1-31")])
+    assert state.all(*KIND) == ()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_whom_linkerd_injects(namespace, metadata, spec, meshes):
 
 def test_a_udp_port_does_not_keep_the_webhook_from_injecting():
     container = {"name": "a", "image": "any", "ports": [{"containerPort": 53, "protocol": "UDP"}]}
-    state = cluster(LINKERD).apply([deployment("lnk/a", {"containers": [container]})])
+    state = changes.apply(cluster(LINKERD), [deployment("lnk/a", {"containers": [container]})])
     assert [proxy.mesh for proxy in state.pods_of(Workload("lnk", "a"))[0].proxies] == [LINKERD]
 
 
@@ -210,13 +213,14 @@ SERVICE = "{selector: {app: web}, ports: [{name: http, port: 80, targetPort: 808
 )
 def test_double_injection(client, outcome):
     """Linkerd's proxy written into the template, Istio's injected by its webhook, which doesn't look."""
-    state = cluster(ISTIO, LINKERD).apply(
+    state = changes.apply(
+        cluster(ISTIO, LINKERD),
         [
             *app(client, "curlimages/curl"),
             deployment("ist/web", BY_HAND),
             resource("Service", "ist/web", SERVICE),
             *app("bare/other", "unknown/web:1", 8080),
-        ]
+        ],
     )
     (found,) = state.pods_of(Workload("ist", "web"))
     assert {proxy.mesh for proxy in found.proxies} == {ISTIO, LINKERD}

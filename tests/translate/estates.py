@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.translate import translate
 from harness.base.vocabulary import Mesh, Workload
-from harness.model import State
+from harness.model import State, changes
+from harness.model.decide import decide
 from harness.traffic.request import Request
 from tests.model.clusters import deployment, resource
 
@@ -63,10 +64,10 @@ def placed(mesh: Mesh, apps: Iterable[Resource], config: Iterable[Resource] = ()
     """A cluster whose namespaces are all in one mesh, with these objects; its pods are started at the end."""
     apps, config = tuple(apps), tuple(config)
     state = _with_apps(mesh) if apps == tuple(APPS) else _started(mesh, apps)
-    state = state.apply(config)
+    state = changes.apply(state, config)
     if any(one.kind in ("Namespace", "Deployment") for one in config):
         for namespace in NAMESPACES:
-            state = state.restart(namespace)
+            state = changes.restart(state, namespace)
     return state
 
 
@@ -76,10 +77,10 @@ def _with_apps(mesh: Mesh) -> State:
 
 
 def _started(mesh: Mesh, apps: Iterable[Resource]) -> State:
-    state = State().install(mesh)
+    state = changes.install(State(), mesh)
     for namespace in NAMESPACES:
-        state = state.place(namespace, [mesh])
-    return state.apply(apps)
+        state = changes.place(state, namespace, [mesh])
+    return changes.apply(state, apps)
 
 
 def before_and_after(
@@ -118,7 +119,7 @@ def differences(
     """The requests that fare differently, with what is seen of them in each estate."""
     found = []
     for request in requests:
-        one, two = seen(before.decide(request)), seen(after.decide(request))
+        one, two = seen(decide(before, request)), seen(decide(after, request))
         if one != two:
             found.append((request, one, two))
     return found

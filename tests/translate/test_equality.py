@@ -9,7 +9,7 @@ import pytest
 from harness.analysis.translate import translate
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.files import read_manifests
-from harness.model import State
+from harness.model import State, changes
 from harness.traffic.request import Request
 from tests.model.clusters import resource
 from tests.translate.estates import before_and_after, differences, requests
@@ -119,7 +119,10 @@ def test_faces_fares_alike_but_for_the_fault():
     gateways = {one.key for one in made.objects if "faces-gateway" in str(one.data)}
     linkerds = [one for one in made.objects if one.key not in gateways]
     before, after = (
-        State().install(mesh).place("faces", [mesh]).apply([*apps, *objects]).restart("faces")
+        changes.restart(
+            changes.apply(changes.place(changes.install(State(), mesh), "faces", [mesh]), [*apps, *objects]),
+            "faces",
+        )
         for mesh, objects in ((Mesh.ISTIO, config), (Mesh.LINKERD, linkerds))
     )
     face = Workload("faces", "face")
@@ -140,7 +143,9 @@ def test_the_ways_in_to_faces_fare_alike_but_for_the_prefix_without_slash():
     apps, config = read_manifests(FACES), read_manifests(FACES / "istio/ingress.yaml")
     made = translate([*apps, *config])
     before, after = (
-        State().install(Mesh.ISTIO).place("faces", [Mesh.ISTIO]).apply([*apps, *objects])
+        changes.apply(
+            changes.place(changes.install(State(), Mesh.ISTIO), "faces", [Mesh.ISTIO]), [*apps, *objects]
+        )
         for objects in (config, made.objects)
     )
     way, face = "http://istio-ingressgateway.istio-system", Workload("faces", "face")

@@ -10,6 +10,7 @@ from harness.analysis.compare import relevant
 from harness.api.objects import selects, spec_of
 from harness.base.resources import Resource
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
+from harness.model import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +47,7 @@ def with_strangers(state: State) -> State:
     mesh = max(Mesh, key=held.count)
     for place in ([mesh] if held else []), []:
         namespace = f"{STRANGERS}-{'meshed' if place else 'unmeshed'}"
-        state = state.place(namespace, place).apply([_stranger(namespace)])
+        state = changes.apply(changes.place(state, namespace, place), [_stranger(namespace)])
     return state
 
 

@@ -12,6 +12,7 @@ from harness.analysis.compare.relevant import at_gateways, is_gateway, relevant
 from harness.base.errors import NotModelledError
 from harness.base.kept import per_object
 from harness.base.vocabulary import PLATFORM
+from harness.model.decide import decide
 from harness.model.network.services import names, service_ports
 from harness.traffic.request import Request
 
@@ -210,7 +211,7 @@ class _Target:
         sides: tuple[State, State],
     ) -> None:
         request = _request(self.service, port, scheme, caller, example)
-        before, after = (state.decide(request) for state in sides)
+        before, after = (decide(state, request) for state in sides)
         was, now = answers(before), answers(after)
         parts = unlike(was, now)
         if not parts:

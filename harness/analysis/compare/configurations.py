@@ -10,7 +10,7 @@ from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, c
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 from harness.manifests.files import WORKLOAD_KINDS, read_manifests
-from harness.model.state.loading import load_objects
+from harness.model.changes.loading import load_objects
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api import marks
 from harness.api.objects import labels_of, selects, spec_of
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
+from harness.model.changes.loading import load_objects
 from harness.model.leniency import Leniency
-from harness.model.state.loading import load_objects
 from harness.model.state.tables import LabelTable
 
 if TYPE_CHECKING:

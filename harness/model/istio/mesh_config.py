@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.api.objects import Fields
     from harness.base.resources import Resource
+    from harness.model.state.objects import Objects
     from harness.model.state.state import State
 
 NAME = "istio"
@@ -146,9 +147,9 @@ def counted(state: State) -> tuple[tuple[str, ...], Fields]:
     return tuple(providers), (said.get("defaultConfig") or {}).get("proxyStatsMatcher") or {}
 
 
-def trust_domain(state: State) -> str:
+def trust_domain(objects: Objects) -> str:
     """Returns the trust domain of pods that start now: the default where the ConfigMap can't be read."""
-    origin = state.get("", "ConfigMap", ROOT_NAMESPACE, NAME)
+    origin = objects.get("", "ConfigMap", ROOT_NAMESPACE, NAME)
     return _trust_domain(origin) if origin else _LOCAL
 
 

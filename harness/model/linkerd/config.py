@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.base.errors import InputError, not_modelled
+from harness.base.kept import per_object
 from harness.base.vocabulary import LINKERD_NAMESPACE
 from harness.manifests.documents import plain
 from harness.model.linkerd.ports import Ports, lenient
@@ -16,6 +17,7 @@ from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
+    from harness.model.state.objects import Objects
     from harness.model.state.state import State
 
 NAME = "linkerd-config"
@@ -75,9 +77,23 @@ def of(state: State) -> Config:
     over. Raises InputError if it isn't YAML, NotModelledError for a setting that the model's rules
     aren't for.
     """
-    origin = state.get("", "ConfigMap", LINKERD_NAMESPACE, NAME)
-    text = (origin.data.get("data") or {}).get("values") if origin else None
-    if origin is None or not text:
+    return _of(state)
+
+
+def trust_domain(objects: Objects) -> str:
+    """Returns the trust domain of pods that start now; raises what `of` does."""
+    return _of(objects).trust_domain
+
+
+def _of(objects: Objects) -> Config:
+    origin = objects.get("", "ConfigMap", LINKERD_NAMESPACE, NAME)
+    return _read(origin) if origin else Config()
+
+
+@per_object
+def _read(origin: Resource) -> Config:
+    text = (origin.data.get("data") or {}).get("values")
+    if not text:
         return Config(origin)
     said = _flat(_parsed(origin, text))
     for key, values in _FIXED.items():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.api.objects import Fields
-    from harness.model.state.state import State
+    from harness.model.state.objects import Objects
 
 _CONTROLLER = "istio.io/gateway-controller"
 _BUILTIN_CLASS = "istio"
@@ -37,12 +37,12 @@ def is_istios(resource: Resource) -> bool:
     return (resource.group, resource.kind) == (gateway_api.GROUP, "Gateway") and named == _BUILTIN_CLASS
 
 
-def implemented(state: State, gateway: Resource) -> bool:
+def implemented(objects: Objects, gateway: Resource) -> bool:
     """Returns whether Istio is there and implements a Gateway's class; its own needs no GatewayClass."""
-    if Mesh.ISTIO not in state.meshes:
+    if Mesh.ISTIO not in objects.meshes:
         return False
     name = spec_of(gateway)["gatewayClassName"]
-    found = state.get(gateway_api.GROUP, "GatewayClass", "", name)
+    found = objects.get(gateway_api.GROUP, "GatewayClass", "", name)
     return bool(spec_of(found)["controllerName"] == _CONTROLLER if found else name == _BUILTIN_CLASS)
 
 
@@ -57,16 +57,16 @@ def services(gateway: Resource) -> tuple[str, ...]:
     )
 
 
-def deployed(state: State, gateway: Resource) -> tuple[Resource, ...]:
+def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
     """Returns what Istio makes, or changes, for a Gateway: nothing for one that other pods serve.
 
     What a cluster's dump brings of it stays as it is.
     """
-    if not implemented(state, gateway) or not _managed(spec_of(gateway).get("addresses") or ()):
+    if not implemented(objects, gateway) or not _managed(spec_of(gateway).get("addresses") or ()):
         return ()
     own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: spec_of(gateway)["gatewayClassName"]}
     wanted = (_deployment(gateway, own), _service(gateway, own))
-    there = ((one, state.get(one.group, one.kind, one.namespace, one.name)) for one in wanted)
+    there = ((one, objects.get(one.group, one.kind, one.namespace, one.name)) for one in wanted)
     return tuple(one for one, found in there if found is None or (_made(found) and found.data != one.data))
 
 

@@ -13,19 +13,19 @@ from harness.api.schema.shapes import check, without_nulls
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import Mesh
+from harness.model.changes import installation
+from harness.model.changes.injection import refuse_bypasses, refuse_waypoints
 from harness.model.linkerd.validation import validate as validate_linkerd
-from harness.model.state import installation
-from harness.model.state.injection import refuse_bypasses, refuse_waypoints
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state.objects import Objects
 
 
 _ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
-def admit(state: State, resource: Resource) -> Resource:
+def admit(objects: Objects, resource: Resource) -> Resource:
     """Returns an object as the API server stores it, or raises.
 
     Refused carries the API server's or a webhook's words; NotModelledError names a kind or a
@@ -33,11 +33,11 @@ def admit(state: State, resource: Resource) -> Resource:
     """
     kind = (resource.group, resource.kind)
     mesh = schemas.MESH_OF_GROUP.get(resource.group)
-    if mesh is not None and mesh not in state.meshes:
+    if mesh is not None and mesh not in objects.meshes:
         raise Refused.unknown_kind(resource)
-    if resource.group == schemas.GATEWAY_API and not state.gateway_api:
+    if resource.group == schemas.GATEWAY_API and not objects.gateway_api:
         raise Refused.unknown_kind(resource)
-    missing = state.get("", "Namespace", "", resource.namespace) is None
+    missing = objects.get("", "Namespace", "", resource.namespace) is None
     if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
         raise Refused(
             f'namespaces "{resource.namespace}" not found', where=resource.where, why=f"{resource} is in it"
@@ -47,14 +47,14 @@ def admit(state: State, resource: Resource) -> Resource:
     resource = checked(resource)
     if kind == ("", "Service"):
         refuse_bypasses(resource, annotations_of(resource))
-        refuse_waypoints(resource, labels_of(resource), state.meshes)
+        refuse_waypoints(resource, labels_of(resource), objects.meshes)
     if mesh is Mesh.ISTIO:
         validate_istio(resource)
     elif mesh is Mesh.LINKERD:
         validate_linkerd(resource)
     else:
         validate(resource)
-        if resource.group == schemas.GATEWAY_API and Mesh.LINKERD in state.meshes:
+        if resource.group == schemas.GATEWAY_API and Mesh.LINKERD in objects.meshes:
             validate_linkerd(resource)
     return resource
 

@@ -13,8 +13,8 @@ from harness.api.kubernetes.workload import containers_of, host_names, pod_names
 from harness.api.objects import annotations_of, labels_of
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh, Workload
+from harness.model.changes import webhooks
 from harness.model.istio.gateway import deployment as gateway_deployment
-from harness.model.state import webhooks
 from harness.model.state.pods import Pod
 from harness.traffic.observables import Proxy
 

@@ -12,9 +12,11 @@ from harness.base.errors import InputError, did_you_mean
 from harness.base.vocabulary import Mesh
 from harness.manifests.documents import keeping_all
 from harness.manifests.files import read_manifests
+from harness.model.changes.admission import checked
+from harness.model.changes.kubectl import apply, restart
+from harness.model.changes.meshes import install, place
+from harness.model.changes.observed import is_controlled, observe
 from harness.model.istio.gateway import deployment as gateway_deployment
-from harness.model.state.admission import checked
-from harness.model.state.observed import is_controlled, observe
 from harness.model.state.state import State
 from harness.model.state.stored import namespace_object
 
@@ -62,22 +64,22 @@ def load_objects(
     # Manifests that hold the Gateway API's objects are of a cluster that has its CRDs.
     state = State(gateway_api=any(resource.group == GATEWAY_API for resource in resources))
     for mesh in sorted(wanted.union(mesh for mesh in placed.values() if mesh)):
-        state = state.install(mesh)
+        state = install(state, mesh)
     # Pods are started as their namespaces stand: those come first, wherever they are declared.
     namespaces = _namespaces(resources)
-    state = state.apply(map(namespace_object, namespaces))
-    state = state.apply((one for one in resources if one.kind == "Namespace"), leniency)
+    state = apply(state, map(namespace_object, namespaces))
+    state = apply(state, (one for one in resources if one.kind == "Namespace"), leniency)
     for namespace, chosen in placed.items():
         if namespace not in namespaces:
             raise InputError(
                 f"no manifest has anything in a namespace {namespace!r}",
                 todo=did_you_mean(namespace, namespaces),
             )
-        state = state.place(namespace, [chosen] if chosen else [])
+        state = place(state, namespace, [chosen] if chosen else [])
     for batch in batches:
         others = (one for one in batch if one.kind != "Namespace" and not is_controlled(one))
-        state = state.apply(others, leniency)
-    return observe(state.restart(*namespaces), (one for one in resources if one.namespace not in placed))
+        state = apply(state, others, leniency)
+    return observe(restart(state, *namespaces), (one for one in resources if one.namespace not in placed))
 
 
 def _readable(resources: Iterable[Resource], leniency: Leniency | None) -> Iterator[Resource]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from harness.api.kubernetes.workload import containers_of, resolver_of
 from harness.api.objects import spec_of
 from harness.base.vocabulary import Workload
+from harness.model.changes.injection import is_gateway, proxies_in
 from harness.model.istio import mesh_config
 from harness.model.linkerd import config
-from harness.model.state.injection import is_gateway, proxies_in
 from harness.model.state.pods import Pod
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def observe(state: State, resources: Iterable[Resource]) -> State:
             pods = shown.setdefault(_workload(resource), ())
             if status.get("phase") not in _OVER:
                 shown[_workload(resource)] = (*pods, _pod(state, resource, status))
-    return replace(state, running=state.running | shown) if shown else state
+    return replace(state, running={**state.running, **shown}) if shown else state
 
 
 def _pod(state: State, resource: Resource, status: dict[str, Any]) -> Pod:
@@ -61,7 +61,7 @@ def _pod(state: State, resource: Resource, status: dict[str, Any]) -> Pod:
         subdomain=spec.get("subdomain") or "",
         resolver=resolver_of(spec),
         istio_domain=mesh_config.trust_domain(state),
-        linkerd_domain=config.of(state).trust_domain,
+        linkerd_domain=config.trust_domain(state),
     )
 
 

@@ -9,7 +9,7 @@ from harness.api.objects import labels_of
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.resources import Resource
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
-from harness.model.state import webhooks
+from harness.model.changes import webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -1,0 +1,11 @@
+"""What changes a cluster: each function takes a state and returns the next.
+
+state = changes.apply(changes.install(State(), Mesh.ISTIO), resources)
+"""
+
+from __future__ import annotations
+
+from harness.model.changes.kubectl import apply, mark, remove, restart
+from harness.model.changes.meshes import install, place, uninstall
+
+__all__ = ["apply", "install", "mark", "place", "remove", "restart", "uninstall"]

@@ -1,0 +1,114 @@
+"""The next state while it is made: objects are put into it one after the other, at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.api.kubernetes.workload import WORKLOADS, pod_template, replicas
+from harness.api.refusal import Refused
+from harness.base.errors import NotModelledError
+from harness.base.resources import Resource
+from harness.base.vocabulary import Workload
+from harness.model.changes import webhooks
+from harness.model.changes.admission import admit
+from harness.model.changes.injection import start
+from harness.model.istio import mesh_config
+from harness.model.istio.gateway import deployment as gateway_deployment
+from harness.model.linkerd import config
+from harness.model.linkerd.routing.index import accepts
+from harness.model.state.stored import Stored, namespace_object
+
+if TYPE_CHECKING:
+    from harness.model.state.state import State
+
+Amend = Callable[[Resource, NotModelledError | Refused], Resource | None]
+"""What makes another object of one that isn't taken, or None if nothing is to be left of it."""
+
+GATEWAY = ("gateway.networking.k8s.io", "Gateway")
+_WORKLOADS = frozenset(WORKLOADS)
+
+
+class Draft:
+    """A copy of a state, one instant later, that isn't a state yet: objects can be put into it.
+
+    It costs one copy, however many objects come.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.meshes = state.meshes
+        self.gateway_api = state.gateway_api
+        self._before = state
+        self._objects = dict(state.objects)
+        self._running = dict(state.running)
+        self._clock = state.clock + 1
+        self._injectors = {
+            key: stored.live for key, stored in state.objects.items() if key[:2] == webhooks.KIND
+        }
+
+    def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
+        """Returns an object as it is so far, or None if there is none."""
+        stored = self._objects.get((group, kind, namespace, name))
+        return stored.live if stored else None
+
+    def state(self) -> State:
+        """Returns the state that has come of it so far."""
+        objects, running = dict(self._objects), dict(self._running)
+        return replace(self._before, objects=objects, running=running, clock=self._clock)
+
+    def deploy(self) -> None:
+        """Puts in what controllers make of the objects: Istio's, of Gateways of its class."""
+        gateways = [stored.live for key, stored in self._objects.items() if key[:2] == GATEWAY]
+        for gateway in gateways:
+            for made in gateway_deployment.deployed(self, gateway):
+                self.put(made)
+
+    def put(self, resource: Resource) -> None:
+        """Puts an object in, as it is; a workload's pods start if its template changed."""
+        before = self._objects.get(resource.key)
+        live = before.keeping_marks(resource) if before and resource.kind == "Namespace" else resource
+        if (resource.group, resource.kind) in _WORKLOADS and not (
+            before
+            and pod_template(before.live) == pod_template(live)
+            and replicas(before.live) == replicas(live)
+        ):
+            self.start(live)
+        self._objects[resource.key] = Stored(
+            live,
+            resource,
+            before.created if before else (resource.created, self._clock),
+            indexed=live if accepts(live) else before.indexed if before else None,
+        )
+        if resource.key[:2] == webhooks.KIND:
+            self._injectors[resource.key] = live
+
+    def admit(self, resource: Resource) -> None:
+        """Puts an object in as the API server stores it; raises Refused or NotModelledError."""
+        self.put(admit(self, resource))
+
+    def admit_amended(self, resource: Resource, amend: Amend) -> None:
+        """Puts an object in: what isn't taken is amended until it is, or until nothing is left of it."""
+        amended: Resource | None = resource
+        while amended is not None:
+            try:
+                return self.admit(amended)
+            except (NotModelledError, Refused) as error:
+                about = error.resource if isinstance(error, NotModelledError) else None
+                namespace = self.get("", "Namespace", "", amended.namespace)
+                if about and namespace and about.key == namespace.key:  # it says what is injected
+                    instead = amend(namespace, error) or namespace_object(namespace.name)
+                    stored = self._objects[namespace.key]
+                    self._objects[namespace.key] = replace(stored, live=instead, applied=instead)
+                else:
+                    amended = amend(amended, error)
+        return None
+
+    def start(self, workload: Resource) -> None:
+        """Starts the pods of a workload object anew: injected as namespace and webhooks are now."""
+        namespace = self.get("", "Namespace", "", workload.namespace) or namespace_object(workload.namespace)
+        pods = start(workload, namespace, self.meshes, self._injectors.values())
+        domains = mesh_config.trust_domain(self), config.trust_domain(self)
+        self._running[Workload(workload.namespace, workload.name)] = tuple(
+            replace(pod, istio_domain=domains[0], linkerd_domain=domains[1]) for pod in pods
+        )

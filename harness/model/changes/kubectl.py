@@ -1,0 +1,82 @@
+"""What `kubectl` does to a cluster: apply, delete, label and annotate, restart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.api.kubernetes.workload import WORKLOADS
+from harness.model.changes.draft import GATEWAY, Draft
+from harness.model.istio.gateway import deployment as gateway_deployment
+from harness.model.state.stored import namespace_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.base.resources import Resource
+    from harness.model.changes.draft import Amend
+    from harness.model.state.state import State
+
+_WORKLOADS = frozenset(WORKLOADS)
+
+
+def apply(state: State, resources: Iterable[Resource], amend: Amend | None = None) -> State:
+    """Returns the state after `kubectl apply` of these objects, in their order, at one instant.
+
+    Raises Refused where the API server or a webhook refuses one, NotModelledError for what the model
+    doesn't understand. With `amend` nothing is raised: what it makes of an object (None: nothing) takes
+    the object's place.
+    """
+    draft = Draft(state)
+    for resource in resources:
+        if amend:
+            draft.admit_amended(resource, amend)
+        else:
+            draft.admit(resource)
+    draft.deploy()
+    return draft.state()
+
+
+def remove(state: State, resources: Iterable[Resource]) -> State:
+    """Returns the state without these objects; a Namespace takes all that is in it along."""
+    gone = {resource.key for resource in resources}
+    there = {key: stored.live for key, stored in state.objects.items()}
+    for gateway in [live for key, live in there.items() if key in gone and key[:2] == GATEWAY]:
+        gone |= {key for key, live in there.items() if gateway_deployment.owns(gateway, live)}
+    namespaces = {name for _, kind, _, name in gone if kind == "Namespace"}
+    objects = {
+        key: stored for key, stored in state.objects.items() if key not in gone and key[2] not in namespaces
+    }
+    running = {
+        workload: pods
+        for workload, pods in state.running.items()
+        if any((*kind, workload.namespace, workload.name) in objects for kind in _WORKLOADS)
+    }
+    return replace(state, objects=objects, running=running)
+
+
+def mark(
+    state: State,
+    namespace: str,
+    labels: Mapping[str, str | None] | None = None,
+    annotations: Mapping[str, str | None] | None = None,
+) -> State:
+    """Returns the state with labels and annotations of a Namespace set, or removed where None.
+
+    The Namespace is made if it isn't there. As with `kubectl label`, a later apply of the
+    Namespace leaves these marks alone unless its manifest says otherwise.
+    """
+    stored = state.objects.get(("", "Namespace", "", namespace))
+    if stored is None:
+        return mark(apply(state, [namespace_object(namespace)]), namespace, labels, annotations)
+    marked = stored.marked(labels or {}, annotations or {})
+    return replace(state, objects={**state.objects, stored.live.key: marked})
+
+
+def restart(state: State, *namespaces: str, workload: str | None = None) -> State:
+    """Returns the state after a restart of namespaces' workloads, or of one there: injected anew."""
+    draft = Draft(state)
+    for (group, kind, namespace, name), stored in state.objects.items():
+        if (group, kind) in _WORKLOADS and namespace in namespaces and workload in (None, name):
+            draft.start(stored.live)
+    return replace(state, running=draft.state().running)
