@@ -10,7 +10,6 @@ import harness.cluster.objects.snapshot  # noqa: F401 - pytester forgets what a 
 from harness.base.errors import InputError
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import Model, Transport
-from harness.model.decide import decide
 from harness.traffic.request import Request
 from tests.model.clusters import app, resource
 
@@ -120,7 +119,7 @@ def test_what_a_decision_tells(tmp_path, mesh, objects, asked, answers):
 def test_what_an_application_asks_of_others_decides_nothing_of_the_request(tmp_path):
     folder = Path(__file__).parents[2] / "manifests/faces"
     faces = Model.from_files(folder, folder / "istio/color-split.yaml", placed={"faces": Mesh.ISTIO})
-    decision = decide(faces, Request(Workload("faces", "faces-gui"), "http://face/"))
+    decision = faces.decide(Request(Workload("faces", "faces-gui"), "http://face/"))
     assert {one.rule and one.rule.resource for one in decision.answers} == {"Service faces/face"}
     assert any(reason.depth for reason in decision.answers[0].trace)
     assert sum((one.probability for one in decision.answers), Fraction(0)) == 1
