@@ -52,9 +52,15 @@ def test_patches(patch, expected, done):
 
 
 UNFIT = {
-    "nothing there": (json(("replace", "/spec/nosuch", {"value": 1})), "there is no /spec/nosuch"),
-    "a test that fails": (json(("test", "/spec/replicas", {"value": 2})), "test of /spec/replicas: it is 1"),
-    "an item too far": (json(("add", "/spec/list/9", {"value": 1})), "nothing can be put at /spec/list/9"),
+    "nothing there": (
+        json(("replace", "/spec/nosuch", {"value": 1})),
+        "replace /spec/nosuch: can't replace a non-existent object",
+    ),
+    "a test that fails": (json(("test", "/spec/replicas", {"value": 2})), "test /spec/replicas: it is 1"),
+    "an item too far": (
+        json(("add", "/spec/list/9", {"value": 1})),
+        "add /spec/list/9: can't insert outside of list",
+    ),
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import jsonpatch
+import jsonpointer
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from harness.base.resources import ObjectName
 
@@ -40,9 +42,9 @@ class Patch:
         if self.merge is not None:
             result: dict[str, Any] = merged(data, self.merge)
             return result
-        changed: Any = deepcopy(dict(data))
-        for one in self.operations:
-            changed = _operated(changed, one)
+        changed: Any = dict(data)
+        for operation in self.operations:
+            changed = _operated(changed, operation)
         return dict(changed)
 
     def __str__(self) -> str:
@@ -81,15 +83,26 @@ def check(operation: Mapping[str, Any]) -> None:
 def _done(data: Mapping[str, Any], operation: Operation) -> bool:
     if operation["op"] in ("move", "copy"):
         return False
-    parts = _parts(operation["path"])
+    path = operation["path"]
     try:
-        if parts[-1:] == ["-"]:
-            items = _found(data, parts[:-1])
+        if path.endswith("/-"):
+            items = jsonpointer.resolve_pointer(data, path.removesuffix("/-"))
             return bool(items) and _contains(items[-1], operation["value"])
-        found = _found(data, parts)
-    except ValueError:
+        value = jsonpointer.resolve_pointer(data, path)
+    except jsonpatch.JsonPointerException:
         return bool(operation["op"] == "remove")
-    return operation["op"] != "remove" and _contains(found, operation["value"])
+    return operation["op"] != "remove" and _contains(value, operation["value"])
+
+
+def _operated(data: Any, operation: Operation) -> Any:
+    what = f"{operation['op']} {operation['path']}"
+    try:
+        return jsonpatch.apply_patch(data, [operation])
+    except jsonpatch.JsonPatchTestFailed as error:
+        value = jsonpointer.resolve_pointer(data, operation["path"], None)
+        raise ValueError(f"{what}: it is {value!r}") from error
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def _contains(found: Any, value: Any) -> bool:
@@ -100,62 +113,3 @@ def _contains(found: Any, value: Any) -> bool:
             key in members and _contains(members[key], item) for key, item in value.items()
         )
     return bool(found == value)
-
-
-def _operated(data: Any, operation: Operation) -> Any:
-    kind, path = operation["op"], _parts(operation["path"])
-    match kind:
-        case "test":
-            if _found(data, path) != operation["value"]:
-                raise ValueError(f"test of {operation['path']}: it is {_found(data, path)!r}")
-            return data
-        case "add":
-            return _put(data, path, deepcopy(operation["value"]))
-        case "remove":
-            return _removed(data, path)
-        case "replace":
-            _found(data, path)
-            return _put(_removed(data, path), path, deepcopy(operation["value"]))
-    moved = deepcopy(_found(data, _parts(operation["from"])))
-    return _put(_removed(data, _parts(operation["from"])) if kind == "move" else data, path, moved)
-
-
-def _parts(pointer: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def _found(data: Any, path: Sequence[str]) -> Any:
-    for index, part in enumerate(path):
-        where = "/" + "/".join(path[: index + 1])
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and part.isdecimal() and int(part) < len(data):
-            data = data[int(part)]
-        else:
-            raise ValueError(f"there is no {where}")
-    return data
-
-
-def _put(data: Any, path: Sequence[str], value: Any) -> Any:
-    if not path:
-        return value
-    parent, key = _found(data, path[:-1]), path[-1]
-    if isinstance(parent, dict):
-        parent[key] = value
-    elif isinstance(parent, list) and (key == "-" or (key.isdecimal() and int(key) <= len(parent))):
-        parent.insert(len(parent) if key == "-" else int(key), value)
-    else:
-        raise ValueError(f"nothing can be put at /{'/'.join(path)}")
-    return data
-
-
-def _removed(data: Any, path: Sequence[str]) -> Any:
-    if not path:
-        return {}
-    _found(data, path)
-    parent, key = _found(data, path[:-1]), path[-1]
-    if isinstance(parent, dict):
-        del parent[key]
-    else:
-        del parent[int(key)]
-    return data
