@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from harness.base.durations import seconds
+from harness.base.durations import is_duration, seconds
 from harness.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,11 +62,18 @@ class Node:
         """Whether anything is written in it."""
         return bool(self.data)
 
+    def required(self, key: str) -> Self:
+        """Returns this node; raises InputError if a field is absent or empty."""
+        if not self.data.get(key):
+            raise InputError(f"{self.resource} {self.at(key)} is missing", where=self.resource.where)
+        return self
+
     def unread(self) -> Iterator[str]:
         """Yields the paths of fields that hold something and that nobody read, here and below."""
         fields = self._fields()
+        left = self.__dict__.get("_left", ())
         for key, value in self.data.items():
-            if value is None or value in ({}, []):
+            if value is None or value in ({}, []) or key in left:
                 continue
             name = fields.get(key)
             if name is None or name not in self.__dict__:
@@ -75,11 +82,12 @@ class Node:
             for child in _nodes_in(self.__dict__[name]):
                 yield from child.unread()
 
-    def leave(self) -> None:
-        """Counts all fields as read: what is said about the whole needn't be said about each."""
-        for name in self._fields().values():
-            for child in _nodes_in(getattr(self, name)):
-                child.leave()
+    def leave(self, *keys: str) -> None:
+        """Counts fields by these names (none: all) as read with all that is in them.
+
+        What is said about the whole needn't be said about each.
+        """
+        vars(self)["_left"] = {*self.__dict__.get("_left", ()), *(keys or self.data)}
 
     @classmethod
     def _fields(cls) -> Mapping[str, str]:
@@ -160,11 +168,19 @@ def boolean(key: str, *, default: bool = False) -> Field[bool]:
 
 
 def duration(key: str) -> Field[float | None]:
-    """Returns a field that holds a duration, in seconds; None if it is absent or zero.
+    """Returns a field that holds a duration, in seconds; None if it is absent or zero."""
 
-    None also for what is no duration: that the API server refuses.
-    """
-    return Field(key, lambda node, key, raw: None if raw is None else seconds(_typed(node, key, raw, str)))
+    def read(node: Node, key: str, raw: Any) -> float | None:
+        written = "" if raw is None else _typed(node, key, raw, str)
+        if written and not is_duration(written):
+            raise InputError(
+                f"{node.resource} {node.at(key)}: {written!r} isn't a duration",
+                where=node.resource.where,
+                todo="write 1h, 1m, 1s or 1ms",
+            )
+        return seconds(written)
+
+    return Field(key, read)
 
 
 def texts(key: str) -> Field[tuple[str, ...]]:

@@ -79,6 +79,29 @@ def test_what_nobody_read_is_known():
     assert list(read.unread()) == ["spec.unknown", "spec.tags"]
 
 
+def test_what_is_left_counts_as_read():
+    read = whole(title="x", parts=[{"name": "a"}], unknown=1, part={"size": 1, "more": 2})
+    read.part.leave()
+    assert list(read.unread()) == ["spec.title", "spec.parts", "spec.unknown"]
+    read.leave("parts")
+    read.leave("title")
+    assert list(read.unread()) == ["spec.unknown"]
+    read.leave()
+    assert list(read.unread()) == []
+
+
+def test_what_must_be_there():
+    assert whole(title="x").required("title").title == "x"
+    with pytest.raises(InputError, match=r"f.yaml:1: Thing ns/t spec.title is missing"):
+        whole(title="").required("title")
+
+
+def test_what_is_no_duration():
+    with pytest.raises(InputError, match=r"f.yaml:1: Thing ns/t spec.wait: '5 s' isn't a duration"):
+        _ = whole(wait="5 s").wait
+    assert whole(wait="0s").wait is None
+
+
 def test_one_consumers_reading_says_nothing_of_anothers():
     resource = whole(title="x").resource
     assert Whole.of(resource).title == "x"
