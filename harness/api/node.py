@@ -252,10 +252,9 @@ def named(
         entries = {} if raw is None else _typed(node, key, raw, dict)
         made = {}
         for name, entry in entries.items():
-            path = f"{node.at(key)}.{name}"
-            made[name] = kind(
-                node.resource, path, None if entry is None else typed(node.resource, path, entry, dict)
-            )
+            if entry is not None:
+                path = f"{node.at(key)}.{name}"
+                made[name] = kind(node.resource, path, typed(node.resource, path, entry, dict))
         return made
 
     return Field(key, read)

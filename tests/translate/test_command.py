@@ -110,7 +110,7 @@ BAD = {
     "half a delegate": (
         SERVICE + "spec: {hosts: [it], http: [{match: [{uri: /}], delegate: {name: leaf}}]}\n---\n"
         + SERVICE.replace("it}", "leaf}") + "spec: {http: [{match: [{uri: {exact: /}}]}]}\n",
-        "bad.yaml:6: VirtualService default/leaf spec.http[0] isn't a whole rule",
+        "bad.yaml:1: VirtualService default/it spec.http[0].match[0].uri must be a mapping",
     ),
     "template": (
         SERVICE + "spec: {hosts: ['{{ .Values.host }}']}\n",

@@ -48,6 +48,8 @@ ALIKE = {
     "header present": [virtual_service("[{match: [{headers: {x-user: {}}}], " + V2 + "}, {" + V1 + "}]")],
     "without a header": [virtual_service("[{match: [{withoutHeaders: {x-user: {exact: jason}}}], " + V2 + "}, {match: [{method: {exact: GET}}], " + V1 + "}, {" + V2 + "}]")],
     "query": [virtual_service("[{match: [{queryParams: {q: {exact: a}}}], " + V2 + "}, {match: [{uri: {prefix: /get}}], " + V1 + "}, {" + V2 + "}]")],
+    "case, which counts in expressions even so": [virtual_service("[{match: [{uri: {regex: /GE.}, ignoreUriCase: true}], " + V2 + "}, {" + V1 + "}]")],
+    "without a header, by an asterisk": [virtual_service("[{match: [{withoutHeaders: {x-user: {regex: '*'}}}], " + V2 + "}, {" + V1 + "}]")],
     "ignored case": [virtual_service("[{match: [{uri: {prefix: /GET}, ignoreUriCase: true}], " + V2 + "}, {" + V1 + "}]")],
     "redirect": [virtual_service("[{match: [{uri: {exact: /get}}], redirect: {authority: elsewhere.org, redirectCode: 302}}, {" + V1 + "}]")],
     "timeout": [virtual_service("[{timeout: 1s, " + V2 + "}]")],

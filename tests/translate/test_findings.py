@@ -147,6 +147,27 @@ def test_a_field_that_nobody_reads_is_lost(field: str):
     assert [(one.severity, one.field) for one in made.findings] == [(LOST, field)]
 
 
+# a server's TLS; what is lost of it
+GATEWAY_TLS = {
+    "by Secret": ("{mode: SIMPLE, credentialName: cert}", []),
+    "passed on": ("{mode: PASSTHROUGH}", []),
+    "by Secret, with a version": (
+        "{mode: SIMPLE, credentialName: cert, minProtocolVersion: TLSV1_3}",
+        ["spec.servers[0].tls.minProtocolVersion"],
+    ),
+    "by files": ("{mode: SIMPLE, serverCertificate: /c, privateKey: /k}", ["spec.servers[0].tls", "spec.servers[0].tls.serverCertificate", "spec.servers[0].tls.privateKey"]),
+    "of both sides": ("{mode: MUTUAL, credentialName: cert}", ["spec.servers[0].tls.mode"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("tls", "lost"), GATEWAY_TLS.values(), ids=GATEWAY_TLS)
+def test_what_a_listener_cant_say_of_tls_is_lost_and_nothing_else(tls: str, lost: list[str]):
+    port = "{number: 443, name: tls, protocol: " + ("TLS" if "PASSTHROUGH" in tls else "HTTPS") + "}"
+    spec = "{selector: {istio: x}, servers: [{hosts: [a.example.com], port: " + port + ", tls: " + tls + "}]}"
+    made = translate([*APPS, resource("Gateway", "shop/gw", spec, NETWORKING)])
+    assert [one.field for one in made.findings if one.severity is LOST] == lost
+
+
 def test_a_probe_stays_open():
     apps = [*APPS, *workload("shop/probed", probe="/healthz")]
     made = translate([*apps, policy("{rules: [{to: [{operation: {methods: [POST]}}]}]}")])

@@ -7,14 +7,16 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from harness.api.gateway_api import route as gateway_api
+from harness.api.istio.virtual_service import VirtualService
 from harness.api.objects import Fields, spec_of
 from harness.base.kept import per_object
 from harness.base.matching import TextMatch
-from harness.model.istio.routing.virtual_service import string_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from harness.api.istio.http_match import HTTPMatchRequest
+    from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
 
 Named = tuple[str, TextMatch]
@@ -49,7 +51,7 @@ def of(resource: Resource) -> Conditions:
     """Returns the conditions that a route or policy of either mesh puts on requests."""
     match resource.kind:
         case "VirtualService":
-            return joined(map(_http, spec_of(resource).get("http") or ()))
+            return joined(map(_http, VirtualService.of(resource).http))
         case "HTTPRoute" | "GRPCRoute":
             return _route(gateway_api.parse(resource))
         case "ServiceProfile":
@@ -69,36 +71,33 @@ def probed(paths: Iterable[str]) -> Conditions:
 
 def hosts(route: Resource) -> Conditions:
     """Returns the conditions of a route on a gateway's host names."""
-    return Conditions(hosts=frozenset(_wildcard(host) for host in spec_of(route).get("hosts") or ()))
+    hosts = VirtualService.of(route).hosts if route.kind == "VirtualService" else ()
+    return Conditions(hosts=frozenset(map(_wildcard, hosts)))
 
 
-def _http(part: Fields) -> Conditions:
+def _http(rule: HTTPRule) -> Conditions:
     """One HTTP rule of a VirtualService."""
-    matches: list[Fields] = part.get("match") or []
-    target = (part.get("rewrite") or {}).get("uri")
-    prefixes = [m["uri"]["prefix"] for m in matches if (m.get("uri") or {}).get("prefix")]
-    return joined(map(_match, matches)) | Conditions(
+    target = rule.rewrite.uri
+    prefixes = (match.uri.prefix for match in rule.matches if match.uri.prefix)
+    return joined(map(_match, rule.matches)) | Conditions(
         rewrites=frozenset((prefix, target) for prefix in prefixes if target)
     )
 
 
-def _match(part: Fields) -> Conditions:
-    def one(name: str) -> frozenset[TextMatch]:
-        ignore_case = name == "uri" and bool(part.get("ignoreUriCase"))
-        return frozenset(_text(part[name], ignore_case) for _ in "1" if part.get(name))
-
-    named = [*(part.get("headers") or {}).items(), *(part.get("withoutHeaders") or {}).items()]
+def _match(match: HTTPMatchRequest) -> Conditions:
     return Conditions(
-        one("uri"),
-        one("method"),
-        one("authority"),
-        frozenset((name.lower(), _text(entry)) for name, entry in named),
-        frozenset((name, _text(entry)) for name, entry in (part.get("queryParams") or {}).items()),
+        _asked(match.uri_condition),
+        _asked(match.method.condition()),
+        _asked(match.authority.condition()),
+        frozenset(
+            (name.lower(), wanted) for name, wanted in (*match.header_conditions, *match.header_exceptions)
+        ),
+        frozenset(match.query_conditions),
     )
 
 
-def _text(part: Fields | None, ignore_case: bool = False) -> TextMatch:
-    return string_match(part, ignore_case=ignore_case) or TextMatch("present")
+def _asked(condition: TextMatch | None) -> frozenset[TextMatch]:
+    return frozenset([condition] if condition else ())
 
 
 def _route(route: gateway_api.Route) -> Conditions:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.route.condition import MESH, gateway_name
+from harness.api.istio.hosts import MESH
+from harness.api.istio.http_rule import HTTPRule
+from harness.api.istio.virtual_service import VirtualService
 from harness.api.objects import spec_of
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.calls import calls
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.analysis.discover.movable import Places
-    from harness.analysis.translate.estate import Estate, Host
+    from harness.api.istio.destination import Destination
     from harness.base.resources import Resource
 
 _NETWORKING, _SECURITY = "networking.istio.io", "security.istio.io"
@@ -71,10 +73,11 @@ def _configured(places: Places) -> Iterator[Call]:
 def _by_gateways(places: Places) -> Iterator[Call]:
     """The calls of gateways to the destinations of the VirtualServices bound to them."""
     for resource in places.virtual_services.values():
-        for name in _bound(resource):
+        reading = VirtualService.of(resource)
+        for name in reading.bound:
             for gateway in places.gateways_of(name) if name != MESH else ():
-                for host, field in _destinations(places, resource):
-                    yield from _to(places, gateway, gateway, host, resource, field)
+                for destination in _destinations(places, reading):
+                    yield from _to(places, gateway, gateway, destination)
 
 
 def _routed(places: Places, known: Iterable[Call]) -> Iterator[Call]:
@@ -83,59 +86,39 @@ def _routed(places: Places, known: Iterable[Call]) -> Iterator[Call]:
     for call in known:
         callers.setdefault(call.server, {})[call.caller] = call.source
     for resource in places.virtual_services.values():
-        if MESH not in _bound(resource):
+        reading = VirtualService.of(resource)
+        if MESH not in reading.bound:
             continue
         calling: dict[str, str] = {}
-        for name in spec_of(resource).get("hosts") or ():
+        for name in reading.hosts:
             host = places.estate.host(name, resource.namespace)
             calling |= callers.get("/".join(host.key), {}) if host.inside else {}
         calling = calling or {resource.namespace: resource.namespace}
-        for host, field in _destinations(places, resource):
+        for destination in _destinations(places, reading):
             for caller, place in calling.items():
-                yield from _to(places, place, caller, host, resource, field)
+                yield from _to(places, place, caller, destination)
 
 
-def _to(
-    places: Places, source: str, caller: str, host: Host, resource: Resource, field: str
-) -> Iterator[Call]:
+def _to(places: Places, source: str, caller: str, destination: Destination) -> Iterator[Call]:
+    host = places.estate.host(destination.host, destination.resource.namespace)
     if not host.inside:
         return
     namespace, name = host.key
     target = places.of_service(host.service) if host.service else places.of_namespace(namespace)
     if target and places.moves(source):
-        yield Call(source, target, caller, f"{namespace}/{name}", resource, field)
+        field = destination.at("host")
+        yield Call(source, target, caller, f"{namespace}/{name}", destination.resource, field)
 
 
-def _bound(resource: Resource) -> tuple[str, ...]:
-    names = spec_of(resource).get("gateways") or (MESH,)
-    return tuple(gateway_name(name, resource.namespace) for name in names)
-
-
-def _destinations(places: Places, resource: Resource) -> Iterator[tuple[Host, str]]:
-    """The hosts that a VirtualService sends requests (or copies of them) to, those of its delegates, too."""
-    spec = spec_of(resource)
-    for kind in ("http", "tls", "tcp"):
-        for index, rule in enumerate(spec.get(kind) or ()):
-            at = f"spec.{kind}[{index}]"
-            for part in ("route", "mirrors"):
-                for i, one in enumerate(rule.get(part) or ()):
-                    field = f"{at}.{part}[{i}].destination.host"
-                    yield from _host(places.estate, one.get("destination"), resource, field)
-            yield from _host(places.estate, rule.get("mirror"), resource, f"{at}.mirror.host")
-            delegate = rule.get("delegate")
-            if delegate and spec.get("hosts"):  # a delegate has none itself
-                found = places.virtual_services.get(
-                    (delegate.get("namespace") or resource.namespace, delegate.get("name") or "")
-                )
-                if found:
-                    yield from _destinations(places, found)
-
-
-def _host(
-    estate: Estate, destination: Mapping[str, Any] | None, resource: Resource, field: str
-) -> Iterator[tuple[Host, str]]:
-    if destination and destination.get("host"):
-        yield estate.host(destination["host"], resource.namespace), field
+def _destinations(places: Places, reading: VirtualService) -> Iterator[Destination]:
+    """Where a VirtualService sends requests (or copies of them), and where its delegates do."""
+    for rule in reading.rules:
+        yield from (part.destination for part in rule.route if part.destination.host)
+        if isinstance(rule, HTTPRule):
+            yield from (copied for copied, _, _ in rule.copies if copied.host)
+            delegate = places.virtual_services.get(rule.delegate.key) if rule.delegate else None
+            if delegate and not reading.is_delegate:
+                yield from _destinations(places, VirtualService.of(delegate))
 
 
 def _allowed(places: Places) -> Iterator[Call]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api import marks
+from harness.api.istio.gateway import IstioGateway
 from harness.api.objects import labels_of, selects, spec_of
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 from harness.model.changes.loading import load_objects
@@ -123,7 +124,7 @@ class Places:
         """The Gateways that select pods, by the workload; the default one's needn't be among the objects."""
         found: dict[str, set[str]] = {}
         for one in self.estate.all("networking.istio.io", "Gateway"):
-            selector = spec_of(one).get("selector") or {}
+            selector = IstioGateway.of(one).selector
             selected = {str(pod.workload) for pod in self.state.pods if selects(selector, pod.labels)}
             if not selected and selector == INGRESS:
                 selected = {_DEFAULT_GATEWAY}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.translate.estate import Estate
     from harness.analysis.translate.reader import Reader
+    from harness.api.node import Node
 
 MAX_NAME = 63
 """Characters of a Service's name; other kinds take longer ones."""
@@ -60,9 +61,9 @@ class Draft:
         """Adds a finding, unless it is there already."""
         self.findings[Finding.of(severity, topic, resource, field, why, todo)] = None
 
-    def finish(self, reader: Reader) -> None:
-        """Reports every field of an object that nobody read."""
-        for finding in losses(reader):
+    def finish(self, reading: Node | Reader) -> None:
+        """Reports every field of an object, or of a part of one, that nobody read."""
+        for finding in losses(reading):
             self.findings[finding] = None
 
     def add(

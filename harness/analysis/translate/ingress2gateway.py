@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.draft import Translated
 from harness.analysis.translate.finding import Finding, Severity
-from harness.analysis.translate.route.condition import MESH
 from harness.analysis.translate.translation import Translation, translate
+from harness.api.istio.hosts import MESH
 from harness.base.errors import InputError, MissingError
 from harness.base.resources import Resource
 from harness.manifests.documents import parse

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.analysis.translate.reader import Reader
+    from harness.api.node import Node
 
 _LOST, _CHANGED, _CHECK = Severity.LOST, Severity.CHANGED, Severity.CHECK
 
@@ -127,12 +128,11 @@ _OTHERWISE = Loss(
 )
 
 
-def losses(reader: Reader) -> Iterator[Finding]:
-    """Yields a finding for each field of an object, and of those read beside it, that nobody read."""
-    for one in (reader, *reader.adopted):
-        for path in one.unread():
-            loss = _loss(one.resource.kind, re.sub(r"\[\d+\]", "", path))
-            yield Finding.of(loss.severity, loss.topic, one.resource, path, loss.why, loss.todo)
+def losses(reading: Node | Reader) -> Iterator[Finding]:
+    """Yields a finding for each field of an object, or of a part of one, that nobody read."""
+    for path in reading.unread():
+        loss = _loss(reading.resource.kind, re.sub(r"\[\d+\]", "", path))
+        yield Finding.of(loss.severity, loss.topic, reading.resource, path, loss.why, loss.todo)
 
 
 def _loss(kind: str, path: str) -> Loss:

@@ -34,7 +34,6 @@ class Reader:
         self._data = {key: value for key, value in data.items() if value is not None}
         self._read: set[str] = set()
         self._inner: list[Reader] = []
-        self.adopted: list[Reader] = []
 
     @property
     def data(self) -> dict[str, Any]:
@@ -105,12 +104,6 @@ class Reader:
             self._open(_typed(self.resource, path, {} if item is None else item, dict), path)
             for path, item in zip(paths, items, strict=True)
         )
-
-    def beside(self, resource: Resource, data: dict[str, Any], path: str) -> Reader:
-        """Returns a reader of another object's mapping, whose unread fields are reported with this one's."""
-        found = Reader(resource, data, path)
-        self.adopted.append(found)
-        return found
 
     def required(self, key: str) -> Reader:
         """Returns this reader; raises InputError if the field is absent or empty."""

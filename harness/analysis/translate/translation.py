@@ -14,18 +14,19 @@ from harness.analysis.translate.gateway import gateway, gateway_route, ingress_g
 from harness.analysis.translate.policy import inbound
 from harness.analysis.translate.policy.authorization_policy import policies
 from harness.analysis.translate.policy.peer_authentication import modes
-from harness.analysis.translate.reader import Reader
 from harness.analysis.translate.route import connection_route, delegate, mesh_route
-from harness.analysis.translate.route.condition import MESH, gateway_name
 from harness.analysis.translate.route.governing import Claim, speakers
 from harness.analysis.translate.route.virtual_service import rules
+from harness.api.istio.hosts import MESH
+from harness.api.istio.virtual_service import VirtualService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.gateway.gateway import Served
-    from harness.analysis.translate.route.virtual_service import Rule
+    from harness.analysis.translate.route.virtual_service import RouteRule
+    from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
 
 _NETWORKING = "networking.istio.io"
@@ -70,64 +71,69 @@ def translate(resources: Iterable[Resource]) -> Translation:
 
 @dataclass(frozen=True)
 class _Read:
-    """A VirtualService, read."""
+    """A VirtualService with what routes can say of it; `delegated` are rules of other objects in it."""
 
-    resource: Resource
-    reader: Reader
-    bound: tuple[str, ...]
-    hosts: tuple[str, ...]
-    public: bool
-    rules: tuple[Rule, ...]
-    connections: tuple[connection_route.Rule, ...]
+    reading: VirtualService
+    delegated: tuple[HTTPRule, ...]
+    rules: tuple[RouteRule, ...]
+    connections: tuple[connection_route.ConnectionRouteRule, ...]
 
-    def full_hosts(self, draft: Draft) -> tuple[str, ...]:
-        """Its hosts, short names in full."""
-        return tuple(
-            host if host.startswith("*") else draft.estate.host(host, self.resource.namespace).name
-            for host in self.hosts
-        )
+    @property
+    def resource(self) -> Resource:
+        """The object."""
+        return self.reading.resource
 
 
 def _virtual_services(draft: Draft, subsets: Subsets, served: Mapping[str, Served]) -> None:
-    read, delegates = [], delegate.named(draft)
-    for resource in draft.estate.all(_NETWORKING, "VirtualService"):
-        if Reader.of(resource).texts("hosts"):
-            read.append(_read(draft, resource))
+    every = [VirtualService.of(one) for one in draft.estate.all(_NETWORKING, "VirtualService")]
+    delegates = delegate.named(every)
+    read = []
+    for reading in every:
+        if reading.is_delegate:
+            delegate.leaf(draft, reading, delegates)
         else:
-            delegate.leaf(draft, resource, delegates)
-    claims = [Claim(one.resource, one.full_hosts(draft), one.public) for one in read if MESH in one.bound]
+            read.append(_read(draft, reading))
+    claims = [
+        Claim(one.resource, one.reading.full_hosts, _is_public(one.reading))
+        for one in read
+        if MESH in one.reading.bound
+    ]
     heard = speakers(draft, claims)
     for one in read:
         if hosts := heard.get(one.resource):
             if one.rules:
                 mesh_route.add(draft, one.resource, hosts, one.rules, subsets)
             connection_route.on_services(draft, one.resource, hosts, one.connections, subsets)
-        gateways = [name for name in one.bound if name != MESH]
+        bound, named = one.reading.bound, one.reading.hosts
+        gateways = [name for name in bound if name != MESH]
         if gateways:
-            name = f"{one.resource.name}-gateway" if MESH in one.bound else one.resource.name
+            name = f"{one.resource.name}-gateway" if MESH in bound else one.resource.name
             if one.rules:
-                gateway_route.add(draft, one.resource, gateways, one.hosts, one.rules, subsets, served, name)
+                gateway_route.add(draft, one.resource, gateways, named, one.rules, subsets, served, name)
             connection_route.on_gateways(draft, one.resource, gateways, one.connections, subsets, served)
         else:
             for rule in one.rules:
                 if rule.rewrite:
                     rule.rewrite.leave()
-        draft.finish(one.reader)
+        for part in (one.reading, *one.delegated):
+            draft.finish(part)
 
 
-def _read(draft: Draft, resource: Resource) -> _Read:
-    reader = Reader.of(resource)
-    bound = tuple(gateway_name(name, resource.namespace) for name in reader.texts("gateways") or (MESH,))
-    public = "*" in (reader.texts("exportTo") or ("*",))
-    if not public:
+def _read(draft: Draft, reading: VirtualService) -> _Read:
+    if not _is_public(reading):
         draft.report(
             Severity.CHANGED,
             "export",
-            resource,
+            reading.resource,
             "spec.exportTo",
             "a route on a Service acts on all of its clients, where this acts on some namespaces' alone",
             "check who calls these hosts",
         )
-    found = rules(draft, resource, reader)
-    connections = connection_route.rules(draft, resource, reader)
-    return _Read(resource, reader, bound, reader.texts("hosts"), public, found, connections)
+    parts = tuple(delegate.expanded(draft, reading))
+    delegated = tuple(part for part in parts if part.resource is not reading.resource)
+    return _Read(reading, delegated, rules(draft, parts), connection_route.rules(draft, reading))
+
+
+def _is_public(reading: VirtualService) -> bool:
+    """Whether clients of all namespaces see it."""
+    return "*" in (reading.export_to or ("*",))

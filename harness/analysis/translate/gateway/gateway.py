@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.estate import ports_of
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.reader import Reader
 from harness.analysis.translate.route import routes
+from harness.api.istio.gateway import IstioGateway
 from harness.api.objects import selects, spec_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, ROOT_NAMESPACE
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.analysis.translate.draft import Draft
+    from harness.api.istio.gateway import Server, ServerTLSSettings
     from harness.base.resources import Resource
     from harness.model.network.services import ServicePort
 
@@ -93,22 +94,22 @@ class Front:
 
 
 def _gateway(draft: Draft, resource: Resource) -> Served:
-    reader = Reader.of(resource)
-    front = _front(draft, reader.labels("selector"))
+    reading = IstioGateway.of(resource)
+    front = _front(draft, reading.selector)
     # Istio serves a Gateway at a Service of the Gateway's own namespace only.
     namespace = front.namespace if front else resource.namespace
     listeners: list[Fields] = []
     redirected: list[str] = []
-    for part in reader.parts("servers"):
-        for one in _listeners(draft, resource, part, front, namespace):
+    for server in reading.servers:
+        for one in _listeners(draft, server, front, namespace):
             name, number = one["name"], 1
             while any(other["name"] == one["name"] for other in listeners):
                 number += 1
                 one["name"] = f"{name}-{number}"
             listeners.append(one)
-            if part.part("tls").value("httpsRedirect"):
+            if server.tls.https_redirect:
                 redirected.append(one["name"])
-    draft.finish(reader)
+    draft.finish(reading)
     spec: Fields = {"gatewayClassName": CLASS}
     place = "with pods of its own"
     if front:
@@ -142,33 +143,29 @@ def _front(draft: Draft, selector: Mapping[str, str]) -> Front | None:
     return Front(ROOT_NAMESPACE, "istio-ingressgateway") if selector == INGRESS else None
 
 
-def _listeners(
-    draft: Draft, resource: Resource, part: Reader, front: Front | None, gateway_namespace: str
-) -> list[Fields]:
+def _listeners(draft: Draft, server: Server, front: Front | None, gateway_namespace: str) -> list[Fields]:
     service = front.service if front else None
-    port = part.required("port").part("port")
-    number = port.required("number").integer("number") or 0
-    protocol = port.text("protocol", "HTTP").upper()
-    name = (part.text("name") or port.text("name") or f"port-{number}").lower()
-    tls = _tls(draft, resource, part.part("tls"), protocol)
+    port = server.required("port").port.required("number")
+    number = port.number or 0
+    names = (server.name, port.name)
+    name = next((name for name in names if name), f"port-{number}").lower()
+    tls = _tls(draft, server.tls, server.protocol)
     if tls is None:
         draft.report(
             Severity.LOST,
             "gateway-tls",
-            resource,
-            f"{part.path}.tls",
+            server.resource,
+            server.tls.path,
             "no listener can do this kind of TLS; the server is left out",
             "use TLS that ends at the gateway, or passes it",
         )
-        part.leave()
+        server.leave()
         return []
     kind = {"Terminate": "HTTPS", "Passthrough": "TLS"}.get(
-        tls.get("mode", ""), _PROTOCOLS.get(protocol, "TCP")
+        tls.get("mode", ""), _PROTOCOLS.get(server.protocol, "TCP")
     )
     found = []
-    for host in part.texts("hosts") or ("*",):
-        namespace, slash, host_name = host.rpartition("/")
-        allowed = (resource.namespace if namespace == "." else namespace) if slash else "*"
+    for allowed, host_name in server.open_to or (("*", "*"),):
         listener: Fields = {"name": name, "port": _port(number, service), "protocol": kind}
         if host_name != "*" and kind != "TCP":
             listener["hostname"] = host_name
@@ -180,7 +177,7 @@ def _listeners(
         draft.report(
             Severity.CHECK,
             "gateway-port",
-            resource,
+            server.resource,
             port.at("number"),
             f"the gateway's Service isn't among the manifests: {number} is taken for the target of its "
             f"port {_DEFAULT_PORTS[number]}",
@@ -207,12 +204,11 @@ def _port(number: int, service: Resource | None) -> int:
     return next((port.number for port in ports if port.target == number), number)
 
 
-def _tls(draft: Draft, resource: Resource, part: Reader, protocol: str) -> Fields | None:
+def _tls(draft: Draft, tls: ServerTLSSettings, protocol: str) -> Fields | None:
     """A listener's TLS: {} for none, None for a kind that it can't say."""
-    if "httpsRedirect" in part and "mode" not in part and "credentialName" not in part:
-        part.value("httpsRedirect")
+    if tls.has("httpsRedirect") and not tls.has("mode") and not tls.has("credentialName"):
         return {}
-    mode = part.text("mode") or ("SIMPLE" if protocol == "HTTPS" else "")
+    mode = tls.mode or ("SIMPLE" if protocol == "HTTPS" else "")
     if protocol == "TLS" and not mode:
         mode = "PASSTHROUGH"
     if not mode:
@@ -221,13 +217,13 @@ def _tls(draft: Draft, resource: Resource, part: Reader, protocol: str) -> Field
         return {"mode": "Passthrough"}
     if mode not in ("SIMPLE", "MUTUAL"):
         return None
-    secret = part.text("credentialName")
+    secret = tls.credential_name
     if mode == "MUTUAL":
         draft.report(
             Severity.LOST,
             "gateway-tls",
-            resource,
-            part.at("mode"),
+            tls.resource,
+            tls.at("mode"),
             "the standard channel's listeners ask clients for no certificate",
             "set frontendValidation where your Gateway API has it",
         )
@@ -235,8 +231,8 @@ def _tls(draft: Draft, resource: Resource, part: Reader, protocol: str) -> Field
         draft.report(
             Severity.LOST,
             "gateway-tls",
-            resource,
-            part.path,
+            tls.resource,
+            tls.path,
             "a listener takes its certificate from a Secret, not from files",
             "put the certificate into a Secret, and name it in the listener",
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.translate.draft import Patch
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.gateway.gateway import INGRESS
+from harness.api.istio.gateway import IstioGateway
 from harness.api.objects import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
 
@@ -22,7 +23,7 @@ def mesh(draft: Draft) -> None:
     gateways = draft.estate.all("networking.istio.io", "Gateway")
     found: dict[tuple[str, str], tuple[Resource | None, list[Resource]]] = {}
     for gateway in gateways:
-        selector = (gateway.data.get("spec") or {}).get("selector") or {}
+        selector = IstioGateway.of(gateway).selector
         deployed = [
             one.resource
             for workloads in draft.estate.deployed.values()

@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.route.matches import ANY, EVERY, METHODS, Match, Named, Text, regex
+from harness.analysis.translate.route.matches import ANY, EVERY, METHODS, Match, Named, Text, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.reader import Reader
-    from harness.base.resources import Resource
-
-MESH = "mesh"
-"""The gateway name that stands for all sidecars."""
+    from harness.api.istio.http_match import HTTPMatchRequest, NamedTexts
 
 
 @dataclass(frozen=True)
@@ -29,89 +25,70 @@ class Condition:
     gateways: tuple[str, ...] = ()
 
 
-def gateway_name(name: str, namespace: str) -> str:
-    """Returns a gateway's name as `namespace/name`, or `mesh`; dotted names are the old form."""
-    if name == MESH or "/" in name:
-        return name
-    short, _, rest = name.partition(".")
-    return f"{rest.partition('.')[0] or namespace}/{short}"
-
-
-def conditions_of(draft: Draft, resource: Resource, part: Reader) -> Iterable[Condition]:
+def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[Condition]:
     """Yields the conditions of one match: several for a method's expression, none if it can't be said."""
-    part.value("name")
-    lost = [key for key in ("sourceLabels", "sourceNamespace", "authority") if part.value(key)]
-    scheme = _text(part, "scheme")
+    asked = (
+        ("sourceLabels", match.source_labels),
+        ("sourceNamespace", match.source_namespace),
+        ("authority", match.authority),
+    )
+    lost = [key for key, value in asked if value]
+    match.leave("name", "authority")
+    scheme = text_of(match.scheme.condition())
     if scheme is not None and not scheme.holds("http"):
         lost.append("scheme")
-    ignore_case = bool(part.value("ignoreUriCase", False))
-    path = _text(part, "uri")
-    if path is not None and ignore_case:
-        path = Text("regex", f"(?i){path.pattern}")
+    path = text_of(match.uri_condition)
     if path in (ANY, Text("prefix", "/")):
         path = None
-    methods = _methods(draft, resource, part)
+    methods = _methods(draft, match)
     if methods == ():
         lost.append("method")
-    headers, absent = _named(part, "headers"), _named(part, "withoutHeaders")
-    query = _named(part, "queryParams", lower=False)
+    headers, absent = _lower(match.header_conditions), _lower(match.header_exceptions)
+    query = _named(match.query_conditions)
     if any(text.kind != "exact" and text != ANY and text.holds("") for _, text in absent):
         lost.append("withoutHeaders")  # Envoy takes an absent header for an empty one here
-    port, gateways = part.integer("port"), part.texts("gateways")
-    stat_prefix = part.at("statPrefix")  # names metrics alone, and is reported as unread
-    fields = [part.at(key) for key in lost] + [path for path in part.unread() if path != stat_prefix]
+    port, gateways = match.port, match.bound
+    stat_prefix = match.at("statPrefix")  # names metrics alone, and is reported as unread
+    fields = [match.at(key) for key in lost] + [path for path in match.unread() if path != stat_prefix]
     for field in fields:
         draft.report(
             Severity.LOST,
             "match",
-            resource,
+            match.resource,
             field,
             "no route can say this condition; the match is left out, so that its rule takes less, never more",
             "tell these requests apart by a header, path or method",
         )
     if fields:
-        part.leave()
+        match.leave()
         return
     for method in methods or (None,):
-        yield Condition(
-            Match(path, method, headers, query),
-            tuple(Match(headers=(one,)) for one in absent),
-            port,
-            tuple(gateway_name(name, resource.namespace) for name in gateways),
-        )
+        unless = tuple(Match(headers=(exception,)) for exception in absent)
+        yield Condition(Match(path, method, headers, query), unless, port, gateways)
 
 
-def _text(part: Reader, key: str) -> Text | None:
-    if key not in part:
-        return None
-    inner = part.part(key)
-    if "exact" in inner:
-        return Text("exact", inner.text("exact"))
-    if "prefix" in inner:
-        return Text("prefix", inner.text("prefix"))
-    return regex(inner.text("regex")) if "regex" in inner else ANY
+def _named(wanted: NamedTexts) -> Named:
+    return tuple(sorted((name, text_of(condition) or ANY) for name, condition in wanted))
 
 
-def _named(part: Reader, key: str, *, lower: bool = True) -> Named:
-    names = part.mapping(key)
-    inner = part.part(key)
-    found = {name.lower() if lower else name: _text(inner, name) or ANY for name in names}
-    return tuple(sorted(found.items()))
+def _lower(wanted: NamedTexts) -> Named:
+    """Conditions on headers, whose names have no case: the last of several counts."""
+    return _named(tuple({name.lower(): condition for name, condition in wanted}.items()))
 
 
-def _methods(draft: Draft, resource: Resource, part: Reader) -> tuple[str, ...] | None:
+def _methods(draft: Draft, match: HTTPMatchRequest) -> tuple[str, ...] | None:
     """The methods that a match names, None for all of them, () for those that no route can name."""
-    text = _text(part, "method")
+    text = text_of(match.method.condition())
     if text is None or text == ANY:
         return None
-    found = tuple(method for method in METHODS if text.holds(method))
-    if found and text.kind != "exact":
+    known = tuple(method for method in METHODS if text.holds(method))
+    if known and text.kind != "exact":
         draft.report(
             Severity.CHECK,
             "match",
-            resource,
-            part.at("method"),
-            f"a route names single methods: {', '.join(found)}",
+            match.resource,
+            match.at("method"),
+            f"a route names single methods: {', '.join(known)}",
             "check that no other methods are in use",
         )
-    return found
+    return known

@@ -9,8 +9,9 @@ from harness.analysis.translate.estate import ports_of, routable
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.gateway.gateway import parent_of
 from harness.analysis.translate.route import routes
-from harness.analysis.translate.route.condition import MESH, gateway_name
 from harness.analysis.translate.route.virtual_service import Target
+from harness.api.istio.destination import weighted
+from harness.api.istio.hosts import MESH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import Host
     from harness.analysis.translate.gateway.gateway import Served
-    from harness.analysis.translate.reader import Reader
+    from harness.api.istio.virtual_service import ConnectionMatch, ConnectionRule, VirtualService
     from harness.base.resources import Resource
 
 API = "gateway.networking.k8s.io/v1alpha2"
@@ -29,7 +30,7 @@ Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Rule:
+class ConnectionRouteRule:
     """Connections that a rule takes, by SNI (none: whatever is sent) and port, and where they go."""
 
     field: str
@@ -44,52 +45,52 @@ class Rule:
         return "TLSRoute" if self.names else "TCPRoute"
 
 
-def rules(draft: Draft, resource: Resource, reader: Reader) -> tuple[Rule, ...]:
+def rules(draft: Draft, virtual_service: VirtualService) -> tuple[ConnectionRouteRule, ...]:
     """Returns a VirtualService's rules for connections; reports conditions that no route can say."""
     found = []
-    for part in (*reader.parts("tls"), *reader.parts("tcp")):
+    for part in (*virtual_service.tls, *virtual_service.tcp):
         targets = tuple(_targets(part))
-        matches = part.parts("match")
-        for match in matches:
-            lost = [
-                key
-                for key in ("destinationSubnets", "sourceLabels", "sourceNamespace", "sourceSubnet")
-                if match.value(key)
-            ]
+        for match in part.matches:
+            lost = _unsayable(match)
             for key in lost:
                 draft.report(
                     Severity.LOST,
                     "match",
-                    resource,
+                    match.resource,
                     match.at(key),
                     "no route can say this condition; the match is left out",
                     "use a port or a name of its own",
                 )
-            gateways = tuple(gateway_name(name, resource.namespace) for name in match.texts("gateways"))
-            names, port = match.texts("sniHosts"), match.integer("port")
+            names, port, gateways = match.sni_hosts, match.port, match.bound
             if not lost:
-                found.append(Rule(part.path, names, port, gateways, targets))
-        if not matches:
-            found.append(Rule(part.path, (), None, (), targets))
+                found.append(ConnectionRouteRule(part.path, names, port, gateways, targets))
+        if not part.matches:
+            found.append(ConnectionRouteRule(part.path, (), None, (), targets))
     return tuple(found)
 
 
-def _targets(part: Reader) -> Iterable[Target]:
-    parts = part.parts("route")
-    for one in parts:
-        destination = one.required("destination").part("destination")
-        yield Target(
-            one.path,
-            destination.required("host").text("host"),
-            destination.text("subset"),
-            destination.part("port").integer("number"),
-            None if len(parts) == 1 else (one.integer("weight") or 0),
-        )
-        one.value("weight")
+def _unsayable(match: ConnectionMatch) -> list[str]:
+    asked = (
+        ("destinationSubnets", match.destination_subnets),
+        ("sourceLabels", match.source_labels),
+        ("sourceNamespace", match.source_namespace),
+        ("sourceSubnet", match.source_subnet),
+    )
+    return [key for key, value in asked if value]
+
+
+def _targets(part: ConnectionRule) -> Iterable[Target]:
+    for one, weight in weighted(part.route):
+        to = one.required("destination").destination.required("host")
+        yield Target(one.path, to.host, to.subset, to.port.number, weight)
 
 
 def on_services(
-    draft: Draft, resource: Resource, hosts: Sequence[Host], found: Sequence[Rule], subsets: Subsets
+    draft: Draft,
+    resource: Resource,
+    hosts: Sequence[Host],
+    found: Sequence[ConnectionRouteRule],
+    subsets: Subsets,
 ) -> None:
     """Adds routes on the Services' ports that aren't HTTP's, or that the rules name."""
     for rule in found:
@@ -117,7 +118,7 @@ def on_gateways(
     draft: Draft,
     resource: Resource,
     gateways: Sequence[str],
-    found: Sequence[Rule],
+    found: Sequence[ConnectionRouteRule],
     subsets: Subsets,
     served: Mapping[str, Served],
 ) -> None:
@@ -132,7 +133,12 @@ def on_gateways(
 
 
 def _add(
-    draft: Draft, resource: Resource, rule: Rule, namespace: str, parent: Fields, backends: routes.Backends
+    draft: Draft,
+    resource: Resource,
+    rule: ConnectionRouteRule,
+    namespace: str,
+    parent: Fields,
+    backends: routes.Backends,
 ) -> None:
     spec: Fields = {"parentRefs": [parent]}
     if rule.names and "*" not in rule.names:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from harness.base.matching import TextMatch
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 """The methods that a route can name [Gateway API: HTTPMethod]."""
 
@@ -83,6 +85,19 @@ def regex(pattern: str) -> Text:
     if not re.search(r"[\\.+*?()|\[\]{}^$]", stem):
         return Text("exact", stem) if stem == pattern else Text("prefix", stem)
     return Text("regex", pattern)
+
+
+def text_of(condition: TextMatch | None) -> Text | None:
+    """Returns what a VirtualService asks of a text, in its simplest form; None if it asks nothing."""
+    match condition:
+        case None:
+            return None
+        case TextMatch("present"):
+            return ANY
+        case TextMatch("regex"):
+            return regex(condition.value)
+    text = Text("exact" if condition.kind == "exact" else "prefix", condition.value)
+    return Text("regex", f"(?i){text.pattern}") if condition.ignore_case else text
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from harness.analysis.translate.estate import ports_of, routable
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.route import grpc_route, order, routes
-from harness.analysis.translate.route.condition import MESH
 from harness.analysis.translate.route.matches import EVERY
 from harness.analysis.translate.route.order import Choice
+from harness.api.istio.hosts import MESH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import Host
-    from harness.analysis.translate.route.virtual_service import Rule
+    from harness.analysis.translate.route.virtual_service import RouteRule
     from harness.base.resources import Resource
 
 
 def add(
-    draft: Draft, resource: Resource, hosts: Sequence[Host], rules: Sequence[Rule], subsets: Subsets
+    draft: Draft, resource: Resource, hosts: Sequence[Host], rules: Sequence[RouteRule], subsets: Subsets
 ) -> None:
     """Adds the routes of one VirtualService on each of these Services, in the Service's namespace."""
     for rule in rules:
@@ -35,7 +35,7 @@ def add(
 
 
 def _add(
-    draft: Draft, resource: Resource, host: Host, rules: Sequence[Rule], subsets: Subsets, *, alone: bool
+    draft: Draft, resource: Resource, host: Host, rules: Sequence[RouteRule], subsets: Subsets, *, alone: bool
 ) -> None:
     namespace, service = host.key
     by_rules: dict[tuple[str, str], tuple[list[int], tuple[routes.Written, ...]]] = {}
@@ -62,7 +62,12 @@ def _add(
 
 
 def _written(
-    draft: Draft, resource: Resource, host: Host, rules: Sequence[Rule], backends: routes.Backends, port: int
+    draft: Draft,
+    resource: Resource,
+    host: Host,
+    rules: Sequence[RouteRule],
+    backends: routes.Backends,
+    port: int,
 ) -> tuple[str, tuple[routes.Written, ...]]:
     """The kind of a port's routes, and their rules: never of both kinds, GRPCRoutes shut HTTPRoutes out."""
     choices = choices_for(rules, port, MESH)
@@ -101,7 +106,7 @@ def _written(
     return "HTTPRoute", routes.written(draft, rules, found.choices, backends)
 
 
-def choices_for(rules: Sequence[Rule], port: int, gateway: str) -> tuple[Choice, ...]:
+def choices_for(rules: Sequence[RouteRule], port: int, gateway: str) -> tuple[Choice, ...]:
     """Returns the choices that a port's proxy gets: up to the first that takes every request."""
     found = []
     for index, rule in enumerate(rules):
@@ -115,7 +120,7 @@ def choices_for(rules: Sequence[Rule], port: int, gateway: str) -> tuple[Choice,
     return tuple(found)
 
 
-def _ports(draft: Draft, resource: Resource, host: Host, rules: Sequence[Rule]) -> Iterable[int]:
+def _ports(draft: Draft, resource: Resource, host: Host, rules: Sequence[RouteRule]) -> Iterable[int]:
     """The Service's ports that speak HTTP; those that the rules name where the Service isn't known."""
     if host.service is not None:
         return [port.number for port in ports_of(host.service) if routable(port)]
@@ -139,7 +144,7 @@ def _ports(draft: Draft, resource: Resource, host: Host, rules: Sequence[Rule]) 
     return sorted(named) or [80]
 
 
-def _report_rewrite(draft: Draft, rule: Rule) -> None:
+def _report_rewrite(draft: Draft, rule: RouteRule) -> None:
     draft.report(
         Severity.LOST,
         "rewrite",
@@ -150,7 +155,7 @@ def _report_rewrite(draft: Draft, rule: Rule) -> None:
     )
 
 
-def _report_unreachable(draft: Draft, rules: Sequence[Rule]) -> None:
+def _report_unreachable(draft: Draft, rules: Sequence[RouteRule]) -> None:
     """Tells of rules after one that takes every request: no sidecar has them."""
     for index, rule in enumerate(rules[:-1]):
         if any(replace(one, gateways=()) == type(one)() for one in rule.conditions):

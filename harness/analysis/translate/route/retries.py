@@ -6,26 +6,22 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.route.durations import duration
+from harness.analysis.translate.route.durations import written
 
 if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.reader import Reader
-    from harness.base.resources import Resource
+    from harness.api.istio.http_rule import HTTPRule
 
 _GRPC = frozenset("cancelled deadline-exceeded internal resource-exhausted unavailable".split())
 _CONNECTION = frozenset("reset reset-before-request connect-failure refused-stream".split())
 _MAX_RETRIES = 20
 
 
-def retry_annotations(draft: Draft, resource: Resource, part: Reader) -> tuple[tuple[str, str], ...]:
+def retry_annotations(draft: Draft, rule: HTTPRule) -> tuple[tuple[str, str], ...]:
     """Returns the annotations of a route that retries as a rule does; reports what changes."""
-    if "retries" not in part:
-        return ()
-    inner = part.part("retries")
-    attempts = inner.integer("attempts") or 0
-    conditions = [word.strip() for word in inner.text("retryOn").split(",") if word.strip()]
-    wait = duration(inner, "perTryTimeout")
+    inner, resource = rule.retries, rule.resource
+    attempts, conditions = inner.attempts or 0, inner.conditions
+    wait = written(inner.per_try_timeout or 0)
     if attempts == 0:
         return ()
     statuses = [

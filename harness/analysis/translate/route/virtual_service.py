@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.route import delegate
 from harness.analysis.translate.route.condition import Condition, conditions_of
-from harness.analysis.translate.route.durations import duration
+from harness.analysis.translate.route.durations import written
 from harness.analysis.translate.route.retries import retry_annotations
+from harness.api.istio.destination import weighted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.reader import Reader
+    from harness.api.istio.destination import RouteDestination
+    from harness.api.istio.http_rule import HTTPRewrite, HTTPRule
     from harness.base.resources import Resource
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -33,7 +36,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RouteRule:
     """One rule, in what routes can say of it; `origin` is the VirtualService that it stands in."""
 
     origin: Resource
@@ -43,7 +46,7 @@ class Rule:
     filters: tuple[dict[str, Any], ...] = ()
     timeout: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
-    rewrite: Reader | None = None
+    rewrite: HTTPRewrite | None = None
 
     @property
     def redirects(self) -> bool:
@@ -51,84 +54,74 @@ class Rule:
         return any(one["type"] == "RequestRedirect" for one in self.filters)
 
 
-def rules(draft: Draft, resource: Resource, reader: Reader) -> tuple[Rule, ...]:
+def rules(draft: Draft, parts: Iterable[HTTPRule]) -> tuple[RouteRule, ...]:
     """Returns the HTTP rules of a VirtualService that a route can say; reports those that it can't."""
-    found = (_rule(draft, part.resource, part) for part in delegate.expanded(draft, resource, reader))
+    found = (_rule(draft, part) for part in parts)
     return tuple(rule for rule in found if rule is not None)
 
 
-def _rule(draft: Draft, resource: Resource, part: Reader) -> Rule | None:
-    name = part.text("name")
-    field = f"{part.path} ({name})" if name else part.path
-    matches = part.parts("match")
-    conditions = tuple(one for match in matches for one in conditions_of(draft, resource, match))
-    filters = (*header_filters(draft, resource, part), *_redirect(draft, resource, part))
-    targets = _targets(draft, resource, part.parts("route"))
-    wait, retries = duration(part, "timeout"), retry_annotations(draft, resource, part)
-    if "directResponse" in part:
-        part.value("directResponse")
+def _rule(draft: Draft, part: HTTPRule) -> RouteRule | None:
+    field = f"{part.path} ({part.name})" if part.name else part.path
+    conditions = tuple(one for match in part.matches for one in conditions_of(draft, match))
+    filters = (*header_filters(draft, part), *_redirect(draft, part))
+    targets = _targets(draft, part.route)
+    wait, retries = written(part.timeout or 0), retry_annotations(draft, part)
+    if part.has("directResponse"):
+        part.leave("directResponse")
         draft.report(
             Severity.LOST,
             "direct-response",
-            resource,
+            part.resource,
             part.at("directResponse"),
             "no route answers by itself; these requests go to the rules after this one",
             "let an application answer, or close the path by a policy on its Server",
         )
         return None
-    if "delegate" in part:
-        part.value("delegate")
+    if part.has("delegate"):
+        part.leave("delegate")
         draft.report(
             Severity.LOST,
             "delegate",
-            resource,
+            part.resource,
             part.at("delegate"),
             "a delegate's rule can't be left to another one",
             "write the rules into this VirtualService",
         )
         return None
-    if matches and not conditions:
+    if part.matches and not conditions:
         return None
     # Who can rewrite, a gateway, reads it on.
-    rewrite = part.part("rewrite") if "rewrite" in part else None
-    return Rule(resource, field, conditions or (Condition(),), targets, filters, wait, retries, rewrite)
+    rewrite = part.rewrite if part.has("rewrite") else None
+    return RouteRule(
+        part.resource, field, conditions or (Condition(),), targets, filters, wait, retries, rewrite
+    )
 
 
-def _targets(draft: Draft, resource: Resource, parts: tuple[Reader, ...]) -> tuple[Target, ...]:
+def _targets(draft: Draft, route: tuple[RouteDestination, ...]) -> tuple[Target, ...]:
     found = []
-    for part in parts:
-        destination = part.required("destination").part("destination")
-        weight = part.integer("weight")
-        found.append(
-            Target(
-                part.path,
-                destination.required("host").text("host"),
-                destination.text("subset"),
-                destination.part("port").integer("number"),
-                # A lone destination's weight isn't read; beside others an unset one is 0.
-                None if len(parts) == 1 else weight or 0,
-                header_filters(draft, resource, part),
-            )
-        )
+    for part, weight in weighted(route):
+        to = part.required("destination").destination.required("host")
+        target = Target(part.path, to.host, to.subset, to.port.number, weight, header_filters(draft, part))
+        found.append(target)
     return tuple(found)
 
 
-def header_filters(draft: Draft, resource: Resource, part: Reader) -> tuple[dict[str, Any], ...]:
+def header_filters(draft: Draft, part: HTTPRule | RouteDestination) -> tuple[dict[str, Any], ...]:
     """Returns the filters that change headers as this part says."""
-    headers = part.part("headers")
     found = []
-    for key, kind in (("request", "RequestHeaderModifier"), ("response", "ResponseHeaderModifier")):
-        side = headers.part(key)
+    for side, kind in (
+        (part.headers.request, "RequestHeaderModifier"),
+        (part.headers.response, "ResponseHeaderModifier"),
+    ):
         modifier: dict[str, Any] = {}
         changed: list[str] = []
-        for action in ("set", "add"):
-            entries = side.mapping(action)
+        for action, entries in (("set", side.set), ("add", side.add)):
             for name in entries:
                 if name.lower() in ("host", ":authority"):
                     draft.report(
                         Severity.LOST,
                         "rewrite",
-                        resource,
+                        part.resource,
                         f"{side.at(action)}.{name}",
                         "a route can't change the host of a request",
                         "let the application take the original host",
@@ -137,14 +130,14 @@ def header_filters(draft: Draft, resource: Resource, part: Reader) -> tuple[dict
             changed += [name.lower() for name in kept]
             if kept:
                 modifier[action] = [{"name": name, "value": value} for name, value in kept.items()]
-        if removed := side.texts("remove"):
-            modifier["remove"] = list(removed)
-            changed += [name.lower() for name in removed]
+        if side.remove:
+            modifier["remove"] = list(side.remove)
+            changed += [name.lower() for name in side.remove]
         if len(changed) != len(set(changed)):
             draft.report(
                 Severity.CHANGED,
                 "headers",
-                resource,
+                part.resource,
                 side.path,
                 "Envoy removes, sets, then adds; Linkerd adds, sets, then removes",
                 "say one change for each header",
@@ -154,20 +147,20 @@ def header_filters(draft: Draft, resource: Resource, part: Reader) -> tuple[dict
     return tuple(found)
 
 
-def _redirect(draft: Draft, resource: Resource, part: Reader) -> tuple[dict[str, Any], ...]:
-    if "redirect" not in part:
+def _redirect(draft: Draft, part: HTTPRule) -> tuple[dict[str, Any], ...]:
+    if not part.has("redirect"):
         return ()
-    inner = part.part("redirect")
+    inner, resource = part.redirect, part.resource
     fields: dict[str, Any] = {}
-    if scheme := inner.text("scheme"):
+    if scheme := inner.scheme:
         fields["scheme"] = scheme
-    host, _, port = inner.text("authority").partition(":")
+    host, _, port = inner.authority.partition(":")
     if host:
         fields["hostname"] = host
-    number = inner.integer("port") or (int(port) if port.isdecimal() else None)
+    number = inner.port or (int(port) if port.isdecimal() else None)
     if number:
         fields["port"] = number
-    if path := inner.text("uri"):
+    if path := inner.uri:
         fields["path"] = {"type": "ReplaceFullPath", "replaceFullPath": path}
         draft.report(
             Severity.CHANGED,
@@ -177,7 +170,7 @@ def _redirect(draft: Draft, resource: Resource, part: Reader) -> tuple[dict[str,
             "Linkerd leaves the query out of a redirect to another path",
             "check that nobody needs the query",
         )
-    status = inner.integer("redirectCode") or 301
+    status = inner.status
     if status not in REDIRECTS:
         draft.report(
             Severity.CHANGED,

@@ -116,14 +116,13 @@ def _handshake(state: State, arrival: Arrival, server: Server) -> Outcome | tupl
     """The failure of a TLS handshake, or what let it succeed. No client has a certificate but Istio's."""
     if server.fault:
         return Outcome(failure=Failure.TLS, detail=f"{Failure.TLS}: {server.fault}")
-    tls, mode = server.tls or {}, server.mode
+    mode = server.mode
     istio = arrival.tls is Mesh.ISTIO
     if mode == "ISTIO_MUTUAL" or istio:
         if istio and mode == "ISTIO_MUTUAL":
             return ()
         return Outcome(failure=Failure.TLS) if istio else _refused_certificate()
-    names = [tls["credentialName"]] if tls.get("credentialName") else tls.get("credentialNames") or []
-    for name in names:
+    for name in server.credentials:
         namespace, secret = _secret(name, arrival.server)
         if "://" not in secret and state.get("", "Secret", namespace, secret) is None:
             detail = f"TLS handshake failed (curl 35): there is no Secret {namespace}/{secret}"

@@ -6,34 +6,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING
 
+from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
 from harness.api.objects import selects, spec_of
 from harness.base.errors import not_modelled
+from harness.base.kept import per_object
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.network.services import service_ports
 from harness.model.state.tables import per_state
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
 
-    from harness.api.objects import Fields
+    from harness.api.istio import gateway as api
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.trace import Reason
-
-_HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")
 
 
 @dataclass(frozen=True)
 class Server:
     """A server of a Gateway, and where it is written; its hosts are `name` or `namespace/name`.
 
-    `listener` is what it was made of, if it is a Gateway API Gateway's; `fault` says why it can't end TLS.
+    `mode` is that of its TLS settings, None without any; `credentials` are Secrets. `listener` is what it
+    was made of, if it is a Gateway API Gateway's; `fault` says why it can't end TLS.
     """
 
     gateway: Resource
@@ -41,7 +41,9 @@ class Server:
     number: int
     protocol: str
     hosts: tuple[str, ...]
-    tls: Fields | None = dataclass_field(default=None, compare=False)
+    mode: str | None = None
+    credentials: tuple[str, ...] = ()
+    redirects: bool = False
     listener: gateway_listener.Listener | None = None
     fault: str = ""
 
@@ -53,17 +55,12 @@ class Server:
     @property
     def http(self) -> bool:
         """Whether it speaks HTTP without TLS."""
-        return self.protocol in _HTTP
+        return self.protocol in HTTP
 
     @property
     def plain(self) -> bool:
         """Whether it speaks without TLS (that of an HTTP server only redirects)."""
-        return self.http or self.tls is None
-
-    @property
-    def mode(self) -> str:
-        """Its TLS mode; what isn't said is passed through."""
-        return str((self.tls or {}).get("mode") or "PASSTHROUGH")
+        return self.http or self.mode is None
 
     @property
     def passes_tls_on(self) -> bool:
@@ -74,11 +71,6 @@ class Server:
     def reads_http(self) -> bool:
         """Whether it reads HTTP, as it comes or inside of TLS that ends at the gateway."""
         return self.http or (self.protocol == "HTTPS" and not self.passes_tls_on)
-
-    @property
-    def redirects(self) -> bool:
-        """Whether it sends plain HTTP to https."""
-        return bool((self.tls or {}).get("httpsRedirect"))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,7 +103,7 @@ class Listener:
         left_out: list[Reason] = []
         known: set[str] = set()
         for server in servers:
-            twice = [host for host in server.hosts if server.tls is not None and host in known]
+            twice = [host for host in server.hosts if server.mode is not None and host in known]
             if twice:
                 text = f"is left out: the port has {', '.join(twice)} with TLS settings already"
                 left_out.append(server.reason(text, lost=True))
@@ -121,7 +113,7 @@ class Listener:
                 left_out.append(server.reason(text, lost=True))
             else:
                 (plain if server.plain else tls).append(server)
-                known.update(server.hosts if server.tls is not None else ())
+                known.update(server.hosts if server.mode is not None else ())
         return cls(tuple(plain), tuple(tls), tuple(left_out))
 
     def named(self, sni: str) -> Server | None:
@@ -162,8 +154,9 @@ def _merged(state: State, pod: Pod) -> dict[int, Listener]:
     found: dict[int, list[Server]] = {}
     ports = _service_ports(state, pod)
     for gateway in state.all("networking.istio.io", "Gateway"):
-        if selects(spec_of(gateway).get("selector") or {}, pod.labels):
-            for server in _servers(gateway):
+        selector, servers = _serving(gateway)
+        if selects(selector, pod.labels):
+            for server in servers:
                 found.setdefault(ports.get(server.number, server.number), []).append(server)
     for listener, target in gateway_listener.serving(state, pod):
         found.setdefault(target, []).append(_listening(state, listener))
@@ -177,9 +170,9 @@ def _listening(state: State, listener: gateway_listener.Listener) -> Server:
         listener.port,
         listener.protocol,
         (listener.hostname,),
-        {"mode": listener.tls_mode.replace("ISTIO_SIMPLE", "SIMPLE")} if listener.tls_mode else None,
-        listener,
-        listener.uncertified(state),
+        listener.tls_mode.replace("ISTIO_SIMPLE", "SIMPLE") or None,
+        listener=listener,
+        fault=listener.uncertified(state),
     )
 
 
@@ -200,21 +193,21 @@ def _service_ports(state: State, pod: Pod) -> dict[int, int]:
     return found
 
 
-def _servers(gateway: Resource) -> Iterator[Server]:
-    for index, server in enumerate(spec_of(gateway).get("servers") or ()):
-        port = server["port"]
-        yield Server(
-            gateway,
-            f"spec.servers[{index}]",
-            port["number"],
-            port["protocol"].upper(),
-            tuple(_in_full(host.lower(), gateway.namespace) for host in server["hosts"]),
-            server.get("tls"),
-        )
+@per_object
+def _serving(gateway: Resource) -> tuple[Mapping[str, str], tuple[Server, ...]]:
+    """The labels of the pods that a Gateway of Istio's selects, and what they serve for it."""
+    reading = IstioGateway.of(gateway)
+    return reading.selector, tuple(map(_server, reading.servers))
 
 
-def _in_full(host: str, own: str) -> str:
-    namespace, slash, name = host.rpartition("/")
-    if namespace == "*" or not slash:
-        return name
-    return f"{own if namespace == '.' else namespace}/{name}"
+def _server(part: api.Server) -> Server:
+    return Server(
+        part.resource,
+        part.path,
+        part.port.number or 0,
+        part.protocol,
+        tuple(name if owner == "*" else f"{owner}/{name}" for owner, name in part.open_to),
+        part.tls.effective_mode if part.has("tls") else None,
+        part.tls.credentials,
+        part.tls.https_redirect,
+    )

@@ -1,18 +1,14 @@
-"""VirtualService: its hosts, gateways and rules."""
+"""VirtualService: its hosts, gateways and rules, in the form that proxies follow."""
 
 from __future__ import annotations
 
-import base64
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.headers import HeaderChanges
-from harness.api.istio.hosts import MESH, full_host, in_full
-from harness.api.objects import Fields, spec_of
+from harness.api.headers import UNCHANGED
+from harness.api.istio.destination import weighted
+from harness.api.istio.virtual_service import VirtualService
 from harness.base import grpc
-from harness.base.durations import seconds
 from harness.base.kept import per_object
-from harness.base.matching import TextMatch
 from harness.model.istio.routing.cors import Cors
 from harness.model.istio.routing.rule import (
     Destination,
@@ -27,8 +23,19 @@ from harness.model.istio.routing.rule import (
 from harness.model.state.tables import HostTable, per_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
+    from harness.api.istio import destination as api
+    from harness.api.istio.http_match import HTTPMatchRequest
+    from harness.api.istio.http_rule import (
+        CorsPolicy,
+        HTTPFaultInjection,
+        HTTPRedirect,
+        HTTPRetry,
+        HTTPRewrite,
+        HTTPRule,
+    )
+    from harness.api.istio.virtual_service import ConnectionMatch, ConnectionRule
     from harness.base.resources import Resource
     from harness.model.state.state import State
 
@@ -36,13 +43,19 @@ if TYPE_CHECKING:
 @per_object
 def gateways(resource: Resource) -> tuple[str, ...]:
     """Returns the gateways it is bound to, as `namespace/name` or `mesh` (also if it names none)."""
-    return in_full(spec_of(resource).get("gateways") or (MESH,), resource.namespace)
+    return VirtualService.of(resource).bound
 
 
 @per_object
 def hosts(resource: Resource) -> tuple[str, ...]:
     """Returns its hosts in full."""
-    return tuple(full_host(host, resource.namespace) for host in spec_of(resource).get("hosts") or ())
+    return VirtualService.of(resource).full_hosts
+
+
+@per_object
+def delegates(resource: Resource) -> bool:
+    """Returns whether it leaves rules to others."""
+    return any(rule.delegate for rule in VirtualService.of(resource).http)
 
 
 @per_state
@@ -58,229 +71,147 @@ def rules(resource: Resource, gateway: str) -> tuple[Rule, ...]:
 
     What it delegates isn't among them: `delegate.rules` returns all.
     """
-    parts = enumerate(spec_of(resource).get("http") or ())
-    found = (
-        rule(resource, f"spec.http[{i}]", part, gateway) for i, part in parts if not part.get("delegate")
-    )
-    return tuple(one for one in found if one)
+    own = (part for part in VirtualService.of(resource).http if not part.delegate)
+    return tuple(made for part in own if (made := rule(part, gateway)))
 
 
-def rule(
-    resource: Resource, field: str, part: Fields, gateway: str, wheres: Sequence[str] = ()
-) -> Rule | None:
-    """Returns one entry of `http` as a rule; None if none of its matches is for the gateway.
-
-    `wheres` are the places of its matches, if they aren't all this entry's own.
-    """
-    wanted = part.get("match") or ()
-    places = wheres or [f"{field}.match[{i}]" for i in range(len(wanted))]
-    matches = tuple(_match(resource, *one) for one in zip(places, wanted, strict=True))
+def rule(part: HTTPRule, gateway: str) -> Rule | None:
+    """Returns one entry of `http` as a rule; None if none of its matches is for the gateway."""
+    matches = tuple(map(_match, part.matches))
     bound = tuple(match for match in matches if not match.gateways or gateway in match.gateways)
-    return _rule(resource, field, part, bound) if bound or not matches else None
+    return _rule(part, bound) if bound or not matches else None
 
 
 @per_object
 def tls_rules(resource: Resource) -> tuple[Rule, ...]:
     """Returns its rules for TLS that is passed on, by the name that it asks for."""
-    return _connection_rules(resource, "tls")
+    return tuple(map(_connection_rule, VirtualService.of(resource).tls))
 
 
 @per_object
 def tcp_rules(resource: Resource) -> tuple[Rule, ...]:
     """Returns its rules for connections of which only the address is known."""
-    return _connection_rules(resource, "tcp")
+    return tuple(map(_connection_rule, VirtualService.of(resource).tcp))
 
 
-def _connection_rules(resource: Resource, kind: str) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(
-            resource,
-            field := f"spec.{kind}[{index}]",
-            tuple(
-                _connection_match(resource, f"{field}.match[{i}]", match)
-                for i, match in enumerate(part.get("match") or ())
-            ),
-            _destinations(resource, field, part.get("route") or []),
-        )
-        for index, part in enumerate(spec_of(resource).get(kind) or ())
-    )
+def _connection_rule(part: ConnectionRule) -> Rule:
+    matches = tuple(map(_connection_match, part.matches))
+    return Rule(part.resource, part.path, matches, _destinations(part.route))
 
 
-def _connection_match(resource: Resource, field: str, part: Fields) -> Match:
+def _connection_match(part: ConnectionMatch) -> Match:
     return Match(
-        field,
-        port=part.get("port"),
-        source_labels=part.get("sourceLabels") or {},
-        source_namespace=part.get("sourceNamespace") or "",
-        gateways=in_full(part.get("gateways") or (), resource.namespace),
-        sni=tuple(host.lower() for host in part.get("sniHosts") or ()),
-        subnets=tuple(part.get("destinationSubnets") or ()),
+        part.path,
+        port=part.port,
+        source_labels=part.source_labels,
+        source_namespace=part.source_namespace,
+        gateways=part.bound,
+        sni=tuple(host.lower() for host in part.sni_hosts),
+        subnets=part.destination_subnets,
     )
 
 
-def _match(resource: Resource, field: str, part: Fields) -> Match:
-    ignore_case = bool(part.get("ignoreUriCase"))
+def _match(part: HTTPMatchRequest) -> Match:
     return Match(
-        field,
-        uri=string_match(part.get("uri"), ignore_case=ignore_case),
-        scheme=string_match(part.get("scheme")),
-        method=string_match(part.get("method")),
-        authority=string_match(part.get("authority")),
-        headers=_texts(part.get("headers")),
-        without_headers=_texts(part.get("withoutHeaders")),
-        query=_texts(part.get("queryParams")),
-        port=part.get("port"),
-        source_labels=part.get("sourceLabels") or {},
-        source_namespace=part.get("sourceNamespace") or "",
-        gateways=in_full(part.get("gateways") or (), resource.namespace),
+        part.path,
+        uri=part.uri_condition,
+        scheme=part.scheme.condition(),
+        method=part.method.condition(),
+        authority=part.authority.condition(),
+        headers=part.header_conditions,
+        without_headers=part.header_exceptions,
+        query=part.query_conditions,
+        port=part.port,
+        source_labels=part.source_labels,
+        source_namespace=part.source_namespace,
+        gateways=part.bound,
     )
 
 
-def string_match(part: Fields | None, *, ignore_case: bool = False) -> TextMatch | None:
-    """Returns what a StringMatch asks of a text; None for an empty one, which asks for presence."""
-    if not part:
-        return None
-    if "exact" in part:
-        return TextMatch("exact", part["exact"], ignore_case)
-    if "prefix" in part:
-        return TextMatch("prefix", part["prefix"], ignore_case)
-    return TextMatch("regex", part["regex"])
-
-
-def _texts(parts: Fields | None) -> tuple[tuple[str, TextMatch], ...]:
-    # An empty match asks for presence, and so does a lone asterisk, which is no regular expression.
-    wanted = {name: None if part == {"regex": "*"} else part for name, part in (parts or {}).items()}
-    return tuple((name, string_match(part) or TextMatch("present")) for name, part in wanted.items())
-
-
-def _rule(resource: Resource, field: str, part: Fields, matches: tuple[Match, ...]) -> Rule:
-    request, response = _headers(part)
-    direct = part.get("directResponse")
+def _rule(part: HTTPRule, matches: tuple[Match, ...]) -> Rule:
+    direct = part.direct_response
     return Rule(
-        resource,
-        field,
+        part.resource,
+        part.path,
         matches,
-        destinations=_destinations(resource, field, part.get("route") or []),
-        redirect=_redirect(part["redirect"]) if part.get("redirect") else None,
-        direct=(direct["status"], _body(direct.get("body") or {})) if direct else None,
-        rewrite=_rewrite(part.get("rewrite") or {}),
-        fault=_fault(part.get("fault") or {}),
-        timeout=seconds(part.get("timeout")),
-        retries=_retries(part.get("retries")),
-        request_headers=request,
-        response_headers=response,
-        mirrors=_mirrors(resource, field, part),
-        cors=_cors(part["corsPolicy"]) if part.get("corsPolicy") is not None else None,
+        destinations=_destinations(part.route),
+        redirect=_redirect(part.redirect) if part.redirect else None,
+        direct=(direct.status or 0, direct.body.content) if direct else None,
+        rewrite=_rewrite(part.rewrite) if part.rewrite else Rewrite(),
+        fault=_fault(part.fault) if part.fault else Fault(),
+        timeout=part.timeout,
+        retries=_retries(part.retries) if part.has("retries") else Retries(),
+        request_headers=part.headers.request.changes if part.headers else UNCHANGED,
+        response_headers=part.headers.response.changes if part.headers else UNCHANGED,
+        mirrors=tuple(_mirrors(part)),
+        cors=_cors(part.cors_policy) if part.has("corsPolicy") else None,
     )
 
 
-def _body(part: Fields) -> str:
-    if "bytes" in part:
-        return base64.b64decode(part["bytes"]).decode("utf-8", "replace")
-    return str(part.get("string", ""))
-
-
-def _destinations(resource: Resource, field: str, parts: list[Fields]) -> tuple[Destination, ...]:
-    found = []
-    for index, part in enumerate(parts):
-        request, response = _headers(part)
-        found.append(
-            replace(
-                _target(resource, f"{field}.route[{index}]", part["destination"]),
-                # A lone destination's weight isn't read; beside others an unset one is 0.
-                weight=1 if len(parts) == 1 else part.get("weight", 0),
-                request_headers=request,
-                response_headers=response,
-            )
-        )
-    return tuple(found)
-
-
-def _target(resource: Resource, field: str, part: Fields) -> Destination:
-    host, port = full_host(part["host"], resource.namespace), (part.get("port") or {}).get("number")
-    return Destination(field, host, subset=part.get("subset") or "", port=port)
-
-
-def _headers(part: Fields) -> tuple[HeaderChanges, HeaderChanges]:
-    both = part.get("headers") or {}
-    return _changes(both.get("request") or {}), _changes(both.get("response") or {})
-
-
-def _changes(part: Fields) -> HeaderChanges:
-    return HeaderChanges(
-        tuple((part.get("set") or {}).items()),
-        tuple((part.get("add") or {}).items()),
-        tuple(part.get("remove") or ()),
+def _destinations(route: tuple[api.RouteDestination, ...]) -> tuple[Destination, ...]:
+    return tuple(
+        _destination(part.destination, part.path, part.headers, 1 if weight is None else weight)
+        for part, weight in weighted(route)
     )
 
 
-def _redirect(part: Fields) -> Redirect:
+def _destination(
+    part: api.Destination, field: str, headers: api.Headers | None = None, weight: int = 1
+) -> Destination:
+    changes = (headers.request.changes, headers.response.changes) if headers else ()
+    return Destination(field, part.full_host, weight, part.subset, part.port.number, *changes)
+
+
+def _redirect(part: HTTPRedirect) -> Redirect:
     return Redirect(
-        status=part.get("redirectCode") or 301,
-        path=part.get("uri") or None,
-        prefix=part.get("prefixRewrite") or None,
-        authority=part.get("authority") or None,
-        scheme=part.get("scheme") or None,
-        port=part.get("port"),
-        keep_port=part.get("derivePort") == "FROM_REQUEST_PORT",
+        status=part.status,
+        path=part.uri or None,
+        prefix=part.prefix_rewrite or None,
+        authority=part.authority or None,
+        scheme=part.scheme or None,
+        port=part.port,
+        keep_port=part.derive_port == "FROM_REQUEST_PORT",
     )
 
 
-def _rewrite(part: Fields) -> Rewrite:
-    authority = part.get("authority") or ""
-    regex = part.get("uriRegexRewrite")
+def _rewrite(part: HTTPRewrite) -> Rewrite:
+    regex = part.uri_regex_rewrite
     if regex:
-        return Rewrite("regex", regex.get("rewrite", ""), regex["match"], authority)
-    return Rewrite("match" if part.get("uri") else "", part.get("uri") or "", authority=authority)
+        return Rewrite("regex", regex.rewrite, regex.match, part.authority)
+    return Rewrite("match" if part.uri else "", part.uri, authority=part.authority)
 
 
-def _fault(part: Fields) -> Fault:
-    delay, abort = part.get("delay") or {}, part.get("abort") or {}
-    named = abort.get("grpcStatus")
+def _fault(part: HTTPFaultInjection) -> Fault:
+    status = part.abort.grpc_status
     return Fault(
-        delay=seconds(delay.get("fixedDelay")) or 0.0,
-        delay_percent=_percent(delay, default=delay.get("percent", 0)),
-        abort_status=abort.get("httpStatus") or 0,
-        abort_grpc=grpc.STATUSES.index(named) if named in grpc.STATUSES else None,
-        abort_percent=_percent(abort, default=0),
+        delay=part.delay.fixed_delay or 0.0,
+        delay_percent=part.delay.share,
+        abort_status=part.abort.http_status or 0,
+        abort_grpc=grpc.STATUSES.index(status) if status in grpc.STATUSES else None,
+        abort_percent=part.abort.share,
     )
 
 
-def _percent(part: Fields, default: float) -> float:
-    percentage = part.get("percentage")
-    return float(default if percentage is None else percentage.get("value", 0))
+def _retries(part: HTTPRetry) -> Retries:
+    return Retries(
+        part.attempts or 0, part.conditions, part.per_try_timeout, part.retry_ignore_previous_hosts
+    )
 
 
-def _retries(part: Fields | None) -> Retries:
-    if part is None:
-        return Retries()
-    retry_on = tuple(word.strip() for word in (part.get("retryOn") or "").split(",") if word.strip())
-    elsewhere = part.get("retryIgnorePreviousHosts", True)
-    return Retries(part.get("attempts", 0), retry_on, seconds(part.get("perTryTimeout")), elsewhere)
-
-
-def _mirrors(resource: Resource, field: str, part: Fields) -> tuple[Mirror, ...]:
+def _mirrors(part: HTTPRule) -> Iterator[Mirror]:
     """Where copies go; nowhere at 0 %."""
-    found = []
-    if part.get("mirror"):
-        share = _percent({"percentage": part.get("mirrorPercentage")}, part.get("mirrorPercent", 100))
-        found.append(Mirror(_target(resource, f"{field}.mirror", part["mirror"]), share))
-    for index, entry in enumerate(part.get("mirrors") or ()):
-        target = _target(resource, f"{field}.mirrors[{index}]", entry["destination"])
-        found.append(Mirror(target, _percent(entry, 100)))
-    return tuple(mirror for mirror in found if mirror.percent > 0)
+    for copied, field, percent in part.copies:
+        if percent > 0:
+            yield Mirror(_destination(copied, field), percent)
 
 
-def _cors(part: Fields) -> Cors:
-    exact = [{"exact": origin} for origin in part.get("allowOrigin") or ()]
-    wanted = part["allowOrigins"] if part.get("allowOrigins") is not None else exact
-    age = part.get("maxAge")
+def _cors(part: CorsPolicy) -> Cors:
     return Cors(
-        origins=tuple(text for one in wanted if (text := string_match(one))),
-        methods=tuple(part.get("allowMethods") or ()),
-        headers=tuple(part.get("allowHeaders") or ()),
-        exposed=tuple(part.get("exposeHeaders") or ()),
-        max_age=str(int(seconds(age) or 0)) if age else "",
-        credentials=bool(part.get("allowCredentials")),
-        forwards=part.get("unmatchedPreflights") != "IGNORE",
+        origins=part.origins,
+        methods=part.allow_methods,
+        headers=part.allow_headers,
+        exposed=part.expose_headers,
+        max_age=str(int(part.max_age or 0)) if part.has("maxAge") else "",
+        credentials=part.allow_credentials,
+        forwards=part.unmatched_preflights != "IGNORE",
     )

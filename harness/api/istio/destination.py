@@ -1,0 +1,75 @@
+"""Where a VirtualService's rules send what they take, and with which headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.headers import HeaderChanges
+from harness.api.istio.hosts import full_host
+from harness.api.node import Node, integer, labels, node, number, text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class PortSelector(Node):
+    """A port of a host."""
+
+    number = integer("number")
+
+
+class Percent(Node):
+    """A share in percent."""
+
+    value = number("value")
+
+
+class Destination(Node):
+    """Where requests or connections go."""
+
+    host = text("host")
+    subset = text("subset")
+    port = node("port", PortSelector)
+
+    @property
+    def full_host(self) -> str:
+        """The host in full: a short one is of the object's own namespace."""
+        return full_host(self.host, self.resource.namespace)
+
+
+class HeaderOperations(Node):
+    """Changes of the headers of requests, or of answers."""
+
+    set = labels("set")
+    add = labels("add")
+    remove = texts("remove")
+
+    @property
+    def changes(self) -> HeaderChanges:
+        """What is done to headers."""
+        return HeaderChanges(tuple(self.set.items()), tuple(self.add.items()), self.remove)
+
+
+class Headers(Node):
+    """Changes of headers, on the way to the server and back."""
+
+    request = node("request", HeaderOperations)
+    response = node("response", HeaderOperations)
+
+
+class RouteDestination(Node):
+    """A destination with its share, and the changes that are made on the way there."""
+
+    destination = node("destination", Destination)
+    weight = integer("weight")
+    headers = node("headers", Headers)
+
+
+def weighted(route: tuple[RouteDestination, ...]) -> Iterator[tuple[RouteDestination, int | None]]:
+    """Yields a rule's destinations with their weights.
+
+    None for a lone one, whose weight isn't looked at; beside others an unset one is 0.
+    """
+    for part in route:
+        weight = part.weight or 0
+        yield part, None if len(route) == 1 else weight

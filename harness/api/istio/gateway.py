@@ -1,0 +1,84 @@
+"""Gateway of Istio's own: the servers of gateways' pods [Istio: networking/v1, Gateway]."""
+
+from __future__ import annotations
+
+from harness.api.node import Node, Spec, boolean, integer, labels, node, nodes, text, texts
+
+HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")
+"""Protocols of a server that reads HTTP without TLS."""
+
+TLS = ("HTTPS", "TLS")
+BYTES = ("TCP", "MONGO", "REDIS", "MYSQL")
+
+
+class ServerPort(Node):
+    """A port of the gateway's Service."""
+
+    number = integer("number")
+    name = text("name")
+    protocol = text("protocol", "HTTP")
+    target_port = integer("targetPort")
+
+
+class ServerCertificate(Node):
+    """A certificate in files of the gateway's pod."""
+
+    server_certificate = text("serverCertificate")
+    private_key = text("privateKey")
+    ca_certificates = text("caCertificates")
+
+
+class ServerTLSSettings(ServerCertificate):
+    """How a server ends TLS, or passes it on."""
+
+    mode = text("mode")
+    https_redirect = boolean("httpsRedirect")
+    credential_name = text("credentialName")
+    credential_names = texts("credentialNames")
+    tls_certificates = nodes("tlsCertificates", ServerCertificate)
+    max_protocol_version = text("maxProtocolVersion")
+
+    @property
+    def effective_mode(self) -> str:
+        """Its mode; what isn't said is passed through."""
+        return self.mode or "PASSTHROUGH"
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The names of its certificates' Secrets."""
+        return (self.credential_name,) if self.credential_name else self.credential_names
+
+
+class Server(Node):
+    """What a gateway listens for on a port."""
+
+    name = text("name")
+    port = node("port", ServerPort)
+    hosts = texts("hosts")
+    tls = node("tls", ServerTLSSettings)
+
+    @property
+    def protocol(self) -> str:
+        """Its port's protocol, in capitals."""
+        return self.port.protocol.upper()
+
+    @property
+    def open_to(self) -> tuple[tuple[str, str], ...]:
+        """Its hosts in lower case: the namespace whose VirtualServices may speak for one, and its name.
+
+        The namespace `*` stands for all.
+        """
+        return tuple(self._split(host.lower()) for host in self.hosts)
+
+    def _split(self, host: str) -> tuple[str, str]:
+        namespace, slash, name = host.rpartition("/")
+        if namespace == ".":
+            return self.resource.namespace, name
+        return (namespace if slash else "*"), name
+
+
+class IstioGateway(Spec):
+    """The servers of the pods that it selects."""
+
+    selector = labels("selector")
+    servers = nodes("servers", Server)

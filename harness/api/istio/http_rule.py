@@ -1,0 +1,186 @@
+"""The rules of a VirtualService for requests: what each of them does [Istio: HTTPRoute]."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from harness.api.istio.destination import Destination, Headers, Percent, RouteDestination
+from harness.api.istio.http_match import HTTPMatchRequest, StringMatch
+from harness.api.node import Node, boolean, duration, integer, node, nodes, text, texts
+from harness.base.matching import TextMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class HTTPRedirect(Node):
+    """An answer that sends the client elsewhere."""
+
+    uri = text("uri")
+    prefix_rewrite = text("prefixRewrite")
+    authority = text("authority")
+    scheme = text("scheme")
+    port = integer("port")
+    derive_port = text("derivePort")
+    redirect_code = integer("redirectCode")
+
+    @property
+    def status(self) -> int:
+        """The status that it answers with."""
+        return self.redirect_code or 301
+
+
+class HTTPBody(Node):
+    """What an answer holds."""
+
+    string = text("string")
+    bytes = text("bytes")
+
+    @property
+    def content(self) -> str:
+        """The text, also of what is written in base64."""
+        if self.has("bytes"):
+            return base64.b64decode(self.bytes).decode("utf-8", "replace")
+        return self.string
+
+
+class HTTPDirectResponse(Node):
+    """The proxy's own answer."""
+
+    status = integer("status")
+    body = node("body", HTTPBody)
+
+
+class RegexRewrite(Node):
+    """A pattern, and what each of its matches becomes."""
+
+    match = text("match")
+    rewrite = text("rewrite")
+
+
+class HTTPRewrite(Node):
+    """What becomes of path and host."""
+
+    uri = text("uri")
+    authority = text("authority")
+    uri_regex_rewrite = node("uriRegexRewrite", RegexRewrite)
+
+
+class HTTPRetry(Node):
+    """How often, and upon what, a request is sent again."""
+
+    attempts = integer("attempts")
+    per_try_timeout = duration("perTryTimeout")
+    retry_on = text("retryOn")
+    retry_ignore_previous_hosts = boolean("retryIgnorePreviousHosts", default=True)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Upon what it is sent again: words of Envoy's, and statuses."""
+        return tuple(word.strip() for word in self.retry_on.split(",") if word.strip())
+
+
+class FaultDelay(Node):
+    """A delay for a share of the requests."""
+
+    fixed_delay = duration("fixedDelay")
+    percentage = node("percentage", Percent)
+    percent = integer("percent")
+
+    @property
+    def share(self) -> float:
+        """The share in percent; none is delayed unless it is said."""
+        return (self.percentage.value or 0.0) if self.has("percentage") else float(self.percent or 0)
+
+
+class FaultAbort(Node):
+    """An answer in place of the server's, for a share of the requests."""
+
+    http_status = integer("httpStatus")
+    grpc_status = text("grpcStatus")
+    percentage = node("percentage", Percent)
+
+    @property
+    def share(self) -> float:
+        """The share in percent; none is aborted unless it is said."""
+        return self.percentage.value or 0.0
+
+
+class HTTPFaultInjection(Node):
+    """Faults by the client's proxy."""
+
+    delay = node("delay", FaultDelay)
+    abort = node("abort", FaultAbort)
+
+
+class HTTPMirrorPolicy(Node):
+    """Where copies of requests go."""
+
+    destination = node("destination", Destination)
+    percentage = node("percentage", Percent)
+
+
+class CorsPolicy(Node):
+    """What browsers are told."""
+
+    allow_origins = nodes("allowOrigins", StringMatch)
+    allow_origin = texts("allowOrigin")
+    allow_methods = texts("allowMethods")
+    allow_headers = texts("allowHeaders")
+    expose_headers = texts("exposeHeaders")
+    max_age = duration("maxAge")
+    allow_credentials = boolean("allowCredentials")
+    unmatched_preflights = text("unmatchedPreflights")
+
+    @property
+    def origins(self) -> tuple[TextMatch, ...]:
+        """Which origins may ask; the old field counts where the new one is absent."""
+        if not self.has("allowOrigins"):
+            return tuple(TextMatch("exact", origin) for origin in self.allow_origin)
+        return tuple(origin for match in self.allow_origins if (origin := match.condition()))
+
+
+class Delegate(Node):
+    """Another VirtualService that a rule leaves its requests to."""
+
+    name = text("name")
+    namespace = text("namespace")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its namespace and name."""
+        return self.namespace or self.resource.namespace, self.name
+
+
+class HTTPRule(Node):
+    """An entry of `http` [Istio: HTTPRoute]."""
+
+    name = text("name")
+    matches = nodes("match", HTTPMatchRequest)
+    route = nodes("route", RouteDestination)
+    redirect = node("redirect", HTTPRedirect)
+    direct_response = node("directResponse", HTTPDirectResponse)
+    rewrite = node("rewrite", HTTPRewrite)
+    timeout = duration("timeout")
+    retries = node("retries", HTTPRetry)
+    fault = node("fault", HTTPFaultInjection)
+    mirror = node("mirror", Destination)
+    mirror_percentage = node("mirrorPercentage", Percent)
+    mirror_percent = integer("mirrorPercent")
+    mirrors = nodes("mirrors", HTTPMirrorPolicy)
+    headers = node("headers", Headers)
+    cors_policy = node("corsPolicy", CorsPolicy)
+    delegate = node("delegate", Delegate)
+
+    @property
+    def copies(self) -> Iterator[tuple[Destination, str, float]]:
+        """Where copies of requests go: the destination, the field that says so, and the share in percent."""
+        if self.mirror:
+            share = float(100 if self.mirror_percent is None else self.mirror_percent)
+            if self.has("mirrorPercentage"):
+                share = self.mirror_percentage.value or 0.0
+            yield self.mirror, self.mirror.path, share
+        for policy in self.mirrors:
+            share = (policy.percentage.value or 0.0) if policy.has("percentage") else 100.0
+            yield policy.destination, policy.path, share

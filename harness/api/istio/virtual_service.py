@@ -1,0 +1,73 @@
+"""VirtualService: its hosts, gateways and rules [Istio: networking/v1, VirtualService]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.istio.destination import RouteDestination
+from harness.api.istio.hosts import MESH, full_host, in_full
+from harness.api.istio.http_rule import HTTPRule
+from harness.api.node import Node, Spec, integer, labels, nodes, text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GROUP = "networking.istio.io"
+KIND = "VirtualService"
+
+
+class ConnectionMatch(Node):
+    """Conditions on a connection [Istio: TLSMatchAttributes, L4MatchAttributes]."""
+
+    sni_hosts = texts("sniHosts")
+    destination_subnets = texts("destinationSubnets")
+    port = integer("port")
+    source_labels = labels("sourceLabels")
+    source_namespace = text("sourceNamespace")
+    source_subnet = text("sourceSubnet")
+    gateways = texts("gateways")
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The gateways that it is for, in full; none: for all."""
+        return in_full(self.gateways, self.resource.namespace)
+
+
+class ConnectionRule(Node):
+    """An entry of `tls` or `tcp` [Istio: TLSRoute, TCPRoute]."""
+
+    matches = nodes("match", ConnectionMatch)
+    route = nodes("route", RouteDestination)
+
+
+class VirtualService(Spec):
+    """What clients' proxies and gateways do with requests and connections to some hosts."""
+
+    hosts = texts("hosts")
+    gateways = texts("gateways")
+    http = nodes("http", HTTPRule)
+    tls = nodes("tls", ConnectionRule)
+    tcp = nodes("tcp", ConnectionRule)
+    export_to = texts("exportTo")
+
+    @property
+    def full_hosts(self) -> tuple[str, ...]:
+        """Its hosts in full."""
+        return tuple(full_host(host, self.resource.namespace) for host in self.hosts)
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The gateways that it is bound to, as `namespace/name` or `mesh` (also if it names none)."""
+        return in_full(self.gateways or (MESH,), self.resource.namespace)
+
+    @property
+    def rules(self) -> Iterator[HTTPRule | ConnectionRule]:
+        """All of its rules, for requests and for connections."""
+        yield from self.http
+        yield from self.tls
+        yield from self.tcp
+
+    @property
+    def is_delegate(self) -> bool:
+        """Whether it has no hosts of its own: its rules are for VirtualServices that delegate to it."""
+        return not self.hosts
