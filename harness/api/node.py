@@ -33,6 +33,8 @@ _NAMES: dict[type, str] = {
     bool: "true or false",
 }
 
+_OWN = ("resource", "path", "data")
+
 
 class Node:
     """A mapping inside an object: `path` is its place there (`spec.http[0]`), `data` what is written.
@@ -133,6 +135,8 @@ class Field(Generic[Value]):
         self.read = read
 
     def __set_name__(self, owner: type[Node], name: str) -> None:
+        if name in _OWN or hasattr(Node, name):  # else the node's own would be read in the field's place
+            raise TypeError(f"{owner.__name__}.{name} has a name that each node uses itself")
         self.name = name
 
     @overload
@@ -155,6 +159,15 @@ def text(key: str, default: str = "") -> Field[str]:
 def integer(key: str) -> Field[int | None]:
     """Returns a field that holds a whole number; None if it is absent."""
     return Field(key, lambda node, key, raw: None if raw is None else _typed(node, key, raw, int))
+
+
+def integer_or_text(key: str) -> Field[int | str | None]:
+    """Returns a field that holds a whole number, or a name in its place; None if it is absent."""
+
+    def read(node: Node, key: str, raw: Any) -> int | str | None:
+        return raw if raw is None or isinstance(raw, str) else _typed(node, key, raw, int)
+
+    return Field(key, read)
 
 
 def number(key: str) -> Field[float | None]:
@@ -207,11 +220,11 @@ def labels(key: str) -> Field[Mapping[str, str]]:
     """Returns a field that holds texts by free names (labels, headers); empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> Mapping[str, str]:
-        entries = {} if raw is None else _typed(node, key, raw, dict)
-        return {
-            name: typed(node.resource, f"{node.at(key)}.{name}", entry, str)
-            for name, entry in entries.items()
-        }
+        entries: Mapping[str, str] = {} if raw is None else _typed(node, key, raw, dict)
+        for name, entry in entries.items():
+            if type(entry) is not str:
+                typed(node.resource, f"{node.at(key)}.{name}", entry, str)
+        return entries
 
     return Field(key, read)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
+from harness.api.kubernetes.service import selector_of
 from harness.base.errors import NotModelledError
 from harness.model import apps
 from harness.model.distribution import Branches, certain
@@ -36,7 +36,7 @@ def _leading(state: State, pod: Pod, port: int) -> Iterator[ServicePort]:
 
 @per_state
 def _services(state: State) -> SelectorTable[Resource]:
-    every = ((one, spec_of(one).get("selector")) for one in state.all("", "Service"))
+    every = ((one, selector_of(one)) for one in state.all("", "Service"))
     return SelectorTable((one.namespace, selector, one) for one, selector in every if selector)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.workload import WORKLOADS, pod_template
+from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
 from harness.model.state.tables import per_state
 
@@ -52,16 +52,13 @@ def calls(state: State) -> tuple[Call, ...]:
 
 def _texts(resource: Resource) -> Iterator[tuple[str, str, bool]]:
     """The texts in which a pod template may name others, and whether a bare name is an address there."""
-    prefix = "spec" if resource.kind == "Pod" else "spec.template.spec"
-    containers: list[dict[str, Any]] = pod_template(resource)[1].get("containers") or []
-    for index, container in enumerate(containers):
-        field = f"{prefix}.containers[{index}]"
-        for i, entry in enumerate(container.get("env") or ()):
-            named = _ADDRESS.search(entry.get("name", "").upper()) is not None
-            yield f"{field}.env[{i}].value", str(entry.get("value") or ""), named
-        for part in ("command", "args"):
-            for i, text in enumerate(container.get(part) or ()):
-                yield f"{field}.{part}[{i}]", str(text), False
+    for container in template_of(resource).spec.containers:
+        for variable in container.env:
+            named = _ADDRESS.search(variable.name.upper()) is not None
+            yield variable.at("value"), variable.value, named
+        for part, words in (("command", container.command), ("args", container.args)):
+            for index, text in enumerate(words):
+                yield f"{container.at(part)}[{index}]", text, False
 
 
 def _services(state: State, text: str, namespace: str, *, address: bool) -> Iterator[Resource]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import route as gateway_api
 from harness.api.istio.hosts import MESH
+from harness.api.kubernetes.service import is_headless
 from harness.base.errors import NotModelledError
 from harness.base.networks import is_address
 from harness.base.vocabulary import Mesh
@@ -22,7 +23,7 @@ from harness.model.linkerd import inbound as linkerd_inbound
 from harness.model.message import Message
 from harness.model.network import attachment, direct, dns, kube_proxy, network_policy
 from harness.model.network import outside as external
-from harness.model.network.services import Endpoint, endpoints, fqdn, is_headless, service_port
+from harness.model.network.services import Endpoint, endpoints, fqdn, service_port
 from harness.model.tally import tally
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Reason, reason

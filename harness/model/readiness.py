@@ -19,7 +19,7 @@ from harness.traffic.request import Request
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
-    from harness.api.kubernetes.workload import Probe
+    from harness.api.kubernetes.pod import KubeletProbe
     from harness.model.state.state import State
 
 KUBELET = Pod("kubelet", Workload("node", "kubelet"), {}, {}, "", (), host_network=True)
@@ -41,7 +41,7 @@ class Checked:
 
     pod: str
     container: str
-    probe: Probe
+    probe: KubeletProbe
     outcomes: Outcomes
     unguarded: Outcomes
 
@@ -90,7 +90,7 @@ def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
     )
 
 
-def _asked(state: State, pod: Pod, probe: Probe, *, by_agent: bool) -> Outcomes:
+def _asked(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Outcomes:
     if probe.port is None:
         if probe.handler == "exec":
             return _certain(Outcome(connected=True), f"{probe.name} runs in the container")
@@ -123,7 +123,7 @@ def _rewritten(pod: Pod) -> bool:
     return [proxy.mesh for proxy in pod.proxies] == [Mesh.ISTIO] and pod.annotations.get(_REWRITE) not in _NO
 
 
-def _succeeds(probe: Probe, outcome: Outcome) -> bool:
+def _succeeds(probe: KubeletProbe, outcome: Outcome) -> bool:
     if outcome.failure is not None:
         return False
     if probe.handler == "grpc":

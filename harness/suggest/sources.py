@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.kubernetes.workload import pod_template
+from harness.api.kubernetes.workload import template_of
 from harness.api.objects import annotations_of, labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
@@ -229,5 +229,5 @@ def _asked(namespace: Resource) -> Mesh | None:
 def _pods_ask(resource: Resource) -> bool:
     if resource.group != "apps":
         return False
-    metadata = pod_template(resource)[0]
-    return any(marks.asked(metadata.get("labels") or {}, metadata.get("annotations") or {}))
+    metadata = template_of(resource).metadata
+    return any(marks.asked(metadata.labels, metadata.annotations))

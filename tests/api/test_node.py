@@ -112,3 +112,9 @@ def test_a_reading_does_not_change():
     read = whole(title="x")
     with pytest.raises(AttributeError, match="doesn't change"):
         read.title = "y"  # type: ignore[misc, assignment]
+
+
+@pytest.mark.parametrize("name", ["path", "data", "resource", "at", "unread"])
+def test_a_field_may_not_hide_what_each_node_has(name):
+    with pytest.raises((TypeError, RuntimeError)):  # Python 3.11 wraps it
+        type("Hidden", (Node,), {name: text("x")})

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from harness.api.kubernetes.workload import Resolver
+from harness.api.kubernetes.pod import Resolver
 from harness.base.errors import NotModelledError
 from harness.model import Refused, changes
 from harness.model.network.dns import lookup

@@ -6,8 +6,9 @@ import yaml
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model import changes
+from harness.model.changes.observed import observe
 from harness.traffic.observables import Proxy
-from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 
 ISTIO_NS = {"labels": {"istio-injection": "enabled"}}
 LINKERD_NS = {"annotations": {"linkerd.io/inject": "enabled"}}
@@ -111,3 +112,51 @@ def test_what_a_placed_namespace_asked_before_does_not_count():
     )
     placed = changes.apply(changes.place(state, "n", [LINKERD]), [deployment("n/a", CONTAINERS)])
     assert placed.pods_of(Workload("n", "a"))[0].proxies == (NATIVE_LINKERD,)
+
+
+@pytest.mark.parametrize(
+    ("spec", "account"),
+    [
+        ({}, "default"),
+        ({"serviceAccountName": "caller"}, "caller"),
+        ({"serviceAccount": "caller"}, "caller"),
+        ({"serviceAccountName": "caller", "serviceAccount": "other"}, "caller"),
+        ({"serviceAccountName": "", "serviceAccount": "caller"}, "caller"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Pod", "shown"])
+@pytest.mark.parametrize(("namespace", "mesh"), [("ist", ISTIO), ("lnk", LINKERD)])
+def test_pods_run_as_the_account_that_either_field_names(spec, account, kind, namespace, mesh):
+    """`serviceAccount` is the old name of `serviceAccountName`: the API server takes it for that."""
+    labels = {"app": "client"}
+    pod = {"metadata": {"name": "client", "labels": labels}, "spec": CONTAINERS | spec}
+    template = {"selector": {"matchLabels": labels}, "template": pod}
+    if kind == "Pod":
+        made = resource("Pod", f"{namespace}/client", pod["spec"], labels=labels)
+    elif kind == "shown":
+        made = resource("Pod", f"{namespace}/client", pod["spec"], labels=labels)
+        made.data["status"] = {"phase": "Running"}
+    else:
+        made = resource(kind, f"{namespace}/client", template, "apps/v1")
+    state = observe(cluster(mesh), [made]) if kind == "shown" else changes.apply(cluster(mesh), [made])
+    (client,) = state.pods_of(Workload(namespace, "client"))
+    assert client.service_account == account
+    assert client.spiffe.endswith(f"/sa/{account}")
+    assert client.dns_identity.startswith(f"{account}.{namespace}.")
+
+
+@pytest.mark.parametrize("field", ["serviceAccount", "serviceAccountName"])
+def test_a_policy_admits_the_account_that_either_field_names(field):
+    allow = {"rules": [{"from": [{"source": {"principals": ["cluster.local/ns/ist/sa/caller"]}}]}]}
+    client = {"containers": [{"name": "client", "image": "curlimages/curl"}], field: "caller"}
+    state = changes.apply(
+        cluster(ISTIO),
+        [
+            *app("ist/web", "l5d/echo:v1", 8080),
+            *app("ist/other", "curlimages/curl"),
+            deployment("ist/client", client),
+            resource("AuthorizationPolicy", "ist/p", allow, "security.istio.io/v1"),
+        ],
+    )
+    assert told(send(state, "ist/client", "http://web.ist/")) == {"200 from ist/web": 1}
+    assert told(send(state, "ist/other", "http://web.ist/")) == {"403": 1}

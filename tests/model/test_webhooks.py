@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from harness.api.kubernetes.webhooks import MUTATING
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import changes
-from harness.model.changes.webhooks import KIND
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 
 CONTAINERS = {"containers": [{"name": "a", "image": "any"}]}
@@ -110,9 +110,9 @@ def test_without_webhooks_a_revision_is_not_known():
 
 def test_an_uninstalled_meshs_webhooks_are_gone():
     state = changes.install(changes.uninstall(start({}, objects=[webhooks("1-31")]), ISTIO), ISTIO)
-    assert state.all(*KIND) == ()
+    assert state.all(*MUTATING) == ()
     state = changes.remove(start({}, objects=[webhooks("1-31")]), [webhooks("1-31")])
-    assert state.all(*KIND) == ()
+    assert state.all(*MUTATING) == ()
 
 
 @pytest.mark.parametrize(

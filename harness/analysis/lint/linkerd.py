@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api.gateway_api import route as gateway_api
-from harness.api.kubernetes.workload import WORKLOADS, pod_template
+from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.objects import annotations_of, label_selector, spec_of
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd.config import POLICIES
 from harness.model.linkerd.policy.port_policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.base.resources import Resource
     from harness.model import State
@@ -98,13 +98,11 @@ def default_policy_value(state: State) -> Iterator[Finding]:
         yield from _unknown_default(namespace, annotations_of(namespace), "metadata.annotations")
     for kind in WORKLOADS:
         for resource in state.all(*kind):
-            field = "metadata" if resource.kind == "Pod" else "spec.template.metadata"
-            yield from _unknown_default(
-                resource, pod_template(resource)[0].get("annotations") or {}, f"{field}.annotations"
-            )
+            metadata = template_of(resource).metadata
+            yield from _unknown_default(resource, metadata.annotations, metadata.at("annotations"))
 
 
-def _unknown_default(resource: Resource, annotations: dict[str, str], field: str) -> Iterator[Finding]:
+def _unknown_default(resource: Resource, annotations: Mapping[str, str], field: str) -> Iterator[Finding]:
     value = annotations.get(DEFAULT_POLICY)
     if value is not None and value not in POLICIES:
         yield Finding(

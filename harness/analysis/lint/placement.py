@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
-from harness.api.kubernetes.workload import WORKLOADS, pod_template
+from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.marks import ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT
 from harness.api.objects import annotations_of, labels_of
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.base.resources import Resource
     from harness.model import State
@@ -99,12 +99,11 @@ def injection_without_mesh(state: State) -> Iterator[Finding]:
         )
 
 
-def _asking(state: State) -> Iterator[tuple[Resource, dict[str, str], dict[str, str], str]]:
+def _asking(state: State) -> Iterator[tuple[Resource, Mapping[str, str], Mapping[str, str], str]]:
     """Namespaces and pod templates: their labels, annotations, and the field that holds both."""
     for namespace in state.all("", "Namespace"):
         yield namespace, labels_of(namespace), annotations_of(namespace), "metadata"
     for kind in WORKLOADS:
         for resource in state.all(*kind):
-            metadata = pod_template(resource)[0]
-            field = "metadata" if resource.kind == "Pod" else "spec.template.metadata"
-            yield resource, metadata.get("labels") or {}, metadata.get("annotations") or {}, field
+            metadata = template_of(resource).metadata
+            yield resource, metadata.labels, metadata.annotations, metadata.path

@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness.api.kubernetes.workload import pod_template
-from harness.api.objects import selects, spec_of
+from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
+from harness.api.objects import selects
 from harness.base.errors import InputError
 from harness.base.vocabulary import CLUSTER_DOMAIN, ROOT_NAMESPACE
 from harness.manifests.documents import plain
-from harness.manifests.files import WORKLOAD_KINDS
 from harness.model.network.services import ServicePort, service_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.base.resources import Resource
 
 """Where Istio's policies for the whole mesh are."""
-
-_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class Estate:
     def deployed(self) -> dict[str, tuple[Deployed, ...]]:
         """The workloads of each namespace."""
         found: dict[str, list[Deployed]] = {}
-        for kind in (*(("apps", kind) for kind in WORKLOAD_KINDS), ("", "Pod")):
+        for kind in WORKLOADS:
             for resource in self.all(*kind):
                 found.setdefault(resource.namespace, []).append(self._deployed(resource))
         return {namespace: tuple(all_) for namespace, all_ in found.items()}
@@ -115,7 +113,7 @@ class Estate:
         """The service accounts, by namespace and name: those that exist, and those that workloads run as."""
         declared = {(one.namespace, one.name) for one in self.all("", "ServiceAccount")}
         used = {
-            (one.resource.namespace, pod_template(one.resource)[1].get("serviceAccountName") or "default")
+            (one.resource.namespace, template_of(one.resource).spec.service_account)
             for all_ in self.deployed.values()
             for one in all_
         }
@@ -157,41 +155,36 @@ class Estate:
         """The Services that select pods, each under its namespace and the first label that it wants."""
         found: dict[tuple[str, str, str], list[Resource]] = {}
         for service in self.services.values():
-            for key, value in list((spec_of(service).get("selector") or {}).items())[:1]:
+            for key, value in list(selector_of(service).items())[:1]:
                 found.setdefault((service.namespace, key, value), []).append(service)
         return found
 
     def _services_of(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Resource]:
         for key, value in labels.items():
             for service in self._services_by_label.get((namespace, key, value), ()):
-                if selects(spec_of(service)["selector"], labels):
+                if selects(selector_of(service), labels):
                     yield service
 
     def _deployed(self, resource: Resource) -> Deployed:
-        metadata, spec = pod_template(resource)
-        labels: dict[str, str] = metadata.get("labels") or {}
-        containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-        named = {
-            port.get("name", ""): port["containerPort"]
-            for container in containers
-            for port in container.get("ports") or ()
-            if port.get("protocol", "TCP") == "TCP"
-        }
-        opaque: dict[int, bool] = dict.fromkeys(
-            (port["containerPort"] for container in containers for port in container.get("ports") or ()),
-            False,
-        )
+        template = template_of(resource)
+        labels, containers = template.metadata.labels, template.spec.lasting
+        opaque = {port.number: False for container in containers for port in container.ports}
         for service in self._services_of(resource.namespace, labels):
             for port in service_ports(service):
-                target = named.get(port.target) if isinstance(port.target, str) else port.target
+                target = template.spec.port(port.target)
                 if target is not None:
                     opaque[target] = port.protocol == "tcp"
-        probes = tuple(_probes(containers, named))
-        selects_pods = spec_of(resource).get("selector") if resource.kind != "Pod" else None
+        probes = (
+            (probe.port, probe.path.partition("?")[0])
+            for container in containers
+            for probe in container.probes()
+            if probe.handler == "httpGet" and probe.port is not None
+        )
+        chosen = PodController.of(resource).selector if resource.kind != "Pod" else None
         return Deployed(
             resource,
             labels,
-            selects_pods or {"matchLabels": labels},
+            chosen.data if chosen else {"matchLabels": labels},
             tuple(PodPort(number, is_opaque) for number, is_opaque in sorted(opaque.items())),
             tuple(dict.fromkeys(probes)),
         )
@@ -209,13 +202,3 @@ def routable(port: ServicePort) -> bool:
 
 def _age(resource: Resource) -> tuple[bool, str, str, str]:
     return (not resource.created, resource.created, resource.namespace, resource.name)
-
-
-def _probes(containers: Iterable[Mapping[str, Any]], named: Mapping[str, int]) -> Iterable[tuple[int, str]]:
-    for container in containers:
-        for kind in _PROBES:
-            asked = (container.get(kind) or {}).get("httpGet")
-            if asked and (port := asked.get("port")) is not None:
-                number = named.get(port) if isinstance(port, str) and not port.isdecimal() else int(port)
-                if number is not None:
-                    yield number, (asked.get("path") or "/").partition("?")[0]

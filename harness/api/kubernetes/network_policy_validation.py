@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
+from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.api.refusal import Refused
 
 if TYPE_CHECKING:
+    from harness.api.kubernetes.network_policy import NetworkPolicyPeer, NetworkPolicyPort
     from harness.base.resources import Resource
 
 
-def validate(policy: Resource) -> None:
+def validate(resource: Resource) -> None:
     """Raises Refused as the API server does, beyond the form of single fields."""
-    for direction, key in (("ingress", "from"), ("egress", "to")):
-        for index, rule in enumerate(spec_of(policy).get(direction) or ()):
-            field = f"spec.{direction}[{index}]"
-            for position, peer in enumerate(rule.get(key) or ()):
-                words = _peer_fault(peer)
-                if words:
-                    raise Refused.invalid(policy, f"{field}.{key}[{position}]: {words}")
-            for position, part in enumerate(rule.get("ports") or ()):
-                words = _port_fault(part)
-                if words:
-                    raise Refused.invalid(policy, f"{field}.ports[{position}].endPort: {words}")
+    policy = NetworkPolicy.of(resource)
+    for rule in (*policy.ingress, *policy.egress):
+        for peer in rule.peers:
+            if words := _peer_fault(peer):
+                raise Refused.invalid(resource, f"{peer.path}: {words}")
+        for port in rule.ports:
+            if words := _port_fault(port):
+                raise Refused.invalid(resource, f"{port.at('endPort')}: {words}")
 
 
-def _peer_fault(peer: dict[str, Any]) -> str:
+def _peer_fault(peer: NetworkPolicyPeer) -> str:
     if not peer:
         return "Required value: must specify a peer"
-    if "ipBlock" in peer and len(peer) > 1:
+    if peer.has("ipBlock") and len(peer.data) > 1:
         return "Forbidden: may not specify both ipBlock and another peer"
     return ""
 
 
-def _port_fault(part: dict[str, Any]) -> str:
-    port, end = part.get("port"), part.get("endPort")
+def _port_fault(part: NetworkPolicyPort) -> str:
+    port, end = part.port, part.end
     if end is None:
         return ""
     if port is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from harness.api.gateway_api import validation as gateway_validation
 from harness.api.gateway_api.route import GROUP
 from harness.api.kubernetes import network_policy_validation
-from harness.api.kubernetes.workload import pod_template, replicas
-from harness.api.objects import label_selector, spec_of
+from harness.api.kubernetes.service import Service
+from harness.api.kubernetes.workload import PodController, replicas
 from harness.api.refusal import Refused
 from harness.base.errors import not_modelled
 
@@ -33,24 +33,21 @@ def validate(resource: Resource) -> None:
 
 
 def _service(resource: Resource) -> None:
-    spec = spec_of(resource)
-    if spec.get("type") == "ExternalName" and not spec.get("externalName"):
-        raise Refused.invalid(resource, "spec.externalName: Required value")
-    ports = spec.get("ports") or []
-    if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
-        raise Refused.invalid(resource, "spec.ports: Required value")
-    for index, port in enumerate(ports):
-        if len(ports) > 1 and not port.get("name"):
-            raise Refused.invalid(resource, f"spec.ports[{index}].name: Required value")
+    service = Service.of(resource)
+    if service.is_alias and not service.external_name:
+        raise Refused.invalid(resource, f"{service.at('externalName')}: Required value")
+    if not (service.ports or service.is_alias or service.headless):
+        raise Refused.invalid(resource, f"{service.at('ports')}: Required value")
+    for port in service.ports:
+        if len(service.ports) > 1 and not port.name:
+            raise Refused.invalid(resource, f"{port.at('name')}: Required value")
 
 
 def _workload(resource: Resource) -> None:
-    labels = pod_template(resource)[0].get("labels") or {}
-    selector = spec_of(resource)["selector"]
-    if not label_selector(selector, labels) or not (
-        selector.get("matchLabels") or selector.get("matchExpressions")
-    ):
-        words = f"Invalid value: {json.dumps(labels)}: `selector` does not match template `labels`"
-        raise Refused.invalid(resource, f"spec.template.metadata.labels: {words}")
+    controller = PodController.of(resource)
+    selector, metadata = controller.selector, controller.template.metadata
+    if selector.is_empty or not selector.selects(metadata.labels):
+        words = f"Invalid value: {json.dumps(metadata.labels)}: `selector` does not match template `labels`"
+        raise Refused.invalid(resource, f"{metadata.at('labels')}: {words}")
     if replicas(resource) > MAX_REPLICAS:
         raise not_modelled(resource, "spec.replicas", f"more than {MAX_REPLICAS} pods")

@@ -29,6 +29,7 @@ _PROBE: Shape = Open(
 _CONTAINER: Shape = Open(
     name=Required("string"),
     image=Required("string"),
+    command=["string"],
     args=["string"],
     env=[Open(name=Required("string"), value="string")],
     ports=[
@@ -43,6 +44,7 @@ _POD = Open(
     containers=Required([_CONTAINER]),
     initContainers=[_CONTAINER],
     serviceAccountName="string",
+    serviceAccount="string",
     hostNetwork="boolean",
     hostname="string",
     subdomain="string",

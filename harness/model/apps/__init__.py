@@ -21,9 +21,8 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
-    from harness.api.kubernetes.workload import Container
     from harness.model.arrival import Arrival
-    from harness.model.state.pods import Pod
+    from harness.model.state.pods import Pod, RunningContainer
 
 APPS: dict[str, App] = {
     "curlimages/curl": App((), answered),
@@ -70,7 +69,7 @@ def answer(arrival: Arrival, send: Send) -> Branches[Outcome]:
     return after(app.answer(asked), Reason(f"{pod.workload} answers", arrivals=((pod.workload, ONE),)))
 
 
-def listening(pod: Pod, port: int) -> Container | None:
+def listening(pod: Pod, port: int) -> RunningContainer | None:
     """Returns the container that listens on a pod's port, if any does."""
     for container in pod.containers:
         if container.name in ("istio-proxy", "linkerd-proxy"):
@@ -81,7 +80,7 @@ def listening(pod: Pod, port: int) -> Container | None:
     return None
 
 
-def known(container: Container) -> App | None:
+def known(container: RunningContainer) -> App | None:
     """Returns what is known of a container's image, None if nothing is."""
     return APPS.get(container.repository) or DEMOS.get(container.repository.rpartition("/")[2])
 

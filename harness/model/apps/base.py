@@ -14,10 +14,9 @@ from harness.traffic.request import Request
 
 if TYPE_CHECKING:
     from harness.api.headers import Headers
-    from harness.api.kubernetes.workload import Container
     from harness.model.arrival import Arrival
     from harness.model.message import Message
-    from harness.model.state.pods import Pod
+    from harness.model.state.pods import Pod, RunningContainer
 
 Send = Callable[[Request], Branches[Outcome]]
 
@@ -27,7 +26,7 @@ class Asked:
     """A request that reached an application, and the way to send requests of its own."""
 
     pod: Pod
-    container: Container
+    container: RunningContainer
     arrival: Arrival
     send: Send
 

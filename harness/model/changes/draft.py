@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.workload import WORKLOADS, pod_template, replicas
+from harness.api.kubernetes.webhooks import MUTATING
+from harness.api.kubernetes.workload import WORKLOADS, same_pods
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.base.resources import Resource
 from harness.base.vocabulary import Workload
-from harness.model.changes import webhooks
 from harness.model.changes.admission import admit
 from harness.model.changes.injection import start
 from harness.model.istio import mesh_config
@@ -43,9 +43,7 @@ class Draft:
         self._objects = dict(state.objects)
         self._running = dict(state.running)
         self._clock = state.clock + 1
-        self._injectors = {
-            key: stored.live for key, stored in state.objects.items() if key[:2] == webhooks.KIND
-        }
+        self._injectors = {key: stored.live for key, stored in state.objects.items() if key[:2] == MUTATING}
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
         """Returns an object as it is so far, or None if there is none."""
@@ -68,11 +66,8 @@ class Draft:
         """Puts an object in, as it is; a workload's pods start if its template changed."""
         before = self._objects.get(resource.key)
         live = before.keeping_marks(resource) if before and resource.kind == "Namespace" else resource
-        if (resource.group, resource.kind) in _WORKLOADS and not (
-            before
-            and pod_template(before.live) == pod_template(live)
-            and replicas(before.live) == replicas(live)
-        ):
+        is_workload = (resource.group, resource.kind) in _WORKLOADS
+        if is_workload and not (before and same_pods(before.live, live)):
             self.start(live)
         self._objects[resource.key] = Stored(
             live,
@@ -80,7 +75,7 @@ class Draft:
             before.created if before else (resource.created, self._clock),
             indexed=live if accepts(live) else before.indexed if before else None,
         )
-        if resource.key[:2] == webhooks.KIND:
+        if resource.key[:2] == MUTATING:
             self._injectors[resource.key] = live
 
     def admit(self, resource: Resource) -> None:

@@ -6,21 +6,23 @@ that has another mesh's proxy already.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.kubernetes.workload import containers_of, host_names, pod_names, pod_template, resolver_of
+from harness.api.kubernetes.workload import host_names, pod_names, template_of
 from harness.api.objects import annotations_of, labels_of
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.changes import webhooks
 from harness.model.istio.gateway import deployment as gateway_deployment
-from harness.model.state.pods import Pod
+from harness.model.state.pods import Pod, RunningContainer
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.api.kubernetes.metadata import Metadata
+    from harness.api.kubernetes.pod import PodSpec, PodTemplate
     from harness.base.resources import Resource
 
 _NEVER_INJECTED = frozenset(("kube-system", "kube-public", "kube-node-lease", "local-path-storage"))
@@ -54,39 +56,41 @@ def start(
     What the namespace says at this moment, and the meshes' webhooks (those in the configurations, or else
     a default installation's), decide what is injected.
     """
-    metadata, spec = pod_template(resource)
+    template = template_of(resource)
+    spec = template.spec
     proxies, skipped = inject(resource, namespace, meshes, configurations)
     inherited = {k: v for k, v in annotations_of(namespace).items() if k.startswith("config.linkerd.io/")}
+    containers = tuple(map(RunningContainer.of, spec.lasting))
+    resolver, gateway = spec.resolver, is_gateway(template)
     return tuple(
         Pod(
             name=name,
             workload=Workload(resource.namespace, resource.name),
-            labels=metadata.get("labels") or {},
-            annotations={**inherited, **(metadata.get("annotations") or {})},
-            service_account=spec.get("serviceAccountName") or "default",
-            containers=containers_of(spec),
+            labels=template.metadata.labels,
+            annotations={**inherited, **template.metadata.annotations},
+            service_account=spec.service_account,
+            containers=containers,
             proxies=proxies,
             skipped=skipped,
             ready=len(proxies) < 2,
-            gateway=is_gateway(metadata, spec),
-            host_network=bool(spec.get("hostNetwork")),
+            gateway=gateway,
+            host_network=spec.host_network,
             hostname=hostname,
             subdomain=subdomain,
-            resolver=resolver_of(spec),
+            resolver=resolver,
         )
         for name in pod_names(resource)
         for hostname, subdomain in (host_names(resource, name),)
     )
 
 
-def is_gateway(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+def is_gateway(template: PodTemplate) -> bool:
     """Returns whether pods are Istio's gateways: injected as such, deployed for a Gateway, or run as one."""
-    template = (metadata.get("annotations") or {}).get("inject.istio.io/templates")
     label, value = gateway_deployment.MANAGED
     return (
-        template == "gateway"
-        or (metadata.get("labels") or {}).get(label) == value
-        or any({"proxy", "router"} <= set(one.get("args") or ()) for one in spec.get("containers") or ())
+        template.metadata.annotations.get("inject.istio.io/templates") == "gateway"
+        or template.metadata.labels.get(label) == value
+        or any({"proxy", "router"} <= set(container.args) for container in template.spec.containers)
     )
 
 
@@ -98,9 +102,10 @@ def inject(
     Raises NotModelledError for annotations that take traffic round the proxy, for ambient mode and
     waypoints, and for a revision of Istio that no webhook is known of.
     """
-    metadata, spec = pod_template(resource)
+    template = template_of(resource)
+    metadata, spec = template.metadata, template.spec
     for owner, labels, said in (
-        (resource, metadata.get("labels") or {}, metadata.get("annotations") or {}),
+        (resource, metadata.labels, metadata.annotations),
         (namespace, labels_of(namespace), annotations_of(namespace)),
     ):
         refuse_bypasses(owner, said)
@@ -109,9 +114,9 @@ def inject(
             raise not_modelled(owner, f"annotation {marks.LINKERD_INJECT}", "ingress mode routes by a header")
     present = proxies_in(spec)
     skipped: list[tuple[Mesh, str]] = []
-    asked = _asked(resource, namespace, meshes, tuple(configurations))
+    asked = _asked(resource, metadata.labels, namespace, meshes, tuple(configurations))
     if Mesh.ISTIO in asked and Mesh.ISTIO not in present and _istio_wants(metadata, spec, namespace):
-        native = (metadata.get("annotations") or {}).get("sidecar.istio.io/nativeSidecar") != "false"
+        native = metadata.annotations.get("sidecar.istio.io/nativeSidecar") != "false"
         present[Mesh.ISTIO] = Proxy(Mesh.ISTIO, native)
     if Mesh.LINKERD in asked and _linkerd_marked(metadata, namespace):
         obstacles = _linkerd_obstacles(metadata, spec, namespace, present)
@@ -141,32 +146,34 @@ def refuse_waypoints(owner: Resource, labels: Mapping[str, str], meshes: frozens
         raise not_modelled(owner, f"label {waypoint}", "a waypoint decides instead of sidecars")
 
 
-def proxies_in(spec: Mapping[str, Any]) -> dict[Mesh, Proxy]:
+def proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
     """Returns the proxies that a pod's spec itself brings: injected by hand, or at its start."""
     found: dict[Mesh, Proxy] = {}
-    for native, key in ((True, "initContainers"), (False, "containers")):
-        names = [container.get("name") for container in spec.get(key) or ()]
+    for native, containers in ((True, spec.init_containers), (False, spec.containers)):
+        names = [container.name for container in containers]
         found |= {mesh: Proxy(mesh, native) for mesh in Mesh if mesh.proxy in names}
     return found
 
 
 def _asked(
-    resource: Resource, namespace: Resource, meshes: frozenset[Mesh], configurations: tuple[Resource, ...]
+    resource: Resource,
+    labels: Mapping[str, str],
+    namespace: Resource,
+    meshes: frozenset[Mesh],
+    configurations: tuple[Resource, ...],
 ) -> list[Mesh]:
-    """The meshes whose webhooks are asked about the pods."""
-    labels: dict[str, str] = pod_template(resource)[0].get("labels") or {}
+    """The meshes whose webhooks are asked about the pods, which have these labels."""
     if Mesh.ISTIO in meshes and not webhooks.told(Mesh.ISTIO, configurations):
-        _refuse_unknown_revisions(resource, namespace)
+        _refuse_unknown_revisions(resource, labels, namespace)
     return [
         mesh
         for mesh in meshes
-        if any(one.selects(namespace, labels) for one in webhooks.installed(mesh, configurations))
+        if any(webhooks.asked(one, namespace, labels) for one in webhooks.installed(mesh, configurations))
     ]
 
 
-def _refuse_unknown_revisions(resource: Resource, namespace: Resource) -> None:
+def _refuse_unknown_revisions(resource: Resource, of_pod: Mapping[str, str], namespace: Resource) -> None:
     """Raises NotModelledError where a revision or tag is asked and no webhook tells whether it is there."""
-    of_pod = pod_template(resource)[0].get("labels") or {}
     if marks.ISTIO_INJECTION in labels_of(namespace) or of_pod.get(marks.ISTIO_INJECT) == "false":
         return
     for owner, labels in ((namespace, labels_of(namespace)), (resource, of_pod)):
@@ -178,37 +185,32 @@ def _refuse_unknown_revisions(resource: Resource, namespace: Resource) -> None:
             return
 
 
-def _istio_wants(metadata: Mapping[str, Any], spec: Mapping[str, Any], namespace: Resource) -> bool:
+def _istio_wants(metadata: Metadata, spec: PodSpec, namespace: Resource) -> bool:
     """Whether Istio's injector, once asked, injects [istio/istio: pkg/kube/inject, injectRequired]."""
-    choice = (metadata.get("labels") or {}).get(marks.ISTIO_INJECT)
-    if choice is None:
-        choice = (metadata.get("annotations") or {}).get(marks.ISTIO_INJECT)
-    return not (spec.get("hostNetwork") or namespace.name in _NEVER_INJECTED or choice == "false")
+    choice = metadata.labels.get(marks.ISTIO_INJECT, metadata.annotations.get(marks.ISTIO_INJECT))
+    return not (spec.host_network or namespace.name in _NEVER_INJECTED or choice == "false")
 
 
-def _linkerd_choices(metadata: Mapping[str, Any], namespace: Resource) -> tuple[str, str]:
+def _linkerd_choices(metadata: Metadata, namespace: Resource) -> tuple[str, str]:
     """What namespace and pod say about Linkerd's injection, empty for nothing."""
-    of_pod = (metadata.get("annotations") or {}).get(marks.LINKERD_INJECT)
+    of_pod = metadata.annotations.get(marks.LINKERD_INJECT)
     return annotations_of(namespace).get(marks.LINKERD_INJECT) or "", of_pod or ""
 
 
-def _linkerd_marked(metadata: Mapping[str, Any], namespace: Resource) -> bool:
+def _linkerd_marked(metadata: Metadata, namespace: Resource) -> bool:
     """Whether namespace or pod say more than no."""
     return any(choice not in ("", "disabled") for choice in _linkerd_choices(metadata, namespace))
 
 
 def _linkerd_obstacles(
-    metadata: Mapping[str, Any],
-    spec: Mapping[str, Any],
-    namespace: Resource,
-    present: Mapping[Mesh, Proxy],
+    metadata: Metadata, spec: PodSpec, namespace: Resource, present: Mapping[Mesh, Proxy]
 ) -> list[str]:
     """Why Linkerd's injector leaves a pod alone [linkerd/linkerd2: pkg/inject/report.go]."""
     of_namespace, of_pod = _linkerd_choices(metadata, namespace)
     found = []
-    if spec.get("hostNetwork"):
+    if spec.host_network:
         found.append("hostNetwork is enabled")
-    if present or any(one.get("name") in _INIT_CONTAINERS for one in spec.get("initContainers") or ()):
+    if present or any(container.name in _INIT_CONTAINERS for container in spec.init_containers):
         found.append("pod has a sidecar injected already")
     for choice, place in ((of_namespace, "namespace"), (of_pod, "workload")):
         if choice and choice not in _LINKERD_CHOICES:
@@ -218,7 +220,7 @@ def _linkerd_obstacles(
     return found
 
 
-def _linkerd_native(metadata: Mapping[str, Any], namespace: Resource) -> bool:
-    sources = (metadata.get("annotations") or {}, annotations_of(namespace))
+def _linkerd_native(metadata: Metadata, namespace: Resource) -> bool:
+    sources = (metadata.annotations, annotations_of(namespace))
     said = next((source[key] for source in sources for key in _LINKERD_NATIVE if key in source), "true")
     return said != "false"

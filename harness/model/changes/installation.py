@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
+from harness.api.kubernetes.webhooks import MUTATING
 from harness.api.objects import labels_of
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.resources import Resource
@@ -31,7 +32,7 @@ def belongs(resource: Resource, mesh: Mesh, namespaces: Collection[str]) -> bool
     inside = resource.namespace in namespaces or (
         resource.kind == "Namespace" and resource.name in namespaces
     )
-    if (resource.group, resource.kind) == webhooks.KIND:
+    if (resource.group, resource.kind) == MUTATING:
         return mesh in webhooks.of(resource)
     return inside or MESH_OF_GROUP.get(resource.group) is mesh
 

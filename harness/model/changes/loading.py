@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.kubernetes.workload import containers_of, pod_template
+from harness.api.kubernetes.workload import template_of
 from harness.api.objects import annotations_of, labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP, READ
 from harness.base.errors import InputError, did_you_mean
@@ -103,9 +103,9 @@ def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
         elif resource.kind in ("Namespace", "Service"):
             yield from marks.asked(labels_of(resource), annotations_of(resource))
         elif (resource.group, resource.kind) in READ:
-            metadata, spec = pod_template(resource)
-            yield from marks.asked(metadata.get("labels") or {}, metadata.get("annotations") or {})
-            proxies = {container.name for container in containers_of(spec)}
+            template = template_of(resource)
+            yield from marks.asked(template.metadata.labels, template.metadata.annotations)
+            proxies = {container.name for container in template.spec.lasting}
             yield from (mesh for mesh in Mesh if mesh.proxy in proxies)
 
 

@@ -7,91 +7,78 @@ linkerd/linkerd2: charts/linkerd-control-plane, proxyInjector]
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
-from harness.api.objects import label_selector, labels_of
+from harness.api.kubernetes.webhooks import MUTATING, MutatingWebhook, MutatingWebhookConfiguration
+from harness.api.objects import labels_of
 from harness.base.kept import per_object
+from harness.base.resources import Resource
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.base.resources import Resource
-
-KIND = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
-
 _SUFFIX = {Mesh.ISTIO: "sidecar-injector.istio.io", Mesh.LINKERD: "linkerd-proxy-injector.linkerd.io"}
 
 
-@dataclass(frozen=True)
-class Webhook:
-    """Whom one webhook is asked about: both label selectors must select."""
-
-    namespaces: Mapping[str, Any]
-    pods: Mapping[str, Any]
-
-    def selects(self, namespace: Resource, labels: Mapping[str, str]) -> bool:
-        """Returns whether it is asked about a pod of these labels in this namespace."""
-        own = {**labels_of(namespace), "kubernetes.io/metadata.name": namespace.name}
-        return label_selector(self.namespaces, own) and label_selector(self.pods, labels)
+def asked(webhook: MutatingWebhook, namespace: Resource, labels: Mapping[str, str]) -> bool:
+    """Returns whether a webhook is asked about a pod of these labels in this namespace."""
+    own = {**labels_of(namespace), "kubernetes.io/metadata.name": namespace.name}
+    return webhook.namespaces.selects(own) and webhook.objects.selects(labels)
 
 
 def _expression(key: str, operator: str, *values: str) -> dict[str, Any]:
     return {"key": key, "operator": operator, "values": list(values)}
 
 
-def _webhook(namespaces: Iterable[dict[str, Any]], pods: Iterable[dict[str, Any]]) -> Webhook:
-    return Webhook({"matchExpressions": list(namespaces)}, {"matchExpressions": list(pods)})
+def _webhook(mesh: Mesh, namespaces: list[dict[str, Any]], pods: list[dict[str, Any]]) -> dict[str, Any]:
+    selectors = {"namespaceSelector": namespaces, "objectSelector": pods}
+    return {"name": _SUFFIX[mesh]} | {key: {"matchExpressions": value} for key, value in selectors.items()}
 
 
 _NO_INJECTION = _expression(marks.ISTIO_INJECTION, "DoesNotExist")
 _NO_REVISION = _expression(marks.ISTIO_REVISION, "DoesNotExist")
 _DEFAULT_REVISION = _expression(marks.ISTIO_REVISION, "In", "default")
 _NOT_DECLINED = _expression(marks.ISTIO_INJECT, "NotIn", "false")
+_ASKED = _expression(marks.ISTIO_INJECT, "In", "true")
 
-_INSTALLED: dict[Mesh, tuple[Webhook, ...]] = {
-    Mesh.ISTIO: (
-        _webhook([_DEFAULT_REVISION, _NO_INJECTION], [_NOT_DECLINED]),
-        _webhook([_NO_REVISION, _NO_INJECTION], [_NOT_DECLINED, _DEFAULT_REVISION]),
-        _webhook([_expression(marks.ISTIO_INJECTION, "In", "enabled")], [_NOT_DECLINED]),
-        _webhook(
-            [_NO_INJECTION, _NO_REVISION], [_expression(marks.ISTIO_INJECT, "In", "true"), _NO_REVISION]
-        ),
+_WEBHOOKS = [
+    _webhook(Mesh.ISTIO, [_DEFAULT_REVISION, _NO_INJECTION], [_NOT_DECLINED]),
+    _webhook(Mesh.ISTIO, [_NO_REVISION, _NO_INJECTION], [_NOT_DECLINED, _DEFAULT_REVISION]),
+    _webhook(Mesh.ISTIO, [_expression(marks.ISTIO_INJECTION, "In", "enabled")], [_NOT_DECLINED]),
+    _webhook(Mesh.ISTIO, [_NO_INJECTION, _NO_REVISION], [_ASKED, _NO_REVISION]),
+    _webhook(
+        Mesh.LINKERD,
+        [
+            _expression("config.linkerd.io/admission-webhooks", "NotIn", "disabled"),
+            _expression("kubernetes.io/metadata.name", "NotIn", "kube-system", "cert-manager"),
+        ],
+        [
+            _expression("linkerd.io/control-plane-component", "DoesNotExist"),
+            _expression("linkerd.io/cni-resource", "DoesNotExist"),
+        ],
     ),
-    Mesh.LINKERD: (
-        _webhook(
-            [
-                _expression("config.linkerd.io/admission-webhooks", "NotIn", "disabled"),
-                _expression("kubernetes.io/metadata.name", "NotIn", "kube-system", "cert-manager"),
-            ],
-            [
-                _expression("linkerd.io/control-plane-component", "DoesNotExist"),
-                _expression("linkerd.io/cni-resource", "DoesNotExist"),
-            ],
-        ),
-    ),
-}
+]
+_INSTALLED = Resource(f"{MUTATING[0]}/v1", MUTATING[1], "", "installed", {"webhooks": _WEBHOOKS})
 
 
-def told(mesh: Mesh, configurations: Iterable[Resource]) -> tuple[Webhook, ...]:
+def told(mesh: Mesh, configurations: Iterable[Resource]) -> tuple[MutatingWebhook, ...]:
     """Returns a mesh's webhooks among these configurations."""
     return tuple(webhook for one in configurations for webhook in of(one).get(mesh, ()))
 
 
-def installed(mesh: Mesh, configurations: Iterable[Resource]) -> tuple[Webhook, ...]:
+def installed(mesh: Mesh, configurations: Iterable[Resource]) -> tuple[MutatingWebhook, ...]:
     """Returns a mesh's webhooks: those of the configurations, or of its default installation."""
-    return told(mesh, configurations) or _INSTALLED[mesh]
+    return told(mesh, configurations) or of(_INSTALLED)[mesh]
 
 
 @per_object
-def of(configuration: Resource) -> dict[Mesh, tuple[Webhook, ...]]:
+def of(configuration: Resource) -> dict[Mesh, tuple[MutatingWebhook, ...]]:
     """Returns the injectors' webhooks in a MutatingWebhookConfiguration, by their mesh."""
-    found: dict[Mesh, tuple[Webhook, ...]] = {}
-    for part in configuration.data.get("webhooks") or ():
+    found: dict[Mesh, tuple[MutatingWebhook, ...]] = {}
+    for webhook in MutatingWebhookConfiguration.of(configuration).webhooks:
         for mesh, suffix in _SUFFIX.items():
-            if str(part.get("name", "")).endswith(suffix):
-                webhook = Webhook(part.get("namespaceSelector") or {}, part.get("objectSelector") or {})
+            if webhook.name.endswith(suffix):
                 found[mesh] = (*found.get(mesh, ()), webhook)
     return found

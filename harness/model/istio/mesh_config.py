@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.api.kubernetes.config_map import ConfigMap
 from harness.base.errors import InputError, did_you_mean, not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
@@ -164,7 +165,7 @@ def _trust_domain(origin: Resource) -> str:
 
 def _said(origin: Resource) -> dict[str, Any]:
     """What the ConfigMap sets; raises InputError if that can't be read."""
-    text = (origin.data.get("data") or {}).get("mesh") or ""
+    text = ConfigMap.of(origin).texts.get("mesh") or ""
     try:
         said = plain(text) or {}
     except yaml.YAMLError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.api.kubernetes.config_map import ConfigMap
 from harness.base.errors import InputError, not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import LINKERD_NAMESPACE
@@ -92,7 +93,7 @@ def _of(objects: Objects) -> Config:
 
 @per_object
 def _read(origin: Resource) -> Config:
-    text = (origin.data.get("data") or {}).get("values")
+    text = ConfigMap.of(origin).texts.get("values")
     if not text:
         return Config(origin)
     said = _flat(_parsed(origin, text))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.service import is_headless
 from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config, egress_network, opacity, ports
 from harness.model.linkerd.routing import routes
-from harness.model.network.services import Endpoint, ServicePort, is_headless
+from harness.model.network.services import Endpoint, ServicePort
 from harness.model.state.tables import per_key
 from harness.traffic.trace import Reason, reason
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.service import is_headless
 from harness.base.vocabulary import Mesh
 from harness.model.arrival import Arrival
 from harness.model.distribution import Branches, after, certain, shares, then
 from harness.model.istio import sidecar
 from harness.model.linkerd import outbound
 from harness.model.network import attachment
-from harness.model.network.services import Endpoint, addresses, is_headless, service_port
+from harness.model.network.services import Endpoint, addresses, service_port
 from harness.model.state.pods import Pod
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason, reason

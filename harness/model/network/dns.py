@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.workload import Resolver
-from harness.api.objects import spec_of
+from harness.api.kubernetes.pod import Resolver
+from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN
-from harness.model.network.services import addresses, is_headless
+from harness.model.network.services import addresses
 from harness.model.state.tables import per_state
 from harness.traffic.trace import reason
 
@@ -79,8 +79,8 @@ def resolve(state: State, host: str, namespace: str) -> Resource | None:
 def _addresses(state: State) -> dict[str, Answer]:
     """What is known by its address: pods, and Services whose manifest or dump has one."""
     pods = {pod.ip: Answer(pods=(pod,)) for pod in state.pods if pod.ip and not pod.host_network}
-    services = {spec_of(one).get("clusterIP"): Answer(one) for one in state.all("", "Service")}
-    return pods | {ip: answer for ip, answer in services.items() if ip and ip != "None"}
+    services = state.all("", "Service")
+    return pods | {ip: Answer(service) for service in services for ip in Service.of(service).addresses}
 
 
 def _searched(host: str, namespace: str, resolver: Resolver) -> Iterator[str]:
@@ -109,15 +109,16 @@ def _record(state: State, name: str) -> Answer | None:
         service = state.get("", "Service", labels[-1], labels[-2])
         if service is None:
             return None
-        if spec_of(service).get("type") == "ExternalName":
+        written = Service.of(service)
+        if written.is_alias:
             if len(labels) == 3:
                 return None
-            name = str(spec_of(service).get("externalName", "")).rstrip(".").lower()
+            name = written.alias
             trace.append(reason(service, "spec.externalName", f"is another name for {name}"))
         elif len(labels) == 3:
             return _pod_record(state, service, labels[0], tuple(trace))
         else:
-            pods = addresses(state, service) if is_headless(service) else ()
+            pods = addresses(state, service) if written.headless else ()
             return Answer(service, pods, trace=tuple(trace))
     return None
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.api.objects import label_selector, labels_of, spec_of
+from harness.api.kubernetes.network_policy import NetworkPolicy
+from harness.api.objects import labels_of
+from harness.base.kept import per_object
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.network.addresses import contains
 from harness.model.state.pods import Pod
@@ -20,6 +22,12 @@ from harness.model.state.tables import SelectorTable, per_state
 from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
+    from harness.api.kubernetes.network_policy import (
+        Direction,
+        NetworkPolicyPeer,
+        NetworkPolicyPort,
+        NetworkPolicyRule,
+    )
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.state.state import State
@@ -59,7 +67,8 @@ def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TC
     if itself or _policies(state) is None:
         return ALLOWED
     trace: tuple[Reason, ...] = ()
-    for pod, other, direction in ((client, server, "egress"), (server, client, "ingress")):
+    sides: tuple[tuple[Pod, Pod, Direction], ...] = ((client, server, "egress"), (server, client, "ingress"))
+    for pod, other, direction in sides:
         verdict = _direction(state, pod, other, direction, server, port, protocol)
         trace += verdict.trace
         if not verdict.allowed:
@@ -81,18 +90,17 @@ def names(state: State, client: Pod) -> Verdict:
 
 
 def _direction(
-    state: State, pod: Pod, other: Pod, direction: str, server: Pod, port: int, protocol: str
+    state: State, pod: Pod, other: Pod, direction: Direction, server: Pod, port: int, protocol: str
 ) -> Verdict:
     """One side of a connection: free unless a policy selects its pod; then one rule must allow it."""
     if pod.host_network or pod.outside:
         return ALLOWED
     lost: list[Reason] = []
     for policy in _selecting(state, pod, direction):
-        for index, rule in enumerate(spec_of(policy).get(direction) or ()):
-            field = f"spec.{direction}[{index}]"
-            if _ports(rule, server, port, protocol) and _peers(state, policy, field, rule, direction, other):
+        for rule in _read(policy).rules(direction):
+            if _ports(rule, server, port, protocol) and _peers(state, policy, rule, other):
                 text = f"lets {_told(pod, other, direction)} through on port {port}"
-                return Verdict(allowed=True, trace=(reason(policy, field, text),))
+                return Verdict(allowed=True, trace=(reason(policy, rule.path, text),))
         text = f"no rule lets {_told(pod, other, direction)} through on port {port}"
         lost.append(reason(policy, f"spec.{direction}", text))
     if not lost:
@@ -111,7 +119,7 @@ def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:
     return [
         policy
         for policy in (table.selecting(pod.namespace, pod.labels) if table else ())
-        if direction in _isolates(policy) and label_selector(spec_of(policy).get("podSelector"), pod.labels)
+        if direction in _read(policy).directions and _read(policy).pods.selects(pod.labels)
     ]
 
 
@@ -119,61 +127,54 @@ def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:
 def _policies(state: State) -> SelectorTable[Resource] | None:
     """The policies by namespace and by labels that their pods must have; None if there are none."""
     entries = [
-        (policy.namespace, (spec_of(policy).get("podSelector") or {}).get("matchLabels") or {}, policy)
+        (policy.namespace, _read(policy).pods.match_labels, policy)
         for policy in state.all(GROUP, "NetworkPolicy")
     ]
     return SelectorTable(entries) if entries else None
 
 
-def _isolates(policy: Resource) -> tuple[str, ...]:
-    """The directions that a policy is about: by default ingress, and egress if it has a rule for that."""
-    spec = spec_of(policy)
-    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
-    return tuple(one.lower() for one in types)
+@per_object
+def _read(policy: Resource) -> NetworkPolicy:
+    """A policy's reading, kept since each connection asks it."""
+    return NetworkPolicy.of(policy)
 
 
-def _ports(rule: dict[str, Any], server: Pod, number: int, protocol: str) -> bool:
+def _ports(rule: NetworkPolicyRule, server: Pod, number: int, protocol: str) -> bool:
     """Whether a rule is for a port of the server's pod; one without ports is for all."""
-    return not rule.get("ports") or any(_port(part, server, number, protocol) for part in rule["ports"])
+    return not rule.ports or any(_port(part, server, number, protocol) for part in rule.ports)
 
 
-def _port(part: dict[str, Any], server: Pod, number: int, protocol: str) -> bool:
-    if (part.get("protocol") or "TCP") != protocol:
+def _port(part: NetworkPolicyPort, server: Pod, number: int, protocol: str) -> bool:
+    wanted = part.port
+    if part.protocol != protocol:
         return False
-    wanted = part.get("port")
     if wanted is None:
         return True
     if isinstance(wanted, str):
         of_proxy = LINKERD_INBOUND if wanted == Mesh.LINKERD.proxy and server.mesh is Mesh.LINKERD else None
         return (of_proxy or server.port(wanted)) == number
-    return bool(wanted <= number <= (part.get("endPort") or wanted))
+    return wanted <= number <= (part.end or wanted)
 
 
-def _peers(
-    state: State, policy: Resource, field: str, rule: dict[str, Any], direction: str, other: Pod
-) -> bool:
+def _peers(state: State, policy: Resource, rule: NetworkPolicyRule, other: Pod) -> bool:
     """Whether a rule is for the pod on the other side; one without peers is for all."""
-    key = "from" if direction == "ingress" else "to"
-    return not rule.get(key) or any(
-        _peer(state, policy, f"{field}.{key}[{index}]", peer, other) for index, peer in enumerate(rule[key])
-    )
+    return not rule.peers or any(_peer(state, policy, peer, other) for peer in rule.peers)
 
 
-def _peer(state: State, policy: Resource, field: str, peer: dict[str, Any], other: Pod) -> bool:
-    block = peer.get("ipBlock")
+def _peer(state: State, policy: Resource, peer: NetworkPolicyPeer, other: Pod) -> bool:
+    block = peer.block
     if block:
-        where = f"{field}.ipBlock"
-        return contains(policy, where, ip_network(block["cidr"], strict=False), other) and not any(
-            contains(policy, where, ip_network(one, strict=False), other) for one in block.get("except") or ()
+        return contains(policy, block.path, ip_network(block.cidr, strict=False), other) and not any(
+            contains(policy, block.path, ip_network(one, strict=False), other) for one in block.excluded
         )
     if other.outside or other.host_network:
         return False
-    if "namespaceSelector" in peer:
-        if not label_selector(peer["namespaceSelector"], _namespace_labels(state, other.namespace)):
+    if peer.has("namespaceSelector"):
+        if not peer.namespaces.selects(_namespace_labels(state, other.namespace)):
             return False
     elif other.namespace != policy.namespace:
         return False
-    return label_selector(peer.get("podSelector"), other.labels)
+    return peer.pods.selects(other.labels)
 
 
 def _namespace_labels(state: State, name: str) -> dict[str, str]:

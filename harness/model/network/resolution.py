@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.service import is_headless
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model.network import dns, network_policy
 from harness.model.network import outside as external
-from harness.model.network.services import is_headless
 from harness.traffic.observables import Resolution
 
 if TYPE_CHECKING:

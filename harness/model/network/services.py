@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
+from harness.api.kubernetes.service import Service, publishes_unready, selector_of
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
@@ -89,11 +89,6 @@ def fqdn(service: Resource) -> str:
     return f"{service.name}.{service.namespace}.svc.{CLUSTER_DOMAIN}"
 
 
-def is_headless(service: Resource) -> bool:
-    """Returns whether the Service has no address of its own: its name leads to its pods."""
-    return spec_of(service).get("clusterIP") == "None"
-
-
 def names(service: Resource, namespace: str) -> tuple[str, ...]:
     """Returns the names by which a client in a namespace may call a Service."""
     short = f"{service.name}.{service.namespace}"
@@ -105,15 +100,9 @@ def names(service: Resource, namespace: str) -> tuple[str, ...]:
 def service_ports(service: Resource) -> tuple[ServicePort, ...]:
     """Returns the Service's ports in their order."""
     return tuple(
-        ServicePort(
-            service,
-            int(port["port"]),
-            port.get("targetPort") or int(port["port"]),
-            port.get("name") or "",
-            port.get("appProtocol") or "",
-        )
-        for port in spec_of(service).get("ports") or ()
-        if port.get("protocol", "TCP") == "TCP"
+        ServicePort(service, port.number, port.target, port.name, port.app_protocol)
+        for port in Service.of(service).ports
+        if port.protocol == "TCP"
     )
 
 
@@ -127,7 +116,7 @@ def endpoints(state: State, port: ServicePort) -> tuple[Endpoint, ...]:
 
     Raises NotModelledError for an endpoint whose address is a pod's that nobody knows.
     """
-    if spec_of(port.service).get("selector"):
+    if selector_of(port.service):
         found = ((pod, pod.port(port.target)) for pod in _selected(state, port.service))
         return tuple(Endpoint(pod, number) for pod, number in found if number is not None)
     return tuple(
@@ -140,21 +129,20 @@ def endpoints(state: State, port: ServicePort) -> tuple[Endpoint, ...]:
 
 def addresses(state: State, service: Resource) -> tuple[Pod, ...]:
     """Returns the pods that a headless Service's name leads to, whatever their ports."""
-    if spec_of(service).get("selector"):
+    if selector_of(service):
         return _selected(state, service)
     found = (_at(state, service, one) for one in endpoint_slices.written(state, service))
     return tuple({(pod.namespace, pod.name): pod for pods in found for pod in pods}.values())
 
 
 def _selected(state: State, service: Resource) -> tuple[Pod, ...]:
-    spec = spec_of(service)
-    pods = _pods_by_labels(state).selected(service.namespace, spec["selector"])
-    return tuple(pod for pod in pods if pod.ready or spec.get("publishNotReadyAddresses"))
+    pods = _pods_by_labels(state).selected(service.namespace, selector_of(service))
+    return tuple(pod for pod in pods if pod.ready or publishes_unready(service))
 
 
 def _at(state: State, service: Resource, said: Written) -> tuple[Pod, ...]:
     """The pods, or places outside of the cluster, that a hand-written endpoint means."""
-    if not (said.ready or spec_of(service).get("publishNotReadyAddresses")):
+    if not (said.ready or publishes_unready(service)):
         return ()
     named = _pods_by_name(state).get((service.namespace, said.pod))
     if named:

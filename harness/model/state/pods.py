@@ -1,9 +1,6 @@
 """Running pods: what was fixed when they were started.
 
-Of a pod's spec the model reads what traffic depends on: labels, annotations, serviceAccountName,
-hostNetwork, hostname, subdomain, DNS settings, containers' names, images, ports, env and probes.
-The rest (volumes, resources, scheduling, security contexts, commands, lifecycle…) is inert. A pod
-that a dump shows is as ready as its status says, any other is taken to run and be ready.
+A pod that a dump shows is as ready as its status says, any other is taken to run and be ready.
 """
 
 from __future__ import annotations
@@ -11,14 +8,49 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.workload import Container, Resolver
+from harness.api.kubernetes.pod import Resolver
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.api.kubernetes.pod import Container, KubeletProbe
     from harness.base.vocabulary import Mesh
     from harness.traffic.observables import Proxy
+
+
+@dataclass(frozen=True)
+class RunningContainer:
+    """A container: its image, plain env, named ports, the kubelet's probes, arguments, and all ports."""
+
+    name: str
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    probes: tuple[KubeletProbe, ...] = ()
+    args: tuple[str, ...] = ()
+    exposed: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, container: Container) -> RunningContainer:
+        """Returns a container as a pod's spec has it."""
+        return cls(
+            container.name,
+            container.image,
+            container.variables,
+            container.named_ports,
+            tuple(container.probes()),
+            container.args,
+            tuple(port.number for port in container.ports),
+        )
+
+    @property
+    def repository(self) -> str:
+        """The image's name without registry default, tag and digest."""
+        name = self.image.partition("@")[0]
+        stem, _, tag = name.rpartition(":")
+        name = stem if stem and "/" not in tag else name
+        return name.removeprefix("docker.io/").removeprefix("library/")
 
 
 @dataclass(frozen=True)
@@ -35,7 +67,7 @@ class Pod:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     service_account: str
-    containers: tuple[Container, ...]
+    containers: tuple[RunningContainer, ...]
     proxies: tuple[Proxy, ...] = ()
     skipped: tuple[tuple[Mesh, str], ...] = ()
     gateway: bool = False

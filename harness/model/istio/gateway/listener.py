@@ -10,6 +10,7 @@ from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import route as gateway_api
+from harness.api.kubernetes.service import selector_of
 from harness.api.objects import label_selector, labels_of, selects, spec_of
 from harness.base.kept import per_object
 from harness.model.istio.gateway import deployment as gateway_deployment
@@ -131,7 +132,7 @@ def serving(state: State, pod: Pod) -> list[tuple[Listener, int]]:
     """
     found = []
     for service, listeners in _by_namespace(state).get(pod.namespace, ()):
-        selector = spec_of(service).get("selector") or {}
+        selector = selector_of(service)
         if selector and selects(selector, pod.labels):
             targets = {one.number: pod.port(one.target) for one in service_ports(service)}
             found += [(one, target) for one in listeners if (target := targets.get(one.port)) is not None]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
+from harness.api.kubernetes.service import selector_of
 from harness.api.objects import selects, spec_of
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
@@ -184,7 +185,7 @@ def _service_ports(state: State, pod: Pod) -> dict[int, int]:
     """
     found: dict[int, int] = {}
     for service in state.all("", "Service", pod.namespace):
-        selector = spec_of(service).get("selector") or {}
+        selector = selector_of(service)
         if selector and selects(selector, pod.labels):
             for port in service_ports(service):
                 target = pod.port(port.target)

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import MESH, covers, specificity
-from harness.api.objects import spec_of
+from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.istio.registry import hosts as registry
@@ -121,7 +121,7 @@ def _elsewhere(match: Match, port: Port, rule: Rule) -> str:
     """Why the Service's address isn't in the networks of a match, empty if it is."""
     if not match.subnets:
         return ""
-    said = str(spec_of(registry.origin(port)).get("clusterIP") or "")
+    said = Service.of(registry.origin(port)).cluster_ip
     networks = [ip_network(subnet, strict=False) for subnet in match.subnets]
     if is_address(said):
         inside = any(ip_address(said) in network for network in networks)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.service import is_headless, selector_of
 from harness.api.objects import selects, spec_of
 from harness.base.durations import seconds
 from harness.base.records import replace
@@ -20,7 +21,7 @@ from harness.model.istio.registry.service_entry import EntryPort, Target
 from harness.model.istio.upstream import balancing, client_tls, destination_rule
 from harness.model.message import RETRYABLE_GRPC
 from harness.model.network import similar_pods as likeness
-from harness.model.network.services import endpoints, is_headless
+from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason, reason
 
@@ -121,7 +122,7 @@ def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Targe
 
 def _workload_entries(state: State, port: ServicePort) -> tuple[Target, ...]:
     """A Service's selector takes WorkloadEntries in, too."""
-    selector = spec_of(port.service).get("selector")
+    selector = selector_of(port.service)
     if not selector:
         return ()
     name, number = (port.name, port.target) if isinstance(port.target, int) else (port.target, port.number)

@@ -1,0 +1,65 @@
+"""NetworkPolicies: which connections of which pods they let through."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.api.kubernetes.selector import LabelSelector
+from harness.api.node import Node, Spec, integer, integer_or_text, node, nodes, text, texts
+
+Direction = Literal["ingress", "egress"]
+
+
+class IPBlock(Node):
+    """A network, and those in it that are left out."""
+
+    cidr = text("cidr")
+    excluded = texts("except")
+
+
+class NetworkPolicyPeer(Node):
+    """Pods of some namespaces, or a network."""
+
+    pods = node("podSelector", LabelSelector)
+    namespaces = node("namespaceSelector", LabelSelector)
+    block = node("ipBlock", IPBlock)
+
+
+class NetworkPolicyPort(Node):
+    """A port, a range of ports, or a name of a container's port."""
+
+    protocol = text("protocol", "TCP")
+    port = integer_or_text("port")
+    end = integer("endPort")
+
+
+class NetworkPolicyRule(Node):
+    """What a policy lets through: connections with any of the peers, on any of the ports."""
+
+    sources = nodes("from", NetworkPolicyPeer)
+    targets = nodes("to", NetworkPolicyPeer)
+    ports = nodes("ports", NetworkPolicyPort)
+
+    @property
+    def peers(self) -> tuple[NetworkPolicyPeer, ...]:
+        """The other sides that it is for; none is all."""
+        return self.sources or self.targets
+
+
+class NetworkPolicy(Spec):
+    """A NetworkPolicy's spec."""
+
+    pods = node("podSelector", LabelSelector)
+    types = texts("policyTypes")
+    ingress = nodes("ingress", NetworkPolicyRule)
+    egress = nodes("egress", NetworkPolicyRule)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The directions that it is about: by default ingress, and egress if it has a rule for that."""
+        types = self.types or ("Ingress", *(("Egress",) if self.egress else ()))
+        return tuple(one.lower() for one in types)
+
+    def rules(self, direction: Direction) -> tuple[NetworkPolicyRule, ...]:
+        """Returns its rules for a direction."""
+        return self.ingress if direction == "ingress" else self.egress

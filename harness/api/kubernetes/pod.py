@@ -1,0 +1,220 @@
+"""Pods and the templates that they are made of: what traffic depends on.
+
+That is labels, annotations, the service account, hostNetwork, hostname, subdomain, DNS settings, and of
+containers names, images, commands, arguments, ports, env and probes. The rest (volumes, resources,
+scheduling, security contexts, lifecycle…) is inert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.node import Node, boolean, integer, integer_or_text, node, nodes, text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Handler = Literal["httpGet", "tcpSocket", "grpc", "exec"]
+
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+
+@dataclass(frozen=True)
+class KubeletProbe:
+    """One probe: `name` is its field (`readinessProbe`); `port` is None for `exec`, and for a name unknown.
+
+    `tls` tells that the kubelet speaks TLS, without checking the certificate. After `threshold` failures in
+    a row it acts.
+    """
+
+    name: str
+    handler: Handler
+    port: int | None = None
+    path: str = "/"
+    tls: bool = False
+    threshold: int = field(default=3, compare=False)
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """How a pod looks names up: where the node's own resolver serves it, no name of the cluster resolves.
+
+    `searches` are domains after the cluster's; a name with `ndots` dots is tried as it stands first.
+    """
+
+    cluster: bool = True
+    searches: tuple[str, ...] = ()
+    ndots: int = 5
+
+
+class ContainerPort(Node):
+    """A port that a container names."""
+
+    name = text("name")
+    protocol = text("protocol", "TCP")
+    written = integer("containerPort")
+
+    @property
+    def number(self) -> int:
+        """The port's number; the API server wants one."""
+        return self.written or 0
+
+
+class EnvVar(Node):
+    """A variable of a container's environment; what comes from elsewhere has no value here."""
+
+    name = text("name")
+    value = text("value")
+
+
+class ProbeAction(Node):
+    """What a probe does: the fields of httpGet, tcpSocket and grpc."""
+
+    port = integer_or_text("port")
+    url_path = text("path")
+    scheme = text("scheme", "HTTP")
+
+
+class Probe(Node):
+    """A probe of a container's, as it is written."""
+
+    http_get = node("httpGet", ProbeAction)
+    tcp_socket = node("tcpSocket", ProbeAction)
+    grpc = node("grpc", ProbeAction)
+    exec = node("exec", Node)
+    failure_threshold = integer("failureThreshold")
+
+    @property
+    def action(self) -> tuple[Handler, ProbeAction | None] | None:
+        """How it asks, and by which fields; None for a probe that says nothing."""
+        if self.http_get:
+            return "httpGet", self.http_get
+        if self.tcp_socket:
+            return "tcpSocket", self.tcp_socket
+        if self.grpc:
+            return "grpc", self.grpc
+        return ("exec", None) if self.exec else None
+
+
+class Container(Node):
+    """A container of a pod."""
+
+    name = text("name")
+    image = text("image")
+    command = texts("command")
+    args = texts("args")
+    env = nodes("env", EnvVar)
+    ports = nodes("ports", ContainerPort)
+    restart_policy = text("restartPolicy")
+    liveness = node("livenessProbe", Probe)
+    readiness = node("readinessProbe", Probe)
+    startup = node("startupProbe", Probe)
+
+    @property
+    def named_ports(self) -> dict[str, int]:
+        """The numbers of its ports by their names."""
+        return {port.name: port.number for port in self.ports if port.name}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Its environment, as far as values are written there."""
+        return {entry.name: entry.value for entry in self.env if entry.has("value")}
+
+    def probes(self) -> Iterator[KubeletProbe]:
+        """Yields its probes; a port's name is looked up among its own ports."""
+        for name, probe in zip(PROBES, (self.liveness, self.readiness, self.startup), strict=True):
+            if probe.action is None:
+                continue
+            handler, action = probe.action
+            threshold = probe.failure_threshold or KubeletProbe.threshold
+            if action is None:
+                yield KubeletProbe(name, handler, threshold=threshold)
+                continue
+            port = action.port
+            number = port if isinstance(port, int) else _number(port or "", self.named_ports)
+            yield KubeletProbe(
+                name, handler, number, action.url_path or "/", action.scheme == "HTTPS", threshold=threshold
+            )
+
+
+def _number(port: str, named: Mapping[str, int]) -> int | None:
+    return named.get(port, int(port) if port.isdecimal() else None)
+
+
+class DnsOption(Node):
+    """An option of a pod's resolver."""
+
+    name = text("name")
+    value = text("value")
+
+
+class DnsConfig(Node):
+    """What a pod adds to its resolver's settings."""
+
+    searches = texts("searches")
+    options = nodes("options", DnsOption)
+
+
+class PodSpec(Node):
+    """A pod's spec."""
+
+    containers = nodes("containers", Container)
+    init_containers = nodes("initContainers", Container)
+    ephemeral_containers = nodes("ephemeralContainers", Container)
+    service_account_name = text("serviceAccountName")
+    deprecated_service_account = text("serviceAccount")
+    host_network = boolean("hostNetwork")
+    hostname = text("hostname")
+    subdomain = text("subdomain")
+    dns_policy = text("dnsPolicy", "ClusterFirst")
+    dns_config = node("dnsConfig", DnsConfig)
+    node_name = text("nodeName")
+
+    @property
+    def service_account(self) -> str:
+        """The ServiceAccount that the pod runs as.
+
+        The API server takes `serviceAccount` where `serviceAccountName` is left out.
+        [kubernetes/kubernetes: pkg/apis/core/v1/conversion.go, Convert_v1_PodSpec_To_core_PodSpec]
+        """
+        return self.service_account_name or self.deprecated_service_account or "default"
+
+    @property
+    def sidecars(self) -> tuple[Container, ...]:
+        """The native sidecars: containers that start before the others and run as long."""
+        return tuple(one for one in self.init_containers if one.restart_policy == "Always")
+
+    @property
+    def lasting(self) -> tuple[Container, ...]:
+        """The containers that run as long as the pod, native sidecars first."""
+        return (*self.sidecars, *self.containers)
+
+    def port(self, target: int | str, protocol: str = "TCP") -> int | None:
+        """Returns the number of a Service's target port, which may be a container port's name.
+
+        Ordinary containers come before native sidecars [kubernetes/kubernetes: pkg/api/v1/pod, FindPort].
+        """
+        if isinstance(target, int) or target.isdecimal():
+            return int(target)
+        ports = (port for one in (*self.containers, *self.sidecars) for port in one.ports)
+        return next((p.number for p in ports if (p.name, p.protocol) == (target, protocol)), None)
+
+    @property
+    def resolver(self) -> Resolver:
+        """How the pod looks names up [Kubernetes: DNS for Services and Pods].
+
+        A pod on its host's network falls back to its node's resolver under the policy ClusterFirst.
+        """
+        policy, config = self.dns_policy or "ClusterFirst", self.dns_config
+        cluster = policy == "ClusterFirstWithHostNet" or (policy == "ClusterFirst" and not self.host_network)
+        ndots = {option.name: option.value for option in config.options}.get("ndots", "")
+        return Resolver(cluster, config.searches, int(ndots) if ndots.isdecimal() else Resolver.ndots)
+
+
+class PodTemplate(Node):
+    """The pods that a workload object makes, or a Pod itself."""
+
+    metadata = node("metadata", Metadata)
+    spec = node("spec", PodSpec)

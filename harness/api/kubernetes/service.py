@@ -1,0 +1,85 @@
+"""Services: their ports, the pods behind them, and the addresses that their names lead to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.node import Node, Spec, boolean, integer, integer_or_text, labels, nodes, text, texts
+from harness.base.kept import per_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.base.resources import Resource
+
+
+class ServicePort(Node):
+    """One port of a Service."""
+
+    name = text("name")
+    protocol = text("protocol", "TCP")
+    app_protocol = text("appProtocol")
+    written = integer("port")
+    written_target = integer_or_text("targetPort")
+
+    @property
+    def number(self) -> int:
+        """The port's number; the API server wants one."""
+        return self.written or 0
+
+    @property
+    def target(self) -> int | str:
+        """The pods' port, or its name among their containers' ports: by default the same number."""
+        return self.written_target or self.number
+
+
+class Service(Spec):
+    """A Service's spec."""
+
+    type = text("type", "ClusterIP")
+    cluster_ip = text("clusterIP")
+    cluster_ips = texts("clusterIPs")
+    external_name = text("externalName")
+    selector = labels("selector")
+    ports = nodes("ports", ServicePort)
+    publishes_unready = boolean("publishNotReadyAddresses")
+
+    @property
+    def headless(self) -> bool:
+        """Whether it has no address of its own: its name leads to its pods."""
+        return self.cluster_ip == "None"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of its own, as far as it says."""
+        return tuple(
+            address for address in self.cluster_ips or (self.cluster_ip,) if address not in ("", "None")
+        )
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether it is another name for a name outside of it, and nothing more (ExternalName)."""
+        return self.type == "ExternalName"
+
+    @property
+    def alias(self) -> str:
+        """The name that an ExternalName stands for, as DNS compares names."""
+        return self.external_name.rstrip(".").lower()
+
+
+@per_object
+def selector_of(service: Resource) -> Mapping[str, str]:
+    """Returns the labels of the pods behind a Service; none if its endpoints are written by hand."""
+    return Service.of(service).selector
+
+
+@per_object
+def is_headless(service: Resource) -> bool:
+    """Returns whether a Service has no address of its own: its name leads to its pods."""
+    return Service.of(service).headless
+
+
+@per_object
+def publishes_unready(service: Resource) -> bool:
+    """Returns whether pods behind a Service count before they are ready, too."""
+    return Service.of(service).publishes_unready
