@@ -15,7 +15,7 @@ from harness.base.vocabulary import Mesh, Workload
 from harness.expectations import KINDS, Ground, Result
 from harness.expectations.base import UNKNOWN
 from harness.ground.model import ModelProvider
-from harness.run.runner import Runner
+from harness.run.runner import Runner, RunSettings
 from harness.scenario.models import Check, Scenario, Stage
 from harness.scenario.steps import Deploy, Install
 from harness.traffic.disagreement import disagreement
@@ -139,7 +139,7 @@ INJECTED = KINDS["injected"].model_validate({"workload": "shop/web", "mesh": "is
 def runner_of(expectation, provider, shadow, on_drift=OnDrift.WARN, steps=(DEPLOY,)):
     check = Check("it", expectation, "x.yaml:1:1", "  1 | x")
     scenario = Scenario(Path("x.yaml"), "x", (), {}, (Stage("istio", steps, (check,)),))
-    return Runner(scenario, provider, shadow, Confidence(settle=0), on_drift=on_drift)
+    return Runner(scenario, provider, shadow, RunSettings(Confidence(settle=0), on_drift=on_drift))
 
 
 def judged(*arguments, **options):

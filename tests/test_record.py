@@ -12,7 +12,7 @@ from harness.base.resources import Resource
 from harness.base.settings import Confidence
 from harness.base.vocabulary import Workload
 from harness.run.record import Case, Recorder, asked, case_id, observed
-from harness.run.runner import Runner
+from harness.run.runner import Runner, RunSettings
 from harness.scenario import load_scenario
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes, ServerSaw
 from harness.traffic.request import HOST, Request
@@ -150,7 +150,7 @@ def recorded(tmp_path_factory):
     recorder = Recorder(path)
     for name in ("faces/color-split.yaml", "faces/restrict-faces.yaml"):
         scenario = load_scenario(SCENARIOS / name)
-        runner = Runner(scenario, Drawn(), confidence=Confidence(settle=0), recorder=recorder)
+        runner = Runner(scenario, Drawn(), settings=RunSettings(Confidence(settle=0)), recorder=recorder)
         for stage in scenario.stages:
             for one in stage.checks:
                 runner.judge(stage, one)

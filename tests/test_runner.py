@@ -13,7 +13,7 @@ from harness.cluster.ownership.journal import Entry, Journal
 from harness.expectations import KINDS, Result
 from harness.ground.condition import Condition
 from harness.manifests.patching import Patch
-from harness.run.runner import Runner, UnreachableError
+from harness.run.runner import Runner, RunSettings, UnreachableError
 from harness.scenario.models import Check, Scenario, Stage
 from harness.scenario.steps import (
     Apply,
@@ -114,7 +114,7 @@ def test_findings_that_a_stage_accepts_are_told_to_the_check():
 
 def test_without_checking_the_meshes_aren_t_asked():
     provider = Scripted(OK)
-    Runner(SCENARIO, provider, checking=False).reach(1)
+    Runner(SCENARIO, provider, settings=RunSettings(checking=False)).reach(1)
     assert "check" not in provider.calls
 
 
@@ -166,7 +166,7 @@ STEPS = {
 @pytest.mark.parametrize(("step", "calls"), STEPS.values(), ids=STEPS)
 def test_steps(step, calls):
     provider = Scripted(OK)
-    Runner(scenario(stage("one", step)), provider, checking=False).reach(0)
+    Runner(scenario(stage("one", step)), provider, settings=RunSettings(checking=False)).reach(0)
     assert provider.calls == calls
 
 
@@ -175,7 +175,9 @@ def test_what_another_configuration_holds_is_put_back_not_deleted():
     steps = (Apply("a"), Apply("b"), Remove("b"), Remove("a"))
     provider = Scripted(OK)
     configs = {"a": (of_a, resource("only")), "b": (of_b, of_app)}
-    Runner(scenario(stage("one", *steps), configs=configs), provider, checking=False).reach(0)
+    Runner(
+        scenario(stage("one", *steps), configs=configs), provider, settings=RunSettings(checking=False)
+    ).reach(0)
     assert provider.calls == [
         "apply ConfigMap shop/x, ConfigMap shop/only",
         "apply ConfigMap shop/x, Service shop/web",
@@ -197,11 +199,11 @@ class TestRun:
 
     def test_runs_where_it_is_allowed(self):
         provider = Scripted(OK, Basis.OBSERVED)
-        Runner(scenario(stage("one", self.STEP)), provider, allow_run=True).reach(0)
+        Runner(scenario(stage("one", self.STEP)), provider, settings=RunSettings(allow_run=True)).reach(0)
         assert provider.calls == ["run echo a b", "check"]
 
     def test_needs_a_cluster(self):
-        runner = Runner(scenario(stage("one", self.STEP)), Scripted(OK), allow_run=True)
+        runner = Runner(scenario(stage("one", self.STEP)), Scripted(OK), settings=RunSettings(allow_run=True))
         with pytest.raises(UnreachableError, match="stage 'one' needs a cluster: what `echo 'a b'` does"):
             runner.reach(0)
 
@@ -226,7 +228,7 @@ class TestTranslate:
         provider = Scripted(OK, live=live)
         stages = [stage(str(number), step) for number, step in enumerate(steps)]
         given = scenario(*stages, apps=self.APPS, configs=TRANSLATED, sources=SOURCES)
-        return Runner(given, provider, checking=False), provider
+        return Runner(given, provider, settings=RunSettings(checking=False)), provider
 
     def test_it_takes_the_objects_as_they_stand(self):
         runner, provider = self.runner(Translate("linkerd"), live=(virtual_service(10, 90),))

@@ -105,7 +105,7 @@ class Runs:
         """Returns the scenario's runner; the one before is closed first, since they share the ground."""
         if self._runner is None or self._runner.scenario is not scenario:
             from harness.cluster.ownership.journal import Journal
-            from harness.run.runner import Runner
+            from harness.run.runner import Runner, RunSettings
 
             self.leave()
             self._take_turn(scenario)
@@ -115,11 +115,13 @@ class Runs:
                 scenario,
                 self.provider,
                 shadow,
-                self.confidence(),
+                RunSettings(
+                    self.confidence(),
+                    allow_run=self.knobs.flag("allow-run"),
+                    checking=self.knobs.text("health") == "each",
+                    on_drift=OnDrift(self.knobs.text("drift")),
+                ),
                 journal=journal,
-                allow_run=self.knobs.flag("allow-run"),
-                checking=self.knobs.text("health") == "each",
-                on_drift=OnDrift(self.knobs.text("drift")),
                 recorder=self.recorder,
             )
             self._begin(runner)

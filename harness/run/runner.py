@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -48,15 +48,26 @@ class Broken:
     error: HarnessError
 
 
+@dataclass(frozen=True)
+class RunSettings:
+    """How a scenario is run.
+
+    `allow_run` lets its commands run on this machine, `checking` has the meshes check themselves after each
+    stage; `on_drift` says what becomes of an expectation where model and cluster disagree.
+    """
+
+    confidence: Confidence = field(default_factory=Confidence)
+    allow_run: bool = False
+    checking: bool = True
+    on_drift: OnDrift = OnDrift.WARN
+
+
 class Runner:
     """Runs one scenario on a provider: its stages in order, each when it is first asked for.
 
     `shadow` is the model brought along beside a cluster: it predicts and explains. Where it
-    doesn't understand a resource it is left behind, and `warnings` says why; `on_drift` says what
-    becomes of an expectation where the two disagree. On a lasting cluster the
-    `journal` is told which stage was reached. `allow_run` lets the scenario's commands run on this
-    machine, `checking` has the meshes check themselves after each stage. The `recorder` is told
-    what came back of each probe.
+    doesn't understand a resource it is left behind, and `warnings` says why. On a lasting cluster the
+    `journal` is told which stage was reached. The `recorder` is told what came back of each probe.
     """
 
     def __init__(
@@ -64,22 +75,16 @@ class Runner:
         scenario: Scenario,
         provider: Provider,
         shadow: Provider | None = None,
-        confidence: Confidence | None = None,
+        settings: RunSettings = RunSettings(),
         *,
         journal: Journal | None = None,
-        allow_run: bool = False,
-        checking: bool = True,
-        on_drift: OnDrift = OnDrift.WARN,
         recorder: Recorder | None = None,
     ) -> None:
         self.scenario = scenario
         self.provider = provider
         self.shadow = shadow
-        self.confidence = confidence or Confidence()
+        self.settings = settings
         self.journal = journal
-        self.allow_run = allow_run
-        self.checking = checking
-        self.on_drift = on_drift
         self.recorder = recorder
         self.warnings: list[str] = []
         self._begin()
@@ -97,7 +102,7 @@ class Runner:
             site.apps,
             site.configs,
             self._shadow.model if self._shadow else None,
-            self.confidence,
+            self.settings.confidence,
             site.translations,
             record=self._recording(stage),
         )
@@ -111,7 +116,9 @@ class Runner:
         except HarnessError as error:
             verdict = Verdict(Result.INCONCLUSIVE, self.provider.basis, check.name, str(error))
         if self._shadow is not None:
-            verdict = enforced(self._shadow.beside(verdict, check.expectation, ground), self.on_drift)
+            verdict = enforced(
+                self._shadow.beside(verdict, check.expectation, ground), self.settings.on_drift
+            )
         requests = f"{verdict.n} requests" if verdict.n else "no requests"
         taken = time.monotonic() - started
         log.info("%s::%s: %s after %s, %.1f s", stage.name, check.name, verdict.result, requests, taken)
@@ -146,9 +153,7 @@ class Runner:
         """Takes a scenario that begins as the one before, and has more stages, configs or expectations."""
         self.scenario = scenario
         for site in (self._site, *([self._shadow.site] if self._shadow else ())):
-            site.configs = {**scenario.configs, **site.configs}
-            site.translations = {**scenario.translations, **site.translations}
-            site.sources = scenario.sources
+            site.extend(scenario.configs, scenario.translations, scenario.sources)
 
     def resume(self, entry: Entry) -> None:
         """Goes on from where another run has brought the cluster to."""
@@ -188,7 +193,7 @@ class Runner:
     def _begin(self) -> None:
         self._reached = -1
         self._broken: Broken | None = None
-        self._site: Site = self.scenario.site(self.provider, allow_run=self.allow_run)
+        self._site: Site = self.scenario.site(self.provider, allow_run=self.settings.allow_run)
         self._shadow: Shadow | None = None
         if self.shadow is not None:
             site = self.scenario.site(self.shadow, allow_run=True)
@@ -210,7 +215,7 @@ class Runner:
                     self._note(index)
                     self._follow(stage, step)
             doing = "the meshes' own checks"
-            if self.checking and not stage.unready:  # they would find just these faults
+            if self.settings.checking and not stage.unready:  # they would find just these faults
                 self.provider.check(stage.accepted)
         except HarnessError as error:
             self._broken = Broken(index, doing, error)

@@ -49,6 +49,17 @@ class Site:
     applied: list[str] = field(default_factory=list)
     allow_run: bool = False
 
+    def extend(
+        self,
+        configs: Mapping[str, tuple[Resource, ...]],
+        translations: Mapping[str, Translation],
+        sources: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        """Takes configurations that come later; those that are here stay as they are by now."""
+        self.configs = {**configs, **self.configs}
+        self.translations = {**translations, **self.translations}
+        self.sources = sources
+
     def apply(self, config: str) -> None:
         """Applies a configuration, with the patches that come with a translation."""
         if self.configs[config]:
