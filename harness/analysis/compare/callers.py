@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import relevant
+from harness.api.istio.hosts import exported_to
+from harness.api.istio.virtual_service import VirtualService
 from harness.api.objects import selects, spec_of
+from harness.base.kept import per_object
 from harness.base.resources import Resource
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.analysis.compare.relevant import Relevant
     from harness.model import State
@@ -21,6 +24,14 @@ if TYPE_CHECKING:
 
 STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""
+
+
+@dataclass(frozen=True)
+class RoutedSource:
+    """The callers that a match of a routing rule is for; what is empty asks nothing."""
+
+    namespace: str
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -98,28 +109,26 @@ def _namespaces(part: Relevant) -> Iterator[str]:
     for one in part.objects:
         if one.namespace != part.service.namespace:
             yield one.namespace  # what stands beside the Service is for all of its clients
-        spec = spec_of(one)
-        exported = spec.get("exportTo") or ()
-        yield from (one.namespace if name == "." else name for name in exported)
-        yield from (
-            match["sourceNamespace"]
-            for rule in (*(spec.get("http") or ()), *(spec.get("tcp") or ()))
-            for match in rule.get("match") or ()
-            if match.get("sourceNamespace")
-        )
+        yield from (one.namespace if name == "." else name for name in exported_to(one))
+        yield from (source.namespace for source in _sources(one) if source.namespace)
     yield from part.scoped
 
 
-def _labels(part: Relevant) -> Iterator[dict[str, str]]:
+def _labels(part: Relevant) -> Iterator[Mapping[str, str]]:
     for one in part.objects:
-        spec = spec_of(one)
-        for kind in ("http", "tcp", "tls"):
-            for rule in spec.get(kind) or ():
-                for match in rule.get("match") or ():
-                    if match.get("sourceLabels"):
-                        yield match["sourceLabels"]
+        yield from (source.labels for source in _sources(one) if source.labels)
         if one.kind in ("DestinationRule", "Sidecar"):
-            yield (spec.get("workloadSelector") or {}).get("matchLabels") or {}
+            yield (spec_of(one).get("workloadSelector") or {}).get("matchLabels") or {}
+
+
+@per_object
+def _sources(resource: Resource) -> tuple[RoutedSource, ...]:
+    """Which callers the matches of a VirtualService are for."""
+    if resource.kind != "VirtualService":
+        return ()
+    matches = (match for rule in VirtualService.of(resource).rules for match in rule.matches)
+    sources = (RoutedSource(match.source_namespace, match.source_labels) for match in matches)
+    return tuple(source for source in sources if source.namespace or source.labels)
 
 
 def _identities(part: Relevant) -> Iterator[str]:

@@ -11,10 +11,10 @@ from harness.analysis.compare.answer import answers, unlike, worded
 from harness.analysis.compare.relevant import at_gateways, is_gateway, relevant
 from harness.base.errors import NotModelledError
 from harness.base.kept import per_object
-from harness.base.vocabulary import PLATFORM
+from harness.base.vocabulary import PLATFORM, Workload
 from harness.model.decide import decide
 from harness.model.network.services import names, service_ports
-from harness.traffic.request import Request
+from harness.traffic.request import HOST, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -165,6 +165,8 @@ class _Target:
                         f"{missed} combinations of headers and parameters to {self.service}:{port.number}"
                     )
                 inside = requests if scheme in ("http", "grpc") else requests[:1]
+                if scheme == "https":
+                    inside = [replace(requests[0], host=name) for name in self._server_names(caller)]
                 plain, *slow = self.speeds if caller.meshed or gateway else self.speeds[:1]
                 asked = [(example, plain) for example in inside]
                 asked += [(example, sides) for sides in slow for example in self._timed(inside)]
@@ -181,6 +183,15 @@ class _Target:
             asked |= before.followed | after.followed
         known = bool if is_gateway(self.sides.plain[0], self.service) else self._is_host
         return examples.examples(asked, grpc=grpc, limit=self.limit, known=known)
+
+    def _server_names(self, caller: Caller) -> list[str]:
+        """A name for each class of what TLS can ask for: of a gateway any, else one of the Service's own."""
+        before, after = self.relevant
+        asked = before.followed | after.followed | before.at_server | after.at_server
+        gateway = is_gateway(self.sides.plain[0], self.service)
+        full, svc, *short = names(self.service, caller.workload.namespace)
+        wanted = asked.names | asked.hosts if gateway else asked.names
+        return examples.server_names(wanted, [*short, full, svc], others=gateway)
 
     @property
     def left_out(self) -> Iterator[str]:
@@ -249,6 +260,11 @@ def _schemes(port: ServicePort) -> Iterator[str]:
 
 
 def _request(service: Resource, port: ServicePort, scheme: str, caller: Caller, example: Example) -> Request:
+    if scheme == "https":  # TLS asks for the name that is dialled, unless a gateway stands between
+        url = f"https://{example.host}:{port.number}/"
+        if example.host in names(service, service.namespace):
+            return Request(caller.workload, url)
+        return Request(HOST, url, through=Workload(service.namespace, service.name))
     address = f"{service.name}.{service.namespace}:{port.number}"
     path = example.target if scheme != "tcp" else ""
     headers = (("host", example.host), *example.headers) if example.host else example.headers

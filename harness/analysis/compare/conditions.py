@@ -24,7 +24,10 @@ Named = tuple[str, TextMatch]
 
 @dataclass(frozen=True)
 class Conditions:
-    """Conditions on the parts of a request; `rewrites` are path prefixes and what replaces them."""
+    """Conditions on the parts of a request; `rewrites` are path prefixes and what replaces them.
+
+    `names` are those that TLS asks for.
+    """
 
     paths: frozenset[TextMatch] = frozenset()
     methods: frozenset[TextMatch] = frozenset()
@@ -32,6 +35,7 @@ class Conditions:
     headers: frozenset[Named] = frozenset()
     query: frozenset[Named] = frozenset()
     rewrites: frozenset[tuple[str, str]] = frozenset()
+    names: frozenset[TextMatch] = frozenset()
 
     def __or__(self, other: Conditions) -> Conditions:
         """Both configurations' conditions."""
@@ -51,7 +55,7 @@ def of(resource: Resource) -> Conditions:
     """Returns the conditions that a route or policy of either mesh puts on requests."""
     match resource.kind:
         case "VirtualService":
-            return joined(map(_http, VirtualService.of(resource).http))
+            return _virtual_service(VirtualService.of(resource))
         case "HTTPRoute" | "GRPCRoute":
             return _route(gateway_api.parse(resource))
         case "ServiceProfile":
@@ -73,6 +77,12 @@ def hosts(route: Resource) -> Conditions:
     """Returns the conditions of a route on a gateway's host names."""
     hosts = VirtualService.of(route).hosts if route.kind == "VirtualService" else ()
     return Conditions(hosts=frozenset(map(_wildcard, hosts)))
+
+
+def _virtual_service(reading: VirtualService) -> Conditions:
+    matches = (match for rule in reading.tls for match in rule.matches)
+    names = frozenset(_wildcard(name.lower()) for match in matches for name in match.sni_hosts)
+    return joined(map(_http, reading.http)) | Conditions(names=names)
 
 
 def _http(rule: HTTPRule) -> Conditions:

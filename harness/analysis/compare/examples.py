@@ -76,6 +76,15 @@ def examples(
     return found[:limit], every - min(len(found), limit)
 
 
+def server_names(wanted: frozenset[TextMatch], own: Iterable[str], *, others: bool) -> list[str]:
+    """Returns a name for each class that conditions on what TLS asks for can tell apart.
+
+    Names of one's `own` come first, then, if `others` can be asked for, those that the conditions name.
+    """
+    candidates = [*own, *(_candidates(wanted) if others else ())]
+    return list(_texts(wanted, candidates))
+
+
 def _paths(conditions: Conditions, *, grpc: bool) -> Iterator[str]:
     wanted = sorted(conditions.paths, key=str)
     candidates = ["/harness.Probe/Call"] if grpc else ["/", "/harness-probe"]

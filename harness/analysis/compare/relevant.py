@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.compare import conditions
 from harness.api.gateway_api import route as gateway_api
 from harness.api.istio.hosts import MESH, full_host
+from harness.api.istio.virtual_service import VirtualService
 from harness.api.objects import Fields, spec_of
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
@@ -150,12 +151,11 @@ def _destinations(route: Resource) -> tuple[tuple[str, str], ...]:
 
 
 def _targets(route: Resource) -> Iterator[tuple[str, str]]:
-    spec = spec_of(route)
-    for rule in (*(spec.get("http") or ()), *(spec.get("tcp") or ()), *(spec.get("tls") or ())):
-        for part in rule.get("route") or ():
-            name, namespace, *_ = [*full_host(part["destination"]["host"], route.namespace).split("."), ""]
+    if route.kind == "VirtualService":
+        for part in (part for rule in VirtualService.of(route).rules for part in rule.route):
+            name, namespace, *_ = [*part.destination.full_host.split("."), ""]
             yield namespace, name
-    for rule in spec.get("rules") or ():
+    for rule in spec_of(route).get("rules") or ():
         for part in rule.get("backendRefs") or ():
             yield part.get("namespace") or route.namespace, part["name"]
 

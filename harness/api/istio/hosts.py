@@ -37,13 +37,18 @@ def specificity(pattern: str) -> tuple[bool, int]:
     return (not pattern.startswith("*"), len(pattern))
 
 
+def exported_to(resource: Resource) -> tuple[str, ...]:
+    """Returns the namespaces that an object names in its `exportTo`, as it writes them."""
+    return tuple(spec_of(resource).get("exportTo") or ())
+
+
 def visibility(resource: Resource, namespace: str, default: Sequence[str] = ("*",)) -> int | None:
     """Returns the class in which a namespace's proxies see an object: lower ones are looked at first.
 
     0: exported to this namespace, its own; 1: to this namespace by name; 2: to all. None: not seen.
     `default` stands for an `exportTo` that is absent (MeshConfig's `default…ExportTo`).
     """
-    exported = spec_of(resource).get("exportTo") or default
+    exported = exported_to(resource) or default
     if "*" in exported:
         return 2
     if "~" in exported:
@@ -60,10 +65,10 @@ MESH = "mesh"
 
 def in_full(gateways: Iterable[str], namespace: str) -> tuple[str, ...]:
     """Returns names of gateways as `namespace/name` or `mesh`; short ones are of this namespace."""
-    return tuple(_gateway(name, namespace) for name in gateways)
+    return tuple(_gateway_in_full(name, namespace) for name in gateways)
 
 
-def _gateway(name: str, namespace: str) -> str:
+def _gateway_in_full(name: str, namespace: str) -> str:
     if name == MESH or "/" in name:
         return name
     # A dotted name is the old way to name another namespace's gateway.

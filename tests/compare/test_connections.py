@@ -1,0 +1,99 @@
+"""Connections compared: who makes them, and what their TLS asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.analysis.compare import compare
+from harness.model import changes
+from tests.model.clusters import ISTIO, app, cluster, deployment, resource
+
+PORTS = {"http": "http-web", "tls": "tls-web", "tcp": "tcp-web"}
+
+
+def estate(*objects):
+    state = changes.place(changes.place(cluster(ISTIO), "shop", [ISTIO]), "other", [ISTIO])
+    apps = [
+        deployment(f"shop/{name}", {"containers": [{"name": name, "image": name}]}) for name in ("web", "new")
+    ]
+    for name in ("web", "new"):
+        ports = [{"name": word, "port": 80 + number} for number, word in enumerate(PORTS.values())]
+        apps.append(resource("Service", f"shop/{name}", {"selector": {"app": name}, "ports": ports}))
+    return changes.apply(
+        state, [*apps, *app("shop/client", "any:1"), *app("other/client", "any:1"), *objects]
+    )
+
+
+def rules(kind: str, match: str, host: str = "web.shop.svc.cluster.local"):
+    named = f"sniHosts: [{host}]" if kind == "tls" else ""
+    one, other = (f"match: [{{{', '.join(filter(None, (part, named)))}}}]" for part in (match, ""))
+    last = (
+        f"{{{other}, route: [{{destination: {{host: web}}}}]}}"
+        if named
+        else "{route: [{destination: {host: web}}]}"
+    )
+    return resource(
+        "VirtualService",
+        "shop/web",
+        f"{{hosts: [web.shop.svc.cluster.local, web.shop], {kind}: [{{{one}, route: [{{destination: {{host: new}}}}]}}, {last}]}}",
+    )  # fmt: skip
+
+
+# what a match asks of clients; who is sent elsewhere
+SOURCES = {
+    "namespace": ("sourceNamespace: other", {"other/client"}),
+    "labels": ("sourceLabels: {app: client}", {"shop/client"}),
+}
+
+
+@pytest.mark.parametrize("kind", PORTS)
+@pytest.mark.parametrize(("match", "callers"), SOURCES.values(), ids=SOURCES)
+def test_clients_that_rules_of_any_kind_tell_apart_are_asked(kind: str, match: str, callers: set[str]):
+    host = "web.shop" if kind == "tls" else ""
+    before, after = (
+        estate(rules(kind, f"{match}, port: {port}", host)) for port in (80 + list(PORTS).index(kind), 99)
+    )
+    differences = compare(before, after).differences
+    assert {one.target.split(" (")[0] for one in differences} == {
+        f"Service shop/web:{80 + list(PORTS).index(kind)}"
+    }
+    assert {str(one.caller.workload) for one in differences} == callers
+
+
+# what TLS asks for; the hosts of the VirtualService
+NAMES = {
+    "web": "[web]",
+    "web.shop": "[web, web.shop]",
+    "web.shop.svc.cluster.local": "[web.shop.svc.cluster.local]",
+    "*.shop": "[web, '*.shop']",
+    "*.cluster.local": "['*.cluster.local']",
+}
+
+
+@pytest.mark.parametrize(("name", "hosts"), NAMES.items(), ids=NAMES)
+def test_each_name_of_a_service_that_tls_can_ask_for_is_asked(name: str, hosts: str):
+    rule = f"{{match: [{{sniHosts: ['{name}']}}], route: [{{destination: {{host: new.shop.svc.cluster.local}}}}]}}"
+    routed = estate(resource("VirtualService", "shop/web", f"{{hosts: {hosts}, tls: [{rule}]}}"))
+    differences = [(one.target, one.parts) for one in compare(routed, estate()).differences]
+    assert ("Service shop/web:81 (https)", ("backend",)) in differences
+
+
+GATEWAY = """{selector: {istio: ingressgateway}, servers: [
+    {port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.example.com'], tls: {mode: PASSTHROUGH}}]}"""
+
+
+def test_each_name_that_a_gateway_passes_on_is_asked():
+    ingress = resource("Gateway", "shop/in", GATEWAY, "networking.istio.io/v1")
+
+    def to(one: str, other: str) -> object:
+        routes = ", ".join(
+            f"{{match: [{{sniHosts: [{sni}.example.com]}}], route: [{{destination: {{host: {host}, port: {{number: 81}}}}}}]}}"
+            for sni, host in (("a", one), ("b", other))
+        )
+        return resource(
+            "VirtualService", "shop/in", f"{{hosts: ['*.example.com'], gateways: [in], tls: [{routes}]}}"
+        )
+
+    (found,) = compare(estate(ingress, to("web", "web")), estate(ingress, to("web", "new"))).differences
+    assert found.target == "Service istio-system/istio-ingressgateway:443 (https)"
+    assert found.request.url == "https://b.example.com:443/"
