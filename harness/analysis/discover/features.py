@@ -6,20 +6,28 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.discover.fields import Field, fields
 from harness.analysis.discover.installation import is_mesh_config
 from harness.analysis.discover.marks import Mark, is_installed, marks
 from harness.analysis.discover.verdict import OF_SEVERITY, Verdict
 from harness.analysis.translate import coverage as kinds
+from harness.api.schema.fields import set_fields
 from harness.manifests.files import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.analysis.translate import Finding
+    from harness.api.schema.fields import SetField
     from harness.base.resources import Resource
 
 _INSTALLATION = "install.istio.io"
+_UNITS = {
+    "VirtualService": frozenset(
+        "http[].fault.delay http[].fault.abort http[].corsPolicy http[].delegate http[].directResponse "
+        "http[].mirror http[].mirrors[] http[].mirrorPercentage http[].route[].destination.port".split()
+    ),
+}
+"""What is one feature whatever is set inside, by kind."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ def _uses(resource: Resource, findings: list[Finding]) -> Iterator[_Use]:
         return  # told of with the installation's values
     rest = dict.fromkeys(findings)
     if resource.group in kinds.VERSIONS:
-        for field in fields(resource):
+        for field in set_fields(resource, _UNITS.get(resource.kind, ())):
             about = [one for one in findings if _is_about(_path(one), field)]
             yield _field_use(resource, field, about)
             for one in about:
@@ -104,7 +112,7 @@ def _uses(resource: Resource, findings: list[Finding]) -> Iterator[_Use]:
         yield _use(f"{name} ({one.topic})", resource, _path(one), [one])
 
 
-def _field_use(resource: Resource, field: Field, findings: list[Finding]) -> _Use:
+def _field_use(resource: Resource, field: SetField, findings: list[Finding]) -> _Use:
     return _use(f"{resource.kind} {field.name}", resource, field.text, findings)
 
 
@@ -128,7 +136,7 @@ def _path(finding: Finding) -> str:
     return finding.field.partition(" ")[0]
 
 
-def _is_about(path: str, field: Field) -> bool:
+def _is_about(path: str, field: SetField) -> bool:
     """Whether what is said of a path is said of a field: of it, of a part of it, or of all around it.
 
     What is said of a list, or of one of its items, is about how rules work together: a feature of its own.

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api.istio.hosts import MESH, full_host
-from harness.api.objects import Fields, spec_of
+from harness.api.istio.virtual_service import VirtualService
+from harness.api.objects import spec_of
+from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio.routing import virtual_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
     from harness.model import State
+    from harness.model.istio.routing.rule import Match
 
 _GROUP = "networking.istio.io"
 _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
@@ -25,17 +29,17 @@ _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 def virtual_service_destination_missing(state: State) -> Iterator[Finding]:
     """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
     known = set(_entries(state))
-    for resource, field, target in _destinations(state):
-        host = full_host(target.get("host") or "", resource.namespace)
-        if _service(state, host) or host in known or not host.endswith(_SUFFIX):
-            continue
-        yield Finding(
-            resource,
-            f"{field}.destination.host",
-            f"there is no Service {host.removesuffix(_SUFFIX)}",
-            "its share of the requests gets 503 (a short name means the VirtualService's namespace)",
-            "correct the host, in full (name.namespace.svc.cluster.local) if it is another namespace's",
-        )
+    for resource in state.all(_GROUP, "VirtualService"):
+        for field, host, _ in _destinations(resource):
+            if _service(state, host) or host in known or not host.endswith(_SUFFIX):
+                continue
+            yield Finding(
+                resource,
+                f"{field}.host",
+                f"there is no Service {host.removesuffix(_SUFFIX)}",
+                "its share of the requests gets 503 (a short name means the VirtualService's namespace)",
+                "correct the host, in full (name.namespace.svc.cluster.local) if it is another namespace's",
+            )
 
 
 @rule
@@ -45,17 +49,17 @@ def virtual_service_subset_missing(state: State) -> Iterator[Finding]:
     for one in state.all(_GROUP, "DestinationRule"):
         host = full_host(spec_of(one).get("host") or "", one.namespace)
         subsets[host] |= {subset["name"] for subset in spec_of(one).get("subsets") or ()}
-    for resource, field, target in _destinations(state):
-        host, subset = full_host(target.get("host") or "", resource.namespace), target.get("subset")
-        if subset and subset not in subsets[host]:
-            valid = ", ".join(sorted(subsets[host])) or "none"
-            yield Finding(
-                resource,
-                f"{field}.destination.subset",
-                f"no DestinationRule for {host} has a subset {subset}",
-                "its share of the requests gets 503",
-                f"define the subset, or name one that there is: {valid}",
-            )
+    for resource in state.all(_GROUP, "VirtualService"):
+        for field, host, subset in _destinations(resource):
+            if subset and subset not in subsets[host]:
+                valid = ", ".join(sorted(subsets[host])) or "none"
+                yield Finding(
+                    resource,
+                    f"{field}.subset",
+                    f"no DestinationRule for {host} has a subset {subset}",
+                    "its share of the requests gets 503",
+                    f"define the subset, or name one that there is: {valid}",
+                )
 
 
 @rule
@@ -80,9 +84,8 @@ def virtual_service_rule_shadowed(state: State) -> Iterator[Finding]:
                 taken = everywhere[0].where if everywhere else part.field
 
 
-def _narrowed(match: object) -> bool:
-    fields = ("port", "source_labels", "source_namespace")
-    return any(getattr(match, name, None) for name in fields)
+def _narrowed(match: Match) -> bool:
+    return bool(match.port or match.source_labels or match.source_namespace)
 
 
 @rule
@@ -123,13 +126,13 @@ def virtual_service_gateway_missing(state: State) -> Iterator[Finding]:
 @rule
 def virtual_service_weight_unset(state: State) -> Iterator[Finding]:
     """Beside destinations with a weight, one without gets nothing."""
-    for resource, field, parts in _routes(state):
-        if any(part.get("weight") for part in parts):
-            for index, part in enumerate(parts):
-                if part.get("weight") is None:
+    for entry in _rules(state):
+        if any(part.weight for part in entry.route):
+            for part in entry.route:
+                if part.weight is None:
                     yield Finding(
-                        resource,
-                        f"{field}.route[{index}]",
+                        part.resource,
+                        part.path,
                         "has no weight beside others that have one",
                         "an unset weight is 0: it gets no requests",
                         "write the weight that is meant",
@@ -139,12 +142,12 @@ def virtual_service_weight_unset(state: State) -> Iterator[Finding]:
 @rule
 def fault_abort_without_percentage(state: State) -> Iterator[Finding]:
     """A fault's abort without percentage aborts nothing."""
-    for resource, field, part in _rules(state):
-        abort = (part.get("fault") or {}).get("abort")
-        if abort and abort.get("percentage") is None:
+    for entry in _rules(state):
+        abort = entry.fault.abort
+        if abort and not abort.has("percentage"):
             yield Finding(
-                resource,
-                f"{field}.fault.abort",
+                abort.resource,
+                abort.path,
                 "has no percentage",
                 "an abort without percentage aborts 0 % of the requests",
                 "write percentage: {value: 100}, or the share that is meant",
@@ -168,20 +171,16 @@ def virtual_service_without_client(state: State) -> Iterator[Finding]:
             )
 
 
-def _rules(state: State) -> Iterator[tuple[Resource, str, Fields]]:
+def _rules(state: State) -> Iterator[HTTPRule]:
     for resource in state.all(_GROUP, "VirtualService"):
-        for index, part in enumerate(spec_of(resource).get("http") or ()):
-            yield resource, f"spec.http[{index}]", part
+        yield from VirtualService.of(resource).http
 
 
-def _routes(state: State) -> Iterator[tuple[Resource, str, list[Fields]]]:
-    return ((resource, field, part.get("route") or []) for resource, field, part in _rules(state))
-
-
-def _destinations(state: State) -> Iterator[tuple[Resource, str, Fields]]:
-    for resource, field, parts in _routes(state):
-        for index, part in enumerate(parts):
-            yield resource, f"{field}.route[{index}]", part.get("destination") or {}
+@per_object
+def _destinations(resource: Resource) -> tuple[tuple[str, str, str], ...]:
+    """Where a VirtualService sends requests: the field, the host in full and the subset of each."""
+    routes = (part.destination for rule in VirtualService.of(resource).http for part in rule.route)
+    return tuple((one.path, one.full_host, one.subset) for one in routes)
 
 
 def _service(state: State, host: str) -> bool:

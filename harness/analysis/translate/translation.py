@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.gateway.gateway import Served
-    from harness.analysis.translate.route.virtual_service import RouteRule
+    from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
 
@@ -75,8 +75,8 @@ class _Read:
 
     reading: VirtualService
     delegated: tuple[HTTPRule, ...]
-    rules: tuple[RouteRule, ...]
-    connections: tuple[connection_route.ConnectionRouteRule, ...]
+    rules: tuple[TranslatedRule, ...]
+    connections: tuple[connection_route.TranslatedConnectionRule, ...]
 
     @property
     def resource(self) -> Resource:

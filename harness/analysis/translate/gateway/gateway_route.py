@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.gateway.gateway import Served
-    from harness.analysis.translate.route.virtual_service import RouteRule
+    from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.base.resources import Resource
 
 Fields = dict[str, Any]
@@ -28,7 +28,7 @@ def add(
     resource: Resource,
     gateways: Sequence[str],
     hosts: Sequence[str],
-    rules: Sequence[RouteRule],
+    rules: Sequence[TranslatedRule],
     subsets: Subsets,
     served: Mapping[str, Served],
     name: str,
@@ -57,7 +57,7 @@ def add(
         routes.add(draft, name, resource.namespace, head, written, origins)
 
 
-def _choices(draft: Draft, rules: Sequence[RouteRule], gateways: Sequence[str]) -> tuple[Choice, ...]:
+def _choices(draft: Draft, rules: Sequence[TranslatedRule], gateways: Sequence[str]) -> tuple[Choice, ...]:
     """The choices at these gateways; gateways move those that take every request to the end."""
     found = []
     for index, rule in enumerate(rules):
@@ -77,7 +77,7 @@ def _choices(draft: Draft, rules: Sequence[RouteRule], gateways: Sequence[str]) 
     return tuple(sorted(found, key=lambda choice: choice.match == EVERY))
 
 
-def _report(draft: Draft, rule: RouteRule) -> None:
+def _report(draft: Draft, rule: TranslatedRule) -> None:
     for one in rule.conditions:
         path = one.match.path
         if path and path.kind == "prefix":
@@ -97,7 +97,7 @@ def _report(draft: Draft, rule: RouteRule) -> None:
 
 def _written(
     draft: Draft,
-    rules: Sequence[RouteRule],
+    rules: Sequence[TranslatedRule],
     choices: Iterable[Choice],
     backends: routes.Backends,
 ) -> Iterable[routes.Written]:
@@ -127,7 +127,7 @@ def match_fields(match: Match) -> Fields:
     return found
 
 
-def _rewrite(draft: Draft, rule: RouteRule, match: Match) -> Fields | None:
+def _rewrite(draft: Draft, rule: TranslatedRule, match: Match) -> Fields | None:
     assert rule.rewrite is not None
     fields: Fields = {}
     if host := rule.rewrite.authority:

@@ -30,7 +30,7 @@ Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class ConnectionRouteRule:
+class TranslatedConnectionRule:
     """Connections that a rule takes, by SNI (none: whatever is sent) and port, and where they go."""
 
     field: str
@@ -45,7 +45,7 @@ class ConnectionRouteRule:
         return "TLSRoute" if self.names else "TCPRoute"
 
 
-def rules(draft: Draft, virtual_service: VirtualService) -> tuple[ConnectionRouteRule, ...]:
+def rules(draft: Draft, virtual_service: VirtualService) -> tuple[TranslatedConnectionRule, ...]:
     """Returns a VirtualService's rules for connections; reports conditions that no route can say."""
     found = []
     for part in (*virtual_service.tls, *virtual_service.tcp):
@@ -63,9 +63,9 @@ def rules(draft: Draft, virtual_service: VirtualService) -> tuple[ConnectionRout
                 )
             names, port, gateways = match.sni_hosts, match.port, match.bound
             if not lost:
-                found.append(ConnectionRouteRule(part.path, names, port, gateways, targets))
+                found.append(TranslatedConnectionRule(part.path, names, port, gateways, targets))
         if not part.matches:
-            found.append(ConnectionRouteRule(part.path, (), None, (), targets))
+            found.append(TranslatedConnectionRule(part.path, (), None, (), targets))
     return tuple(found)
 
 
@@ -89,7 +89,7 @@ def on_services(
     draft: Draft,
     resource: Resource,
     hosts: Sequence[Host],
-    found: Sequence[ConnectionRouteRule],
+    found: Sequence[TranslatedConnectionRule],
     subsets: Subsets,
 ) -> None:
     """Adds routes on the Services' ports that aren't HTTP's, or that the rules name."""
@@ -118,7 +118,7 @@ def on_gateways(
     draft: Draft,
     resource: Resource,
     gateways: Sequence[str],
-    found: Sequence[ConnectionRouteRule],
+    found: Sequence[TranslatedConnectionRule],
     subsets: Subsets,
     served: Mapping[str, Served],
 ) -> None:
@@ -135,7 +135,7 @@ def on_gateways(
 def _add(
     draft: Draft,
     resource: Resource,
-    rule: ConnectionRouteRule,
+    rule: TranslatedConnectionRule,
     namespace: str,
     parent: Fields,
     backends: routes.Backends,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.route.matches import Match
     from harness.analysis.translate.route.order import Choice
     from harness.analysis.translate.route.routes import Backends
-    from harness.analysis.translate.route.virtual_service import RouteRule
+    from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.base.resources import Resource
 
 _SERVICE = re.compile(r"\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*", re.IGNORECASE)
@@ -38,7 +38,7 @@ def rank(match: Match) -> tuple[Any, ...]:
     return (len(service), len(method), len(match.headers))
 
 
-def sayable(rules: Sequence[RouteRule], choices: Iterable[Choice]) -> bool:
+def sayable(rules: Sequence[TranslatedRule], choices: Iterable[Choice]) -> bool:
     """Returns whether GRPCRoutes can say all of this: calls by service and method, and no HTTP statuses."""
     choices = tuple(choices)
     used = [rules[index] for index in dict.fromkeys(choice.rule for choice in choices)]
@@ -48,7 +48,7 @@ def sayable(rules: Sequence[RouteRule], choices: Iterable[Choice]) -> bool:
     )
 
 
-def differences(rules: Sequence[RouteRule], choices: Iterable[Choice]) -> Iterator[str]:
+def differences(rules: Sequence[TranslatedRule], choices: Iterable[Choice]) -> Iterator[str]:
     """Yields how calls and other requests fare differently under GRPCRoutes."""
     choices = tuple(choices)
     yield "other HTTP requests get no answer there"
@@ -59,7 +59,7 @@ def differences(rules: Sequence[RouteRule], choices: Iterable[Choice]) -> Iterat
 
 
 def written(
-    draft: Draft, rules: Sequence[RouteRule], choices: Iterable[Choice], backends: Backends
+    draft: Draft, rules: Sequence[TranslatedRule], choices: Iterable[Choice], backends: Backends
 ) -> tuple[Written, ...]:
     """Returns the rules of GRPCRoutes, which have no field for a timeout: Linkerd takes an annotation."""
     found = []

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import Host
-    from harness.analysis.translate.route.virtual_service import RouteRule
+    from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.base.resources import Resource
 
 
 def add(
-    draft: Draft, resource: Resource, hosts: Sequence[Host], rules: Sequence[RouteRule], subsets: Subsets
+    draft: Draft, resource: Resource, hosts: Sequence[Host], rules: Sequence[TranslatedRule], subsets: Subsets
 ) -> None:
     """Adds the routes of one VirtualService on each of these Services, in the Service's namespace."""
     for rule in rules:
@@ -35,7 +35,13 @@ def add(
 
 
 def _add(
-    draft: Draft, resource: Resource, host: Host, rules: Sequence[RouteRule], subsets: Subsets, *, alone: bool
+    draft: Draft,
+    resource: Resource,
+    host: Host,
+    rules: Sequence[TranslatedRule],
+    subsets: Subsets,
+    *,
+    alone: bool,
 ) -> None:
     namespace, service = host.key
     by_rules: dict[tuple[str, str], tuple[list[int], tuple[routes.Written, ...]]] = {}
@@ -65,7 +71,7 @@ def _written(
     draft: Draft,
     resource: Resource,
     host: Host,
-    rules: Sequence[RouteRule],
+    rules: Sequence[TranslatedRule],
     backends: routes.Backends,
     port: int,
 ) -> tuple[str, tuple[routes.Written, ...]]:
@@ -106,7 +112,7 @@ def _written(
     return "HTTPRoute", routes.written(draft, rules, found.choices, backends)
 
 
-def choices_for(rules: Sequence[RouteRule], port: int, gateway: str) -> tuple[Choice, ...]:
+def choices_for(rules: Sequence[TranslatedRule], port: int, gateway: str) -> tuple[Choice, ...]:
     """Returns the choices that a port's proxy gets: up to the first that takes every request."""
     found = []
     for index, rule in enumerate(rules):
@@ -120,7 +126,7 @@ def choices_for(rules: Sequence[RouteRule], port: int, gateway: str) -> tuple[Ch
     return tuple(found)
 
 
-def _ports(draft: Draft, resource: Resource, host: Host, rules: Sequence[RouteRule]) -> Iterable[int]:
+def _ports(draft: Draft, resource: Resource, host: Host, rules: Sequence[TranslatedRule]) -> Iterable[int]:
     """The Service's ports that speak HTTP; those that the rules name where the Service isn't known."""
     if host.service is not None:
         return [port.number for port in ports_of(host.service) if routable(port)]
@@ -144,7 +150,7 @@ def _ports(draft: Draft, resource: Resource, host: Host, rules: Sequence[RouteRu
     return sorted(named) or [80]
 
 
-def _report_rewrite(draft: Draft, rule: RouteRule) -> None:
+def _report_rewrite(draft: Draft, rule: TranslatedRule) -> None:
     draft.report(
         Severity.LOST,
         "rewrite",
@@ -155,7 +161,7 @@ def _report_rewrite(draft: Draft, rule: RouteRule) -> None:
     )
 
 
-def _report_unreachable(draft: Draft, rules: Sequence[RouteRule]) -> None:
+def _report_unreachable(draft: Draft, rules: Sequence[TranslatedRule]) -> None:
     """Tells of rules after one that takes every request: no sidecar has them."""
     for index, rule in enumerate(rules[:-1]):
         if any(replace(one, gateways=()) == type(one)() for one in rule.conditions):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.route.matches import Match, Text
     from harness.analysis.translate.route.order import Choice
-    from harness.analysis.translate.route.virtual_service import RouteRule, Target
+    from harness.analysis.translate.route.virtual_service import Target, TranslatedRule
     from harness.base.resources import Resource
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
@@ -37,7 +37,7 @@ class Written:
 
 
 def written(
-    draft: Draft, rules: Sequence[RouteRule], choices: Iterable[Choice], backends: Backends
+    draft: Draft, rules: Sequence[TranslatedRule], choices: Iterable[Choice], backends: Backends
 ) -> tuple[Written, ...]:
     """Returns rules for Linkerd: paths all count alike there, so the order of the choices decides."""
     choices = tuple(choices)

@@ -36,7 +36,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class RouteRule:
+class TranslatedRule:
     """One rule, in what routes can say of it; `origin` is the VirtualService that it stands in."""
 
     origin: Resource
@@ -54,13 +54,13 @@ class RouteRule:
         return any(one["type"] == "RequestRedirect" for one in self.filters)
 
 
-def rules(draft: Draft, parts: Iterable[HTTPRule]) -> tuple[RouteRule, ...]:
+def rules(draft: Draft, parts: Iterable[HTTPRule]) -> tuple[TranslatedRule, ...]:
     """Returns the HTTP rules of a VirtualService that a route can say; reports those that it can't."""
     found = (_rule(draft, part) for part in parts)
     return tuple(rule for rule in found if rule is not None)
 
 
-def _rule(draft: Draft, part: HTTPRule) -> RouteRule | None:
+def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
     field = f"{part.path} ({part.name})" if part.name else part.path
     conditions = tuple(one for match in part.matches for one in conditions_of(draft, match))
     filters = (*header_filters(draft, part), *_redirect(draft, part))
@@ -92,7 +92,7 @@ def _rule(draft: Draft, part: HTTPRule) -> RouteRule | None:
         return None
     # Who can rewrite, a gateway, reads it on.
     rewrite = part.rewrite if part.has("rewrite") else None
-    return RouteRule(
+    return TranslatedRule(
         part.resource, field, conditions or (Condition(),), targets, filters, wait, retries, rewrite
     )
 

@@ -1,4 +1,4 @@
-"""The fields that Istio's objects set, by schematised names: `http[].fault.delay`."""
+"""The fields that objects set, by schematised names: `http[].fault.delay`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,15 @@ from harness.api.schema.kinds import KINDS
 from harness.api.schema.shapes import Enum, Map, OneOf, Required
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from harness.api.schema.shapes import Shape
     from harness.base.resources import Resource
     from harness.manifests.documents import KeyPath
 
-# What is one feature whatever is set inside.
-_UNITS = {
-    "VirtualService": frozenset(
-        "http[].fault.delay http[].fault.abort http[].corsPolicy http[].delegate http[].directResponse "
-        "http[].mirror http[].mirrors[] http[].mirrorPercentage http[].route[].destination.port".split()
-    ),
-}
-
 
 @dataclass(frozen=True)
-class Field:
+class SetField:
     """A field that an object sets: its path from the object's root, and its name without indexes and keys."""
 
     path: KeyPath
@@ -37,8 +29,8 @@ class Field:
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)[1:]
 
 
-def fields(resource: Resource) -> Iterator[Field]:
-    """Yields the fields that the spec of an object of Istio's sets, as they stand.
+def set_fields(resource: Resource, units: Collection[str] = ()) -> Iterator[SetField]:
+    """Yields the fields that the spec of an object sets, as they stand; what is in `units` isn't gone into.
 
     A value of a fixed set is part of the name (`mtls.mode STRICT`). A list's items share a name (`[]`), as do
     entries with free keys (`.*`). Of kinds whose schema isn't known the outermost fields are yielded, of an
@@ -46,20 +38,19 @@ def fields(resource: Resource) -> Iterator[Field]:
     """
     spec = resource.data.get("spec") or {}
     if not isinstance(spec, dict) or not spec:
-        yield Field(("spec",), "spec {}")
+        yield SetField(("spec",), "spec {}")
         return
     kind = KINDS.get((resource.group, resource.kind))
     if kind is None:
         for key, value in spec.items():
-            yield Field(("spec", key), f"{key}[]" if isinstance(value, list) else key)
+            yield SetField(("spec", key), f"{key}[]" if isinstance(value, list) else key)
         return
-    units = _UNITS.get(resource.kind, frozenset())
     for path, name in _walk(spec, kind.spec, ("spec",), "", units):
-        yield Field(path, name)
+        yield SetField(path, name)
 
 
 def _walk(
-    value: Any, shape: Shape | None, path: KeyPath, name: str, units: frozenset[str]
+    value: Any, shape: Shape | None, path: KeyPath, name: str, units: Collection[str]
 ) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(shape, Required):
         shape = shape.value
