@@ -5,31 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import route as gateway_api
-from harness.api.istio.hosts import MESH
 from harness.api.kubernetes.service import is_headless
 from harness.base.errors import NotModelledError
 from harness.base.networks import is_address
-from harness.base.vocabulary import Mesh
-from harness.model import app_ports, apps, double_injection
+from harness.model import app_ports, apps, double_injection, planes
 from harness.model.arrival import Arrival
 from harness.model.distribution import Branch, Branches, after, certain, pooled, shares, then
-from harness.model.istio import inbound as istio_inbound
-from harness.model.istio import interception, sidecar
-from harness.model.istio.gateway import ingress as gateway
-from harness.model.istio.routing import virtual_service
-from harness.model.linkerd import bypass, outbound
-from harness.model.linkerd import inbound as linkerd_inbound
 from harness.model.message import Message
-from harness.model.network import attachment, direct, dns, kube_proxy, network_policy
+from harness.model.network import direct, dns, kube_proxy, network_policy
 from harness.model.network import outside as external
-from harness.model.network.services import Endpoint, endpoints, fqdn, service_port
+from harness.model.network.services import Endpoint, endpoints, service_port
 from harness.model.tally import tally
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.request import Request
@@ -77,7 +67,7 @@ def unguarded(state: State, request: Request) -> Outcomes | None:
         arrival = Arrival(client, endpoint.pod, endpoint.port, Message.of(request))
         if endpoint.pod.gateway:  # it is itself what answers
             return _arrive(state, arrival, _MAX_DEPTH)
-        return _application(state, arrival, _MAX_DEPTH)
+        return _application(state, arrival, endpoint.pod, _MAX_DEPTH)
 
     return Outcomes(_merged(then(shares((1, endpoint, ()) for endpoint in found), dial)))
 
@@ -87,8 +77,9 @@ def kubelet_asks(state: State, arrival: Arrival, *, by_agent: bool) -> Outcomes:
 
     NetworkPolicies don't count between a node and its pods, nor does a proxy's policy for its own agent.
     """
-    ask = _application if by_agent else _received
-    return Outcomes(_merged(ask(state, arrival, _MAX_DEPTH)))
+    if by_agent:
+        return Outcomes(_merged(_application(state, arrival, arrival.server, _MAX_DEPTH)))
+    return Outcomes(_merged(_received(state, arrival, _MAX_DEPTH)))
 
 
 def _client(state: State, request: Request) -> Pod:
@@ -109,8 +100,8 @@ def _merged(branches: Branches[Outcome]) -> tuple[Group, ...]:
 def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[Outcome]:
     if depth == 0:
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
-    past = bypass.outbound(state, client, request.port) or interception.outbound(client, request.port)
-    if past:
+    plane = planes.of(client)
+    if past := plane.outbound_bypass(state, client, request.port):
         return after(_send(state, replace(client, proxies=()), request, depth), past)
     _check_control_plane(state, client)
     if len(client.proxies) > 1:
@@ -133,48 +124,20 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
 
     message = Message.of(request)
     service = answer.service
+
+    def dial(endpoint: Endpoint) -> Branches[Outcome]:
+        return plane.dial(state, client, service, endpoint, message, deliver)
+
     if service is None:
-        return direct.send(state, client, answer, request.port, message, deliver)
-    ignored = (*_ignored(state, client, service), *double_injection.behind(state, service))
+        return direct.send(answer, request.port, dial)
+    unread = (*planes.unread(state, client, service), *double_injection.behind(state, service))
     if answer.pods or is_headless(service):
-        return after(direct.send(state, client, answer, request.port, message, deliver), *ignored)
-    ignored = (*answer.trace, *ignored)
-    if client.mesh is Mesh.LINKERD:
-        return after(outbound.send(state, client, service, request.port, message, deliver), *ignored)
-    port = service_port(service, request.port)
-    if port is None:
+        return after(direct.send(answer, request.port, dial), *unread)
+    if service_port(service, request.port) is None and not plane.takes_any_port:
         text = f"has no port {request.port}, so nothing answers at its address"
         return certain(Outcome(failure=Failure.TIMEOUT), reason(service, "spec.ports", text))
-    if client.mesh is Mesh.ISTIO:
-        return after(sidecar.send(state, client, port, message, deliver), *ignored)
-    found = endpoints(state, port)
-    return after(kube_proxy.send(state, client, service, found, message, deliver), *ignored)
-
-
-def _ignored(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]:
-    """Routes of the Service that don't count, because the client lacks the proxy that reads them."""
-    found: list[tuple[Resource, str]] = []
-    if client.mesh is not Mesh.ISTIO:
-        found += [
-            (rules, "spec.hosts")
-            for rules in virtual_service.by_host(state).covering(fqdn(service))
-            if MESH in virtual_service.gateways(rules)
-        ]
-    groups = (() if client.mesh else (gateway_api.GROUP,)) + (
-        () if client.mesh is Mesh.LINKERD else ("policy.linkerd.io",)
-    )
-    found += [
-        (stored.live, "spec.parentRefs")
-        for stored in attachment.naming(state, service)
-        if stored.live.group in groups
-    ]
-    lacking = "Linkerd's, not Istio's," if client.mesh is Mesh.LINKERD else "no"
-    if client.mesh is Mesh.ISTIO:
-        lacking = "Istio's, not Linkerd's,"
-    return tuple(
-        reason(resource, field, f"doesn't count: {client.workload} has {lacking} proxy", lost=True)
-        for resource, field in found
-    )
+    sent = plane.send(state, client, service, request.port, message, deliver)
+    return after(sent, *answer.trace, *unread)
 
 
 def _arrive(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
@@ -186,64 +149,51 @@ def _arrive(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
 
 
 def _received(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
-    """What a pod answers: its inbound proxy, if it has one, then its application."""
+    """What a pod answers: its data plane takes the connection, unless that goes round it."""
     server = arrival.server
     if depth == 0:
         raise NotModelledError(f"{server.workload}'s proxy asks without end whether it may answer")
     _check_control_plane(state, server)
-    if past := interception.inbound(arrival):
-        return after(_received(state, replace(arrival, server=replace(server, proxies=())), depth), past)
+    if past := planes.of(server).inbound_bypass(state, arrival):
+        arrival = replace(arrival, server=replace(server, proxies=()))
+        return after(_taken(state, arrival, server, depth), past)
+    return _taken(state, arrival, server, depth)
+
+
+def _taken(state: State, arrival: Arrival, pod: Pod, depth: int) -> Branches[Outcome]:
+    """What the data plane of the arrival's server lets through to what runs in the pod."""
+    server = arrival.server
     if server.outside:
         text = f"{server.ip} is outside of the cluster: what answers there isn't known"
         return certain(external.left(server.ip, arrival.port), Reason(text))
     if len(server.proxies) > 1:
         return double_injection.receiving(arrival)
-    if arrival.tls is not None and arrival.tls is not server.mesh:
+    plane = planes.of(server)
+    if arrival.tls is not None and arrival.tls is not plane.mesh:
         text = f"{server.workload} has no {arrival.tls} proxy to end mutual TLS"
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
         return certain(failed, Reason(text))
 
+    def onward(inner: Arrival) -> Branches[Outcome]:
+        return planes.of(pod).pass_on(state, pod, inner, lambda last: _arrive(state, last, depth))
+
     def serve(inner: Arrival) -> Branches[Outcome]:
+        if pod.gateway is not None:
+            return planes.GATEWAYS[pod.gateway](state, inner, onward)
         hop = replace(arrival.hop, opaque=inner.opaque)
         return tuple(
             Branch(b.weight, b.value if b.value.failure else replace(b.value, hop=hop), b.trace)
-            for b in _application(state, inner, depth - 1)
+            for b in _application(state, inner, pod, depth - 1)
         )
 
-    if server.gateway:
-        return _gateway(state, arrival, depth)
-    if server.mesh is Mesh.ISTIO:
-        return istio_inbound.receive(state, arrival, serve, lambda inner: _arrive(state, inner, depth - 1))
-    if past := bypass.inbound(state, arrival):
-        return after(serve(arrival), past)
-    if server.mesh is Mesh.LINKERD:
-        return linkerd_inbound.receive(state, arrival, serve)
-    return serve(arrival)
+    return plane.receive(state, arrival, serve, lambda inner: _arrive(state, inner, depth - 1))
 
 
-def _gateway(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
-    """What Istio's gateway answers; one under Linkerd receives, and sends on, through Linkerd's proxy."""
-    pod = arrival.server
-
-    def onward(inner: Arrival) -> Branches[Outcome]:
-        if pod.mesh is not Mesh.LINKERD or inner.tls is not None or inner.message.opaque:
-            return _arrive(state, inner, depth)
-        endpoint = Endpoint(inner.server, inner.port)
-        return outbound.forward(state, pod, endpoint, inner.message, lambda last: _arrive(state, last, depth))
-
-    def receive(entered: Arrival) -> Branches[Outcome]:
-        return gateway.receive(state, entered, onward)
-
-    if pod.mesh is Mesh.LINKERD:  # which ends its mutual TLS before the gateway
-        return linkerd_inbound.receive(state, arrival, lambda entered: receive(replace(entered, tls=None)))
-    return receive(arrival)
-
-
-def _application(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
-    """What the pod's application answers, at whose door no proxy stands any more."""
+def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Branches[Outcome]:
+    """What the application of a pod answers, at whose door no proxy stands any more."""
     if arrival.message.opaque:
         return app_ports.answer(state, arrival)
-    return apps.answer(arrival, lambda request: _asked(state, arrival.server, request, depth))
+    return apps.answer(arrival, lambda request: _asked(state, pod, request, depth))
 
 
 def _asked(state: State, pod: Pod, request: Request, depth: int) -> Branches[Outcome]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.base.vocabulary import Mesh, Workload
+from harness.model import planes
 from harness.model.arrival import Arrival
 from harness.model.decide import kubelet_asks
 from harness.model.distribution import ONE
-from harness.model.istio import interception
-from harness.model.linkerd import bypass
 from harness.model.message import Message
 from harness.model.state.pods import Pod
 from harness.traffic.observables import Probed
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 
 KUBELET = Pod("kubelet", Workload("node", "kubelet"), {}, {}, "", (), host_network=True)
 
-AGENT_PORT = 15020
-"""The port of Istio's agent, which asks the application in the kubelet's place."""
-
-_REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
-_NO = ("0", "f", "F", "false", "False", "FALSE")
 _SCHEMES = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc"}
 
 
@@ -96,14 +90,15 @@ def _asked(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Ou
             return _certain(Outcome(connected=True), f"{probe.name} runs in the container")
         text = f"{probe.name} asks a port that the container doesn't name"
         return _certain(Outcome(failure=Failure.REFUSED), text)
-    if pod.mesh is Mesh.ISTIO and probe.port == AGENT_PORT:
+    plane = planes.of(pod)
+    if probe.port == plane.agent_port:
         text = f"{probe.name} was rewritten at the pod's start: Istio's agent asks the application itself"
         return _certain(Outcome(connected=True), text)
     scheme = "https" if probe.tls else _SCHEMES[probe.handler]
     path = "/grpc.health.v1.Health/Check" if probe.handler == "grpc" else probe.path
     url = f"{scheme}://{pod.ip or pod.name}:{probe.port}{path}"
     arrival = Arrival(KUBELET, pod, probe.port, Message.of(Request(KUBELET.workload, url)))
-    past = interception.inbound(arrival) or bypass.inbound(state, arrival)
+    past = plane.inbound_bypass(state, arrival)
     if probe.handler == "tcpSocket" and pod.proxies and not (by_agent or past):
         text = f"{probe.name} asks for a connection alone: the proxy takes each before a policy decides"
         return _certain(Outcome(connected=True), text)
@@ -119,8 +114,8 @@ def _certain(outcome: Outcome, why: str) -> Outcomes:
 
 
 def _rewritten(pod: Pod) -> bool:
-    """Whether Istio's agent asks in the kubelet's place."""
-    return [proxy.mesh for proxy in pod.proxies] == [Mesh.ISTIO] and pod.annotations.get(_REWRITE) not in _NO
+    """Whether its mesh's agent asks in the kubelet's place."""
+    return len(pod.proxies) == 1 and planes.of(pod).rewrites_probes(pod)
 
 
 def _succeeds(probe: KubeletProbe, outcome: Outcome) -> bool:

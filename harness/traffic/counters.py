@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.base.errors import NotPredictedError
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ class Meter:
     def counters(self) -> tuple[str, ...]:
         """The counters' names."""
         return self.named or GOLDEN[self.mesh]
+
+    def unpredicted(self, why: str) -> NotPredictedError:
+        """Returns the error for what the model can't tell of these counters."""
+        return NotPredictedError(f"what {self.mesh.proxy} of {self.at} counts: {why}")
+
+    def unknown(self, counter: str) -> NotPredictedError:
+        """Returns the error for a counter of which the model doesn't know whether the proxies have it."""
+        return self.unpredicted(f"{counter} isn't one of the counters that the model knows there")
 
 
 @dataclass(frozen=True)

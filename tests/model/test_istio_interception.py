@@ -6,6 +6,7 @@ import pytest
 
 from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
+from tests.model.test_apps import bodies, faces
 
 WORLD = changes.apply(
     cluster(ISTIO), [*app("ist/client", "curlimages/curl"), *app("bare/client", "curlimages/curl")]
@@ -52,3 +53,14 @@ def test_excluded_ports(client, server, meshed, bare):
     )
     assert told(send(state, "ist/client", "http://web.ist/")) == {meshed: 1}
     assert told(send(state, "bare/client", "http://web.ist/")) == {bare: 1}
+
+
+def test_who_is_asked_round_its_sidecar_asks_others_through_it():
+    state = changes.apply(WORLD, [*faces("ist"), STRICT])
+    face = state.get("apps", "Deployment", "ist", "face")
+    (container,) = face.data["spec"]["template"]["spec"]["containers"]
+    marks = {"traffic.sidecar.istio.io/excludeInboundPorts": "8000"}
+    excluded = deployment("ist/face", {"containers": [container]}, {"annotations": marks})
+    assert told(send(state, "bare/client", "http://face.ist/center/")) == {"connection reset (curl 56)": 1}
+    shown = bodies(send(changes.apply(state, [excluded]), "bare/client", "http://face.ist/center/"))
+    assert shown == {("&#x1F603;", "#66CCEE"): 1}

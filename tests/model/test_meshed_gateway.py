@@ -97,3 +97,17 @@ def test_the_installed_gateway_can_be_patched_as_a_real_one():
     (pod,) = world().pods_of(next(w for w in world().running if str(w) == GATEWAY))
     assert [proxy.mesh for proxy in pod.proxies] == [LINKERD]
     assert pod.gateway
+
+
+@pytest.mark.parametrize(
+    ("skipped", "answer"), [("8080", "200 from lnk/new"), ("8443", "403")], ids=["skipped", "not skipped"]
+)
+def test_clients_come_round_its_proxy_where_the_port_is_skipped(skipped, answer):
+    marks = {
+        "config.linkerd.io/default-inbound-policy": "deny",
+        "config.linkerd.io/skip-inbound-ports": skipped,
+    }
+    state = changes.mark(world(), "istio-system", annotations=marks)
+    state = changes.restart(state, "istio-system")
+    outcomes = send(state, "bare/client", INGRESS, host="new.test")
+    assert told(outcomes) == {answer: 1}

@@ -61,7 +61,7 @@ def start(
     proxies, skipped = inject(resource, namespace, meshes, configurations)
     inherited = {k: v for k, v in annotations_of(namespace).items() if k.startswith("config.linkerd.io/")}
     containers = tuple(map(RunningContainer.of, spec.lasting))
-    resolver, gateway = spec.resolver, is_gateway(template)
+    resolver, gateway = spec.resolver, gateway_of(template)
     return tuple(
         Pod(
             name=name,
@@ -84,14 +84,15 @@ def start(
     )
 
 
-def is_gateway(template: PodTemplate) -> bool:
-    """Returns whether pods are Istio's gateways: injected as such, deployed for a Gateway, or run as one."""
+def gateway_of(template: PodTemplate) -> Mesh | None:
+    """Returns the mesh as whose gateways pods run: injected as such, deployed for a Gateway, or by hand."""
     label, value = gateway_deployment.MANAGED
-    return (
+    runs = (
         template.metadata.annotations.get("inject.istio.io/templates") == "gateway"
         or template.metadata.labels.get(label) == value
         or any({"proxy", "router"} <= set(container.args) for container in template.spec.containers)
     )
+    return Mesh.ISTIO if runs else None
 
 
 def inject(

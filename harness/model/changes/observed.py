@@ -9,7 +9,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.pod_status import PodStatus
 from harness.api.kubernetes.workload import made_by, template_of
 from harness.base.vocabulary import Workload
-from harness.model.changes.injection import is_gateway, proxies_in
+from harness.model.changes.injection import gateway_of, proxies_in
 from harness.model.istio import mesh_config
 from harness.model.linkerd import config
 from harness.model.state.pods import Pod, RunningContainer
@@ -54,7 +54,7 @@ def _pod(state: State, resource: Resource, workload: Workload, status: PodStatus
         service_account=spec.service_account,
         containers=tuple(map(RunningContainer.of, spec.lasting)),
         proxies=tuple(proxies_in(spec).values()),
-        gateway=is_gateway(template),
+        gateway=gateway_of(template),
         ip=status.ip,
         ready=status.ready and not metadata.deleted,
         host_network=spec.host_network,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.vocabulary import Mesh
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
@@ -38,6 +37,6 @@ def inbound(arrival: Arrival) -> Reason | None:
 
 
 def _excluded(pod: Pod, annotation: str, port: int) -> bool:
-    if pod.mesh is not Mesh.ISTIO or pod.gateway:
+    if pod.gateway:  # whose connections nothing intercepts
         return False
     return str(port) in (part.strip() for part in pod.annotations.get(annotation, "").split(","))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.base.errors import not_modelled
-from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
 from harness.model.linkerd.ports import Ports, lenient
 from harness.model.network.addresses import contains
@@ -28,8 +27,6 @@ def outbound(state: State, client: Pod, port: int) -> Reason | None:
 
     The port is the one that is dialled: a Service's, not its pods'.
     """
-    if client.mesh is not Mesh.LINKERD:
-        return None
     skipped, where = _ports(client, _OUTBOUND, config.of(state).skip_outbound)
     if port not in skipped:
         return None
@@ -46,7 +43,7 @@ def inbound(state: State, arrival: Arrival) -> Reason | None:
 
     What comes over Linkerd's mutual TLS comes to the proxy's own port, which nothing skips.
     """
-    if arrival.tls is not None or arrival.server.mesh is not Mesh.LINKERD:
+    if arrival.tls is not None:
         return None
     server, settings = arrival.server, config.of(state)
     skipped, where = _ports(server, _INBOUND, settings.skip_inbound)

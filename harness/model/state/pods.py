@@ -57,6 +57,7 @@ class RunningContainer:
 class Pod:
     """A running pod; `annotations` are its own, completed by those its namespace had at its start.
 
+    `gateway` is the mesh as whose gateway it runs.
     `ip` is empty where it isn't known: a dump tells it. `hostname` and `subdomain` name a pod below a
     headless Service. A place outside of the cluster is a pod, too, where it is an endpoint of a Service:
     one without namespace, whose name is its address (`outside`).
@@ -70,7 +71,7 @@ class Pod:
     containers: tuple[RunningContainer, ...]
     proxies: tuple[Proxy, ...] = ()
     skipped: tuple[tuple[Mesh, str], ...] = ()
-    gateway: bool = False
+    gateway: Mesh | None = None
     ip: str = ""
     ready: bool = True
     host_network: bool = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
 from harness.api.kubernetes.service import selector_of
-from harness.api.objects import selects, spec_of
+from harness.api.objects import selects
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.model.istio.gateway import listener as gateway_listener
