@@ -126,6 +126,14 @@ class Spec(Node):
         spec = resource.data.get("spec")
         return cls(resource, "spec", {} if spec is None else typed(resource, "spec", spec, dict))
 
+    @classmethod
+    def kept(cls, resource: Resource) -> Self:
+        """Returns the reading that is kept with the object: for what is asked again with each request."""
+        reading: Self | None = resource.lookups.get(cls)
+        if reading is None:
+            reading = resource.lookups[cls] = cls.of(resource)
+        return reading
+
 
 class Field(Generic[Value]):
     """One field of a node, by its name in YAML; it is read once, and then stands in the node itself."""
@@ -156,6 +164,11 @@ def text(key: str, default: str = "") -> Field[str]:
     return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, str))
 
 
+def optional(key: str) -> Field[str | None]:
+    """Returns a field that holds text, empty or not; None if it is absent."""
+    return Field(key, lambda node, key, raw: None if raw is None else _typed(node, key, raw, str))
+
+
 def integer(key: str) -> Field[int | None]:
     """Returns a field that holds a whole number; None if it is absent."""
     return Field(key, lambda node, key, raw: None if raw is None else _typed(node, key, raw, int))
@@ -168,6 +181,11 @@ def integer_or_text(key: str) -> Field[int | str | None]:
         return raw if raw is None or isinstance(raw, str) else _typed(node, key, raw, int)
 
     return Field(key, read)
+
+
+def count(key: str, default: int = 0) -> Field[int]:
+    """Returns a field that holds a whole number; the default stands for an absent one."""
+    return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, int))
 
 
 def number(key: str) -> Field[float | None]:

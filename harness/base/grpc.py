@@ -8,3 +8,12 @@ STATUSES = (
     "DATA_LOSS UNAUTHENTICATED"
 ).split()
 """Their names, by their numbers."""
+
+RETRYABLE = {
+    "cancelled": 1,
+    "deadline-exceeded": 4,
+    "resource-exhausted": 8,
+    "internal": 13,
+    "unavailable": 14,
+}
+"""The gRPC statuses that both meshes can retry on, by the names that they give them."""

@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from harness.traffic.token import Token
 
 
-RETRYABLE_GRPC = {
-    "cancelled": 1,
-    "deadline-exceeded": 4,
-    "resource-exhausted": 8,
-    "internal": 13,
-    "unavailable": 14,
-}
-"""The gRPC statuses that both meshes can retry on, by the names that they give them."""
-
-
 @dataclass(frozen=True)
 class Message:
     """A request; header names are lower case, `attempt` counts a proxy's tries from 1.

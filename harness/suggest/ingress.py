@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.compare import conditions
 from harness.analysis.compare.examples import examples
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
+from harness.api.gateway_api.route import Route
 from harness.api.objects import selects, spec_of
 from harness.base.errors import NotModelledError
 from harness.model.decide import decide
@@ -39,7 +40,7 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
                 yield from _through(estate, route, name, hosts, _of_selector(estate, gateway))
     for kind in ("HTTPRoute", "GRPCRoute"):
         for route in state.all(gateway_api.GROUP, kind):
-            parsed = gateway_api.parse(route)
+            parsed = Route.kept(route)
             for parent in parsed.parents:
                 gateway = state.get(gateway_api.GROUP, "Gateway", parent.namespace, parent.name)
                 if parent.kind == "Gateway" and gateway is not None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.compare import conditions
 from harness.analysis.compare.examples import examples
 from harness.analysis.compare.relevant import relevant
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
+from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import MESH
 from harness.api.objects import spec_of
 from harness.base.durations import seconds
@@ -64,7 +65,7 @@ def _is_of_mesh(route: Resource) -> bool:
     """Whether a route acts on calls between workloads."""
     if route.kind == "VirtualService":  # without hosts it is another's delegate
         return bool(virtual_service.hosts(route)) and MESH in virtual_service.gateways(route)
-    return any(parent.kind == "Service" for parent in gateway_api.parse(route).parents)
+    return any(parent.kind == "Service" for parent in Route.kept(route).parents)
 
 
 def _of_port(

@@ -134,12 +134,15 @@ def _sources(resource: Resource) -> tuple[RoutedSource, ...]:
 def _identities(part: Relevant) -> Iterator[str]:
     """What policies ask of a caller's identity: patterns of principals, namespaces, accounts."""
     for one in part.objects:
-        yield from relevant.identities(one)
+        yield from relevant.identities(one, part.trust_domain)
 
 
 def _fits(word: str, caller: Caller) -> bool:
     """Whether a pattern of an identity (`*` at either end) is the caller's, in any of the forms they take."""
-    pod = caller.before
-    forms = (pod.spiffe, pod.dns_identity, pod.namespace, f"{pod.namespace}/{pod.service_account}")
+    forms = {
+        form
+        for pod in (caller.before, caller.after)
+        for form in (pod.spiffe, pod.dns_identity, pod.namespace, f"{pod.namespace}/{pod.service_account}")
+    }
     pattern = re.compile(re.escape(word).replace(r"\*", ".*"))
     return any(pattern.fullmatch(form) for form in forms)

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from harness.api.gateway_api import route as gateway_api
+from harness.api.gateway_api.route import Route, RouteRule, Rpc
 from harness.api.istio.virtual_service import VirtualService
+from harness.api.linkerd.service_profile import ServiceProfile
 from harness.api.objects import Fields, spec_of
 from harness.base.kept import per_object
 from harness.base.matching import TextMatch
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from harness.api.istio.http_match import HTTPMatchRequest
     from harness.api.istio.http_rule import HTTPRule
+    from harness.api.linkerd.service_profile import RequestCondition
     from harness.base.resources import Resource
 
 Named = tuple[str, TextMatch]
@@ -57,10 +59,9 @@ def of(resource: Resource) -> Conditions:
         case "VirtualService":
             return _virtual_service(VirtualService.of(resource))
         case "HTTPRoute" | "GRPCRoute":
-            return _route(gateway_api.parse(resource))
+            return _route(Route.kept(resource))
         case "ServiceProfile":
-            parts = (route.get("condition") or {} for route in spec_of(resource).get("routes") or ())
-            return joined(map(_profile, parts))
+            return joined(_profile(route.condition) for route in ServiceProfile.of(resource).routes)
         case "AuthorizationPolicy" if resource.group == "security.istio.io":
             return joined(map(_policy, spec_of(resource).get("rules") or ()))
         case _:
@@ -110,9 +111,9 @@ def _asked(condition: TextMatch | None) -> frozenset[TextMatch]:
     return frozenset([condition] if condition else ())
 
 
-def _route(route: gateway_api.Route) -> Conditions:
+def _route(route: Route) -> Conditions:
     matches = [match for rule in route.rules for match in rule.matches]
-    paths = {match.path for match in matches if match.path}
+    paths = {match.path_match for match in matches if match.path_match}
     return Conditions(
         frozenset(paths | {rpc for match in matches if match.rpc for rpc in _rpc(match.rpc)}),
         frozenset(TextMatch("exact", match.method) for match in matches if match.method),
@@ -123,23 +124,21 @@ def _route(route: gateway_api.Route) -> Conditions:
     )
 
 
-def _rpc(rpc: gateway_api.Rpc) -> Iterator[TextMatch]:
+def _rpc(rpc: Rpc) -> Iterator[TextMatch]:
     """A gRPC call is a path, /Service/Method."""
-    if rpc.kind == "Exact" and rpc.service and rpc.method:
+    if not rpc.is_regex and rpc.service and rpc.method:
         yield TextMatch("exact", f"/{rpc.service}/{rpc.method}")
     elif rpc.service or rpc.method:
-        quote = re.escape if rpc.kind == "Exact" else str
+        quote = str if rpc.is_regex else re.escape
         service, method = (quote(part) if part else "[^/]+" for part in (rpc.service, rpc.method))
         yield TextMatch("regex", f"/{service}/{method}")
 
 
-def _rewrites(rule: gateway_api.Rule) -> Iterator[tuple[str, str]]:
+def _rewrites(rule: RouteRule) -> Iterator[tuple[str, str]]:
     for one in rule.filters:
-        target = (
-            (one.fields.get("path") or {}).get("replacePrefixMatch") if one.type == "URLRewrite" else None
-        )
+        target = one.rewrite.path_modifier.prefix if one.type == "URLRewrite" else None
         if target is not None:
-            yield from ((match.path.value, target) for match in rule.matches if match.path)
+            yield from ((match.path_match.value, target) for match in rule.matches if match.path_match)
 
 
 def _wildcard(pattern: str) -> TextMatch:
@@ -153,12 +152,12 @@ def _wildcard(pattern: str) -> TextMatch:
     return TextMatch("exact", pattern)
 
 
-def _profile(part: Fields) -> Conditions:
+def _profile(part: RequestCondition) -> Conditions:
     """A condition of a ServiceProfile's route, which may hold others."""
-    inner = [*(part.get("all") or ()), *(part.get("any") or ()), *([part["not"]] if part.get("not") else [])]
+    inner = [*part.all, *part.any, *([part.negated] if part.negated else [])]
     return joined(map(_profile, inner)) | Conditions(
-        frozenset(TextMatch("regex", part["pathRegex"]) for _ in "1" if part.get("pathRegex")),
-        frozenset(TextMatch("exact", part["method"]) for _ in "1" if part.get("method")),
+        frozenset([TextMatch("regex", part.path_regex)] if part.path_regex else []),
+        frozenset([TextMatch("exact", part.method)] if part.method else []),
     )
 
 

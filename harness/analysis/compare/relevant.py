@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import conditions
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
+from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import MESH, full_host
 from harness.api.istio.virtual_service import VirtualService
+from harness.api.linkerd.authentication import MeshTLSAuthentication
+from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
+from harness.api.linkerd.identity import service_account
 from harness.api.objects import Fields, spec_of
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.istio.routing import virtual_service
+from harness.model.linkerd import config
 from harness.model.network import attachment
 from harness.model.network.services import addresses, fqdn
 from harness.model.state.tables import HostTable, SelectorTable, per_state
@@ -25,7 +30,6 @@ if TYPE_CHECKING:
     from harness.model import State
 
 _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
-_IDENTITY = "serviceaccount.identity.linkerd.cluster.local"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Relevant:
     """Objects that decide on requests to a Service, and the conditions of routes and of policies.
 
     Those `at_server` count for clients without a proxy, too. Callers of `scoped` namespaces see less.
+    Identities are below Linkerd's `trust_domain`.
     """
 
     service: Resource
@@ -40,6 +45,7 @@ class Relevant:
     followed: Conditions
     at_server: Conditions
     scoped: frozenset[str] = frozenset()
+    trust_domain: str = "cluster.local"
 
 
 def relevant(state: State, service: Resource) -> Relevant:
@@ -74,7 +80,7 @@ def relevant(state: State, service: Resource) -> Relevant:
     )
     if is_gateway(state, service):
         at_server |= followed | conditions.joined(map(conditions.hosts, routes))
-    return Relevant(service, unique, followed, at_server, _scoped(state))
+    return Relevant(service, unique, followed, at_server, _scoped(state), config.of(state).trust_domain)
 
 
 def is_gateway(state: State, service: Resource) -> bool:
@@ -94,7 +100,7 @@ def at_gateways(state: State) -> list[Resource]:
         found += [
             one
             for one in state.all(gateway_api.GROUP, kind)
-            if any(parent.kind == "Gateway" for parent in gateway_api.parse(one).parents)
+            if any(parent.kind == "Gateway" for parent in Route.kept(one).parents)
         ]
     return found
 
@@ -155,18 +161,30 @@ def _targets(route: Resource) -> Iterator[tuple[str, str]]:
         for part in (part for rule in VirtualService.of(route).rules for part in rule.route):
             name, namespace, *_ = [*part.destination.full_host.split("."), ""]
             yield namespace, name
-    for rule in spec_of(route).get("rules") or ():
-        for part in rule.get("backendRefs") or ():
-            yield part.get("namespace") or route.namespace, part["name"]
+    if route.kind.endswith("Route"):
+        for backend in (backend for rule in Route.kept(route).rules for backend in rule.backends):
+            yield backend.namespace, backend.name
 
 
 @per_object
-def identities(policy: Resource) -> tuple[str, ...]:
+def identities(policy: Resource, trust_domain: str) -> tuple[str, ...]:
     """Returns what a policy asks of a caller: principals, namespaces, accounts, as patterns with `*`."""
-    return tuple(_identities(policy))
+    return tuple(_of_linkerd(policy, trust_domain) if policy.group == _LINKERD else _of_istio(policy))
 
 
-def _identities(policy: Resource) -> Iterator[str]:
+def _of_linkerd(policy: Resource, trust_domain: str) -> Iterator[str]:
+    match policy.kind:
+        case "MeshTLSAuthentication":
+            yield from MeshTLSAuthentication.of(policy).identities(trust_domain)
+        case "ServerAuthorization":
+            yield from ServerAuthorization.of(policy).client.tls.identities(trust_domain)
+        case "AuthorizationPolicy":
+            for one in LinkerdAuthorizationPolicy.of(policy).authentications:
+                if one.kind == "ServiceAccount":
+                    yield service_account(one.name, one.namespace, trust_domain)
+
+
+def _of_istio(policy: Resource) -> Iterator[str]:
     spec = spec_of(policy)
     if policy.group == _ISTIO:
         for rule in spec.get("rules") or ():
@@ -175,17 +193,6 @@ def _identities(policy: Resource) -> Iterator[str]:
             for condition in (rule or {}).get("when") or ():
                 if condition["key"].startswith("source."):
                     yield from (*(condition.get("values") or ()), *(condition.get("notValues") or ()))
-        return
-    tls = (spec.get("client") or {}).get("meshTLS") or {}
-    yield from (*(spec.get("identities") or ()), *(tls.get("identities") or ()))
-    for one in tls.get("serviceAccounts") or ():
-        yield f"{one['name']}.{one.get('namespace') or policy.namespace}.{_IDENTITY}"
-    for one in (*(spec.get("identityRefs") or ()), *(spec.get("requiredAuthenticationRefs") or ())):
-        namespace = one.get("namespace") or policy.namespace
-        if one["kind"] == "Namespace":
-            yield one.get("name") or policy.namespace
-        elif one["kind"] == "ServiceAccount":
-            yield f"{namespace}/{one['name']}"
 
 
 def _source(source: Fields, namespace: str) -> Iterator[str]:

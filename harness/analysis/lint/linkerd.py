@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
+from harness.api.gateway_api.route import Route
 from harness.api.kubernetes.workload import WORKLOADS, template_of
-from harness.api.objects import annotations_of, label_selector, spec_of
+from harness.api.linkerd import GROUP, POLICIES
+from harness.api.linkerd.annotation import DEFAULT_POLICY
+from harness.api.linkerd.authentication import MeshTLSAuthentication
+from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
+from harness.api.linkerd.server import Server
+from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
-from harness.model.linkerd.config import POLICIES
-from harness.model.linkerd.policy.port_policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,15 +22,13 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
 
-_GROUP = "policy.linkerd.io"
-
 
 @rule
 def namespace_policy_without_server(state: State) -> Iterator[Finding]:
     """An AuthorizationPolicy for a Namespace opens nothing where no Server selects the port."""
-    for policy in state.all(_GROUP, "AuthorizationPolicy"):
-        target = spec_of(policy).get("targetRef") or {}
-        if target.get("kind") == "Namespace" and not state.all(_GROUP, "Server", policy.namespace):
+    for policy in state.all(GROUP, "AuthorizationPolicy"):
+        target = LinkerdAuthorizationPolicy.kept(policy).target
+        if target.kind == "Namespace" and not state.all(GROUP, "Server", policy.namespace):
             yield Finding(
                 policy,
                 "spec.targetRef",
@@ -39,8 +41,8 @@ def namespace_policy_without_server(state: State) -> Iterator[Finding]:
 @rule
 def server_without_authorization(state: State) -> Iterator[Finding]:
     """A Server that no policy opens denies everybody, also where all were allowed before."""
-    for server in state.all(_GROUP, "Server"):
-        if (spec_of(server).get("accessPolicy") or "deny") != "deny" or _opened(state, server):
+    for server in state.all(GROUP, "Server"):
+        if Server.kept(server).access_policy != "deny" or _opened(state, server):
             continue
         yield Finding(
             server,
@@ -54,15 +56,15 @@ def server_without_authorization(state: State) -> Iterator[Finding]:
 @rule
 def server_route_closes_probes(state: State) -> Iterator[Finding]:
     """Attaching any route to a Server ends the openness of probe paths: pods turn not ready."""
-    for server in state.all(_GROUP, "Server"):
+    for server in state.all(GROUP, "Server"):
         routes = _routes_on(state, server)
         if not routes:
             continue
-        spec = spec_of(server)
+        read = Server.kept(server)
         for pod in state.pods:
-            if pod.namespace != server.namespace or not label_selector(spec.get("podSelector"), pod.labels):
+            if pod.namespace != server.namespace or not read.pod_selector.selects(pod.labels):
                 continue
-            port = pod.port(spec["port"])
+            port = pod.port(read.port)
             paths = pod.probe_paths(port) if port is not None and pod.mesh is Mesh.LINKERD else ()
             shut = [path for path in paths if not any(_takes(route, path) for route in routes)]
             if shut:
@@ -79,8 +81,8 @@ def server_route_closes_probes(state: State) -> Iterator[Finding]:
 @rule
 def identity_as_spiffe(state: State) -> Iterator[Finding]:
     """Linkerd's identities are DNS names: a SPIFFE one is taken in, and is nobody's."""
-    for policy in state.all(_GROUP, "MeshTLSAuthentication"):
-        for index, identity in enumerate(spec_of(policy).get("identities") or ()):
+    for policy in state.all(GROUP, "MeshTLSAuthentication"):
+        for index, identity in enumerate(MeshTLSAuthentication.kept(policy).written):
             if identity.startswith("spiffe://"):
                 yield Finding(
                     policy,
@@ -119,36 +121,33 @@ def _opened(state: State, server: Resource) -> bool:
         (route.resource.group, route.resource.kind, route.resource.name)
         for route in _routes_on(state, server)
     }
-    for policy in state.all(_GROUP, "AuthorizationPolicy", server.namespace):
-        target = spec_of(policy).get("targetRef") or {}
-        key = (target.get("group") or "", target.get("kind"), target.get("name"))
-        if key in ((_GROUP, "Server", server.name), ("", "Namespace", server.namespace)) or key in routes:
+    for policy in state.all(GROUP, "AuthorizationPolicy", server.namespace):
+        target = LinkerdAuthorizationPolicy.kept(policy).target
+        key = (target.group, target.kind, target.name)
+        if key in ((GROUP, "Server", server.name), ("", "Namespace", server.namespace)) or key in routes:
             return True
-        if target.get("kind") == "Namespace":
+        if target.kind == "Namespace":
             return True
     return any(
-        (spec_of(one).get("server") or {}).get("name") == server.name
-        or label_selector(
-            (spec_of(one).get("server") or {}).get("selector"), server.data["metadata"].get("labels") or {}
-        )
-        for one in state.all(_GROUP, "ServerAuthorization", server.namespace)
+        ServerAuthorization.kept(one).server.includes(server)
+        for one in state.all(GROUP, "ServerAuthorization", server.namespace)
     )
 
 
-def _routes_on(state: State, server: Resource) -> list[gateway_api.Route]:
+def _routes_on(state: State, server: Resource) -> list[Route]:
     wanted = ("Server", server.namespace, server.name)
     return [
         route
-        for group in (gateway_api.GROUP, _GROUP)
+        for group in (gateway_api.GROUP, GROUP)
         for kind in ("HTTPRoute", "GRPCRoute")
-        for route in map(gateway_api.parse, state.all(group, kind, server.namespace))
+        for route in map(Route.kept, state.all(group, kind, server.namespace))
         if any((parent.kind, parent.namespace, parent.name) == wanted for parent in route.parents)
     ]
 
 
-def _takes(route: gateway_api.Route, path: str) -> bool:
+def _takes(route: Route, path: str) -> bool:
     return any(
-        (match.path is None or match.path.holds(path))
+        (match.path_match is None or match.path_match.holds(path))
         and match.method in (None, "GET")
         and not match.headers
         and not match.query

@@ -6,14 +6,17 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api, linkerd
+from harness.api.gateway_api.route import Route
+from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base.vocabulary import Mesh
 from harness.model.network.services import service_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.api.gateway_api.route import Backend, Match, Parent, Route
+    from harness.api.gateway_api.reference import ParentRef
+    from harness.api.gateway_api.route import BackendRef, RouteMatch
     from harness.model import State
 
 _KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
@@ -41,7 +44,7 @@ def route_parent_without_group(state: State) -> Iterator[Finding]:
         if parent.kind == "Service" and parent.group is None:
             yield Finding(
                 route.resource,
-                parent.field,
+                parent.path,
                 f"refers to a Service {parent.name} of the Gateway API's group",
                 "group defaults to gateway.networking.k8s.io, which has no Services: the route has no effect",
                 'write group: ""',
@@ -55,7 +58,7 @@ def route_parent_group_core(state: State) -> Iterator[Finding]:
         if parent.kind == "Service" and parent.group == "core":
             yield Finding(
                 route.resource,
-                f"{parent.field}.group",
+                f"{parent.path}.group",
                 "is core",
                 'it acts on Linkerd\'s clients only: Istio knows the group of Services as ""',
                 'write group: ""',
@@ -77,7 +80,7 @@ def route_parent_missing(state: State) -> Iterator[Finding]:
             continue
         yield Finding(
             route.resource,
-            parent.field,
+            parent.path,
             missing,
             "the route has no effect",
             "correct the name, namespace or port, or apply the Service as well",
@@ -94,7 +97,7 @@ def route_zero_weight(state: State) -> Iterator[Finding]:
             lone = len(part.backends) == 1
             yield Finding(
                 route.resource,
-                f"{part.field}.backendRefs",
+                f"{part.path}.backendRefs",
                 "has a lone backend of weight 0" if lone else "has backends of weight 0 only",
                 "Istio answers 500; Linkerd "
                 + ("sends it everything" if lone else "panics on each request, seen as an empty reply"),
@@ -117,7 +120,7 @@ def route_backend_missing(state: State) -> Iterator[Finding]:
             continue
         yield Finding(
             route.resource,
-            backend.field,
+            backend.path,
             missing,
             f"its share of the requests gets {answer}",
             "correct the reference",
@@ -137,7 +140,7 @@ def route_filter_unreadable(state: State) -> Iterator[Finding]:
                 if one.type in _UNREADABLE:
                     yield Finding(
                         route.resource,
-                        one.field,
+                        one.path,
                         f"is a {one.type}",
                         "Linkerd's index can't read it: a new route is ignored, an updated one keeps its "
                         "version before in force, and the status says Accepted all the same",
@@ -184,9 +187,8 @@ def route_kinds_mixed(state: State) -> Iterator[Finding]:
 def route_under_profile(state: State) -> Iterator[Finding]:
     """A ServiceProfile with routes or overrides takes the Service over: routes on it do nothing."""
     profiles = {}
-    for profile in state.all("linkerd.io", "ServiceProfile"):
-        spec = profile.data.get("spec") or {}
-        if spec.get("routes") or spec.get("dstOverrides"):
+    for profile in state.all(linkerd.PROFILES, "ServiceProfile"):
+        if ServiceProfile.kept(profile).decides:
             profiles[profile.name.removesuffix(".svc.cluster.local")] = profile
     for route in _routes(state):
         for namespace, name in _services(route):
@@ -211,8 +213,8 @@ def route_match_shadowed(state: State) -> Iterator[Finding]:
             if why:
                 yield Finding(
                     route.resource,
-                    later.field,
-                    f"is never used: {earlier.field} takes its requests",
+                    later.path,
+                    f"is never used: {earlier.path} takes its requests",
                     why,
                     "remove it, or put it before the other",
                 )
@@ -228,21 +230,21 @@ def route_backend_timeout(state: State) -> Iterator[Finding]:
             if part.backend_timeout is not None and part.request_timeout is None:
                 yield Finding(
                     route.resource,
-                    f"{part.field}.timeouts.backendRequest",
+                    f"{part.path}.timeouts.backendRequest",
                     "is the only time limit",
                     "Linkerd ignores backendRequest: its clients wait without limit",
                     "set timeouts.request",
                 )
 
 
-def _shadow(earlier: Match, later: Match, *, linkerd: bool) -> str:
+def _shadow(earlier: RouteMatch, later: RouteMatch, *, linkerd: bool) -> str:
     """Why a later match of the same route never gets a request, empty if it may."""
     same = (earlier.headers, earlier.query, earlier.method) == (later.headers, later.query, later.method)
     if not same:
         return ""
-    if (earlier.path, earlier.rpc) == (later.path, later.rpc):
+    if (earlier.path_match, earlier.rpc) == (later.path_match, later.rpc):
         return "of equal matches the first one wins"
-    first, second = earlier.path, later.path
+    first, second = earlier.path_match, later.path_match
     if (
         linkerd
         and first
@@ -256,14 +258,14 @@ def _shadow(earlier: Match, later: Match, *, linkerd: bool) -> str:
 
 def _routes(state: State, *kinds: str) -> Iterator[Route]:
     for kind in kinds or _KINDS:
-        yield from map(gateway_api.parse, state.all(gateway_api.GROUP, kind))
+        yield from map(Route.kept, state.all(gateway_api.GROUP, kind))
 
 
-def _parents(state: State) -> Iterator[tuple[Route, Parent]]:
+def _parents(state: State) -> Iterator[tuple[Route, ParentRef]]:
     return ((route, parent) for route in _routes(state) for parent in route.parents)
 
 
-def _backends(state: State) -> Iterator[tuple[Route, Backend]]:
+def _backends(state: State) -> Iterator[tuple[Route, BackendRef]]:
     return ((route, b) for route in _routes(state) for part in route.rules for b in part.backends)
 
 

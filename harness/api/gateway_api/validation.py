@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api.route import filter_field, parse
-from harness.api.objects import Fields, spec_of
+from harness.api.gateway_api.filters import filter_field
+from harness.api.gateway_api.gateway import KubernetesGateway
+from harness.api.gateway_api.route import Route, RPCMatch
 from harness.api.refusal import Refused
-from harness.base.durations import seconds
 from harness.base.errors import not_modelled
 from harness.base.matching import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.api.gateway_api.route import Match
+    from harness.api.gateway_api.filters import CORSFilter, PathModifier, RequestMirror, RouteFilter
+    from harness.api.gateway_api.gateway import Listener
+    from harness.api.gateway_api.reference import ParentRef, TargetRef
+    from harness.api.gateway_api.route import BackendRef, RouteMatch, RouteRule
     from harness.base.resources import Resource
 
 Fault = tuple[str, str]
@@ -42,59 +45,59 @@ def validate(resource: Resource) -> None:
     NotModelledError, too, for a regular expression that can't be read: the API takes it unread.
     """
     if resource.kind == "Gateway":
-        _refuse_waypoints(resource)
-        faults = _gateway_faults(spec_of(resource))
+        gateway = KubernetesGateway.kept(resource)
+        if gateway.class_name in ("istio-waypoint", "istio-east-west"):
+            field, name = "spec.gatewayClassName", gateway.class_name
+            raise not_modelled(resource, field, f"{name} is for ambient mode")
+        faults = _gateway_faults(gateway)
     elif resource.kind.endswith("Route"):
-        for rule in parse(resource).rules:
-            for match in rule.matches:
-                _refuse_unreadable(resource, match)
-        faults = _route_faults(resource, spec_of(resource))
+        route = Route.kept(resource)
+        for match in (match for rule in route.rules for match in rule.matches):
+            _refuse_unreadable(resource, match)
+        faults = _route_faults(route)
     else:
         return
     for where, words in faults:
         raise Refused.invalid(resource, f"{where}: {words}")
 
 
-def _refuse_waypoints(gateway: Resource) -> None:
-    name = spec_of(gateway)["gatewayClassName"]
-    if name in ("istio-waypoint", "istio-east-west"):
-        raise not_modelled(gateway, "spec.gatewayClassName", f"{name} is for ambient mode")
-
-
-def _refuse_unreadable(resource: Resource, match: Match) -> None:
+def _refuse_unreadable(resource: Resource, match: RouteMatch) -> None:
     texts = [text for _, text in match.headers + match.query]
-    texts += [match.path] if match.path else []
+    texts += [match.path_match] if match.path_match else []
     patterns = [text.value for text in texts if text.kind == "regex"]
-    if match.rpc and match.rpc.kind == "RegularExpression":
+    if match.rpc and match.rpc.is_regex:
         patterns.append(f"/{match.rpc.service or ''}/{match.rpc.method or ''}")
     for pattern in patterns:
         if why := unreadable(pattern):
             text = f"the regular expression {pattern!r} can't be read: {why}"
-            raise not_modelled(resource, match.field, text)
+            raise not_modelled(resource, match.path, text)
 
 
-def _gateway_faults(spec: Fields) -> Iterator[Fault]:
-    listeners = spec["listeners"]
-    yield from _counted("spec.listeners", listeners, 1, 64)
+def _gateway_faults(gateway: KubernetesGateway) -> Iterator[Fault]:
+    field, listeners = gateway.at("listeners"), gateway.listeners
+    yield from _counted(field, listeners, 1, 64)
     for listener in listeners:
-        protocol, tls = listener["protocol"], listener.get("tls")
-        mode = (tls or {}).get("mode", "Terminate")
-        if protocol in ("HTTP", "TCP", "UDP") and tls is not None:
-            yield "spec.listeners", _array("tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']")
-        if protocol == "HTTPS" and mode != "Terminate":
-            yield "spec.listeners", _array("tls mode must be Terminate for protocol HTTPS")
-        if protocol == "TLS" and tls is None:
-            yield "spec.listeners", _array("tls mode must be set for protocol TLS")
-        if protocol in ("TCP", "UDP") and listener.get("hostname"):
-            yield "spec.listeners", _array("hostname must not be specified for protocols ['TCP', 'UDP']")
-        if tls is not None and mode == "Terminate" and not (tls.get("certificateRefs") or tls.get("options")):
+        yield from ((field, words) for words in _listener_faults(listener))
+        tls = listener.tls
+        if tls is not None and tls.mode == "Terminate" and not (tls.certificates or tls.options):
             words = "certificateRefs or options must be specified when mode is Terminate"
-            yield "spec.listeners.tls", f"{_OBJECT}{words}"
-    if len({one["name"] for one in listeners}) < len(listeners):
-        yield "spec.listeners", _array("Listener name must be unique within the Gateway")
-    if len({(one["port"], one["protocol"], one.get("hostname")) for one in listeners}) < len(listeners):
-        words = "Combination of port, protocol and hostname must be unique for each listener"
-        yield "spec.listeners", _array(words)
+            yield f"{field}.tls", f"{_OBJECT}{words}"
+    if len({listener.name for listener in listeners}) < len(listeners):
+        yield field, _array("Listener name must be unique within the Gateway")
+    if len({(one.port, one.protocol, one.written_hostname) for one in listeners}) < len(listeners):
+        yield field, _array("Combination of port, protocol and hostname must be unique for each listener")
+
+
+def _listener_faults(listener: Listener) -> Iterator[str]:
+    protocol, tls = listener.protocol, listener.tls
+    if protocol in ("HTTP", "TCP", "UDP") and tls is not None:
+        yield _array("tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']")
+    if protocol == "HTTPS" and tls is not None and tls.mode != "Terminate":
+        yield _array("tls mode must be Terminate for protocol HTTPS")
+    if protocol == "TLS" and tls is None:
+        yield _array("tls mode must be set for protocol TLS")
+    if protocol in ("TCP", "UDP") and listener.written_hostname:
+        yield _array("hostname must not be specified for protocols ['TCP', 'UDP']")
 
 
 def _array(words: str) -> str:
@@ -109,42 +112,37 @@ def _counted(field: str, items: Sequence[object], least: int, most: int) -> Iter
         yield field, f"Too many: {len(items)}: must have at most {most} items"
 
 
-def _route_faults(resource: Resource, spec: Fields) -> Iterator[Fault]:
-    yield from _parent_faults(spec.get("parentRefs") or [])
-    rules = spec.get("rules") or []
-    if resource.kind in ("TLSRoute", "TCPRoute"):
-        early = resource.version == "v1alpha2"
+def _route_faults(route: Route) -> Iterator[Fault]:
+    kind, rules = route.resource.kind, route.written_rules
+    yield from _parent_faults(route.parents)
+    if kind in ("TLSRoute", "TCPRoute"):
+        early = route.resource.version == "v1alpha2"
         yield from _counted("spec.rules", rules, 1, 16 if early else 1)
-        if resource.kind == "TLSRoute" and not early:
-            yield from _named(spec)
-        for index, rule in enumerate(rules):
-            yield from _counted(f"spec.rules[{index}].backendRefs", rule["backendRefs"], 1, 16)
+        if kind == "TLSRoute" and not early:
+            if "hostnames" not in route.data:
+                yield "spec.hostnames", "Required value"
+            yield from _counted("spec.hostnames", route.hostnames, 1, 1024)
+        for rule in rules:
+            yield from _counted(rule.at("backendRefs"), rule.backends, 1, 16)
     else:
         yield from _counted("spec.rules", rules, 0, 16)
-        yield from _counted("spec.hostnames", spec.get("hostnames") or [], 0, 16)
-    matches = sum(len(rule.get("matches") or ()) for rule in rules)
-    if matches > _MATCHES:
+        yield from _counted("spec.hostnames", route.hostnames, 0, 16)
+    if sum(len(rule.written_matches) for rule in rules) > _MATCHES:
         words = (
             "While 16 rules and 64 matches per rule are allowed, "
             "the total number of matches across all rules in a route must be less than 128"
         )
         yield "spec.rules", _array(words)
-    for index, rule in enumerate(rules):
-        yield from _rule_faults(f"spec.rules[{index}]", rule)
+    for rule in rules:
+        yield from _rule_faults(rule)
 
 
-def _named(spec: Fields) -> Iterator[Fault]:
-    if "hostnames" not in spec:
-        yield "spec.hostnames", "Required value"
-    yield from _counted("spec.hostnames", spec.get("hostnames") or [], 1, 1024)
-
-
-def _parent_faults(parents: list[Fields]) -> Iterator[Fault]:
+def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[Fault]:
     yield from _counted("spec.parentRefs", parents, 0, 32)
-    sections: dict[tuple[object, ...], list[str]] = {}
+    sections: dict[tuple[str | None, ...], list[str]] = {}
     for one in parents:
-        parent = tuple(one.get(key) for key in ("group", "kind", "namespace", "name"))
-        sections.setdefault(parent, []).append(one.get("sectionName") or "")
+        parent = (one.group, one.data.get("kind"), one.written_namespace, one.name)
+        sections.setdefault(parent, []).append(one.section)
     for names in sections.values():
         verb = "specified" if "" in names and any(names) else "unique"
         if len(set(names)) < len(names) or verb == "specified":
@@ -154,36 +152,34 @@ def _parent_faults(parents: list[Fields]) -> Iterator[Fault]:
             yield "spec.parentRefs", _array(words)
 
 
-def _rule_faults(field: str, rule: Fields) -> Iterator[Fault]:
-    for index, match in enumerate(rule.get("matches") or ()):
-        yield from _match_faults(f"{field}.matches[{index}]", match)
-    backends = rule.get("backendRefs") or []
-    yield from _counted(f"{field}.backendRefs", backends, 0, 16)
-    yield from _counted(f"{field}.matches", rule.get("matches") or [], 0, 64)
-    for index, backend in enumerate(backends):
-        yield from _reference_faults(f"{field}.backendRefs[{index}]", backend)
-    types = [entry.get("type", "") for entry in rule.get("filters") or ()]
-    if "RequestRedirect" in types and backends:
-        yield field, f"{_OBJECT}RequestRedirect filter must not be used together with backendRefs"
-    yield from _filter_faults(field, rule, rule)
-    for index, backend in enumerate(backends):
-        yield from _filter_faults(f"{field}.backendRefs[{index}]", backend, rule)
-    timeouts = rule.get("timeouts") or {}
-    request, backend_request = seconds(timeouts.get("request")), seconds(timeouts.get("backendRequest"))
+def _rule_faults(rule: RouteRule) -> Iterator[Fault]:
+    for match in rule.written_matches:
+        yield from _match_faults(match)
+    yield from _counted(rule.at("backendRefs"), rule.backends, 0, 16)
+    yield from _counted(rule.at("matches"), rule.written_matches, 0, 64)
+    for backend in rule.backends:
+        yield from _reference_faults(backend)
+    if rule.backends and any(one.type == "RequestRedirect" for one in rule.filters):
+        yield rule.path, f"{_OBJECT}RequestRedirect filter must not be used together with backendRefs"
+    owners: tuple[RouteRule | BackendRef, ...] = (rule, *rule.backends)
+    for owner in owners:
+        yield from _filter_faults(owner, rule)
+    request, backend_request = rule.request_timeout, rule.backend_timeout
     if request and backend_request and backend_request > request:
         words = "backendRequest timeout cannot be longer than request timeout"
-        yield f"{field}.timeouts", f"{_OBJECT}{words}"
+        yield rule.at("timeouts"), f"{_OBJECT}{words}"
 
 
-def _match_faults(field: str, match: Fields) -> Iterator[Fault]:
-    method = match.get("method")
-    if isinstance(method, dict) and not {"service", "method"} & method.keys():
-        yield f"{field}.method", f"{_OBJECT}One or both of 'service' or 'method' must be specified"
-    path = match.get("path") or {}
-    value = path.get("value", "/")
-    if path.get("type", "PathPrefix") == "RegularExpression":
+def _match_faults(match: RouteMatch) -> Iterator[Fault]:
+    if isinstance(match, RPCMatch):
+        if match.has("method") and match.rpc.service is None and match.rpc.method is None:
+            words = "One or both of 'service' or 'method' must be specified"
+            yield match.at("method"), f"{_OBJECT}{words}"
         return
-    where, kinds = f"{field}.path", "when type one of ['Exact', 'PathPrefix']"
+    wanted = match.path_match
+    if wanted is None or wanted.kind == "regex":
+        return
+    where, kinds, value = match.at("path"), "when type one of ['Exact', 'PathPrefix']", wanted.value
     if not value.startswith("/"):
         yield where, f"{_OBJECT}value must be an absolute path and start with '/' {kinds}"
     for part in _UNCLEAN:
@@ -197,68 +193,72 @@ def _match_faults(field: str, match: Fields) -> Iterator[Fault]:
         yield where, f"{_OBJECT}{words} for types ['Exact', 'PathPrefix']"
 
 
-def _reference_faults(field: str, reference: Fields) -> Iterator[Fault]:
-    service = not reference.get("group") and reference.get("kind", "Service") == "Service"
-    if service and reference.get("port") is None:
-        yield field, f"{_OBJECT}Must have port for Service reference"
+def _reference_faults(to: TargetRef) -> Iterator[Fault]:
+    if not to.group and to.kind == "Service" and to.port is None:
+        yield to.path, f"{_OBJECT}Must have port for Service reference"
 
 
-def _filter_faults(field: str, owner: Fields, rule: Fields) -> Iterator[Fault]:
+def _filter_faults(owner: RouteRule | BackendRef, rule: RouteRule) -> Iterator[Fault]:
     """The faults of a rule's or of a backend's filters."""
-    entries = owner.get("filters") or []
-    types = [entry.get("type", "") for entry in entries]
+    types = [entry.type for entry in owner.filters]
     if "RequestRedirect" in types and "URLRewrite" in types:
         words = (
             "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both"
         )
-        yield f"{field}.filters", f"{_OBJECT}{words}"
+        yield owner.at("filters"), f"{_OBJECT}{words}"
     for kind in _UNREPEATABLE:
         if types.count(kind) > 1:
-            yield f"{field}.filters", f"{_OBJECT}{kind} filter cannot be repeated"
-    for index, entry in enumerate(entries):
-        where, kind = f"{field}.filters[{index}]", entry.get("type", "")
-        name = filter_field(kind)
-        if name not in entry:
-            yield where, f"{_OBJECT}filter.{name} must be specified for {kind} filter.type"
+            yield owner.at("filters"), f"{_OBJECT}{kind} filter cannot be repeated"
+    for entry in owner.filters:
+        name = filter_field(entry.type)
+        if name not in entry.data:
+            yield entry.path, f"{_OBJECT}filter.{name} must be specified for {entry.type} filter.type"
         for other, wanted in _TYPES.items():
-            if other in entry and other != name:
-                yield where, f"{_OBJECT}filter.{other} must be nil if the filter.type is not {wanted}"
-        yield from _particular_faults(f"{where}.{name}", kind, entry.get(name) or {})
-        path = (entry.get(name) or {}).get("path") or {}
-        if path.get("type") == "ReplacePrefixMatch" and not _one_prefix(rule):
-            words = f"When using {kind} filter with path.replacePrefixMatch, exactly one PathPrefix match"
-            yield field, f"{_OBJECT}{words} must be specified"
+            if other in entry.data and other != name:
+                yield entry.path, f"{_OBJECT}filter.{other} must be nil if the filter.type is not {wanted}"
+        yield from _particular_faults(entry, owner, rule)
 
 
-def _one_prefix(rule: Fields) -> bool:
-    paths = [match.get("path") or {} for match in rule.get("matches") or [{}]]
-    return len(paths) == 1 and paths[0].get("type", "PathPrefix") == "PathPrefix"
+def _particular_faults(entry: RouteFilter, owner: RouteRule | BackendRef, rule: RouteRule) -> Iterator[Fault]:
+    match entry.type:
+        case "RequestRedirect" | "URLRewrite":
+            changed = entry.redirect if entry.type == "RequestRedirect" else entry.rewrite
+            yield from _modifier_faults(changed.path_modifier)
+            kinds = [match.path_match.kind for match in rule.matches if match.path_match]
+            if changed.path_modifier.type == "ReplacePrefixMatch" and kinds != ["segments"]:
+                words = f"When using {entry.type} filter with path.replacePrefixMatch"
+                yield owner.path, f"{_OBJECT}{words}, exactly one PathPrefix match must be specified"
+        case "RequestMirror" if entry.mirror:
+            yield from _mirror_faults(entry.mirror)
+        case "CORS":
+            yield from _cors_faults(entry.cors)
 
 
-def _particular_faults(field: str, kind: str, said: Fields) -> Iterator[Fault]:
-    if kind in ("RequestRedirect", "URLRewrite") and said.get("path"):
-        path = said["path"]
-        for modifier in _MODIFIERS:
-            name = filter_field(modifier)
-            if path["type"] == modifier and name not in path:
-                yield f"{field}.path", f"{_OBJECT}{name} must be specified when type is set to '{modifier}'"
-            if path["type"] != modifier and name in path:
-                yield f"{field}.path", f"{_OBJECT}type must be '{modifier}' when {name} is set"
-    if kind == "RequestMirror" and said:
-        yield from _reference_faults(f"{field}.backendRef", said["backendRef"])
-        if "percent" in said and "fraction" in said:
-            words = "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter"
-            yield field, f"{_OBJECT}{words}"
-        fraction = said.get("fraction")
-        if fraction and fraction["numerator"] > fraction.get("denominator", 100):
-            words = "numerator must be less than or equal to denominator"
-            yield f"{field}.fraction", f"{_OBJECT}{words}"
-    if kind == "CORS":
-        for name, what in (
-            ("allowOrigins", "origins"),
-            ("allowMethods", "methods"),
-            ("allowHeaders", "methods"),
-        ):
-            if "*" in said.get(name, ()) and len(said[name]) > 1:
-                words = f"{name[0].upper()}{name[1:]} cannot contain '*' alongside other {what}"
-                yield f"{field}.{name}", _array(words)
+def _modifier_faults(modifier: PathModifier) -> Iterator[Fault]:
+    for kind in _MODIFIERS if modifier else ():
+        name = filter_field(kind)
+        if modifier.type == kind and name not in modifier.data:
+            yield modifier.path, f"{_OBJECT}{name} must be specified when type is set to '{kind}'"
+        if modifier.type != kind and name in modifier.data:
+            yield modifier.path, f"{_OBJECT}type must be '{kind}' when {name} is set"
+
+
+def _mirror_faults(mirror: RequestMirror) -> Iterator[Fault]:
+    yield from _reference_faults(mirror.to)
+    if "percent" in mirror.data and "fraction" in mirror.data:
+        words = "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter"
+        yield mirror.path, f"{_OBJECT}{words}"
+    if mirror.fraction and mirror.fraction.numerator > mirror.fraction.denominator:
+        words = "numerator must be less than or equal to denominator"
+        yield mirror.fraction.path, f"{_OBJECT}{words}"
+
+
+def _cors_faults(cors: CORSFilter) -> Iterator[Fault]:
+    for field, values, what in (
+        ("allowOrigins", cors.origins, "origins"),
+        ("allowMethods", cors.methods, "methods"),
+        ("allowHeaders", cors.headers, "methods"),
+    ):
+        if "*" in values and len(values) > 1:
+            words = f"{field[0].upper()}{field[1:]} cannot contain '*' alongside other {what}"
+            yield cors.at(field), _array(words)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api import GROUP
 from harness.api.gateway_api import validation as gateway_validation
-from harness.api.gateway_api.route import GROUP
 from harness.api.kubernetes import network_policy_validation
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import PodController, replicas

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.validation import validate as validate_istio
 from harness.api.kubernetes.validation import validate
+from harness.api.linkerd.validation import validate as validate_linkerd
 from harness.api.objects import annotations_of, labels_of
 from harness.api.refusal import Refused
 from harness.api.schema import kinds as schemas
@@ -15,7 +16,6 @@ from harness.base.kept import per_object
 from harness.base.vocabulary import Mesh
 from harness.model.changes import installation
 from harness.model.changes.injection import refuse_bypasses, refuse_waypoints
-from harness.model.linkerd.validation import validate as validate_linkerd
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
 from harness.api.istio.hosts import MESH
 from harness.api.kubernetes.service import is_headless
 from harness.base.vocabulary import Mesh

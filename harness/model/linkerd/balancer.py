@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd.annotation import ACCRUAL
+from harness.api.linkerd.annotation import accrues as accrues_failures
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model import replies
@@ -71,10 +73,10 @@ def dispatch(
         for picked in shares((count, endpoint, ()) for count, endpoint in alike)
         for one in forward(call, picked.value, message, opaque=opaque)
     )
-    accrues = call.parent is not None and not opaque and limits.accrues(call.parent)
+    accrues = call.parent is not None and not opaque and accrues_failures(call.parent)
     if accrues and any(_fails(one.value) for one in branches):
         why = "an endpoint that fails is taken out after some failures: that depends on other requests"
-        raise not_modelled(call.parent or port.service, f"annotation {limits.ACCRUAL}", why)
+        raise not_modelled(call.parent or port.service, f"annotation {ACCRUAL}", why)
     return after(branches, *spread)
 
 

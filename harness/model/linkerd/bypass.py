@@ -6,9 +6,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.workload import WORKLOADS
+from harness.api.linkerd.annotation import SKIP_INBOUND, SKIP_OUTBOUND, SKIP_SUBNETS
+from harness.api.linkerd.ports import Ports, lenient
 from harness.base.errors import not_modelled
 from harness.model.linkerd import config
-from harness.model.linkerd.ports import Ports, lenient
 from harness.model.network.addresses import contains
 from harness.traffic.trace import Reason
 
@@ -17,17 +18,13 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
-_INBOUND = "config.linkerd.io/skip-inbound-ports"
-_OUTBOUND = "config.linkerd.io/skip-outbound-ports"
-_SUBNETS = "config.linkerd.io/skip-subnets"
-
 
 def outbound(state: State, client: Pod, port: int) -> Reason | None:
     """Returns why a client's connection to a port goes round Linkerd's proxy, None if it doesn't.
 
     The port is the one that is dialled: a Service's, not its pods'.
     """
-    skipped, where = _ports(client, _OUTBOUND, config.of(state).skip_outbound)
+    skipped, where = _ports(client, SKIP_OUTBOUND, config.of(state).skip_outbound)
     if port not in skipped:
         return None
     return Reason(f"{client.workload} goes round its proxy to port {port} ({where}): no mutual TLS, no route")
@@ -35,7 +32,7 @@ def outbound(state: State, client: Pod, port: int) -> Reason | None:
 
 def unmeshed(pod: Pod, port: int) -> bool:
     """Returns whether clients' proxies know that a pod's port has no proxy: its annotation says so."""
-    return port in lenient(pod.annotations.get(_INBOUND, ""))
+    return port in lenient(pod.annotations.get(SKIP_INBOUND, ""))
 
 
 def inbound(state: State, arrival: Arrival) -> Reason | None:
@@ -46,13 +43,13 @@ def inbound(state: State, arrival: Arrival) -> Reason | None:
     if arrival.tls is not None:
         return None
     server, settings = arrival.server, config.of(state)
-    skipped, where = _ports(server, _INBOUND, settings.skip_inbound)
+    skipped, where = _ports(server, SKIP_INBOUND, settings.skip_inbound)
     if arrival.port in skipped:
         return Reason(f"port {arrival.port} of {server.workload} goes round its proxy ({where}): no policy")
-    said = server.annotations.get(_SUBNETS)
+    said = server.annotations.get(SKIP_SUBNETS)
     networks = said.split(",") if said is not None else settings.skip_subnets
     if any(_from(state, arrival, network.strip()) for network in networks if network.strip()):
-        return Reason(f"{server.workload} is reached round its proxy from there ({_SUBNETS}): no policy")
+        return Reason(f"{server.workload} is reached round its proxy from there ({SKIP_SUBNETS}): no policy")
     return None
 
 
@@ -65,7 +62,7 @@ def _from(state: State, arrival: Arrival, network: str) -> bool:
     """Whether the client is in a network that the server's firewall rules leave alone."""
     name = arrival.server.workload
     workload = next(filter(None, (state.get(*kind, name.namespace, name.name) for kind in WORKLOADS)))
-    field = f"annotation {_SUBNETS}"
+    field = f"annotation {SKIP_SUBNETS}"
     try:
         parsed = ip_network(network, strict=False)
     except ValueError:

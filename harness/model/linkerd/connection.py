@@ -12,7 +12,7 @@ from harness.model.network.services import ServicePort
 from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.api.gateway_api.route import Backend, Route
+    from harness.api.gateway_api.route import BackendRef, Route
     from harness.model.linkerd.call import Call
     from harness.model.message import Message
     from harness.model.network.services import Endpoint
@@ -83,14 +83,14 @@ def _routed(call: Call, route: Route, message: Message) -> Branches[Outcome]:
     rule = route.rules[0]
     if backends.all_zero(rule):
         text = "all weights are 0: the proxy panics, and the connection ends"
-        return certain(replies.closed(message), reason(route.resource, f"{rule.field}.backendRefs", text))
+        return certain(replies.closed(message), reason(route.resource, f"{rule.path}.backendRefs", text))
 
-    def to_backend(backend: Backend | None) -> Branches[Outcome]:
+    def to_backend(backend: BackendRef | None) -> Branches[Outcome]:
         target = backends.destination(call, backend)
         if isinstance(target, backends.Nowhere):
             assert backend is not None
             text = f"{target.error or target.text}: the connection ends"
-            return certain(replies.closed(message), reason(route.resource, backend.field, text))
+            return certain(replies.closed(message), reason(route.resource, backend.path, text))
         return _dial(call, target, message)
 
     return then(backends.weighted(call, route, rule), to_backend)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from harness.api.objects import Fields, spec_of
+from harness.api.linkerd import GROUP
+from harness.api.linkerd.egress_network import EgressNetwork
+from harness.api.linkerd.networks import Network, within
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.linkerd import config
-from harness.model.linkerd.policy.authentication import GROUP
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.trace import Reason
-
-Network = IPv4Network | IPv6Network
 
 _EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
@@ -54,14 +53,14 @@ def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[R
 
 def allows(network: Resource) -> bool:
     """Returns whether an EgressNetwork lets pass what no route on it takes."""
-    return bool(spec_of(network)["trafficPolicy"] == "Allow")
+    return EgressNetwork.kept(network).allows
 
 
 def accepted(state: State, network: Resource) -> bool:
     """Returns whether routes on it are accepted: none of its networks may reach into the cluster's."""
-    inside = [ip_network(text, strict=False) for text in config.of(state).networks]
+    inside = config.of(state).blocks
     return not any(
-        (_within(block, cidr) or _within(cidr, block)) and not any(_within(block, one) for one in excepted)
+        (within(block, cidr) or within(cidr, block)) and not any(within(block, one) for one in excepted)
         for cidr, excepted in _networks(state, network)
         for block in inside
     )
@@ -84,10 +83,10 @@ def _holds(state: State, network: Resource, host: str, cidr: Network, excepted: 
         return _in(ip, cidr) and not any(_in(ip, one) for one in excepted)
     if cidr.version == 6:
         return False
-    inside = [ip_network(text, strict=False) for text in config.of(state).networks]
-    if any(_within(cidr, block) for block in inside):
+    inside = config.of(state).blocks
+    if any(within(cidr, block) for block in inside):
         return False
-    if cidr in _EVERYTHING and all(any(_within(one, block) for block in inside) for one in excepted):
+    if cidr in _EVERYTHING and all(any(within(one, block) for block in inside) for one in excepted):
         return True
     why = f"the address of {host} isn't known, and may be in {cidr} or not"
     raise not_modelled(network, "spec.networks", why)
@@ -95,24 +94,12 @@ def _holds(state: State, network: Resource, host: str, cidr: Network, excepted: 
 
 def _networks(state: State, network: Resource) -> list[tuple[Network, tuple[Network, ...]]]:
     """Its networks and their exceptions; by default everything but the cluster's own."""
-    said: list[Fields] | None = spec_of(network).get("networks")
-    if said is None:
-        inside = [ip_network(text, strict=False) for text in config.of(state).networks]
-        return [
-            (one, tuple(block for block in inside if block.version == one.version)) for one in _EVERYTHING
-        ]
-    return [
-        (
-            ip_network(entry["cidr"], strict=False),
-            tuple(ip_network(one, strict=False) for one in entry.get("except") or ()),
-        )
-        for entry in said
-    ]
+    read = EgressNetwork.kept(network)
+    if read.has("networks"):
+        return [(block.cidr, block.exceptions) for block in read.networks]
+    inside = config.of(state).blocks
+    return [(one, tuple(block for block in inside if block.version == one.version)) for one in _EVERYTHING]
 
 
 def _in(address: IPv4Address | IPv6Address, network: Network) -> bool:
     return address.version == network.version and address in network
-
-
-def _within(inner: Network, outer: Network) -> bool:
-    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]

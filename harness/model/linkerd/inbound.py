@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd.server import GRPC, HTTP1, HTTP2, OPAQUE, TLS, UNKNOWN
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
 from harness.model.linkerd import config
 from harness.model.linkerd.policy import port_policy as policy
-from harness.model.linkerd.policy import server
 from harness.model.linkerd.routing import filters, routes
 from harness.model.message import Message
 from harness.traffic.outcomes import Failure, Outcome
@@ -33,15 +33,15 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
     """
     found = policy.at(state, arrival.server, arrival.port)
     meshed, message = arrival.tls is Mesh.LINKERD, arrival.message
-    if arrival.opaque or found.protocol == server.OPAQUE or (found.protocol == server.TLS and not meshed):
+    if arrival.opaque or found.protocol == OPAQUE or (found.protocol == TLS and not meshed):
         return _forward(arrival, found, serve)
     if message.opaque:
         return _without_http(arrival, found, serve)
-    if found.protocol == server.TLS:
+    if found.protocol == TLS:
         text = "the Server is for TLS, and has no route for HTTP between proxies: 404"
         return certain(_own(arrival, 404), *found.trace, Reason(text))
-    two = found.protocol in (server.HTTP2, server.GRPC)
-    if not meshed and ((two and not message.grpc) or (found.protocol == server.HTTP1 and message.grpc)):
+    two = found.protocol in (HTTP2, GRPC)
+    if not meshed and ((two and not message.grpc) or (found.protocol == HTTP1 and message.grpc)):
         failure = Failure.HTTP09 if two else Failure.EMPTY_REPLY
         text = f"the Server speaks {found.protocol} only to clients without a proxy of its mesh"
         return certain(Outcome(failure=failure, hop=arrival.hop), *found.trace, Reason(text))
@@ -70,11 +70,11 @@ def _by_request(state: State, arrival: Arrival, found: Policy, serve: Deliver) -
 def _unrouted(state: State, arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
     """What becomes of a request where no route is attached: paths of the pod's probes are open."""
     message = arrival.message
-    if found.protocol == server.GRPC and not routes.is_rpc(message):
+    if found.protocol == GRPC and not routes.is_rpc(message):
         text = "isn't a gRPC call, and the Server takes no other: 404"
         return certain(_own(arrival, 404), Reason(text))
     probed = arrival.server.probe_paths(arrival.port) if config.of(state).probe_networks else ()
-    if message.method == "GET" and message.path in probed and found.protocol != server.GRPC:
+    if message.method == "GET" and message.path in probed and found.protocol != GRPC:
         text = f"{message.path} is a probe's path: open to everyone"
         return after(_served(arrival, found, serve), Reason(text))
     allowed, why = _authorized(found.authorizations, arrival)
@@ -135,7 +135,7 @@ def _forward(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcom
     A Server that declares a version of HTTP authorizes no connection.
     """
     arrival = replace(arrival, opaque=True)
-    versions = (server.HTTP1, server.HTTP2, server.GRPC)
+    versions = (HTTP1, HTTP2, GRPC)
     why = Reason("the port is opaque to Linkerd: connections, not requests, are decided on")
     reset = Outcome(failure=Failure.RESET, hop=arrival.hop)
     if found.protocol in versions:
@@ -155,7 +155,7 @@ def _forward(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcom
 
 def _without_http(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
     """What becomes of a plaintext client's own TLS, or bare connection, where no port is opaque."""
-    if found.protocol == server.UNKNOWN:
+    if found.protocol == UNKNOWN:
         return _forward(arrival, found, serve)
     if arrival.message.tls:
         text = f"the Server speaks {found.protocol}: it can't read the client's TLS"

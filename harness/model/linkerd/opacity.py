@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd import ports
+from harness.api.linkerd.annotation import OPAQUE_PORTS
 from harness.api.objects import annotations_of
-from harness.model.linkerd import config, ports
+from harness.model.linkerd import config
 from harness.model.linkerd.policy import server
 from harness.model.network.services import service_ports
 from harness.model.state.tables import per_key
 
 if TYPE_CHECKING:
+    from harness.api.linkerd.ports import Ports
     from harness.base.resources import Resource
-    from harness.model.linkerd.ports import Ports
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-
-ANNOTATION = "config.linkerd.io/opaque-ports"
 
 
 @per_key(lambda service: service.key)
@@ -26,10 +26,10 @@ def of_service(state: State, service: Resource) -> Ports:
     The injector writes the last two onto the Service: of the installation's ports those that the Service
     has or targets. Where it finds none of them it writes nothing, and then all of them count.
     """
-    said = annotations_of(service).get(ANNOTATION)
+    said = annotations_of(service).get(OPAQUE_PORTS)
     if said is None:
         namespace = state.get("", "Namespace", "", service.namespace)
-        said = annotations_of(namespace).get(ANNOTATION) if namespace else None
+        said = annotations_of(namespace).get(OPAQUE_PORTS) if namespace else None
     if said is not None:
         return ports.lenient(said)
     default = config.of(state).opaque_ports
@@ -53,7 +53,7 @@ def inbound(state: State, pod: Pod, port: int) -> bool:
 
 def _said(state: State, pod: Pod) -> str | None:
     """The pod's annotation: its own, its namespace's, or of the default ports those of its containers."""
-    said = pod.annotations.get(ANNOTATION)
+    said = pod.annotations.get(OPAQUE_PORTS)
     if said is not None:
         return said
     default = config.of(state).opaque_ports

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import is_headless
+from harness.api.linkerd import ports
+from harness.api.linkerd.annotation import OPAQUE_PORTS
 from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
-from harness.model.linkerd import config, egress_network, opacity, ports
+from harness.model.linkerd import config, egress_network, opacity
 from harness.model.linkerd.routing import routes
 from harness.model.network.services import Endpoint, ServicePort
 from harness.model.state.tables import per_key
 from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.api.gateway_api.route import Parent, Route
+    from harness.api.gateway_api.reference import ParentRef
+    from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
     from harness.model.linkerd.call import Call
     from harness.model.state.state import State
@@ -98,10 +101,10 @@ def _declared(call: Call, parent: Resource) -> tuple[str, tuple[Reason, ...]]:
     if parent.kind == "Service":
         opaque = opacity.of_service(call.state, parent)
     else:
-        said = annotations_of(parent).get(opacity.ANNOTATION)
+        said = annotations_of(parent).get(OPAQUE_PORTS)
         opaque = config.of(call.state).opaque_ports if said is None else ports.strict(said)
     if call.number in opaque:
-        field = f"annotation {opacity.ANNOTATION}"
+        field = f"annotation {OPAQUE_PORTS}"
         return OPAQUE, (reason(parent, field, f"port {call.number} is opaque (there, or by default)"),)
     return DETECT, ()
 
@@ -126,11 +129,11 @@ def _attached(call: Call, parent: Resource, kind: str) -> tuple[list[Route], lis
                 attached.append(route)
                 break
             if why:
-                lost.append(reason(route.resource, named.field, why, lost=True))
+                lost.append(reason(route.resource, named.path, why, lost=True))
     return attached, lost
 
 
-def _detached(call: Call, parent: Resource, route: Route, named: Parent) -> str | None:
+def _detached(call: Call, parent: Resource, route: Route, named: ParentRef) -> str | None:
     """Why a route's parentRef doesn't attach it for this client: empty if it does, None if it's another's."""
     namespace = route.resource.namespace
     why = named.detached(parent, call.number, routes.GROUPS[parent.kind])

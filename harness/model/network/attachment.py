@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api, linkerd
+from harness.api.gateway_api.route import Route
 from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Parent = tuple[str, str, str]
 
-_GROUPS = (gateway_api.GROUP, "policy.linkerd.io")
+_GROUPS = (gateway_api.GROUP, linkerd.GROUP)
 _KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 
 
@@ -51,7 +52,7 @@ def _by_parent(state: State) -> dict[Parent, list[Stored]]:
 
 
 def _parents(version: Resource) -> Iterator[Parent]:
-    route = gateway_api.parse(version)
+    route = Route.kept(version)
     for parent in route.parents:
         yield parent.kind, parent.namespace, parent.name
     if not route.parents:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api.route import GROUP
-from harness.api.objects import spec_of
+from harness.api.gateway_api import GROUP
+from harness.api.gateway_api.reference_grant import ReferenceGrant
 from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def permits(state: State, source: Resource, kind: str, namespace: str, name: str
 def _grants(state: State) -> frozenset[Grant]:
     """From kind, from namespace, to kind, to namespace, to name; an empty name stands for all."""
     return frozenset(
-        (source["kind"], source["namespace"], target["kind"], grant.namespace, target.get("name") or "")
-        for grant in state.all(GROUP, "ReferenceGrant")
-        for source in spec_of(grant)["from"]
-        for target in spec_of(grant)["to"]
-        if source["group"] == GROUP and not target["group"]
+        (source.kind, source.namespace, target.kind, grant.resource.namespace, target.name)
+        for grant in map(ReferenceGrant.of, state.all(GROUP, "ReferenceGrant"))
+        for source in grant.sources
+        for target in grant.targets
+        if source.group == GROUP and not target.group
     )

@@ -9,8 +9,8 @@ from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy import server
 from harness.analysis.translate.policy.admission import Admission, admission
 from harness.analysis.translate.policy.clients import EVERYBODY
+from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.model.linkerd.policy.port_policy import DEFAULT_POLICY
 from harness.model.state.tables import LabelTable
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
+from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import covers, specificity, within
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.routing import gateway_api_route as gateway_route
@@ -20,9 +21,9 @@ from harness.traffic.trace import reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.api.gateway_api.route import Parent, Route
+    from harness.api.gateway_api.gateway import Listener
+    from harness.api.gateway_api.reference import ParentRef
     from harness.base.resources import Resource
-    from harness.model.istio.gateway.listener import Listener
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.trace import Reason
@@ -36,7 +37,7 @@ class Candidate:
     """A route that names a Gateway as parent."""
 
     route: Route
-    parent: Parent
+    parent: ParentRef
     age: tuple[bool, str, int, str, str]
 
 
@@ -62,7 +63,7 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
     lost: list[Reason] = []
     by_gateway: dict[tuple[str, str, str, str], list[Listener]] = {}
     for listener in listeners:
-        by_gateway.setdefault(listener.gateway.key, []).append(listener)
+        by_gateway.setdefault(listener.resource.key, []).append(listener)
     for key, own in by_gateway.items():
         for one in _by_gateway(state).get(key, _NOBODY).covering(host):
             route = one.route
@@ -81,7 +82,7 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
             found += named
             if not named:
                 why = "its host names there are another listener's" if "" in whys else "; ".join(whys)
-                lost.append(reason(route.resource, one.parent.field, why, lost=True))
+                lost.append(reason(route.resource, one.parent.path, why, lost=True))
     return sorted(found, key=lambda one: one.age), lost
 
 
@@ -93,7 +94,7 @@ def _by_gateway(state: State) -> dict[tuple[str, str, str, str], HostTable[Candi
         named = found.setdefault(gateway.key, [])
         for stored in attachment.naming(state, gateway):
             if stored.live.group == gateway_api.GROUP:
-                route = gateway_api.parse(stored.live)
+                route = Route.kept(stored.live)
                 for parent in (one for one in route.parents if _is(one, gateway)):
                     candidate = Candidate(route, parent, stored.age)
                     named += [(host.lower(), candidate) for host in route.hostnames or ("*",)]
@@ -132,21 +133,21 @@ def connection_rule(state: State, listener: Listener, name: str) -> tuple[Rule |
     return rule, [*lost, reason(rule.origin, rule.field, "takes the connection")]
 
 
-def _is(parent: Parent, gateway: Resource) -> bool:
+def _is(parent: ParentRef, gateway: Resource) -> bool:
     group = gateway_api.GROUP if parent.group is None else parent.group
     return (group, parent.kind, parent.namespace, parent.name) == gateway.key
 
 
-def _refusal(state: State, listener: Listener, parent: Parent, route: Route) -> str:
+def _refusal(state: State, listener: Listener, parent: ParentRef, route: Route) -> str:
     """Why a route doesn't attach to a listener, whatever its host names; empty if it does."""
-    where = f"{listener.gateway} {listener.field}"
+    where = f"{listener.resource} {listener.path}"
     if parent.port is not None and parent.port != listener.port:
         return f"is for port {parent.port}, not {where}'s {listener.port}"
     if parent.section and parent.section != listener.name:
         return f"is for listener {parent.section}, not {listener.name}"
-    if route.resource.kind not in listener.kinds:
+    if route.resource.kind not in gateway_listener.kinds(listener):
         return f"{where} takes no {route.resource.kind}"
-    if not listener.admits(state, route.resource.namespace):
+    if not gateway_listener.admits(state, listener, route.resource.namespace):
         return f"{where} takes no routes of namespace {route.resource.namespace}"
     return ""
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.api.gateway_api import route as gateway_api
-from harness.api.objects import annotations_of, labels_of, spec_of
+from harness.api import gateway_api
+from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, class_of
+from harness.api.objects import annotations_of, labels_of
 from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from harness.api.gateway_api.gateway import Listener
     from harness.api.objects import Fields
     from harness.model.state.objects import Objects
 
@@ -32,26 +32,24 @@ _STATUS_PORT = {"name": "status-port", "port": 15021, "appProtocol": "tcp"}
 
 def is_istios(resource: Resource) -> bool:
     """Returns whether an object, unchecked yet, is a Gateway of Istio's own class."""
-    spec = resource.data.get("spec")
-    named = spec.get("gatewayClassName") if isinstance(spec, dict) else None
-    return (resource.group, resource.kind) == (gateway_api.GROUP, "Gateway") and named == _BUILTIN_CLASS
+    return class_of(resource) == _BUILTIN_CLASS
 
 
 def implemented(objects: Objects, gateway: Resource) -> bool:
     """Returns whether Istio is there and implements a Gateway's class; its own needs no GatewayClass."""
     if Mesh.ISTIO not in objects.meshes:
         return False
-    name = spec_of(gateway)["gatewayClassName"]
+    name = KubernetesGateway.kept(gateway).class_name
     found = objects.get(gateway_api.GROUP, "GatewayClass", "", name)
-    return bool(spec_of(found)["controllerName"] == _CONTROLLER if found else name == _BUILTIN_CLASS)
+    return GatewayClass.kept(found).controller == _CONTROLLER if found else name == _BUILTIN_CLASS
 
 
 def services(gateway: Resource) -> tuple[str, ...]:
     """Returns the full names of the Services whose pods serve a Gateway: its own, or its addresses."""
-    addresses = spec_of(gateway).get("addresses") or ()
-    if _managed(addresses):
+    read = KubernetesGateway.kept(gateway)
+    if read.is_deployed:
         return (f"{_name(gateway)}.{gateway.namespace}.svc.{CLUSTER_DOMAIN}",)
-    named = (one.get("value") or "" for one in addresses if one.get("type") == "Hostname")
+    named = (address.value for address in read.addresses if address.type == "Hostname")
     return tuple(
         name if "." in name else f"{name}.{gateway.namespace}.svc.{CLUSTER_DOMAIN}" for name in named
     )
@@ -62,9 +60,10 @@ def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
 
     What a cluster's dump brings of it stays as it is.
     """
-    if not implemented(objects, gateway) or not _managed(spec_of(gateway).get("addresses") or ()):
+    read = KubernetesGateway.kept(gateway)
+    if not implemented(objects, gateway) or not read.is_deployed:
         return ()
-    own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: spec_of(gateway)["gatewayClassName"]}
+    own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: read.class_name}
     wanted = (_deployment(gateway, own), _service(gateway, own))
     there = ((one, objects.get(one.group, one.kind, one.namespace, one.name)) for one in wanted)
     return tuple(one for one, found in there if found is None or (_made(found) and found.data != one.data))
@@ -87,26 +86,22 @@ def _made(resource: Resource) -> bool:
     return any("uid" not in one for one in owners)
 
 
-def _managed(addresses: Sequence[Fields]) -> bool:
-    if not addresses:
-        return True
-    return len(addresses) == 1 and addresses[0].get("type", "IPAddress") == "IPAddress"
-
-
 def _name(gateway: Resource) -> str:
-    default = f"{gateway.name}-{spec_of(gateway)['gatewayClassName']}"
+    default = f"{gateway.name}-{KubernetesGateway.kept(gateway).class_name}"
     return annotations_of(gateway).get("gateway.istio.io/name-override", default)
 
 
 def _deployment(gateway: Resource, own: dict[str, str]) -> Resource:
     name = _name(gateway)
-    infrastructure = spec_of(gateway).get("infrastructure") or {}
+    infrastructure = KubernetesGateway.kept(gateway).infrastructure
     # What isn't said for the infrastructure goes on from the Gateway itself.
-    labels = infrastructure.get("labels", labels_of(gateway))
+    labels = infrastructure.written_labels if infrastructure.has("labels") else labels_of(gateway)
+    of_gateway = not infrastructure.has("annotations")
+    annotations = annotations_of(gateway) if of_gateway else infrastructure.written_annotations
     template = {
         "metadata": {
             "labels": {"sidecar.istio.io/inject": "false", **labels, **own, MANAGED[0]: MANAGED[1]},
-            "annotations": infrastructure.get("annotations", annotations_of(gateway)),
+            "annotations": annotations,
         },
         "spec": {
             "serviceAccountName": annotations_of(gateway).get("gateway.istio.io/service-account", name),
@@ -124,14 +119,14 @@ def _service(gateway: Resource, own: dict[str, str]) -> Resource:
 
 def _ports(gateway: Resource) -> list[Fields]:
     """One port for each that a listener asks for, named by the first of them."""
-    first: dict[int, Fields] = {}
-    for listener in spec_of(gateway)["listeners"]:
-        first.setdefault(listener["port"], listener)
+    first: dict[int, Listener] = {}
+    for listener in KubernetesGateway.kept(gateway).listeners:
+        first.setdefault(listener.port, listener)
     return [_STATUS_PORT] + [
         {
-            "name": listener["name"].replace(".", "-"),
+            "name": listener.name.replace(".", "-"),
             "port": number,
-            "appProtocol": listener["protocol"].lower(),
+            "appProtocol": listener.protocol.lower(),
         }
         for number, listener in first.items()
     ]

@@ -22,6 +22,7 @@ from harness.traffic.trace import reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.api.gateway_api.gateway import Listener as GatewayListener
     from harness.api.istio import gateway as api
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
@@ -45,7 +46,7 @@ class Server:
     mode: str | None = None
     credentials: tuple[str, ...] = ()
     redirects: bool = False
-    listener: gateway_listener.Listener | None = None
+    listener: GatewayListener | None = None
     fault: str = ""
 
     @property
@@ -164,16 +165,17 @@ def _merged(state: State, pod: Pod) -> dict[int, Listener]:
     return {port: Listener.of(servers) for port, servers in found.items()}
 
 
-def _listening(state: State, listener: gateway_listener.Listener) -> Server:
+def _listening(state: State, listener: GatewayListener) -> Server:
+    tls = gateway_listener.tls_mode(listener)
     return Server(
-        listener.gateway,
-        listener.field,
+        listener.resource,
+        listener.path,
         listener.port,
         listener.protocol,
         (listener.hostname,),
-        listener.tls_mode.replace("ISTIO_SIMPLE", "SIMPLE") or None,
+        tls.replace("ISTIO_SIMPLE", "SIMPLE") or None,
         listener=listener,
-        fault=listener.uncertified(state),
+        fault=gateway_listener.uncertified(state, listener),
     )
 
 

@@ -72,7 +72,7 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
         rules += own
         trace += [*left_out, *lost]
     for one in routes:
-        text = f"speaks for {host} at {one.listener.gateway} {one.listener.field}"
+        text = f"speaks for {host} at {one.listener.resource} {one.listener.path}"
         if one.level != best:
             text = f"isn't taken: another name that covers {host} is more specific"
         trace.append(reason(one.route.resource, "spec.hostnames", text, lost=one.level != best))

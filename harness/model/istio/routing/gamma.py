@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
+from harness.api.gateway_api.route import Route
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.network import attachment
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from harness.api.gateway_api.route import Parent, Route
+    from harness.api.gateway_api.reference import ParentRef
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.routing.rule import Rule
     from harness.model.state.state import State
     from harness.traffic.trace import Reason
 
-Attached = tuple[tuple[bool, str, int], "Route", "Parent"]
+Attached = tuple[tuple[bool, str, int], Route, "ParentRef"]
 
 
 def attached(
@@ -41,7 +42,7 @@ def attached(
     for one in attachment.about(state, parent):
         if one.live.group != gateway_api.GROUP or one.live.kind not in kinds:
             continue
-        route = gateway_api.parse(one.live)
+        route = Route.kept(one.live)
         if not route.parents and one.live.namespace == parent.namespace:
             lost.append(reason(one.live, "spec.parentRefs", "names no parent: no effect", lost=True))
         for ref in route.parents:
@@ -53,7 +54,7 @@ def attached(
             elif why == "" and one.live.namespace == namespace:
                 consumers.append((one.age[:3], route, ref))
             elif why:
-                lost.append(reason(one.live, ref.field, why, lost=True))
+                lost.append(reason(one.live, ref.path, why, lost=True))
     found, unmerged = _one_set(consumers or producers)
     return found, lost + unmerged
 
@@ -66,7 +67,7 @@ def _one_set(found: list[Attached]) -> tuple[list[Route], list[Reason]]:
     older = "this port" if with_port else "all ports"
     text = f"isn't merged with routes for {older}, one of which is older"
     unmerged = [
-        reason(route.resource, f"{ref.field}.port", text, lost=True)
+        reason(route.resource, f"{ref.path}.port", text, lost=True)
         for _, route, ref in found
         if (ref.port is not None) != with_port
     ]

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import route as gateway_api
+from harness.api.gateway_api.route import Route
 from harness.api.headers import HeaderChanges
 from harness.api.istio.hosts import covers
 from harness.base.kept import per_object
@@ -22,7 +22,9 @@ from harness.model.network.reference_grant import permits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.api.gateway_api.route import Backend, Filter, Route
+    from harness.api.gateway_api.filters import CORSFilter, RequestRedirect, RouteFilter
+    from harness.api.gateway_api.reference import TargetRef
+    from harness.api.gateway_api.route import BackendRef, RouteMatch, Rpc
     from harness.base.resources import Resource
     from harness.model.state.state import State
 
@@ -39,31 +41,30 @@ def unusable(state: State, route: Route) -> tuple[str, str] | None:
     for rule in route.rules:
         for one in rule.filters:
             if one.type == "ExtensionRef":
-                return one.field, "Istio knows no extensions"
-            if one.type == "RequestMirror" and route.is_grpc and not _mirrors(state, route, one):
-                return one.field, "there is no such Service to mirror to"
+                return one.path, "Istio knows no extensions"
+            if one.type == "RequestMirror" and route.is_grpc and not _is_there(state, one.mirror.to):
+                return one.path, "there is no such Service to mirror to"
         for backend in rule.backends:
             if backend.weight and (fault := _unconvertible(backend)):
                 return fault
     return None
 
 
-def _unconvertible(backend: Backend) -> tuple[str, str] | None:
+def _unconvertible(backend: BackendRef) -> tuple[str, str] | None:
     for one in backend.filters:
         if one.type not in _HEADER_FILTERS:
-            return one.field, f"Istio knows no {one.type} of a single backend"
+            return one.path, f"Istio knows no {one.type} of a single backend"
     if backend.is_service and "." in backend.name:
-        return f"{backend.field}.name", "isn't a Service's name, but a host name"
-    if backend.is_host and backend.names_namespace:
-        return f"{backend.field}.namespace", "a Hostname has no namespace"
+        return f"{backend.path}.name", "isn't a Service's name, but a host name"
+    if backend.is_host and backend.written_namespace:
+        return f"{backend.path}.namespace", "a Hostname has no namespace"
     if backend.is_host and backend.port is None:
-        return backend.field, "a Hostname needs a port"
+        return backend.path, "a Hostname needs a port"
     return None
 
 
-def _mirrors(state: State, route: Route, one: Filter) -> bool:
-    to = one.fields["backendRef"]
-    return state.get("", "Service", to.get("namespace") or route.resource.namespace, to["name"]) is not None
+def _is_there(state: State, to: TargetRef) -> bool:
+    return state.get("", "Service", to.namespace, to.name) is not None
 
 
 def sidecar_rules(routes: Iterable[Route]) -> tuple[Rule, ...]:
@@ -102,8 +103,8 @@ def gateway_connection_rule(state: State, route: Route) -> Rule:
 def _connection_rule(route: Route, forbidden: frozenset[str]) -> Rule:
     rule = route.rules[0]
     destinations = tuple(_destination(route, one, forbidden) for one in rule.backends if one.weight)
-    nowhere = Destination(f"{rule.field}.backendRefs", "", invalid="no backend has a weight above 0")
-    return Rule(route.resource, rule.field, destinations=destinations or (nowhere,))
+    nowhere = Destination(f"{rule.path}.backendRefs", "", invalid="no backend has a weight above 0")
+    return Rule(route.resource, rule.path, destinations=destinations or (nowhere,))
 
 
 def _sorted(converted: Iterable[tuple[Rule, ...]]) -> tuple[Rule, ...]:
@@ -113,7 +114,7 @@ def _sorted(converted: Iterable[tuple[Rule, ...]]) -> tuple[Rule, ...]:
 def _forbidden(state: State, route: Route) -> frozenset[str]:
     """The fields of the backends that no ReferenceGrant lets the route refer to."""
     return frozenset(
-        backend.field
+        backend.path
         for rule in route.rules
         for backend in rule.backends
         if not permits(state, route.resource, backend.kind, backend.namespace, backend.name)
@@ -129,7 +130,7 @@ def _precedence(rule: Rule) -> tuple[int, int, bool, int, int]:
 @per_object
 def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[Rule, ...]:
     """A rule for each match; the backends of the forbidden fields lead nowhere."""
-    route = gateway_api.parse(resource)
+    route = Route.kept(resource)
     found = []
     for part in route.rules:
         changes = {f.type: f.header_changes for f in part.filters if f.type in _HEADER_FILTERS}
@@ -137,26 +138,26 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[Rule, ...
         weighted = any(backend.weight for backend in part.backends)
         rule = Rule(
             route.resource,
-            part.field,
+            part.path,
             destinations=tuple(_destination(route, b, forbidden) for b in part.backends if b.weight),
-            redirect=_redirect(redirect) if redirect else None,
+            redirect=_redirect(redirect.redirect) if redirect else None,
             direct=None if weighted or redirect else (500, ""),
             rewrite=_rewrite(part.filters),
             # Without retries backendRequest takes the place of the request's own time limit.
             timeout=part.backend_timeout or part.request_timeout,
             request_headers=changes.get("RequestHeaderModifier", HeaderChanges()),
             response_headers=changes.get("ResponseHeaderModifier", HeaderChanges()),
-            mirrors=tuple(_mirror(route, f) for f in part.filters if f.type == "RequestMirror"),
-            cors=next((_cors(f) for f in part.filters if f.type == "CORS"), None),
+            mirrors=tuple(_mirror(f) for f in part.filters if f.type == "RequestMirror"),
+            cors=next((_cors(f.cors) for f in part.filters if f.type == "CORS"), None),
         )
         found += [replace(rule, matches=(_match(match),)) for match in part.matches]
     return tuple(found)
 
 
-def _match(match: gateway_api.Match) -> Match:
+def _match(match: RouteMatch) -> Match:
     return Match(
-        match.field,
-        uri=_rpc_path(match.rpc) if match.rpc else _path(match.path),
+        match.path,
+        uri=_rpc_path(match.rpc) if match.rpc else _path(match.path_match),
         headers=match.headers,
         query=match.query,
         method=TextMatch("exact", match.method) if match.method else None,
@@ -169,28 +170,28 @@ def _path(path: TextMatch | None) -> TextMatch | None:
     return path
 
 
-def _rpc_path(rpc: gateway_api.Rpc) -> TextMatch | None:
+def _rpc_path(rpc: Rpc) -> TextMatch | None:
     """A gRPC method as a path."""
     if rpc.service is None and rpc.method is None:
         return None
-    if rpc.kind == "Exact" and rpc.service and rpc.method:
+    if not rpc.is_regex and rpc.service and rpc.method:
         return TextMatch("exact", f"/{rpc.service}/{rpc.method}")
-    if rpc.kind == "Exact" and rpc.service:
+    if not rpc.is_regex and rpc.service:
         return TextMatch("prefix", f"/{rpc.service}/")
     return TextMatch("regex", f"/{rpc.service or '[^/]+'}/{rpc.method or '.+'}")
 
 
-def _destination(route: Route, backend: Backend, forbidden: frozenset[str]) -> Destination:
+def _destination(route: Route, backend: BackendRef, forbidden: frozenset[str]) -> Destination:
     changes = {f.type: f.header_changes for f in backend.filters}
     host, invalid = f"{backend.name}.{backend.namespace}.svc.{CLUSTER_DOMAIN}", ""
     if backend.is_host:
         host = backend.name
     elif not backend.is_service:
         invalid = f"Istio knows no backends of kind {backend.kind}"
-    if backend.field in forbidden:
+    if backend.path in forbidden:
         invalid = f"no ReferenceGrant in {backend.namespace} is for a {route.resource.kind} of this namespace"
     return Destination(
-        backend.field,
+        backend.path,
         host,
         weight=backend.weight,
         port=backend.port,
@@ -200,47 +201,45 @@ def _destination(route: Route, backend: Backend, forbidden: frozenset[str]) -> D
     )
 
 
-def _redirect(one: Filter) -> Redirect:
-    fields, path = one.fields, one.fields.get("path") or {}
+def _redirect(to: RequestRedirect) -> Redirect:
     return Redirect(
-        status=fields.get("statusCode") or 302,
-        path=path.get("replaceFullPath"),
-        prefix=path.get("replacePrefixMatch"),
-        authority=fields.get("hostname"),
-        scheme=fields.get("scheme"),
-        port=fields.get("port"),
-        keep_port="scheme" not in fields,
+        status=to.status,
+        path=to.path_modifier.full,
+        prefix=to.path_modifier.prefix,
+        authority=to.hostname,
+        scheme=to.scheme,
+        port=to.port,
+        keep_port=to.scheme is None,
     )
 
 
-def _rewrite(filters: tuple[Filter, ...]) -> Rewrite:
-    fields = next((f.fields for f in filters if f.type == "URLRewrite"), {})
-    path, authority = fields.get("path") or {}, fields.get("hostname") or ""
-    if path.get("type") == "ReplaceFullPath":
-        return Rewrite("path", path["replaceFullPath"], authority=authority)
-    if path.get("type") == "ReplacePrefixMatch":
-        return Rewrite("segments", path["replacePrefixMatch"], authority=authority)
-    return Rewrite(authority=authority)
+def _rewrite(filters: tuple[RouteFilter, ...]) -> Rewrite:
+    rewrite = next((f.rewrite for f in filters if f.type == "URLRewrite"), None)
+    if rewrite is None:
+        return Rewrite()
+    path = rewrite.path_modifier
+    if path.full is not None:
+        return Rewrite("path", path.full, authority=rewrite.hostname)
+    if path.prefix is not None:
+        return Rewrite("segments", path.prefix, authority=rewrite.hostname)
+    return Rewrite(authority=rewrite.hostname)
 
 
-def _mirror(route: Route, one: Filter) -> Mirror:
+def _mirror(one: RouteFilter) -> Mirror:
     """Where a copy goes, and of which share of requests."""
-    fraction = one.fields.get("fraction") or {"numerator": one.fields.get("percent", 100)}
-    to = one.fields["backendRef"]
-    host = f"{to['name']}.{to.get('namespace') or route.resource.namespace}.svc.{CLUSTER_DOMAIN}"
-    percent = 100 * fraction["numerator"] / fraction.get("denominator", 100)
-    return Mirror(Destination(f"{one.field}.requestMirror", host, port=to.get("port")), percent)
+    to = one.mirror.to
+    host = f"{to.name}.{to.namespace}.svc.{CLUSTER_DOMAIN}"
+    return Mirror(Destination(one.mirror.path, host, port=to.port), one.mirror.percent)
 
 
-def _cors(one: Filter) -> Cors:
-    fields = one.fields
+def _cors(cors: CORSFilter) -> Cors:
     return Cors(
-        origins=tuple(_origin(text) for text in fields.get("allowOrigins") or ()),
-        methods=tuple(fields.get("allowMethods") or ()),
-        headers=tuple(fields.get("allowHeaders") or ()),
-        exposed=tuple(fields.get("exposeHeaders") or ()),
-        max_age=str(fields.get("maxAge", 5)),
-        credentials=bool(fields.get("allowCredentials")),
+        origins=tuple(map(_origin, cors.origins)),
+        methods=cors.methods,
+        headers=cors.headers,
+        exposed=cors.exposed,
+        max_age=str(cors.max_age),
+        credentials=cors.credentials,
         forwards=False,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import is_headless, selector_of
 from harness.api.objects import selects, spec_of
+from harness.base import grpc
 from harness.base.durations import seconds
 from harness.base.records import replace
 from harness.base.vocabulary import Mesh
@@ -19,7 +20,6 @@ from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
 from harness.model.istio.upstream import balancing, client_tls, destination_rule
-from harness.model.message import RETRYABLE_GRPC
 from harness.model.network import similar_pods as likeness
 from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
@@ -252,7 +252,7 @@ def _meets(outcome: Outcome, condition: str) -> bool:
         case "retriable-4xx":
             return status == 409
         case _:
-            return outcome.grpc_status is not None and outcome.grpc_status == RETRYABLE_GRPC.get(condition)
+            return outcome.grpc_status is not None and outcome.grpc_status == grpc.RETRYABLE.get(condition)
 
 
 def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from harness.api.objects import Fields, spec_of
+from harness.api.linkerd import GROUP
+from harness.api.linkerd.authentication import MeshTLSAuthentication, NetworkAuthentication
+from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
+from harness.api.linkerd.identity import admits, service_account
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
@@ -14,12 +16,11 @@ from harness.model.network.addresses import contains
 from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
+    from harness.api.linkerd.config import LinkerdConfig
+    from harness.api.linkerd.networks import Network, NetworkBlock
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
-    from harness.model.linkerd.config import Config
     from harness.model.state.state import State
-
-GROUP = "policy.linkerd.io"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Networks:
 
     origin: Resource | None
     field: str
-    entries: tuple[Fields, ...]
+    blocks: tuple[tuple[Network, tuple[Network, ...]], ...]
+    """Each with its exceptions."""
 
     def hold(self, arrival: Arrival) -> bool:
         """Returns whether the client of a request is in one of them, and not among its exceptions."""
@@ -36,13 +38,10 @@ class Networks:
         if origin is None:
             return True
 
-        def inside(cidr: str) -> bool:
-            return contains(origin, self.field, ip_network(cidr, strict=False), arrival.client)
+        def inside(block: Network) -> bool:
+            return contains(origin, self.field, block, arrival.client)
 
-        return any(
-            inside(entry["cidr"]) and not any(map(inside, entry.get("except") or ()))
-            for entry in self.entries
-        )
+        return any(inside(block) and not any(map(inside, exceptions)) for block, exceptions in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Authorization:
         if arrival.tls is not Mesh.LINKERD:
             return False
         identity = arrival.client.dns_identity
-        return not self.identities or any(_is_identity(wanted, identity) for wanted in self.identities)
+        return not self.identities or any(admits(wanted, identity) for wanted in self.identities)
 
     def reason(self, text: str, *, lost: bool = False) -> Reason:
         """Returns a link of a trace that names this authorization."""
@@ -78,21 +77,9 @@ class Authorization:
         return reason(self.origin, self.field, text, lost=lost)
 
 
-def _is_identity(wanted: str, identity: str) -> bool:
-    """Whether an identity is the wanted one: exact, `*` (any), `*.suffix` (by segments)."""
-    if wanted == "*":
-        return True
-    if wanted.startswith("*."):
-        return identity.endswith(wanted[1:])
-    return wanted == identity
-
-
-def service_account(settings: Config, name: str, namespace: str) -> str:
-    """Returns the identity of a ServiceAccount's pods, or with the name `*` of a namespace's."""
-    return f"{name}.{namespace}.serviceaccount.identity.linkerd.{settings.trust_domain}"
-
-
-def of_default(settings: Config, policy: str, server: Resource | None = None) -> tuple[Authorization, ...]:
+def of_default(
+    settings: LinkerdConfig, policy: str, server: Resource | None = None
+) -> tuple[Authorization, ...]:
     """Returns the authorizations of a default policy (all-unauthenticated, …), or a Server's accessPolicy."""
     if policy == "deny":
         return ()
@@ -102,34 +89,34 @@ def of_default(settings: Config, policy: str, server: Resource | None = None) ->
     return (Authorization(server, f"default policy {policy}", field, networks, who, policy == "audit"),)
 
 
-def _of_cluster(settings: Config) -> Networks:
+def _of_cluster(settings: LinkerdConfig) -> Networks:
     # The default installation's networks hold every pod.
-    entries = tuple({"cidr": network} for network in settings.networks)
-    return Networks(settings.origin, "data.values clusterNetworks", entries)
+    blocks = tuple((block, ()) for block in settings.blocks) if settings.origin else ()
+    return Networks(settings.origin, "data.values clusterNetworks", blocks)
 
 
-def of_server_authorization(settings: Config, resource: Resource) -> Authorization | Reason:
+def _written(origin: Resource, field: str, blocks: tuple[NetworkBlock, ...]) -> Networks:
+    return Networks(origin, field, tuple((block.cidr, block.exceptions) for block in blocks))
+
+
+def of_server_authorization(settings: LinkerdConfig, resource: Resource) -> Authorization | Reason:
     """Returns what a ServerAuthorization lets in; without networks, clients in the cluster's.
 
     One that says neither `unauthenticated` nor whom by mutual TLS is void: then the reason why.
     """
-    client = spec_of(resource).get("client") or {}
-    given = tuple(client.get("networks") or ())
-    networks = Networks(resource, "spec.client.networks", given) if given else _of_cluster(settings)
-    if client.get("unauthenticated"):
-        return Authorization(resource, str(resource), "spec.client.unauthenticated", networks)
-    field = "spec.client.meshTLS"
-    tls = client.get("meshTLS") or {}
-    if tls.get("unauthenticatedTLS"):  # only meshed clients bring a TLS that the proxy ends
-        return Authorization(resource, str(resource), field, networks, ())
-    names = tuple(tls.get("identities") or ()) + tuple(
-        service_account(settings, account["name"], account.get("namespace") or resource.namespace)
-        for account in tls.get("serviceAccounts") or ()
-    )
+    client = ServerAuthorization.kept(resource).client
+    networks = _of_cluster(settings)
+    if client.networks:
+        networks = _written(resource, client.at("networks"), client.networks)
+    if client.unauthenticated:
+        return Authorization(resource, str(resource), client.at("unauthenticated"), networks)
+    if client.tls.anyone:  # only meshed clients bring a TLS that the proxy ends
+        return Authorization(resource, str(resource), client.tls.path, networks, ())
+    names = client.tls.identities(settings.trust_domain)
     if not names:
         text = "admits nobody: neither unauthenticated nor any identity; it is ignored"
-        return reason(resource, "spec.client", text, lost=True)
-    return Authorization(resource, str(resource), field, networks, names)
+        return reason(resource, client.path, text, lost=True)
+    return Authorization(resource, str(resource), client.tls.path, networks, names)
 
 
 def of_policy(state: State, policy: Resource) -> Authorization | Reason:
@@ -137,35 +124,22 @@ def of_policy(state: State, policy: Resource) -> Authorization | Reason:
 
     A reference to an authentication that doesn't exist voids the policy: then the reason why.
     """
-    field, settings = "spec.requiredAuthenticationRefs", config.of(state)
+    domain = config.of(state).trust_domain
     networks: Networks | None = None
     identities: tuple[str, ...] | None = None
-    for index, reference in enumerate(spec_of(policy).get("requiredAuthenticationRefs") or ()):
-        kind, name = reference["kind"], reference["name"]
-        namespace = reference.get("namespace") or policy.namespace
+    for reference in LinkerdAuthorizationPolicy.kept(policy).authentications:
+        kind, namespace, name = reference.kind, reference.namespace, reference.name
         if kind == "ServiceAccount":
-            identities = (service_account(settings, name, namespace),)
+            identities = (service_account(name, namespace, domain),)
             continue
         found = state.get(GROUP, kind, namespace, name)
         if found is None:
             text = f"there is no {kind} {namespace}/{name}: the policy is ignored"
-            return reason(policy, f"{field}[{index}]", text, lost=True)
+            return reason(policy, reference.path, text, lost=True)
         if kind == "NetworkAuthentication":
-            networks = Networks(found, "spec.networks", tuple(spec_of(found).get("networks") or ()))
+            networks = _written(found, "spec.networks", NetworkAuthentication.kept(found).networks)
         elif kind == "MeshTLSAuthentication":
-            identities = _mesh_tls(settings, found)
+            identities = MeshTLSAuthentication.kept(found).identities(domain)
         else:
-            raise not_modelled(policy, f"{field}[{index}]", f"authentication by {kind}")
-    return Authorization(policy, str(policy), field, networks, identities)
-
-
-def _mesh_tls(settings: Config, resource: Resource) -> tuple[str, ...]:
-    spec = spec_of(resource)
-    names = tuple(spec.get("identities") or ())
-    for reference in spec.get("identityRefs") or ():
-        if reference["kind"] == "Namespace":
-            names += (service_account(settings, "*", reference.get("name") or resource.namespace),)
-        else:
-            namespace = reference.get("namespace") or resource.namespace
-            names += (service_account(settings, reference["name"], namespace),)
-    return names
+            raise not_modelled(policy, reference.path, f"authentication by {kind}")
+    return Authorization(policy, str(policy), "spec.requiredAuthenticationRefs", networks, identities)

@@ -5,24 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import route as gateway_api
-from harness.api.objects import label_selector, labels_of, spec_of
-from harness.model.linkerd import config, opacity, ports
+from harness.api import gateway_api
+from harness.api.linkerd import GROUP, POLICIES, ports
+from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
+from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
+from harness.api.linkerd.server import GRPC, OPAQUE, UNKNOWN
+from harness.api.objects import labels_of
+from harness.model.linkerd import config, opacity
 from harness.model.linkerd.policy import authentication, rate_limit, server
-from harness.model.linkerd.policy.authentication import GROUP, Authorization
+from harness.model.linkerd.policy.authentication import Authorization
 from harness.model.linkerd.routing import routes
 from harness.model.state.tables import SelectorTable, per_key, per_state
 from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
     from harness.model.linkerd.policy.rate_limit import RateLimit
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-
-DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
-_IDENTITY_PORTS = "config.linkerd.io/proxy-require-identity-inbound-ports"
 
 
 @dataclass(frozen=True)
@@ -42,20 +45,19 @@ def at(state: State, pod: Pod, port: int) -> Policy:
     found = server.at(state, pod, port)
     if found is None:
         return _default(state, pod, port)
-    authorizations, lost = _of_server(state, found)
-    access = spec_of(found).get("accessPolicy") or "deny"
-    protocol = server.protocol(found)
-    attached, ignored = _attached(state, found, "GRPCRoute" if protocol == server.GRPC else "HTTPRoute")
+    resource, access, grpc = found.resource, found.access_policy, found.protocol == GRPC
+    authorizations, lost = _of_server(state, resource)
+    attached, ignored = _attached(state, resource, "GRPCRoute" if grpc else "HTTPRoute")
     return Policy(
-        protocol,
-        (*authorizations, *authentication.of_default(config.of(state), access, found)),
+        found.protocol,
+        (*authorizations, *authentication.of_default(config.of(state), access, resource)),
         (
-            reason(found, "spec.podSelector", f"selects {pod.workload}; its accessPolicy is {access}"),
+            reason(resource, "spec.podSelector", f"selects {pod.workload}; its accessPolicy is {access}"),
             *lost,
             *ignored,
         ),
         attached,
-        None if protocol == server.GRPC else rate_limit.of(state, found),
+        None if grpc else rate_limit.of(state, resource),
     )
 
 
@@ -64,7 +66,8 @@ def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tup
     resource = route.resource
     found, lost = [], []
     for policy in _targeting(state, resource.namespace, resource.kind, resource.name):
-        if (spec_of(policy)["targetRef"].get("group") or gateway_api.GROUP) == resource.group:
+        target = LinkerdAuthorizationPolicy.kept(policy).target
+        if (target.group or gateway_api.GROUP) == resource.group:
             made = authentication.of_policy(state, policy)
             found.append(made) if isinstance(made, Authorization) else lost.append(made)
     return tuple(found), tuple(lost)
@@ -73,20 +76,20 @@ def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tup
 def _default(state: State, pod: Pod, port: int) -> Policy:
     settings = config.of(state)
     said = pod.annotations.get(DEFAULT_POLICY)
-    name = said if said in config.POLICIES else settings.default_policy
+    name = said if said in POLICIES else settings.default_policy
     text = f"no Server selects {pod.workload}'s port: its default inbound policy is {name}"
-    why = Reason(text) if said == name else settings.reason("proxy.defaultInboundPolicy", text)
+    why = Reason(text) if said == name else config.setting(settings, "proxy.defaultInboundPolicy", text)
     trace = [why]
-    if port in ports.strict(pod.annotations.get(_IDENTITY_PORTS, "")) and name.endswith("unauthenticated"):
+    if port in ports.strict(pod.annotations.get(IDENTITY_PORTS, "")) and name.endswith("unauthenticated"):
         name = name.replace("unauthenticated", "authenticated")
-        trace.append(Reason(f"{_IDENTITY_PORTS} of {pod.workload} has the port: {name}"))
+        trace.append(Reason(f"{IDENTITY_PORTS} of {pod.workload} has the port: {name}"))
     opaque = opacity.inbound(state, pod, port)
     trace += [
         reason(policy, "spec.targetRef", "targets the Namespace: acts through Servers only", lost=True)
         for policy in _targeting(state, pod.namespace, "Namespace")
     ]
     return Policy(
-        server.OPAQUE if opaque else server.UNKNOWN,
+        OPAQUE if opaque else UNKNOWN,
         authentication.of_default(settings, name),
         tuple(trace),
     )
@@ -146,20 +149,16 @@ _NAME = ""
 
 @per_state
 def _server_authorizations(state: State) -> SelectorTable[Resource]:
-    def wanted(one: Resource) -> dict[str, str]:
-        part = spec_of(one).get("server") or {}
-        selector = part.get("selector") or {}
-        return {_NAME: part["name"]} if part.get("name") else selector.get("matchLabels") or {}
+    def wanted(one: Resource) -> Mapping[str, str]:
+        servers = ServerAuthorization.kept(one).server
+        return {_NAME: servers.name} if servers.name else servers.selector.match_labels
 
     every = state.all(GROUP, "ServerAuthorization")
     return SelectorTable((one.namespace, wanted(one), one) for one in every)
 
 
 def _selects(authorization: Resource, found: Resource) -> bool:
-    part = spec_of(authorization).get("server") or {}
-    if part.get("name"):
-        return bool(part["name"] == found.name)
-    return "selector" in part and label_selector(part["selector"], labels_of(found))
+    return ServerAuthorization.kept(authorization).server.includes(found)
 
 
 def _targeting(state: State, namespace: str, kind: str, name: str = "") -> list[Resource]:
@@ -171,7 +170,7 @@ def _targeting(state: State, namespace: str, kind: str, name: str = "") -> list[
 def _by_target(state: State) -> dict[tuple[str, str, str], list[Resource]]:
     found: dict[tuple[str, str, str], list[Resource]] = {}
     for policy in state.all(GROUP, "AuthorizationPolicy"):
-        target = spec_of(policy)["targetRef"]
-        name = "" if target["kind"] == "Namespace" else target["name"]
-        found.setdefault((policy.namespace, target["kind"], name), []).append(policy)
+        target = LinkerdAuthorizationPolicy.kept(policy).target
+        name = "" if target.kind == "Namespace" else target.name
+        found.setdefault((policy.namespace, target.kind, name), []).append(policy)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd import GROUP
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, shares
 from harness.model.linkerd import balancer
@@ -13,7 +14,7 @@ from harness.model.network.services import ServicePort, service_port
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from harness.api.gateway_api.route import Backend, Route, Rule
+    from harness.api.gateway_api.route import BackendRef, Route, RouteRule
     from harness.model.linkerd.call import Call
     from harness.model.linkerd.routing.limits import Limit
     from harness.model.linkerd.routing.routes import Taken
@@ -33,12 +34,12 @@ class Nowhere:
     text: str
 
 
-def all_zero(rule: Rule) -> bool:
+def all_zero(rule: RouteRule) -> bool:
     """Returns whether a rule has several backends, and none with a weight: the proxy panics over it."""
     return len(rule.backends) > 1 and not any(backend.weight for backend in rule.backends)
 
 
-def weighted(call: Call, route: Route, rule: Rule) -> Branches[Backend | None]:
+def weighted(call: Call, route: Route, rule: RouteRule) -> Branches[BackendRef | None]:
     """Returns a rule's backends by weight, None for what was dialled itself.
 
     A lone backend gets everything, even at weight 0. Backends without endpoints are passed over while
@@ -47,10 +48,10 @@ def weighted(call: Call, route: Route, rule: Rule) -> Branches[Backend | None]:
     origin, backends = route.resource, rule.backends
     if not backends:
         itself = "the Service itself" if isinstance(call.default, ServicePort) else "where the client goes"
-        return certain(None, reason(origin, rule.field, f"names no backendRefs: {itself}"))
+        return certain(None, reason(origin, rule.path, f"names no backendRefs: {itself}"))
     if len(backends) == 1:
         lone = backends[0]
-        return certain(lone, reason(origin, f"{lone.field}.weight", f"the only backend: {lone.name}"))
+        return certain(lone, reason(origin, f"{lone.path}.weight", f"the only backend: {lone.name}"))
     total = sum(backend.weight for backend in backends)
     weighty = [backend for backend in backends if backend.weight]
     kept = [backend for backend in weighty if not _is_empty(call, backend)] or weighty
@@ -59,23 +60,23 @@ def weighted(call: Call, route: Route, rule: Rule) -> Branches[Backend | None]:
         text = f"takes {backend.weight} of {total}: {backend.name}"
         if len(kept) < len(weighty):
             text += ", and the shares of backends without pods"
-        choices.append((backend.weight, backend, (reason(origin, f"{backend.field}.weight", text),)))
+        choices.append((backend.weight, backend, (reason(origin, f"{backend.path}.weight", text),)))
     return shares(choices)
 
 
-def _is_empty(call: Call, backend: Backend) -> bool:
+def _is_empty(call: Call, backend: BackendRef) -> bool:
     port = destination(call, backend)
     return isinstance(port, ServicePort) and not balancer.ready(call, port)[0]
 
 
-def destination(call: Call, backend: Backend | None) -> ServicePort | Endpoint | Nowhere:
+def destination(call: Call, backend: BackendRef | None) -> ServicePort | Endpoint | Nowhere:
     """Returns where a backend leads (None: what was dialled itself), or why nowhere.
 
     An EgressNetwork is a backend of the routes on itself alone.
     """
     if backend is None:
         return call.default
-    if (backend.group, backend.kind) == ("policy.linkerd.io", "EgressNetwork"):
+    if (backend.group, backend.kind) == (GROUP, "EgressNetwork"):
         return _through(call, backend)
     if not backend.is_service:
         error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
@@ -90,7 +91,7 @@ def destination(call: Call, backend: Backend | None) -> ServicePort | Endpoint |
     return service_port(service, backend.port or 0) or Nowhere(502, "", text)
 
 
-def _through(call: Call, backend: Backend) -> Endpoint | Nowhere:
+def _through(call: Call, backend: BackendRef) -> Endpoint | Nowhere:
     parent = call.parent
     if call.state.get(backend.group, backend.kind, backend.namespace, backend.name) is None:
         error = f"EgressNetwork not found {backend.name}"
@@ -104,13 +105,13 @@ def _through(call: Call, backend: Backend) -> Endpoint | Nowhere:
 
 
 def to_backend(
-    call: Call, taken: Taken, backend: Backend | None, message: Message, limit: Limit | None
+    call: Call, taken: Taken, backend: BackendRef | None, message: Message, limit: Limit | None
 ) -> Branches[Outcome]:
     """Returns what a backend answers to a request; one that leads nowhere fails by itself."""
     target = destination(call, backend)
     if isinstance(target, Nowhere):
         assert backend is not None
-        why = reason(taken.route.resource, backend.field, target.text)
+        why = reason(taken.route.resource, backend.path, target.text)
         return certain(replies.linkerd(message, target.status, target.error), why)
     if backend is None or not backend.filters:
         return to_target(call, target, taken.route, message, limit)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd import GROUP
 from harness.base import matching
 from harness.model import replies
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from harness.api.gateway_api.route import Backend, Filter
+    from harness.api.gateway_api.filters import RouteFilter
+    from harness.api.gateway_api.route import BackendRef
     from harness.api.headers import Headers
     from harness.model.linkerd.routing.routes import Taken
     from harness.model.message import Message
@@ -33,7 +35,7 @@ class Changed:
     """The request as it is sent on, and the filters for its answer."""
 
     message: Message
-    response: tuple[Filter, ...]
+    response: tuple[RouteFilter, ...]
 
     def on_response(self, headers: Headers) -> Headers:
         """Returns an answer's headers after the filters."""
@@ -48,8 +50,8 @@ def apply(message: Message, taken: Taken) -> Changed | Redirected:
     The index reads ResponseHeaderModifier of a policy.linkerd.io HTTPRoute as if it were for
     requests [linkerd/linkerd2: policy-controller, outbound/index/http.rs].
     """
-    response: list[Filter] = []
-    misread = taken.route.resource.group == "policy.linkerd.io"
+    response: list[RouteFilter] = []
+    misread = taken.route.resource.group == GROUP
     for one in taken.rule.filters:
         if one.type == "RequestRedirect":
             answered = redirected(message, one, taken)
@@ -62,18 +64,16 @@ def apply(message: Message, taken: Taken) -> Changed | Redirected:
     return Changed(message, tuple(response))
 
 
-def redirected(message: Message, redirect: Filter, taken: Taken) -> Redirected | None:
+def redirected(message: Message, redirect: RouteFilter, taken: Taken) -> Redirected | None:
     """Returns a redirect's answer, None if it leads to the request's own URL: it does nothing then."""
     target = location(message, redirect, taken)
     if target == f"http://{message.authority}{message.target}":
         return None
-    # Without a status code the API's default is 302.
-    status = redirect.fields.get("statusCode") or 302
-    answer = replies.linkerd(message, status, "redirected", location=target)
-    return Redirected(answer, reason(taken.route.resource, redirect.field, f"redirects to {target}"))
+    answer = replies.linkerd(message, redirect.redirect.status, "redirected", location=target)
+    return Redirected(answer, reason(taken.route.resource, redirect.path, f"redirects to {target}"))
 
 
-def on_backend(backend: Backend, kind: str, headers: Headers) -> Headers:
+def on_backend(backend: BackendRef, kind: str, headers: Headers) -> Headers:
     """Returns headers after a backend's own filters of a kind."""
     for one in backend.filters:
         if one.type == kind:
@@ -81,12 +81,11 @@ def on_backend(backend: Backend, kind: str, headers: Headers) -> Headers:
     return headers
 
 
-def location(message: Message, redirect: Filter, taken: Taken) -> str:
+def location(message: Message, redirect: RouteFilter, taken: Taken) -> str:
     """Returns a redirect's Location; a replaced full path loses the query [linkerd2-proxy: redirect.rs]."""
-    fields = redirect.fields
-    scheme = fields.get("scheme") or "http"
+    to = redirect.redirect
+    scheme, host, wanted = to.scheme or "http", to.hostname, to.port
     name, _, port = message.authority.partition(":")
-    host, wanted = fields.get("hostname"), fields.get("port")
     if host and wanted:
         authority = f"{host}:{wanted}"
     elif host:
@@ -95,10 +94,10 @@ def location(message: Message, redirect: Filter, taken: Taken) -> str:
         authority = f"{name}:{wanted}" if wanted != _DEFAULT_PORTS[scheme] else name
     else:
         authority = message.authority
-    path = fields.get("path") or {}
-    if "replaceFullPath" in path:
-        return f"{scheme}://{authority}{path['replaceFullPath']}"
-    if "replacePrefixMatch" in path and taken.match.path:
-        changed = matching.replace_prefix(message.path, taken.match.path.value, path["replacePrefixMatch"])
+    path, matched = to.path_modifier, taken.match.path_match
+    if path.full is not None:
+        return f"{scheme}://{authority}{path.full}"
+    if path.prefix is not None and matched:
+        changed = matching.replace_prefix(message.path, matched.value, path.prefix)
         message = replace(message, path=changed)
     return f"{scheme}://{authority}{message.target}"

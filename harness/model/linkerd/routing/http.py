@@ -6,18 +6,19 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd.annotation import Timeouts, timeouts
 from harness.base.errors import not_modelled
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, shares, then
 from harness.model.linkerd import egress_network
 from harness.model.linkerd.routing import backends, filters, limits, routes, service_profile
-from harness.model.linkerd.routing.limits import Limit, Timeouts
+from harness.model.linkerd.routing.limits import Limit, Repetition
 from harness.model.linkerd.routing.retries import MAX_TRIES, Attempt, with_retries
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from harness.api.gateway_api.route import Backend, Route
+    from harness.api.gateway_api.route import BackendRef, Route
     from harness.base.resources import Resource
     from harness.model.linkerd.call import Call
     from harness.model.linkerd.routing.service_profile import Budget, ProfileRoute
@@ -44,11 +45,11 @@ def routed(call: Call, attached: tuple[Route, ...], message: Message) -> Branche
         return certain(changed.answer, *taken.trace, changed.why)
     if backends.all_zero(taken.rule):
         text = "all weights are 0: the proxy panics, and the client gets an empty reply"
-        why = reason(taken.route.resource, f"{taken.rule.field}.backendRefs", text)
+        why = reason(taken.route.resource, f"{taken.rule.path}.backendRefs", text)
         return certain(Outcome(failure=Failure.EMPTY_REPLY), *taken.trace, why)
 
     def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
-        def to_backend(backend: Backend | None) -> Branches[Outcome]:
+        def to_backend(backend: BackendRef | None) -> Branches[Outcome]:
             return backends.to_backend(call, taken, backend, sent, limit)
 
         return then(backends.weighted(call, taken.route, taken.rule), to_backend)
@@ -62,14 +63,15 @@ def routed(call: Call, attached: tuple[Route, ...], message: Message) -> Branche
     return after(answered, *taken.trace)
 
 
-def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, limits.Retry | None]:
+def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, Repetition | None]:
     """A route's annotations go over its spec's timeouts; only without either does its parent's count."""
     resource, grpc = taken.route.resource, taken.route.is_grpc
-    said = limits.timeouts(resource)
-    said = replace(said, request=said.request or limits.request_timeout(taken.route, taken.rule))
-    if said == Timeouts():
-        said = limits.timeouts(parent)
-    return said.shortest(), limits.retry(resource, grpc=grpc) or limits.retry(parent, grpc=grpc)
+    asked = timeouts(resource)
+    asked = replace(asked, request=asked.request or limits.request_timeout(taken.route, taken.rule))
+    if asked == Timeouts():
+        asked = timeouts(parent)
+    again = limits.repetition(resource, grpc=grpc) or limits.repetition(parent, grpc=grpc)
+    return limits.shortest(asked), again
 
 
 def unrouted(call: Call, message: Message, *, grpc: bool = False) -> Branches[Outcome]:
@@ -95,8 +97,8 @@ def unrouted(call: Call, message: Message, *, grpc: bool = False) -> Branches[Ou
     def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
         return backends.to_target(call, call.default, None, sent, limit)
 
-    again = limits.retry(parent, grpc=grpc) if parent else None
-    limit = limits.timeouts(parent).shortest() if parent else None
+    again = limits.repetition(parent, grpc=grpc) if parent else None
+    limit = limits.shortest(timeouts(parent)) if parent else None
     return after(with_retries(attempt, again, limit, message), *trace)
 
 
@@ -124,7 +126,7 @@ def profiled(call: Call, profile: Resource, message: Message) -> Branches[Outcom
         picked = shares((one.weight, one.port, (one.why,)) for one in overrides)
         return then(picked, lambda port: backends.to_target(call, port, None, tried, limit))
 
-    limit = Timeouts(request=route.timeout if route else None).shortest()
+    limit = limits.shortest(Timeouts(request=route.timeout if route else None))
     once = attempt(sent, limit)
     if route is not None and route.budget is not None and any(route.applies(one.value) for one in once):
         once = _sent_again(profile, route, route.budget, once, attempt, limit, sent)
@@ -145,7 +147,7 @@ def _sent_again(
     Where all that is tried fails at once the last failure is the answer, however often it is tried.
     """
     failing = sum((one.weight for one in once if route.applies(one.value)), Fraction(0))
-    again = service_profile.Repetition(route, min(budget.reserve, MAX_TRIES - 1))
+    again = Repetition(min(budget.reserve, MAX_TRIES - 1), route.applies)
     answered = with_retries(attempt, again, limit, message)
     if budget.covers(failing):
         return answered

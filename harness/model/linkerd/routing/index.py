@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
-from harness.model.linkerd.routing import limits
+from harness.api.gateway_api.route import Route
+from harness.api.linkerd import annotation
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -22,20 +22,19 @@ _READABLE_GRPC = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier"))
 def unreadable(resource: Resource) -> str | None:
     """Returns the first field that the index can't read, or None if it reads all (or it's no route)."""
     if resource.kind in ("TLSRoute", "TCPRoute"):
-        return None if len(spec_of(resource).get("rules") or ()) == 1 else "spec.rules"
+        return None if len(Route.kept(resource).written_rules) == 1 else "spec.rules"
     if resource.kind not in ("HTTPRoute", "GRPCRoute"):
         return None
-    if limits.refusal(resource):
+    if annotation.unreadable(resource):
         return "metadata.annotations"
     readable = _READABLE if resource.kind == "HTTPRoute" else _READABLE_GRPC
-    for index, rule in enumerate(spec_of(resource).get("rules") or ()):
-        for position, part in enumerate((rule or {}).get("filters") or ()):
-            if part.get("type") not in readable:
-                return f"spec.rules[{index}].filters[{position}]"
-        for position, part in enumerate((rule or {}).get("matches") or ()):
-            rpc = part.get("method")
-            if isinstance(rpc, dict) and rpc.get("type") == "RegularExpression":
-                return f"spec.rules[{index}].matches[{position}].method.type"
+    for rule in Route.kept(resource).rules:
+        for part in rule.filters:
+            if part.type not in readable:
+                return part.path
+        for match in rule.matches:
+            if match.rpc and match.rpc.is_regex:
+                return f"{match.path}.method.type"
     return None
 
 

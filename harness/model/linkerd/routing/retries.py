@@ -14,8 +14,7 @@ from harness.traffic.outcomes import Outcome
 from harness.traffic.trace import Reason
 
 if TYPE_CHECKING:
-    from harness.model.linkerd.routing.limits import Retry
-    from harness.model.linkerd.routing.service_profile import Repetition
+    from harness.model.linkerd.routing.limits import Repetition
 
 Attempt = Callable[[Message, Limit | None], Branches[Outcome]]
 """Sends a request once, within the time that is left."""
@@ -25,7 +24,7 @@ MAX_TRIES = 200
 
 
 def with_retries(
-    attempt: Attempt, again: Retry | Repetition | None, limit: Limit | None, message: Message
+    attempt: Attempt, again: Repetition | None, limit: Limit | None, message: Message
 ) -> Branches[Outcome]:
     """Returns the answers of an attempt, with what is retried sent again while there is time left.
 

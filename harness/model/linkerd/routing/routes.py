@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from harness.api.gateway_api import route as gateway_api
+from harness.api import gateway_api
+from harness.api.gateway_api.route import Route
+from harness.api.linkerd import GROUP
 from harness.base.matching import full_match
 from harness.model.linkerd.routing.index import unreadable
 from harness.model.network import attachment
@@ -15,19 +17,17 @@ from harness.traffic.trace import reason
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.api.gateway_api.route import Match, Route, Rpc, Rule
+    from harness.api.gateway_api.route import RouteMatch, RouteRule, Rpc
     from harness.base.matching import TextMatch
     from harness.base.resources import Resource
     from harness.model.message import Message
     from harness.model.state.state import State
     from harness.traffic.trace import Reason
 
-POLICY_GROUP = "policy.linkerd.io"
-
 PRECEDENCE = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute")
 """The kinds of routes: those of one kind on a parent shut those of later kinds out."""
 
-GROUPS = {"Service": ("", "core"), "EgressNetwork": (POLICY_GROUP,), "Server": (POLICY_GROUP,)}
+GROUPS = {"Service": ("", "core"), "EgressNetwork": (GROUP,), "Server": (GROUP,)}
 """The API groups by which routes may name their parents."""
 
 Rank = tuple[int, ...]
@@ -38,8 +38,8 @@ class Taken:
     """The rule that takes a request, and the match by which it does."""
 
     route: Route
-    rule: Rule
-    match: Match
+    rule: RouteRule
+    match: RouteMatch
     trace: tuple[Reason, ...]
 
 
@@ -49,7 +49,7 @@ def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], lis
     Older first, those of one age by their names alone. Also returns why a route, or its latest version,
     isn't among them.
     """
-    groups = (gateway_api.GROUP, POLICY_GROUP) if kind == "HTTPRoute" else (gateway_api.GROUP,)
+    groups = (gateway_api.GROUP, GROUP) if kind == "HTTPRoute" else (gateway_api.GROUP,)
     routes, lost = [], []
     for one in sorted(attachment.about(state, parent), key=lambda s: (*s.age[:3], s.live.name)):
         if one.live.group not in groups or one.live.kind != kind:
@@ -59,7 +59,7 @@ def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], lis
             kept = "the version before stays in force" if one.indexed else "the route is ignored"
             lost.append(reason(one.live, field, f"Linkerd's index can't read this: {kept}", lost=True))
         if one.indexed is not None:
-            routes.append(gateway_api.parse(one.indexed))
+            routes.append(Route.kept(one.indexed))
     return routes, lost
 
 
@@ -76,7 +76,7 @@ def conflict(state: State, parent: Resource, kind: str, port: int | None) -> Res
             (one.kind, one.namespace, one.name, one.port)
             == (parent.kind, parent.namespace, parent.name, port)
             and one.group in groups
-            for one in gateway_api.parse(stored.live).parents
+            for one in Route.kept(stored.live).parents
         ):
             return stored.live
     return None
@@ -100,7 +100,7 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...
         for rule in route.rules:
             ranked = [(rank, m) for m in rule.matches if (rank := match_rank(m, message)) is not None]
             if not ranked:
-                passed.append(reason(route.resource, rule.field, "doesn't match the request", lost=True))
+                passed.append(reason(route.resource, rule.path, "doesn't match the request", lost=True))
                 continue
             rank, match = max(ranked, key=lambda pair: pair[0])
             if winner is None or (host, rank) > winner[0]:
@@ -113,12 +113,12 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...
         return tuple(passed)
     taken = winner[1]
     text = "matches best: the longest path, then headers, query, method; then the oldest"
-    why = reason(taken.route.resource, taken.match.field, text)
+    why = reason(taken.route.resource, taken.match.path, text)
     return Taken(taken.route, taken.rule, taken.match, (*passed, why))
 
 
 def _outranked(taken: Taken) -> Reason:
-    return reason(taken.route.resource, taken.match.field, "matches, but another matches better", lost=True)
+    return reason(taken.route.resource, taken.match.path, "matches, but another matches better", lost=True)
 
 
 def _host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
@@ -133,14 +133,14 @@ def _host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
     return max(ranks, default=None)
 
 
-def match_rank(match: Match, message: Message) -> Rank | None:
+def match_rank(match: RouteMatch, message: Message) -> Rank | None:
     """Returns how well a match fits a request (greater is better), None if it doesn't."""
     if not all(_any(wanted, message.header_values(name)) for name, wanted in match.headers):
         return None
     if match.rpc is not None:
         rpc = _rpc_rank(match.rpc, message)
         return None if rpc is None else (*rpc, len(match.headers))
-    length = _path_length(match.path, message.path) if match.path else 1
+    length = _path_length(match.path_match, message.path) if match.path_match else 1
     if length is None or (match.method is not None and match.method != message.method):
         return None
     pairs = parse_qsl(message.query, keep_blank_values=True)

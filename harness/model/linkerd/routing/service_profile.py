@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.api.objects import Fields, spec_of
-from harness.base.durations import seconds
+from harness.api.linkerd import PROFILES
+from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base.errors import not_modelled
 from harness.base.matching import full_match
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
@@ -16,16 +15,15 @@ from harness.model.network.services import ServicePort, fqdn, service_port
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from fractions import Fraction
 
+    from harness.api.linkerd.service_profile import RequestCondition, ResponseClass, ResponseCondition
     from harness.base.resources import Resource
     from harness.model.linkerd.call import Call
     from harness.model.message import Message
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
     from harness.traffic.trace import Reason
-
-_SUFFIXES = {"m": Fraction(1, 1000), "k": Fraction(1000), "": Fraction(1)}
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class ProfileRoute:
     field: str
     timeout: float | None
     budget: Budget | None
-    classes: tuple[Fields, ...]
+    classes: tuple[ResponseClass, ...]
 
     def applies(self, outcome: Outcome) -> bool:
         """Returns whether an answer is sent again: by the first response class that fits, else 5xx."""
@@ -64,24 +62,11 @@ class ProfileRoute:
         if own_error(outcome):
             return False
         for part in self.classes:
-            if _answers(part["condition"], status):
-                return bool(part.get("isFailure"))
+            if _answers(part.condition, status):
+                return part.is_failure
         if outcome.grpc_status is not None:
             return outcome.grpc_status in GRPC_FAILURES
         return status >= 500
-
-
-@dataclass(frozen=True)
-class Repetition:
-    """How a route's failures are sent again: so often at most, each try in its own time."""
-
-    route: ProfileRoute
-    limit: int
-    timeout: None = None
-
-    def applies(self, outcome: Outcome) -> bool:
-        """Returns whether an answer is sent again."""
-        return self.route.applies(outcome)
 
 
 def find(state: State, service: Resource, namespace: str) -> Resource | None:
@@ -90,11 +75,9 @@ def find(state: State, service: Resource, namespace: str) -> Resource | None:
     One without routes and overrides decides nothing.
     """
     for place in (namespace, service.namespace):
-        profile = state.get("linkerd.io", "ServiceProfile", place, fqdn(service))
+        profile = state.get(PROFILES, "ServiceProfile", place, fqdn(service))
         if profile:
-            spec = spec_of(profile)
-            decides = spec.get("routes") or any(map(_weight, spec.get("dstOverrides") or ()))
-            return profile if decides else None
+            return profile if ServiceProfile.kept(profile).decides else None
     return None
 
 
@@ -103,79 +86,60 @@ def overrides(state: State, profile: Resource, call: Call) -> tuple[Override, ..
 
     Those without weight are left out. Raises NotModelledError for one that is no Service's port.
     """
-    parts = [
-        (f"spec.dstOverrides[{index}]", part)
-        for index, part in enumerate(spec_of(profile).get("dstOverrides") or ())
-        if _weight(part)
-    ]
-    total = sum(_weight(part) for _, part in parts)
+    parts = ServiceProfile.kept(profile).overrides
+    total = sum(part.weight for part in parts)
     found = []
-    for field, part in parts:
-        host, _, number = part["authority"].partition(":")
-        target = resolve(state, host, call.client.namespace)
-        port = service_port(target, int(number or call.number)) if target else None
+    for part in parts:
+        target = resolve(state, part.host, call.client.namespace)
+        number = part.port or call.number
+        port = service_port(target, number) if target else None
         if port is None:
-            why = f"there is no Service port {host}:{number or call.number}"
-            raise not_modelled(profile, f"{field}.authority", why)
-        text = f"takes {_weight(part)} of {total}: {host.rstrip('.')}"
-        found.append(Override(port, _weight(part), reason(profile, f"{field}.weight", text)))
+            raise not_modelled(
+                profile, part.at("authority"), f"there is no Service port {part.host}:{number}"
+            )
+        text = f"takes {part.weight} of {total}: {part.host.rstrip('.')}"
+        found.append(Override(port, part.weight, reason(profile, part.at("weight"), text)))
     return tuple(found)
-
-
-def _weight(part: Fields) -> Fraction:
-    text = str(part["weight"])
-    suffix = text[-1] if text[-1].isalpha() else ""
-    return Fraction(text.removesuffix(suffix)) * _SUFFIXES[suffix]
 
 
 def route(profile: Resource, message: Message) -> ProfileRoute | None:
     """Returns the first of the profile's routes that the request matches."""
-    for index, part in enumerate(spec_of(profile).get("routes") or ()):
-        if _holds(part.get("condition") or {}, message):
-            return ProfileRoute(
-                f"spec.routes[{index}]",
-                seconds(part.get("timeout")),
-                _budget(profile) if part.get("isRetryable") else None,
-                tuple(part.get("responseClasses") or ()),
-            )
+    read = ServiceProfile.kept(profile)
+    for part in read.routes:
+        if _holds(part.condition, message):
+            budget = Budget(read.budget.ratio, read.budget.reserve) if part.is_retryable else None
+            return ProfileRoute(part.path, part.timeout, budget, part.classes)
     return None
 
 
-def _budget(profile: Resource) -> Budget:
-    """The profile's retry budget; by default a fifth of the requests, and 10 a second over 10 s."""
-    said = spec_of(profile).get("retryBudget") or {}
-    ttl = seconds(said.get("ttl", "10s")) or 0.0
-    ratio = Fraction(str(said.get("retryRatio", "0.2")))
-    return Budget(ratio, int(said.get("minRetriesPerSecond", 10) * ttl))
-
-
-def _holds(condition: Fields, message: Message) -> bool:
+def _holds(condition: RequestCondition, message: Message) -> bool:
     """Whether a condition holds; its parts are all asked for [Linkerd: service profiles]."""
-    parts: dict[str, Callable[[Any], bool]] = {
-        "method": lambda value: message.method == value.upper(),
-        "pathRegex": lambda value: full_match(value.strip(), message.path),
-        "all": lambda value: all(_holds(part, message) for part in value),
-        "any": lambda value: any(_holds(part, message) for part in value),
-        "not": lambda value: not _holds(value, message),
-    }
-    return all(test(condition[key]) for key, test in parts.items() if key in condition)
+    if condition.method is not None and message.method != condition.method.upper():
+        return False
+    if condition.path_regex is not None and not full_match(condition.path_regex.strip(), message.path):
+        return False
+    return (
+        all(_holds(part, message) for part in condition.all)
+        and (not condition.has("any") or any(_holds(part, message) for part in condition.any))
+        and not (condition.has("not") and _holds(condition.negated, message))
+    )
 
 
-def _answers(condition: Fields, status: int) -> bool | None:
+def _answers(condition: ResponseCondition, status: int) -> bool | None:
     """Whether a response class's condition holds for a status; None for what the proxy can't read.
 
     That is a range without one of its bounds, and a list of nothing else.
     """
     found: list[bool | None] = []
-    if "status" in condition:
-        low, high = (condition["status"].get(bound) for bound in ("min", "max"))
+    if condition.has("status"):
+        low, high = condition.status.low, condition.status.high
         found.append(low <= status <= high if low and high else None)
-    for key, test in (("all", all), ("any", any)):
-        if key in condition:
-            parts = [one for part in condition[key] if (one := _answers(part, status)) is not None]
-            found.append(test(parts) if parts else None)
-    if "not" in condition:
-        inner = _answers(condition["not"], status)
+    for key, parts, test in (("all", condition.all, all), ("any", condition.any, any)):
+        if condition.has(key):
+            readable = [one for part in parts if (one := _answers(part, status)) is not None]
+            found.append(test(readable) if readable else None)
+    if condition.has("not"):
+        inner = _answers(condition.negated, status)
         found.append(None if inner is None else not inner)
-    readable = [one for one in found if one is not None]
-    return all(readable) if readable else None
+    known = [one for one in found if one is not None]
+    return all(known) if known else None

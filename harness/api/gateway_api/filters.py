@@ -1,0 +1,118 @@
+"""Filters of the Gateway API's routes: what happens to a request on its way, or to its answer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from harness.api.gateway_api.reference import TargetRef
+from harness.api.headers import UNCHANGED, HeaderChanges
+from harness.api.node import Node, boolean, count, integer, node, nodes, optional, text, texts
+
+
+class HeaderValue(Node):
+    """A header, and the value that it gets."""
+
+    name = text("name")
+    value = text("value")
+
+
+class HeaderModifier(Node):
+    """Headers that are set, added, taken away."""
+
+    set = nodes("set", HeaderValue)
+    add = nodes("add", HeaderValue)
+    remove = texts("remove")
+
+    @property
+    def changes(self) -> HeaderChanges:
+        """What it does to headers."""
+        return HeaderChanges(
+            tuple((header.name, header.value) for header in self.set),
+            tuple((header.name, header.value) for header in self.add),
+            self.remove,
+        )
+
+
+class PathModifier(Node):
+    """What a path becomes: another one, or another prefix in place of the one that was matched."""
+
+    type = text("type")
+    full = optional("replaceFullPath")
+    prefix = optional("replacePrefixMatch")
+
+
+class RequestRedirect(Node):
+    """Where a client is sent instead; `status` is the API's default, 302, if it isn't said."""
+
+    scheme = optional("scheme")
+    hostname = optional("hostname")
+    port = integer("port")
+    path_modifier = node("path", PathModifier)
+    status = count("statusCode", 302)
+
+
+class URLRewrite(Node):
+    """What the backend gets to see in place of the client's host and path."""
+
+    hostname = text("hostname")
+    path_modifier = node("path", PathModifier)
+
+
+class MirrorFraction(Node):
+    """A share of requests."""
+
+    numerator = count("numerator")
+    denominator = count("denominator", 100)
+
+
+class RequestMirror(Node):
+    """Where copies of requests go, and of how many."""
+
+    to = node("backendRef", TargetRef)
+    fraction = node("fraction", MirrorFraction)
+    _percent = count("percent", 100)
+
+    @property
+    def percent(self) -> float:
+        """Of which share of requests, in percent."""
+        if self.fraction:
+            return 100 * self.fraction.numerator / self.fraction.denominator
+        return self._percent
+
+
+class CORSFilter(Node):
+    """Which web pages of other origins may call; `max_age` is in seconds."""
+
+    origins = texts("allowOrigins")
+    methods = texts("allowMethods")
+    headers = texts("allowHeaders")
+    exposed = texts("exposeHeaders")
+    credentials = boolean("allowCredentials")
+    max_age = count("maxAge", 5)
+
+
+class RouteFilter(Node):
+    """One filter; what counts of it is the field of its type."""
+
+    type = text("type")
+    redirect = node("requestRedirect", RequestRedirect)
+    rewrite = node("urlRewrite", URLRewrite)
+    mirror = node("requestMirror", RequestMirror)
+    cors = node("cors", CORSFilter)
+    _request_headers = node("requestHeaderModifier", HeaderModifier)
+    _response_headers = node("responseHeaderModifier", HeaderModifier)
+
+    @cached_property
+    def header_changes(self) -> HeaderChanges:
+        """What a header modifier does; nothing for other types."""
+        match self.type:
+            case "RequestHeaderModifier":
+                return self._request_headers.changes
+            case "ResponseHeaderModifier":
+                return self._response_headers.changes
+        return UNCHANGED
+
+
+def filter_field(word: str) -> str:
+    """Returns the field that holds what a filter (or a path modifier) of this type says."""
+    return {"URLRewrite": "urlRewrite", "CORS": "cors"}.get(word, word[0].lower() + word[1:])

@@ -1,0 +1,66 @@
+"""References to other objects: parents that routes attach to, backends, certificates."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.api.node import Node, integer, optional, text
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+
+
+class ObjectRef(Node):
+    """A reference to an object, without a namespace of its own to one beside the referrer."""
+
+    name = text("name")
+    written_namespace = text("namespace")
+
+    @cached_property
+    def namespace(self) -> str:
+        """The namespace of what is referred to."""
+        return self.written_namespace or self.resource.namespace
+
+
+class ParentRef(ObjectRef):
+    """What a route wants to attach to; `group` is None where the reference names none."""
+
+    group = optional("group")
+    kind = text("kind", "Gateway")
+    port = integer("port")
+    section = text("sectionName")
+
+    def detached(self, parent: Resource, port: int, groups: tuple[str, ...]) -> str | None:
+        """Returns why it doesn't attach to a parent's port for a mesh that knows it by these groups.
+
+        Empty if it does attach, None if it isn't about this parent at all.
+        """
+        if (self.kind, self.namespace, self.name) != (parent.kind, parent.namespace, parent.name):
+            return None
+        written = f'write group: "{groups[0]}"'
+        if self.group is None:
+            return f"kind {self.kind} without group means Gateway API's group: no effect ({written})"
+        if self.group not in groups:
+            return f"group {self.group!r} isn't the {self.kind}'s: no effect ({written})"
+        if self.port is not None and self.port != port:
+            return f"is for port {self.port}, not {port}"
+        return ""
+
+
+class TargetRef(ObjectRef):
+    """What a request is sent or copied to."""
+
+    group = text("group")
+    kind = text("kind", "Service")
+    port = integer("port")
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it refers to a Service."""
+        return self.kind == "Service" and self.group in ("", "core")
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is a host name, as Istio's registry knows it."""
+        return (self.group, self.kind) == ("networking.istio.io", "Hostname")

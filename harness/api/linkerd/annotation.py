@@ -1,0 +1,208 @@
+"""Linkerd's annotations on routes, Services, namespaces and pods: their names, and what they ask for.
+
+The policy controller reads an object's annotations for time limits as one, those for retries as another:
+where one of them can't be read, none counts [linkerd/linkerd2: policy-controller, outbound/index.rs]. On
+routes its webhook refuses such annotations; on a Service nobody does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.objects import annotations_of
+from harness.base.grpc import RETRYABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.base.resources import Resource
+
+DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
+IDENTITY_PORTS = "config.linkerd.io/proxy-require-identity-inbound-ports"
+OPAQUE_PORTS = "config.linkerd.io/opaque-ports"
+SKIP_INBOUND = "config.linkerd.io/skip-inbound-ports"
+SKIP_OUTBOUND = "config.linkerd.io/skip-outbound-ports"
+SKIP_SUBNETS = "config.linkerd.io/skip-subnets"
+
+ACCRUAL = "balancer.linkerd.io/failure-accrual"
+_SUCCESS_RATE = "balancer.alpha.linkerd.io/failure-accrual-success-rate"
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class Unreadable(ValueError):  # noqa: N818
+    """An annotation that the policy controller can't read; its words say why."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Limits in seconds: on the whole request, on its answer, and on idle time, which ends none."""
+
+    request: float | None = None
+    response: float | None = None
+    idle: float | None = None
+
+
+@dataclass(frozen=True)
+class Retries:
+    """What is sent again, how often, and after which time per try: HTTP statuses, or gRPC codes."""
+
+    statuses: tuple[tuple[int, int], ...] = ()
+    codes: tuple[int, ...] = ()
+    limit: int = 1
+    timeout: float | None = None
+
+
+def timeouts(resource: Resource) -> Timeouts:
+    """Returns the limits that an object's annotations set; none if one of them can't be read."""
+    try:
+        return _timeouts(annotations_of(resource))
+    except Unreadable:
+        return Timeouts()
+
+
+def retries(resource: Resource, *, grpc: bool = False) -> Retries | None:
+    """Returns the retries that an object's annotations ask for; None if they ask for none or can't be read.
+
+    Without conditions 5xx is retried, and no gRPC status; the limit is 1 unless said otherwise.
+    """
+    try:
+        return (_grpc_retry if grpc else _http_retry)(annotations_of(resource))
+    except Unreadable:
+        return None
+
+
+def unreadable(resource: Resource) -> str:
+    """Returns why a route's annotations can't be read, in the webhook's words; empty if they can."""
+    entries = annotations_of(resource)
+    try:
+        (_grpc_retry if resource.kind == "GRPCRoute" else _http_retry)(entries)
+        _timeouts(entries)
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def accrues(resource: Resource) -> bool:
+    """Returns whether the proxy takes endpoints out that fail: a mode and parameters that can be read."""
+    entries = annotations_of(resource)
+    mode = entries.get(ACCRUAL)
+    if mode not in ("consecutive", "unified"):
+        return False
+    try:
+        failures = _consecutive(entries)
+        return mode == "consecutive" or bool(failures or _threshold(entries))
+    except Unreadable:
+        return False
+
+
+def _timeouts(entries: Mapping[str, str]) -> Timeouts:
+    response, request, idle = (
+        duration_of(entries.get(f"timeout.linkerd.io/{name}")) for name in ("response", "request", "idle")
+    )
+    return Timeouts(request, response, idle)
+
+
+def _http_retry(entries: Mapping[str, str]) -> Retries | None:
+    limit, timeout = _limit(entries), duration_of(entries.get("retry.linkerd.io/timeout"))
+    said = entries.get("retry.linkerd.io/http")
+    if said is None and limit is None and timeout is None:
+        return None
+    statuses = tuple(_statuses(word, said) for word in said.split(",")) if said is not None else ((500, 599),)
+    return Retries(statuses, limit=limit or 1, timeout=timeout)
+
+
+def _grpc_retry(entries: Mapping[str, str]) -> Retries | None:
+    limit, timeout = _limit(entries), duration_of(entries.get("retry.linkerd.io/timeout"))
+    said = entries.get("retry.linkerd.io/grpc")
+    if said is None and limit is None and timeout is None:
+        return None
+    codes = []
+    for word in said.split(",") if said is not None else ():
+        if word.lower() not in RETRYABLE:
+            raise Unreadable(f"Unknown grpc retry condition: {word}")
+        codes.append(RETRYABLE[word.lower()])
+    return Retries(codes=tuple(codes), limit=limit or 1, timeout=timeout)
+
+
+def _limit(entries: Mapping[str, str]) -> int | None:
+    """The limit on retries, None if there is none or it is 0."""
+    text = entries.get("retry.linkerd.io/limit")
+    return (_integer(text, 16) or None) if text is not None else None
+
+
+def _statuses(word: str, said: str) -> tuple[int, int]:
+    match word.lower():
+        case "5xx":
+            return (500, 599)
+        case "gateway-error":
+            return (502, 504)
+    if not re.fullmatch(r"[1-5]\d\d(-[1-5]\d\d)?", word, re.ASCII):
+        raise Unreadable(f"invalid retry condition: {said}")
+    low, _, high = word.partition("-")
+    if high and high < low:
+        raise Unreadable(f"invalid retry condition: {said}")
+    return (int(low), int(high or low))
+
+
+def _consecutive(entries: Mapping[str, str]) -> int:
+    """How many failures in a row take an endpoint out; raises Unreadable where the parameters don't fit."""
+
+    def said(name: str, default: str) -> str:
+        return entries.get(f"{ACCRUAL}-consecutive-{name}", default)
+
+    longest, shortest = _duration(said("max-penalty", "60s")), _duration(said("min-penalty", "1s"))
+    jitter = _decimal(said("jitter-ratio", "0.5"))
+    if shortest > longest or not longest or not 0 <= jitter <= 100:
+        raise Unreadable("the penalties or the jitter ratio are out of bounds")
+    return _integer(said("max-failures", "7").strip(), 32)
+
+
+def _threshold(entries: Mapping[str, str]) -> float:
+    """The share of successes below which an endpoint is taken out, 0 for none."""
+    threshold = _decimal(entries.get(f"{_SUCCESS_RATE}-threshold", "0.8"))
+    window = _duration(entries.get(f"{_SUCCESS_RATE}-window", "10s"))
+    requests = _integer(entries.get(f"{_SUCCESS_RATE}-min-requests", "5").strip(), 32)
+    if not 0 <= threshold <= 1 or not window or (threshold and (window < 0.01 or requests > 1_000_000)):
+        raise Unreadable("the success rate's threshold, window or requests are out of bounds")
+    return threshold
+
+
+def _integer(text: str, bits: int) -> int:
+    if not re.fullmatch(r"\+?\d+", text, re.ASCII):
+        raise Unreadable("invalid digit found in string")
+    if int(text) >= 1 << bits:
+        raise Unreadable("number too large to fit in target type")
+    return int(text)
+
+
+def _decimal(text: str) -> float:
+    try:
+        return float(text.strip())
+    except ValueError:
+        raise Unreadable("invalid float literal") from None
+
+
+def duration_of(text: str | None) -> float | None:
+    """Returns the seconds of a duration, None for none and for zero; raises Unreadable for what isn't one."""
+    return None if text is None else _duration(text) or None
+
+
+def _duration(text: str) -> float:
+    """The seconds of `500ms`, `2s`, `1h`, or `0`: one whole number and one unit."""
+    text = text.strip()
+    if text.startswith("-"):
+        raise Unreadable(f"duration value cannot be negative: '{text}'")
+    parts = re.fullmatch(r"(.*\d)(\D*)", text, re.ASCII)
+    if parts is None:
+        raise Unreadable(f"{text} does not contain a timeout duration value")
+    magnitude, unit = parts.groups()
+    if "." in magnitude:
+        raise Unreadable("fractional values not supported")
+    number = _integer(magnitude, 64)
+    if not unit and number:
+        raise Unreadable(f"missing duration unit; did you mean '{number}s' or '{number}ms'?")
+    if unit and unit not in _UNITS:
+        raise Unreadable(f"invalid duration unit {unit} (expected one of 'ms', 's', 'm', 'h', or 'd')")
+    return number * _UNITS.get(unit, 0.0)

@@ -1,0 +1,129 @@
+"""ServiceProfile: routes, retries and traffic splits of the Service that it is named after."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from harness.api.node import Node, Spec, boolean, count, duration, node, nodes, number, optional, raw, text
+from harness.base.durations import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.base.resources import Resource
+
+_SUFFIXES = {"m": Fraction(1, 1000), "k": Fraction(1000), "": Fraction(1)}
+
+
+def _request_condition(resource: Resource, path: str, data: Mapping[str, Any] | None) -> RequestCondition:
+    return RequestCondition(resource, path, data)
+
+
+def _response_condition(resource: Resource, path: str, data: Mapping[str, Any] | None) -> ResponseCondition:
+    return ResponseCondition(resource, path, data)
+
+
+class RequestCondition(Node):
+    """What a request must be like: all of its parts hold, of which `has` tells the written ones."""
+
+    method = optional("method")
+    path_regex = optional("pathRegex")
+    all = nodes("all", _request_condition)
+    any = nodes("any", _request_condition)
+    negated = node("not", _request_condition)
+
+
+class StatusRange(Node):
+    """HTTP statuses from `low` to `high`; 0 stands for an absent bound."""
+
+    low = count("min")
+    high = count("max")
+
+
+class ResponseCondition(Node):
+    """What an answer must be like: all of its parts hold, of which `has` tells the written ones."""
+
+    status = node("status", StatusRange)
+    all = nodes("all", _response_condition)
+    any = nodes("any", _response_condition)
+    negated = node("not", _response_condition)
+
+
+class ResponseClass(Node):
+    """Answers that count as failures, or as successes."""
+
+    condition = node("condition", ResponseCondition)
+    is_failure = boolean("isFailure")
+
+
+class ServiceProfileRoute(Node):
+    """Requests with a time limit (in seconds), retries, and what counts as their failures."""
+
+    name = text("name")
+    condition = node("condition", RequestCondition)
+    timeout = duration("timeout")
+    is_retryable = boolean("isRetryable")
+    classes = nodes("responseClasses", ResponseClass)
+
+
+class DestinationOverride(Node):
+    """A share of requests that goes to another Service (`host`), or port (None: the one dialled)."""
+
+    authority = text("authority")
+    _weight = raw("weight")
+
+    @cached_property
+    def weight(self) -> Fraction:
+        """Its part of the sum of all weights."""
+        written = str(self._weight)
+        suffix = written[-1] if written[-1].isalpha() else ""
+        return Fraction(written.removesuffix(suffix)) * _SUFFIXES[suffix]
+
+    @property
+    def host(self) -> str:
+        """The Service's host name."""
+        return self.authority.partition(":")[0]
+
+    @property
+    def port(self) -> int | None:
+        """The Service's port."""
+        written = self.authority.partition(":")[2]
+        return int(written) if written else None
+
+
+class RetryBudget(Node):
+    """What may be sent again: a share of what isn't, and so many requests a second in any case."""
+
+    _ratio = number("retryRatio")
+    _minimum = count("minRetriesPerSecond", 10)
+    _ttl = text("ttl", "10s")
+
+    @property
+    def ratio(self) -> Fraction:
+        """The share, by default a fifth."""
+        return Fraction(1, 5) if self._ratio is None else Fraction(str(self._ratio))
+
+    @property
+    def reserve(self) -> int:
+        """The requests in any case, over the time that the budget looks back: by default 10 s."""
+        return int(self._minimum * (seconds(self._ttl) or 0.0))
+
+
+class ServiceProfile(Spec):
+    """Routes, which are tried in their order, and destination overrides."""
+
+    routes = nodes("routes", ServiceProfileRoute)
+    budget = node("retryBudget", RetryBudget)
+    written_overrides = nodes("dstOverrides", DestinationOverride)
+
+    @cached_property
+    def overrides(self) -> tuple[DestinationOverride, ...]:
+        """The destination overrides that have a weight."""
+        return tuple(one for one in self.written_overrides if one.weight)
+
+    @property
+    def decides(self) -> bool:
+        """Whether it takes its Service over: one without routes and overrides doesn't."""
+        return bool(self.routes or self.overrides)
