@@ -417,6 +417,30 @@ def test_injection_without_mesh(tmp_path):
     assert "asks linkerd for a proxy, which isn't installed" in str(found[1])
 
 
+@pytest.mark.parametrize(("server", "trapped"), [("it", False), ("other", True)])
+def test_an_authorization_opens_the_server_that_it_names(tmp_path, server, trapped):
+    opening = made(
+        "policy.linkerd.io/v1beta1",
+        "ServerAuthorization",
+        "lnk/open",
+        f"server: {{name: {server}}}\nclient: {{unauthenticated: true}}",
+    )
+    found = traps(tmp_path, [web("lnk"), linkerd("Server", SERVER), opening])
+    assert ("server-without-authorization" in [trap.rule for trap in found]) is trapped
+
+
+@pytest.mark.parametrize(("weight", "trapped"), [("1", True), ("0", False)])
+def test_a_profile_takes_over_by_overrides_with_a_weight(tmp_path, weight, trapped):
+    profile = made(
+        "linkerd.io/v1alpha2",
+        "ServiceProfile",
+        "lnk/web.lnk.svc.cluster.local",
+        f"dstOverrides: [{{authority: web.lnk.svc.cluster.local, weight: {weight}}}]",
+    )
+    found = traps(tmp_path, [web("lnk"), profile, route(PARENT)])
+    assert ("route-under-profile" in [trap.rule for trap in found]) is trapped
+
+
 def test_every_rule_has_a_case_and_a_documentation():
     assert set(CASES) | {"injection-without-mesh"} == set(RULES)
     assert all(check.__doc__ for check in RULES.values())
