@@ -131,12 +131,17 @@ def _policies(state: State) -> SelectorTable[Resource]:
 
 @per_state
 def _linkerd(state: State) -> dict[str, list[Resource]]:
-    """Linkerd's policies by namespace, with the routes on its Servers."""
+    """Linkerd's policies by namespace, with the authentications that they ask for and routes on Servers."""
     found: dict[str, list[Resource]] = {}
     kinds = ("AuthorizationPolicy", "MeshTLSAuthentication", "NetworkAuthentication", "ServerAuthorization")
     for kind in kinds:
         for one in state.all(_LINKERD, kind):
             found.setdefault(one.namespace, []).append(one)
+    for policy in state.all(_LINKERD, "AuthorizationPolicy"):
+        for reference in LinkerdAuthorizationPolicy.of(policy).authentications:
+            authentication = state.get(_LINKERD, reference.kind, reference.namespace, reference.name)
+            if authentication is not None and authentication.namespace != policy.namespace:
+                found[policy.namespace].append(authentication)
     for server in state.all(_LINKERD, "Server"):
         routes = [stored.live for stored in attachment.naming(state, server)]
         found.setdefault(server.namespace, []).extend(routes)
