@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.api.kubernetes.service import services_of
+from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError, MissingError
 from harness.base.vocabulary import Workload
-from harness.manifests.files import read_manifests, services_of, workloads
+from harness.manifests.files import read_manifests
 
 ROOT = Path(__file__).parents[1]
 

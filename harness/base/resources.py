@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+CLUSTER_SCOPED = frozenset(
+    "Namespace Node PersistentVolume StorageClass PriorityClass ClusterRole ClusterRoleBinding "
+    "CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration "
+    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding APIService IngressClass GatewayClass "
+    "ClusterTrustBundle ExternalWorkloadGroup RuntimeClass CSIDriver".split()
+)
+"""Kinds whose objects are in no namespace."""
+
 
 @dataclass(frozen=True)
 class Resource:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
+from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
 from harness.base.resources import ObjectName
@@ -24,7 +25,6 @@ from harness.cluster.objects.rollout import CONTROLLERS, restart, wait_for_rollo
 from harness.ground.connection import Connection
 from harness.ground.footprint import Footprint
 from harness.ground.observer import ClusterObserver
-from harness.manifests.files import WORKLOAD_KINDS
 from harness.manifests.patching import Patch
 from harness.meshes import istioctl, linkerd
 from harness.traffic.observables import Basis

@@ -8,12 +8,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
+from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.objects import annotations_of, labels_of
 from harness.base.errors import HarnessError, NotModelledError, NotPredictedError, StageError
 from harness.base.installation import DEFAULT, Installation
 from harness.base.resources import ObjectName, Resource
 from harness.ground.forecasting import Forecasting
-from harness.manifests.files import WORKLOAD_KINDS
 from harness.manifests.patching import Patch
 from harness.model import Refused, State, changes, double_injection
 from harness.model.decide import arrivals, decide, unguarded

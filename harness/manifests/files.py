@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import InputError, MissingError
-from harness.base.resources import Resource
-from harness.base.vocabulary import Workload
+from harness.base.resources import CLUSTER_SCOPED, Resource
 from harness.manifests import dumps
 from harness.manifests.documents import Document, KeyPath, keeping_all, parse, read_text
 
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 1024 * 1024
 SUFFIXES = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
-
-CLUSTER_SCOPED = frozenset(
-    "Namespace Node PersistentVolume StorageClass PriorityClass ClusterRole ClusterRoleBinding "
-    "CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration "
-    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding APIService IngressClass GatewayClass "
-    "ClusterTrustBundle ExternalWorkloadGroup RuntimeClass CSIDriver".split()
-)
 
 
 @keeping_all()
@@ -91,15 +82,6 @@ def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, 
     """Returns objects that an API answered with, as a dump of it read with `running`: older first."""
     found = (_resource(data, source, source, running=True) for data in sorted(objects, key=_created))
     return tuple(resource for resource in found if resource is not None)
-
-
-def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:
-    """Returns the workloads (Deployments, StatefulSets, DaemonSets) among these objects."""
-    return tuple(
-        Workload(resource.namespace, resource.name)
-        for resource in resources
-        if resource.group == "apps" and resource.kind in WORKLOAD_KINDS
-    )
 
 
 def _kustomize(folder: Path) -> str:
@@ -206,39 +188,3 @@ def _plain(data: object) -> str:
     return {list: "a list", str: "text", int: "a number", float: "a number", bool: "a truth value"}.get(
         type(data), "something else"
     )
-
-
-def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str, ...]:
-    """Returns URLs of the Services that select a workload, the most specific selector first.
-
-    A port is HTTP by its name or appProtocol (`http…`), or gRPC (`grpc…`, which makes a grpc:// URL);
-    ports that say neither are taken for HTTP, as meshes that detect protocols do.
-    """
-    objects = tuple(resources)
-    labels = next((_pod_labels(r) for r in objects if _is(r, workload)), {})
-    found: list[tuple[int, str]] = []
-    for service in objects:
-        if service.kind != "Service" or service.group or service.namespace != workload.namespace:
-            continue
-        spec = service.data.get("spec") or {}
-        selector = spec.get("selector") or {}
-        if not selector or any(labels.get(key) != value for key, value in selector.items()):
-            continue
-        for port in (spec.get("ports") or ())[:1]:
-            protocol = str(port.get("appProtocol") or port.get("name") or "http")
-            scheme = "grpc" if protocol.startswith("grpc") else "http"
-            found.append((-len(selector), f"{scheme}://{service.name}.{service.namespace}:{port['port']}/"))
-    return tuple(url for _, url in sorted(found))
-
-
-def _is(resource: Resource, workload: Workload) -> bool:
-    return (
-        resource.kind in WORKLOAD_KINDS
-        and resource.namespace == workload.namespace
-        and resource.name == workload.name
-    )
-
-
-def _pod_labels(resource: Resource) -> dict[str, str]:
-    template = (resource.data.get("spec") or {}).get("template") or {}
-    return (template.get("metadata") or {}).get("labels") or {}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.istio.port_protocol import protocol_of
 from harness.api.kubernetes.service import selector_of
 from harness.base.errors import NotModelledError
 from harness.model import apps
 from harness.model.distribution import Branches, certain
-from harness.model.network.services import protocol_of, service_ports
+from harness.model.network.services import service_ports
 from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError
 from harness.base.vocabulary import Mesh, Workload
 from harness.expectations import Result
-from harness.manifests.files import workloads
 from harness.plugin.collection import ExpectationError, row
 from harness.plugin.session import PROPERTY
 from harness.report.terminal import explained

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError, did_you_mean
 from harness.base.installation import Installation, Installer
 from harness.base.resources import Resource
 from harness.base.vocabulary import Mesh
 from harness.expectations import DURING, KINDS, Expectation
 from harness.manifests.documents import parse, read_text
-from harness.manifests.files import read_manifests, workloads
+from harness.manifests.files import read_manifests
 from harness.manifests.self_signed import completed
 from harness.scenario import references
 from harness.scenario.models import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.manifests.files import workloads
+from harness.api.kubernetes.workload import workloads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

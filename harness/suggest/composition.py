@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate import translate
+from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError
 from harness.expectations import Result
 from harness.ground.model import ModelProvider
-from harness.manifests.files import workloads
 from harness.run.runner import Runner
 from harness.scenario import load_scenario
 from harness.suggest import clients, stages, transitions, writer

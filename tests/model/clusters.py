@@ -5,10 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.base.resources import Resource
+from harness.base.resources import CLUSTER_SCOPED, Resource
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.documents import plain
-from harness.manifests.files import CLUSTER_SCOPED
 from harness.model import State, changes
 from harness.model.decide import decide
 from harness.traffic.request import Request

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.base.resources import Resource
+from harness.base.resources import CLUSTER_SCOPED, Resource
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.documents import plain
-from harness.manifests.files import CLUSTER_SCOPED
 from harness.model import Refused, State, changes
 from harness.model.decide import decide
 from harness.traffic.observables import Proxy

@@ -7,9 +7,10 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare
+from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
-from harness.manifests.files import WORKLOAD_KINDS, read_manifests
+from harness.manifests.files import read_manifests
 from harness.model.changes.loading import load_objects
 from harness.traffic.observables import Proxy
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.discover.verdict import Verdict
 from harness.analysis.translate.injection import Marks
+from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.schema.kinds import GATEWAY_API
-from harness.manifests.files import WORKLOAD_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Finding, Severity
+from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.refusal import Refused
 from harness.api.schema import shapes as schema
 from harness.api.schema.kubernetes import KINDS
 from harness.base.errors import InputError, NotModelledError, did_you_mean
-from harness.manifests.files import WORKLOAD_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Finding, Severity
 from harness.analysis.translate.losses import losses
-from harness.base.resources import Resource
-from harness.manifests.files import CLUSTER_SCOPED
+from harness.base.resources import CLUSTER_SCOPED, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.istio.port_protocol import protocol_of
+from harness.api.kubernetes.selector import selects
+from harness.api.kubernetes.workload import is_of, template_of
 from harness.api.node import Node, Spec, boolean, integer, integer_or_text, labels, nodes, text, texts
 from harness.base.kept import per_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
 
 
 class ServicePort(Node):
@@ -83,3 +87,25 @@ def is_headless(service: Resource) -> bool:
 def publishes_unready(service: Resource) -> bool:
     """Returns whether pods behind a Service count before they are ready, too."""
     return Service.of(service).publishes_unready
+
+
+def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Returns URLs of the Services that select a workload, the most specific selector first.
+
+    A port is HTTP by its name or appProtocol (`http…`), or gRPC (`grpc…`, which makes a grpc:// URL);
+    ports that say neither are taken for HTTP, as meshes that detect protocols do.
+    """
+    objects = tuple(resources)
+    labels = next((template_of(one).metadata.labels for one in objects if is_of(one, workload)), {})
+    found: list[tuple[int, str]] = []
+    for resource in objects:
+        if resource.kind != "Service" or resource.group or resource.namespace != workload.namespace:
+            continue
+        service = Service.of(resource)
+        if not service.selector or not selects(service.selector, labels):
+            continue
+        for port in service.ports[:1]:
+            scheme = "grpc" if protocol_of(port.app_protocol or port.name) == "grpc" else "http"
+            url = f"{scheme}://{resource.name}.{resource.namespace}:{port.number}/"
+            found.append((-len(service.selector), url))
+    return tuple(url for _, url in sorted(found))

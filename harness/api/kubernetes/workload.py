@@ -96,6 +96,11 @@ def is_controller(resource: Resource) -> bool:
     return resource.group == "apps" and resource.kind in WORKLOAD_KINDS
 
 
+def is_of(resource: Resource, workload: Workload) -> bool:
+    """Returns whether an object is the Deployment, StatefulSet or DaemonSet of this name."""
+    return is_controller(resource) and Workload(resource.namespace, resource.name) == workload
+
+
 def replicas(resource: Resource) -> int:
     """Returns how many pods a workload object runs; a DaemonSet runs one (the model has one node)."""
     if resource.kind in ("Pod", "DaemonSet"):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from harness.api.kubernetes.service import services_of
 from harness.base.errors import InputError
 from harness.base.vocabulary import Workload
 from harness.expectations.base import UNKNOWN, Ground, MeshName, Probing, Reference, Url
-from harness.manifests.files import services_of
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:

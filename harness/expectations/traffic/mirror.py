@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator
 
+from harness.api.kubernetes.service import services_of
 from harness.base.errors import HarnessError, InputError
 from harness.expectations.counting import Counting
-from harness.manifests.files import services_of
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from harness.api.kubernetes.workload import workloads
 from harness.base.vocabulary import Workload
 from harness.expectations.base import UNKNOWN, Ground, Probing, Reference, Strict
 from harness.expectations.values import json_value
-from harness.manifests.files import workloads
 from harness.traffic.statistics import normalised
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.istio.port_protocol import protocol_of
 from harness.api.kubernetes.service import Service, publishes_unready, selector_of
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
@@ -20,35 +21,6 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
 
 
-# Names and application protocols that Istio and Kubernetes know; anything else is detected, but on ports
-# whose servers are known to speak first.
-_PROTOCOLS = {
-    "http": "http",
-    "http2": "http2",
-    "grpc": "grpc",
-    "grpc-web": "http",
-    "kubernetes.io/h2c": "http2",
-    "kubernetes.io/ws": "http",
-    "kubernetes.io/wss": "tls",
-    "tcp": "tcp",
-    "tls": "tls",
-    "https": "tls",
-    "mongo": "tcp",
-    "mysql": "tcp",
-    "redis": "tcp",
-}
-_SERVER_FIRST = frozenset((25, 53, 3306, 27017))
-
-
-def protocol_of(text: str) -> str:
-    """Returns what an appProtocol or a port's name, up to its first dash, says; empty for nothing known.
-
-    [Istio: protocol selection]
-    """
-    said = "grpc-web" if text.lower().startswith("grpc-web") else text.lower()
-    return _PROTOCOLS.get(said) or _PROTOCOLS.get(said.partition("-")[0], "")
-
-
 @dataclass(frozen=True)
 class ServicePort:
     """One port of a Service."""
@@ -62,8 +34,7 @@ class ServicePort:
     @property
     def protocol(self) -> str:
         """`http`, `http2`, `grpc`, `tls`, `tcp`, or empty if the port says none (it is detected then)."""
-        default = "tcp" if self.number in _SERVER_FIRST else ""
-        return protocol_of(self.app_protocol or self.name) or default
+        return protocol_of(self.app_protocol or self.name, self.number)
 
     @property
     def http(self) -> bool:
