@@ -24,6 +24,9 @@ LINKERD_INJECT = "linkerd.io/inject"
 ISTIO_AMBIENT = "istio.io/dataplane-mode"
 """A namespace's or a pod's label that gives it to ambient mode's node proxies."""
 
+ISTIO_TEMPLATES = "inject.istio.io/templates"
+"""A pod's annotation: the templates by which Istio's injector makes it; `gateway` for gateways."""
+
 ISTIO_WAYPOINTS = ("istio.io/use-waypoint", "istio.io/ingress-use-waypoint")
 """Labels that take traffic to a waypoint."""
 
@@ -50,3 +53,26 @@ def asked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator
         yield Mesh.ISTIO
     if LINKERD_INJECT in annotations:
         yield Mesh.LINKERD
+
+
+def asks(mesh: Mesh, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
+    """Returns whether a Namespace with these asks a mesh for proxies of the pods that say nothing themselves.
+
+    Beside Istio's own label a revision's does nothing [istio/istio: manifests/charts/istio-control].
+    """
+    if mesh is Mesh.LINKERD:
+        return annotations.get(LINKERD_INJECT) in ("enabled", "ingress")
+    return labels.get(ISTIO_INJECTION, "enabled" if ISTIO_REVISION in labels else "") == "enabled"
+
+
+def choice(mesh: Mesh, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool | None:
+    """Returns whether a pod itself asks for a mesh (True) or declines it; None leaves it to the namespace.
+
+    For Istio a label counts before an annotation, and an annotation declines but never asks: webhooks select
+    by labels [istio/istio: pkg/kube/inject, injectRequired].
+    """
+    if mesh is Mesh.LINKERD:
+        return {"enabled": True, "ingress": True, "disabled": False}.get(annotations.get(LINKERD_INJECT, ""))
+    if ISTIO_INJECT in labels:
+        return {"true": True, "false": False}.get(labels[ISTIO_INJECT])
+    return False if annotations.get(ISTIO_INJECT) == "false" else None

@@ -11,15 +11,14 @@ anew for each consumer (`of`), so that what one reads says nothing of another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from harness.base.durations import is_duration, seconds
 from harness.base.errors import InputError
+from harness.base.resources import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-    from harness.base.resources import Resource
 
 Value = TypeVar("Value")
 Child = TypeVar("Child", bound="Node")
@@ -107,7 +106,31 @@ class Node:
         return known
 
 
-class Object(Node):
+def live(data: dict[str, Any]) -> Resource:
+    """Returns an object as a cluster's API answers with it: one in a list tells no kind."""
+    metadata: dict[str, Any] = data.get("metadata") or {}
+    namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
+    return Resource(data.get("apiVersion") or "", data.get("kind") or "", namespace, name, data)
+
+
+class Section(Node):
+    """One of an object's main parts."""
+
+    section: ClassVar[str]
+
+    @classmethod
+    def of(cls, resource: Resource) -> Self:
+        """Returns a fresh reading of an object's part; an absent one is empty."""
+        part = resource.data.get(cls.section)
+        return cls(resource, cls.section, None if part is None else typed(resource, cls.section, part, dict))
+
+    @classmethod
+    def live(cls, data: dict[str, Any]) -> Self:
+        """Returns the same of an object as a cluster's API answers with it."""
+        return cls.of(live(data))
+
+
+class Object(Section):
     """A whole object, of which the fields beside apiVersion, kind, metadata and status are read."""
 
     @classmethod
@@ -117,14 +140,16 @@ class Object(Node):
         return cls(resource, "", {key: value for key, value in resource.data.items() if key not in inert})
 
 
-class Spec(Node):
+class Spec(Section):
     """The spec of an object."""
 
-    @classmethod
-    def of(cls, resource: Resource) -> Self:
-        """Returns a fresh reading of an object's spec; an absent one is empty."""
-        spec = resource.data.get("spec")
-        return cls(resource, "spec", {} if spec is None else typed(resource, "spec", spec, dict))
+    section = "spec"
+
+
+class Status(Section):
+    """The status of an object."""
+
+    section = "status"
 
     @classmethod
     def kept(cls, resource: Resource) -> Self:
@@ -238,11 +263,11 @@ def labels(key: str) -> Field[Mapping[str, str]]:
     """Returns a field that holds texts by free names (labels, headers); empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> Mapping[str, str]:
-        entries: Mapping[str, str] = {} if raw is None else _typed(node, key, raw, dict)
+        entries: Mapping[str, str | None] = {} if raw is None else _typed(node, key, raw, dict)
         for name, entry in entries.items():
-            if type(entry) is not str:
+            if entry is not None and type(entry) is not str:
                 typed(node.resource, f"{node.at(key)}.{name}", entry, str)
-        return entries
+        return {name: entry for name, entry in entries.items() if entry is not None}
 
     return Field(key, read)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
+from harness.api.objects import annotations_of, labels_of
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
 from harness.base.resources import ObjectName
@@ -304,5 +305,7 @@ class ClusterProvider(ClusterObserver):
 
 def _cleared(namespace: Resource) -> dict[str, dict[str, None]]:
     """A merge patch's metadata that takes away what this Namespace object sets."""
-    metadata = namespace.data["metadata"]
-    return {key: dict.fromkeys(metadata.get(key) or ()) for key in ("labels", "annotations")}
+    return {
+        "labels": dict.fromkeys(labels_of(namespace)),
+        "annotations": dict.fromkeys(annotations_of(namespace)),
+    }

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import MissingError, StageError
 from harness.cluster.api.client import Client
 from harness.cluster.api.deadline import timed
@@ -116,8 +117,8 @@ class Connection:
 
     def _wait_reported(self, route: Resource, planes: Collection[ControlPlane], deadline: Deadline) -> None:
         path = self.discovery.endpoint(route.api_version, route.kind).only(route.namespace, route.name)
-        metadata = [service["metadata"] for service in self.client.list(SERVICES.collection())]
-        services = {(found["namespace"], found["name"]) for found in metadata}
+        metadata = map(Metadata.live, self.client.list(SERVICES.collection()))
+        services = {(found.namespace, found.name) for found in metadata}
 
         def unmet(view: View) -> str | None:
             return unreported(view[path][0], planes, services) if view[path] else "it is gone"

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from harness.api import marks
+from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError, StageError
 from harness.base.installation import DEFAULT, Installation, Installer
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
@@ -19,7 +20,7 @@ from harness.cluster.api.forward import get
 from harness.cluster.api.tools import find
 from harness.cluster.control_plane import Injection, Scrape
 from harness.cluster.objects import pods
-from harness.cluster.objects.rollout import available, behind, wait_for_rollouts
+from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing, wait_for_rollouts
 from harness.meshes import charts, health, istio_tls
 from harness.meshes.istioctl import install_argv, lacking
 from harness.meshes.source import image_tag, rendered
@@ -80,7 +81,7 @@ class Istio:
     def healthy(self) -> bool:
         """Whether istiod is available and its injection webhook is registered."""
         return available(self._client.find(ISTIOD)) and any(
-            "sidecar-injector" in item["metadata"]["name"]
+            "sidecar-injector" in Metadata.live(item).name
             for item in self._client.list(WEBHOOKS.collection())
         )
 
@@ -136,9 +137,9 @@ class Istio:
         return Injection(labels, {})
 
     def asks(self, namespace: Json) -> bool:
-        """Whether a Namespace has either of the labels that ask for a sidecar."""
-        labels = namespace["metadata"].get("labels") or {}
-        return labels.get(marks.ISTIO_INJECTION) == "enabled" or marks.ISTIO_REVISION in labels
+        """Whether a Namespace has a label that asks for a sidecar."""
+        metadata = Metadata.live(namespace)
+        return marks.asks(self.mesh, metadata.labels, metadata.annotations)
 
     def reports_on(self, group: str, parent: Json) -> bool:
         """Istio acts on Services of the group "", written so, and on no other spelling of it."""
@@ -167,14 +168,14 @@ class Istio:
         if not proxied:
             return
         istiod = self._client.find(ISTIOD)
-        if istiod is not None and istiod["spec"].get("replicas") == 0:
+        if istiod is not None and is_scaled_to_nothing(istiod):
             raise StageError(
                 "istiod is scaled to 0, so no proxy learns of the change",
                 where=f"Deployment {ROOT_NAMESPACE}/istiod",
                 todo=f"kubectl -n {ROOT_NAMESPACE} scale deployment/istiod --replicas=1",
             )
         marker = f"harness-marker-{secrets.token_hex(6)}"
-        homes = sorted({pod["metadata"]["namespace"] for pod in proxied})
+        homes = sorted({pods.namespace(pod) for pod in proxied})
         with timed(logger, f"Istio: configuration in force in {len(proxied)} proxies"):
             try:
                 for home in homes:
@@ -223,7 +224,7 @@ class Istio:
             if deadline.over:
                 raise StageError(
                     f"istiod's configuration didn't reach {len(waiting)} proxies in {deadline.seconds:.0f} s",
-                    where=_where(waiting[0]),
+                    where=pods.where(waiting[0]),
                     why=self._unwell(),
                     todo=f"istioctl proxy-status; kubectl -n {ROOT_NAMESPACE} logs deploy/istiod",
                 )
@@ -242,7 +243,7 @@ class Istio:
                 if listener.get("error_state"):
                     raise StageError(
                         f"the proxy refuses its listener {listener.get('name')}, so later changes don't act",
-                        where=_where(pod),
+                        where=pods.where(pod),
                         why=str(listener["error_state"].get("details")),
                         todo="find the resource that asks for this, and correct or remove it",
                     )
@@ -254,7 +255,7 @@ class Istio:
         """
 
         def ask(pod: Json) -> str | None:
-            namespace, name = pod["metadata"]["namespace"], pods.name(pod)
+            namespace, name = pods.namespace(pod), pods.name(pod)
             while True:
                 patience = Deadline(min(_ANSWER_SECONDS, deadline.left))
                 try:
@@ -265,7 +266,7 @@ class Istio:
                     if deadline.over:
                         raise StageError(
                             f"the proxy's admin port didn't answer within {deadline.seconds:.0f} s",
-                            where=_where(pod),
+                            where=pods.where(pod),
                             why=str(error),
                             todo=f"kubectl -n {namespace} logs {name} -c {Mesh.ISTIO.proxy}",
                         ) from None
@@ -274,10 +275,6 @@ class Istio:
         with ThreadPoolExecutor(_PARALLEL) as pool:
             answers = list(pool.map(ask, proxied))
         return [(pod, answer) for pod, answer in zip(proxied, answers, strict=True) if answer is not None]
-
-
-def _where(pod: Json) -> str:
-    return f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}"
 
 
 def _marker(name: str, namespace: str, labels: dict[str, str]) -> Json:

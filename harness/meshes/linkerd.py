@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.api import marks
+from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation, Installer
 from harness.base.resources import Resource
-from harness.base.vocabulary import LINKERD_NAMESPACE, Mesh
+from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE, Mesh
 from harness.cluster.api.discovery import DEPLOYMENTS, NAMESPACES, PODS
 from harness.cluster.api.tools import find, run
 from harness.cluster.api.watch import wait_until
 from harness.cluster.control_plane import Injection, Scrape
 from harness.cluster.objects import pods
-from harness.cluster.objects.rollout import available, behind, wait_for_rollouts
+from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing, wait_for_rollouts
 from harness.cluster.probing.metrics import growth
 from harness.manifests.documents import Loader
 from harness.meshes import charts, health
@@ -140,8 +141,8 @@ class Linkerd:
 
     def asks(self, namespace: Json) -> bool:
         """Whether a Namespace has the annotation."""
-        annotations = namespace["metadata"].get("annotations") or {}
-        return annotations.get(marks.LINKERD_INJECT) in ("enabled", "ingress")
+        metadata = Metadata.live(namespace)
+        return marks.asks(self.mesh, metadata.labels, metadata.annotations)
 
     def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when the control plane is ready, if one of the namespaces asks for it.
@@ -152,7 +153,7 @@ class Linkerd:
         deployments = DEPLOYMENTS.collection(LINKERD_NAMESPACE)
 
         def unmet(view: View) -> str | None:
-            parts = [one for one in view[deployments] if one["metadata"]["name"] in CONTROL_PLANE]
+            parts = [one for one in view[deployments] if Metadata.live(one).name in CONTROL_PLANE]
             return next((lag for part in parts if (lag := _lag(part))), None)
 
         if not self.healthy() and any(map(self._is_asked, namespaces)):
@@ -177,18 +178,10 @@ class Linkerd:
 
     def hello(self, server: Json) -> tuple[str, str]:
         """Returns the proxy's identity: TLS for any other name it passes on to the application."""
-        spec = server["spec"]
-        containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
-        domains = [
-            str(entry.get("value"))
-            for container in containers
-            if container["name"] == Mesh.LINKERD.proxy
-            for entry in container.get("env") or ()
-            if entry["name"] == "_l5d_trustdomain"
-        ]
-        account, namespace = spec.get("serviceAccountName") or "default", server["metadata"]["namespace"]
-        domain = next(iter(domains), "cluster.local")
-        return f"{account}.{namespace}.serviceaccount.identity.{LINKERD_NAMESPACE}.{domain}", ""
+        spec, namespace = pods.spec(server), pods.namespace(server)
+        proxies = [one.variables for one in spec.lasting if one.name == Mesh.LINKERD.proxy]
+        domain = proxies[0].get("_l5d_trustdomain", CLUSTER_DOMAIN) if proxies else CLUSTER_DOMAIN
+        return f"{spec.service_account}.{namespace}.serviceaccount.identity.{LINKERD_NAMESPACE}.{domain}", ""
 
     def identity(self, saw: ServerSaw) -> Hop | None:
         """Reads l5d-client-id, which a proxy writes for mutual TLS and removes otherwise."""
@@ -232,8 +225,8 @@ class Linkerd:
 
 def _lag(part: Json) -> str | None:
     """How far a part of the control plane is behind its spec; raises StageError if it is scaled to 0."""
-    name = part["metadata"]["name"]
-    if part["spec"].get("replicas") == 0:
+    name = Metadata.live(part).name
+    if is_scaled_to_nothing(part):
         raise StageError(
             f"{name} is scaled to 0, so {CONTROL_PLANE[name]}",
             where=f"Deployment {LINKERD_NAMESPACE}/{name}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.workload import PodController
 from harness.base.installation import Installation, Installer
 from harness.base.vocabulary import Mesh
 from harness.cluster.api.tools import find
@@ -33,8 +34,8 @@ def lacking_source(mesh: Mesh, wanted: Installation, helm: str) -> str | None:
 
 def image_tag(deployment: Json | None, container: str) -> str:
     """Returns the tag of a container's image, which is its program's version; empty if it has none."""
-    for one in deployment["spec"]["template"]["spec"]["containers"] if deployment else ():
-        if one["name"] == container:
-            name, _, tag = one["image"].partition("@")[0].rpartition(":")
-            return str(tag) if name and "/" not in tag else ""
+    for one in PodController.live(deployment).template.spec.containers if deployment else ():
+        if one.name == container:
+            name, _, tag = one.image.partition("@")[0].rpartition(":")
+            return tag if name and "/" not in tag else ""
     return ""

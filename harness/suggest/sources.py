@@ -220,10 +220,8 @@ def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
 
 
 def _asked(namespace: Resource) -> Mesh | None:
-    if labels_of(namespace).get(marks.ISTIO_INJECTION) == "enabled":
-        return Mesh.ISTIO
-    enabled = annotations_of(namespace).get(marks.LINKERD_INJECT) in ("enabled", "ingress")
-    return Mesh.LINKERD if enabled else None
+    labels, annotations = labels_of(namespace), annotations_of(namespace)
+    return next((mesh for mesh in Mesh if marks.asks(mesh, labels, annotations)), None)
 
 
 def _pods_ask(resource: Resource) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.analysis.discover.verdict import Verdict
 from harness.analysis.translate.injection import Marks
-from harness.api.kubernetes.workload import WORKLOAD_KINDS
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.workload import WORKLOADS, template_of
+from harness.api.marks import ISTIO_AMBIENT, ISTIO_INJECT, ISTIO_INJECTION, ISTIO_TEMPLATES
+from harness.api.objects import labels_of
 from harness.api.schema.kinds import GATEWAY_API
 
 if TYPE_CHECKING:
@@ -18,13 +21,12 @@ if TYPE_CHECKING:
 # Of these the value is half of the meaning.
 _TELLING = frozenset(
     (
-        "istio-injection",
-        "sidecar.istio.io/inject",
-        "istio.io/dataplane-mode",
-        "inject.istio.io/templates",
+        ISTIO_INJECTION,
+        ISTIO_INJECT,
+        ISTIO_AMBIENT,
+        ISTIO_TEMPLATES,
     )
 )
-_TEMPLATES = "inject.istio.io/templates"
 _CLASSES = {
     "istio": (Verdict.CHANGES, "Istio's controller deploys it", "keep istiod for it, or name another class"),
     "istio-waypoint": (
@@ -46,7 +48,7 @@ _INSTALLERS = ("operator.istio.io/component", "install.operator.istio.io/owning-
 
 def is_installed(resource: Resource) -> bool:
     """Returns whether an object is a part of Istio's own installation, by what its charts label."""
-    labels = resource.data["metadata"].get("labels") or {}
+    labels = labels_of(resource)
     return labels.get("app.kubernetes.io/part-of") == "istio" or any(key in labels for key in _INSTALLERS)
 
 
@@ -71,12 +73,9 @@ def marks(resource: Resource) -> Iterator[Mark]:
     if (resource.group, resource.kind) == (GATEWAY_API, "Gateway"):
         yield from _of_class(resource)
     elif not resource.group and resource.kind in ("Namespace", "Service"):
-        yield from _of_metadata(resource.kind, resource.data["metadata"], "metadata")
-    elif not resource.group and resource.kind == "Pod":
-        yield from _of_metadata("Pod", resource.data["metadata"], "metadata")
-    elif resource.group == "apps" and resource.kind in WORKLOAD_KINDS:
-        template = (resource.data.get("spec") or {}).get("template") or {}
-        yield from _of_metadata("Pod", template.get("metadata") or {}, "spec.template.metadata")
+        yield from _of_metadata(resource.kind, Metadata.of(resource))
+    elif (resource.group, resource.kind) in WORKLOADS:
+        yield from _of_metadata("Pod", template_of(resource).metadata)
 
 
 def _of_class(resource: Resource) -> Iterator[Mark]:
@@ -87,15 +86,15 @@ def _of_class(resource: Resource) -> Iterator[Mark]:
         yield Mark(full, "gatewayClassName", "spec.gatewayClassName", verdict, "gateway-class", why, todo)
 
 
-def _of_metadata(kind: str, metadata: dict[str, Any], field: str) -> Iterator[Mark]:
+def _of_metadata(kind: str, metadata: Metadata) -> Iterator[Mark]:
     found = Marks.of(metadata).istio
-    for word in ("label", "annotation"):
-        for key, value in (metadata.get(f"{word}s") or {}).items():
+    for word, entries in (("label", metadata.labels), ("annotation", metadata.annotations)):
+        for key, value in entries.items():
             if key not in found:
                 continue
             name = f"{kind} {word} {key}" + (f" {value}" if key in _TELLING else "")
-            at = f"{field}.{word}s.{key}"
-            if kind == "Pod" and _TEMPLATES in found:
+            at = f"{metadata.at(f'{word}s')}.{key}"
+            if kind == "Pod" and ISTIO_TEMPLATES in found:
                 why = "Istio's injector makes these pods of a template of its own"
                 todo = "write the gateway out, without injection, or take another ingress"
                 yield Mark(name, key, at, Verdict.CHANGES, "gateway-injection", why, todo)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api.istio.hosts import covers, full_host
+from harness.api.kubernetes.service import selector_of
 from harness.api.objects import selects, spec_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 
@@ -84,7 +85,7 @@ def _service(state: State, host: str) -> Resource | None:
 
 
 def _pods(state: State, service: Resource) -> list[Pod]:
-    selector = spec_of(service).get("selector")
+    selector = selector_of(service)
     if not selector:
         return []
     return [p for p in state.pods if p.namespace == service.namespace and selects(selector, p.labels)]

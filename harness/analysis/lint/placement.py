@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api.kubernetes.workload import WORKLOADS, template_of
-from harness.api.marks import ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT
+from harness.api.marks import ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT, asks
 from harness.api.objects import annotations_of, labels_of
 from harness.base.vocabulary import Mesh
 
@@ -22,10 +22,7 @@ def two_proxies(state: State) -> Iterator[Finding]:
     """A namespace that asks both meshes for a proxy gets Istio's, and Linkerd's injector skips its pods."""
     for namespace in state.all("", "Namespace"):
         labels, annotations = labels_of(namespace), annotations_of(namespace)
-        istio = labels.get(ISTIO_INJECTION) == "enabled" or (
-            ISTIO_REVISION in labels and ISTIO_INJECTION not in labels
-        )
-        if istio and annotations.get(LINKERD_INJECT) in ("enabled", "ingress"):
+        if all(asks(mesh, labels, annotations) for mesh in Mesh):
             yield Finding(
                 namespace,
                 "metadata.annotations",

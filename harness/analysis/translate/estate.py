@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.kubernetes.service import selector_of
 from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
 from harness.api.objects import selects
@@ -140,10 +141,8 @@ class Estate:
         found = self.mesh_config_map
         if found is None:
             return {}
-        data = found.data.get("data") or {}
-        text = (data.get("mesh") if isinstance(data, dict) else None) or "{}"
         try:
-            said = plain(text) if isinstance(text, str) else text
+            said = plain(ConfigMap.of(found).texts.get("mesh") or "{}")
         except yaml.YAMLError as error:
             raise InputError(f"{found} data.mesh isn't YAML", where=found.where) from error
         if not isinstance(said, dict):

@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Severity
-from harness.api.marks import ISTIO_AMBIENT, ISTIO_INJECT, ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.workload import template_of
+from harness.api.marks import (
+    ISTIO_AMBIENT,
+    ISTIO_INJECT,
+    ISTIO_INJECTION,
+    ISTIO_REVISION,
+    ISTIO_TEMPLATES,
+    LINKERD_INJECT,
+    asks,
+    choice,
+)
+from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from harness.analysis.translate.draft import Draft
     from harness.base.resources import Resource
 
@@ -54,12 +64,11 @@ class Marks:
     labelled: frozenset[str]
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> Marks:
+    def of(cls, metadata: Metadata) -> Marks:
         """Returns the labels and annotations that stay, and those of Istio's."""
-        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        labels, annotations = metadata.labels, metadata.annotations
         # Istio takes a label before an annotation of the same name.
-        said = {**annotations, **labels}
-        istio = {key: str(value or "") for key, value in said.items() if _istios(key)}
+        istio = {key: value for key, value in {**annotations, **labels}.items() if _istios(key)}
         return cls(
             {key: value for key, value in labels.items() if key not in istio},
             {key: value for key, value in annotations.items() if key not in istio},
@@ -85,21 +94,19 @@ def translate(draft: Draft) -> None:
         for workload in workloads:
             _workload(draft, workload.resource)
     for service in draft.estate.services.values():
-        marks = Marks.of(service.data["metadata"])
+        marks = Marks.of(Metadata.of(service))
         for key in marks.istio:
             _report(draft, service, f"metadata.{marks.field(key)}", key)
 
 
 def _namespace(draft: Draft, resource: Resource) -> None:
     current = draft.current(resource)
-    marks = Marks.of(current.data["metadata"])
+    metadata = Metadata.of(current)
+    marks = Marks.of(metadata)
     if not marks.istio:
         return
-    injected = (
-        marks.istio.get(ISTIO_INJECTION) == "enabled"
-        or (ISTIO_REVISION in marks.istio and marks.istio.get(ISTIO_INJECTION) != "disabled")
-        or marks.istio.get(ISTIO_AMBIENT) == "ambient"
-    )
+    asked = asks(Mesh.ISTIO, metadata.labels, metadata.annotations)
+    injected = asked or metadata.labels.get(ISTIO_AMBIENT) == "ambient"
     annotations = {**marks.annotations, **({LINKERD_INJECT: "enabled"} if injected else {})}
     _change(draft, resource, current.data, "metadata", marks.labels, annotations)
     for key in marks.istio:
@@ -109,16 +116,14 @@ def _namespace(draft: Draft, resource: Resource) -> None:
 
 def _workload(draft: Draft, resource: Resource) -> None:
     current = draft.current(resource)
-    pod = resource.kind == "Pod"
-    holder = current.data if pod else (current.data.get("spec") or {}).get("template") or {}
-    field = "metadata" if pod else "spec.template.metadata"
-    marks = Marks.of(holder.get("metadata") or {})
-    if not marks.istio or "inject.istio.io/templates" in marks.istio:
+    metadata = template_of(current).metadata
+    marks, field = Marks.of(metadata), metadata.path
+    if not marks.istio or ISTIO_TEMPLATES in marks.istio:
         return
     annotations = dict(marks.annotations)
     for key, value in marks.istio.items():
         if key == ISTIO_INJECT:
-            annotations |= _injected(value, label=key in marks.labelled)
+            annotations |= _injected(choice(Mesh.ISTIO, metadata.labels, metadata.annotations))
         elif key == ISTIO_REVISION:
             annotations.setdefault(LINKERD_INJECT, "enabled")
         elif key in _RENAMED:
@@ -140,11 +145,9 @@ def _workload(draft: Draft, resource: Resource) -> None:
     _change(draft, resource, current.data, field, marks.labels, annotations)
 
 
-def _injected(value: str, *, label: bool) -> dict[str, str]:
-    """What a pod's choice becomes: a label brings the injector, an annotation doesn't [Istio: webhooks]."""
-    if value == "false":
-        return {LINKERD_INJECT: "disabled"}
-    return {LINKERD_INJECT: "enabled"} if value == "true" and label else {}
+def _injected(chosen: bool | None) -> dict[str, str]:
+    """What a pod's choice becomes."""
+    return {} if chosen is None else {LINKERD_INJECT: "enabled" if chosen else "disabled"}
 
 
 def _change(

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
-
-from harness.api.node import Node, boolean, integer, labels, nodes, text, texts
-
-if TYPE_CHECKING:
-    from harness.base.resources import Resource
+from harness.api.node import Node, Section, boolean, integer, labels, nodes, text, texts
 
 
 class OwnerReference(Node):
@@ -20,8 +15,16 @@ class OwnerReference(Node):
     controller = boolean("controller")
 
 
-class Metadata(Node):
+class Manager(Node):
+    """Who wrote fields of an object."""
+
+    manager = text("manager")
+
+
+class Metadata(Section):
     """The metadata of an object, or of the pods that a workload makes."""
+
+    section = "metadata"
 
     name = text("name")
     namespace = text("namespace")
@@ -33,11 +36,7 @@ class Metadata(Node):
     labels = labels("labels")
     owners = nodes("ownerReferences", OwnerReference)
     finalizers = texts("finalizers")
-
-    @classmethod
-    def of(cls, resource: Resource) -> Self:
-        """Returns a fresh reading of an object's metadata."""
-        return cls(resource, "metadata", resource.data.get("metadata"))
+    managers = nodes("managedFields", Manager)
 
     @property
     def controller(self) -> OwnerReference | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.node import Node, boolean, integer, integer_or_text, node, nodes, text, texts
+from harness.api.node import Node, Spec, boolean, integer, integer_or_text, node, nodes, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -157,7 +157,7 @@ class DnsConfig(Node):
     options = nodes("options", DnsOption)
 
 
-class PodSpec(Node):
+class PodSpec(Spec):
     """A pod's spec."""
 
     containers = nodes("containers", Container)

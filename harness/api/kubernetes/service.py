@@ -23,6 +23,7 @@ class ServicePort(Node):
     name = text("name")
     protocol = text("protocol", "TCP")
     app_protocol = text("appProtocol")
+    node_port = integer("nodePort")
     written = integer("port")
     written_target = integer_or_text("targetPort")
 

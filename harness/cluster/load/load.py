@@ -65,7 +65,7 @@ class Volley:
         """Takes note of the pods that there are: an ending one sends nothing more from now on."""
         mine = [pod for pod in seen if pods.workload(pod) == self.load.request.source and pods.ready(pod)]
         with self._lock:
-            created = [(pod["metadata"]["creationTimestamp"], pods.name(pod), pod) for pod in mine]
+            created = [(pods.metadata(pod).created, pods.name(pod), pod) for pod in mine]
             self._wanted = max(created, key=lambda one: one[:2])[2] if created else None
             if self._active and self._active.pod not in map(pods.name, mine):
                 self._rest(f"{self._active.pod}, which sent it, was ending")
@@ -125,7 +125,7 @@ class Volley:
         """Has another pod send it; until that is able to, the one before goes on."""
         deadline = Deadline(seconds)
         source = self._equip(pod, deadline)
-        namespace = pod["metadata"]["namespace"]
+        namespace = pods.namespace(pod)
         stream = LoadStream(
             self._client, namespace, source, self.load, self._turns, self._answered, self._lost
         )

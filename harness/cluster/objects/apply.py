@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.status import ConditionedStatus
 from harness.base.errors import StageError
 from harness.base.resources import Resource
 from harness.cluster.api import discovery as kinds
@@ -101,7 +103,7 @@ class Applier:
                     "managedFields": None,
                 }
                 self._client.call("PUT", path, body={**before, "metadata": metadata})
-                namespaces.add(str(before["metadata"].get("namespace") or ""))
+                namespaces.add(Metadata.live(before).namespace)
         self._patched.clear()
         return namespaces - {""}
 
@@ -154,11 +156,11 @@ class Applier:
         """
         path = kinds.NAMESPACES.path("", name)
         found = self._client.find(path)
-        if found and "deletionTimestamp" in found["metadata"]:
+        if found and Metadata.live(found).deleted:
             self._wait_gone(f"namespace {name}", kinds.NAMESPACES.only("", name), deadline)
             found = None
         if found:
-            return self.labels.items() <= (found["metadata"].get("labels") or {}).items()
+            return self.labels.items() <= Metadata.live(found).labels.items()
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": self.labels}}
         self._client.call("POST", kinds.NAMESPACES.collection(), body=body)
         return True
@@ -174,8 +176,7 @@ class Applier:
 
     def owns(self, found: Json) -> bool:
         """Whether nobody but the harness has ever written to an object that it applied."""
-        entries = found["metadata"].get("managedFields") or []
-        return len(entries) == 1 and entries[0].get("manager") == MANAGER
+        return [entry.manager for entry in Metadata.live(found).managers] == [MANAGER]
 
     def delete_namespaces(self, names: Sequence[str], deadline: Deadline) -> None:
         """Deletes namespaces with all that is in them, and returns when they are gone.
@@ -215,14 +216,10 @@ class Applier:
         path = kinds.CRDS.only("", name)
 
         def unmet(view: dict[str, list[Json]]) -> str | None:
-            conditions = [
-                condition
-                for item in view[path]
-                for condition in (item.get("status") or {}).get("conditions") or ()
-            ]
-            if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+            statuses = [ConditionedStatus.live(item) for item in view[path]]
+            if any(status.holding("Established") for status in statuses):
                 return None
-            return json.dumps(conditions)
+            return json.dumps([condition.data for status in statuses for condition in status.conditions])
 
         wait_until(self._client, f"CustomResourceDefinition {name} is served", [path], unmet, deadline)
 
@@ -247,7 +244,7 @@ def _rank(resource: Resource) -> int:
 def _left(items: list[Json]) -> str | None:
     if not items:
         return None
-    conditions = (items[0].get("status") or {}).get("conditions") or ()
-    told = [str(one.get("message")) for one in conditions if one.get("status") == "True"]
-    finalizers = items[0]["metadata"].get("finalizers") or ()
-    return "; ".join(told) or f"its finalizers haven't run: {', '.join(finalizers) or 'none'}"
+    conditions = ConditionedStatus.live(items[0]).conditions
+    reasons = [condition.message for condition in conditions if condition.holds]
+    finalizers = Metadata.live(items[0]).finalizers
+    return "; ".join(reasons) or f"its finalizers haven't run: {', '.join(finalizers) or 'none'}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.api.kubernetes.event import Event
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
 from harness.cluster.api.deadline import Deadline
@@ -141,15 +142,11 @@ def _of_namespaces(
 
 
 def _of_pod(client: Client, pod: Json, limits: Limits, deadline: Deadline) -> Iterator[Part]:
-    namespace, name = pod["metadata"]["namespace"], pods.name(pod)
+    namespace, name = pods.namespace(pod), pods.name(pod)
     path, folder = PODS.path(namespace, name), f"{namespace}/{name}"
-    statuses = pod.get("status") or {}
-    for status in (
-        *(statuses.get("initContainerStatuses") or ()),
-        *(statuses.get("containerStatuses") or ()),
-    ):
-        container = status["name"]
-        for previous in (False, True) if status.get("restartCount") else (False,):
+    for status in pods.status(pod).of_template:
+        container = status.name
+        for previous in (False, True) if status.restarts else (False,):
             suffix = ".previous" if previous else ""
             yield f"{folder}/{container}{suffix}.log", _log(client, path, container, previous, limits)
     if not pods.running(pod):
@@ -215,12 +212,8 @@ def without_secrets(data: Json) -> dict[str, Any]:
 
 
 def _events(events: Iterable[Json]) -> str:
-    def when(event: Json) -> str:
-        return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+    def told(event: Event) -> str:
+        where = f"{event.about.kind}/{event.about.name}"
+        return f"{event.when} {event.type} {event.reason} {where}: {event.message}\n"
 
-    def told(event: Json) -> str:
-        about = event["involvedObject"]
-        where = f"{about.get('kind')}/{about.get('name')}"
-        return f"{when(event)} {event.get('type')} {event.get('reason')} {where}: {event.get('message')}\n"
-
-    return "".join(map(told, sorted(events, key=when)))
+    return "".join(map(told, sorted(map(Event.live, events), key=lambda event: event.when)))

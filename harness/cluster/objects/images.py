@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.workload import WORKLOAD_KINDS, template_of
 from harness.base.errors import MissingError, StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from harness.base.resources import Resource
     from harness.cluster.api.tools import Run
@@ -78,28 +79,12 @@ def full_name(image: str) -> str:
 
 def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:
     """Returns the images in the pod specs of workloads, each once, in order."""
-    found: dict[str, None] = {}
-    for resource in resources:
-        if resource.kind not in _WORKLOADS:
-            continue
-        for image in _images(_pod_spec(resource.kind, resource.data)):
-            found[image] = None
-    return tuple(found)
+    specs = (template_of(one).spec for one in resources if one.kind in _WORKLOADS)
+    containers = (one for spec in specs for one in (*spec.init_containers, *spec.containers))
+    return tuple(dict.fromkeys(one.image for one in containers if one.image))
 
 
-_WORKLOADS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"))
-
-
-def _pod_spec(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    spec: dict[str, Any] = data.get("spec") or {}
-    if kind == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    return spec if kind == "Pod" else (spec.get("template") or {}).get("spec") or {}
-
-
-def _images(pod: dict[str, Any]) -> Sequence[str]:
-    containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
-    return [container["image"] for container in containers if container.get("image")]
+_WORKLOADS = frozenset((*WORKLOAD_KINDS, "ReplicaSet", "Job", "CronJob", "Pod"))
 
 
 def _version(image: str) -> tuple[int, ...]:

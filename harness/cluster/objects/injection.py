@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.event import Event
 from harness.base.vocabulary import Mesh
 from harness.cluster.objects import pods
 
@@ -35,11 +36,10 @@ def skipped(pod: Json, workload: Workload, events: Iterable[Json]) -> tuple[tupl
     """
     if Mesh.LINKERD in pods.meshes(pod):
         return ()
-    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) - _EVENT_MARGIN
+    made = datetime.fromisoformat(pods.metadata(pod).created) - _EVENT_MARGIN
     messages = [
-        str(event.get("message"))
-        for event in events
-        if event["involvedObject"].get("name") in (workload.name, pods.name(pod))
-        and datetime.fromisoformat(event.get("lastTimestamp") or event["eventTime"]) >= made
+        event.message
+        for event in map(Event.live, events)
+        if event.about.name in (workload.name, pods.name(pod)) and datetime.fromisoformat(event.when) >= made
     ]
     return tuple((Mesh.LINKERD, message) for message in dict.fromkeys(messages))

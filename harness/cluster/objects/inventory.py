@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
 from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE, ROOT_NAMESPACE
 from harness.cluster.objects import snapshot
-from harness.manifests.dumps import mappings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -42,8 +42,6 @@ def _is_mesh_wide(one: Resource, systems: Collection[str]) -> bool:
 def _is_own(one: Resource, namespaces: Collection[str]) -> bool:
     if (one.name if one.kind == "Namespace" else one.namespace) not in namespaces:
         return False
-    controlled = any(
-        owner.get("controller") for owner in mappings(one.data["metadata"].get("ownerReferences"))
-    )
+    controlled = Metadata.of(one).controller is not None
     default = one.kind == "ServiceAccount" and one.name == "default"
     return not (controlled or default or one.kind in _DERIVED)

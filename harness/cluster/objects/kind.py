@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.status import NodeStatus
 from harness.base.errors import StageError
 from harness.cluster.api.discovery import NODES
 from harness.cluster.api.tools import find
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.client import Client
     from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.tools import Run
     from harness.cluster.api.watch import View
@@ -111,18 +113,13 @@ def wait_for_cluster(client: Client, name: str, deadline: Deadline) -> None:
     nodes, accounts = NODES.collection(), "/api/v1/namespaces/default/serviceaccounts"
 
     def unmet(view: View) -> str | None:
-        unready = [node["metadata"]["name"] for node in view[nodes] if not _node_ready(node)]
+        unready = [Metadata.live(node).name for node in view[nodes] if not NodeStatus.live(node).ready]
         if unready or not view[nodes]:
             return f"nodes that aren't ready: {', '.join(unready) or 'all'}"
         return None if view[accounts] else "ServiceAccount default/default isn't there"
 
     wait_until(client, f"kind cluster {name} is ready", [nodes, accounts], unmet, deadline)
     wait_for_rollouts(client, "kube-system", deadline)
-
-
-def _node_ready(node: Json) -> bool:
-    conditions = (node.get("status") or {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _stop_maker(file: Path, name: str, run: Run) -> None:

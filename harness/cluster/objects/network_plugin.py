@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
 from harness.cluster.api.discovery import DAEMON_SETS
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ ENFORCING = frozenset(
 
 def lacking_enforcement(client: Client) -> str | None:
     """Returns why NetworkPolicies may act on nobody here, None if a plugin is there that enforces them."""
-    names = {item["metadata"]["name"] for item in client.list(DAEMON_SETS.collection())}
+    names = {Metadata.live(item).name for item in client.list(DAEMON_SETS.collection())}
     if names & ENFORCING:
         return None
     return f"none of its DaemonSets is a plugin known to enforce NetworkPolicies ({', '.join(sorted(names))})"

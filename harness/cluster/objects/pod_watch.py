@@ -32,7 +32,7 @@ def phase(pod: Json) -> Phase:
 
 def full_name(pod: Json) -> str:
     """Returns a pod's `namespace/name`."""
-    return f"{pod['metadata']['namespace']}/{pods.name(pod)}"
+    return f"{pods.namespace(pod)}/{pods.name(pod)}"
 
 
 def changes(before: dict[str, Phase], now: dict[str, Phase], at: float) -> list[PodChange]:

@@ -6,12 +6,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.base.vocabulary import Mesh, Workload
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.pod import PodSpec
+from harness.api.kubernetes.status import PodStatus
+from harness.api.kubernetes.workload import made_by
+from harness.api.node import live
+from harness.base.vocabulary import Mesh
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.api.kubernetes.status import ContainerStatus
+    from harness.base.vocabulary import Workload
     from harness.cluster.api.client import Json
 
 HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))
@@ -22,36 +29,55 @@ DOUBLE_INJECTION = "double injection"
 
 RELAPSE = timedelta(seconds=10)
 
-_CHOICE = {Mesh.ISTIO: marks.ISTIO_INJECT, Mesh.LINKERD: marks.LINKERD_INJECT}
-_CHOSEN = {"true": True, "enabled": True, "ingress": True, "false": False, "disabled": False}
+_UNDERWAY = frozenset(("", "PodInitializing", "ContainerCreating"))
+
+
+def metadata(pod: Json) -> Metadata:
+    """Returns a reading of a pod's metadata."""
+    return Metadata.live(pod)
+
+
+def spec(pod: Json) -> PodSpec:
+    """Returns a reading of a pod's spec."""
+    return PodSpec.live(pod)
+
+
+def status(pod: Json) -> PodStatus:
+    """Returns a reading of a pod's status."""
+    return PodStatus.live(pod)
 
 
 def name(pod: Json) -> str:
     """The pod's name."""
-    return str(pod["metadata"]["name"])
+    return metadata(pod).name
+
+
+def namespace(pod: Json) -> str:
+    """The pod's namespace."""
+    return metadata(pod).namespace
+
+
+def uid(pod: Json) -> str:
+    """What tells the pod from all others that ever had its name."""
+    return metadata(pod).uid
+
+
+def where(pod: Json) -> str:
+    """The pod as messages name it."""
+    return f"Pod {namespace(pod)}/{name(pod)}"
 
 
 def workload(pod: Json) -> Workload | None:
     """Returns the Deployment, StatefulSet, or other controller that a pod belongs to."""
-    metadata = pod["metadata"]
-    for owner in metadata.get("ownerReferences") or ():
-        if owner.get("controller"):
-            suffix = f"-{(metadata.get('labels') or {}).get('pod-template-hash')}"
-            found = owner["name"].removesuffix(suffix) if owner["kind"] == "ReplicaSet" else owner["name"]
-            return Workload(metadata["namespace"], found)
-    return None
+    return made_by(live(pod))
 
 
 def proxies(pod: Json) -> tuple[Proxy, ...]:
     """Returns the meshes' proxies in a pod, native sidecars and ordinary containers."""
-    spec = pod["spec"]
-    native = {
-        container["name"]
-        for container in spec.get("initContainers") or ()
-        if container.get("restartPolicy") == "Always"
-    }
-    ordinary = {container["name"] for container in spec["containers"]}
-    return tuple(Proxy(mesh, native=mesh.proxy in native) for mesh in Mesh if mesh.proxy in native | ordinary)
+    containers = spec(pod)
+    native = {container.name for container in containers.sidecars}
+    names = {container.name for container in containers.lasting}
+    return tuple(Proxy(mesh, native=mesh.proxy in native) for mesh in Mesh if mesh.proxy in names)
 
 
 def meshes(pod: Json) -> frozenset[Mesh]:
@@ -61,31 +87,27 @@ def meshes(pod: Json) -> frozenset[Mesh]:
 
 def choice(pod: Json, mesh: Mesh) -> bool | None:
     """Whether a pod itself asks for a mesh (True) or declines it (False); None leaves it to the namespace."""
-    if pod["spec"].get("hostNetwork"):
+    if spec(pod).host_network:
         return False
-    for part in ("labels", "annotations"):
-        value = (pod["metadata"].get(part) or {}).get(_CHOICE[mesh])
-        if value in _CHOSEN:
-            return _CHOSEN[value]
-    return None
+    return marks.choice(mesh, metadata(pod).labels, metadata(pod).annotations)
 
 
 def application(pod: Json) -> str:
     """Returns the name of the container that is the workload's own."""
-    metadata, containers = pod["metadata"], [container["name"] for container in pod["spec"]["containers"]]
-    chosen = (metadata.get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
+    containers = [container.name for container in spec(pod).containers]
+    chosen = metadata(pod).annotations.get("kubectl.kubernetes.io/default-container")
     own = [container for container in containers if container not in {mesh.proxy for mesh in Mesh}]
-    return str(chosen if chosen in containers else (own or containers)[0])
+    return chosen if chosen in containers else (own or containers)[0]
 
 
 def terminating(pod: Json) -> bool:
     """Whether a pod has been told to end."""
-    return "deletionTimestamp" in pod["metadata"]
+    return bool(metadata(pod).deleted)
 
 
 def finished(pod: Json) -> bool:
     """Whether a pod has run to its end."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return status(pod).over
 
 
 def lasting(pod: Json) -> bool:
@@ -95,27 +117,22 @@ def lasting(pod: Json) -> bool:
 
 def age(pod: Json, now: datetime) -> timedelta:
     """Returns how long ago a pod was made."""
-    return now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    return now - datetime.fromisoformat(metadata(pod).created)
 
 
 def started(pod: Json, container: str) -> bool:
     """Whether a container has started, its startup probe included."""
-    status = pod.get("status") or {}
-    known = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
-    return any(one["name"] == container and bool(one.get("started")) for one in known)
+    return any(one.name == container and one.started for one in status(pod).of_template)
 
 
 def running(pod: Json) -> bool:
     """Whether a pod runs and wasn't told to end."""
-    return (pod.get("status") or {}).get("phase") == "Running" and not terminating(pod)
+    return status(pod).phase == "Running" and not terminating(pod)
 
 
 def ready(pod: Json) -> bool:
     """Whether a pod runs and its readiness probes succeed."""
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return running(pod) and any(
-        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
-    )
+    return running(pod) and status(pod).ready
 
 
 def relapsing(pod: Json, now: datetime) -> bool:
@@ -123,41 +140,37 @@ def relapsing(pod: Json, now: datetime) -> bool:
 
     Without a readiness probe it counts as ready from its start to its next failure.
     """
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        failed = (container.get("lastState", {}).get("terminated") or {}).get("exitCode")
-        started = (container.get("state", {}).get("running") or {}).get("startedAt")
-        if failed and started and now - datetime.fromisoformat(started) < RELAPSE:
-            return True
-    return False
+    return any(
+        container.last_state.terminated.exit_code
+        and container.state.running.started
+        and now - datetime.fromisoformat(container.state.running.started) < RELAPSE
+        for container in status(pod).containers
+    )
 
 
 def trouble(pod: Json) -> tuple[str, str] | None:
     """Returns the reason and the message of what keeps a pod from being ready, if it says so."""
-    status = pod.get("status") or {}
-    containers = [
-        *(status.get("initContainerStatuses") or ()),
-        *(status.get("containerStatuses") or ()),
-        *(status.get("ephemeralContainerStatuses") or ()),
-    ]
-    waiting = [container.get("state", {}).get("waiting") or {} for container in containers]
-    told = [state for state in waiting if state.get("reason") not in _UNDERWAY]
+    read = status(pod)
+    containers = (*read.of_template, *read.ephemeral_containers)
+    waiting = [container.state.waiting for container in containers]
+    stalled = [state for state in waiting if state.reason not in _UNDERWAY]
     ended = [
-        f"{container['name']} ended with exit code {last['exitCode']}"
+        f"{container.name} ended with exit code {state.terminated.exit_code}"
         for container in containers
-        for state in ("state", "lastState")
-        if (last := container.get(state, {}).get("terminated")) and last.get("exitCode")
+        for state in (container.state, container.last_state)
+        if state.terminated.exit_code
     ]
-    hopeless = any(state.get("reason") in HOPELESS for state in told)
+    hopeless = any(state.reason in HOPELESS for state in stalled)
     if (stuck := _unready_proxies(containers)) and not hopeless:
         return DOUBLE_INJECTION, f"{stuck} never ready: two proxies in a pod take each other's connections"
-    if told:
-        worst = min(told, key=lambda state: state.get("reason") not in HOPELESS)
-        return str(worst["reason"]), "; ".join(filter(None, [worst.get("message"), *ended]))
+    if stalled:
+        worst = min(stalled, key=lambda state: state.reason not in HOPELESS)
+        return worst.reason, "; ".join(filter(None, [worst.message, *ended]))
     if ended:
         return "Error", "; ".join(ended)
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return str(condition.get("reason")), str(condition.get("message") or "")
+    for condition in read.conditions:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return condition.reason, condition.message
     return None
 
 
@@ -166,11 +179,8 @@ def told(pod: Json) -> str:
     return "" if ready(pod) else ": ".join(filter(None, trouble(pod) or ("not ready",)))
 
 
-def _unready_proxies(containers: Iterable[Json]) -> str:
+def _unready_proxies(containers: Iterable[ContainerStatus]) -> str:
     """Which of a pod's proxies aren't ready, where it has both meshes'."""
-    proxied = [one for one in containers if one.get("name") in {mesh.proxy for mesh in Mesh}]
-    unready = [str(one["name"]) for one in proxied if not one.get("ready")]
+    proxied = [one for one in containers if one.name in {mesh.proxy for mesh in Mesh}]
+    unready = [one.name for one in proxied if not one.ready]
     return " and ".join(unready) if len(proxied) > 1 else ""
-
-
-_UNDERWAY = frozenset(("PodInitializing", "ContainerCreating", None))

@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.event import Event
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.status import WorkloadStatus
+from harness.api.kubernetes.workload import PodController, replicas
+from harness.api.node import live
 from harness.base.errors import StageError
 from harness.base.vocabulary import Workload
 from harness.cluster.api.discovery import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS, STATEFUL_SETS
@@ -56,7 +61,7 @@ def restart(client: Client, namespace: str, only: Collection[Workload | None] | 
     body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}}
     for endpoint in CONTROLLERS:
         for item in client.list(endpoint.collection(namespace)):
-            name = item["metadata"]["name"]
+            name = Metadata.live(item).name
             if only is None or Workload(namespace, name) in only:
                 client.patch(endpoint.path(namespace, name), body)
 
@@ -73,7 +78,7 @@ def waiting_for(
     Those `excused` need pods of the current template, and nothing more. Raises StageError if a pod's image
     can't be had, or if it has had two proxies for long enough.
     """
-    unready = {item["metadata"]["name"]: reason for item in workloads if (reason := _reason(item, excused))}
+    unready = {Metadata.live(item).name: reason for item in workloads if (reason := _reason(item, excused))}
     owned = [
         pod
         for pod in pod_list
@@ -84,29 +89,28 @@ def waiting_for(
         if found and found[0] == pods.DOUBLE_INJECTION and pods.age(pod, now) > _PATIENCE:
             raise StageError(
                 f"double injection: {found[1]}",
-                where=_pod(pod),
+                where=pods.where(pod),
                 why=f"it has {' and '.join(map(str, pods.proxies(pod)))}",
                 todo="take the proxy out of the manifest (linkerd uninject), or inject by one mesh alone",
             )
         if found and found[0] in pods.HOPELESS:
             raise StageError(
                 f"an image can't be had: {found[0]}",
-                where=_pod(pod),
+                where=pods.where(pod),
                 why=found[1] or _images(pod),
                 todo="have it in the local Docker (docker pull, docker load), or correct the pod's image",
             )
     if not unready:
         return next((reason for pod in owned if (reason := _unsettled(pod, now))), None)
     troubles = [
-        f"{_pod(pod)}: {': '.join(part for part in found if part)}"
+        f"{pods.where(pod)}: {': '.join(part for part in found if part)}"
         for pod in owned
         if (found := pods.trouble(pod))
     ]
     failures = [
-        f"{item['metadata']['name']}: {condition.get('message')}"
+        f"{Metadata.live(item).name}: {failure.message}"
         for item in workloads
-        for condition in (item.get("status") or {}).get("conditions") or ()
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+        if (failure := WorkloadStatus.live(item).holding("ReplicaFailure"))
     ]
     plain = [f"{name}: {reason}" for name, reason in unready.items()]
     return "; ".join(troubles or failures or _warnings(events, unready) or plain)
@@ -114,40 +118,44 @@ def waiting_for(
 
 def _reason(workload: Json, excused: Collection[Workload]) -> str | None:
     """Why a workload has to be waited for."""
-    metadata = workload["metadata"]
-    if Workload(metadata["namespace"], metadata["name"]) not in excused:
+    metadata, status = Metadata.live(workload), WorkloadStatus.live(workload)
+    if Workload(metadata.namespace, metadata.name) not in excused:
         return behind(workload)
-    status = workload.get("status") or {}
-    made = status.get("updatedReplicas", status.get("updatedNumberScheduled")) or 0
-    seen = (status.get("observedGeneration") or 0) >= metadata.get("generation", 0)
+    made = status.updated or status.updated_scheduled
+    seen = (status.generation or 0) >= (metadata.generation or 0)
     return None if seen and made else "no pod of its last change has been made yet"
 
 
 def available(workload: Json | None) -> bool:
     """Whether a workload is there, up to date, and not scaled to nothing."""
-    return workload is not None and not behind(workload) and workload["spec"].get("replicas") != 0
+    return workload is not None and not behind(workload) and not is_scaled_to_nothing(workload)
+
+
+def is_scaled_to_nothing(workload: Json) -> bool:
+    """Whether a workload is to have no pods."""
+    return PodController.live(workload).replicas == 0
 
 
 def _unsettled(pod: Json, now: datetime) -> str | None:
     if pods.terminating(pod):
-        return f"{_pod(pod)} is still terminating"
+        return f"{pods.where(pod)} is still terminating"
     if pods.relapsing(pod, now):
-        return f"{_pod(pod)}: {': '.join(pods.trouble(pod) or ())}"
+        return f"{pods.where(pod)}: {': '.join(pods.trouble(pod) or ())}"
     return None
 
 
 def behind(workload: Json) -> str | None:
     """Returns how far a Deployment, StatefulSet or DaemonSet is behind its spec; None if it isn't."""
-    status = workload.get("status") or {}
-    if (status.get("observedGeneration") or 0) < workload["metadata"].get("generation", 0):
+    status = WorkloadStatus.live(workload)
+    if (status.generation or 0) < (Metadata.live(workload).generation or 0):
         return "its last change hasn't been seen by the controller"
-    if workload.get("kind") == "DaemonSet" or "desiredNumberScheduled" in status:
-        wanted = status.get("desiredNumberScheduled") or 0
-        current, good = status.get("updatedNumberScheduled") or 0, status.get("numberAvailable") or 0
+    if workload.get("kind") == "DaemonSet" or status.scheduled is not None:
+        wanted = status.scheduled or 0
+        current, good = status.updated_scheduled or 0, status.available_scheduled or 0
     else:
-        wanted = workload["spec"].get("replicas", 1)
-        current, good = status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0
-        if (status.get("replicas") or 0) > wanted:
+        wanted = replicas(live(workload))
+        current, good = status.updated or 0, status.available or 0
+        if (status.replicas or 0) > wanted:
             return "older pods are still there"
     if current < wanted or good < wanted:
         return f"{good} of {wanted} pods are ready, {current} are up to date"
@@ -156,23 +164,15 @@ def behind(workload: Json) -> str | None:
 
 def _warnings(events: Iterable[Json], names: Iterable[str]) -> list[str]:
     """The last warning about each workload or a pod or replica set of it."""
-    latest: dict[str, Json] = {}
-    for event in events:
-        about = event["involvedObject"].get("name") or ""
+    latest: dict[str, Event] = {}
+    for event in map(Event.live, events):
+        about = event.about.name
         for name in names:
-            mine = event.get("type") == "Warning" and (about == name or about.startswith(f"{name}-"))
-            if mine and (name not in latest or _when(event) >= _when(latest[name])):
+            mine = event.type == "Warning" and (about == name or about.startswith(f"{name}-"))
+            if mine and (name not in latest or event.when >= latest[name].when):
                 latest[name] = event
-    return [f"{name}: {event.get('reason')}: {event.get('message')}" for name, event in latest.items()]
-
-
-def _when(event: Json) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
-
-
-def _pod(pod: Json) -> str:
-    return f"Pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
+    return [f"{name}: {event.reason}: {event.message}" for name, event in latest.items()]
 
 
 def _images(pod: Json) -> str:
-    return ", ".join(container["image"] for container in pod["spec"]["containers"])
+    return ", ".join(container.image for container in pods.spec(pod).containers)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.service import Service
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
 from harness.cluster.api.discovery import PODS, SERVICES
 from harness.cluster.objects import pods
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.cluster.api.client import Client, Json
     from harness.traffic.request import Request
 
@@ -25,14 +28,7 @@ class Behind:
 
     def port(self, pod: Json) -> int | None:
         """Returns the target port's number in a pod."""
-        if isinstance(self.target, int):
-            return self.target
-        containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or ())]
-        for container in containers:
-            for port in container.get("ports") or ():
-                if port.get("name") == self.target:
-                    return int(port["containerPort"])
-        return None
+        return pods.spec(pod).port(self.target)
 
 
 def service_of(host: str, namespace: str) -> Workload | None:
@@ -54,12 +50,17 @@ def behind(client: Client, request: Request) -> Behind:
     found = client.find(SERVICES.path(service.namespace, service.name)) if service else None
     if service is None or found is None:
         raise HarnessError(f"{request.host} isn't a Service of this cluster", where=str(request))
-    spec = found["spec"]
-    port = next((one for one in spec.get("ports") or () if one["port"] == request.port), None)
+    read = Service.live(found)
+    port = next((one for one in read.ports if one.number == request.port), None)
     if port is None:
         raise HarnessError(f"Service {service} has no port {request.port}", where=str(request))
-    if not spec.get("selector"):
+    if not read.selector:
         raise HarnessError(f"Service {service} has no selector, so its pods aren't known", where=str(request))
-    selector = ",".join(f"{key}={value}" for key, value in spec["selector"].items())
-    chosen = client.list(PODS.collection(service.namespace), {"labelSelector": selector})
-    return Behind(service, tuple(filter(pods.running, chosen)), port.get("targetPort") or port["port"])
+    chosen = selected(client, service.namespace, read.selector)
+    return Behind(service, tuple(filter(pods.running, chosen)), port.target)
+
+
+def selected(client: Client, namespace: str, selector: Mapping[str, str]) -> list[Json]:
+    """Returns the pods of a namespace that have these labels."""
+    query = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())}
+    return client.list(PODS.collection(namespace), query)

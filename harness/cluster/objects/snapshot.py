@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import InputError
 from harness.base.vocabulary import Mesh
 from harness.cluster.api import discovery
@@ -91,7 +92,7 @@ def _namespaces_of(client: Client, label: str, value: str) -> set[str]:
     """The namespaces in which Deployments have a label."""
     query = {"labelSelector": f"{label}={value}"}
     found = client.list(discovery.DEPLOYMENTS.collection(), query)
-    return {one["metadata"]["namespace"] for one in found}
+    return {Metadata.live(one).namespace for one in found}
 
 
 def _of_groups(client: Client) -> Iterator[Endpoint]:
@@ -121,7 +122,7 @@ def _all(client: Client, endpoint: Endpoint, namespaces: Collection[str] | None)
             kind = page["kind"].removesuffix("List")
             for item in page.get("items") or ():
                 one = {"apiVersion": page["apiVersion"], "kind": kind, **item}
-                if namespaces is None or kind != "Namespace" or one["metadata"]["name"] in namespaces:
+                if namespaces is None or kind != "Namespace" or Metadata.live(one).name in namespaces:
                     yield one
             following = page["metadata"].get("continue") or ""
             if not following:
@@ -131,7 +132,7 @@ def _all(client: Client, endpoint: Endpoint, namespaces: Collection[str] | None)
 def _secrets(client: Client, objects: Collection[Json]) -> Iterator[Json]:
     """The Secrets beside Gateways, which may name them: their names, without what is in them."""
     gateways = [one for one in objects if one["kind"] == "Gateway"]
-    pods = [one for one in objects if one["kind"] == "Pod" and "istio" in one["metadata"].get("labels", {})]
-    for namespace in sorted({one["metadata"]["namespace"] for one in (*gateways, *pods)} if gateways else ()):
+    pods = [one for one in objects if one["kind"] == "Pod" and "istio" in Metadata.live(one).labels]
+    for namespace in sorted({Metadata.live(one).namespace for one in (*gateways, *pods)} if gateways else ()):
         for name in client.names(_SECRETS.collection(namespace)):
             yield {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}

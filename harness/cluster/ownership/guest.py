@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import StageError
 from harness.cluster.api.client import APPLY_PATCH
 from harness.cluster.api.discovery import NAMESPACES
@@ -12,7 +13,7 @@ from harness.cluster.objects.apply import Applier
 from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from harness.base.resources import Resource
@@ -62,7 +63,7 @@ class Guest(Applier):
         if super().make_namespace(name, deadline):
             self.admit(name)
             return True
-        found = self._client.get(NAMESPACES.path("", name))["metadata"].get("labels") or {}
+        found = Metadata.live(self._client.get(NAMESPACES.path("", name))).labels
         other = found.get(RUN) or found.get(GUEST) or self._run
         if other != self._run:
             raise StageError(
@@ -88,8 +89,8 @@ class Guest(Applier):
             return False
         super().mark(namespace, *before)
         return any(
-            (found["metadata"].get(part) or {}).get(key) != value
-            for part, marks in zip(("labels", "annotations"), before, strict=True)
+            part.get(key) != value
+            for part, marks in zip(_marks(found), before, strict=True)
             for key, value in marks.items()
             if key not in (GUEST, BEFORE)
         )
@@ -112,7 +113,7 @@ class Guest(Applier):
 
     def owns(self, found: Json) -> bool:
         """Whether an object bears the run's label."""
-        return (found["metadata"].get("labels") or {}).get(RUN) == self._run
+        return Metadata.live(found).labels.get(RUN) == self._run
 
     def recall(self) -> None:
         """Takes over from the journal what a killed run patched, for `restore`."""
@@ -172,27 +173,33 @@ class Guest(Applier):
 
 def _labelled(data: Json, labels: dict[str, str]) -> Json:
     """An object with labels beside its own; a manager that it names stays."""
-    metadata = data["metadata"]
-    return {**data, "metadata": {**metadata, "labels": {**labels, **(metadata.get("labels") or {})}}}
+    metadata = {**data["metadata"], "labels": {**labels, **Metadata.live(data).labels}}
+    return {**data, "metadata": metadata}
 
 
 def _borrowed(
     namespace: Json, labels: Marks, annotations: Marks, run: str
 ) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """The labels and annotations to set in someone else's namespace: what was there before is among them."""
-    metadata = namespace["metadata"]
-    kept = json.loads((metadata.get("annotations") or {}).get(BEFORE) or "[{}, {}]")
+    found = _marks(namespace)
+    kept = json.loads(found[1].get(BEFORE) or "[{}, {}]")
     before = [
-        {key: (metadata.get(part) or {}).get(key) for key in marks} | earlier
-        for part, marks, earlier in zip(("labels", "annotations"), (labels, annotations), kept, strict=True)
+        {key: part.get(key) for key in marks} | earlier
+        for part, marks, earlier in zip(found, (labels, annotations), kept, strict=True)
     ]
     return {**labels, GUEST: run}, {**annotations, BEFORE: json.dumps(before)}
 
 
 def _given_back(namespace: Json) -> tuple[Marks, Marks] | None:
     """Returns the labels and annotations that make a namespace what it was before a run; None if it is so."""
-    kept = (namespace["metadata"].get("annotations") or {}).get(BEFORE)
+    kept = _marks(namespace)[1].get(BEFORE)
     if kept is None:
         return None
     labels, annotations = json.loads(kept)
     return {**labels, GUEST: None}, {**annotations, BEFORE: None}
+
+
+def _marks(namespace: Json) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """A namespace's labels and annotations."""
+    metadata = Metadata.live(namespace)
+    return metadata.labels, metadata.annotations

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError
 from harness.cluster.api.client import ApiError, Client
 from harness.cluster.api.deadline import Deadline, timed
@@ -130,7 +131,7 @@ def guests(client: Client, run: str, lease: Lease) -> None:
     for namespace in borrowed:
         for endpoint in _kinds(client):
             for item in client.list(endpoint.collection(namespace), {"labelSelector": f"{RUN}={run}"}):
-                _delete(client, endpoint.path(namespace, item["metadata"]["name"]))
+                _delete(client, endpoint.path(namespace, Metadata.live(item).name))
     guest.recall()
     guest.restore()
     for namespace in borrowed:
@@ -151,7 +152,7 @@ def _labelled(client: Client, label: str, value: str | None = None) -> list[str]
     """The namespaces that have a label, with any value if none is given."""
     selector = label if value is None else f"{label}={value}"
     found = client.list(NAMESPACES.collection(), {"labelSelector": selector})
-    return [item["metadata"]["name"] for item in found]
+    return [Metadata.live(item).name for item in found]
 
 
 def _kinds(client: Client) -> Iterator[Endpoint]:

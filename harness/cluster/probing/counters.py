@@ -36,7 +36,7 @@ def scrape(client: Client, planes: Mapping[Mesh, ControlPlane], listed: Iterable
 
     def read(pod: Json, mesh: Mesh) -> tuple[str, tuple[ControlPlane, str]] | None:
         plane = planes[mesh]
-        base = PODS.path(pod["metadata"]["namespace"], pods.name(pod))
+        base = PODS.path(pods.namespace(pod), pods.name(pod))
         try:
             text = client.text("GET", f"{base}:{plane.counters.port}/proxy/{plane.counters.path}")
         except ApiError as error:

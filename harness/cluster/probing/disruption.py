@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.event import Event
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.discovery import EVENTS, PODS
 from harness.cluster.api.exec import ExecInterruptedError
@@ -30,16 +31,11 @@ def of_client(client: Client, namespace: str, name: str) -> str:
         return f"the API server went away: {error.what}" if error.transient else str(error)
     if pod is None:
         return "the pod was deleted"
-    status = pod.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
-            return f"the pod is being disrupted: {condition.get('reason')}: {condition.get('message')}"
+    status = pods.status(pod)
+    if disrupted := status.holding("DisruptionTarget"):
+        return f"the pod is being disrupted: {disrupted.reason}: {disrupted.message}"
     if pods.finished(pod):
-        return (
-            f"the pod ended: {status.get('reason') or status['phase']}: {status.get('message') or ''}".rstrip(
-                ": "
-            )
-        )
+        return f"the pod ended: {status.reason or status.phase}: {status.message}".rstrip(": ")
     if pods.terminating(pod):
         return "the pod is being deleted"
     found = pods.trouble(pod)
@@ -50,21 +46,20 @@ def of_client(client: Client, namespace: str, name: str) -> str:
 
 def of_servers(client: Client, before: Iterable[Json], now: Iterable[Json]) -> str | None:
     """Returns which pods that ran before are ending or gone now, with their events; None if none is."""
-    running = {pod["metadata"]["uid"] for pod in now if pods.running(pod)}
+    running = {pods.uid(pod) for pod in now if pods.running(pod)}
     told = [
-        f"Pod {pod['metadata']['namespace']}/{pods.name(pod)}: {_end(client, pod)}"
+        f"{pods.where(pod)}: {_end(client, pod)}"
         for pod in before
-        if (pod.get("status") or {}).get("phase") == "Running" and pod["metadata"]["uid"] not in running
+        if pods.status(pod).phase == "Running" and pods.uid(pod) not in running
     ]
     return "\n       ".join(sorted(told)) or None
 
 
 def _end(client: Client, pod: Json) -> str:
-    about = f"involvedObject.uid={pod['metadata']['uid']}"
-    events = client.list(EVENTS.collection(pod["metadata"]["namespace"]), {"fieldSelector": about})
-    told = {
-        f"{event['reason']}: {event.get('message')}" for event in events if event.get("reason") in _ENDINGS
-    }
+    about = f"involvedObject.uid={pods.uid(pod)}"
+    listed = client.list(EVENTS.collection(pods.namespace(pod)), {"fieldSelector": about})
+    events = (event for event in map(Event.live, listed) if event.reason in _ENDINGS)
+    told = {f"{event.reason}: {event.message}" for event in events}
     return ", ".join(sorted(told)) or "deleted"
 
 
@@ -96,7 +91,7 @@ def refuse_if_disrupted(
     failed = sum(answer.exit_code != 0 or answer.status in _GONE for answer in answers)
     if not (service and failed):
         return
-    mine = [pod for pod in before if pod["metadata"]["namespace"] == service.namespace]
+    mine = [pod for pod in before if pods.namespace(pod) == service.namespace]
     told = of_servers(client, mine, now)
     if told:
         raise ExecInterruptedError(

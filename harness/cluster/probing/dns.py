@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.service import Service
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
 from harness.cluster.api.discovery import PODS, SERVICES
 from harness.cluster.api.exec import NOT_RUN, execute
 from harness.cluster.objects import pods
+from harness.cluster.objects.services import selected
 from harness.traffic.observables import Resolution
 
 if TYPE_CHECKING:
@@ -40,26 +43,20 @@ def resolve(client: Client, namespace: str, sender: Curl, name: str, deadline: D
 
 def _service(client: Client, found: set[str], name: str, namespace: str) -> Workload | None:
     """The Service whose own addresses these are, or, headless, whose pods'."""
-    services = client.list(SERVICES.collection())
-    for one in services:
-        if found & set(one["spec"].get("clusterIPs") or [one["spec"].get("clusterIP")]):
-            return _named(one)
+    services = [(Metadata.live(one), Service.live(one)) for one in client.list(SERVICES.collection())]
+    for metadata, service in services:
+        if not found.isdisjoint(service.addresses):
+            return Workload(metadata.namespace, metadata.name)
     labels = name.rstrip(".").split(".")
-    for one in services:
-        metadata, selector = one["metadata"], one["spec"].get("selector")
-        asked = metadata["name"] in labels[:2] and metadata["namespace"] in (*labels[1:3], namespace)
-        if one["spec"].get("clusterIP") == "None" and selector and asked:
-            chosen = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())}
-            ready = client.list(PODS.collection(metadata["namespace"]), chosen)
-            if found <= {(pod.get("status") or {}).get("podIP") for pod in ready}:
-                return _named(one)
+    for metadata, service in services:
+        asked = metadata.name in labels[:2] and metadata.namespace in (*labels[1:3], namespace)
+        if service.headless and service.selector and asked:
+            behind = selected(client, metadata.namespace, service.selector)
+            if found <= {pods.status(pod).ip for pod in behind}:
+                return Workload(metadata.namespace, metadata.name)
     return None
 
 
 def _pods(client: Client, found: set[str]) -> list[Json]:
     listed = client.list(PODS.collection())
-    return [pod for pod in listed if pods.running(pod) and (pod.get("status") or {}).get("podIP") in found]
-
-
-def _named(service: Json) -> Workload:
-    return Workload(service["metadata"]["namespace"], service["metadata"]["name"])
+    return [pod for pod in listed if pods.running(pod) and pods.status(pod).ip in found]

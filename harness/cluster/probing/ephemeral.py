@@ -31,8 +31,8 @@ def ensure(
 
     Raises StageError if it can't be started. It stays as long as the pod does.
     """
-    namespace, pod_name = pod["metadata"]["namespace"], pods.name(pod)
-    if not any(one["name"] == name for one in pod["spec"].get("ephemeralContainers") or ()):
+    namespace, pod_name = pods.namespace(pod), pods.name(pod)
+    if not any(one.name == name for one in pods.spec(pod).ephemeral_containers):
         client.patch(
             f"{PODS.path(namespace, pod_name)}/ephemeralcontainers",
             {"spec": {"ephemeralContainers": [container(image, name, user)]}},
@@ -73,8 +73,8 @@ def _unmet(view: View, path: str, name: str) -> str | None:
             why=found[1],
             todo="have it in the local Docker, or choose another one: --curl-image, --openssl-image",
         )
-    states = {one["name"]: one["state"] for one in pod["status"].get("ephemeralContainerStatuses") or ()}
-    state = states.get(name) or {}
-    if "terminated" in state:
-        raise StageError(f"container {name} ended", why=str(state["terminated"]))
-    return None if "running" in state else f"its state: {state or 'none yet'}"
+    known = (one.state for one in pods.status(pod).ephemeral_containers if one.name == name)
+    state = next(known, None)
+    if state and state.has("terminated"):
+        raise StageError(f"container {name} ended", why=str(state.terminated.data))
+    return None if state and state.has("running") else f"its state: {state.data if state else 'none yet'}"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from harness.api.kubernetes.service import Service
+from harness.api.kubernetes.status import NodeStatus, ServiceStatus
 from harness.base.errors import HarnessError
 from harness.cluster.api.discovery import NODES, SERVICES
 from harness.cluster.probing.answers import Answer
@@ -18,6 +20,7 @@ from harness.cluster.probing.answers import Answer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.api.kubernetes.service import ServicePort
     from harness.base.vocabulary import Workload
     from harness.cluster.api.client import Client, Json
     from harness.traffic.request import Request
@@ -46,7 +49,7 @@ def door(client: Client, service: Workload, port: int) -> Door | None:
     found = client.find(SERVICES.path(service.namespace, service.name))
     if found is None:
         raise HarnessError(f"there is no Service {service}", todo="check the gateway's name")
-    entry = next((one for one in found["spec"].get("ports") or () if one["port"] == port), None)
+    entry = next((one for one in Service.live(found).ports if one.number == port), None)
     if entry is None:
         return None
     tried = []
@@ -63,15 +66,14 @@ def door(client: Client, service: Workload, port: int) -> Door | None:
     )
 
 
-def _doors(client: Client, service: Json, port: Json) -> Iterator[Door]:
-    balancer = (service.get("status") or {}).get("loadBalancer") or {}
-    for entry in balancer.get("ingress") or ():
-        yield Door(entry.get("ip") or entry["hostname"], port["port"])
-    if port.get("nodePort"):
+def _doors(client: Client, service: Json, port: ServicePort) -> Iterator[Door]:
+    for entry in ServiceStatus.live(service).balancer.ingress:
+        yield Door(entry.ip or entry.hostname, port.number)
+    if port.node_port:
         for node in client.list(NODES.collection()):
-            for address in (node.get("status") or {}).get("addresses") or ():
-                if address["type"] in ("ExternalIP", "InternalIP"):
-                    yield Door(address["address"], port["nodePort"])
+            for address in NodeStatus.live(node).addresses:
+                if address.type in ("ExternalIP", "InternalIP"):
+                    yield Door(address.address, port.node_port)
 
 
 def reachable(found: Door) -> bool:

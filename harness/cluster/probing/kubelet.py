@@ -18,6 +18,7 @@ from harness.traffic.observables import Probed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from harness.api.kubernetes.pod import Container, KubeletProbe
     from harness.base.vocabulary import Workload
     from harness.cluster.api.client import Client, Json
 
@@ -28,7 +29,6 @@ _POLL_SECONDS = 0.5
 _CONTROL_SECONDS = 5.0
 _COUNTER = "prober_probe_total"
 _KINDS = {"livenessProbe": "Liveness", "readinessProbe": "Readiness", "startupProbe": "Startup"}
-_THRESHOLD = 3  # Kubernetes' default of failureThreshold
 
 Key = tuple[str, str, str]
 """A pod's uid, a container, and what the kubelet calls the probe."""
@@ -41,8 +41,8 @@ class Watched:
     """A probe that a pod declares, and how often it last passed, or failed, without a break."""
 
     pod: Json
-    container: Json
-    name: str
+    container: Container
+    probe: KubeletProbe
     last: Count | None = None
     run: int = 0
     passed: bool = False
@@ -50,17 +50,12 @@ class Watched:
     @property
     def key(self) -> Key:
         """What the kubelet counts it by."""
-        return self.pod["metadata"]["uid"], self.container["name"], _KINDS[self.name]
-
-    @property
-    def threshold(self) -> int:
-        """After how many failures in a row the kubelet acts."""
-        return int(self.container[self.name].get("failureThreshold") or _THRESHOLD)
+        return pods.uid(self.pod), self.container.name, _KINDS[self.probe.name]
 
     @property
     def decided(self) -> bool:
         """Whether it has passed, or failed, as often in a row as the kubelet needs to act."""
-        return self.run >= self.threshold
+        return self.run >= self.probe.threshold
 
     def note(self, count: Count) -> None:
         """Takes in what the kubelet has counted by now; what it had counted at first is left out."""
@@ -72,7 +67,7 @@ class Watched:
             self.passed = succeeded
 
     def __str__(self) -> str:
-        return f"{self.container['name']} {self.name}"
+        return f"{self.container.name} {self.probe.name}"
 
 
 def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Probed, ...]:
@@ -86,12 +81,12 @@ def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Prob
     mine = [pod for pod in listed if pods.workload(pod) == workload and pods.lasting(pod)]
     found = [watched for pod in mine for watched in declared(pod)]
     time.sleep(min(SETTLING, deadline.left) if found else 0)
-    waiting = [one for one in found if one.name != "startupProbe"]
+    waiting = [one for one in found if one.probe.name != "startupProbe"]
     while waiting := _undecided(client, waiting):
         if deadline.over:
             raise HarnessError(
-                f"{waiting[0]} neither passed nor failed {waiting[0].threshold} times in a row",
-                where=f"Pod {workload.namespace}/{pods.name(waiting[0].pod)}",
+                f"{waiting[0]} neither passed nor failed {waiting[0].probe.threshold} times in a row",
+                where=pods.where(waiting[0].pod),
                 why=": ".join(pods.trouble(waiting[0].pod) or ("the kubelet counted too few of it",)),
             )
         time.sleep(_POLL_SECONDS)
@@ -100,15 +95,15 @@ def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Prob
 
 def declared(pod: Json) -> Iterator[Watched]:
     """Yields the probes of a pod's containers, meshes' proxies left out."""
-    spec, proxies = pod["spec"], {mesh.proxy for mesh in Mesh}
-    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
-        if container["name"] not in proxies:
-            yield from (Watched(pod, container, name) for name in _KINDS if container.get(name))
+    proxies = {mesh.proxy for mesh in Mesh}
+    for container in pods.spec(pod).lasting:
+        if container.name not in proxies:
+            yield from (Watched(pod, container, probe) for probe in container.probes())
 
 
 def _undecided(client: Client, waiting: Sequence[Watched]) -> list[Watched]:
     """Those that are still to be decided, after another look at the kubelets' counters."""
-    counts = _counts(client, {one.pod["spec"]["nodeName"] for one in waiting})
+    counts = _counts(client, {pods.spec(one.pod).node_name for one in waiting})
     for one in waiting:
         one.note(counts.get(one.key, (0, 0)))
     return [one for one in waiting if not one.decided]
@@ -128,8 +123,8 @@ def _counts(client: Client, nodes: Iterable[str]) -> dict[Key, Count]:
 
 def _probed(client: Client, watched: Watched) -> Probed:
     name = pods.name(watched.pod)
-    if watched.name == "startupProbe":
-        started = pods.started(watched.pod, watched.container["name"])
+    if watched.probe.name == "startupProbe":
+        started = pods.started(watched.pod, watched.container.name)
         told = "the container has started" if started else "the container hasn't started"
         return Probed(name, str(watched), started, told)
     times = f"{watched.run} times in a row by the kubelet's count"
@@ -140,15 +135,13 @@ def _probed(client: Client, watched: Watched) -> Probed:
 
 def _control(client: Client, watched: Watched) -> str:
     """What the application answers to the same probe past its proxy, empty if it doesn't."""
-    asked = watched.container[watched.name].get("httpGet")
-    if not asked:
+    probe = watched.probe
+    if probe.handler != "httpGet" or probe.port is None:
         return ""
-    named = {one.get("name"): one["containerPort"] for one in watched.container.get("ports") or ()}
-    port, path = int(named.get(asked["port"], asked["port"])), asked.get("path") or "/"
-    message = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-    namespace, name = watched.pod["metadata"]["namespace"], pods.name(watched.pod)
+    message = f"GET {probe.path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    namespace, name = pods.namespace(watched.pod), pods.name(watched.pod)
     try:
-        answer = exchange(client, namespace, name, port, message, _status, Deadline(_CONTROL_SECONDS))
+        answer = exchange(client, namespace, name, probe.port, message, _status, Deadline(_CONTROL_SECONDS))
     except HarnessError:
         return ""
     line = answer.split(b"\r\n")[0].decode(errors="replace")

@@ -55,7 +55,7 @@ class Sources:
 
     def equipped(self, pod: Json, deadline: Deadline) -> Curl:
         """Returns where in a pod curl can be run: in its own container, or in one that is added."""
-        uid = pod["metadata"]["uid"]
+        uid = pods.uid(pod)
         if uid not in self._curls:
             self._curls[uid] = self._equip(pod, deadline)
         return self._curls[uid]
@@ -76,7 +76,7 @@ class Sources:
         return Curl(pods.name(pod), added, version)
 
     def _version(self, pod: Json, container: str, deadline: Deadline) -> tuple[int, ...] | None:
-        namespace = pod["metadata"]["namespace"]
+        namespace = pods.namespace(pod)
         done = execute(self._client, namespace, pods.name(pod), container, curl.CHECK, deadline)
         return curl.usable(done.stdout) if done.code == 0 else None
 

@@ -64,13 +64,13 @@ class Wire:
 
     def look(self, source: Json, server: Json, port: int) -> Shown | None:
         """Returns what a port of a server's pod shows in the client's pod; None if it can't be looked at."""
-        address = (server.get("status") or {}).get("podIP")
+        address = pods.status(server).ip
         if not address or (image := self._image(source, server)) in self._without:
             return None
         mesh = next(iter(pods.meshes(server)), None)
         hello = self._planes[mesh].hello(server) if mesh else ("", "")
         target = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        namespace, name, deadline = source["metadata"]["namespace"], pods.name(source), Deadline(_SECONDS)
+        namespace, name, deadline = pods.namespace(source), pods.name(source), Deadline(_SECONDS)
         try:
             container = self._equip(source, image, deadline)
             argv = ["sh", "-c", SCRIPT, "look", target, *hello]
@@ -82,7 +82,7 @@ class Wire:
             self._without.add(image)
             logger.warning("nothing is seen on the wire: %s has no openssl", image)
             return None
-        return shown(done.stdout, f"Pod {server['metadata']['namespace']}/{pods.name(server)}, port {port}")
+        return shown(done.stdout, f"{pods.where(server)}, port {port}")
 
     def _equip(self, source: Json, image: str, deadline: Deadline) -> str:
         """A container whose traffic goes round the client's proxy: it runs as that proxy's user."""
@@ -95,9 +95,9 @@ class Wire:
         if self._settings.openssl_image:
             return self._settings.openssl_image
         for pod in candidates:
-            for container in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]):
-                if container["name"] == Mesh.ISTIO.proxy:
-                    return str(container["image"])
+            for container in pods.spec(pod).lasting:
+                if container.name == Mesh.ISTIO.proxy:
+                    return container.image
         return self._settings.curl_image
 
 

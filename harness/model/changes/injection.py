@@ -88,7 +88,7 @@ def gateway_of(template: PodTemplate) -> Mesh | None:
     """Returns the mesh as whose gateways pods run: injected as such, deployed for a Gateway, or by hand."""
     label, value = gateway_deployment.MANAGED
     runs = (
-        template.metadata.annotations.get("inject.istio.io/templates") == "gateway"
+        template.metadata.annotations.get(marks.ISTIO_TEMPLATES) == "gateway"
         or template.metadata.labels.get(label) == value
         or any({"proxy", "router"} <= set(container.args) for container in template.spec.containers)
     )
@@ -188,8 +188,8 @@ def _refuse_unknown_revisions(resource: Resource, of_pod: Mapping[str, str], nam
 
 def _istio_wants(metadata: Metadata, spec: PodSpec, namespace: Resource) -> bool:
     """Whether Istio's injector, once asked, injects [istio/istio: pkg/kube/inject, injectRequired]."""
-    choice = metadata.labels.get(marks.ISTIO_INJECT, metadata.annotations.get(marks.ISTIO_INJECT))
-    return not (spec.host_network or namespace.name in _NEVER_INJECTED or choice == "false")
+    declined = marks.choice(Mesh.ISTIO, metadata.labels, metadata.annotations) is False
+    return not (spec.host_network or namespace.name in _NEVER_INJECTED or declined)
 
 
 def _linkerd_choices(metadata: Metadata, namespace: Resource) -> tuple[str, str]:

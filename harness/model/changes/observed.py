@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.kubernetes.pod_status import PodStatus
+from harness.api.kubernetes.status import PodStatus
 from harness.api.kubernetes.workload import made_by, template_of
 from harness.base.vocabulary import Workload
 from harness.model.changes.injection import gateway_of, proxies_in

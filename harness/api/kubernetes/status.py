@@ -1,0 +1,134 @@
+"""How objects are, as their cluster says."""
+
+from __future__ import annotations
+
+from harness.api.node import Node, Status, boolean, integer, node, nodes, text
+
+
+class Condition(Node):
+    """A condition of an object's status; `generation` is that of the object which it is about."""
+
+    type = text("type")
+    status = text("status")
+    reason = text("reason")
+    message = text("message")
+    generation = integer("observedGeneration")
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is so."""
+        return self.status == "True"
+
+
+class Waiting(Node):
+    """Why a container doesn't run yet."""
+
+    reason = text("reason")
+    message = text("message")
+
+
+class Running(Node):
+    """Since when a container runs."""
+
+    started = text("startedAt")
+
+
+class Terminated(Node):
+    """How a container ended."""
+
+    exit_code = integer("exitCode")
+
+
+class ContainerState(Node):
+    """What a container does, or did before it was started again."""
+
+    waiting = node("waiting", Waiting)
+    running = node("running", Running)
+    terminated = node("terminated", Terminated)
+
+
+class ContainerStatus(Node):
+    """How a container is."""
+
+    name = text("name")
+    ready = boolean("ready")
+    started = boolean("started")
+    restarts = integer("restartCount")
+    state = node("state", ContainerState)
+    last_state = node("lastState", ContainerState)
+
+
+class ConditionedStatus(Status):
+    """How an object is, as far as its conditions say."""
+
+    conditions = nodes("conditions", Condition)
+
+    def holding(self, condition: str) -> Condition | None:
+        """Returns a condition of this type, if it holds."""
+        return next((one for one in self.conditions if one.type == condition and one.holds), None)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is ready, by its condition of this name."""
+        return self.holding("Ready") is not None
+
+
+class PodStatus(ConditionedStatus):
+    """How a pod is."""
+
+    phase = text("phase")
+    reason = text("reason")
+    message = text("message")
+    ip = text("podIP")
+    containers = nodes("containerStatuses", ContainerStatus)
+    init_containers = nodes("initContainerStatuses", ContainerStatus)
+    ephemeral_containers = nodes("ephemeralContainerStatuses", ContainerStatus)
+
+    @property
+    def over(self) -> bool:
+        """Whether the pod has run to its end."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def of_template(self) -> tuple[ContainerStatus, ...]:
+        """How the containers are that the pod was made with, initial ones first."""
+        return (*self.init_containers, *self.containers)
+
+
+class WorkloadStatus(ConditionedStatus):
+    """How far a Deployment, StatefulSet or DaemonSet is."""
+
+    generation = integer("observedGeneration")
+    replicas = integer("replicas")
+    updated = integer("updatedReplicas")
+    available = integer("availableReplicas")
+    scheduled = integer("desiredNumberScheduled")
+    updated_scheduled = integer("updatedNumberScheduled")
+    available_scheduled = integer("numberAvailable")
+
+
+class Address(Node):
+    """An address of a node, or of a load balancer."""
+
+    type = text("type")
+    address = text("address")
+    ip = text("ip")
+    hostname = text("hostname")
+
+
+class NodeStatus(ConditionedStatus):
+    """How a node of the cluster is, and where."""
+
+    addresses = nodes("addresses", Address)
+
+
+class LoadBalancer(Node):
+    """What a load balancer gave a Service."""
+
+    ingress = nodes("ingress", Address)
+
+
+class ServiceStatus(Status):
+    """What a Service was given."""
+
+    balancer = node("loadBalancer", LoadBalancer)
