@@ -125,6 +125,14 @@ class Section(Node):
         return cls(resource, cls.section, None if part is None else typed(resource, cls.section, part, dict))
 
     @classmethod
+    def kept(cls, resource: Resource) -> Self:
+        """Returns the reading that is kept with the object: for what is asked again with each request."""
+        reading: Self | None = resource.lookups.get(cls)
+        if reading is None:
+            reading = resource.lookups[cls] = cls.of(resource)
+        return reading
+
+    @classmethod
     def live(cls, data: dict[str, Any]) -> Self:
         """Returns the same of an object as a cluster's API answers with it."""
         return cls.of(live(data))
@@ -150,14 +158,6 @@ class Status(Section):
     """The status of an object."""
 
     section = "status"
-
-    @classmethod
-    def kept(cls, resource: Resource) -> Self:
-        """Returns the reading that is kept with the object: for what is asked again with each request."""
-        reading: Self | None = resource.lookups.get(cls)
-        if reading is None:
-            reading = resource.lookups[cls] = cls.of(resource)
-        return reading
 
 
 class Field(Generic[Value]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio.port_protocol import protocol_of
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
 from harness.model import apps
 from harness.model.distribution import Branches, certain
@@ -37,7 +37,7 @@ def _leading(state: State, pod: Pod, port: int) -> Iterator[ServicePort]:
 
 @per_state
 def _services(state: State) -> SelectorTable[Resource]:
-    every = ((one, selector_of(one)) for one in state.all("", "Service"))
+    every = ((one, Service.kept(one).selector) for one in state.all("", "Service"))
     return SelectorTable((one.namespace, selector, one) for one, selector in every if selector)
 
 

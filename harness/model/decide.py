@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.service import is_headless
+from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
 from harness.base.networks import is_address
 from harness.model import app_ports, apps, double_injection, planes
@@ -131,7 +131,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
     if service is None:
         return direct.send(answer, request.port, dial)
     unread = (*planes.unread(state, client, service), *double_injection.behind(state, service))
-    if answer.pods or is_headless(service):
+    if answer.pods or Service.kept(service).headless:
         return after(direct.send(answer, request.port, dial), *unread)
     if service_port(service, request.port) is None and not plane.takes_any_port:
         text = f"has no port {request.port}, so nothing answers at its address"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.model import replies
 from harness.model.distribution import Branches, certain
 from harness.model.state.tables import per_state
@@ -32,7 +32,7 @@ def told(pod: Pod) -> str:
 
 def behind(state: State, service: Resource) -> tuple[Reason, ...]:
     """Returns why pods of a Service count for nothing: a link for each workload that is injected twice."""
-    selector = selector_of(service).items()
+    selector = Service.kept(service).selector.items()
     mine = (pod for pod in _twice(state) if pod.namespace == service.namespace and selector)
     return tuple(
         dict.fromkeys(Reason(told(pod), lost=True) for pod in mine if selector <= pod.labels.items())

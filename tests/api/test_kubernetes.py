@@ -7,7 +7,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.api.kubernetes.pod import KubeletProbe, Resolver
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.kubernetes.service import Service, is_headless, selector_of
+from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.status import PodStatus
 from harness.api.kubernetes.webhooks import MutatingWebhookConfiguration
 from harness.api.kubernetes.workload import made_by, pod_names, replicas, same_pods, template_of, workloads
@@ -164,7 +164,7 @@ def test_service_addresses(spec, headless, addresses, alias):
     service = Service.of(resource)
     assert (service.headless, service.addresses, service.alias) == (headless, addresses, alias)
     assert service.is_alias is bool(alias)
-    assert is_headless(resource) is headless
+    assert Service.kept(resource).headless is headless
 
 
 def test_service_ports():
@@ -182,7 +182,7 @@ def test_service_ports():
     ]
     assert (read_ports[1].name, read_ports[1].app_protocol) == ("http", "kubernetes.io/h2c")
     assert read_ports[1].at("name") == "spec.ports[1].name"
-    assert selector_of(resource) == {"app": "web"}
+    assert Service.kept(resource).selector == {"app": "web"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api import marks
 from harness.api.istio.gateway import IstioGateway
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.api.objects import labels_of, selects
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 from harness.model.changes.loading import load_objects
@@ -101,7 +101,7 @@ class Places:
 
     def pods_of(self, service: Resource) -> list[Pod]:
         """Returns the pods in a mesh that a Service selects, ready or not."""
-        selector = selector_of(service)
+        selector = Service.kept(service).selector
         found = self._by_labels.selected(service.namespace, selector) if selector else []
         return [pod for pod in found if self._mesh(pod)]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api.istio.hosts import covers, full_host
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.api.objects import selects, spec_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 
@@ -85,7 +85,7 @@ def _service(state: State, host: str) -> Resource | None:
 
 
 def _pods(state: State, service: Resource) -> list[Pod]:
-    selector = selector_of(service)
+    selector = Service.kept(service).selector
     if not selector:
         return []
     return [p for p in state.pods if p.namespace == service.namespace and selects(selector, p.labels)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.api.kubernetes.config_map import ConfigMap
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
 from harness.api.objects import selects
 from harness.base.errors import InputError
@@ -154,14 +154,14 @@ class Estate:
         """The Services that select pods, each under its namespace and the first label that it wants."""
         found: dict[tuple[str, str, str], list[Resource]] = {}
         for service in self.services.values():
-            for key, value in list(selector_of(service).items())[:1]:
+            for key, value in list(Service.kept(service).selector.items())[:1]:
                 found.setdefault((service.namespace, key, value), []).append(service)
         return found
 
     def _services_of(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Resource]:
         for key, value in labels.items():
             for service in self._services_by_label.get((namespace, key, value), ()):
-                if selects(selector_of(service), labels):
+                if selects(Service.kept(service).selector, labels):
                     yield service
 
     def _deployed(self, resource: Resource) -> Deployed:

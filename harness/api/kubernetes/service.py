@@ -8,10 +8,9 @@ from harness.api.istio.port_protocol import protocol_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.workload import is_of, template_of
 from harness.api.node import Node, Spec, boolean, integer, integer_or_text, labels, nodes, text, texts
-from harness.base.kept import per_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from harness.base.resources import Resource
     from harness.base.vocabulary import Workload
@@ -70,24 +69,6 @@ class Service(Spec):
     def alias(self) -> str:
         """The name that an ExternalName stands for, as DNS compares names."""
         return self.external_name.rstrip(".").lower()
-
-
-@per_object
-def selector_of(service: Resource) -> Mapping[str, str]:
-    """Returns the labels of the pods behind a Service; none if its endpoints are written by hand."""
-    return Service.of(service).selector
-
-
-@per_object
-def is_headless(service: Resource) -> bool:
-    """Returns whether a Service has no address of its own: its name leads to its pods."""
-    return Service.of(service).headless
-
-
-@per_object
-def publishes_unready(service: Resource) -> bool:
-    """Returns whether pods behind a Service count before they are ready, too."""
-    return Service.of(service).publishes_unready
 
 
 def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
 from harness.api.istio.hosts import MESH
-from harness.api.kubernetes.service import is_headless
+from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
 from harness.model.istio import counters, inbound, interception, sidecar
 from harness.model.istio.routing import virtual_service
@@ -76,7 +76,7 @@ def dial(
     dialled; else the request is passed through
     [istio/istio: pilot/pkg/networking/core/cluster.go, convertResolution].
     """
-    headless = service is not None and is_headless(service)
+    headless = service is not None and Service.kept(service).headless
     port = service_port(service, endpoint.port) if service is not None and headless else None
     if port is None:
         return sidecar.send(state, client, endpoint, message, deliver)

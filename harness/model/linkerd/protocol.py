@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.service import is_headless
+from harness.api.kubernetes.service import Service
 from harness.api.linkerd import ports
 from harness.api.linkerd.annotation import OPAQUE_PORTS
 from harness.api.objects import annotations_of
@@ -139,7 +139,7 @@ def _detached(call: Call, parent: Resource, route: Route, named: ParentRef) -> s
     why = named.detached(parent, call.number, routes.GROUPS[parent.kind])
     if why != "":
         return why
-    if parent.kind == "Service" and is_headless(parent):
+    if parent.kind == "Service" and Service.kept(parent).headless:
         return "the Service is headless: not accepted (NoMatchingParent)"
     if parent.kind == "EgressNetwork" and not egress_network.accepted(call.state, parent):
         return "the EgressNetwork reaches into the cluster's networks: not accepted"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.api.objects import labels_of
-from harness.base.kept import per_object
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.network.addresses import contains
 from harness.model.state.pods import Pod
@@ -97,7 +96,7 @@ def _direction(
         return ALLOWED
     lost: list[Reason] = []
     for policy in _selecting(state, pod, direction):
-        for rule in _read(policy).rules(direction):
+        for rule in NetworkPolicy.kept(policy).rules(direction):
             if _ports(rule, server, port, protocol) and _peers(state, policy, rule, other):
                 text = f"lets {_told(pod, other, direction)} through on port {port}"
                 return Verdict(allowed=True, trace=(reason(policy, rule.path, text),))
@@ -119,7 +118,8 @@ def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:
     return [
         policy
         for policy in (table.selecting(pod.namespace, pod.labels) if table else ())
-        if direction in _read(policy).directions and _read(policy).pods.selects(pod.labels)
+        if direction in NetworkPolicy.kept(policy).directions
+        and NetworkPolicy.kept(policy).pods.selects(pod.labels)
     ]
 
 
@@ -127,16 +127,10 @@ def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:
 def _policies(state: State) -> SelectorTable[Resource] | None:
     """The policies by namespace and by labels that their pods must have; None if there are none."""
     entries = [
-        (policy.namespace, _read(policy).pods.match_labels, policy)
+        (policy.namespace, NetworkPolicy.kept(policy).pods.match_labels, policy)
         for policy in state.all(GROUP, "NetworkPolicy")
     ]
     return SelectorTable(entries) if entries else None
-
-
-@per_object
-def _read(policy: Resource) -> NetworkPolicy:
-    """A policy's reading, kept since each connection asks it."""
-    return NetworkPolicy.of(policy)
 
 
 def _ports(rule: NetworkPolicyRule, server: Pod, number: int, protocol: str) -> bool:

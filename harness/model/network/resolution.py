@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.service import is_headless
+from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model.network import dns, network_policy
@@ -33,6 +33,6 @@ def resolve(state: State, source: Workload, name: str) -> Resolution:
         outside = external.leads_out(state, answer.outside, client.namespace)
         return Resolution(outside=outside, told=told)
     service = answer.service
-    if service is None or (is_headless(service) and not answer.pods):
+    if service is None or (Service.kept(service).headless and not answer.pods):
         return Resolution(told=told)
     return Resolution(Workload(service.namespace, service.name), told=told)

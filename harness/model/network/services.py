@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.istio.port_protocol import protocol_of
-from harness.api.kubernetes.service import Service, publishes_unready, selector_of
+from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
@@ -87,7 +87,7 @@ def endpoints(state: State, port: ServicePort) -> tuple[Endpoint, ...]:
 
     Raises NotModelledError for an endpoint whose address is a pod's that nobody knows.
     """
-    if selector_of(port.service):
+    if Service.kept(port.service).selector:
         found = ((pod, pod.port(port.target)) for pod in _selected(state, port.service))
         return tuple(Endpoint(pod, number) for pod, number in found if number is not None)
     return tuple(
@@ -100,20 +100,20 @@ def endpoints(state: State, port: ServicePort) -> tuple[Endpoint, ...]:
 
 def addresses(state: State, service: Resource) -> tuple[Pod, ...]:
     """Returns the pods that a headless Service's name leads to, whatever their ports."""
-    if selector_of(service):
+    if Service.kept(service).selector:
         return _selected(state, service)
     found = (_at(state, service, one) for one in endpoint_slices.written(state, service))
     return tuple({(pod.namespace, pod.name): pod for pods in found for pod in pods}.values())
 
 
 def _selected(state: State, service: Resource) -> tuple[Pod, ...]:
-    pods = _pods_by_labels(state).selected(service.namespace, selector_of(service))
-    return tuple(pod for pod in pods if pod.ready or publishes_unready(service))
+    pods = _pods_by_labels(state).selected(service.namespace, Service.kept(service).selector)
+    return tuple(pod for pod in pods if pod.ready or Service.kept(service).publishes_unready)
 
 
 def _at(state: State, service: Resource, said: Written) -> tuple[Pod, ...]:
     """The pods, or places outside of the cluster, that a hand-written endpoint means."""
-    if not (said.ready or publishes_unready(service)):
+    if not (said.ready or Service.kept(service).publishes_unready):
         return ()
     named = _pods_by_name(state).get((service.namespace, said.pod))
     if named:

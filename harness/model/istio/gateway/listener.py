@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
 from harness.api.gateway_api.gateway import KubernetesGateway
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.api.objects import labels_of, selects
 from harness.base.kept import per_object
 from harness.model.istio.gateway import deployment as gateway_deployment
@@ -93,7 +93,7 @@ def serving(state: State, pod: Pod) -> list[tuple[Listener, int]]:
     """
     found = []
     for service, listeners in _by_namespace(state).get(pod.namespace, ()):
-        selector = selector_of(service)
+        selector = Service.kept(service).selector
         if selector and selects(selector, pod.labels):
             targets = {one.number: pod.port(one.target) for one in service_ports(service)}
             found += [(one, target) for one in listeners if (target := targets.get(one.port)) is not None]

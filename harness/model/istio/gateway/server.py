@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.api.objects import selects
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
@@ -187,7 +187,7 @@ def _service_ports(state: State, pod: Pod) -> dict[int, int]:
     """
     found: dict[int, int] = {}
     for service in state.all("", "Service", pod.namespace):
-        selector = selector_of(service)
+        selector = Service.kept(service).selector
         if selector and selects(selector, pod.labels):
             for port in service_ports(service):
                 target = pod.port(port.target)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.service import is_headless, selector_of
+from harness.api.kubernetes.service import Service
 from harness.api.objects import selects, spec_of
 from harness.base import grpc
 from harness.base.durations import seconds
@@ -114,7 +114,7 @@ def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Targe
         return service_entry.targets(state, client, port, "" if client.gateway else dialled)
     found = endpoints(state, port)
     # A headless Service's pods share one way: mutual TLS only if each of them has a sidecar.
-    direct = is_headless(port.service) and not client.gateway
+    direct = Service.kept(port.service).headless and not client.gateway
     meshed = not direct or all(one.pod.mesh is Mesh.ISTIO for one in found)
     pods = tuple(Target(one, one.pod.labels, meshed=meshed) for one in found)
     return (*pods, *_workload_entries(state, port))
@@ -122,7 +122,7 @@ def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Targe
 
 def _workload_entries(state: State, port: ServicePort) -> tuple[Target, ...]:
     """A Service's selector takes WorkloadEntries in, too."""
-    selector = selector_of(port.service)
+    selector = Service.kept(port.service).selector
     if not selector:
         return ()
     name, number = (port.name, port.target) if isinstance(port.target, int) else (port.target, port.number)
