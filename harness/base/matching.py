@@ -1,54 +1,33 @@
-"""How texts are matched: strings, regular expressions (RE2), paths, query parameters."""
+"""How texts are matched: strings, regular expressions, paths, query parameters."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from harness.base import expressions
+from harness.base.expressions import Dialect
 
 Kind = Literal["exact", "prefix", "suffix", "segments", "regex", "present"]
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # RE2's classes are ASCII; its whole-text match has no notion of a trailing newline.
-    return re.compile(pattern, re.ASCII)
-
-
-def unreadable(pattern: str, replacement: str = "") -> str:
-    """Returns why a regular expression, or what replaces its matches, can't be read; empty if it can."""
-    try:
-        substitute(pattern, replacement, "")
-    except (re.error, IndexError, OverflowError) as error:
-        return str(error)
-    return ""
-
-
-def full_match(pattern: str, text: str) -> bool:
-    """Returns whether the regular expression matches the whole text, as all three APIs anchor it."""
-    return _compiled(pattern).fullmatch(text) is not None
-
-
-def substitute(pattern: str, replacement: str, text: str) -> str:
-    r"""Replaces every match; `\1` and `\0` in the replacement are groups and the whole match (RE2)."""
-    return _compiled(pattern).sub(_template(replacement), text)
-
-
-def _template(replacement: str) -> str:
-    return replacement.replace("\\0", "\\g<0>")
-
-
 @dataclass(frozen=True)
 class TextMatch:
-    """A condition on a text; `segments` is a path prefix that ends at a `/` (Gateway API PathPrefix)."""
+    """A condition on a text; `segments` is a path prefix that ends at a `/` (Gateway API PathPrefix).
+
+    `dialect` is that of a regular expression.
+    """
 
     kind: Kind
     value: str = ""
     ignore_case: bool = False
+    dialect: Dialect = Dialect.RE2
 
     def holds(self, text: str | None) -> bool:
-        """Returns whether the text (None: there is none) fulfils the condition."""
+        """Returns whether the text (None: there is none) fulfils the condition.
+
+        Raises NotModelledError where a regular expression doesn't decide that.
+        """
         if text is None:
             return False
         value = self.value
@@ -65,12 +44,19 @@ class TextMatch:
                 stem = value.rstrip("/")
                 return text == stem or text.startswith(stem + "/")
             case "regex":
-                return full_match(value, text)
+                return expressions.matches(value, text, self.dialect)
             case "present":
                 return True
 
+    def read_as(self, dialect: Dialect) -> TextMatch:
+        """Returns the condition as another engine reads it."""
+        return replace(self, dialect=dialect) if self.kind == "regex" else self
+
     def __str__(self) -> str:
-        return "is present" if self.kind == "present" else f"{self.kind} {self.value!r}"
+        if self.kind == "present":
+            return "is present"
+        dialect = f" ({self.dialect.value})" if self.kind == "regex" else ""
+        return f"{self.kind} {self.value!r}{dialect}"
 
 
 def query_values(query: str, name: str) -> list[str]:

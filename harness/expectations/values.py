@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
+from harness.base import expressions
+from harness.base.expressions import Dialect
 from harness.expectations.base import UNKNOWN, Strict
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -27,15 +29,13 @@ Seconds = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str)]
 
 
 def _regex(pattern: str | None) -> str | None:
-    try:
-        re.compile(pattern or "")
-    except re.error as error:
-        raise ValueError(f"{pattern!r} isn't a regular expression: {error}") from error
+    if fault := expressions.fault(pattern or "", Dialect.RE2):
+        raise ValueError(f"{pattern!r} isn't a regular expression (RE2): {fault.why}")
     return pattern
 
 
 class TextMatch(Strict):
-    """What a text must be: exactly one of these; `matches` is a regular expression for the whole text."""
+    """What a text must be: one of these; `matches` is a regular expression (RE2) for the whole text."""
 
     equals: str | None = None
     contains: str | None = None
@@ -57,7 +57,7 @@ class TextMatch(Strict):
         if self.contains is not None:
             return self.contains in text
         if self.matches is not None:
-            return re.fullmatch(self.matches, text, re.DOTALL) is not None
+            return expressions.matches(f"(?s:{self.matches})", text)
         return text == self.equals
 
     def __str__(self) -> str:

@@ -72,6 +72,12 @@ CASES = {
         [("backend",)],
         "POST http://web.shop:80/",
     ),
+    "an expression that Linkerd's first match doesn't span": (
+        [service("{match: [{uri: {regex: '.*\\.(js|json)'}}], " + TO_NEW + "}, {" + TO_WEB + "}")],
+        [route("{matches: [{path: {type: RegularExpression, value: '.*\\.(js|json)'}}], " + NEW + "}, {" + WEB + "}")],
+        [("backend",)],
+        ".json",
+    ),
     "a delay": ([service("{fault: {delay: {fixedDelay: 5s, percentage: {value: 100}}}, " + TO_WEB + "}")], [], [("seconds",)], "200 from shop/web after 5 s"),
     "a time limit that is lost": (
         [service("{timeout: 2s, " + TO_WEB + "}")],
@@ -142,6 +148,12 @@ def test_what_only_one_side_has_is_left_out():
     gone = app("shop/old", "any/old:1", 8080)
     found = compare(estate(ISTIO, *gone), estate(LINKERD))
     assert found.left_out == ("shop/old calls on one side only", "Service shop/old isn't there after")
+
+
+def test_an_expression_without_an_example_is_left_out():
+    greek = service(r"{match: [{uri: {regex: '/\p{Greek}'}}], " + TO_NEW + "}, {" + TO_WEB + "}")
+    text = r"texts that the regular expression '/\\p{Greek}' takes: no example was found"
+    assert compare(estate(ISTIO, greek), estate(LINKERD)).left_out == (text,)
 
 
 def test_retries_are_left_out():

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.compare.conditions import Conditions, of
-from harness.analysis.compare.examples import examples
+from harness.analysis.compare.examples import examples, untried
+from harness.analysis.compare.taken_texts import taken
+from harness.base.expressions import Dialect
 from harness.base.matching import TextMatch
 from harness.manifests.documents import plain
 from tests.model.clusters import resource
@@ -48,6 +50,39 @@ def test_a_regular_expression_is_taken_and_not_taken():
     assert False in taken
 
 
+@pytest.mark.parametrize(
+    ("pattern", "some"),
+    [
+        ("/[[:alpha:]]+", True),
+        (r"/\pN\p{Lu}", True),
+        (r"/\Q.*\E\z", True),
+        ("/(?<n>a)(?i:b)", True),
+        ("(?i)/a[[&~|]", True),
+        (r"/\x{41}\<", True),
+        ("/{id}", True),
+        (r".*\.(js|json)", True),
+        (r"\p{Greek}", False),
+        ("[[:^alpha:]]", False),
+        ("[a&&b]{1000}(?x)", False),
+        ("[^\x00-\x7f&&x]", False),
+    ],
+)
+def test_texts_that_an_expression_takes(pattern, some, recwarn):
+    assert bool(taken(pattern)) is some
+    assert list(untried(Conditions(frozenset([TextMatch("regex", pattern)])))) == ([] if some else [pattern])
+    assert not recwarn.list
+
+
+def test_texts_show_where_engines_differ():
+    for pattern in (r".*\.(js|json)", "v1|v1beta", "(en|en-US)"):
+        texts = taken(pattern)
+        assert any(
+            TextMatch("regex", pattern).holds(text)
+            and not TextMatch("regex", pattern, dialect=Dialect.RUST).holds(text)
+            for text in texts
+        )
+
+
 def test_grpc_paths_are_calls():
     found = paths(TextMatch("exact", "/pkg.Color/Get"), TextMatch("segments", "/pkg.Color"), grpc=True)
     assert found == ["/harness.Probe/Call", "/pkg.Color/Get", "/pkg.Color/Getx"]
@@ -86,13 +121,25 @@ CONDITIONS = {
             query=frozenset([("q", TextMatch("exact", "1"))]),
         ),
     ),
+    "HTTPRoute by expression": (
+        "{rules: [{matches: [{headers: [{type: RegularExpression, name: A, value: b}]}]}]}",
+        Conditions(
+            frozenset([TextMatch("segments", "/")]),
+            headers=frozenset(
+                ("a", TextMatch("regex", "b", dialect=dialect)) for dialect in (Dialect.RE2, Dialect.RUST)
+            ),
+        ),
+    ),
     "GRPCRoute": (
         "{rules: [{matches: [{method: {service: p.S, method: M}}]}]}",
         Conditions(frozenset([TextMatch("exact", "/p.S/M")])),
     ),
     "ServiceProfile": (
         "{routes: [{name: r, condition: {all: [{method: GET}, {pathRegex: /a}]}}]}",
-        Conditions(frozenset([TextMatch("regex", "/a")]), frozenset([TextMatch("exact", "GET")])),
+        Conditions(
+            frozenset([TextMatch("regex", "/a", dialect=Dialect.PROFILE)]),
+            frozenset([TextMatch("exact", "GET")]),
+        ),
     ),
     "AuthorizationPolicy": (
         "{rules: [{to: [{operation: {methods: [GET], notPaths: [/a*]}}], "
@@ -110,7 +157,7 @@ CONDITIONS = {
 def test_conditions(kind):
     spec, found = CONDITIONS[kind]
     api = "security.istio.io/v1" if kind == "AuthorizationPolicy" else ""
-    assert of(resource(kind, "ns/it", plain(spec), api=api)) == found
+    assert of(resource(kind.partition(" ")[0], "ns/it", plain(spec), api=api)) == found
 
 
 TEXTS = st.sampled_from(["/", "/a", "/a/", "/ab", "/a/b", "/b", "/b/c", "/B"])

@@ -266,20 +266,6 @@ def test_refused(kind, spec, api, words):
         ),
         (
             "VirtualService",
-            f"{{hosts: [a], http: [{{match: [{{uri: {{regex: '('}}}}], {TO_A}}}]}}",
-            "",
-            "spec.http[0].match[0].uri.regex",
-            "the regular expression '(' can't be read: missing )",
-        ),
-        (
-            "HTTPRoute",
-            f"{{{ROUTE}, rules: [{{matches: [{{path: {{type: RegularExpression, value: '('}}}}]}}]}}",
-            "",
-            "spec.rules[0].matches[0]",
-            "the regular expression '(' can't be read: missing )",
-        ),
-        (
-            "VirtualService",
             f"{{hosts: [a], http: [{{retries: {{attempts: 21}}, {TO_A}}}]}}",
             "",
             "spec.http[0].retries.attempts",

@@ -48,6 +48,9 @@ def only(outcomes):
         ("uri: {exact: /A}, ignoreUriCase: true", {"url": "http://v1/a/"}, False),
         ("uri: {regex: '/a|/b'}", {"url": "http://v1/b"}, True),
         ("uri: {regex: /a}", {"url": "http://v1/ab"}, False),
+        ("uri: {regex: '/[[:alpha:]]+'}", {"url": "http://v1/ab"}, True),
+        ("uri: {regex: '/a(?<n>\\pN)\\z'}", {"url": "http://v1/a1"}, True),
+        ("uri: {regex: '.*\\.(js|json)'}", {"url": "http://v1/a.json"}, True),
         ("scheme: {exact: http}", {}, True),
         ("scheme: {exact: https}", {}, False),
         ("method: {regex: 'GET|HEAD'}", {"method": "HEAD"}, True),
@@ -87,6 +90,9 @@ def test_what_comes_after_a_rule_that_takes_all_is_told():
         for i in (1, 2)
     ]
 
+
+BEHIND, LARGE, GROUP = "(?=x)", r"'\pL{1000}'", r"'\1'"
+"""What RE2 refuses, what is too large for it alone, and a group that isn't there."""
 
 DELEGATES = "delegate: {name: leaf}"
 
@@ -406,6 +412,23 @@ def test_retries_go_to_another_pod(elsewhere, told_):
         ("{hosts: [a], tls: [{match: [{sniHosts: [a]}]}]}", "TLS route is required"),
         ("{hosts: [a], tcp: [{match: [{port: 1}]}]}", "TCP route is required"),
         (f"{{hosts: [a], exportTo: ['*', b], http: [{to('a')}]}}", "cannot have both public (*) and non-public"),
+        *(
+            (f"{{hosts: [a], http: [{to('a', part % BEHIND)}]}}",
+             f'"{where}": error parsing regexp: invalid or unsupported Perl syntax: `(?=`; Istio uses RE2 style')
+            for part, where in {
+                "match: [{uri: {regex: '%s'}}]": "uri",
+                "match: [{method: {regex: '%s'}}]": "method",
+                "match: [{headers: {a: {regex: '%s'}}}]": "headers",
+                "match: [{withoutHeaders: {a: {regex: '%s'}}}]": "withoutHeaders",
+                "match: [{queryParams: {a: {regex: '%s'}}}]": "queryParams",
+                "corsPolicy: {allowOrigins: [{regex: '%s'}]}": "corsPolicy.allowOrigins",
+                "rewrite: {uriRegexRewrite: {match: '%s', rewrite: /}}": "HTTPRewrite.UriRegexRewrite.Match",
+            }.items()
+        ),
+        (f"{{hosts: [a], http: [{to('a', 'match: [{uri: {regex: %s}}]' % ('a' * 1025))}]}}",
+         '"uri": regex is too large, max length allowed is 1024'),
+        (f"{{hosts: [a], http: [{to('a', 'match: [{withoutHeaders: {x: {regex: (}}}]')}]}}",
+         "missing closing ): `(`"),
     ],
 )  # fmt: skip
 def test_refused(spec, words):
@@ -419,8 +442,12 @@ def test_refused(spec, words):
     [
         ("{hosts: [a], http: [{redirect: {uri: /, redirectCode: 304}}]}", "spec.http[0].redirect.redirectCode"),
         (f"{{hosts: [a], http: [{to('a', 'retries: {attempts: 21}')}]}}", "spec.http[0].retries.attempts"),
-        (f"{{hosts: [a], http: [{to('a', 'match: [{withoutHeaders: {x: {regex: (}}}]')}]}}",
+        (f"{{hosts: [a], http: [{to('a', 'match: [{withoutHeaders: {x: {regex: %s}}}]' % LARGE)}]}}",
          "spec.http[0].match[0].withoutHeaders.x.regex"),
+        (f"{{hosts: [a], http: [{to('a', 'corsPolicy: {allowOrigins: [{regex: %s}]}' % LARGE)}]}}",
+         "spec.http[0].corsPolicy.allowOrigins[0].regex"),
+        (f"{{hosts: [a], http: [{to('a', 'rewrite: {uriRegexRewrite: {match: /a, rewrite: %s}}' % GROUP)}]}}",
+         "spec.http[0].rewrite.uriRegexRewrite"),
     ],
 )  # fmt: skip
 def test_not_modelled(spec, field):

@@ -280,6 +280,15 @@ def annotated_route(kind="HTTPRoute", group="''", **annotations):
                      "[{matches: [{method: {type: RegularExpression, method: .*}}]}]}"),
             "unsupported GRPCRoute method match type",
         ),
+        (route(r"{matches: [{path: {type: RegularExpression, value: (a)\1}}]}"), "regex parse error: backreferences"),
+        (
+            route("{matches: [{headers: [{type: RegularExpression, name: a, value: '[a'}]}]}"),
+            "regex parse error: unclosed character class",
+        ),
+        (
+            route("{matches: [{queryParams: [{type: RegularExpression, name: a, value: '(?>a)'}]}]}"),
+            "regex parse error: unrecognized flag",
+        ),
         (mesh_tls("identities: []"), "should have at least 1 items"),
         (rate_limit("total: {requestsPerSecond: 0}"), "total.requestsPerSecond must be greater than 0"),
         (
@@ -540,3 +549,58 @@ def test_every_served_version_of_a_server(version):
 def test_kinds_that_are_refused_by_name(kind, api):
     with pytest.raises(NotModelledError, match=f"{kind} lnk/x"):
         changes.apply(WORLD, [resource(kind, "lnk/x", "{}", api)])
+
+
+def by_expression(pattern):
+    return f"{{matches: [{{path: {{type: RegularExpression, value: '{pattern}'}}}}], {TO_V2}}}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "taken"),
+    [
+        (r".*\.(js|json)", "/a.js", True),
+        (r".*\.(js|json)", "/a.json", False),
+        (r"^.*\.(js|json)$", "/a.json", True),
+        ("/v1|/v1beta", "/v1beta", False),
+        ("/a++", "/aa", True),
+        ("/[a-z&&[^x]]+", "/abc", True),
+    ],
+)
+def test_a_routes_expression_must_be_spanned_by_its_first_match(pattern, path, taken):
+    outcomes = send(changes.apply(WORLD, [route(by_expression(pattern))]), "lnk/client", f"http://web{path}")
+    assert told(outcomes) == {"200 from lnk/v2" if taken else "404": 1}
+    (group,) = outcomes.groups
+    assert f"regex {pattern!r} (Rust, leftmost first)" in "".join(reason.text for reason in group.trace)
+
+
+@pytest.mark.parametrize(
+    ("condition", "path", "taken"),
+    [
+        ("pathRegex: /api|/apiv2", "/api/x", True),
+        ("pathRegex: /api|/apiv2", "/x/apiv2", True),
+        ("pathRegex: /api|/apiv2", "/x/api", False),
+        # What the proxy can't read it drops.
+        ("pathRegex: '/a(?=b)'", "/ab", False),
+        ("all: [{pathRegex: '/a(?=b)'}]", "/x", True),
+        ("any: [{pathRegex: '/a(?=b)'}]", "/ab", False),
+        ("not: {pathRegex: '/a(?=b)'}", "/x", False),
+        ("method: GET, pathRegex: '('", "/x", True),
+        ("method: POST, pathRegex: '('", "/x", False),
+    ],
+)
+def test_a_profiles_expression_is_searched(condition, path, taken):
+    state = changes.apply(WORLD, [profile(f"routes: [{{name: r, condition: {{{condition}}}, timeout: 1s}}]")])
+    assert told(send(state, "lnk/client", f"http://web{path}?delay=3s")) == {"504" if taken else OK: 1}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        route(by_expression(r"\<a")),
+        profile(r"routes: [{name: r, condition: {all: [{not: {pathRegex: '\<a'}}]}}]"),
+    ],
+)
+def test_an_expression_that_is_not_decided_is_refused_by_name(made):
+    with pytest.raises(NotModelledError) as caught:
+        changes.apply(WORLD, [made])
+    assert caught.value.why == r"RE2, which stands in for Rust here, has no \<"

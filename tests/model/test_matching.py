@@ -4,7 +4,8 @@ import pytest
 
 from harness.api.headers import HeaderChanges
 from harness.base.durations import seconds
-from harness.base.matching import TextMatch, query_values, replace_prefix, substitute, unreadable
+from harness.base.expressions import Dialect
+from harness.base.matching import TextMatch, query_values, replace_prefix
 
 
 @pytest.mark.parametrize(
@@ -35,10 +36,19 @@ def test_ignored_case():
     assert TextMatch("prefix", "/V2", ignore_case=True).holds("/v2/x")
 
 
-def test_unreadable_pattern():
-    assert unreadable("(") == "missing ), unterminated subpattern at position 0"
-    assert unreadable("a", r"\1") == "invalid group reference 1 at position 1"
-    assert unreadable("(a)", r"\1\0") == ""
+@pytest.mark.parametrize(
+    ("dialect", "holds", "words"),
+    [
+        (Dialect.RE2, True, "regex 'v1|v1beta' (RE2)"),
+        (Dialect.RUST, False, "regex 'v1|v1beta' (Rust, leftmost first)"),
+        (Dialect.PROFILE, True, "regex 'v1|v1beta' (Rust, between ^ and $)"),
+    ],
+)
+def test_an_expression_says_who_reads_it(dialect, holds, words):
+    wanted = TextMatch("regex", "v1|v1beta").read_as(dialect)
+    assert wanted.holds("v1beta") is holds
+    assert str(wanted) == words
+    assert TextMatch("exact", "v1").read_as(dialect) == TextMatch("exact", "v1")
 
 
 @pytest.mark.parametrize(
@@ -55,11 +65,6 @@ def test_unreadable_pattern():
 )
 def test_replaced_prefix(path, prefix, replacement, changed):
     assert replace_prefix(path, prefix, replacement) == changed
-
-
-def test_substitution_knows_groups_and_the_whole_match():
-    assert substitute(r"/svc/([^/]+)/(.*)", r"/\2/\1", "/svc/a/b/c") == "/b/c/a"
-    assert substitute("b", r"<\0>", "abcb") == "a<b>c<b>"
 
 
 def test_query_values_keep_their_order():

@@ -46,6 +46,8 @@ ALIKE = {
     "path before header": [virtual_service("[{match: [{uri: {prefix: /anything}}], " + V2 + "}, {match: [{headers: {x-user: {prefix: ja}}}], " + V1 + "}, {match: [{method: {exact: GET}}], " + V2 + "}]")],
     "header before path": [virtual_service("[{match: [{headers: {x-user: {regex: 'j.*n'}}}], " + V2 + "}, {match: [{uri: {prefix: /anything}}], " + V1 + "}, {" + V2 + "}]")],
     "header present": [virtual_service("[{match: [{headers: {x-user: {}}}], " + V2 + "}, {" + V1 + "}]")],
+    "expressions": [virtual_service(r"[{match: [{uri: {regex: '/get|/get/|/anything/(a|ab)'}}], " + V2 + "}, {match: [{headers: {x-user: {regex: 'ja|jason'}}}], " + V2 + "}, {" + V1 + "}]")],
+    "RE2's own syntax": [virtual_service(r"[{match: [{uri: {regex: '/\Qanything\E/[a[:digit:][]'}}, {uri: {regex: '/get\z'}}], " + V2 + "}, {" + V1 + "}]")],
     "without a header": [virtual_service("[{match: [{withoutHeaders: {x-user: {exact: jason}}}], " + V2 + "}, {match: [{method: {exact: GET}}], " + V1 + "}, {" + V2 + "}]")],
     "query": [virtual_service("[{match: [{queryParams: {q: {exact: a}}}], " + V2 + "}, {match: [{uri: {prefix: /get}}], " + V1 + "}, {" + V2 + "}]")],
     "case, which counts in expressions even so": [virtual_service("[{match: [{uri: {regex: /GE.}, ignoreUriCase: true}], " + V2 + "}, {" + V1 + "}]")],

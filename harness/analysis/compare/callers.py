@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from harness.analysis.compare import relevant
 from harness.api.istio.hosts import exported_to
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.objects import selects, spec_of
+from harness.base import expressions
 from harness.base.kept import per_object
 from harness.base.resources import Resource
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
@@ -144,5 +144,5 @@ def _fits(word: str, caller: Caller) -> bool:
         for pod in (caller.before, caller.after)
         for form in (pod.spiffe, pod.dns_identity, pod.namespace, f"{pod.namespace}/{pod.service_account}")
     }
-    pattern = re.compile(re.escape(word).replace(r"\*", ".*"))
-    return any(pattern.fullmatch(form) for form in forms)
+    pattern = ".*".join(map(expressions.quoted, word.split("*")))
+    return any(expressions.matches(pattern, form) for form in forms)

@@ -201,6 +201,9 @@ class _Target:
             yield OTHER_HOSTS
         if any(_speaks_of(one, "retr") for one in self.objects):
             yield RETRIES
+        for side in self.relevant:
+            for pattern in examples.untried(side.at_server | side.followed):
+                yield f"texts that the regular expression {pattern!r} takes: no example was found"
 
     def _is_host(self, host: str) -> bool:
         """Whether a Host header is a name of the Service itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ from harness.api.gateway_api.route import Route, RouteRule, Rpc
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.api.objects import Fields, spec_of
+from harness.base import expressions
+from harness.base.expressions import Dialect
 from harness.base.kept import per_object
 from harness.base.matching import TextMatch
 
@@ -113,15 +114,25 @@ def _asked(condition: TextMatch | None) -> frozenset[TextMatch]:
 
 def _route(route: Route) -> Conditions:
     matches = [match for rule in route.rules for match in rule.matches]
-    paths = {match.path_match for match in matches if match.path_match}
+    paths = {path for match in matches if match.path_match for path in _readings(match.path_match)}
     return Conditions(
         frozenset(paths | {rpc for match in matches if match.rpc for rpc in _rpc(match.rpc)}),
         frozenset(TextMatch("exact", match.method) for match in matches if match.method),
         frozenset(_wildcard(host) for host in route.hostnames),
-        frozenset((name.lower(), wanted) for match in matches for name, wanted in match.headers),
-        frozenset(pair for match in matches for pair in match.query),
+        frozenset(_named((name.lower(), wanted) for match in matches for name, wanted in match.headers)),
+        frozenset(_named(pair for match in matches for pair in match.query)),
         frozenset(rewrite for rule in route.rules for rewrite in _rewrites(rule)),
     )
+
+
+def _readings(wanted: TextMatch) -> set[TextMatch]:
+    """A route's condition as both meshes read it."""
+    return {wanted.read_as(dialect) for dialect in (Dialect.RE2, Dialect.RUST)}
+
+
+def _named(wanted: Iterable[Named]) -> Iterator[Named]:
+    for name, text in wanted:
+        yield from ((name, reading) for reading in _readings(text))
 
 
 def _rpc(rpc: Rpc) -> Iterator[TextMatch]:
@@ -129,7 +140,7 @@ def _rpc(rpc: Rpc) -> Iterator[TextMatch]:
     if not rpc.is_regex and rpc.service and rpc.method:
         yield TextMatch("exact", f"/{rpc.service}/{rpc.method}")
     elif rpc.service or rpc.method:
-        quote = str if rpc.is_regex else re.escape
+        quote = str if rpc.is_regex else expressions.quoted
         service, method = (quote(part) if part else "[^/]+" for part in (rpc.service, rpc.method))
         yield TextMatch("regex", f"/{service}/{method}")
 
@@ -156,7 +167,7 @@ def _profile(part: RequestCondition) -> Conditions:
     """A condition of a ServiceProfile's route, which may hold others."""
     inner = [*part.all, *part.any, *([part.negated] if part.negated else [])]
     return joined(map(_profile, inner)) | Conditions(
-        frozenset([TextMatch("regex", part.path_regex)] if part.path_regex else []),
+        frozenset([TextMatch("regex", part.path_regex, dialect=Dialect.PROFILE)] if part.path_regex else []),
         frozenset([TextMatch("exact", part.method)] if part.method else []),
     )
 
@@ -191,4 +202,4 @@ def _template(path: str) -> TextMatch:
     """A path of a policy, in which {*} stands for a segment and {**} for any number of them."""
     if "{" not in path:
         return _wildcard(path)
-    return TextMatch("regex", re.escape(path).replace(r"\{\*\*\}", ".*").replace(r"\{\*\}", "[^/]+"))
+    return TextMatch("regex", expressions.quoted(path).replace(r"\{\*\*\}", ".*").replace(r"\{\*\}", "[^/]+"))

@@ -8,12 +8,11 @@ a few texts that it takes are made; where two overlap in a way that these don't 
 from __future__ import annotations
 
 import itertools
-import random
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import rstr
+from harness.analysis.compare.taken_texts import taken
+from harness.base.errors import NotModelledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,8 +24,6 @@ METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 """Methods that are tried first where one is wanted that no condition names."""
 
 Pairs = tuple[tuple[str, str], ...]
-
-_REGEX_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -100,15 +97,32 @@ def _paths(conditions: Conditions, *, grpc: bool) -> Iterator[str]:
 
     def holds(path: str) -> tuple[object, ...]:
         seen = [path, *(to + path[len(of) :] for of, to in conditions.rewrites if path.startswith(of))]
-        return (*(tuple(one.holds(text) for one in wanted) for text in seen), _ranks(wanted, path))
+        return (*(tuple(_holds(one, text) for one in wanted) for text in seen), _ranks(wanted, path))
 
     fit = (path for path in candidates if path.startswith("/") and path.isprintable() and " " not in path)
     yield from _distinct((path.partition("?")[0].partition("#")[0] for path in fit), holds)
 
 
+def untried(conditions: Conditions) -> Iterator[str]:
+    """Yields the regular expressions of which no text was found that they take, so that none is tried."""
+    wanted = [*conditions.paths, *conditions.methods, *conditions.hosts]
+    wanted += [one for _, one in (*conditions.headers, *conditions.query)]
+    for one in sorted(wanted, key=str):
+        if one.kind == "regex" and not taken(one.value):
+            yield one.value
+
+
+def _holds(one: TextMatch, text: str) -> bool | None:
+    """Whether a text fulfils a condition; None where that isn't decided."""
+    try:
+        return one.holds(text)
+    except NotModelledError:
+        return None
+
+
 def _ranks(wanted: list[TextMatch], path: str) -> tuple[bool, ...]:
     """Which PathPrefixes of a path are shorter: Linkerd ranks a regular expression by the whole path."""
-    if not any(one.kind == "regex" and one.holds(path) for one in wanted):
+    if not any(one.kind == "regex" and _holds(one, path) for one in wanted):
         return ()
     return tuple(len(one.value) < len(path) for one in wanted if one.kind == "segments" and one.holds(path))
 
@@ -123,23 +137,10 @@ def _around(one: TextMatch) -> list[str]:
         case "suffix":
             return [f"/x{value}", f"/x/{value.lstrip('/')}", f"{value}x"]
         case "regex":
-            taken = _taken(value)
-            return [*taken, *(f"{text}x" for text in taken), *(f"{text}/x" for text in taken)]
+            inside = [text if text.startswith("/") else f"/{text}" for text in taken(value)]
+            return [*inside, *(f"{text}x" for text in inside), *(f"{text}/x" for text in inside)]
         case _:
             return []
-
-
-@lru_cache(maxsize=4096)
-def _taken(pattern: str) -> tuple[str, ...]:
-    """Texts that a regular expression takes; the same ones each time."""
-    # An unbounded repeat is as good as a short one; "." makes a letter that no path is afraid of.
-    source = random.Random(0)
-    make = rstr.Rstr(source, alphabet="abcdefgh")
-    short = pattern.replace(".*", "[a-h]{0,3}").replace(".+", "[a-h]{1,3}")
-    try:
-        return tuple(dict.fromkeys(make.xeger(short) for _ in range(_REGEX_EXAMPLES)))
-    except (ValueError, KeyError, OverflowError):
-        return ()
 
 
 def _methods(conditions: Conditions) -> Iterator[str]:
@@ -156,14 +157,14 @@ def _candidates(wanted: Iterable[TextMatch]) -> Iterator[str]:
             case "suffix":
                 yield f"x{one.value}"
             case "regex":
-                yield from _taken(one.value)
+                yield from taken(one.value)
             case _:
                 yield "any"
 
 
 def _texts(wanted: Iterable[TextMatch], candidates: Iterable[str]) -> Iterator[str]:
     ordered = sorted(wanted, key=str)
-    return _distinct(candidates, lambda text: tuple(one.holds(text) for one in ordered))
+    return _distinct(candidates, lambda text: tuple(_holds(one, text) for one in ordered))
 
 
 def _named(wanted: Iterable[Named]) -> Iterator[tuple[str, list[str | None]]]:

@@ -42,6 +42,11 @@ class NamedMatch(Node):
         """The name, and what its value must be."""
         return self.name, TextMatch("exact" if self.type == "Exact" else "regex", self.value)
 
+    @property
+    def written(self) -> tuple[str, TextMatch]:
+        """The field of the value or pattern, and what it means."""
+        return self.at("value"), self.pair[1]
+
 
 class PathMatch(Node):
     """The path that a request must have."""
@@ -67,6 +72,11 @@ class RouteMatch(Node):
     def headers(self) -> tuple[tuple[str, TextMatch], ...]:
         """The headers that it wants."""
         return tuple(match.pair for match in self._headers)
+
+    @property
+    def expressions(self) -> tuple[tuple[str, TextMatch], ...]:
+        """The regular expressions for texts, each with its field."""
+        return tuple(match.written for match in self._headers if match.pair[1].kind == "regex")
 
     @property
     def path_match(self) -> TextMatch | None:
@@ -100,6 +110,12 @@ class HTTPMatch(RouteMatch):
     def path_match(self) -> TextMatch:
         """The path that it wants, by default every one."""
         return TextMatch(_PATH_KINDS[self._path_match.type], self._path_match.value)
+
+    @property
+    def expressions(self) -> tuple[tuple[str, TextMatch], ...]:
+        """The regular expressions for texts, each with its field."""
+        texts = ((self._path_match.at("value"), self.path_match), *(match.written for match in self._query))
+        return (*super().expressions, *((field, text) for field, text in texts if text.kind == "regex"))
 
     @cached_property
     def query(self) -> tuple[tuple[str, TextMatch], ...]:

@@ -10,7 +10,6 @@ from harness.api.gateway_api.gateway import KubernetesGateway
 from harness.api.gateway_api.route import Route, RPCMatch
 from harness.api.refusal import Refused
 from harness.base.errors import not_modelled
-from harness.base.matching import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +41,7 @@ _UNCLEAN_ENDS = ("/..", "/.")
 def validate(resource: Resource) -> None:
     """Raises Refused as the API server does, NotModelledError for what Istio's waypoints would read.
 
-    NotModelledError, too, for a regular expression that can't be read: the API takes it unread.
+    Regular expressions the API takes unread.
     """
     if resource.kind == "Gateway":
         gateway = KubernetesGateway.kept(resource)
@@ -51,26 +50,11 @@ def validate(resource: Resource) -> None:
             raise not_modelled(resource, field, f"{name} is for ambient mode")
         faults = _gateway_faults(gateway)
     elif resource.kind.endswith("Route"):
-        route = Route.kept(resource)
-        for match in (match for rule in route.rules for match in rule.matches):
-            _refuse_unreadable(resource, match)
-        faults = _route_faults(route)
+        faults = _route_faults(Route.kept(resource))
     else:
         return
     for where, words in faults:
         raise Refused.invalid(resource, f"{where}: {words}")
-
-
-def _refuse_unreadable(resource: Resource, match: RouteMatch) -> None:
-    texts = [text for _, text in match.headers + match.query]
-    texts += [match.path_match] if match.path_match else []
-    patterns = [text.value for text in texts if text.kind == "regex"]
-    if match.rpc and match.rpc.is_regex:
-        patterns.append(f"/{match.rpc.service or ''}/{match.rpc.method or ''}")
-    for pattern in patterns:
-        if why := unreadable(pattern):
-            text = f"the regular expression {pattern!r} can't be read: {why}"
-            raise not_modelled(resource, match.path, text)
 
 
 def _gateway_faults(gateway: KubernetesGateway) -> Iterator[Fault]:

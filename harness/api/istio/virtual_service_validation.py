@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from harness.api.istio import claims
 from harness.api.istio.hosts import MESH, covers, within
 from harness.api.objects import Fields, spec_of
+from harness.base import expressions
 from harness.base.errors import not_modelled
+from harness.base.expressions import Dialect
 from harness.base.grpc import STATUSES
-from harness.base.matching import unreadable
 from harness.base.networks import is_network
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _RETRY_ON = frozenset(
     "retriable-status-codes retriable-headers envoy-ratelimited http3-post-connect-failure "
     "cancelled deadline-exceeded internal resource-exhausted unavailable".split()
 )
+_LONGEST_EXPRESSION = 1024
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
 _OWN_ANSWERS = {"redirect": "redirect", "directResponse": "direct_response"}
 
@@ -42,18 +44,37 @@ def _refuse_rule(resource: Resource, field: str, rule: Fields) -> None:
     if (rule.get("retries") or {}).get("attempts", 0) > MAX_ATTEMPTS:
         raise not_modelled(resource, f"{field}.retries.attempts", f"more than {MAX_ATTEMPTS}")
     regex = (rule.get("rewrite") or {}).get("uriRegexRewrite") or {}
-    if regex.get("match") and (why := unreadable(regex["match"], regex.get("rewrite", ""))):
-        raise not_modelled(resource, f"{field}.rewrite.uriRegexRewrite", f"it can't be read: {why}")
+    fault = expressions.substitution_fault(regex.get("match", ""), regex.get("rewrite", ""))
+    if fault and not _refused(regex.get("match", "")):
+        where = f"{field}.rewrite.uriRegexRewrite"
+        raise not_modelled(resource, where, f"Envoy doesn't take it: {fault.why}")
     code = (rule.get("redirect") or {}).get("redirectCode", 301)
     if 300 <= code < 400 and code not in _REDIRECT_CODES:
         why = "Istio makes a rule without action of it, and Envoy then refuses all routes of the port"
         raise not_modelled(resource, f"{field}.redirect.redirectCode", why)
+    origins = (rule.get("corsPolicy") or {}).get("allowOrigins") or ()
+    texts = [(f"corsPolicy.allowOrigins[{index}]", text) for index, text in enumerate(origins)]
     for index, match in enumerate(rule.get("match") or ()):
-        for name, text in (match.get("withoutHeaders") or {}).items():
-            pattern = text.get("regex")
-            if pattern and pattern != "*" and (why := unreadable(pattern)):
-                where = f"{field}.match[{index}].withoutHeaders.{name}.regex"
-                raise not_modelled(resource, where, f"the regular expression can't be read: {why}")
+        texts += ((f"match[{index}].{where}", text) for where, text in _texts(match))
+    for where, text in texts:
+        fault = expressions.fault(text.get("regex") or "", Dialect.RE2)
+        if fault and not _refused(text["regex"]):
+            raise not_modelled(resource, f"{field}.{where}.regex", f"Envoy doesn't take it: {fault.why}")
+
+
+def _texts(match: Fields) -> Iterator[tuple[str, Fields]]:
+    """The conditions of a match on texts, and their fields; `*` alone is no expression there."""
+    for part in ("uri", "scheme", "method", "authority"):
+        if match.get(part):
+            yield part, match[part]
+    for part in ("headers", "withoutHeaders", "queryParams"):
+        for name, text in (match.get(part) or {}).items():
+            if text and not (part == "withoutHeaders" and text.get("regex") == "*"):
+                yield f"{part}.{name}", text
+
+
+def _refused(pattern: str) -> bool:
+    return any(_expression("", pattern))
 
 
 def faults(spec: Fields) -> Iterator[str]:
@@ -107,9 +128,10 @@ def _http_rule(rule: Fields, *, delegate: bool) -> Iterator[str]:
             yield from _text(part, match.get(part))
         for part in ("headers", "withoutHeaders", "queryParams"):
             for text in (match.get(part) or {}).values():
-                yield from _text(part, text)
-        if (match.get("uri") or {}).get("regex") == "":
-            yield '"uri": regex string match should not be empty'
+                if part != "withoutHeaders" or text != {"regex": "*"}:  # which isn't read as an expression
+                    yield from _text(part, text)
+        if "regex" in (uri := match.get("uri") or {}):
+            yield from _expression("uri", uri["regex"])
     yield from _cors(rule.get("corsPolicy") or {})
     yield from _fault(rule.get("fault"))
     yield from _mirrors(rule)
@@ -143,15 +165,30 @@ def _conflicts(rule: Fields, *, delegate: bool) -> Iterator[str]:
 
 
 def _text(where: str, text: Fields | None) -> Iterator[str]:
-    for kind in ("prefix", "regex"):
-        if (text or {}).get(kind) == "":
-            yield f'"{where}": {kind} string match should not be empty'
+    text = text or {}
+    if text.get("prefix") == "":
+        yield f'"{where}": prefix string match should not be empty'
+    if "regex" in text:
+        yield from _expression(where, text["regex"])
+
+
+def _expression(where: str, pattern: str) -> Iterator[str]:
+    """What is wrong with a regular expression, which Istio reads by Go's library."""
+    if not pattern:
+        yield f'"{where}": regex string match should not be empty'
+    elif len(pattern.encode()) > _LONGEST_EXPRESSION:
+        yield f'"{where}": regex is too large, max length allowed is {_LONGEST_EXPRESSION}'
+    elif (fault := expressions.fault(pattern, Dialect.GO)) and fault.refused:
+        syntax = "https://github.com/google/re2/wiki/Syntax"
+        yield f'"{where}": {fault.why}; Istio uses RE2 style regex-based match ({syntax})'
 
 
 def _cors(policy: Fields) -> Iterator[str]:
     for origin in policy.get("allowOrigins") or ():
         if not any(origin.values()):
             yield "'' is not a valid match type for CORS allow origins"
+        elif "regex" in origin:
+            yield from _expression("corsPolicy.allowOrigins", origin["regex"])
     methods = "GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE *".split()
     for method in policy.get("allowMethods") or ():
         if method not in methods:
@@ -244,6 +281,9 @@ def _rewrite(rule: Fields) -> Iterator[str]:
                 "UriRegexRewrite has errors\n"
                 "UriRegexRewrite requires both Rewrite and Match fields to be specified"
             )
+        elif regex is not None:
+            for words in _expression("HTTPRewrite.UriRegexRewrite.Match", regex["match"]):
+                yield f"UriRegexRewrite has errors\n{words}"
     request = (rule.get("headers") or {}).get("request") or {}
     said = [(rewrite or {}).get("authority") or ""]
     said += [

@@ -6,7 +6,7 @@ from harness.api.schema import istio_registry
 from harness.api.schema.shapes import LATER, PORT, Enum, Kind, Map, OneOf, Pattern, Required, Shape
 
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-_STRING_MATCH: Shape = OneOf(exact="string", prefix="string", regex="regex")
+_STRING_MATCH: Shape = OneOf(exact="string", prefix="string", regex="string")
 _HEADER_CHANGES: Shape = {"set": Map("string"), "add": Map("string"), "remove": ["string"]}
 _HEADERS: Shape = {"request": _HEADER_CHANGES, "response": _HEADER_CHANGES}
 _PERCENT: Shape = {"value": "number"}
@@ -48,7 +48,7 @@ _HTTP_ROUTE: Shape = {
     "rewrite": {
         "uri": "string",
         "authority": "string",
-        "uriRegexRewrite": {"match": "regex", "rewrite": "string"},
+        "uriRegexRewrite": {"match": "string", "rewrite": "string"},
     },
     "timeout": "duration",
     "retries": {

@@ -16,7 +16,7 @@ _IDENTITY: Shape = {**_REFERENCE, "name": "string"}
 _NETWORKS: Shape = [{"cidr": Required("network"), "except": ["network"]}]
 _LIMIT: Shape = {"requestsPerSecond": Required("integer")}
 
-_CONDITION: dict[str, Shape] = {"method": "string", "pathRegex": "regex"}
+_CONDITION: dict[str, Shape] = {"method": "string", "pathRegex": "string"}
 _CONDITION |= {"all": [_CONDITION], "any": [_CONDITION], "not": _CONDITION}
 _ANSWER: dict[str, Shape] = {"status": {"min": "integer", "max": "integer"}}
 _ANSWER |= {"all": [_ANSWER], "any": [_ANSWER], "not": _ANSWER}

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.api.refusal import Refused
+from harness.base import expressions
 from harness.base.durations import is_duration
 from harness.base.errors import did_you_mean, not_modelled
-from harness.base.matching import unreadable
 from harness.base.networks import is_network
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "duration": (str,),
     "network": (str,),
-    "regex": (str,),
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
@@ -101,7 +100,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "quantity": (int, float, str),
 }
 
-_TYPE_NAMES = {"port": "integer", "duration": "string", "network": "string", "regex": "string"}
+_TYPE_NAMES = {"port": "integer", "duration": "string", "network": "string"}
 
 _FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "duration": (is_duration, "must be a valid duration"),
@@ -175,7 +174,8 @@ def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
                 bounds = f"must be between {shape.minimum} and {shape.maximum}, inclusive"
                 raise _invalid(resource, path, value, bounds)
         case Pattern():
-            if not re.search(shape.regex, _typed(resource, value, (str,), "string", path)):
+            text = _typed(resource, value, (str,), "string", path)
+            if not expressions.matches(shape.regex, text, expressions.Dialect.GO):
                 raise _invalid(resource, path, value, f"{path} in body should match '{shape.regex}'")
         case Map():
             for key, item in _typed(resource, value, (dict,), "object", path).items():
@@ -209,8 +209,6 @@ def _check_leaf(resource: Resource, value: Any, name: str, path: str) -> None:
     if name == "any" or (name == "string" and isinstance(value, str)):
         return
     _typed(resource, value, _TYPES[name], _TYPE_NAMES.get(name, name), path)
-    if name == "regex" and (why := unreadable(value)):
-        raise not_modelled(resource, path, f"the regular expression {value!r} can't be read: {why}")
     if name == "port" and isinstance(value, int):
         _check(resource, value, PORT, path)
     fits, words = _FORMATS.get(name, (None, ""))

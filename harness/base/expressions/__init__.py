@@ -12,7 +12,8 @@ from enum import Enum
 from functools import lru_cache
 
 from harness.base.errors import NotModelledError
-from harness.base.expressions import engine, go, rust
+from harness.base.expressions import conversion, engine, go, rust
+from harness.base.expressions.conversion import quoted as quoted
 from harness.base.expressions.properties import WHITE_SPACE
 from harness.base.expressions.reader import Refused
 
@@ -66,6 +67,17 @@ def matches(pattern: str, text: str, dialect: Dialect = Dialect.RE2) -> bool:
             return first is not None and first.span() == (0, len(data))
         case _:
             return ready.engine.search(data) is not None
+
+
+@lru_cache(maxsize=1 << 12)
+def for_rust(pattern: str) -> str | Fault:
+    """Returns a pattern that Rust's first match spans where RE2 matches the whole text.
+
+    Texts beyond ASCII aside, of which Rust counts more as digits, words and spaces. Returns a fault where
+    RE2 or Rust doesn't take it.
+    """
+    written = conversion.spanning(pattern)
+    return fault(pattern, Dialect.RE2) or fault(written, Dialect.RUST) or written
 
 
 def substitution_fault(pattern: str, replacement: str) -> Fault | None:

@@ -7,7 +7,8 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.policy.source import fits
-from harness.analysis.translate.route.matches import EVERY, METHODS, Match, Text, Unsayable, quoted
+from harness.analysis.translate.route.matches import EVERY, METHODS, Match, Text, Unsayable
+from harness.base.expressions import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

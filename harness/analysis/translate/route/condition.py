@@ -35,7 +35,7 @@ def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[Condition]:
     lost = [key for key, value in asked if value]
     match.leave("name", "authority")
     scheme = text_of(match.scheme.condition())
-    if scheme is not None and not scheme.holds("http"):
+    if scheme is not None and not (scheme.sayable and scheme.holds("http")):
         lost.append("scheme")
     path = text_of(match.uri_condition)
     if path in (ANY, Text("prefix", "/")):
@@ -45,11 +45,16 @@ def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[Condition]:
         lost.append("method")
     headers, absent = _lower(match.header_conditions), _lower(match.header_exceptions)
     query = _named(match.query_conditions)
-    if any(text.kind != "exact" and text != ANY and text.holds("") for _, text in absent):
+    named = {"headers": headers, "withoutHeaders": absent, "queryParams": query}
+    lost += [key for key, texts in named.items() if not all(text.sayable for _, text in texts)]
+    if path is not None and not path.sayable:
+        lost.append("uri")
+    if any(text.kind != "exact" and text != ANY and text.sayable and text.holds("") for _, text in absent):
         lost.append("withoutHeaders")  # Envoy takes an absent header for an empty one here
     port, gateways = match.port, match.bound
     stat_prefix = match.at("statPrefix")  # names metrics alone, and is reported as unread
-    fields = [match.at(key) for key in lost] + [path for path in match.unread() if path != stat_prefix]
+    fields = [match.at(key) for key in dict.fromkeys(lost)]
+    fields += [path for path in match.unread() if path != stat_prefix]
     for field in fields:
         draft.report(
             Severity.LOST,
@@ -81,7 +86,7 @@ def _methods(draft: Draft, match: HTTPMatchRequest) -> tuple[str, ...] | None:
     text = text_of(match.method.condition())
     if text is None or text == ANY:
         return None
-    known = tuple(method for method in METHODS if text.holds(method))
+    known = tuple(method for method in METHODS if text.sayable and text.holds(method))
     if known and text.kind != "exact":
         draft.report(
             Severity.CHECK,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from harness.base import expressions
+from harness.base.expressions import Dialect, Fault, quoted
 from harness.base.matching import TextMatch
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
@@ -38,17 +39,32 @@ class Text:
                 return self.value
 
     def holds(self, text: str) -> bool:
-        """Returns whether a text fulfils the condition; raises Unsayable for an unreadable expression."""
+        """Returns whether a text fulfils the condition; raises Unsayable for what RE2 refuses."""
         match self.kind:
             case "exact":
                 return text == self.value
             case "prefix":
                 return text.startswith(self.value)
             case _:
-                try:
-                    return re.fullmatch(self.value, text, re.ASCII) is not None
-                except re.error as error:
-                    raise Unsayable(f"{self.value!r} can't be read: {error}") from error
+                if fault := expressions.fault(self.value, Dialect.RE2):
+                    raise Unsayable(f"{self.value!r} can't be read: {fault.why}")
+                return expressions.matches(self.value, text)
+
+    @cached_property
+    def written(self) -> str:
+        """The condition as a route's regular expression, which Linkerd reads as Rust does.
+
+        Raises Unsayable where there is none.
+        """
+        written = expressions.for_rust(self.pattern)
+        if isinstance(written, Fault):
+            raise Unsayable(f"{self.pattern!r} isn't read by both: {written.why}")
+        return written
+
+    @property
+    def sayable(self) -> bool:
+        """Whether a route can say it."""
+        return not isinstance(expressions.for_rust(self.pattern), Fault)
 
     def meet(self, other: Text) -> Text | None:
         """Returns the condition that both hold, None if they exclude each other.
@@ -72,17 +88,12 @@ class Text:
 ANY = Text("prefix", "")
 
 
-def quoted(text: str) -> str:
-    """Returns a regular expression that is fulfilled by this text alone, readable by RE2 and Rust."""
-    return re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", text)
-
-
 def regex(pattern: str) -> Text:
     """Returns a condition by regular expression, in its simplest form."""
     if pattern in (".*", "^.*$"):
         return ANY
     stem = pattern.removesuffix(".*")
-    if not re.search(r"[\\.+*?()|\[\]{}^$]", stem):
+    if quoted(stem) == stem:
         return Text("exact", stem) if stem == pattern else Text("prefix", stem)
     return Text("regex", pattern)
 

@@ -93,7 +93,7 @@ def http_match(match: Match, *, level: bool) -> Fields:
     if match.path and match.path.kind == "exact":
         found["path"] = {"type": "Exact", "value": match.path.value}
     elif match.path:
-        found["path"] = {"type": "RegularExpression", "value": match.path.pattern}
+        found["path"] = {"type": "RegularExpression", "value": match.path.written}
     elif level and (match.headers or match.query or match.method):
         found["path"] = {"type": "RegularExpression", "value": ".*"}
     if match.method:
@@ -109,7 +109,7 @@ def named(name: str, text: Text) -> Fields:
     """Returns a condition on a header or a query parameter."""
     if text.kind == "exact":
         return {"name": name, "value": text.value}
-    return {"name": name, "type": "RegularExpression", "value": text.pattern}
+    return {"name": name, "type": "RegularExpression", "value": text.written}
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route
 from harness.api.headers import HeaderChanges
 from harness.api.istio.hosts import covers
+from harness.base import expressions
+from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import CLUSTER_DOMAIN
@@ -150,14 +151,19 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[Rule, ...
             mirrors=tuple(_mirror(f) for f in part.filters if f.type == "RequestMirror"),
             cors=next((_cors(f.cors) for f in part.filters if f.type == "CORS"), None),
         )
-        found += [replace(rule, matches=(_match(match),)) for match in part.matches]
+        found += [replace(rule, matches=(_match(route, match),)) for match in part.matches]
     return tuple(found)
 
 
-def _match(match: RouteMatch) -> Match:
+def _match(route: Route, match: RouteMatch) -> Match:
+    uri = _rpc_path(match.rpc) if match.rpc else _path(match.path_match)
+    called = ((match.at("method"), uri),) if match.rpc and uri and uri.kind == "regex" else ()
+    for field, text in (*match.expressions, *called):
+        if fault := expressions.fault(text.value, text.dialect):
+            raise not_modelled(route.resource, field, f"Envoy doesn't take {text}: {fault.why}")
     return Match(
         match.path,
-        uri=_rpc_path(match.rpc) if match.rpc else _path(match.path_match),
+        uri=uri,
         headers=match.headers,
         query=match.query,
         method=TextMatch("exact", match.method) if match.method else None,
@@ -252,4 +258,4 @@ def _origin(text: str) -> TextMatch:
         return TextMatch("exact", text)
     if text.count("*") == 1 and text.endswith("*"):
         return TextMatch("prefix", text[:-1])
-    return TextMatch("regex", ".*".join(re.escape(part) for part in text.split("*")))
+    return TextMatch("regex", ".*".join(expressions.quoted(part) for part in text.split("*")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.base import matching
+from harness.base import expressions, matching
 
 if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
@@ -50,7 +50,7 @@ def rewritten_path(path: str, rewrite: Rewrite, match: Match | None) -> str:
         case "path":
             return rewrite.path
         case "regex":
-            return matching.substitute(rewrite.pattern, rewrite.path, path)
+            return expressions.substitute(rewrite.pattern, rewrite.path, path)
         case "segments":
             return matching.replace_prefix(path, uri.value if uri else "/", rewrite.path)
         case "match":

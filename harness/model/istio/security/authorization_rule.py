@@ -5,14 +5,14 @@ As Istio brings rules to Envoy's RBAC filter [istio/istio: pilot/pkg/security/au
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from harness.api.istio import claims
+from harness.base import expressions
 from harness.base.errors import not_modelled
-from harness.base.matching import TextMatch, full_match
+from harness.base.matching import TextMatch
 from harness.base.vocabulary import Mesh
 from harness.model.istio import forwarding, mesh_config
 from harness.model.istio.security import trust_domain
@@ -151,13 +151,13 @@ def _matches(policy: Resource, condition: _Condition, value: str, seen: Seen) ->
         case "source.principal":
             return any(_text(one, who) for one in trust_domain.with_aliases(value, seen.domains))
         case "source.namespace":
-            pattern = ".*".join(map(re.escape, value.split("*")))
-            return who is not None and full_match(f".*/ns/{pattern}/.*", f"spiffe://{who}")
+            pattern = ".*".join(map(expressions.quoted, value.split("*")))
+            return who is not None and expressions.matches(f".*/ns/{pattern}/.*", f"spiffe://{who}")
         case "source.serviceAccount":
             namespace, slash, account = value.rpartition("/")
-            namespace = re.escape(namespace if slash else policy.namespace)
-            pattern = f".+/ns/{namespace}/(.+/|)sa/{re.escape(account)}(/.+)?"
-            return who is not None and full_match(pattern, who)
+            namespace = expressions.quoted(namespace if slash else policy.namespace)
+            pattern = f".+/ns/{namespace}/(.+/|)sa/{expressions.quoted(account)}(/.+)?"
+            return who is not None and expressions.matches(pattern, who)
         case "source.trustDomain":
             wanted = seen.domains if value in seen.domains else (value,)
             domain = who.partition("/")[0] if who else None
@@ -226,8 +226,8 @@ def _named(message: Message, name: str) -> str | None:
 def _path(wanted: str, path: str) -> bool:
     if "{*}" not in wanted and "{**}" not in wanted:
         return _text(wanted, path)
-    pattern = re.escape(wanted).replace(r"\{\*\*\}", _SEGMENTS).replace(r"\{\*\}", _SEGMENT)
-    return full_match(pattern, path)
+    pattern = expressions.quoted(wanted).replace(r"\{\*\*\}", _SEGMENTS).replace(r"\{\*\}", _SEGMENT)
+    return expressions.matches(pattern, path)
 
 
 def _request_principal(wanted: str, said: Mapping[str, Any] | None) -> bool:

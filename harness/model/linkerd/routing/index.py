@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route
 from harness.api.linkerd import annotation
+from harness.base import expressions
+from harness.base.expressions import Dialect
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -35,6 +37,9 @@ def unreadable(resource: Resource) -> str | None:
         for match in rule.matches:
             if match.rpc and match.rpc.is_regex:
                 return f"{match.path}.method.type"
+            for field, text in match.expressions:
+                if (fault := expressions.fault(text.value, Dialect.RUST)) and fault.refused:
+                    return field
     return None
 
 

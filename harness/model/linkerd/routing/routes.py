@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.linkerd import GROUP
-from harness.base.matching import full_match
+from harness.base.expressions import Dialect
 from harness.model.linkerd.routing.index import unreadable
 from harness.model.network import attachment
 from harness.traffic.trace import reason
@@ -100,7 +100,7 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...
         for rule in route.rules:
             ranked = [(rank, m) for m in rule.matches if (rank := match_rank(m, message)) is not None]
             if not ranked:
-                passed.append(reason(route.resource, rule.path, "doesn't match the request", lost=True))
+                passed.append(reason(route.resource, rule.path, _unmatched(rule, message), lost=True))
                 continue
             rank, match = max(ranked, key=lambda pair: pair[0])
             if winner is None or (host, rank) > winner[0]:
@@ -113,8 +113,20 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...
         return tuple(passed)
     taken = winner[1]
     text = "matches best: the longest path, then headers, query, method; then the oldest"
-    why = reason(taken.route.resource, taken.match.path, text)
+    by = "".join(f", by {_read(wanted)}" for _, wanted in taken.match.expressions)
+    why = reason(taken.route.resource, taken.match.path, text + by)
     return Taken(taken.route, taken.rule, taken.match, (*passed, why))
+
+
+def _unmatched(rule: RouteRule, message: Message) -> str:
+    """Why a rule doesn't match, with the expressions for its path that don't span the request's."""
+    paths = [_read(match.path_match) for match in rule.matches if match.path_match]
+    unmet = [wanted for wanted in paths if wanted.kind == "regex" and not wanted.holds(message.path)]
+    return "doesn't match the request" + "".join(f", whose path isn't {wanted}" for wanted in unmet)
+
+
+def _read(wanted: TextMatch) -> TextMatch:
+    return wanted.read_as(Dialect.RUST)
 
 
 def _outranked(taken: Taken) -> Reason:
@@ -135,7 +147,7 @@ def _host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
 
 def match_rank(match: RouteMatch, message: Message) -> Rank | None:
     """Returns how well a match fits a request (greater is better), None if it doesn't."""
-    if not all(_any(wanted, message.header_values(name)) for name, wanted in match.headers):
+    if not all(_header(wanted, message.header_values(name)) for name, wanted in match.headers):
         return None
     if match.rpc is not None:
         rpc = _rpc_rank(match.rpc, message)
@@ -150,8 +162,13 @@ def match_rank(match: RouteMatch, message: Message) -> Rank | None:
     return (length, len(match.headers), len(match.query), int(match.method is not None))
 
 
+def _header(wanted: TextMatch, values: list[str]) -> bool:
+    # An expression isn't tried on a value beyond ASCII [linkerd2-proxy: http/route, MatchHeader].
+    return _any(wanted, [value for value in values if wanted.kind != "regex" or value.isascii()])
+
+
 def _any(wanted: TextMatch, values: list[str]) -> bool:
-    return any(wanted.holds(value) for value in values)
+    return any(map(_read(wanted).holds, values))
 
 
 def _path_length(wanted: TextMatch, path: str) -> int | None:
@@ -159,7 +176,7 @@ def _path_length(wanted: TextMatch, path: str) -> int | None:
         case "exact":
             return len(wanted.value) if path == wanted.value else None
         case "regex":
-            return len(path) if full_match(wanted.value, path) else None
+            return len(path) if _read(wanted).holds(path) else None
         case _:
             if wanted.value == "/":
                 return 1

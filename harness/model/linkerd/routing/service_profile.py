@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd import PROFILES
 from harness.api.linkerd.service_profile import ServiceProfile
+from harness.base import expressions
 from harness.base.errors import not_modelled
-from harness.base.matching import full_match
+from harness.base.expressions import Dialect
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
 from harness.model.network.dns import resolve
 from harness.model.network.services import ServicePort, fqdn, service_port
 from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from fractions import Fraction
 
     from harness.api.linkerd.service_profile import RequestCondition, ResponseClass, ResponseCondition
@@ -106,23 +108,41 @@ def route(profile: Resource, message: Message) -> ProfileRoute | None:
     """Returns the first of the profile's routes that the request matches."""
     read = ServiceProfile.kept(profile)
     for part in read.routes:
-        if _holds(part.condition, message):
+        if _holds(part.condition, message) is True:
             budget = Budget(read.budget.ratio, read.budget.reserve) if part.is_retryable else None
             return ProfileRoute(part.path, part.timeout, budget, part.classes)
     return None
 
 
-def _holds(condition: RequestCondition, message: Message) -> bool:
-    """Whether a condition holds; its parts are all asked for [Linkerd: service profiles]."""
-    if condition.method is not None and message.method != condition.method.upper():
-        return False
-    if condition.path_regex is not None and not full_match(condition.path_regex.strip(), message.path):
-        return False
-    return (
-        all(_holds(part, message) for part in condition.all)
-        and (not condition.has("any") or any(_holds(part, message) for part in condition.any))
-        and not (condition.has("not") and _holds(condition.negated, message))
-    )
+def _holds(condition: RequestCondition, message: Message) -> bool | None:
+    """Whether a condition holds; its parts are all asked for [Linkerd: service profiles].
+
+    None for an expression that the proxy can't read. It drops such a part from what holds others, too
+    [linkerd2-proxy: service-profiles, convert_req_match].
+    """
+    held: list[bool | None] = []
+    if condition.method is not None:
+        held.append(message.method == condition.method.upper())
+    if condition.path_regex is not None:
+        held.append(_path_holds(condition.path_regex, message.path))
+    if condition.has("all"):
+        held.append(all(_readable(condition.all, message)))
+    if condition.has("any"):
+        held.append(any(_readable(condition.any, message)))
+    if condition.has("not"):
+        inner = _holds(condition.negated, message)
+        held.append(None if inner is None else not inner)
+    return held[0] if len(held) == 1 else all(one for one in held if one is not None)
+
+
+def _readable(conditions: Iterable[RequestCondition], message: Message) -> list[bool]:
+    held = (_holds(part, message) for part in conditions)
+    return [one for one in held if one is not None]
+
+
+def _path_holds(pattern: str, path: str) -> bool | None:
+    fault = expressions.fault(pattern, Dialect.PROFILE)
+    return None if fault and fault.refused else expressions.matches(pattern, path, Dialect.PROFILE)
 
 
 def _answers(condition: ResponseCondition, status: int) -> bool | None:

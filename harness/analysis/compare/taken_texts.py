@@ -1,0 +1,89 @@
+"""Texts that a regular expression takes, made up from it."""
+
+from __future__ import annotations
+
+import random
+import re
+import warnings
+from functools import lru_cache
+
+import rstr
+
+from harness.base import expressions
+from harness.base.errors import NotModelledError
+from harness.base.expressions import Dialect
+from harness.base.expressions.conversion import Token, tokens
+from harness.base.expressions.properties import ASCII
+
+_EXAMPLES = 3
+_TRIES = 60
+_PROPERTIES = {"L": "a-z", "Ll": "a-z", "Lu": "A-Z", "N": "0-9", "Nd": "0-9", "P": ".", "S": "+"}
+
+
+@lru_cache(maxsize=4096)
+def taken(pattern: str) -> tuple[str, ...]:
+    """Returns texts that a regular expression takes in any dialect, the same ones each time.
+
+    A few, and one more for each way in which engines read it. None where no text was found.
+    """
+    source = random.Random(0)
+    # "." makes a letter that no path is afraid of.
+    make = rstr.Rstr(source, alphabet="abcdefgh")
+    readings: set[tuple[bool, ...]] = set()
+    found: dict[str, None] = {}
+    try:
+        readable = "".join(map(_for_python, tokens(pattern.strip()))).replace(".*", "[a-h]{0,3}")
+        readable = readable.replace(".+", "[a-h]{1,3}")
+        for count in range(_TRIES):
+            text = _text(make, readable)
+            reading = _reading(pattern, text)
+            if any(reading) and (count < _EXAMPLES or reading not in readings):
+                found[text] = None
+                readings.add(reading)
+    except (ValueError, LookupError, OverflowError, re.error):
+        pass
+    return tuple(found)
+
+
+def _text(make: rstr.Rstr, pattern: str) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Python may read otherwise some day
+        return str(make.xeger(pattern))
+
+
+def _reading(pattern: str, text: str) -> tuple[bool, ...]:
+    return tuple(_matches(pattern, text, dialect) for dialect in (Dialect.RE2, Dialect.RUST, Dialect.PROFILE))
+
+
+def _matches(pattern: str, text: str, dialect: Dialect) -> bool:
+    try:
+        return expressions.matches(pattern, text, dialect)
+    except NotModelledError:
+        return False
+
+
+def _for_python(token: Token) -> str:
+    r"""A part of an expression as Python reads it; raises KeyError for a class that isn't known here."""
+    text = token.text
+    match token.kind:
+        case "quote":
+            return re.escape(text)
+        case "escape" if text[1] == "z":
+            return r"\Z"
+        case "escape" if text[1] == "p":
+            characters = _PROPERTIES[text[2:].strip("{}")]
+            return characters if token.inside else f"[{characters}]"
+        case "escape" if text.startswith(r"\x{"):
+            return re.escape(chr(int(text[3:-1], 16)))
+        case "escape" if not text[1].isalnum():
+            return re.escape(text[1])
+        case "named":
+            ranges = ASCII[text.strip("[:]")].ranges
+            return "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in ranges)
+        case "literal" if token.inside and text in "[&~|":
+            return f"\\{text}"
+        case "group":
+            # Flags don't matter where any text will do.
+            return "(" if text.endswith(">") else ("(?:" if text.endswith(":") else "")
+        case _:
+            return text
