@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.translate.draft import Translated
 from harness.analysis.translate.finding import Finding, Severity
 from harness.analysis.translate.translation import Translation, translate
+from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
+from harness.api.istio.http_rule import HTTPRule
+from harness.api.istio.virtual_service import VirtualService
 from harness.base.errors import InputError, MissingError
 from harness.base.resources import Resource
 from harness.manifests.documents import parse
@@ -23,6 +26,8 @@ from harness.manifests.documents import parse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from harness.api.istio.http_match import HTTPMatchRequest
 
 
 TOOL = "ingress2gateway"
@@ -40,7 +45,6 @@ _UNREAD_KINDS = (
 )
 _ROUTES = ("HTTPRoute", "TLSRoute", "TCPRoute")
 _IGNORED = ("fault", "retries", "corsPolicy", "delegate", "directResponse", "mirrorPercentage")
-_UNSAID = ("authority", "scheme", "withoutHeaders", "port", "sourceLabels", "gateways", "ignoreUriCase")
 
 Fields = dict[str, Any]
 
@@ -126,18 +130,18 @@ class Origin:
     """The object that the tool read, and the index of its rule."""
 
     resource: Resource
-    rule: int
+    index: int
 
     @property
-    def fields(self) -> Fields:
-        """The rule, as the VirtualService has it."""
-        rules = (self.resource.data.get("spec") or {}).get("http") or []
-        return rules[self.rule] or {} if self.rule < len(rules) else {}
+    def rule(self) -> HTTPRule:
+        """The rule, as the VirtualService has it; an empty one for what is none of its HTTP rules."""
+        rules = VirtualService.of(self.resource).http
+        return rules[self.index] if self.index < len(rules) else HTTPRule(self.resource, "spec", None)
 
     @property
     def mesh(self) -> bool:
         """Whether it is for the sidecars."""
-        return MESH in ((self.resource.data.get("spec") or {}).get("gateways") or [MESH])
+        return MESH in VirtualService.of(self.resource).bound
 
 
 def _origins(resources: Sequence[Resource], made: Iterable[Resource]) -> dict[Resource, Origin]:
@@ -164,8 +168,7 @@ def _origins(resources: Sequence[Resource], made: Iterable[Resource]) -> dict[Re
 def _rule(suffix: str, source: Resource) -> int:
     if match := re.match(r"-idx-(\d+)", suffix):
         return int(match[1])
-    rules = (source.data.get("spec") or {}).get("http") or []
-    names = [str((rule or {}).get("name") or "") for rule in rules]
+    names = [rule.name for rule in VirtualService.of(source).http]
     return next((index for index, name in enumerate(names) if name and suffix.startswith(f"-{name}")), 0)
 
 
@@ -184,80 +187,78 @@ def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
         )
     if made.kind != "HTTPRoute":
         return
-    field = f"spec.http[{origin.rule}]"
+    source = origin.rule
     for rule in spec.get("rules") or ():
-        yield from _backend_faults(origin, field, rule)
-        yield from _match_faults(origin, field, rule)
+        yield from _backend_faults(origin, source, rule)
+        yield from _match_faults(origin, source, rule)
     for key in _IGNORED:
-        if key in origin.fields:
-            yield _repair("ignored", origin, f"{field}.{key}", f"the tool ignores {key}")
-    for key in ("redirect", "rewrite"):
-        if (origin.fields.get(key) or {}).get("authority"):
-            yield _repair("ignored", origin, f"{field}.{key}.authority", "the tool ignores the host")
-    for index, mirror in enumerate(origin.fields.get("mirrors") or ()):
-        if "percentage" in mirror:
-            yield _repair(
-                "ignored", origin, f"{field}.mirrors[{index}]", "the tool ignores a mirror's percentage"
-            )
+        if source.has(key):
+            yield _repair("ignored", origin, source.at(key), f"the tool ignores {key}")
+    for part in (source.redirect, source.rewrite):
+        if part.authority:
+            yield _repair("ignored", origin, part.at("authority"), "the tool ignores the host")
+    for mirror in source.mirrors:
+        if mirror.has("percentage"):
+            yield _repair("ignored", origin, mirror.path, "the tool ignores a mirror's percentage")
 
 
-def _backend_faults(origin: Origin, field: str, rule: Fields) -> Iterator[Finding]:
-    destinations = origin.fields.get("route") or []
+def _backend_faults(origin: Origin, source: HTTPRule, rule: Fields) -> Iterator[Finding]:
     backends = rule.get("backendRefs") or []
-    for index, (destination, backend) in enumerate(zip(destinations, backends, strict=False)):
-        at = f"{field}.route[{index}]"
-        if backend.get("weight") == 0 and not any(one.get("weight") for one in destinations):
+    for part, backend in zip(source.route, backends, strict=False):
+        if backend.get("weight") == 0 and not any(one.weight for one in source.route):
             why = "an unset weight became 0: nothing, an outage, or everything, by the mesh and the number"
-            yield _repair("weight", origin, f"{at}.weight", why)
-        if (destination.get("destination") or {}).get("subset"):
-            yield _repair("subset", origin, f"{at}.destination.subset", "the subset was lost")
+            yield _repair("weight", origin, part.at("weight"), why)
+        if part.destination.subset:
+            yield _repair("subset", origin, part.destination.at("subset"), "the subset was lost")
         if backend.get("port") is None:
-            yield _repair(
-                "port", origin, f"{at}.destination.port", "a Service without port is refused by the API"
-            )
-        if "headers" in destination:
-            yield _repair("ignored", origin, f"{at}.headers", "the tool ignores a destination's headers")
+            why = "a Service without port is refused by the API"
+            yield _repair("port", origin, part.destination.at("port"), why)
+        if part.has("headers"):
+            yield _repair("ignored", origin, part.at("headers"), "the tool ignores a destination's headers")
     types = [one.get("type") for one in rule.get("filters") or ()]
     if "RequestRedirect" in types and rule.get("backendRefs"):
-        yield _repair(
-            "redirect", origin, f"{field}.redirect", "a redirect with backendRefs is refused by the API"
-        )
+        why = "a redirect with backendRefs is refused by the API"
+        yield _repair("redirect", origin, source.at("redirect"), why)
 
 
 def _gateway_faults(origin: Origin) -> Iterator[Finding]:
-    for index, server in enumerate((origin.resource.data.get("spec") or {}).get("servers") or ()):
-        at = f"spec.servers[{index}]"
-        for key in ("httpsRedirect", "credentialName"):
-            if (server.get("tls") or {}).get(key):
-                yield _repair(
-                    "tls", origin, f"{at}.tls.{key}", f"the tool ignores {key}; the listener serves nothing"
-                )
-        if any(not host.startswith("./") for host in server.get("hosts") or ()):
+    for server in IstioGateway.of(origin.resource).servers:
+        for key, said in (
+            ("httpsRedirect", server.tls.https_redirect),
+            ("credentialName", server.tls.credential_name),
+        ):
+            if said:
+                why = f"the tool ignores {key}; the listener serves nothing"
+                yield _repair("tls", origin, server.tls.at(key), why)
+        if any(not host.startswith("./") for host in server.hosts):
             why = "the listener took routes of its own namespace only"
-            yield _repair("namespaces", origin, f"{at}.hosts", why)
+            yield _repair("namespaces", origin, server.at("hosts"), why)
 
 
-def _match_faults(origin: Origin, field: str, rule: Fields) -> Iterator[Finding]:
-    for index, match in enumerate(origin.fields.get("match") or ()):
-        at = f"{field}.match[{index}]"
-        if "prefix" in (match.get("uri") or {}) and match["uri"]["prefix"] != "/":
+def _match_faults(origin: Origin, source: HTTPRule, rule: Fields) -> Iterator[Finding]:
+    for match in source.matches:
+        if match.uri.has("prefix") and match.uri.prefix != "/":
             why = "a prefix of the text became a prefix of whole segments"
             if any((one.get("path") or {}).get("type") == "PathPrefix" for one in rule.get("matches") or ()):
-                yield _repair("prefix", origin, f"{at}.uri.prefix", why)
-        for key in _dropped(match):
-            yield _repair(
-                "match", origin, f"{at}.{key}", "the condition was dropped: the rule took more than before"
-            )
+                yield _repair("prefix", origin, match.uri.at("prefix"), why)
+        for field in _dropped(match):
+            yield _repair("match", origin, field, "the condition was dropped: the rule took more than before")
 
 
-def _dropped(match: Fields) -> Iterator[str]:
-    yield from (key for key in _UNSAID if match.get(key))
-    if match.get("method") and "exact" not in match["method"]:
-        yield "method"
-    for key in ("headers", "queryParams"):
-        for name, text in (match.get(key) or {}).items():
-            if not text or not {"exact", "regex"} & text.keys():
-                yield f"{key}.{name}"
+def _dropped(match: HTTPMatchRequest) -> Iterator[str]:
+    asked = (
+        ("authority", match.authority),
+        ("scheme", match.scheme),
+        ("withoutHeaders", match.without_headers),
+        ("port", match.port),
+        ("sourceLabels", match.source_labels),
+        ("gateways", match.gateways),
+        ("ignoreUriCase", match.ignore_uri_case),
+        ("method", match.method and not match.method.has("exact")),
+    )
+    yield from (match.at(key) for key, value in asked if value)
+    for named in (match.headers, match.query_params):
+        yield from (text.path for text in named.values() if not (text.has("exact") or text.has("regex")))
 
 
 def _passed_over(resources: Iterable[Resource], origins: Iterable[Origin]) -> Iterator[Finding]:
@@ -278,7 +279,7 @@ def _reordered(origins: Iterable[Origin]) -> Iterator[Finding]:
     for resource in dict.fromkeys(
         origin.resource for origin in origins if origin.resource.kind == "VirtualService"
     ):
-        if len((resource.data.get("spec") or {}).get("http") or ()) > 1:
+        if len(VirtualService.of(resource).http) > 1:
             why = "the first match became the most specific, and routes changed order from run to run"
             yield _repair("order", Origin(resource, 0), "spec.http", why)
 
