@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import gateway_validation as gateway_server_validation
-from harness.api.istio import registry_validation, security_validation, virtual_service_validation
+from harness.api.istio import (
+    gateway_validation,
+    registry_validation,
+    security_validation,
+    virtual_service_validation,
+)
 from harness.api.objects import spec_of
 from harness.api.refusal import Refused
 
@@ -14,13 +18,11 @@ if TYPE_CHECKING:
 
 WEBHOOK = "validation.istio.io"
 
-_REFUSALS = {
-    "VirtualService": virtual_service_validation.refuse,
-    "Gateway": gateway_server_validation.refuse,
+_FAULTS_OF_OBJECTS = {
+    "VirtualService": virtual_service_validation.faults,
+    "Gateway": gateway_validation.faults,
 }
 _FAULTS = {
-    "VirtualService": virtual_service_validation.faults,
-    "Gateway": gateway_server_validation.faults,
     **registry_validation.FAULTS,
     "PeerAuthentication": security_validation.peer_authentication,
     "RequestAuthentication": security_validation.request_authentication,
@@ -32,10 +34,11 @@ def validate(resource: Resource) -> None:
     """Raises Refused with all that the webhook finds wrong with the object."""
     security_validation.check_schema(resource)
     registry_validation.refuse(resource)
-    if refuse := _REFUSALS.get(resource.kind):
-        refuse(resource)
-    faults = _FAULTS.get(resource.kind)
-    found = list(faults(spec_of(resource))) if faults else []
+    if of_object := _FAULTS_OF_OBJECTS.get(resource.kind):
+        found = list(of_object(resource))
+    else:
+        faults = _FAULTS.get(resource.kind)
+        found = list(faults(spec_of(resource))) if faults else []
     if found:
         raise Refused.by_webhook(resource, WEBHOOK, f"configuration is invalid: {_joined(found)}")
 

@@ -1,0 +1,272 @@
+"""What Istio's webhook refuses of a VirtualService's HTTP rules, in its words."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from harness.base import expressions
+from harness.base.errors import not_modelled
+from harness.base.expressions import Dialect
+from harness.base.grpc import STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api.istio.destination import RouteDestination
+    from harness.api.istio.http_match import HTTPMatchRequest, StringMatch
+    from harness.api.istio.http_rule import (
+        CorsPolicy,
+        HTTPFaultInjection,
+        HTTPRedirect,
+        HTTPRetry,
+        HTTPRewrite,
+        HTTPRule,
+    )
+
+MAX_ATTEMPTS = 20
+"""Tries that the model follows one by one."""
+
+_RETRY_ON = frozenset(
+    "5xx gateway-error reset reset-before-request connect-failure retriable-4xx refused-stream "
+    "retriable-status-codes retriable-headers envoy-ratelimited http3-post-connect-failure "
+    "cancelled deadline-exceeded internal resource-exhausted unavailable".split()
+)
+_LONGEST_EXPRESSION = 1024
+_REDIRECT_CODES = (301, 302, 303, 307, 308)
+
+
+def refuse(rule: HTTPRule) -> None:
+    """Raises NotModelledError for what a cluster would take of a rule and the model doesn't decide on."""
+    retries, regex, redirect = rule.retries, rule.rewrite.uri_regex_rewrite, rule.redirect
+    if (retries.attempts or 0) > MAX_ATTEMPTS:
+        raise not_modelled(rule.resource, retries.at("attempts"), f"more than {MAX_ATTEMPTS}")
+    fault = expressions.substitution_fault(regex.match, regex.rewrite)
+    if fault and not _refused(regex.match):
+        raise not_modelled(rule.resource, regex.path, f"Envoy doesn't take it: {fault.why}")
+    code = 301 if redirect.redirect_code is None else redirect.redirect_code
+    if 300 <= code < 400 and code not in _REDIRECT_CODES:
+        why = "Istio makes a rule without action of it, and Envoy then refuses all routes of the port"
+        raise not_modelled(rule.resource, redirect.at("redirectCode"), why)
+    texts = [*rule.cors_policy.allow_origins, *(text for match in rule.matches for text in _texts(match))]
+    for text in texts:
+        fault = expressions.fault(text.regex, Dialect.RE2)
+        if fault and not _refused(text.regex):
+            raise not_modelled(rule.resource, text.at("regex"), f"Envoy doesn't take it: {fault.why}")
+
+
+def _texts(match: HTTPMatchRequest) -> Iterator[StringMatch]:
+    """The conditions of a match on texts; `*` alone is no expression among `withoutHeaders`."""
+    yield from (match.uri, match.scheme, match.method, match.authority)
+    yield from (*match.headers.values(), *match.query_params.values())
+    yield from (text for text in match.without_headers.values() if text.regex != "*")
+
+
+def _refused(pattern: str) -> bool:
+    return any(_expression("", pattern))
+
+
+def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
+    """Yields what is wrong with a rule; `delegate` says that its VirtualService has no hosts."""
+    yield from _conflicts(rule, delegate=delegate)
+    for match in rule.matches:
+        for name, text in (
+            ("scheme", match.scheme),
+            ("method", match.method),
+            ("authority", match.authority),
+        ):
+            yield from _text(name, text)
+        for name, named in (
+            ("headers", match.headers),
+            ("withoutHeaders", match.without_headers),
+            ("queryParams", match.query_params),
+        ):
+            for text in named.values():
+                if named is not match.without_headers or text.regex != "*":  # no expression there
+                    yield from _text(name, text)
+        if match.uri.has("regex"):
+            yield from _expression("uri", match.uri.regex)
+    if rule.has("corsPolicy"):
+        yield from _cors(rule.cors_policy)
+    if rule.has("fault"):
+        yield from _fault(rule.fault)
+    yield from _mirrors(rule)
+    if rule.has("redirect"):
+        yield from _redirect(rule.redirect, rule)
+    status = rule.direct_response.status
+    if status is not None and not 200 <= status <= 600:
+        yield f"HTTP status {status} is not in range 200-599"
+    if rule.has("retries"):
+        yield from _retries(rule.retries)
+    if rule.has("rewrite"):
+        yield from _rewrite(rule.rewrite)
+    yield from _authorities(rule)
+    yield from weight_faults(rule.route)
+
+
+def weight_faults(route: tuple[RouteDestination, ...]) -> Iterator[str]:
+    """Yields what is wrong with the destinations of a rule of any kind."""
+    weights = [part.weight or 0 for part in route]
+    if any(part.destination.host == "*" for part in route):
+        yield "invalid destination host *"
+    if any(weight < 0 for weight in weights):
+        yield "weight must be non-negative"
+    elif len(weights) > 1 and sum(weights) == 0:
+        yield "total destination weight = 0"
+
+
+def _conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
+    if rule.delegate and not delegate:
+        for name, given in (("redirect", rule.redirect), ("route", rule.route)):
+            if given:
+                yield f"root HTTP route {rule.name} must not specify {name}"
+        return
+    if rule.delegate:
+        yield "delegate HTTP route cannot contain delegate"
+    answers = (("redirect", rule.redirect), ("direct_response", rule.direct_response))
+    own = [word for word, answer in answers if answer]
+    parts: tuple[tuple[str, str, object], ...] = (
+        ("HTTP route", "route", rule.route),
+        ("HTTP route", "fault", rule.fault),
+        ("HTTP route rule", "rewrite", rule.rewrite),
+    )
+    for words, name, written in parts:
+        if own and written:
+            yield f"{words} cannot contain both {name} and {own[0]}"
+    if len(own) > 1:
+        yield "HTTP route rule cannot contain both direct_response and redirect"
+    if not own and not rule.route:
+        yield "HTTP route, redirect or direct_response is required"
+    if rule.mirror and rule.mirrors:
+        yield "HTTP route cannot contain both mirror and mirrors"
+
+
+def _text(where: str, text: StringMatch) -> Iterator[str]:
+    if text.has("prefix") and not text.prefix:
+        yield f'"{where}": prefix string match should not be empty'
+    if text.has("regex"):
+        yield from _expression(where, text.regex)
+
+
+def _expression(where: str, pattern: str) -> Iterator[str]:
+    """What is wrong with a regular expression, which Istio reads by Go's library."""
+    if not pattern:
+        yield f'"{where}": regex string match should not be empty'
+    elif len(pattern.encode()) > _LONGEST_EXPRESSION:
+        yield f'"{where}": regex is too large, max length allowed is {_LONGEST_EXPRESSION}'
+    elif (fault := expressions.fault(pattern, Dialect.GO)) and fault.refused:
+        syntax = "https://github.com/google/re2/wiki/Syntax"
+        yield f'"{where}": {fault.why}; Istio uses RE2 style regex-based match ({syntax})'
+
+
+def _cors(policy: CorsPolicy) -> Iterator[str]:
+    for origin in policy.allow_origins:
+        if not (origin.exact or origin.prefix or origin.regex):
+            yield "'' is not a valid match type for CORS allow origins"
+        elif origin.has("regex"):
+            yield from _expression("corsPolicy.allowOrigins", origin.regex)
+    methods = "GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE *".split()
+    for method in policy.allow_methods:
+        if method not in methods:
+            yield f'"{method}" is not a supported HTTP method'
+    if policy.max_age is not None and policy.max_age % 1:
+        yield "max_age duration is accurate only to seconds precision"
+
+
+def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
+    delay, abort = fault.delay, fault.abort
+    if not fault.has("delay") and not fault.has("abort"):
+        yield "HTTP fault injection must have an abort and/or a delay"
+    for part in (abort, delay):
+        percent = part.percentage.value or 0
+        if not (percent == 0 or 0.0001 <= percent <= 100):
+            yield f"percentage {percent:g} is neither 0.0, nor in range [0.0001, 100.0]"
+    if not 0 <= (delay.percent or 0) <= 100:
+        yield f"percentage {delay.percent} is not in range 0..100"
+    if delay.has("exponentialDelay"):
+        yield "exponentialDelay not supported yet"
+    if abort.has("http2Error"):
+        yield "HTTP/2 abort fault injection not supported yet"
+    status = abort.http_status
+    if status is not None and not 200 <= status <= 600:
+        yield f"HTTP status {status} is not in range 200-599"
+    if abort.has("grpcStatus") and abort.grpc_status not in STATUSES:
+        yield (
+            f'gRPC status "{abort.grpc_status}" is not supported. See '
+            "https://github.com/grpc/grpc/blob/master/doc/statuscodes.md for a list of supported codes, "
+            "for example 'NOT_FOUND'"
+        )
+
+
+def _mirrors(rule: HTTPRule) -> Iterator[str]:
+    if (rule.mirror_percent or 0) > 100:
+        yield f"mirror_percent must have a max value of 100 (it has {rule.mirror_percent})"
+    shares = [("mirror_percentage", rule.mirror_percentage)]
+    shares += [("mirror percentage", policy.percentage) for policy in rule.mirrors]
+    for name, share in shares:
+        value = share.value or 0
+        if value > 100:
+            yield f"{name} must have a max value of 100 (it has {value:f})"
+        if value < 0:
+            yield f"{name} must have a min value of 0 (it has {value:f})"
+
+
+def _redirect(redirect: HTTPRedirect, rule: HTTPRule) -> Iterator[str]:
+    uris = [match.uri for match in rule.matches if match.uri]
+    code = redirect.redirect_code
+    if redirect.uri and redirect.prefix_rewrite:
+        yield "redirect may only specify one of uri or prefix_rewrite"
+    elif redirect.prefix_rewrite and not all(uri.has("prefix") for uri in uris):
+        yield "redirect prefix_rewrite requires all URI matches to use prefix match type"
+    elif not any(value for key, value in redirect.data.items() if key != "redirectCode"):
+        yield "redirect must specify URI, authority, scheme, or port"
+    elif code and not 300 <= code <= 399:
+        yield f"{code} is not a valid redirect code, must be 3xx"
+    elif redirect.scheme not in ("", "http", "https"):
+        yield 'invalid redirect scheme, must be "http" or "https"'
+
+
+def _retries(retries: HTTPRetry) -> Iterator[str]:
+    attempts = retries.attempts or 0
+    if attempts < 0:
+        yield "attempts cannot be negative"
+    if attempts == 0 and any(map(retries.has, ("perTryTimeout", "retryOn", "retryRemoteLocalities"))):
+        yield "http retry policy configured when attempts are set to 0 (disabled)"
+    for policy in retries.retry_on.split(",") if retries.retry_on else ():
+        if policy not in _RETRY_ON and not re.fullmatch("[1-5][0-9][0-9]", policy):
+            yield f'"{policy}" is not a valid retryOn policy'
+
+
+def _rewrite(rewrite: HTTPRewrite) -> Iterator[str]:
+    regex, given = rewrite.uri_regex_rewrite, rewrite.has("uriRegexRewrite")
+    if rewrite.uri and given:
+        yield "rewrite may only contain one of URI or UriRegexRewrite"
+    elif not (rewrite.uri or given or rewrite.authority):
+        yield (
+            "rewrite must specify at least one of URI, UriRegexRewrite, or authority. "
+            "Only one of URI or UriRegexRewrite may be specified"
+        )
+    elif given and not (regex.match and regex.rewrite):
+        yield (
+            "UriRegexRewrite has errors\n"
+            "UriRegexRewrite requires both Rewrite and Match fields to be specified"
+        )
+    elif given:
+        for words in _expression("HTTPRewrite.UriRegexRewrite.Match", regex.match):
+            yield f"UriRegexRewrite has errors\n{words}"
+
+
+def _authorities(rule: HTTPRule) -> Iterator[str]:
+    request = rule.headers.request
+    named = [rule.rewrite.authority]
+    named += [
+        value
+        for entries in (request.set, request.add)
+        for name, value in entries.items()
+        if name.lower() in ("host", ":authority")
+    ]
+    first, *others = [value for value in named if value] or [""]
+    if others:
+        yield (
+            f'authority header cannot be set multiple times: have "{first}", attempting to set "{others[0]}"'
+        )
