@@ -10,6 +10,7 @@ import yaml
 
 from harness.api import marks
 from harness.api.kubernetes.metadata import Metadata
+from harness.api.linkerd.identity import service_account
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation, Installer
 from harness.base.resources import Resource
@@ -181,7 +182,7 @@ class Linkerd:
         spec, namespace = pods.spec(server), pods.namespace(server)
         proxies = [one.variables for one in spec.lasting if one.name == Mesh.LINKERD.proxy]
         domain = proxies[0].get("_l5d_trustdomain", CLUSTER_DOMAIN) if proxies else CLUSTER_DOMAIN
-        return f"{spec.service_account}.{namespace}.serviceaccount.identity.{LINKERD_NAMESPACE}.{domain}", ""
+        return service_account(spec.service_account, namespace, domain), ""
 
     def identity(self, saw: ServerSaw) -> Hop | None:
         """Reads l5d-client-id, which a proxy writes for mutual TLS and removes otherwise."""

@@ -18,6 +18,8 @@ INGRESS = resource(
 GATEWAY = "{selector: {istio: ingressgateway}, servers: [%s]}"
 HTTP_SERVER = "{port: {number: 80, name: http, protocol: HTTP}, hosts: %s}"
 REGISTRY_ONLY = resource("ConfigMap", "istio-system/istio", data={})
+TRUST_DOMAIN = resource("ConfigMap", "linkerd/linkerd-config", data={})
+TRUST_DOMAIN.data["data"] = {"values": "{identityTrustDomain: example.org, clusterDomain: example.org}"}
 REGISTRY_ONLY.data["data"] = {"mesh": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}
 
 
@@ -157,6 +159,14 @@ MADE = {
         ],
         "ReferenceGrant routes-of-shop",
         "{metadata: {namespace: ops}, spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: '', kind: Service, name: tool}]}}",
+    ),
+    "identity in Linkerd's trust domain": (
+        [
+            TRUST_DOMAIN,
+            resource("AuthorizationPolicy", "shop/web", "{selector: {matchLabels: {app: web}}, rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/cart]}}]}]}", "security.istio.io/v1"),
+        ],
+        "MeshTLSAuthentication web",
+        "{spec: {identities: [cart.shop.serviceaccount.identity.linkerd.example.org]}}",
     ),
     "REGISTRY_ONLY": ([REGISTRY_ONLY], "EgressNetwork all-egress-traffic", "{metadata: {namespace: linkerd-egress}, spec: {trafficPolicy: Deny}}"),
     "registered host": (

@@ -11,9 +11,10 @@ import yaml
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
+from harness.api.linkerd.config import NAME, trust_domain_of
 from harness.api.objects import selects
 from harness.base.errors import InputError
-from harness.base.vocabulary import CLUSTER_DOMAIN, ROOT_NAMESPACE
+from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE, ROOT_NAMESPACE
 from harness.manifests.documents import plain
 from harness.model.network.services import ServicePort, service_ports
 
@@ -148,6 +149,12 @@ class Estate:
         if not isinstance(said, dict):
             raise InputError(f"{found} data.mesh must be a mapping", where=found.where)
         return said
+
+    @cached_property
+    def linkerd_trust_domain(self) -> str:
+        """Linkerd's trust domain: its settings' if they are among the objects, else the default one."""
+        maps = {(one.namespace, one.name): one for one in self.all("", "ConfigMap")}
+        return trust_domain_of(maps.get((LINKERD_NAMESPACE, NAME)))
 
     @cached_property
     def _services_by_label(self) -> dict[tuple[str, str, str], list[Resource]]:

@@ -99,6 +99,13 @@ class LinkerdConfig:
         )
 
 
+def trust_domain_of(origin: Resource | None) -> str:
+    """Returns the trust domain of an installation, whatever else its ConfigMap says."""
+    text = ConfigMap.of(origin).texts.get("values") if origin else None
+    written = _parsed(origin, text) if origin and text else {}
+    return str(written.get("identityTrustDomain") or LinkerdConfig().trust_domain)
+
+
 def _parsed(origin: Resource, text: str) -> dict[str, Any]:
     try:
         said = plain(text) or {}

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+_BELOW = ".serviceaccount.identity.linkerd."
+
 
 def service_account(name: str, namespace: str, trust_domain: str) -> str:
     """Returns the identity of a ServiceAccount's pods, or with the name `*` of a namespace's."""
-    return f"{name}.{namespace}.serviceaccount.identity.linkerd.{trust_domain}"
+    return f"{name}.{namespace}{_BELOW}{trust_domain}"
+
+
+def account_of(identity: str) -> tuple[str, str] | None:
+    """Returns namespace and name of the ServiceAccount that an identity is of, None for a pattern."""
+    account, found, _ = identity.partition(_BELOW)
+    name, _, namespace = account.partition(".")
+    return (namespace, name) if found and "*" not in identity else None
 
 
 def admits(wanted: str, identity: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.pod import Resolver
+from harness.api.linkerd.identity import service_account
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ class Pod:
     @property
     def dns_identity(self) -> str:
         """The pod's identity in Linkerd, in the trust domain that its proxy was started with."""
-        domain = f"serviceaccount.identity.linkerd.{self.linkerd_domain}"
-        return f"{self.service_account}.{self.namespace}.{domain}"
+        return service_account(self.service_account, self.namespace, self.linkerd_domain)
 
     def port(self, target: int | str) -> int | None:
         """Returns the number of a target port, which may be a container port's name."""

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.route.matches import Unsayable
-from harness.base.vocabulary import CLUSTER_DOMAIN
+from harness.api.linkerd.identity import service_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,12 +30,11 @@ class Identity:
             return other
         return self if other.covers(self) else None
 
-    @property
-    def linkerd(self) -> str:
-        """How a MeshTLSAuthentication says it."""
+    def linkerd(self, trust_domain: str) -> str:
+        """Returns how a MeshTLSAuthentication says it."""
         if not self.namespace:
             return "*"
-        return f"{self.account or '*'}.{self.namespace}.serviceaccount.identity.linkerd.{CLUSTER_DOMAIN}"
+        return service_account(self.account or "*", self.namespace, trust_domain)
 
 
 @dataclass(frozen=True, order=True)

@@ -85,11 +85,12 @@ def _authorize(
     origins: tuple[Resource, ...],
 ) -> None:
     """Adds an AuthorizationPolicy for each set of clients; none are nobody."""
+    domain = draft.estate.linkerd_trust_domain
     for one in clients:
         called = _said_by(own, one)
         references = []
         if one.identities is not None:
-            identities = sorted(identity.linkerd for identity in one.identities)
+            identities = sorted(identity.linkerd(domain) for identity in one.identities)
             shared = _shared(
                 draft, "MeshTLSAuthentication", namespace, {"identities": identities}, called, origins
             )

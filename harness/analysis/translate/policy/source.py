@@ -113,7 +113,7 @@ def service_accounts_of(draft: Draft, part: Reader, field: str, texts: Iterable[
 
 
 def _expanded(draft: Draft, part: Reader, field: str, text: str, known: set[Identity]) -> set[Identity]:
-    said = ", ".join(sorted(one.linkerd for one in known)) or "nobody"
+    said = ", ".join(sorted(one.linkerd(draft.estate.linkerd_trust_domain) for one in known)) or "nobody"
     draft.report(
         Severity.CHANGED,
         "principal-pattern",
