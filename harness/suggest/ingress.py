@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from harness.analysis.compare import conditions
 from harness.analysis.compare.examples import examples
 from harness.api import gateway_api
+from harness.api.gateway_api.gateway import KubernetesGateway
 from harness.api.gateway_api.route import Route
-from harness.api.objects import selects, spec_of
+from harness.api.istio.gateway import IstioGateway
+from harness.api.kubernetes.selector import selects
+from harness.api.kubernetes.service import selector_of
 from harness.base.errors import NotModelledError
 from harness.model.decide import decide
 from harness.model.istio.gateway import deployment as gateway_deployment
@@ -50,22 +53,19 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
 
 def _of_selector(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
     """The ports for plain HTTP of the Services whose pods an Istio Gateway selects."""
-    wanted = spec_of(gateway).get("selector") or {}
-    served = {
-        one["port"]["number"]
-        for one in spec_of(gateway).get("servers") or ()
-        if one["port"].get("protocol", "").upper() in ("HTTP", "HTTP2", "GRPC")
-    }
+    read = IstioGateway.of(gateway)
+    served = {server.port.number for server in read.servers if server.protocol in ("HTTP", "HTTP2", "GRPC")}
     for service in estate.state.all("", "Service"):
-        selector = spec_of(service).get("selector")
+        selector = selector_of(service)
         pods = [pod for pod in estate.state.pods if pod.gateway and pod.namespace == service.namespace]
-        if selector and any(selects(wanted, p.labels) and selects(selector, p.labels) for p in pods):
+        if selector and any(selects(read.selector, p.labels) and selects(selector, p.labels) for p in pods):
             yield from (one for one in service_ports(service) if served & {one.number, one.target})
 
 
 def _of_gateway(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
     """The ports for plain HTTP of the Services that lead to a Gateway of the Gateway API."""
-    served = {one["port"] for one in spec_of(gateway).get("listeners") or () if one["protocol"] == "HTTP"}
+    listeners = KubernetesGateway.of(gateway).listeners
+    served = {listener.port for listener in listeners if listener.protocol == "HTTP"}
     for name in gateway_deployment.services(gateway):
         short, namespace, *_ = name.split(".")
         service = estate.state.get("", "Service", namespace, short)

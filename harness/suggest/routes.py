@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.analysis.compare import conditions
 from harness.analysis.compare.examples import examples
@@ -11,12 +11,11 @@ from harness.analysis.compare.relevant import relevant
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import MESH
-from harness.api.objects import spec_of
-from harness.base.durations import seconds
+from harness.api.istio.http_rule import HTTPRule
+from harness.api.istio.virtual_service import VirtualService
 from harness.base.errors import NotModelledError
 from harness.expectations.policy.access import denied
 from harness.model.decide import decide
-from harness.model.istio.routing import virtual_service
 from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from harness.analysis.compare.examples import Example
+    from harness.api.gateway_api.route import RouteRule
     from harness.base.resources import Resource
     from harness.base.vocabulary import Workload
     from harness.model.network.services import ServicePort
@@ -64,7 +64,8 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
 def _is_of_mesh(route: Resource) -> bool:
     """Whether a route acts on calls between workloads."""
     if route.kind == "VirtualService":  # without hosts it is another's delegate
-        return bool(virtual_service.hosts(route)) and MESH in virtual_service.gateways(route)
+        read = VirtualService.of(route)
+        return not read.is_delegate and MESH in read.bound
     return any(parent.kind == "Service" for parent in Route.kept(route).parents)
 
 
@@ -109,15 +110,14 @@ def _met(estate: Estate, request: Request, routes: Mapping[str, Resource]) -> tu
 def unmet(routes: Mapping[str, Resource], met: Collection[tuple[str, ...]]) -> Iterator[Skipped]:
     """Yields the rules that no request met, and those that aren't for HTTP."""
     for name, route in routes.items():
-        spec = spec_of(route)
-        for key in ("http", "rules"):
-            fields = (f"spec.{key}[{index}]" for index in range(len(spec.get(key) or ())))
-            for field in fields:
-                if (name, field) not in met:
-                    yield Skipped(f"{name} {field}", "no request that was tried comes to it, and gets in")
-        for key in ("tls", "tcp"):
-            if spec.get(key):
-                yield Skipped(f"{name} spec.{key}", "only HTTP is asked")
+        for entry in _entries(route):
+            if (name, entry.path) not in met:
+                yield Skipped(f"{name} {entry.path}", "no request that was tried comes to it, and gets in")
+        if route.kind == "VirtualService":
+            read = VirtualService.of(route)
+            for key, rules in (("tls", read.tls), ("tcp", read.tcp)):
+                if rules:
+                    yield Skipped(f"{name} spec.{key}", "only HTTP is asked")
 
 
 def rule(outcomes: Outcomes, routes: Mapping[str, Resource]) -> tuple[str, ...]:
@@ -151,38 +151,42 @@ def about(
     """Yields what to ask about a request that met a rule: who answers, and what the rule adds to that."""
     yield Question(topic, request, subject, origins, own)
     for origin in origins:
-        entry = _entry(origin)
-        for field, header in _headers(entry):
-            part = Origin(origin.resource, f"{origin.field}.{field}")
-            yield Question(Topic.HEADER, request, subject, (part,), own, header)
-        delay = ((entry.get("fault") or {}).get("delay") or {}).get("fixedDelay")
-        limit = entry.get("timeout") or (entry.get("timeouts") or {}).get("request")
-        timed = (
-            (Topic.DELAY, "fault", delay),
-            (Topic.TIME_LIMIT, "timeout" if "timeout" in entry else "timeouts", limit),
-        )
-        for about_time, field, text in timed:
-            if taken := seconds(text):
-                part = Origin(origin.resource, f"{origin.field}.{field}")
-                yield Question(about_time, request, subject, (part,), own, seconds=taken)
+        for entry in (entry for entry in _entries(origin.resource) if entry.path == origin.field):
+            for field, header in _headers(entry):
+                part = Origin(origin.resource, field)
+                yield Question(Topic.HEADER, request, subject, (part,), own, header)
+            for timed, field, limit in _timed(entry):
+                if limit:
+                    part = Origin(origin.resource, field)
+                    yield Question(timed, request, subject, (part,), own, seconds=limit)
 
 
-def _entry(origin: Origin) -> dict[str, Any]:
-    """The rule as it is written, empty for an object as a whole."""
-    found = re.fullmatch(r"spec\.(http|rules)\[(\d+)\]", origin.field)
-    return spec_of(origin.resource)[found[1]][int(found[2])] if found else {}
+def _entries(route: Resource) -> tuple[HTTPRule | RouteRule, ...]:
+    """The rules for requests, as they are written."""
+    if route.kind == "VirtualService":
+        return VirtualService.of(route).http
+    return Route.of(route).written_rules
 
 
-def _headers(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _headers(entry: HTTPRule | RouteRule) -> Iterator[tuple[str, str]]:
     """The headers that a rule gives every answer, and by which field."""
-    response = (entry.get("headers") or {}).get("response") or {}
-    for key in ("set", "add"):
-        yield from ((f"headers.response.{key}", name.lower()) for name in response.get(key) or {})
-    for index, one in enumerate(entry.get("filters") or ()):
-        changes = one.get("responseHeaderModifier") or {}
-        for key in ("set", "add"):
-            names = (header["name"].lower() for header in changes.get(key) or ())
-            yield from ((f"filters[{index}]", name) for name in names)
+    if isinstance(entry, HTTPRule):
+        response = entry.headers.response
+        for key, names in (("set", response.set), ("add", response.add)):
+            yield from ((response.at(key), name.lower()) for name in names)
+    else:
+        for part in entry.filters:
+            changes = part.response_headers
+            yield from ((part.path, header.name.lower()) for header in (*changes.set, *changes.add))
+
+
+def _timed(entry: HTTPRule | RouteRule) -> Iterator[tuple[Topic, str, float | None]]:
+    """Times in seconds that a rule says, and by which field."""
+    if isinstance(entry, HTTPRule):
+        yield Topic.DELAY, entry.at("fault"), entry.fault.delay.fixed_delay
+        yield Topic.TIME_LIMIT, entry.at("timeout"), entry.timeout
+    else:
+        yield Topic.TIME_LIMIT, entry.at("timeouts"), entry.request_timeout
 
 
 def words(example: Example, target: str, path: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.lint.trap import Finding, rule
-from harness.api.objects import Fields, label_selector, selects, spec_of
+from harness.api.linkerd.authentication import MeshTLSAuthentication
+from harness.api.linkerd.identity import account_of
+from harness.api.linkerd.server import LinkerdServer
+from harness.api.objects import Fields, selects, spec_of
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.network.services import endpoints, service_ports
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
 
 _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
-_IDENTITY = ".serviceaccount.identity.linkerd."
 
 
 @rule
@@ -82,7 +84,7 @@ def policy_selects_nothing(state: State) -> Iterator[Finding]:
             asked = policy.namespace == ROOT_NAMESPACE or any(
                 pod.namespace == policy.namespace for pod in state.pods
             )
-            if asked and _selector(policy) and not _selected(state, policy):
+            if asked and _selects_some(policy) and not _selected(state, policy):
                 yield Finding(
                     policy,
                     field,
@@ -154,15 +156,13 @@ def _accounts(state: State) -> Iterator[tuple[Resource, str, str, str]]:
                 if "*" not in principal and len(parts) == 5 and parts[1::2] == ["ns", "sa"]:
                     yield policy, f"{field}.principals[{i}]", parts[2], parts[4]
     for policy in state.all(_LINKERD, "MeshTLSAuthentication"):
-        for i, identity in enumerate(spec_of(policy).get("identities") or ()):
-            account, found, _ = identity.partition(_IDENTITY)
-            name, _, namespace = account.partition(".")
-            if found and "*" not in identity:
-                yield policy, f"spec.identities[{i}]", namespace, name
-        for i, reference in enumerate(spec_of(policy).get("identityRefs") or ()):
-            if reference.get("kind") == "ServiceAccount":
-                namespace = reference.get("namespace") or policy.namespace
-                yield policy, f"spec.identityRefs[{i}]", namespace, reference["name"]
+        read = MeshTLSAuthentication.kept(policy)
+        for i, identity in enumerate(read.written):
+            if account := account_of(identity):
+                yield policy, f"spec.identities[{i}]", *account
+        for reference in read.references:
+            if reference.kind == "ServiceAccount":
+                yield policy, reference.path, reference.namespace, reference.name
 
 
 def _sources(policy: Resource) -> Iterator[tuple[str, Fields]]:
@@ -176,19 +176,25 @@ def _runs_as(state: State, namespace: str, name: str) -> Iterator[Pod]:
     return (pod for pod in state.pods if (pod.namespace, pod.service_account) == (namespace, name))
 
 
+def _selects_some(policy: Resource) -> bool:
+    """Whether a policy isn't for all pods of its namespace."""
+    if policy.group == _LINKERD:
+        return not LinkerdServer.kept(policy).pod_selector.is_empty
+    return bool(_selector(policy))
+
+
 def _selector(policy: Resource) -> Fields:
-    spec = spec_of(policy)
-    found: Fields = (spec.get("podSelector") if policy.kind == "Server" else spec.get("selector")) or {}
+    found: Fields = spec_of(policy).get("selector") or {}
     return found
 
 
 def _selected(state: State, policy: Resource) -> list[Pod]:
     anywhere = policy.group == _ISTIO and policy.namespace == ROOT_NAMESPACE
     here = [pod for pod in state.pods if anywhere or pod.namespace == policy.namespace]
+    if policy.group == _LINKERD:
+        return [pod for pod in here if LinkerdServer.kept(policy).pod_selector.selects(pod.labels)]
     if spec_of(policy).get("targetRef") or spec_of(policy).get("targetRefs"):
         return []
     if anywhere and not _selector(policy):
         return [pod for pod in here if pod.mesh is Mesh.ISTIO]  # the whole mesh is meant
-    if policy.group == _ISTIO:
-        return [pod for pod in here if selects(_selector(policy).get("matchLabels") or {}, pod.labels)]
-    return [pod for pod in here if label_selector(_selector(policy), pod.labels)]
+    return [pod for pod in here if selects(_selector(policy).get("matchLabels") or {}, pod.labels)]

@@ -12,7 +12,7 @@ from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.api.linkerd.authentication import MeshTLSAuthentication
 from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
-from harness.api.linkerd.server import Server
+from harness.api.linkerd.server import LinkerdServer
 from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
 
@@ -42,7 +42,7 @@ def namespace_policy_without_server(state: State) -> Iterator[Finding]:
 def server_without_authorization(state: State) -> Iterator[Finding]:
     """A Server that no policy opens denies everybody, also where all were allowed before."""
     for server in state.all(GROUP, "Server"):
-        if Server.kept(server).access_policy != "deny" or _opened(state, server):
+        if LinkerdServer.kept(server).access_policy != "deny" or _opened(state, server):
             continue
         yield Finding(
             server,
@@ -60,7 +60,7 @@ def server_route_closes_probes(state: State) -> Iterator[Finding]:
         routes = _routes_on(state, server)
         if not routes:
             continue
-        read = Server.kept(server)
+        read = LinkerdServer.kept(server)
         for pod in state.pods:
             if pod.namespace != server.namespace or not read.pod_selector.selects(pod.labels):
                 continue

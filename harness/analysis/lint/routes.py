@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api import gateway_api, linkerd
-from harness.api.gateway_api.route import Route
+from harness.api.gateway_api.route import KINDS, Route
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base.vocabulary import Mesh
 from harness.model.network.services import service_port
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, RouteMatch
     from harness.model import State
 
-_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 _UNREADABLE = ("URLRewrite", "RequestMirror", "ExtensionRef")
 
 
@@ -257,7 +256,7 @@ def _shadow(earlier: RouteMatch, later: RouteMatch, *, linkerd: bool) -> str:
 
 
 def _routes(state: State, *kinds: str) -> Iterator[Route]:
-    for kind in kinds or _KINDS:
+    for kind in kinds or KINDS:
         yield from map(Route.kept, state.all(gateway_api.GROUP, kind))
 
 

@@ -99,17 +99,17 @@ class RouteFilter(Node):
     rewrite = node("urlRewrite", URLRewrite)
     mirror = node("requestMirror", RequestMirror)
     cors = node("cors", CORSFilter)
-    _request_headers = node("requestHeaderModifier", HeaderModifier)
-    _response_headers = node("responseHeaderModifier", HeaderModifier)
+    request_headers = node("requestHeaderModifier", HeaderModifier)
+    response_headers = node("responseHeaderModifier", HeaderModifier)
 
     @cached_property
     def header_changes(self) -> HeaderChanges:
         """What a header modifier does; nothing for other types."""
         match self.type:
             case "RequestHeaderModifier":
-                return self._request_headers.changes
+                return self.request_headers.changes
             case "ResponseHeaderModifier":
-                return self._response_headers.changes
+                return self.response_headers.changes
         return UNCHANGED
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
 
+KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+"""The kinds of routes."""
+
 _PATH_KINDS: dict[str, Kind] = {"Exact": "exact", "PathPrefix": "segments", "RegularExpression": "regex"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import gateway_api, linkerd
-from harness.api.gateway_api.route import Route
+from harness.api.gateway_api.route import KINDS, Route
 from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Parent = tuple[str, str, str]
 
 _GROUPS = (gateway_api.GROUP, linkerd.GROUP)
-_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 
 
 def naming(state: State, parent: Resource) -> list[Stored]:
@@ -41,7 +40,7 @@ def about(state: State, service: Resource) -> list[Stored]:
 
 @per_state
 def _by_parent(state: State) -> dict[Parent, list[Stored]]:
-    every = (one for group in _GROUPS for kind in _KINDS for one in state.stored(group, kind))
+    every = (one for group in _GROUPS for kind in KINDS for one in state.stored(group, kind))
     found: dict[Parent, list[Stored]] = {}
     for stored in sorted(every, key=lambda one: one.age):
         # Linkerd's index may hold another version than the live one.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.api.gateway_api import GROUP
+from harness.api.gateway_api.route import KINDS, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from harness.analysis.translate.draft import Draft
     from harness.base.resources import Resource
 
-GROUP = "gateway.networking.k8s.io"
 API = f"{GROUP}/v1beta1"
 
 
@@ -25,9 +25,13 @@ def add(draft: Draft) -> None:
     origins: dict[tuple[str, str], dict[Resource, None]] = {}
     for one in draft.objects:
         route = one.resource
-        if route.group != GROUP or not _on_gateway(route.data.get("spec") or {}):
+        if route.group != GROUP or route.kind not in KINDS:
             continue
-        for namespace, name in _backends(route):
+        read = Route.of(route)
+        if not any(parent.kind == "Gateway" for parent in read.parents):
+            continue
+        backends = (backend for rule in read.written_rules for backend in rule.backends)
+        for namespace, name in ((backend.namespace, backend.name) for backend in backends):
             if namespace != route.namespace:
                 pair = (namespace, route.namespace)
                 kinds.setdefault(pair, set()).add(route.kind)
@@ -42,13 +46,3 @@ def add(draft: Draft) -> None:
             "to": [{"group": "", "kind": "Service", "name": name} for name in sorted(names)],
         }
         draft.add(API, "ReferenceGrant", namespace, f"routes-of-{routes}", spec, origins[namespace, routes])
-
-
-def _on_gateway(spec: Mapping[str, Any]) -> bool:
-    return any(parent.get("kind") == "Gateway" for parent in spec.get("parentRefs") or ())
-
-
-def _backends(route: Resource) -> Iterator[tuple[str, str]]:
-    for rule in route.data["spec"].get("rules") or ():
-        for backend in rule.get("backendRefs") or ():
-            yield backend.get("namespace") or route.namespace, backend["name"]

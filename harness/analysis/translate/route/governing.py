@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.translate.estate import Host
 from harness.analysis.translate.finding import Severity
+from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import covers, specificity
 from harness.model.network.services import fqdn
 
@@ -92,6 +93,6 @@ def _named(draft: Draft, resource: Resource, name: str) -> Iterator[Host]:
 def _routed(draft: Draft) -> Iterator[tuple[str, str]]:
     for kind in _ROUTES:
         for route in draft.estate.all(*kind):
-            for parent in (route.data.get("spec") or {}).get("parentRefs") or ():
-                if (parent.get("group"), parent.get("kind")) == ("", "Service"):
-                    yield parent.get("namespace") or route.namespace, parent.get("name", "")
+            for parent in Route.of(route).parents:
+                if (parent.group, parent.kind) == ("", "Service"):
+                    yield parent.namespace, parent.name
