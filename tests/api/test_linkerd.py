@@ -14,7 +14,7 @@ from harness.api.linkerd.egress_network import EgressNetwork
 from harness.api.linkerd.identity import admits
 from harness.api.linkerd.ports import lenient, strict
 from harness.api.linkerd.rate_limit import HTTPLocalRateLimitPolicy
-from harness.api.linkerd.server import Server
+from harness.api.linkerd.server import LinkerdServer
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base.errors import InputError, NotModelledError
 from tests.model.clusters import resource
@@ -23,9 +23,11 @@ L5D = "serviceaccount.identity.linkerd.example.org"
 
 
 def test_a_server_has_defaults():
-    read = Server.of(resource("Server", "lnk/s", "{podSelector: {}, port: http}"))
+    read = LinkerdServer.of(resource("Server", "lnk/s", "{podSelector: {}, port: http}"))
     assert (read.port, read.protocol, read.access_policy) == ("http", "unknown", "deny")
-    read = Server.of(resource("Server", "lnk/s", "{port: 80, proxyProtocol: gRPC, accessPolicy: audit}"))
+    read = LinkerdServer.of(
+        resource("Server", "lnk/s", "{port: 80, proxyProtocol: gRPC, accessPolicy: audit}")
+    )
     assert (read.port, read.protocol, read.access_policy) == (80, "gRPC", "audit")
 
 

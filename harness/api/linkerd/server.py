@@ -9,7 +9,7 @@ UNKNOWN, HTTP1, HTTP2, GRPC, OPAQUE, TLS = "unknown", "HTTP/1", "HTTP/2", "gRPC"
 """The values of `spec.proxyProtocol`: `unknown` (or none) detects HTTP."""
 
 
-class Server(Spec):
+class LinkerdServer(Spec):
     """A port, by number or name, of the pods that a selector selects."""
 
     pod_selector = node("podSelector", LabelSelector)

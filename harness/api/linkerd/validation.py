@@ -15,7 +15,7 @@ from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, Server
 from harness.api.linkerd.egress_network import EgressNetwork
 from harness.api.linkerd.networks import within
 from harness.api.linkerd.rate_limit import HTTPLocalRateLimitPolicy
-from harness.api.linkerd.server import Server
+from harness.api.linkerd.server import LinkerdServer
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.api.refusal import Refused
 from harness.base import expressions
@@ -61,7 +61,7 @@ def validate(resource: Resource) -> None:
 
 
 def _server(resource: Resource) -> Iterator[str]:
-    policy = Server.kept(resource).written_policy
+    policy = LinkerdServer.kept(resource).written_policy
     if policy is not None and policy not in POLICIES:
         yield f"Invalid 'accessPolicy' field: invalid mode: \"{policy}\""
 

@@ -21,7 +21,7 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
-    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.call import OutboundCall
     from harness.model.message import Message
     from harness.model.network.services import Endpoint, ServicePort
 
@@ -31,7 +31,7 @@ CONNECT_TIMEOUT = 1.0
 UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
 
 
-def ready(call: Call, port: ServicePort) -> tuple[tuple[Endpoint, ...], tuple[Reason, ...]]:
+def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], tuple[Reason, ...]]:
     """Returns the endpoints behind a Service's port that the balancer picks from, and why not the others.
 
     It is connected to meshed pods beforehand, and passes over those to which no connection gets through.
@@ -57,7 +57,12 @@ def _is_meshed(endpoint: Endpoint) -> bool:
 
 
 def dispatch(
-    call: Call, port: ServicePort, found: tuple[Endpoint, ...], message: Message, *, opaque: bool = False
+    call: OutboundCall,
+    port: ServicePort,
+    found: tuple[Endpoint, ...],
+    message: Message,
+    *,
+    opaque: bool = False,
 ) -> Branches[Outcome]:
     """Returns what the pods behind a Service's port answer; to meshed ones over mutual TLS.
 
@@ -80,7 +85,9 @@ def dispatch(
     return after(branches, *spread)
 
 
-def forward(call: Call, endpoint: Endpoint, message: Message, *, opaque: bool = False) -> Branches[Outcome]:
+def forward(
+    call: OutboundCall, endpoint: Endpoint, message: Message, *, opaque: bool = False
+) -> Branches[Outcome]:
     """Returns what one endpoint answers: over mutual TLS if its pod is known to be meshed.
 
     `opaque` forwards bytes: the client then sees that the connection ends, and no answer of its proxy's.

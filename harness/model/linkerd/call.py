@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Call:
+class OutboundCall:
     """A connection to a Service's port, or to one endpoint: a pod's, or a place outside of the cluster.
 
     `parent` is what routes attach to: the Service or the EgressNetwork, if any. `default` is where the

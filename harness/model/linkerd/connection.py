@@ -13,13 +13,13 @@ from harness.traffic.trace import Reason, reason
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
-    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.call import OutboundCall
     from harness.model.message import Message
     from harness.model.network.services import Endpoint
     from harness.traffic.outcomes import Outcome
 
 
-def as_bytes(call: Call, routes: tuple[Route, ...], message: Message) -> Branches[Outcome]:
+def as_bytes(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Branches[Outcome]:
     """Returns what becomes of an opaque connection: by a TCPRoute, or else where it was dialled.
 
     A ServiceProfile's overrides come before routes; an EgressNetwork that denies forbids what no route takes.
@@ -35,7 +35,7 @@ def as_bytes(call: Call, routes: tuple[Route, ...], message: Message) -> Branche
     return _unrouted(call, message, "an opaque connection")
 
 
-def by_name(call: Call, routes: tuple[Route, ...], message: Message) -> Branches[Outcome]:
+def by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Branches[Outcome]:
     """Returns what becomes of a connection where only TLS is taken: the best TLSRoute for its name decides.
 
     An exact hostname comes before a wildcard, the longer before the shorter, then the older route. What
@@ -79,7 +79,7 @@ def _name_rank(hostnames: tuple[str, ...], sni: str) -> tuple[int, int] | None:
     return max(ranks, default=None)
 
 
-def _routed(call: Call, route: Route, message: Message) -> Branches[Outcome]:
+def _routed(call: OutboundCall, route: Route, message: Message) -> Branches[Outcome]:
     rule = route.rules[0]
     if backends.all_zero(rule):
         text = "all weights are 0: the proxy panics, and the connection ends"
@@ -96,7 +96,7 @@ def _routed(call: Call, route: Route, message: Message) -> Branches[Outcome]:
     return then(backends.weighted(call, route, rule), to_backend)
 
 
-def _unrouted(call: Call, message: Message, what: str) -> Branches[Outcome]:
+def _unrouted(call: OutboundCall, message: Message, what: str) -> Branches[Outcome]:
     parent = call.parent
     if parent is not None and parent.kind == "EgressNetwork" and not egress_network.allows(parent):
         text = f"denies {what} that no route takes: it is closed"
@@ -106,7 +106,7 @@ def _unrouted(call: Call, message: Message, what: str) -> Branches[Outcome]:
     return after(_dial(call, call.default, message), why)
 
 
-def _dial(call: Call, target: ServicePort | Endpoint, message: Message) -> Branches[Outcome]:
+def _dial(call: OutboundCall, target: ServicePort | Endpoint, message: Message) -> Branches[Outcome]:
     if not isinstance(target, ServicePort):
         return balancer.forward(call, target, message, opaque=True)
     found, lost = balancer.ready(call, target)

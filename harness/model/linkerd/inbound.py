@@ -19,7 +19,7 @@ from harness.traffic.trace import Reason
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
     from harness.model.linkerd.policy.authentication import Authorization
-    from harness.model.linkerd.policy.port_policy import Policy
+    from harness.model.linkerd.policy.port_policy import PortPolicy
     from harness.model.state.state import State
 
 
@@ -48,7 +48,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
     return after(_by_request(state, arrival, found, serve), *found.trace)
 
 
-def _by_request(state: State, arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
     if not found.routes:
         return _unrouted(state, arrival, found, serve)
     taken = routes.best(found.routes, arrival.message)
@@ -67,7 +67,7 @@ def _by_request(state: State, arrival: Arrival, found: Policy, serve: Deliver) -
     return after(back, *trace)
 
 
-def _unrouted(state: State, arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
     """What becomes of a request where no route is attached: paths of the pod's probes are open."""
     message = arrival.message
     if found.protocol == GRPC and not routes.is_rpc(message):
@@ -81,7 +81,7 @@ def _unrouted(state: State, arrival: Arrival, found: Policy, serve: Deliver) -> 
     return after(_served(arrival, found, serve) if allowed else certain(_own(arrival, 403)), *why)
 
 
-def _refused_probes(state: State, arrival: Arrival, found: Policy) -> tuple[Reason, ...]:
+def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[Reason, ...]:
     """Routes end the openness of probe paths: tells which of the kubelet's probes are refused now."""
     refused = []
     for path in arrival.server.probe_paths(arrival.port):
@@ -115,7 +115,7 @@ def _own(arrival: Arrival, status: int) -> Outcome:
     return replace(replies.linkerd(arrival.message, status), hop=arrival.hop)
 
 
-def _served(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
     message = arrival.message.without(["l5d-client-id"])
     if arrival.tls is Mesh.LINKERD:
         message = message.plus(("l5d-client-id", arrival.client.dns_identity))
@@ -129,7 +129,7 @@ def _served(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome
     return after(answered, *(found.limit.trace(arrival) if found.limit else ()))
 
 
-def _forward(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
     """What becomes of bytes: the connection is authorized, and nothing is added to requests.
 
     A Server that declares a version of HTTP authorizes no connection.
@@ -153,7 +153,7 @@ def _forward(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcom
     return after(mapped(serve(arrival), connected), *found.trace, why, *trace)
 
 
-def _without_http(arrival: Arrival, found: Policy, serve: Deliver) -> Branches[Outcome]:
+def _without_http(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
     """What becomes of a plaintext client's own TLS, or bare connection, where no port is opaque."""
     if found.protocol == UNKNOWN:
         return _forward(arrival, found, serve)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain
 from harness.model.linkerd import connection, egress_network, opacity, protocol
-from harness.model.linkerd.call import Call
+from harness.model.linkerd.call import OutboundCall
 from harness.model.linkerd.routing import http, service_profile
 from harness.model.network.services import service_port
 from harness.traffic.outcomes import Failure, Outcome
@@ -34,7 +34,7 @@ def send(
     if port is None:
         text = f"has no port {number}: the connection ends without an answer"
         return certain(replies.closed(message), reason(service, "spec.ports", text))
-    call = Call(state, client, port, deliver, service)
+    call = OutboundCall(state, client, port, deliver, service)
     spoken = protocol.of(call)
     if spoken.name in (protocol.HTTP1, protocol.HTTP2) and number in opacity.of_service(state, service):
         text = "is opaque and declares HTTP by its appProtocol: the proxy panics, and ends the connection"
@@ -51,10 +51,10 @@ def forward(
     it: by routes, else by its policy; without one everything passes.
     """
     if not endpoint.pod.outside:
-        call = Call(state, client, endpoint, deliver)
+        call = OutboundCall(state, client, endpoint, deliver)
         return _proceed(call, protocol.of(call), message)
     network, passed = egress_network.find(state, client, endpoint.pod.ip)
-    call = Call(state, client, endpoint, deliver, network)
+    call = OutboundCall(state, client, endpoint, deliver, network)
     spoken = protocol.of(call)
     trace = (*passed, *spoken.trace)
     if network is not None:
@@ -64,7 +64,7 @@ def forward(
     return after(_proceed(call, spoken, message), *trace)
 
 
-def _proceed(call: Call, spoken: Protocol, message: Message) -> Branches[Outcome]:
+def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
     if spoken.name == protocol.OPAQUE:
         return connection.as_bytes(call, spoken.routes, message)
     if spoken.name == protocol.TLS:
@@ -82,7 +82,7 @@ def _proceed(call: Call, spoken: Protocol, message: Message) -> Branches[Outcome
     return http.unrouted(call, message)
 
 
-def _without_http(call: Call, spoken: Protocol, message: Message) -> Branches[Outcome]:
+def _without_http(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
     """What becomes of TLS or of a bare connection where HTTP is expected, or detected: then it is opaque."""
     if spoken.name == protocol.DETECT:
         return after(connection.as_bytes(call, (), message), Reason("no HTTP is detected: taken for bytes"))
@@ -93,7 +93,7 @@ def _without_http(call: Call, spoken: Protocol, message: Message) -> Branches[Ou
     return certain(Outcome(connected=True), Reason(text))
 
 
-def _in_another_version(call: Call, spoken: Protocol, message: Message) -> Branches[Outcome]:
+def _in_another_version(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
     """What becomes of HTTP/1 where the proxy speaks HTTP/2 only, and of gRPC where it speaks HTTP/1 only."""
     assert call.parent is not None
     cause, field = call.parent, "spec.ports"

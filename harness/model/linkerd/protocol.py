@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
-    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.call import OutboundCall
     from harness.model.state.state import State
 
 DETECT, HTTP1, HTTP2, OPAQUE, TLS = "detect", "HTTP/1", "HTTP/2", "opaque", "TLS"
@@ -47,7 +47,7 @@ class Protocol:
     trace: tuple[Reason, ...]
 
 
-def of(call: Call) -> Protocol:
+def of(call: OutboundCall) -> Protocol:
     """Returns what the policy controller tells the client's proxy of a connection.
 
     What the port declares decides, else the first kind of which there is a route:
@@ -57,7 +57,7 @@ def of(call: Call) -> Protocol:
 
 
 @per_key(lambda call, parent: (parent.key, call.number, call.client.namespace))
-def _told(_: State, call: Call, parent: Resource) -> Protocol:
+def _told(_: State, call: OutboundCall, parent: Resource) -> Protocol:
     declared, why = _declared(call, parent)
     counting: tuple[Route, ...] = ()
     lost: list[Reason] = []
@@ -80,7 +80,7 @@ def _told(_: State, call: Call, parent: Resource) -> Protocol:
     return Protocol(name, counting, (*why, *lost))
 
 
-def _to_endpoint(call: Call) -> Protocol:
+def _to_endpoint(call: OutboundCall) -> Protocol:
     """What a pod that is dialled by its own address is taken for; outside of the cluster HTTP is detected."""
     endpoint = call.default
     if (
@@ -92,7 +92,7 @@ def _to_endpoint(call: Call) -> Protocol:
     return Protocol(DETECT, (), ())
 
 
-def _declared(call: Call, parent: Resource) -> tuple[str, tuple[Reason, ...]]:
+def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Reason, ...]]:
     app = call.default.app_protocol.lower() if isinstance(call.default, ServicePort) else ""
     if app in _BY_APP_PROTOCOL:
         return _BY_APP_PROTOCOL[app], ()
@@ -113,7 +113,7 @@ def _not_counting(found: list[Route], text: str) -> list[Reason]:
     return [reason(route.resource, "spec.parentRefs", text, lost=True) for route in found]
 
 
-def _attached(call: Call, parent: Resource, kind: str) -> tuple[list[Route], list[Reason]]:
+def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Route], list[Reason]]:
     """The routes of a kind that this client follows, oldest first, and why others aren't.
 
     Producers' routes are for all clients; a consumer's namespace has its own beside them.
@@ -133,7 +133,7 @@ def _attached(call: Call, parent: Resource, kind: str) -> tuple[list[Route], lis
     return attached, lost
 
 
-def _detached(call: Call, parent: Resource, route: Route, named: ParentRef) -> str | None:
+def _detached(call: OutboundCall, parent: Resource, route: Route, named: ParentRef) -> str | None:
     """Why a route's parentRef doesn't attach it for this client: empty if it does, None if it's another's."""
     namespace = route.resource.namespace
     why = named.detached(parent, call.number, routes.GROUPS[parent.kind])

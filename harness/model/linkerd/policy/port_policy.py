@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Policy:
+class PortPolicy:
     """The policy at a port; `routes` are those attached to its Server, if it has one."""
 
     protocol: str
@@ -40,7 +40,7 @@ class Policy:
 
 
 @per_key(lambda pod, port: (pod.namespace, pod.name, port))
-def at(state: State, pod: Pod, port: int) -> Policy:
+def at(state: State, pod: Pod, port: int) -> PortPolicy:
     """Returns the policy of the Server that selects a pod's port, else the pod's default policy."""
     found = server.at(state, pod, port)
     if found is None:
@@ -48,7 +48,7 @@ def at(state: State, pod: Pod, port: int) -> Policy:
     resource, access, grpc = found.resource, found.access_policy, found.protocol == GRPC
     authorizations, lost = _of_server(state, resource)
     attached, ignored = _attached(state, resource, "GRPCRoute" if grpc else "HTTPRoute")
-    return Policy(
+    return PortPolicy(
         found.protocol,
         (*authorizations, *authentication.of_default(config.of(state), access, resource)),
         (
@@ -73,7 +73,7 @@ def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tup
     return tuple(found), tuple(lost)
 
 
-def _default(state: State, pod: Pod, port: int) -> Policy:
+def _default(state: State, pod: Pod, port: int) -> PortPolicy:
     settings = config.of(state)
     said = pod.annotations.get(DEFAULT_POLICY)
     name = said if said in POLICIES else settings.default_policy
@@ -88,7 +88,7 @@ def _default(state: State, pod: Pod, port: int) -> Policy:
         reason(policy, "spec.targetRef", "targets the Namespace: acts through Servers only", lost=True)
         for policy in _targeting(state, pod.namespace, "Namespace")
     ]
-    return Policy(
+    return PortPolicy(
         OPAQUE if opaque else UNKNOWN,
         authentication.of_default(settings, name),
         tuple(trace),

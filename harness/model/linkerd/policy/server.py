@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
-from harness.api.linkerd.server import OPAQUE, Server
+from harness.api.linkerd.server import OPAQUE, LinkerdServer
 from harness.model.state.tables import SelectorTable, per_state
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
 
 
-def at(state: State, pod: Pod, port: int) -> Server | None:
+def at(state: State, pod: Pod, port: int) -> LinkerdServer | None:
     """Returns the Server that selects a pod's port, the oldest of several."""
     return next(_selecting(state, pod, port), None)
 
@@ -25,13 +25,13 @@ def makes_opaque(state: State, pod: Pod, port: int) -> bool:
     return any(server.protocol == OPAQUE for server in _selecting(state, pod, port))
 
 
-def _selecting(state: State, pod: Pod, port: int) -> Iterator[Server]:
+def _selecting(state: State, pod: Pod, port: int) -> Iterator[LinkerdServer]:
     for server in _servers(state).selecting(pod.namespace, pod.labels):
         if server.pod_selector.selects(pod.labels) and pod.port(server.port) == port:
             yield server
 
 
 @per_state
-def _servers(state: State) -> SelectorTable[Server]:
-    servers = map(Server.kept, state.all(GROUP, "Server"))
+def _servers(state: State) -> SelectorTable[LinkerdServer]:
+    servers = map(LinkerdServer.kept, state.all(GROUP, "Server"))
     return SelectorTable((one.resource.namespace, one.pod_selector.match_labels, one) for one in servers)

@@ -15,7 +15,7 @@ from harness.traffic.trace import reason
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route, RouteRule
-    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.call import OutboundCall
     from harness.model.linkerd.routing.limits import Limit
     from harness.model.linkerd.routing.routes import Taken
     from harness.model.message import Message
@@ -39,7 +39,7 @@ def all_zero(rule: RouteRule) -> bool:
     return len(rule.backends) > 1 and not any(backend.weight for backend in rule.backends)
 
 
-def weighted(call: Call, route: Route, rule: RouteRule) -> Branches[BackendRef | None]:
+def weighted(call: OutboundCall, route: Route, rule: RouteRule) -> Branches[BackendRef | None]:
     """Returns a rule's backends by weight, None for what was dialled itself.
 
     A lone backend gets everything, even at weight 0. Backends without endpoints are passed over while
@@ -64,12 +64,12 @@ def weighted(call: Call, route: Route, rule: RouteRule) -> Branches[BackendRef |
     return shares(choices)
 
 
-def _is_empty(call: Call, backend: BackendRef) -> bool:
+def _is_empty(call: OutboundCall, backend: BackendRef) -> bool:
     port = destination(call, backend)
     return isinstance(port, ServicePort) and not balancer.ready(call, port)[0]
 
 
-def destination(call: Call, backend: BackendRef | None) -> ServicePort | Endpoint | Nowhere:
+def destination(call: OutboundCall, backend: BackendRef | None) -> ServicePort | Endpoint | Nowhere:
     """Returns where a backend leads (None: what was dialled itself), or why nowhere.
 
     An EgressNetwork is a backend of the routes on itself alone.
@@ -91,7 +91,7 @@ def destination(call: Call, backend: BackendRef | None) -> ServicePort | Endpoin
     return service_port(service, backend.port or 0) or Nowhere(502, "", text)
 
 
-def _through(call: Call, backend: BackendRef) -> Endpoint | Nowhere:
+def _through(call: OutboundCall, backend: BackendRef) -> Endpoint | Nowhere:
     parent = call.parent
     if call.state.get(backend.group, backend.kind, backend.namespace, backend.name) is None:
         error = f"EgressNetwork not found {backend.name}"
@@ -105,7 +105,7 @@ def _through(call: Call, backend: BackendRef) -> Endpoint | Nowhere:
 
 
 def to_backend(
-    call: Call, taken: Taken, backend: BackendRef | None, message: Message, limit: Limit | None
+    call: OutboundCall, taken: Taken, backend: BackendRef | None, message: Message, limit: Limit | None
 ) -> Branches[Outcome]:
     """Returns what a backend answers to a request; one that leads nowhere fails by itself."""
     target = destination(call, backend)
@@ -130,7 +130,11 @@ def to_backend(
 
 
 def to_target(
-    call: Call, target: ServicePort | Endpoint, route: Route | None, message: Message, limit: Limit | None
+    call: OutboundCall,
+    target: ServicePort | Endpoint,
+    route: Route | None,
+    message: Message,
+    limit: Limit | None,
 ) -> Branches[Outcome]:
     """Returns what a Service's pods, or one endpoint, answer to a request within the time limit."""
     prefix = f"logical service <ip>:{call.number}: route {_route_name(route)}: "

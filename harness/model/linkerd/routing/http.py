@@ -20,13 +20,13 @@ from harness.traffic.trace import reason
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
     from harness.base.resources import Resource
-    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.call import OutboundCall
     from harness.model.linkerd.routing.service_profile import Budget, ProfileRoute
     from harness.model.message import Message
     from harness.traffic.trace import Reason
 
 
-def routed(call: Call, attached: tuple[Route, ...], message: Message) -> Branches[Outcome]:
+def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Branches[Outcome]:
     """Returns what becomes of a request to what has routes: of the best rule, or else 404.
 
     On an EgressNetwork what no rule takes is subject to its policy.
@@ -74,7 +74,7 @@ def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, Repeti
     return limits.shortest(asked), again
 
 
-def unrouted(call: Call, message: Message, *, grpc: bool = False) -> Branches[Outcome]:
+def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Branches[Outcome]:
     """Returns what becomes of a request that no route takes: the parent's own limits and retries count.
 
     An EgressNetwork that denies answers 403; a gRPC call then fails with FAILED_PRECONDITION, and where
@@ -105,7 +105,7 @@ def unrouted(call: Call, message: Message, *, grpc: bool = False) -> Branches[Ou
 _FAILED_PRECONDITION = 9
 
 
-def profiled(call: Call, profile: Resource, message: Message) -> Branches[Outcome]:
+def profiled(call: OutboundCall, profile: Resource, message: Message) -> Branches[Outcome]:
     """Returns what a ServiceProfile makes of a request: its overrides' shares, its route's limit and retries.
 
     Raises NotModelledError where retries depend on what its budget was spent on.

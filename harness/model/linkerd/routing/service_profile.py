@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.api.linkerd.service_profile import RequestCondition, ResponseClass, ResponseCondition
     from harness.base.resources import Resource
-    from harness.model.linkerd.call import Call
+    from harness.model.linkerd.call import OutboundCall
     from harness.model.message import Message
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
@@ -83,7 +83,7 @@ def find(state: State, service: Resource, namespace: str) -> Resource | None:
     return None
 
 
-def overrides(state: State, profile: Resource, call: Call) -> tuple[Override, ...]:
+def overrides(state: State, profile: Resource, call: OutboundCall) -> tuple[Override, ...]:
     """Returns the profile's destination overrides; without port they mean the one that was dialled.
 
     Those without weight are left out. Raises NotModelledError for one that is no Service's port.
