@@ -10,6 +10,7 @@ from harness.base.installation import DEFAULT, Installation
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from harness.api.gateway_api.reference import ParentRef
     from harness.base.vocabulary import Mesh
     from harness.cluster.api.client import Json
     from harness.cluster.api.deadline import Deadline
@@ -89,7 +90,7 @@ class ControlPlane(Protocol):
         """Returns when these namespaces' proxies hold the present configuration, if that can be known."""
         ...
 
-    def reports_on(self, group: str, parent: Json) -> bool:
+    def reports_on(self, group: str, parent: ParentRef) -> bool:
         """Whether it writes the status of a route of this API group with this parentRef."""
         ...
 

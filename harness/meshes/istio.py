@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from harness.api import marks
+from harness.api.gateway_api import GROUP
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError, StageError
 from harness.base.installation import DEFAULT, Installation, Installer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from harness.api.gateway_api.reference import ParentRef
     from harness.cluster.api.client import Client, Json
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.api.tools import Run
@@ -141,10 +143,9 @@ class Istio:
         metadata = Metadata.live(namespace)
         return marks.asks(self.mesh, metadata.labels, metadata.annotations)
 
-    def reports_on(self, group: str, parent: Json) -> bool:
+    def reports_on(self, group: str, parent: ParentRef) -> bool:
         """Istio acts on Services of the group "", written so, and on no other spelling of it."""
-        own = group == "gateway.networking.k8s.io"
-        return own and parent.get("kind") == "Service" and parent.get("group") == ""
+        return group == GROUP and parent.kind == "Service" and parent.group == ""
 
     def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns at once: no pod starts without its proxy, since its webhook's failurePolicy is Fail."""

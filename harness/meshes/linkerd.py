@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from harness.api.gateway_api.reference import ParentRef
     from harness.cluster.api.client import Client, Json
     from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.settings import ClusterSettings
@@ -173,9 +174,9 @@ class Linkerd:
         """
         self.wait_ready(namespaces, deadline)
 
-    def reports_on(self, group: str, parent: Json) -> bool:
+    def reports_on(self, group: str, parent: ParentRef) -> bool:
         """Linkerd acts on Services of the group "" or core; a group left out is the Gateway API's."""
-        return parent.get("kind") == "Service" and parent.get("group") in ("", "core")
+        return parent.kind == "Service" and parent.group in ("", "core")
 
     def hello(self, server: Json) -> tuple[str, str]:
         """Returns the proxy's identity: TLS for any other name it passes on to the application."""

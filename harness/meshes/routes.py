@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api.route import Route
+from harness.api.gateway_api.status import RouteStatus
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.node import live
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from harness.api.gateway_api.reference import ParentRef
     from harness.cluster.api.client import Json
     from harness.cluster.control_plane import ControlPlane
 
@@ -23,26 +29,21 @@ def unreported(
     those that exist. A condition without observedGeneration counts as present: the field is
     optional [Kubernetes: Condition], and Linkerd leaves it out.
     """
-    metadata, group = route["metadata"], str(route["apiVersion"]).rpartition("/")[0]
-    statuses = (route.get("status") or {}).get("parents") or ()
+    resource = live(route)
+    generation, status = Metadata.of(resource).generation or 1, RouteStatus.of(resource)
     for plane in planes:
-        for parent in (route.get("spec") or {}).get("parentRefs") or ():
-            there = (parent.get("namespace") or metadata["namespace"], parent.get("name")) in services
-            asked = there and plane.reports_on(group, parent)
-            if asked and not _reported(parent, plane.controller, statuses, metadata.get("generation", 1)):
-                return (
-                    f"{plane.controller} hasn't reported on parent {parent.get('kind')} {parent.get('name')}"
-                )
+        for parent in Route.of(resource).parents:
+            there = (parent.namespace, parent.name) in services
+            asked = there and plane.reports_on(resource.group, parent)
+            if asked and not _reported(parent, plane.controller, status, generation):
+                return f"{plane.controller} hasn't reported on parent {parent.kind} {parent.name}"
     return None
 
 
-def _reported(parent: Json, controller: str, statuses: Iterable[Json], generation: int) -> bool:
+def _reported(parent: ParentRef, controller: str, status: RouteStatus, generation: int) -> bool:
     return any(
-        status.get("controllerName") == controller
-        and status["parentRef"].get("name") == parent.get("name")
-        and all(
-            condition.get("observedGeneration", generation) >= generation
-            for condition in status.get("conditions") or ()
-        )
-        for status in statuses
+        report.controller == controller
+        and report.parent.name == parent.name
+        and all((condition.generation or generation) >= generation for condition in report.conditions)
+        for report in status.parents
     )

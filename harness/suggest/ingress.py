@@ -11,7 +11,7 @@ from harness.api.gateway_api.gateway import KubernetesGateway
 from harness.api.gateway_api.route import Route
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.selector import selects
-from harness.api.kubernetes.service import selector_of
+from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
 from harness.model.decide import decide
 from harness.model.istio.gateway import deployment as gateway_deployment
@@ -56,7 +56,7 @@ def _of_selector(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
     read = IstioGateway.of(gateway)
     served = {server.port.number for server in read.servers if server.protocol in ("HTTP", "HTTP2", "GRPC")}
     for service in estate.state.all("", "Service"):
-        selector = selector_of(service)
+        selector = Service.kept(service).selector
         pods = [pod for pod in estate.state.pods if pod.gateway and pod.namespace == service.namespace]
         if selector and any(selects(read.selector, p.labels) and selects(selector, p.labels) for p in pods):
             yield from (one for one in service_ports(service) if served & {one.number, one.target})

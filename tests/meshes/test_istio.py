@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.api.gateway_api.reference import ParentRef
 from harness.base.errors import StageError
 from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import Discovery
@@ -14,6 +15,7 @@ from harness.meshes.istio import Istio
 from harness.meshes.istio_tls import TLS_STATISTICS
 from harness.meshes.istioctl import install_argv, lacking
 from tests.cluster.fakes import FakeClient, FakeRun, deployment, not_found, pod
+from tests.model.clusters import resource
 
 SUFFIXES = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
 OWN = "spec: {meshConfig: {defaultConfig: {proxyStatsMatcher: {inclusionSuffixes: [a, b]}}}}"
@@ -114,6 +116,7 @@ def test_asking_and_taking_it_back():
     ],
 )
 def test_which_parents_it_reports_on(parent, reports):
+    parent = ParentRef(resource("HTTPRoute", "shop/r"), "spec.parentRefs[0]", parent)
     assert plane(FakeClient()).reports_on("gateway.networking.k8s.io", parent) is reports
 
 
