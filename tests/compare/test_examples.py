@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.compare.conditions import Conditions, of
 from harness.analysis.compare.examples import examples, untried
-from harness.analysis.compare.taken_texts import taken
+from harness.analysis.taken_texts import taken
 from harness.base.expressions import Dialect
 from harness.base.matching import TextMatch
 from harness.manifests.documents import plain

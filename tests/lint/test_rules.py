@@ -164,6 +164,11 @@ CASES = {
         ],
         "spec.rules[0].filters[0]: is a URLRewrite",
     ),
+    "route-expression-shortened": (
+        [web("lnk"), route(PARENT + r"rules: [{matches: [{path: {type: RegularExpression, value: '.*\.(js|json)'}}]}]")],
+        [web("lnk"), route(PARENT + r"rules: [{matches: [{path: {type: RegularExpression, value: '.*\.(json|js)'}}]}]")],
+        r"spec.rules[0].matches[0].path.value: .*\.(js|json) doesn't take",
+    ),
     "route-hostnames-on-service": (
         [web("lnk"), route(PARENT + "hostnames: [web.example.com]")],
         [web("lnk"), route(PARENT)],

@@ -300,3 +300,10 @@ def test_fields_of_the_experimental_channel_are_not_there(rest, field):
     with pytest.raises(NotModelledError) as caught:
         changes.apply(WORLD, [http(rest)])
     assert caught.value.what == f"HTTPRoute bare/r {field} isn't modelled"
+
+
+def test_an_expression_that_envoy_refuses_is_not_modelled_under_istio_alone():
+    state = changes.apply(WORLD, [route(f"{{{path('RegularExpression', '/a++')}, {V1}}}")])
+    assert told(send(state, "lnk/client", "http://web.bare/aa")) == TO_V1
+    with pytest.raises(NotModelledError, match=r"HTTPRoute bare/r spec.rules\[0\].matches\[0\].path.value"):
+        send(state, "ist/client", "http://web.bare/aa")

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.taken_texts import taken
+from harness.analysis.taken_texts import taken
 from harness.base.errors import NotModelledError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
+from harness.analysis.taken_texts import unspanned
 from harness.api import gateway_api, linkerd
 from harness.api.gateway_api.route import KINDS, Route
 from harness.api.linkerd.service_profile import ServiceProfile
@@ -145,6 +146,27 @@ def route_filter_unreadable(state: State) -> Iterator[Finding]:
                         "version before in force, and the status says Accepted all the same",
                         "leave it out for Linkerd's clients: do its work in the application or at ingress",
                     )
+
+
+@rule
+def route_expression_shortened(state: State) -> Iterator[Finding]:
+    """Of an expression's alternatives Linkerd prefers the first, and then asks whether it spans the value."""
+    if Mesh.LINKERD not in state.meshes:
+        return
+    for route in _routes(state):
+        if not any(parent.kind in ("Service", "Server") for parent in route.parents):
+            continue
+        matches = [match for part in route.rules for match in part.matches]
+        for field, wanted in (expression for match in matches for expression in match.expressions):
+            if (text := unspanned(wanted.value)) is not None:
+                yield Finding(
+                    route.resource,
+                    field,
+                    f"{wanted.value} doesn't take {text}",
+                    "Linkerd takes the first match from the left, and only if it is the whole value; "
+                    "Istio takes whatever matches as a whole",
+                    f"write ^(?:{wanted.value})$",
+                )
 
 
 @rule

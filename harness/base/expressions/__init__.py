@@ -12,10 +12,8 @@ from enum import Enum
 from functools import lru_cache
 
 from harness.base.errors import NotModelledError
-from harness.base.expressions import conversion, engine, go, rust
+from harness.base.expressions import conversion, engine, go
 from harness.base.expressions.conversion import quoted as quoted
-from harness.base.expressions.properties import WHITE_SPACE
-from harness.base.expressions.reader import Refused
 
 
 class Dialect(Enum):
@@ -119,9 +117,11 @@ class _Ready:
 def _ready(pattern: str, dialect: Dialect) -> _Ready | Fault:
     barred: tuple[str, ...] = ()
     if dialect in (Dialect.RUST, Dialect.PROFILE):
-        translation = rust.translated(_anchored(pattern) if dialect is Dialect.PROFILE else pattern)
-        if not isinstance(translation, rust.Translation):
-            return Fault(str(translation), refused=isinstance(translation, Refused))
+        from harness.base.expressions import rust  # most commands need none of it
+
+        translation = rust.translated(rust.anchored(pattern) if dialect is Dialect.PROFILE else pattern)
+        if isinstance(translation, rust.Untranslated):
+            return Fault(translation.why, translation.refused)
         pattern, barred = translation.pattern, tuple(translation.barred)
     compiled = engine.compiled(pattern)
     if dialect is Dialect.GO and (why := _refused_by_go(pattern, compiled)):
@@ -137,13 +137,6 @@ def _refused_by_go(pattern: str, compiled: engine.Engine | engine.Refusal) -> Fa
         return Fault(go.refusal(pattern, compiled.why), refused=not go.unsure(compiled.why))
     words = go.refusal_of_bytes(pattern)
     return Fault(words) if words else None
-
-
-def _anchored(pattern: str) -> str:
-    """A ServiceProfile's pattern as the proxy completes it: its text, not its sense."""
-    pattern = pattern.strip("".join(WHITE_SPACE))
-    start = "" if pattern.startswith("^") else "^"
-    return f"{start}{pattern}{'' if pattern.endswith('$') else '$'}"
 
 
 def _template(replacement: str) -> tuple[str | int, ...] | Fault:

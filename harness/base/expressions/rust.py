@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from harness.base.expressions.brackets import bracketed
 from harness.base.expressions.characters import Characters, single
+from harness.base.expressions.properties import WHITE_SPACE
 from harness.base.expressions.reader import NOT_UTF8, Flags, Literal, Reader, Refused, Undecided
 
 _NESTING = 250
@@ -33,6 +34,14 @@ class Translation:
 
     pattern: str
     barred: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Untranslated:
+    """Why an expression isn't translated: Rust refuses it, in its words, or that isn't known."""
+
+    why: str
+    refused: bool
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,15 @@ class _Group:
     parts: list[_Part]
 
 
+def anchored(pattern: str) -> str:
+    """Returns a ServiceProfile's pattern as the proxy completes it: its text, not its sense."""
+    pattern = pattern.strip("".join(WHITE_SPACE))
+    start = "" if pattern.startswith("^") else "^"
+    return f"{start}{pattern}{'' if pattern.endswith('$') else '$'}"
+
+
 @lru_cache(maxsize=4096)
-def translated(pattern: str) -> Translation | Refused | Undecided:
+def translated(pattern: str) -> Translation | Untranslated:
     """Returns the expression for RE2, or why Rust doesn't take it, or why that can't be said."""
     translator = _Translator(pattern)
     try:
@@ -72,7 +88,7 @@ def translated(pattern: str) -> Translation | Refused | Undecided:
         if whole.size > _SIZE:
             raise Undecided("it may be larger than Rust takes (10 MiB compiled)")
     except (Refused, Undecided) as answer:
-        return answer
+        return Untranslated(str(answer), isinstance(answer, Refused))
     return Translation(whole.text, frozenset(translator.barred))
 
 

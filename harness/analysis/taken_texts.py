@@ -45,6 +45,18 @@ def taken(pattern: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def unspanned(pattern: str) -> str | None:
+    """Returns a text that an expression takes as a whole, and that Rust's first match doesn't span.
+
+    None where there is none, or none was found.
+    """
+    for text in taken(pattern):
+        whole = _matches(f"^(?:{pattern})$", text, Dialect.RUST)
+        if whole and not _matches(pattern, text, Dialect.RUST):
+            return text
+    return None
+
+
 def _text(make: rstr.Rstr, pattern: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python may read otherwise some day
