@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import HarnessError
 from harness.base.installation import DEFAULT, Installation
+from harness.base.resources import Resource
 from harness.traffic.counters import Metered
 from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
 from harness.traffic.outcomes import Group, Outcome, Outcomes
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from harness.base.resources import ObjectName, Resource
+    from harness.base.resources import ObjectName
     from harness.base.vocabulary import Mesh, Workload
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
     from harness.traffic.counters import Growth, Meter
     from harness.traffic.request import Request
 
-TRACE = (Reason("sends 50 of 100 there", "VirtualService shop/web", "spec.http[0].route[0].weight"),)
+ROUTE = Resource("networking.istio.io/v1", "VirtualService", "shop", "web", {})
+TRACE = (step(ROUTE, "spec.http[0].route[0].weight", Action.SHARED, "sends {} of {} there", 50, 100),)
 
 
 @dataclass

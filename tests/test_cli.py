@@ -61,7 +61,7 @@ TRAPS = "manifests/faces/linkerd/color-split-ports.yaml"
 def test_lint_tells_traps_with_their_place():
     result = invoke("lint", "manifests/faces", TRAPS)
     assert result.exit_code == 1
-    assert f"{TRAPS}:5: HTTPRoute faces/color-split spec: has no parentRefs [route-without-parent]" in (
+    assert f"{TRAPS}:5:1: HTTPRoute faces/color-split spec: has no parentRefs [route-without-parent]" in (
         result.stdout
     )
     assert result.stdout.endswith("1 traps\n")

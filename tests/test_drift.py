@@ -21,7 +21,7 @@ from harness.scenario.steps import Deploy, Install
 from harness.traffic.disagreement import disagreement
 from harness.traffic.observables import Basis, Pod, Proxy
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, built_in
 from tests.scripted import Scripted
 
 WEB, WEB2 = Workload("shop", "web"), Workload("shop", "web2")
@@ -30,8 +30,8 @@ NOBODY = Outcome(200)
 DENIED = Outcome(403, body="RBAC: access denied")
 RESET = Outcome(failure=Failure.RESET)
 WORDY = Outcome(failure=Failure.RESET, detail="Recv failure: Connection reset by peer (curl 56)")
-OPEN = (Reason("2 pods, one by connection: which gets which share isn't specified", "Service shop/web"),)
-OTHER = (Reason("the hash's pods: which pod gets which share isn't specified", "Service shop/other"),)
+OPEN = (built_in(Action.LEFT_OPEN, "2 pods, one by connection: which gets which share isn't specified"),)
+OTHER = (built_in(Action.LEFT_OPEN, "the hash's pods: which pod gets which share isn't specified"),)
 CALL = {"from": "shop/web", "to": "http://web.shop/"}
 
 

@@ -44,7 +44,7 @@ DECISIONS = {
             "faces/face POST grpc://color/ColorService/Center through istio-proxy, predicted by the model",
             "├── 1/2 (50 %): 200 grpc-status 0 from faces/color",
             "│   ├── VirtualService faces/color-split: takes 50 of 100: color.faces.svc.cluster.local",
-            f"│   │     spec.http[0].route[0].weight, {FACES}/istio/color-split.yaml:1",
+            f"│   │     spec.http[0].route[0].weight, {FACES}/istio/color-split.yaml:9:7",
             f"│   └── the last hop is mutual TLS by istio as {ISTIO_ID}",
             "└── 1/2 (50 %): 200 grpc-status 0 from faces/color2",
         ],
@@ -57,7 +57,7 @@ DECISIONS = {
             f"faces/face POST {COLOR} without a proxy, predicted by the model",
             "└── always: 200 grpc-status 0 from faces/color",
             "    ├── not taken: VirtualService faces/color-split: doesn't count: faces/face has no proxy",
-            f"    │     spec.hosts, {FACES}/istio/color-split.yaml:1",
+            f"    │     spec.hosts, {FACES}/istio/color-split.yaml:5:3",
             "    └── the last hop is plaintext",
         ],
     ),
@@ -68,7 +68,7 @@ DECISIONS = {
         [
             "└── always: 200 grpc-status 0 from faces/color",
             "    ├── not taken: HTTPRoute faces/color-split: names no parent: no effect",
-            f"    │     spec.parentRefs, {FACES}/linkerd/color-split-ports.yaml:2",
+            f"    │     spec.parentRefs, {FACES}/linkerd/color-split-ports.yaml:5:1",
             f"    └── the last hop is mutual TLS by linkerd as {LINKERD_ID}",
         ],
     ),
@@ -80,7 +80,7 @@ DECISIONS = {
             "faces/face POST http://smiley/ through istio-proxy, predicted by the model",
             "└── always: 403",
             "    ├── not taken: AuthorizationPolicy faces/restrict-faces: doesn't match the request",
-            f"    │     spec.rules[0].to, {FACES}/istio/restrict-faces.yaml:1",
+            f"    │     spec.rules[0].to, {FACES}/istio/restrict-faces.yaml:12:5",
         ],
     ),
     "method that no route takes": (
@@ -90,7 +90,7 @@ DECISIONS = {
         [
             "└── always: 404",
             "    ├── not taken: HTTPRoute faces/faces-get: doesn't match the request",
-            f"    │     spec.rules[0], {FACES}/linkerd/restrict-faces.yaml:9",
+            f"    │     spec.rules[0], {FACES}/linkerd/restrict-faces.yaml:16:5",
         ],
     ),
     "policy on a Namespace without Server": (
@@ -155,7 +155,7 @@ def test_json_has_exact_probabilities_outcomes_hop_and_trace():
         "text": "takes 50 of 100: color.faces.svc.cluster.local",
         "resource": "VirtualService faces/color-split",
         "field": "spec.http[0].route[0].weight",
-        "where": f"{FACES}/istio/color-split.yaml:1",
+        "where": f"{FACES}/istio/color-split.yaml:9:7",
     }
 
 
@@ -240,28 +240,28 @@ WRONG_MANIFESTS = {
     "refused by the API": (
         (ROOT / FACES / "linkerd/color-split-raw.yaml").read_text(),
         [],
-        'written.yaml:2: The HTTPRoute "color-split" is invalid: spec.rules[0].backendRefs[0]: '
+        'written.yaml:9:7: The HTTPRoute "color-split" is invalid: spec.rules[0].backendRefs[0]: '
         'Invalid value: "object": Must have port for Service reference',
     ),
     "kind of a mesh that isn't installed": (
         manifest("policy.linkerd.io/v1beta3", "Server", "{podSelector: {}, port: 8000}"),
         ["--mesh", "istio"],
-        'written.yaml:1: no matches for kind "Server" in version "policy.linkerd.io/v1beta3"',
+        'written.yaml:1:1: no matches for kind "Server" in version "policy.linkerd.io/v1beta3"',
     ),
     "kind that isn't modelled": (
         manifest("networking.istio.io/v1", "EnvoyFilter", "{}"),
         [],
-        "written.yaml:1: EnvoyFilter faces/it isn't modelled",
+        "written.yaml:1:1: EnvoyFilter faces/it isn't modelled",
     ),
     "field that isn't modelled": (
         manifest("networking.istio.io/v1", "DestinationRule", "{host: smiley, trafficPolicy: {tunnel: {}}}"),
         [],
-        "written.yaml:1: DestinationRule faces/it spec.trafficPolicy.tunnel isn't modelled",
+        "written.yaml:4:38: DestinationRule faces/it spec.trafficPolicy.tunnel isn't modelled",
     ),
     "a part is missing": (
         manifest("v1", "Service", "{selector: {service: smiley}, ports: [{}]}"),
         [],
-        'written.yaml:1: The Service "it" is invalid: spec.ports[0].port: Required value',
+        'written.yaml:4:45: The Service "it" is invalid: spec.ports[0].port: Required value',
     ),
 }
 

@@ -67,7 +67,7 @@ def test_a_dump_loses_what_the_cluster_added_and_is_read_by_age(write):
     assert older.data["metadata"] == {"name": "older", "namespace": "shop", "annotations": {"keep": "me"}}
     assert "status" not in newer.data
     assert service.data["spec"] == {"type": "NodePort", "ports": [{"port": 80}]}
-    assert older.where.endswith("m.yaml:9")
+    assert str(older.where).endswith("m.yaml:9:3")
     assert (older.created, newer.created) == ("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00")
 
 

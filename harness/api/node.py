@@ -66,7 +66,9 @@ class Node:
     def required(self, key: str) -> Self:
         """Returns this node; raises InputError if a field is absent or empty."""
         if not self.data.get(key):
-            raise InputError(f"{self.resource} {self.at(key)} is missing", where=self.resource.where)
+            raise InputError(
+                f"{self.resource} {self.at(key)} is missing", where=self.resource.place(self.at(key))
+            )
         return self
 
     def unread(self) -> Iterator[str]:
@@ -231,7 +233,7 @@ def duration(key: str) -> Field[float | None]:
         if written and not is_duration(written):
             raise InputError(
                 f"{node.resource} {node.at(key)}: {written!r} isn't a duration",
-                where=node.resource.where,
+                where=node.resource.place(node.at(key)),
                 todo="write 1h, 1m, 1s or 1ms",
             )
         return seconds(written)
@@ -327,7 +329,7 @@ def typed(resource: Resource, path: str, value: Any, kind: type[Value]) -> Value
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return value  # type: ignore[return-value]
-    raise InputError(f"{resource} {path} must be {_NAMES[kind]}", where=resource.where)
+    raise InputError(f"{resource} {path} must be {_NAMES[kind]}", where=resource.place(path))
 
 
 def _typed(node: Node, key: str, value: Any, kind: type[Value]) -> Value:

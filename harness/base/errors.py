@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.base.places import Location, Place
     from harness.base.resources import Resource
 
 
@@ -18,15 +19,23 @@ class HarnessError(Exception):
     and what to do next (`todo`). Every part but the first may be empty.
     """
 
-    def __init__(self, what: str, *, where: str = "", why: str = "", todo: str = "") -> None:
+    def __init__(
+        self, what: str, *, where: str | Place | Location = "", why: str = "", todo: str = ""
+    ) -> None:
         super().__init__(what)
         self.what = what
-        self.where = where
+        self._where = where
         self.why = why
         self.todo = todo
 
+    @property
+    def where(self) -> str:
+        """Where it happened; a field's place is looked up for that."""
+        return str(self._where)
+
     def __str__(self) -> str:
-        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        where = self.where
+        lines = [f"{where}: {self.what}" if where else self.what]
         if self.why:
             lines.append(f"  why: {self.why}")
         if self.todo:
@@ -78,7 +87,7 @@ def not_modelled(resource: Resource, field: str, why: str, todo: str = "") -> No
     """Returns the error for an object that the model can't decide with."""
     error = NotModelledError(
         f"{resource}{' ' + field if field else ''} isn't modelled",
-        where=resource.where,
+        where=resource.place(field),
         why=why,
         todo=todo or "judge it on a cluster, or leave it out of this scenario",
     )

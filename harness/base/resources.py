@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.base.places import NOWHERE, Location, Place
+
 CLUSTER_SCOPED = frozenset(
     "Namespace Node PersistentVolume StorageClass PriorityClass ClusterRole ClusterRoleBinding "
     "CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration "
@@ -19,7 +21,7 @@ class Resource:
     """A Kubernetes object, cleaned of what a cluster adds (status, managedFields, uid…).
 
     `data` is the whole object as plain dicts and lists: treat it as read-only. `where` is
-    its `file:line`, empty for objects that came from no file. `namespace` is empty for
+    what it was read from, `place` says where a field stands in it. `namespace` is empty for
     cluster-scoped kinds. `created` is when a live cluster made it (RFC 3339, in UTC), empty if unknown.
     `lookups` keeps what was read of it (see `harness/model/lookup.py`).
     """
@@ -29,7 +31,7 @@ class Resource:
     namespace: str
     name: str
     data: dict[str, Any] = field(repr=False, compare=False)
-    where: str = field(default="", compare=False)
+    where: Location = field(default=NOWHERE, compare=False)
     created: str = field(default="", compare=False)
     lookups: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -47,6 +49,10 @@ class Resource:
     def key(self) -> tuple[str, str, str, str]:
         """What identifies the object, whichever version it is written in."""
         return (self.group, self.kind, self.namespace, self.name)
+
+    def place(self, path: str = "") -> Place:
+        """Returns the place of a field (empty: of the object), which is looked up when it is printed."""
+        return Place(self.where, path, self.data)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"

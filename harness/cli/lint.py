@@ -55,8 +55,9 @@ def lint(
 def _text(found: Sequence[Trap], model: Model) -> str:
     lines = [f"{trap}\n" for trap in found]
     for one in model.omissions:
-        place = f"{one.resource.where}: " if one.resource.where else ""
-        lines.append(f"{place}{one.resource} {one.field}".rstrip() + f": isn't looked at: {one.why}\n")
+        place = one.resource.place(one.field)
+        lines.append(f"{place}: " if place else "")
+        lines.append(f"{one.resource} {one.field}".rstrip() + f": isn't looked at: {one.why}\n")
     lines.append(f"{len(found)} traps\n" if found or model.omissions else "no known trap\n")
     return "".join(lines)
 
@@ -65,7 +66,7 @@ def _data(found: Sequence[Trap], model: Model) -> str:
     traps = [
         {
             "rule": trap.rule,
-            "where": trap.where,
+            "where": str(trap.where),
             "resource": str(trap.finding.resource),
             "field": trap.finding.field,
             "what": trap.finding.what,
@@ -75,7 +76,12 @@ def _data(found: Sequence[Trap], model: Model) -> str:
         for trap in found
     ]
     omitted = [
-        {"where": one.resource.where, "resource": str(one.resource), "field": one.field, "why": one.why}
+        {
+            "where": str(one.resource.place(one.field)),
+            "resource": str(one.resource),
+            "field": one.field,
+            "why": one.why,
+        }
         for one in model.omissions
     ]
     return json.dumps({"traps": traps, "not_looked_at": omitted}, indent=2, ensure_ascii=False) + "\n"

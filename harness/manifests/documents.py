@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KeyPath = tuple[str | int, ...]
+Members = dict[str | int, tuple[Any, "Span"]]
+"""The parts of a mapping or list: the event that begins each (a mapping's: its key), and its span."""
+
 Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+MAX_BYTES = 256 * 1024 * 1024
+"""Larger files aren't read."""
 
 MAX_DEPTH = 100
 """Levels of nesting in a document; Kubernetes' deepest objects have some thirty."""
@@ -36,15 +42,15 @@ class Mark:
     end_line: int
 
 
-class Place(NamedTuple):
-    """The parser's events that begin and end a part of a document, and the places of what is in it.
+class Span(NamedTuple):
+    """The parser's events that begin and end a part of a document, and the spans of what is in it.
 
     A mapping's member begins with its key.
     """
 
     first: Any
     last: Any
-    members: Mapping[str | int, tuple[Any, Place]] = MappingProxyType({})
+    members: Mapping[str | int, tuple[Any, Span]] = MappingProxyType({})
 
     def mark(self, first: Any) -> Mark:
         """Returns the mark of this part, begun by `first`: itself, or its key."""
@@ -63,24 +69,30 @@ class Document:
     """
 
     data: Any
-    place: Place = field(repr=False)
+    span: Span = field(repr=False)
+
+    @property
+    def start(self) -> int:
+        """The character of the file that it begins at, counted from 0."""
+        index: int = self.span.first.start_mark.index
+        return index
 
     def mark(self, path: KeyPath) -> Mark:
         """Returns the mark of the path, or of its nearest ancestor that has one."""
-        first, place = self.place.first, self.place
+        first, span = self.span.first, self.span
         for part in path:
-            if part not in place.members:
+            if part not in span.members:
                 break
-            first, place = place.members[part]
-        return place.mark(first)
+            first, span = span.members[part]
+        return span.mark(first)
 
     def has(self, path: KeyPath) -> bool:
         """Returns whether there is such a part."""
-        place = self.place
+        span = self.span
         for part in path:
-            if part not in place.members:
+            if part not in span.members:
                 return False
-            _, place = place.members[part]
+            _, span = span.members[part]
         return True
 
 
@@ -147,7 +159,7 @@ def parse(text: str, name: str) -> Iterator[Document]:
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> InputError:
     mark = error.problem_mark or error.context_mark
-    where = _place(name, mark)
+    where = _point(name, mark)
     lines = text.splitlines()
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     problem = " ".join(part for part in (error.context, error.problem) if part)
@@ -171,10 +183,10 @@ class _Builder:
         self.depth = 0
 
     def document(self) -> Document:
-        data, place = self.value(self.next())
-        return Document(data, place)
+        data, span = self.value(self.next())
+        return Document(data, span)
 
-    def value(self, event: Any) -> tuple[Any, Place]:
+    def value(self, event: Any) -> tuple[Any, Span]:
         """The part that an event begins."""
         before = self.nodes
         self.nodes += 1
@@ -185,57 +197,65 @@ class _Builder:
             self.anchors[event.anchor] = event
         if kind is yaml.ScalarEvent:
             data: Any = self.scalar(event)
-            place = Place(event, event)
+            span = Span(event, event)
         else:
-            data, place = self.collection(event)
+            data, span = self.collection(event)
         if event.anchor:
-            self.anchors[event.anchor] = _Part(data, place, self.nodes - before)
-        return data, place
+            self.anchors[event.anchor] = _Part(data, span, self.nodes - before)
+        return data, span
 
-    def collection(self, event: Any) -> tuple[Any, Place]:
+    def collection(self, event: Any) -> tuple[Any, Span]:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self.error(f"nested more than {MAX_DEPTH} levels deep", event)
-        members: dict[str | int, tuple[Any, Place]] = {}
+        members: Members = {}
         read = self.sequence if type(event) is yaml.SequenceStartEvent else self.mapping
         data, last = read(members)
         self.depth -= 1
-        return data, Place(event, last, members)
+        return data, Span(event, last, members)
 
-    def sequence(self, members: dict[str | int, tuple[Any, Place]]) -> tuple[list[Any], Any]:
+    def sequence(self, members: Members) -> tuple[list[Any], Any]:
         data: list[Any] = []
         while type(event := self.next()) is not yaml.SequenceEndEvent:
-            item, place = self.value(event)
-            members[len(data)] = (place.first, place)
+            item, span = self.value(event)
+            members[len(data)] = (span.first, span)
             data.append(item)
         return data, event
 
-    def mapping(self, members: dict[str | int, tuple[Any, Place]]) -> tuple[dict[str, Any], Any]:
+    def mapping(self, members: Members) -> tuple[dict[str, Any], Any]:
         data: dict[str, Any] = {}
         merged: dict[str, Any] = {}
+        inherited: Members = {}
         while type(event := self.next()) is not yaml.MappingEndEvent:
             if type(event) is not yaml.ScalarEvent:
                 raise self.error("a key that isn't a word (an unrendered template?)", event)
             key = event.value
             if key == "<<" and event.implicit[0]:
-                merged |= self.merged(self.next())
+                merged |= self.merged(self.next(), inherited)
                 continue
             if key in data:
                 first = members[key][0].start_mark.line + 1
                 raise self.error(f"duplicate key {key!r}: it stands in line {first} already", event)
-            data[key], place = self.value(self.next())
-            members[key] = (event, place)
-        return {**merged, **data} if merged else data, event
+            data[key], span = self.value(self.next())
+            members[key] = (event, span)
+        if not merged:
+            return data, event
+        members.update({key: inherited[key] for key in merged if key not in data})
+        return {**merged, **data}, event
 
-    def merged(self, event: Any) -> dict[str, Any]:
-        """The keys that `<<` brings in: of a list's mappings the first one wins."""
-        value, _ = self.value(event)
-        parts = value if isinstance(value, list) else [value]
+    def merged(self, event: Any, inherited: Members) -> dict[str, Any]:
+        """The keys that `<<` brings in, whose spans it adds: of a list's mappings the first one wins."""
+        value, span = self.value(event)
+        several = isinstance(value, list)
+        parts = value if several else [value]
         if not all(isinstance(part, dict) for part in parts):
             raise self.error("`<<` merges mappings only", event)
+        spans = [span.members[index][1] for index in range(len(parts))] if several else [span]
+        for part in reversed(spans):
+            inherited.update(part.members)
         return {key: item for part in reversed(parts) for key, item in part.items()}
 
-    def alias(self, event: Any) -> tuple[Any, Place]:
+    def alias(self, event: Any) -> tuple[Any, Span]:
         if event.anchor not in self.anchors:
             raise self.error(f"not YAML: found undefined alias {event.anchor!r}", event)
         part = self.anchors[event.anchor]
@@ -245,7 +265,7 @@ class _Builder:
         # Without aliases a node takes at least one character, so it can't be ahead of its place.
         if self.nodes > MAX_ALIASED_NODES and self.nodes > event.start_mark.index:
             raise self.error("aliases expand to too much data", event)
-        return part.data, part.place
+        return part.data, part.span
 
     def scalar(self, event: Any) -> Any:
         tag = event.tag
@@ -264,7 +284,7 @@ class _Builder:
             raise self.error(f"{event.value!r} isn't a {kind}", event) from error
 
     def error(self, what: str, event: Any) -> InputError:
-        return InputError(what, where=_place(self.name, event.start_mark))
+        return InputError(what, where=_point(self.name, event.start_mark))
 
 
 @dataclass(frozen=True)
@@ -272,7 +292,7 @@ class _Part:
     """What an anchor names, and how many nodes an alias of it expands to."""
 
     data: Any
-    place: Place
+    span: Span
     nodes: int
 
 
@@ -295,5 +315,5 @@ _TEXT = "tag:yaml.org,2002:str"
 _RESOLVER = yaml.resolver.Resolver()
 
 
-def _place(name: str, mark: Any) -> str:
+def _point(name: str, mark: Any) -> str:
     return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name

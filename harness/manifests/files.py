@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import InputError, MissingError
+from harness.base.places import Location, Place
 from harness.base.resources import CLUSTER_SCOPED, Resource
 from harness.manifests import dumps
-from harness.manifests.documents import Document, KeyPath, keeping_all, parse, read_text
+from harness.manifests.documents import MAX_BYTES, Document, KeyPath, keeping_all, parse, read_text
+from harness.manifests.places import InFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-MAX_BYTES = 256 * 1024 * 1024
 SUFFIXES = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -45,42 +44,10 @@ def read_manifests(path: Path, *, running: bool = False) -> tuple[Resource, ...]
     return _resources(read_text(path, MAX_BYTES), str(path), from_file=True, running=running)
 
 
-def place(resource: Resource, field: str) -> str:
-    """Returns where a field of an object stands (`file:line`), or the nearest field around it.
-
-    The object's own place if its file is gone or changed, or if it came from no file.
-    """
-    name, _, line = resource.where.rpartition(":")
-    if not name or not line.isdecimal():
-        return resource.where
-    try:
-        document, root = _objects_by_line(name)[int(line)]
-    except (InputError, KeyError):
-        return resource.where
-    return f"{name}:{document.mark((*root, *_path(field))).line}"
-
-
-@lru_cache(maxsize=256)
-def _objects_by_line(name: str) -> dict[int, tuple[Document, KeyPath]]:
-    """The objects of a file by the line that each begins in: its document, and its path in that."""
-    found: dict[int, tuple[Document, KeyPath]] = {}
-    for document in parse(read_text(Path(name), MAX_BYTES), name):
-        items = document.data.get("items") if isinstance(document.data, dict) else None
-        inside: list[KeyPath] = [("items", index) for index in range(len(items or ()))]
-        for path in [(), *inside]:
-            found[document.mark(path).line] = (document, path)
-    return found
-
-
-def _path(field: str) -> KeyPath:
-    """`spec.http[0].route` as the path of a document's part."""
-    found = re.findall(r"\[(\d+)\]|([^.\[\]]+)", field)
-    return tuple(int(index) if index else name for index, name in found)
-
-
 def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, ...]:
     """Returns objects that an API answered with, as a dump of it read with `running`: older first."""
-    found = (_resource(data, source, source, running=True) for data in sorted(objects, key=_created))
+    where = Location(source)
+    found = (_resource(data, where, running=True) for data in sorted(objects, key=_created))
     return tuple(resource for resource in found if resource is not None)
 
 
@@ -117,20 +84,20 @@ def _objects(
     running: bool,
 ) -> Iterator[Resource]:
     mark = document.mark(path)
-    where = f"{name}:{mark.line}:{mark.column}"
+    where = InFile(name, mark.line, mark.column, document.start, path) if from_file else Location(name)
     if not isinstance(data, dict):
-        raise InputError(f"not a Kubernetes object but {_plain(data)}", where=where)
+        raise InputError(f"not a Kubernetes object but {_plain(data)}", where=Place(where))
     for key in ("apiVersion", "kind"):
         if not isinstance(data.get(key), str) or not data[key]:
-            raise InputError(f"not a Kubernetes object: {key} is missing", where=where)
+            raise InputError(f"not a Kubernetes object: {key} is missing", where=Place(where, key, data))
     if data["kind"].endswith("List") and "items" in data:
         items = data["items"]
         if not isinstance(items, list):
-            raise InputError("the items of a List must be a list", where=where)
+            raise InputError("the items of a List must be a list", where=Place(where, "items", data))
         for index in sorted(range(len(items)), key=lambda index: _created(items[index])):
             yield from _objects(document, items[index], (*path, "items", index), name, from_file, running)
         return
-    resource = _resource(data, where, f"{name}:{mark.line}" if from_file else name, running=running)
+    resource = _resource(data, where, running=running)
     if resource is not None:
         yield resource
 
@@ -146,30 +113,37 @@ def _created(item: object) -> str:
     return made.replace(tzinfo=made.tzinfo or UTC).astimezone(UTC).isoformat()
 
 
-def _resource(data: dict[str, Any], where: str, source: str, *, running: bool) -> Resource | None:
+def _resource(data: dict[str, Any], where: Location, *, running: bool) -> Resource | None:
+    def place(path: str) -> Place:
+        return Place(where, path, data)
+
     kind, metadata = data["kind"], data.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
-        raise InputError(f"{kind} without metadata.name", where=where, todo="give it a name")
+        raise InputError(f"{kind} without metadata.name", where=place("metadata"), todo="give it a name")
     for key in ("labels", "annotations"):
         entries = metadata.get(key) or {}
         if not isinstance(entries, dict):
-            raise InputError(f"{kind} {metadata['name']}: metadata.{key} must be a mapping", where=where)
+            raise InputError(
+                f"{kind} {metadata['name']}: metadata.{key} must be a mapping", where=place(f"metadata.{key}")
+            )
         wrong = next((entry for entry, value in entries.items() if not isinstance(value, str)), None)
         if wrong is not None:
             raise InputError(
                 f"{kind} {metadata['name']}: metadata.{key}.{wrong} must be text",
-                where=where,
+                where=place(f"metadata.{key}.{wrong}"),
                 todo=f'quote it: {wrong}: "{entries[wrong]}"',
             )
     created = _created(data)
     if metadata.get("creationTimestamp") and not created:
         raise InputError(
             f"{kind} {metadata['name']}: metadata.creationTimestamp must be a time",
-            where=where,
+            where=place("metadata.creationTimestamp"),
             todo="write it as 2006-01-02T15:04:05Z, or leave it out",
         )
     if not isinstance(metadata.get("namespace") or "", str):
-        raise InputError(f"{kind} {metadata['name']}: metadata.namespace must be text", where=where)
+        raise InputError(
+            f"{kind} {metadata['name']}: metadata.namespace must be text", where=place("metadata.namespace")
+        )
     if dumps.is_derived(data, running=running):
         return None
     namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
@@ -179,7 +153,7 @@ def _resource(data: dict[str, Any], where: str, source: str, *, running: bool) -
         namespace,
         metadata["name"],
         dumps.cleaned(data, namespace, running=running),
-        source,
+        where,
         created,
     )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
     from harness.traffic.counters import Meter
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 class DataPlane(Protocol):
@@ -51,7 +51,7 @@ class DataPlane(Protocol):
 
     # The client's side
 
-    def outbound_bypass(self, state: State, client: Pod, port: int, /) -> Reason | None:
+    def outbound_bypass(self, state: State, client: Pod, port: int, /) -> Step | None:
         """Returns why a connection that a pod makes to a port goes round it, None if it doesn't.
 
         The port is the one that is dialled: a Service's, not its pods'.
@@ -82,7 +82,7 @@ class DataPlane(Protocol):
 
     # The server's side
 
-    def inbound_bypass(self, state: State, arrival: Arrival, /) -> Reason | None:
+    def inbound_bypass(self, state: State, arrival: Arrival, /) -> Step | None:
         """Returns why a connection reaches its pod round it, None if it doesn't."""
 
     def receive(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from harness.traffic.outcomes import Group, Outcome, Outcomes
     from harness.traffic.request import Request
-    from harness.traffic.trace import Reason, Trace
+    from harness.traffic.trace import Step, Trace
 
 _RULES = frozenset(
     "VirtualService HTTPRoute GRPCRoute TLSRoute TCPRoute ServiceProfile Service ServiceEntry".split()
@@ -70,18 +70,18 @@ class Answer:
         return (hop.client, hop.server) if hop else (None, None)
 
     @property
-    def rule(self) -> Reason | None:
+    def rule(self) -> Step | None:
         """The last route, profile or Service that chose where the request went, None if none did."""
         return self._last(_RULES)
 
     @property
-    def policy(self) -> Reason | None:
+    def policy(self) -> Step | None:
         """The last policy that let the request in or refused it, None if none was asked."""
         return self._last(_POLICIES)
 
-    def _last(self, kinds: frozenset[str]) -> Reason | None:
-        taken = (one for one in reversed(self.trace) if not one.lost and not one.depth)
-        return next((one for one in taken if one.resource.partition(" ")[0] in kinds), None)
+    def _last(self, kinds: frozenset[str]) -> Step | None:
+        taken = (one for one in reversed(self.trace) if not one.passed_over and not one.depth)
+        return next((one for one in taken if one.resource and one.resource.kind in kinds), None)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.traffic.trace import Reason, Trace
+    from harness.traffic.trace import Step, Trace
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -29,7 +29,7 @@ class Branch(Generic[T]):
 Branches = tuple[Branch[T], ...]
 
 
-def certain(value: T, *trace: Reason) -> Branches[T]:
+def certain(value: T, *trace: Step) -> Branches[T]:
     """Returns the distribution in which only this happens."""
     return (Branch(ONE, value, trace),)
 
@@ -57,7 +57,7 @@ def then(branches: Branches[T], follow: Callable[[T], Branches[U]]) -> Branches[
     )
 
 
-def after(branches: Branches[T], *trace: Reason) -> Branches[T]:
+def after(branches: Branches[T], *trace: Step) -> Branches[T]:
     """Returns the branches with these reasons before their own."""
     if not trace:
         return branches

@@ -13,7 +13,7 @@ from harness.model import replies
 from harness.model.distribution import Branches, certain
 from harness.model.state.tables import per_state
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -30,7 +30,7 @@ def told(pod: Pod) -> str:
     return f"double injection: {pod.workload} has {proxies}, which take each other's connections: never ready"
 
 
-def behind(state: State, service: Resource) -> tuple[Reason, ...]:
+def behind(state: State, service: Resource) -> tuple[Step, ...]:
     """Returns why pods of a Service count for nothing: a link for each workload that is injected twice."""
     selector = Service.kept(service).selector.items()
     mine = (pod for pod in _twice(state) if pod.namespace == service.namespace and selector)

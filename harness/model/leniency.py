@@ -13,7 +13,7 @@ from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import CONTROL_PLANES, Workload
 from harness.manifests.documents import plain
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from harness.traffic.request import Request
 
 Key = tuple[str, str, str, str]
-
-_NAMED = 3
-"""Objects of one kind that a trace names; of more it tells the number."""
 
 # Of these kinds a trace names each object that was asked; others may count without being named.
 _ALWAYS_NAMED = frozenset(
@@ -42,9 +39,9 @@ class Omission:
     field: str
     why: str
 
-    def reason(self) -> Reason:
+    def reason(self) -> Step:
         """Returns a link of a trace that names it."""
-        return reason(self.resource, self.field, f"not modelled: {self.why}", lost=True)
+        return step(self.resource, self.field, Action.NOT_MODELLED, "not modelled: {}", self.why)
 
 
 class Leniency:
@@ -146,14 +143,14 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
     part, of kinds that count without being named; and all objects that were left out whole (those in short).
     """
     reasons = [one for group in outcomes.groups for one in group.trace]
-    names = {one.resource for one in reasons}
+    named = {one.resource for one in reasons if one.resource}
     texts = " ".join({str(request.source), *(one.text for one in reasons)})
-    places = {name.partition(" ")[2].partition("/")[0] for name in names if "/" in name}
+    places = {one.namespace for one in named if one.namespace}
     namespaces = {request.source.namespace, *places, *CONTROL_PLANES.values()}
 
     def counts(one: Omission) -> bool:
         resource = one.resource
-        if str(resource) in names:
+        if resource in named:
             return True
         if resource.kind in _WORKLOADS:
             return str(Workload(resource.namespace, resource.name)) in texts
@@ -167,14 +164,12 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
     return replace(outcomes, groups=groups)
 
 
-def _in_short(omissions: list[Omission]) -> Iterator[Reason]:
+def _in_short(omissions: list[Omission]) -> Iterator[Step]:
     """A line for each kind of which objects were left out."""
 
     def kind(one: Omission) -> tuple[str, str, str]:
         return one.resource.kind, one.resource.group, one.why
 
-    for (name, _, why), found in groupby(sorted(omissions, key=kind), kind):
-        objects = [str(one.resource).removeprefix(f"{name} ") for one in found]
-        more = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
-        resource = f"{name} {', '.join(objects[:_NAMED])}{more}"
-        yield Reason(f"not modelled, left out: {why}", resource, lost=True)
+    for (_, _, why), found in groupby(sorted(omissions, key=kind), kind):
+        first, *others = (one.resource for one in found)
+        yield Step(Action.NOT_MODELLED, "not modelled, left out: {}", (why,), first, also=tuple(others))

@@ -11,7 +11,7 @@ from harness.model.istio import data_plane as istio
 from harness.model.istio.gateway import ingress
 from harness.model.linkerd import data_plane as linkerd
 from harness.model.network import attachment
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 PLANES: tuple[DataPlane, ...] = (istio, linkerd, bare)
 """The first that holds a pod takes its connections; a further data plane is a line here."""
@@ -44,7 +44,7 @@ def of_mesh(mesh: Mesh) -> DataPlane:
     return next(plane for plane in PLANES if plane.mesh is mesh)
 
 
-def unread(state: State, client: Pod, service: Resource) -> tuple[Reason, ...]:
+def unread(state: State, client: Pod, service: Resource) -> tuple[Step, ...]:
     """Returns the routes of a Service that don't count: the client lacks the proxy that reads them."""
     own = of(client)
     missed = [

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     from harness.model.decision import Answer, Decision
     from harness.traffic.outcomes import Hop, Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 def tree(decision: Decision, width: int, *, colour: bool) -> str:
     """Returns each answer with its probability, and beneath it the reasons in order, and the last hop.
 
-    A reason's second line is the field, and the file:line of its object; alternatives that lost are
+    A step's second line is the field, and its file:line:column; alternatives that were passed over are
     marked `not taken`.
     """
     way = f"through {decision.proxy}" if decision.proxy else "without a proxy"
     root = Tree(Text(f"{decision.request} {way}, predicted by the model", style="bold"))
     for answer in decision.answers:
         branch = root.add(Text(f"{_share(answer.probability)}: {_told(answer.outcome)}", style="bold cyan"))
-        for reason in answer.trace:
-            branch.add(_line(reason))
+        for step in answer.trace:
+            branch.add(_line(step))
         if answer.outcome.hop:
             branch.add(Text(f"the last hop is {answer.outcome.hop}", style="green"))
     console = Console(width=width, no_color=not colour, force_terminal=colour, highlight=False)
@@ -61,12 +61,12 @@ def _told(outcome: Outcome) -> str:
     return f"{outcome} after {outcome.seconds:g} s" if outcome.seconds else str(outcome)
 
 
-def _line(reason: Reason) -> Text:
-    mark = "not taken: " if reason.lost else ""
-    style = "dim" if reason.lost else ""
-    said = f"{reason.resource}: {reason.text}" if reason.resource else reason.text
+def _line(step: Step) -> Text:
+    mark = "not taken: " if step.passed_over else ""
+    style = "dim" if step.passed_over else ""
+    said = f"{step.subject}: {step.text}" if step.resource else step.text
     line = Text(f"{mark}{said}", style=style)
-    place = ", ".join(part for part in (reason.field, reason.where) if part)
+    place = ", ".join(part for part in (step.field, str(step.place or "")) if part)
     return line.append(f"\n  {place}", style="dim") if place else line
 
 
@@ -94,19 +94,19 @@ def _answer(answer: Answer) -> dict[str, Any]:
         },
         "hop": outcome.hop and _hop(outcome.hop),
         "transport": answer.transport and str(answer.transport),
-        "rule": answer.rule and _reason(answer.rule),
-        "policy": answer.policy and _reason(answer.policy),
-        "trace": [_reason(reason) for reason in answer.trace],
+        "rule": answer.rule and _step(answer.rule),
+        "policy": answer.policy and _step(answer.policy),
+        "trace": [_step(step) for step in answer.trace],
     }
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def _step(step: Step) -> dict[str, Any]:
     return {
-        "taken": not reason.lost,
-        "text": reason.text,
-        "resource": reason.resource,
-        "field": reason.field,
-        "where": reason.where,
+        "taken": not step.passed_over,
+        "text": step.text,
+        "resource": step.subject,
+        "field": step.field,
+        "where": str(step.place or ""),
     }
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from harness.analysis.discover.features import Feature
     from harness.analysis.discover.installation import Setting
     from harness.analysis.discover.migration import Migration, Stage
+    from harness.analysis.discover.trust import Trust
+    from harness.base.places import Place, Position
 
 _WIDTH = max(map(len, Verdict))
 
@@ -36,9 +38,9 @@ def text(found: Discovery) -> str:
 def data(found: Discovery) -> str:
     """Returns the same as JSON."""
     described: dict[str, Any] = {
-        "features": [dataclasses.asdict(one) for one in found.features],
+        "features": [_plain(one) for one in found.features],
         "not_read": found.unread,
-        "settings": [dataclasses.asdict(one) for one in found.settings],
+        "settings": [_plain(one) for one in found.settings],
         "migration": {
             "boundaries": found.migration.boundaries,
             "exact": found.migration.exact,
@@ -51,13 +53,20 @@ def data(found: Discovery) -> str:
                     "gateway": stage.gateway,
                     "why": stage.why,
                     "boundaries": [_call(one) for one in stage.boundaries],
-                    "needs": [dataclasses.asdict(need) for need in stage.needs],
+                    "needs": [
+                        {"place": need.place, "trust": _plain(need.trust), "todo": need.todo}
+                        for need in stage.needs
+                    ],
                 }
                 for stage in found.migration.stages
             ],
         },
     }
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(record: Feature | Setting | Trust) -> dict[str, Any]:
+    return {**dataclasses.asdict(record), "where": str(record.where)}
 
 
 def _sum(found: Iterable[Feature | Setting]) -> str:
@@ -73,7 +82,7 @@ def _feature(feature: Feature) -> str:
     topic = f"[{feature.topic}] " if feature.topic and not feature.name.endswith(f"({feature.topic})") else ""
     also = f" (also: {', '.join(feature.also)})" if feature.also else ""
     told = f": {topic}{_advice(feature.why, feature.todo)}{also}" if feature.why else ""
-    where = feature.where if feature.where.rpartition(":")[2].isdecimal() else ""
+    where = str(feature.where) if feature.where.line else ""
     place = ", ".join(filter(None, (feature.resource, where)))
     return f"  {feature.verdict:{_WIDTH}}  {feature.name} ×{times}{told} ({place})"
 
@@ -87,8 +96,9 @@ def _advice(why: str, todo: str) -> str:
     return f"{why}; do: {todo}" if todo else why
 
 
-def _at(where: str) -> str:
-    return f" ({where})" if where else ""
+def _at(where: Position | Place) -> str:
+    place = str(where)
+    return f" ({place})" if place else ""
 
 
 def _migration(found: Migration) -> Iterator[str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Workload
     from harness.model.network.services import ServicePort
     from harness.suggest.estate import Estate
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _SECURITY = "security.istio.io"
 _SERVICES = 5
@@ -143,8 +143,8 @@ def _tries(
             yield _Try(caller, example, _question(policy, request, subject), not refused, decided)
 
 
-def _names(policy: Resource, link: Reason) -> bool:
-    return link.resource == str(policy) and not link.lost and not link.depth
+def _names(policy: Resource, link: Step) -> bool:
+    return link.resource == policy and not link.passed_over and not link.depth
 
 
 def _plaintext(estate: Estate, policy: Resource, service: Resource) -> list[Question]:

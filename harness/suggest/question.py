@@ -239,7 +239,7 @@ def _specified(groups: Iterable[Group]) -> bool:
     """Whether each workload's share is the configuration's: no two share what one destination gets."""
     seen: dict[object, Workload | None] = {}
     for group in groups:
-        taken = [one for one in group.trace if not one.lost and not one.depth]
+        taken = [one for one in group.trace if not one.passed_over and not one.depth]
         chosen = tuple(
             (one.resource, one.field) for one in taken if "route[" in one.field or "backendRefs[" in one.field
         )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from harness.model.network.services import ServicePort
     from harness.suggest.estate import Estate
     from harness.traffic.outcomes import Outcomes
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _KINDS = (
     ("networking.istio.io", "VirtualService"),
@@ -129,10 +129,10 @@ def rule(outcomes: Outcomes, routes: Mapping[str, Resource]) -> tuple[str, ...]:
     return ()
 
 
-def _rule(link: Reason, routes: Mapping[str, Resource]) -> tuple[str, ...]:
+def _rule(link: Step, routes: Mapping[str, Resource]) -> tuple[str, ...]:
     found = _RULE.match(link.field)
-    taken = found and not link.lost and not link.depth and link.resource in routes
-    return (link.resource, found.group()) if taken and found else ()
+    taken = found and not link.passed_over and not link.depth and link.subject in routes
+    return (link.subject, found.group()) if taken and found else ()
 
 
 def _origins(rule: tuple[str, ...], routes: Mapping[str, Resource]) -> tuple[Origin, ...]:

@@ -11,7 +11,6 @@ import yaml
 
 from harness.base.errors import InputError
 from harness.manifests.documents import parse
-from harness.manifests.files import place
 from harness.suggest.sources import free
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _items(items: Iterable[Item], anchors: Mapping[str, str], known: set[str], i
 
 def _entry(item: Item, anchor: str, indent: str) -> Iterator[str]:
     for origin in dict.fromkeys((one.resource, one.field) for one in item.origins):
-        where = place(*origin)
+        where = str(origin[0].place(origin[1]))
         yield from _comment(f"{origin[0]} {origin[1]}{f', {where}' if where else ''}", indent)
     if item.was is not None:
         yield from _comment(f"changes: before, {item.was.name}", indent)

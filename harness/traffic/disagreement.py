@@ -7,14 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.traffic.statistics import compare_sample
-from harness.traffic.trace import UNSPECIFIED
+from harness.traffic.trace import Action, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from harness.base.settings import Confidence
     from harness.traffic.outcomes import Group, Outcome, Outcomes
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 def disagreement(
@@ -61,14 +61,14 @@ def _named(observed: Outcomes) -> Callable[[Outcome], bool]:
 def _together(groups: tuple[Group, ...], label: Callable[[Outcome], str]) -> dict[str, str]:
     """One name for all classes among which the model says that shares aren't specified."""
     together: dict[str, frozenset[str]] = {}
-    by_reason: dict[Reason, set[str]] = {}
+    by_step: dict[Step, set[str]] = {}
     for group in groups:
         own = label(group.outcome)
         together.setdefault(own, frozenset((own,)))
-        for reason in group.trace:
-            if UNSPECIFIED in reason.text:
-                by_reason.setdefault(reason, set()).add(own)
-    for members in by_reason.values():
+        for step in group.trace:
+            if step.action is Action.LEFT_OPEN:
+                by_step.setdefault(step, set()).add(own)
+    for members in by_step.values():
         joined = frozenset[str]().union(*(together[member] for member in members))
         together |= dict.fromkeys(joined, joined)
     return {one: " or ".join(sorted(joined)) for one, joined in together.items()}

@@ -4,6 +4,7 @@ import pytest
 
 from harness.api.node import Node, Spec, boolean, duration, integer, labels, named, node, nodes, text, texts
 from harness.base.errors import InputError
+from harness.base.places import Location
 from harness.base.resources import Resource
 
 
@@ -25,7 +26,7 @@ class Whole(Spec):
 
 def whole(**spec: object) -> Whole:
     data = {"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "t"}, "spec": spec}
-    return Whole.of(Resource("v1", "Thing", "ns", "t", data, "f.yaml:1"))
+    return Whole.of(Resource("v1", "Thing", "ns", "t", data, Location("f.yaml")))
 
 
 def test_absent_fields_have_defaults():
@@ -66,7 +67,7 @@ def test_a_wrong_type_names_object_and_field(spec, words):
     read = whole(**spec)
     with pytest.raises(InputError) as error:
         _ = read.title, read.words, read.tags, read.part.size, read.parts, read.by_name
-    assert str(error.value) == f"f.yaml:1: Thing ns/t {words}"
+    assert str(error.value) == f"f.yaml: Thing ns/t {words}"
 
 
 def test_what_nobody_read_is_known():
@@ -92,12 +93,12 @@ def test_what_is_left_counts_as_read():
 
 def test_what_must_be_there():
     assert whole(title="x").required("title").title == "x"
-    with pytest.raises(InputError, match=r"f.yaml:1: Thing ns/t spec.title is missing"):
+    with pytest.raises(InputError, match=r"f.yaml: Thing ns/t spec.title is missing"):
         whole(title="").required("title")
 
 
 def test_what_is_no_duration():
-    with pytest.raises(InputError, match=r"f.yaml:1: Thing ns/t spec.wait: '5 s' isn't a duration"):
+    with pytest.raises(InputError, match=r"f.yaml: Thing ns/t spec.wait: '5 s' isn't a duration"):
         _ = whole(wait="5 s").wait
     assert whole(wait="0s").wait is None
 

@@ -1,6 +1,7 @@
 import pytest
 
 from harness.base.errors import StageError
+from harness.base.places import Location
 from harness.base.resources import Resource
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.deadline import Deadline
@@ -16,7 +17,7 @@ SOON = Deadline(1)
 def resource(kind="ConfigMap", name="a", namespace="shop", api_version="v1"):
     metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
     data = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
-    return Resource(api_version, kind, namespace, name, data, f"{name}.yaml:1")
+    return Resource(api_version, kind, namespace, name, data, Location(f"{name}.yaml"))
 
 
 def applier(*objects, refuse=None):
@@ -55,7 +56,7 @@ def test_refused(name, given, words, why):
     client, found = applier(refuse={"/api/v1/namespaces/shop/configmaps/a": INVALID})
     with pytest.raises(StageError, match=words) as caught:
         found.apply([given], SOON)
-    assert (caught.value.where, caught.value.why) == ("a.yaml:1", why)
+    assert (caught.value.where, caught.value.why) == ("a.yaml", why)
     assert found.refusal(given) == why
     assert client.objects == {}
 

@@ -106,7 +106,7 @@ def test_objects_are_read_of_every_page_and_of_the_preferred_version():
         "Namespace shop",
     ]
     assert snapshot.meshes == {Mesh.ISTIO}
-    assert {one.where for one in snapshot.objects} == {"context it"}
+    assert {str(one.where) for one in snapshot.objects} == {"context it"}
     gateways = [path for path in cluster.asked if path.endswith("/gateways")]
     assert gateways == ["/apis/networking.istio.io/v1/gateways"]
 

@@ -58,19 +58,19 @@ ESTATE = """\
 PRINTED = """\
 features of Istio in use: 2 (1 changes, 1 translates)
   changes        PeerAuthentication mtls.mode STRICT ×1: [strict] a plaintext client gets 403 from Linkerd, where \
-Istio resets the connection; do: change what watches for resets (PeerAuthentication prices/default, estate.yaml:39)
-  translates     Namespace label istio-injection enabled ×2 (Namespace shop, estate.yaml:3)
+Istio resets the connection; do: change what watches for resets (PeerAuthentication prices/default, estate.yaml:39:15)
+  translates     Namespace label istio-injection enabled ×2 (Namespace shop, estate.yaml:3:33)
 
 values of the installation: 1 (1 no equivalent)
   no equivalent  meshConfig.accessLogFormat: %PROTOCOL%: the format of Linkerd's access log can't be changed; \
-do: read apache or json (values.yaml:1)
+do: read apache or json (values.yaml:1:14)
 
 order to migrate in: 2 stages, 1 call between namespaces known, 1 × plaintext summed over the stages \
 (no other order has fewer)
   1. namespace prices: 1 call plaintext
      shop/cart to prices/prices: Deployment shop/cart spec.template.spec.containers[0].args[0]
      needs in prices: all-unauthenticated in place of all-authenticated, until all of its callers have moved: \
-PeerAuthentication prices/default spec.mtls.mode (estate.yaml:36)
+PeerAuthentication prices/default spec.mtls.mode (estate.yaml:39:15)
   2. namespace shop: no boundary
 """
 

@@ -222,5 +222,5 @@ def test_counts_and_the_first_place(tmp_path: Path):
     found = {each.name: each for each in discover([*estate({"a": ""}), *read_manifests(file)]).features}
     fault = found["VirtualService http[].fault.abort"]
     assert (fault.count, fault.affected) == (2, 2)
-    assert (fault.resource, fault.where) == ("VirtualService a/web", f"{file}:13")
+    assert (fault.resource, str(fault.where)) == ("VirtualService a/web", f"{file}:13:7")
     assert found["VirtualService http[].route[].destination.host"].count == 3

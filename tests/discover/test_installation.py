@@ -125,9 +125,9 @@ def test_settings(name: str, tmp_path: Path):
 def test_places(tmp_path: Path):
     file = tmp_path / "values.yaml"
     file.write_text("USER-SUPPLIED VALUES:\nmeshConfig:\n  trustDomain: corp\n  accessLogFile: /dev/stdout\n")
-    assert {one.name: one.where for one in of_file(file)} == {
-        "meshConfig.trustDomain": f"{file}:3",
-        "meshConfig.accessLogFile": f"{file}:4",
+    assert {one.name: str(one.where) for one in of_file(file)} == {
+        "meshConfig.trustDomain": f"{file}:3:3",
+        "meshConfig.accessLogFile": f"{file}:4:3",
     }
 
 
@@ -176,9 +176,9 @@ CONFIG_MAP = """
 def test_the_config_map_of_each_revision(name: str, tmp_path: Path):
     file = tmp_path / "dump.yaml"
     file.write_text(textwrap.dedent(CONFIG_MAP).replace("NAME", name))
-    assert [(one.name, one.verdict, one.where) for one in of_objects(read_manifests(file))] == [
-        ("data.mesh defaultConfig.concurrency", CHANGES, f"{file}:6"),
-        ("data.mesh outboundTrafficPolicy.mode", CHANGES, f"{file}:6"),
+    assert [(one.name, one.verdict, str(one.where)) for one in of_objects(read_manifests(file))] == [
+        ("data.mesh defaultConfig.concurrency", CHANGES, f"{file}:8:21"),
+        ("data.mesh outboundTrafficPolicy.mode", CHANGES, f"{file}:7:29"),
     ]
 
 

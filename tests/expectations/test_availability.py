@@ -17,7 +17,7 @@ from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
 from harness.traffic.timeline import Phase, PodChange, Step, Timeline
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, built_in
 from tests.scripted import Scripted
 
 WRITTEN = {"from": "shop/web", "to": "http://cart/"}
@@ -143,8 +143,11 @@ def test_a_verdict_says_when_and_beside_which_pods_requests_failed_and_were_not_
 
 
 def moment(when: str, *outcomes: tuple[Outcome, float]) -> Moment:
-    groups = tuple(Group(one, Fraction(str(share)), (Reason(f"why {one}"),)) for one, share in outcomes)
-    return Moment(when, "apply a", Outcomes(groups), (Reason("a rolling restart"),))
+    groups = tuple(
+        Group(one, Fraction(str(share)), (built_in(Action.MATCHED, "why {}", str(one)),))
+        for one, share in outcomes
+    )
+    return Moment(when, "apply a", Outcomes(groups), (built_in(Action.RESTARTED, "a rolling restart"),))
 
 
 @pytest.mark.parametrize(

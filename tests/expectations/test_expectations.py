@@ -162,7 +162,7 @@ def test_the_model_beside_a_cluster_predicts_and_explains():
     verdict = KINDS["split"].model_validate(CALL | {"weights": {"web": 1, "web2": 1}}).judge(ground)
     assert verdict.result is FAIL
     assert verdict.predicted == "shop/web 50 %, shop/web2 50 %"
-    assert verdict.explanations[0].trace[0].resource == "VirtualService shop/web"
+    assert verdict.explanations[0].trace[0].subject == "VirtualService shop/web"
 
 
 ISTIO, LINKERD = Proxy(Mesh.ISTIO, native=True), Proxy(Mesh.LINKERD, native=False)

@@ -1,5 +1,6 @@
 """A small estate: in namespace shop a client, an echo and two versions of a page; in namespace bare a client."""
 
+from harness.base.places import Location
 from harness.base.resources import Resource
 
 ECHO, PAGE, CURL = (
@@ -13,7 +14,7 @@ COLOR = "ghcr.io/buoyantio/faces-color:2.0.0"
 def resource(kind, name, namespace, api_version="v1", **body):
     metadata = {"name": name, "namespace": namespace}
     data = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
-    return Resource(api_version, kind, namespace, name, data, f"shop.yaml#{name}")
+    return Resource(api_version, kind, namespace, name, data, Location(f"shop.yaml#{name}"))
 
 
 def deployment(name, namespace, image, app=None, **container):

@@ -408,9 +408,9 @@ def test_rule(tmp_path, name, trapped, mended, words):
     found = [trap for trap in traps(tmp_path, trapped) if trap.rule == name]
     assert len(found) == 1
     assert words in str(found[0])
-    place, _, line = found[0].where.rpartition(":")
-    assert place == str(tmp_path / "estate.yaml")
-    assert int(line) > 1
+    place = found[0].where
+    assert place.source == str(tmp_path / "estate.yaml")
+    assert place.line > 1
     assert not [trap for trap in traps(tmp_path, mended) if trap.rule == name]
 
 

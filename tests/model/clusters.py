@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.base.places import Location
 from harness.base.resources import CLUSTER_SCOPED, Resource
 from harness.base.vocabulary import Mesh, Workload
 from harness.manifests.documents import plain
@@ -46,7 +47,9 @@ def resource(kind: str, name: str, spec: object = None, api: str = "", **metadat
     }
     if spec is not None:
         data["spec"] = plain(spec) if isinstance(spec, str) else spec
-    return Resource(api, kind, "" if kind in CLUSTER_SCOPED else namespace, short, data, f"test.yaml:{short}")
+    return Resource(
+        api, kind, "" if kind in CLUSTER_SCOPED else namespace, short, data, Location(f"test.yaml:{short}")
+    )
 
 
 def deployment(name: str, pod: dict[str, object], metadata: object = None, **spec: object) -> Resource:

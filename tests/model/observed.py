@@ -11,7 +11,7 @@ from harness.model import Refused, State, changes
 from harness.model.decide import decide
 from harness.traffic.observables import Proxy
 from harness.traffic.request import HOST, Request
-from harness.traffic.trace import UNSPECIFIED
+from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def _compare(request: Request, outcomes: Outcomes, observed: list[dict[str, Any]
     assert all(group.trace for group in outcomes.groups)
     n = sum(group["count"] for group in observed)
     seen: set[int] = set()
-    specified = not any(UNSPECIFIED in reason.text for group in outcomes.groups for reason in group.trace)
+    specified = not any(step.action is Action.LEFT_OPEN for group in outcomes.groups for step in group.trace)
     for group in observed:
         misfits = {index: _misfit(one.outcome, group) for index, one in enumerate(outcomes.groups)}
         fitting = [index for index, misfit in misfits.items() if not misfit]

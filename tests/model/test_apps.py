@@ -98,7 +98,7 @@ def test_a_backend_that_fails_is_told_in_errors():
         "smiley: error from smiley: 403 (RBAC: access denied)",
         "color: couldn't get color from color:80: rpc error: code = PermissionDenied desc = RBAC: access denied",
     ]
-    assert any(reason.resource == "AuthorizationPolicy ist/p" for reason in group.trace)
+    assert any(step.subject == "AuthorizationPolicy ist/p" for step in group.trace)
 
 
 @pytest.mark.parametrize(

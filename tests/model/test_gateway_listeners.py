@@ -255,7 +255,7 @@ def test_allowed_routes(allowed, kinds, wanted):
 def test_why_a_route_is_not_attached_is_told():
     state = changes.apply(WORLD, [gateway(listener(allowed="{from: Same}")), route("apps/r", to("one"))])
     (group,) = send(state, "bare/client", "http://shop-istio.infra/").groups
-    lost = [one for one in group.trace if one.lost and one.resource == "HTTPRoute apps/r"]
+    lost = [one for one in group.trace if one.passed_over and one.subject == "HTTPRoute apps/r"]
     assert [one.text for one in lost] == [
         "Gateway infra/shop spec.listeners[0] takes no routes of namespace apps"
     ]

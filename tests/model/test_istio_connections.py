@@ -237,7 +237,7 @@ def test_rules_are_for_clients_with_a_sidecar():
 def test_the_rule_is_told():
     (group,) = asked("https://safe/", rules("tls", to(CANARY, match="match: [{sniHosts: [safe]}]"))).groups
     assert ("VirtualService ist/v", "spec.tls[0].match[0]", "is for SNI safe") in [
-        (reason.resource, reason.field, reason.text) for reason in group.trace
+        (reason.subject, reason.field, reason.text) for reason in group.trace
     ]
 
 

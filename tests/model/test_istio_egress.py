@@ -332,7 +332,7 @@ def test_subsets_of_service_entries():
 
 def test_the_trace_names_policy_and_configuration():
     (group,) = send(changes.apply(WORLD, [ONLY]), "ist/client", "http://api.acme.com/").groups
-    said = [(reason.resource, reason.field) for reason in group.trace]
+    said = [(reason.subject, reason.field) for reason in group.trace]
     assert ("ConfigMap istio-system/istio", "data.mesh outboundTrafficPolicy.mode") in said
 
 

@@ -53,7 +53,7 @@ def test_what_istio_cannot_convert_voids_the_whole_route(rules):
     state = changes.apply(WORLD, [route(rules)])
     (group,) = send(state, "ist/client", "http://web.bare/").groups
     assert str(group.outcome) == "200 from bare/web"
-    assert any(one.lost and one.text.endswith("the route is ignored") for one in group.trace)
+    assert any(one.passed_over and one.text.endswith("the route is ignored") for one in group.trace)
 
 
 @pytest.mark.parametrize(

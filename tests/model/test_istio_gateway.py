@@ -272,9 +272,9 @@ def test_a_server_that_is_left_out_is_told():
         gateway(server(80, "TCP", ANY), name="ist/b"),
     )
     lost = [
-        (one.resource, one.field)
+        (one.subject, one.field)
         for one in only(asked(f"http://{GATEWAY}/", first, second)).trace
-        if one.lost
+        if one.passed_over
     ]
     assert ("Gateway ist/b", "spec.servers[0]") in lost
 

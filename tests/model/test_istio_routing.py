@@ -174,8 +174,8 @@ def test_whose_requests_it_is_for(source, url, counts):
 def test_what_does_not_count_is_told():
     state = changes.apply(WORLD, [service(f"{{{TO['v2']}}}")])
     (group,) = send(state, "bare/client", "http://v1.ist/").groups
-    lost = [reason for reason in group.trace if reason.lost]
-    assert [(reason.resource, reason.text) for reason in lost] == [
+    lost = [reason for reason in group.trace if reason.passed_over]
+    assert [(reason.subject, reason.text) for reason in lost] == [
         ("VirtualService ist/v", "doesn't count: bare/client has no proxy")
     ]
 

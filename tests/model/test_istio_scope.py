@@ -181,7 +181,7 @@ def test_a_destination_must_be_exported():
 def test_the_trace_names_the_sidecar_and_its_policy():
     state = changes.apply(WORLD, [sidecar("['./*']", outboundTrafficPolicy=ONLY)])
     (group,) = send(state, "ist/client", "http://v2.other/").groups
-    said = [(reason.resource, reason.field, reason.lost) for reason in group.trace]
+    said = [(reason.subject, reason.field, reason.passed_over) for reason in group.trace]
     assert ("Sidecar ist/s", "spec.egress", True) in said
     assert ("Sidecar ist/s", "spec.outboundTrafficPolicy.mode", False) in said
 

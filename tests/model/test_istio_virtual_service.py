@@ -84,7 +84,7 @@ def test_match(match, asked, fits):
 
 def test_what_comes_after_a_rule_that_takes_all_is_told():
     outcomes = answer([root(to("v1"), to("v2"), to("v2"))])
-    lost = [(reason.field, reason.text) for reason in only(outcomes).trace if reason.lost]
+    lost = [(reason.field, reason.text) for reason in only(outcomes).trace if reason.passed_over]
     assert lost == [
         (f"spec.http[{i}]", "comes after spec.http[0], which takes every request: the proxy doesn't get it")
         for i in (1, 2)
@@ -187,7 +187,7 @@ def test_delegate(objects, url, told_):
 
 def test_a_delegates_rule_is_told_with_the_one_that_delegates():
     outcomes = answer([root(f"{{{DELEGATES}}}"), leaf(to("v2"))])
-    taken = [(one.resource, one.field) for one in only(outcomes).trace if not one.lost]
+    taken = [(one.subject, one.field) for one in only(outcomes).trace if not one.passed_over]
     assert ("VirtualService ist/root", "spec.http[0].delegate") in taken
     assert ("VirtualService ist/leaf", "spec.http[0]") in taken
 
@@ -199,7 +199,7 @@ def test_contradicting_delegates_are_told():
             leaf(to("v2", "match: [{uri: {exact: /b}}]")),
         ]
     )
-    lost = [(one.resource, one.field) for one in only(outcomes).trace if one.lost]
+    lost = [(one.subject, one.field) for one in only(outcomes).trace if one.passed_over]
     assert ("VirtualService ist/leaf", "spec.http[0].match") in lost
 
 

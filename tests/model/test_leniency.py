@@ -25,8 +25,8 @@ def told(model: Model, url: str = "http://web/") -> tuple[str, list[str]]:
     """The only answer, and what its trace says isn't modelled."""
     (answer,) = model.decide(Request(CLIENT, url)).answers
     left_out = [one for one in answer.trace if one.text.startswith("not modelled")]
-    assert all(one.lost for one in left_out)
-    return str(answer.outcome), [f"{one.resource} {one.field}".strip() for one in left_out]
+    assert all(one.passed_over for one in left_out)
+    return str(answer.outcome), [f"{one.subject} {one.field}".strip() for one in left_out]
 
 
 def virtual_service(http: str) -> object:

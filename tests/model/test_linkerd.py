@@ -117,7 +117,7 @@ def test_the_guides_translation_without_a_server_denies_everybody():
     )
     (group,) = send(state, "lnk/client", "http://web/").groups
     assert group.outcome.status == 403
-    assert any("acts through Servers only" in reason.text for reason in group.trace if reason.lost)
+    assert any("acts through Servers only" in reason.text for reason in group.trace if reason.passed_over)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_the_index_keeps_what_it_can_read():
     assert told(send(updated, "lnk/client", "http://web/")) == {"200 from lnk/v2": 1}
     (group,) = send(updated, "lnk/client", "http://web/").groups
     (lost,) = [reason for reason in group.trace if "index" in reason.text]
-    assert (lost.field, lost.lost) == ("spec.rules[0].filters[0]", True)
+    assert (lost.field, lost.passed_over) == ("spec.rules[0].filters[0]", True)
     assert "the version before stays in force" in lost.text
     removed = changes.apply(changes.remove(updated, [mirrored]), [mirrored])
     assert told(send(removed, "lnk/client", "http://web/")) == {OK: 1}
@@ -472,17 +472,17 @@ def test_a_request_alone_is_within_every_rate_limit_and_the_trace_names_it(spec,
     state = changes.apply(WORLD, [server(", accessPolicy: all-unauthenticated"), rate_limit(spec)])
     assert told(send(state, client, "http://web.lnk/")) == {OK: 1}
     (why,) = [why for why in trace_of(state, client) if "429" in why.text]
-    assert (why.resource, why.field) == ("HTTPLocalRateLimitPolicy lnk/limit", field)
+    assert (why.subject, why.field) == ("HTTPLocalRateLimitPolicy lnk/limit", field)
 
 
 def test_one_rate_limit_counts_for_a_server_and_none_without():
     opened = changes.apply(WORLD, [server(", accessPolicy: all-unauthenticated")])
     older = changes.apply(opened, [rate_limit("total: {requestsPerSecond: 5}", "lnk/z")])
     both = changes.apply(older, [rate_limit("total: {requestsPerSecond: 9}", "lnk/a")])
-    assert [why.resource for why in trace_of(both, "lnk/client") if "429" in why.text] == [
+    assert [why.subject for why in trace_of(both, "lnk/client") if "429" in why.text] == [
         "HTTPLocalRateLimitPolicy lnk/z"
     ]
-    assert any(why.resource == "HTTPLocalRateLimitPolicy lnk/a" for why in trace_of(both, "lnk/client"))
+    assert any(why.subject == "HTTPLocalRateLimitPolicy lnk/a" for why in trace_of(both, "lnk/client"))
     without = changes.apply(WORLD, [rate_limit("total: {requestsPerSecond: 5}")])
     assert not any("429" in why.text for why in trace_of(without, "lnk/client"))
 
@@ -490,7 +490,7 @@ def test_one_rate_limit_counts_for_a_server_and_none_without():
 def test_audit_is_told():
     state = changes.apply(WORLD, [server(", accessPolicy: audit")])
     (why,) = [why for why in trace_of(state, "bare/client") if "audit)" in why.text]
-    assert (why.resource, why.field) == ("Server lnk/s", "spec.accessPolicy")
+    assert (why.subject, why.field) == ("Server lnk/s", "spec.accessPolicy")
 
 
 @pytest.mark.parametrize(

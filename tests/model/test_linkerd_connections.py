@@ -113,7 +113,7 @@ def test_the_older_tcp_route_counts_alone():
     older, newer = route("TCPRoute", TO_V2, "lnk/z"), route("TCPRoute", rule(("web", 1)), "lnk/a")
     outcomes = send(changes.apply(changes.apply(WORLD, [older]), [newer]), "lnk/client", "tcp://web.lnk:443")
     assert told(outcomes) == {CONNECTED_V2: 1}
-    assert any(why.resource == "TCPRoute lnk/a" and why.lost for why in outcomes.groups[0].trace)
+    assert any(why.subject == "TCPRoute lnk/a" and why.passed_over for why in outcomes.groups[0].trace)
 
 
 def test_a_conflicting_route_is_not_accepted_whatever_the_port_declares():
@@ -123,7 +123,7 @@ def test_a_conflicting_route_is_not_accepted_whatever_the_port_declares():
     grpc = route("GRPCRoute", TO_V2, "lnk/grpc")
     outcomes = send(changes.apply(WORLD, [declared, http, grpc]), "lnk/client", "http://web.lnk:443/")
     assert told(outcomes) == {WEB: 1}
-    assert any("RouteReasonConflicted" in why.text for why in outcomes.groups[0].trace if why.lost)
+    assert any("RouteReasonConflicted" in why.text for why in outcomes.groups[0].trace if why.passed_over)
 
 
 OPAQUE = {"config.linkerd.io/opaque-ports": "443"}

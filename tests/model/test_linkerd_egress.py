@@ -92,7 +92,7 @@ def test_the_oldest_of_equal_networks_decides():
     state = changes.apply(changes.apply(WORLD, [network("Deny", "lnk/z")]), [network("Allow", "lnk/a")])
     (group,) = send(state, "lnk/client", "http://example.com/").groups
     assert group.outcome.status == 403
-    assert any(why.resource == "EgressNetwork lnk/a" and why.lost for why in group.trace)
+    assert any(why.subject == "EgressNetwork lnk/a" and why.passed_over for why in group.trace)
 
 
 def test_a_namespaces_own_networks_come_instead_of_the_global_ones():
@@ -118,7 +118,7 @@ def test_routes_on_a_network_that_reaches_into_the_cluster_are_not_accepted():
         changes.apply(WORLD, [wide, route("HTTPRoute", HOST)]), "lnk/client", "http://example.com/"
     ).groups
     assert group.outcome.status == 403
-    assert any("reaches into the cluster" in why.text for why in group.trace if why.lost)
+    assert any("reaches into the cluster" in why.text for why in group.trace if why.passed_over)
 
 
 def test_an_egress_network_is_no_backend_of_a_services_routes():

@@ -106,8 +106,8 @@ def test_what_a_decision_tells(tmp_path, mesh, objects, asked, answers):
             str(one.outcome),
             str(one.probability),
             one.transport,
-            one.rule and one.rule.resource,
-            one.policy and one.policy.resource,
+            one.rule and one.rule.subject,
+            one.policy and one.policy.subject,
         )
         for one in decision.answers
     ] == answers
@@ -120,7 +120,7 @@ def test_what_an_application_asks_of_others_decides_nothing_of_the_request(tmp_p
     folder = Path(__file__).parents[2] / "manifests/faces"
     faces = Model.from_files(folder, folder / "istio/color-split.yaml", placed={"faces": Mesh.ISTIO})
     decision = faces.decide(Request(Workload("faces", "faces-gui"), "http://face/"))
-    assert {one.rule and one.rule.resource for one in decision.answers} == {"Service faces/face"}
+    assert {one.rule and one.rule.subject for one in decision.answers} == {"Service faces/face"}
     assert any(reason.depth for reason in decision.answers[0].trace)
     assert sum((one.probability for one in decision.answers), Fraction(0)) == 1
 

@@ -100,11 +100,11 @@ def test_policies_add_up():
     opened = policy({"podSelector": TO_WEB, "ingress": [{"from": [FROM_CLIENT]}]}, "bare/opened")
     state = changes.apply(BARE, [closed, opened])
     (group,) = send(state, "bare/client", "http://web/").groups
-    assert [(r.resource, r.field) for r in group.trace if r.resource.startswith("Network")] == [
+    assert [(r.subject, r.field) for r in group.trace if r.subject.startswith("Network")] == [
         ("NetworkPolicy bare/opened", "spec.ingress[0]")
     ]
     (group,) = send(state, "bare/other", "http://web/").groups
-    assert [(r.resource, r.field) for r in group.trace if r.resource.startswith("Network")] == [
+    assert [(r.subject, r.field) for r in group.trace if r.subject.startswith("Network")] == [
         ("NetworkPolicy bare/closed", "spec.ingress"),
         ("NetworkPolicy bare/opened", "spec.ingress"),
     ]

@@ -99,7 +99,7 @@ def test_the_trace_names_what_refused_it():
     (checked,) = probes(state, Workload("ist", "web"))
     assert checked.passes is False
     (group,) = checked.outcomes.groups
-    assert "PeerAuthentication ist/p" in [reason.resource for reason in group.trace]
+    assert "PeerAuthentication ist/p" in [reason.subject for reason in group.trace]
 
 
 def test_a_probe_that_a_dump_shows_rewritten():

@@ -240,7 +240,7 @@ def test_an_expectation_says_where_it_comes_from_and_why_it_changes(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     delay = "fault: {delay: {fixedDelay: 3s, percentage: {value: 100}}}"
     made = suggested(Path(), apps=SHOP, istio=service("cart", f"{{{delay}, route: [{to('cart')}]}}"))
-    assert "  # VirtualService shop/cart spec.http[0].fault, istio.yaml:4\n  - &cart-delay\n" in made.text
+    assert "  # VirtualService shop/cart spec.http[0].fault, istio.yaml:4:31\n  - &cart-delay\n" in made.text
     assert (
         "  # changes: before, cart is delayed by 3 s\n"
         "  # lost [fault-injection]: Linkerd's proxies inject no faults\n"
@@ -316,7 +316,7 @@ def test_objects_that_the_model_does_not_know_are_left_out_and_named(tmp_path):
         "spec: {configPatches: []}\n---\n"
     )
     made = suggested(tmp_path, apps=SHOP, istio=filter_ + SUBSETS)
-    assert f"# Left out: EnvoyFilter shop/odd ({tmp_path}/istio.yaml:1):" in made.notes
+    assert f"# Left out: EnvoyFilter shop/odd ({tmp_path}/istio.yaml:1:1):" in made.notes
     config = tmp_path / made.data["configs"]["istio"]
     assert [one.kind for one in read_manifests(config)] == ["DestinationRule"]
 
@@ -543,7 +543,7 @@ def test_faces_reads_as_a_person_would_write_it(pytester):
     assert "apps: [faces, faces-manifests/clients.yaml]\n" in text
     assert "configs: {istio: manifests/faces/istio, linkerd: {translate: istio}}\n" in text
     assert (
-        "# VirtualService faces/color-split spec.http[0], manifests/faces/istio/color-split.yaml:7\n"
+        "# VirtualService faces/color-split spec.http[0], manifests/faces/istio/color-split.yaml:7:5\n"
         "- name: color is split color 50, color2 50\n"
         "  split: {from: faces/face, to: grpc://color/ColorService/Center, weights: {color: 50, color2: 50}}\n"
     ) in text

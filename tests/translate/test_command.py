@@ -35,11 +35,12 @@ def test_faces_split_becomes_the_corrected_route():
 def test_each_object_says_where_it_comes_from_and_each_finding_where_its_field_is():
     result = translate(*FACES)
     assert (
-        "# from VirtualService faces/color-split (manifests/faces/istio/color-split.yaml:1)" in result.stdout
+        "# from VirtualService faces/color-split (manifests/faces/istio/color-split.yaml:1:1)"
+        in result.stdout
     )
     assert "# from AuthorizationPolicy faces/restrict-faces (manifests/faces/istio/" in result.stdout
     assert (
-        "manifests/faces/istio/smiley-delay.yaml:7: lost [fault-injection] "
+        "manifests/faces/istio/smiley-delay.yaml:7:5: lost [fault-injection] "
         "VirtualService faces/smiley-delay spec.http[0].fault\n" in result.stderr
     )
 
@@ -78,43 +79,43 @@ BAD = {
     "no name": ("apiVersion: v1\nkind: Service\n", "bad.yaml:1:1: Service without metadata.name"),
     "half an object": (
         SERVICE + "spec: {hosts: [it], http: [{route: [{}]}]}\n",
-        "bad.yaml:1: VirtualService default/it spec.http[0].route[0].destination is missing",
+        "bad.yaml:4:37: VirtualService default/it spec.http[0].route[0].destination is missing",
     ),
-    "wrong type": (SERVICE + "spec: {hosts: it}\n", "bad.yaml:1: VirtualService default/it spec.hosts must be a list"),
+    "wrong type": (SERVICE + "spec: {hosts: it}\n", "bad.yaml:4:8: VirtualService default/it spec.hosts must be a list"),
     "no duration": (
         SERVICE + "spec: {hosts: [it], http: [{timeout: soon, route: [{destination: {host: it}}]}]}\n",
-        "bad.yaml:1: VirtualService default/it spec.http[0].timeout: 'soon' isn't a duration",
+        "bad.yaml:4:29: VirtualService default/it spec.http[0].timeout: 'soon' isn't a duration",
     ),
     "unknown kind": (
         "---\napiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: {name: it}\n",
-        "bad.yaml:2: unknown kind VirtualServce in networking.istio.io\n  do:  did you mean VirtualService?",
+        "bad.yaml:3:1: unknown kind VirtualServce in networking.istio.io\n  do:  did you mean VirtualService?",
     ),
     "unknown kind of Kubernetes'": (
         "apiVersion: apps/v1\nkind: Deployement\nmetadata: {name: it}\n",
-        "bad.yaml:1: unknown kind Deployement in apps/v1\n  do:  did you mean Deployment?",
+        "bad.yaml:2:1: unknown kind Deployement in apps/v1\n  do:  did you mean Deployment?",
     ),
-    "unknown version": (SERVICE.replace("/v1", "/v2"), "bad.yaml:1: VirtualService default/it: networking.istio.io has no version v2"),
-    "unknown group": (SERVICE.replace("networking.", "network."), "bad.yaml:1: unknown API group network.istio.io"),
+    "unknown version": (SERVICE.replace("/v1", "/v2"), "bad.yaml:1:1: VirtualService default/it: networking.istio.io has no version v2"),
+    "unknown group": (SERVICE.replace("networking.", "network."), "bad.yaml:1:1: unknown API group network.istio.io"),
     "no address": (
         POLICY + "spec: {rules: [{from: [{source: {ipBlocks: [$IP]}}]}]}\n",
-        "bad.yaml:1: AuthorizationPolicy default/it spec.rules[0].from[0].source: '$IP' is no address",
+        "bad.yaml:4:25: AuthorizationPolicy default/it spec.rules[0].from[0].source: '$IP' is no address",
     ),
     "no port": (
         POLICY + "spec: {rules: [{to: [{operation: {ports: [http]}}]}]}\n",
-        "bad.yaml:1: AuthorizationPolicy default/it spec.rules[0].to[0].operation.ports[0] must be a number",
+        "bad.yaml:4:43: AuthorizationPolicy default/it spec.rules[0].to[0].operation.ports[0] must be a number",
     ),
     "half a Service": (
         "apiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec: {ports: [{name: http}]}\n",
-        'bad.yaml:1: The Service "it" is invalid: spec.ports[0].port: Required value',
+        'bad.yaml:4:16: The Service "it" is invalid: spec.ports[0].port: Required value',
     ),
     "half a delegate": (
         SERVICE + "spec: {hosts: [it], http: [{match: [{uri: /}], delegate: {name: leaf}}]}\n---\n"
         + SERVICE.replace("it}", "leaf}") + "spec: {http: [{match: [{uri: {exact: /}}]}]}\n",
-        "bad.yaml:1: VirtualService default/it spec.http[0].match[0].uri must be a mapping",
+        "bad.yaml:4:38: VirtualService default/it spec.http[0].match[0].uri must be a mapping",
     ),
     "template": (
         SERVICE + "spec: {hosts: ['{{ .Values.host }}']}\n",
-        "bad.yaml:1: VirtualService default/it: an unrendered template\n  why: {{ .Values.host }}",
+        "bad.yaml:1:1: VirtualService default/it: an unrendered template\n  why: {{ .Values.host }}",
     ),
     "template that isn't YAML": ("metadata:\n  {{- toYaml .Values.x }}\n", "bad.yaml:2:"),
 }  # fmt: skip

@@ -159,7 +159,7 @@ def test_a_difference_is_covered_by_a_finding(config: list[Resource]):
     assert set(found.left_out) <= {OTHER_HOSTS, RETRIES}
     for difference in found.differences:
         decided = {
-            link.resource
+            link.subject
             for side in (difference.before, difference.after)
             for group in side.groups
             for link in group.trace

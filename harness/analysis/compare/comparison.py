@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.model.network.services import ServicePort
     from harness.model.state.pods import Pod
     from harness.traffic.outcomes import Outcomes
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 LIMIT = 2_000
 """Classes of requests to one port by one class of callers; what is more is cut, and told."""
@@ -82,10 +82,10 @@ class Comparison:
     left_out: tuple[str, ...]
 
 
-def deciding(outcomes: Outcomes) -> tuple[Reason, ...]:
+def deciding(outcomes: Outcomes) -> tuple[Step, ...]:
     """Returns what led to an answer: the links of its traces that name an object and were taken."""
     links = (link for group in outcomes.groups for link in group.trace)
-    return tuple(dict.fromkeys(link for link in links if link.resource and not link.lost))
+    return tuple(dict.fromkeys(link for link in links if link.resource and not link.passed_over))
 
 
 def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:

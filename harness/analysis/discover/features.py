@@ -11,13 +11,13 @@ from harness.analysis.discover.marks import Mark, is_installed, marks
 from harness.analysis.discover.verdict import OF_SEVERITY, Verdict
 from harness.analysis.translate import coverage as kinds
 from harness.api.schema.fields import set_fields
-from harness.manifests.files import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.analysis.translate import Finding
     from harness.api.schema.fields import SetField
+    from harness.base.places import Position
     from harness.base.resources import Resource
 
 _INSTALLATION = "install.istio.io"
@@ -35,7 +35,7 @@ class Feature:
     """A field, label or annotation of Istio's that is in use, and the worst that becomes of it.
 
     `count` tells how often it is set, `affected` how often that comes out so; `where` is the first of those
-    places (`file:line`). `topic`, `why` and `todo` are the translation's, empty for what it carries over;
+    places. `topic`, `why` and `todo` are the translation's, empty for what it carries over;
     `also` are the topics of what else it says.
     """
 
@@ -44,7 +44,7 @@ class Feature:
     count: int
     affected: int
     resource: str
-    where: str
+    where: Position
     topic: str = ""
     why: str = ""
     todo: str = ""
@@ -82,7 +82,7 @@ def features(resources: Iterable[Resource], findings: Iterable[Finding]) -> tupl
 def _feature(name: str, uses: list[_Use]) -> Feature:
     worst = min(uses, key=lambda use: use.verdict.rank)
     affected = sum(use.verdict is worst.verdict for use in uses)
-    where = place(worst.resource, worst.field)
+    where = worst.resource.place(worst.field).position
     also = tuple(sorted({topic for use in uses for topic in use.topics} - {worst.topic}))
     told = (worst.topic, worst.why, worst.todo, also)
     return Feature(name, worst.verdict, len(uses), affected, str(worst.resource), where, *told)

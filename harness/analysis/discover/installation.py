@@ -12,9 +12,9 @@ import yaml
 from harness.analysis.discover.facts import fact, is_whole
 from harness.analysis.discover.mesh_facts import CHECK, Fact
 from harness.base.errors import InputError
+from harness.base.places import Position
 from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.manifests.documents import parse, plain, read_text
-from harness.manifests.files import MAX_BYTES, place
+from harness.manifests.documents import MAX_BYTES, parse, plain, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +46,7 @@ class Setting:
     verdict: Verdict
     why: str
     todo: str
-    where: str
+    where: Position
 
 
 def of_file(path: Path) -> tuple[Setting, ...]:
@@ -105,16 +105,18 @@ def is_mesh_config(resource: Resource) -> bool:
 
 
 def _mesh_config(resource: Resource) -> Iterator[Setting]:
-    where = place(resource, "data.mesh")
     for key, name in (("mesh", "meshConfig"), ("meshNetworks", "global.meshNetworks")):
         try:
             said = plain(resource.data["data"].get(key) or "{}")
         except yaml.YAMLError as error:
-            raise InputError(f"{resource} data.{key} isn't YAML", where=resource.where) from error
+            raise InputError(
+                f"{resource} data.{key} isn't YAML", where=resource.place(f"data.{key}")
+            ) from error
         if not isinstance(said, dict):
-            raise InputError(f"{resource} data.{key} isn't a mapping", where=resource.where)
+            raise InputError(f"{resource} data.{key} isn't a mapping", where=resource.place(f"data.{key}"))
         for full, path, value in _flat(said, (), name):
-            yield _setting(full, f"data.{key} {'.'.join(map(str, path))}".rstrip(), value, where)
+            written = f"data.{key} {'.'.join(map(str, path))}".rstrip()
+            yield _setting(full, written, value, resource.place(written).position)
 
 
 def _operator(spec: Any, path: KeyPath) -> Iterator[Flat]:
@@ -162,16 +164,16 @@ def _is_off(value: object) -> bool:
 def _settings(flat: Iterable[Flat], document: Document, file: str) -> Iterator[Setting]:
     for name, path, value in flat:
         mark = document.mark(path)
-        yield _setting(name, ".".join(map(str, path)), value, f"{file}:{mark.line}")
+        yield _setting(name, ".".join(map(str, path)), value, Position(file, mark.line, mark.column))
 
 
 def _located(flat: Iterable[Flat], resource: Resource) -> Iterator[Setting]:
     for name, path, value in flat:
         written = ".".join(map(str, path))
-        yield _setting(name, written, value, place(resource, written))
+        yield _setting(name, written, value, resource.place(written).position)
 
 
-def _setting(name: str, written: str, value: Any, where: str) -> Setting:
+def _setting(name: str, written: str, value: Any, where: Position) -> Setting:
     known = fact(name.removeprefix(_PILOT), value) or _UNKNOWN
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.discover.call_graph import Call
     from harness.analysis.discover.movable import Places
+    from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
 
@@ -31,7 +32,7 @@ class Trust:
 
     resource: str
     field: str
-    where: str
+    where: Place
     strict: bool
 
     def eased(self, *, has_moved: bool) -> str:
@@ -63,9 +64,9 @@ def trusts(places: Places, calls: Iterable[Call]) -> Trusts:
 def _asked(places: Places, policies: Policies, call: Call) -> Iterator[Trust]:
     for pod, ports in _servers(places, call):
         for port in ports:
-            said, reason = mode(places.state, pod, port)
-            if said == "STRICT":
-                yield Trust(reason.resource, reason.field, reason.where, strict=True)
+            said, step = mode(places.state, pod, port)
+            if said == "STRICT" and step.resource is not None:
+                yield _of(step.resource, step.field, strict=True)
         selecting = [
             *policies.selecting(pod.namespace, pod.labels),
             *policies.selecting(ROOT_NAMESPACE, pod.labels),
@@ -111,8 +112,8 @@ def _of_policies(selecting: Iterable[Resource], callers: Iterable[Pod]) -> Itera
                 yield _of(one, f"spec.rules[{index}].from")
 
 
-def _of(resource: Resource, field: str) -> Trust:
-    return Trust(str(resource), field, resource.where, strict=False)
+def _of(resource: Resource, field: str, *, strict: bool = False) -> Trust:
+    return Trust(str(resource), field, resource.place(field), strict)
 
 
 def _sources(rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:

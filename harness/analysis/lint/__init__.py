@@ -17,7 +17,6 @@ from harness.analysis.lint import (
     virtual_service,
 )
 from harness.analysis.lint.trap import RULES, Finding, Trap
-from harness.manifests.files import place
 
 if TYPE_CHECKING:
     from harness.model import State
@@ -30,7 +29,7 @@ _FAMILIES = (authorization, destination_rule, linkerd, mutual_tls, placement, ro
 def lint(state: State) -> tuple[Trap, ...]:
     """Returns the traps in a cluster's configuration, by file and line; empty where no rule finds any."""
     found = [
-        Trap(name, place(finding.resource, finding.field), finding)
+        Trap(name, finding.resource.place(finding.field).position, finding)
         for name, check in RULES.items()
         for finding in check(state)
     ]
@@ -38,5 +37,4 @@ def lint(state: State) -> tuple[Trap, ...]:
 
 
 def _order(trap: Trap) -> tuple[str, int, str]:
-    name, _, line = trap.where.rpartition(":")
-    return (name, int(line) if line.isdecimal() else 0, trap.rule)
+    return (trap.where.source, trap.where.line, trap.rule)

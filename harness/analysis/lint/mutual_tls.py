@@ -28,18 +28,14 @@ def strict_and_outsiders(state: State) -> Iterator[Finding]:
             for endpoint in endpoints(state, port):
                 if endpoint.pod.mesh is not Mesh.ISTIO:
                     continue
-                decided, reason = mode(state, endpoint.pod, endpoint.port)
-                if decided != "STRICT":
-                    continue
-                namespace, _, name = reason.resource.partition(" ")[2].partition("/")
-                origin = state.get("security.istio.io", "PeerAuthentication", namespace, name)
-                if origin is None:
+                decided, step = mode(state, endpoint.pod, endpoint.port)
+                if decided != "STRICT" or step.resource is None:
                     continue
                 seen = "502" if callers[0].mesh is Mesh.LINKERD else "connection reset"
                 proxy = "has Linkerd's proxy" if callers[0].mesh else "has no proxy"
                 yield Finding(
-                    origin,
-                    reason.field,
+                    step.resource,
+                    step.field,
                     f"is STRICT for {endpoint.pod.workload}, which {call.caller} calls ({call.field})",
                     f"{call.caller} {proxy}, so can't speak Istio's mutual TLS: {seen}",
                     "set PERMISSIVE until caller and server are in one mesh",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from harness.base.places import Position
     from harness.base.resources import Resource
     from harness.model import State
 
@@ -25,16 +26,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Trap:
-    """A finding with the name of its rule and the place (`file:line`, empty without a file)."""
+    """A finding with the name of its rule and the place (empty without a file)."""
 
     rule: str
-    where: str
+    where: Position
     finding: Finding
 
     def __str__(self) -> str:
         found = self.finding
-        place = f"{self.where}: " if self.where else ""
-        head = f"{place}{found.resource} {found.field}".rstrip()
+        place = str(self.where)
+        head = f"{place}: " if place else ""
+        head = f"{head}{found.resource} {found.field}".rstrip()
         return f"{head}: {found.what} [{self.rule}]\n  why: {found.why}\n  do:  {found.fix}"
 
 

@@ -78,7 +78,9 @@ def check(resources: Iterable[Resource]) -> None:
         if one.group not in VERSIONS:
             if one.group.endswith("istio.io") or one.group == "istio.io":
                 raise InputError(
-                    f"unknown API group {one.group}", where=one.where, todo=did_you_mean(one.group, VERSIONS)
+                    f"unknown API group {one.group}",
+                    where=one.place("apiVersion"),
+                    todo=did_you_mean(one.group, VERSIONS),
                 )
             _known_to_kubernetes(one)
             _refuse_halves(one)
@@ -86,13 +88,15 @@ def check(resources: Iterable[Resource]) -> None:
         known = (*TRANSLATED.get(one.group, ()), *_LOST[one.group])
         if one.kind not in known:
             raise InputError(
-                f"unknown kind {one.kind} in {one.group}", where=one.where, todo=did_you_mean(one.kind, known)
+                f"unknown kind {one.kind} in {one.group}",
+                where=one.place("kind"),
+                todo=did_you_mean(one.kind, known),
             )
         if one.version not in VERSIONS[one.group]:
             versions = VERSIONS[one.group]
             raise InputError(
                 f"{one}: {one.group} has no version {one.version}",
-                where=one.where,
+                where=one.place("apiVersion"),
                 todo=did_you_mean(one.version, versions),
             )
         if one.kind in TRANSLATED.get(one.group, ()):
@@ -104,7 +108,7 @@ def _known_to_kubernetes(resource: Resource) -> None:
     if known and resource.kind not in known:
         raise InputError(
             f"unknown kind {resource.kind} in {resource.api_version}",
-            where=resource.where,
+            where=resource.place("kind"),
             todo=did_you_mean(resource.kind, known),
         )
 

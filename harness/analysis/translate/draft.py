@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Finding, Severity
 from harness.analysis.translate.losses import losses
+from harness.base.places import NOWHERE
 from harness.base.resources import CLUSTER_SCOPED, Resource
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Draft:
         metadata |= {"annotations": dict(sorted(annotations.items()))} if annotations else {}
         data = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
         data |= {"spec": dict(spec)} if spec else {}
-        where = origins[0].where if origins else ""
+        where = origins[0].where if origins else NOWHERE
         made = Resource(api_version, kind, namespace, name, data, where)
         self._objects[made.key] = Translated(made, origins)
         self._made.setdefault((api_version, kind, namespace), []).append(made)

@@ -145,9 +145,9 @@ class Estate:
         try:
             said = plain(ConfigMap.of(found).texts.get("mesh") or "{}")
         except yaml.YAMLError as error:
-            raise InputError(f"{found} data.mesh isn't YAML", where=found.where) from error
+            raise InputError(f"{found} data.mesh isn't YAML", where=found.place("data.mesh")) from error
         if not isinstance(said, dict):
-            raise InputError(f"{found} data.mesh must be a mapping", where=found.where)
+            raise InputError(f"{found} data.mesh must be a mapping", where=found.place("data.mesh"))
         return said
 
     @cached_property

@@ -27,8 +27,7 @@ class Severity(StrEnum):
 class Finding:
     """A field that the translation lost, changed, or translated under an assumption.
 
-    `topic` is a stable short name (`fault-injection`), `where` the `file:line` of the object or, once
-    `located`, of the field; `why` says what differs, `todo` what to do instead.
+    `topic` is a stable short name (`fault-injection`); `why` says what differs, `todo` what to do instead.
     """
 
     severity: Severity
@@ -37,23 +36,28 @@ class Finding:
     field: str
     why: str
     todo: str
-    where: str
 
     @classmethod
     def of(
         cls, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
     ) -> Finding:
         """Returns a finding about a field of an object."""
-        return cls(severity, topic, resource, field, why, todo, resource.where)
+        return cls(severity, topic, resource, field, why, todo)
 
     @property
     def resource(self) -> str:
         """The object's kind, namespace and name."""
         return str(self.origin)
 
+    @property
+    def where(self) -> str:
+        """The field's place, empty without a file."""
+        return str(self.origin.place(self.field))
+
     def __str__(self) -> str:
-        where = f"{self.where}: " if self.where else ""
-        lines = [f"{where}{self.severity} [{self.topic}] {self.resource} {self.field}".rstrip()]
+        where = self.where
+        head = f"{where}: " if where else ""
+        lines = [f"{head}{self.severity} [{self.topic}] {self.resource} {self.field}".rstrip()]
         lines.append(f"  why: {self.why}")
         if self.todo:
             lines.append(f"  do:  {self.todo}")

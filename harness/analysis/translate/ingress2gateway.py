@@ -20,6 +20,7 @@ from harness.api.istio.hosts import MESH
 from harness.api.istio.http_rule import HTTPRule
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.errors import InputError, MissingError
+from harness.base.places import Location
 from harness.base.resources import Resource
 from harness.manifests.documents import parse
 
@@ -94,7 +95,9 @@ def _object(data: Any, name: str) -> Resource:
     kept = {key: value for key, value in data.items() if key != "status"}
     kept["metadata"] = {key: value for key, value in metadata.items() if value is not None}
     namespace = metadata.get("namespace") or "default"
-    return Resource(str(data.get("apiVersion")), data["kind"], namespace, metadata["name"], kept, name)
+    return Resource(
+        str(data.get("apiVersion")), data["kind"], namespace, metadata["name"], kept, Location(name)
+    )
 
 
 def repaired(resources: Iterable[Resource], made_by_tool: Iterable[Resource]) -> Translation:

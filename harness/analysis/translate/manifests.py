@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate import ingress2gateway
 from harness.analysis.translate.translation import Translation, translate
-from harness.manifests.documents import read_text
-from harness.manifests.files import MAX_BYTES, SUFFIXES, place, read_manifests
+from harness.manifests.documents import MAX_BYTES, read_text
+from harness.manifests.files import SUFFIXES, read_manifests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from harness.analysis.translate.finding import Finding
-
 
 def translated(paths: Iterable[Path], *, tool: bool = False, tool_output: Path | None = None) -> Translation:
-    """Returns the translation of manifests, whose findings have the line of their field.
+    """Returns the translation of manifests.
 
     `tool` has ingress2gateway translate them, or takes what it printed from a file, and puts that right.
     Raises InputError with file:line for what can't be read, MissingError without the tool.
@@ -26,12 +23,10 @@ def translated(paths: Iterable[Path], *, tool: bool = False, tool_output: Path |
     paths = tuple(paths)
     resources = [resource for path in paths for resource in read_manifests(path)]
     if not tool:
-        made = translate(resources)
-    else:
-        name = str(tool_output or ingress2gateway.TOOL)
-        text = read_text(tool_output, MAX_BYTES) if tool_output else ingress2gateway.output(_files(paths))
-        made = ingress2gateway.repaired(resources, ingress2gateway.raw(text, name))
-    return replace(made, findings=located(made.findings))
+        return translate(resources)
+    name = str(tool_output or ingress2gateway.TOOL)
+    text = read_text(tool_output, MAX_BYTES) if tool_output else ingress2gateway.output(_files(paths))
+    return ingress2gateway.repaired(resources, ingress2gateway.raw(text, name))
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -39,9 +34,3 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         yield from (
             sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else (path,)
         )
-
-
-def located(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Returns findings with the line of their field in place of their object's, where it is in a file."""
-    # A rule's name may follow its path.
-    return tuple(replace(one, where=place(one.origin, one.field.partition(" ")[0])) for one in findings)

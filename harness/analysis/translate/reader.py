@@ -79,7 +79,7 @@ class Reader:
             if not text.isdecimal():
                 raise InputError(
                     f"{self.resource} {self.at(key)}[{index}] must be a number, not {text!r}",
-                    where=self.resource.where,
+                    where=self.resource.place(f"{self.at(key)}[{index}]"),
                 )
         return frozenset(map(int, self.texts(key)))
 
@@ -108,7 +108,9 @@ class Reader:
     def required(self, key: str) -> Reader:
         """Returns this reader; raises InputError if the field is absent or empty."""
         if not self._data.get(key):
-            raise InputError(f"{self.resource} {self.at(key)} is missing", where=self.resource.where)
+            raise InputError(
+                f"{self.resource} {self.at(key)} is missing", where=self.resource.place(self.at(key))
+            )
         return self
 
     def leave(self) -> None:
@@ -133,5 +135,5 @@ class Reader:
 
 def _typed(resource: Resource, path: str, value: Any, kind: type[Kind]) -> Kind:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{resource} {path} must be {_NAMES[kind]}", where=resource.where)
+        raise InputError(f"{resource} {path} must be {_NAMES[kind]}", where=resource.place(path))
     return value

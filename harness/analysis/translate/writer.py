@@ -86,7 +86,7 @@ def _ours(file: Path) -> bool:
 def _comments(one: Translated, told: Mapping[str, list[Finding]]) -> str:
     lines = []
     for origin in one.origins:
-        where = f" ({origin.where})" if origin.where else ""
+        where = f" ({origin.place()})" if origin.where else ""
         lines.append(f"# from {origin}{where}")
         for finding in told.get(str(origin), ()):
             text = f"{finding.severity} [{finding.topic}] {finding.field}: {finding.why}"

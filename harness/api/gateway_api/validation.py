@@ -54,7 +54,7 @@ def validate(resource: Resource) -> None:
     else:
         return
     for where, words in faults:
-        raise Refused.invalid(resource, f"{where}: {words}")
+        raise Refused.invalid(resource, where, words)
 
 
 def _gateway_faults(gateway: KubernetesGateway) -> Iterator[Fault]:

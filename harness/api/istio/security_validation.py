@@ -79,10 +79,10 @@ def check_schema(resource: Resource) -> None:
         field = f"spec.jwtRules[{index}]"
         if rule.get("jwks") is not None and rule.get("jwksUri") is not None:
             words = 'Invalid value: "object": only one of jwks or jwksUri can be set'
-            raise Refused.invalid(resource, f"{field}: {words}")
+            raise Refused.invalid(resource, field, words)
         if not re.match("https?:", rule.get("jwksUri", "http:")):
             words = 'Invalid value: "string": url must have scheme http:// or https://'
-            raise Refused.invalid(resource, f"{field}.jwksUri: {words}")
+            raise Refused.invalid(resource, f"{field}.jwksUri", words)
 
 
 def _readable(jwks: str) -> bool:

@@ -18,10 +18,10 @@ def validate(resource: Resource) -> None:
     for rule in (*policy.ingress, *policy.egress):
         for peer in rule.peers:
             if words := _peer_fault(peer):
-                raise Refused.invalid(resource, f"{peer.path}: {words}")
+                raise Refused.invalid(resource, peer.path, words)
         for port in rule.ports:
             if words := _port_fault(port):
-                raise Refused.invalid(resource, f"{port.at('endPort')}: {words}")
+                raise Refused.invalid(resource, port.at("endPort"), words)
 
 
 def _peer_fault(peer: NetworkPolicyPeer) -> str:

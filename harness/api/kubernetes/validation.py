@@ -35,12 +35,12 @@ def validate(resource: Resource) -> None:
 def _service(resource: Resource) -> None:
     service = Service.of(resource)
     if service.is_alias and not service.external_name:
-        raise Refused.invalid(resource, f"{service.at('externalName')}: Required value")
+        raise Refused.invalid(resource, service.at("externalName"), "Required value")
     if not (service.ports or service.is_alias or service.headless):
-        raise Refused.invalid(resource, f"{service.at('ports')}: Required value")
+        raise Refused.invalid(resource, service.at("ports"), "Required value")
     for port in service.ports:
         if len(service.ports) > 1 and not port.name:
-            raise Refused.invalid(resource, f"{port.at('name')}: Required value")
+            raise Refused.invalid(resource, port.at("name"), "Required value")
 
 
 def _workload(resource: Resource) -> None:
@@ -48,6 +48,6 @@ def _workload(resource: Resource) -> None:
     selector, metadata = controller.selector, controller.template.metadata
     if selector.is_empty or not selector.selects(metadata.labels):
         words = f"Invalid value: {json.dumps(metadata.labels)}: `selector` does not match template `labels`"
-        raise Refused.invalid(resource, f"{metadata.at('labels')}: {words}")
+        raise Refused.invalid(resource, metadata.at("labels"), words)
     if replicas(resource) > MAX_REPLICAS:
         raise not_modelled(resource, "spec.replicas", f"more than {MAX_REPLICAS} pods")

@@ -110,9 +110,11 @@ def _parsed(origin: Resource, text: str) -> dict[str, Any]:
     try:
         said = plain(text) or {}
     except yaml.YAMLError as error:
-        raise InputError(f"{origin} data.values isn't YAML", where=origin.where, why=str(error)) from None
+        raise InputError(
+            f"{origin} data.values isn't YAML", where=origin.place("data.values"), why=str(error)
+        ) from None
     if not isinstance(said, dict):
-        raise InputError(f"{origin} data.values isn't a mapping", where=origin.where)
+        raise InputError(f"{origin} data.values isn't a mapping", where=origin.place("data.values"))
     return said
 
 

@@ -89,8 +89,8 @@ def _mesh_tls(resource: Resource) -> Iterator[str]:
     authentication = MeshTLSAuthentication.kept(resource)
     for field in ("identities", "identityRefs"):
         if authentication.data.get(field) == []:
-            words = f"spec.{field}: Invalid value: 0: spec.{field} in body should have at least 1 items"
-            raise Refused.invalid(resource, words)
+            words = f"Invalid value: 0: spec.{field} in body should have at least 1 items"
+            raise Refused.invalid(resource, f"spec.{field}", words)
     for identity in authentication.written:
         if not re.match(_DNS_NAME, identity) and not _SPIFFE.fullmatch(identity):
             yield (

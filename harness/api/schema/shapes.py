@@ -168,7 +168,7 @@ def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
             if value not in shape:
                 supported = ", ".join(json.dumps(option) for option in shape)
                 words = f"Unsupported value: {_told(value)}: supported values: {supported}"
-                raise Refused.invalid(resource, f"{path}: {words}")
+                raise Refused.invalid(resource, path, words)
         case Range():
             if not shape.minimum <= _typed(resource, value, (int,), "integer", path) <= shape.maximum:
                 bounds = f"must be between {shape.minimum} and {shape.maximum}, inclusive"
@@ -191,7 +191,7 @@ def _check_object(resource: Resource, value: dict[str, Any], shape: dict[str, Sh
             continue
         if key not in present or (isinstance(shape, Open) and present[key] in ("", [])):
             if not isinstance(part.value, Open):
-                raise Refused.invalid(resource, f"{prefix}{key}: Required value")
+                raise Refused.invalid(resource, f"{prefix}{key}", "Required value")
             _check_object(resource, {}, part.value, f"{prefix}{key}")
     for key, item in present.items():
         if key in shape:
@@ -202,7 +202,7 @@ def _check_object(resource: Resource, value: dict[str, Any], shape: dict[str, Sh
         words = (
             f'"{path}" must validate one and only one schema (oneOf). Found {len(present)} valid alternatives'
         )
-        raise Refused.invalid(resource, f'{path}: Invalid value: "object": {words}')
+        raise Refused.invalid(resource, path, f'Invalid value: "object": {words}')
 
 
 def _check_leaf(resource: Resource, value: Any, name: str, path: str) -> None:
@@ -232,7 +232,7 @@ def _typed(resource: Resource, value: Any, types: tuple[type, ...], name: str, p
 
 
 def _invalid(resource: Resource, path: str, value: Any, words: str) -> Refused:
-    return Refused.invalid(resource, f"{path}: Invalid value: {_told(value)}: {words}")
+    return Refused.invalid(resource, path, f"Invalid value: {_told(value)}: {words}")
 
 
 def _told(value: Any) -> str:

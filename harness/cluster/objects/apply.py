@@ -229,7 +229,7 @@ class Applier:
 
 def refused(resource: Resource, error: ApiError, what: str = "refused") -> StageError:
     """Returns the error for an object that the API doesn't take."""
-    where = resource.where or str(resource)
+    where = str(resource.where) or str(resource)
     if error.reason == "NoKindMatch":
         return StageError(f"{resource} {what}", where=where, why=error.what, todo="install its CRD first")
     return StageError(f"{resource} {what}", where=where, why=error.what)

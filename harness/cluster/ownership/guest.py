@@ -138,7 +138,7 @@ class Guest(Applier):
             if found is not None and not self.owns(found):
                 raise StageError(
                     f"{resource} isn't deleted: it is someone else's",
-                    where=resource.where,
+                    where=resource.place(),
                     why=f"it lacks the label {RUN}={self._run}",
                     todo="delete it yourself, or leave it out of `remove`",
                 )
@@ -157,7 +157,7 @@ class Guest(Applier):
         endpoint = self._discovery.endpoint(resource.api_version, resource.kind)
         if not endpoint.namespaced and resource.kind != "Namespace":
             raise StageError(
-                f"{resource} isn't made: {_WHOLE_CLUSTER}", where=resource.where, todo=_ELSEWHERE
+                f"{resource} isn't made: {_WHOLE_CLUSTER}", where=resource.place(), todo=_ELSEWHERE
             )
         found = self._find(resource)
         own = found is None or self.owns(found)

@@ -40,7 +40,9 @@ def admit(objects: Objects, resource: Resource) -> Resource:
     missing = objects.get("", "Namespace", "", resource.namespace) is None
     if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
         raise Refused(
-            f'namespaces "{resource.namespace}" not found', where=resource.where, why=f"{resource} is in it"
+            f'namespaces "{resource.namespace}" not found',
+            where=resource.place("metadata.namespace"),
+            why=f"{resource} is in it",
         )
     if kind in schemas.INERT or (kind not in schemas.KINDS and installation.is_own(resource)):
         return resource

@@ -21,7 +21,7 @@ from harness.model.istio.upstream import client_tls
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import ServicePort
 from harness.traffic.outcomes import Failure
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.model.istio.registry.hosts import Port
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
@@ -54,7 +54,7 @@ def send(
     `found` is where it would get without the sidecar: there it goes if the sidecar has no rule for it.
     """
 
-    def passed_through(*trace: Reason) -> Branches[Outcome]:
+    def passed_through(*trace: Step) -> Branches[Outcome]:
         passed = egress.connection(state, client, found, message, deliver)
         return after(mapped(passed, lambda one: _handshaken(message, one)), *trace)
 
@@ -79,7 +79,7 @@ def send(
 
 def _known(
     state: State, client: Pod, dialled: ServicePort | Endpoint, message: Message
-) -> tuple[Port | None, list[Reason]]:
+) -> tuple[Port | None, list[Step]]:
     """The port that a connection is taken for: the one dialled, or of what is elsewhere the one named."""
     if not isinstance(dialled, ServicePort):
         return registry.known(state, client, message.sni or message.dialled, dialled.port)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
     from harness.traffic.counters import Meter
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 mesh = Mesh.ISTIO
 agent_port = 15020
@@ -48,7 +48,7 @@ def routes(state: State, service: Resource) -> Iterator[tuple[Resource, str]]:
             yield rules, "spec.hosts"
 
 
-def outbound_bypass(_state: State, client: Pod, port: int) -> Reason | None:
+def outbound_bypass(_state: State, client: Pod, port: int) -> Step | None:
     """Returns why a connection goes round its client's sidecar, None if it doesn't."""
     return interception.outbound(client, port)
 
@@ -95,7 +95,7 @@ def pass_on(_state: State, _gateway: Pod, arrival: Arrival, deliver: Deliver) ->
     return deliver(arrival)
 
 
-def inbound_bypass(_state: State, arrival: Arrival) -> Reason | None:
+def inbound_bypass(_state: State, arrival: Arrival) -> Step | None:
     """Returns why a connection reaches a pod round its sidecar, None if it doesn't."""
     return interception.inbound(arrival)
 

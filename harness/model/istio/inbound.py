@@ -12,7 +12,7 @@ from harness.model.istio import forwarding, mesh_config
 from harness.model.istio import inbound_protocol as reading
 from harness.model.istio.security import access, peer_authentication
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -50,7 +50,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     return after(answers if arrival.opaque else mapped(answers, _by_sidecar), why)
 
 
-def _foreign(state: State, arrival: Arrival) -> Reason | None:
+def _foreign(state: State, arrival: Arrival) -> Step | None:
     """Why the client's certificate isn't believed: it is of a trust domain that the mesh doesn't have."""
     config, domain = mesh_config.of(state), arrival.client.istio_domain
     if arrival.tls is not Mesh.ISTIO or domain in (config.trust_domain, *config.trust_domain_aliases):

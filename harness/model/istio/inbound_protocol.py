@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from harness.base.records import replace
 from harness.base.vocabulary import Mesh
 from harness.model import app_ports
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 SERVER_FIRST = "it waits for the client's first bytes: a server that speaks first isn't heard before"
@@ -38,7 +38,7 @@ def as_read(state: State, arrival: Arrival) -> Arrival:
     return replace(arrival, opaque=opaque)
 
 
-def unreadable(state: State, arrival: Arrival) -> Reason | None:
+def unreadable(state: State, arrival: Arrival) -> Step | None:
     """Returns why the sidecar closes a connection of which it can't make anything; None if it can."""
     port = app_ports.declared(state, arrival.server, arrival.port)
     if port is None or not port.http or not arrival.message.opaque:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
@@ -14,7 +14,7 @@ _INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 _OUTBOUND = "traffic.sidecar.istio.io/excludeOutboundPorts"
 
 
-def outbound(client: Pod, port: int) -> Reason | None:
+def outbound(client: Pod, port: int) -> Step | None:
     """Returns why a client's connection to a port goes round its sidecar, None if it doesn't.
 
     The port is the one that is dialled: a Service's, not its pods'.
@@ -25,7 +25,7 @@ def outbound(client: Pod, port: int) -> Reason | None:
     return Reason(f"{text}: no mutual TLS, no route")
 
 
-def inbound(arrival: Arrival) -> Reason | None:
+def inbound(arrival: Arrival) -> Step | None:
     """Returns why a connection reaches a pod round its sidecar, None if it doesn't.
 
     Clients' sidecars don't know: they begin mutual TLS, and nothing ends it.

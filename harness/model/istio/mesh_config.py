@@ -13,7 +13,7 @@ from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.manifests.documents import plain
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +103,7 @@ class MeshConfig:
     trusted_proxies: int = 0
     forward_client_cert: str = "SANITIZE_SET"
 
-    def reason(self, key: str, text: str) -> Reason:
+    def reason(self, key: str, text: str) -> Step:
         """Returns a link of a trace that names this setting, or says that it is the default."""
         if self.origin is None:
             return Reason(f"{text} (MeshConfig {key}, by default)")
@@ -169,12 +169,15 @@ def _said(origin: Resource) -> dict[str, Any]:
     try:
         said = plain(text) or {}
     except yaml.YAMLError as error:
-        raise InputError(f"{origin} data.mesh isn't YAML", where=origin.where, why=str(error)) from None
+        raise InputError(
+            f"{origin} data.mesh isn't YAML", where=origin.place("data.mesh"), why=str(error)
+        ) from None
     if not isinstance(said, dict):
-        raise InputError(f"{origin} data.mesh isn't a mapping", where=origin.where)
+        raise InputError(f"{origin} data.mesh isn't a mapping", where=origin.place("data.mesh"))
     for key, form in _READ.items():
         if said.get(key) is not None and not isinstance(said[key], form):
-            raise InputError(f"{origin} data.mesh {key} isn't {_FORMS[form]}", where=origin.where)
+            field = f"data.mesh {key}"
+            raise InputError(f"{origin} {field} isn't {_FORMS[form]}", where=origin.place(field))
     return {key: value for key, value in said.items() if value is not None}
 
 

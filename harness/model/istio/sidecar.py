@@ -19,7 +19,7 @@ from harness.model.istio.routing.rule import Chosen, Retries, Rule, applicable, 
 from harness.model.istio.security.normalization import with_normal_path
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import ServicePort, endpoints
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -44,7 +44,7 @@ def send(
     if connection.is_opaque(dialled, message):
         return connection.send(state, client, dialled, found, message, deliver)
     read = with_normal_path(state, message)
-    if isinstance(read, Reason):
+    if isinstance(read, Step):
         return certain(replies.envoy(message, 400), read)
     message = read.without(["x-forwarded-client-cert"])  # a client's own is never passed on
     host = message.host.lower()
@@ -72,12 +72,12 @@ def send(
 
 def _virtual_host(
     state: State, client: Pod, host: str, heard: Heard
-) -> tuple[tuple[Rule, ...] | None, list[Reason]]:
+) -> tuple[tuple[Rule, ...] | None, list[Step]]:
     """The rules of the virtual host that a request belongs to, None for a Service without any.
 
     Routes of Gateway API on the Service come before VirtualServices, whichever is older.
     """
-    trace: list[Reason] = list(heard.trace)
+    trace: list[Step] = list(heard.trace)
     rules: tuple[Rule, ...] = ()
     if heard.port is not None:
         routes, lost = gamma.attached(state, heard.port, client.namespace)

@@ -18,7 +18,7 @@ from harness.model.network import network_policy
 from harness.model.network import similar_pods as likeness
 from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.model.linkerd.call import OutboundCall
@@ -31,13 +31,13 @@ CONNECT_TIMEOUT = 1.0
 UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
 
 
-def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], tuple[Reason, ...]]:
+def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], tuple[Step, ...]]:
     """Returns the endpoints behind a Service's port that the balancer picks from, and why not the others.
 
     It is connected to meshed pods beforehand, and passes over those to which no connection gets through.
     """
     found: list[Endpoint] = []
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for endpoint in endpoints(call.state, port):
         verdict = network_policy.ALLOWED
         if _is_meshed(endpoint):

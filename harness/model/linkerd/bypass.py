@@ -11,7 +11,7 @@ from harness.api.linkerd.ports import Ports, lenient
 from harness.base.errors import not_modelled
 from harness.model.linkerd import config
 from harness.model.network.addresses import contains
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
 
 
-def outbound(state: State, client: Pod, port: int) -> Reason | None:
+def outbound(state: State, client: Pod, port: int) -> Step | None:
     """Returns why a client's connection to a port goes round Linkerd's proxy, None if it doesn't.
 
     The port is the one that is dialled: a Service's, not its pods'.
@@ -35,7 +35,7 @@ def unmeshed(pod: Pod, port: int) -> bool:
     return port in lenient(pod.annotations.get(SKIP_INBOUND, ""))
 
 
-def inbound(state: State, arrival: Arrival) -> Reason | None:
+def inbound(state: State, arrival: Arrival) -> Step | None:
     """Returns why a plaintext connection reaches a pod round Linkerd's proxy, None if it doesn't.
 
     What comes over Linkerd's mutual TLS comes to the proxy's own port, which nothing skips.

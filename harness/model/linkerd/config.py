@@ -8,7 +8,7 @@ from harness.api.linkerd.config import NAME, LinkerdConfig
 from harness.base.kept import per_object
 from harness.base.vocabulary import LINKERD_NAMESPACE
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -37,7 +37,7 @@ def _read(origin: Resource) -> LinkerdConfig:
     return LinkerdConfig.of(origin)
 
 
-def setting(settings: LinkerdConfig, key: str, text: str) -> Reason:
+def setting(settings: LinkerdConfig, key: str, text: str) -> Step:
     """Returns a link of a trace that names a setting, or says that it is the default."""
     if settings.origin is None:
         return Reason(f"{text} (Linkerd's {key}, by default)")

@@ -12,7 +12,7 @@ from harness.model.linkerd import bypass, inbound, outbound
 from harness.model.network import attachment
 from harness.model.network.services import Endpoint
 from harness.traffic.counters import GOLDEN, LINKERD_ROUTES
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
     from harness.traffic.counters import Meter
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 mesh = Mesh.LINKERD
 agent_port = None
@@ -43,7 +43,7 @@ def routes(_state: State, _service: Resource) -> Iterable[tuple[Resource, str]]:
     return ()
 
 
-def outbound_bypass(state: State, client: Pod, port: int) -> Reason | None:
+def outbound_bypass(state: State, client: Pod, port: int) -> Step | None:
     """Returns why a connection goes round its client's proxy, None if it doesn't."""
     return bypass.outbound(state, client, port)
 
@@ -84,7 +84,7 @@ def pass_on(state: State, gateway: Pod, arrival: Arrival, deliver: Deliver) -> B
     return outbound.forward(state, gateway, endpoint, arrival.message, deliver)
 
 
-def inbound_bypass(state: State, arrival: Arrival) -> Reason | None:
+def inbound_bypass(state: State, arrival: Arrival) -> Step | None:
     """Returns why a plaintext connection reaches a pod round its proxy, None if it doesn't."""
     return bypass.inbound(state, arrival)
 

@@ -11,18 +11,18 @@ from harness.api.linkerd.networks import Network, within
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.linkerd import config
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 
-def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Reason, ...]]:
+def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Step, ...]]:
     """Returns the EgressNetwork that a client's connection belongs to, if any, and why others don't count.
 
     Those of the client's namespace come instead of the installation's global ones; of those that hold the

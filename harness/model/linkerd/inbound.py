@@ -14,7 +14,7 @@ from harness.model.linkerd.policy import port_policy as policy
 from harness.model.linkerd.routing import filters, routes
 from harness.model.message import Message
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -81,7 +81,7 @@ def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver)
     return after(_served(arrival, found, serve) if allowed else certain(_own(arrival, 403)), *why)
 
 
-def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[Reason, ...]:
+def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[Step, ...]:
     """Routes end the openness of probe paths: tells which of the kubelet's probes are refused now."""
     refused = []
     for path in arrival.server.probe_paths(arrival.port):
@@ -95,11 +95,9 @@ def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[
     return tuple(refused)
 
 
-def _authorized(
-    authorizations: tuple[Authorization, ...], arrival: Arrival
-) -> tuple[bool, tuple[Reason, ...]]:
+def _authorized(authorizations: tuple[Authorization, ...], arrival: Arrival) -> tuple[bool, tuple[Step, ...]]:
     """Whether one authorization admits the client; several policies are ORed."""
-    passed: list[Reason] = []
+    passed: list[Step] = []
     for one in authorizations:
         if one.admits(arrival):
             text = f"admits {arrival.client.workload}"

@@ -14,7 +14,7 @@ from harness.model.linkerd import config, egress_network, opacity
 from harness.model.linkerd.routing import routes
 from harness.model.network.services import Endpoint, ServicePort
 from harness.model.state.tables import per_key
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
@@ -44,7 +44,7 @@ class Protocol:
 
     name: str
     routes: tuple[Route, ...]
-    trace: tuple[Reason, ...]
+    trace: tuple[Step, ...]
 
 
 def of(call: OutboundCall) -> Protocol:
@@ -60,7 +60,7 @@ def of(call: OutboundCall) -> Protocol:
 def _told(_: State, call: OutboundCall, parent: Resource) -> Protocol:
     declared, why = _declared(call, parent)
     counting: tuple[Route, ...] = ()
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for kind in routes.PRECEDENCE:
         found, passed = _attached(call, parent, kind)
         lost += passed
@@ -92,7 +92,7 @@ def _to_endpoint(call: OutboundCall) -> Protocol:
     return Protocol(DETECT, (), ())
 
 
-def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Reason, ...]]:
+def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Step, ...]]:
     app = call.default.app_protocol.lower() if isinstance(call.default, ServicePort) else ""
     if app in _BY_APP_PROTOCOL:
         return _BY_APP_PROTOCOL[app], ()
@@ -109,11 +109,11 @@ def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Reason, 
     return DETECT, ()
 
 
-def _not_counting(found: list[Route], text: str) -> list[Reason]:
+def _not_counting(found: list[Route], text: str) -> list[Step]:
     return [reason(route.resource, "spec.parentRefs", text, lost=True) for route in found]
 
 
-def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Route], list[Reason]]:
+def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Route], list[Step]]:
     """The routes of a kind that this client follows, oldest first, and why others aren't.
 
     Producers' routes are for all clients; a consumer's namespace has its own beside them.

@@ -8,7 +8,7 @@ from harness.model.distribution import Branches, certain, shares, then
 from harness.model.network.services import Endpoint
 from harness.model.state.pods import Pod
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ def send(answer: Answer, number: int, dial: Callable[[Endpoint], Branches[Outcom
     return then(shares((1, Endpoint(pod, number), _why(answer, pod)) for pod in pods), dial)
 
 
-def _why(answer: Answer, pod: Pod) -> tuple[Reason, ...]:
+def _why(answer: Answer, pod: Pod) -> tuple[Step, ...]:
     if answer.outside:
         return (*answer.trace, Reason(f"{pod.ip} leads out of the cluster"))
     if answer.service is None:

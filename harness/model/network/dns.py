@@ -15,7 +15,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.network.services import addresses
 from harness.model.state.tables import per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _MAX_ALIASES = 8
 """DNS servers and clients give a longer chain of aliases up."""
@@ -42,7 +42,7 @@ class Answer:
     service: Resource | None = None
     pods: tuple[Pod, ...] = ()
     outside: str = ""
-    trace: tuple[Reason, ...] = ()
+    trace: tuple[Step, ...] = ()
 
 
 def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLUSTER) -> Answer | None:
@@ -100,7 +100,7 @@ def _searched(host: str, namespace: str, resolver: Resolver) -> Iterator[str]:
 
 def _record(state: State, name: str) -> Answer | None:
     """What the cluster's DNS answers for a full name of the cluster's domain."""
-    trace: list[Reason] = []
+    trace: list[Step] = []
     for _ in range(_MAX_ALIASES):
         stem = name.removesuffix(f".svc.{CLUSTER_DOMAIN}")
         labels = stem.split(".") if stem != name else []
@@ -123,7 +123,7 @@ def _record(state: State, name: str) -> Answer | None:
     return None
 
 
-def _pod_record(state: State, service: Resource, hostname: str, trace: tuple[Reason, ...]) -> Answer | None:
+def _pod_record(state: State, service: Resource, hostname: str, trace: tuple[Step, ...]) -> Answer | None:
     """A pod below its Service: by its hostname, if its subdomain is the Service's name."""
     pods = tuple(
         pod for pod in addresses(state, service) if (pod.hostname, pod.subdomain) == (hostname, service.name)

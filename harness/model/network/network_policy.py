@@ -18,7 +18,7 @@ from harness.base.vocabulary import Mesh, Workload
 from harness.model.network.addresses import contains
 from harness.model.state.pods import Pod
 from harness.model.state.tables import SelectorTable, per_state
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.network_policy import (
@@ -51,7 +51,7 @@ class Verdict:
     """Whether a connection gets through, and the policies and rules that say so."""
 
     allowed: bool
-    trace: tuple[Reason, ...] = ()
+    trace: tuple[Step, ...] = ()
 
 
 ALLOWED = Verdict(allowed=True)
@@ -65,7 +65,7 @@ def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TC
     itself = client.workload == server.workload and client.name == server.name
     if itself or _policies(state) is None:
         return ALLOWED
-    trace: tuple[Reason, ...] = ()
+    trace: tuple[Step, ...] = ()
     sides: tuple[tuple[Pod, Pod, Direction], ...] = ((client, server, "egress"), (server, client, "ingress"))
     for pod, other, direction in sides:
         verdict = _direction(state, pod, other, direction, server, port, protocol)
@@ -94,7 +94,7 @@ def _direction(
     """One side of a connection: free unless a policy selects its pod; then one rule must allow it."""
     if pod.host_network or pod.outside:
         return ALLOWED
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for policy in _selecting(state, pod, direction):
         for rule in NetworkPolicy.kept(policy).rules(direction):
             if _ports(rule, server, port, protocol) and _peers(state, policy, rule, other):

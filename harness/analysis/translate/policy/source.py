@@ -72,7 +72,7 @@ def _block(part: Reader, text: str) -> str:
     except ValueError:
         raise InputError(
             f"{part.resource} {part.path}: {text!r} is no address, nor a block of addresses",
-            where=part.resource.where,
+            where=part.resource.place(part.path),
         ) from None
 
 

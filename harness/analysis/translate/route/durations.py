@@ -20,7 +20,7 @@ def duration(reader: Reader, key: str) -> str:
     if text and not is_duration(text):
         raise InputError(
             f"{reader.resource} {reader.at(key)}: {text!r} isn't a duration",
-            where=reader.resource.where,
+            where=reader.resource.place(reader.at(key)),
             todo="write 1h, 1m, 1s or 1ms",
         )
     return written((seconds(text) or 0) if text else 0)

@@ -16,7 +16,7 @@ from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import Rule, applicable
 from harness.model.network import attachment
 from harness.model.state.tables import HostTable, per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 Level = tuple[bool, int]
@@ -57,10 +57,10 @@ class Attached:
         return self.route.resource.namespace
 
 
-def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[list[Attached], list[Reason]]:
+def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[list[Attached], list[Step]]:
     """Returns the routes on listeners that have a name for a host, oldest first, and why not others."""
     found: list[Attached] = []
-    lost: list[Reason] = []
+    lost: list[Step] = []
     by_gateway: dict[tuple[str, str, str, str], list[Listener]] = {}
     for listener in listeners:
         by_gateway.setdefault(listener.resource.key, []).append(listener)
@@ -120,7 +120,7 @@ def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[Rule]:
     return made
 
 
-def connection_rule(state: State, listener: Listener, name: str) -> tuple[Rule | None, list[Reason]]:
+def connection_rule(state: State, listener: Listener, name: str) -> tuple[Rule | None, list[Step]]:
     """Returns the rule of the route that takes a connection as bytes, with the name that its TLS asks for.
 
     The most specific name counts, then the oldest route.

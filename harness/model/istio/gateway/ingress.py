@@ -20,7 +20,7 @@ from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import Chosen, first_match
 from harness.model.istio.security import access
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -112,7 +112,7 @@ def _by_tls(state: State, arrival: Arrival, server: Server, deliver: Deliver) ->
     return after(_http(state, arrival, (server,), inner, deliver), trace, *ended)
 
 
-def _handshake(state: State, arrival: Arrival, server: Server) -> Outcome | tuple[Reason, ...]:
+def _handshake(state: State, arrival: Arrival, server: Server) -> Outcome | tuple[Step, ...]:
     """The failure of a TLS handshake, or what let it succeed. No client has a certificate but Istio's."""
     if server.fault:
         return Outcome(failure=Failure.TLS, detail=f"{Failure.TLS}: {server.fault}")
@@ -201,8 +201,8 @@ def _bytes(
     )
 
 
-def _rule(state: State, pod: Pod, server: Server, message: Message) -> tuple[Rule | None, list[Reason]]:
-    lost: list[Reason] = []
+def _rule(state: State, pod: Pod, server: Server, message: Message) -> tuple[Rule | None, list[Step]]:
+    lost: list[Step] = []
     chains = gateway_host.chains(state, pod, server, lost)
     if server.passes_tls_on:
         best, passed = connection_rule.most_specific(chains, message)

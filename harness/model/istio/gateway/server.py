@@ -17,7 +17,7 @@ from harness.base.kept import per_object
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.network.services import service_ports
 from harness.model.state.tables import per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Server:
         split = (host.rpartition("/") for host in self.hosts)
         return tuple(name for owner, slash, name in split if not slash or owner == namespace)
 
-    def reason(self, text: str, part: str = "", *, lost: bool = False) -> Reason:
+    def reason(self, text: str, part: str = "", *, lost: bool = False) -> Step:
         """Returns a link of a trace that names this server."""
         return reason(self.gateway, self.field + (f".{part}" if part else ""), text, lost=lost)
 
@@ -95,14 +95,14 @@ class Listener:
 
     plain: tuple[Server, ...]
     tls: tuple[Server, ...]
-    left_out: tuple[Reason, ...]
+    left_out: tuple[Step, ...]
 
     @classmethod
     def of(cls, servers: Iterable[Server]) -> Listener:
         """Returns what becomes of servers for one port: a later one may not go together with those before."""
         plain: list[Server] = []
         tls: list[Server] = []
-        left_out: list[Reason] = []
+        left_out: list[Step] = []
         known: set[str] = set()
         for server in servers:
             twice = [host for host in server.hosts if server.mode is not None and host in known]

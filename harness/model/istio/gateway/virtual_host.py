@@ -11,7 +11,7 @@ from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.routing import connection_rule, delegate, virtual_service
 from harness.model.istio.routing.rule import Match, Rule, applicable
 from harness.model.state.tables import per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.model.istio.gateway.server import Server
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 Level = tuple[bool, int]
 
@@ -30,8 +30,8 @@ class VirtualHost:
     """The rules for a host in their order, and why plain HTTP is sent to https, if it is."""
 
     rules: tuple[Rule, ...]
-    redirects: Reason | None
-    trace: tuple[Reason, ...]
+    redirects: Step | None
+    trace: tuple[Step, ...]
 
 
 def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> VirtualHost:
@@ -39,7 +39,7 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
 
     VirtualServices and routes of one virtual host are merged; rules that take everything come last.
     """
-    trace: list[Reason] = []
+    trace: list[Step] = []
     by_gateway: dict[str, list[Server]] = {}
     redirecting: list[tuple[Level, Server]] = []
     for server in servers:
@@ -85,7 +85,7 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
     return VirtualHost(tuple(sorted(rules, key=_takes_all)), sends[0] if sends else None, tuple(trace))
 
 
-def chains(state: State, pod: Pod, server: Server, lost: list[Reason]) -> list[tuple[Match, Rule]]:
+def chains(state: State, pod: Pod, server: Server, lost: list[Step]) -> list[tuple[Match, Rule]]:
     """Returns the `tls` or `tcp` rules for connections to a server, each with its match, in their order.
 
     Those of VirtualServices that are bound to its Gateway, visible, and have a host in common; why others
@@ -115,7 +115,7 @@ def _visible(
     pod: Pod,
     candidates: Iterable[Resource],
     by_gateway: dict[str, list[Server]],
-    lost: list[Reason],
+    lost: list[Step],
 ) -> list[Resource]:
     """Those bound to one of the Gateways that the gateway's pod sees, in the order of its looking."""
     default = mesh_config.of(state).virtual_service_export_to

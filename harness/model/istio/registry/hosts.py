@@ -14,7 +14,7 @@ from harness.model.istio.registry.service_entry import EntryPort
 from harness.model.network.dns import resolve
 from harness.model.network.services import ServicePort, fqdn, service_port, service_ports
 from harness.model.state.tables import per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.model.network.services import Endpoint
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 EXPORT_TO = "networking.istio.io/exportTo"
 """The annotation of a Service that says which namespaces' proxies know it."""
@@ -42,7 +42,7 @@ class Heard:
     listens: bool
     port: Port | None = None
     named: bool = True
-    trace: tuple[Reason, ...] = ()
+    trace: tuple[Step, ...] = ()
 
 
 def origin(port: Port) -> Resource:
@@ -55,14 +55,14 @@ def host_of(port: Port) -> str:
     return port.host if isinstance(port, EntryPort) else fqdn(port.service)
 
 
-def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | None, list[Reason]]:
+def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | None, list[Step]]:
     """Returns the port of a host, as dialled by a client, that its proxy knows; and what it isn't told of.
 
     A Service comes before a ServiceEntry of the same name; of ServiceEntries the most specific host, there
     one of the client's namespace, then the oldest.
     """
     scope = sidecar_scope.of(state, client)
-    lost: list[Reason] = []
+    lost: list[Step] = []
     service = resolve(state, host, client.namespace)
     port = service_port(service, number) if service else None
     if port is not None:
@@ -81,7 +81,7 @@ def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | Non
     return _preferred(candidates, client.namespace), lost
 
 
-def hidden(state: State, client: Pod, scope: Scope, port: Port) -> Reason | None:
+def hidden(state: State, client: Pod, scope: Scope, port: Port) -> Step | None:
     """Returns why a client's proxy isn't told of a port, None if it is."""
     unseen = _unexported(state, client, port)
     if unseen is not None:
@@ -92,15 +92,13 @@ def hidden(state: State, client: Pod, scope: Scope, port: Port) -> Reason | None
     return scope.hidden(resource, f"{resource.namespace}/{host_of(port)}")
 
 
-def destination(
-    state: State, client: Pod, host: str
-) -> tuple[Resource | None, tuple[Port, ...], list[Reason]]:
+def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Port, ...], list[Step]]:
     """Returns the object of a routing rule's destination with its ports, and what isn't exported.
 
     What a rule names is known to a proxy that knows the rule: a Sidecar needn't import it, too.
     """
     service = resolve(state, host, client.namespace)
-    lost: list[Reason] = []
+    lost: list[Step] = []
     if service is not None and fqdn(service) == host:
         ports: tuple[Port, ...] = service_ports(service)
         unseen = _unexported(state, client, ports[0]) if ports else None
@@ -122,7 +120,7 @@ def heard(state: State, client: Pod, dialled: ServicePort | Endpoint, host: str)
     with that port, wherever it was dialled; on one that says nothing the dialled Service is meant.
     """
     number = dialled.number if isinstance(dialled, ServicePort) else dialled.port
-    lost: list[Reason] = []
+    lost: list[Step] = []
     if isinstance(dialled, ServicePort) and not dialled.protocol:
         why = hidden(state, client, sidecar_scope.of(state, client), dialled)
         if why is None:
@@ -197,7 +195,7 @@ def _clashes(one: EntryPort, other: EntryPort) -> bool:
     return (one.host, one.number, one.entry.namespace) == (other.host, other.number, other.entry.namespace)
 
 
-def _unexported(state: State, client: Pod, port: Port) -> Reason | None:
+def _unexported(state: State, client: Pod, port: Port) -> Step | None:
     config = mesh_config.of(state)
     resource = origin(port)
     default, field = config.service_export_to, "spec.exportTo"

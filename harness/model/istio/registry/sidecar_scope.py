@@ -11,7 +11,7 @@ from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config
 from harness.model.istio.mesh_config import ALLOW_ANY
 from harness.model.state.tables import per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _EVERY_NAMESPACE, _OWN, _NOT = "*", ".", "~"
 
@@ -51,7 +51,7 @@ class Scope:
 
     namespace: str
     allow_any: bool
-    outbound: Reason
+    outbound: Step
     origin: Resource | None = None
     imports: tuple[Import, ...] = (Import(_EVERY_NAMESPACE, "*"),)
 
@@ -76,7 +76,7 @@ class Scope:
             for host in hosts
         )
 
-    def hidden(self, resource: Resource, what: str) -> Reason:
+    def hidden(self, resource: Resource, what: str) -> Step:
         """Returns why an object isn't known to the client: the Sidecar doesn't import it."""
         origin = self.origin or resource
         return reason(origin, "spec.egress", f"doesn't import {what}", lost=True)

@@ -12,7 +12,7 @@ from harness.base.networks import is_address
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gamma, sidecar_rules, virtual_service
 from harness.model.network.addresses import SERVICE_NETWORK
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
-Found = tuple["Rule | Reason | None", list["Reason"]]
+Found = tuple["Rule | Step | None", list["Step"]]
 
 
 def find(state: State, client: Pod, port: Port, message: Message) -> Found:
     """Returns the rule that a sidecar follows for a connection to a port, and why others aren't followed.
 
-    None if no rule is about the port: then the host's own endpoints are meant; a Reason where rules are, but
+    None if no rule is about the port: then the host's own endpoints are meant; a Step where rules are, but
     none for the name that TLS asks for: then the connection is passed through.
     """
     told, lost = sidecar_rules.told(state, client, registry.host_of(port))
@@ -46,7 +46,7 @@ def find(state: State, client: Pod, port: Port, message: Message) -> Found:
 
 def _by_port(routes: list[Rule], ordered: list[Resource], client: Pod, port: Port) -> Found:
     """The oldest route's rule, or the first `tcp` rule of all VirtualServices that fits."""
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for route in routes:
         return route, [reason(route.origin, route.field, "takes every connection")]
     for resource in ordered:
@@ -64,7 +64,7 @@ def _by_port(routes: list[Rule], ordered: list[Resource], client: Pod, port: Por
 def _by_name(routes: list[Rule], ordered: list[Resource], client: Pod, port: Port, message: Message) -> Found:
     """The `tls` rule, or route, with the most specific name."""
     chains: list[tuple[Match, Rule]] = [(rule.matches[0], rule) for rule in routes]
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for resource in ordered:
         for rule in virtual_service.tls_rules(resource):
             for match in rule.matches:
@@ -82,10 +82,10 @@ def _by_name(routes: list[Rule], ordered: list[Resource], client: Pod, port: Por
     return reason(registry.origin(port), "spec.ports", text), lost + why
 
 
-def most_specific(chains: Iterable[tuple[Match, Rule]], message: Message) -> tuple[Rule | None, list[Reason]]:
+def most_specific(chains: Iterable[tuple[Match, Rule]], message: Message) -> tuple[Rule | None, list[Step]]:
     """Returns the rule with the most specific name that fits TLS's, as Envoy chooses; the first of equals."""
     ranked: list[tuple[tuple[bool, int], Match, Rule]] = []
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for match, rule in chains:
         names = [name for name in match.sni if name == "*" or (message.tls and covers(name, message.sni))]
         if names:

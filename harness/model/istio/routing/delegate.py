@@ -10,18 +10,18 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.model.istio import mesh_config
 from harness.model.istio.routing import virtual_service
 from harness.model.state.tables import per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.istio.routing.rule import Rule
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _GROUP = ("networking.istio.io", "VirtualService")
 
 
-def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Reason]]:
+def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Step]]:
     """Returns all HTTP rules of a VirtualService for a gateway, with those that it delegates in their places.
 
     Also returns why a delegate, or one of its rules, doesn't count: it isn't there or isn't exported
@@ -34,7 +34,7 @@ def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...],
 
 
 @per_state
-def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[Rule, ...], list[Reason]]]:
+def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[Rule, ...], list[Step]]]:
     return {
         (root.namespace, root.name, gateway): _rules(state, root, gateway)
         for root in state.all(*_GROUP)
@@ -43,9 +43,9 @@ def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[Rule, ...], 
     }
 
 
-def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Reason]]:
+def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Step]]:
     found: list[Rule | None] = []
-    lost: list[Reason] = []
+    lost: list[Step] = []
     exported = mesh_config.of(state).virtual_service_export_to
     for part in VirtualService.of(root).http:
         if not part.delegate:

@@ -13,21 +13,21 @@ from harness.api.gateway_api.route import Route
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.network import attachment
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.routing.rule import Rule
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 Attached = tuple[tuple[bool, str, int], Route, "ParentRef"]
 
 
 def attached(
     state: State, port: Port, namespace: str, kinds: tuple[str, ...] = gateway_route.ROUTED
-) -> tuple[list[Route], list[Reason]]:
+) -> tuple[list[Route], list[Step]]:
     """Returns the routes, oldest first, that a namespace's clients follow to a Service or ServiceEntry.
 
     A route of the parent's own namespace (producer) is for all clients, one of another namespace
@@ -37,7 +37,7 @@ def attached(
     """
     producers: list[Attached] = []
     consumers: list[Attached] = []
-    lost: list[Reason] = []
+    lost: list[Step] = []
     parent = registry.origin(port)
     for one in attachment.about(state, parent):
         if one.live.group != gateway_api.GROUP or one.live.kind not in kinds:
@@ -59,7 +59,7 @@ def attached(
     return found, lost + unmerged
 
 
-def _one_set(found: list[Attached]) -> tuple[list[Route], list[Reason]]:
+def _one_set(found: list[Attached]) -> tuple[list[Route], list[Step]]:
     """Those that share the oldest one's kind of parentRef, with or without port; of one age, with port."""
     if not found:
         return [], []
@@ -75,7 +75,7 @@ def _one_set(found: list[Attached]) -> tuple[list[Route], list[Reason]]:
     return list(kept.values()), unmerged
 
 
-def connection_rules(state: State, port: Port, namespace: str) -> tuple[list[Rule], list[Reason]]:
+def connection_rules(state: State, port: Port, namespace: str) -> tuple[list[Rule], list[Step]]:
     """Returns the rules of TLSRoutes (on a port of TLS) or TCPRoutes that clients follow, oldest first."""
     kind = "TLSRoute" if port.protocol == "tls" else "TCPRoute"
     routes, lost = attached(state, port, namespace, (kind,))

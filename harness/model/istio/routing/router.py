@@ -16,7 +16,7 @@ from harness.model.istio.routing.rule import Fault, Retries
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.tally import tally
 from harness.traffic.outcomes import Outcome
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
@@ -132,7 +132,7 @@ def _copied(
     chosen: Chosen,
     mirror: Mirror,
     deliver: Deliver,
-) -> Reason:
+) -> Step:
     """What a copy does: its answer is thrown away, and it is sent once, but what gets it has it."""
     once = replace(chosen, rule=replace(chosen.rule, retries=Retries(attempts=0)))
     arrived: Arrivals | None = None

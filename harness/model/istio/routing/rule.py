@@ -9,7 +9,7 @@ from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.istio import claims
 from harness.api.objects import selects
 from harness.base.matching import TextMatch, query_values
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.model.istio.routing.cors import Cors
     from harness.model.message import Message
     from harness.model.state.pods import Pod
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 _EVERYWHERE = (("prefix", "/"), ("segments", "/"), ("regex", ".*"))
@@ -228,7 +228,7 @@ class Rule:
     response_headers: HeaderChanges = UNCHANGED
     mirrors: tuple[Mirror, ...] = ()
     cors: Cors | None = None
-    via: tuple[Reason, ...] = ()
+    via: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -237,17 +237,17 @@ class Chosen:
 
     rule: Rule
     match: Match | None
-    trace: tuple[Reason, ...]
+    trace: tuple[Step, ...]
 
 
-def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, ...], list[Reason]]:
+def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, ...], list[Step]]:
     """Returns the rules that this pod's proxy gets for a port, with one match each, and why others aren't.
 
     A match for another port, other clients or another namespace isn't sent to the proxy; what
     comes after a rule that takes every request isn't either.
     """
     kept: list[Rule] = []
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for index, rule in enumerate(rules):
         for match in rule.matches:
             why = match.excluded(pod, port)
@@ -262,14 +262,14 @@ def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, 
     return tuple(kept), lost
 
 
-def _shadowed(where: str, rules: Sequence[Rule]) -> list[Reason]:
+def _shadowed(where: str, rules: Sequence[Rule]) -> list[Step]:
     text = f"comes after {where}, which takes every request: the proxy doesn't get it"
     return [reason(rule.origin, rule.field, text, lost=True) for rule in rules]
 
 
-def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Reason, ...]:
+def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Step, ...]:
     """Returns the first rule that matches, or the reasons why none does; Envoy tries them in order."""
-    passed: list[Reason] = []
+    passed: list[Step] = []
     for rule in rules:
         if not rule.matches:
             taken = reason(rule.origin, rule.field, "has no match, so takes every request")

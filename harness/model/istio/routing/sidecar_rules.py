@@ -8,26 +8,26 @@ from harness.api.istio.hosts import MESH, visibility
 from harness.model.istio import mesh_config
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.istio.registry.sidecar_scope import Scope
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 Told = tuple[int, "Resource"]
 
 
-def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Reason]]:
+def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Step]]:
     """Returns the VirtualServices with a host that covers one of these, and why others don't count.
 
     Each comes with the class in which the client sees it (lower ones are looked at first), older first.
     """
     scope = sidecar_scope.of(state, client)
     found: list[Told] = []
-    lost: list[Reason] = []
+    lost: list[Step] = []
     for resource in virtual_service.by_host(state).covering(*hosts):
         seen, why = _seen(state, client, scope, resource)
         if seen is not None:
@@ -37,7 +37,7 @@ def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Reaso
     return found, lost
 
 
-def _seen(state: State, client: Pod, scope: Scope, resource: Resource) -> tuple[int | None, Reason | None]:
+def _seen(state: State, client: Pod, scope: Scope, resource: Resource) -> tuple[int | None, Step | None]:
     if MESH not in virtual_service.gateways(resource):
         text = "is bound to gateways only: no effect on sidecars"
         return None, reason(resource, "spec.gateways", text, lost=True)

@@ -10,7 +10,7 @@ from harness.model.distribution import Branches, after, certain, mapped, then
 from harness.model.istio.security import external_authorization, request_authentication
 from harness.model.istio.security.authorization import DENIED, authorize
 from harness.model.istio.security.normalization import with_normal_path
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -28,7 +28,7 @@ def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) 
     """
     if not arrival.opaque:
         message = with_normal_path(state, arrival.message)
-        if isinstance(message, Reason):
+        if isinstance(message, Step):
             return certain(_refused(arrival, replies.envoy(arrival.message, 400)), message)
         arrival = replace(arrival, message=message)
 
@@ -45,7 +45,7 @@ def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) 
 
 
 def _checked(state: State, arrival: Arrival, pass_on: Deliver) -> Branches[Outcome]:
-    trace: tuple[Reason, ...] = ()
+    trace: tuple[Step, ...] = ()
     if not arrival.opaque:
         checked = request_authentication.check(state, arrival.server, arrival.message)
         arrival, trace = replace(arrival, message=checked.message), checked.trace
@@ -69,5 +69,5 @@ def _refused(arrival: Arrival, answer: Outcome) -> Outcome:
     return replace(replies.closed(arrival.message) if arrival.opaque else answer, hop=arrival.hop)
 
 
-def _closing(arrival: Arrival) -> tuple[Reason, ...]:
+def _closing(arrival: Arrival) -> tuple[Step, ...]:
     return (Reason("the connection is closed without an answer"),) if arrival.opaque else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.objects import annotations_of, spec_of
 from harness.model.istio.security import authorization_rule, policies
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -29,7 +29,7 @@ class Verdict:
     """Whether a request is let through, and the reasons."""
 
     allowed: bool
-    trace: tuple[Reason, ...]
+    trace: tuple[Step, ...]
 
 
 def authorize(state: State, arrival: Arrival) -> Verdict:
@@ -69,7 +69,7 @@ def dry_run(policy: Resource) -> bool:
     return annotations_of(policy).get("istio.io/dry-run") in _TRUE
 
 
-def matching_rule(policy: Resource, seen: Seen, passed: list[Reason]) -> str:
+def matching_rule(policy: Resource, seen: Seen, passed: list[Step]) -> str:
     """Returns the first rule that matches, empty if none does; why others don't is added to `passed`."""
     rules = spec_of(policy).get("rules") or ()
     widens = action(policy) != "ALLOW"

@@ -17,7 +17,7 @@ from harness.model.istio.security.authorization import DENIED, KIND, action, dry
 from harness.model.istio.security.authorization_rule import Seen
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import endpoints, fqdn, service_port
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +69,7 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
     found = [one for one in policies.selecting(state, arrival.server, KIND) if action(one) == "CUSTOM"]
     if not found:
         return certain(Answer(arrival.message))
-    seen, passed = Seen.of(state, arrival), list[Reason]()
+    seen, passed = Seen.of(state, arrival), list[Step]()
     for policy in found:
         if dry_run(policy):
             raise not_modelled(policy, "metadata.annotations istio.io/dry-run", "together with CUSTOM")

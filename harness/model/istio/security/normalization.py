@@ -13,7 +13,7 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 from harness.model.istio import mesh_config
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.model.message import Message
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _UNRESERVED = frozenset(ascii_letters + digits + "-._~")
 
 
-def with_normal_path(state: State, message: Message) -> Message | Reason:
+def with_normal_path(state: State, message: Message) -> Message | Step:
     """Returns the message as a proxy reads it, or why it is a bad request (400)."""
     path = normalized(message.path, mesh_config.of(state).path_normalization)
     if path is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.api.objects import spec_of
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import SelectorTable, per_pod, per_state
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -18,7 +18,7 @@ DEFAULT = "PERMISSIVE"
 
 
 @per_pod
-def mode(state: State, pod: Pod, port: int) -> tuple[str, Reason]:
+def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
     """Returns DISABLE, PERMISSIVE or STRICT for a pod's port, and why.
 
     Looked for on the port and then the workload (selector), on the namespace, on the mesh (root

@@ -9,7 +9,7 @@ from harness.api.istio.policies import match_labels, targets
 from harness.api.objects import spec_of
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import SelectorTable, per_pod, per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 GROUP = "security.istio.io"
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -48,7 +48,7 @@ def selecting(state: State, pod: Pod, kind: str) -> list[Resource]:
     return found + table.by_gateway.get((pod.namespace, pod.labels.get(_GATEWAY_NAME, "")), [])
 
 
-def passed_over(state: State, kind: str, pod: Pod) -> list[Reason]:
+def passed_over(state: State, kind: str, pod: Pod) -> list[Step]:
     """Returns why those policies of the pod's namespace don't count that have other targets."""
     table = _tables(state)[kind]
     own = table.by_gateway.get((pod.namespace, pod.labels.get(_GATEWAY_NAME, "")), [])

@@ -17,7 +17,7 @@ from harness.base.kept import per_object
 from harness.base.matching import query_values
 from harness.model.istio.security import jwt, policies
 from harness.traffic.token import Token
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _BEARER = "Bearer "
 _TOKEN_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
@@ -55,7 +55,7 @@ class Checked:
 
     message: Message
     refusal: str = ""
-    trace: tuple[Reason, ...] = ()
+    trace: tuple[Step, ...] = ()
 
     @property
     def status(self) -> int:
@@ -123,7 +123,7 @@ def _worst(faults: list[tuple[Rule, str]]) -> tuple[Rule, str]:
     return worst
 
 
-def _lost(rule: Rule, words: str) -> Reason:
+def _lost(rule: Rule, words: str) -> Step:
     text = "finds no token where it looks" if words == jwt.MISSING else f"doesn't accept the token: {words}"
     return reason(rule.policy, rule.field, text, lost=True)
 

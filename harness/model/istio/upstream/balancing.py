@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from harness.model.istio.upstream.destination_rule import Policy, Setting
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _UNSPECIFIED = "which pod gets which share isn't specified"
 _GATEWAY_ERRORS = (502, 503, 504)
 
 
-def reasons(policy: Policy, endpoints: int) -> Iterator[Reason]:
+def reasons(policy: Policy, endpoints: int) -> Iterator[Step]:
     """Yields what a policy's settings mean for a request that may go to so many endpoints.
 
     Raises NotModelledError for what changes even a single request in a way that the model doesn't follow.
@@ -41,7 +41,7 @@ def reasons(policy: Policy, endpoints: int) -> Iterator[Reason]:
         yield outliers.reason(f"may leave out pods that fail: {_UNSPECIFIED} once one has failed")
 
 
-def _balancing(setting: Setting) -> Iterator[Reason]:
+def _balancing(setting: Setting) -> Iterator[Step]:
     if setting.value.get("consistentHash"):
         text = f"a hash keeps equal requests on one pod: {_UNSPECIFIED}"
         yield setting.reason(text, "consistentHash")
@@ -52,7 +52,7 @@ def _balancing(setting: Setting) -> Iterator[Reason]:
         yield setting.reason("sends less to pods that have just started", "warmup", lost=True)
 
 
-def counted(policy: Policy, outcome: Outcome) -> Reason | None:
+def counted(policy: Policy, outcome: Outcome) -> Step | None:
     """Returns what outlier detection makes of an answer, None if it counts none.
 
     It counts what comes in a row, of all clients' requests by one proxy: what that does to later requests

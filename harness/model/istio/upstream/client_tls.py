@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.base.vocabulary import Mesh
 from harness.model.istio import mesh_config
 from harness.model.istio.security import peer_authentication
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Reason, Step
 
 if TYPE_CHECKING:
     from harness.model.istio.registry.service_entry import Target
@@ -33,7 +33,7 @@ class ClientTls:
     `sni` is the name that the proxy's own TLS asks for, empty for the host that is called.
     """
 
-    why: Reason
+    why: Step
     mode: str = DISABLE
     sni: str = ""
 

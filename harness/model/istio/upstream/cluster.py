@@ -23,7 +23,7 @@ from harness.model.istio.upstream import balancing, client_tls, destination_rule
 from harness.model.network import similar_pods as likeness
 from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.base.vocabulary import Workload
@@ -48,7 +48,7 @@ class Upstream:
 
     targets: tuple[Target, ...]
     policy: Policy
-    trace: tuple[Reason, ...]
+    trace: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Missing:
 
     status: int
     body: str
-    why: Reason
+    why: Step
 
 
 def upstream(
@@ -87,7 +87,7 @@ def upstream(
 
 
 def cluster(
-    state: State, client: Pod, port: Port, subset: str, why: Reason, dialled: str = ""
+    state: State, client: Pod, port: Port, subset: str, why: Step, dialled: str = ""
 ) -> Upstream | Missing:
     """Returns the endpoints of a registry's port (or of a subset of them) under the DestinationRules."""
     host = registry.host_of(port)

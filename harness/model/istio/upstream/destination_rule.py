@@ -11,7 +11,7 @@ from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config
 from harness.model.state.tables import HostTable, per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 # What a traffic policy says for one port takes the place of these, also where it leaves them out.
 _PER_PORT = ("connectionPool", "loadBalancer", "outlierDetection", "tls")
@@ -43,7 +43,7 @@ class Setting:
     field: str
     value: Fields
 
-    def reason(self, text: str, part: str = "", *, lost: bool = False) -> Reason:
+    def reason(self, text: str, part: str = "", *, lost: bool = False) -> Step:
         """Returns a link of a trace that names the setting, or a part of it."""
         return reason(self.origin, f"{self.field}.{part}" if part else self.field, text, lost=lost)
 

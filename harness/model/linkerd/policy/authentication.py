@@ -13,7 +13,7 @@ from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
 from harness.model.network.addresses import contains
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from harness.api.linkerd.config import LinkerdConfig
@@ -70,7 +70,7 @@ class Authorization:
         identity = arrival.client.dns_identity
         return not self.identities or any(admits(wanted, identity) for wanted in self.identities)
 
-    def reason(self, text: str, *, lost: bool = False) -> Reason:
+    def reason(self, text: str, *, lost: bool = False) -> Step:
         """Returns a link of a trace that names this authorization."""
         if self.origin is None:
             return Reason(f"{self.name}: {text}", lost=lost)
@@ -99,7 +99,7 @@ def _written(origin: Resource, field: str, blocks: tuple[NetworkBlock, ...]) -> 
     return Networks(origin, field, tuple((block.cidr, block.exceptions) for block in blocks))
 
 
-def of_server_authorization(settings: LinkerdConfig, resource: Resource) -> Authorization | Reason:
+def of_server_authorization(settings: LinkerdConfig, resource: Resource) -> Authorization | Step:
     """Returns what a ServerAuthorization lets in; without networks, clients in the cluster's.
 
     One that says neither `unauthenticated` nor whom by mutual TLS is void: then the reason why.
@@ -119,7 +119,7 @@ def of_server_authorization(settings: LinkerdConfig, resource: Resource) -> Auth
     return Authorization(resource, str(resource), client.tls.path, networks, names)
 
 
-def of_policy(state: State, policy: Resource) -> Authorization | Reason:
+def of_policy(state: State, policy: Resource) -> Authorization | Step:
     """Returns what an AuthorizationPolicy lets in; its authentications must all hold, none is everybody.
 
     A reference to an authentication that doesn't exist voids the policy: then the reason why.

@@ -16,7 +16,7 @@ from harness.model.linkerd.policy import authentication, rate_limit, server
 from harness.model.linkerd.policy.authentication import Authorization
 from harness.model.linkerd.routing import routes
 from harness.model.state.tables import SelectorTable, per_key, per_state
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class PortPolicy:
 
     protocol: str
     authorizations: tuple[Authorization, ...]
-    trace: tuple[Reason, ...]
+    trace: tuple[Step, ...]
     routes: tuple[Route, ...] = ()
     limit: RateLimit | None = None
 
@@ -61,7 +61,7 @@ def at(state: State, pod: Pod, port: int) -> PortPolicy:
     )
 
 
-def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tuple[Reason, ...]]:
+def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
     """Returns whom policies on a route let in, and why others of them don't count."""
     resource = route.resource
     found, lost = [], []
@@ -95,7 +95,7 @@ def _default(state: State, pod: Pod, port: int) -> PortPolicy:
     )
 
 
-def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, ...], tuple[Reason, ...]]:
+def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
     """The routes on a Server, older first, and why others aren't: a GRPCRoute on it shuts HTTPRoutes out."""
     found, lost = routes.indexed(state, kind, parent)
     attached = []
@@ -122,7 +122,7 @@ def _detached(state: State, route: Route, parent: Resource) -> str | None:
     return f"{other} is on the Server, too: not accepted (RouteReasonConflicted)" if other else ""
 
 
-def _of_server(state: State, found: Resource) -> tuple[tuple[Authorization, ...], tuple[Reason, ...]]:
+def _of_server(state: State, found: Resource) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
     made = [
         authentication.of_server_authorization(config.of(state), one)
         for one in _server_authorizations(state).selecting(
@@ -139,7 +139,7 @@ def _of_server(state: State, found: Resource) -> tuple[tuple[Authorization, ...]
     ]
     return (
         tuple(one for one in made if isinstance(one, Authorization)),
-        tuple(one for one in made if isinstance(one, Reason)),
+        tuple(one for one in made if isinstance(one, Step)),
     )
 
 

@@ -16,7 +16,7 @@ from harness.api.linkerd.rate_limit import HTTPLocalRateLimitPolicy
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
 from harness.model.state.tables import per_state
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class RateLimit:
     policy: HTTPLocalRateLimitPolicy
     superseded: tuple[Resource, ...] = ()
 
-    def trace(self, arrival: Arrival) -> tuple[Reason, ...]:
+    def trace(self, arrival: Arrival) -> tuple[Step, ...]:
         """Returns the limits that a client's requests are under, the narrower last."""
         return tuple(self._trace(arrival))
 
-    def _trace(self, arrival: Arrival) -> Iterator[Reason]:
+    def _trace(self, arrival: Arrival) -> Iterator[Step]:
         for other in self.superseded:
             text = f"{self.policy.resource} is older: one limit counts for a Server"
             yield reason(other, "spec.targetRef", text, lost=True)
@@ -66,7 +66,7 @@ class RateLimit:
         return found
 
 
-def _reason(rate: RequestRate, who: str) -> Reason:
+def _reason(rate: RequestRate, who: str) -> Step:
     text = f"lets {rate.requests} requests a second of {who} pass, this one among them; more would get 429"
     return reason(rate.resource, rate.at("requestsPerSecond"), text)
 

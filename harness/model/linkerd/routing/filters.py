@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api.linkerd import GROUP
 from harness.base import matching
 from harness.model import replies
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.filters import RouteFilter
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.model.linkerd.routing.routes import Taken
     from harness.model.message import Message
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -27,7 +27,7 @@ class Redirected:
     """The proxy's own answer to a request that a filter redirects."""
 
     answer: Outcome
-    why: Reason
+    why: Step
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from harness.model.linkerd.routing import backends, filters, limits, routes, ser
 from harness.model.linkerd.routing.limits import Limit, Repetition
 from harness.model.linkerd.routing.retries import MAX_TRIES, Attempt, with_retries
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.model.linkerd.call import OutboundCall
     from harness.model.linkerd.routing.service_profile import Budget, ProfileRoute
     from harness.model.message import Message
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Branches[Outcome]:
@@ -90,7 +90,7 @@ def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Bra
             if message.grpc and not grpc:
                 answer = replace(answer, grpc_status=_FAILED_PRECONDITION)
             return certain(answer, why)
-        trace: tuple[Reason, ...] = (why,)
+        trace: tuple[Step, ...] = (why,)
     else:
         trace = (reason(parent, "spec.selector", "no route on it: its own pods"),) if parent else ()
 

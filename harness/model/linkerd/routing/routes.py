@@ -12,7 +12,7 @@ from harness.api.linkerd import GROUP
 from harness.base.expressions import Dialect
 from harness.model.linkerd.routing.index import unreadable
 from harness.model.network import attachment
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Message
     from harness.model.state.state import State
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 PRECEDENCE = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute")
 """The kinds of routes: those of one kind on a parent shut those of later kinds out."""
@@ -40,10 +40,10 @@ class Taken:
     route: Route
     rule: RouteRule
     match: RouteMatch
-    trace: tuple[Reason, ...]
+    trace: tuple[Step, ...]
 
 
-def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], list[Reason]]:
+def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], list[Step]]:
     """Returns the routes of a kind about a parent, in the versions that the index holds.
 
     Older first, those of one age by their names alone. Also returns why a route, or its latest version,
@@ -82,7 +82,7 @@ def conflict(state: State, parent: Resource, kind: str, port: int | None) -> Res
     return None
 
 
-def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...]:
+def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
     """Returns the rule that takes a request, or why none does.
 
     By host, then path length, headers, query parameters, and method last; exact paths, prefixes and
@@ -90,7 +90,7 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Reason, ...
     and the earlier rule [linkerd2-proxy: linkerd/http/route].
     """
     winner: tuple[tuple[Rank, Rank], Taken] | None = None
-    passed: list[Reason] = []
+    passed: list[Step] = []
     for route in routes:
         host = _host_rank(route.hostnames, message.host)
         if host is None:
@@ -129,7 +129,7 @@ def _read(wanted: TextMatch) -> TextMatch:
     return wanted.read_as(Dialect.RUST)
 
 
-def _outranked(taken: Taken) -> Reason:
+def _outranked(taken: Taken) -> Step:
     return reason(taken.route.resource, taken.match.path, "matches, but another matches better", lost=True)
 
 

@@ -13,7 +13,7 @@ from harness.base.expressions import Dialect
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
 from harness.model.network.dns import resolve
 from harness.model.network.services import ServicePort, fqdn, service_port
-from harness.traffic.trace import reason
+from harness.traffic.trace import Step, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Reason
+    from harness.traffic.trace import Step
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Override:
 
     port: ServicePort
     weight: Fraction
-    why: Reason
+    why: Step
 
 
 @dataclass(frozen=True)
