@@ -312,7 +312,7 @@ def named(
         for name, entry in entries.items():
             if entry is not None:
                 path = f"{node.at(key)}.{name}"
-                made[name] = kind(node.resource, path, typed(node.resource, path, entry, dict))
+                made[str(name)] = kind(node.resource, path, typed(node.resource, path, entry, dict))
         return made
 
     return Field(key, read)

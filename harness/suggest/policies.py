@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.compare import conditions
 from harness.analysis.compare.examples import examples
-from harness.api.objects import selects, spec_of
+from harness.api.istio.authorization_policy import AuthorizationPolicy
+from harness.api.istio.peer_authentication import PeerAuthentication
+from harness.api.istio.policies import PolicySpec
+from harness.api.kubernetes.selector import selects
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.expectations.policy.access import denied
@@ -34,7 +37,6 @@ _SERVICES = 5
 """Services behind a policy that are tried, to find one where it decides."""
 
 _UNDECIDED = "no request that was tried, of callers there are, is decided by it"
-_TOKENS = ("requestPrincipals", "notRequestPrincipals", "request.auth")
 
 _EXAMPLES = 60
 """Requests by each caller that are tried, to find both sides of a policy's boundary."""
@@ -47,17 +49,19 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
         yield from asked
         if not asked:
             yield Skipped(str(policy), _UNDECIDED)
-        if any(word in str(spec_of(policy)) for word in _TOKENS):
+        attributes = (one for rule in AuthorizationPolicy.of(policy).rules for one in rule.attributes)
+        if any(one.key.startswith("request.auth") for one in attributes):
             yield Skipped(str(policy), "what it asks of tokens needs one, in the header authorization")
     for policy in estate.state.all(_SECURITY, "PeerAuthentication"):
-        if "STRICT" in str(spec_of(policy)):
+        modes = PeerAuthentication.of(policy)
+        if "STRICT" in (modes.mtls.mode, *(port.mode for port in modes.ports.values())):
             found = (_plaintext(estate, policy, one) for one in _guarded(estate, policy)[:_SERVICES])
             yield from next((asked for asked in found if asked), [Skipped(str(policy), _UNDECIDED)])
 
 
 def _guarded(estate: Estate, policy: Resource) -> list[Resource]:
     """The Services in front of a policy's pods, the most called one first."""
-    wanted = (spec_of(policy).get("selector") or {}).get("matchLabels") or {}
+    wanted = PolicySpec.of(policy).labels
     places = [one for one in estate.services if policy.namespace in (one.namespace, ROOT_NAMESPACE)]
     found = [
         one

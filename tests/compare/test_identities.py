@@ -6,7 +6,7 @@ import pytest
 
 from harness.analysis.compare import compare
 from harness.model import changes
-from tests.model.clusters import LINKERD, app, cluster, deployment, resource
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource
 
 API = "policy.linkerd.io/v1alpha1"
 IDENTITY = "ACCOUNT.NAMESPACE.serviceaccount.identity.linkerd.DOMAIN"
@@ -71,5 +71,39 @@ def admitting(kind: str, namespace: str, account: str, domain: str):
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_account_is_a_difference(kind, domain):
     before, after = admitting(kind, "lnk", "one", domain), admitting(kind, "elsewhere", "other", domain)
+    assert {one.parts for one in compare(before, after).differences} == {("refused",)}
+    assert compare(before, before).differences == ()
+
+
+# How a policy of Istio's names the one account that it lets in
+FIELDS = {
+    "principals": "{from: [{source: {principals: [DOMAIN/ns/NAMESPACE/sa/ACCOUNT]}}]}",
+    "principals by the default domain": "{from: [{source: {principals: [cluster.local/ns/NAMESPACE/sa/ACCOUNT]}}]}",
+    "principals by an alias": "{from: [{source: {principals: [old.example/ns/NAMESPACE/sa/ACCOUNT]}}]}",
+    "principals of any domain": "{from: [{source: {principals: ['*/ns/NAMESPACE/sa/ACCOUNT']}}]}",
+    "namespaces": "{from: [{source: {namespaces: [NAMESPACE]}}]}",
+    "accounts": "{from: [{source: {serviceAccounts: [NAMESPACE/ACCOUNT]}}]}",
+    "a condition on principals": "{when: [{key: source.principal, values: [DOMAIN/ns/NAMESPACE/sa/ACCOUNT]}]}",
+    "a condition on accounts": "{when: [{key: source.serviceAccount, values: [NAMESPACE/ACCOUNT]}]}",
+    "a condition on a short account": "{when: [{key: source.serviceAccount, values: [ACCOUNT]}]}",
+    "all but one": "{from: [{source: {principals: ['*'], notPrincipals: [DOMAIN/ns/NAMESPACE/sa/ACCOUNT]}}]}",
+}
+
+
+def admitting_in_istio(field: str, namespace: str, account: str, domain: str):
+    config = resource("ConfigMap", "istio-system/istio")
+    config.data["data"] = {"mesh": f"trustDomain: {domain}\ntrustDomainAliases: [old.example]\n"}
+    callers = client("ist", "one"), client("ist", "other"), client("elsewhere", "other")
+    state = changes.apply(changes.place(cluster(ISTIO), "elsewhere", [ISTIO]), [config])
+    rule = FIELDS[field].replace("ACCOUNT", account).replace("NAMESPACE", namespace).replace("DOMAIN", domain)
+    made = resource("AuthorizationPolicy", "ist/web", "{rules: [" + rule + "]}", "security.istio.io/v1")
+    return changes.apply(state, [*app("ist/web", "any/web:1", 8080), *callers, made])
+
+
+@pytest.mark.parametrize("domain", ["cluster.local", "example.org"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_another_account_is_a_difference_in_istio(field, domain):
+    before = admitting_in_istio(field, "ist", "one", domain)
+    after = admitting_in_istio(field, "elsewhere", "other", domain)
     assert {one.parts for one in compare(before, after).differences} == {("refused",)}
     assert compare(before, before).differences == ()

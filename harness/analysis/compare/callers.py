@@ -134,7 +134,7 @@ def _sources(resource: Resource) -> tuple[RoutedSource, ...]:
 def _identities(part: Relevant) -> Iterator[str]:
     """What policies ask of a caller's identity: patterns of principals, namespaces, accounts."""
     for one in part.objects:
-        yield from relevant.identities(one, part.trust_domain)
+        yield from relevant.identities(one, part.trust_domain, part.domains)
 
 
 def _fits(word: str, caller: Caller) -> bool:

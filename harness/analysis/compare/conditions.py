@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route, RouteRule, Rpc
+from harness.api.istio.authorization_policy import AuthorizationPolicy, path_condition, wildcard
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.service_profile import ServiceProfile
-from harness.api.objects import Fields, spec_of
 from harness.base import expressions
 from harness.base.expressions import Dialect
 from harness.base.kept import per_object
@@ -17,6 +17,7 @@ from harness.base.matching import TextMatch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from harness.api.istio.authorization_policy import AuthorizationRule
     from harness.api.istio.http_match import HTTPMatchRequest
     from harness.api.istio.http_rule import HTTPRule
     from harness.api.linkerd.service_profile import RequestCondition
@@ -64,7 +65,7 @@ def of(resource: Resource) -> Conditions:
         case "ServiceProfile":
             return joined(_profile(route.condition) for route in ServiceProfile.of(resource).routes)
         case "AuthorizationPolicy" if resource.group == "security.istio.io":
-            return joined(map(_policy, spec_of(resource).get("rules") or ()))
+            return joined(map(_policy, AuthorizationPolicy.of(resource).rules))
         case _:
             return Conditions()
 
@@ -78,12 +79,12 @@ def probed(paths: Iterable[str]) -> Conditions:
 def hosts(route: Resource) -> Conditions:
     """Returns the conditions of a route on a gateway's host names."""
     hosts = VirtualService.of(route).hosts if route.kind == "VirtualService" else ()
-    return Conditions(hosts=frozenset(map(_wildcard, hosts)))
+    return Conditions(hosts=frozenset(map(wildcard, hosts)))
 
 
 def _virtual_service(reading: VirtualService) -> Conditions:
     matches = (match for rule in reading.tls for match in rule.matches)
-    names = frozenset(_wildcard(name.lower()) for match in matches for name in match.sni_hosts)
+    names = frozenset(wildcard(name.lower()) for match in matches for name in match.sni_hosts)
     return joined(map(_http, reading.http)) | Conditions(names=names)
 
 
@@ -118,7 +119,7 @@ def _route(route: Route) -> Conditions:
     return Conditions(
         frozenset(paths | {rpc for match in matches if match.rpc for rpc in _rpc(match.rpc)}),
         frozenset(TextMatch("exact", match.method) for match in matches if match.method),
-        frozenset(_wildcard(host) for host in route.hostnames),
+        frozenset(wildcard(host) for host in route.hostnames),
         frozenset(_named((name.lower(), wanted) for match in matches for name, wanted in match.headers)),
         frozenset(_named(pair for match in matches for pair in match.query)),
         frozenset(rewrite for rule in route.rules for rewrite in _rewrites(rule)),
@@ -152,17 +153,6 @@ def _rewrites(rule: RouteRule) -> Iterator[tuple[str, str]]:
             yield from ((match.path_match.value, target) for match in rule.matches if match.path_match)
 
 
-def _wildcard(pattern: str) -> TextMatch:
-    """`*`, `*suffix`, `prefix*`, or the text itself."""
-    if pattern == "*":
-        return TextMatch("present")
-    if pattern.startswith("*"):
-        return TextMatch("suffix", pattern[1:])
-    if pattern.endswith("*"):
-        return TextMatch("prefix", pattern[:-1])
-    return TextMatch("exact", pattern)
-
-
 def _profile(part: RequestCondition) -> Conditions:
     """A condition of a ServiceProfile's route, which may hold others."""
     inner = [*part.all, *part.any, *([part.negated] if part.negated else [])]
@@ -172,34 +162,22 @@ def _profile(part: RequestCondition) -> Conditions:
     )
 
 
-def _policy(rule: Fields | None) -> Conditions:
+def _policy(rule: AuthorizationRule) -> Conditions:
     """One rule of Istio's AuthorizationPolicy."""
-    operations = [entry.get("operation") or {} for entry in (rule or {}).get("to") or ()]
 
-    def values(name: str) -> list[str]:
-        both = (name, f"not{name[0].upper()}{name[1:]}")
-        return [value for part in operations for key in both for value in part.get(key) or ()]
+    def values(key: str) -> list[str]:
+        return [value for attribute in rule.attributes if attribute.key == key for value in attribute.every]
 
-    headers = [
-        (condition["key"][len("request.headers[") : -1].lower(), _wildcard(value))
-        for condition in (rule or {}).get("when") or ()
-        if condition["key"].startswith("request.headers[")
-        for value in _both(condition)
-    ]
-    return Conditions(
-        frozenset(map(_template, values("paths"))),
-        frozenset(map(_wildcard, values("methods"))),
-        frozenset(_wildcard(host.lower()) for host in values("hosts")),
-        frozenset(headers),
+    headers = (
+        (attribute.key[len("request.headers[") : -1].lower(), wildcard(value))
+        for attribute in rule.attributes
+        if attribute.key.startswith("request.headers[")
+        for value in attribute.every
     )
-
-
-def _both(condition: dict[str, Any]) -> list[str]:
-    return [*(condition.get("values") or ()), *(condition.get("notValues") or ())]
-
-
-def _template(path: str) -> TextMatch:
-    """A path of a policy, in which {*} stands for a segment and {**} for any number of them."""
-    if "{" not in path:
-        return _wildcard(path)
-    return TextMatch("regex", expressions.quoted(path).replace(r"\{\*\*\}", ".*").replace(r"\{\*\}", "[^/]+"))
+    return Conditions(
+        frozenset(map(path_condition, values("request.path"))),
+        frozenset(map(wildcard, values("request.method"))),
+        frozenset(wildcard(host.lower()) for host in values("request.host")),
+        frozenset(headers),
+        names=frozenset(map(wildcard, values("connection.sni"))),
+    )

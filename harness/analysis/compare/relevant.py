@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from harness.analysis.compare import conditions
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
+from harness.api.istio.authorization_policy import IDENTITIES, KIND, AuthorizationPolicy, in_full
 from harness.api.istio.hosts import MESH, full_host
+from harness.api.istio.policies import PolicySpec
+from harness.api.istio.trust_domain import with_aliases
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.authentication import MeshTLSAuthentication
 from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
 from harness.api.linkerd.identity import service_account
-from harness.api.objects import Fields, spec_of
+from harness.api.objects import spec_of
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
+from harness.model.istio import mesh_config
 from harness.model.istio.routing import virtual_service
 from harness.model.linkerd import config
 from harness.model.network import attachment
@@ -37,7 +41,7 @@ class Relevant:
     """Objects that decide on requests to a Service, and the conditions of routes and of policies.
 
     Those `at_server` count for clients without a proxy, too. Callers of `scoped` namespaces see less.
-    Identities are below Linkerd's `trust_domain`.
+    Identities are below Linkerd's `trust_domain`, or one of Istio's `domains`.
     """
 
     service: Resource
@@ -46,6 +50,7 @@ class Relevant:
     at_server: Conditions
     scoped: frozenset[str] = frozenset()
     trust_domain: str = "cluster.local"
+    domains: tuple[str, ...] = ("cluster.local",)
 
 
 def relevant(state: State, service: Resource) -> Relevant:
@@ -80,7 +85,10 @@ def relevant(state: State, service: Resource) -> Relevant:
     )
     if is_gateway(state, service):
         at_server |= followed | conditions.joined(map(conditions.hosts, routes))
-    return Relevant(service, unique, followed, at_server, _scoped(state), config.of(state).trust_domain)
+    domains = (mesh_config.of(state).trust_domain, *mesh_config.of(state).trust_domain_aliases)
+    return Relevant(
+        service, unique, followed, at_server, _scoped(state), config.of(state).trust_domain, domains
+    )
 
 
 def is_gateway(state: State, service: Resource) -> bool:
@@ -124,9 +132,7 @@ def _policies(state: State) -> SelectorTable[Resource]:
     every = [
         one for kind in ("AuthorizationPolicy", "RequestAuthentication") for one in state.all(_ISTIO, kind)
     ]
-    return SelectorTable(
-        (one.namespace, (spec_of(one).get("selector") or {}).get("matchLabels") or {}, one) for one in every
-    )
+    return SelectorTable((one.namespace, PolicySpec.of(one).labels, one) for one in every)
 
 
 @per_state
@@ -172,9 +178,14 @@ def _targets(route: Resource) -> Iterator[tuple[str, str]]:
 
 
 @per_object
-def identities(policy: Resource, trust_domain: str) -> tuple[str, ...]:
-    """Returns what a policy asks of a caller: principals, namespaces, accounts, as patterns with `*`."""
-    return tuple(_of_linkerd(policy, trust_domain) if policy.group == _LINKERD else _of_istio(policy))
+def identities(policy: Resource, trust_domain: str, domains: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns what a policy asks of a caller: principals, namespaces, accounts, as patterns with `*`.
+
+    `trust_domain` is Linkerd's, `domains` are Istio's: its own and its aliases.
+    """
+    if policy.group == _LINKERD:
+        return tuple(_of_linkerd(policy, trust_domain))
+    return tuple(_of_istio(policy, domains)) if (policy.group, policy.kind) == (_ISTIO, KIND) else ()
 
 
 def _of_linkerd(policy: Resource, trust_domain: str) -> Iterator[str]:
@@ -189,19 +200,16 @@ def _of_linkerd(policy: Resource, trust_domain: str) -> Iterator[str]:
                     yield service_account(one.name, one.namespace, trust_domain)
 
 
-def _of_istio(policy: Resource) -> Iterator[str]:
-    spec = spec_of(policy)
-    if policy.group == _ISTIO:
-        for rule in spec.get("rules") or ():
-            for entry in (rule or {}).get("from") or ():
-                yield from _source(entry.get("source") or {}, policy.namespace)
-            for condition in (rule or {}).get("when") or ():
-                if condition["key"].startswith("source."):
-                    yield from (*(condition.get("values") or ()), *(condition.get("notValues") or ()))
-
-
-def _source(source: Fields, namespace: str) -> Iterator[str]:
-    for name in ("principals", "notPrincipals", "namespaces", "notNamespaces"):
-        yield from source.get(name) or ()
-    for name in ("serviceAccounts", "notServiceAccounts"):
-        yield from (one if "/" in one else f"{namespace}/{one}" for one in source.get(name) or ())
+def _of_istio(policy: Resource, domains: tuple[str, ...]) -> Iterator[str]:
+    """What each attribute of a client's identity must be, in the form that `callers` compares it with."""
+    for attribute in (one for rule in AuthorizationPolicy.of(policy).rules for one in rule.attributes):
+        for value in attribute.every if attribute.key in IDENTITIES else ():
+            match attribute.key:
+                case "source.principal":
+                    yield from with_aliases(value, domains)
+                case "source.serviceAccount":
+                    yield in_full(value, policy.namespace)
+                case "source.trustDomain":
+                    yield from (f"{domain}/ns/*" for domain in (domains if value in domains else (value,)))
+                case _:
+                    yield value

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
+from harness.api.istio.authorization_policy import IDENTITIES, AuthorizationPolicy
 from harness.base.vocabulary import ROOT_NAMESPACE, Workload
 from harness.model.istio.security.peer_authentication import mode
 from harness.model.network.services import service_ports
 from harness.model.state.tables import SelectorTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from harness.analysis.discover.call_graph import Call
     from harness.analysis.discover.movable import Places
+    from harness.api.istio.authorization_policy import AuthorizationRule
     from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
-
-_IDENTITIES = ("principals", "namespaces", "serviceAccounts", "trustDomains")
-_NOT_IDENTITIES = ("notPrincipals", "notNamespaces", "notServiceAccounts", "notTrustDomains")
-_KEYS = frozenset(("source.principal", "source.namespace", "source.serviceAccount"))
 
 
 @dataclass(frozen=True)
@@ -45,14 +42,16 @@ class Trust:
 
 
 Trusts = dict[str, dict[Trust, list["Call"]]]
-Policies = SelectorTable["Resource"]
+Policies = SelectorTable[AuthorizationPolicy]
 
 
 def trusts(places: Places, calls: Iterable[Call]) -> Trusts:
     """Returns what asks callers for an identity, and which calls it asks, by the place that is called."""
     policies = SelectorTable(
-        (one.namespace, (spec_of(one).get("selector") or {}).get("matchLabels") or {}, one)
-        for one in places.estate.all("security.istio.io", "AuthorizationPolicy")
+        (policy.resource.namespace, policy.labels, policy)
+        for policy in map(
+            AuthorizationPolicy.of, places.estate.all("security.istio.io", "AuthorizationPolicy")
+        )
     )
     found: Trusts = {}
     for call in calls:
@@ -93,56 +92,35 @@ def _callers(places: Places, call: Call) -> tuple[Pod, ...]:
     return tuple(places.pods_in(call.source))
 
 
-def _of_policies(selecting: Iterable[Resource], callers: Iterable[Pod]) -> Iterator[Trust]:
+def _of_policies(selecting: Iterable[AuthorizationPolicy], callers: Iterable[Pod]) -> Iterator[Trust]:
     """The policies that let some of these callers in by who they are, or hold back all but some."""
     selecting, callers = tuple(selecting), tuple(callers)
-    allowing = [one for one in selecting if spec_of(one).get("action", "ALLOW") == "ALLOW"]
-    closed = not any(_takes_anyone(rule) for one in allowing for rule in spec_of(one).get("rules") or ())
-    for one in allowing if closed else ():
-        for index, rule in enumerate(spec_of(one).get("rules") or ()):
+    allowing = [rule for policy in selecting if policy.action == "ALLOW" for rule in policy.rules]
+    if not any(rule.takes_anyone for rule in allowing):
+        for rule in allowing:
             if any(_names(rule, caller) for caller in callers):
-                yield _of(
-                    one, f"spec.rules[{index}].from" if rule.get("from") else f"spec.rules[{index}].when"
-                )
-    for one in selecting:
-        for index, rule in enumerate(spec_of(one).get("rules") or ()):
-            if spec_of(one).get("action") == "DENY" and any(
-                key in source for source in _sources(rule) for key in _NOT_IDENTITIES
-            ):
-                yield _of(one, f"spec.rules[{index}].from")
+                yield _of(rule.resource, rule.at("from" if rule.sources else "when"))
+    for rule in (rule for policy in selecting if policy.action == "DENY" for rule in policy.rules):
+        if any(one.key in IDENTITIES and one.unwanted for part in rule.asked_of_clients for one in part):
+            yield _of(rule.resource, rule.at("from"))
 
 
 def _of(resource: Resource, field: str, *, strict: bool = False) -> Trust:
     return Trust(str(resource), field, resource.place(field), strict)
 
 
-def _sources(rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [part.get("source") or {} for part in rule.get("from") or ()]
-
-
-def _takes_anyone(rule: Mapping[str, Any]) -> bool:
-    """Whether a rule takes callers whoever they are."""
-    if any(part.get("key") in _KEYS and part.get("values") for part in rule.get("when") or ()):
-        return False
-    sources = _sources(rule)
-    return not sources or any(not any(source.get(key) for key in _IDENTITIES) for source in sources)
-
-
-def _names(rule: Mapping[str, Any], caller: Pod) -> bool:
+def _names(rule: AuthorizationRule, caller: Pod) -> bool:
     """Whether a rule takes this caller by its identity."""
+    account = f"{caller.namespace}/{caller.service_account}"
     forms = {
-        "principals": caller.spiffe,
-        "namespaces": caller.namespace,
-        "serviceAccounts": f"{caller.namespace}/{caller.service_account}",
-        "trustDomains": caller.istio_domain,
         "source.principal": caller.spiffe,
         "source.namespace": caller.namespace,
-        "source.serviceAccount": f"{caller.namespace}/{caller.service_account}",
+        "source.serviceAccount": account,
+        "source.trustDomain": caller.istio_domain,
     }
-    wanted = [(key, source[key]) for source in _sources(rule) for key in _IDENTITIES if source.get(key)]
-    wanted += [
-        (part["key"], part["values"])
-        for part in rule.get("when") or ()
-        if part.get("key") in _KEYS and part.get("values")
-    ]
-    return any(fnmatchcase(forms[key], text) for key, texts in wanted for text in texts)
+    return any(
+        fnmatchcase(forms[attribute.key], text)
+        for attribute in rule.attributes
+        if attribute.key in IDENTITIES
+        for text in attribute.values
+    )

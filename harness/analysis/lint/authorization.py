@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
+from harness.api.istio.authorization_policy import AuthorizationPolicy
+from harness.api.istio.policies import PolicySpec
+from harness.api.kubernetes.service import Service
 from harness.api.linkerd.authentication import MeshTLSAuthentication
 from harness.api.linkerd.identity import account_of
 from harness.api.linkerd.server import LinkerdServer
-from harness.api.objects import Fields, selects, spec_of
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.network.services import endpoints, service_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from harness.api.istio.authorization_policy import Source
+    from harness.api.kubernetes.selector import LabelSelector
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state.pods import Pod
@@ -84,7 +88,7 @@ def policy_selects_nothing(state: State) -> Iterator[Finding]:
             asked = policy.namespace == ROOT_NAMESPACE or any(
                 pod.namespace == policy.namespace for pod in state.pods
             )
-            if asked and _selects_some(policy) and not _selected(state, policy):
+            if asked and not _selector(policy).is_empty and not _selected(state, policy):
                 yield Finding(
                     policy,
                     field,
@@ -98,18 +102,18 @@ def policy_selects_nothing(state: State) -> Iterator[Finding]:
 def policy_keeps_grpc_out(state: State) -> Iterator[Finding]:
     """Policies that allow GET alone cut gRPC off: every gRPC request is a POST."""
     allowing = [
-        (policy, _selected(state, policy))
-        for policy in state.all(_ISTIO, "AuthorizationPolicy")
-        if (spec_of(policy).get("action") or "ALLOW") == "ALLOW" and spec_of(policy).get("rules")
+        (policy, _selected(state, policy.resource))
+        for policy in map(AuthorizationPolicy.kept, state.all(_ISTIO, "AuthorizationPolicy"))
+        if policy.action == "ALLOW" and policy.rules
     ]
     for service in state.all("", "Service"):
         ports = [port for port in service_ports(service) if port.protocol in ("grpc", "http2")]
-        behind = [e.pod for port in ports if spec_of(service).get("selector") for e in endpoints(state, port)]
+        behind = [e.pod for port in ports if Service.kept(service).selector for e in endpoints(state, port)]
         for pod in behind[:1]:
             policies = [policy for policy, selected in allowing if pod in selected]
             if policies and not any(_takes_post(policy) for policy in policies):
                 yield Finding(
-                    policies[0],
+                    policies[0].resource,
                     "spec.rules",
                     f"allows no POST, and {service} speaks HTTP/2 or gRPC",
                     "every gRPC request is a POST: it is denied",
@@ -117,44 +121,40 @@ def policy_keeps_grpc_out(state: State) -> Iterator[Finding]:
                 )
 
 
-def _takes_post(policy: Resource) -> bool:
+def _takes_post(policy: AuthorizationPolicy) -> bool:
     """Whether some rule lets POST in."""
-    for one in spec_of(policy).get("rules") or ():
-        operations = [entry.get("operation") or {} for entry in (one or {}).get("to") or ()] or [{}]
-        for operation in operations:
-            refused = {"POST", "*"} & set(operation.get("notMethods") or ())
-            if {"POST", "*"} & set(operation.get("methods") or ("*",)) and not refused:
-                return True
-    return False
+    return any(
+        not rule.operations
+        or any(
+            {"POST", "*"} & set(entry.operation.methods or ("*",))
+            and not {"POST", "*"} & set(entry.operation.not_methods)
+            for entry in rule.operations
+        )
+        for rule in policy.rules
+    )
 
 
 @rule
 def policy_not_principals_lets_plaintext_in(state: State) -> Iterator[Finding]:
     """`notPrincipals` of an ALLOW rule is fulfilled by every client without an identity."""
-    for policy in state.all(_ISTIO, "AuthorizationPolicy"):
-        if (spec_of(policy).get("action") or "ALLOW") != "ALLOW":
-            continue
-        for field, source in _sources(policy):
-            if source.get("notPrincipals") and not source.get("principals"):
-                yield Finding(
-                    policy,
-                    f"{field}.notPrincipals",
-                    "stands alone in an ALLOW rule",
-                    "a plaintext client has no principal, so it is let in",
-                    'add principals: ["*"], which asks for mutual TLS',
-                )
+    for policy, source in _sources(state):
+        if source.not_principals and not source.principals:
+            yield Finding(
+                policy,
+                source.at("notPrincipals"),
+                "stands alone in an ALLOW rule",
+                "a plaintext client has no principal, so it is let in",
+                'add principals: ["*"], which asks for mutual TLS',
+            )
 
 
 def _accounts(state: State) -> Iterator[tuple[Resource, str, str, str]]:
     """The service accounts that policies let in by exact identities: policy, field, namespace, name."""
-    for policy in state.all(_ISTIO, "AuthorizationPolicy"):
-        if (spec_of(policy).get("action") or "ALLOW") != "ALLOW":
-            continue
-        for field, source in _sources(policy):
-            for i, principal in enumerate(source.get("principals") or ()):
-                parts = principal.split("/")
-                if "*" not in principal and len(parts) == 5 and parts[1::2] == ["ns", "sa"]:
-                    yield policy, f"{field}.principals[{i}]", parts[2], parts[4]
+    for policy, source in _sources(state):
+        for i, principal in enumerate(source.principals):
+            parts = principal.split("/")
+            if "*" not in principal and len(parts) == 5 and parts[1::2] == ["ns", "sa"]:
+                yield policy, f"{source.at('principals')}[{i}]", parts[2], parts[4]
     for policy in state.all(_LINKERD, "MeshTLSAuthentication"):
         read = MeshTLSAuthentication.kept(policy)
         for i, identity in enumerate(read.written):
@@ -165,36 +165,29 @@ def _accounts(state: State) -> Iterator[tuple[Resource, str, str, str]]:
                 yield policy, reference.path, reference.namespace, reference.name
 
 
-def _sources(policy: Resource) -> Iterator[tuple[str, Fields]]:
-    rules: Iterable[Any] = spec_of(policy).get("rules") or ()
-    for i, one in enumerate(rules):
-        for j, entry in enumerate((one or {}).get("from") or ()):
-            yield f"spec.rules[{i}].from[{j}].source", entry.get("source") or {}
+def _sources(state: State) -> Iterator[tuple[Resource, Source]]:
+    """The sources of all policies of Istio's that allow."""
+    for policy in map(AuthorizationPolicy.kept, state.all(_ISTIO, "AuthorizationPolicy")):
+        if policy.action == "ALLOW":
+            for entry in (entry for rule in policy.rules for entry in rule.sources):
+                yield policy.resource, entry.source
 
 
 def _runs_as(state: State, namespace: str, name: str) -> Iterator[Pod]:
     return (pod for pod in state.pods if (pod.namespace, pod.service_account) == (namespace, name))
 
 
-def _selects_some(policy: Resource) -> bool:
-    """Whether a policy isn't for all pods of its namespace."""
+def _selector(policy: Resource) -> LabelSelector:
     if policy.group == _LINKERD:
-        return not LinkerdServer.kept(policy).pod_selector.is_empty
-    return bool(_selector(policy))
-
-
-def _selector(policy: Resource) -> Fields:
-    found: Fields = spec_of(policy).get("selector") or {}
-    return found
+        return LinkerdServer.kept(policy).pod_selector
+    return PolicySpec.kept(policy).selector
 
 
 def _selected(state: State, policy: Resource) -> list[Pod]:
     anywhere = policy.group == _ISTIO and policy.namespace == ROOT_NAMESPACE
     here = [pod for pod in state.pods if anywhere or pod.namespace == policy.namespace]
-    if policy.group == _LINKERD:
-        return [pod for pod in here if LinkerdServer.kept(policy).pod_selector.selects(pod.labels)]
-    if spec_of(policy).get("targetRef") or spec_of(policy).get("targetRefs"):
+    if policy.group == _ISTIO and PolicySpec.kept(policy).targets:
         return []
-    if anywhere and not _selector(policy):
+    if anywhere and _selector(policy).is_empty:
         return [pod for pod in here if pod.mesh is Mesh.ISTIO]  # the whole mesh is meant
-    return [pod for pod in here if selects(_selector(policy).get("matchLabels") or {}, pod.labels)]
+    return [pod for pod in here if _selector(policy).selects(pod.labels)]

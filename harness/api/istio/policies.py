@@ -1,20 +1,40 @@
-"""What all of Istio's security policies have in common: whom they are for."""
+"""What all of Istio's security policies have in common: whom they are for [Istio: type/v1beta1]."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.objects import Fields, spec_of
+from harness.api.kubernetes.selector import LabelSelector
+from harness.api.node import Node, Spec, node, nodes, text
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
+    from collections.abc import Mapping
+
+GROUP = "security.istio.io"
 
 
-def targets(spec: Fields) -> list[Fields]:
-    """Returns a policy's targets, however many fields name them."""
-    return spec.get("targetRefs") or ([spec["targetRef"]] if spec.get("targetRef") else [])
+class PolicyTarget(Node):
+    """A reference to what a policy is attached to [Istio: PolicyTargetReference]."""
+
+    group = text("group")
+    kind = text("kind")
+    name = text("name")
+    namespace = text("namespace")
 
 
-def match_labels(resource: Resource) -> dict[str, str]:
-    """Returns the labels that a policy's selector wants of pods."""
-    return (spec_of(resource).get("selector") or {}).get("matchLabels") or {}
+class PolicySpec(Spec):
+    """A policy for some pods of its namespace; in the root namespace, of the whole mesh."""
+
+    selector = node("selector", LabelSelector)
+    target_ref = node("targetRef", PolicyTarget)
+    target_refs = nodes("targetRefs", PolicyTarget)
+
+    @property
+    def targets(self) -> tuple[PolicyTarget, ...]:
+        """What it is attached to, however many fields name it; nothing: to pods, by its selector."""
+        return self.target_refs or ((self.target_ref,) if self.target_ref else ())
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels that its selector wants of pods."""
+        return self.selector.match_labels

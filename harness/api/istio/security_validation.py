@@ -9,14 +9,18 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from harness.api.istio import policies
-from harness.api.objects import Fields, spec_of
+from harness.api.istio.authorization_policy import IDENTITIES, AuthorizationPolicy
+from harness.api.istio.peer_authentication import PeerAuthentication
+from harness.api.istio.request_authentication import KIND, RequestAuthentication
 from harness.api.refusal import Refused
 from harness.base.networks import is_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from harness.api.istio.authorization_policy import AuthorizationRule, Condition
+    from harness.api.istio.policies import PolicySpec
+    from harness.api.node import Node
     from harness.base.resources import Resource
 
 _TARGETS = {
@@ -39,7 +43,6 @@ _ATTRIBUTES = frozenset(
     "request.auth.principal request.auth.audiences request.auth.presenter "
     "destination.ip destination.port connection.sni".split()
 )
-_IDENTITIES = ("source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal")
 _KEYED = ("request.headers", "request.auth.claims", "experimental.envoy.filters.")
 _REPLACED = {"destination.namespace": "metadata.namespace", "destination.labels": "workload selector"}
 _WITHOUT_IDENTITY = ("namespaces", "serviceAccounts", "trustDomains", "principals", "requestPrincipals")
@@ -48,41 +51,41 @@ _WITHOUT_IDENTITY = ("namespaces", "serviceAccounts", "trustDomains", "principal
 _LITERAL = re.compile(r"[a-zA-Z0-9-._~%!$&'()+,;:@=]+")
 
 
-def peer_authentication(spec: Fields) -> Iterator[str]:
+def peer_authentication(resource: Resource) -> Iterator[str]:
     """Yields what the webhook finds wrong with a PeerAuthentication."""
-    ports = spec.get("portLevelMtls")
-    if ports and not (spec.get("selector") or {}).get("matchLabels"):
+    policy = PeerAuthentication.of(resource)
+    if policy.ports and not policy.labels:
         yield "mesh/namespace peer authentication cannot have port level mTLS"
-    if ports == {}:
+    if policy.has("portLevelMtls") and not policy.ports:
         yield "port level mTLS, if defined, must have at least one element"
-    for port in ports or ():
+    for port in policy.ports:
         if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
             yield "port must be in range 1..65535"
-    yield from _scope(spec)
+    yield from _scope(policy)
 
 
-def request_authentication(spec: Fields) -> Iterator[str]:
+def request_authentication(resource: Resource) -> Iterator[str]:
     """Yields what the webhook finds wrong with a RequestAuthentication."""
-    yield from _scope(spec)
-    for rule in spec.get("jwtRules") or ():
-        if not rule.get("issuer") and not rule.get("jwksUri"):
+    policy = RequestAuthentication.of(resource)
+    yield from _scope(policy)
+    for rule in policy.rules:
+        if not rule.issuer and not rule.jwks_uri:
             yield "issuer or jwksUri must be non-empty string"
-        if rule.get("jwks") and not _readable(rule["jwks"]):
+        if rule.jwks and not _readable(rule.jwks):
             yield "jwks parse error"
 
 
 def check_schema(resource: Resource) -> None:
     """Raises Refused for what the API server finds by the rules in the definition of the kind."""
-    if resource.kind != "RequestAuthentication":
+    if resource.kind != KIND:
         return
-    for index, rule in enumerate(spec_of(resource).get("jwtRules") or ()):
-        field = f"spec.jwtRules[{index}]"
-        if rule.get("jwks") is not None and rule.get("jwksUri") is not None:
+    for rule in RequestAuthentication.of(resource).rules:
+        if rule.has("jwks") and rule.has("jwksUri"):
             words = 'Invalid value: "object": only one of jwks or jwksUri can be set'
-            raise Refused.invalid(resource, field, words)
-        if not re.match("https?:", rule.get("jwksUri", "http:")):
+            raise Refused.invalid(resource, rule.path, words)
+        if rule.has("jwksUri") and not re.match("https?:", rule.jwks_uri):
             words = 'Invalid value: "string": url must have scheme http:// or https://'
-            raise Refused.invalid(resource, f"{field}.jwksUri", words)
+            raise Refused.invalid(resource, rule.at("jwksUri"), words)
 
 
 def _readable(jwks: str) -> bool:
@@ -92,89 +95,93 @@ def _readable(jwks: str) -> bool:
         return False
 
 
-def authorization_policy(spec: Fields) -> Iterator[str]:
+def authorization_policy(resource: Resource) -> Iterator[str]:
     """Yields what the webhook finds wrong with an AuthorizationPolicy."""
-    yield from _scope(spec)
-    action = spec.get("action") or "ALLOW"
-    if action in ("CUSTOM", "DENY") and not spec.get("rules"):
+    policy = AuthorizationPolicy.of(resource)
+    yield from _scope(policy)
+    if policy.action in ("CUSTOM", "DENY") and not policy.rules:
         yield (
-            f"{action} action without `rules` is meaningless as it will never be triggered, "
+            f"{policy.action} action without `rules` is meaningless as it will never be triggered, "
             "add an empty rule `{}` if you want it be triggered for every request"
         )
-    elif action == "CUSTOM" and not (spec.get("provider") or {}).get("name"):
+    elif policy.action == "CUSTOM" and not policy.provider.name:
         yield "`provider.name` must not be empty"
-    if spec.get("provider") and action != "CUSTOM":
-        yield f"`provider` must not be with non CUSTOM action, found {action}"
-    for index, rule in enumerate(spec.get("rules") or ()):
-        if action == "CUSTOM":
-            yield from _without_identity(rule or {})
-        yield from _rule(index, rule or {})
+    if policy.provider and policy.action != "CUSTOM":
+        yield f"`provider` must not be with non CUSTOM action, found {policy.action}"
+    for index, rule in enumerate(policy.rules):
+        if policy.action == "CUSTOM":
+            yield from _without_identity(rule)
+        yield from _rule(index, rule)
 
 
-def _scope(spec: Fields) -> Iterator[str]:
-    if sum(bool(spec.get(name)) for name in ("selector", "targetRef", "targetRefs")) > 1:
+def _scope(policy: PolicySpec) -> Iterator[str]:
+    if sum(map(bool, (policy.selector, policy.target_ref, policy.target_refs))) > 1:
         yield "only one of targetRefs or workloadSelector can be set"
-    for key, value in ((spec.get("selector") or {}).get("matchLabels") or {}).items():
+    for key, value in policy.labels.items():
         if not key:
             yield f'empty key is not supported in selector: "{key}={value}"'
         if "*" in key or "*" in value:
             yield f'wildcard is not supported in selector: "{key}={value}"'
-    for target in policies.targets(spec):
-        if not target["name"]:
+    for target in policy.targets:
+        if not target.name:
             yield "targetRef name must be set"
-        if target.get("namespace"):
+        if target.namespace:
             yield "targetRef namespace must not be set; cross namespace referencing is not supported"
-        if (target.get("group") or "", target["kind"]) not in _TARGETS:
-            yield f"{_ONE_OF} but was {target.get('group') or ''}/{target['kind']}"
+        if (target.group, target.kind) not in _TARGETS:
+            yield f"{_ONE_OF} but was {target.group}/{target.kind}"
 
 
-def _without_identity(rule: Fields) -> Iterator[str]:
+def _without_identity(rule: AuthorizationRule) -> Iterator[str]:
     """An external authorizer is asked before anybody knows tokens, and not by identities."""
-    for entry in rule.get("from") or ():
+    for entry in rule.sources:
         for name in _WITHOUT_IDENTITY:
             for field in (name, f"not{name[0].upper()}{name[1:]}"):
-                if (entry.get("source") or {}).get(field):
+                if entry.source.data.get(field):
                     yield (
                         f"From.{field[0].upper()}{field[1:]} is currently not supported with CUSTOM action"
                     )
-    for condition in rule.get("when") or ():
-        key = condition["key"]
-        if key.startswith("request.auth.") or key in _IDENTITIES:
-            yield f"{key} is currently not supported with CUSTOM action"
+    for condition in rule.conditions:
+        if condition.key.startswith("request.auth.") or condition.key in IDENTITIES:
+            yield f"{condition.key} is currently not supported with CUSTOM action"
 
 
-def _rule(index: int, rule: Fields) -> Iterator[str]:
-    for part, inner in (("from", "source"), ("to", "operation")):
-        if part in rule and not rule[part]:
+def _rule(index: int, rule: AuthorizationRule) -> Iterator[str]:
+    parts: tuple[tuple[str, str, Sequence[Node]], ...] = (
+        ("from", "source", rule.sources),
+        ("to", "operation", rule.operations),
+    )
+    for part, inner, entries in parts:
+        if rule.has(part) and not entries:
             yield f"`{part}` must not be empty, found at rule {index}"
-        for entry in rule.get(part) or ():
-            if entry.get(inner) is None:
+        for entry in entries:
+            fields = entry.data.get(inner)
+            if fields is None:
                 yield f"`{part}.{inner}` must not be nil, found at rule {index}"
-            elif not any(entry[inner].values()):
+            elif not any(fields.values()):
                 yield f"`{part}.{inner}` must not be empty, found at rule {index}"
-            for name, values in (entry.get(inner) or {}).items():
+            for name, values in (fields or {}).items():
                 yield from _field_values(name, values)
-    for entry in rule.get("from") or ():
-        named = {name.removeprefix("not").lower() for name in entry.get("source") or ()}
+    for source in (entry.source for entry in rule.sources):
+        named = {name.removeprefix("not").lower() for name in source.data}
         if "serviceaccounts" in named and named & {"principals", "namespaces"}:
             yield f"cannot set serviceAccounts with namespaces or principals, found at rule {index}"
-    for condition in rule.get("when") or ():
+    for condition in rule.conditions:
         yield from _condition(condition)
 
 
-def _condition(condition: Fields) -> Iterator[str]:
-    key = condition["key"]
+def _condition(condition: Condition) -> Iterator[str]:
+    key = condition.key
     if not key:
         yield "`key` must not be empty"
-    elif not condition.get("values") and not condition.get("notValues"):
+    elif not condition.values and not condition.not_values:
         yield f"at least one of `values` or `notValues` must be set for key {key}"
     else:
-        for name, what in (("values", "value"), ("notValues", "notValue")):
-            for fault in _attribute_values(key, condition.get(name) or []):
+        for what, values in (("value", condition.values), ("notValue", condition.not_values)):
+            for fault in _attribute_values(key, values):
                 yield f"invalid `{what}` for `key` {key}: {fault}"
 
 
-def _attribute_values(key: str, values: list[str]) -> Iterator[str]:
+def _attribute_values(key: str, values: Sequence[str]) -> Iterator[str]:
     if "" in values:
         yield f"empty value not allowed, found in {key}"
     elif key.startswith(_KEYED):
@@ -190,7 +197,7 @@ def _attribute_values(key: str, values: list[str]) -> Iterator[str]:
         yield f"unknown attribute: {key}"
 
 
-def _field_values(name: str, values: list[str]) -> Iterator[str]:
+def _field_values(name: str, values: Sequence[str]) -> Iterator[str]:
     shown = name[0].upper() + name[1:]
     positive = name[3].lower() + name[4:] if re.match("not[A-Z]", name) else name
     if "" in values:
@@ -199,7 +206,7 @@ def _field_values(name: str, values: list[str]) -> Iterator[str]:
         yield from _values(positive, shown, values)
 
 
-def _values(name: str, shown: str, values: list[str]) -> Iterator[str]:
+def _values(name: str, shown: str, values: Sequence[str]) -> Iterator[str]:
     """What is wrong with values of a field or an attribute; `shown` is how the webhook calls it."""
     for value in values:
         if name in _ADDRESSES and not is_network(value):

@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 WEBHOOK = "validation.istio.io"
 
+_FAULTS = registry_validation.FAULTS
 _FAULTS_OF_OBJECTS = {
     "VirtualService": virtual_service_validation.faults,
     "Gateway": gateway_validation.faults,
-}
-_FAULTS = {
-    **registry_validation.FAULTS,
     "PeerAuthentication": security_validation.peer_authentication,
     "RequestAuthentication": security_validation.request_authentication,
     "AuthorizationPolicy": security_validation.authorization_policy,
@@ -34,11 +32,11 @@ def validate(resource: Resource) -> None:
     """Raises Refused with all that the webhook finds wrong with the object."""
     security_validation.check_schema(resource)
     registry_validation.refuse(resource)
-    if of_object := _FAULTS_OF_OBJECTS.get(resource.kind):
-        found = list(of_object(resource))
-    else:
-        faults = _FAULTS.get(resource.kind)
-        found = list(faults(spec_of(resource))) if faults else []
+    found: list[str] = []
+    if faults := _FAULTS.get(resource.kind):
+        found += faults(spec_of(resource))
+    if faults_of_object := _FAULTS_OF_OBJECTS.get(resource.kind):
+        found += faults_of_object(resource)
     if found:
         raise Refused.by_webhook(resource, WEBHOOK, f"configuration is invalid: {_joined(found)}")
 

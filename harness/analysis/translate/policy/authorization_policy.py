@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy.clients import EVERYBODY, Clients
-from harness.analysis.translate.policy.operation import Region, both, header_text, regions_of
+from harness.analysis.translate.policy.operation import Region, both, header_text, numbers, regions_of
 from harness.analysis.translate.policy.source import (
     clients_of,
     namespaces_of,
@@ -15,19 +15,21 @@ from harness.analysis.translate.policy.source import (
     principals_of,
     service_accounts_of,
 )
-from harness.analysis.translate.reader import Reader
 from harness.analysis.translate.route.matches import EVERY, Match, Unsayable
-from harness.api.objects import annotations_of
+from harness.api.istio.authorization_policy import AuthorizationPolicy
+from harness.api.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from harness.analysis.translate.draft import Draft
+    from harness.api.istio.authorization_policy import AuthorizationRule, Condition
     from harness.base.resources import Resource
 
 GROUP = "security.istio.io"
 
 Said = TypeVar("Said")
+Part = TypeVar("Part", bound=Node)
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,11 @@ def policies(draft: Draft) -> tuple[Policy, ...]:
 
 
 def _policy(draft: Draft, resource: Resource) -> Policy | None:
-    reader = Reader.of(resource)
-    action = reader.text("action") or "ALLOW"
-    dry_run = annotations_of(resource).get("istio.io/dry-run") == "true"
-    if action not in ("ALLOW", "DENY") or dry_run:
-        _report_undecided(draft, resource, reader, action)
+    reading = AuthorizationPolicy.of(resource)
+    if reading.action not in ("ALLOW", "DENY") or reading.is_dry_run:
+        _report_undecided(draft, reading)
         return None
-    if "targetRef" in reader or "targetRefs" in reader:
+    if reading.targets:
         draft.report(
             Severity.LOST,
             "target",
@@ -72,20 +72,20 @@ def _policy(draft: Draft, resource: Resource) -> Policy | None:
             "keep it where the gateway stays",
         )
         return None
-    labels = reader.part("selector").labels("matchLabels")
-    permissions = (_permission(draft, resource, rule, action) for rule in reader.parts("rules"))
-    kept = tuple(one for one in permissions if one is not None)
-    draft.finish(reader)
-    return Policy(resource, "DENY" if action == "DENY" else "ALLOW", labels, kept)
+    permissions = (_permission(draft, rule, reading.action) for rule in reading.rules)
+    kept = tuple(permission for permission in permissions if permission is not None)
+    policy = Policy(resource, "DENY" if reading.action == "DENY" else "ALLOW", reading.labels, kept)
+    draft.finish(reading)
+    return policy
 
 
-def _report_undecided(draft: Draft, resource: Resource, reader: Reader, action: str) -> None:
-    custom = action == "CUSTOM" and annotations_of(resource).get("istio.io/dry-run") != "true"
+def _report_undecided(draft: Draft, policy: AuthorizationPolicy) -> None:
+    custom = policy.action == "CUSTOM" and not policy.is_dry_run
     draft.report(
         Severity.LOST if custom else Severity.CHECK,
         "external-authorization" if custom else "audit",
-        resource,
-        reader.at("action"),
+        policy.resource,
+        policy.at("action"),
         "Linkerd asks no external authorizer" if custom else "it decides nothing, and is left out",
         "authorize at the ingress, or in the application"
         if custom
@@ -93,24 +93,23 @@ def _report_undecided(draft: Draft, resource: Resource, reader: Reader, action: 
     )
 
 
-def _permission(draft: Draft, resource: Resource, rule: Reader, action: str) -> Permission | None:
+def _permission(draft: Draft, rule: AuthorizationRule, action: str) -> Permission | None:
     """What a rule says; None where a part that can't be said leaves nothing of it.
 
     What can't be said is left out as a whole: of an ALLOW rule that lets fewer in, of a DENY rule more.
     """
-    sources, operations, whens = rule.parts("from"), rule.parts("to"), rule.parts("when")
     clients: list[Clients] = []
-    for part in sources:
-        clients += _said(draft, resource, part.part("source"), action, clients_of)
+    for origin in rule.sources:
+        clients += _said(draft, origin.source, action, clients_of)
     regions: list[Region] = []
-    for part in operations:
-        regions += _said(draft, resource, part.part("operation"), action, regions_of)
-    if (sources and not clients) or (operations and not regions):
+    for target in rule.operations:
+        regions += _said(draft, target.operation, action, regions_of)
+    if (rule.sources and not clients) or (rule.operations and not regions):
         rule.leave()
         return None
     clients, regions = clients or [EVERYBODY], regions or [Region()]
-    for when in whens:
-        said = _said(draft, resource, when, action, _condition)
+    for when in rule.conditions:
+        said = _said(draft, when, action, _condition)
         if not said:
             rule.leave()
             return None
@@ -120,7 +119,7 @@ def _permission(draft: Draft, resource: Resource, rule: Reader, action: str) -> 
         draft.report(
             Severity.LOST,
             "policy-condition",
-            resource,
+            rule.resource,
             rule.path,
             "Linkerd's authentications can't leave single clients out: these sources let nobody in now",
             "name the clients that are to be let in",
@@ -131,10 +130,9 @@ def _permission(draft: Draft, resource: Resource, rule: Reader, action: str) -> 
 
 def _said(
     draft: Draft,
-    resource: Resource,
-    part: Reader,
+    part: Part,
     action: str,
-    read: Callable[[Draft, Reader], Iterable[Said]],
+    read: Callable[[Draft, Part], Iterable[Said]],
 ) -> list[Said]:
     try:
         found = list(read(draft, part))
@@ -145,23 +143,28 @@ def _said(
         part.leave()
         effect = "it denies nobody now" if action == "DENY" else "it lets nobody in now"
         draft.report(
-            Severity.LOST, "policy-condition", resource, part.path, f"{error}: {effect}", "say it otherwise"
+            Severity.LOST,
+            "policy-condition",
+            part.resource,
+            part.path,
+            f"{error}: {effect}",
+            "say it otherwise",
         )
         return []
 
 
-def _condition(draft: Draft, part: Reader) -> Iterable[tuple[Clients, Region]]:
+def _condition(draft: Draft, part: Condition) -> Iterable[tuple[Clients, Region]]:
     """The clients and requests that fulfil a condition, as pairs of which one is to hold."""
-    key = part.text("key")
-    values, unwanted = part.texts("values"), part.texts("notValues")
-    name, _, rest = key.partition("[")
+    values, unwanted = part.values, part.not_values
+    name, _, rest = part.key.partition("[")
     if name == "request.headers":
         header = rest.rstrip("]").lower()
         unless = tuple(Match(headers=((header, header_text(text)),)) for text in unwanted)
         matches = [Match(headers=((header, header_text(text)),)) for text in values] or [EVERY]
         yield from ((EVERYBODY, Region(match, unless)) for match in matches)
     elif name == "destination.port":
-        yield EVERYBODY, Region(ports=part.numbers("values") or None, not_ports=part.numbers("notValues"))
+        ports = numbers(part, "values", values)
+        yield EVERYBODY, Region(ports=ports or None, not_ports=numbers(part, "notValues", unwanted))
     elif name == "source.ip":
         yield Clients(networks=networks_of(part, values, unwanted)), Region()
     elif name in ("source.principal", "source.namespace", "source.serviceAccount"):
@@ -175,4 +178,4 @@ def _condition(draft: Draft, part: Reader) -> Iterable[tuple[Clients, Region]]:
         if both := whom.meet(not_whom):
             yield both, Region()
     else:
-        raise Unsayable(f"Linkerd's policies know no {key}")
+        raise Unsayable(f"Linkerd's policies know no {part.key}")

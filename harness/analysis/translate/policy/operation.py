@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.translate.policy.source import fits
 from harness.analysis.translate.route.matches import EVERY, METHODS, Match, Text, Unsayable
+from harness.api.istio.authorization_policy import path_condition, path_expression
+from harness.base.errors import InputError
 from harness.base.expressions import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.reader import Reader
+    from harness.api.istio.authorization_policy import Operation
+    from harness.api.node import Node
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,15 @@ class Region:
         return self.match.covers(match) and not any(one.covers(match) for one in self.unless)
 
 
-def regions_of(_: Draft, part: Reader) -> Iterable[Region]:
+def regions_of(_: Draft, part: Operation) -> Iterable[Region]:
     """Yields the requests of an operation; raises Unsayable for a part that no route can say."""
-    for key in ("hosts", "notHosts"):
-        if part.texts(key):
-            raise Unsayable(f"a Server's routes don't go by Host here ({key})")
-    methods = [method for text in part.texts("methods") for method in _methods(text)]
-    paths = [_path(text) for text in part.texts("paths")]
-    unless = [
-        Match(method=method) for text in part.texts("notMethods") for method in _methods(text) or METHODS
-    ]
-    unless += [Match(path=_path(text)) for text in part.texts("notPaths")]
-    ports, not_ports = part.numbers("ports"), part.numbers("notPorts")
+    for key in (key for key, hosts in (("hosts", part.hosts), ("notHosts", part.not_hosts)) if hosts):
+        raise Unsayable(f"a Server's routes don't go by Host here ({key})")
+    methods = [method for text in part.methods for method in _methods(text)]
+    paths = [_path(text) for text in part.paths]
+    unless = [Match(method=method) for text in part.not_methods for method in _methods(text) or METHODS]
+    unless += [Match(path=_path(text)) for text in part.not_paths]
+    ports, not_ports = numbers(part, "ports", part.ports), numbers(part, "notPorts", part.not_ports)
     for method, path in product(methods or [None], paths or [None]):
         yield Region(
             Match(path, method),
@@ -54,6 +54,17 @@ def regions_of(_: Draft, part: Reader) -> Iterable[Region]:
             ports or None,
             not_ports,
         )
+
+
+def numbers(part: Node, key: str, texts: Iterable[str]) -> frozenset[int]:
+    """Returns the ports that a field names; raises InputError for one that isn't a number."""
+    for index, text in enumerate(texts):
+        if not text.isdecimal():
+            raise InputError(
+                f"{part.resource} {part.at(key)}[{index}] must be a number, not {text!r}",
+                where=part.resource.where,
+            )
+    return frozenset(map(int, texts))
 
 
 def _methods(text: str) -> tuple[str | None, ...]:
@@ -66,9 +77,8 @@ def _methods(text: str) -> tuple[str | None, ...]:
 
 
 def _path(text: str) -> Text | None:
-    if "{" in text:
-        pattern = quoted(text).replace(r"\{\*\*\}", ".*").replace(r"\{\*\}", "[^/]+")
-        return Text("regex", pattern)
+    if path_condition(text).kind == "regex":
+        return Text("regex", path_expression(text))
     return None if text in ("*", "/*") else _text(text)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.reader import Reader
-from harness.api.objects import selects
+from harness.api.istio.peer_authentication import UNSET, PeerAuthentication
+from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ class Modes:
         wide = [one for one in own if not one.labels]
         mesh = [one for one in self.modes if one.resource.namespace == ROOT_NAMESPACE and not one.labels]
         for one in selecting:
-            if port is not None and one.ports.get(port, "UNSET") != "UNSET":
+            if port is not None and one.ports.get(port, UNSET) != UNSET:
                 return one if one.ports[port] == "STRICT" else None
         for level in (selecting, wide, mesh):
-            if level and level[0].mode != "UNSET":
+            if level and level[0].mode != UNSET:
                 return level[0] if level[0].mode == "STRICT" else None
         return None
 
@@ -59,12 +59,10 @@ def modes(draft: Draft) -> Modes:
 
 
 def _mode(draft: Draft, resource: Resource) -> Mode:
-    reader = Reader.of(resource)
-    labels = reader.part("selector").labels("matchLabels")
-    said = reader.part("mtls").text("mode") or "UNSET"
-    by_port = reader.part("portLevelMtls")
-    ports = {port: by_port.part(port).text("mode") or "UNSET" for port in reader.mapping("portLevelMtls")}
-    draft.finish(reader)
+    reading = PeerAuthentication.of(resource)
+    labels, said = reading.labels, reading.mtls.mode or UNSET
+    ports = {port: part.mode or UNSET for port, part in reading.ports.items()}
+    draft.finish(reading)
     if "STRICT" in (said, *ports.values()):
         draft.report(
             Severity.CHANGED,
@@ -83,6 +81,4 @@ def _mode(draft: Draft, resource: Resource) -> Mode:
             "Linkerd uses mutual TLS between meshed pods wherever it can",
             "skip the port (config.linkerd.io/skip-inbound-ports) if it mustn't",
         )
-    return Mode(
-        resource, labels, said, {int(port): mode for port, mode in ports.items() if str(port).isdecimal()}
-    )
+    return Mode(resource, labels, said, {int(port): mode for port, mode in ports.items() if port.isdecimal()})

@@ -15,45 +15,51 @@ from harness.analysis.translate.policy.clients import (
     principal,
 )
 from harness.analysis.translate.route.matches import Unsayable
+from harness.api.istio.authorization_policy import in_full
+from harness.api.istio.trust_domain import with_aliases
 from harness.base.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.reader import Reader
+    from harness.api.istio.authorization_policy import Source
+    from harness.api.node import Node
 
 
-def clients_of(draft: Draft, part: Reader) -> Iterable[Clients]:
+def clients_of(draft: Draft, part: Source) -> Iterable[Clients]:
     """Yields the clients of a source; raises Unsayable for a part that Linkerd can't say."""
-    for key in ("requestPrincipals", "notRequestPrincipals"):
-        if part.texts(key):
-            raise Unsayable(f"Linkerd doesn't look into tokens ({key})")
-    for key in ("remoteIpBlocks", "notRemoteIpBlocks"):
-        if part.texts(key):
-            raise Unsayable(f"Linkerd goes by the connection's address, not by X-Forwarded-For ({key})")
+    tokens = {
+        "requestPrincipals": part.request_principals,
+        "notRequestPrincipals": part.not_request_principals,
+    }
+    for key in (key for key, values in tokens.items() if values):
+        raise Unsayable(f"Linkerd doesn't look into tokens ({key})")
+    remote = {"remoteIpBlocks": part.remote_ip_blocks, "notRemoteIpBlocks": part.not_remote_ip_blocks}
+    for key in (key for key, blocks in remote.items() if blocks):
+        raise Unsayable(f"Linkerd goes by the connection's address, not by X-Forwarded-For ({key})")
     found = EVERYBODY
     excluded: frozenset[Identity] = frozenset()
-    for key, read in (
-        ("principals", principals_of),
-        ("namespaces", namespaces_of),
-        ("serviceAccounts", service_accounts_of),
+    for key, read, wanted, unwanted in (
+        ("principals", principals_of, part.principals, part.not_principals),
+        ("namespaces", namespaces_of, part.namespaces, part.not_namespaces),
+        ("serviceAccounts", service_accounts_of, part.service_accounts, part.not_service_accounts),
     ):
-        if key in part:
-            both = found.meet(Clients(read(draft, part, part.at(key), part.texts(key))))
+        if part.has(key):
+            both = found.meet(Clients(read(draft, part, part.at(key), wanted)))
             if both is None:
                 return
             found = both
         negative = f"not{key[0].upper()}{key[1:]}"
-        excluded |= read(draft, part, part.at(negative), part.texts(negative))
-    blocks, not_blocks = part.texts("ipBlocks"), part.texts("notIpBlocks")
-    met = found.meet(Clients(excluded=excluded, networks=networks_of(part, blocks, not_blocks)))
+        excluded |= read(draft, part, part.at(negative), unwanted)
+    networks = networks_of(part, part.ip_blocks, part.not_ip_blocks)
+    met = found.meet(Clients(excluded=excluded, networks=networks))
     if met is not None:
         yield met
 
 
 def networks_of(
-    part: Reader, blocks: tuple[str, ...], not_blocks: tuple[str, ...]
+    part: Node, blocks: tuple[str, ...], not_blocks: tuple[str, ...]
 ) -> tuple[Network, ...] | None:
     """Returns addresses in one of these blocks and in none of the others, None for any address.
 
@@ -66,7 +72,7 @@ def networks_of(
     return tuple(sorted(one for one in kept if one))
 
 
-def _block(part: Reader, text: str) -> str:
+def _block(part: Node, text: str) -> str:
     try:
         return str(ip_network(text, strict=False))
     except ValueError:
@@ -76,13 +82,15 @@ def _block(part: Reader, text: str) -> str:
         ) from None
 
 
-def principals_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+def principals_of(draft: Draft, part: Node, field: str, texts: Iterable[str]) -> frozenset[Identity]:
     """Returns the identities of principals; patterns that Linkerd can't say are expanded."""
-    domain = draft.estate.mesh_config.get("trustDomain") or "cluster.local"
+    config = draft.estate.mesh_config
+    domain = config.get("trustDomain") or "cluster.local"
+    domains = (domain, *(config.get("trustDomainAliases") or ()))
     found: set[Identity] = set()
     for text in texts:
         try:
-            found.add(principal(text.replace("cluster.local/", f"{domain}/", 1), domain))
+            found.add(principal(with_aliases(text, domains)[0], domain))
         except Unsayable:
             known = {
                 one for one in draft.estate.identities if fits(text, f"{domain}/ns/{one[0]}/sa/{one[1]}")
@@ -91,7 +99,7 @@ def principals_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) 
     return frozenset(found)
 
 
-def namespaces_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+def namespaces_of(draft: Draft, part: Node, field: str, texts: Iterable[str]) -> frozenset[Identity]:
     """Returns the identities of namespaces; patterns are expanded to the known ones."""
     found: set[Identity] = set()
     for text in texts:
@@ -106,13 +114,12 @@ def namespaces_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) 
     return frozenset(found)
 
 
-def service_accounts_of(draft: Draft, part: Reader, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+def service_accounts_of(draft: Draft, part: Node, field: str, texts: Iterable[str]) -> frozenset[Identity]:
     """Returns the identities of service accounts, by `namespace/name` or name."""
-    pairs = (text.rpartition("/") for text in texts)
-    return frozenset(Identity(namespace or part.resource.namespace, name) for namespace, _, name in pairs)
+    return frozenset(Identity(*in_full(text, part.resource.namespace).rsplit("/", 1)) for text in texts)
 
 
-def _expanded(draft: Draft, part: Reader, field: str, text: str, known: set[Identity]) -> set[Identity]:
+def _expanded(draft: Draft, part: Node, field: str, text: str, known: set[Identity]) -> set[Identity]:
     said = ", ".join(sorted(one.linkerd(draft.estate.linkerd_trust_domain) for one in known)) or "nobody"
     draft.report(
         Severity.CHANGED,

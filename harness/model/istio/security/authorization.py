@@ -8,20 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.objects import annotations_of, spec_of
+from harness.api.istio.authorization_policy import KIND, AuthorizationPolicy
 from harness.model.istio.security import authorization_rule, policies
 from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.istio.security.authorization_rule import Seen
     from harness.model.state.state import State
 
-KIND = "AuthorizationPolicy"
 DENIED = "RBAC: access denied"
-
-_TRUE = frozenset("1 t T true True TRUE".split())
 
 
 @dataclass(frozen=True)
@@ -38,47 +34,34 @@ def authorize(state: State, arrival: Arrival) -> Verdict:
     One that denies and matches decides first; then one that allows must match, if there is any.
     """
     seen = authorization_rule.Seen.of(state, arrival)
-    found = [policy for policy in policies.selecting(state, arrival.server, KIND) if not dry_run(policy)]
+    selecting = map(AuthorizationPolicy.kept, policies.selecting(state, arrival.server, KIND))
+    found = [policy for policy in selecting if not policy.is_dry_run]
     passed = policies.passed_over(state, KIND, arrival.server)
     for policy in found:
-        if action(policy) == "DENY":
-            field = matching_rule(policy, seen, passed)
-            if field:
-                return Verdict(False, (*passed, reason(policy, field, "matches, and the action is DENY")))
-    allowing = [policy for policy in found if action(policy) == "ALLOW"]
+        if policy.action == "DENY" and (field := matching_rule(policy, seen, passed)):
+            denied = reason(policy.resource, field, "matches, and the action is DENY")
+            return Verdict(False, (*passed, denied))
+    allowing = [policy for policy in found if policy.action == "ALLOW"]
     for policy in allowing:
-        field = matching_rule(policy, seen, passed)
-        if field:
-            return Verdict(True, (*passed, reason(policy, field, "matches, and the action is ALLOW")))
+        if field := matching_rule(policy, seen, passed):
+            allowed = reason(policy.resource, field, "matches, and the action is ALLOW")
+            return Verdict(True, (*passed, allowed))
     if allowing:
-        names = ", ".join(str(policy) for policy in allowing)
-        denied = reason(allowing[0], "spec.rules", f"no rule matches of those that allow ({names}): denied")
-        return Verdict(False, (*passed, denied))
+        names = ", ".join(str(policy.resource) for policy in allowing)
+        text = f"no rule matches of those that allow ({names}): denied"
+        return Verdict(False, (*passed, reason(allowing[0].resource, "spec.rules", text)))
     text = f"no AuthorizationPolicy with action ALLOW selects {arrival.server.workload}: allowed"
     return Verdict(True, (*passed, Reason(text)))
 
 
-def action(policy: Resource) -> str:
-    """Returns a policy's action."""
-    said: str = spec_of(policy).get("action") or "ALLOW"
-    return said
-
-
-def dry_run(policy: Resource) -> bool:
-    """Returns whether a policy is only tried: it is logged and counted, and never decides."""
-    return annotations_of(policy).get("istio.io/dry-run") in _TRUE
-
-
-def matching_rule(policy: Resource, seen: Seen, passed: list[Step]) -> str:
+def matching_rule(policy: AuthorizationPolicy, seen: Seen, passed: list[Step]) -> str:
     """Returns the first rule that matches, empty if none does; why others don't is added to `passed`."""
-    rules = spec_of(policy).get("rules") or ()
-    widens = action(policy) != "ALLOW"
-    for index, rule in enumerate(rules):
-        field = f"spec.rules[{index}]"
-        unmet, why = authorization_rule.unmet(policy, field, rule or {}, seen, widens=widens)
+    widens = policy.action != "ALLOW"
+    for rule in policy.rules:
+        unmet, why = authorization_rule.unmet(rule, seen, widens=widens)
         if not unmet:
-            return field
-        passed.append(reason(policy, unmet, why, lost=True))
-    if not rules:
-        passed.append(reason(policy, "spec.rules", "has no rule, so matches nothing", lost=True))
+            return rule.path
+        passed.append(reason(policy.resource, unmet, why, lost=True))
+    if not policy.rules:
+        passed.append(reason(policy.resource, "spec.rules", "has no rule, so matches nothing", lost=True))
     return ""

@@ -9,44 +9,24 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from harness.api.istio import claims
+from harness.api.istio import claims, trust_domain
+from harness.api.istio.authorization_policy import in_full, path_condition
 from harness.base import expressions
 from harness.base.errors import not_modelled
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import Mesh
 from harness.model.istio import forwarding, mesh_config
-from harness.model.istio.security import trust_domain
 from harness.model.network.addresses import contains
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from harness.api.objects import Fields
+    from harness.api.istio.authorization_policy import Attribute, AuthorizationRule
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-
-# The attribute that a field of a source or an operation is about.
-_SOURCE = {
-    "principals": "source.principal",
-    "requestPrincipals": "request.auth.principal",
-    "namespaces": "source.namespace",
-    "serviceAccounts": "source.serviceAccount",
-    "trustDomains": "source.trustDomain",
-    "ipBlocks": "source.ip",
-    "remoteIpBlocks": "remote.ip",
-}
-_OPERATION = {
-    "hosts": "request.host",
-    "ports": "destination.port",
-    "methods": "request.method",
-    "paths": "request.path",
-}
-
-# What `{*}` and `{**}` take [Envoy: uri_template].
-_SEGMENT, _SEGMENTS = r"[\w\-.~%!$&'()+,;:@=]+", r"[\w\-.~%!$&'()+,;:@=/]*"
 
 
 @dataclass(frozen=True)
@@ -84,69 +64,40 @@ class Seen:
         )
 
 
-@dataclass(frozen=True)
-class _Condition:
-    """An attribute, the values of which one must match, and those of which none may."""
-
-    field: str
-    key: str
-    values: tuple[str, ...]
-    unwanted: tuple[str, ...]
-
-    @property
-    def http_only(self) -> bool:
-        return self.key.startswith("request.")
-
-
-def unmet(policy: Resource, field: str, rule: Fields, seen: Seen, *, widens: bool) -> tuple[str, str]:
+def unmet(rule: AuthorizationRule, seen: Seen, *, widens: bool) -> tuple[str, str]:
     """Returns the field of a rule that doesn't match, and why; empty texts if the rule matches.
 
     Without HTTP, what is said of HTTP makes a rule that allows match nothing; other rules (`widens`)
     match as if it weren't said [Istio: authorization on the TCP level].
     """
-    sources = [list(_part(f"{field}.from", part["source"], _SOURCE)) for part in rule.get("from") or ()]
-    operations = [list(_part(f"{field}.to", part["operation"], _OPERATION)) for part in rule.get("to") or ()]
-    conditions = list(_when(f"{field}.when", rule.get("when") or ()))
     if seen.message is None and not widens:
-        for one in (*conditions, *(one for part in sources + operations for one in part)):
-            if one.http_only:
-                return one.field, "is about HTTP, and the connection shows none: the rule allows nothing"
-    for name, parts in (("from", sources), ("to", operations)):
-        if parts and not any(all(_holds(policy, one, seen) for one in part) for part in parts):
-            return f"{field}.{name}", "doesn't match the request"
-    for one in conditions:
-        if not _holds(policy, one, seen):
-            return one.field, "doesn't match the request"
+        for attribute in rule.attributes:
+            if attribute.of_http:
+                why = "is about HTTP, and the connection shows none: the rule allows nothing"
+                return attribute.field, why
+    for name, parts in (("from", rule.asked_of_clients), ("to", rule.asked_of_requests)):
+        if parts and not any(all(_holds(rule, one, seen) for one in part) for part in parts):
+            return rule.at(name), "doesn't match the request"
+    for condition in rule.conditions:
+        if not _holds(rule, condition.attribute, seen):
+            return condition.path, "doesn't match the request"
     return "", ""
 
 
-def _part(field: str, part: Fields, keys: Mapping[str, str]) -> Iterator[_Condition]:
-    for name, key in keys.items():
-        values, unwanted = part.get(name) or (), part.get(f"not{name[0].upper()}{name[1:]}") or ()
-        if values or unwanted:
-            yield _Condition(field, key, tuple(values), tuple(unwanted))
-
-
-def _when(field: str, conditions: Iterable[Fields]) -> Iterator[_Condition]:
-    for index, one in enumerate(conditions):
-        values, unwanted = one.get("values") or (), one.get("notValues") or ()
-        yield _Condition(f"{field}[{index}]", one["key"], tuple(values), tuple(unwanted))
-
-
-def _holds(policy: Resource, condition: _Condition, seen: Seen) -> bool:
-    if seen.message is None and condition.http_only:
+def _holds(rule: AuthorizationRule, attribute: Attribute, seen: Seen) -> bool:
+    if seen.message is None and attribute.of_http:
         return True
 
     def matches(value: str) -> bool:
-        return _matches(policy, condition, value, seen)
+        return _matches(rule.resource, attribute, value, seen)
 
-    return (not condition.values or any(map(matches, condition.values))) and not any(
-        map(matches, condition.unwanted)
+    return (not attribute.values or any(map(matches, attribute.values))) and not any(
+        map(matches, attribute.unwanted)
     )
 
 
-def _matches(policy: Resource, condition: _Condition, value: str, seen: Seen) -> bool:
-    key, field, who = condition.key, condition.field, seen.principal
+def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> bool:
+    key, field, who = attribute.key, attribute.field, seen.principal
     match key:
         case "source.principal":
             return any(_text(one, who) for one in trust_domain.with_aliases(value, seen.domains))
@@ -154,9 +105,8 @@ def _matches(policy: Resource, condition: _Condition, value: str, seen: Seen) ->
             pattern = ".*".join(map(expressions.quoted, value.split("*")))
             return who is not None and expressions.matches(f".*/ns/{pattern}/.*", f"spiffe://{who}")
         case "source.serviceAccount":
-            namespace, slash, account = value.rpartition("/")
-            namespace = expressions.quoted(namespace if slash else policy.namespace)
-            pattern = f".+/ns/{namespace}/(.+/|)sa/{expressions.quoted(account)}(/.+)?"
+            namespace, account = map(expressions.quoted, in_full(value, policy.namespace).rsplit("/", 1))
+            pattern = f".+/ns/{namespace}/(.+/|)sa/{account}(/.+)?"
             return who is not None and expressions.matches(pattern, who)
         case "source.trustDomain":
             wanted = seen.domains if value in seen.domains else (value,)
@@ -171,15 +121,15 @@ def _matches(policy: Resource, condition: _Condition, value: str, seen: Seen) ->
             return int(value) == seen.port
         case "connection.sni" if seen.sni is not None:
             return _text(value, seen.sni)
-    if seen.message is not None and condition.http_only:
-        return _request_matches(policy, condition, value, seen.message, seen.claims)
+    if seen.message is not None and attribute.of_http:
+        return _request_matches(policy, attribute, value, seen.message, seen.claims)
     raise not_modelled(policy, f"{field}.key", f"the attribute {key!r}")
 
 
 def _request_matches(
-    policy: Resource, condition: _Condition, value: str, message: Message, said: Mapping[str, Any] | None
+    policy: Resource, attribute: Attribute, value: str, message: Message, said: Mapping[str, Any] | None
 ) -> bool:
-    key = condition.key
+    key = attribute.key
     match key.partition("[")[0]:
         case "request.host":
             return _header(value.lower(), message.authority.lower())
@@ -197,7 +147,7 @@ def _request_matches(
             return any(_text(value, one) for one in claims.texts(said, ["azp"]))
         case "request.auth.claims":
             return any(_text(value, one) for one in claims.texts(said, claims.bracketed(key)))
-    raise not_modelled(policy, f"{condition.field}.key", f"the attribute {key!r}")
+    raise not_modelled(policy, f"{attribute.field}.key", f"the attribute {key!r}")
 
 
 def _text(wanted: str, text: str | None) -> bool:
@@ -224,10 +174,8 @@ def _named(message: Message, name: str) -> str | None:
 
 
 def _path(wanted: str, path: str) -> bool:
-    if "{*}" not in wanted and "{**}" not in wanted:
-        return _text(wanted, path)
-    pattern = expressions.quoted(wanted).replace(r"\{\*\*\}", _SEGMENTS).replace(r"\{\*\}", _SEGMENT)
-    return expressions.matches(pattern, path)
+    condition = path_condition(wanted)
+    return condition.holds(path) if condition.kind == "regex" else _text(wanted, path)
 
 
 def _request_principal(wanted: str, said: Mapping[str, Any] | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.api.istio.authorization_policy import KIND, AuthorizationPolicy
 from harness.base.durations import seconds
 from harness.base.errors import not_modelled
 from harness.model import apps, replies
@@ -13,7 +14,7 @@ from harness.model.istio import mesh_config
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing.rule import Retries
 from harness.model.istio.security import policies
-from harness.model.istio.security.authorization import DENIED, KIND, action, dry_run, matching_rule
+from harness.model.istio.security.authorization import DENIED, matching_rule
 from harness.model.istio.security.authorization_rule import Seen
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import endpoints, fqdn, service_port
@@ -66,21 +67,22 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
     Where their provider doesn't exist (or several are named for one workload, which Istio doesn't allow)
     what they match is denied. Raises NotModelledError for an authorizer whose answer isn't known.
     """
-    found = [one for one in policies.selecting(state, arrival.server, KIND) if action(one) == "CUSTOM"]
+    selecting = map(AuthorizationPolicy.kept, policies.selecting(state, arrival.server, KIND))
+    found = [one for one in selecting if one.action == "CUSTOM"]
     if not found:
         return certain(Answer(arrival.message))
     seen, passed = Seen.of(state, arrival), list[Step]()
-    for policy in found:
-        if dry_run(policy):
-            raise not_modelled(policy, "metadata.annotations istio.io/dry-run", "together with CUSTOM")
+    for trial in (one.resource for one in found if one.is_dry_run):
+        raise not_modelled(trial, "metadata.annotations istio.io/dry-run", "together with CUSTOM")
     matching = [(one, field) for one in found if (field := matching_rule(one, seen, passed))]
     if not matching:
         return certain(Answer(arrival.message), *passed)
-    policy, field = matching[0]
-    names = {_provider(one) for one in found}
-    provider = mesh_config.of(state).providers.get(_provider(policy))
+    decisive, field = matching[0]
+    policy, name = decisive.resource, decisive.provider.name
+    names = {one.provider.name for one in found}
+    provider = mesh_config.of(state).providers.get(name)
     if provider is None or len(names) > 1:
-        text = f"names an extension provider that MeshConfig doesn't have ({_provider(policy)})"
+        text = f"names an extension provider that MeshConfig doesn't have ({name})"
         if len(names) > 1:
             text = f"is one of several for {arrival.server.workload}: {', '.join(sorted(names))}"
         why = reason(policy, "spec.provider.name", f"{text}: what matches is denied")
@@ -93,11 +95,6 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
         text = "is ignored for a connection without HTTP: its provider is asked by HTTP"
         return certain(Answer(arrival.message), *passed, reason(policy, field, text, lost=True))
     return after(_asked(state, policy, http, arrival, deliver), *passed, reason(policy, field, "matches"))
-
-
-def _provider(policy: Resource) -> str:
-    name: str = policy.data["spec"]["provider"]["name"]
-    return name
 
 
 def _asked(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
+from harness.api.istio.peer_authentication import KIND, UNSET, PeerAuthentication
+from harness.api.istio.policies import GROUP
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
@@ -25,28 +25,23 @@ def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
     namespace, where selectors count for nothing); of several at one level the oldest counts; UNSET asks the
     next level [istio/istio: ComposePeerAuthentication].
     """
-    own = _by_selector(state).selecting(pod.namespace, pod.labels)
-    workload = [one for one in own if _selector(one) and one.namespace != ROOT_NAMESPACE]
-    namespace = [one for one in own if not _selector(one)]
-    mesh = [one for one in _by_selector(state).selecting(ROOT_NAMESPACE, {}) if not _selector(one)]
-    for one in workload[:1]:
-        ports = spec_of(one).get("portLevelMtls") or {}
-        said = (ports.get(str(port)) or {}).get("mode", "UNSET")
-        if said != "UNSET":
-            return said, reason(one, f"spec.portLevelMtls.{port}.mode", f"is {said} for port {port}")
+    own = _by_labels(state).selecting(pod.namespace, pod.labels)
+    workload = [policy for policy in own if policy.labels and policy.resource.namespace != ROOT_NAMESPACE]
+    namespace = [policy for policy in own if not policy.labels]
+    mesh = [policy for policy in _by_labels(state).selecting(ROOT_NAMESPACE, {}) if not policy.labels]
+    for policy in workload[:1]:
+        said = policy.ports.get(str(port))
+        if said is not None and said.mode != UNSET:
+            return said.mode, reason(policy.resource, said.at("mode"), f"is {said.mode} for port {port}")
     for level in (workload, namespace, mesh):
-        for one in level[:1]:
-            said = (spec_of(one).get("mtls") or {}).get("mode", "UNSET")
-            if said != "UNSET":
-                return said, reason(one, "spec.mtls.mode", f"is {said} at {pod.workload}")
+        for policy in level[:1]:
+            mode, field = policy.mtls.mode, policy.mtls.at("mode")
+            if mode != UNSET:
+                return mode, reason(policy.resource, field, f"is {mode} at {pod.workload}")
     return DEFAULT, Reason("no PeerAuthentication says otherwise: PERMISSIVE takes mutual TLS and plaintext")
 
 
 @per_state
-def _by_selector(state: State) -> SelectorTable[Resource]:
-    every = state.all("security.istio.io", "PeerAuthentication")
-    return SelectorTable((one.namespace, _selector(one), one) for one in every)
-
-
-def _selector(resource: Resource) -> dict[str, str]:
-    return (spec_of(resource).get("selector") or {}).get("matchLabels") or {}
+def _by_labels(state: State) -> SelectorTable[PeerAuthentication]:
+    policies = map(PeerAuthentication.of, state.all(GROUP, KIND))
+    return SelectorTable((policy.resource.namespace, policy.labels, policy) for policy in policies)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.istio.policies import match_labels, targets
-from harness.api.objects import spec_of
+from harness.api.istio.policies import GROUP, PolicySpec
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.trace import Step, reason
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
     from harness.traffic.trace import Step
 
-GROUP = "security.istio.io"
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
 _GATEWAY_NAME = f"{_GATEWAY_GROUP}/gateway-name"
 _KINDS = ("AuthorizationPolicy", "RequestAuthentication")
@@ -65,20 +63,19 @@ def _tables(state: State) -> dict[str, _Table]:
 
 
 def _table(policies: Iterable[Resource]) -> _Table:
-    general: list[Resource] = []
+    general: list[tuple[str, Mapping[str, str], Resource]] = []
     by_gateway: dict[tuple[str, str], list[Resource]] = {}
     targeted: dict[str, list[Resource]] = {}
     for policy in policies:
-        named = targets(spec_of(policy))
-        if not named:
-            general.append(policy)
+        spec = PolicySpec.of(policy)
+        if not spec.targets:
+            general.append((policy.namespace, spec.labels, policy))
         else:
             targeted.setdefault(policy.namespace, []).append(policy)
         for gateway in dict.fromkeys(
-            target["name"]
-            for target in named
-            if (target.get("group"), target["kind"]) == (_GATEWAY_GROUP, "Gateway")
+            target.name
+            for target in spec.targets
+            if (target.group, target.kind) == (_GATEWAY_GROUP, "Gateway")
         ):
             by_gateway.setdefault((policy.namespace, gateway), []).append(policy)
-    selectors = SelectorTable((one.namespace, match_labels(one), one) for one in general)
-    return _Table(selectors, by_gateway, targeted)
+    return _Table(SelectorTable(general), by_gateway, targeted)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from harness.api.istio import claims
-from harness.api.objects import Fields, spec_of
+from harness.api.istio.request_authentication import KIND, RequestAuthentication
 from harness.base.errors import not_modelled
-from harness.base.kept import per_object
 from harness.base.matching import query_values
 from harness.model.istio.security import jwt, policies
 from harness.traffic.token import Token
@@ -22,7 +21,7 @@ from harness.traffic.trace import Step, reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.base.resources import Resource
+    from harness.api.istio.request_authentication import JWTRule
     from harness.model.istio.security.jwt import Jwt
     from harness.model.message import Message
     from harness.model.state.pods import Pod
@@ -32,21 +31,6 @@ if TYPE_CHECKING:
 _BEARER = "Bearer "
 _TOKEN_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 _PREFLIGHT = ("origin", "access-control-request-method")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One of a policy's jwtRules, and where it is written."""
-
-    policy: Resource
-    field: str
-    data: Fields
-
-    @property
-    def issuer(self) -> str:
-        """The issuer whose tokens it is for, empty for all."""
-        issuer: str = self.data.get("issuer", "")
-        return issuer
 
 
 @dataclass(frozen=True)
@@ -73,11 +57,11 @@ def check(state: State, pod: Pod, message: Message) -> Checked:
     """
     if message.verified:  # by a proxy before this one
         message = replace(message, verified=None)
-    found = policies.selecting(state, pod, "RequestAuthentication")
-    rules = sorted((rule for policy in found for rule in _rules(policy)), key=lambda rule: rule.issuer)
+    found = map(RequestAuthentication.kept, policies.selecting(state, pod, KIND))
+    rules = sorted((rule for policy in found for rule in policy.rules), key=lambda rule: rule.issuer)
     if not rules or _preflight(message):
         return Checked(message)
-    faults: list[tuple[Rule, str]] = []
+    faults: list[tuple[JWTRule, str]] = []
     for rule in rules:
         message = message.without(_outputs(rule))
         tokens = list(_tokens(rule, message))
@@ -96,13 +80,7 @@ def check(state: State, pod: Pod, message: Message) -> Checked:
         return Checked(message, trace=lost)
     checked = Checked(message, fault)
     text = f"the token isn't accepted ({fault}): {checked.status}"
-    return replace(checked, trace=(*lost, reason(rule.policy, rule.field, text)))
-
-
-@per_object
-def _rules(policy: Resource) -> tuple[Rule, ...]:
-    rules = spec_of(policy).get("jwtRules") or ()
-    return tuple(Rule(policy, f"spec.jwtRules[{index}]", data) for index, data in enumerate(rules))
+    return replace(checked, trace=(*lost, reason(rule.resource, rule.path, text)))
 
 
 def _preflight(message: Message) -> bool:
@@ -110,7 +88,7 @@ def _preflight(message: Message) -> bool:
     return message.method == "OPTIONS" and all(message.header(name) for name in _PREFLIGHT)
 
 
-def _worst(faults: list[tuple[Rule, str]]) -> tuple[Rule, str]:
+def _worst(faults: list[tuple[JWTRule, str]]) -> tuple[JWTRule, str]:
     """The fault that is answered: the last that is about a token of the rule's own issuer, if any is.
 
     Where there are several rules, the first fault of all is looked at once more, at the end.
@@ -123,9 +101,9 @@ def _worst(faults: list[tuple[Rule, str]]) -> tuple[Rule, str]:
     return worst
 
 
-def _lost(rule: Rule, words: str) -> Step:
+def _lost(rule: JWTRule, words: str) -> Step:
     text = "finds no token where it looks" if words == jwt.MISSING else f"doesn't accept the token: {words}"
-    return reason(rule.policy, rule.field, text, lost=True)
+    return reason(rule.resource, rule.path, text, lost=True)
 
 
 # --- where tokens are
@@ -134,12 +112,12 @@ _Place = tuple[str, str]
 """`header`, `param` or `cookie`, and its name."""
 
 
-def _tokens(rule: Rule, message: Message) -> Iterator[tuple[_Place, str]]:
+def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str]]:
     """The tokens that a request has where a rule looks: in headers, then parameters, then cookies."""
-    headers = [(one["name"].lower(), one.get("prefix", "")) for one in rule.data.get("fromHeaders") or ()]
-    params, cookies = rule.data.get("fromParams") or [], rule.data.get("fromCookies") or []
+    headers = [(header.name.lower(), header.prefix) for header in rule.from_headers]
+    params, cookies = rule.from_params, rule.from_cookies
     if not (headers or params or cookies):
-        headers, params = [("authorization", _BEARER)], ["access_token"]
+        headers, params = [("authorization", _BEARER)], ("access_token",)
     for name, prefix in sorted(headers):
         for value in message.header_values(name):
             if prefix in value:
@@ -179,56 +157,54 @@ def _without(message: Message, place: _Place) -> Message:
 # --- what becomes of them
 
 
-def _verified(rule: Rule, text: str) -> Jwt:
+def _verified(rule: JWTRule, text: str) -> Jwt:
     """The token, verified; raises jwt.Invalid, and NotModelledError for keys that aren't known."""
     token = jwt.read(text)
     if rule.issuer and token.issuer != rule.issuer:
         raise jwt.Invalid(jwt.UNKNOWN_ISSUER)
     token.check_times(time.time())
-    token.check_audience(tuple(rule.data.get("audiences") or ()))
+    token.check_audience(rule.audiences)
     if token.stated:
         return token
-    keys = rule.data.get("jwks")
-    if not keys:
+    if not rule.jwks:
         todo = "give the keys inline (jwks), or the token by its claims"
-        raise not_modelled(rule.policy, f"{rule.field}.jwksUri", "the keys there aren't known", todo)
-    token.check_signature(keys)
+        raise not_modelled(rule.resource, f"{rule.path}.jwksUri", "the keys there aren't known", todo)
+    token.check_signature(rule.jwks)
     return token
 
 
 def _passed(
-    rule: Rule, message: Message, accepted: list[tuple[Jwt, _Place]], faults: list[tuple[Rule, str]]
+    rule: JWTRule, message: Message, accepted: list[tuple[Jwt, _Place]], faults: list[tuple[JWTRule, str]]
 ) -> Checked:
     for token, place in accepted:
         message = _with_outputs(rule, message, token)
-        if not rule.data.get("forwardOriginalToken"):
+        if not rule.forward_original_token:
             message = _without(message, place)
     token = accepted[-1][0]
-    known = claims.normalized(token.claims, rule.data.get("spaceDelimitedClaims") or ())
+    known = claims.normalized(token.claims, rule.space_delimited_claims)
     who = f"{token.issuer}/{token.claims.get('sub', '')}"
     text = f"the token of {who} is valid" + (", its signature taken for granted" if token.stated else "")
     lost = tuple(_lost(rule, words) for rule, words in faults)
-    why = reason(rule.policy, rule.field, text)
+    why = reason(rule.resource, rule.path, text)
     return Checked(replace(message, verified=Token.of(known)), trace=(*lost, why))
 
 
-def _outputs(rule: Rule) -> list[str]:
+def _outputs(rule: JWTRule) -> list[str]:
     """The headers that the rule writes: a client's own are taken away."""
-    names = [one["header"] for one in rule.data.get("outputClaimToHeaders") or ()]
-    return [name for name in (*names, rule.data.get("outputPayloadToHeader")) if name]
+    names = [output.header for output in rule.output_claim_to_headers]
+    return [name for name in (*names, rule.output_payload_to_header) if name]
 
 
-def _with_outputs(rule: Rule, message: Message, token: Jwt) -> Message:
+def _with_outputs(rule: JWTRule, message: Message, token: Jwt) -> Message:
     added = []
-    if rule.data.get("outputPayloadToHeader"):
-        added.append((rule.data["outputPayloadToHeader"].lower(), token.payload))
-    for index, one in enumerate(rule.data.get("outputClaimToHeaders") or ()):
-        value: Any = _at(token.claims, one["claim"])
+    if rule.output_payload_to_header:
+        added.append((rule.output_payload_to_header.lower(), token.payload))
+    for output in rule.output_claim_to_headers:
+        value: Any = _at(token.claims, output.claim)
         if isinstance(value, list | dict):
-            field = f"{rule.field}.outputClaimToHeaders[{index}].claim"
-            raise not_modelled(rule.policy, field, "the claim is a list or an object")
+            raise not_modelled(rule.resource, output.at("claim"), "the claim is a list or an object")
         if value not in (None, ""):
-            added.append((one["header"].lower(), _told(value)))
+            added.append((output.header.lower(), _told(value)))
     return replace(message, headers=(*message.headers, *added))
 
 

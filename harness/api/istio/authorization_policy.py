@@ -1,0 +1,219 @@
+"""AuthorizationPolicy: who may do what [Istio: security/v1, AuthorizationPolicy]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.api.istio.policies import PolicySpec
+from harness.api.node import Node, node, nodes, text, texts
+from harness.api.objects import annotations_of
+from harness.base.expressions import quoted
+from harness.base.matching import TextMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+KIND = "AuthorizationPolicy"
+DRY_RUN = "istio.io/dry-run"
+
+IDENTITIES = frozenset(
+    ("source.principal", "source.namespace", "source.serviceAccount", "source.trustDomain")
+)
+"""The attributes that are about who the client is, which mutual TLS alone shows."""
+
+_TRUE = frozenset("1 t T true True TRUE".split())
+
+# What `{*}` and `{**}` take [Envoy: uri_template].
+_SEGMENT, _SEGMENTS = r"[a-zA-Z0-9_\-.~%!$&'()+,;:@=]+", r"[a-zA-Z0-9_\-.~%!$&'()+,;:@=/]*"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """What is asked of one attribute: one of `values` must match (if there are any), none of `unwanted`."""
+
+    field: str
+    key: str
+    values: tuple[str, ...]
+    unwanted: tuple[str, ...]
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All values, those that mustn't match included."""
+        return self.values + self.unwanted
+
+    @property
+    def of_http(self) -> bool:
+        """Whether it is about HTTP, which not every connection shows."""
+        return self.key.startswith("request.")
+
+
+class Source(Node):
+    """Who a client is, and where it comes from."""
+
+    principals = texts("principals")
+    not_principals = texts("notPrincipals")
+    request_principals = texts("requestPrincipals")
+    not_request_principals = texts("notRequestPrincipals")
+    namespaces = texts("namespaces")
+    not_namespaces = texts("notNamespaces")
+    service_accounts = texts("serviceAccounts")
+    not_service_accounts = texts("notServiceAccounts")
+    trust_domains = texts("trustDomains")
+    not_trust_domains = texts("notTrustDomains")
+    ip_blocks = texts("ipBlocks")
+    not_ip_blocks = texts("notIpBlocks")
+    remote_ip_blocks = texts("remoteIpBlocks")
+    not_remote_ip_blocks = texts("notRemoteIpBlocks")
+
+    def attributes(self, field: str) -> Iterator[Attribute]:
+        """Yields what it asks of the client, each as asked by a field."""
+        yield from _asked(field, "source.principal", self.principals, self.not_principals)
+        yield from _asked(
+            field, "request.auth.principal", self.request_principals, self.not_request_principals
+        )
+        yield from _asked(field, "source.namespace", self.namespaces, self.not_namespaces)
+        yield from _asked(field, "source.serviceAccount", self.service_accounts, self.not_service_accounts)
+        yield from _asked(field, "source.trustDomain", self.trust_domains, self.not_trust_domains)
+        yield from _asked(field, "source.ip", self.ip_blocks, self.not_ip_blocks)
+        yield from _asked(field, "remote.ip", self.remote_ip_blocks, self.not_remote_ip_blocks)
+
+
+class Operation(Node):
+    """What a client does."""
+
+    hosts = texts("hosts")
+    not_hosts = texts("notHosts")
+    ports = texts("ports")
+    not_ports = texts("notPorts")
+    methods = texts("methods")
+    not_methods = texts("notMethods")
+    paths = texts("paths")
+    not_paths = texts("notPaths")
+
+    def attributes(self, field: str) -> Iterator[Attribute]:
+        """Yields what it asks of the request, each as asked by a field."""
+        yield from _asked(field, "request.host", self.hosts, self.not_hosts)
+        yield from _asked(field, "destination.port", self.ports, self.not_ports)
+        yield from _asked(field, "request.method", self.methods, self.not_methods)
+        yield from _asked(field, "request.path", self.paths, self.not_paths)
+
+
+class Condition(Node):
+    """A condition on any one attribute."""
+
+    key = text("key")
+    values = texts("values")
+    not_values = texts("notValues")
+
+    @cached_property
+    def attribute(self) -> Attribute:
+        """What it asks."""
+        return Attribute(self.path, self.key, self.values, self.not_values)
+
+
+class From(Node):
+    """One of a rule's sources."""
+
+    source = node("source", Source)
+
+
+class To(Node):
+    """One of a rule's operations."""
+
+    operation = node("operation", Operation)
+
+
+class AuthorizationRule(Node):
+    """A rule: one of its sources must fit, one of its operations, and all conditions."""
+
+    sources = nodes("from", From)
+    operations = nodes("to", To)
+    conditions = nodes("when", Condition)
+
+    @cached_property
+    def asked_of_clients(self) -> tuple[tuple[Attribute, ...], ...]:
+        """What each of its sources asks."""
+        return tuple(tuple(entry.source.attributes(self.at("from"))) for entry in self.sources)
+
+    @cached_property
+    def asked_of_requests(self) -> tuple[tuple[Attribute, ...], ...]:
+        """What each of its operations asks."""
+        return tuple(tuple(entry.operation.attributes(self.at("to"))) for entry in self.operations)
+
+    @property
+    def attributes(self) -> Iterator[Attribute]:
+        """All that it asks, the conditions first."""
+        yield from (condition.attribute for condition in self.conditions)
+        for part in (*self.asked_of_clients, *self.asked_of_requests):
+            yield from part
+
+    @property
+    def takes_anyone(self) -> bool:
+        """Whether clients fit whoever they are."""
+
+        def identifies(attributes: Iterable[Attribute]) -> bool:
+            return any(attribute.key in IDENTITIES and attribute.values for attribute in attributes)
+
+        if identifies(condition.attribute for condition in self.conditions):
+            return False
+        return not self.sources or not all(map(identifies, self.asked_of_clients))
+
+
+class ExtensionProvider(Node):
+    """An external authorizer, by the name that MeshConfig gives it."""
+
+    name = text("name")
+
+
+class AuthorizationPolicy(PolicySpec):
+    """What is let in, kept out, logged, or asked of an external authorizer."""
+
+    written_action = text("action")
+    rules = nodes("rules", AuthorizationRule)
+    provider = node("provider", ExtensionProvider)
+
+    @property
+    def action(self) -> str:
+        """ALLOW, DENY, AUDIT or CUSTOM."""
+        return self.written_action or "ALLOW"
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether it is only tried: it is logged and counted, and never decides."""
+        return annotations_of(self.resource).get(DRY_RUN) in _TRUE
+
+
+def wildcard(pattern: str) -> TextMatch:
+    """Returns the condition that a value of a policy puts on a text: `*suffix`, `prefix*`, `*` for any."""
+    if pattern == "*":
+        return TextMatch("present")
+    if pattern.startswith("*"):
+        return TextMatch("suffix", pattern[1:])
+    return TextMatch("prefix", pattern[:-1]) if pattern.endswith("*") else TextMatch("exact", pattern)
+
+
+def path_condition(pattern: str) -> TextMatch:
+    """Returns the condition that a value of `paths` puts on a path.
+
+    In a template `{*}` stands for one segment, `{**}` for any number of them.
+    """
+    if "{*}" not in pattern and "{**}" not in pattern:
+        return wildcard(pattern)
+    return TextMatch("regex", path_expression(pattern))
+
+
+def path_expression(template: str) -> str:
+    """Returns a path template as a regular expression, which RE2 and Rust read alike."""
+    return quoted(template).replace(r"\{\*\*\}", _SEGMENTS).replace(r"\{\*\}", _SEGMENT)
+
+
+def in_full(account: str, namespace: str) -> str:
+    """Returns a service account as `namespace/name`; a short one is of the policy's own namespace."""
+    return account if "/" in account else f"{namespace}/{account}"
+
+
+def _asked(field: str, key: str, values: tuple[str, ...], unwanted: tuple[str, ...]) -> Iterator[Attribute]:
+    if values or unwanted:
+        yield Attribute(field, key, values, unwanted)
