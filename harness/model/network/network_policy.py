@@ -115,12 +115,9 @@ def _told(pod: Pod, other: Pod, direction: str) -> str:
 def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:
     """The policies that isolate a pod in a direction."""
     table = _policies(state)
-    return [
-        policy
-        for policy in (table.selecting(pod.namespace, pod.labels) if table else ())
-        if direction in NetworkPolicy.kept(policy).directions
-        and NetworkPolicy.kept(policy).pods.selects(pod.labels)
-    ]
+    candidates = table.selecting(pod.namespace, pod.labels) if table else ()
+    read = ((policy, NetworkPolicy.kept(policy)) for policy in candidates)
+    return [policy for policy, own in read if direction in own.directions and own.pods.selects(pod.labels)]
 
 
 @per_state
