@@ -50,6 +50,14 @@ class Draft:
         stored = self._objects.get((group, kind, namespace, name))
         return stored.live if stored else None
 
+    def all(self, group: str, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
+        """Returns the objects of a kind so far (in one namespace, or in all)."""
+        return tuple(
+            stored.live
+            for key, stored in self._objects.items()
+            if key[:2] == (group, kind) and namespace in (None, key[2])
+        )
+
     def state(self) -> State:
         """Returns the state that has come of it so far."""
         objects, running = dict(self._objects), dict(self._running)

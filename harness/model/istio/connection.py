@@ -103,7 +103,7 @@ def _connected(
     state: State, client: Pod, target: Upstream | Missing, message: Message, deliver: Deliver
 ) -> Branches[Outcome]:
     if isinstance(target, upstream.Missing):
-        return certain(replies.closed(message), target.why)
+        return certain(replies.closed(message), *target.trace)
 
     def dial(one: Target) -> Branches[Outcome]:
         tls = client_tls.begin(state, one, target.policy.get("tls"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.objects import spec_of
-from harness.model.istio import mesh_config
+from harness.model.istio import mesh_config, revision
 from harness.traffic.counters import ENVOY_REQUESTS, GOLDEN
 
 if TYPE_CHECKING:
@@ -30,6 +30,6 @@ def shown(state: State, meter: Meter, name: str) -> bool:
         if own or (not asked and envoys.keys() - {"inclusionSuffixes"}):
             raise meter.unpredicted("whether Envoy shows its own count depends on more than suffixes")
         return asked
-    if any(spec_of(one).get("metrics") for one in state.all("telemetry.istio.io", "Telemetry")):
+    if any(spec_of(one).get("metrics") for one in revision.acting(state, "telemetry.istio.io", "Telemetry")):
         raise meter.unpredicted("a Telemetry changes what Istio's proxies count")
     return "prometheus" in providers

@@ -9,8 +9,11 @@ from harness.api import gateway_api
 from harness.api.istio.hosts import MESH
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
+from harness.model.distribution import after
 from harness.model.istio import counters, inbound, interception, sidecar
+from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
+from harness.model.istio.security import peer_authentication
 from harness.model.network.services import addresses, fqdn, service_port
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
     from harness.model.distribution import Branches
     from harness.model.message import Message
-    from harness.model.network.services import Endpoint
+    from harness.model.network.services import Endpoint, ServicePort
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.counters import Meter
@@ -59,7 +62,14 @@ def send(
     """Returns what a sidecar makes of a request to a Service."""
     dialled = service_port(service, port)
     assert dialled is not None, "the data plane doesn't take other ports"
-    return sidecar.send(state, client, dialled, message, deliver)
+    return _sent(state, client, dialled, message, deliver)
+
+
+def _sent(
+    state: State, client: Pod, dialled: ServicePort | Endpoint, message: Message, deliver: Deliver
+) -> Branches[Outcome]:
+    sent = sidecar.send(state, client, dialled, message, deliver)
+    return after(sent, *sidecar_scope.passed_over(state, client))
 
 
 def dial(
@@ -79,7 +89,7 @@ def dial(
     headless = service is not None and Service.kept(service).headless
     port = service_port(service, endpoint.port) if service is not None and headless else None
     if port is None:
-        return sidecar.send(state, client, endpoint, message, deliver)
+        return _sent(state, client, endpoint, message, deliver)
     own = {pod.name for pod in addresses(state, port.service)}
 
     def to_dialled(arrival: Arrival) -> Branches[Outcome]:
@@ -87,7 +97,7 @@ def dial(
             return deliver(arrival)
         return deliver(replace(arrival, server=endpoint.pod, port=endpoint.port))
 
-    return sidecar.send(state, client, port, message, to_dialled)
+    return _sent(state, client, port, message, to_dialled)
 
 
 def pass_on(_state: State, _gateway: Pod, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
@@ -104,7 +114,8 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     """Returns what a sidecar lets through; before a gateway there is none."""
     if arrival.server.gateway:
         return serve(arrival)
-    return inbound.receive(state, arrival, serve, deliver)
+    received = inbound.receive(state, arrival, serve, deliver)
+    return after(received, *peer_authentication.passed_over(state, arrival.server))
 
 
 def rewrites_probes(pod: Pod) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.reference_grant import ReferenceGrant
+from harness.model.istio import revision
 from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _grants(state: State) -> frozenset[Grant]:
     """From kind, from namespace, to kind, to namespace, to name; an empty name stands for all."""
     return frozenset(
         (source.kind, source.namespace, target.kind, grant.resource.namespace, target.name)
-        for grant in map(ReferenceGrant.of, state.all(GROUP, "ReferenceGrant"))
+        for grant in map(ReferenceGrant.of, revision.acting(state, GROUP, "ReferenceGrant"))
         for source in grant.sources
         for target in grant.targets
         if source.group == GROUP and not target.group

@@ -25,3 +25,6 @@ class Objects(Protocol):
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
         """Returns an object, or None if there is none."""
+
+    def all(self, group: str, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
+        """Returns the objects of a kind (in one namespace, or in all)."""

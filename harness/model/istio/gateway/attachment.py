@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import covers, specificity, within
+from harness.model.istio import revision
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import Rule, applicable
@@ -67,6 +68,9 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
     for key, own in by_gateway.items():
         for one in _by_gateway(state).get(key, _NOBODY).covering(host):
             route = one.route
+            if revision.is_apart(state, route.resource):
+                lost.append(revision.passed_over(state, route.resource))
+                continue
             if fault := gateway_route.unusable(state, route):
                 why = f"{fault[1]}: the route is ignored"
                 lost.append(reason(route.resource, fault[0], why, lost=True))

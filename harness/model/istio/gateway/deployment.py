@@ -13,6 +13,7 @@ from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, cla
 from harness.api.objects import annotations_of, labels_of
 from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
+from harness.model.istio import revision
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
@@ -41,6 +42,8 @@ def implemented(objects: Objects, gateway: Resource) -> bool:
         return False
     name = KubernetesGateway.kept(gateway).class_name
     found = objects.get(gateway_api.GROUP, "GatewayClass", "", name)
+    if found and revision.is_foreign(objects, found):
+        found = None
     return GatewayClass.kept(found).controller == _CONTROLLER if found else name == _BUILTIN_CLASS
 
 
@@ -61,7 +64,7 @@ def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
     What a cluster's dump brings of it stays as it is.
     """
     read = KubernetesGateway.kept(gateway)
-    if not implemented(objects, gateway) or not read.is_deployed:
+    if not (read.is_deployed and implemented(objects, gateway) and revision.deploys(objects, gateway)):
         return ()
     own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: read.class_name}
     wanted = (_deployment(gateway, own), _service(gateway, own))

@@ -51,10 +51,11 @@ def _answered(arrival: Arrival, outcome: Outcome) -> Outcome:
 def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
     pod, message = arrival.server, arrival.message
     listener = gateway_server.listener(state, pod, arrival.port)
+    passed_over = gateway_server.passed_over(state, pod)
     if listener is None:
         text = f"no Gateway has a server for port {arrival.port} of {pod.workload}: nothing listens there"
-        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
-    left_out = listener.left_out
+        return certain(Outcome(failure=Failure.REFUSED), *passed_over, Reason(text))
+    left_out = (*passed_over, *listener.left_out)
     if not any(_serves(state, pod, server) for server in (*listener.plain, *listener.tls)):
         text = f"no VirtualService has a rule for the servers of port {arrival.port}: nothing listens there"
         return certain(Outcome(failure=Failure.REFUSED), *left_out, Reason(text))

@@ -14,6 +14,7 @@ from harness.api.kubernetes.service import Service
 from harness.api.objects import selects
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
+from harness.model.istio import revision
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.network.services import service_ports
 from harness.model.state.tables import per_state
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.trace import Step
+
+_KIND = ("networking.istio.io", "Gateway")
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,12 @@ def listener(state: State, pod: Pod, port: int) -> Listener | None:
     return found
 
 
+def passed_over(state: State, pod: Pod) -> list[Step]:
+    """Returns why Gateways for a pod don't count that the control plane doesn't take in."""
+    gateways = (one for one in revision.apart(state, *_KIND) if selects(_serving(one)[0], pod.labels))
+    return [revision.passed_over(state, gateway) for gateway in gateways]
+
+
 @per_state
 def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int, Listener]]:
     """Fills as pods are asked for: the listeners of pods with these labels."""
@@ -155,7 +164,7 @@ def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int
 def _merged(state: State, pod: Pod) -> dict[int, Listener]:
     found: dict[int, list[Server]] = {}
     ports = _service_ports(state, pod)
-    for gateway in state.all("networking.istio.io", "Gateway"):
+    for gateway in revision.acting(state, *_KIND):
         selector, servers = _serving(gateway)
         if selects(selector, pod.labels):
             for server in servers:

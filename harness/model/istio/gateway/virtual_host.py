@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import covers, specificity, visibility
-from harness.model.istio import mesh_config
+from harness.model.istio import mesh_config, revision
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.routing import connection_rule, delegate, virtual_service
 from harness.model.istio.routing.rule import Match, Rule, applicable
@@ -57,6 +57,11 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
             speaking.append((specificity(shared), resource, server))
             if server.redirects:
                 redirecting.append((specificity(shared), server))
+    trace += [
+        revision.passed_over(state, resource)
+        for resource in revision.apart(state, *virtual_service.KIND)
+        if _of(resource, by_gateway) and virtual_service.speaks_for(resource, host)
+    ]
     routes, unattached = gateway_attachment.attached(state, [s.listener for s in servers if s.listener], host)
     trace += unattached
     levels = [level for level, _, _ in speaking] + [level for level, _ in redirecting]
@@ -107,6 +112,11 @@ def chains(state: State, pod: Pod, server: Server, lost: list[Step]) -> list[tup
                     lost.append(reason(resource, match.where, unmet, lost=True))
                 else:
                     found.append((match, rule))
+    lost += [
+        revision.passed_over(state, resource)
+        for resource in revision.apart(state, *virtual_service.KIND)
+        if server.gateway_name in virtual_service.gateways(resource) and read(resource)
+    ]
     return found
 
 
@@ -139,7 +149,7 @@ def _of(resource: Resource, by_gateway: dict[str, list[Server]]) -> list[Server]
 @per_state
 def _by_gateway(state: State) -> dict[str, list[Resource]]:
     found: dict[str, list[Resource]] = {}
-    for resource in state.all("networking.istio.io", "VirtualService"):
+    for resource in revision.acting(state, *virtual_service.KIND):
         for name in virtual_service.gateways(resource):
             found.setdefault(name, []).append(resource)
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.hosts import specificity, visibility
 from harness.api.objects import annotations_of
 from harness.base.errors import not_modelled
-from harness.model.istio import mesh_config
+from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import service_entry, sidecar_scope
 from harness.model.istio.registry.service_entry import EntryPort
 from harness.model.network.dns import resolve
@@ -70,6 +70,7 @@ def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | Non
         if why is None:
             return port, lost
         lost.append(why)
+    lost += service_entry.passed_over(state, host.lower())
     candidates = []
     for entry in service_entry.by_host(state).covering(host.lower()):
         if entry.number == number:
@@ -173,7 +174,7 @@ def _http_ports(state: State) -> dict[int, list[Port]]:
         for port in service_ports(service):
             if port.http:
                 found.setdefault(port.number, []).append(port)
-    for entry in state.all(service_entry.GROUP, "ServiceEntry"):
+    for entry in revision.acting(state, service_entry.GROUP, "ServiceEntry"):
         for one in service_entry.ports(entry):
             if one.http:
                 found.setdefault(one.number, []).append(one)

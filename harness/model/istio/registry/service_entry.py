@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.api.objects import Fields, spec_of
+from harness.api.istio.hosts import covers
+from harness.api.objects import Fields, selects, spec_of
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.networks import is_address
+from harness.model.istio import revision
 from harness.model.network import dns
 from harness.model.network import outside as external
 from harness.model.network.services import Endpoint, endpoints, service_port
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model.state.state import State
+    from harness.traffic.trace import Step
 
 GROUP = "networking.istio.io"
 
@@ -96,7 +99,15 @@ def ports(entry: Resource) -> tuple[EntryPort, ...]:
 @per_state
 def by_host(state: State) -> HostTable[EntryPort]:
     """Returns the ports of all ServiceEntries by their hosts, older first."""
-    return HostTable((port.host, port) for entry in state.all(GROUP, "ServiceEntry") for port in ports(entry))
+    entries = revision.acting(state, GROUP, "ServiceEntry")
+    return HostTable((port.host, port) for entry in entries for port in ports(entry))
+
+
+def passed_over(state: State, host: str) -> list[Step]:
+    """Returns why entries for a host don't count that the control plane doesn't take in."""
+    entries = revision.apart(state, GROUP, "ServiceEntry")
+    named = (entry for entry in entries if any(covers(port.host, host) for port in ports(entry)))
+    return [revision.passed_over(state, entry) for entry in named]
 
 
 def targets(state: State, client: Pod, port: EntryPort, dialled: str) -> tuple[Target, ...]:
@@ -116,8 +127,9 @@ def _targets(state: State, client: Pod, port: EntryPort, dialled: str) -> Iterat
         if dialled:
             yield from map(Target, _places(state, port.entry, client.namespace, dialled, port.number))
     elif selector is not None:
-        yield from _pods(state, port, selector.get("labels") or {})
-        for entry in selected_entries(state, port.entry.namespace, selector.get("labels") or {}):
+        labels = selector_of(port.entry)
+        yield from _pods(state, port, labels)
+        for entry in selected_entries(state, port.entry.namespace, labels):
             part = {**spec_of(entry), "labels": _labels(entry)}
             yield from listed(state, entry, part, port.target, port.name)
     elif spec.get("endpoints"):
@@ -127,9 +139,22 @@ def _targets(state: State, client: Pod, port: EntryPort, dialled: str) -> Iterat
         yield from map(Target, _places(state, port.entry, port.entry.namespace, port.host, port.target))
 
 
+def selector_of(entry: Resource) -> Mapping[str, str]:
+    """Returns the labels of the pods and WorkloadEntries that a ServiceEntry selects."""
+    selector: Fields = spec_of(entry).get("workloadSelector") or {}
+    return selector.get("labels") or {}
+
+
 def selected_entries(state: State, namespace: str, selector: Mapping[str, str]) -> list[Resource]:
     """Returns the WorkloadEntries of a namespace that a selector (of a Service, too) takes in."""
     return _workload_entries_by_labels(state).selected(namespace, selector)
+
+
+def unselected(state: State, namespace: str, selector: Mapping[str, str]) -> list[Step]:
+    """Returns why WorkloadEntries of a selector don't count that the control plane doesn't take in."""
+    entries = revision.apart(state, GROUP, "WorkloadEntry")
+    wanted = (one for one in entries if one.namespace == namespace and selects(selector, _labels(one)))
+    return [revision.passed_over(state, entry) for entry in wanted if selector]
 
 
 def listed(state: State, origin: Resource, part: Fields, number: int, name: str) -> Iterator[Target]:
@@ -174,8 +199,8 @@ def _pods_by_labels(state: State) -> LabelTable[Pod]:
 
 @per_state
 def _workload_entries_by_labels(state: State) -> LabelTable[Resource]:
-    every = state.all(GROUP, "WorkloadEntry")
-    return LabelTable((one.namespace, _labels(one), one) for one in every)
+    entries = revision.acting(state, GROUP, "WorkloadEntry")
+    return LabelTable((one.namespace, _labels(one), one) for one in entries)
 
 
 def _labels(entry: Resource) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.hosts import covers
 from harness.api.objects import selects, spec_of
 from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.model.istio import mesh_config
+from harness.model.istio import mesh_config, revision
 from harness.model.istio.mesh_config import ALLOW_ANY
 from harness.model.state.tables import per_state
 from harness.traffic.trace import Step, reason
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
     from harness.traffic.trace import Step
 
+_KIND = ("networking.istio.io", "Sidecar")
 _EVERY_NAMESPACE, _OWN, _NOT = "*", ".", "~"
 
 
@@ -102,6 +103,16 @@ def of(state: State, client: Pod) -> Scope:
     return _scope(chosen, default)
 
 
+def passed_over(state: State, client: Pod) -> list[Step]:
+    """Returns why Sidecars for a client don't count that the control plane doesn't take in."""
+    return [
+        revision.passed_over(state, sidecar)
+        for sidecar in revision.apart(state, *_KIND)
+        if sidecar.namespace in (client.namespace, ROOT_NAMESPACE)
+        and selects(_selector(sidecar), client.labels)
+    ]
+
+
 def _scope(sidecar: Resource, default: Scope) -> Scope:
     spec = spec_of(sidecar)
     hosts = [host for listener in spec.get("egress") or () for host in listener.get("hosts") or ()]
@@ -130,7 +141,7 @@ def _selector(sidecar: Resource) -> dict[str, str]:
 def _sidecars(state: State) -> dict[str, list[Resource]]:
     """Sidecars by namespace, those with a selector first, older first."""
     found: dict[str, list[Resource]] = {}
-    for sidecar in state.all("networking.istio.io", "Sidecar"):
+    for sidecar in revision.acting(state, *_KIND):
         found.setdefault(sidecar.namespace, []).append(sidecar)
     for sidecars in found.values():
         sidecars.sort(key=lambda one: "workloadSelector" not in spec_of(one))

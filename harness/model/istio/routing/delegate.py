@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.delegate import under, unusable
 from harness.api.istio.virtual_service import VirtualService
-from harness.model.istio import mesh_config
+from harness.model.istio import mesh_config, revision
 from harness.model.istio.routing import virtual_service
 from harness.model.state.tables import per_state
 from harness.traffic.trace import Step, reason
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from harness.model.istio.routing.rule import Rule
     from harness.model.state.state import State
     from harness.traffic.trace import Step
-
-_GROUP = ("networking.istio.io", "VirtualService")
 
 
 def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Step]]:
@@ -37,7 +35,7 @@ def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...],
 def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[Rule, ...], list[Step]]]:
     return {
         (root.namespace, root.name, gateway): _rules(state, root, gateway)
-        for root in state.all(*_GROUP)
+        for root in revision.acting(state, *virtual_service.KIND)
         if virtual_service.delegates(root)
         for gateway in virtual_service.gateways(root)
     }
@@ -52,7 +50,10 @@ def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...]
             found.append(virtual_service.rule(part, gateway))
             continue
         namespace, name = part.delegate.key
-        leaf = state.get(*_GROUP, namespace, name)
+        leaf = state.get(*virtual_service.KIND, namespace, name)
+        if leaf is not None and revision.is_apart(state, leaf):
+            lost.append(revision.passed_over(state, leaf))
+            leaf = None
         why = unusable(leaf, root, exported)
         if leaf is None or why:
             text = f"VirtualService {namespace}/{name} {why}: the rule is left out"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
+from harness.model.istio import revision
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.network import attachment
@@ -41,6 +42,9 @@ def attached(
     parent = registry.origin(port)
     for one in attachment.about(state, parent):
         if one.live.group != gateway_api.GROUP or one.live.kind not in kinds:
+            continue
+        if revision.is_apart(state, one.live):
+            lost.append(revision.passed_over(state, one.live))
             continue
         route = Route.kept(one.live)
         if not route.parents and one.live.namespace == parent.namespace:

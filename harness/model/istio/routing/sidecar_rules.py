@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import MESH, visibility
-from harness.model.istio import mesh_config
+from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
 from harness.traffic.trace import Step, reason
@@ -34,6 +34,11 @@ def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Step]
             found.append((seen, resource))
         elif why is not None:
             lost.append(why)
+    lost += [
+        revision.passed_over(state, resource)
+        for resource in revision.apart(state, *virtual_service.KIND)
+        if MESH in virtual_service.gateways(resource) and virtual_service.speaks_for(resource, *hosts)
+    ]
     return found, lost
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from harness.api.headers import UNCHANGED
 from harness.api.istio.destination import weighted
+from harness.api.istio.hosts import covers
 from harness.api.istio.virtual_service import VirtualService
 from harness.base import grpc
 from harness.base.kept import per_object
+from harness.model.istio import revision
 from harness.model.istio.routing.cors import Cors
 from harness.model.istio.routing.rule import (
     Destination,
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
 
 
+KIND = ("networking.istio.io", "VirtualService")
+
+
 @per_object
 def gateways(resource: Resource) -> tuple[str, ...]:
     """Returns the gateways it is bound to, as `namespace/name` or `mesh` (also if it names none)."""
@@ -52,6 +57,11 @@ def hosts(resource: Resource) -> tuple[str, ...]:
     return VirtualService.of(resource).full_hosts
 
 
+def speaks_for(resource: Resource, *names: str) -> bool:
+    """Returns whether one of its hosts covers one of these."""
+    return any(covers(pattern, name) for pattern in hosts(resource) for name in names)
+
+
 @per_object
 def delegates(resource: Resource) -> bool:
     """Returns whether it leaves rules to others."""
@@ -61,7 +71,7 @@ def delegates(resource: Resource) -> bool:
 @per_state
 def by_host(state: State) -> HostTable[Resource]:
     """Returns all VirtualServices by their hosts, older first."""
-    every = state.all("networking.istio.io", "VirtualService")
+    every = revision.acting(state, *KIND)
     return HostTable((host, resource) for resource in every for host in hosts(resource))
 
 

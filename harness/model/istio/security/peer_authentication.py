@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 from harness.api.istio.peer_authentication import KIND, UNSET, PeerAuthentication
 from harness.api.istio.policies import GROUP
 from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
@@ -41,7 +45,23 @@ def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
     return DEFAULT, Reason("no PeerAuthentication says otherwise: PERMISSIVE takes mutual TLS and plaintext")
 
 
+def passed_over(state: State, pod: Pod) -> list[Step]:
+    """Returns why policies for a pod don't count that the control plane doesn't take in."""
+    table = _apart(state)
+    own = [*table.selecting(pod.namespace, pod.labels), *table.selecting(ROOT_NAMESPACE, {})]
+    return [revision.passed_over(state, one) for one in dict.fromkeys(policy.resource for policy in own)]
+
+
 @per_state
 def _by_labels(state: State) -> SelectorTable[PeerAuthentication]:
-    policies = map(PeerAuthentication.of, state.all(GROUP, KIND))
+    return _table(revision.acting(state, GROUP, KIND))
+
+
+@per_state
+def _apart(state: State) -> SelectorTable[PeerAuthentication]:
+    return _table(revision.apart(state, GROUP, KIND))
+
+
+def _table(resources: Iterable[Resource]) -> SelectorTable[PeerAuthentication]:
+    policies = map(PeerAuthentication.of, resources)
     return SelectorTable((policy.resource.namespace, policy.labels, policy) for policy in policies)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.policies import GROUP, PolicySpec
 from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.trace import Step, reason
 
@@ -37,7 +38,10 @@ def selecting(state: State, pod: Pod, kind: str) -> list[Resource]:
     A target is a Gateway of the Gateway API in the policy's namespace, or what a waypoint serves: a policy
     with targets does nothing at sidecars [istio/istio: pilot/pkg/model/policyattachment.go].
     """
-    table = _tables(state)[kind]
+    return _in_force(_tables(state)[kind], pod)
+
+
+def _in_force(table: _Table, pod: Pod) -> list[Resource]:
     found = [
         policy
         for namespace in dict.fromkeys((ROOT_NAMESPACE, pod.namespace))
@@ -47,19 +51,30 @@ def selecting(state: State, pod: Pod, kind: str) -> list[Resource]:
 
 
 def passed_over(state: State, kind: str, pod: Pod) -> list[Step]:
-    """Returns why those policies of the pod's namespace don't count that have other targets."""
+    """Returns why policies don't count: of the pod's namespace for other targets, or not taken in at all."""
     table = _tables(state)[kind]
     own = table.by_gateway.get((pod.namespace, pod.labels.get(_GATEWAY_NAME, "")), [])
-    return [
+    elsewhere = [
         reason(policy, "spec.targetRefs", f"isn't for {pod.workload}: acts on its targets only", lost=True)
         for policy in table.targeted.get(pod.namespace, ())
         if policy not in own
     ]
+    return [*apart(state, kind, pod), *elsewhere]
+
+
+def apart(state: State, kind: str, pod: Pod) -> list[Step]:
+    """Returns why policies for a pod don't count that the control plane doesn't take in."""
+    return [revision.passed_over(state, policy) for policy in _in_force(_apart(state)[kind], pod)]
 
 
 @per_state
 def _tables(state: State) -> dict[str, _Table]:
-    return {kind: _table(state.all(GROUP, kind)) for kind in _KINDS}
+    return {kind: _table(revision.acting(state, GROUP, kind)) for kind in _KINDS}
+
+
+@per_state
+def _apart(state: State) -> dict[str, _Table]:
+    return {kind: _table(revision.apart(state, GROUP, kind)) for kind in _KINDS}
 
 
 def _table(policies: Iterable[Resource]) -> _Table:

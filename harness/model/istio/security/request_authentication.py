@@ -59,8 +59,9 @@ def check(state: State, pod: Pod, message: Message) -> Checked:
         message = replace(message, verified=None)
     found = map(RequestAuthentication.kept, policies.selecting(state, pod, KIND))
     rules = sorted((rule for policy in found for rule in policy.rules), key=lambda rule: rule.issuer)
+    apart = tuple(policies.apart(state, KIND, pod))
     if not rules or _preflight(message):
-        return Checked(message)
+        return Checked(message, trace=apart)
     faults: list[tuple[JWTRule, str]] = []
     for rule in rules:
         message = message.without(_outputs(rule))
@@ -73,9 +74,10 @@ def check(state: State, pod: Pod, message: Message) -> Checked:
         except jwt.Invalid as error:
             faults.append((rule, str(error)))
             continue
-        return _passed(rule, message, accepted, faults)
+        checked = _passed(rule, message, accepted, faults)
+        return replace(checked, trace=(*apart, *checked.trace))
     rule, fault = _worst(faults)
-    lost = tuple(_lost(rule, words) for rule, words in faults)
+    lost = (*apart, *(_lost(rule, words) for rule, words in faults))
     if fault == jwt.MISSING:
         return Checked(message, trace=lost)
     checked = Checked(message, fault)

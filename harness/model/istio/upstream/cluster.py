@@ -26,6 +26,8 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Reason, Step, reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.base.vocabulary import Workload
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.routing.rule import Destination, Retries, Rule
@@ -57,7 +59,7 @@ class Missing:
 
     status: int
     body: str
-    why: Step
+    trace: tuple[Step, ...]
 
 
 def upstream(
@@ -71,17 +73,18 @@ def upstream(
     origin, field = rule.origin, destination.field
     status = 500 if origin.kind in ("HTTPRoute", "GRPCRoute") else 503
     if destination.invalid:
-        return Missing(status, "", reason(origin, field, f"{destination.invalid}: {status}"))
+        return Missing(status, "", (reason(origin, field, f"{destination.invalid}: {status}"),))
     owner, ports, lost = registry.destination(state, client, destination.host)
     if owner is None:
         unseen = f" that {client.namespace} sees" if lost else ""
         text = f"there is no Service {destination.host}{unseen}: {status}"
-        return Missing(status, "", reason(origin, field, text))
+        passed_over = service_entry.passed_over(state, destination.host)
+        return Missing(status, "", (reason(origin, field, text), *passed_over))
     number = destination.port or (ports[0].number if len(ports) == 1 else listener)
     port = next((one for one in ports if one.number == number), None)
     if port is None:
         text = f"{owner.kind} {owner.namespace}/{owner.name} has no port {number}: {status}"
-        return Missing(status, "", reason(origin, field, text))
+        return Missing(status, "", (reason(origin, field, text),))
     why = reason(origin, field, f"names {owner}")
     return cluster(state, client, port, destination.subset, why, dialled)
 
@@ -93,17 +96,20 @@ def cluster(
     host = registry.host_of(port)
     rules = destination_rule.find(state, host, client, registry.origin(port).namespace)
     found = _targets(state, client, port, dialled)
-    trace = [why]
+    passed_over = destination_rule.passed_over(state, host)
+    passed_over += service_entry.unselected(state, registry.origin(port).namespace, _selector(port))
+    trace = [why, *passed_over]
     chosen = None
     if subset:
         chosen = rules.subset(subset)
         if chosen is None:
             text = f"no DestinationRule that this client sees defines subset {subset} of {host}: 503"
-            return Missing(503, "", replace(why, text=text))
+            return Missing(503, "", (replace(why, text=text), *passed_over))
         found = tuple(target for target in found if selects(chosen.labels, target.labels))
         trace.append(reason(chosen.origin, chosen.field, f"subset {subset} has {len(found)} pods"))
     if not found:
-        return Missing(503, "no healthy upstream", replace(why, text=f"{why.text}, which has no pods: 503"))
+        none = replace(why, text=f"{why.text}, which has no pods: 503")
+        return Missing(503, "no healthy upstream", (none, *passed_over))
     policy = rules.policy(port.number, chosen)
     trace += balancing.reasons(policy, len(found))
     return Upstream(found, policy, tuple(trace))
@@ -118,6 +124,13 @@ def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Targe
     meshed = not direct or all(one.pod.mesh is Mesh.ISTIO for one in found)
     pods = tuple(Target(one, one.pod.labels, meshed=meshed) for one in found)
     return (*pods, *_workload_entries(state, port))
+
+
+def _selector(port: Port) -> Mapping[str, str]:
+    """The labels of the WorkloadEntries behind a port; none if it has no selector."""
+    if isinstance(port, EntryPort):
+        return service_entry.selector_of(port.entry)
+    return Service.kept(port.service).selector
 
 
 def _workload_entries(state: State, port: ServicePort) -> tuple[Target, ...]:
@@ -264,4 +277,4 @@ def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:
 
 def missing(message: Message, nowhere: Missing) -> Branches[Outcome]:
     """Returns Envoy's answer for a destination that leads nowhere."""
-    return certain(replies.envoy(message, nowhere.status, nowhere.body), nowhere.why)
+    return certain(replies.envoy(message, nowhere.status, nowhere.body), *nowhere.trace)

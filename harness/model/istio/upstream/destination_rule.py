@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.istio.hosts import full_host, specificity
+from harness.api.istio.hosts import covers, full_host, specificity
 from harness.api.objects import Fields, selects, spec_of
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.model.istio import mesh_config
+from harness.model.istio import mesh_config, revision
 from harness.model.state.tables import HostTable, per_state
 from harness.traffic.trace import Step, reason
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.trace import Step
+
+_KIND = ("networking.istio.io", "DestinationRule")
 
 # What a traffic policy says for one port takes the place of these, also where it leaves them out.
 _PER_PORT = ("connectionPool", "loadBalancer", "outlierDetection", "tls")
@@ -127,6 +129,12 @@ def find(state: State, host: str, client: Pod, owner: str) -> Destinations:
     return Destinations()
 
 
+def passed_over(state: State, host: str) -> list[Step]:
+    """Returns why rules for a host don't count that the control plane doesn't take in."""
+    rules = (rule for rule in revision.apart(state, *_KIND) if covers(_host(rule), host))
+    return [revision.passed_over(state, rule) for rule in rules]
+
+
 def _for_workload(joined: list[tuple[Resource, ...]], client: Pod) -> tuple[Resource, ...]:
     """Those that select the client's pod, else the last of those for all."""
     for rules in joined:
@@ -202,7 +210,7 @@ def _selector(rule: Resource) -> dict[str, str] | None:
 def _by_host(state: State) -> dict[str, HostTable[Resource]]:
     """DestinationRules by namespace and host: those with a workload selector first, older first."""
     found: dict[str, list[tuple[str, Resource]]] = {}
-    every = state.all("networking.istio.io", "DestinationRule")
+    every = revision.acting(state, *_KIND)
     for rule in sorted(every, key=lambda one: _selector(one) is None):
         found.setdefault(rule.namespace, []).append((_host(rule), rule))
     return {namespace: HostTable(entries) for namespace, entries in found.items()}
