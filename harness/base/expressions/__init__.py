@@ -48,14 +48,14 @@ def matches(pattern: str, text: str, dialect: Dialect = Dialect.RE2) -> bool:
     """Returns whether a text matches.
 
     Raises NotModelledError where that can't be said: for a pattern with a fault, and for the few texts
-    that RE2 sees otherwise than Rust does.
+    that RE2 sees otherwise than the engine does.
     """
     ready = _ready(pattern, dialect)
     if isinstance(ready, Fault):
         raise _undecided(pattern, ready.why)
     data = engine.encoded(text)
     if any(engine.found(barred, data) for barred in ready.barred):
-        raise _undecided(pattern, f"of the text {text!r} RE2, which stands in for Rust here, says nothing")
+        raise _undecided(pattern, f"of the text {text!r} RE2, which stands in for it here, says nothing")
     match dialect:
         case Dialect.RE2:
             return ready.engine.fullmatch(data) is not None
@@ -124,6 +124,8 @@ def _ready(pattern: str, dialect: Dialect) -> _Ready | Fault:
             return Fault(translation.why, translation.refused)
         pattern, barred = translation.pattern, tuple(translation.barred)
     compiled = engine.compiled(pattern)
+    if dialect is Dialect.GO and r"\B" in pattern:
+        barred = (engine.BEYOND_ASCII,)  # RE2 finds it within a character, too
     if dialect is Dialect.GO and (why := _refused_by_go(pattern, compiled)):
         return why
     if isinstance(compiled, engine.Refusal):

@@ -33,6 +33,10 @@ class Engine(Protocol):
     def finditer(self, text: bytes) -> Iterator[Match]: ...
 
 
+BEYOND_ASCII = r"[^\x00-\x7F]"
+"""What tells that a text isn't ASCII."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """RE2 doesn't take a pattern; `why` in its own words."""

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from harness.base.expressions.brackets import bracketed
 from harness.base.expressions.characters import Characters, single
+from harness.base.expressions.engine import BEYOND_ASCII
 from harness.base.expressions.properties import WHITE_SPACE
 from harness.base.expressions.reader import NOT_UTF8, Flags, Literal, Reader, Refused, Undecided
 
@@ -21,7 +22,6 @@ _LENGTH = 200_000
 _SIZE = 5 << 20
 _LOOKAROUND = ("?=", "?!", "?<=", "?<!")
 _EMPTY = "(?:)"
-_BEYOND_ASCII = r"[^\x00-\x7F]"
 # Rust knows a newer Unicode than RE2. What RE2 has no category for may be anything to it, and of two letters
 # the other case is new.
 _NEWER = r"[^\pC\pL\pM\pN\pP\pS\pZ]|[\x{19B}\x{264}]"
@@ -305,7 +305,7 @@ class _Translator:
         if name in "bB":
             # RE2 knows ASCII's words only, and finds no word within other characters.
             if "u" in flags or name == "B":
-                self.barred.add(_BEYOND_ASCII)
+                self.barred.add(BEYOND_ASCII)
             return _Part(f"\\{name}", size=8)
         if name in ("^", "A"):
             text = "(?m:^)" if name == "^" and "m" in flags else r"\A"
