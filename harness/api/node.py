@@ -46,7 +46,8 @@ class Node:
     data: Mapping[str, Any]
 
     def __init__(self, resource: Resource, path: str, data: Mapping[str, Any] | None) -> None:
-        vars(self).update(resource=resource, path=path, data=data or {})
+        own = self.__dict__
+        own["resource"], own["path"], own["data"] = resource, path, data or {}
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} can't be set: a reading doesn't change")
@@ -245,8 +246,13 @@ def texts(key: str) -> Field[tuple[str, ...]]:
     """Returns a field that holds a list of texts; empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> tuple[str, ...]:
-        items = enumerate(() if raw is None else _typed(node, key, raw, list))
-        return tuple(typed(node.resource, f"{node.at(key)}[{index}]", item, str) for index, item in items)
+        if raw is None:
+            return ()
+        items = _typed(node, key, raw, list)
+        for index, item in enumerate(items):
+            if type(item) is not str:
+                typed(node.resource, f"{node.at(key)}[{index}]", item, str)
+        return tuple(items)
 
     return Field(key, read)
 
@@ -289,13 +295,16 @@ def nodes(
     """Returns a field that holds a list of mappings; empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> tuple[Child, ...]:
-        items = () if raw is None else _typed(node, key, raw, list)
+        if raw is None:
+            return ()
+        items = _typed(node, key, raw, list)
+        resource, place = node.resource, node.at(key)
         made = []
         for index, item in enumerate(items):
-            path = f"{node.at(key)}[{index}]"
-            made.append(
-                kind(node.resource, path, None if item is None else typed(node.resource, path, item, dict))
-            )
+            path = f"{place}[{index}]"
+            if item is not None and type(item) is not dict:
+                typed(resource, path, item, dict)
+            made.append(kind(resource, path, item))
         return tuple(made)
 
     return Field(key, read)

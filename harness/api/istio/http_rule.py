@@ -176,7 +176,7 @@ class HTTPRule(Node):
     @property
     def copies(self) -> Iterator[tuple[Destination, str, float]]:
         """Where copies of requests go: the destination, the field that says so, and the share in percent."""
-        if self.mirror:
+        if self.has("mirror") and self.mirror:
             share = float(100 if self.mirror_percent is None else self.mirror_percent)
             if self.has("mirrorPercentage"):
                 share = self.mirror_percentage.value or 0.0

@@ -34,22 +34,27 @@ _RETRY_ON = frozenset(
 )
 _LONGEST_EXPRESSION = 1024
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
+_OWN_ANSWERS = {"redirect": "redirect", "directResponse": "direct_response"}
 
 
 def refuse(rule: HTTPRule) -> None:
     """Raises NotModelledError for what a cluster would take of a rule and the model doesn't decide on."""
-    retries, regex, redirect = rule.retries, rule.rewrite.uri_regex_rewrite, rule.redirect
-    if (retries.attempts or 0) > MAX_ATTEMPTS:
-        raise not_modelled(rule.resource, retries.at("attempts"), f"more than {MAX_ATTEMPTS}")
-    fault = expressions.substitution_fault(regex.match, regex.rewrite)
-    if fault and not _refused(regex.match):
-        raise not_modelled(rule.resource, regex.path, f"Envoy doesn't take it: {fault.why}")
-    code = 301 if redirect.redirect_code is None else redirect.redirect_code
+    if rule.has("retries") and (rule.retries.attempts or 0) > MAX_ATTEMPTS:
+        raise not_modelled(rule.resource, rule.retries.at("attempts"), f"more than {MAX_ATTEMPTS}")
+    if rule.has("rewrite"):
+        regex = rule.rewrite.uri_regex_rewrite
+        fault = expressions.substitution_fault(regex.match, regex.rewrite)
+        if fault and not _refused(regex.match):
+            raise not_modelled(rule.resource, regex.path, f"Envoy doesn't take it: {fault.why}")
+    code = (rule.redirect.redirect_code if rule.has("redirect") else None) or 301
     if 300 <= code < 400 and code not in _REDIRECT_CODES:
         why = "Istio makes a rule without action of it, and Envoy then refuses all routes of the port"
-        raise not_modelled(rule.resource, redirect.at("redirectCode"), why)
-    texts = [*rule.cors_policy.allow_origins, *(text for match in rule.matches for text in _texts(match))]
+        raise not_modelled(rule.resource, rule.redirect.at("redirectCode"), why)
+    texts = [text for match in rule.matches for text in _texts(match)]
+    texts += rule.cors_policy.allow_origins if rule.has("corsPolicy") else ()
     for text in texts:
+        if not text.has("regex"):
+            continue
         fault = expressions.fault(text.regex, Dialect.RE2)
         if fault and not _refused(text.regex):
             raise not_modelled(rule.resource, text.at("regex"), f"Envoy doesn't take it: {fault.why}")
@@ -57,9 +62,21 @@ def refuse(rule: HTTPRule) -> None:
 
 def _texts(match: HTTPMatchRequest) -> Iterator[StringMatch]:
     """The conditions of a match on texts; `*` alone is no expression among `withoutHeaders`."""
-    yield from (match.uri, match.scheme, match.method, match.authority)
+    yield from (text for _, text in _single(match))
+    if match.has("uri"):
+        yield match.uri
     yield from (*match.headers.values(), *match.query_params.values())
     yield from (text for text in match.without_headers.values() if text.regex != "*")
+
+
+def _single(match: HTTPMatchRequest) -> Iterator[tuple[str, StringMatch]]:
+    """The conditions on scheme, method and authority that are written, with their fields' names."""
+    if match.has("scheme"):
+        yield "scheme", match.scheme
+    if match.has("method"):
+        yield "method", match.method
+    if match.has("authority"):
+        yield "authority", match.authority
 
 
 def _refused(pattern: str) -> bool:
@@ -70,11 +87,7 @@ def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
     """Yields what is wrong with a rule; `delegate` says that its VirtualService has no hosts."""
     yield from _conflicts(rule, delegate=delegate)
     for match in rule.matches:
-        for name, text in (
-            ("scheme", match.scheme),
-            ("method", match.method),
-            ("authority", match.authority),
-        ):
+        for name, text in _single(match):
             yield from _text(name, text)
         for name, named in (
             ("headers", match.headers),
@@ -84,7 +97,7 @@ def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
             for text in named.values():
                 if named is not match.without_headers or text.regex != "*":  # no expression there
                     yield from _text(name, text)
-        if match.uri.has("regex"):
+        if match.has("uri") and match.uri.has("regex"):
             yield from _expression("uri", match.uri.regex)
     if rule.has("corsPolicy"):
         yield from _cors(rule.cors_policy)
@@ -93,14 +106,15 @@ def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
     yield from _mirrors(rule)
     if rule.has("redirect"):
         yield from _redirect(rule.redirect, rule)
-    status = rule.direct_response.status
+    status = rule.direct_response.status if rule.has("directResponse") else None
     if status is not None and not 200 <= status <= 600:
         yield f"HTTP status {status} is not in range 200-599"
     if rule.has("retries"):
         yield from _retries(rule.retries)
     if rule.has("rewrite"):
         yield from _rewrite(rule.rewrite)
-    yield from _authorities(rule)
+    if rule.has("rewrite") or rule.has("headers"):
+        yield from _authorities(rule)
     yield from weight_faults(rule.route)
 
 
@@ -116,28 +130,23 @@ def weight_faults(route: tuple[RouteDestination, ...]) -> Iterator[str]:
 
 
 def _conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
-    if rule.delegate and not delegate:
-        for name, given in (("redirect", rule.redirect), ("route", rule.route)):
-            if given:
+    written = rule.data.get  # an empty part is as good as none
+    if written("delegate") and not delegate:
+        for name in ("redirect", "route"):
+            if written(name):
                 yield f"root HTTP route {rule.name} must not specify {name}"
         return
-    if rule.delegate:
+    if written("delegate"):
         yield "delegate HTTP route cannot contain delegate"
-    answers = (("redirect", rule.redirect), ("direct_response", rule.direct_response))
-    own = [word for word, answer in answers if answer]
-    parts: tuple[tuple[str, str, object], ...] = (
-        ("HTTP route", "route", rule.route),
-        ("HTTP route", "fault", rule.fault),
-        ("HTTP route rule", "rewrite", rule.rewrite),
-    )
-    for words, name, written in parts:
-        if own and written:
+    own = [word for key, word in _OWN_ANSWERS.items() if written(key)]
+    for name, words in (("route", "HTTP route"), ("fault", "HTTP route"), ("rewrite", "HTTP route rule")):
+        if own and written(name):
             yield f"{words} cannot contain both {name} and {own[0]}"
     if len(own) > 1:
         yield "HTTP route rule cannot contain both direct_response and redirect"
-    if not own and not rule.route:
+    if not own and not written("route"):
         yield "HTTP route, redirect or direct_response is required"
-    if rule.mirror and rule.mirrors:
+    if written("mirror") and written("mirrors"):
         yield "HTTP route cannot contain both mirror and mirrors"
 
 
@@ -199,9 +208,9 @@ def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
 
 
 def _mirrors(rule: HTTPRule) -> Iterator[str]:
-    if (rule.mirror_percent or 0) > 100:
+    if rule.has("mirrorPercent") and (rule.mirror_percent or 0) > 100:
         yield f"mirror_percent must have a max value of 100 (it has {rule.mirror_percent})"
-    shares = [("mirror_percentage", rule.mirror_percentage)]
+    shares = [("mirror_percentage", rule.mirror_percentage)] if rule.has("mirrorPercentage") else []
     shares += [("mirror percentage", policy.percentage) for policy in rule.mirrors]
     for name, share in shares:
         value = share.value or 0

@@ -34,7 +34,7 @@ def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[Condition]:
     )
     lost = [key for key, value in asked if value]
     match.leave("name", "authority")
-    scheme = text_of(match.scheme.condition())
+    scheme = text_of(match.scheme_condition)
     if scheme is not None and not (scheme.sayable and scheme.holds("http")):
         lost.append("scheme")
     path = text_of(match.uri_condition)
@@ -83,7 +83,7 @@ def _lower(wanted: NamedTexts) -> Named:
 
 def _methods(draft: Draft, match: HTTPMatchRequest) -> tuple[str, ...] | None:
     """The methods that a match names, None for all of them, () for those that no route can name."""
-    text = text_of(match.method.condition())
+    text = text_of(match.method_condition)
     if text is None or text == ANY:
         return None
     known = tuple(method for method in METHODS if text.sayable and text.holds(method))

@@ -82,7 +82,7 @@ def _unsayable(match: ConnectionMatch) -> list[str]:
 def _targets(part: ConnectionRule) -> Iterable[Target]:
     for one, weight in weighted(part.route):
         to = one.required("destination").destination.required("host")
-        yield Target(one.path, to.host, to.subset, to.port.number, weight)
+        yield Target(one.path, to.host, to.subset, to.port_number, weight)
 
 
 def on_services(

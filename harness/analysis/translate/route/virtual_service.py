@@ -101,7 +101,7 @@ def _targets(draft: Draft, route: tuple[RouteDestination, ...]) -> tuple[Target,
     found = []
     for part, weight in weighted(route):
         to = part.required("destination").destination.required("host")
-        target = Target(part.path, to.host, to.subset, to.port.number, weight, header_filters(draft, part))
+        target = Target(part.path, to.host, to.subset, to.port_number, weight, header_filters(draft, part))
         found.append(target)
     return tuple(found)
 

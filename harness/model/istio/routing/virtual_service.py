@@ -125,9 +125,9 @@ def _match(part: HTTPMatchRequest) -> Match:
     return Match(
         part.path,
         uri=part.uri_condition,
-        scheme=part.scheme.condition(),
-        method=part.method.condition(),
-        authority=part.authority.condition(),
+        scheme=part.scheme_condition,
+        method=part.method_condition,
+        authority=part.authority_condition,
         headers=part.header_conditions,
         without_headers=part.header_exceptions,
         query=part.query_conditions,
@@ -139,20 +139,21 @@ def _match(part: HTTPMatchRequest) -> Match:
 
 
 def _rule(part: HTTPRule, matches: tuple[Match, ...]) -> Rule:
-    direct = part.direct_response
+    direct = part.direct_response if part.has("directResponse") else None
+    headers = part.headers if part.has("headers") else None
     return Rule(
         part.resource,
         part.path,
         matches,
         destinations=_destinations(part.route),
-        redirect=_redirect(part.redirect) if part.redirect else None,
+        redirect=_redirect(part.redirect) if part.has("redirect") and part.redirect else None,
         direct=(direct.status or 0, direct.body.content) if direct else None,
-        rewrite=_rewrite(part.rewrite) if part.rewrite else Rewrite(),
-        fault=_fault(part.fault) if part.fault else Fault(),
+        rewrite=_rewrite(part.rewrite) if part.has("rewrite") else Rewrite(),
+        fault=_fault(part.fault) if part.has("fault") else Fault(),
         timeout=part.timeout,
         retries=_retries(part.retries) if part.has("retries") else Retries(),
-        request_headers=part.headers.request.changes if part.headers else UNCHANGED,
-        response_headers=part.headers.response.changes if part.headers else UNCHANGED,
+        request_headers=headers.request.changes if headers else UNCHANGED,
+        response_headers=headers.response.changes if headers else UNCHANGED,
         mirrors=tuple(_mirrors(part)),
         cors=_cors(part.cors_policy) if part.has("corsPolicy") else None,
     )
@@ -160,7 +161,12 @@ def _rule(part: HTTPRule, matches: tuple[Match, ...]) -> Rule:
 
 def _destinations(route: tuple[api.RouteDestination, ...]) -> tuple[Destination, ...]:
     return tuple(
-        _destination(part.destination, part.path, part.headers, 1 if weight is None else weight)
+        _destination(
+            part.destination,
+            part.path,
+            part.headers if part.has("headers") else None,
+            1 if weight is None else weight,
+        )
         for part, weight in weighted(route)
     )
 
@@ -169,7 +175,7 @@ def _destination(
     part: api.Destination, field: str, headers: api.Headers | None = None, weight: int = 1
 ) -> Destination:
     changes = (headers.request.changes, headers.response.changes) if headers else ()
-    return Destination(field, part.full_host, weight, part.subset, part.port.number, *changes)
+    return Destination(field, part.full_host, weight, part.subset, part.port_number, *changes)
 
 
 def _redirect(part: HTTPRedirect) -> Redirect:
