@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.base.vocabulary import Mesh
 from harness.model.distribution import Branches
 from harness.traffic.outcomes import Hop, Outcome
 
 if TYPE_CHECKING:
+    from harness.base.vocabulary import Mesh
     from harness.model.message import Message
     from harness.model.state.pods import Pod
 
@@ -36,10 +36,7 @@ class Arrival:
         """How this connection is protected."""
         if self.tls is None:
             return Hop(mutual=False, witnesses=(WITNESS,), opaque=self.opaque)
-        client, server = (
-            f"spiffe://{pod.spiffe}" if self.tls is Mesh.ISTIO else pod.dns_identity
-            for pod in (self.client, self.server)
-        )
+        client, server = (pod.identities[self.tls] for pod in (self.client, self.server))
         return Hop(True, self.tls, client, (WITNESS,), server, opaque=self.opaque)
 
     @property

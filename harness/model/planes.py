@@ -1,4 +1,4 @@
-"""The data planes that there are, and which one takes a pod's connections."""
+"""The data planes and control planes that there are, and which data plane takes a pod's connections."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from harness.base.vocabulary import Mesh
 from harness.model import bare
+from harness.model.istio import control_plane as istio_control
 from harness.model.istio import data_plane as istio
 from harness.model.istio.gateway import ingress
+from harness.model.linkerd import control_plane as linkerd_control
 from harness.model.linkerd import data_plane as linkerd
 from harness.model.network import attachment
 from harness.traffic.trace import Step, reason
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival, Deliver
+    from harness.model.control_plane import ControlPlane
     from harness.model.data_plane import DataPlane
     from harness.model.distribution import Branches
     from harness.model.state.pods import Pod
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 PLANES: tuple[DataPlane, ...] = (istio, linkerd, bare)
 """The first that holds a pod takes its connections; a further data plane is a line here."""
+
+CONTROL_PLANES: Mapping[Mesh, ControlPlane] = {Mesh.ISTIO: istio_control, Mesh.LINKERD: linkerd_control}
+"""By mesh, in the order in which their webhooks run."""
 
 Gateway = Callable[["State", "Arrival", "Deliver"], "Branches[Outcome]"]
 

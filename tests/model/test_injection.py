@@ -141,8 +141,8 @@ def test_pods_run_as_the_account_that_either_field_names(spec, account, kind, na
     state = observe(cluster(mesh), [made]) if kind == "shown" else changes.apply(cluster(mesh), [made])
     (client,) = state.pods_of(Workload(namespace, "client"))
     assert client.service_account == account
-    assert client.spiffe.endswith(f"/sa/{account}")
-    assert client.dns_identity.startswith(f"{account}.{namespace}.")
+    assert client.identities[ISTIO].endswith(f"/sa/{account}")
+    assert client.identities[LINKERD].startswith(f"{account}.{namespace}.")
 
 
 @pytest.mark.parametrize("field", ["serviceAccount", "serviceAccountName"])

@@ -9,7 +9,7 @@ from harness.base.resources import ObjectName
 from harness.ground.model import ModelProvider
 from harness.manifests.patching import Patch
 from harness.model import changes
-from harness.model.changes import installation
+from harness.model.istio.installation import OBJECTS
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 GATEWAY = "istio-system/istio-ingressgateway"
@@ -91,7 +91,7 @@ def test_what_comes_in(objects, meshed, host, answer, hop):
 
 
 def test_the_installed_gateway_can_be_patched_as_a_real_one():
-    (deployment,) = [one for one in installation.objects(ISTIO) if str(one) == f"Deployment {GATEWAY}"]
+    (deployment,) = [one for one in OBJECTS if str(one) == f"Deployment {GATEWAY}"]
     (container,) = deployment.data["spec"]["template"]["spec"]["containers"]
     assert container["name"] == "istio-proxy"
     (pod,) = world().pods_of(next(w for w in world().running if str(w) == GATEWAY))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import relevant
+from harness.api.istio import identity
 from harness.api.istio.hosts import exported_to
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.objects import selects, spec_of
@@ -142,7 +143,11 @@ def _fits(word: str, caller: Caller) -> bool:
     forms = {
         form
         for pod in (caller.before, caller.after)
-        for form in (pod.spiffe, pod.dns_identity, pod.namespace, f"{pod.namespace}/{pod.service_account}")
+        for form in (
+            *map(identity.principal, pod.identities.values()),
+            pod.namespace,
+            f"{pod.namespace}/{pod.service_account}",
+        )
     }
     pattern = ".*".join(map(expressions.quoted, word.split("*")))
     return any(expressions.matches(pattern, form) for form in forms)

@@ -11,8 +11,8 @@ from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 from harness.manifests.files import read_manifests
+from harness.model.changes.injection import meshed
 from harness.model.changes.loading import load_objects
-from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -62,10 +62,10 @@ def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
 def _with_meshed_gateways(state: State) -> State:
     """The state in which Linkerd's proxy stands beside Istio's ingress gateways, as translations do."""
 
-    def meshed(pod: Pod) -> Pod:
-        return replace(pod, proxies=(Proxy(Mesh.LINKERD, native=True),)) if pod.gateway else pod
+    def held(pod: Pod) -> Pod:
+        return meshed(pod, Mesh.LINKERD) if pod.gateway else pod
 
-    running = {workload: tuple(map(meshed, pods)) for workload, pods in state.running.items()}
+    running = {workload: tuple(map(held, pods)) for workload, pods in state.running.items()}
     return replace(state, running=running)
 
 

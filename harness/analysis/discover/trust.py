@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from harness.api.istio import identity
 from harness.api.istio.authorization_policy import IDENTITIES, AuthorizationPolicy
-from harness.base.vocabulary import ROOT_NAMESPACE, Workload
+from harness.base.vocabulary import ROOT_NAMESPACE, Mesh, Workload
 from harness.model.istio.security.peer_authentication import mode
 from harness.model.network.services import service_ports
 from harness.model.state.tables import SelectorTable
@@ -112,11 +113,12 @@ def _of(resource: Resource, field: str, *, strict: bool = False) -> Trust:
 def _names(rule: AuthorizationRule, caller: Pod) -> bool:
     """Whether a rule takes this caller by its identity."""
     account = f"{caller.namespace}/{caller.service_account}"
+    principal = identity.principal(caller.identities[Mesh.ISTIO])
     forms = {
-        "source.principal": caller.spiffe,
+        "source.principal": principal,
         "source.namespace": caller.namespace,
         "source.serviceAccount": account,
-        "source.trustDomain": caller.istio_domain,
+        "source.trustDomain": identity.trust_domain(principal),
     }
     return any(
         fnmatchcase(forms[attribute.key], text)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio.validation import validate as validate_istio
 from harness.api.kubernetes.validation import validate
-from harness.api.linkerd.validation import validate as validate_linkerd
 from harness.api.objects import annotations_of, labels_of
 from harness.api.refusal import Refused
 from harness.api.schema import kinds as schemas
 from harness.api.schema.shapes import check, without_nulls
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
-from harness.base.vocabulary import Mesh
-from harness.model.changes import installation
-from harness.model.changes.injection import refuse_bypasses, refuse_waypoints
+from harness.model.planes import CONTROL_PLANES
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -44,20 +40,19 @@ def admit(objects: Objects, resource: Resource) -> Resource:
             where=resource.place("metadata.namespace"),
             why=f"{resource} is in it",
         )
-    if kind in schemas.INERT or (kind not in schemas.KINDS and installation.is_own(resource)):
+    if kind in schemas.INERT or (kind not in schemas.KINDS and _is_brought(resource)):
         return resource
     resource = checked(resource)
     if kind == ("", "Service"):
-        refuse_bypasses(resource, annotations_of(resource))
-        refuse_waypoints(resource, labels_of(resource), objects.meshes)
-    if mesh is Mesh.ISTIO:
-        validate_istio(resource)
-    elif mesh is Mesh.LINKERD:
-        validate_linkerd(resource)
-    else:
+        marks = labels_of(resource), annotations_of(resource)
+        for each, plane in CONTROL_PLANES.items():
+            plane.check_marks(resource, *marks, installed=each in objects.meshes)
+    if mesh is None:
         validate(resource)
-        if resource.group == schemas.GATEWAY_API and Mesh.LINKERD in objects.meshes:
-            validate_linkerd(resource)
+    if mesh is not None or resource.group == schemas.GATEWAY_API:
+        for each, plane in CONTROL_PLANES.items():
+            if each in objects.meshes and mesh in (None, each):
+                plane.validate(resource)
     return resource
 
 
@@ -76,3 +71,8 @@ def checked(resource: Resource) -> Resource:
     resource = without_nulls(resource)
     check(resource, known)
     return resource
+
+
+def _is_brought(resource: Resource) -> bool:
+    """Whether a mesh's installer made the object: a part of what the model takes for that mesh."""
+    return any(plane.brought(resource) for plane in CONTROL_PLANES.values())

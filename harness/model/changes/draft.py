@@ -14,10 +14,7 @@ from harness.base.resources import Resource
 from harness.base.vocabulary import Workload
 from harness.model.changes.admission import admit
 from harness.model.changes.injection import start
-from harness.model.istio import mesh_config
-from harness.model.istio.gateway import deployment as gateway_deployment
-from harness.model.linkerd import config
-from harness.model.linkerd.routing.index import accepts
+from harness.model.planes import CONTROL_PLANES
 from harness.model.state.stored import Stored, namespace_object
 
 if TYPE_CHECKING:
@@ -64,11 +61,12 @@ class Draft:
         return replace(self._before, objects=objects, running=running, clock=self._clock)
 
     def deploy(self) -> None:
-        """Puts in what controllers make of the objects: Istio's, of Gateways of its class."""
+        """Puts in what the meshes' controllers make of the objects: of Gateways, their Deployments."""
         gateways = [stored.live for key, stored in self._objects.items() if key[:2] == GATEWAY]
         for gateway in gateways:
-            for made in gateway_deployment.deployed(self, gateway):
-                self.put(made)
+            for plane in CONTROL_PLANES.values():
+                for made in plane.deployed(self, gateway):
+                    self.put(made)
 
     def put(self, resource: Resource) -> None:
         """Puts an object in, as it is; a workload's pods start if its template changed."""
@@ -81,7 +79,7 @@ class Draft:
             live,
             resource,
             before.created if before else (resource.created, self._clock),
-            indexed=live if accepts(live) else before.indexed if before else None,
+            indexed=live if _is_indexed(live) else before.indexed if before else None,
         )
         if resource.key[:2] == MUTATING:
             self._injectors[resource.key] = live
@@ -109,9 +107,10 @@ class Draft:
 
     def start(self, workload: Resource) -> None:
         """Starts the pods of a workload object anew: injected as namespace and webhooks are now."""
-        namespace = self.get("", "Namespace", "", workload.namespace) or namespace_object(workload.namespace)
-        pods = start(workload, namespace, self.meshes, self._injectors.values())
-        domains = mesh_config.trust_domain(self), config.trust_domain(self)
-        self._running[Workload(workload.namespace, workload.name)] = tuple(
-            replace(pod, istio_domain=domains[0], linkerd_domain=domains[1]) for pod in pods
-        )
+        pods = start(self, workload, self._injectors.values())
+        self._running[Workload(workload.namespace, workload.name)] = pods
+
+
+def _is_indexed(resource: Resource) -> bool:
+    """Whether each mesh's index takes this version of an object in."""
+    return all(plane.indexes(resource) for plane in CONTROL_PLANES.values())

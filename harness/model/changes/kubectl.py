@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.model.changes.draft import GATEWAY, Draft
-from harness.model.istio.gateway import deployment as gateway_deployment
 from harness.model.state.stored import namespace_object
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def remove(state: State, resources: Iterable[Resource]) -> State:
     gone = {resource.key for resource in resources}
     there = {key: stored.live for key, stored in state.objects.items()}
     for gateway in [live for key, live in there.items() if key in gone and key[:2] == GATEWAY]:
-        gone |= {key for key, live in there.items() if gateway_deployment.owns(gateway, live)}
+        gone |= {key for key, live in there.items() if _is_made_for(gateway, live)}
     namespaces = {name for _, kind, _, name in gone if kind == "Namespace"}
     objects = {
         key: stored for key, stored in state.objects.items() if key not in gone and key[2] not in namespaces
@@ -80,3 +79,14 @@ def restart(state: State, *namespaces: str, workload: str | None = None) -> Stat
         if (group, kind) in _WORKLOADS and namespace in namespaces and workload in (None, name):
             draft.start(stored.live)
     return replace(state, running=draft.state().running)
+
+
+def _is_made_for(gateway: Resource, resource: Resource) -> bool:
+    """Whether an object was made for this Gateway, and goes with it."""
+    owners = (resource.data.get("metadata") or {}).get("ownerReferences") or ()
+    return resource.namespace == gateway.namespace and any(
+        one.get("kind") == "Gateway"
+        and one.get("name") == gateway.name
+        and str(one.get("apiVersion")).startswith(GATEWAY[0])
+        for one in owners
+    )

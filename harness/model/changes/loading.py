@@ -16,7 +16,7 @@ from harness.model.changes.admission import checked
 from harness.model.changes.kubectl import apply, restart
 from harness.model.changes.meshes import install, place
 from harness.model.changes.observed import is_controlled, observe
-from harness.model.istio.gateway import deployment as gateway_deployment
+from harness.model.planes import CONTROL_PLANES
 from harness.model.state.state import State
 from harness.model.state.stored import namespace_object
 
@@ -98,8 +98,8 @@ def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
     for resource in resources:
         if resource.group in MESH_OF_GROUP:
             yield MESH_OF_GROUP[resource.group]
-        elif gateway_deployment.is_istios(resource):
-            yield Mesh.ISTIO
+        elif meshes := [mesh for mesh, plane in CONTROL_PLANES.items() if plane.implements(resource)]:
+            yield from meshes
         elif resource.kind in ("Namespace", "Service"):
             yield from marks.asked(labels_of(resource), annotations_of(resource))
         elif (resource.group, resource.kind) in READ:

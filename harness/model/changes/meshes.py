@@ -6,15 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.base.vocabulary import Mesh
-from harness.model.changes import installation
+from harness.api.kubernetes.webhooks import MUTATING
+from harness.api.schema.kinds import MESH_OF_GROUP
+from harness.model.changes import webhooks
 from harness.model.changes.draft import Draft
 from harness.model.changes.kubectl import mark
-from harness.model.linkerd.routing.index import accepts
+from harness.model.planes import CONTROL_PLANES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Mesh
     from harness.model.state.state import State
 
 
@@ -23,14 +26,14 @@ def install(state: State, mesh: Mesh) -> State:
     if mesh in state.meshes:
         return state
     installed = replace(state, meshes=state.meshes | {mesh}, gateway_api=True)
-    if mesh is Mesh.LINKERD:  # its index starts empty: what it refuses has no version before
-        indexed = {
-            key: replace(stored, indexed=stored.live if accepts(stored.live) else None)
-            for key, stored in state.objects.items()
-        }
-        installed = replace(installed, objects=indexed)
-    draft = Draft(installed)
-    for resource in installation.objects(mesh):
+    plane = CONTROL_PLANES[mesh]
+    # Its index starts empty: what it refuses has no version before.
+    indexed = {
+        key: stored if plane.indexes(stored.live) else replace(stored, indexed=None)
+        for key, stored in state.objects.items()
+    }
+    draft = Draft(replace(installed, objects=indexed))
+    for resource in plane.installed:
         draft.put(resource)
     draft.deploy()
     return draft.state()
@@ -43,11 +46,10 @@ def uninstall(state: State, mesh: Mesh) -> State:
     """
     if mesh not in state.meshes:
         return state
-    namespaces = {resource.name for resource in installation.objects(mesh) if resource.kind == "Namespace"}
+    made = CONTROL_PLANES[mesh].installed
+    namespaces = {resource.name for resource in made if resource.kind == "Namespace"}
     objects = {
-        key: stored
-        for key, stored in state.objects.items()
-        if not installation.belongs(stored.live, mesh, namespaces)
+        key: stored for key, stored in state.objects.items() if not _belongs(stored.live, mesh, namespaces)
     }
     running = {w: pods for w, pods in state.running.items() if w.namespace not in namespaces}
     return replace(state, meshes=state.meshes - {mesh}, objects=objects, running=running)
@@ -56,3 +58,11 @@ def uninstall(state: State, mesh: Mesh) -> State:
 def place(state: State, namespace: str, meshes: Collection[Mesh]) -> State:
     """Returns the state with a Namespace that asks these meshes to inject, and no other."""
     return mark(state, namespace, *marks.placing(meshes))
+
+
+def _belongs(resource: Resource, mesh: Mesh, namespaces: Collection[str]) -> bool:
+    """Whether an object goes with its mesh: of its kinds, or in its namespaces."""
+    if (resource.group, resource.kind) == MUTATING:
+        return mesh in webhooks.of(resource)
+    name = resource.name if resource.kind == "Namespace" else resource.namespace
+    return name in namespaces or MESH_OF_GROUP.get(resource.group) is mesh

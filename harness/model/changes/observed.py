@@ -9,9 +9,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import PodStatus
 from harness.api.kubernetes.workload import made_by, template_of
 from harness.base.vocabulary import Workload
-from harness.model.changes.injection import gateway_of, proxies_in
-from harness.model.istio import mesh_config
-from harness.model.linkerd import config
+from harness.model.changes.injection import gateway_of, identities_of, proxies_in, tunnel_of
 from harness.model.state.pods import Pod, RunningContainer
 
 if TYPE_CHECKING:
@@ -46,6 +44,7 @@ def observe(state: State, resources: Iterable[Resource]) -> State:
 def _pod(state: State, resource: Resource, workload: Workload, status: PodStatus) -> Pod:
     template = template_of(resource)
     metadata, spec = template.metadata, template.spec
+    proxies = tuple(proxies_in(spec).values())
     return Pod(
         name=resource.name,
         workload=workload,
@@ -53,7 +52,7 @@ def _pod(state: State, resource: Resource, workload: Workload, status: PodStatus
         annotations=metadata.annotations,
         service_account=spec.service_account,
         containers=tuple(map(RunningContainer.of, spec.lasting)),
-        proxies=tuple(proxies_in(spec).values()),
+        proxies=proxies,
         gateway=gateway_of(template),
         ip=status.ip,
         ready=status.ready and not metadata.deleted,
@@ -61,6 +60,6 @@ def _pod(state: State, resource: Resource, workload: Workload, status: PodStatus
         hostname=spec.hostname,
         subdomain=spec.subdomain,
         resolver=spec.resolver,
-        istio_domain=mesh_config.trust_domain(state),
-        linkerd_domain=config.trust_domain(state),
+        identities=identities_of(state, resource.namespace, spec.service_account),
+        tunnel=tunnel_of(proxies),
     )

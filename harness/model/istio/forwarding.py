@@ -58,7 +58,7 @@ def at_gateway(state: State, arrival: Arrival) -> Message:
 
 
 def _certificate(arrival: Arrival, whole: str) -> str:
-    by, uri = (f"spiffe://{pod.spiffe}" for pod in (arrival.server, arrival.client))
+    by, uri = (pod.identities[Mesh.ISTIO] for pod in (arrival.server, arrival.client))
     return f'By={by};Hash=<hash>;{whole}Subject="";URI={uri}'
 
 

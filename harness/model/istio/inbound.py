@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.istio import identity
 from harness.base.records import replace
 from harness.base.vocabulary import Mesh
 from harness.model import replies
@@ -52,8 +53,10 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
 
 def _foreign(state: State, arrival: Arrival) -> Step | None:
     """Why the client's certificate isn't believed: it is of a trust domain that the mesh doesn't have."""
-    config, domain = mesh_config.of(state), arrival.client.istio_domain
-    if arrival.tls is not Mesh.ISTIO or domain in (config.trust_domain, *config.trust_domain_aliases):
+    if arrival.tls is not Mesh.ISTIO:
+        return None
+    config, domain = mesh_config.of(state), identity.trust_domain(arrival.client.identities[Mesh.ISTIO])
+    if domain in (config.trust_domain, *config.trust_domain_aliases):
         return None
     text = f"{arrival.client.workload} was started in trust domain {domain}, which isn't known any more"
     return config.reason("trustDomainAliases", text)

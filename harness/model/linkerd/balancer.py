@@ -42,7 +42,7 @@ def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], 
         verdict = network_policy.ALLOWED
         if _is_meshed(endpoint):
             verdict = network_policy.judge(
-                call.state, call.client, endpoint.pod, network_policy.LINKERD_INBOUND
+                call.state, call.client, endpoint.pod, endpoint.pod.tunnel or endpoint.port
             )
         if verdict.allowed:
             found.append(endpoint)

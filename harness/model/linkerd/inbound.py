@@ -116,7 +116,7 @@ def _own(arrival: Arrival, status: int) -> Outcome:
 def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
     message = arrival.message.without(["l5d-client-id"])
     if arrival.tls is Mesh.LINKERD:
-        message = message.plus(("l5d-client-id", arrival.client.dns_identity))
+        message = message.plus(("l5d-client-id", arrival.client.identities[Mesh.LINKERD]))
 
     def connected(outcome: Outcome) -> Outcome:
         if outcome.failure is None:

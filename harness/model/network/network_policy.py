@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.api.objects import labels_of
-from harness.base.vocabulary import Mesh, Workload
+from harness.base.vocabulary import Workload
 from harness.model.network.addresses import contains
 from harness.model.state.pods import Pod
 from harness.model.state.tables import SelectorTable, per_state
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
 
 GROUP = "networking.k8s.io"
-LINKERD_INBOUND = 4143
-"""The port on which Linkerd's inbound proxies take what meshed clients send, whatever port that is for."""
 
 _DNS_PORT = 53
 _DNS = Pod(
@@ -77,8 +75,8 @@ def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TC
 
 def arriving(state: State, arrival: Arrival) -> Verdict:
     """Returns whether an arriving request's connection was let through."""
-    port = LINKERD_INBOUND if arrival.tls is Mesh.LINKERD else arrival.port
-    return judge(state, arrival.client, arrival.server, port)
+    tunnel = arrival.server.tunnel if arrival.tls is arrival.server.mesh else None
+    return judge(state, arrival.client, arrival.server, tunnel or arrival.port)
 
 
 def names(state: State, client: Pod) -> Verdict:
@@ -142,7 +140,7 @@ def _port(part: NetworkPolicyPort, server: Pod, number: int, protocol: str) -> b
     if wanted is None:
         return True
     if isinstance(wanted, str):
-        of_proxy = LINKERD_INBOUND if wanted == Mesh.LINKERD.proxy and server.mesh is Mesh.LINKERD else None
+        of_proxy = server.tunnel if server.mesh and wanted == server.mesh.proxy else None
         return (of_proxy or server.port(wanted)) == number
     return wanted <= number <= (part.end or wanted)
 

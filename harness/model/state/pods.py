@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.pod import Resolver
-from harness.api.linkerd.identity import service_account
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
@@ -58,10 +57,11 @@ class RunningContainer:
 class Pod:
     """A running pod; `annotations` are its own, completed by those its namespace had at its start.
 
-    `gateway` is the mesh as whose gateway it runs.
-    `ip` is empty where it isn't known: a dump tells it. `hostname` and `subdomain` name a pod below a
-    headless Service. A place outside of the cluster is a pod, too, where it is an endpoint of a Service:
-    one without namespace, whose name is its address (`outside`).
+    `gateway` is the mesh as whose gateway it runs. `ip` is empty where it isn't known: a dump tells it.
+    `hostname` and `subdomain` name a pod below a headless Service. `identities` are those by which each mesh
+    knows it, in the trust domain of its start. `tunnel` is the port on which its proxy takes what its mesh's
+    other proxies send, where that isn't the port that is meant. A place outside of the cluster is a pod, too,
+    where it is an endpoint of a Service: one without namespace, whose name is its address (`outside`).
     """
 
     name: str
@@ -79,8 +79,8 @@ class Pod:
     hostname: str = ""
     subdomain: str = ""
     resolver: Resolver = field(default_factory=Resolver)
-    istio_domain: str = "cluster.local"
-    linkerd_domain: str = "cluster.local"
+    identities: Mapping[Mesh, str] = field(default_factory=dict)
+    tunnel: int | None = None
 
     @classmethod
     def at(cls, address: str) -> Pod:
@@ -101,16 +101,6 @@ class Pod:
     def mesh(self) -> Mesh | None:
         """The mesh whose proxy intercepts the pod's traffic, if any."""
         return self.proxies[0].mesh if self.proxies else None
-
-    @property
-    def spiffe(self) -> str:
-        """The pod's identity in Istio, without the `spiffe://` scheme."""
-        return f"{self.istio_domain}/ns/{self.namespace}/sa/{self.service_account}"
-
-    @property
-    def dns_identity(self) -> str:
-        """The pod's identity in Linkerd, in the trust domain that its proxy was started with."""
-        return service_account(self.service_account, self.namespace, self.linkerd_domain)
 
     def port(self, target: int | str) -> int | None:
         """Returns the number of a target port, which may be a container port's name."""

@@ -72,17 +72,6 @@ def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
     return tuple(one for one, found in there if found is None or (_made(found) and found.data != one.data))
 
 
-def owns(gateway: Resource, resource: Resource) -> bool:
-    """Returns whether an object was made for this Gateway."""
-    owners = (resource.data.get("metadata") or {}).get("ownerReferences") or ()
-    return resource.namespace == gateway.namespace and any(
-        one.get("kind") == "Gateway"
-        and one.get("name") == gateway.name
-        and str(one.get("apiVersion")).startswith(gateway_api.GROUP)
-        for one in owners
-    )
-
-
 def _made(resource: Resource) -> bool:
     """Whether an object was made here: a real cluster's knows its owner's uid."""
     owners = (resource.data.get("metadata") or {}).get("ownerReferences") or ()

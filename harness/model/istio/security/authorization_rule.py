@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from harness.api.istio import claims, trust_domain
+from harness.api.istio import claims, identity, trust_domain
 from harness.api.istio.authorization_policy import in_full, path_condition
 from harness.base import expressions
 from harness.base.errors import not_modelled
@@ -54,7 +54,7 @@ class Seen:
         return cls(
             client=arrival.client,
             server=arrival.server,
-            principal=arrival.client.spiffe if mutual else None,
+            principal=identity.principal(arrival.client.identities[Mesh.ISTIO]) if mutual else None,
             domains=(config.trust_domain, *config.trust_domain_aliases),
             port=arrival.port,
             remote=forwarding.remote(state, arrival),

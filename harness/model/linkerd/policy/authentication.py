@@ -67,7 +67,7 @@ class Authorization:
             return True
         if arrival.tls is not Mesh.LINKERD:
             return False
-        identity = arrival.client.dns_identity
+        identity = arrival.client.identities[Mesh.LINKERD]
         return not self.identities or any(admits(wanted, identity) for wanted in self.identities)
 
     def reason(self, text: str, *, lost: bool = False) -> Step:

@@ -56,7 +56,7 @@ class RateLimit:
         """The last override for the client's identity: a later one takes an earlier one's place."""
         if arrival.tls is not Mesh.LINKERD:
             return None
-        identity, found = arrival.client.dns_identity, None
+        identity, found = arrival.client.identities[Mesh.LINKERD], None
         for override in self.policy.overrides:
             accounts = (
                 service_account(one.name, one.namespace, self.trust_domain) for one in override.clients

@@ -1,45 +1,14 @@
-"""What installing a mesh makes in a cluster, as far as requests notice it."""
+"""What Istio's default installation makes in a cluster, as far as requests notice it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.api import marks
-from harness.api.kubernetes.webhooks import MUTATING
-from harness.api.objects import labels_of
-from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.resources import Resource
-from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
-from harness.model.changes import webhooks
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-"""Istio's root namespace: policies in it are for the whole mesh."""
-
-_COMPONENT = "operator.istio.io/component"
+from harness.base.vocabulary import ROOT_NAMESPACE
 
 _GATEWAY_LABELS = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
-
-
-def objects(mesh: Mesh) -> tuple[Resource, ...]:
-    """Returns the objects that the mesh's default installation makes."""
-    return _ISTIO if mesh is Mesh.ISTIO else _LINKERD
-
-
-def belongs(resource: Resource, mesh: Mesh, namespaces: Collection[str]) -> bool:
-    """Returns whether an object goes with its mesh: of its kinds, or in its namespaces."""
-    inside = resource.namespace in namespaces or (
-        resource.kind == "Namespace" and resource.name in namespaces
-    )
-    if (resource.group, resource.kind) == MUTATING:
-        return mesh in webhooks.of(resource)
-    return inside or MESH_OF_GROUP.get(resource.group) is mesh
-
-
-def is_own(resource: Resource) -> bool:
-    """Returns whether Istio's installer made an object: a part of what the model takes for Istio."""
-    return MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO and _COMPONENT in labels_of(resource)
 
 
 def _object(api_version: str, kind: str, namespace: str, name: str, **parts: Any) -> Resource:
@@ -78,7 +47,7 @@ defaultConfig:
     inclusionSuffixes: [downstream_rq_total]
 """
 
-_ISTIO = (
+OBJECTS = (
     _object("v1", "Namespace", "", ROOT_NAMESPACE),
     _object("v1", "ConfigMap", ROOT_NAMESPACE, "istio", data={"mesh": _MESH}),
     _deployment(
@@ -115,5 +84,3 @@ _ISTIO = (
         },
     ),
 )
-
-_LINKERD = (_object("v1", "Namespace", "", "linkerd"),)

@@ -1,0 +1,89 @@
+"""What a mesh's control plane does in a cluster: which objects it brings, refuses and makes, and injection.
+
+A control plane is a module with all that `ControlPlane` asks for; `planes` has the table of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.api.kubernetes.metadata import Metadata
+    from harness.api.kubernetes.pod import PodSpec, PodTemplate
+    from harness.api.kubernetes.webhooks import MutatingWebhook
+    from harness.base.resources import Resource
+    from harness.base.vocabulary import Mesh
+    from harness.model.state.objects import Objects
+    from harness.traffic.observables import Proxy
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Pods about to start, as injectors see them; `present` are the proxies that they have so far."""
+
+    workload: Resource
+    namespace: Resource
+    metadata: Metadata
+    spec: PodSpec
+    present: Mapping[Mesh, Proxy]
+
+
+class ControlPlane(Protocol):
+    """A mesh's control plane, as its default installation is."""
+
+    @property
+    def installed(self) -> tuple[Resource, ...]:
+        """The objects that its installation makes, as far as requests notice them."""
+
+    @property
+    def injector(self) -> str:
+        """How the names of its injecting webhooks end."""
+
+    @property
+    def inherited(self) -> tuple[str, ...]:
+        """How annotations begin that pods have of their namespace."""
+
+    @property
+    def tunnel(self) -> int | None:
+        """The port on which its proxies take what its others send, if it isn't the one that is meant."""
+
+    def brought(self, resource: Resource, /) -> bool:
+        """Returns whether its installer made an object: a part of what the model takes for the mesh."""
+
+    def implements(self, resource: Resource, /) -> bool:
+        """Returns whether an object of the Gateway API, unchecked yet, is written for it and no other."""
+
+    def validate(self, resource: Resource, /) -> None:
+        """Raises Refused where its webhook refuses an object of its own kinds, or of the Gateway API's."""
+
+    def indexes(self, resource: Resource, /) -> bool:
+        """Returns whether its index takes this version of an object in; else it keeps the version before."""
+
+    def deployed(self, objects: Objects, gateway: Resource, /) -> Iterable[Resource]:
+        """Returns the objects that it makes, or changes, for a Gateway of the Gateway API."""
+
+    def check_marks(
+        self,
+        owner: Resource,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+        /,
+        *,
+        installed: bool,
+    ) -> None:
+        """Raises NotModelledError for what marks of pods, their namespace or a Service ask of its proxies."""
+
+    def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...], /) -> Proxy | str | None:
+        """Returns the proxy that its injector puts into pods, or why it leaves them alone; None if silently.
+
+        `webhooks` are the cluster's own; without any, those of the default installation are asked.
+        """
+
+    def is_gateway(self, template: PodTemplate, /) -> bool:
+        """Returns whether pods are its gateways: injected as such, deployed for a Gateway, or by hand."""
+
+    def identity(self, objects: Objects, namespace: str, account: str, /) -> str:
+        """Returns the identity of a ServiceAccount's pods that start now."""
