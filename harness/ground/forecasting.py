@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.model.decide import decide
 from harness.model.rollout import mixtures
 from harness.traffic.load import BEFORE, Forecast, Moment
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,6 +59,7 @@ class Forecasting:
         if after.running == before.running:
             return
         for workload, state in mixtures(before, after, load.request.source, answers):
-            told = Reason(f"a rolling restart: pods of {workload} from before still run, the others are new")
+            text = "a rolling restart: pods of {} from before still run, the others are new"
+            told = built_in(Action.RESTARTED, text, workload)
             when = f"during `{self._doing}`, by old pods of {workload}"
             yield Moment(when, self._doing, decide(state, load.request), (told,))

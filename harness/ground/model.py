@@ -199,7 +199,7 @@ class ModelProvider:
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         return tuple(
-            Pod(pod.name, pod.proxies, pod.skipped, double_injection.told(pod))
+            Pod(pod.name, pod.proxies, pod.skipped, str(double_injection.told(pod) or ""))
             for pod in self.state.pods_of(workload)
         )
 

@@ -12,7 +12,7 @@ from harness.model.distribution import Branches, certain
 from harness.model.network.services import service_ports
 from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,12 +68,14 @@ def answer(state: State, arrival: Arrival) -> Branches[Outcome]:
     """
     pod, port = arrival.server, arrival.port
     if apps.listening(pod, port) is None:
-        text = f"no container of {pod.workload} listens on port {port}: refused"
-        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
+        text = "no container of {} listens on port {}: refused"
+        return certain(Outcome(failure=Failure.REFUSED), built_in(Action.FAILED, text, pod.workload, port))
     if arrival.message.tcp:
-        return certain(Outcome(connected=True, backend=pod.workload), Reason(f"{pod.workload} listens"))
+        outcome = Outcome(connected=True, backend=pod.workload)
+        return certain(outcome, built_in(Action.ANSWERED, "{} listens", pod.workload))
     if not speaks_tls(state, pod, port):
-        text = f"{pod.workload} speaks no TLS on port {port}: the handshake fails"
-        return certain(Outcome(failure=Failure.TLS), Reason(text))
-    text = f"{pod.workload} speaks TLS on port {port}: taken to answer 200"
-    return certain(Outcome(status=200, backend=pod.workload), Reason(text))
+        text = "{} speaks no TLS on port {}: the handshake fails"
+        return certain(Outcome(failure=Failure.TLS), built_in(Action.FAILED, text, pod.workload, port))
+    text = "{} speaks TLS on port {}: taken to answer 200"
+    outcome = Outcome(status=200, backend=pod.workload)
+    return certain(outcome, built_in(Action.ANSWERED, text, pod.workload, port))

@@ -17,13 +17,12 @@ from harness.model.network import outside as external
 from harness.model.network.services import Endpoint, endpoints, service_port
 from harness.model.tally import tally
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Action, Arrivals, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.request import Request
-    from harness.traffic.trace import Arrivals
 
 _MAX_DEPTH = 8
 """Applications call applications; a longer chain than this is taken for a loop."""
@@ -108,16 +107,17 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
         return double_injection.sending(client)
     asked = network_policy.names(state, client)
     if not is_address(request.host) and not asked.allowed:
-        text = "the pod can't ask the cluster's DNS: no name resolves"
-        return certain(Outcome(failure=Failure.RESOLVE), *asked.trace, Reason(text))
+        unanswered = built_in(Action.FAILED, "the pod can't ask the cluster's DNS: no name resolves")
+        return certain(Outcome(failure=Failure.RESOLVE), *asked.trace, unanswered)
     answer = dns.lookup(state, request.host, client.namespace, client.resolver)
     answer = answer or dns.Answer(outside=request.host)
     if answer.outside and not external.leads_out(state, answer.outside, client.namespace):
         if is_address(request.host):
             why = "it is in the cluster, but no Service or pod is known to have it: a dump tells addresses"
             raise NotModelledError(f"{request} isn't modelled", why=why, todo="dial a name")
-        text = f"no Service is called {request.host} in {client.namespace}, nor is it a name elsewhere"
-        return certain(Outcome(failure=Failure.RESOLVE), Reason(text))
+        text = "no Service is called {} in {}, nor is it a name elsewhere"
+        unknown = built_in(Action.FAILED, text, request.host, client.namespace)
+        return certain(Outcome(failure=Failure.RESOLVE), unknown)
 
     def deliver(arrival: Arrival) -> Branches[Outcome]:
         return _arrive(state, arrival, depth)
@@ -134,8 +134,9 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
     if answer.pods or Service.kept(service).headless:
         return after(direct.send(answer, request.port, dial), *unread)
     if service_port(service, request.port) is None and not plane.takes_any_port:
-        text = f"has no port {request.port}, so nothing answers at its address"
-        return certain(Outcome(failure=Failure.TIMEOUT), reason(service, "spec.ports", text))
+        text = "has no port {}, so nothing answers at its address"
+        no_port = step(service, "spec.ports", Action.FAILED, text, request.port)
+        return certain(Outcome(failure=Failure.TIMEOUT), no_port)
     sent = plane.send(state, client, service, request.port, message, deliver)
     return after(sent, *answer.trace, *unread)
 
@@ -164,15 +165,15 @@ def _taken(state: State, arrival: Arrival, pod: Pod, depth: int) -> Branches[Out
     """What the data plane of the arrival's server lets through to what runs in the pod."""
     server = arrival.server
     if server.outside:
-        text = f"{server.ip} is outside of the cluster: what answers there isn't known"
-        return certain(external.left(server.ip, arrival.port), Reason(text))
+        text = "{} is outside of the cluster: what answers there isn't known"
+        return certain(external.left(server.ip, arrival.port), built_in(Action.LED, text, server.ip))
     if len(server.proxies) > 1:
         return double_injection.receiving(arrival)
     plane = planes.of(server)
     if arrival.tls is not None and arrival.tls is not plane.mesh:
-        text = f"{server.workload} has no {arrival.tls} proxy to end mutual TLS"
+        text = "{} has no {} proxy to end mutual TLS"
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
-        return certain(failed, Reason(text))
+        return certain(failed, built_in(Action.FAILED, text, server.workload, arrival.tls))
 
     def onward(inner: Arrival) -> Branches[Outcome]:
         return planes.of(pod).pass_on(state, pod, inner, lambda last: _arrive(state, last, depth))
@@ -198,7 +199,8 @@ def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Branch
 
 def _asked(state: State, pod: Pod, request: Request, depth: int) -> Branches[Outcome]:
     """What a pod's application gets of another: its reasons lie a step further from the first request."""
-    said = after(_send(state, pod, request, depth), Reason(f"{pod.workload} asks {request.url} to answer"))
+    why = built_in(Action.CALLED, "{} asks {} to answer", pod.workload, request.url)
+    said = after(_send(state, pod, request, depth), why)
     outside = next((one.value.external for one in said if one.value.external), "")
     if outside:
         raise NotModelledError(

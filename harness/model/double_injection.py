@@ -13,7 +13,7 @@ from harness.model import replies
 from harness.model.distribution import Branches, certain
 from harness.model.state.tables import per_state
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, Words, built_in, words
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -22,33 +22,37 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
 
 
-def told(pod: Pod) -> str:
+def told(pod: Pod) -> Words | None:
     """Returns what is wrong with such a pod; empty for any other."""
     if len(pod.proxies) < 2:
-        return ""
+        return None
     proxies = " and ".join(proxy.mesh.proxy for proxy in pod.proxies)
-    return f"double injection: {pod.workload} has {proxies}, which take each other's connections: never ready"
+    return words(
+        "double injection: {} has {}, which take each other's connections: never ready", pod.workload, proxies
+    )
 
 
 def behind(state: State, service: Resource) -> tuple[Step, ...]:
     """Returns why pods of a Service count for nothing: a link for each workload that is injected twice."""
     selector = Service.kept(service).selector.items()
     mine = (pod for pod in _twice(state) if pod.namespace == service.namespace and selector)
-    return tuple(
-        dict.fromkeys(Reason(told(pod), lost=True) for pod in mine if selector <= pod.labels.items())
-    )
+    return tuple(dict.fromkeys(_step(pod, Action.HIDDEN) for pod in mine if selector <= pod.labels.items()))
 
 
 def sending(pod: Pod) -> Branches[Outcome]:
     """Returns what such a pod's own requests get: nothing is reached."""
-    return certain(Outcome(failure=Failure.REFUSED), Reason(told(pod)))
+    return certain(Outcome(failure=Failure.REFUSED), _step(pod, Action.FAILED))
 
 
 def receiving(arrival: Arrival) -> Branches[Outcome]:
     """Returns what comes back of a connection to such a pod's address: Envoy takes it, and reaches nobody."""
     answer = replies.upstream_failure(arrival.message, Failure.REFUSED, retried=True)
     outcome = replies.closed(arrival.message) if arrival.message.opaque else answer
-    return certain(outcome, Reason(told(arrival.server)))
+    return certain(outcome, _step(arrival.server, Action.FAILED))
+
+
+def _step(pod: Pod, action: Action) -> Step:
+    return built_in(action, "{}", told(pod) or "")
 
 
 @per_state

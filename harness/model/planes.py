@@ -13,7 +13,7 @@ from harness.model.istio.gateway import ingress
 from harness.model.linkerd import control_plane as linkerd_control
 from harness.model.linkerd import data_plane as linkerd
 from harness.model.network import attachment
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Step
 
 PLANES: tuple[DataPlane, ...] = (istio, linkerd, bare)
 """The first that holds a pod takes its connections; a further data plane is a line here."""
@@ -64,7 +63,14 @@ def unread(state: State, client: Pod, service: Resource) -> tuple[Step, ...]:
         if readers and own not in readers:
             missed.append((readers[0], stored.live, "spec.parentRefs"))
     return tuple(
-        reason(route, field, f"doesn't count: {client.workload} has {_lacking(own, plane)} proxy", lost=True)
+        step(
+            route,
+            field,
+            Action.HIDDEN,
+            "doesn't count: {} has {} proxy",
+            client.workload,
+            _lacking(own, plane),
+        )
         for plane, route, field in missed
     )
 

@@ -15,7 +15,7 @@ from harness.model.state.pods import Pod
 from harness.traffic.observables import Probed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.pod import KubeletProbe
@@ -87,21 +87,22 @@ def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
 def _asked(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Outcomes:
     if probe.port is None:
         if probe.handler == "exec":
-            return _certain(Outcome(connected=True), f"{probe.name} runs in the container")
-        text = f"{probe.name} asks a port that the container doesn't name"
-        return _certain(Outcome(failure=Failure.REFUSED), text)
+            runs = built_in(Action.ANSWERED, "{} runs in the container", probe.name)
+            return _certain(Outcome(connected=True), runs)
+        text = "{} asks a port that the container doesn't name"
+        return _certain(Outcome(failure=Failure.REFUSED), built_in(Action.FAILED, text, probe.name))
     plane = planes.of(pod)
     if probe.port == plane.agent_port:
-        text = f"{probe.name} was rewritten at the pod's start: Istio's agent asks the application itself"
-        return _certain(Outcome(connected=True), text)
+        text = "{} was rewritten at the pod's start: Istio's agent asks the application itself"
+        return _certain(Outcome(connected=True), built_in(Action.REWRITTEN, text, probe.name))
     scheme = "https" if probe.tls else _SCHEMES[probe.handler]
     path = "/grpc.health.v1.Health/Check" if probe.handler == "grpc" else probe.path
     url = f"{scheme}://{pod.ip or pod.name}:{probe.port}{path}"
     arrival = Arrival(KUBELET, pod, probe.port, Message.of(Request(KUBELET.workload, url)))
     past = plane.inbound_bypass(state, arrival)
     if probe.handler == "tcpSocket" and pod.proxies and not (by_agent or past):
-        text = f"{probe.name} asks for a connection alone: the proxy takes each before a policy decides"
-        return _certain(Outcome(connected=True), text)
+        text = "{} asks for a connection alone: the proxy takes each before a policy decides"
+        return _certain(Outcome(connected=True), built_in(Action.ANSWERED, text, probe.name))
     return kubelet_asks(state, arrival, by_agent=by_agent)
 
 
@@ -109,8 +110,8 @@ def _told(outcomes: Outcomes) -> str:
     return ", ".join(dict.fromkeys(str(group.outcome) for group in outcomes.groups))
 
 
-def _certain(outcome: Outcome, why: str) -> Outcomes:
-    return Outcomes((Group(outcome, ONE, (Reason(why),)),))
+def _certain(outcome: Outcome, why: Step) -> Outcomes:
+    return Outcomes((Group(outcome, ONE, (why,)),))
 
 
 def _rewritten(pod: Pod) -> bool:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from harness.base.records import replace
 from harness.base.resources import Resource
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from harness.base.places import Place
@@ -123,6 +124,15 @@ class Step:
         return self.template.format(*self.parts) if self.parts else self.template
 
     @property
+    def words(self) -> Words:
+        """The same as a part for other words."""
+        return Words(self.template, self.parts)
+
+    def reworded(self, action: Action, words: str, *parts: Part) -> Step:
+        """Returns the step that the same field took with other words."""
+        return replace(self, action=action, template=words, parts=parts)
+
+    @property
     def passed_over(self) -> bool:
         """Whether it is an alternative that was looked at and not taken."""
         return self.action in _PASSED_OVER
@@ -162,6 +172,17 @@ Trace = tuple[Step, ...]
 def step(resource: Resource, field: str, action: Action, words: str, *parts: Part) -> Step:
     """Returns what a field of an object did."""
     return Step(action, words, parts, resource, field)
+
+
+def words(template: str, *parts: Part) -> Words:
+    """Returns words that stand in those of a step."""
+    return Words(template, parts)
+
+
+def listed(parts: Iterable[Part]) -> Words:
+    """Returns parts with commas between them."""
+    parts = tuple(parts)
+    return Words(", ".join("{}" for _ in parts), parts)
 
 
 def built_in(action: Action, words: str, *parts: Part) -> Step:

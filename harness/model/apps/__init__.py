@@ -18,7 +18,7 @@ from harness.model.apps import (
 from harness.model.apps.base import App, Asked, Send, answered
 from harness.model.distribution import ONE, Branches, after, certain
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, Part, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
@@ -58,15 +58,19 @@ def answer(arrival: Arrival, send: Send) -> Branches[Outcome]:
     pod = arrival.server
     container = listening(pod, arrival.port)
     if container is None:
-        text = f"no container of {pod.workload} listens on port {arrival.port}: refused"
-        return certain(Outcome(failure=Failure.REFUSED), Reason(text))
+        text = "no container of {} listens on port {}: refused"
+        refused = built_in(Action.FAILED, text, pod.workload, arrival.port)
+        return certain(Outcome(failure=Failure.REFUSED), refused)
     asked = Asked(pod, container, arrival, send)
     app = known(container)
     if app is None:
-        text = f"the model doesn't know {container.image}: taken to answer 200"
-        why = Reason(f"{pod.workload} answers ({text})", arrivals=((pod.workload, ONE),))
-        return after(answered(asked), why)
-    return after(app.answer(asked), Reason(f"{pod.workload} answers", arrivals=((pod.workload, ONE),)))
+        text = "{} answers (the model doesn't know {}: taken to answer 200)"
+        return after(answered(asked), _arrived(pod, text, pod.workload, container.image))
+    return after(app.answer(asked), _arrived(pod, "{} answers", pod.workload))
+
+
+def _arrived(pod: Pod, text: str, *parts: Part) -> Step:
+    return Step(Action.ANSWERED, text, parts, arrivals=((pod.workload, ONE),))
 
 
 def listening(pod: Pod, port: int) -> RunningContainer | None:

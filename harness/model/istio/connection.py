@@ -21,7 +21,7 @@ from harness.model.istio.upstream import client_tls
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import ServicePort
 from harness.traffic.outcomes import Failure
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.model.istio.registry.hosts import Port
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Step
 
 
 def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
@@ -63,16 +62,18 @@ def send(
         return passed_through(*trace)
     origin = registry.origin(port)
     if port.http:
-        text = f"port {port.number} is HTTP's by name or appProtocol: what isn't HTTP is passed through"
-        return passed_through(*trace, reason(origin, "spec.ports", text))
+        text = "port {} is HTTP's by name or appProtocol: what isn't HTTP is passed through"
+        return passed_through(*trace, step(origin, "spec.ports", Action.BYPASSED, text, port.number))
     if message.tcp and not port.protocol:
-        trace = [*trace, reason(origin, "spec.ports", f"port {port.number} says no protocol: {SERVER_FIRST}")]
+        text = "port {} says no protocol: {}"
+        trace = [*trace, step(origin, "spec.ports", Action.DETECTED, text, port.number, SERVER_FIRST)]
     chosen, why = connection_rule.find(state, client, port, message)
     if isinstance(chosen, Rule):
         return after(follow(state, client, chosen, port.number, message, deliver), *trace, *why)
     if chosen is not None:
         return passed_through(*trace, *why, chosen)
-    own = reason(origin, "spec.ports", "no rule for connections to it: its endpoints about evenly")
+    text = "no rule for connections to it: its endpoints about evenly"
+    own = step(origin, "spec.ports", Action.MATCHED, text)
     target = upstream.cluster(state, client, port, "", own, message.dialled)
     return after(_connected(state, client, target, message, deliver), *trace, *why)
 

@@ -13,7 +13,7 @@ from harness.model.istio import forwarding, mesh_config
 from harness.model.istio import inbound_protocol as reading
 from harness.model.istio.security import access, peer_authentication
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -31,13 +31,14 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     arrival = reading.as_read(state, arrival)
     mode, why = peer_authentication.mode(state, arrival.server, arrival.port)
     if arrival.tls is None and mode == "STRICT":
-        text = f"{arrival.client.workload} comes in plaintext: the connection is reset"
+        text = "{} comes in plaintext: the connection is reset"
+        reset = built_in(Action.FAILED, text, arrival.client.workload)
         failure = Failure.TLS if arrival.message.tls else Failure.RESET
-        return certain(Outcome(failure=failure, hop=arrival.refused), why, Reason(text))
+        return certain(Outcome(failure=failure, hop=arrival.refused), why, reset)
     if arrival.tls is Mesh.ISTIO and mode == "DISABLE":
         text = "the server takes plaintext only, and the client begins mutual TLS"
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
-        return certain(failed, why, Reason(text))
+        return certain(failed, why, built_in(Action.FAILED, text))
     foreign = _foreign(state, arrival)
     if foreign:
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
@@ -46,7 +47,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     if unreadable:
         return certain(replace(replies.closed(arrival.message), hop=arrival.hop), why, unreadable)
     if arrival.message.tcp and arrival.tls is None and mode != "DISABLE":
-        why = replace(why, text=f"{why.text}; {reading.SERVER_FIRST}")
+        why = why.reworded(why.action, "{}; {}", why.words, reading.SERVER_FIRST)
     answers = access.guarded(state, arrival, deliver, lambda admitted: _served(admitted, serve))
     return after(answers if arrival.opaque else mapped(answers, _by_sidecar), why)
 
@@ -58,8 +59,8 @@ def _foreign(state: State, arrival: Arrival) -> Step | None:
     config, domain = mesh_config.of(state), identity.trust_domain(arrival.client.identities[Mesh.ISTIO])
     if domain in (config.trust_domain, *config.trust_domain_aliases):
         return None
-    text = f"{arrival.client.workload} was started in trust domain {domain}, which isn't known any more"
-    return config.reason("trustDomainAliases", text)
+    text = "{} was started in trust domain {}, which isn't known any more"
+    return config.step("trustDomainAliases", Action.FAILED, text, arrival.client.workload, domain)
 
 
 def _served(arrival: Arrival, serve: Deliver) -> Branches[Outcome]:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from harness.base.records import replace
 from harness.base.vocabulary import Mesh
 from harness.model import app_ports
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 
 SERVER_FIRST = "it waits for the client's first bytes: a server that speaks first isn't heard before"
@@ -43,5 +42,5 @@ def unreadable(state: State, arrival: Arrival) -> Step | None:
     port = app_ports.declared(state, arrival.server, arrival.port)
     if port is None or not port.http or not arrival.message.opaque:
         return None
-    text = f"port {port.number} is HTTP's by name or appProtocol: what isn't HTTP is closed"
-    return reason(port.service, "spec.ports", text)
+    text = "port {} is HTTP's by name or appProtocol: what isn't HTTP is closed"
+    return step(port.service, "spec.ports", Action.FAILED, text, port.number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
@@ -21,8 +21,8 @@ def outbound(client: Pod, port: int) -> Step | None:
     """
     if not _excluded(client, _OUTBOUND, port):
         return None
-    text = f"{client.workload} goes round its sidecar to port {port} ({_OUTBOUND})"
-    return Reason(f"{text}: no mutual TLS, no route")
+    text = "{} goes round its sidecar to port {} ({}): no mutual TLS, no route"
+    return built_in(Action.BYPASSED, text, client.workload, port, _OUTBOUND)
 
 
 def inbound(arrival: Arrival) -> Step | None:
@@ -33,7 +33,8 @@ def inbound(arrival: Arrival) -> Step | None:
     server, port = arrival.server, arrival.port
     if not _excluded(server, _INBOUND, port):
         return None
-    return Reason(f"port {port} of {server.workload} goes round its sidecar ({_INBOUND}): no policy")
+    text = "port {} of {} goes round its sidecar ({}): no policy"
+    return built_in(Action.BYPASSED, text, port, server.workload, _INBOUND)
 
 
 def _excluded(pod: Pod, annotation: str, port: int) -> bool:

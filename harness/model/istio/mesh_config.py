@@ -13,7 +13,7 @@ from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.manifests.documents import plain
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,11 +103,11 @@ class MeshConfig:
     trusted_proxies: int = 0
     forward_client_cert: str = "SANITIZE_SET"
 
-    def reason(self, key: str, text: str) -> Step:
-        """Returns a link of a trace that names this setting, or says that it is the default."""
+    def step(self, key: str, action: Action, words: str, *parts: Part) -> Step:
+        """Returns what a setting did, by its place, or as the default that it is."""
         if self.origin is None:
-            return Reason(f"{text} (MeshConfig {key}, by default)")
-        return reason(self.origin, f"data.mesh {key}", text)
+            return built_in(action, "{} (MeshConfig {}, by default)", Words(words, parts), key)
+        return step(self.origin, f"data.mesh {key}", action, words, *parts)
 
 
 @per_state

@@ -19,7 +19,7 @@ from harness.model.istio.routing.rule import Chosen, Retries, Rule, applicable, 
 from harness.model.istio.security.normalization import with_normal_path
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import ServicePort, endpoints
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -58,12 +58,13 @@ def send(
         chosen = first_match(rules, message)
         if isinstance(chosen, Chosen):
             return after(router.follow(state, client, heard.number, message, chosen, deliver), *trace)
-        no_route = Reason("no rule matches: the sidecar answers 404")
+        no_route = built_in(Action.ANSWERED, "no rule matches: the sidecar answers 404")
         return certain(replies.envoy(message, 404), *trace, *chosen, no_route)
     if heard.port is None:
         return after(egress.http(state, client, found, message, deliver), *trace)
     field = "spec.selector" if isinstance(heard.port, ServicePort) else "spec.resolution"
-    why = reason(registry.origin(heard.port), field, "no route for it: its endpoints about evenly")
+    text = "no route for it: its endpoints about evenly"
+    why = step(registry.origin(heard.port), field, Action.MATCHED, text)
     target = upstream.cluster(state, client, heard.port, "", why, message.dialled)
     if isinstance(target, upstream.Missing):
         return after(upstream.missing(message, target), *trace)
@@ -91,8 +92,8 @@ def _virtual_host(
     for seen, resource in told:
         hosts = virtual_service.hosts(resource)
         if heard.port is None and not registry.serves(state, client, hosts, heard.number):
-            text = f"has no host that the sidecar knows on port {heard.number}"
-            trace.append(reason(resource, "spec.hosts", text, lost=True))
+            text = "has no host that the sidecar knows on port {}"
+            trace.append(step(resource, "spec.hosts", Action.UNMATCHED, text, heard.number))
             continue
         written, left_out = delegate.rules(state, resource, MESH)
         own, lost = applicable(written, client, heard.number)
@@ -100,8 +101,8 @@ def _virtual_host(
         if own:  # one without any rule for this proxy is as if it weren't there
             claims.append((_claim(resource, called, seen), resource, own))
     if rules:
-        text = f"{rules[0].origin} on the Service comes before VirtualServices"
-        trace += [reason(resource, "spec.hosts", text, lost=True) for _, resource, _ in claims]
+        text, first = "{} on the Service comes before VirtualServices", rules[0].origin
+        trace += [step(resource, "spec.hosts", Action.OUTRANKED, text, first) for _, resource, _ in claims]
         return rules, trace
     if not claims:
         return None, trace
@@ -109,9 +110,9 @@ def _virtual_host(
     claims.sort(key=lambda claim: claim[0])
     _, winner, chosen = claims[0]
     for _, other, _ in claims[1:]:
-        text = f"{winner} speaks for {host}: it is more specific or older"
-        trace.append(reason(other, "spec.hosts", text, lost=True))
-    trace.append(reason(winner, "spec.hosts", f"speaks for {host} on the client's sidecar"))
+        text = "{} speaks for {}: it is more specific or older"
+        trace.append(step(other, "spec.hosts", Action.OUTRANKED, text, winner, host))
+    trace.append(step(winner, "spec.hosts", Action.MATCHED, "speaks for {} on the client's sidecar", host))
     return chosen, trace
 
 

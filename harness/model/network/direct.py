@@ -8,7 +8,7 @@ from harness.model.distribution import Branches, certain, shares, then
 from harness.model.network.services import Endpoint
 from harness.model.state.pods import Pod
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +25,20 @@ def send(answer: Answer, number: int, dial: Callable[[Endpoint], Branches[Outcom
     if not pods:
         assert answer.service is not None
         text = "is headless and has no ready pods: its name has no address"
-        return certain(Outcome(failure=Failure.RESOLVE), reason(answer.service, "spec.clusterIP", text))
+        why = step(answer.service, "spec.clusterIP", Action.FAILED, text)
+        return certain(Outcome(failure=Failure.RESOLVE), why)
     return then(shares((1, Endpoint(pod, number), _why(answer, pod)) for pod in pods), dial)
 
 
 def _why(answer: Answer, pod: Pod) -> tuple[Step, ...]:
     if answer.outside:
-        return (*answer.trace, Reason(f"{pod.ip} leads out of the cluster"))
+        return (*answer.trace, built_in(Action.LED, "{} leads out of the cluster", pod.ip))
     if answer.service is None:
-        return (*answer.trace, Reason(f"{pod.ip} is the address of pod {pod.namespace}/{pod.name}"))
-    text = f"leads to pod {pod.name} itself"
+        text = "{} is the address of pod {}/{}"
+        return (*answer.trace, built_in(Action.LED, text, pod.ip, pod.namespace, pod.name))
     if len(answer.pods) > 1:
-        text = f"leads to {len(answer.pods)} pods: which of them the client picks isn't specified"
-    return (*answer.trace, reason(answer.service, "spec.clusterIP", text))
+        text = "leads to {} pods: which of them the client picks isn't specified"
+        pods = len(answer.pods)
+        return (*answer.trace, step(answer.service, "spec.clusterIP", Action.LEFT_OPEN, text, pods))
+    itself = step(answer.service, "spec.clusterIP", Action.LED, "leads to pod {} itself", pod.name)
+    return (*answer.trace, itself)

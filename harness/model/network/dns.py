@@ -15,7 +15,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.network.services import addresses
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 _MAX_ALIASES = 8
 """DNS servers and clients give a longer chain of aliases up."""
@@ -114,7 +113,7 @@ def _record(state: State, name: str) -> Answer | None:
             if len(labels) == 3:
                 return None
             name = written.alias
-            trace.append(reason(service, "spec.externalName", f"is another name for {name}"))
+            trace.append(step(service, "spec.externalName", Action.LED, "is another name for {}", name))
         elif len(labels) == 3:
             return _pod_record(state, service, labels[0], tuple(trace))
         else:

@@ -13,7 +13,7 @@ from harness.model.network.services import Endpoint, endpoints, service_port
 from harness.model.state.pods import Pod
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.request import HOST
-from harness.traffic.trace import reason
+from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -32,19 +32,19 @@ def send(
 ) -> Branches[Outcome]:
     """Returns what the pods answer of which kube-proxy picks one for each connection; no route counts."""
     if not found:
-        return certain(
-            Outcome(failure=Failure.REFUSED), reason(service, "spec.selector", "has no pods: refused")
-        )
-    text = "its only pod"
+        refused = step(service, "spec.selector", Action.FAILED, "has no pods: refused")
+        return certain(Outcome(failure=Failure.REFUSED), refused)
     if len(found) > 1:
-        text = f"{len(found)} pods, one by connection: which gets which share isn't specified"
-    trace = (reason(service, "spec.selector", text),)
+        text = "{} pods, one by connection: which gets which share isn't specified"
+        why = step(service, "spec.selector", Action.LEFT_OPEN, text, len(found))
+    else:
+        why = step(service, "spec.selector", Action.MATCHED, "its only pod")
 
     def dial(endpoint: Endpoint) -> Branches[Outcome]:
         return deliver(Arrival(client, endpoint.pod, endpoint.port, message))
 
     alike = likeness.merged(state, ((1, endpoint, endpoint) for endpoint in found))
-    return then(shares((count, endpoint, trace) for count, endpoint in alike), dial)
+    return then(shares((count, endpoint, (why,)) for count, endpoint in alike), dial)
 
 
 def enter(state: State, request: Request, deliver: Deliver) -> Branches[Outcome]:
@@ -58,7 +58,9 @@ def enter(state: State, request: Request, deliver: Deliver) -> Branches[Outcome]
         raise NotModelledError(f"there is no Service {request.through}", todo="check the gateway's name")
     port = service_port(service, request.port)
     if port is None:
-        text = f"has no port {request.port}: there is no way in"
-        return certain(Outcome(failure=Failure.REFUSED), reason(service, "spec.ports", text))
+        no_port = step(
+            service, "spec.ports", Action.FAILED, "has no port {}: there is no way in", request.port
+        )
+        return certain(Outcome(failure=Failure.REFUSED), no_port)
     host = Pod.at(HOST.name)
     return send(state, host, service, endpoints(state, port), Message.of(request), deliver)

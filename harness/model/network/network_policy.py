@@ -18,7 +18,7 @@ from harness.base.vocabulary import Workload
 from harness.model.network.addresses import contains
 from harness.model.state.pods import Pod
 from harness.model.state.tables import SelectorTable, per_state
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, Words, built_in, step, words
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.network_policy import (
@@ -93,21 +93,25 @@ def _direction(
     if pod.host_network or pod.outside:
         return ALLOWED
     lost: list[Step] = []
+    way = _way(pod, other, direction)
     for policy in _selecting(state, pod, direction):
         for rule in NetworkPolicy.kept(policy).rules(direction):
             if _ports(rule, server, port, protocol) and _peers(state, policy, rule, other):
-                text = f"lets {_told(pod, other, direction)} through on port {port}"
-                return Verdict(allowed=True, trace=(reason(policy, rule.path, text),))
-        text = f"no rule lets {_told(pod, other, direction)} through on port {port}"
-        lost.append(reason(policy, f"spec.{direction}", text))
+                lets = step(policy, rule.path, Action.ALLOWED, "lets {} through on port {}", way, port)
+                return Verdict(allowed=True, trace=(lets,))
+        text = "no rule lets {} through on port {}"
+        lost.append(step(policy, f"spec.{direction}", Action.DENIED, text, way, port))
     if not lost:
         return ALLOWED
-    dropped = Reason(f"{direction} of {pod.workload} is isolated: the connection is dropped, unanswered")
+    text = "{} of {} is isolated: the connection is dropped, unanswered"
+    dropped = built_in(Action.FAILED, text, direction, pod.workload)
     return Verdict(allowed=False, trace=(*lost, dropped))
 
 
-def _told(pod: Pod, other: Pod, direction: str) -> str:
-    return f"{other.workload} in" if direction == "ingress" else f"{pod.workload} out to {other.workload}"
+def _way(pod: Pod, other: Pod, direction: Direction) -> Words:
+    if direction == "ingress":
+        return words("{} in", other.workload)
+    return words("{} out to {}", pod.workload, other.workload)
 
 
 def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:

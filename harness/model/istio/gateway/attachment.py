@@ -17,7 +17,7 @@ from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import Rule, applicable
 from harness.model.network import attachment
 from harness.model.state.tables import HostTable, per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 
 Level = tuple[bool, int]
@@ -72,8 +71,8 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
                 lost.append(revision.passed_over(state, route.resource))
                 continue
             if fault := gateway_route.unusable(state, route):
-                why = f"{fault[1]}: the route is ignored"
-                lost.append(reason(route.resource, fault[0], why, lost=True))
+                text = "{}: the route is ignored"
+                lost.append(step(route.resource, fault[0], Action.IGNORED, text, fault[1]))
                 continue
             whys = [_refusal(state, listener, one.parent, route) for listener in own]
             named = [
@@ -86,7 +85,7 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
             found += named
             if not named:
                 why = "its host names there are another listener's" if "" in whys else "; ".join(whys)
-                lost.append(reason(route.resource, one.parent.path, why, lost=True))
+                lost.append(step(route.resource, one.parent.path, Action.UNMATCHED, "{}", why))
     return sorted(found, key=lambda one: one.age), lost
 
 
@@ -134,7 +133,7 @@ def connection_rule(state: State, listener: Listener, name: str) -> tuple[Rule |
     if best is None:
         return None, lost
     rule = gateway_route.gateway_connection_rule(state, best.route)
-    return rule, [*lost, reason(rule.origin, rule.field, "takes the connection")]
+    return rule, [*lost, step(rule.origin, rule.field, Action.MATCHED, "takes the connection")]
 
 
 def _is(parent: ParentRef, gateway: Resource) -> bool:

@@ -20,7 +20,7 @@ from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import Chosen, first_match
 from harness.model.istio.security import access
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -53,12 +53,14 @@ def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outc
     listener = gateway_server.listener(state, pod, arrival.port)
     passed_over = gateway_server.passed_over(state, pod)
     if listener is None:
-        text = f"no Gateway has a server for port {arrival.port} of {pod.workload}: nothing listens there"
-        return certain(Outcome(failure=Failure.REFUSED), *passed_over, Reason(text))
+        text = "no Gateway has a server for port {} of {}: nothing listens there"
+        refused = built_in(Action.FAILED, text, arrival.port, pod.workload)
+        return certain(Outcome(failure=Failure.REFUSED), *passed_over, refused)
     left_out = (*passed_over, *listener.left_out)
     if not any(_serves(state, pod, server) for server in (*listener.plain, *listener.tls)):
-        text = f"no VirtualService has a rule for the servers of port {arrival.port}: nothing listens there"
-        return certain(Outcome(failure=Failure.REFUSED), *left_out, Reason(text))
+        text = "no VirtualService has a rule for the servers of port {}: nothing listens there"
+        refused = built_in(Action.FAILED, text, arrival.port)
+        return certain(Outcome(failure=Failure.REFUSED), *left_out, refused)
     if listener.tls and (message.tls or arrival.tls is Mesh.ISTIO):
         server = listener.named(_asked(arrival))
         if server is not None:
@@ -68,7 +70,7 @@ def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outc
     if not listener.plain[0].http:
         return after(_bytes(state, arrival, listener.plain[0], message, deliver), *left_out)
     if message.opaque or arrival.tls is not None:
-        why = listener.plain[0].reason("speaks plain HTTP: what isn't that is closed")
+        why = listener.plain[0].step("", Action.FAILED, "speaks plain HTTP: what isn't that is closed")
         return certain(replies.closed(message), *left_out, why)
     return after(_http(state, arrival, listener.plain, message, deliver), *left_out)
 
@@ -88,9 +90,8 @@ def _asked(arrival: Arrival) -> str:
 def _no_server(arrival: Arrival, listener: Listener) -> Branches[Outcome]:
     message = arrival.message
     asked = connection_rule.asked(message) if arrival.tls is None else "the mesh's own TLS"
-    why = listener.tls[0].reason(
-        f"the port's servers have no host for {asked}: the connection is closed", "hosts"
-    )
+    text = "the port's servers have no host for {}: the connection is closed"
+    why = listener.tls[0].step("hosts", Action.FAILED, text, asked)
     failure = Failure.TLS if message.tls else Failure.RESET
     return certain(Outcome(failure=failure), why)
 
@@ -102,8 +103,10 @@ def _by_tls(state: State, arrival: Arrival, server: Server, deliver: Deliver) ->
         return _bytes(state, arrival, server, message, deliver)
     ended = _handshake(state, arrival, server)
     if isinstance(ended, Outcome):
-        return certain(ended, server.reason(f"mode {mode}: {ended}", "tls"))
-    trace = server.reason(f"mode {mode} ends TLS for {connection_rule.asked(message)}", "tls.mode")
+        return certain(ended, server.step("tls", Action.FAILED, "mode {}: {}", mode or "", str(ended)))
+    trace = server.step(
+        "tls.mode", Action.ENCRYPTED, "mode {} ends TLS for {}", mode or "", connection_rule.asked(message)
+    )
     # Inside of Istio's own mutual TLS the client's, if there is any, stays.
     inner = message if arrival.tls else replace(message, tls=False, scheme="https")
     if not server.reads_http:
@@ -159,11 +162,13 @@ def _http(
             return certain(answer, *found.trace, found.redirects)
         port = servers[0].number
         if not found.rules:
-            text = f"nothing bound to a Gateway on port {port} has host {host}: 404"
-            return certain(replies.envoy(inner, 404), *found.trace, Reason(text))
+            unbound = built_in(
+                Action.FAILED, "nothing bound to a Gateway on port {} has host {}: 404", port, host
+            )
+            return certain(replies.envoy(inner, 404), *found.trace, unbound)
         chosen = first_match(found.rules, inner)
         if not isinstance(chosen, Chosen):
-            no_route = Reason("no rule matches: the gateway answers 404")
+            no_route = built_in(Action.ANSWERED, "no rule matches: the gateway answers 404")
             return certain(replies.envoy(inner, 404), *found.trace, *chosen, no_route)
         sent = forwarding.at_gateway(state, admitted)
         return after(router.follow(state, pod, port, sent, chosen, deliver), *found.trace)
@@ -191,7 +196,7 @@ def _bytes(
     if rule is None:
         text = "nothing bound to the Gateway has a rule for it: the connection is closed"
         failure = Failure.TLS if arrival.message.tls else Failure.RESET
-        return certain(Outcome(failure=failure), *trace, server.reason(text))
+        return certain(Outcome(failure=failure), *trace, server.step("", Action.FAILED, text))
     taken = rule
 
     def routed(admitted: Arrival) -> Branches[Outcome]:
@@ -211,4 +216,4 @@ def _rule(state: State, pod: Pod, server: Server, message: Message) -> tuple[Rul
     if not chains:
         return None, lost
     match, rule = chains[0]
-    return rule, [*lost, reason(rule.origin, match.where, "takes the connection")]
+    return rule, [*lost, step(rule.origin, match.where, Action.MATCHED, "takes the connection")]

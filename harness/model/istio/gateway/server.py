@@ -18,7 +18,7 @@ from harness.model.istio import revision
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.network.services import service_ports
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Part, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 _KIND = ("networking.istio.io", "Gateway")
 
@@ -87,9 +86,9 @@ class Server:
         split = (host.rpartition("/") for host in self.hosts)
         return tuple(name for owner, slash, name in split if not slash or owner == namespace)
 
-    def reason(self, text: str, part: str = "", *, lost: bool = False) -> Step:
-        """Returns a link of a trace that names this server."""
-        return reason(self.gateway, self.field + (f".{part}" if part else ""), text, lost=lost)
+    def step(self, part: str, action: Action, words: str, *parts: Part) -> Step:
+        """Returns what a field of this server (empty: all of it) did."""
+        return step(self.gateway, self.field + (f".{part}" if part else ""), action, words, *parts)
 
 
 @dataclass(frozen=True)
@@ -110,12 +109,13 @@ class Listener:
         for server in servers:
             twice = [host for host in server.hosts if server.mode is not None and host in known]
             if twice:
-                text = f"is left out: the port has {', '.join(twice)} with TLS settings already"
-                left_out.append(server.reason(text, lost=True))
+                text = "is left out: the port has {} with TLS settings already"
+                left_out.append(server.step("", Action.IGNORED, text, ", ".join(twice)))
             elif plain and not (plain[0].http and server.http):
                 first = plain[0]
-                text = f"is left out: {first.gateway} {first.field} has the port for {first.protocol}"
-                left_out.append(server.reason(text, lost=True))
+                text = "is left out: {} {} has the port for {}"
+                parts = (first.gateway, first.field, first.protocol)
+                left_out.append(server.step("", Action.IGNORED, text, *parts))
             else:
                 (plain if server.plain else tls).append(server)
                 known.update(server.hosts if server.mode is not None else ())

@@ -11,7 +11,7 @@ from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.routing import connection_rule, delegate, virtual_service
 from harness.model.istio.routing.rule import Match, Rule, applicable
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.model.istio.gateway.server import Server
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 Level = tuple[bool, int]
 
@@ -51,8 +50,9 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
         for server in _of(resource, by_gateway):
             shared = _shared(resource, server, host)
             if shared is None:
-                text = f"has no host in common with {server.gateway} {server.field} that covers {host}"
-                trace.append(reason(resource, "spec.hosts", text, lost=True))
+                text = "has no host in common with {} {} that covers {}"
+                parts = (server.gateway, server.field, host)
+                trace.append(step(resource, "spec.hosts", Action.UNMATCHED, text, *parts))
                 continue
             speaking.append((specificity(shared), resource, server))
             if server.redirects:
@@ -71,19 +71,23 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
     for resource, server in {
         (r.key, s.gateway_name): (r, s) for level, r, s in speaking if level == best
     }.values():
-        trace.append(reason(resource, "spec.hosts", f"speaks for {host} at Gateway {server.gateway_name}"))
+        text = "speaks for {} at Gateway {}"
+        trace.append(step(resource, "spec.hosts", Action.MATCHED, text, host, server.gateway_name))
         written, left_out = delegate.rules(state, resource, server.gateway_name)
         own, lost = applicable(written, pod, server.number)
         rules += own
         trace += [*left_out, *lost]
     for one in routes:
-        text = f"speaks for {host} at {one.listener.resource} {one.listener.path}"
-        if one.level != best:
-            text = f"isn't taken: another name that covers {host} is more specific"
-        trace.append(reason(one.route.resource, "spec.hostnames", text, lost=one.level != best))
+        if one.level == best:
+            text, listener = "speaks for {} at {} {}", one.listener
+            at = (listener.resource, listener.path)
+            trace.append(step(one.route.resource, "spec.hostnames", Action.MATCHED, text, host, *at))
+        else:
+            text = "isn't taken: another name that covers {} is more specific"
+            trace.append(step(one.route.resource, "spec.hostnames", Action.OUTRANKED, text, host))
     rules += gateway_attachment.rules(state, pod, [one for one in routes if one.level == best])
     sends = [
-        server.reason("sends plain HTTP to https", "tls.httpsRedirect")
+        server.step("tls.httpsRedirect", Action.REDIRECTED, "sends plain HTTP to https")
         for level, server in redirecting
         if level == best
     ]
@@ -102,14 +106,14 @@ def chains(state: State, pod: Pod, server: Server, lost: list[Step]) -> list[tup
     for resource in _visible(state, pod, candidates, {server.gateway_name: [server]}, lost):
         offered = server.hosts_for(resource.namespace)
         if not any(covers(a, b) or covers(b, a) for a in offered for b in virtual_service.hosts(resource)):
-            text = f"has no host in common with {server.gateway} {server.field}"
-            lost.append(reason(resource, "spec.hosts", text, lost=True))
+            text = "has no host in common with {} {}"
+            lost.append(step(resource, "spec.hosts", Action.UNMATCHED, text, server.gateway, server.field))
             continue
         for rule in read(resource):
             for match in rule.matches or (Match(rule.field),):
                 unmet = connection_rule.excluded(match, server.number, server.gateway_name)
                 if unmet:
-                    lost.append(reason(resource, match.where, unmet, lost=True))
+                    lost.append(step(resource, match.where, Action.UNMATCHED, "{}", unmet))
                 else:
                     found.append((match, rule))
     lost += [
@@ -134,9 +138,8 @@ def _visible(
         if _of(resource, by_gateway):
             seen = visibility(resource, pod.namespace, default)
             if seen is None:
-                lost.append(
-                    reason(resource, "spec.exportTo", f"isn't exported to {pod.namespace}", lost=True)
-                )
+                text = "isn't exported to {}"
+                lost.append(step(resource, "spec.exportTo", Action.HIDDEN, text, pod.namespace))
             else:
                 found.append((seen, resource))
     return [resource for _, resource in sorted(found, key=lambda one: one[0])]

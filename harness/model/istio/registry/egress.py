@@ -10,7 +10,7 @@ from harness.model.distribution import Branches, after, certain, mapped, shares,
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.upstream import cluster as upstream
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Deliver
@@ -30,17 +30,19 @@ def http(
     """
     scope = sidecar_scope.of(state, client)
     if not scope.allow_any:
-        text = f"the sidecar knows no host {message.host}: it answers 502"
-        return certain(replies.envoy(message, 502), scope.outbound, Reason(text))
-    text = f"the sidecar knows no host {message.host}: passed through to where it was dialled"
+        text = "the sidecar knows no host {}: it answers 502"
+        own = built_in(Action.ANSWERED, text, message.host)
+        return certain(replies.envoy(message, 502), scope.outbound, own)
+    text = "the sidecar knows no host {}: passed through to where it was dialled"
+    through = built_in(Action.BYPASSED, text, message.host)
     if not dialled:
         failed = replies.upstream_failure(message, Failure.REFUSED, retried=True)
-        return certain(failed, scope.outbound, Reason(text))
+        return certain(failed, scope.outbound, through)
     passed = _passed(client, dialled, message.plus(("x-forwarded-proto", message.scheme)), deliver)
     return after(
         mapped(passed, lambda one: upstream.answered(message, one, retried=False)),
         scope.outbound,
-        Reason(text),
+        through,
     )
 
 
@@ -54,11 +56,12 @@ def connection(
     scope = sidecar_scope.of(state, client)
     if not scope.allow_any:
         text = "the sidecar knows nothing there: the connection is reset"
-        return certain(Outcome(failure=Failure.RESET), scope.outbound, Reason(text))
+        return certain(Outcome(failure=Failure.RESET), scope.outbound, built_in(Action.FAILED, text))
     text = "the sidecar knows nothing there: the connection is passed through as it is"
+    through = built_in(Action.BYPASSED, text)
     if not dialled:  # the sidecar takes the connection before it finds nobody behind it
-        return certain(Outcome(failure=Failure.RESET), scope.outbound, Reason(text))
-    return after(_passed(client, dialled, message, deliver), scope.outbound, Reason(text))
+        return certain(Outcome(failure=Failure.RESET), scope.outbound, through)
+    return after(_passed(client, dialled, message, deliver), scope.outbound, through)
 
 
 def _passed(

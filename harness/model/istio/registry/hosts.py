@@ -14,7 +14,7 @@ from harness.model.istio.registry.service_entry import EntryPort
 from harness.model.network.dns import resolve
 from harness.model.network.services import ServicePort, fqdn, service_port, service_ports
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from harness.model.network.services import Endpoint
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 EXPORT_TO = "networking.istio.io/exportTo"
 """The annotation of a Service that says which namespaces' proxies know it."""
@@ -90,7 +89,7 @@ def hidden(state: State, client: Pod, scope: Scope, port: Port) -> Step | None:
     resource = origin(port)
     if scope.has_service(resource.namespace, host_of(port)):
         return None
-    return scope.hidden(resource, f"{resource.namespace}/{host_of(port)}")
+    return scope.hidden(resource, "{}/{}", resource.namespace, host_of(port))
 
 
 def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Port, ...], list[Step]]:
@@ -206,4 +205,4 @@ def _unexported(state: State, client: Pod, port: Port) -> Step | None:
         default = tuple(one.strip() for one in said.split(",") if one.strip()) or default
     if visibility(resource, client.namespace, default) is not None:
         return None
-    return reason(resource, field, f"isn't exported to namespace {client.namespace}", lost=True)
+    return step(resource, field, Action.HIDDEN, "isn't exported to namespace {}", client.namespace)

@@ -11,7 +11,7 @@ from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.mesh_config import ALLOW_ANY
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Part, Step, Words, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 _KIND = ("networking.istio.io", "Sidecar")
 _EVERY_NAMESPACE, _OWN, _NOT = "*", ".", "~"
@@ -77,10 +76,10 @@ class Scope:
             for host in hosts
         )
 
-    def hidden(self, resource: Resource, what: str) -> Step:
+    def hidden(self, resource: Resource, what: str, *parts: Part) -> Step:
         """Returns why an object isn't known to the client: the Sidecar doesn't import it."""
         origin = self.origin or resource
-        return reason(origin, "spec.egress", f"doesn't import {what}", lost=True)
+        return step(origin, "spec.egress", Action.HIDDEN, "doesn't import {}", Words(what, parts))
 
 
 def of(state: State, client: Pod) -> Scope:
@@ -93,7 +92,7 @@ def of(state: State, client: Pod) -> Scope:
     default = Scope(
         client.namespace,
         config.outbound == ALLOW_ANY,
-        config.reason("outboundTrafficPolicy.mode", f"is {config.outbound}"),
+        config.step("outboundTrafficPolicy.mode", Action.MATCHED, "is {}", config.outbound),
     )
     if client.gateway:
         return default
@@ -122,7 +121,7 @@ def _scope(sidecar: Resource, default: Scope) -> Scope:
         return Scope(default.namespace, default.allow_any, default.outbound, sidecar, imports)
     # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
     mode = policy.get("mode") or "REGISTRY_ONLY"
-    why = reason(sidecar, "spec.outboundTrafficPolicy.mode", f"is {mode}")
+    why = step(sidecar, "spec.outboundTrafficPolicy.mode", Action.MATCHED, "is {}", mode)
     return Scope(default.namespace, mode == ALLOW_ANY, why, sidecar, imports)
 
 

@@ -12,7 +12,7 @@ from harness.base.networks import is_address
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gamma, sidecar_rules, virtual_service
 from harness.model.network.addresses import SERVICE_NETWORK
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 Found = tuple["Rule | Step | None", list["Step"]]
 
@@ -48,16 +47,18 @@ def _by_port(routes: list[Rule], ordered: list[Resource], client: Pod, port: Por
     """The oldest route's rule, or the first `tcp` rule of all VirtualServices that fits."""
     lost: list[Step] = []
     for route in routes:
-        return route, [reason(route.origin, route.field, "takes every connection")]
+        return route, [step(route.origin, route.field, Action.MATCHED, "takes every connection")]
     for resource in ordered:
         for rule in virtual_service.tcp_rules(resource):
             if not rule.matches:
-                return rule, [*lost, reason(resource, rule.field, "has no match, so takes every connection")]
+                text = "has no match, so takes every connection"
+                return rule, [*lost, step(resource, rule.field, Action.MATCHED, text)]
             for match in rule.matches:
                 unmet = _not_for(match, client, port) or _elsewhere(match, port, rule)
                 if not unmet:
-                    return rule, [*lost, reason(resource, match.where, "takes the connection")]
-                lost.append(reason(resource, match.where, unmet, lost=True))
+                    taken = step(resource, match.where, Action.MATCHED, "takes the connection")
+                    return rule, [*lost, taken]
+                lost.append(step(resource, match.where, Action.UNMATCHED, "{}", unmet))
     return None, lost
 
 
@@ -70,7 +71,7 @@ def _by_name(routes: list[Rule], ordered: list[Resource], client: Pod, port: Por
             for match in rule.matches:
                 unmet = _not_for(match, client, port)
                 if unmet:
-                    lost.append(reason(resource, match.where, unmet, lost=True))
+                    lost.append(step(resource, match.where, Action.UNMATCHED, "{}", unmet))
                 else:
                     chains.append((match, rule))
     if not chains:
@@ -78,8 +79,9 @@ def _by_name(routes: list[Rule], ordered: list[Resource], client: Pod, port: Por
     best, why = most_specific((one for one in chains if not _elsewhere(one[0], port, one[1])), message)
     if best is not None:
         return best, lost + why
-    text = f"has tls rules, but none for {asked(message)}: passed through"
-    return reason(registry.origin(port), "spec.ports", text), lost + why
+    text = "has tls rules, but none for {}: passed through"
+    passed = step(registry.origin(port), "spec.ports", Action.BYPASSED, text, asked(message))
+    return passed, lost + why
 
 
 def most_specific(chains: Iterable[tuple[Match, Rule]], message: Message) -> tuple[Rule | None, list[Step]]:
@@ -91,12 +93,12 @@ def most_specific(chains: Iterable[tuple[Match, Rule]], message: Message) -> tup
         if names:
             ranked.append((max(specificity(name) for name in names), match, rule))
         else:
-            text = f"{asked(message)} is none of its sniHosts"
-            lost.append(reason(rule.origin, match.where, text, lost=True))
+            text = "{} is none of its sniHosts"
+            lost.append(step(rule.origin, match.where, Action.UNMATCHED, text, asked(message)))
     if not ranked:
         return None, lost
     _, match, rule = max(ranked, key=lambda one: one[0])
-    return rule, [*lost, reason(rule.origin, match.where, f"is for {asked(message)}")]
+    return rule, [*lost, step(rule.origin, match.where, Action.MATCHED, "is for {}", asked(message))]
 
 
 def asked(message: Message) -> str:

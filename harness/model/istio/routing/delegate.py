@@ -10,13 +10,12 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.routing import virtual_service
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.istio.routing.rule import Rule
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 
 def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Step]]:
@@ -56,15 +55,16 @@ def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...]
             leaf = None
         why = unusable(leaf, root, exported)
         if leaf is None or why:
-            text = f"VirtualService {namespace}/{name} {why}: the rule is left out"
-            lost.append(reason(root, part.delegate.path, text, lost=True))
+            text = "VirtualService {}/{} {}: the rule is left out"
+            lost.append(step(root, part.delegate.path, Action.IGNORED, text, namespace, name, why))
             continue
-        via = reason(root, part.delegate.path, f"leaves its requests to the rules of {leaf}")
+        text = "leaves its requests to the rules of {}"
+        via = step(root, part.delegate.path, Action.LED, text, leaf)
         for own in VirtualService.of(leaf).http:
             merged = under(own, part)
             if merged is None:
-                why = f"is left out: a match of it contradicts all those of {root} {part.path}"
-                lost.append(reason(leaf, own.at("match"), why, lost=True))
+                text = "is left out: a match of it contradicts all those of {} {}"
+                lost.append(step(leaf, own.at("match"), Action.IGNORED, text, root, part.path))
             elif made := virtual_service.rule(merged, gateway):
                 found.append(replace(made, via=(via,)))
     return tuple(rule for rule in found if rule), lost

@@ -14,14 +14,13 @@ from harness.model.istio import revision
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.network import attachment
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.routing.rule import Rule
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 Attached = tuple[tuple[bool, str, int], Route, "ParentRef"]
 
@@ -48,17 +47,17 @@ def attached(
             continue
         route = Route.kept(one.live)
         if not route.parents and one.live.namespace == parent.namespace:
-            lost.append(reason(one.live, "spec.parentRefs", "names no parent: no effect", lost=True))
+            lost.append(step(one.live, "spec.parentRefs", Action.IGNORED, "names no parent: no effect"))
         for ref in route.parents:
             why = ref.detached(parent, port.number, (parent.group,))
             if why == "" and (fault := gateway_route.unusable(state, route)):
-                lost.append(reason(one.live, fault[0], f"{fault[1]}: the route is ignored", lost=True))
+                lost.append(step(one.live, fault[0], Action.IGNORED, "{}: the route is ignored", fault[1]))
             elif why == "" and one.live.namespace == parent.namespace:
                 producers.append((one.age[:3], route, ref))
             elif why == "" and one.live.namespace == namespace:
                 consumers.append((one.age[:3], route, ref))
             elif why:
-                lost.append(reason(one.live, ref.path, why, lost=True))
+                lost.append(step(one.live, ref.path, Action.UNMATCHED, "{}", why))
     found, unmerged = _one_set(consumers or producers)
     return found, lost + unmerged
 
@@ -69,9 +68,9 @@ def _one_set(found: list[Attached]) -> tuple[list[Route], list[Step]]:
         return [], []
     with_port = min(found, key=lambda one: (one[0], one[2].port is None))[2].port is not None
     older = "this port" if with_port else "all ports"
-    text = f"isn't merged with routes for {older}, one of which is older"
+    text = "isn't merged with routes for {}, one of which is older"
     unmerged = [
-        reason(route.resource, f"{ref.path}.port", text, lost=True)
+        step(route.resource, f"{ref.path}.port", Action.OUTRANKED, text, older)
         for _, route, ref in found
         if (ref.port is not None) != with_port
     ]

@@ -16,7 +16,7 @@ from harness.model.istio.routing.rule import Fault, Retries
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.tally import tally
 from harness.traffic.outcomes import Outcome
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Arrivals, Step, step
 
 if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Arrivals
 
 _MILLION = 1_000_000
 
@@ -61,8 +60,8 @@ def _faults(message: Message, rule: Rule) -> Branches[tuple[float, Outcome | Non
     else:
         abort = replies.envoy(message, fault.abort_status, "fault filter abort")
     delay_field, abort_field = f"{rule.field}.fault.delay", f"{rule.field}.fault.abort"
-    delay_trace = (reason(rule.origin, delay_field, f"delays by {fault.delay:g} s"),)
-    abort_trace = (reason(rule.origin, abort_field, f"aborts with {abort}"),)
+    delay_trace = (step(rule.origin, delay_field, Action.DELAYED, "delays by {:g} s", fault.delay),)
+    abort_trace = (step(rule.origin, abort_field, Action.ABORTED, "aborts with {}", str(abort)),)
     delays = shares(((delayed, fault.delay, delay_trace), (ONE - delayed, 0.0, ())))
     return then(
         delays,
@@ -84,23 +83,25 @@ def _acted(
     if rule.redirect:
         target = rewriting.location(message, rule.redirect, chosen.match, port)
         answer = replies.envoy(message, rule.redirect.status, headers=(("location", target),))
-        why = reason(rule.origin, f"{rule.field}.redirect", f"redirects to {target}")
+        why = step(rule.origin, f"{rule.field}.redirect", Action.REDIRECTED, "redirects to {}", target)
         return certain(_with_headers(answer, rule.response_headers), why)
     if rule.direct:
         status, body = rule.direct
         answer = replies.envoy(message, status, body)
-        why = reason(rule.origin, rule.field, f"answers {status} itself")
+        why = step(rule.origin, rule.field, Action.ANSWERED, "answers {} itself", status)
         return certain(_with_headers(answer, rule.response_headers), why)
     if rule.cors is None:
         return _forwarded(state, client, port, message, chosen, deliver)
     cors, field = rule.cors, f"{rule.field}.corsPolicy"
     preflight = cors.preflight(message)
     if preflight is not None:
-        return certain(preflight, reason(rule.origin, field, "answers the preflight itself"))
+        return certain(preflight, step(rule.origin, field, Action.ANSWERED, "answers the preflight itself"))
     branches = _forwarded(state, client, port, message, chosen, deliver)
-    if message.header("origin"):
-        told = "may read the answer" if cors.allowed(message) else "isn't allowed: nothing is added"
-        branches = after(branches, reason(rule.origin, field, f"origin {message.header('origin')} {told}"))
+    if origin := message.header("origin"):
+        action, text = Action.DENIED, "origin {} isn't allowed: nothing is added"
+        if cors.allowed(message):
+            action, text = Action.ALLOWED, "origin {} may read the answer"
+        branches = after(branches, step(rule.origin, field, action, text, origin))
     return mapped(branches, lambda one: replace(one, headers=cors.on_response(message, one.headers)))
 
 
@@ -118,7 +119,8 @@ def _forwarded(
 
     branches = then(weighted(rule), sent)
     if rule.timeout is not None:
-        limit = reason(rule.origin, rule.field, f"limits the whole request to {rule.timeout:g} s")
+        text = "limits the whole request to {:g} s"
+        limit = step(rule.origin, rule.field, Action.LIMITED, text, rule.timeout)
         branches = after(tuple(_cut(message, one, rule.timeout) for one in branches), limit)
     copies = [_copied(state, client, port, message, chosen, mirror, deliver) for mirror in rule.mirrors]
     return after(branches, *copies)
@@ -141,8 +143,9 @@ def _copied(
     if arrived is not None:
         share = Fraction(str(mirror.percent)) / 100
         arrived = tuple((workload, number * share) for workload, number in arrived)
-    text = f"a copy goes to {mirror}; its answer is thrown away"
-    return replace(reason(chosen.rule.origin, chosen.rule.field, text), arrivals=arrived)
+    text = "a copy goes to {}; its answer is thrown away"
+    copied = step(chosen.rule.origin, chosen.rule.field, Action.MIRRORED, text, str(mirror))
+    return replace(copied, arrivals=arrived)
 
 
 def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outcome]:
@@ -151,7 +154,7 @@ def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outc
         return branch
     trace = branch.trace
     if sum(bool(one.arrivals) and not one.depth for one in trace) > 1:
-        trace = (*trace, Reason("the time limit ends the tries", arrivals=None))
+        trace = (*trace, Step(Action.TIMED_OUT, "the time limit ends the tries", arrivals=None))
     return Branch(branch.weight, upstream.bounded(message, branch.value, limit), trace)
 
 
@@ -159,14 +162,14 @@ def weighted(rule: Rule) -> Branches[Destination]:
     """Returns a rule's destinations by their shares."""
     total = sum(destination.weight for destination in rule.destinations)
 
-    def why(destination: Destination) -> str:
+    def why(destination: Destination) -> Step:
+        field, host = f"{destination.field}.weight", destination.host
         if len(rule.destinations) == 1:
-            return f"the only destination: {destination.host}"
-        return f"takes {destination.weight} of {total}: {destination.host}"
+            return step(rule.origin, field, Action.MATCHED, "the only destination: {}", host)
+        share = (destination.weight, total, host)
+        return step(rule.origin, field, Action.SHARED, "takes {} of {}: {}", *share)
 
-    return shares(
-        (d.weight, d, (reason(rule.origin, f"{d.field}.weight", why(d)),)) for d in rule.destinations
-    )
+    return shares((each.weight, each, (why(each),)) for each in rule.destinations)
 
 
 def _sent(

@@ -9,7 +9,7 @@ from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.istio import claims
 from harness.api.objects import selects
 from harness.base.matching import TextMatch, query_values
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from harness.model.istio.routing.cors import Cors
     from harness.model.message import Message
     from harness.model.state.pods import Pod
-    from harness.traffic.trace import Step
 
 
 _EVERYWHERE = (("prefix", "/"), ("segments", "/"), ("regex", ".*"))
@@ -252,7 +251,7 @@ def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, 
         for match in rule.matches:
             why = match.excluded(pod, port)
             if why:
-                lost.append(reason(rule.origin, match.where, why, lost=True))
+                lost.append(step(rule.origin, match.where, Action.HIDDEN, "{}", why))
                 continue
             kept.append(rule if len(rule.matches) == 1 else replace(rule, matches=(match,)))
             if match.takes_all:
@@ -263,8 +262,8 @@ def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, 
 
 
 def _shadowed(where: str, rules: Sequence[Rule]) -> list[Step]:
-    text = f"comes after {where}, which takes every request: the proxy doesn't get it"
-    return [reason(rule.origin, rule.field, text, lost=True) for rule in rules]
+    text = "comes after {}, which takes every request: the proxy doesn't get it"
+    return [step(rule.origin, rule.field, Action.OUTRANKED, text, where) for rule in rules]
 
 
 def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Step, ...]:
@@ -272,12 +271,13 @@ def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Step,
     passed: list[Step] = []
     for rule in rules:
         if not rule.matches:
-            taken = reason(rule.origin, rule.field, "has no match, so takes every request")
+            taken = step(rule.origin, rule.field, Action.MATCHED, "has no match, so takes every request")
             return Chosen(rule, None, (*passed, *rule.via, taken))
         for match in rule.matches:
             unmet = match.unmet(message)
             if not unmet:
-                taken = reason(rule.origin, match.where, "is the first match that the request fulfils")
+                text = "is the first match that the request fulfils"
+                taken = step(rule.origin, match.where, Action.MATCHED, text)
                 return Chosen(rule, match, (*passed, *rule.via, taken))
-            passed.append(reason(rule.origin, match.where, unmet, lost=True))
+            passed.append(step(rule.origin, match.where, Action.UNMATCHED, "{}", unmet))
     return tuple(passed)

@@ -8,14 +8,13 @@ from harness.api.istio.hosts import MESH, visibility
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.istio.registry.sidecar_scope import Scope
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 Told = tuple[int, "Resource"]
 
@@ -45,11 +44,11 @@ def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Step]
 def _seen(state: State, client: Pod, scope: Scope, resource: Resource) -> tuple[int | None, Step | None]:
     if MESH not in virtual_service.gateways(resource):
         text = "is bound to gateways only: no effect on sidecars"
-        return None, reason(resource, "spec.gateways", text, lost=True)
+        return None, step(resource, "spec.gateways", Action.IGNORED, text)
     seen = visibility(resource, client.namespace, mesh_config.of(state).virtual_service_export_to)
     if seen is None:
-        text = f"isn't exported to namespace {client.namespace}"
-        return None, reason(resource, "spec.exportTo", text, lost=True)
+        text = "isn't exported to namespace {}"
+        return None, step(resource, "spec.exportTo", Action.HIDDEN, text, client.namespace)
     if not scope.has_rules(resource.namespace, virtual_service.hosts(resource)):
-        return None, scope.hidden(resource, f"hosts of {resource}")
+        return None, scope.hidden(resource, "hosts of {}", resource)
     return seen, None

@@ -10,7 +10,7 @@ from harness.model.distribution import Branches, after, certain, mapped, then
 from harness.model.istio.security import external_authorization, request_authentication
 from harness.model.istio.security.authorization import DENIED, authorize
 from harness.model.istio.security.normalization import with_normal_path
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -70,4 +70,5 @@ def _refused(arrival: Arrival, answer: Outcome) -> Outcome:
 
 
 def _closing(arrival: Arrival) -> tuple[Step, ...]:
-    return (Reason("the connection is closed without an answer"),) if arrival.opaque else ()
+    closed = built_in(Action.FAILED, "the connection is closed without an answer")
+    return (closed,) if arrival.opaque else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.authorization_policy import KIND, AuthorizationPolicy
 from harness.model.istio.security import authorization_rule, policies
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, listed, step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
@@ -39,19 +39,19 @@ def authorize(state: State, arrival: Arrival) -> Verdict:
     passed = policies.passed_over(state, KIND, arrival.server)
     for policy in found:
         if policy.action == "DENY" and (field := matching_rule(policy, seen, passed)):
-            denied = reason(policy.resource, field, "matches, and the action is DENY")
+            denied = step(policy.resource, field, Action.DENIED, "matches, and the action is DENY")
             return Verdict(False, (*passed, denied))
     allowing = [policy for policy in found if policy.action == "ALLOW"]
     for policy in allowing:
         if field := matching_rule(policy, seen, passed):
-            allowed = reason(policy.resource, field, "matches, and the action is ALLOW")
+            allowed = step(policy.resource, field, Action.ALLOWED, "matches, and the action is ALLOW")
             return Verdict(True, (*passed, allowed))
     if allowing:
-        names = ", ".join(str(policy.resource) for policy in allowing)
-        text = f"no rule matches of those that allow ({names}): denied"
-        return Verdict(False, (*passed, reason(allowing[0].resource, "spec.rules", text)))
-    text = f"no AuthorizationPolicy with action ALLOW selects {arrival.server.workload}: allowed"
-    return Verdict(True, (*passed, Reason(text)))
+        text, names = "no rule matches of those that allow ({}): denied", [one.resource for one in allowing]
+        denied = step(names[0], "spec.rules", Action.DENIED, text, listed(names))
+        return Verdict(False, (*passed, denied))
+    text = "no AuthorizationPolicy with action ALLOW selects {}: allowed"
+    return Verdict(True, (*passed, built_in(Action.ALLOWED, text, arrival.server.workload)))
 
 
 def matching_rule(policy: AuthorizationPolicy, seen: Seen, passed: list[Step]) -> str:
@@ -61,7 +61,8 @@ def matching_rule(policy: AuthorizationPolicy, seen: Seen, passed: list[Step]) -
         unmet, why = authorization_rule.unmet(rule, seen, widens=widens)
         if not unmet:
             return rule.path
-        passed.append(reason(policy.resource, unmet, why, lost=True))
+        passed.append(step(policy.resource, unmet, Action.UNMATCHED, "{}", why))
     if not policy.rules:
-        passed.append(reason(policy.resource, "spec.rules", "has no rule, so matches nothing", lost=True))
+        text = "has no rule, so matches nothing"
+        passed.append(step(policy.resource, "spec.rules", Action.UNMATCHED, text))
     return ""

@@ -18,7 +18,7 @@ from harness.model.istio.security.authorization import DENIED, matching_rule
 from harness.model.istio.security.authorization_rule import Seen
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import endpoints, fqdn, service_port
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,10 +82,10 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
     names = {one.provider.name for one in found}
     provider = mesh_config.of(state).providers.get(name)
     if provider is None or len(names) > 1:
-        text = f"names an extension provider that MeshConfig doesn't have ({name})"
+        fault = words("names an extension provider that MeshConfig doesn't have ({})", name)
         if len(names) > 1:
-            text = f"is one of several for {arrival.server.workload}: {', '.join(sorted(names))}"
-        why = reason(policy, "spec.provider.name", f"{text}: what matches is denied")
+            fault = words("is one of several for {}: {}", arrival.server.workload, ", ".join(sorted(names)))
+        why = step(policy, "spec.provider.name", Action.DENIED, "{}: what matches is denied", fault)
         refusal = replies.envoy(arrival.message, 403, DENIED)
         return certain(Answer(arrival.message, refusal), *passed, why)
     http = provider.get("envoyExtAuthzHttp")
@@ -93,8 +93,9 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
         raise not_modelled(policy, "spec.provider.name", "only authorizers that are asked by HTTP are")
     if arrival.opaque:
         text = "is ignored for a connection without HTTP: its provider is asked by HTTP"
-        return certain(Answer(arrival.message), *passed, reason(policy, field, text, lost=True))
-    return after(_asked(state, policy, http, arrival, deliver), *passed, reason(policy, field, "matches"))
+        return certain(Answer(arrival.message), *passed, step(policy, field, Action.IGNORED, text))
+    matches = step(policy, field, Action.MATCHED, "matches")
+    return after(_asked(state, policy, http, arrival, deliver), *passed, matches)
 
 
 def _asked(
@@ -108,18 +109,19 @@ def _asked(
         raise not_modelled(policy, field, f"a ServiceEntry may be meant by the provider's {host}")
     service = _service(state, namespace, host)
     if service is None:
-        text = f"the provider's Service {host} isn't there by its full name: what matches is denied"
+        text = "the provider's Service {} isn't there by its full name: what matches is denied"
         refusal = replies.envoy(arrival.message, 403, DENIED)
-        return certain(Answer(arrival.message, refusal), reason(policy, field, text))
+        return certain(Answer(arrival.message, refusal), step(policy, field, Action.DENIED, text, host))
     port = service_port(service, int(http.get("port") or 0))
     if port is None:
-        why = reason(policy, field, f"the provider's {service} has no port {http.get('port')}: an error")
+        text = "the provider's {} has no port {}: an error"
+        why = step(policy, field, Action.FAILED, text, service, str(http.get("port")))
         return certain(_failed(http, arrival.message), why)
     for endpoint in endpoints(state, port):
         if not _known(endpoint):
             text = f"nobody knows what {endpoint.pod.workload} answers to an authorization request"
             raise not_modelled(policy, field, text)
-    why = reason(policy, field, f"asks {port.service}")
+    why = step(policy, field, Action.CALLED, "asks {}", port.service)
     target = upstream.cluster(state, arrival.server, port, "", why)
     check = _check(http, arrival.message)
     if isinstance(target, upstream.Missing):

@@ -13,7 +13,7 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 from harness.model.istio import mesh_config
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.message import Message
@@ -26,7 +26,7 @@ def with_normal_path(state: State, message: Message) -> Message | Step:
     """Returns the message as a proxy reads it, or why it is a bad request (400)."""
     path = normalized(message.path, mesh_config.of(state).path_normalization)
     if path is None:
-        return Reason(f"the path {message.path} can't be normalized: 400")
+        return built_in(Action.FAILED, "the path {} can't be normalized: 400", message.path)
     return message if path == message.path else replace(message, path=path)
 
 

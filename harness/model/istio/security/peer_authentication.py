@@ -9,7 +9,7 @@ from harness.api.istio.policies import GROUP
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, per_pod, per_state
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,13 +36,15 @@ def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
     for policy in workload[:1]:
         said = policy.ports.get(str(port))
         if said is not None and said.mode != UNSET:
-            return said.mode, reason(policy.resource, said.at("mode"), f"is {said.mode} for port {port}")
+            text, field = "is {} for port {}", said.at("mode")
+            return said.mode, step(policy.resource, field, Action.MATCHED, text, said.mode, port)
     for level in (workload, namespace, mesh):
         for policy in level[:1]:
             mode, field = policy.mtls.mode, policy.mtls.at("mode")
             if mode != UNSET:
-                return mode, reason(policy.resource, field, f"is {mode} at {pod.workload}")
-    return DEFAULT, Reason("no PeerAuthentication says otherwise: PERMISSIVE takes mutual TLS and plaintext")
+                return mode, step(policy.resource, field, Action.MATCHED, "is {} at {}", mode, pod.workload)
+    text = "no PeerAuthentication says otherwise: PERMISSIVE takes mutual TLS and plaintext"
+    return DEFAULT, built_in(Action.MATCHED, text)
 
 
 def passed_over(state: State, pod: Pod) -> list[Step]:

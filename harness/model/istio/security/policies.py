@@ -9,7 +9,7 @@ from harness.api.istio.policies import GROUP, PolicySpec
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, per_pod, per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
 _GATEWAY_NAME = f"{_GATEWAY_GROUP}/gateway-name"
@@ -54,8 +53,9 @@ def passed_over(state: State, kind: str, pod: Pod) -> list[Step]:
     """Returns why policies don't count: of the pod's namespace for other targets, or not taken in at all."""
     table = _tables(state)[kind]
     own = table.by_gateway.get((pod.namespace, pod.labels.get(_GATEWAY_NAME, "")), [])
+    text = "isn't for {}: acts on its targets only"
     elsewhere = [
-        reason(policy, "spec.targetRefs", f"isn't for {pod.workload}: acts on its targets only", lost=True)
+        step(policy, "spec.targetRefs", Action.HIDDEN, text, pod.workload)
         for policy in table.targeted.get(pod.namespace, ())
         if policy not in own
     ]

@@ -16,7 +16,7 @@ from harness.base.errors import not_modelled
 from harness.base.matching import query_values
 from harness.model.istio.security import jwt, policies
 from harness.traffic.token import Token
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 _BEARER = "Bearer "
 _TOKEN_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
@@ -81,8 +80,9 @@ def check(state: State, pod: Pod, message: Message) -> Checked:
     if fault == jwt.MISSING:
         return Checked(message, trace=lost)
     checked = Checked(message, fault)
-    text = f"the token isn't accepted ({fault}): {checked.status}"
-    return replace(checked, trace=(*lost, reason(rule.resource, rule.path, text)))
+    text = "the token isn't accepted ({}): {}"
+    why = step(rule.resource, rule.path, Action.DENIED, text, fault, checked.status)
+    return replace(checked, trace=(*lost, why))
 
 
 def _preflight(message: Message) -> bool:
@@ -104,8 +104,9 @@ def _worst(faults: list[tuple[JWTRule, str]]) -> tuple[JWTRule, str]:
 
 
 def _lost(rule: JWTRule, words: str) -> Step:
-    text = "finds no token where it looks" if words == jwt.MISSING else f"doesn't accept the token: {words}"
-    return reason(rule.resource, rule.path, text, lost=True)
+    if words == jwt.MISSING:
+        return step(rule.resource, rule.path, Action.UNMATCHED, "finds no token where it looks")
+    return step(rule.resource, rule.path, Action.UNMATCHED, "doesn't accept the token: {}", words)
 
 
 # --- where tokens are
@@ -185,9 +186,9 @@ def _passed(
     token = accepted[-1][0]
     known = claims.normalized(token.claims, rule.space_delimited_claims)
     who = f"{token.issuer}/{token.claims.get('sub', '')}"
-    text = f"the token of {who} is valid" + (", its signature taken for granted" if token.stated else "")
+    text = "the token of {} is valid" + (", its signature taken for granted" if token.stated else "")
     lost = tuple(_lost(rule, words) for rule, words in faults)
-    why = reason(rule.resource, rule.path, text)
+    why = step(rule.resource, rule.path, Action.MATCHED, text, who)
     return Checked(replace(message, verified=Token.of(known)), trace=(*lost, why))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.base.errors import not_modelled
+from harness.traffic.trace import Action, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.model.istio.upstream.destination_rule import Policy, Setting
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Step
 
 _UNSPECIFIED = "which pod gets which share isn't specified"
 _GATEWAY_ERRORS = (502, 503, 504)
@@ -35,21 +35,23 @@ def reasons(policy: Policy, endpoints: int) -> Iterator[Step]:
     ):
         setting = policy.get(key)
         if setting is not None:
-            yield setting.reason(text, lost=True)
+            yield setting.step("", Action.IGNORED, text)
     outliers = policy.get("outlierDetection")
     if outliers is not None and endpoints > 1:
-        yield outliers.reason(f"may leave out pods that fail: {_UNSPECIFIED} once one has failed")
+        text = f"may leave out pods that fail: {_UNSPECIFIED} once one has failed"
+        yield outliers.step("", Action.LEFT_OPEN, text)
 
 
 def _balancing(setting: Setting) -> Iterator[Step]:
     if setting.value.get("consistentHash"):
         text = f"a hash keeps equal requests on one pod: {_UNSPECIFIED}"
-        yield setting.reason(text, "consistentHash")
+        yield setting.step("consistentHash", Action.LEFT_OPEN, text)
     locality = setting.value.get("localityLbSetting")
     if locality and locality.get("enabled", True):
-        yield setting.reason(f"goes by zones, which pods don't tell: {_UNSPECIFIED}", "localityLbSetting")
+        text = f"goes by zones, which pods don't tell: {_UNSPECIFIED}"
+        yield setting.step("localityLbSetting", Action.LEFT_OPEN, text)
     if setting.value.get("warmup") or setting.value.get("warmupDurationSecs"):
-        yield setting.reason("sends less to pods that have just started", "warmup", lost=True)
+        yield setting.step("warmup", Action.IGNORED, "sends less to pods that have just started")
 
 
 def counted(policy: Policy, outcome: Outcome) -> Step | None:
@@ -65,7 +67,7 @@ def counted(policy: Policy, outcome: Outcome) -> Step | None:
         "counts this answer as a failure: after some in a row the pod is left out for a time; how many "
         "requests get it isn't specified"
     )
-    return outliers.reason(text)
+    return outliers.step("", Action.LEFT_OPEN, text)
 
 
 def _is_failure(outliers: Setting, outcome: Outcome) -> bool:

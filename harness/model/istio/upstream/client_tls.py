@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.base.vocabulary import Mesh
 from harness.model.istio import mesh_config
 from harness.model.istio.security import peer_authentication
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.istio.registry.service_entry import Target
@@ -64,18 +64,21 @@ def begin(state: State, target: Target, setting: Setting | None) -> ClientTls:
     if setting is not None:
         mode = str(setting.value.get("mode") or DISABLE)
         towards = pod.ip if pod.outside else pod.workload
-        said = setting.reason(f"is {mode}: {_TOLD[mode]} towards {towards}", "mode")
+        action = Action.UNENCRYPTED if mode == DISABLE else Action.ENCRYPTED
+        said = setting.step("mode", action, "is {}: {} towards {}", mode, _TOLD[mode], towards)
         return ClientTls(said, mode, str(setting.value.get("sni") or ""))
     config = mesh_config.of(state)
     if not config.auto_mtls:
-        return ClientTls(
-            config.reason("enableAutoMtls", "is false: plaintext, as no DestinationRule says else")
-        )
+        text = "is false: plaintext, as no DestinationRule says else"
+        return ClientTls(config.step("enableAutoMtls", Action.UNENCRYPTED, text))
     if pod.outside:
-        return ClientTls(Reason(f"{pod.ip} is outside of the cluster: plaintext"))
+        text = "{} is outside of the cluster: plaintext"
+        return ClientTls(built_in(Action.UNENCRYPTED, text, pod.ip))
     if not target.meshed or pod.mesh is not Mesh.ISTIO or pod.gateway:
-        return ClientTls(Reason(f"{pod.workload} has no Istio sidecar: plaintext"))
+        text = "{} has no Istio sidecar: plaintext"
+        return ClientTls(built_in(Action.UNENCRYPTED, text, pod.workload))
     accepted, why = peer_authentication.mode(state, pod, target.endpoint.port)
     if accepted == DISABLE:
         return ClientTls(why)
-    return ClientTls(Reason(f"{pod.workload} has an Istio sidecar: mutual TLS (auto mTLS)"), ISTIO_MUTUAL)
+    text = "{} has an Istio sidecar: mutual TLS (auto mTLS)"
+    return ClientTls(built_in(Action.ENCRYPTED, text, pod.workload), ISTIO_MUTUAL)

@@ -23,7 +23,7 @@ from harness.model.istio.upstream import balancing, client_tls, destination_rule
 from harness.model.network import similar_pods as likeness
 from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, step, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,19 +73,20 @@ def upstream(
     origin, field = rule.origin, destination.field
     status = 500 if origin.kind in ("HTTPRoute", "GRPCRoute") else 503
     if destination.invalid:
-        return Missing(status, "", (reason(origin, field, f"{destination.invalid}: {status}"),))
+        fault = step(origin, field, Action.FAILED, "{}: {}", destination.invalid, status)
+        return Missing(status, "", (fault,))
     owner, ports, lost = registry.destination(state, client, destination.host)
     if owner is None:
-        unseen = f" that {client.namespace} sees" if lost else ""
-        text = f"there is no Service {destination.host}{unseen}: {status}"
-        passed_over = service_entry.passed_over(state, destination.host)
-        return Missing(status, "", (reason(origin, field, text), *passed_over))
+        unseen = words(" that {} sees", client.namespace) if lost else ""
+        text = "there is no Service {}{}: {}"
+        nowhere = step(origin, field, Action.FAILED, text, destination.host, unseen, status)
+        return Missing(status, "", (nowhere, *service_entry.passed_over(state, destination.host)))
     number = destination.port or (ports[0].number if len(ports) == 1 else listener)
     port = next((one for one in ports if one.number == number), None)
     if port is None:
-        text = f"{owner.kind} {owner.namespace}/{owner.name} has no port {number}: {status}"
-        return Missing(status, "", (reason(origin, field, text),))
-    why = reason(origin, field, f"names {owner}")
+        no_port = step(origin, field, Action.FAILED, "{} has no port {}: {}", owner, number, status)
+        return Missing(status, "", (no_port,))
+    why = step(origin, field, Action.MATCHED, "names {}", owner)
     return cluster(state, client, port, destination.subset, why, dialled)
 
 
@@ -103,12 +104,14 @@ def cluster(
     if subset:
         chosen = rules.subset(subset)
         if chosen is None:
-            text = f"no DestinationRule that this client sees defines subset {subset} of {host}: 503"
-            return Missing(503, "", (replace(why, text=text), *passed_over))
+            text = "no DestinationRule that this client sees defines subset {} of {}: 503"
+            return Missing(503, "", (why.reworded(Action.FAILED, text, subset, host), *passed_over))
         found = tuple(target for target in found if selects(chosen.labels, target.labels))
-        trace.append(reason(chosen.origin, chosen.field, f"subset {subset} has {len(found)} pods"))
+        trace.append(
+            step(chosen.origin, chosen.field, Action.MATCHED, "subset {} has {} pods", subset, len(found))
+        )
     if not found:
-        none = replace(why, text=f"{why.text}, which has no pods: 503")
+        none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
         return Missing(503, "no healthy upstream", (none, *passed_over))
     policy = rules.policy(port.number, chosen)
     trace += balancing.reasons(policy, len(found))
@@ -174,7 +177,8 @@ def send(
             for one in _once(state, client, picked.value, message, number, target.policy, retries, deliver):
                 weight = picked.weight * one.weight
                 if number <= retries.attempts and retryable(one.value, retries):
-                    trace = (*one.trace, Reason(f"try {number} gave {one.value}, which is retried"))
+                    text = "try {} gave {}, which is retried"
+                    trace = (*one.trace, built_in(Action.RETRIED, text, number, str(one.value)))
                     spent = (picked.value.endpoint.pod.workload, one.value.seconds)
                     retried.append(Branch(weight, spent, trace))
                 else:

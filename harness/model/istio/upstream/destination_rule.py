@@ -11,7 +11,7 @@ from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
 from harness.model.state.tables import HostTable, per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Part, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 _KIND = ("networking.istio.io", "DestinationRule")
 
@@ -45,9 +44,9 @@ class Setting:
     field: str
     value: Fields
 
-    def reason(self, text: str, part: str = "", *, lost: bool = False) -> Step:
-        """Returns a link of a trace that names the setting, or a part of it."""
-        return reason(self.origin, f"{self.field}.{part}" if part else self.field, text, lost=lost)
+    def step(self, part: str, action: Action, words: str, *parts: Part) -> Step:
+        """Returns what the setting, or a part of it, did."""
+        return step(self.origin, f"{self.field}.{part}" if part else self.field, action, words, *parts)
 
 
 Policy = dict[str, Setting]
