@@ -1,5 +1,9 @@
 import os
 
+from harness.plugin.imports import import_as_written
+
+import_as_written("hypothesis")  # a plugin, too
+
 pytest_plugins = ["pytester"]
 
 # A machine with a lab for real clusters says what it has by these variables; an explicit setting wins.

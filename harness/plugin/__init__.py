@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.plugin.imports import import_as_written
+
+import_as_written("harness")  # before the imports that follow
+
 from harness.base.errors import HarnessError
 from harness.base.settings import KNOBS, SCENARIO_SUFFIXES, is_scenario
 from harness.plugin import fixtures

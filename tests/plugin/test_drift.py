@@ -5,7 +5,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-import scipy.special  # noqa: F401  # can't be imported anew, as pytester would have it
 import yaml
 
 from harness.ground.choice import Choice
@@ -25,6 +24,12 @@ stages:
 """
 
 ANOTHER = Outcome(201)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _scipy():
+    """Imports what can't be imported anew in each test, as pytester would have it."""
+    import scipy.special  # noqa: F401
 
 
 @pytest.fixture
