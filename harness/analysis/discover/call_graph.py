@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from harness.api.istio.authorization_policy import AuthorizationPolicy
 from harness.api.istio.hosts import MESH
 from harness.api.istio.http_rule import HTTPRule
 from harness.api.istio.virtual_service import VirtualService
-from harness.api.objects import spec_of
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.calls import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from harness.analysis.discover.movable import Places
+    from harness.api.istio.authorization_policy import Source
     from harness.api.istio.destination import Destination
     from harness.base.resources import Resource
 
@@ -124,28 +125,28 @@ def _destinations(places: Places, reading: VirtualService) -> Iterator[Destinati
 def _allowed(places: Places) -> Iterator[Call]:
     """The calls that AuthorizationPolicies let in by principal, service account or namespace."""
     for resource in places.estate.all(_SECURITY, "AuthorizationPolicy"):
-        spec = spec_of(resource)
+        policy = AuthorizationPolicy.of(resource)
         target = places.of_namespace(resource.namespace)
-        if spec.get("action", "ALLOW") != "ALLOW" or not target or resource.namespace == ROOT_NAMESPACE:
+        if policy.action != "ALLOW" or not target or resource.namespace == ROOT_NAMESPACE:
             continue
-        for index, rule in enumerate(spec.get("rules") or ()):
-            for i, part in enumerate(rule.get("from") or ()):
-                for key, number, who in _named(part.get("source") or {}, resource.namespace):
-                    source = places.of_account(*who)
-                    field = f"spec.rules[{index}].from[{i}].source.{key}[{number}]"
-                    if source:
-                        yield Call(source, target, "/".join(filter(None, who)), target, resource, field)
+        for source in (part.source for rule in policy.rules for part in rule.sources):
+            for field, who in _named(source):
+                caller = places.of_account(*who)
+                if caller:
+                    yield Call(caller, target, "/".join(filter(None, who)), target, resource, field)
 
 
-def _named(source: Mapping[str, Any], namespace: str) -> Iterator[tuple[str, int, tuple[str, str]]]:
-    """Namespaces and service accounts that a source names: its field, the place in it, and who it is."""
-    for number, text in enumerate(source.get("principals") or ()):
+def _named(source: Source) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Namespaces and service accounts that a source names: the field, and who it is."""
+    for number, text in enumerate(source.principals):
         parts = text.split("/")  # trust domain, ns, NAMESPACE, sa, ACCOUNT
         if len(parts) == 5 and parts[1] == "ns" and "*" not in parts[2]:
-            yield "principals", number, (parts[2], "" if "*" in parts[4] else parts[4])
-    for number, text in enumerate(source.get("serviceAccounts") or ()):
+            account = "" if "*" in parts[4] else parts[4]
+            yield f"{source.at('principals')}[{number}]", (parts[2], account)
+    for number, text in enumerate(source.service_accounts):
         owner, slash, account = text.rpartition("/")
-        yield "serviceAccounts", number, (owner if slash else namespace, account)
-    for number, text in enumerate(source.get("namespaces") or ()):
+        namespace = owner if slash else source.resource.namespace
+        yield f"{source.at('serviceAccounts')}[{number}]", (namespace, account)
+    for number, text in enumerate(source.namespaces):
         if "*" not in text:
-            yield "namespaces", number, (text, "")
+            yield f"{source.at('namespaces')}[{number}]", (text, "")

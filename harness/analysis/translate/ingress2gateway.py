@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.translate.draft import Translated
 from harness.analysis.translate.finding import Finding, Severity
 from harness.analysis.translate.translation import Translation, translate
+from harness.api.gateway_api.route import Route
 from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
 from harness.api.istio.http_rule import HTTPRule
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from harness.api.gateway_api.route import RouteRule
     from harness.api.istio.http_match import HTTPMatchRequest
 
 
@@ -46,8 +48,6 @@ _UNREAD_KINDS = (
 )
 _ROUTES = ("HTTPRoute", "TLSRoute", "TCPRoute")
 _IGNORED = ("fault", "retries", "corsPolicy", "delegate", "directResponse", "mirrorPercentage")
-
-Fields = dict[str, Any]
 
 
 def output(files: Iterable[Path]) -> str:
@@ -183,15 +183,15 @@ def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
         yield from _gateway_faults(origin)
     if made.kind not in _ROUTES:
         return
-    spec = made.data.get("spec") or {}
-    if origin.mesh and not spec.get("parentRefs"):
+    route = Route.of(made)
+    if origin.mesh and not route.parents:
         yield _repair(
             "parents", origin, "spec.hosts", "the route had no parentRefs, and so no effect anywhere"
         )
     if made.kind != "HTTPRoute":
         return
     source = origin.rule
-    for rule in spec.get("rules") or ():
+    for rule in route.written_rules:
         yield from _backend_faults(origin, source, rule)
         yield from _match_faults(origin, source, rule)
     for key in _IGNORED:
@@ -205,21 +205,19 @@ def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
             yield _repair("ignored", origin, mirror.path, "the tool ignores a mirror's percentage")
 
 
-def _backend_faults(origin: Origin, source: HTTPRule, rule: Fields) -> Iterator[Finding]:
-    backends = rule.get("backendRefs") or []
-    for part, backend in zip(source.route, backends, strict=False):
-        if backend.get("weight") == 0 and not any(one.weight for one in source.route):
+def _backend_faults(origin: Origin, source: HTTPRule, rule: RouteRule) -> Iterator[Finding]:
+    for part, backend in zip(source.route, rule.backends, strict=False):
+        if backend.weight == 0 and not any(one.weight for one in source.route):
             why = "an unset weight became 0: nothing, an outage, or everything, by the mesh and the number"
             yield _repair("weight", origin, part.at("weight"), why)
         if part.destination.subset:
             yield _repair("subset", origin, part.destination.at("subset"), "the subset was lost")
-        if backend.get("port") is None:
+        if backend.port is None:
             why = "a Service without port is refused by the API"
             yield _repair("port", origin, part.destination.at("port"), why)
         if part.has("headers"):
             yield _repair("ignored", origin, part.at("headers"), "the tool ignores a destination's headers")
-    types = [one.get("type") for one in rule.get("filters") or ()]
-    if "RequestRedirect" in types and rule.get("backendRefs"):
+    if rule.backends and any(part.type == "RequestRedirect" for part in rule.filters):
         why = "a redirect with backendRefs is refused by the API"
         yield _repair("redirect", origin, source.at("redirect"), why)
 
@@ -238,11 +236,12 @@ def _gateway_faults(origin: Origin) -> Iterator[Finding]:
             yield _repair("namespaces", origin, server.at("hosts"), why)
 
 
-def _match_faults(origin: Origin, source: HTTPRule, rule: Fields) -> Iterator[Finding]:
+def _match_faults(origin: Origin, source: HTTPRule, rule: RouteRule) -> Iterator[Finding]:
     for match in source.matches:
         if match.uri.has("prefix") and match.uri.prefix != "/":
             why = "a prefix of the text became a prefix of whole segments"
-            if any((one.get("path") or {}).get("type") == "PathPrefix" for one in rule.get("matches") or ()):
+            paths = (made.path_match for made in rule.written_matches if made.has("path"))
+            if any(path and path.kind == "segments" for path in paths):
                 yield _repair("prefix", origin, match.uri.at("prefix"), why)
         for field in _dropped(match):
             yield _repair("match", origin, field, "the condition was dropped: the rule took more than before")

@@ -12,7 +12,8 @@ from harness.analysis.translate.estate import ports_of
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.route import routes
 from harness.api.istio.gateway import IstioGateway
-from harness.api.objects import selects, spec_of
+from harness.api.kubernetes.selector import selects
+from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN, ROOT_NAMESPACE
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _gateway(draft: Draft, resource: Resource) -> Served:
 def _front(draft: Draft, selector: Mapping[str, str]) -> Front | None:
     """The Service before the pods that a Gateway selects; the default installation's needn't be known."""
     for service in draft.estate.services.values():
-        chosen = spec_of(service).get("selector") or {}
+        chosen = Service.of(service).selector
         if selector and chosen and selects(selector, chosen):
             return Front(service.namespace, service.name, service)
     return Front(ROOT_NAMESPACE, "istio-ingressgateway") if selector == INGRESS else None

@@ -8,7 +8,8 @@ from harness.analysis.translate.draft import Patch
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api.istio.gateway import IstioGateway
-from harness.api.objects import selects
+from harness.api.kubernetes.selector import selects
+from harness.api.kubernetes.workload import PodController
 from harness.base.vocabulary import ROOT_NAMESPACE
 
 if TYPE_CHECKING:
@@ -53,17 +54,17 @@ def _container(draft: Draft, resource: Resource | None, origin: Resource) -> tup
             "give its manifest, too; the patch fails if the container is another",
         )
         return 0, True
-    template = (resource.data.get("spec") or {}).get("template") or {}
-    annotated = bool((template.get("metadata") or {}).get("annotations"))
-    for index, container in enumerate((template.get("spec") or {}).get("containers") or ()):
-        if container.get("name") == "istio-proxy":
-            if container.get("image") != "auto":
+    template = PodController.of(resource).template
+    annotated = bool(template.metadata.annotations)
+    for index, container in enumerate(template.spec.containers):
+        if container.name == "istio-proxy":
+            if container.image != "auto":
                 return index, annotated
             draft.report(
                 Severity.LOST,
                 "ingress-gateway",
                 resource,
-                f"spec.template.spec.containers[{index}].name",
+                container.at("name"),
                 "the container is completed by Istio's injector, which goes by its name: it can't be renamed",
                 "write the gateway's container out, without injection",
             )
