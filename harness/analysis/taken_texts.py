@@ -13,10 +13,22 @@ from harness.base import expressions
 from harness.base.errors import NotModelledError
 from harness.base.expressions import Dialect
 from harness.base.expressions.conversion import Token, tokens
-from harness.base.expressions.properties import ASCII
 
 _EXAMPLES = 3
 _TRIES = 60
+_NAMED = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": "!-/:-@\\[-`{-~",
+    "space": " ",
+    "upper": "A-Z",
+    "word": "a-zA-Z0-9_",
+    "xdigit": "0-9A-Fa-f",
+}
 _PROPERTIES = {"L": "a-z", "Ll": "a-z", "Lu": "A-Z", "N": "0-9", "Nd": "0-9", "P": ".", "S": "+"}
 
 
@@ -90,8 +102,7 @@ def _for_python(token: Token) -> str:
         case "escape" if not text[1].isalnum():
             return re.escape(text[1])
         case "named":
-            ranges = ASCII[text.strip("[:]")].ranges
-            return "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in ranges)
+            return _NAMED[text.strip("[:]")]
         case "literal" if token.inside and text in "[&~|":
             return f"\\{text}"
         case "group":

@@ -44,7 +44,7 @@ FINDINGS = {
     "mirrors": (rule("mirrors: [{destination: {host: web-v2}}]"), LOST, "mirror", "spec.http[0].mirrors"),
     "rewrite": (rule("rewrite: {uri: /x}"), LOST, "rewrite", "spec.http[0].rewrite"),
     "source labels": (rule("match: [{sourceLabels: {app: x}}]"), LOST, "match", "spec.http[0].match[0].sourceLabels"),
-    "expression that Rust can't say": (rule(r"match: [{uri: {regex: '/a\pC'}}]"), LOST, "match", "spec.http[0].match[0].uri"),
+    "expression that Rust can't say": (rule(r"match: [{uri: {regex: '/\w{400}'}}]"), LOST, "match", "spec.http[0].match[0].uri"),
     "expression that RE2 refuses": (rule("match: [{headers: {a: {regex: '(?=x)'}}}]"), LOST, "match", "spec.http[0].match[0].headers"),
     "method by an expression that RE2 refuses": (rule("match: [{method: {regex: '('}}]"), LOST, "match", "spec.http[0].match[0].method"),
     "authority": (rule("match: [{authority: {exact: x}}]"), LOST, "match", "spec.http[0].match[0].authority"),

@@ -167,7 +167,6 @@ def _service_profile(resource: Resource) -> Iterator[str]:
             raise not_modelled(resource, override.at("authority"), "it isn't a Service's name")
     named = f'ServiceProfile "{resource.name}"'
     for route in profile.routes:
-        _refuse_undecided(route.condition)
         if not _complete(route.condition, "method", "pathRegex"):
             why = "A request match must have a field set"
             yield f"{named} has a route with an invalid condition: {why}"
@@ -177,15 +176,6 @@ def _service_profile(resource: Resource) -> Iterator[str]:
                 yield f"{named} has a response class with an invalid condition: {why}"
     if profile.budget.ratio < 0:
         yield f"{named} RetryBudget RetryRatio must be non-negative: {float(profile.budget.ratio):f}"
-
-
-def _refuse_undecided(condition: RequestCondition) -> None:
-    """What the proxy can't read it drops, and nobody says so; what it may be able to isn't guessed."""
-    fault = expressions.fault(condition.path_regex or "", Dialect.PROFILE)
-    if fault and not fault.refused:
-        raise not_modelled(condition.resource, condition.at("pathRegex"), fault.why)
-    for part in [*condition.all, *condition.any, *([condition.negated] if condition.negated else [])]:
-        _refuse_undecided(part)
 
 
 def _complete(condition: RequestCondition | ResponseCondition, *leaves: str) -> bool:
@@ -218,10 +208,8 @@ def _route(resource: Resource) -> Iterator[str]:
     for rule in route.written_rules:
         if any(match.rpc and match.rpc.is_regex for match in rule.written_matches):
             yield "unsupported GRPCRoute method match type: Some(RegularExpression)"
-        for field, text in (written for match in rule.written_matches for written in match.expressions):
-            if (fault := expressions.fault(text.value, Dialect.RUST)) and not fault.refused:
-                raise not_modelled(resource, field, fault.why)
-            if fault:
+        for _, text in (written for match in rule.written_matches for written in match.expressions):
+            if fault := expressions.fault(text.value, Dialect.RUST):
                 yield f"regex parse error: {fault.why}"
         if any(not one.group and one.kind == "Service" and one.port is None for one in rule.backends):
             yield "cannot reference a Service without a port"

@@ -1,8 +1,7 @@
 """Regular expressions as the engine reads them that a mesh runs them in.
 
-Istio's and the API server's are RE2's, Linkerd's those of Rust's regex crate. All run in RE2 here: no pattern
-takes more than linear time. A pattern that its engine doesn't take is a `Fault`; so is what RE2 can't say for
-Rust, which then isn't decided.
+Istio's and the API server's are RE2's, Linkerd's those of Rust's regex crate; each runs in its own engine,
+whose time is linear whatever the pattern. A pattern that its engine doesn't take is a `Fault`.
 """
 
 from __future__ import annotations
@@ -10,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from harness.base.errors import NotModelledError
-from harness.base.expressions import conversion, engine, go
+from harness.base.expressions import conversion, envoy, go
 from harness.base.expressions.conversion import quoted as quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Dialect(Enum):
@@ -47,24 +50,16 @@ def fault(pattern: str, dialect: Dialect) -> Fault | None:
 def matches(pattern: str, text: str, dialect: Dialect = Dialect.RE2) -> bool:
     """Returns whether a text matches.
 
-    Raises NotModelledError where that can't be said: for a pattern with a fault, and for the few texts
-    that RE2 sees otherwise than the engine does.
+    Raises NotModelledError for a pattern with a fault, and for the few texts that RE2 sees otherwise than Go.
     """
     ready = _ready(pattern, dialect)
     if isinstance(ready, Fault):
         raise _undecided(pattern, ready.why)
-    data = engine.encoded(text)
-    if any(engine.found(barred, data) for barred in ready.barred):
-        raise _undecided(pattern, f"of the text {text!r} RE2, which stands in for it here, says nothing")
-    match dialect:
-        case Dialect.RE2:
-            return ready.engine.fullmatch(data) is not None
-        case Dialect.RUST:
-            # Of the matches that begin at the start this is the one that the search would find.
-            first = ready.engine.match(data)
-            return first is not None and first.span() == (0, len(data))
-        case _:
-            return ready.engine.search(data) is not None
+    if dialect is Dialect.GO and r"\B" in pattern and not text.isascii():
+        raise _undecided(
+            pattern, f"RE2, which stands in for Go here, finds \\B within characters of {text!r}"
+        )
+    return ready(text)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -80,15 +75,14 @@ def for_rust(pattern: str) -> str | Fault:
 
 def substitution_fault(pattern: str, replacement: str) -> Fault | None:
     """Returns why a pattern and what replaces its matches can't be used in RE2, None if they can."""
-    ready = _ready(pattern, Dialect.RE2)
-    if isinstance(ready, Fault):
-        return ready
-    parts = _template(replacement)
+    ready, parts = envoy.compiled(pattern), _template(replacement)
+    if isinstance(ready, envoy.Refusal):
+        return Fault(ready.why)
     if isinstance(parts, Fault):
         return parts
     wanted = max((part for part in parts if isinstance(part, int)), default=0)
-    if wanted > ready.engine.groups:
-        words = f"the regexp only has {ready.engine.groups} parenthesized subexpressions"
+    if wanted > ready.groups:
+        words = f"the regexp only has {ready.groups} parenthesized subexpressions"
         return Fault(f"Rewrite schema requests {wanted} matches, but {words}")
     return None
 
@@ -99,43 +93,65 @@ def substitute(pattern: str, replacement: str, text: str) -> str:
 
     Raises NotModelledError for a pattern or replacement with a fault.
     """
-    ready, parts = _ready(pattern, Dialect.RE2), _template(replacement)
+    ready, parts = envoy.compiled(pattern), _template(replacement)
     if why := substitution_fault(pattern, replacement):
         raise _undecided(pattern, why.why)
-    if isinstance(ready, Fault) or isinstance(parts, Fault):
+    if isinstance(ready, envoy.Refusal) or isinstance(parts, Fault):
         raise AssertionError("substitution_fault has looked at both")
-    return engine.replaced(ready.engine, parts, text)
-
-
-@dataclass(frozen=True)
-class _Ready:
-    engine: engine.Engine
-    barred: tuple[str, ...] = ()
+    return envoy.replaced(ready, parts, text)
 
 
 @lru_cache(maxsize=1 << 12)
-def _ready(pattern: str, dialect: Dialect) -> _Ready | Fault:
-    barred: tuple[str, ...] = ()
+def _ready(pattern: str, dialect: Dialect) -> Callable[[str], bool] | Fault:
+    """What tells whether a text matches; a fault where the engine doesn't take the pattern."""
     if dialect in (Dialect.RUST, Dialect.PROFILE):
-        from harness.base.expressions import rust  # most commands need none of it
-
-        translation = rust.translated(rust.anchored(pattern) if dialect is Dialect.PROFILE else pattern)
-        if isinstance(translation, rust.Untranslated):
-            return Fault(translation.why, translation.refused)
-        pattern, barred = translation.pattern, tuple(translation.barred)
-    compiled = engine.compiled(pattern)
-    if dialect is Dialect.GO and r"\B" in pattern:
-        barred = (engine.BEYOND_ASCII,)  # RE2 finds it within a character, too
+        return _in_rust(pattern, dialect)
+    compiled = envoy.compiled(pattern)
     if dialect is Dialect.GO and (why := _refused_by_go(pattern, compiled)):
         return why
-    if isinstance(compiled, engine.Refusal):
-        # What Rust takes RE2 may be too small for.
-        return Fault(compiled.why, refused=dialect is Dialect.RE2)
-    return _Ready(compiled, barred)
+    if isinstance(compiled, envoy.Refusal):
+        return Fault(compiled.why)
+    look = compiled.search if dialect is Dialect.GO else compiled.fullmatch
+    return lambda text: look(envoy.encoded(text)) is not None
 
 
-def _refused_by_go(pattern: str, compiled: engine.Engine | engine.Refusal) -> Fault | None:
-    if isinstance(compiled, engine.Refusal):
+def _in_rust(pattern: str, dialect: Dialect) -> Callable[[str], bool] | Fault:
+    from paula import Regex  # most commands need none
+
+    try:
+        regex = Regex(_anchored(pattern) if dialect is Dialect.PROFILE else pattern)
+    except ValueError as error:
+        return Fault(str(error).rpartition("error: ")[2].strip())
+    if dialect is Dialect.PROFILE:
+        return lambda text: regex.is_match(_utf8(text))
+
+    def spans(text: str) -> bool:
+        readable = _utf8(text)
+        first = regex.find(readable)
+        return first is not None and first.as_str() == readable
+
+    return spans
+
+
+def _anchored(pattern: str) -> str:
+    """A ServiceProfile's pattern as the proxy completes it: its text, not its sense."""
+    pattern = pattern.strip(_WHITE_SPACE)
+    start = "" if pattern.startswith("^") else "^"
+    return f"{start}{pattern}{'' if pattern.endswith('$') else '$'}"
+
+
+# Python counts four control characters more.
+_CONTROLS = "\x1c\x1d\x1e\x1f"
+_WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace() and sign not in _CONTROLS)
+
+
+def _utf8(text: str) -> str:
+    """The text as Rust has it: what was no UTF-8 isn't in there."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _refused_by_go(pattern: str, compiled: envoy.Engine | envoy.Refusal) -> Fault | None:
+    if isinstance(compiled, envoy.Refusal):
         return Fault(go.refusal(pattern, compiled.why), refused=not go.unsure(compiled.why))
     words = go.refusal_of_bytes(pattern)
     return Fault(words) if words else None

@@ -38,7 +38,7 @@ def unreadable(resource: Resource) -> str | None:
             if match.rpc and match.rpc.is_regex:
                 return f"{match.path}.method.type"
             for field, text in match.expressions:
-                if (fault := expressions.fault(text.value, Dialect.RUST)) and fault.refused:
+                if expressions.fault(text.value, Dialect.RUST):
                     return field
     return None
 

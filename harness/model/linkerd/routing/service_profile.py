@@ -141,8 +141,9 @@ def _readable(conditions: Iterable[RequestCondition], message: Message) -> list[
 
 
 def _path_holds(pattern: str, path: str) -> bool | None:
-    fault = expressions.fault(pattern, Dialect.PROFILE)
-    return None if fault and fault.refused else expressions.matches(pattern, path, Dialect.PROFILE)
+    if expressions.fault(pattern, Dialect.PROFILE):
+        return None
+    return expressions.matches(pattern, path, Dialect.PROFILE)
 
 
 def _answers(condition: ResponseCondition, status: int) -> bool | None:

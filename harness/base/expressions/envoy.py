@@ -1,4 +1,4 @@
-"""RE2, which all regular expressions run in: linear in the length of the text, whatever the pattern."""
+"""RE2, as Envoy runs it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-_SURROGATES = range(0xD800, 0xE000)
+    from collections.abc import Sequence
 
 
 class Match(Protocol):
@@ -26,15 +24,7 @@ class Engine(Protocol):
 
     def search(self, text: bytes, pos: int = 0) -> Match | None: ...
 
-    def match(self, text: bytes) -> Match | None: ...
-
     def fullmatch(self, text: bytes) -> Match | None: ...
-
-    def finditer(self, text: bytes) -> Iterator[Match]: ...
-
-
-BEYOND_ASCII = r"[^\x00-\x7F]"
-"""What tells that a text isn't ASCII."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +32,6 @@ class Refusal:
     """RE2 doesn't take a pattern; `why` in its own words."""
 
     why: str
-
-
-def found(pattern: str, text: bytes) -> bool:
-    """Returns whether a pattern that RE2 takes matches any part of a text."""
-    engine = compiled(pattern)
-    return not isinstance(engine, Refusal) and engine.search(text) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -103,25 +87,3 @@ def _character(data: bytes, at: int) -> int:
     while at + step < len(data) and data[at] >= 0xC0 and data[at + step] & 0xC0 == 0x80:
         step += 1
     return step
-
-
-def spans(characters: str) -> list[tuple[int, int]]:
-    """Returns the ranges of code points that a class of RE2's holds; it tries every character."""
-    engine = compiled(f"{characters}+")
-    if isinstance(engine, Refusal):
-        raise ValueError(engine.why)
-    every = _every_character()
-    return [
-        (_code(every[start : start + 4], 0), _code(every[end - 4 : end], -1))
-        for start, end in (match.span() for match in engine.finditer(every))
-    ]
-
-
-@lru_cache(maxsize=1)
-def _every_character() -> bytes:
-    return "".join(chr(code) for code in range(0x110000) if code not in _SURROGATES).encode()
-
-
-def _code(data: bytes, index: int) -> int:
-    """The code point of the first or last character of what may begin or end in the midst of another."""
-    return ord(data.decode("utf-8", "ignore")[index])
