@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 Child = TypeVar("Child", bound="Node")
+Derived = TypeVar("Derived", covariant=True)
+
+_set = object.__setattr__  # a node's own refuses
 
 _NAMES: dict[type, str] = {
     dict: "a mapping",
@@ -41,13 +44,17 @@ class Node:
     It can't be changed. Reading a field of a wrong type raises InputError that names object and field.
     """
 
+    # What is read stands beside these, in values that Python keeps small while all are set in this way.
+    __slots__ = ("__dict__", "data", "path", "resource")
+
     resource: Resource
     path: str
     data: Mapping[str, Any]
 
     def __init__(self, resource: Resource, path: str, data: Mapping[str, Any] | None) -> None:
-        own = self.__dict__
-        own["resource"], own["path"], own["data"] = resource, path, data or {}
+        _set_resource(self, resource)
+        _set_path(self, path)
+        _set_data(self, data or {})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} can't be set: a reading doesn't change")
@@ -107,6 +114,9 @@ class Node:
             }
             cls._known = known  # type: ignore[attr-defined]
         return known
+
+
+_set_resource, _set_path, _set_data = (vars(Node)[name].__set__ for name in _OWN)
 
 
 def live(data: dict[str, Any]) -> Resource:
@@ -183,7 +193,29 @@ class Field(Generic[Value]):
         if node is None:
             return self
         value = self.read(node, self.key, node.data.get(self.key))
-        node.__dict__[self.name] = value
+        _set(node, self.name, value)
+        return value
+
+
+class derived(Generic[Derived]):  # noqa: N801  # a decorator, as property is one
+    """What follows from a node's fields: like `cached_property`, which locks, and makes a node larger."""
+
+    def __init__(self, make: Callable[[Any], Derived]) -> None:
+        self.make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type[Node], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, node: None, owner: type[Node]) -> Self: ...
+    @overload
+    def __get__(self, node: Node, owner: type[Node]) -> Derived: ...
+    def __get__(self, node: Node | None, owner: type[Node]) -> Self | Derived:
+        if node is None:
+            return self
+        value = self.make(node)
+        _set(node, self.name, value)
         return value
 
 
@@ -308,6 +340,26 @@ def nodes(
         return tuple(made)
 
     return Field(key, read)
+
+
+def value(
+    key: str,
+    kind: Callable[[Resource, str, Mapping[str, Any] | None], Child],
+    make: Callable[[Child], Value],
+) -> Field[Value]:
+    """Returns a field that holds a mapping, and what is made of it; the node itself isn't kept."""
+    read = node(key, kind).read
+    return Field(key, lambda node, key, raw: make(read(node, key, raw)))
+
+
+def values(
+    key: str,
+    kind: Callable[[Resource, str, Mapping[str, Any] | None], Child],
+    make: Callable[[Child], Value],
+) -> Field[tuple[Value, ...]]:
+    """Returns a field that holds a list of mappings, and what is made of each; no node is kept."""
+    read = nodes(key, kind).read
+    return Field(key, lambda node, key, raw: tuple(map(make, read(node, key, raw))))
 
 
 def named(

@@ -175,9 +175,9 @@ def _headers(entry: HTTPRule | RouteRule) -> Iterator[tuple[str, str]]:
         for key, names in (("set", response.set), ("add", response.add)):
             yield from ((response.at(key), name.lower()) for name in names)
     else:
-        for part in entry.filters:
-            changes = part.response_headers
-            yield from ((part.path, header.name.lower()) for header in (*changes.set, *changes.add))
+        for part in (one for one in entry.filters if one.type == "ResponseHeaderModifier"):
+            changes = part.header_changes
+            yield from ((part.path, name.lower()) for name, _ in (*changes.set, *changes.add))
 
 
 def _timed(entry: HTTPRule | RouteRule) -> Iterator[tuple[Topic, str, float | None]]:

@@ -2,7 +2,24 @@
 
 import pytest
 
-from harness.api.node import Node, Spec, boolean, duration, integer, labels, named, node, nodes, text, texts
+from harness.api.node import (
+    Node,
+    Spec,
+    boolean,
+    count,
+    derived,
+    duration,
+    integer,
+    labels,
+    named,
+    node,
+    nodes,
+    optional,
+    text,
+    texts,
+    value,
+    values,
+)
 from harness.base.errors import InputError
 from harness.base.places import Location
 from harness.base.resources import Resource
@@ -119,3 +136,36 @@ def test_a_reading_does_not_change():
 def test_a_field_may_not_hide_what_each_node_has(name):
     with pytest.raises((TypeError, RuntimeError)):  # Python 3.11 wraps it
         type("Hidden", (Node,), {name: text("x")})
+
+
+class Pair(Node):
+    _name = text("name")
+
+    def upper(self) -> str:
+        return self._name.upper()
+
+
+class Made(Spec):
+    note = optional("note")
+    number = count("number", 3)
+    single = value("single", Pair, Pair.upper)
+    several = values("several", Pair, Pair.upper)
+
+    @derived
+    def all(self) -> tuple[str, ...]:
+        return (self.single, *self.several)
+
+
+def test_what_is_made_of_mappings_takes_their_place():
+    spec = {"single": {"name": "a"}, "several": [{"name": "b"}, None]}
+    read = Made.of(Resource("v1", "Thing", "ns", "t", {"spec": spec}))
+    assert (read.note, read.number) == (None, 3)
+    assert read.all == ("A", "B", "")
+    assert read.all is read.all
+    assert list(read.unread()) == []
+
+
+def test_a_kept_reading_stays_with_its_object():
+    resource = whole(title="x").resource
+    assert Whole.kept(resource) is Whole.kept(resource)
+    assert Whole.kept(resource) is not Whole.of(resource)

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from harness.api.gateway_api.reference import TargetRef
 from harness.api.headers import UNCHANGED, HeaderChanges
-from harness.api.node import Node, boolean, count, integer, node, nodes, optional, text, texts
+from harness.api.node import Node, boolean, count, integer, node, optional, text, texts, value, values
 
 
 class HeaderValue(Node):
     """A header, and the value that it gets."""
 
-    name = text("name")
-    value = text("value")
+    _name = text("name")
+    _value = text("value")
+
+    def pair(self) -> tuple[str, str]:
+        """Returns both."""
+        return self._name, self._value
 
 
 class HeaderModifier(Node):
     """Headers that are set, added, taken away."""
 
-    set = nodes("set", HeaderValue)
-    add = nodes("add", HeaderValue)
-    remove = texts("remove")
+    _set = values("set", HeaderValue, HeaderValue.pair)
+    _add = values("add", HeaderValue, HeaderValue.pair)
+    _remove = texts("remove")
 
-    @property
     def changes(self) -> HeaderChanges:
-        """What it does to headers."""
-        return HeaderChanges(
-            tuple((header.name, header.value) for header in self.set),
-            tuple((header.name, header.value) for header in self.add),
-            self.remove,
-        )
+        """Returns what it does to headers."""
+        return HeaderChanges(self._set, self._add, self._remove)
 
 
 class PathModifier(Node):
@@ -99,17 +96,17 @@ class RouteFilter(Node):
     rewrite = node("urlRewrite", URLRewrite)
     mirror = node("requestMirror", RequestMirror)
     cors = node("cors", CORSFilter)
-    request_headers = node("requestHeaderModifier", HeaderModifier)
-    response_headers = node("responseHeaderModifier", HeaderModifier)
+    _request = value("requestHeaderModifier", HeaderModifier, HeaderModifier.changes)
+    _response = value("responseHeaderModifier", HeaderModifier, HeaderModifier.changes)
 
-    @cached_property
+    @property
     def header_changes(self) -> HeaderChanges:
         """What a header modifier does; nothing for other types."""
         match self.type:
             case "RequestHeaderModifier":
-                return self.request_headers.changes
+                return self._request
             case "ResponseHeaderModifier":
-                return self.response_headers.changes
+                return self._response
         return UNCHANGED
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Spec, count, labels, node, nodes, text
+from harness.api.node import Node, Spec, count, derived, labels, node, nodes, text
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -68,7 +67,7 @@ class Listener(Node):
     written_hostname = text("hostname")
     _tls = node("tls", ListenerTLS)
 
-    @cached_property
+    @derived
     def hostname(self) -> str:
         """The host name that it serves, perhaps a wildcard; `*` for all."""
         return (self.written_hostname or "*").lower()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.api.node import Node, integer, optional, text
+from harness.api.node import Node, derived, integer, optional, text
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -17,7 +16,7 @@ class ObjectRef(Node):
     name = text("name")
     written_namespace = text("namespace")
 
-    @cached_property
+    @derived
     def namespace(self) -> str:
         """The namespace of what is referred to."""
         return self.written_namespace or self.resource.namespace

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.api.gateway_api.filters import RouteFilter
 from harness.api.gateway_api.reference import ParentRef, TargetRef
-from harness.api.node import Node, Spec, count, node, nodes, optional, text, texts
+from harness.api.node import Node, Spec, count, derived, node, nodes, optional, text, texts, value, values
 from harness.base.durations import seconds
 from harness.base.matching import Kind, TextMatch
 
@@ -33,113 +32,97 @@ class Rpc:
     is_regex: bool
 
 
+Written: TypeAlias = tuple[str, TextMatch]
+"""A field, and what is written in it."""
+
+
 class NamedMatch(Node):
     """A header or query parameter that a request must have, with a value or a pattern for it."""
 
-    name = text("name")
-    type = text("type", "Exact")
-    value = text("value")
+    _name = text("name")
+    _type = text("type", "Exact")
+    _value = text("value")
 
-    @property
     def pair(self) -> tuple[str, TextMatch]:
-        """The name, and what its value must be."""
-        return self.name, TextMatch("exact" if self.type == "Exact" else "regex", self.value)
-
-    @property
-    def written(self) -> tuple[str, TextMatch]:
-        """The field of the value or pattern, and what it means."""
-        return self.at("value"), self.pair[1]
+        """Returns the name, and what its value must be."""
+        return self._name, TextMatch("exact" if self._type == "Exact" else "regex", self._value)
 
 
 class PathMatch(Node):
-    """The path that a request must have."""
+    """The path that a request must have, by default any."""
 
-    type = text("type", "PathPrefix")
-    value = text("value", "/")
+    _type = text("type", "PathPrefix")
+    _value = text("value", "/")
+
+    def condition(self) -> TextMatch:
+        """Returns what the path must be."""
+        return TextMatch(_PATH_KINDS[self._type], self._value)
 
 
 class MethodMatch(Node):
     """The service and method of a gRPC call."""
 
-    type = text("type", "Exact")
-    service = optional("service")
+    _type = text("type", "Exact")
+    _service = optional("service")
+    _method = optional("method")
+
+    def rpc(self) -> Rpc:
+        """Returns them as what a call must be."""
+        return Rpc(self._service, self._method, self._type == "RegularExpression")
+
+
+class HTTPMatch(Node):
+    """A match of an HTTPRoute; without conditions it takes every request."""
+
+    path_match = value("path", PathMatch, PathMatch.condition)
+    headers = values("headers", NamedMatch, NamedMatch.pair)
+    query = values("queryParams", NamedMatch, NamedMatch.pair)
     method = optional("method")
 
-
-class RouteMatch(Node):
-    """One match of a rule; without conditions it takes every request."""
-
-    _headers = nodes("headers", NamedMatch)
-
-    @cached_property
-    def headers(self) -> tuple[tuple[str, TextMatch], ...]:
-        """The headers that it wants."""
-        return tuple(match.pair for match in self._headers)
+    @property
+    def expressions(self) -> tuple[Written, ...]:
+        """The regular expressions, each with its field."""
+        path = (f"{self.at('path')}.value", self.path_match)
+        texts = (*_written(self.at("headers"), self.headers), path)
+        texts += _written(self.at("queryParams"), self.query)
+        return tuple(pair for pair in texts if pair[1].kind == "regex")
 
     @property
-    def expressions(self) -> tuple[tuple[str, TextMatch], ...]:
-        """The regular expressions for texts, each with its field."""
-        return tuple(match.written for match in self._headers if match.pair[1].kind == "regex")
+    def rpc(self) -> None:
+        """No gRPC call in particular."""
+
+
+class RPCMatch(Node):
+    """A match of a GRPCRoute; without conditions it takes every call."""
+
+    rpc = value("method", MethodMatch, MethodMatch.rpc)
+    headers = values("headers", NamedMatch, NamedMatch.pair)
 
     @property
-    def path_match(self) -> TextMatch | None:
-        """The path that an HTTPRoute's wants."""
-        return None
+    def expressions(self) -> tuple[Written, ...]:
+        """The regular expressions for headers, each with its field."""
+        texts = _written(self.at("headers"), self.headers)
+        return tuple(pair for pair in texts if pair[1].kind == "regex")
 
     @property
-    def query(self) -> tuple[tuple[str, TextMatch], ...]:
-        """The query parameters that an HTTPRoute's wants."""
+    def path_match(self) -> None:
+        """No path but the call's."""
+
+    @property
+    def query(self) -> tuple[()]:
+        """No query parameters: calls have none."""
         return ()
 
     @property
-    def method(self) -> str | None:
-        """The HTTP method that an HTTPRoute's wants."""
-        return None
-
-    @property
-    def rpc(self) -> Rpc | None:
-        """The call that a GRPCRoute's wants."""
-        return None
+    def method(self) -> None:
+        """No HTTP method but the calls'."""
 
 
-class HTTPMatch(RouteMatch):
-    """A match of an HTTPRoute."""
-
-    _path_match = node("path", PathMatch)
-    _query = nodes("queryParams", NamedMatch)
-    _method = optional("method")
-
-    @cached_property
-    def path_match(self) -> TextMatch:
-        """The path that it wants, by default every one."""
-        return TextMatch(_PATH_KINDS[self._path_match.type], self._path_match.value)
-
-    @property
-    def expressions(self) -> tuple[tuple[str, TextMatch], ...]:
-        """The regular expressions for texts, each with its field."""
-        texts = ((self._path_match.at("value"), self.path_match), *(match.written for match in self._query))
-        return (*super().expressions, *((field, text) for field, text in texts if text.kind == "regex"))
-
-    @cached_property
-    def query(self) -> tuple[tuple[str, TextMatch], ...]:
-        """The query parameters that it wants."""
-        return tuple(match.pair for match in self._query)
-
-    @property
-    def method(self) -> str | None:
-        """The HTTP method that it wants."""
-        return self._method
+RouteMatch: TypeAlias = HTTPMatch | RPCMatch
 
 
-class RPCMatch(RouteMatch):
-    """A match of a GRPCRoute."""
-
-    _call = node("method", MethodMatch)
-
-    @cached_property
-    def rpc(self) -> Rpc:
-        """The call that it wants."""
-        return Rpc(self._call.service, self._call.method, self._call.type == "RegularExpression")
+def _written(field: str, named: tuple[tuple[str, TextMatch], ...]) -> tuple[Written, ...]:
+    return tuple((f"{field}[{index}].value", text) for index, (_, text) in enumerate(named))
 
 
 def _match(resource: Resource, path: str, data: Mapping[str, Any] | None) -> RouteMatch:
@@ -168,19 +151,19 @@ class RouteRule(Node):
     timeouts = node("timeouts", RouteTimeouts)
     written_matches = nodes("matches", _match)
 
-    @cached_property
+    @derived
     def matches(self) -> tuple[RouteMatch, ...]:
         """Its matches, by default one for every request; TLSRoutes and TCPRoutes have none."""
         if self.resource.kind not in ("HTTPRoute", "GRPCRoute"):
             return ()
         return self.written_matches or (_match(self.resource, f"{self.path}.matches[0]", None),)
 
-    @cached_property
+    @derived
     def request_timeout(self) -> float | None:
         """The limit on a whole request, in seconds."""
         return seconds(self.timeouts.request)
 
-    @cached_property
+    @derived
     def backend_timeout(self) -> float | None:
         """The limit on one try to a backend, in seconds."""
         return seconds(self.timeouts.backend_request)
@@ -193,7 +176,7 @@ class Route(Spec):
     hostnames = texts("hostnames")
     written_rules = nodes("rules", RouteRule)
 
-    @cached_property
+    @derived
     def rules(self) -> tuple[RouteRule, ...]:
         """Its rules, by default one that takes everything."""
         return self.written_rules or (RouteRule(self.resource, "spec.rules[0]", None),)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from harness.api.node import Node, text, texts
+from harness.api.node import Node, derived, text, texts
 
 Network = IPv4Network | IPv6Network
 
@@ -16,12 +15,12 @@ class NetworkBlock(Node):
     _cidr = text("cidr")
     _except = texts("except")
 
-    @cached_property
+    @derived
     def cidr(self) -> Network:
         """The block; raises ValueError for what isn't one."""
         return ip_network(self._cidr, strict=False)
 
-    @cached_property
+    @derived
     def exceptions(self) -> tuple[Network, ...]:
         """Blocks in it that don't count; raises ValueError for what isn't one."""
         return tuple(ip_network(block, strict=False) for block in self._except)

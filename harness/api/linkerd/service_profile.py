@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.api.node import Node, Spec, boolean, count, duration, node, nodes, number, optional, raw, text
+from harness.api.node import (
+    Node,
+    Spec,
+    boolean,
+    count,
+    derived,
+    duration,
+    node,
+    nodes,
+    number,
+    optional,
+    raw,
+    text,
+)
 from harness.base.durations import seconds
 
 if TYPE_CHECKING:
@@ -74,7 +86,7 @@ class DestinationOverride(Node):
     authority = text("authority")
     _weight = raw("weight")
 
-    @cached_property
+    @derived
     def weight(self) -> Fraction:
         """Its part of the sum of all weights."""
         written = str(self._weight)
@@ -118,7 +130,7 @@ class ServiceProfile(Spec):
     budget = node("retryBudget", RetryBudget)
     written_overrides = nodes("dstOverrides", DestinationOverride)
 
-    @cached_property
+    @derived
     def overrides(self) -> tuple[DestinationOverride, ...]:
         """The destination overrides that have a weight."""
         return tuple(one for one in self.written_overrides if one.weight)
