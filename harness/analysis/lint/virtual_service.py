@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.model.istio.routing.rule import Match
+    from harness.model.istio.routing.rule import RoutingMatch
 
 _GROUP = "networking.istio.io"
 _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
@@ -84,7 +84,7 @@ def virtual_service_rule_shadowed(state: State) -> Iterator[Finding]:
                 taken = everywhere[0].where if everywhere else part.field
 
 
-def _narrowed(match: Match) -> bool:
+def _narrowed(match: RoutingMatch) -> bool:
     return bool(match.port or match.source_labels or match.source_namespace)
 
 

@@ -16,7 +16,7 @@ from harness.model.istio.inbound_protocol import SERVER_FIRST
 from harness.model.istio.registry import egress, sidecar_scope
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import connection_rule, router
-from harness.model.istio.routing.rule import Rule
+from harness.model.istio.routing.rule import RoutingRule
 from harness.model.istio.upstream import client_tls
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import ServicePort
@@ -26,7 +26,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.registry.service_entry import Target
-    from harness.model.istio.routing.rule import Destination
+    from harness.model.istio.routing.rule import RoutingDestination
     from harness.model.istio.upstream.cluster import Missing, Upstream
     from harness.model.message import Message
     from harness.model.network.services import Endpoint
@@ -68,7 +68,7 @@ def send(
         text = "port {} says no protocol: {}"
         trace = [*trace, step(origin, "spec.ports", Action.DETECTED, text, port.number, SERVER_FIRST)]
     chosen, why = connection_rule.find(state, client, port, message)
-    if isinstance(chosen, Rule):
+    if isinstance(chosen, RoutingRule):
         return after(follow(state, client, chosen, port.number, message, deliver), *trace, *why)
     if chosen is not None:
         return passed_through(*trace, *why, chosen)
@@ -89,11 +89,11 @@ def _known(
 
 
 def follow(
-    state: State, client: Pod, rule: Rule, listener: int, message: Message, deliver: Deliver
+    state: State, client: Pod, rule: RoutingRule, listener: int, message: Message, deliver: Deliver
 ) -> Branches[Outcome]:
     """Returns what comes back of a connection that a `tcp` or `tls` rule took: it goes to a destination."""
 
-    def to(destination: Destination) -> Branches[Outcome]:
+    def to(destination: RoutingDestination) -> Branches[Outcome]:
         target = upstream.upstream(state, client, rule, destination, listener, message.dialled)
         return _connected(state, client, target, message, deliver)
 

@@ -15,7 +15,7 @@ from harness.model.istio.registry import egress
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import delegate, gamma, router, sidecar_rules, virtual_service
 from harness.model.istio.routing import gateway_api_route as gateway_route
-from harness.model.istio.routing.rule import Chosen, Retries, Rule, applicable, first_match
+from harness.model.istio.routing.rule import Chosen, Retries, RoutingRule, applicable, first_match
 from harness.model.istio.security.normalization import with_normal_path
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import ServicePort, endpoints
@@ -73,13 +73,13 @@ def send(
 
 def _virtual_host(
     state: State, client: Pod, host: str, heard: Heard
-) -> tuple[tuple[Rule, ...] | None, list[Step]]:
+) -> tuple[tuple[RoutingRule, ...] | None, list[Step]]:
     """The rules of the virtual host that a request belongs to, None for a Service without any.
 
     Routes of Gateway API on the Service come before VirtualServices, whichever is older.
     """
     trace: list[Step] = list(heard.trace)
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RoutingRule, ...] = ()
     if heard.port is not None:
         routes, lost = gamma.attached(state, heard.port, client.namespace)
         trace += lost

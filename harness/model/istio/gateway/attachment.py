@@ -14,7 +14,7 @@ from harness.api.istio.hosts import covers, specificity, within
 from harness.model.istio import revision
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.routing import gateway_api_route as gateway_route
-from harness.model.istio.routing.rule import Rule, applicable
+from harness.model.istio.routing.rule import RoutingRule, applicable
 from harness.model.network import attachment
 from harness.model.state.tables import HostTable, per_state
 from harness.traffic.trace import Action, Step, step
@@ -107,7 +107,7 @@ def _by_gateway(state: State) -> dict[tuple[str, str, str, str], HostTable[Candi
 _NOBODY: HostTable[Candidate] = HostTable(())
 
 
-def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[Rule]:
+def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule]:
     """Returns the rules of a virtual host for routes that are attached for it, oldest first.
 
     Routes for one name on one listener are merged by precedence; such sets follow each other by their oldest
@@ -116,14 +116,14 @@ def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[Rule]:
     sets: dict[tuple[Listener, str], list[Attached]] = {}
     for one in found:
         sets.setdefault((one.listener, one.host), []).append(one)
-    made: list[Rule] = []
+    made: list[RoutingRule] = []
     for merged in sorted(sets.values(), key=lambda one: one[0].namespace != pod.namespace):
         ordered = gateway_route.gateway_rules(state, [one.route for one in merged])
         made += applicable(ordered, pod, merged[0].listener.port)[0]
     return made
 
 
-def connection_rule(state: State, listener: Listener, name: str) -> tuple[Rule | None, list[Step]]:
+def connection_rule(state: State, listener: Listener, name: str) -> tuple[RoutingRule | None, list[Step]]:
     """Returns the rule of the route that takes a connection as bytes, with the name that its TLS asks for.
 
     The most specific name counts, then the oldest route.

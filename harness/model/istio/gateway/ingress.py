@@ -24,8 +24,8 @@ from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
-    from harness.model.istio.gateway.server import Listener, Server
-    from harness.model.istio.routing.rule import Rule
+    from harness.model.istio.gateway.server import GatewayServer, PortListener
+    from harness.model.istio.routing.rule import RoutingRule
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
@@ -75,7 +75,7 @@ def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outc
     return after(_http(state, arrival, listener.plain, message, deliver), *left_out)
 
 
-def _serves(state: State, pod: Pod, server: Server) -> bool:
+def _serves(state: State, pod: Pod, server: GatewayServer) -> bool:
     """Whether the gateway listens for a server: for one that passes bytes on only if a rule says where."""
     if server.reads_http or server.listener:
         return True
@@ -87,7 +87,7 @@ def _asked(arrival: Arrival) -> str:
     return arrival.message.sni if arrival.tls is None else f"outbound_.{arrival.port}_._.gateway"
 
 
-def _no_server(arrival: Arrival, listener: Listener) -> Branches[Outcome]:
+def _no_server(arrival: Arrival, listener: PortListener) -> Branches[Outcome]:
     message = arrival.message
     asked = connection_rule.asked(message) if arrival.tls is None else "the mesh's own TLS"
     text = "the port's servers have no host for {}: the connection is closed"
@@ -96,7 +96,7 @@ def _no_server(arrival: Arrival, listener: Listener) -> Branches[Outcome]:
     return certain(Outcome(failure=failure), why)
 
 
-def _by_tls(state: State, arrival: Arrival, server: Server, deliver: Deliver) -> Branches[Outcome]:
+def _by_tls(state: State, arrival: Arrival, server: GatewayServer, deliver: Deliver) -> Branches[Outcome]:
     """What comes back of TLS that a server has a host for."""
     message, mode = arrival.message, server.mode
     if server.passes_tls_on:
@@ -116,7 +116,7 @@ def _by_tls(state: State, arrival: Arrival, server: Server, deliver: Deliver) ->
     return after(_http(state, arrival, (server,), inner, deliver), trace, *ended)
 
 
-def _handshake(state: State, arrival: Arrival, server: Server) -> Outcome | tuple[Step, ...]:
+def _handshake(state: State, arrival: Arrival, server: GatewayServer) -> Outcome | tuple[Step, ...]:
     """The failure of a TLS handshake, or what let it succeed. No client has a certificate but Istio's."""
     if server.fault:
         return Outcome(failure=Failure.TLS, detail=f"{Failure.TLS}: {server.fault}")
@@ -148,7 +148,7 @@ def _secret(name: str, pod: Pod) -> tuple[str, str]:
 
 
 def _http(
-    state: State, arrival: Arrival, servers: tuple[Server, ...], message: Message, deliver: Deliver
+    state: State, arrival: Arrival, servers: tuple[GatewayServer, ...], message: Message, deliver: Deliver
 ) -> Branches[Outcome]:
     """What comes back of an HTTP request: policies first, then the virtual host for its Host header."""
 
@@ -186,7 +186,7 @@ def _named(outcome: Outcome) -> Outcome:
 
 
 def _bytes(
-    state: State, arrival: Arrival, server: Server, message: Message, deliver: Deliver
+    state: State, arrival: Arrival, server: GatewayServer, message: Message, deliver: Deliver
 ) -> Branches[Outcome]:
     """What comes back of a connection whose bytes are passed on, by a `tls` rule or the first `tcp` rule."""
     if server.listener:
@@ -207,7 +207,9 @@ def _bytes(
     )
 
 
-def _rule(state: State, pod: Pod, server: Server, message: Message) -> tuple[Rule | None, list[Step]]:
+def _rule(
+    state: State, pod: Pod, server: GatewayServer, message: Message
+) -> tuple[RoutingRule | None, list[Step]]:
     lost: list[Step] = []
     chains = gateway_host.chains(state, pod, server, lost)
     if server.passes_tls_on:

@@ -23,7 +23,7 @@ from harness.traffic.trace import Action, Part, Step, step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.api.gateway_api.gateway import Listener as GatewayListener
+    from harness.api.gateway_api.gateway import Listener
     from harness.api.istio import gateway as api
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
@@ -33,7 +33,7 @@ _KIND = ("networking.istio.io", "Gateway")
 
 
 @dataclass(frozen=True)
-class Server:
+class GatewayServer:
     """A server of a Gateway, and where it is written; its hosts are `name` or `namespace/name`.
 
     `mode` is that of its TLS settings, None without any; `credentials` are Secrets. `listener` is what it
@@ -48,7 +48,7 @@ class Server:
     mode: str | None = None
     credentials: tuple[str, ...] = ()
     redirects: bool = False
-    listener: GatewayListener | None = None
+    listener: Listener | None = None
     fault: str = ""
 
     @property
@@ -92,18 +92,18 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Listener:
+class PortListener:
     """What one port of a gateway's pod serves: servers without TLS, and those that TLS's name tells apart."""
 
-    plain: tuple[Server, ...]
-    tls: tuple[Server, ...]
+    plain: tuple[GatewayServer, ...]
+    tls: tuple[GatewayServer, ...]
     left_out: tuple[Step, ...]
 
     @classmethod
-    def of(cls, servers: Iterable[Server]) -> Listener:
+    def of(cls, servers: Iterable[GatewayServer]) -> PortListener:
         """Returns what becomes of servers for one port: a later one may not go together with those before."""
-        plain: list[Server] = []
-        tls: list[Server] = []
+        plain: list[GatewayServer] = []
+        tls: list[GatewayServer] = []
         left_out: list[Step] = []
         known: set[str] = set()
         for server in servers:
@@ -121,7 +121,7 @@ class Listener:
                 known.update(server.hosts if server.mode is not None else ())
         return cls(tuple(plain), tuple(tls), tuple(left_out))
 
-    def named(self, sni: str) -> Server | None:
+    def named(self, sni: str) -> GatewayServer | None:
         """Returns the server with the most specific host that covers the name which TLS asks for."""
         found = [
             (max(specificity(name) for name in names), server)
@@ -131,7 +131,7 @@ class Listener:
         return max(found, key=lambda one: one[0])[1] if found else None
 
 
-def listener(state: State, pod: Pod, port: int) -> Listener | None:
+def listener(state: State, pod: Pod, port: int) -> PortListener | None:
     """Returns what a port of a gateway's pod serves, None for nothing.
 
     Raises NotModelledError where one of its servers is for other clusters' proxies.
@@ -156,13 +156,13 @@ def passed_over(state: State, pod: Pod) -> list[Step]:
 
 
 @per_state
-def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int, Listener]]:
+def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int, PortListener]]:
     """Fills as pods are asked for: the listeners of pods with these labels."""
     return {}
 
 
-def _merged(state: State, pod: Pod) -> dict[int, Listener]:
-    found: dict[int, list[Server]] = {}
+def _merged(state: State, pod: Pod) -> dict[int, PortListener]:
+    found: dict[int, list[GatewayServer]] = {}
     ports = _service_ports(state, pod)
     for gateway in revision.acting(state, *_KIND):
         selector, servers = _serving(gateway)
@@ -171,12 +171,12 @@ def _merged(state: State, pod: Pod) -> dict[int, Listener]:
                 found.setdefault(ports.get(server.number, server.number), []).append(server)
     for listener, target in gateway_listener.serving(state, pod):
         found.setdefault(target, []).append(_listening(state, listener))
-    return {port: Listener.of(servers) for port, servers in found.items()}
+    return {port: PortListener.of(servers) for port, servers in found.items()}
 
 
-def _listening(state: State, listener: GatewayListener) -> Server:
+def _listening(state: State, listener: Listener) -> GatewayServer:
     tls = gateway_listener.tls_mode(listener)
-    return Server(
+    return GatewayServer(
         listener.resource,
         listener.path,
         listener.port,
@@ -206,14 +206,14 @@ def _service_ports(state: State, pod: Pod) -> dict[int, int]:
 
 
 @per_object
-def _serving(gateway: Resource) -> tuple[Mapping[str, str], tuple[Server, ...]]:
+def _serving(gateway: Resource) -> tuple[Mapping[str, str], tuple[GatewayServer, ...]]:
     """The labels of the pods that a Gateway of Istio's selects, and what they serve for it."""
     reading = IstioGateway.of(gateway)
     return reading.selector, tuple(map(_server, reading.servers))
 
 
-def _server(part: api.Server) -> Server:
-    return Server(
+def _server(part: api.Server) -> GatewayServer:
+    return GatewayServer(
         part.resource,
         part.path,
         part.port.number or 0,

@@ -9,7 +9,7 @@ from harness.api.istio.hosts import covers, specificity, visibility
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.routing import connection_rule, delegate, virtual_service
-from harness.model.istio.routing.rule import Match, Rule, applicable
+from harness.model.istio.routing.rule import RoutingMatch, RoutingRule, applicable
 from harness.model.state.tables import per_state
 from harness.traffic.trace import Action, Step, step
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.base.resources import Resource
-    from harness.model.istio.gateway.server import Server
+    from harness.model.istio.gateway.server import GatewayServer
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
@@ -28,24 +28,24 @@ Level = tuple[bool, int]
 class VirtualHost:
     """The rules for a host in their order, and why plain HTTP is sent to https, if it is."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[RoutingRule, ...]
     redirects: Step | None
     trace: tuple[Step, ...]
 
 
-def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> VirtualHost:
+def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) -> VirtualHost:
     """Returns the virtual host for a Host header: the most specific one of all that the servers make.
 
     VirtualServices and routes of one virtual host are merged; rules that take everything come last.
     """
     trace: list[Step] = []
-    by_gateway: dict[str, list[Server]] = {}
-    redirecting: list[tuple[Level, Server]] = []
+    by_gateway: dict[str, list[GatewayServer]] = {}
+    redirecting: list[tuple[Level, GatewayServer]] = []
     for server in servers:
         by_gateway.setdefault(server.gateway_name, []).append(server)
         if server.redirects:  # a host with a namespace covers nothing there: its name is taken as it is
             redirecting += [(specificity(name), server) for name in server.hosts if covers(name, host)]
-    speaking: list[tuple[Level, Resource, Server]] = []
+    speaking: list[tuple[Level, Resource, GatewayServer]] = []
     for resource in _visible(state, pod, virtual_service.by_host(state).covering(host), by_gateway, trace):
         for server in _of(resource, by_gateway):
             shared = _shared(resource, server, host)
@@ -67,7 +67,7 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
     levels = [level for level, _, _ in speaking] + [level for level, _ in redirecting]
     levels += [one.level for one in routes]
     best = max(levels, default=None)
-    rules: list[Rule] = []
+    rules: list[RoutingRule] = []
     for resource, server in {
         (r.key, s.gateway_name): (r, s) for level, r, s in speaking if level == best
     }.values():
@@ -94,7 +94,9 @@ def find(state: State, pod: Pod, servers: Sequence[Server], host: str) -> Virtua
     return VirtualHost(tuple(sorted(rules, key=_takes_all)), sends[0] if sends else None, tuple(trace))
 
 
-def chains(state: State, pod: Pod, server: Server, lost: list[Step]) -> list[tuple[Match, Rule]]:
+def chains(
+    state: State, pod: Pod, server: GatewayServer, lost: list[Step]
+) -> list[tuple[RoutingMatch, RoutingRule]]:
     """Returns the `tls` or `tcp` rules for connections to a server, each with its match, in their order.
 
     Those of VirtualServices that are bound to its Gateway, visible, and have a host in common; why others
@@ -110,7 +112,7 @@ def chains(state: State, pod: Pod, server: Server, lost: list[Step]) -> list[tup
             lost.append(step(resource, "spec.hosts", Action.UNMATCHED, text, server.gateway, server.field))
             continue
         for rule in read(resource):
-            for match in rule.matches or (Match(rule.field),):
+            for match in rule.matches or (RoutingMatch(rule.field),):
                 unmet = connection_rule.excluded(match, server.number, server.gateway_name)
                 if unmet:
                     lost.append(step(resource, match.where, Action.UNMATCHED, "{}", unmet))
@@ -128,7 +130,7 @@ def _visible(
     state: State,
     pod: Pod,
     candidates: Iterable[Resource],
-    by_gateway: dict[str, list[Server]],
+    by_gateway: dict[str, list[GatewayServer]],
     lost: list[Step],
 ) -> list[Resource]:
     """Those bound to one of the Gateways that the gateway's pod sees, in the order of its looking."""
@@ -145,7 +147,7 @@ def _visible(
     return [resource for _, resource in sorted(found, key=lambda one: one[0])]
 
 
-def _of(resource: Resource, by_gateway: dict[str, list[Server]]) -> list[Server]:
+def _of(resource: Resource, by_gateway: dict[str, list[GatewayServer]]) -> list[GatewayServer]:
     return [server for name in virtual_service.gateways(resource) for server in by_gateway.get(name, ())]
 
 
@@ -158,7 +160,7 @@ def _by_gateway(state: State) -> dict[str, list[Resource]]:
     return found
 
 
-def _shared(resource: Resource, server: Server, host: str) -> str | None:
+def _shared(resource: Resource, server: GatewayServer, host: str) -> str | None:
     """The narrower of a VirtualService's and a server's host that both cover the request's."""
     shared = [
         max(wanted, offered, key=specificity)
@@ -169,5 +171,5 @@ def _shared(resource: Resource, server: Server, host: str) -> str | None:
     return max(shared, key=specificity) if shared else None
 
 
-def _takes_all(rule: Rule) -> bool:
+def _takes_all(rule: RoutingRule) -> bool:
     return not rule.matches or rule.matches[0].takes_all

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model.istio.registry.hosts import Port
-    from harness.model.istio.routing.rule import Match, Rule
+    from harness.model.istio.routing.rule import RoutingMatch, RoutingRule
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
-Found = tuple["Rule | Step | None", list["Step"]]
+Found = tuple["RoutingRule | Step | None", list["Step"]]
 
 
 def find(state: State, client: Pod, port: Port, message: Message) -> Found:
@@ -43,7 +43,7 @@ def find(state: State, client: Pod, port: Port, message: Message) -> Found:
     return chosen, unattached + lost + why
 
 
-def _by_port(routes: list[Rule], ordered: list[Resource], client: Pod, port: Port) -> Found:
+def _by_port(routes: list[RoutingRule], ordered: list[Resource], client: Pod, port: Port) -> Found:
     """The oldest route's rule, or the first `tcp` rule of all VirtualServices that fits."""
     lost: list[Step] = []
     for route in routes:
@@ -62,9 +62,11 @@ def _by_port(routes: list[Rule], ordered: list[Resource], client: Pod, port: Por
     return None, lost
 
 
-def _by_name(routes: list[Rule], ordered: list[Resource], client: Pod, port: Port, message: Message) -> Found:
+def _by_name(
+    routes: list[RoutingRule], ordered: list[Resource], client: Pod, port: Port, message: Message
+) -> Found:
     """The `tls` rule, or route, with the most specific name."""
-    chains: list[tuple[Match, Rule]] = [(rule.matches[0], rule) for rule in routes]
+    chains: list[tuple[RoutingMatch, RoutingRule]] = [(rule.matches[0], rule) for rule in routes]
     lost: list[Step] = []
     for resource in ordered:
         for rule in virtual_service.tls_rules(resource):
@@ -84,9 +86,11 @@ def _by_name(routes: list[Rule], ordered: list[Resource], client: Pod, port: Por
     return passed, lost + why
 
 
-def most_specific(chains: Iterable[tuple[Match, Rule]], message: Message) -> tuple[Rule | None, list[Step]]:
+def most_specific(
+    chains: Iterable[tuple[RoutingMatch, RoutingRule]], message: Message
+) -> tuple[RoutingRule | None, list[Step]]:
     """Returns the rule with the most specific name that fits TLS's, as Envoy chooses; the first of equals."""
-    ranked: list[tuple[tuple[bool, int], Match, Rule]] = []
+    ranked: list[tuple[tuple[bool, int], RoutingMatch, RoutingRule]] = []
     lost: list[Step] = []
     for match, rule in chains:
         names = [name for name in match.sni if name == "*" or (message.tls and covers(name, message.sni))]
@@ -106,7 +110,7 @@ def asked(message: Message) -> str:
     return f"SNI {message.sni}" if message.tls else "what isn't TLS"
 
 
-def excluded(match: Match, port: int, gateway: str) -> str:
+def excluded(match: RoutingMatch, port: int, gateway: str) -> str:
     """Returns why a `tcp` or `tls` match isn't for a gateway's (or `mesh`'s) port, empty if it is."""
     if match.port and match.port != port:
         return f"is for port {match.port}, not {port}"
@@ -115,11 +119,11 @@ def excluded(match: Match, port: int, gateway: str) -> str:
     return ""
 
 
-def _not_for(match: Match, client: Pod, port: Port) -> str:
+def _not_for(match: RoutingMatch, client: Pod, port: Port) -> str:
     return excluded(match, port.number, MESH) or match.other_source(client)
 
 
-def _elsewhere(match: Match, port: Port, rule: Rule) -> str:
+def _elsewhere(match: RoutingMatch, port: Port, rule: RoutingRule) -> str:
     """Why the Service's address isn't in the networks of a match, empty if it is."""
     if not match.subnets:
         return ""

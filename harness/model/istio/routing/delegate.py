@@ -14,11 +14,11 @@ from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.istio.routing.rule import Rule
+    from harness.model.istio.routing.rule import RoutingRule
     from harness.model.state.state import State
 
 
-def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Step]]:
+def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRule, ...], list[Step]]:
     """Returns all HTTP rules of a VirtualService for a gateway, with those that it delegates in their places.
 
     Also returns why a delegate, or one of its rules, doesn't count: it isn't there or isn't exported
@@ -31,7 +31,7 @@ def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...],
 
 
 @per_state
-def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[Rule, ...], list[Step]]]:
+def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[RoutingRule, ...], list[Step]]]:
     return {
         (root.namespace, root.name, gateway): _rules(state, root, gateway)
         for root in revision.acting(state, *virtual_service.KIND)
@@ -40,8 +40,8 @@ def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[Rule, ...], 
     }
 
 
-def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[Rule, ...], list[Step]]:
-    found: list[Rule | None] = []
+def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRule, ...], list[Step]]:
+    found: list[RoutingRule | None] = []
     lost: list[Step] = []
     exported = mesh_config.of(state).virtual_service_export_to
     for part in VirtualService.of(root).http:

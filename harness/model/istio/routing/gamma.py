@@ -19,7 +19,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.model.istio.registry.hosts import Port
-    from harness.model.istio.routing.rule import Rule
+    from harness.model.istio.routing.rule import RoutingRule
     from harness.model.state.state import State
 
 Attached = tuple[tuple[bool, str, int], Route, "ParentRef"]
@@ -78,7 +78,7 @@ def _one_set(found: list[Attached]) -> tuple[list[Route], list[Step]]:
     return list(kept.values()), unmerged
 
 
-def connection_rules(state: State, port: Port, namespace: str) -> tuple[list[Rule], list[Step]]:
+def connection_rules(state: State, port: Port, namespace: str) -> tuple[list[RoutingRule], list[Step]]:
     """Returns the rules of TLSRoutes (on a port of TLS) or TCPRoutes that clients follow, oldest first."""
     kind = "TLSRoute" if port.protocol == "tls" else "TCPRoute"
     routes, lost = attached(state, port, namespace, (kind,))

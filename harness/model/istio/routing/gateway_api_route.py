@@ -17,7 +17,14 @@ from harness.base.kept import per_object
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.istio.routing.cors import Cors
-from harness.model.istio.routing.rule import Destination, Match, Mirror, Redirect, Rewrite, Rule
+from harness.model.istio.routing.rule import (
+    Mirror,
+    Redirect,
+    Rewrite,
+    RoutingDestination,
+    RoutingMatch,
+    RoutingRule,
+)
 from harness.model.network.reference_grant import permits
 
 if TYPE_CHECKING:
@@ -68,7 +75,7 @@ def _is_there(state: State, to: TargetRef) -> bool:
     return state.get("", "Service", to.namespace, to.name) is not None
 
 
-def sidecar_rules(routes: Iterable[Route]) -> tuple[Rule, ...]:
+def sidecar_rules(routes: Iterable[Route]) -> tuple[RoutingRule, ...]:
     """Returns the rules of a Service's routes in the order in which requests are tried on them.
 
     Exact paths before prefixes before regexes, then longer, then with method, more headers, more
@@ -77,12 +84,12 @@ def sidecar_rules(routes: Iterable[Route]) -> tuple[Rule, ...]:
     return _sorted(_converted(route.resource, frozenset()) for route in routes)
 
 
-def gateway_rules(state: State, routes: Iterable[Route]) -> tuple[Rule, ...]:
+def gateway_rules(state: State, routes: Iterable[Route]) -> tuple[RoutingRule, ...]:
     """Returns the rules of routes on a gateway in the same order; there ReferenceGrants are asked for."""
     return _sorted(_converted(route.resource, _forbidden(state, route)) for route in routes)
 
 
-def sidecar_connection_rule(route: Route, parent: str) -> Rule:
+def sidecar_connection_rule(route: Route, parent: str) -> RoutingRule:
     """Returns the rule of a TLSRoute or TCPRoute on a Service (or ServiceEntry) of this full name.
 
     Without host names a TLSRoute is for the parent's name alone; of several those count that fit it.
@@ -93,22 +100,22 @@ def sidecar_connection_rule(route: Route, parent: str) -> Rule:
     names = tuple(name.lower() for name in route.hostnames) or (parent,)
     if len(names) > 1:
         names = tuple(name for name in names if covers(name, parent))
-    return replace(rule, matches=(Match("spec.hostnames", sni=names),))
+    return replace(rule, matches=(RoutingMatch("spec.hostnames", sni=names),))
 
 
-def gateway_connection_rule(state: State, route: Route) -> Rule:
+def gateway_connection_rule(state: State, route: Route) -> RoutingRule:
     """Returns the rule of a TLSRoute or TCPRoute on a gateway."""
     return _connection_rule(route, _forbidden(state, route))
 
 
-def _connection_rule(route: Route, forbidden: frozenset[str]) -> Rule:
+def _connection_rule(route: Route, forbidden: frozenset[str]) -> RoutingRule:
     rule = route.rules[0]
     destinations = tuple(_destination(route, one, forbidden) for one in rule.backends if one.weight)
-    nowhere = Destination(f"{rule.path}.backendRefs", "", invalid="no backend has a weight above 0")
-    return Rule(route.resource, rule.path, destinations=destinations or (nowhere,))
+    nowhere = RoutingDestination(f"{rule.path}.backendRefs", "", invalid="no backend has a weight above 0")
+    return RoutingRule(route.resource, rule.path, destinations=destinations or (nowhere,))
 
 
-def _sorted(converted: Iterable[tuple[Rule, ...]]) -> tuple[Rule, ...]:
+def _sorted(converted: Iterable[tuple[RoutingRule, ...]]) -> tuple[RoutingRule, ...]:
     return tuple(sorted((rule for rules in converted for rule in rules), key=_precedence))
 
 
@@ -122,14 +129,14 @@ def _forbidden(state: State, route: Route) -> frozenset[str]:
     )
 
 
-def _precedence(rule: Rule) -> tuple[int, int, bool, int, int]:
+def _precedence(rule: RoutingRule) -> tuple[int, int, bool, int, int]:
     match = rule.matches[0]
     path = (1, 0) if match.uri is None else (-_RANKS[match.uri.kind], -len(match.uri.value))
     return (*path, match.method is None, -len(match.headers), -len(match.query))
 
 
 @per_object
-def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[Rule, ...]:
+def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRule, ...]:
     """A rule for each match; the backends of the forbidden fields lead nowhere."""
     route = Route.kept(resource)
     found = []
@@ -137,7 +144,7 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[Rule, ...
         changes = {f.type: f.header_changes for f in part.filters if f.type in _HEADER_FILTERS}
         redirect = next((f for f in part.filters if f.type == "RequestRedirect"), None)
         weighted = any(backend.weight for backend in part.backends)
-        rule = Rule(
+        rule = RoutingRule(
             route.resource,
             part.path,
             destinations=tuple(_destination(route, b, forbidden) for b in part.backends if b.weight),
@@ -155,13 +162,13 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[Rule, ...
     return tuple(found)
 
 
-def _match(route: Route, match: RouteMatch) -> Match:
+def _match(route: Route, match: RouteMatch) -> RoutingMatch:
     uri = _rpc_path(match.rpc) if match.rpc else _path(match.path_match)
     called = ((match.at("method"), uri),) if match.rpc and uri and uri.kind == "regex" else ()
     for field, text in (*match.expressions, *called):
         if fault := expressions.fault(text.value, text.dialect):
             raise not_modelled(route.resource, field, f"Envoy doesn't take {text}: {fault.why}")
-    return Match(
+    return RoutingMatch(
         match.path,
         uri=uri,
         headers=match.headers,
@@ -187,7 +194,7 @@ def _rpc_path(rpc: Rpc) -> TextMatch | None:
     return TextMatch("regex", f"/{rpc.service or '[^/]+'}/{rpc.method or '.+'}")
 
 
-def _destination(route: Route, backend: BackendRef, forbidden: frozenset[str]) -> Destination:
+def _destination(route: Route, backend: BackendRef, forbidden: frozenset[str]) -> RoutingDestination:
     changes = {f.type: f.header_changes for f in backend.filters}
     host, invalid = f"{backend.name}.{backend.namespace}.svc.{CLUSTER_DOMAIN}", ""
     if backend.is_host:
@@ -196,7 +203,7 @@ def _destination(route: Route, backend: BackendRef, forbidden: frozenset[str]) -
         invalid = f"Istio knows no backends of kind {backend.kind}"
     if backend.path in forbidden:
         invalid = f"no ReferenceGrant in {backend.namespace} is for a {route.resource.kind} of this namespace"
-    return Destination(
+    return RoutingDestination(
         backend.path,
         host,
         weight=backend.weight,
@@ -235,7 +242,7 @@ def _mirror(one: RouteFilter) -> Mirror:
     """Where a copy goes, and of which share of requests."""
     to = one.mirror.to
     host = f"{to.name}.{to.namespace}.svc.{CLUSTER_DOMAIN}"
-    return Mirror(Destination(one.mirror.path, host, port=to.port), one.mirror.percent)
+    return Mirror(RoutingDestination(one.mirror.path, host, port=to.port), one.mirror.percent)
 
 
 def _cors(cors: CORSFilter) -> Cors:

@@ -9,14 +9,16 @@ from harness.base import expressions, matching
 
 if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
-    from harness.model.istio.routing.rule import Match, Redirect, Rewrite, Rule
+    from harness.model.istio.routing.rule import Redirect, Rewrite, RoutingMatch, RoutingRule
     from harness.model.message import Message
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _AUTHORITY = ("host", ":authority")
 
 
-def forwarded(message: Message, rule: Rule, match: Match | None, by_destination: HeaderChanges) -> Message:
+def forwarded(
+    message: Message, rule: RoutingRule, match: RoutingMatch | None, by_destination: HeaderChanges
+) -> Message:
     """Returns the request as it is sent on: headers changed, then path and authority rewritten.
 
     What was replaced is told in x-envoy-original-path and x-envoy-original-host.
@@ -41,7 +43,7 @@ def _authority(changes: HeaderChanges) -> str:
     return named[-1] if named else ""
 
 
-def rewritten_path(path: str, rewrite: Rewrite, match: Match | None) -> str:
+def rewritten_path(path: str, rewrite: Rewrite, match: RoutingMatch | None) -> str:
     """Returns the path after a rewrite; a rule that matches no uri is taken as the prefix `/`."""
     uri = match.uri if match else None
     match rewrite.mode:
@@ -59,7 +61,7 @@ def rewritten_path(path: str, rewrite: Rewrite, match: Match | None) -> str:
             return rewrite.path + path[len(uri.value if uri else "/") :]
 
 
-def location(message: Message, redirect: Redirect, match: Match | None, port: int) -> str:
+def location(message: Message, redirect: Redirect, match: RoutingMatch | None, port: int) -> str:
     """Returns a redirect's Location; the query stays [Envoy: RouteEntryImplBase::newUri]."""
     scheme = redirect.scheme or message.scheme
     wanted = redirect.port or (port if redirect.keep_port else None)

@@ -21,7 +21,7 @@ from harness.traffic.trace import Action, Arrivals, Step, step
 if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
     from harness.model.arrival import Deliver
-    from harness.model.istio.routing.rule import Chosen, Destination, Mirror, Rule
+    from harness.model.istio.routing.rule import Chosen, Mirror, RoutingDestination, RoutingRule
     from harness.model.message import Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
@@ -48,7 +48,7 @@ def follow(
     return after(then(_faults(message, rule), faulted), *chosen.trace)
 
 
-def _faults(message: Message, rule: Rule) -> Branches[tuple[float, Outcome | None]]:
+def _faults(message: Message, rule: RoutingRule) -> Branches[tuple[float, Outcome | None]]:
     """The delays and aborts that a rule injects, with their probabilities."""
     fault = rule.fault
     if fault == Fault():
@@ -114,7 +114,7 @@ def _forwarded(
 ) -> Branches[Outcome]:
     rule = chosen.rule
 
-    def sent(destination: Destination) -> Branches[Outcome]:
+    def sent(destination: RoutingDestination) -> Branches[Outcome]:
         return _sent(state, client, port, message, chosen, destination, deliver)
 
     branches = then(weighted(rule), sent)
@@ -158,11 +158,11 @@ def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outc
     return Branch(branch.weight, upstream.bounded(message, branch.value, limit), trace)
 
 
-def weighted(rule: Rule) -> Branches[Destination]:
+def weighted(rule: RoutingRule) -> Branches[RoutingDestination]:
     """Returns a rule's destinations by their shares."""
     total = sum(destination.weight for destination in rule.destinations)
 
-    def why(destination: Destination) -> Step:
+    def why(destination: RoutingDestination) -> Step:
         field, host = f"{destination.field}.weight", destination.host
         if len(rule.destinations) == 1:
             return step(rule.origin, field, Action.MATCHED, "the only destination: {}", host)
@@ -178,7 +178,7 @@ def _sent(
     port: int,
     message: Message,
     chosen: Chosen,
-    destination: Destination,
+    destination: RoutingDestination,
     deliver: Deliver,
 ) -> Branches[Outcome]:
     rule = chosen.rule

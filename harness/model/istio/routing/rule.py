@@ -24,7 +24,7 @@ _EVERYWHERE = (("prefix", "/"), ("segments", "/"), ("regex", ".*"))
 
 
 @dataclass(frozen=True)
-class Match:
+class RoutingMatch:
     """The conditions of one match, all of which must hold; `gateways` is empty where any will do.
 
     `sni` and `subnets` are those of `tls` and `tcp` rules: the names that TLS may ask for, and the
@@ -127,7 +127,7 @@ def _claimed(message: Message, claim: tuple[str, ...], wanted: TextMatch) -> boo
 
 
 @dataclass(frozen=True)
-class Destination:
+class RoutingDestination:
     """A share of a rule's requests: a host, which may not exist, with its subset and port.
 
     `invalid` says why it leads nowhere in any case, and is empty otherwise.
@@ -201,7 +201,7 @@ class Retries:
 class Mirror:
     """Where copies of requests go, and of how many percent of them."""
 
-    destination: Destination
+    destination: RoutingDestination
     percent: float = 100.0
 
     def __str__(self) -> str:
@@ -210,13 +210,13 @@ class Mirror:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RoutingRule:
     """One routing rule; `matches` empty matches everything. `via` tells who delegated to it."""
 
     origin: Resource
     field: str
-    matches: tuple[Match, ...] = ()
-    destinations: tuple[Destination, ...] = ()
+    matches: tuple[RoutingMatch, ...] = ()
+    destinations: tuple[RoutingDestination, ...] = ()
     redirect: Redirect | None = None
     direct: tuple[int, str] | None = None
     rewrite: Rewrite = Rewrite()
@@ -234,18 +234,20 @@ class Rule:
 class Chosen:
     """The rule that takes a request, its match (None: it has none), and what was passed over before."""
 
-    rule: Rule
-    match: Match | None
+    rule: RoutingRule
+    match: RoutingMatch | None
     trace: tuple[Step, ...]
 
 
-def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, ...], list[Step]]:
+def applicable(
+    rules: Sequence[RoutingRule], pod: Pod, port: int
+) -> tuple[tuple[RoutingRule, ...], list[Step]]:
     """Returns the rules that this pod's proxy gets for a port, with one match each, and why others aren't.
 
     A match for another port, other clients or another namespace isn't sent to the proxy; what
     comes after a rule that takes every request isn't either.
     """
-    kept: list[Rule] = []
+    kept: list[RoutingRule] = []
     lost: list[Step] = []
     for index, rule in enumerate(rules):
         for match in rule.matches:
@@ -261,12 +263,12 @@ def applicable(rules: Sequence[Rule], pod: Pod, port: int) -> tuple[tuple[Rule, 
     return tuple(kept), lost
 
 
-def _shadowed(where: str, rules: Sequence[Rule]) -> list[Step]:
+def _shadowed(where: str, rules: Sequence[RoutingRule]) -> list[Step]:
     text = "comes after {}, which takes every request: the proxy doesn't get it"
     return [step(rule.origin, rule.field, Action.OUTRANKED, text, where) for rule in rules]
 
 
-def first_match(rules: Iterable[Rule], message: Message) -> Chosen | tuple[Step, ...]:
+def first_match(rules: Iterable[RoutingRule], message: Message) -> Chosen | tuple[Step, ...]:
     """Returns the first rule that matches, or the reasons why none does; Envoy tries them in order."""
     passed: list[Step] = []
     for rule in rules:

@@ -13,21 +13,21 @@ from harness.base.kept import per_object
 from harness.model.istio import revision
 from harness.model.istio.routing.cors import Cors
 from harness.model.istio.routing.rule import (
-    Destination,
     Fault,
-    Match,
     Mirror,
     Redirect,
     Retries,
     Rewrite,
-    Rule,
+    RoutingDestination,
+    RoutingMatch,
+    RoutingRule,
 )
 from harness.model.state.tables import HostTable, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.api.istio import destination as api
+    from harness.api.istio.destination import Destination, Headers, RouteDestination
     from harness.api.istio.http_match import HTTPMatchRequest
     from harness.api.istio.http_rule import (
         CorsPolicy,
@@ -76,7 +76,7 @@ def by_host(state: State) -> HostTable[Resource]:
 
 
 @per_object
-def rules(resource: Resource, gateway: str) -> tuple[Rule, ...]:
+def rules(resource: Resource, gateway: str) -> tuple[RoutingRule, ...]:
     """Returns its own HTTP rules for the sidecars (`mesh`) or for a gateway, in their order.
 
     What it delegates isn't among them: `delegate.rules` returns all.
@@ -85,7 +85,7 @@ def rules(resource: Resource, gateway: str) -> tuple[Rule, ...]:
     return tuple(made for part in own if (made := rule(part, gateway)))
 
 
-def rule(part: HTTPRule, gateway: str) -> Rule | None:
+def rule(part: HTTPRule, gateway: str) -> RoutingRule | None:
     """Returns one entry of `http` as a rule; None if none of its matches is for the gateway."""
     matches = tuple(map(_match, part.matches))
     bound = tuple(match for match in matches if not match.gateways or gateway in match.gateways)
@@ -93,24 +93,24 @@ def rule(part: HTTPRule, gateway: str) -> Rule | None:
 
 
 @per_object
-def tls_rules(resource: Resource) -> tuple[Rule, ...]:
+def tls_rules(resource: Resource) -> tuple[RoutingRule, ...]:
     """Returns its rules for TLS that is passed on, by the name that it asks for."""
     return tuple(map(_connection_rule, VirtualService.of(resource).tls))
 
 
 @per_object
-def tcp_rules(resource: Resource) -> tuple[Rule, ...]:
+def tcp_rules(resource: Resource) -> tuple[RoutingRule, ...]:
     """Returns its rules for connections of which only the address is known."""
     return tuple(map(_connection_rule, VirtualService.of(resource).tcp))
 
 
-def _connection_rule(part: ConnectionRule) -> Rule:
+def _connection_rule(part: ConnectionRule) -> RoutingRule:
     matches = tuple(map(_connection_match, part.matches))
-    return Rule(part.resource, part.path, matches, _destinations(part.route))
+    return RoutingRule(part.resource, part.path, matches, _destinations(part.route))
 
 
-def _connection_match(part: ConnectionMatch) -> Match:
-    return Match(
+def _connection_match(part: ConnectionMatch) -> RoutingMatch:
+    return RoutingMatch(
         part.path,
         port=part.port,
         source_labels=part.source_labels,
@@ -121,8 +121,8 @@ def _connection_match(part: ConnectionMatch) -> Match:
     )
 
 
-def _match(part: HTTPMatchRequest) -> Match:
-    return Match(
+def _match(part: HTTPMatchRequest) -> RoutingMatch:
+    return RoutingMatch(
         part.path,
         uri=part.uri_condition,
         scheme=part.scheme_condition,
@@ -138,10 +138,10 @@ def _match(part: HTTPMatchRequest) -> Match:
     )
 
 
-def _rule(part: HTTPRule, matches: tuple[Match, ...]) -> Rule:
+def _rule(part: HTTPRule, matches: tuple[RoutingMatch, ...]) -> RoutingRule:
     direct = part.direct_response if part.has("directResponse") else None
     headers = part.headers if part.has("headers") else None
-    return Rule(
+    return RoutingRule(
         part.resource,
         part.path,
         matches,
@@ -159,7 +159,7 @@ def _rule(part: HTTPRule, matches: tuple[Match, ...]) -> Rule:
     )
 
 
-def _destinations(route: tuple[api.RouteDestination, ...]) -> tuple[Destination, ...]:
+def _destinations(route: tuple[RouteDestination, ...]) -> tuple[RoutingDestination, ...]:
     return tuple(
         _destination(
             part.destination,
@@ -172,10 +172,10 @@ def _destinations(route: tuple[api.RouteDestination, ...]) -> tuple[Destination,
 
 
 def _destination(
-    part: api.Destination, field: str, headers: api.Headers | None = None, weight: int = 1
-) -> Destination:
+    part: Destination, field: str, headers: Headers | None = None, weight: int = 1
+) -> RoutingDestination:
     changes = (headers.request.changes, headers.response.changes) if headers else ()
-    return Destination(field, part.full_host, weight, part.subset, part.port_number, *changes)
+    return RoutingDestination(field, part.full_host, weight, part.subset, part.port_number, *changes)
 
 
 def _redirect(part: HTTPRedirect) -> Redirect:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from harness.base.vocabulary import Workload
     from harness.model.istio.registry.hosts import Port
-    from harness.model.istio.routing.rule import Destination, Retries, Rule
+    from harness.model.istio.routing.rule import Retries, RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
     from harness.model.message import Message
     from harness.model.network.services import ServicePort
@@ -63,7 +63,12 @@ class Missing:
 
 
 def upstream(
-    state: State, client: Pod, rule: Rule, destination: Destination, listener: int, dialled: str = ""
+    state: State,
+    client: Pod,
+    rule: RoutingRule,
+    destination: RoutingDestination,
+    listener: int,
+    dialled: str = "",
 ) -> Upstream | Missing:
     """Returns the endpoints of a routing rule's destination as this client's proxy finds them.
 
