@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.policy.clients import EVERYBODY, MESHED, Clients, meet_all, simplest
-from harness.analysis.translate.route.matches import EVERY, Match, Text, Unsayable
+from harness.analysis.translate.route.matches import EVERY, RequestMatch, Text, Unsayable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ Conflict = tuple["Policy", "Permission", str]
 class Part:
     """Requests, and the clients that are let in with them: finer parts come before those that hold them."""
 
-    match: Match
+    match: RequestMatch
     clients: tuple[Clients, ...]
 
 
@@ -81,7 +81,7 @@ def admission(
     return Admission(tuple(kept), tuple(dict.fromkeys(conflicts)))
 
 
-def _takes(rule: Permission, match: Match, port: int | None, *, http: bool) -> bool:
+def _takes(rule: Permission, match: RequestMatch, port: int | None, *, http: bool) -> bool:
     return any(
         region.on(port) and region.covers(match) and (http or _plain(region)) for region in rule.regions
     )
@@ -98,19 +98,19 @@ class Cut:
     `unsayable` are pairs of which no match says what they have in common.
     """
 
-    matches: tuple[Match, ...]
-    unsayable: tuple[tuple[Match, Match, Conflict], ...]
+    matches: tuple[RequestMatch, ...]
+    unsayable: tuple[tuple[RequestMatch, RequestMatch, Conflict], ...]
 
 
 def _cut(rules: Sequence[tuple[Policy, Permission]], port: int | None) -> Cut:
-    origins: dict[Match, tuple[Policy, Permission]] = {}
+    origins: dict[RequestMatch, tuple[Policy, Permission]] = {}
     for policy, rule in rules:
         for region in rule.regions:
             if region.on(port):
                 for one in (region.match, *region.unless):
                     origins.setdefault(one, (policy, rule))
     found = [EVERY, *(match for match in origins if match != EVERY)]
-    unsayable: list[tuple[Match, Match, Conflict]] = []
+    unsayable: list[tuple[RequestMatch, RequestMatch, Conflict]] = []
     for index, match in enumerate(found):  # grows while it is gone through
         for other in tuple(found[:index]):
             try:
@@ -129,7 +129,7 @@ def _cut(rules: Sequence[tuple[Policy, Permission]], port: int | None) -> Cut:
     return Cut(tuple(_finer_first(found)), tuple(unsayable))
 
 
-def _finer_first(matches: Iterable[Match]) -> list[Match]:
+def _finer_first(matches: Iterable[RequestMatch]) -> list[RequestMatch]:
     matches = list(matches)
     held = {match: sum(match.covers(other) for other in matches) for match in matches}
     return sorted(matches, key=lambda match: (held[match], match == EVERY))
@@ -156,7 +156,7 @@ def _with_probes(parts: Sequence[Part], paths: Iterable[str]) -> list[Part]:
 
     by_match = {part.match: part for part in parts}
     for path in paths:
-        probe = Match(Text("exact", path), "GET")
+        probe = RequestMatch(Text("exact", path), "GET")
         by_match[probe] = Part(probe, (EVERYBODY,))
     return [by_match[match] for match in _finer_first(by_match)]
 
@@ -174,7 +174,7 @@ def _needed(parts: Sequence[Part]) -> list[Part]:
     return kept
 
 
-def _overlap(one: Match, other: Match) -> bool:
+def _overlap(one: RequestMatch, other: RequestMatch) -> bool:
     try:
         return one.meet(other) is not None
     except Unsayable:

@@ -15,7 +15,7 @@ from harness.analysis.translate.policy.source import (
     principals_of,
     service_accounts_of,
 )
-from harness.analysis.translate.route.matches import EVERY, Match, Unsayable
+from harness.analysis.translate.route.matches import EVERY, RequestMatch, Unsayable
 from harness.api.istio.authorization_policy import AuthorizationPolicy
 from harness.api.node import Node
 
@@ -159,8 +159,8 @@ def _condition(draft: Draft, part: Condition) -> Iterable[tuple[Clients, Region]
     name, _, rest = part.key.partition("[")
     if name == "request.headers":
         header = rest.rstrip("]").lower()
-        unless = tuple(Match(headers=((header, header_text(text)),)) for text in unwanted)
-        matches = [Match(headers=((header, header_text(text)),)) for text in values] or [EVERY]
+        unless = tuple(RequestMatch(headers=((header, header_text(text)),)) for text in unwanted)
+        matches = [RequestMatch(headers=((header, header_text(text)),)) for text in values] or [EVERY]
         yield from ((EVERYBODY, Region(match, unless)) for match in matches)
     elif name == "destination.port":
         ports = numbers(part, "values", values)

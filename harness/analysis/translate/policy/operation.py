@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.policy.source import fits
-from harness.analysis.translate.route.matches import EVERY, METHODS, Match, Text, Unsayable
+from harness.analysis.translate.route.matches import EVERY, METHODS, RequestMatch, Text, Unsayable
 from harness.api.istio.authorization_policy import path_condition, path_expression
 from harness.base.errors import InputError
 from harness.base.expressions import quoted
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Region:
     """Requests: those that a match takes on these ports, but not those that others take."""
 
-    match: Match = EVERY
-    unless: tuple[Match, ...] = ()
+    match: RequestMatch = EVERY
+    unless: tuple[RequestMatch, ...] = ()
     ports: frozenset[int] | None = None
     not_ports: frozenset[int] = frozenset()
 
@@ -33,7 +33,7 @@ class Region:
         """Returns whether it has requests to a pod's port; None stands for ports that nobody names."""
         return (self.ports is None or port in self.ports) and port not in self.not_ports
 
-    def covers(self, match: Match) -> bool:
+    def covers(self, match: RequestMatch) -> bool:
         """Returns whether it holds all requests of a match, as long as finer matches are looked at first."""
         return self.match.covers(match) and not any(one.covers(match) for one in self.unless)
 
@@ -44,12 +44,14 @@ def regions_of(_: Draft, part: Operation) -> Iterable[Region]:
         raise Unsayable(f"a Server's routes don't go by Host here ({key})")
     methods = [method for text in part.methods for method in _methods(text)]
     paths = [_path(text) for text in part.paths]
-    unless = [Match(method=method) for text in part.not_methods for method in _methods(text) or METHODS]
-    unless += [Match(path=_path(text)) for text in part.not_paths]
+    unless = [
+        RequestMatch(method=method) for text in part.not_methods for method in _methods(text) or METHODS
+    ]
+    unless += [RequestMatch(path=_path(text)) for text in part.not_paths]
     ports, not_ports = numbers(part, "ports", part.ports), numbers(part, "notPorts", part.not_ports)
     for method, path in product(methods or [None], paths or [None]):
         yield Region(
-            Match(path, method),
+            RequestMatch(path, method),
             tuple(unless),
             ports or None,
             not_ports,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.route.matches import ANY, EVERY, METHODS, Match, Named, Text, text_of
+from harness.analysis.translate.route.matches import ANY, EVERY, METHODS, Named, RequestMatch, Text, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Condition:
+class RuleCondition:
     """One match: for which requests, and on which port and gateways (absent: on all)."""
 
-    match: Match = EVERY
-    unless: tuple[Match, ...] = ()
+    match: RequestMatch = EVERY
+    unless: tuple[RequestMatch, ...] = ()
     port: int | None = None
     gateways: tuple[str, ...] = ()
 
 
-def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[Condition]:
+def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[RuleCondition]:
     """Yields the conditions of one match: several for a method's expression, none if it can't be said."""
     asked = (
         ("sourceLabels", match.source_labels),
@@ -68,8 +68,8 @@ def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[Condition]:
         match.leave()
         return
     for method in methods or (None,):
-        unless = tuple(Match(headers=(exception,)) for exception in absent)
-        yield Condition(Match(path, method, headers, query), unless, port, gateways)
+        unless = tuple(RequestMatch(headers=(exception,)) for exception in absent)
+        yield RuleCondition(RequestMatch(path, method, headers, query), unless, port, gateways)
 
 
 def _named(wanted: NamedTexts) -> Named:

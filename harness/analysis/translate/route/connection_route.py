@@ -9,7 +9,7 @@ from harness.analysis.translate.estate import ports_of, routable
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.gateway.gateway import parent_of
 from harness.analysis.translate.route import routes
-from harness.analysis.translate.route.virtual_service import Target
+from harness.analysis.translate.route.virtual_service import RouteTarget
 from harness.api.istio.destination import weighted
 from harness.api.istio.hosts import MESH
 
@@ -37,7 +37,7 @@ class TranslatedConnectionRule:
     names: tuple[str, ...]
     port: int | None
     gateways: tuple[str, ...]
-    targets: tuple[Target, ...]
+    targets: tuple[RouteTarget, ...]
 
     @property
     def kind(self) -> str:
@@ -79,10 +79,10 @@ def _unsayable(match: ConnectionMatch) -> list[str]:
     return [key for key, value in asked if value]
 
 
-def _targets(part: ConnectionRule) -> Iterable[Target]:
+def _targets(part: ConnectionRule) -> Iterable[RouteTarget]:
     for one, weight in weighted(part.route):
         to = one.required("destination").destination.required("host")
-        yield Target(one.path, to.host, to.subset, to.port_number, weight)
+        yield RouteTarget(one.path, to.host, to.subset, to.port_number, weight)
 
 
 def on_services(

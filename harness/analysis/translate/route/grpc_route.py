@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.route.matches import Match
+    from harness.analysis.translate.route.matches import RequestMatch
     from harness.analysis.translate.route.order import Choice
     from harness.analysis.translate.route.routes import Backends
     from harness.analysis.translate.route.virtual_service import TranslatedRule
@@ -32,7 +32,7 @@ def declared(service: Resource | None, port: int) -> bool:
     return found is not None and found.protocol == "grpc"
 
 
-def rank(match: Match) -> tuple[Any, ...]:
+def rank(match: RequestMatch) -> tuple[Any, ...]:
     """Returns a match's rank in Linkerd: the service's length, the method's, headers [linkerd2-proxy]."""
     service, method = _call(match) or ("", "")
     return (len(service), len(method), len(match.headers))
@@ -80,7 +80,7 @@ def written(
     return tuple(found)
 
 
-def _sayable(match: Match) -> bool:
+def _sayable(match: RequestMatch) -> bool:
     if match.query or match.method not in (None, "POST"):
         return False
     if match.path is None:
@@ -91,7 +91,7 @@ def _sayable(match: Match) -> bool:
     )
 
 
-def _call(match: Match) -> tuple[str, str] | None:
+def _call(match: RequestMatch) -> tuple[str, str] | None:
     """The service and method (empty: any) that a path names, None if it names anything else."""
     if match.path is None or match.path.kind == "regex":
         return None
@@ -101,7 +101,7 @@ def _call(match: Match) -> tuple[str, str] | None:
     return parts[0], parts[1]
 
 
-def _match(match: Match) -> Fields:
+def _match(match: RequestMatch) -> Fields:
     found: Fields = {}
     if call := _call(match):
         service, method = call

@@ -112,7 +112,7 @@ def text_of(condition: TextMatch | None) -> Text | None:
 
 
 @dataclass(frozen=True)
-class Match:
+class RequestMatch:
     """Conditions that must all hold; one that is absent always does. Names of headers are in lower case."""
 
     path: Text | None = None
@@ -129,7 +129,7 @@ class Match:
         conditions = (len(self.headers), len(self.query), int(self.method is not None))
         return (int(self != EVERY), *conditions)
 
-    def meet(self, other: Match) -> Match | None:
+    def meet(self, other: RequestMatch) -> RequestMatch | None:
         """Returns the match of the requests that both take, None if there are none.
 
         Raises Unsayable where no match says that.
@@ -141,9 +141,9 @@ class Match:
         headers, query = _meet_named(self.headers, other.headers), _meet_named(self.query, other.query)
         if path is _NOTHING or headers is None or query is None:
             return None
-        return Match(path, method, headers, query)
+        return RequestMatch(path, method, headers, query)
 
-    def covers(self, other: Match) -> bool:
+    def covers(self, other: RequestMatch) -> bool:
         """Returns whether it takes all that the other does, as far as that can be said."""
         try:
             return self.meet(other) == other
@@ -158,7 +158,7 @@ class Match:
         return " and ".join(parts) or "every request"
 
 
-EVERY = Match()
+EVERY = RequestMatch()
 """What every request fulfils."""
 
 _NOTHING = Text("exact", "\0")

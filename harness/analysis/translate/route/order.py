@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.route.matches import Match, Unsayable
+from harness.analysis.translate.route.matches import RequestMatch, Unsayable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    Rank = Callable[[Match], tuple[Any, ...]]
+    Rank = Callable[[RequestMatch], tuple[Any, ...]]
 
 MAX_CHOICES = 1000
 """Matches that one list may grow to; a list that needs more is reported, and left as far as it is."""
@@ -22,9 +22,9 @@ MAX_CHOICES = 1000
 class Choice:
     """What a match leads to (the index of a rule), except for what the `unless` matches take."""
 
-    match: Match
+    match: RequestMatch
     rule: int
-    unless: tuple[Match, ...] = ()
+    unless: tuple[RequestMatch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Ordered:
     conflicts: tuple[tuple[int, str], ...] = ()
 
 
-def linkerd(match: Match) -> tuple[Any, ...]:
+def linkerd(match: RequestMatch) -> tuple[Any, ...]:
     """Returns a match's rank in Linkerd, where paths count alike: exact ones and expressions do."""
     return match.rank
 
 
-def gateway_api(match: Match) -> tuple[Any, ...]:
+def gateway_api(match: RequestMatch) -> tuple[Any, ...]:
     """Returns a match's rank at a gateway: path type, path length, method, headers, query [Gateway API]."""
     kind, length = "prefix", 1
     if match.path:
@@ -106,7 +106,7 @@ def _without_exceptions(choices: Sequence[Choice]) -> tuple[list[Choice], list[t
     return expanded, conflicts
 
 
-def _meet(one: Choice, other: Choice) -> Match | str | None:
+def _meet(one: Choice, other: Choice) -> RequestMatch | str | None:
     try:
         return one.match.meet(other.match)
     except Unsayable as error:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.route.matches import Match, Text
+    from harness.analysis.translate.route.matches import RequestMatch, Text
     from harness.analysis.translate.route.order import Choice
-    from harness.analysis.translate.route.virtual_service import Target, TranslatedRule
+    from harness.analysis.translate.route.virtual_service import RouteTarget, TranslatedRule
     from harness.base.resources import Resource
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
@@ -87,7 +87,7 @@ def _chunks(rules: list[Fields]) -> Iterable[list[Fields]]:
     yield chunk
 
 
-def http_match(match: Match, *, level: bool) -> Fields:
+def http_match(match: RequestMatch, *, level: bool) -> Fields:
     """Returns a match as an HTTPRoute says it; `level` gives one without a path a path that all have."""
     found: Fields = {}
     if match.path and match.path.kind == "exact":
@@ -120,7 +120,7 @@ class Backends:
     dialled: int | None
     namespace: str
 
-    def backend(self, draft: Draft, resource: Resource, target: Target) -> Fields:
+    def backend(self, draft: Draft, resource: Resource, target: RouteTarget) -> Fields:
         """Returns the backendRef of a destination; reports what can't be known of it."""
         host = draft.estate.host(target.host, resource.namespace)
         field = f"{target.field}.destination"
@@ -159,7 +159,7 @@ class Backends:
             found["filters"] = [dict(one) for one in target.filters]
         return found
 
-    def _port(self, draft: Draft, resource: Resource, target: Target, service: Resource | None) -> int:
+    def _port(self, draft: Draft, resource: Resource, target: RouteTarget, service: Resource | None) -> int:
         """The destination's port; if unset the Service's only one, else the one that was dialled."""
         ports = ports_of(service) if service else ()
         number = target.port or (ports[0].number if len(ports) == 1 else self.dialled)
@@ -184,7 +184,7 @@ class Backends:
             )
         return number
 
-    def _subset(self, draft: Draft, resource: Resource, target: Target, host: str, name: str) -> str:
+    def _subset(self, draft: Draft, resource: Resource, target: RouteTarget, host: str, name: str) -> str:
         key = (host, target.subset)
         made = self.subsets.get(key)
         if made is not None:

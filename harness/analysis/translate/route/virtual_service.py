@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.route.condition import Condition, conditions_of
+from harness.analysis.translate.route.condition import RuleCondition, conditions_of
 from harness.analysis.translate.route.durations import written
 from harness.analysis.translate.route.retries import retry_annotations
 from harness.api.istio.destination import weighted
@@ -24,7 +24,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True)
-class Target:
+class RouteTarget:
     """A destination: the host as written, with its share of the rule's requests (None: the only one)."""
 
     field: str
@@ -41,8 +41,8 @@ class TranslatedRule:
 
     origin: Resource
     field: str
-    conditions: tuple[Condition, ...]
-    targets: tuple[Target, ...] = ()
+    conditions: tuple[RuleCondition, ...]
+    targets: tuple[RouteTarget, ...] = ()
     filters: tuple[dict[str, Any], ...] = ()
     timeout: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
@@ -93,15 +93,17 @@ def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
     # Who can rewrite, a gateway, reads it on.
     rewrite = part.rewrite if part.has("rewrite") else None
     return TranslatedRule(
-        part.resource, field, conditions or (Condition(),), targets, filters, wait, retries, rewrite
+        part.resource, field, conditions or (RuleCondition(),), targets, filters, wait, retries, rewrite
     )
 
 
-def _targets(draft: Draft, route: tuple[RouteDestination, ...]) -> tuple[Target, ...]:
+def _targets(draft: Draft, route: tuple[RouteDestination, ...]) -> tuple[RouteTarget, ...]:
     found = []
     for part, weight in weighted(route):
         to = part.required("destination").destination.required("host")
-        target = Target(part.path, to.host, to.subset, to.port_number, weight, header_filters(draft, part))
+        target = RouteTarget(
+            part.path, to.host, to.subset, to.port_number, weight, header_filters(draft, part)
+        )
         found.append(target)
     return tuple(found)
 
