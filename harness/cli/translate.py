@@ -81,10 +81,7 @@ def _written(made: Translation, folder: Path | None) -> tuple[str, str]:
     from harness.analysis.translate import writer
 
     notes = [str(finding) for finding in made.findings]
-    notes += [
-        f"patch {patch.kind} {patch.namespace}/{patch.name}:\n  do:  {writer.patch_command(patch)}"
-        for patch in made.patches
-    ]
+    notes += [f"{patch}:\n  do:  {writer.patch_command(patch)}" for patch in made.patches]
     beside = "".join(f"{note}\n" for note in notes)
     if folder is None:
         return writer.manifests(made.translated, made.findings), beside

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from harness.base.errors import StageError
 from harness.base.resources import ObjectName
 from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.manifests.patching import Patch
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh, Workload
     from harness.ground.condition import Condition
     from harness.ground.ground import Provider
+    from harness.manifests.patching import Patch
 
 
 _MESH_CONFIG = ("", "ConfigMap", ROOT_NAMESPACE, "istio")
@@ -64,7 +64,8 @@ class Site:
         """Applies a configuration, with the patches that come with a translation."""
         if self.configs[config]:
             self.provider.apply(self.configs[config])
-        for patch in patches(self.translations.get(config)):
+        translation = self.translations.get(config)
+        for patch in translation.patches if translation else ():
             self.provider.patch(patch)
         self.applied = [name for name in self.applied if name != config] + [config]
 
@@ -275,11 +276,3 @@ class Run:
 
     def __str__(self) -> str:
         return f"run {self.text}"
-
-
-def patches(translation: Translation | None) -> tuple[Patch, ...]:
-    """Returns the patches of a translation as those that providers take."""
-    return tuple(
-        Patch(ObjectName(one.kind, one.namespace, one.name), operations=one.operations)
-        for one in (translation.patches if translation else ())
-    )

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.analysis.translate import translate
-from harness.base.resources import ObjectName
 from harness.ground.model import ModelProvider
-from harness.manifests.patching import Patch
 from harness.model import changes
 from harness.model.istio.installation import OBJECTS
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
@@ -64,8 +62,7 @@ def world(*objects, meshed=True):
     )
     if meshed:
         (patch,) = translate([DOOR]).patches
-        target = ObjectName(patch.kind, patch.namespace, patch.name)
-        provider.patch(Patch(target, operations=patch.operations))
+        provider.patch(patch)
     return provider.state
 
 

@@ -205,7 +205,7 @@ def test_the_ingress_gateways_container_is_renamed_then_the_pods_annotated():
     pod = {"containers": [{"name": "logs", "image": "x"}, {"name": "istio-proxy", "image": "istio/proxyv2"}]}
     deployed = deployment("edge/way", pod, {"labels": {"istio": "ingressgateway"}})
     (patch,) = translate([deployed, gateway(HTTP_SERVER % "['*']")]).patches
-    assert (patch.kind, patch.namespace, patch.name) == ("Deployment", "edge", "way")
+    assert str(patch.target) == "Deployment edge/way"
     name = "/spec/template/spec/containers/1/name"
     assert patch.operations == (
         {"op": "test", "path": name, "value": "istio-proxy"},

@@ -15,8 +15,8 @@ from harness.base.vocabulary import Mesh
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.analysis.translate.draft import Patch
     from harness.base.resources import Resource
+    from harness.manifests.patching import Patch
 
 # Observed: meshed by Linkerd, Istio's gateway reaches STRICT sidecars by Istio's mutual TLS, as before, and
 # pods of Linkerd's by Linkerd's.
@@ -81,7 +81,7 @@ def migration(resources: Iterable[Resource], patches: Iterable[Patch] = ()) -> M
     calls = call_graph(places)
     linkerd = {place for place, mesh in places.meshes.items() if mesh is Mesh.LINKERD}
     gateways = {place for place in places.meshes if places.is_gateway(place)}
-    meshable = (gateways - linkerd) & {f"{patch.namespace}/{patch.name}" for patch in patches}
+    meshable = (gateways - linkerd) & {f"{patch.target.namespace}/{patch.target.name}" for patch in patches}
     last = sorted(gateways - linkerd - meshable)
     # A gateway that Linkerd meshes is on both sides: it takes part in no boundary.
     crossing = [call for call in calls if not {call.source, call.target} & gateways.difference(last)]

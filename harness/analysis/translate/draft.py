@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.estate import Estate
     from harness.analysis.translate.reader import Reader
     from harness.api.node import Node
+    from harness.manifests.patching import Patch
 
 MAX_NAME = 63
 """Characters of a Service's name; other kinds take longer ones."""
@@ -26,17 +27,6 @@ class Translated:
     """An object of a translation, and the objects that it comes from."""
 
     resource: Resource
-    origins: tuple[Resource, ...]
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A JSON patch of an object that isn't in the manifests, or that a cluster completes."""
-
-    kind: str
-    namespace: str
-    name: str
-    operations: tuple[dict[str, Any], ...]
     origins: tuple[Resource, ...]
 
 

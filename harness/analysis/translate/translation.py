@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.translate import coverage as kinds
 from harness.analysis.translate import destination_rule, egress, injection
-from harness.analysis.translate.draft import Draft, Patch, Translated
+from harness.analysis.translate.draft import Draft, Translated
 from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.finding import Finding, Severity
 from harness.analysis.translate.gateway import gateway, gateway_route, ingress_gateway, reference_grant
@@ -28,13 +28,17 @@ if TYPE_CHECKING:
     from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
+    from harness.manifests.patching import Patch
 
 _NETWORKING = "networking.istio.io"
 
 
 @dataclass(frozen=True)
 class Translation:
-    """What a translation made: new and changed objects, patches, and findings, the worst first."""
+    """What a translation made: new and changed objects, and findings, the worst first.
+
+    Patches are for objects that aren't in the manifests, or that a cluster completes.
+    """
 
     translated: tuple[Translated, ...]
     findings: tuple[Finding, ...]

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from harness.analysis.translate.draft import Patch, Translated
+    from harness.analysis.translate.draft import Translated
     from harness.analysis.translate.finding import Finding
     from harness.analysis.translate.translation import Translation
+    from harness.manifests.patching import Patch
 
 HEADER = "# Translated from Istio's configuration. What is edited here is lost when it is translated again.\n"
 FINDINGS = "findings.txt"
@@ -33,7 +34,7 @@ def files(translation: Translation) -> dict[str, str]:
         name: HEADER + manifests(objects, translation.findings) for name, objects in sorted(by_name.items())
     }
     for patch in translation.patches:
-        found[f"patches/{patch.namespace}-{patch.name}.json"] = json.dumps(patch.operations, indent=2) + "\n"
+        found[_patch_file(patch)] = json.dumps(patch.operations, indent=2) + "\n"
     told = "\n".join(map(str, translation.findings)) or "Nothing was lost or changed."
     found[FINDINGS] = told + "\n"
     return found
@@ -49,10 +50,15 @@ def manifests(objects: Iterable[Translated], findings: Iterable[Finding]) -> str
 
 def patch_command(patch: Patch) -> str:
     """Returns the command that applies a patch, once it is written."""
+    of = patch.target
     return (
-        f"kubectl -n {patch.namespace} patch {patch.kind.lower()} {patch.name} --type json "
-        f"--patch-file patches/{patch.namespace}-{patch.name}.json"
+        f"kubectl -n {of.namespace} patch {of.kind.lower()} {of.name} --type json "
+        f"--patch-file {_patch_file(patch)}"
     )
+
+
+def _patch_file(patch: Patch) -> str:
+    return f"patches/{patch.target.namespace}-{patch.target.name}.json"
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from harness.base.resources import ObjectName
 from harness.expectations.base import Expectation, Ground, MeshName, Reference
 from harness.expectations.verdict import Result, Verdict
-from harness.manifests.patching import Patch
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
@@ -85,12 +83,10 @@ def _objects(ground: Ground, configs: list[str]) -> list[Resource]:
     for config in configs:
         found |= {one.key: one for one in ground.configs[config]}
         translation = ground.translations.get(config)
-        for written in translation.patches if translation else ():
-            name = ObjectName(written.kind, written.namespace, written.name)
-            target = next((one for one in found.values() if name.names(one)), None)
-            if target is None and written.kind == "Namespace":  # it needs no manifest
-                target = namespace_object(written.name)
+        for patch in translation.patches if translation else ():
+            target = next((one for one in found.values() if patch.target.names(one)), None)
+            if target is None and patch.target.kind == "Namespace":  # it needs no manifest
+                target = namespace_object(patch.target.name)
             if target is not None:
-                data = Patch(name, operations=written.operations).patched(target.data)
-                found[target.key] = replace(target, data=data)
+                found[target.key] = replace(target, data=patch.patched(target.data))
     return list(found.values())

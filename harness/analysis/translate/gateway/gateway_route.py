@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.gateway.gateway import parent_of
 from harness.analysis.translate.route import order, routes
-from harness.analysis.translate.route.matches import EVERY, Match
+from harness.analysis.translate.route.matches import EVERY, RequestMatch
 from harness.analysis.translate.route.order import Choice
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _written(
             yield routes.Written({key: value for key, value in fields.items() if value}, ())
 
 
-def match_fields(match: Match) -> Fields:
+def match_fields(match: RequestMatch) -> Fields:
     """Returns a match as a gateway's HTTPRoute says it: prefixes by whole segments."""
     found = routes.http_match(match, level=False)
     if match.path and match.path.kind == "prefix":
@@ -127,7 +127,7 @@ def match_fields(match: Match) -> Fields:
     return found
 
 
-def _rewrite(draft: Draft, rule: TranslatedRule, match: Match) -> Fields | None:
+def _rewrite(draft: Draft, rule: TranslatedRule, match: RequestMatch) -> Fields | None:
     assert rule.rewrite is not None
     fields: Fields = {}
     if host := rule.rewrite.authority:

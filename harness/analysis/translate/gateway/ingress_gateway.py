@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.draft import Patch
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.workload import PodController
+from harness.base.resources import ObjectName
 from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.manifests.patching import Patch
 
 if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
@@ -39,7 +40,8 @@ def mesh(draft: Draft) -> None:
         index, annotated = _container(draft, resource, origins[0])
         if index is not None:
             operations = _operations(index, annotated=annotated)
-            draft.patches.append(Patch("Deployment", namespace, name, operations, tuple(origins)))
+            target = ObjectName("Deployment", namespace, name)
+            draft.patches.append(Patch(target, operations=operations))
 
 
 def _container(draft: Draft, resource: Resource | None, origin: Resource) -> tuple[int | None, bool]:
