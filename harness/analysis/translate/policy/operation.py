@@ -62,10 +62,9 @@ def numbers(part: Node, key: str, texts: Iterable[str]) -> frozenset[int]:
     """Returns the ports that a field names; raises InputError for one that isn't a number."""
     for index, text in enumerate(texts):
         if not text.isdecimal():
-            raise InputError(
-                f"{part.resource} {part.at(key)}[{index}] must be a number, not {text!r}",
-                where=part.resource.where,
-            )
+            field = f"{part.at(key)}[{index}]"
+            words = f"{part.resource} {field} must be a number, not {text!r}"
+            raise InputError(words, where=part.resource.place(field))
     return frozenset(map(int, texts))
 
 
