@@ -11,6 +11,8 @@ import yaml
 
 from harness.analysis.discover.facts import fact, is_whole
 from harness.analysis.discover.mesh_facts import CHECK, Fact
+from harness.api.kubernetes.config_map import ConfigMap
+from harness.api.node import Spec
 from harness.base.errors import InputError
 from harness.base.places import Position
 from harness.base.vocabulary import ROOT_NAMESPACE
@@ -84,10 +86,10 @@ def of_objects(resources: Iterable[Resource]) -> tuple[Setting, ...]:
     """
     found: list[Setting] = []
     for one in resources:
-        spec = one.data.get("spec") or {}
         if one.kind == "IstioOperator" and one.group == "install.istio.io":
-            found += _located(_operator(spec, ("spec",)), one)
+            found += _located(_operator(Spec.of(one).data, ("spec",)), one)
         elif one.kind in ("Istio", "IstioCNI", "ZTunnel") and one.group == "sailoperator.io":
+            spec = Spec.of(one).data
             known = {key: spec[key] for key in ("profile", "values") if key in spec}
             found += _located(_operator(known, ("spec",)), one)
         elif is_mesh_config(one):
@@ -100,14 +102,14 @@ def is_mesh_config(resource: Resource) -> bool:
     return (
         (resource.group, resource.kind, resource.namespace) == ("", "ConfigMap", ROOT_NAMESPACE)
         and (resource.name == "istio" or resource.name.startswith("istio-"))
-        and "mesh" in (resource.data.get("data") or {})
+        and "mesh" in ConfigMap.of(resource).texts
     )
 
 
 def _mesh_config(resource: Resource) -> Iterator[Setting]:
     for key, name in (("mesh", "meshConfig"), ("meshNetworks", "global.meshNetworks")):
         try:
-            said = plain(resource.data["data"].get(key) or "{}")
+            said = plain(ConfigMap.of(resource).texts.get(key) or "{}")
         except yaml.YAMLError as error:
             raise InputError(
                 f"{resource} data.{key} isn't YAML", where=resource.place(f"data.{key}")

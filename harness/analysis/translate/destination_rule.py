@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.reader import Reader
 from harness.analysis.translate.route.durations import duration, written
-from harness.api.objects import spec_of
+from harness.api.kubernetes.service import Service
 from harness.base.durations import seconds
 
 if TYPE_CHECKING:
@@ -57,18 +57,19 @@ def _service(draft: Draft, resource: Resource, part: Reader, host: Host, name: s
             "give the Service's manifest, too",
         )
         return None
-    spec = spec_of(host.service)
-    selector = {**(spec.get("selector") or {}), **labels}
-    ports = [{k: v for k, v in port.items() if k != "nodePort"} for port in spec.get("ports") or ()]
+    whole = Service.of(host.service)
+    ports = [{key: value for key, value in port.data.items() if key != "nodePort"} for port in whole.ports]
+    made = {"selector": {**whole.selector, **labels}, "ports": ports}
     namespace, short = host.key
     known = draft.estate.services.get((namespace, f"{short}-{name}"))
-    if known is not None and (spec_of(known).get("selector"), spec_of(known).get("ports")) == (
-        selector,
-        ports,
-    ):
+    if known is not None and _part(Service.of(known)) == made:
         return known
-    made = {"selector": selector, "ports": ports}
     return draft.add("v1", "Service", namespace, f"{short}-{name}", made, (resource, host.service))
+
+
+def _part(service: Service) -> dict[str, Any]:
+    """Of a Service what makes it that of a subset."""
+    return {"selector": service.selector, "ports": [port.data for port in service.ports]}
 
 
 def _traffic_policy(draft: Draft, resource: Resource, policy: Reader, service: Resource | None) -> None:
