@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class AsWritten:
-    """Finds the modules of these top-level packages as Python does without pytest."""
+    """Finds modules in these top-level packages as Python does without pytest.
+
+    The packages themselves are left to pytest: it warns of those that it can't rewrite.
+    """
 
     def __init__(self, *packages: str) -> None:
         self._packages = packages
@@ -26,12 +29,13 @@ class AsWritten:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Returns where the module is; None for those of other packages."""
-        if fullname.partition(".")[0] not in self._packages:
+        """Returns where the module is; None for a top-level package, and in other packages."""
+        package, dot, _ = fullname.partition(".")
+        if not dot or package not in self._packages:
             return None
         return PathFinder.find_spec(fullname, path, target)
 
 
 def import_as_written(*packages: str) -> None:
-    """Has modules of these top-level packages that aren't imported yet imported as they are written."""
+    """Has modules in these top-level packages that aren't imported yet imported as they are written."""
     sys.meta_path.insert(0, AsWritten(*packages))

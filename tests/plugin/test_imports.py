@@ -8,10 +8,11 @@ from importlib.machinery import PathFinder
 from harness.plugin.imports import AsWritten
 
 
-def test_modules_of_other_packages_are_left_to_others():
+def test_other_packages_and_the_package_itself_are_left_to_others():
     finder = AsWritten("email")
-    assert finder.find_spec("json") is None
-    assert finder.find_spec("emails") is None
+    assert finder.find_spec("json.decoder") is None
+    assert finder.find_spec("emails.message") is None
+    assert finder.find_spec("email") is None
     assert finder.find_spec("email.message", sys.modules["email"].__path__) == PathFinder.find_spec(
         "email.message", sys.modules["email"].__path__
     )
