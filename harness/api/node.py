@@ -18,7 +18,7 @@ from harness.base.errors import InputError
 from harness.base.resources import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 Value = TypeVar("Value")
 Child = TypeVar("Child", bound="Node")
@@ -66,6 +66,15 @@ class Node:
     def has(self, key: str) -> bool:
         """Returns whether a field is written, and not null. It doesn't count as read by that."""
         return self.data.get(key) is not None
+
+    @classmethod
+    def keys(cls) -> Iterable[str]:
+        """Returns the names of the fields that this reading knows."""
+        return cls._fields().keys()
+
+    def undeclared(self) -> list[str]:
+        """Returns the names of fields that are written and that this reading doesn't know."""
+        return [key for key in self.data if key not in self._fields() and self.has(key)]
 
     def __bool__(self) -> bool:
         """Whether anything is written in it."""
@@ -224,6 +233,11 @@ def text(key: str, default: str = "") -> Field[str]:
     return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, str))
 
 
+def nonempty(key: str, default: str) -> Field[str]:
+    """Returns a field that holds text; the default stands for an absent or empty one [Protocol Buffers]."""
+    return Field(key, lambda node, key, raw: default if not raw else _typed(node, key, raw, str))
+
+
 def optional(key: str) -> Field[str | None]:
     """Returns a field that holds text, empty or not; None if it is absent."""
     return Field(key, lambda node, key, raw: None if raw is None else _typed(node, key, raw, str))
@@ -274,12 +288,12 @@ def duration(key: str) -> Field[float | None]:
     return Field(key, read)
 
 
-def texts(key: str) -> Field[tuple[str, ...]]:
-    """Returns a field that holds a list of texts; empty if it is absent."""
+def texts(key: str, default: tuple[str, ...] = ()) -> Field[tuple[str, ...]]:
+    """Returns a field that holds a list of texts; the default stands for an absent or empty one."""
 
     def read(node: Node, key: str, raw: Any) -> tuple[str, ...]:
-        if raw is None:
-            return ()
+        if not raw and (raw is None or type(raw) is list):
+            return default
         items = _typed(node, key, raw, list)
         for index, item in enumerate(items):
             if type(item) is not str:
@@ -301,12 +315,20 @@ def integers(key: str) -> Field[tuple[int, ...]]:
 
 def labels(key: str) -> Field[Mapping[str, str]]:
     """Returns a field that holds texts by free names (labels, headers); empty if it is absent."""
+    return _by_name(key, str)
 
-    def read(node: Node, key: str, raw: Any) -> Mapping[str, str]:
-        entries: Mapping[str, str | None] = {} if raw is None else _typed(node, key, raw, dict)
+
+def integers_by_name(key: str) -> Field[Mapping[str, int]]:
+    """Returns a field that holds whole numbers by free names; empty if it is absent."""
+    return _by_name(key, int)
+
+
+def _by_name(key: str, kind: type[Value]) -> Field[Mapping[str, Value]]:
+    def read(node: Node, key: str, raw: Any) -> Mapping[str, Value]:
+        entries: Mapping[str, Value | None] = {} if raw is None else _typed(node, key, raw, dict)
         for name, entry in entries.items():
-            if entry is not None and type(entry) is not str:
-                typed(node.resource, f"{node.at(key)}.{name}", entry, str)
+            if entry is not None and type(entry) is not kind:
+                typed(node.resource, f"{node.at(key)}.{name}", entry, kind)
         return {name: entry for name, entry in entries.items() if entry is not None}
 
     return Field(key, read)
@@ -317,6 +339,17 @@ def node(key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Chi
 
     def read(node: Node, key: str, raw: Any) -> Child:
         return kind(node.resource, node.at(key), None if raw is None else _typed(node, key, raw, dict))
+
+    return Field(key, read)
+
+
+def optional_node(
+    key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Child]
+) -> Field[Child | None]:
+    """Returns a field that holds a mapping, empty or not; None if it is absent."""
+
+    def read(node: Node, key: str, raw: Any) -> Child | None:
+        return None if raw is None else kind(node.resource, node.at(key), _typed(node, key, raw, dict))
 
     return Field(key, read)
 

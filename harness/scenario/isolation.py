@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from harness.api.istio.destination_rule import DestinationRule
+from harness.api.istio.hosts import exported_to
+from harness.api.istio.service_entry import GROUP
+from harness.api.istio.virtual_service import VirtualService
 from harness.base.resources import ObjectName, Resource
 from harness.base.vocabulary import PLATFORM, Workload
 from harness.scenario.models import Check, Stage
@@ -44,12 +48,15 @@ def needs_whole_cluster(scenario: Scenario) -> str | None:
 
 def _acts_on_others(resource: Resource, renaming: _Renaming) -> bool:
     """Whether an object of Istio's is in force beyond its namespace: at a gateway, or for other hosts."""
-    spec = resource.data.get("spec") or {}
-    if resource.group != "networking.istio.io" or spec.get("exportTo") == ["."]:
+    if resource.group != GROUP or exported_to(resource) == (".",):
         return False
     if resource.kind in ("Gateway", "ServiceEntry"):
         return True
-    hosts = [*(spec.get("hosts") or ()), *([spec["host"]] if "host" in spec else [])]
+    hosts: tuple[str, ...] = ()
+    if resource.kind == "VirtualService":
+        hosts = VirtualService.of(resource).hosts
+    elif resource.kind == "DestinationRule":
+        hosts = (DestinationRule.of(resource).host,)
     return any("." in host or host == "*" for host in hosts if renaming.of(host) == host)
 
 

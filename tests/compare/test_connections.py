@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.analysis.compare import compare
@@ -97,3 +99,16 @@ def test_each_name_that_a_gateway_passes_on_is_asked():
     (found,) = compare(estate(ingress, to("web", "web")), estate(ingress, to("web", "new"))).differences
     assert found.target == "Service istio-system/istio-ingressgateway:443 (https)"
     assert found.request.url == "https://b.example.com:443/"
+
+
+def test_clients_that_a_sidecar_selects_are_asked_apart():
+    hidden = resource(
+        "Sidecar", "other/s", "{workloadSelector: {labels: {app: late}}, egress: [{hosts: [./*]}]}"
+    )
+    settings = resource("ConfigMap", "istio-system/istio")
+    settings = replace(
+        settings, data={**settings.data, "data": {"mesh": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}}
+    )
+    clients = app("other/late", "any:1")
+    differences = compare(estate(settings, *clients), estate(settings, *clients, hidden)).differences
+    assert {str(one.caller.workload) for one in differences} == {"other/late"}

@@ -176,6 +176,16 @@ SPLIT = "route: [{destination: {host: api.acme.com}, weight: 80}, {destination: 
 BOTH = "{hosts: [api.acme.com], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}, {number: 443, name: https, protocol: HTTPS}]}"
 ORIGINATED = "with TLS by the client's proxy"
 PODS = "{hosts: [pods.acme], location: %s, resolution: STATIC, workloadSelector: {labels: {app: v1}}, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}]}"
+RELABELLED = resource(
+    "WorkloadEntry", "ist/vm", "{address: 198.51.100.9, labels: {app: v1}}", labels={"app": "x"}
+)
+BESIDE = resource(
+    "WorkloadEntry",
+    "ist/vm",
+    "{address: 198.51.100.9, labels: {app: v1}, ports: {http: 8000}}",
+    labels={"at": "vm"},
+)
+VMS = resource("DestinationRule", "ist/d", "{host: v1, subsets: [{name: vm, labels: {at: vm}}]}")
 VM = resource("WorkloadEntry", "ist/vm", "{address: 198.51.100.9, labels: {app: v1}, ports: {http: 8000}}")
 
 
@@ -259,6 +269,9 @@ VM = resource("WorkloadEntry", "ist/vm", "{address: 198.51.100.9, labels: {app: 
             {"200 from ist/v1": 1 / 2, "left the cluster to 198.51.100.9:8000": 1 / 2},
         ),
         ([VM], "http://v1/", {"200 from ist/v1": 1 / 2, "left the cluster to 198.51.100.9:8000": 1 / 2}),
+        # Its labels are those of the object, then the spec's: for selectors and for subsets, of a Service, too.
+        ([RELABELLED], "http://v1/", V1),
+        ([rules("v2", "host: v1, subset: vm"), BESIDE, VMS], "http://v2/", out("198.51.100.9:8000")),
         (
             [
                 entry(DNS),
@@ -372,8 +385,8 @@ def test_not_modelled(objects, what):
     [
         ("[", "data.mesh isn't YAML"),
         ("[a]", "data.mesh isn't a mapping"),
-        ("outboundTrafficPolicy: REGISTRY_ONLY", "data.mesh outboundTrafficPolicy isn't a mapping"),
-        ("defaultServiceExportTo: '*'", "data.mesh defaultServiceExportTo isn't a list"),
+        ("outboundTrafficPolicy: REGISTRY_ONLY", "data.mesh outboundTrafficPolicy must be a mapping"),
+        ("defaultServiceExportTo: '*'", "data.mesh defaultServiceExportTo must be a list"),
     ],
 )
 def test_mesh_config_of_another_form(text, what):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.compare import relevant
 from harness.api.istio import identity
+from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.hosts import exported_to
 from harness.api.istio.virtual_service import VirtualService
-from harness.api.objects import selects, spec_of
+from harness.api.kubernetes.selector import selects
 from harness.base import expressions
 from harness.base.kept import per_object
 from harness.base.resources import Resource
@@ -118,8 +119,9 @@ def _namespaces(part: Relevant) -> Iterator[str]:
 def _labels(part: Relevant) -> Iterator[Mapping[str, str]]:
     for one in part.objects:
         yield from (source.labels for source in _sources(one) if source.labels)
-        if one.kind in ("DestinationRule", "Sidecar"):
-            yield (spec_of(one).get("workloadSelector") or {}).get("matchLabels") or {}
+        if one.kind == "DestinationRule":
+            yield DestinationRule.of(one).selector or {}
+    yield from part.scoped_labels
 
 
 @per_object

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from harness.analysis.compare import conditions
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
+from harness.api.istio import destination_rule, sidecar
 from harness.api.istio.authorization_policy import IDENTITIES, KIND, AuthorizationPolicy, in_full
-from harness.api.istio.hosts import MESH, full_host
+from harness.api.istio.hosts import MESH
 from harness.api.istio.policies import PolicySpec
 from harness.api.istio.trust_domain import with_aliases
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.authentication import MeshTLSAuthentication
 from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
 from harness.api.linkerd.identity import service_account
-from harness.api.objects import spec_of
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.istio import mesh_config
@@ -27,7 +27,7 @@ from harness.model.network.services import addresses, fqdn
 from harness.model.state.tables import HostTable, SelectorTable, per_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.analysis.compare.conditions import Conditions
     from harness.base.resources import Resource
@@ -40,8 +40,8 @@ _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
 class Relevant:
     """Objects that decide on requests to a Service, and the conditions of routes and of policies.
 
-    Those `at_server` count for clients without a proxy, too. Callers of `scoped` namespaces see less.
-    Identities are below Linkerd's `trust_domain`, or one of Istio's `domains`.
+    Those `at_server` count for clients without a proxy, too. Callers of `scoped` namespaces, and those with
+    `scoped_labels`, see less. Identities are below Linkerd's `trust_domain`, or one of Istio's `domains`.
     """
 
     service: Resource
@@ -49,6 +49,7 @@ class Relevant:
     followed: Conditions
     at_server: Conditions
     scoped: frozenset[str] = frozenset()
+    scoped_labels: tuple[Mapping[str, str], ...] = ()
     trust_domain: str = "cluster.local"
     domains: tuple[str, ...] = ("cluster.local",)
 
@@ -85,10 +86,8 @@ def relevant(state: State, service: Resource) -> Relevant:
     )
     if is_gateway(state, service):
         at_server |= followed | conditions.joined(map(conditions.hosts, routes))
-    domains = (mesh_config.of(state).trust_domain, *mesh_config.of(state).trust_domain_aliases)
-    return Relevant(
-        service, unique, followed, at_server, _scoped(state), config.of(state).trust_domain, domains
-    )
+    domain, domains = config.of(state).trust_domain, mesh_config.of(state).trust_domains
+    return Relevant(service, unique, followed, at_server, *_scoped(state), domain, domains)
 
 
 def is_gateway(state: State, service: Resource) -> bool:
@@ -115,8 +114,8 @@ def at_gateways(state: State) -> list[Resource]:
 
 @per_state
 def _destination_rules(state: State) -> HostTable[Resource]:
-    every = state.all("networking.istio.io", "DestinationRule")
-    return HostTable((full_host(spec_of(one).get("host") or "", one.namespace), one) for one in every)
+    every = state.all(*destination_rule.KIND)
+    return HostTable((destination_rule.DestinationRule.of(one).full_host, one) for one in every)
 
 
 @per_state
@@ -155,10 +154,13 @@ def _linkerd(state: State) -> dict[str, list[Resource]]:
 
 
 @per_state
-def _scoped(state: State) -> frozenset[str]:
-    """Namespaces with a Sidecar or a NetworkPolicy."""
-    kinds = (("networking.istio.io", "Sidecar"), ("networking.k8s.io", "NetworkPolicy"))
-    return frozenset(one.namespace for kind in kinds for one in state.all(*kind))
+def _scoped(state: State) -> tuple[frozenset[str], tuple[Mapping[str, str], ...]]:
+    """Namespaces with a Sidecar or a NetworkPolicy, and the labels that Sidecars select."""
+    sidecars = state.all(*sidecar.KIND)
+    every = (*sidecars, *state.all("networking.k8s.io", "NetworkPolicy"))
+    selectors = (sidecar.Sidecar.of(one).selector for one in sidecars)
+    labels = {tuple(selector.items()): selector for selector in selectors if selector}
+    return frozenset(one.namespace for one in every), tuple(labels.values())
 
 
 @per_object

@@ -7,16 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from harness.analysis.discover.facts import fact, is_whole
 from harness.analysis.discover.mesh_facts import CHECK, Fact
+from harness.api.istio.mesh_config import INSTALLATIONS, Installation, is_mesh_config
 from harness.api.kubernetes.config_map import ConfigMap
-from harness.api.node import Spec
 from harness.base.errors import InputError
 from harness.base.places import Position
-from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.manifests.documents import MAX_BYTES, parse, plain, read_text
+from harness.manifests.documents import MAX_BYTES, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,7 +66,7 @@ def of_file(path: Path) -> tuple[Setting, ...]:
                 todo="give what `helm get values istiod -n istio-system -o yaml` prints",
             )
         if data.get("kind") == "IstioOperator":
-            found += _settings(_operator(data.get("spec"), ("spec",)), document, str(path))
+            found += _settings(_asked(Installation.live(data)), document, str(path))
         elif "apiVersion" in data and "kind" in data:
             raise InputError(
                 f"a {data['kind']} isn't a file of values", where=str(path), todo="name it as a manifest"
@@ -86,50 +83,27 @@ def of_objects(resources: Iterable[Resource]) -> tuple[Setting, ...]:
     """
     found: list[Setting] = []
     for one in resources:
-        if one.kind == "IstioOperator" and one.group == "install.istio.io":
-            found += _located(_operator(Spec.of(one).data, ("spec",)), one)
-        elif one.kind in ("Istio", "IstioCNI", "ZTunnel") and one.group == "sailoperator.io":
-            spec = Spec.of(one).data
-            known = {key: spec[key] for key in ("profile", "values") if key in spec}
-            found += _located(_operator(known, ("spec",)), one)
+        if (one.group, one.kind) in INSTALLATIONS:
+            found += (
+                _setting(name, written, value, one.place(written).position)
+                for name, path, value in _asked(Installation.of(one))
+                for written in [".".join(map(str, path))]
+            )
         elif is_mesh_config(one):
-            found += _mesh_config(one)
+            found += _mesh_config(ConfigMap.of(one))
     return ordered(found)
 
 
-def is_mesh_config(resource: Resource) -> bool:
-    """Returns whether an object is a ConfigMap from which a revision of istiod reads its MeshConfig."""
-    return (
-        (resource.group, resource.kind, resource.namespace) == ("", "ConfigMap", ROOT_NAMESPACE)
-        and (resource.name == "istio" or resource.name.startswith("istio-"))
-        and "mesh" in ConfigMap.of(resource).texts
-    )
-
-
-def _mesh_config(resource: Resource) -> Iterator[Setting]:
+def _mesh_config(reading: ConfigMap) -> Iterator[Setting]:
     for key, name in (("mesh", "meshConfig"), ("meshNetworks", "global.meshNetworks")):
-        try:
-            said = plain(ConfigMap.of(resource).texts.get(key) or "{}")
-        except yaml.YAMLError as error:
-            raise InputError(
-                f"{resource} data.{key} isn't YAML", where=resource.place(f"data.{key}")
-            ) from error
-        if not isinstance(said, dict):
-            raise InputError(f"{resource} data.{key} isn't a mapping", where=resource.place(f"data.{key}"))
-        for full, path, value in _flat(said, (), name):
+        for full, path, value in _flat(reading.settings(key), (), name):
             written = f"data.{key} {'.'.join(map(str, path))}".rstrip()
-            yield _setting(full, written, value, resource.place(written).position)
+            yield _setting(full, written, value, reading.resource.place(written).position)
 
 
-def _operator(spec: Any, path: KeyPath) -> Iterator[Flat]:
-    """The settings of an IstioOperator's spec: Helm's values stand under `values`."""
-    fields = spec if isinstance(spec, dict) else {}
-    for key in ("values", "unvalidatedValues"):
-        values = fields.get(key)
-        if isinstance(values, dict):
-            yield from _flat(values, (*path, key), "")
-    rest = {key: value for key, value in fields.items() if key not in ("values", "unvalidatedValues")}
-    yield from _flat(rest, path, "")
+def _asked(installation: Installation) -> Iterator[Flat]:
+    for key, name, value in installation.settings:
+        yield from _flat(value, ("spec", key), name)
 
 
 def _flat(value: Any, path: KeyPath, name: str) -> Iterator[Flat]:
@@ -167,12 +141,6 @@ def _settings(flat: Iterable[Flat], document: Document, file: str) -> Iterator[S
     for name, path, value in flat:
         mark = document.mark(path)
         yield _setting(name, ".".join(map(str, path)), value, Position(file, mark.line, mark.column))
-
-
-def _located(flat: Iterable[Flat], resource: Resource) -> Iterator[Setting]:
-    for name, path, value in flat:
-        written = ".".join(map(str, path))
-        yield _setting(name, written, value, resource.place(written).position)
 
 
 def _setting(name: str, written: str, value: Any, where: Position) -> Setting:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
-from harness.api.istio.hosts import MESH, full_host
+from harness.api.istio.destination_rule import DestinationRule
+from harness.api.istio.hosts import MESH
+from harness.api.istio.service_entry import ServiceEntry
 from harness.api.istio.virtual_service import VirtualService
-from harness.api.objects import spec_of
 from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio.routing import virtual_service
@@ -28,7 +29,8 @@ _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 @rule
 def virtual_service_destination_missing(state: State) -> Iterator[Finding]:
     """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
-    known = set(_entries(state))
+    entries = map(ServiceEntry.of, state.all(_GROUP, "ServiceEntry"))
+    known = {host for entry in entries for host in entry.hosts}
     for resource in state.all(_GROUP, "VirtualService"):
         for field, host, _ in _destinations(resource):
             if _service(state, host) or host in known or not host.endswith(_SUFFIX):
@@ -46,9 +48,8 @@ def virtual_service_destination_missing(state: State) -> Iterator[Finding]:
 def virtual_service_subset_missing(state: State) -> Iterator[Finding]:
     """A destination's subset that no DestinationRule defines answers 503."""
     subsets: defaultdict[str, set[str]] = defaultdict(set)
-    for one in state.all(_GROUP, "DestinationRule"):
-        host = full_host(spec_of(one).get("host") or "", one.namespace)
-        subsets[host] |= {subset["name"] for subset in spec_of(one).get("subsets") or ()}
+    for definition in map(DestinationRule.of, state.all(_GROUP, "DestinationRule")):
+        subsets[definition.full_host] |= {subset.name for subset in definition.subsets}
     for resource in state.all(_GROUP, "VirtualService"):
         for field, host, subset in _destinations(resource):
             if subset and subset not in subsets[host]:
@@ -186,8 +187,3 @@ def _destinations(resource: Resource) -> tuple[tuple[str, str, str], ...]:
 def _service(state: State, host: str) -> bool:
     name, _, rest = host.removesuffix(_SUFFIX).partition(".")
     return state.get("", "Service", rest, name) is not None
-
-
-def _entries(state: State) -> Iterator[str]:
-    for entry in state.all(_GROUP, "ServiceEntry"):
-        yield from spec_of(entry).get("hosts") or ()

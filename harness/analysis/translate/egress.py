@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.reader import Reader
 from harness.analysis.translate.route.connection_route import API as CONNECTION_API
 from harness.analysis.translate.route.routes import GATEWAY_API
+from harness.api.istio.mesh_config import MeshConfig
+from harness.api.istio.service_entry import GROUP, ServiceEntry
+from harness.api.istio.sidecar import REGISTRY_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
     from harness.base.resources import Resource
 
-GROUP = "networking.istio.io"
 API = "policy.linkerd.io/v1alpha1"
 NAMESPACE, NETWORK = "linkerd-egress", "all-egress-traffic"
 """The namespace whose EgressNetworks are for all clients [Linkerd: egress.globalEgressNetworkNamespace]."""
@@ -29,8 +30,6 @@ _KINDS = {
     "TLS": "TLSRoute",
 }
 
-_READ_SETTINGS = ("outboundTrafficPolicy", "trustDomain")
-
 Fields = dict[str, Any]
 
 
@@ -39,9 +38,7 @@ def translate(draft: Draft) -> None:
     _report_settings(draft)
     entries = draft.estate.all(GROUP, "ServiceEntry")
     config = draft.estate.mesh_config_map
-    policy = draft.estate.mesh_config.get("outboundTrafficPolicy")
-    mode = policy.get("mode", "ALLOW_ANY") if isinstance(policy, dict) else "ALLOW_ANY"
-    closed = mode == "REGISTRY_ONLY"
+    closed = draft.estate.mesh_config.outbound == REGISTRY_ONLY
     if closed and config is not None:
         origins = (config, *entries)
         if NAMESPACE not in draft.estate.namespaces:
@@ -72,24 +69,17 @@ def translate(draft: Draft) -> None:
 
 
 def _report_settings(draft: Draft) -> None:
-    config = draft.estate.mesh_config_map
-    for key in draft.estate.mesh_config:
-        if config is not None and key not in _READ_SETTINGS:
-            draft.report(
-                Severity.CHECK,
-                "mesh-config",
-                config,
-                f"data.mesh.{key}",
-                "it is a setting of Istio's installation",
-                "see whether Linkerd's installation needs one like it",
-            )
+    config = MeshConfig.of(draft.estate.mesh_config_map)
+    config.leave("outboundTrafficPolicy", "trustDomain")
+    why = "it is a setting of Istio's installation"
+    todo = "see whether Linkerd's installation needs one like it"
+    for field in config.unread():
+        draft.report(Severity.CHECK, "mesh-config", config.resource, field, why, todo)
 
 
 def _entry(draft: Draft, resource: Resource, *, closed: bool) -> None:
-    reader = Reader.of(resource)
-    hosts = reader.required("hosts").texts("hosts")
-    inside = reader.text("location") == "MESH_INTERNAL"
-    if inside:
+    entry = ServiceEntry.of(resource).required("hosts")
+    if entry.is_internal:
         draft.report(
             Severity.LOST,
             "external-workload",
@@ -98,7 +88,7 @@ def _entry(draft: Draft, resource: Resource, *, closed: bool) -> None:
             "Linkerd knows workloads of the mesh outside of the cluster by ExternalWorkloads",
             "make an ExternalWorkload, and a Service that selects it",
         )
-    if reader.value("resolution", "NONE") not in ("NONE", "DNS", "DNS_ROUND_ROBIN"):
+    if entry.resolution not in ("NONE", "DNS", "DNS_ROUND_ROBIN"):
         draft.report(
             Severity.CHECK,
             "resolution",
@@ -107,13 +97,10 @@ def _entry(draft: Draft, resource: Resource, *, closed: bool) -> None:
             "Linkerd's clients resolve names themselves",
             "check the name's DNS",
         )
-    addresses = reader.texts("addresses")
-    ports = [
-        (part.integer("number"), (part.text("protocol") or "TCP").upper(), part.value("name"))
-        for part in reader.parts("ports")
-    ]
-    draft.finish(reader)
-    if not closed or inside:
+    hosts, addresses = entry.hosts, entry.addresses
+    ports = [(port.number, port.protocol.upper(), port.name) for port in entry.ports]
+    draft.finish(entry)
+    if not closed or entry.is_internal:
         return
     for number, protocol, _ in ports:
         kind = _KINDS.get(protocol, "TCPRoute")

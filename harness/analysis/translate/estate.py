@@ -6,24 +6,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from harness.api.kubernetes.config_map import ConfigMap
+from harness.api.istio.hosts import full_host
+from harness.api.istio.mesh_config import KEY, MeshConfig
+from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
 from harness.api.linkerd.config import NAME, trust_domain_of
-from harness.api.objects import selects
-from harness.base.errors import InputError
-from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE, ROOT_NAMESPACE
-from harness.manifests.documents import plain
+from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE
 from harness.model.network.services import ServicePort, service_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.base.resources import Resource
-
-"""Where Istio's policies for the whole mesh are."""
 
 
 @dataclass(frozen=True)
@@ -123,38 +118,30 @@ class Estate:
 
     def host(self, name: str, namespace: str) -> Host:
         """Returns what a host means in an object of this namespace [Istio: short names are local]."""
-        if "." not in name:
-            name = f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}"
+        name = full_host(name, namespace)
         parts = name.split(".")
         if len(parts) > 2 and ".".join(parts[2:]) == f"svc.{CLUSTER_DOMAIN}":
             return Host(name, self.services.get((parts[1], parts[0])))
         return Host(name)
 
+    def _config_map(self, namespace: str, name: str) -> Resource | None:
+        maps = self.all("", "ConfigMap")
+        return next((one for one in maps if (one.namespace, one.name) == (namespace, name)), None)
+
     @cached_property
     def mesh_config_map(self) -> Resource | None:
         """The ConfigMap that holds Istio's MeshConfig, if it is among the objects."""
-        maps = self.all("", "ConfigMap")
-        return next((one for one in maps if (one.namespace, one.name) == (ROOT_NAMESPACE, "istio")), None)
+        return self._config_map(*KEY[2:])
 
     @cached_property
-    def mesh_config(self) -> dict[str, Any]:
-        """Istio's MeshConfig, empty if it isn't among the objects; raises InputError if it isn't YAML."""
-        found = self.mesh_config_map
-        if found is None:
-            return {}
-        try:
-            said = plain(ConfigMap.of(found).texts.get("mesh") or "{}")
-        except yaml.YAMLError as error:
-            raise InputError(f"{found} data.mesh isn't YAML", where=found.place("data.mesh")) from error
-        if not isinstance(said, dict):
-            raise InputError(f"{found} data.mesh must be a mapping", where=found.place("data.mesh"))
-        return said
+    def mesh_config(self) -> MeshConfig:
+        """Istio's MeshConfig, the default one if it isn't among the objects; InputError if it isn't YAML."""
+        return MeshConfig.of(self.mesh_config_map)
 
     @cached_property
     def linkerd_trust_domain(self) -> str:
         """Linkerd's trust domain: its settings' if they are among the objects, else the default one."""
-        maps = {(one.namespace, one.name): one for one in self.all("", "ConfigMap")}
-        return trust_domain_of(maps.get((LINKERD_NAMESPACE, NAME)))
+        return trust_domain_of(self._config_map(LINKERD_NAMESPACE, NAME))
 
     @cached_property
     def _services_by_label(self) -> dict[tuple[str, str, str], list[Resource]]:

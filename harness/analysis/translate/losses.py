@@ -11,7 +11,6 @@ from harness.analysis.translate.finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.analysis.translate.reader import Reader
     from harness.api.node import Node
 
 _LOST, _CHANGED, _CHECK = Severity.LOST, Severity.CHANGED, Severity.CHECK
@@ -128,7 +127,7 @@ _OTHERWISE = Loss(
 )
 
 
-def losses(reading: Node | Reader) -> Iterator[Finding]:
+def losses(reading: Node) -> Iterator[Finding]:
     """Yields a finding for each field of an object, or of a part of one, that nobody read."""
     for path in reading.unread():
         loss = _loss(reading.resource.kind, re.sub(r"\[\d+\]", "", path))

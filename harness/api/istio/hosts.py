@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
 from harness.base.vocabulary import CLUSTER_DOMAIN
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def specificity(pattern: str) -> tuple[bool, int]:
 
 def exported_to(resource: Resource) -> tuple[str, ...]:
     """Returns the namespaces that an object names in its `exportTo`, as it writes them."""
-    return tuple(spec_of(resource).get("exportTo") or ())
+    return tuple((resource.data.get("spec") or {}).get("exportTo") or ())
 
 
 def visibility(resource: Resource, namespace: str, default: Sequence[str] = ("*",)) -> int | None:

@@ -7,76 +7,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.objects import Fields, spec_of
+from harness.api.istio.destination_rule import DestinationRule, PortTrafficPolicy
+from harness.api.istio.service_entry import ServiceEntry, WorkloadEntry
+from harness.api.istio.sidecar import Sidecar
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Collection, Iterator
 
+    from harness.api.istio.destination_rule import TrafficPolicy
+    from harness.api.istio.service_entry import EntryEndpoint, ServiceEntryPort
     from harness.base.resources import Resource
 
-_UNIX = "unix://"
-_BY_NAME = ("http", "http2", "grpc", "grpc-web", "https", "tls")
+_BY_NAME = frozenset(("http", "http2", "grpc", "grpc-web", "https", "tls"))
 
 
 def refuse(resource: Resource) -> None:
     """Raises NotModelledError for what a cluster would take and the model doesn't decide on."""
-    spec = spec_of(resource)
     match resource.kind:
         case "ServiceEntry":
-            if spec.get("resolution") == "DYNAMIC_DNS":
+            entry = ServiceEntry.of(resource)
+            if entry.resolution == "DYNAMIC_DNS":
                 why = "the proxy itself resolves the host that each request names"
-                raise not_modelled(resource, "spec.resolution", why)
-            for index, part in enumerate(spec.get("endpoints") or ()):
-                _refuse_socket(resource, f"spec.endpoints[{index}].address", part)
+                raise not_modelled(resource, entry.at("resolution"), why)
+            for endpoint in entry.endpoints:
+                _refuse_socket(endpoint)
         case "WorkloadEntry":
-            _refuse_socket(resource, "spec.address", spec)
+            _refuse_socket(WorkloadEntry.of(resource))
         case "Sidecar":
-            for index, listener in enumerate(spec.get("egress") or ()):
-                if listener.get("captureMode") == "NONE":
+            for listener in Sidecar.of(resource).egress:
+                if listener.capture_mode == "NONE":
                     why = "such a listener takes what is sent to it, and no other connection"
-                    raise not_modelled(resource, f"spec.egress[{index}].captureMode", why)
+                    raise not_modelled(resource, listener.at("captureMode"), why)
         case "DestinationRule":
-            for field, policy in _policies(spec):
-                http = (policy.get("connectionPool") or {}).get("http") or {}
-                if http.get("h2UpgradePolicy") == "UPGRADE":
+            for policy in DestinationRule.of(resource).policies:
+                http = policy.connection_pool.http if policy.connection_pool else None
+                if http and http.h2_upgrade_policy == "UPGRADE":
                     why = "whether the application speaks HTTP/2 isn't known"
-                    raise not_modelled(resource, f"{field}.connectionPool.http.h2UpgradePolicy", why)
+                    raise not_modelled(resource, http.at("h2UpgradePolicy"), why)
 
 
-def _refuse_socket(resource: Resource, field: str, part: Fields) -> None:
-    if str(part.get("address") or "").startswith(_UNIX):
-        raise not_modelled(resource, field, "a socket in the client's own pod")
+def _refuse_socket(endpoint: EntryEndpoint) -> None:
+    if endpoint.address.startswith("unix://"):
+        raise not_modelled(endpoint.resource, endpoint.at("address"), "a socket in the client's own pod")
 
 
-def _policies(spec: Fields) -> Iterator[tuple[str, Fields]]:
-    """All traffic policies of a DestinationRule, those of single ports too."""
-    levels = [("spec.trafficPolicy", spec.get("trafficPolicy") or {})]
-    for index, subset in enumerate(spec.get("subsets") or ()):
-        levels.append((f"spec.subsets[{index}].trafficPolicy", subset.get("trafficPolicy") or {}))
-    for field, policy in levels:
-        yield field, policy
-        for index, part in enumerate(policy.get("portLevelSettings") or ()):
-            yield f"{field}.portLevelSettings[{index}]", part
-
-
-def _service_entry(spec: Fields) -> Iterator[str]:
-    hosts, listed = spec.get("hosts") or [], spec.get("endpoints") or []
-    resolution = spec.get("resolution") or "NONE"
-    if spec.get("workloadSelector") is not None and listed:
+def service_entry(resource: Resource) -> Iterator[str]:
+    """Yields each fault of a ServiceEntry, in the webhook's words."""
+    entry = ServiceEntry.of(resource)
+    hosts, listed, resolution = entry.hosts, entry.endpoints, entry.resolution
+    if entry.workload_selector is not None and listed:
         yield "only one of WorkloadSelector or Endpoints is allowed in Service Entry"
     if not hosts:
         yield "service entry must have at least one host"
     if "*" in hosts:
         yield "invalid host *"
-    if resolution not in ("NONE", "STATIC") and any("/" in one for one in spec.get("addresses") or ()):
+    if resolution not in ("NONE", "STATIC") and any("/" in address for address in entry.addresses):
         yield "CIDR addresses are allowed only for NONE/STATIC resolution types"
-    yield from _ports(spec.get("ports") or [], [port["name"] for port in spec.get("ports") or ()])
+    yield from _ports(entry.ports)
     if resolution == "NONE" and listed:
         yield "no endpoints should be provided for resolution type none"
-    for part in listed:
-        yield from _endpoint(part, {port["name"] for port in spec.get("ports") or ()}, resolution)
+    for endpoint in listed:
+        yield from _endpoint(endpoint, {port.name for port in entry.ports}, resolution)
     if resolution.startswith("DNS") and not listed and any(host.startswith("*") for host in hosts):
         yield (
             "hosts must be FQDN or contain only prefix wildcards if no endpoints are provided for "
@@ -84,99 +77,92 @@ def _service_entry(spec: Fields) -> Iterator[str]:
         )
     if resolution == "DNS_ROUND_ROBIN" and len(listed) > 1:
         yield "there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN"
-    protocols = {str(port.get("protocol") or "").lower() for port in spec.get("ports") or ()}
-    if resolution != "NONE" and len(hosts) > 1 and protocols - set(_BY_NAME):
+    protocols = {port.protocol.lower() for port in entry.ports}
+    if resolution != "NONE" and len(hosts) > 1 and protocols - _BY_NAME:
         yield "multiple hosts provided with non-HTTP, non-TLS ports"
-    yield from _export_to(spec)
+    yield from _export_to(entry.export_to)
 
 
-def _ports(ports: list[Fields], names: list[str]) -> Iterator[str]:
-    numbers = [port["number"] for port in ports]
+def _ports(ports: tuple[ServiceEntryPort, ...]) -> Iterator[str]:
     for index, port in enumerate(ports):
-        if port["name"] in names[:index]:
-            yield f'service entry port name "{port["name"]}" already defined'
-        if port["number"] in numbers[:index]:
-            yield f"service entry port {port['number']} already defined"
+        if any(port.name == other.name for other in ports[:index]):
+            yield f'service entry port name "{port.name}" already defined'
+        if any(port.number == other.number for other in ports[:index]):
+            yield f"service entry port {port.number} already defined"
 
 
-def _endpoint(part: Fields, ports: set[str], resolution: str) -> Iterator[str]:
-    address = part.get("address") or ""
+def _endpoint(endpoint: EntryEndpoint, ports: Collection[str], resolution: str) -> Iterator[str]:
+    address = endpoint.address
     if not address:
         yield "address is required"
     elif resolution == "STATIC" and not is_address(address):
         yield f'endpoint address "{address}" is not a valid IP address'
-    for name, number in (part.get("ports") or {}).items():
+    for name, number in endpoint.ports.items():
         if name not in ports:
             yield f"endpoint port {number} is not defined by the service entry"
 
 
-def _workload_entry(spec: Fields) -> Iterator[str]:
-    if not spec.get("address"):
+def workload_entry(resource: Resource) -> Iterator[str]:
+    """Yields each fault of a WorkloadEntry."""
+    if not WorkloadEntry.of(resource).address:
         yield "address is required"
 
 
-def _sidecar(spec: Fields) -> Iterator[str]:
-    if not any(
-        key in spec for key in ("egress", "ingress", "outboundTrafficPolicy", "inboundConnectionPool")
-    ):
+def sidecar(resource: Resource) -> Iterator[str]:
+    """Yields each fault of a Sidecar."""
+    spec = Sidecar.of(resource)
+    if not spec.data.keys() & {"egress", "ingress", "outboundTrafficPolicy", "inboundConnectionPool"}:
         yield "sidecar: empty configuration provided"
-    egress = spec.get("egress") or ()
-    if len(egress) > 1:
+    if len(spec.egress) > 1:
         yield "sidecar: the egress listener with empty port should be the last listener in the list"
-    for listener in egress:
-        if not listener.get("hosts"):
+    for listener in spec.egress:
+        if not listener.hosts:
             yield "sidecar: egress listener must contain at least one host"
-        for host in listener.get("hosts") or ():
+        for host in listener.hosts:
             if host.count("/") != 1 or not all(host.split("/")):
                 yield f"host {host} must be of form namespace/dnsName"
 
 
-def _destination_rule(spec: Fields) -> Iterator[str]:
-    if not spec.get("host"):
+def destination_rule(resource: Resource) -> Iterator[str]:
+    """Yields each fault of a DestinationRule."""
+    rule = DestinationRule.of(resource)
+    if not rule.host:
         yield "destination rule must have a host"
-    names = [subset.get("name") for subset in spec.get("subsets") or ()]
+    names = [subset.name for subset in rule.subsets]
     for index, name in enumerate(names):
         if not name:
             yield "subset name is required"
         elif name in names[:index]:
             yield f"duplicate subset names: {name}"
-    for field, policy in _policies(spec):
-        yield from _traffic_policy(policy, for_port="portLevelSettings" in field)
-    if spec.get("workloadSelector") is not None and set(spec.get("exportTo") or ".") != {"."}:
+    for policy in rule.policies:
+        yield from _traffic_policy(policy)
+    if rule.workload_selector is not None and set(rule.export_to or ".") != {"."}:
         yield "destination rule with workload selector cannot have exportTo beyond current namespace"
-    yield from _export_to(spec)
+    yield from _export_to(rule.export_to)
 
 
-def _traffic_policy(policy: Fields, *, for_port: bool) -> Iterator[str]:
-    if for_port and "port" not in policy:
-        yield "portTrafficPolicy must have valid port"
-    if for_port and not set(policy) - {"port"}:
-        yield "port traffic policy must have at least one field"
-    outliers, tls = policy.get("outlierDetection") or {}, policy.get("tls") or {}
-    if outliers.get("consecutiveLocalOriginFailures") and not outliers.get("splitExternalLocalOriginErrors"):
+def _traffic_policy(policy: TrafficPolicy | PortTrafficPolicy) -> Iterator[str]:
+    if isinstance(policy, PortTrafficPolicy):
+        if not policy.has("port"):
+            yield "portTrafficPolicy must have valid port"
+        if not policy.data.keys() - {"port"}:
+            yield "port traffic policy must have at least one field"
+    outliers, tls = policy.outlier_detection, policy.tls
+    if outliers and outliers.local_origin_failures and not outliers.splits_local_errors:
         yield (
             "outlier detection consecutive local origin failures is specified, but split external local "
             "origin errors is set to false"
         )
-    if policy.get("connectionPool") == {}:
+    if policy.connection_pool is not None and not policy.connection_pool:
         yield "connection pool must have at least one field"
-    if tls.get("mode") == "MUTUAL" and not tls.get("credentialName"):
-        for key, word in (("clientCertificate", "client certificate"), ("privateKey", "private key")):
-            if not tls.get(key):
-                yield f"{word} required for mutual tls"
+    if tls and tls.mode == "MUTUAL" and not tls.credential_name:
+        if not tls.client_certificate:
+            yield "client certificate required for mutual tls"
+        if not tls.private_key:
+            yield "private key required for mutual tls"
 
 
-def _export_to(spec: Fields) -> Iterator[str]:
-    exported = spec.get("exportTo") or []
-    for index, one in enumerate(exported):
-        if one in exported[:index]:
-            yield f"duplicate entries in exportTo for entry {one}"
-
-
-FAULTS: dict[str, Callable[[Fields], Iterator[str]]] = {
-    "ServiceEntry": _service_entry,
-    "WorkloadEntry": _workload_entry,
-    "Sidecar": _sidecar,
-    "DestinationRule": _destination_rule,
-}
-"""By kind: what yields each fault of a spec, in the webhook's words."""
+def _export_to(exported: tuple[str, ...]) -> Iterator[str]:
+    for index, name in enumerate(exported):
+        if name in exported[:index]:
+            yield f"duplicate entries in exportTo for entry {name}"

@@ -10,7 +10,6 @@ from harness.api.istio import (
     security_validation,
     virtual_service_validation,
 )
-from harness.api.objects import spec_of
 from harness.api.refusal import Refused
 
 if TYPE_CHECKING:
@@ -18,8 +17,11 @@ if TYPE_CHECKING:
 
 WEBHOOK = "validation.istio.io"
 
-_FAULTS = registry_validation.FAULTS
-_FAULTS_OF_OBJECTS = {
+_FAULTS = {
+    "ServiceEntry": registry_validation.service_entry,
+    "WorkloadEntry": registry_validation.workload_entry,
+    "Sidecar": registry_validation.sidecar,
+    "DestinationRule": registry_validation.destination_rule,
     "VirtualService": virtual_service_validation.faults,
     "Gateway": gateway_validation.faults,
     "PeerAuthentication": security_validation.peer_authentication,
@@ -32,11 +34,8 @@ def validate(resource: Resource) -> None:
     """Raises Refused with all that the webhook finds wrong with the object."""
     security_validation.check_schema(resource)
     registry_validation.refuse(resource)
-    found: list[str] = []
-    if faults := _FAULTS.get(resource.kind):
-        found += faults(spec_of(resource))
-    if faults_of_object := _FAULTS_OF_OBJECTS.get(resource.kind):
-        found += faults_of_object(resource)
+    faults = _FAULTS.get(resource.kind)
+    found = list(faults(resource)) if faults else []
     if found:
         raise Refused.by_webhook(resource, WEBHOOK, f"configuration is invalid: {_joined(found)}")
 

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
-
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.linkerd import POLICIES
 from harness.api.linkerd.ports import Ports, lenient
-from harness.base.errors import InputError, not_modelled
+from harness.base.errors import not_modelled
 from harness.base.vocabulary import LINKERD_NAMESPACE
-from harness.manifests.documents import plain
 
 if TYPE_CHECKING:
     from harness.api.linkerd.networks import Network
@@ -64,10 +61,9 @@ class LinkerdConfig:
         over. Raises InputError if it isn't YAML, NotModelledError for a setting that the model's rules
         aren't for.
         """
-        text = ConfigMap.of(origin).texts.get("values") if origin else None
-        if origin is None or not text:
+        written = _flat(ConfigMap.of(origin).settings("values")) if origin else {}
+        if origin is None or not written:
             return cls(origin)
-        written = _flat(_parsed(origin, text))
         for key, values in _FIXED.items():
             if written.get(key, values[0]) not in values:
                 why = f"the model's rules are for {values[-1]!r}, not {written[key]!r}"
@@ -101,21 +97,8 @@ class LinkerdConfig:
 
 def trust_domain_of(origin: Resource | None) -> str:
     """Returns the trust domain of an installation, whatever else its ConfigMap says."""
-    text = ConfigMap.of(origin).texts.get("values") if origin else None
-    written = _parsed(origin, text) if origin and text else {}
+    written = ConfigMap.of(origin).settings("values") if origin else {}
     return str(written.get("identityTrustDomain") or LinkerdConfig().trust_domain)
-
-
-def _parsed(origin: Resource, text: str) -> dict[str, Any]:
-    try:
-        said = plain(text) or {}
-    except yaml.YAMLError as error:
-        raise InputError(
-            f"{origin} data.values isn't YAML", where=origin.place("data.values"), why=str(error)
-        ) from None
-    if not isinstance(said, dict):
-        raise InputError(f"{origin} data.values isn't a mapping", where=origin.place("data.values"))
-    return said
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _connected(
         return certain(replies.closed(message), *target.trace)
 
     def dial(one: Target) -> Branches[Outcome]:
-        tls = client_tls.begin(state, one, target.policy.get("tls"))
+        tls = client_tls.begin(state, one, target.policy.tls)
         sent = replace(message, tls=True, sni=tls.sni or message.dialled) if tls.own else message
         arrival = Arrival(client, one.endpoint.pod, one.endpoint.port, sent, tls.mesh, opaque=True)
         return after(mapped(deliver(arrival), tls.told), tls.why)

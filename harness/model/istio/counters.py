@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.objects import spec_of
+from harness.api.istio.mesh_config import Telemetry
 from harness.model.istio import mesh_config, revision
 from harness.traffic.counters import ENVOY_REQUESTS, GOLDEN
 
@@ -23,13 +23,14 @@ def shown(state: State, meter: Meter, name: str) -> bool:
     """
     if name not in (*GOLDEN[meter.mesh], ENVOY_REQUESTS):
         raise meter.unknown(name)
-    providers, envoys = mesh_config.counted(state)
+    config = mesh_config.read(state)
+    envoys = config.proxy.stats_matcher
     if name == ENVOY_REQUESTS:
-        asked = any("downstream_rq_total".endswith(one) for one in envoys.get("inclusionSuffixes") or ())
+        asked = any("downstream_rq_total".endswith(one) for one in envoys.inclusion_suffixes)
         own = any(key.startswith(_OWN_COUNTERS) for pod in state.pods_of(meter.at) for key in pod.annotations)
-        if own or (not asked and envoys.keys() - {"inclusionSuffixes"}):
+        if own or (not asked and envoys.undeclared()):
             raise meter.unpredicted("whether Envoy shows its own count depends on more than suffixes")
         return asked
-    if any(spec_of(one).get("metrics") for one in revision.acting(state, "telemetry.istio.io", "Telemetry")):
+    if any(Telemetry.of(one).metrics for one in revision.acting(state, "telemetry.istio.io", "Telemetry")):
         raise meter.unpredicted("a Telemetry changes what Istio's proxies count")
-    return "prometheus" in providers
+    return "prometheus" in config.default_providers.metrics

@@ -26,7 +26,8 @@ def remote(state: State, arrival: Arrival) -> str:
     A sidecar believes the last one that x-forwarded-for names; a gateway believes none, unless it is
     told how many proxies stand before it: then the last but so many [Envoy: x-forwarded-for].
     """
-    hops = mesh_config.of(state).trusted_proxies if arrival.server.gateway else 1
+    topology = mesh_config.of(state).proxy.gateway_topology
+    hops = int(topology.trusted_proxies or 0) if arrival.server.gateway else 1
     named = [part.strip() for part in (arrival.message.header(ADDRESS) or "").split(",")]
     said = named[-hops] if 0 < hops <= len(named) else ""
     return said if is_address(said) else ""
@@ -46,7 +47,7 @@ def at_gateway(state: State, arrival: Arrival) -> Message:
     By default what a client says of certificates is replaced by its own, if it shows one [Istio:
     gatewayTopology.forwardClientCertDetails].
     """
-    message, mode = arrival.message, mesh_config.of(state).forward_client_cert
+    message, mode = arrival.message, mesh_config.of(state).proxy.gateway_topology.forward_client_cert
     shown = arrival.tls is Mesh.ISTIO
     if mode in ("SANITIZE", "SANITIZE_SET") or (not shown and mode != "ALWAYS_FORWARD_ONLY"):
         message = message.without([CERTIFICATE])

@@ -57,10 +57,10 @@ def _foreign(state: State, arrival: Arrival) -> Step | None:
     if arrival.tls is not Mesh.ISTIO:
         return None
     config, domain = mesh_config.of(state), identity.trust_domain(arrival.client.identities[Mesh.ISTIO])
-    if domain in (config.trust_domain, *config.trust_domain_aliases):
+    if domain in config.trust_domains:
         return None
-    text = "{} was started in trust domain {}, which isn't known any more"
-    return config.step("trustDomainAliases", Action.FAILED, text, arrival.client.workload, domain)
+    text, client = "{} was started in trust domain {}, which isn't known any more", arrival.client.workload
+    return mesh_config.setting(config, "trustDomainAliases", Action.FAILED, text, client, domain)
 
 
 def _served(arrival: Arrival, serve: Deliver) -> Branches[Outcome]:

@@ -9,8 +9,6 @@ from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy import server
 from harness.analysis.translate.policy.admission import Admission, admission
 from harness.analysis.translate.policy.clients import EVERYBODY
-from harness.api.istio.gateway_pods import runs_gateway
-from harness.api.kubernetes.workload import template_of
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import LabelTable
@@ -101,8 +99,12 @@ def _strict(draft: Draft, mode: Mode) -> None:
 
 def is_gateway(workload: Deployed) -> bool:
     """Returns whether the pods are a gateway of Istio's, which goes on judging requests itself."""
-    named = workload.labels.get("istio") in ("ingressgateway", "egressgateway")
-    return named or runs_gateway(template_of(workload.resource))
+    template = (workload.resource.data.get("spec") or {}).get("template") or {}
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    return annotations.get("inject.istio.io/templates") == "gateway" or workload.labels.get("istio") in (
+        "ingressgateway",
+        "egressgateway",
+    )
 
 
 def _report_unused(draft: Draft, policy: Policy, *, at_gateway: bool) -> None:

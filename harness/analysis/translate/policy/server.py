@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.policy.clients import EVERYBODY, EVERYWHERE, MESHED, Clients, Network
 from harness.analysis.translate.route.routes import MAX_MATCHES, http_match
+from harness.api.node import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,7 +118,7 @@ def _shared(
 ) -> Resource:
     """Returns the authentication that says this, a new one if there is none in the namespace yet."""
     for one in draft.made(AUTHORIZATION, kind, namespace):
-        if one.data["spec"] == spec:
+        if Spec.of(one).data == spec:
             return one
     return draft.add(AUTHORIZATION, kind, namespace, name, spec, origins)
 

@@ -85,8 +85,7 @@ def _block(part: Node, text: str) -> str:
 def principals_of(draft: Draft, part: Node, field: str, texts: Iterable[str]) -> frozenset[Identity]:
     """Returns the identities of principals; patterns that Linkerd can't say are expanded."""
     config = draft.estate.mesh_config
-    domain = config.get("trustDomain") or "cluster.local"
-    domains = (domain, *(config.get("trustDomainAliases") or ()))
+    domain, domains = config.trust_domain, config.trust_domains
     found: set[Identity] = set()
     for text in texts:
         try:

@@ -55,7 +55,7 @@ def _below(draft: Draft, part: HTTPRule) -> Resource | None:
     """The VirtualService that a rule is left to, None where it doesn't count: its requests go on."""
     root, (namespace, name) = part.resource, part.delegate.key
     below = draft.estate.virtual_services.get((namespace, name))
-    exported = draft.estate.mesh_config.get("defaultVirtualServiceExportTo") or ("*",)
+    exported = draft.estate.mesh_config.virtual_service_export_to
     why = unusable(below, root, exported, absent="isn't among the manifests")
     if below is None:
         draft.report(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import specificity, visibility
+from harness.api.istio.service_entry import GROUP
 from harness.api.objects import annotations_of
 from harness.base.errors import not_modelled
 from harness.model.istio import mesh_config, revision
@@ -173,7 +174,7 @@ def _http_ports(state: State) -> dict[int, list[Port]]:
         for port in service_ports(service):
             if port.http:
                 found.setdefault(port.number, []).append(port)
-    for entry in revision.acting(state, service_entry.GROUP, "ServiceEntry"):
+    for entry in revision.acting(state, GROUP, "ServiceEntry"):
         for one in service_entry.ports(entry):
             if one.http:
                 found.setdefault(one.number, []).append(one)

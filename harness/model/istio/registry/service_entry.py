@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import covers
-from harness.api.objects import Fields, selects, spec_of
+from harness.api.istio.service_entry import GROUP, EntryEndpoint, ServiceEntry, WorkloadEntry
+from harness.api.kubernetes.selector import selects
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.networks import is_address
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.state import State
     from harness.traffic.trace import Step
-
-GROUP = "networking.istio.io"
 
 TLS_MODE_LABEL = "security.istio.io/tlsMode"
 """The label that says of an endpoint outside of pods that a proxy of Istio's is there (`istio`)."""
@@ -57,15 +56,9 @@ class EntryPort:
         return self.protocol in ("http", "http2", "grpc")
 
     @property
-    def internal(self) -> bool:
-        """Whether it is part of the mesh: elsewhere proxies begin no mutual TLS by themselves."""
-        return spec_of(self.entry).get("location") == "MESH_INTERNAL"
-
-    @property
-    def resolution(self) -> str:
-        """How the proxy finds the host's addresses: NONE (where the client dialled), STATIC or DNS."""
-        said = spec_of(self.entry).get("resolution") or "NONE"
-        return "DNS" if said == "DNS_ROUND_ROBIN" else str(said)
+    def spec(self) -> ServiceEntry:
+        """All that the ServiceEntry says."""
+        return ServiceEntry.kept(self.entry)
 
 
 @dataclass(frozen=True)
@@ -81,18 +74,18 @@ class Target:
 @per_object
 def ports(entry: Resource) -> tuple[EntryPort, ...]:
     """Returns the ports of all hosts of a ServiceEntry."""
-    spec = spec_of(entry)
+    spec = ServiceEntry.kept(entry)
     return tuple(
         EntryPort(
             entry,
             host.lower(),
-            int(port["number"]),
-            int(port.get("targetPort") or port["number"]),
-            port["name"],
-            _PROTOCOLS.get((port.get("protocol") or "").lower(), "tcp"),
+            port.number,
+            port.target_port or port.number,
+            port.name,
+            _PROTOCOLS.get(port.protocol.lower(), "tcp"),
         )
-        for host in spec.get("hosts") or ()
-        for port in spec.get("ports") or ()
+        for host in spec.hosts
+        for port in spec.ports
     )
 
 
@@ -117,54 +110,43 @@ def targets(state: State, client: Pod, port: EntryPort, dialled: str) -> tuple[T
     Raises NotModelledError for an address inside of the cluster that no object has.
     """
     found = _targets(state, client, port, dialled)
-    return tuple(replace(one, meshed=one.meshed and port.internal) for one in found)
+    return tuple(replace(one, meshed=one.meshed and port.spec.is_internal) for one in found)
 
 
 def _targets(state: State, client: Pod, port: EntryPort, dialled: str) -> Iterator[Target]:
-    spec = spec_of(port.entry)
-    selector = spec.get("workloadSelector")
-    if port.resolution == "NONE":
+    spec = port.spec
+    if spec.resolution == "NONE":
         if dialled:
             yield from map(Target, _places(state, port.entry, client.namespace, dialled, port.number))
-    elif selector is not None:
-        labels = selector_of(port.entry)
-        yield from _pods(state, port, labels)
-        for entry in selected_entries(state, port.entry.namespace, labels):
-            part = {**spec_of(entry), "labels": _labels(entry)}
-            yield from listed(state, entry, part, port.target, port.name)
-    elif spec.get("endpoints"):
-        for part in spec["endpoints"]:
-            yield from listed(state, port.entry, part, port.target, port.name)
-    elif port.resolution == "DNS":
+    elif spec.workload_selector is not None:
+        yield from _pods(state, port, spec.selector)
+        for entry in selected_entries(state, port.entry.namespace, spec.selector):
+            yield from listed(state, entry, port.target, port.name)
+    elif spec.endpoints:
+        for part in spec.endpoints:
+            yield from listed(state, part, port.target, port.name)
+    elif spec.resolution.startswith("DNS"):
         yield from map(Target, _places(state, port.entry, port.entry.namespace, port.host, port.target))
 
 
-def selector_of(entry: Resource) -> Mapping[str, str]:
-    """Returns the labels of the pods and WorkloadEntries that a ServiceEntry selects."""
-    selector: Fields = spec_of(entry).get("workloadSelector") or {}
-    return selector.get("labels") or {}
-
-
-def selected_entries(state: State, namespace: str, selector: Mapping[str, str]) -> list[Resource]:
+def selected_entries(state: State, namespace: str, selector: Mapping[str, str]) -> list[WorkloadEntry]:
     """Returns the WorkloadEntries of a namespace that a selector (of a Service, too) takes in."""
     return _workload_entries_by_labels(state).selected(namespace, selector)
 
 
 def unselected(state: State, namespace: str, selector: Mapping[str, str]) -> list[Step]:
     """Returns why WorkloadEntries of a selector don't count that the control plane doesn't take in."""
-    entries = revision.apart(state, GROUP, "WorkloadEntry")
-    wanted = (one for one in entries if one.namespace == namespace and selects(selector, _labels(one)))
-    return [revision.passed_over(state, entry) for entry in wanted if selector]
+    entries = (one for one in revision.apart(state, GROUP, "WorkloadEntry") if one.namespace == namespace)
+    wanted = (one for one in entries if selector and selects(selector, WorkloadEntry.kept(one).labels))
+    return [revision.passed_over(state, entry) for entry in wanted]
 
 
-def listed(state: State, origin: Resource, part: Fields, number: int, name: str) -> Iterator[Target]:
+def listed(state: State, part: EntryEndpoint, number: int, name: str) -> Iterator[Target]:
     """Yields the places of a WorkloadEntry, or of an endpoint written like one, for a port."""
-    said = part.get("ports") or {}
-    at = int(said.get(name) or number)
-    labels = part.get("labels") or {}
-    meshed = labels.get(TLS_MODE_LABEL) == "istio"
-    for place in _places(state, origin, origin.namespace, part["address"], at):
-        yield Target(place, labels, int(part.get("weight") or 1), meshed)
+    origin, at = part.resource, part.ports.get(name) or number
+    meshed = part.labels.get(TLS_MODE_LABEL) == "istio"
+    for place in _places(state, origin, origin.namespace, part.address, at):
+        yield Target(place, part.labels, part.weight or 1, meshed)
 
 
 def _pods(state: State, port: EntryPort, selector: Mapping[str, str]) -> Iterator[Target]:
@@ -198,12 +180,6 @@ def _pods_by_labels(state: State) -> LabelTable[Pod]:
 
 
 @per_state
-def _workload_entries_by_labels(state: State) -> LabelTable[Resource]:
-    entries = revision.acting(state, GROUP, "WorkloadEntry")
-    return LabelTable((one.namespace, _labels(one), one) for one in entries)
-
-
-def _labels(entry: Resource) -> dict[str, str]:
-    """A WorkloadEntry's labels: of its spec, and of the object itself."""
-    metadata = entry.data.get("metadata") or {}
-    return {**(metadata.get("labels") or {}), **(spec_of(entry).get("labels") or {})}
+def _workload_entries_by_labels(state: State) -> LabelTable[WorkloadEntry]:
+    entries = map(WorkloadEntry.kept, revision.acting(state, GROUP, "WorkloadEntry"))
+    return LabelTable((one.resource.namespace, one.labels, one) for one in entries)

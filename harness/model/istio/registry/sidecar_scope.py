@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import covers
-from harness.api.objects import selects, spec_of
+from harness.api.istio.sidecar import ALLOW_ANY, KIND, REGISTRY_ONLY, Sidecar
+from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
-from harness.model.istio.mesh_config import ALLOW_ANY
 from harness.model.state.tables import per_state
 from harness.traffic.trace import Action, Part, Step, Words, step
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
-_KIND = ("networking.istio.io", "Sidecar")
 _EVERY_NAMESPACE, _OWN, _NOT = "*", ".", "~"
 
 
@@ -92,7 +91,7 @@ def of(state: State, client: Pod) -> Scope:
     default = Scope(
         client.namespace,
         config.outbound == ALLOW_ANY,
-        config.step("outboundTrafficPolicy.mode", Action.MATCHED, "is {}", config.outbound),
+        mesh_config.setting(config, "outboundTrafficPolicy.mode", Action.MATCHED, "is {}", config.outbound),
     )
     if client.gateway:
         return default
@@ -106,42 +105,37 @@ def passed_over(state: State, client: Pod) -> list[Step]:
     """Returns why Sidecars for a client don't count that the control plane doesn't take in."""
     return [
         revision.passed_over(state, sidecar)
-        for sidecar in revision.apart(state, *_KIND)
+        for sidecar in revision.apart(state, *KIND)
         if sidecar.namespace in (client.namespace, ROOT_NAMESPACE)
-        and selects(_selector(sidecar), client.labels)
+        and selects(Sidecar.kept(sidecar).selector, client.labels)
     ]
 
 
-def _scope(sidecar: Resource, default: Scope) -> Scope:
-    spec = spec_of(sidecar)
-    hosts = [host for listener in spec.get("egress") or () for host in listener.get("hosts") or ()]
+def _scope(sidecar: Sidecar, default: Scope) -> Scope:
+    hosts = [host for listener in sidecar.egress for host in listener.hosts]
     imports = tuple(Import.parse(host, default.namespace) for host in hosts) or default.imports
-    policy = spec.get("outboundTrafficPolicy")
+    policy, origin = sidecar.outbound_traffic_policy, sidecar.resource
     if policy is None:
-        return Scope(default.namespace, default.allow_any, default.outbound, sidecar, imports)
+        return Scope(default.namespace, default.allow_any, default.outbound, origin, imports)
     # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
-    mode = policy.get("mode") or "REGISTRY_ONLY"
-    why = step(sidecar, "spec.outboundTrafficPolicy.mode", Action.MATCHED, "is {}", mode)
-    return Scope(default.namespace, mode == ALLOW_ANY, why, sidecar, imports)
+    mode = policy.mode or REGISTRY_ONLY
+    why = step(origin, policy.at("mode"), Action.MATCHED, "is {}", mode)
+    return Scope(default.namespace, mode == ALLOW_ANY, why, origin, imports)
 
 
-def _chosen(state: State, client: Pod) -> Resource | None:
+def _chosen(state: State, client: Pod) -> Sidecar | None:
     for sidecar in _sidecars(state).get(client.namespace, ()):
-        if selects(_selector(sidecar), client.labels):
+        if selects(sidecar.selector, client.labels):
             return sidecar
-    return next((one for one in _sidecars(state).get(ROOT_NAMESPACE, ()) if not _selector(one)), None)
-
-
-def _selector(sidecar: Resource) -> dict[str, str]:
-    return (spec_of(sidecar).get("workloadSelector") or {}).get("labels") or {}
+    return next((one for one in _sidecars(state).get(ROOT_NAMESPACE, ()) if not one.selector), None)
 
 
 @per_state
-def _sidecars(state: State) -> dict[str, list[Resource]]:
+def _sidecars(state: State) -> dict[str, list[Sidecar]]:
     """Sidecars by namespace, those with a selector first, older first."""
-    found: dict[str, list[Resource]] = {}
-    for sidecar in revision.acting(state, *_KIND):
-        found.setdefault(sidecar.namespace, []).append(sidecar)
+    found: dict[str, list[Sidecar]] = {}
+    for sidecar in revision.acting(state, *KIND):
+        found.setdefault(sidecar.namespace, []).append(Sidecar.kept(sidecar))
     for sidecars in found.values():
-        sidecars.sort(key=lambda one: "workloadSelector" not in spec_of(one))
+        sidecars.sort(key=lambda one: not one.has("workloadSelector"))
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.api.istio.authorization_policy import KIND, AuthorizationPolicy
-from harness.base.durations import seconds
 from harness.base.errors import not_modelled
 from harness.model import apps, replies
 from harness.model.distribution import Branches, after, certain, mapped
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.api.headers import Headers
-    from harness.api.objects import Fields
+    from harness.api.istio.mesh_config import HTTPAuthorizer
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival, Deliver
     from harness.model.message import Message
@@ -36,20 +35,6 @@ _TIMEOUT = 600.0
 """Seconds that an authorizer has where its provider sets no limit."""
 
 _ALWAYS_TOLD = ("authorization", "content-length")
-_FIELDS = frozenset(
-    (
-        "service",
-        "port",
-        "timeout",
-        "pathPrefix",
-        "failOpen",
-        "statusOnError",
-        "includeRequestHeadersInCheck",
-        "includeAdditionalHeadersInCheck",
-        "headersToUpstreamOnAllow",
-        "headersToDownstreamOnDeny",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -80,7 +65,8 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
     decisive, field = matching[0]
     policy, name = decisive.resource, decisive.provider.name
     names = {one.provider.name for one in found}
-    provider = mesh_config.of(state).providers.get(name)
+    providers = mesh_config.of(state).extension_providers
+    provider = next((one for one in reversed(providers) if one.name == name), None)
     if provider is None or len(names) > 1:
         fault = words("names an extension provider that MeshConfig doesn't have ({})", name)
         if len(names) > 1:
@@ -88,7 +74,7 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
         why = step(policy, "spec.provider.name", Action.DENIED, "{}: what matches is denied", fault)
         refusal = replies.envoy(arrival.message, 403, DENIED)
         return certain(Answer(arrival.message, refusal), *passed, why)
-    http = provider.get("envoyExtAuthzHttp")
+    http = provider.http_authorizer
     if http is None:
         raise not_modelled(policy, "spec.provider.name", "only authorizers that are asked by HTTP are")
     if arrival.opaque:
@@ -99,12 +85,12 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
 
 
 def _asked(
-    state: State, policy: Resource, http: Fields, arrival: Arrival, deliver: Deliver
+    state: State, policy: Resource, http: HTTPAuthorizer, arrival: Arrival, deliver: Deliver
 ) -> Branches[Answer]:
     field = "spec.provider.name"
-    for name in sorted(http.keys() - _FIELDS):
+    for name in sorted(http.undeclared()):
         raise not_modelled(policy, field, f"the provider's envoyExtAuthzHttp.{name}")
-    namespace, _, host = str(http.get("service")).rpartition("/")
+    namespace, _, host = http.service.rpartition("/")
     if service_entry.by_host(state).covering(host):
         raise not_modelled(policy, field, f"a ServiceEntry may be meant by the provider's {host}")
     service = _service(state, namespace, host)
@@ -112,10 +98,10 @@ def _asked(
         text = "the provider's Service {} isn't there by its full name: what matches is denied"
         refusal = replies.envoy(arrival.message, 403, DENIED)
         return certain(Answer(arrival.message, refusal), step(policy, field, Action.DENIED, text, host))
-    port = service_port(service, int(http.get("port") or 0))
+    port = service_port(service, int(http.port or 0))
     if port is None:
         text = "the provider's {} has no port {}: an error"
-        why = step(policy, field, Action.FAILED, text, service, str(http.get("port")))
+        why = step(policy, field, Action.FAILED, text, service, str(http.port))
         return certain(_failed(http, arrival.message), why)
     for endpoint in endpoints(state, port):
         if not _known(endpoint):
@@ -128,7 +114,7 @@ def _asked(
         answers = upstream.missing(check, target)
     else:
         answers = upstream.send(state, arrival.server, check, target, Retries(attempts=0), deliver)
-    limit = seconds(str(http.get("timeout") or "")) or _TIMEOUT
+    limit = http.timeout or _TIMEOUT
 
     def read(outcome: Outcome) -> Answer:
         answer = _answer(http, arrival.message, outcome, in_time=outcome.seconds <= limit)
@@ -150,40 +136,37 @@ def _service(state: State, namespace: str, host: str) -> Resource | None:
     return found if fits else None
 
 
-def _check(http: Fields, message: Message) -> Message:
+def _check(http: HTTPAuthorizer, message: Message) -> Message:
     """What the authorizer is asked: the request without body, and with those headers that it is told."""
-    told = _chosen(message.headers, (*_ALWAYS_TOLD, *(http.get("includeRequestHeadersInCheck") or ())))
-    added = tuple((name.lower(), str(value)) for name, value in _additional(http))
+    told = _chosen(message.headers, (*_ALWAYS_TOLD, *http.request_headers))
+    added = tuple((name.lower(), value) for name, value in http.additional_headers.items())
     return replace(
         message,
-        path=f"{http.get('pathPrefix') or ''}{message.path}",
+        path=f"{http.path_prefix}{message.path}",
         headers=told,
         grpc=False,
         verified=None,
     ).plus(*added)
 
 
-def _additional(http: Fields) -> Iterable[tuple[str, str]]:
-    return (http.get("includeAdditionalHeadersInCheck") or {}).items()
-
-
-def _answer(http: Fields, message: Message, outcome: Outcome, *, in_time: bool) -> Answer:
+def _answer(http: HTTPAuthorizer, message: Message, outcome: Outcome, *, in_time: bool) -> Answer:
     """200 allows; 5xx and silence are errors, which deny unless it fails open; all else is for the client."""
     if outcome.status is None or outcome.status >= 500 or not in_time:
         return _failed(http, message)
     if outcome.status == 200:
-        added = _chosen(outcome.headers, http.get("headersToUpstreamOnAllow") or ())
+        added = _chosen(outcome.headers, http.headers_on_allow)
         return Answer(message.plus(*added))
-    wanted = http.get("headersToDownstreamOnDeny")
-    headers = outcome.headers if wanted is None else _chosen(outcome.headers, wanted)
+    headers = outcome.headers
+    if http.has("headersToDownstreamOnDeny"):
+        headers = _chosen(headers, http.headers_on_deny)
     headers = tuple((name, value) for name, value in headers if name != "server")
     return Answer(message, replies.envoy(message, outcome.status, outcome.body or "", headers))
 
 
-def _failed(http: Fields, message: Message) -> Answer:
-    if http.get("failOpen"):
+def _failed(http: HTTPAuthorizer, message: Message) -> Answer:
+    if http.fail_open:
         return Answer(message)
-    return Answer(message, replies.envoy(message, int(http.get("statusOnError") or 403)))
+    return Answer(message, replies.envoy(message, int(http.status_on_error or 403)))
 
 
 def _chosen(headers: Headers, patterns: Iterable[str]) -> Headers:

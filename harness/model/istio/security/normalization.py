@@ -24,7 +24,7 @@ _UNRESERVED = frozenset(ascii_letters + digits + "-._~")
 
 def with_normal_path(state: State, message: Message) -> Message | Step:
     """Returns the message as a proxy reads it, or why it is a bad request (400)."""
-    path = normalized(message.path, mesh_config.of(state).path_normalization)
+    path = normalized(message.path, mesh_config.of(state).path_normalization.normalization)
     if path is None:
         return built_in(Action.FAILED, "the path {} can't be normalized: 400", message.path)
     return message if path == message.path else replace(message, path=path)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from harness.base.vocabulary import Mesh
 from harness.model.istio import mesh_config
 from harness.model.istio.security import peer_authentication
-from harness.traffic.trace import Action, Step, built_in
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
+    from harness.api.istio.destination_rule import ClientTLSSettings
     from harness.model.istio.registry.service_entry import Target
-    from harness.model.istio.upstream.destination_rule import Setting
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
 
@@ -54,23 +54,24 @@ class ClientTls:
         return replace(outcome, detail=f"with {_TOLD[self.mode]}")
 
 
-def begin(state: State, target: Target, setting: Setting | None) -> ClientTls:
+def begin(state: State, target: Target, said: ClientTLSSettings | None) -> ClientTls:
     """Returns the TLS towards an endpoint: as a DestinationRule says, else where the pod takes Istio's.
 
     TLS modes SIMPLE and MUTUAL are between the proxy and the application: a proxy at the server sees them as
     the client's own TLS.
     """
     pod = target.endpoint.pod
-    if setting is not None:
-        mode = str(setting.value.get("mode") or DISABLE)
+    if said is not None:
+        mode = said.mode
         towards = pod.ip if pod.outside else pod.workload
         action = Action.UNENCRYPTED if mode == DISABLE else Action.ENCRYPTED
-        said = setting.step("mode", action, "is {}: {} towards {}", mode, _TOLD[mode], towards)
-        return ClientTls(said, mode, str(setting.value.get("sni") or ""))
+        text = "is {}: {} towards {}"
+        why = step(said.resource, said.at("mode"), action, text, mode, _TOLD[mode], towards)
+        return ClientTls(why, mode, said.sni)
     config = mesh_config.of(state)
     if not config.auto_mtls:
         text = "is false: plaintext, as no DestinationRule says else"
-        return ClientTls(config.step("enableAutoMtls", Action.UNENCRYPTED, text))
+        return ClientTls(mesh_config.setting(config, "enableAutoMtls", Action.UNENCRYPTED, text))
     if pod.outside:
         text = "{} is outside of the cluster: plaintext"
         return ClientTls(built_in(Action.UNENCRYPTED, text, pod.ip))

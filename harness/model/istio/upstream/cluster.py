@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.objects import selects, spec_of
 from harness.base import grpc
-from harness.base.durations import seconds
 from harness.base.records import replace
 from harness.base.vocabulary import Mesh
 from harness.model import replies
@@ -112,9 +111,8 @@ def cluster(
             text = "no DestinationRule that this client sees defines subset {} of {}: 503"
             return Missing(503, "", (why.reworded(Action.FAILED, text, subset, host), *passed_over))
         found = tuple(target for target in found if selects(chosen.labels, target.labels))
-        trace.append(
-            step(chosen.origin, chosen.field, Action.MATCHED, "subset {} has {} pods", subset, len(found))
-        )
+        text = "subset {} has {} pods"
+        trace.append(step(chosen.resource, chosen.path, Action.MATCHED, text, subset, len(found)))
     if not found:
         none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
         return Missing(503, "no healthy upstream", (none, *passed_over))
@@ -137,7 +135,7 @@ def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Targe
 def _selector(port: Port) -> Mapping[str, str]:
     """The labels of the WorkloadEntries behind a port; none if it has no selector."""
     if isinstance(port, EntryPort):
-        return service_entry.selector_of(port.entry)
+        return port.spec.selector
     return Service.kept(port.service).selector
 
 
@@ -150,7 +148,7 @@ def _workload_entries(state: State, port: ServicePort) -> tuple[Target, ...]:
     return tuple(
         target
         for entry in service_entry.selected_entries(state, port.service.namespace, selector)
-        for target in service_entry.listed(state, entry, spec_of(entry), number, name)
+        for target in service_entry.listed(state, entry, number, name)
     )
 
 
@@ -220,7 +218,7 @@ def _once(
     deliver: Deliver,
 ) -> Branches[Outcome]:
     endpoint = target.endpoint
-    tls = client_tls.begin(state, target, policy.get("tls"))
+    tls = client_tls.begin(state, target, policy.tls)
     tried = replace(message, attempt=number).plus(
         ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
     )
@@ -246,9 +244,8 @@ def _waited(policy: Policy, outcome: Outcome) -> Outcome:
     """What comes of a connection that nobody takes: Envoy gives it up after a time."""
     if outcome.failure is not Failure.TIMEOUT:
         return outcome
-    pool = policy.get("connectionPool")
-    tcp = (pool.value.get("tcp") if pool else None) or {}
-    return replace(outcome, seconds=seconds(tcp.get("connectTimeout")) or _CONNECT_TIMEOUT)
+    pool = policy.connection_pool
+    return replace(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or _CONNECT_TIMEOUT)
 
 
 def retryable(outcome: Outcome, retries: Retries) -> bool:

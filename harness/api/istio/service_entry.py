@@ -1,0 +1,81 @@
+"""ServiceEntry and WorkloadEntry: hosts beside Kubernetes' Services [Istio: networking/v1]."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.api.istio.sidecar import WorkloadSelector
+from harness.api.node import (
+    Node,
+    Spec,
+    count,
+    integers_by_name,
+    labels,
+    nodes,
+    nonempty,
+    optional_node,
+    text,
+    texts,
+)
+from harness.api.objects import labels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROUP = "networking.istio.io"
+
+
+class EntryEndpoint(Node):
+    """A place outside of pods; a ServiceEntry writes it like a WorkloadEntry."""
+
+    address = text("address")
+    ports = integers_by_name("ports")
+    own_labels = labels("labels")
+    weight = count("weight")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+        return self.own_labels
+
+
+class WorkloadEntry(EntryEndpoint, Spec):
+    """An endpoint that selectors take in as they do pods."""
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels: those of the object go over the spec's [istio/istio: ConvertWorkloadEntry]."""
+        return {**self.own_labels, **labels_of(self.resource)}
+
+
+class ServiceEntryPort(Node):
+    """A port of all of a ServiceEntry's hosts."""
+
+    number = count("number")
+    name = text("name")
+    protocol = text("protocol")
+    target_port = count("targetPort")
+
+
+class ServiceEntry(Spec):
+    """Hosts that proxies know, and where they are."""
+
+    hosts = texts("hosts")
+    addresses = texts("addresses")
+    ports = nodes("ports", ServiceEntryPort)
+    location = text("location")
+    resolution = nonempty("resolution", "NONE")
+    endpoints = nodes("endpoints", EntryEndpoint)
+    workload_selector = optional_node("workloadSelector", WorkloadSelector)
+    export_to = texts("exportTo")
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is part of the mesh: elsewhere proxies begin no mutual TLS by themselves."""
+        return self.location == "MESH_INTERNAL"
+
+    @property
+    def selector(self) -> Mapping[str, str]:
+        """The labels of the pods and WorkloadEntries that it takes in."""
+        return self.workload_selector.labels if self.workload_selector is not None else {}
