@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -18,21 +19,24 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 PINNED = (ROOT / "constraints.txt").read_text()
 
-# Modules that run only where the user has installed what they import, and the extra that has it.
-OPTIONAL = {"harness/ground/kind.py": "kind", "harness/plugin/distribution.py": "test"}
+# Modules that run only where the user has installed what they import, and the extras that have it.
+OPTIONAL = {"harness/ground/kind.py": ["kind"], "harness/plugin/distribution.py": ["test"]}
 
 
 def requirements(*lists):
     return [Requirement(text) for texts in lists for text in texts]
 
 
-def names(*lists):
-    return {canonicalize_name(requirement.name) for requirement in requirements(*lists)}
+@cache
+def declared(*extras):
+    """The distributions that are there with these extras."""
+    listed = requirements(PROJECT["project"]["dependencies"], *(EXTRAS[extra] for extra in extras))
+    return {canonicalize_name(requirement.name) for requirement in listed}
 
 
-def imported(path):
-    """The top-level modules that a file imports anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+def imported(text):
+    """The top-level modules that a module imports anywhere in it."""
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -44,12 +48,17 @@ def test_what_is_imported_is_declared(room):
     distributions = packages_distributions()
     undeclared = {}
     for path in (ROOT / room).rglob("*.py"):
-        where = path.relative_to(ROOT).as_posix()
-        extras = EXTRAS if room == "tests" else {OPTIONAL[where]} if where in OPTIONAL else ()
-        declared = names(PROJECT["project"]["dependencies"], *(EXTRAS[extra] for extra in extras))
-        for name in set(imported(path)) - sys.stdlib_module_names - {"harness", "tests", "benchmarks"}:
-            if declared.isdisjoint(map(canonicalize_name, distributions[name])):
-                undeclared[where] = name
+        where, text = path.relative_to(ROOT).as_posix(), path.read_text()
+        there = declared(*(EXTRAS if room == "tests" else OPTIONAL.get(where, ())))
+        # By their looks first, which takes no time; what is suspect may stand in a text.
+        suspect = {
+            name
+            for name in re.findall(r"^\s*(?:import|from) +(\w+)", text, re.MULTILINE)
+            if name not in sys.stdlib_module_names | {"harness", "tests", "benchmarks"}
+            and there.isdisjoint(map(canonicalize_name, distributions.get(name, ())))
+        }
+        if suspect and (lacking := suspect & set(imported(text))):
+            undeclared[where] = lacking
     assert undeclared == {}
 
 
