@@ -156,6 +156,19 @@ def test_json_has_exact_probabilities_outcomes_hop_and_trace():
         "resource": "VirtualService faces/color-split",
         "field": "spec.http[0].route[0].weight",
         "where": f"{FACES}/istio/color-split.yaml:9:7",
+        "action": "shared",
+        "object": {
+            "group": "networking.istio.io",
+            "kind": "VirtualService",
+            "namespace": "faces",
+            "name": "color-split",
+        },
+        "also": [],
+        "place": {"file": f"{FACES}/istio/color-split.yaml", "line": 9, "column": 7, "from": ""},
+        "parts": [{"number": 50}, {"number": 100}, {"text": "color.faces.svc.cluster.local"}],
+        "links": [],
+        "depth": 0,
+        "arrivals": [],
     }
 
 

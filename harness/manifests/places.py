@@ -73,7 +73,7 @@ class _Parsed(NamedTuple):
         first = span.first
         for part in root:
             first, span = span.members[part]
-        found = max((_descend(span, first, one) for one in _paths(path)), key=lambda one: one.depth)
+        found = max((_descend(span, first, one) for one in _paths(path)), key=_nearness)
         mark = found.span.mark(found.first)
         line, column = mark.line, mark.column
         if found.rest.startswith(" "):
@@ -99,6 +99,10 @@ class _Found(NamedTuple):
     span: Span
     first: Any
     rest: str
+
+
+def _nearness(found: _Found) -> tuple[bool, int]:
+    return (not found.rest, found.depth)
 
 
 def _descend(span: Span, first: Any, path: str) -> _Found:

@@ -90,6 +90,7 @@ def pytest_runtest_makereport(
         bundle = item.config.stash[RUNS].bundle(item)
         if bundle is not None:
             report.sections.append(("the cluster as it was then", str(bundle)))
+            item.config.stash[RUNS].keep_verdict(item, bundle)
     return report
 
 

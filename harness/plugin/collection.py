@@ -36,7 +36,13 @@ def row(
     seen: str,
     verdict: Verdict | None,
 ) -> dict[str, Any]:
-    """Returns what a test's report holds of a verdict, or of why there is none; `order` is its place."""
+    """Returns what a test's report holds of a verdict, or of why there is none; `order` is its place.
+
+    What isn't a pass has the steps that led to it (`harness.report.steps`).
+    """
+    from harness.report.steps import explanations
+
+    failed = verdict is not None and verdict.result is not Result.PASS
     return {
         "scenario": scenario,
         "order": order,
@@ -48,6 +54,7 @@ def row(
         "n": verdict.n if verdict else None,
         "predicted": verdict.predicted if verdict else "",
         "drift": verdict.drift if verdict else "",
+        "explanations": explanations(verdict.explanations) if verdict and failed else [],
     }
 
 

@@ -219,6 +219,12 @@ class Runs:
             self._bundles[stage] = folder if made else None
         return self._bundles[stage]
 
+    def keep_verdict(self, item: pytest.Item, bundle: Path) -> None:
+        """Writes what the test's report holds of its verdict into the bundle of its stage."""
+        noted = [value for name, value in item.user_properties if name == PROPERTY]
+        file = bundle / f"{_file_name(item.name)}.verdict.json"
+        file.write_text(json.dumps(noted, indent=1), encoding="utf-8")
+
     def keep_timeline(self, item: pytest.Item, timeline: Mapping[str, Any], *, passed: bool) -> Path | None:
         """Writes what happened in a transition below --timelines, or if it went wrong below --bundle.
 

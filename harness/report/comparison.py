@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.compare.answer import answers, worded
 from harness.analysis.compare.comparison import deciding
 from harness.analysis.compare.configurations import allowed
+from harness.report import steps
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -62,5 +63,9 @@ def data(found: Comparison, patterns: Collection[str] = ()) -> str:
 
 
 def _side(outcomes: Outcomes) -> dict[str, Any]:
-    trace = [str(link) for group in outcomes.groups for link in group.trace]
-    return {"answer": worded(answers(outcomes)), "trace": list(dict.fromkeys(trace))}
+    taken = dict.fromkeys(step for group in outcomes.groups for step in group.trace)
+    return {
+        "answer": worded(answers(outcomes)),
+        "trace": list(dict.fromkeys(map(str, taken))),
+        "steps": list(map(steps.data, taken)),
+    }

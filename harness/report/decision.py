@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from harness.report import steps
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
@@ -94,19 +96,9 @@ def _answer(answer: Answer) -> dict[str, Any]:
         },
         "hop": outcome.hop and _hop(outcome.hop),
         "transport": answer.transport and str(answer.transport),
-        "rule": answer.rule and _step(answer.rule),
-        "policy": answer.policy and _step(answer.policy),
-        "trace": [_step(step) for step in answer.trace],
-    }
-
-
-def _step(step: Step) -> dict[str, Any]:
-    return {
-        "taken": not step.passed_over,
-        "text": step.text,
-        "resource": step.subject,
-        "field": step.field,
-        "where": str(step.place or ""),
+        "rule": answer.rule and steps.data(answer.rule),
+        "policy": answer.policy and steps.data(answer.policy),
+        "trace": list(map(steps.data, answer.trace)),
     }
 
 
