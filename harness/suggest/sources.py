@@ -164,7 +164,7 @@ def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], str]:
     def leave_out(resource: Resource, error: NotModelledError | Refused) -> None:
         found[resource.key] = f"{error.what}{f' ({error.why})' if error.why else ''}"
 
-    state = State(gateway_api=True)
+    state = State()
     for mesh in sorted({Mesh.ISTIO, *meshes_used(resources)}):
         state = changes.install(state, mesh)
     # Namespaces come with the apps: what is configured for others has no place.

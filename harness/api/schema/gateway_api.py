@@ -1,4 +1,4 @@
-"""Gateway API's kinds (standard channel of 1.6) and Linkerd's HTTPRoute, which shares their shape."""
+"""Gateway API's kinds and Linkerd's HTTPRoute, which shares their shape."""
 
 from __future__ import annotations
 
@@ -177,7 +177,6 @@ KINDS: dict[tuple[str, str], Kind] = {
             }
         ),
     ),
-    # The versions below v1 are served where the experimental channel is installed.
     ("gateway.networking.k8s.io", "TLSRoute"): Kind(
         ("v1", "v1alpha3", "v1alpha2"), _bare_route(hostnames=[_HOSTNAME])
     ),
@@ -199,3 +198,9 @@ KINDS: dict[tuple[str, str], Kind] = {
 }
 
 GROUPS = ("gateway.networking.k8s.io",)
+
+RELEASE = "gateway-api 1.6"
+"""The release that the table is of."""
+
+EXPERIMENTAL = frozenset((("TLSRoute", "v1alpha2"), ("TLSRoute", "v1alpha3"), ("TCPRoute", "v1alpha2")))
+"""What its experimental channel alone serves."""

@@ -1,4 +1,4 @@
-"""Istio's kinds (networking.istio.io, security.istio.io), as of Istio 1.31."""
+"""Istio's kinds (networking.istio.io, security.istio.io)."""
 
 from __future__ import annotations
 
@@ -238,6 +238,9 @@ GROUPS = (
     "extensions.istio.io",
     "install.istio.io",
 )
+
+RELEASE = "istio 1.31"
+"""The release that the table is of."""
 
 INERT = frozenset({("telemetry.istio.io", "Telemetry")})
 """What Istio only reports by: requests fare the same."""

@@ -1,4 +1,4 @@
-"""Linkerd's kinds (policy.linkerd.io, linkerd.io), as of edge-26.8."""
+"""Linkerd's kinds (policy.linkerd.io, linkerd.io)."""
 
 from __future__ import annotations
 
@@ -108,6 +108,9 @@ KINDS: dict[tuple[str, str], Kind] = {
         },
     ),
 }
+
+RELEASE = "linkerd edge-26.8"
+"""The release that the table is of."""
 
 GROUPS = (
     "policy.linkerd.io",

@@ -29,9 +29,7 @@ def admit(objects: Objects, resource: Resource) -> Resource:
     """
     kind = (resource.group, resource.kind)
     mesh = schemas.MESH_OF_GROUP.get(resource.group)
-    if mesh is not None and mesh not in objects.meshes:
-        raise Refused.unknown_kind(resource)
-    if resource.group == schemas.GATEWAY_API and not objects.gateway_api:
+    if not objects.served.includes(resource):
         raise Refused.unknown_kind(resource)
     missing = objects.get("", "Namespace", "", resource.namespace) is None
     if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
@@ -60,8 +58,8 @@ def admit(objects: Objects, resource: Resource) -> Resource:
 def checked(resource: Resource) -> Resource:
     """Returns an object of a kind that the model reads, its fields checked, without those that are null.
 
-    Raises NotModelledError for a kind or a field that the model doesn't know, Refused for a
-    version that isn't served, for fields that are absent or of a wrong form.
+    Raises NotModelledError for a kind or a field that the model doesn't know, Refused for a version that
+    Kubernetes doesn't serve, for fields that are absent or of a wrong form.
     """
     known = schemas.KINDS.get((resource.group, resource.kind))
     if known is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.definition import DEFINITION
 from harness.api.kubernetes.webhooks import MUTATING
 from harness.api.kubernetes.workload import WORKLOADS, same_pods
 from harness.api.refusal import Refused
@@ -35,7 +36,7 @@ class Draft:
 
     def __init__(self, state: State) -> None:
         self.meshes = state.meshes
-        self.gateway_api = state.gateway_api
+        self.served = state.served
         self._before = state
         self._objects = dict(state.objects)
         self._running = dict(state.running)
@@ -57,8 +58,13 @@ class Draft:
 
     def state(self) -> State:
         """Returns the state that has come of it so far."""
-        objects, running = dict(self._objects), dict(self._running)
-        return replace(self._before, objects=objects, running=running, clock=self._clock)
+        return replace(
+            self._before,
+            served=self.served,
+            objects=dict(self._objects),
+            running=dict(self._running),
+            clock=self._clock,
+        )
 
     def deploy(self) -> None:
         """Puts in what the meshes' controllers make of the objects: of Gateways, their Deployments."""
@@ -83,9 +89,12 @@ class Draft:
         )
         if resource.key[:2] == MUTATING:
             self._injectors[resource.key] = live
+        elif resource.key[:2] == DEFINITION:
+            self.served = self.served.defining(live)
 
     def admit(self, resource: Resource) -> None:
         """Puts an object in as the API server stores it; raises Refused or NotModelledError."""
+        self.served = self.served.needing(resource)
         self.put(admit(self, resource))
 
     def admit_amended(self, resource: Resource, amend: Amend) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefinition
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.model.changes.draft import GATEWAY, Draft
 from harness.model.state.stored import namespace_object
@@ -22,12 +23,13 @@ _WORKLOADS = frozenset(WORKLOADS)
 def apply(state: State, resources: Iterable[Resource], amend: Amend | None = None) -> State:
     """Returns the state after `kubectl apply` of these objects, in their order, at one instant.
 
+    Definitions come first, so that the kinds are there of which objects follow.
     Raises Refused where the API server or a webhook refuses one, NotModelledError for what the model
     doesn't understand. With `amend` nothing is raised: what it makes of an object (None: nothing) takes
     the object's place.
     """
     draft = Draft(state)
-    for resource in resources:
+    for resource in sorted(resources, key=lambda resource: resource.key[:2] != DEFINITION):
         if amend:
             draft.admit_amended(resource, amend)
         else:
@@ -37,9 +39,18 @@ def apply(state: State, resources: Iterable[Resource], amend: Amend | None = Non
 
 
 def remove(state: State, resources: Iterable[Resource]) -> State:
-    """Returns the state without these objects; a Namespace takes all that is in it along."""
+    """Returns the state without these objects.
+
+    A Namespace takes all that is in it along, a CustomResourceDefinition all objects of its kind.
+    """
     gone = {resource.key for resource in resources}
     there = {key: stored.live for key, stored in state.objects.items()}
+    kinds = {
+        CustomResourceDefinition.kept(live).defines
+        for key, live in there.items()
+        if key in gone and key[:2] == DEFINITION
+    }
+    gone |= {key for key in there if key[:2] in kinds} if kinds else set()
     for gateway in [live for key, live in there.items() if key in gone and key[:2] == GATEWAY]:
         gone |= {key for key, live in there.items() if _is_made_for(gateway, live)}
     namespaces = {name for _, kind, _, name in gone if kind == "Namespace"}
@@ -51,7 +62,8 @@ def remove(state: State, resources: Iterable[Resource]) -> State:
         for workload, pods in state.running.items()
         if any((*kind, workload.namespace, workload.name) in objects for kind in _WORKLOADS)
     }
-    return replace(state, objects=objects, running=running)
+    served = state.served.without_definitions(kinds)
+    return replace(state, served=served, objects=objects, running=running)
 
 
 def mark(

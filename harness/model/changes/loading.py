@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api import marks
+from harness.api import marks, served
+from harness.api.kubernetes.definition import DEFINITION
 from harness.api.kubernetes.workload import template_of
 from harness.api.objects import annotations_of, labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP, READ
+from harness.api.served import NOTHING
 from harness.base.errors import InputError, did_you_mean
 from harness.base.vocabulary import Mesh
 from harness.manifests.documents import keeping_all
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model.leniency import Leniency
+
+
+_FIRST = frozenset((DEFINITION, ("", "Namespace")))
 
 
 def load(
@@ -62,9 +67,11 @@ def load_objects(
     placed = placed or {}
     wanted = frozenset(meshes_used(resources)) if meshes is None else frozenset(meshes)
     # Manifests that hold the Gateway API's objects are of a cluster that has its CRDs.
-    state = State(gateway_api=any(resource.group == GATEWAY_API for resource in resources))
+    uses_gateway_api = any(resource.group == GATEWAY_API for resource in resources)
+    state = State(served=NOTHING.having(served.GATEWAY_API) if uses_gateway_api else NOTHING)
     for mesh in sorted(wanted.union(mesh for mesh in placed.values() if mesh)):
         state = install(state, mesh)
+    state = apply(state, (one for one in resources if one.key[:2] == DEFINITION), leniency)
     # Pods are started as their namespaces stand: those come first, wherever they are declared.
     namespaces = _namespaces(resources)
     state = apply(state, map(namespace_object, namespaces))
@@ -77,7 +84,7 @@ def load_objects(
             )
         state = place(state, namespace, [chosen] if chosen else [])
     for batch in batches:
-        others = (one for one in batch if one.kind != "Namespace" and not is_controlled(one))
+        others = (one for one in batch if one.key[:2] not in _FIRST and not is_controlled(one))
         state = apply(state, others, leniency)
     return observe(restart(state, *namespaces), (one for one in resources if one.namespace not in placed))
 

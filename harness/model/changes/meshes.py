@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api import marks
+from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefinition
 from harness.api.kubernetes.webhooks import MUTATING
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.model.changes import webhooks
@@ -25,7 +26,7 @@ def install(state: State, mesh: Mesh) -> State:
     """Returns the state with a mesh's control plane; nothing changes if it is there already."""
     if mesh in state.meshes:
         return state
-    installed = replace(state, meshes=state.meshes | {mesh}, gateway_api=True)
+    installed = replace(state, meshes=state.meshes | {mesh}, served=state.served.with_mesh(mesh))
     plane = CONTROL_PLANES[mesh]
     # Its index starts empty: what it refuses has no version before.
     indexed = {
@@ -52,7 +53,8 @@ def uninstall(state: State, mesh: Mesh) -> State:
         key: stored for key, stored in state.objects.items() if not _belongs(stored.live, mesh, namespaces)
     }
     running = {w: pods for w, pods in state.running.items() if w.namespace not in namespaces}
-    return replace(state, meshes=state.meshes - {mesh}, objects=objects, running=running)
+    served = state.served.without_mesh(mesh)
+    return replace(state, meshes=state.meshes - {mesh}, served=served, objects=objects, running=running)
 
 
 def place(state: State, namespace: str, meshes: Collection[Mesh]) -> State:
@@ -64,5 +66,7 @@ def _belongs(resource: Resource, mesh: Mesh, namespaces: Collection[str]) -> boo
     """Whether an object goes with its mesh: of its kinds, or in its namespaces."""
     if (resource.group, resource.kind) == MUTATING:
         return mesh in webhooks.of(resource)
+    if (resource.group, resource.kind) == DEFINITION:
+        return MESH_OF_GROUP.get(CustomResourceDefinition.kept(resource).group) is mesh
     name = resource.name if resource.kind == "Namespace" else resource.namespace
     return name in namespaces or MESH_OF_GROUP.get(resource.group) is mesh

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from harness.api.served import Served
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
 
@@ -20,8 +21,8 @@ class Objects(Protocol):
         """The meshes that are installed."""
 
     @property
-    def gateway_api(self) -> bool:
-        """Whether the Gateway API's kinds are installed."""
+    def served(self) -> Served:
+        """The kinds that are served beside Kubernetes' own."""
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
         """Returns an object, or None if there is none."""

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness.api.served import NOTHING
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.api.served import Served
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh, Workload
     from harness.model.state.objects import Key
@@ -27,7 +30,7 @@ class State:
     """
 
     meshes: frozenset[Mesh] = frozenset()
-    gateway_api: bool = False
+    served: Served = NOTHING
     objects: Mapping[Key, Stored] = field(default_factory=dict)
     running: Mapping[Workload, tuple[Pod, ...]] = field(default_factory=dict)
     clock: int = 0

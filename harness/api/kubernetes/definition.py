@@ -1,0 +1,60 @@
+"""CustomResourceDefinition: a kind that a cluster's API server serves, and in which versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.node import Node, Spec, boolean, derived, node, nodes, raw, text
+from harness.api.objects import annotations_of
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+
+DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+_RELEASE = "gateway.networking.k8s.io/bundle-version"
+_CHANNEL = "gateway.networking.k8s.io/channel"
+
+
+class DefinitionNames(Node):
+    """How objects of the kind are called."""
+
+    kind = text("kind")
+
+
+class DefinitionSchema(Node):
+    """What objects look like."""
+
+    structure = raw("openAPIV3Schema")
+
+
+class DefinitionVersion(Node):
+    """A version of the kind."""
+
+    name = text("name")
+    served = boolean("served")
+    schema = node("schema", DefinitionSchema)
+
+
+class CustomResourceDefinition(Spec):
+    """A kind of an API group, with its versions."""
+
+    group = text("group")
+    names = node("names", DefinitionNames)
+    versions = nodes("versions", DefinitionVersion)
+
+    @property
+    def defines(self) -> tuple[str, str]:
+        """API group and kind of its objects."""
+        return self.group, self.names.kind
+
+    @derived
+    def served(self) -> frozenset[str]:
+        """The versions that are served."""
+        return frozenset(version.name for version in self.versions if version.served)
+
+
+def release(definition: Resource) -> str:
+    """Returns the release and channel of the Gateway API that a definition is from, if it says so."""
+    marks = annotations_of(definition)
+    return "/".join(filter(None, (marks.get(_RELEASE), marks.get(_CHANNEL))))

@@ -1,0 +1,150 @@
+"""Which kinds, in which versions, a cluster's API server serves beside Kubernetes' own.
+
+CustomResourceDefinitions say it for their API groups. For a group without any a release's bundle does, by
+its name; which release stands where is an assumption, so commands print it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.api.kubernetes.definition import CustomResourceDefinition, release
+from harness.api.schema import gateway_api, istio, linkerd
+from harness.api.schema.kinds import MESH_OF_GROUP
+from harness.base.vocabulary import Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from harness.api.schema.shapes import Kind
+    from harness.base.resources import Resource
+
+GroupKind = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The definitions of a release; kinds of its groups that aren't listed are served in any version.
+
+    `wider` has all of it and more: it stands in this one's place as soon as an object needs it.
+    """
+
+    name: str
+    groups: frozenset[str]
+    versions: Mapping[GroupKind, frozenset[str]] = field(repr=False)
+    wider: Bundle | None = field(default=None, repr=False)
+
+    def serves(self, resource: Resource) -> bool:
+        """Returns whether an object of its groups is of a kind and version of it."""
+        versions = self.versions.get((resource.group, resource.kind))
+        return versions is None or resource.version in versions
+
+
+def _versions(kinds: Mapping[GroupKind, Kind], without: Collection[tuple[str, str]] = ()) -> dict[
+    GroupKind, frozenset[str]
+]:  # fmt: skip
+    return {
+        key: frozenset(version for version in kind.versions if (key[1], version) not in without)
+        for key, kind in kinds.items()
+    }
+
+
+_EXPERIMENTAL = Bundle(
+    f"{gateway_api.RELEASE}/experimental", frozenset(gateway_api.GROUPS), _versions(gateway_api.KINDS)
+)
+GATEWAY_API = Bundle(
+    f"{gateway_api.RELEASE}/standard",
+    frozenset(gateway_api.GROUPS),
+    _versions(gateway_api.KINDS, gateway_api.EXPERIMENTAL),
+    _EXPERIMENTAL,
+)
+OF_MESH = {
+    Mesh.ISTIO: Bundle(istio.RELEASE, frozenset(istio.GROUPS), _versions(istio.KINDS)),
+    Mesh.LINKERD: Bundle(linkerd.RELEASE, frozenset(linkerd.GROUPS), _versions(linkerd.KINDS)),
+}
+_GROUPS = frozenset((*gateway_api.GROUPS, *MESH_OF_GROUP))
+
+
+@dataclass(frozen=True)
+class Served:
+    """The kinds that are served: those of definitions, and of bundles for groups without any."""
+
+    bundles: tuple[Bundle, ...] = ()
+    definitions: Mapping[GroupKind, Resource] = field(default_factory=dict)
+
+    def includes(self, resource: Resource) -> bool:
+        """Returns whether an object is of a kind and version that is served; Kubernetes' own always is."""
+        if resource.group not in _GROUPS and resource.group not in self._defined:
+            return True
+        if resource.group in self._defined:
+            definition = self.definition(resource)
+            return definition is not None and resource.version in definition.served
+        return any(bundle.serves(resource) for bundle in self.bundles if resource.group in bundle.groups)
+
+    def definition(self, resource: Resource) -> CustomResourceDefinition | None:
+        """Returns the definition of an object's kind, None if there is none."""
+        found = self.definitions.get((resource.group, resource.kind))
+        return CustomResourceDefinition.kept(found) if found else None
+
+    def needing(self, resource: Resource) -> Served:
+        """Returns the same with a wider bundle, if that is what it takes to serve an object."""
+        wider = tuple(
+            bundle.wider
+            if bundle.wider and resource.group in bundle.groups and not bundle.serves(resource)
+            else bundle
+            for bundle in self.bundles
+        )
+        return self if wider == self.bundles else replace(self, bundles=wider)
+
+    def with_mesh(self, mesh: Mesh) -> Served:
+        """Returns the same after a mesh was installed, which brings the Gateway API along."""
+        return self.having(GATEWAY_API).having(OF_MESH[mesh])
+
+    def without_mesh(self, mesh: Mesh) -> Served:
+        """Returns the same after a mesh was uninstalled: the Gateway API stays."""
+        bundles = tuple(bundle for bundle in self.bundles if bundle != OF_MESH[mesh])
+        kept = {key: one for key, one in self.definitions.items() if MESH_OF_GROUP.get(key[0]) is not mesh}
+        return Served(bundles, kept)
+
+    def having(self, bundle: Bundle) -> Served:
+        """Returns the same with a bundle; nothing changes where one for its groups is there."""
+        if any(bundle.groups & other.groups for other in self.bundles):
+            return self
+        return replace(self, bundles=(*self.bundles, bundle))
+
+    def defining(self, definition: Resource) -> Served:
+        """Returns the same with a definition."""
+        key = CustomResourceDefinition.kept(definition).defines
+        return replace(self, definitions={**self.definitions, key: definition})
+
+    def without_definitions(self, kinds: Collection[GroupKind]) -> Served:
+        """Returns the same without the definitions of these kinds."""
+        kept = {key: definition for key, definition in self.definitions.items() if key not in kinds}
+        return replace(self, definitions=kept)
+
+    @cached_property
+    def _defined(self) -> frozenset[str]:
+        return frozenset(group for group, _ in self.definitions)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What says which kinds are served: bundles by name, groups by their definitions."""
+        assumed = [
+            bundle.name
+            for bundle in self.bundles
+            if any(group not in self._defined for group, _ in bundle.versions)
+        ]
+        defined: dict[str, set[str]] = {}
+        for (group, _), definition in sorted(self.definitions.items()):
+            defined.setdefault(group, set()).update(filter(None, [release(definition)]))
+        words = (f"{group} {', '.join(sorted(of))}".rstrip() for group, of in defined.items())
+        return (*assumed, *(f"{text} (its CustomResourceDefinitions)" for text in words))
+
+    def __str__(self) -> str:
+        return f"served kinds: {', '.join(self.sources) or 'those of Kubernetes alone'}"
+
+
+NOTHING = Served()
+"""Where neither a mesh nor the Gateway API is installed."""

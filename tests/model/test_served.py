@@ -1,0 +1,132 @@
+"""Which kinds a cluster serves: by its definitions, or else by a release's bundle, which is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.api.refusal import Refused
+from harness.model import State, changes
+from harness.model.changes.loading import load_objects
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+
+GATEWAY = "gateway.networking.k8s.io"
+STANDARD, EXPERIMENTAL = "gateway-api 1.6/standard", "gateway-api 1.6/experimental"
+ISTIO_BUNDLE, LINKERD_BUNDLE = "istio 1.31", "linkerd edge-26.8"
+
+NAMESPACE = resource("Namespace", "shop")
+ROUTE = resource("HTTPRoute", "shop/r", "{rules: [{}]}")
+OLD_ROUTE = resource(
+    "TLSRoute", "shop/t", "{rules: [{backendRefs: [{name: a, port: 1}]}]}", f"{GATEWAY}/v1alpha2"
+)
+
+
+def definition(group: str, kind: str, *served: str, unserved: str = "", **annotations: str) -> Resource:
+    versions = [{"name": version, "served": True} for version in served]
+    versions += [{"name": unserved, "served": False}] if unserved else []
+    spec = {"group": group, "names": {"kind": kind}, "versions": versions}
+    marks = {key.replace("_", "-"): value for key, value in annotations.items()}
+    return resource(
+        "CustomResourceDefinition",
+        f"{kind.lower()}s.{group}",
+        spec,
+        "apiextensions.k8s.io/v1",
+        annotations={f"gateway.networking.k8s.io/{key}": value for key, value in marks.items()},
+    )
+
+
+def sources(*objects: Resource, meshes=None) -> tuple[str, ...]:
+    return load_objects([[NAMESPACE, *objects]], meshes).served.sources
+
+
+@pytest.mark.parametrize(
+    ("objects", "meshes", "expected"),
+    [
+        ([], None, ()),
+        ([ROUTE], None, (STANDARD,)),
+        ([OLD_ROUTE], None, (EXPERIMENTAL,)),
+        ([], {LINKERD}, (STANDARD, LINKERD_BUNDLE)),
+        ([resource("PeerAuthentication", "shop/p", "{}")], None, (STANDARD, ISTIO_BUNDLE)),
+        (
+            [ROUTE, definition(GATEWAY, "HTTPRoute", "v1", bundle_version="v1.4.1", channel="standard")],
+            None,
+            (f"{GATEWAY} v1.4.1/standard (its CustomResourceDefinitions)",),
+        ),
+        (
+            [definition("policy.linkerd.io", "Server", "v1beta3")],
+            {LINKERD},
+            (STANDARD, LINKERD_BUNDLE, "policy.linkerd.io (its CustomResourceDefinitions)"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_says_it(objects, meshes, expected):
+    assert sources(*objects, meshes=meshes) == expected
+
+
+@pytest.mark.parametrize(
+    ("definitions", "one", "taken"),
+    [
+        ([], ROUTE, True),
+        ([definition(GATEWAY, "HTTPRoute", "v1")], ROUTE, True),
+        ([definition(GATEWAY, "HTTPRoute", "v1beta1", unserved="v1")], ROUTE, False),
+        ([definition(GATEWAY, "Gateway", "v1")], ROUTE, False),
+        ([definition(GATEWAY, "TLSRoute", "v1")], OLD_ROUTE, False),
+        ([definition(GATEWAY, "TLSRoute", "v1", "v1alpha2")], OLD_ROUTE, True),
+    ],
+)
+def test_definitions_say_which_versions_are_served(definitions, one, taken):
+    state = changes.apply(cluster(LINKERD), [NAMESPACE, *definitions])
+    if taken:
+        assert changes.apply(state, [one]).get(*one.key) == one
+        return
+    with pytest.raises(Refused, match=f'no matches for kind "{one.kind}" in version "{one.api_version}"'):
+        changes.apply(state, [one])
+
+
+def test_nothing_is_served_where_nothing_is_installed():
+    with pytest.raises(Refused, match="no matches for kind"):
+        changes.apply(State(), [NAMESPACE, ROUTE])
+
+
+def test_definitions_come_before_what_they_define():
+    made = definition(GATEWAY, "HTTPRoute", "v1")
+    state = changes.apply(State(), [NAMESPACE, ROUTE, made])
+    assert state.get(*ROUTE.key) == ROUTE
+
+
+def test_a_definition_takes_its_objects_along():
+    made = definition(GATEWAY, "HTTPRoute", "v1")
+    state = changes.remove(changes.apply(State(), [NAMESPACE, made, ROUTE]), [made])
+    assert state.get(*ROUTE.key) is None
+    with pytest.raises(Refused, match="no matches for kind"):
+        changes.apply(state, [ROUTE])
+
+
+def test_a_mesh_takes_its_kinds_along_but_not_the_gateway_apis():
+    state = changes.uninstall(cluster(ISTIO, LINKERD), LINKERD)
+    assert state.served.sources == (STANDARD, ISTIO_BUNDLE)
+    made = definition("policy.linkerd.io", "Server", "v1beta3")
+    defined = changes.apply(cluster(LINKERD), [made])
+    gone = changes.uninstall(defined, LINKERD)
+    assert (gone.served.sources, gone.get(*made.key)) == ((STANDARD,), None)
+
+
+def test_an_applied_object_of_the_experimental_channel_tells_that_it_is_installed():
+    state = cluster(ISTIO)
+    assert state.served.sources == (STANDARD, ISTIO_BUNDLE)
+    state = changes.apply(state, [NAMESPACE, OLD_ROUTE])
+    assert state.served.sources == (EXPERIMENTAL, ISTIO_BUNDLE)
+    assert str(state.served) == f"served kinds: {EXPERIMENTAL}, {ISTIO_BUNDLE}"
+
+
+def test_kinds_that_are_defined_need_no_mesh():
+    entry = resource("ServiceEntry", "shop/e", "{hosts: [a.org], ports: [{number: 80, name: http}]}")
+    state = changes.apply(cluster(LINKERD), [NAMESPACE, *app("shop/web", "any/web:1", 80)])
+    with pytest.raises(Refused, match="no matches for kind"):
+        changes.apply(state, [entry])
+    made = definition("networking.istio.io", "ServiceEntry", "v1")
+    assert changes.apply(state, [made, entry]).get(*entry.key) == entry
