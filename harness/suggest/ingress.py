@@ -10,6 +10,7 @@ from harness.api import gateway_api
 from harness.api.gateway_api.gateway import KubernetesGateway
 from harness.api.gateway_api.route import Route
 from harness.api.istio.gateway import IstioGateway
+from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
@@ -28,17 +29,15 @@ if TYPE_CHECKING:
     from harness.model.network.services import ServicePort
     from harness.suggest.estate import Estate
 
-_NETWORKING = "networking.istio.io"
-
 
 def questions(estate: Estate) -> Iterator[Question | Skipped]:
     """Yields what to ask from outside about each route that is bound to a gateway."""
     state = estate.state
-    for route in state.all(_NETWORKING, "VirtualService"):
+    for route in state.all(*VirtualService.KIND):
         hosts = virtual_service.hosts(route)
         for name in virtual_service.gateways(route):
             namespace, _, short = name.partition("/")
-            gateway = state.get(_NETWORKING, "Gateway", namespace, short)
+            gateway = state.get(*IstioGateway.KIND, namespace, short)
             if gateway is not None:
                 yield from _through(estate, route, name, hosts, _of_selector(estate, gateway))
     for kind in ("HTTPRoute", "GRPCRoute"):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.traffic.trace import Step
 
 _KINDS = (
-    ("networking.istio.io", "VirtualService"),
+    VirtualService.KIND,
     (gateway_api.GROUP, "HTTPRoute"),
     (gateway_api.GROUP, "GRPCRoute"),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from harness.api.headers import HeaderChanges
 from harness.api.istio.delegate import under, unusable
@@ -276,3 +278,60 @@ def test_what_a_rule_can_be_left_to(delegate: VirtualService | None, why: str):
     assert root.delegate.key == ("ops", "leaf")
     assert rule("delegate: {name: leaf}").delegate.key == ("shop", "leaf")
     assert unusable(delegate.resource if delegate else None, root.resource, ("*",)) == why
+
+
+LETTERS = st.text("aAb/", max_size=3)
+WRITTEN = st.just({}) | st.dictionaries(
+    st.sampled_from(["exact", "prefix"]), st.text("aAb/", min_size=1, max_size=2), min_size=1, max_size=1
+)
+MATCHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "uri": WRITTEN,
+        "method": WRITTEN,
+        "headers": st.dictionaries(st.sampled_from(["x", "y"]), WRITTEN, max_size=2),
+        "ignoreUriCase": st.booleans(),
+        "port": st.sampled_from([80, 81]),
+        "sourceLabels": st.dictionaries(st.sampled_from(["p", "q"]), st.sampled_from(["1", "2"]), max_size=2),
+        "gateways": st.lists(st.sampled_from(["mesh", "shop/in", "ops/out"]), max_size=2),
+    },
+)
+REQUESTS = st.tuples(
+    LETTERS,
+    LETTERS,
+    st.dictionaries(st.sampled_from(["x", "y"]), LETTERS, max_size=2),
+    st.sampled_from([80, 81]),
+    st.dictionaries(st.sampled_from(["p", "q"]), st.sampled_from(["1", "2"]), max_size=2),
+    st.sampled_from(["mesh", "shop/in", "ops/out"]),
+)
+
+
+def takes(
+    asked: HTTPMatchRequest, request: tuple[str, str, dict[str, str], int, dict[str, str], str]
+) -> bool:
+    path, method, headers, port, labels, gateway = request
+    texts = ((asked.uri_condition, path), (asked.method_condition, method))
+    return (
+        all(condition is None or condition.holds(text) for condition, text in texts)
+        and all(condition.holds(headers.get(name)) for name, condition in asked.header_conditions)
+        and asked.port in (None, port)
+        and asked.source_labels.items() <= labels.items()
+        and (not asked.bound or gateway in asked.bound)
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(MATCHES, min_size=1, max_size=2), st.lists(MATCHES, min_size=1, max_size=2), REQUESTS)
+def test_under_the_root_a_delegate_takes_what_both_take(
+    above: list[object], own: list[object], request: object
+):
+    root, leaf = (
+        VirtualService.of(resource("VirtualService", "shop/x", {"http": [{"match": matches}]})).http[0]
+        for matches in (above, own)
+    )
+    merged = under(leaf, root)
+    assume(merged is not None)
+    both = any(takes(match, request) for match in root.matches) and any(
+        takes(match, request) for match in leaf.matches
+    )
+    assert any(takes(match, request) for match in merged.matches) <= both

@@ -98,11 +98,7 @@ def is_gateway(state: State, service: Resource) -> bool:
 @per_state
 def at_gateways(state: State) -> list[Resource]:
     """The routes that are bound to any gateway."""
-    found = [
-        one
-        for one in state.all("networking.istio.io", "VirtualService")
-        if set(virtual_service.gateways(one)) != {MESH}
-    ]
+    found = [one for one in state.all(*VirtualService.KIND) if set(virtual_service.gateways(one)) != {MESH}]
     for kind in ("HTTPRoute", "GRPCRoute"):
         found += [
             one

@@ -10,6 +10,7 @@ from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api import marks
 from harness.api.istio.gateway import IstioGateway
+from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.service import Service
 from harness.api.objects import labels_of, selects
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
@@ -63,7 +64,7 @@ class Places:
     @cached_property
     def virtual_services(self) -> dict[tuple[str, str], Resource]:
         """The VirtualServices by namespace and name, older first."""
-        found = self.estate.all("networking.istio.io", "VirtualService")
+        found = self.estate.all(*VirtualService.KIND)
         return {(one.namespace, one.name): one for one in found}
 
     def pods_in(self, place: str) -> list[Pod]:
@@ -124,7 +125,7 @@ class Places:
     def _gateways(self) -> dict[str, set[str]]:
         """The Gateways that select pods, by the workload; the default one's needn't be among the objects."""
         found: dict[str, set[str]] = {}
-        for one in self.estate.all("networking.istio.io", "Gateway"):
+        for one in self.estate.all(*IstioGateway.KIND):
             selector = IstioGateway.of(one).selector
             selected = {str(pod.workload) for pod in self.state.pods if selects(selector, pod.labels)}
             if not selected and selector == INGRESS:

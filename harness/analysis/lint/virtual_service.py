@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api.istio.destination_rule import DestinationRule
+from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
 from harness.api.istio.service_entry import ServiceEntry
 from harness.api.istio.virtual_service import VirtualService
@@ -31,7 +32,7 @@ def virtual_service_destination_missing(state: State) -> Iterator[Finding]:
     """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
     entries = map(ServiceEntry.of, state.all(_GROUP, "ServiceEntry"))
     known = {host for entry in entries for host in entry.hosts}
-    for resource in state.all(_GROUP, "VirtualService"):
+    for resource in state.all(*VirtualService.KIND):
         for field, host, _ in _destinations(resource):
             if _service(state, host) or host in known or not host.endswith(_SUFFIX):
                 continue
@@ -50,7 +51,7 @@ def virtual_service_subset_missing(state: State) -> Iterator[Finding]:
     subsets: defaultdict[str, set[str]] = defaultdict(set)
     for definition in map(DestinationRule.of, state.all(_GROUP, "DestinationRule")):
         subsets[definition.full_host] |= {subset.name for subset in definition.subsets}
-    for resource in state.all(_GROUP, "VirtualService"):
+    for resource in state.all(*VirtualService.KIND):
         for field, host, subset in _destinations(resource):
             if subset and subset not in subsets[host]:
                 valid = ", ".join(sorted(subsets[host])) or "none"
@@ -66,7 +67,7 @@ def virtual_service_subset_missing(state: State) -> Iterator[Finding]:
 @rule
 def virtual_service_rule_shadowed(state: State) -> Iterator[Finding]:
     """Rules after one that takes every request are never used."""
-    for resource in state.all(_GROUP, "VirtualService"):
+    for resource in state.all(*VirtualService.KIND):
         if MESH not in virtual_service.gateways(resource):
             continue  # gateways move what takes everything to the end
         taken = ""
@@ -93,7 +94,7 @@ def _narrowed(match: RoutingMatch) -> bool:
 def virtual_service_same_host(state: State) -> Iterator[Finding]:
     """Of several VirtualServices for one host sidecars follow the oldest alone."""
     first: dict[str, Resource] = {}
-    for resource in state.all(_GROUP, "VirtualService"):
+    for resource in state.all(*VirtualService.KIND):
         if MESH not in virtual_service.gateways(resource):
             continue
         for host in virtual_service.hosts(resource):
@@ -111,10 +112,10 @@ def virtual_service_same_host(state: State) -> Iterator[Finding]:
 @rule
 def virtual_service_gateway_missing(state: State) -> Iterator[Finding]:
     """A VirtualService bound to a gateway that isn't there does nothing on it."""
-    for resource in state.all(_GROUP, "VirtualService"):
+    for resource in state.all(*VirtualService.KIND):
         for index, gateway in enumerate(virtual_service.gateways(resource)):
             namespace, _, name = gateway.rpartition("/")
-            if gateway != MESH and state.get(_GROUP, "Gateway", namespace, name) is None:
+            if gateway != MESH and state.get(*IstioGateway.KIND, namespace, name) is None:
                 yield Finding(
                     resource,
                     f"spec.gateways[{index}]",
@@ -161,7 +162,7 @@ def virtual_service_without_client(state: State) -> Iterator[Finding]:
     clients = [pod for pod in state.pods if not pod.gateway]
     if not clients or any(pod.mesh is Mesh.ISTIO for pod in clients):
         return
-    for resource in state.all(_GROUP, "VirtualService"):
+    for resource in state.all(*VirtualService.KIND):
         if MESH in virtual_service.gateways(resource):
             yield Finding(
                 resource,
@@ -173,7 +174,7 @@ def virtual_service_without_client(state: State) -> Iterator[Finding]:
 
 
 def _rules(state: State) -> Iterator[HTTPRule]:
-    for resource in state.all(_GROUP, "VirtualService"):
+    for resource in state.all(*VirtualService.KIND):
         yield from VirtualService.of(resource).http
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.istio.hosts import full_host
 from harness.api.istio.mesh_config import KEY, MeshConfig
+from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
@@ -89,7 +90,7 @@ class Estate:
     @cached_property
     def virtual_services(self) -> dict[tuple[str, str], Resource]:
         """The VirtualServices by namespace and name."""
-        return {(one.namespace, one.name): one for one in self.all("networking.istio.io", "VirtualService")}
+        return {(one.namespace, one.name): one for one in self.all(*VirtualService.KIND)}
 
     @cached_property
     def namespaces(self) -> dict[str, Resource]:

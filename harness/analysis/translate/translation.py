@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.manifests.patching import Patch
 
-_NETWORKING = "networking.istio.io"
-
 
 @dataclass(frozen=True)
 class Translation:
@@ -89,7 +87,7 @@ class _Read:
 
 
 def _virtual_services(draft: Draft, subsets: Subsets, served: Mapping[str, Served]) -> None:
-    every = [VirtualService.of(one) for one in draft.estate.all(_NETWORKING, "VirtualService")]
+    every = [VirtualService.of(one) for one in draft.estate.all(*VirtualService.KIND)]
     delegates = delegate.named(every)
     read = []
     for reading in every:

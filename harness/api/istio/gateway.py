@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from harness.api.node import Node, Spec, boolean, integer, labels, node, nodes, text, texts
 
 HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")
@@ -79,6 +81,8 @@ class Server(Node):
 
 class IstioGateway(Spec):
     """The servers of the pods that it selects."""
+
+    KIND: ClassVar = ("networking.istio.io", "Gateway")
 
     selector = labels("selector")
     servers = nodes("servers", Server)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.api.istio.destination import RouteDestination
 from harness.api.istio.hosts import MESH, full_host, in_full
@@ -11,9 +11,6 @@ from harness.api.node import Node, Spec, integer, labels, nodes, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-GROUP = "networking.istio.io"
-KIND = "VirtualService"
 
 
 class ConnectionMatch(Node):
@@ -42,6 +39,8 @@ class ConnectionRule(Node):
 
 class VirtualService(Spec):
     """What clients' proxies and gateways do with requests and connections to some hosts."""
+
+    KIND: ClassVar = ("networking.istio.io", "VirtualService")
 
     hosts = texts("hosts")
     gateways = texts("gateways")

@@ -61,7 +61,7 @@ def translate(draft: Draft) -> dict[str, Served]:
     """Translates all Gateways; returns them by `namespace/name`."""
     return {
         f"{resource.namespace}/{resource.name}": _gateway(draft, resource)
-        for resource in draft.estate.all(GROUP, "Gateway")
+        for resource in draft.estate.all(*IstioGateway.KIND)
     }
 
 

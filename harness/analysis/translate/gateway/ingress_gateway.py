@@ -22,7 +22,7 @@ _ANNOTATION = "/spec/template/metadata/annotations"
 
 def mesh(draft: Draft) -> None:
     """Adds a patch for each ingress gateway that Gateways select; reports those that can't be patched."""
-    gateways = draft.estate.all("networking.istio.io", "Gateway")
+    gateways = draft.estate.all(*IstioGateway.KIND)
     found: dict[tuple[str, str], tuple[Resource | None, list[Resource]]] = {}
     for gateway in gateways:
         selector = IstioGateway.of(gateway).selector

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
-_KIND = ("networking.istio.io", "Gateway")
-
 
 @dataclass(frozen=True)
 class GatewayServer:
@@ -151,7 +149,9 @@ def listener(state: State, pod: Pod, port: int) -> PortListener | None:
 
 def passed_over(state: State, pod: Pod) -> list[Step]:
     """Returns why Gateways for a pod don't count that the control plane doesn't take in."""
-    gateways = (one for one in revision.apart(state, *_KIND) if selects(_serving(one)[0], pod.labels))
+    gateways = (
+        one for one in revision.apart(state, *IstioGateway.KIND) if selects(_serving(one)[0], pod.labels)
+    )
     return [revision.passed_over(state, gateway) for gateway in gateways]
 
 
@@ -164,7 +164,7 @@ def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int
 def _merged(state: State, pod: Pod) -> dict[int, PortListener]:
     found: dict[int, list[GatewayServer]] = {}
     ports = _service_ports(state, pod)
-    for gateway in revision.acting(state, *_KIND):
+    for gateway in revision.acting(state, *IstioGateway.KIND):
         selector, servers = _serving(gateway)
         if selects(selector, pod.labels):
             for server in servers:

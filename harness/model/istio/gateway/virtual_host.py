@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import covers, specificity, visibility
+from harness.api.istio.virtual_service import VirtualService
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.routing import connection_rule, delegate, virtual_service
@@ -59,7 +60,7 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
                 redirecting.append((specificity(shared), server))
     trace += [
         revision.passed_over(state, resource)
-        for resource in revision.apart(state, *virtual_service.KIND)
+        for resource in revision.apart(state, *VirtualService.KIND)
         if _of(resource, by_gateway) and virtual_service.speaks_for(resource, host)
     ]
     routes, unattached = gateway_attachment.attached(state, [s.listener for s in servers if s.listener], host)
@@ -120,7 +121,7 @@ def chains(
                     found.append((match, rule))
     lost += [
         revision.passed_over(state, resource)
-        for resource in revision.apart(state, *virtual_service.KIND)
+        for resource in revision.apart(state, *VirtualService.KIND)
         if server.gateway_name in virtual_service.gateways(resource) and read(resource)
     ]
     return found
@@ -154,7 +155,7 @@ def _of(resource: Resource, by_gateway: dict[str, list[GatewayServer]]) -> list[
 @per_state
 def _by_gateway(state: State) -> dict[str, list[Resource]]:
     found: dict[str, list[Resource]] = {}
-    for resource in revision.acting(state, *virtual_service.KIND):
+    for resource in revision.acting(state, *VirtualService.KIND):
         for name in virtual_service.gateways(resource):
             found.setdefault(name, []).append(resource)
     return found

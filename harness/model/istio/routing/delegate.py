@@ -34,7 +34,7 @@ def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRule
 def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[RoutingRule, ...], list[Step]]]:
     return {
         (root.namespace, root.name, gateway): _rules(state, root, gateway)
-        for root in revision.acting(state, *virtual_service.KIND)
+        for root in revision.acting(state, *VirtualService.KIND)
         if virtual_service.delegates(root)
         for gateway in virtual_service.gateways(root)
     }
@@ -49,7 +49,7 @@ def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRul
             found.append(virtual_service.rule(part, gateway))
             continue
         namespace, name = part.delegate.key
-        leaf = state.get(*virtual_service.KIND, namespace, name)
+        leaf = state.get(*VirtualService.KIND, namespace, name)
         if leaf is not None and revision.is_apart(state, leaf):
             lost.append(revision.passed_over(state, leaf))
             leaf = None

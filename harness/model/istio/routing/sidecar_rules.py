@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import MESH, visibility
+from harness.api.istio.virtual_service import VirtualService
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
@@ -35,7 +36,7 @@ def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Step]
             lost.append(why)
     lost += [
         revision.passed_over(state, resource)
-        for resource in revision.apart(state, *virtual_service.KIND)
+        for resource in revision.apart(state, *VirtualService.KIND)
         if MESH in virtual_service.gateways(resource) and virtual_service.speaks_for(resource, *hosts)
     ]
     return found, lost

@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
 
 
-KIND = ("networking.istio.io", "VirtualService")
-
-
 @per_object
 def gateways(resource: Resource) -> tuple[str, ...]:
     """Returns the gateways it is bound to, as `namespace/name` or `mesh` (also if it names none)."""
@@ -71,7 +68,7 @@ def delegates(resource: Resource) -> bool:
 @per_state
 def by_host(state: State) -> HostTable[Resource]:
     """Returns all VirtualServices by their hosts, older first."""
-    every = revision.acting(state, *KIND)
+    every = revision.acting(state, *VirtualService.KIND)
     return HostTable((host, resource) for resource in every for host in hosts(resource))
 
 
