@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import MissingError, StageError
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh, Workload
     from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.api.watch import View
     from harness.cluster.control_plane import ControlPlane
-    from harness.ground.cluster import ClusterProvider
+    from harness.cluster.objects.apply import Applier
 
 logger = logging.getLogger(__name__)
 
@@ -38,24 +39,36 @@ API_PATIENCE = 60.0
 """Seconds that a cluster's API server may take to be restarted."""
 
 
+class Host(Protocol):
+    """What has the connection."""
+
+    settings: ClusterSettings
+
+    def make_applier(self, client: Client, discovery: Discovery, *, system: bool = False) -> Applier:
+        """Returns what puts a scenario's objects, or a system's (the control planes'), into the cluster."""
+
+    def provide_images(self, images: Collection[str]) -> None:
+        """Brings images to the cluster's nodes, as far as they must and can be brought."""
+
+
 class Connection:
     """One cluster, and what works on it."""
 
-    def __init__(self, provider: ClusterProvider, kubeconfig: Path) -> None:
+    def __init__(self, host: Host, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
         self._crds = threading.Lock()
         self.client = Client(kubeconfig)
         self.client.patience = API_PATIENCE
         self.discovery = Discovery(self.client)
-        self.applier = provider.make_applier(self.client, self.discovery)
+        self.applier = host.make_applier(self.client, self.discovery)
         # What control planes consist of isn't a scenario's: it has an applier, and so a memory, of its own.
-        self.system = provider.make_applier(self.client, self.discovery, system=True)
+        self.system = host.make_applier(self.client, self.discovery, system=True)
         planes: tuple[ControlPlane, ...] = (
-            istio.Istio(self.client, self.system, run, kubeconfig, provider.settings),
-            linkerd.Linkerd(self.client, self.system, run, kubeconfig, provider.settings),
+            istio.Istio(self.client, self.system, run, kubeconfig, host.settings),
+            linkerd.Linkerd(self.client, self.system, run, kubeconfig, host.settings),
         )
         self.planes: dict[Mesh, ControlPlane] = {plane.mesh: plane for plane in planes}
-        self.prober = Prober(self.client, self.planes, provider.settings, provider.provide_images)
+        self.prober = Prober(self.client, self.planes, host.settings, host.provide_images)
 
     def installed(self) -> list[ControlPlane]:
         """Returns the control planes that are there."""

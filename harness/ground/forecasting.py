@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from harness.model.decide import decide
 from harness.model.rollout import mixtures
-from harness.traffic.load import BEFORE, Forecast, Moment
+from harness.traffic.course import Forecast, Moment
+from harness.traffic.load import BEFORE
 from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from harness.ground.model import ModelProvider
     from harness.model import State
     from harness.traffic.load import Load
     from harness.traffic.outcomes import Outcomes
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Forecasting:
     """Loads on the model; a state is decided when the step that led to it has been done."""
 
-    def __init__(self, provider: ModelProvider, loads: Sequence[Load]) -> None:
-        self._provider = provider
+    def __init__(self, current: Callable[[], State], loads: Sequence[Load]) -> None:
+        self._current = current
         self._loads = loads
-        self._state = provider.state
+        self._state = current()
         self._doing = ""
         self._last = [decide(self._state, load.request) for load in loads]
         self._moments = [[Moment(BEFORE, BEFORE, outcomes)] for outcomes in self._last]
@@ -44,7 +44,7 @@ class Forecasting:
         """Has nothing to end."""
 
     def _catch_up(self) -> None:
-        before, after = self._state, self._provider.state
+        before, after = self._state, self._current()
         self._state = after
         for index, load in enumerate(self._loads):
             last = self._last[index]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
     from harness.traffic.counters import Meter, Metered
-    from harness.traffic.load import Load, Running
+    from harness.traffic.course import Running
+    from harness.traffic.load import Load
     from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request

@@ -182,7 +182,7 @@ class ModelProvider:
 
     def load(self, loads: Sequence[Load]) -> Forecasting:
         """Decides the loads' requests in each state that the steps go through."""
-        return Forecasting(self, loads)
+        return Forecasting(lambda: self.state, loads)
 
     def control(self, request: Request) -> str:
         outcomes = unguarded(self.state, request)

@@ -6,14 +6,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
-from harness.traffic.load import Forecast
+from harness.traffic.course import Forecast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
     from harness.ground.ground import Provider
-    from harness.traffic.load import Course, Load, Running
+    from harness.traffic.course import Course, Running
+    from harness.traffic.load import Load
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from harness.base.errors import HarnessError
 from harness.expectations.base import Expectation, Ground, Method, Reference, Url, WorkloadName
 from harness.expectations.values import Seconds
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
-from harness.traffic.load import Forecast, Load
+from harness.traffic.course import Forecast
+from harness.traffic.load import Load
 from harness.traffic.request import Request
 from harness.traffic.statistics import Share, at_least, interval
 from harness.traffic.timeline import told
@@ -22,7 +23,7 @@ from harness.traffic.timeline import told
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.traffic.load import Moment
+    from harness.traffic.course import Moment
     from harness.traffic.outcomes import Outcome
     from harness.traffic.timeline import Failed, Timeline
 

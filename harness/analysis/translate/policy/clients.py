@@ -121,6 +121,8 @@ class Clients:
 
 EVERYBODY = Clients()
 MESHED = Clients(frozenset({Identity()}))
+ACCESS = {(EVERYBODY,): "all-unauthenticated", (MESHED,): "all-authenticated", (): "deny"}
+"""Linkerd's access policies, by whom they let in."""
 
 
 def meet_all(one: Iterable[Clients], other: Iterable[Clients]) -> tuple[Clients, ...]:

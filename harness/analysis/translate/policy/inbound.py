@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy import server
-from harness.analysis.translate.policy.admission import Admission, admission
-from harness.analysis.translate.policy.clients import EVERYBODY
+from harness.analysis.translate.policy.clients import ACCESS, EVERYBODY
+from harness.analysis.translate.policy.rules import Rules
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import LabelTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import Deployed, PodPort
+    from harness.analysis.translate.policy.admission import Admission
     from harness.analysis.translate.policy.authorization_policy import Policy
     from harness.analysis.translate.policy.peer_authentication import Mode, Modes
     from harness.base.resources import Resource
-
-
-@dataclass(frozen=True, eq=False)
-class Rules:
-    """The policies that count for pods, and what asks for mutual TLS on each of their ports."""
-
-    policies: tuple[Policy, ...]
-    modes: Modes
-    namespace: str
-    labels: Mapping[str, str]
-
-    def at(self, port: PodPort | None, probes: Iterable[str] = ()) -> Admission:
-        """Returns who is let in at a port; None stands for ports that nobody declares."""
-        number = port.number if port else None
-        strict = self.modes.strict(self.namespace, self.labels, number)
-        return admission(
-            self.policies, number, meshed=strict is not None, opaque=bool(port and port.opaque), probes=probes
-        )
-
-    def origins(self, port: int | None) -> tuple[Resource, ...]:
-        """Returns the objects that these rules come from."""
-        strict = self.modes.strict(self.namespace, self.labels, port)
-        named = tuple(policy.resource for policy in self.policies)
-        return (*named, strict.resource) if strict else named
-
-    @property
-    def default(self) -> str:
-        """The default inbound policy for ports that nobody declares."""
-        found = self.at(None)
-        return server.ACCESS.get(found.parts[-1].clients, "deny") if found.uniform else "deny"
 
 
 def add(draft: Draft, policies: Sequence[Policy], modes: Modes) -> None:
@@ -143,7 +113,7 @@ def _namespace(draft: Draft, namespace: str, rules: Mapping[Deployed, Rules]) ->
             probes = [path for number, path in workload.probes if number == port.number]
             found = own.at(port, probes)
             _report(draft, workload, port, found, own, probes)
-            if own.policies or server.ACCESS.get(found.parts[-1].clients) != own.default:
+            if own.policies or ACCESS.get(found.parts[-1].clients) != own.default:
                 by_port.setdefault(port.number, []).append((workload, port, found, own))
     for number, servers in sorted(by_port.items()):
         serving = [one for one in rules if any(port.number == number for port in one.ports)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.policy.clients import EVERYBODY, EVERYWHERE, MESHED, Clients, Network
+from harness.analysis.translate.policy.clients import ACCESS, EVERYBODY, EVERYWHERE, MESHED, Clients, Network
 from harness.analysis.translate.route.routes import MAX_MATCHES, http_match
 from harness.api.node import Spec
 
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import PodPort
     from harness.analysis.translate.policy.admission import Admission
-    from harness.analysis.translate.policy.inbound import Rules
+    from harness.analysis.translate.policy.rules import Rules
     from harness.base.resources import Resource
 
 _POLICY = "policy.linkerd.io"
 SERVER, ROUTE = f"{_POLICY}/v1beta3", f"{_POLICY}/v1beta3"
 AUTHORIZATION = f"{_POLICY}/v1alpha1"
-ACCESS = {(EVERYBODY,): "all-unauthenticated", (MESHED,): "all-authenticated", (): "deny"}
-"""The access policies, by whom they let in."""
 
 Fields = dict[str, Any]
 
