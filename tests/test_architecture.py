@@ -1,11 +1,39 @@
 """The architecture is a contract: docs/architecture.md tells it, `[tool.importlinter]` in pyproject.toml has it."""
 
+import ast
 from functools import cache
+from pathlib import Path
 
 import grimp
 from importlinter.cli import lint_imports
 
+import harness
+
 LARGEST_CIRCLE = 10
+
+ROOT = Path(harness.__file__).parent
+
+OF_A_MESH = ("model/istio/", "model/linkerd/", "meshes/")
+"""Packages that are about one mesh, or about each of them in a module of its own."""
+
+MESHES_TOLD_APART = {
+    "analysis/compare/configurations.py": (1, "translations put Linkerd's proxy beside Istio's gateways"),
+    "analysis/compare/relevant.py": (1, "only Linkerd opens the paths of probes to everyone"),
+    "analysis/discover/migration.py": (1, "what is Linkerd's already doesn't move"),
+    "analysis/lint/authorization.py": (1, "a rule about policies in Istio's root namespace"),
+    "analysis/lint/destination_rule.py": (1, "a rule about clients of Istio's mutual TLS"),
+    "analysis/lint/linkerd.py": (1, "a rule about Linkerd's Servers"),
+    "analysis/lint/mutual_tls.py": (3, "a rule about Istio's STRICT"),
+    "analysis/lint/virtual_service.py": (1, "a rule about who reads VirtualServices"),
+    "api/marks.py": (2, "each mesh has labels and annotations of its own"),
+    "cli/translate.py": (1, "translations lead to Linkerd alone"),
+    "cluster/probing/wire.py": (1, "Istio's proxy image brings openssl"),
+    "ground/choice.py": (1, "istioctl's file of settings has an option of its own name"),
+    "suggest/estate.py": (1, "a suggested scenario leads from Istio"),
+    "suggest/sources.py": (1, "a suggested scenario leads from Istio"),
+    "suggest/stages.py": (1, "a suggested scenario leads from Istio"),
+}
+"""Modules that ask which mesh something is, how often, and why they don't ask a data plane instead."""
 
 
 @cache
@@ -25,3 +53,31 @@ def test_circles_are_small():
     }
     largest = max(circles.values(), key=len)
     assert len(largest) <= LARGEST_CIRCLE, sorted(largest)
+
+
+def test_meshes_are_told_apart_by_their_planes():
+    counted = {path: number for path, number in comparisons() if not path.startswith(OF_A_MESH)}
+    assert counted == {path: number for path, (number, _) in MESHES_TOLD_APART.items()}
+
+
+def comparisons():
+    """How often each module compares something with one of the meshes."""
+    for file in sorted(ROOT.rglob("*.py")):
+        number = sum(map(tells_meshes_apart, ast.walk(ast.parse(file.read_text()))))
+        if number:
+            yield file.relative_to(ROOT).as_posix(), number
+
+
+def tells_meshes_apart(node):
+    if isinstance(node, ast.MatchValue):
+        return names_a_mesh(node.value)
+    if not isinstance(node, ast.Compare) or isinstance(node.ops[0], ast.In | ast.NotIn):
+        return False
+    return any(map(names_a_mesh, (node.left, *node.comparators)))
+
+
+def names_a_mesh(node):
+    return any(
+        isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "Mesh"
+        for part in ast.walk(node)
+    )

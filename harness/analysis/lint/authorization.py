@@ -61,15 +61,18 @@ def policy_caller_in_another_mesh(state: State) -> Iterator[Finding]:
 @rule
 def policy_not_enforced(state: State) -> Iterator[Finding]:
     """A policy of one mesh for pods with the other's proxy, or none, protects nothing."""
-    for kind, mesh in ((("AuthorizationPolicy", _ISTIO), Mesh.ISTIO), (("Server", _LINKERD), Mesh.LINKERD)):
-        for policy in state.all(kind[1], kind[0]):
+    for group, kind, mesh, field in (
+        (_ISTIO, "AuthorizationPolicy", Mesh.ISTIO, "spec.selector"),
+        (_LINKERD, "Server", Mesh.LINKERD, "spec.podSelector"),
+    ):
+        for policy in state.all(group, kind):
             pods = _selected(state, policy)
             others = [pod for pod in pods if pod.mesh is not mesh and not pod.gateway]
             if others:
                 proxy = f"has {others[0].mesh}'s proxy" if others[0].mesh else "has no proxy"
                 yield Finding(
                     policy,
-                    "spec.selector" if mesh is Mesh.ISTIO else "spec.podSelector",
+                    field,
                     f"selects {others[0].workload}, which {proxy}",
                     f"only {mesh}'s proxy enforces it: the workload is open to what it should keep out",
                     "translate the policy to the mesh that holds the workload, and apply it before the move",

@@ -13,8 +13,8 @@ from harness.api.kubernetes.service import Service
 from harness.api.objects import labels_of, selects
 from harness.base.kept import per_object
 from harness.model.istio.gateway import deployment as gateway_deployment
+from harness.model.istio.reference_grant import permits
 from harness.model.network.dns import resolve
-from harness.model.network.reference_grant import permits
 from harness.model.network.services import service_ports
 from harness.model.state.tables import per_state
 

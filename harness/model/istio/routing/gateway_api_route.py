@@ -16,6 +16,7 @@ from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import CLUSTER_DOMAIN
+from harness.model.istio.reference_grant import permits
 from harness.model.istio.routing.cors import Cors
 from harness.model.istio.routing.rule import (
     Mirror,
@@ -25,7 +26,6 @@ from harness.model.istio.routing.rule import (
     RoutingMatch,
     RoutingRule,
 )
-from harness.model.network.reference_grant import permits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
