@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from harness.api.gateway_api.status import RouteStatus
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.status import ConditionedStatus
 
+if TYPE_CHECKING:
     from harness.base.resources import ObjectName
 
 MISSING = object()
@@ -34,7 +36,7 @@ class Condition:
         """Whether it is about what controllers report, not about what somebody applied."""
         return bool(self.condition) or self.field.partition(".")[0] == "status"
 
-    def unmet(self, data: Mapping[str, Any] | None) -> str | None:
+    def unmet(self, data: dict[str, Any] | None) -> str | None:
         """Returns what isn't so yet of an object's data (None: there is no such object), None if all is."""
         if data is None:
             return None if self.absent else "it isn't there"
@@ -49,17 +51,19 @@ class Condition:
             return f"it has no {self.field}"
         return None if self.value in (None, found) else f"{self.field} is {found!r}"
 
-    def _condition(self, data: Mapping[str, Any]) -> str | None:
-        generation = data["metadata"].get("generation", 0)
-        for one in _conditions(data.get("status") or {}):
-            if one.get("type") != self.condition:
+    def _condition(self, data: dict[str, Any]) -> str | None:
+        generation = Metadata.live(data).generation or 0
+        own = ConditionedStatus.live(data).conditions
+        of_parents = (each for parent in RouteStatus.live(data).parents for each in parent.conditions)
+        for condition in (*own, *of_parents):
+            if condition.type != self.condition:
                 continue
-            if one.get("observedGeneration", generation) < generation:
+            if (condition.generation or generation) < generation:
                 return f"{self.condition} is of an earlier generation"
-            if one.get("status") == self.status:
+            if condition.status == self.status:
                 return None
-            told = f"{self.condition} is {one.get('status')}"
-            return f"{told}: {one['message']}" if one.get("message") else told
+            words = f"{self.condition} is {condition.status}"
+            return f"{words}: {condition.message}" if condition.message else words
         return f"its status has no condition {self.condition}"
 
     def __str__(self) -> str:
@@ -70,12 +74,6 @@ class Condition:
         if not self.field:
             return f"{self.target} is there"
         return f"{self.target} has {self.field}{'' if self.value is None else f': {self.value}'}"
-
-
-def _conditions(status: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """An object's conditions: its own, or, of a route, those of its parents."""
-    parents = [one for parent in status.get("parents") or () for one in parent.get("conditions") or ()]
-    return [*(status.get("conditions") or ()), *parents]
 
 
 def _at(data: Any, path: str) -> Any:

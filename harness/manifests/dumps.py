@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from harness.base.resources import Resource
+from typing import Any
 
 # What a cluster makes by itself, so that a dump of it isn't something to apply.
 _KINDS = frozenset(("Event", "ControllerRevision", "PodMetrics"))
@@ -75,19 +68,14 @@ def cleaned(data: dict[str, Any], namespace: str, *, running: bool) -> dict[str,
     kept_status = running and _is_pod(data)
     left = {key: value for key, value in data.items() if key != "status" or kept_status}
     left["metadata"] = kept
-    if (
-        dumped
-        and not running
-        and data["kind"] == "Service"
-        and data["apiVersion"] == "v1"
-        and isinstance(data.get("spec"), dict)
-    ):
-        left["spec"] = unassigned(data["spec"])
-    return left
+    return unassigned(left) if dumped and not running else left
 
 
-def unassigned(spec: dict[str, Any]) -> dict[str, Any]:
-    """Returns a dumped Service's spec without the addresses and ports that its cluster assigned."""
+def unassigned(data: dict[str, Any]) -> dict[str, Any]:
+    """Returns a dumped object without what its cluster assigned: a Service's addresses and node ports."""
+    spec = data.get("spec")
+    if (data["apiVersion"], data["kind"]) != ("v1", "Service") or not isinstance(spec, dict):
+        return data
     headless = spec.get("clusterIP") == "None"
     assigned = {"clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"}
     if not headless:
@@ -96,28 +84,10 @@ def unassigned(spec: dict[str, Any]) -> dict[str, Any]:
     ports = mappings(kept.get("ports"))
     if ports:
         kept["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in ports]
-    return kept
+    return {**data, "spec": kept}
 
 
 def mappings(value: object) -> list[dict[str, Any]]:
     """Returns the mappings of a list; none if it is something else, or holds something else."""
     fits = isinstance(value, list) and all(isinstance(item, dict) for item in value)
     return value if isinstance(value, list) and fits else []
-
-
-def configuration(objects: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Returns a live cluster's objects without what its controllers made, and what holds no configuration."""
-    return tuple(
-        resource
-        for resource in objects
-        if resource.kind not in ("Secret", "Node", "Endpoints", "EndpointSlice")
-        and not any(
-            owner.get("controller") for owner in resource.data["metadata"].get("ownerReferences") or ()
-        )
-        and resource.namespace not in PLATFORM - {ROOT_NAMESPACE}
-    )
-
-
-def _is_controlled(resource: Resource) -> bool:
-    owners = resource.data["metadata"].get("ownerReferences") or ()
-    return any(owner.get("controller") for owner in owners)

@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.config_map import ConfigMap
 from harness.cluster.api.tools import find
 from harness.cluster.objects.images import images_of
 from harness.meshes.linkerd import objects
@@ -42,6 +43,6 @@ def _proxy(injector: Resource) -> str | None:
     """The sidecar's image as the injector's own ConfigMap has it."""
     if (injector.kind, injector.name) != ("ConfigMap", "istio-sidecar-injector"):
         return None
-    settings = json.loads(injector.data["data"]["values"])["global"]
+    settings = json.loads(ConfigMap.of(injector).texts["values"])["global"]
     image = settings["proxy"]["image"]
     return image if "/" in image else f"{settings['hub']}/{image}:{settings['tag']}"

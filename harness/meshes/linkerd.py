@@ -11,9 +11,9 @@ import yaml
 from harness.api import marks
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.linkerd.identity import service_account
+from harness.api.node import live
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation, Installer
-from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE, Mesh
 from harness.cluster.api.discovery import DEPLOYMENTS, NAMESPACES, PODS
 from harness.cluster.api.tools import find, run
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.api.gateway_api.reference import ParentRef
+    from harness.base.resources import Resource
     from harness.cluster.api.client import Client, Json
     from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.settings import ClusterSettings
@@ -260,15 +261,5 @@ def objects(text: str, where: str) -> list[Resource]:
         documents: list[Any] = list(yaml.load_all(text, Loader))
     except yaml.YAMLError as error:
         raise StageError("not YAML", where=where, why=str(error)) from None
-    found: list[Resource] = []
-    for document in documents:
-        if not document:
-            continue
-        for data in document["items"] if document["kind"] == "List" else [document]:
-            metadata = data["metadata"]
-            found.append(
-                Resource(
-                    data["apiVersion"], data["kind"], metadata.get("namespace") or "", metadata["name"], data
-                )
-            )
-    return found
+    unfolded = (each["items"] if each["kind"] == "List" else [each] for each in documents if each)
+    return [live(data) for part in unfolded for data in part]

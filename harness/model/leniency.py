@@ -13,7 +13,7 @@ from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import CONTROL_PLANES, Workload
 from harness.manifests.documents import plain
-from harness.traffic.trace import Action, Step, step
+from harness.traffic.trace import Action, Step, leaves, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -39,8 +39,8 @@ class Omission:
     field: str
     why: str
 
-    def reason(self) -> Step:
-        """Returns a link of a trace that names it."""
+    def step(self) -> Step:
+        """Returns the step of a trace that names it."""
         return step(self.resource, self.field, Action.NOT_MODELLED, "not modelled: {}", self.why)
 
 
@@ -142,9 +142,9 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
     That is: of the objects that the traces name; of workloads that they mention; in the namespaces that take
     part, of kinds that count without being named; and all objects that were left out whole (those in short).
     """
-    reasons = [one for group in outcomes.groups for one in group.trace]
-    named = {one.resource for one in reasons if one.resource}
-    texts = " ".join({str(request.source), *(one.text for one in reasons)})
+    steps = [one for group in outcomes.groups for one in group.trace]
+    named = {one.resource for one in steps if one.resource}
+    mentioned = {request.source, *(part for one in steps for part in leaves(one.parts))}
     places = {one.namespace for one in named if one.namespace}
     namespaces = {request.source.namespace, *places, *CONTROL_PLANES.values()}
 
@@ -153,12 +153,12 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
         if resource in named:
             return True
         if resource.kind in _WORKLOADS:
-            return str(Workload(resource.namespace, resource.name)) in texts
+            return Workload(resource.namespace, resource.name) in mentioned
         at = resource.namespace or resource.name
         return resource.kind not in _ALWAYS_NAMED and at in namespaces
 
     listed = tuple(omissions)
-    trace = tuple(one.reason() for one in listed if one.field and counts(one))
+    trace = tuple(one.step() for one in listed if one.field and counts(one))
     trace += tuple(_in_short([one for one in listed if not one.field]))
     groups = tuple(replace(group, trace=(*group.trace, *trace)) for group in outcomes.groups)
     return replace(outcomes, groups=groups)

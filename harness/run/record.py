@@ -195,9 +195,7 @@ def _in_order(objects: Iterable[Resource]) -> list[Resource]:
 def _plain(resource: Resource) -> Json:
     """An object without what its cluster assigned to it."""
     data = {key: value for key, value in resource.data.items() if key != "status"}
-    if resource.kind == "Service" and not resource.group:
-        data["spec"] = unassigned(data["spec"])
     if resource.kind == "Namespace":
         data.pop("spec", None)
-    plain: Json = json.loads(json.dumps(data))
+    plain: Json = json.loads(json.dumps(unassigned(data)))
     return plain

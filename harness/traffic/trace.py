@@ -72,6 +72,8 @@ class Action(StrEnum):
     """It isn't for this client, or not for this server."""
     IGNORED = "ignored"
     """It has no effect: it is incomplete, refers to nothing, or nobody reads it."""
+    BESIDE = "beside"
+    """It concerns other requests than this one."""
     NOT_MODELLED = "not-modelled"
 
     @property
@@ -81,7 +83,14 @@ class Action(StrEnum):
 
 
 _PASSED_OVER = frozenset(
-    (Action.UNMATCHED, Action.OUTRANKED, Action.HIDDEN, Action.IGNORED, Action.NOT_MODELLED)
+    (
+        Action.UNMATCHED,
+        Action.OUTRANKED,
+        Action.HIDDEN,
+        Action.IGNORED,
+        Action.BESIDE,
+        Action.NOT_MODELLED,
+    )
 )
 
 
@@ -179,10 +188,10 @@ def words(template: str, *parts: Part) -> Words:
     return Words(template, parts)
 
 
-def listed(parts: Iterable[Part]) -> Words:
+def listed(parts: Iterable[Part], comma: str = ", ") -> Words:
     """Returns parts with commas between them."""
     parts = tuple(parts)
-    return Words(", ".join("{}" for _ in parts), parts)
+    return Words(comma.join("{}" for _ in parts), parts)
 
 
 def built_in(action: Action, words: str, *parts: Part) -> Step:
@@ -197,22 +206,3 @@ def leaves(parts: tuple[Part, ...]) -> Iterator[Part]:
             yield from leaves(part.parts)
         else:
             yield part
-
-
-def reason(resource: Resource, field: str, text: str, *, lost: bool = False) -> Step:
-    """Returns a step of which only the words are known yet."""
-    return step(resource, field, _action(text, lost), "{}", text)
-
-
-def Reason(text: str, *, lost: bool = False, arrivals: Arrivals | None = ()) -> Step:  # noqa: N802
-    """Returns a step of which only the words are known yet."""
-    return Step(_action(text, lost), "{}", (text,), arrivals=arrivals)
-
-
-def _action(text: str, lost: bool) -> Action:
-    if lost:
-        return Action.UNMATCHED
-    return Action.LEFT_OPEN if UNSPECIFIED in text else Action.MATCHED
-
-
-UNSPECIFIED = "isn't specified"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.discover.verdict import Verdict
 from harness.analysis.translate.injection import Marks
+from harness.api.gateway_api.gateway import class_of
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.marks import ISTIO_AMBIENT, ISTIO_INJECT, ISTIO_INJECTION, ISTIO_TEMPLATES
@@ -79,7 +80,7 @@ def marks(resource: Resource) -> Iterator[Mark]:
 
 
 def _of_class(resource: Resource) -> Iterator[Mark]:
-    name = (resource.data.get("spec") or {}).get("gatewayClassName")
+    name = class_of(resource)
     if name in _CLASSES:
         verdict, why, todo = _CLASSES[name]
         full = f"Gateway.{GATEWAY_API} gatewayClassName {name}"

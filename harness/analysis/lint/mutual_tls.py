@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
-from harness.api.objects import spec_of
+from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
 from harness.model.calls import calls
 from harness.model.istio.security.peer_authentication import mode
@@ -22,7 +22,7 @@ def strict_and_outsiders(state: State) -> Iterator[Finding]:
     """STRICT mutual TLS on a workload that a Linkerd or unmeshed workload calls cuts that caller off."""
     for call in calls(state):
         callers = state.pods_of(call.caller)
-        if not callers or callers[0].mesh is Mesh.ISTIO or not spec_of(call.service).get("selector"):
+        if not callers or callers[0].mesh is Mesh.ISTIO or not Service.kept(call.service).selector:
             continue
         for port in service_ports(call.service):
             for endpoint in endpoints(state, port):

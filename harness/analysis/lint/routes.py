@@ -9,6 +9,7 @@ from harness.analysis.lint.trap import Finding, rule
 from harness.analysis.taken_texts import unspanned
 from harness.api import gateway_api, linkerd
 from harness.api.gateway_api.route import KINDS, Route
+from harness.api.kubernetes.service import Service
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base.vocabulary import Mesh
 from harness.model.network.services import service_port
@@ -193,8 +194,8 @@ def route_kinds_mixed(state: State) -> Iterator[Finding]:
         for namespace, name in _services(route):
             other = grpc.get((namespace, name))
             service = state.get("", "Service", namespace, name)
-            ports = (service.data.get("spec") or {}).get("ports") or () if service else ()
-            if other and not any(port.get("appProtocol") == "http" for port in ports):
+            ports = Service.kept(service).ports if service else ()
+            if other and not any(port.app_protocol == "http" for port in ports):
                 yield Finding(
                     route.resource,
                     "spec.parentRefs",

@@ -53,17 +53,19 @@ def _service(draft: Draft, subset: Subset, host: Host) -> Resource | None:
             "give the Service's manifest, too",
         )
         return None
-    service = Service.kept(host.service)
-    selector = {**service.selector, **labels}
-    ports = [{k: v for k, v in port.data.items() if k != "nodePort"} for port in service.ports]
+    whole = Service.kept(host.service)
+    ports = [{key: value for key, value in port.data.items() if key != "nodePort"} for port in whole.ports]
+    made = {"selector": {**whole.selector, **labels}, "ports": ports}
     (namespace, short), name = host.key, subset.name
     known = draft.estate.services.get((namespace, f"{short}-{name}"))
-    if known is not None:
-        alike = Service.kept(known)
-        if alike.selector == selector and [port.data for port in alike.ports] == ports:
-            return known
-    made = {"selector": selector, "ports": ports}
+    if known is not None and _part(Service.kept(known)) == made:
+        return known
     return draft.add("v1", "Service", namespace, f"{short}-{name}", made, (subset.resource, host.service))
+
+
+def _part(service: Service) -> dict[str, object]:
+    """Of a Service what makes it that of a subset."""
+    return {"selector": service.selector, "ports": [port.data for port in service.ports]}
 
 
 def _traffic_policy(draft: Draft, policy: LevelPolicy, service: Resource | None) -> None:

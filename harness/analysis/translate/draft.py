@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Finding, Severity
 from harness.analysis.translate.losses import losses
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.workload import template_of
+from harness.api.objects import labels_of
 from harness.base.places import NOWHERE
 from harness.base.resources import CLUSTER_SCOPED, Resource
 
@@ -71,7 +74,7 @@ class Draft:
         metadata: dict[str, Any] = {"name": name}
         if kind not in CLUSTER_SCOPED:
             metadata["namespace"] = namespace
-        labels = (origins[0].data["metadata"].get("labels") or {}) if origins else {}
+        labels = labels_of(origins[0]) if origins else {}
         metadata |= {"labels": dict(labels)} if labels else {}
         metadata |= {"annotations": dict(sorted(annotations.items()))} if annotations else {}
         data = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
@@ -93,10 +96,7 @@ class Draft:
         self, resource: Resource, annotations: Mapping[str, str], origins: Iterable[Resource]
     ) -> None:
         """Sets annotations of an object of the estate."""
-        data = self.current(resource).data
-        metadata = data["metadata"]
-        merged = {**(metadata.get("annotations") or {}), **annotations}
-        self.change(resource, {**data, "metadata": {**metadata, "annotations": merged}}, origins)
+        self._annotate(Metadata.of(self.current(resource)), annotations, origins)
 
     def annotate_namespace(
         self, name: str, annotations: Mapping[str, str], origins: Iterable[Resource]
@@ -116,16 +116,21 @@ class Draft:
         self, resource: Resource, annotations: Mapping[str, str], origins: Iterable[Resource]
     ) -> None:
         """Sets annotations of the pods that a workload of the estate makes."""
-        if resource.kind == "Pod":
-            self.annotate(resource, annotations, origins)
-            return
-        data = self.current(resource).data
-        spec = data.get("spec") or {}
-        template = spec.get("template") or {}
-        metadata = template.get("metadata") or {}
-        merged = {**(metadata.get("annotations") or {}), **annotations}
-        template = {**template, "metadata": {**metadata, "annotations": merged}}
-        self.change(resource, {**data, "spec": {**spec, "template": template}}, origins)
+        self._annotate(template_of(self.current(resource)).metadata, annotations, origins)
+
+    def _annotate(
+        self, metadata: Metadata, annotations: Mapping[str, str], origins: Iterable[Resource]
+    ) -> None:
+        merged = {**metadata.annotations, **annotations}
+        self.change_metadata(metadata, {**metadata.data, "annotations": merged}, origins)
+
+    def change_metadata(
+        self, metadata: Metadata, entries: Mapping[str, Any], origins: Iterable[Resource] = ()
+    ) -> None:
+        """Takes an object over with other metadata, of its own or of its pods."""
+        resource = metadata.resource
+        data = _with(resource.data, metadata.path.split("."), entries)
+        self.change(resource, data, origins)
 
     def made(self, api_version: str, kind: str, namespace: str) -> tuple[Resource, ...]:
         """Returns the objects of a kind that the translation has made (not changed) in a namespace by now."""
@@ -145,3 +150,9 @@ class Draft:
             suffix = f"-{number:02}"
             name = wanted[: limit - len(suffix)] + suffix
         return name
+
+
+def _with(data: Mapping[str, Any], path: list[str], entries: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with other entries at a path of it."""
+    inner = data.get(path[0]) or {}
+    return {**data, path[0]: _with(inner, path[1:], entries) if path[1:] else dict(entries)}

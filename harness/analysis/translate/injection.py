@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.analysis.translate.finding import Severity
 from harness.api.kubernetes.metadata import Metadata
@@ -108,7 +108,7 @@ def _namespace(draft: Draft, resource: Resource) -> None:
     asked = asks(Mesh.ISTIO, metadata.labels, metadata.annotations)
     injected = asked or metadata.labels.get(ISTIO_AMBIENT) == "ambient"
     annotations = {**marks.annotations, **({LINKERD_INJECT: "enabled"} if injected else {})}
-    _change(draft, resource, current.data, "metadata", marks.labels, annotations)
+    _change(draft, metadata, marks.labels, annotations)
     for key in marks.istio:
         if key not in _NAMESPACE_LABELS:
             _report(draft, resource, f"metadata.{marks.field(key)}", key)
@@ -142,7 +142,7 @@ def _workload(draft: Draft, resource: Resource) -> None:
             "mutual TLS that nothing ends, and get 503",
             "keep these ports for clients without a proxy",
         )
-    _change(draft, resource, current.data, field, marks.labels, annotations)
+    _change(draft, metadata, marks.labels, annotations)
 
 
 def _injected(chosen: bool | None) -> dict[str, str]:
@@ -150,24 +150,11 @@ def _injected(chosen: bool | None) -> dict[str, str]:
     return {} if chosen is None else {LINKERD_INJECT: "enabled" if chosen else "disabled"}
 
 
-def _change(
-    draft: Draft,
-    resource: Resource,
-    data: dict[str, Any],
-    field: str,
-    labels: dict[str, str],
-    annotations: dict[str, str],
-) -> None:
-    """Puts other labels and annotations at a path of the object."""
-
-    def changed(part: dict[str, Any], keys: list[str]) -> dict[str, Any]:
-        if not keys:
-            marks = {"labels": labels, "annotations": annotations}
-            kept = {key: value for key, value in part.items() if key not in marks}
-            return kept | {key: value for key, value in marks.items() if value}
-        return {**part, keys[0]: changed(part.get(keys[0]) or {}, keys[1:])}
-
-    draft.change(resource, changed(data, field.split(".")))
+def _change(draft: Draft, metadata: Metadata, labels: dict[str, str], annotations: dict[str, str]) -> None:
+    """Puts other labels and annotations into an object's metadata, or its pods'."""
+    marks = {"labels": labels, "annotations": annotations}
+    kept = {key: value for key, value in metadata.data.items() if key not in marks}
+    draft.change_metadata(metadata, kept | {key: value for key, value in marks.items() if value})
 
 
 def _report(draft: Draft, resource: Resource, field: str, key: str) -> None:

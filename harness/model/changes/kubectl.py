@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefinition
+from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.model.changes.draft import GATEWAY, Draft
 from harness.model.state.stored import namespace_object
@@ -95,10 +96,7 @@ def restart(state: State, *namespaces: str, workload: str | None = None) -> Stat
 
 def _is_made_for(gateway: Resource, resource: Resource) -> bool:
     """Whether an object was made for this Gateway, and goes with it."""
-    owners = (resource.data.get("metadata") or {}).get("ownerReferences") or ()
     return resource.namespace == gateway.namespace and any(
-        one.get("kind") == "Gateway"
-        and one.get("name") == gateway.name
-        and str(one.get("apiVersion")).startswith(GATEWAY[0])
-        for one in owners
+        (owner.kind, owner.name) == (gateway.kind, gateway.name) and owner.api_version.startswith(GATEWAY[0])
+        for owner in Metadata.of(resource).owners
     )

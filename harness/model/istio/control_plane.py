@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import marks
 from harness.api.istio import identity as identities
+from harness.api.istio.gateway_pods import runs_gateway
 from harness.api.istio.validation import validate as _validate
 from harness.api.objects import labels_of
 from harness.api.schema.kinds import MESH_OF_GROUP
@@ -114,20 +115,15 @@ def inject(candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy
         _refuse_unknown_revisions(candidate)
     if Mesh.ISTIO in candidate.present or not asked(webhooks or _INSTALLED, namespace, metadata.labels):
         return None
-    choice = metadata.labels.get(marks.ISTIO_INJECT, metadata.annotations.get(marks.ISTIO_INJECT))
-    if candidate.spec.host_network or namespace.name in _NEVER_INJECTED or choice == "false":
+    declined = marks.choice(Mesh.ISTIO, metadata.labels, metadata.annotations) is False
+    if declined or candidate.spec.host_network or namespace.name in _NEVER_INJECTED:
         return None
     return Proxy(Mesh.ISTIO, native=metadata.annotations.get("sidecar.istio.io/nativeSidecar") != "false")
 
 
 def is_gateway(template: PodTemplate) -> bool:
-    """Returns whether pods are Istio's gateways: injected as such, deployed for a Gateway, or by hand."""
-    label, value = deployment.MANAGED
-    return (
-        template.metadata.annotations.get("inject.istio.io/templates") == "gateway"
-        or template.metadata.labels.get(label) == value
-        or any({"proxy", "router"} <= set(container.args) for container in template.spec.containers)
-    )
+    """Returns whether pods are Istio's gateways."""
+    return runs_gateway(template)
 
 
 def identity(objects: Objects, namespace: str, account: str) -> str:

@@ -18,7 +18,7 @@ from harness.model.network import network_policy
 from harness.model.network import similar_pods as likeness
 from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.linkerd.call import OutboundCall
@@ -69,9 +69,8 @@ def dispatch(
     Without a rule for shares the model gives each pod the same, and says that this isn't specified.
     Raises NotModelledError where failure accrual would act on what is answered.
     """
-    spread = (
-        () if len(found) == 1 else (reason(port.service, "spec.selector", f"{len(found)} pods {UNEVEN}"),)
-    )
+    uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(found), UNEVEN)
+    spread = () if len(found) == 1 else (uneven,)
     alike = likeness.merged(call.state, ((1, endpoint, endpoint) for endpoint in found))
     branches = tuple(
         Branch(picked.weight * one.weight, one.value, one.trace)
@@ -99,8 +98,10 @@ def forward(
     arrival = Arrival(call.client, pod, port, message, tls, opaque=bytes_only)
     branches = call.deliver(arrival)
     if not pod.outside:
-        text = "has a Linkerd proxy: mutual TLS" if meshed else "has no Linkerd proxy: plaintext"
-        branches = after(branches, Reason(f"{pod.workload} {text}"))
+        action, text = Action.UNENCRYPTED, "{} has no Linkerd proxy: plaintext"
+        if meshed:
+            action, text = Action.ENCRYPTED, "{} has a Linkerd proxy: mutual TLS"
+        branches = after(branches, built_in(action, text, pod.workload))
 
     def answered(outcome: Outcome) -> Outcome:
         if outcome.failure is None:

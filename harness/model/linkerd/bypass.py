@@ -11,7 +11,7 @@ from harness.api.linkerd.ports import Ports, lenient
 from harness.base.errors import not_modelled
 from harness.model.linkerd import config
 from harness.model.network.addresses import contains
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival
@@ -27,7 +27,8 @@ def outbound(state: State, client: Pod, port: int) -> Step | None:
     skipped, where = _ports(client, SKIP_OUTBOUND, config.of(state).skip_outbound)
     if port not in skipped:
         return None
-    return Reason(f"{client.workload} goes round its proxy to port {port} ({where}): no mutual TLS, no route")
+    text = "{} goes round its proxy to port {} ({}): no mutual TLS, no route"
+    return built_in(Action.BYPASSED, text, client.workload, port, where)
 
 
 def unmeshed(pod: Pod, port: int) -> bool:
@@ -45,11 +46,13 @@ def inbound(state: State, arrival: Arrival) -> Step | None:
     server, settings = arrival.server, config.of(state)
     skipped, where = _ports(server, SKIP_INBOUND, settings.skip_inbound)
     if arrival.port in skipped:
-        return Reason(f"port {arrival.port} of {server.workload} goes round its proxy ({where}): no policy")
+        text = "port {} of {} goes round its proxy ({}): no policy"
+        return built_in(Action.BYPASSED, text, arrival.port, server.workload, where)
     said = server.annotations.get(SKIP_SUBNETS)
     networks = said.split(",") if said is not None else settings.skip_subnets
     if any(_from(state, arrival, network.strip()) for network in networks if network.strip()):
-        return Reason(f"{server.workload} is reached round its proxy from there ({SKIP_SUBNETS}): no policy")
+        text = "{} is reached round its proxy from there ({}): no policy"
+        return built_in(Action.BYPASSED, text, server.workload, SKIP_SUBNETS)
     return None
 
 

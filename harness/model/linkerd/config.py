@@ -8,7 +8,7 @@ from harness.api.linkerd.config import NAME, LinkerdConfig
 from harness.base.kept import per_object
 from harness.base.vocabulary import LINKERD_NAMESPACE
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -37,8 +37,8 @@ def _read(origin: Resource) -> LinkerdConfig:
     return LinkerdConfig.of(origin)
 
 
-def setting(settings: LinkerdConfig, key: str, text: str) -> Step:
-    """Returns a link of a trace that names a setting, or says that it is the default."""
+def setting(settings: LinkerdConfig, key: str, text: str, *parts: Part) -> Step:
+    """Returns the step in which a setting holds, by its place, or as the default that it is."""
     if settings.origin is None:
-        return Reason(f"{text} (Linkerd's {key}, by default)")
-    return reason(settings.origin, f"data.values {key}", text)
+        return built_in(Action.MATCHED, "{} (Linkerd's {}, by default)", Words(text, parts), key)
+    return step(settings.origin, f"data.values {key}", Action.MATCHED, text, *parts)

@@ -9,7 +9,7 @@ from harness.model.distribution import Branches, after, certain, shares, then
 from harness.model.linkerd import balancer, egress_network
 from harness.model.linkerd.routing import backends, service_profile
 from harness.model.network.services import ServicePort
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Action, Words, built_in, step, words
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
@@ -32,7 +32,7 @@ def as_bytes(call: OutboundCall, routes: tuple[Route, ...], message: Message) ->
             return then(picked, lambda port: _dial(call, port, message))
     if routes:
         return _routed(call, routes[0], message)
-    return _unrouted(call, message, "an opaque connection")
+    return _unrouted(call, message, words("an opaque connection"))
 
 
 def by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Branches[Outcome]:
@@ -42,27 +42,29 @@ def by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> 
     asks for no name is closed, and so is a name that no route has.
     """
     if not message.tls:
-        text = f"a TLSRoute on {call.parent} makes its port TLS only: the connection ends without an answer"
-        return certain(replies.closed(message), reason(routes[0].resource, "spec.parentRefs", text))
+        text = "a TLSRoute on {} makes its port TLS only: the connection ends without an answer"
+        ends = step(routes[0].resource, "spec.parentRefs", Action.FAILED, text, call.parent or "")
+        return certain(replies.closed(message), ends)
     ranked = [(rank, route) for route in routes if (rank := _name_rank(route.hostnames, message.sni))]
     passed = [
-        reason(route.resource, "spec.hostnames", f"{message.sni} isn't among them", lost=True)
+        step(route.resource, "spec.hostnames", Action.UNMATCHED, "{} isn't among them", message.sni)
         for route in routes
         if not _name_rank(route.hostnames, message.sni)
     ]
     if not ranked:
         if call.parent is not None and call.parent.kind == "EgressNetwork":
-            return after(_unrouted(call, message, f"TLS for {message.sni}"), *passed)
-        text = f"has TLSRoutes, but none for {message.sni}: the connection ends"
-        return certain(replies.closed(message), *passed, reason(routes[0].resource, "spec.hostnames", text))
+            return after(_unrouted(call, message, words("TLS for {}", message.sni)), *passed)
+        text = "has TLSRoutes, but none for {}: the connection ends"
+        ends = step(routes[0].resource, "spec.hostnames", Action.FAILED, text, message.sni)
+        return certain(replies.closed(message), *passed, ends)
     best = max(rank for rank, _ in ranked)
     winner = next(route for rank, route in ranked if rank == best)
     passed += [
-        reason(route.resource, "spec.hostnames", "another fits better, or is older", lost=True)
+        step(route.resource, "spec.hostnames", Action.OUTRANKED, "another fits better, or is older")
         for _, route in ranked
         if route is not winner
     ]
-    why = reason(winner.resource, "spec.hostnames", f"fits the name {message.sni} best")
+    why = step(winner.resource, "spec.hostnames", Action.MATCHED, "fits the name {} best", message.sni)
     return after(_routed(call, winner, message), *passed, why)
 
 
@@ -83,26 +85,29 @@ def _routed(call: OutboundCall, route: Route, message: Message) -> Branches[Outc
     rule = route.rules[0]
     if backends.all_zero(rule):
         text = "all weights are 0: the proxy panics, and the connection ends"
-        return certain(replies.closed(message), reason(route.resource, f"{rule.path}.backendRefs", text))
+        ends = step(route.resource, f"{rule.path}.backendRefs", Action.FAILED, text)
+        return certain(replies.closed(message), ends)
 
     def to_backend(backend: BackendRef | None) -> Branches[Outcome]:
         target = backends.destination(call, backend)
         if isinstance(target, backends.Nowhere):
             assert backend is not None
-            text = f"{target.error or target.text}: the connection ends"
-            return certain(replies.closed(message), reason(route.resource, backend.path, text))
+            text, why = "{}: the connection ends", target.error or target.text
+            ends = step(route.resource, backend.path, Action.FAILED, text, why)
+            return certain(replies.closed(message), ends)
         return _dial(call, target, message)
 
     return then(backends.weighted(call, route, rule), to_backend)
 
 
-def _unrouted(call: OutboundCall, message: Message, what: str) -> Branches[Outcome]:
+def _unrouted(call: OutboundCall, message: Message, what: Words) -> Branches[Outcome]:
     parent = call.parent
     if parent is not None and parent.kind == "EgressNetwork" and not egress_network.allows(parent):
-        text = f"denies {what} that no route takes: it is closed"
-        return certain(replies.closed(message), reason(parent, "spec.trafficPolicy", text))
+        text = "denies {} that no route takes: it is closed"
+        closed = step(parent, "spec.trafficPolicy", Action.DENIED, text, what)
+        return certain(replies.closed(message), closed)
     text = "no route takes it: goes where it was dialled"
-    why = reason(parent, "", text) if parent is not None else Reason(text)
+    why = step(parent, "", Action.LED, text) if parent is not None else built_in(Action.LED, text)
     return after(_dial(call, call.default, message), why)
 
 
@@ -112,5 +117,6 @@ def _dial(call: OutboundCall, target: ServicePort | Endpoint, message: Message) 
     found, lost = balancer.ready(call, target)
     if not found:
         text = "has no pods that can be reached: the connection ends after 3 s"
-        return certain(replies.closed(message), *lost, reason(target.service, "spec.selector", text))
+        ends = step(target.service, "spec.selector", Action.FAILED, text)
+        return certain(replies.closed(message), *lost, ends)
     return after(balancer.dispatch(call, target, found, message, opaque=True), *lost)

@@ -12,7 +12,7 @@ from harness.model.linkerd import bypass, inbound, outbound
 from harness.model.network import attachment
 from harness.model.network.services import Endpoint
 from harness.traffic.counters import GOLDEN, LINKERD_ROUTES
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from harness.model.state.state import State
     from harness.traffic.counters import Meter
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Step
 
 mesh = Mesh.LINKERD
 agent_port = None
@@ -69,7 +68,7 @@ def dial(
     """
     attached = attachment.naming(state, service) if service is not None else []
     text = "doesn't count: to a headless Service's pods Linkerd forwards without routes"
-    unread = (reason(stored.live, "spec.parentRefs", text, lost=True) for stored in attached)
+    unread = (step(stored.live, "spec.parentRefs", Action.IGNORED, text) for stored in attached)
     return after(outbound.forward(state, client, endpoint, message, deliver), *unread)
 
 

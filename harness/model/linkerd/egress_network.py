@@ -11,13 +11,12 @@ from harness.api.linkerd.networks import Network, within
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.linkerd import config
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 _EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
@@ -31,8 +30,9 @@ def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[S
     """
     own = state.all(GROUP, "EgressNetwork", client.namespace)
     common = state.all(GROUP, "EgressNetwork", config.of(state).egress_namespace)
+    text = "{} has EgressNetworks of its own"
     lost = [
-        reason(one, "metadata.namespace", f"{client.namespace} has EgressNetworks of its own", lost=True)
+        step(one, "metadata.namespace", Action.OUTRANKED, text, client.namespace)
         for one in common
         if own and one not in own
     ]
@@ -40,14 +40,14 @@ def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[S
     for one in own or common:
         size = _smallest(state, one, host)
         if size is None:
-            lost.append(reason(one, "spec.networks", f"{host} isn't in them", lost=True))
+            lost.append(step(one, "spec.networks", Action.UNMATCHED, "{} isn't in them", host))
         else:
             sizes[one.key] = (size, one)
     if not sizes:
         return None, tuple(lost)
     ranked = [one for _, one in sorted(sizes.values(), key=lambda pair: pair[0])]  # stable: older first
     text = "another's network is smaller, or it is older"
-    lost += [reason(one, "spec.networks", text, lost=True) for one in ranked[1:]]
+    lost += [step(one, "spec.networks", Action.OUTRANKED, text) for one in ranked[1:]]
     return ranked[0], tuple(lost)
 
 

@@ -14,7 +14,7 @@ from harness.model.linkerd.policy import port_policy as policy
 from harness.model.linkerd.routing import filters, routes
 from harness.model.message import Message
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, Step
+from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
@@ -39,12 +39,13 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
         return _without_http(arrival, found, serve)
     if found.protocol == TLS:
         text = "the Server is for TLS, and has no route for HTTP between proxies: 404"
-        return certain(_own(arrival, 404), *found.trace, Reason(text))
+        return certain(_own(arrival, 404), *found.trace, built_in(Action.ANSWERED, text))
     two = found.protocol in (HTTP2, GRPC)
     if not meshed and ((two and not message.grpc) or (found.protocol == HTTP1 and message.grpc)):
         failure = Failure.HTTP09 if two else Failure.EMPTY_REPLY
-        text = f"the Server speaks {found.protocol} only to clients without a proxy of its mesh"
-        return certain(Outcome(failure=failure, hop=arrival.hop), *found.trace, Reason(text))
+        text = "the Server speaks {} only to clients without a proxy of its mesh"
+        other = built_in(Action.FAILED, text, found.protocol)
+        return certain(Outcome(failure=failure, hop=arrival.hop), *found.trace, other)
     return after(_by_request(state, arrival, found, serve), *found.trace)
 
 
@@ -53,7 +54,8 @@ def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Delive
         return _unrouted(state, arrival, found, serve)
     taken = routes.best(found.routes, arrival.message)
     if not isinstance(taken, routes.Taken):
-        return certain(_own(arrival, 404), *taken, Reason("routes on the Server don't take the request: 404"))
+        text = "routes on the Server don't take the request: 404"
+        return certain(_own(arrival, 404), *taken, built_in(Action.ANSWERED, text))
     of_route, lost = policy.of_route(state, taken.route)
     allowed, why = _authorized((*found.authorizations, *of_route), arrival)
     trace = (*_refused_probes(state, arrival, found), *taken.trace, *lost, *why)
@@ -72,11 +74,11 @@ def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver)
     message = arrival.message
     if found.protocol == GRPC and not routes.is_rpc(message):
         text = "isn't a gRPC call, and the Server takes no other: 404"
-        return certain(_own(arrival, 404), Reason(text))
+        return certain(_own(arrival, 404), built_in(Action.ANSWERED, text))
     probed = arrival.server.probe_paths(arrival.port) if config.of(state).probe_networks else ()
     if message.method == "GET" and message.path in probed and found.protocol != GRPC:
-        text = f"{message.path} is a probe's path: open to everyone"
-        return after(_served(arrival, found, serve), Reason(text))
+        text = "{} is a probe's path: open to everyone"
+        return after(_served(arrival, found, serve), built_in(Action.ALLOWED, text, message.path))
     allowed, why = _authorized(found.authorizations, arrival)
     return after(_served(arrival, found, serve) if allowed else certain(_own(arrival, 403)), *why)
 
@@ -90,8 +92,8 @@ def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[
         if isinstance(taken, routes.Taken):
             open_to = (*open_to, *policy.of_route(state, taken.route)[0])
         if not isinstance(taken, routes.Taken) or all(one.identities is not None for one in open_to):
-            text = f"the kubelet's probe of {path} is refused: {arrival.server.workload} will turn not ready"
-            refused.append(Reason(text, lost=True))
+            text = "the kubelet's probe of {} is refused: {} will turn not ready"
+            refused.append(built_in(Action.BESIDE, text, path, arrival.server.workload))
     return tuple(refused)
 
 
@@ -100,12 +102,12 @@ def _authorized(authorizations: tuple[Authorization, ...], arrival: Arrival) -> 
     passed: list[Step] = []
     for one in authorizations:
         if one.admits(arrival):
-            text = f"admits {arrival.client.workload}"
+            text = "admits {}"
             if one.audit:
                 text += ", and logs it (audit): no other authorization did"
-            return True, (*passed, one.reason(text))
-        passed.append(one.reason(f"doesn't admit {arrival.client.workload}", lost=True))
-    return False, (*passed, Reason("no authorization admits the client"))
+            return True, (*passed, one.step(Action.ALLOWED, text, arrival.client.workload))
+        passed.append(one.step(Action.UNMATCHED, "doesn't admit {}", arrival.client.workload))
+    return False, (*passed, built_in(Action.DENIED, "no authorization admits the client"))
 
 
 def _own(arrival: Arrival, status: int) -> Outcome:
@@ -134,11 +136,13 @@ def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Ou
     """
     arrival = replace(arrival, opaque=True)
     versions = (HTTP1, HTTP2, GRPC)
-    why = Reason("the port is opaque to Linkerd: connections, not requests, are decided on")
+    why = built_in(
+        Action.DETECTED, "the port is opaque to Linkerd: connections, not requests, are decided on"
+    )
     reset = Outcome(failure=Failure.RESET, hop=arrival.hop)
     if found.protocol in versions:
-        text = f"the Server takes {found.protocol} alone: the connection is reset"
-        return certain(reset, *found.trace, why, Reason(text))
+        text = "the Server takes {} alone: the connection is reset"
+        return certain(reset, *found.trace, why, built_in(Action.FAILED, text, found.protocol))
     allowed, trace = _authorized(found.authorizations, arrival)
     if not allowed:
         return certain(reset, *found.trace, why, *trace)
@@ -156,7 +160,10 @@ def _without_http(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branch
     if found.protocol == UNKNOWN:
         return _forward(arrival, found, serve)
     if arrival.message.tls:
-        text = f"the Server speaks {found.protocol}: it can't read the client's TLS"
-        return certain(Outcome(failure=Failure.TLS, hop=arrival.hop), *found.trace, Reason(text))
-    text = f"the Server speaks {found.protocol}: it connects, and waits for a request"
-    return certain(Outcome(connected=True, hop=arrival.hop), *found.trace, Reason(text))
+        text = "the Server speaks {}: it can't read the client's TLS"
+        unread = built_in(Action.FAILED, text, found.protocol)
+        return certain(Outcome(failure=Failure.TLS, hop=arrival.hop), *found.trace, unread)
+    waits = built_in(
+        Action.DETECTED, "the Server speaks {}: it connects, and waits for a request", found.protocol
+    )
+    return certain(Outcome(connected=True, hop=arrival.hop), *found.trace, waits)

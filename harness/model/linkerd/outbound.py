@@ -11,7 +11,7 @@ from harness.model.linkerd.call import OutboundCall
 from harness.model.linkerd.routing import http, service_profile
 from harness.model.network.services import service_port
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Reason, reason
+from harness.traffic.trace import Action, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -32,13 +32,14 @@ def send(
     """
     port = service_port(service, number)
     if port is None:
-        text = f"has no port {number}: the connection ends without an answer"
-        return certain(replies.closed(message), reason(service, "spec.ports", text))
+        text = "has no port {}: the connection ends without an answer"
+        return certain(replies.closed(message), step(service, "spec.ports", Action.FAILED, text, number))
     call = OutboundCall(state, client, port, deliver, service)
     spoken = protocol.of(call)
     if spoken.name in (protocol.HTTP1, protocol.HTTP2) and number in opacity.of_service(state, service):
         text = "is opaque and declares HTTP by its appProtocol: the proxy panics, and ends the connection"
-        return certain(replies.closed(message), *spoken.trace, reason(service, "spec.ports", text))
+        panics = step(service, "spec.ports", Action.FAILED, text)
+        return certain(replies.closed(message), *spoken.trace, panics)
     return after(_proceed(call, spoken, message), *spoken.trace)
 
 
@@ -58,9 +59,9 @@ def forward(
     spoken = protocol.of(call)
     trace = (*passed, *spoken.trace)
     if network is not None:
-        trace = (reason(network, "spec.networks", f"holds {endpoint.pod.ip}"), *trace)
+        trace = (step(network, "spec.networks", Action.MATCHED, "holds {}", endpoint.pod.ip), *trace)
     else:
-        trace = (*trace, Reason("no EgressNetwork holds it: Linkerd lets it pass"))
+        trace = (*trace, built_in(Action.ALLOWED, "no EgressNetwork holds it: Linkerd lets it pass"))
     return after(_proceed(call, spoken, message), *trace)
 
 
@@ -85,12 +86,13 @@ def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Branches
 def _without_http(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
     """What becomes of TLS or of a bare connection where HTTP is expected, or detected: then it is opaque."""
     if spoken.name == protocol.DETECT:
-        return after(connection.as_bytes(call, (), message), Reason("no HTTP is detected: taken for bytes"))
+        taken = built_in(Action.DETECTED, "no HTTP is detected: taken for bytes")
+        return after(connection.as_bytes(call, (), message), taken)
     if message.tls:
-        text = f"the proxy takes its port for {spoken.name}: it can't read the client's TLS"
-        return certain(replies.closed(message), Reason(text))
-    text = f"the proxy takes its port for {spoken.name}: it connects, and waits for a request"
-    return certain(Outcome(connected=True), Reason(text))
+        text = "the proxy takes its port for {}: it can't read the client's TLS"
+        return certain(replies.closed(message), built_in(Action.FAILED, text, spoken.name))
+    text = "the proxy takes its port for {}: it connects, and waits for a request"
+    return certain(Outcome(connected=True), built_in(Action.DETECTED, text, spoken.name))
 
 
 def _in_another_version(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
@@ -99,8 +101,9 @@ def _in_another_version(call: OutboundCall, spoken: Protocol, message: Message) 
     cause, field = call.parent, "spec.ports"
     if spoken.routes and spoken.routes[0].is_grpc:
         cause, field = spoken.routes[0].resource, "spec.parentRefs"
-    text = f"makes Linkerd speak {spoken.name} only to clients of {call.parent}"
+    failure, what = Failure.HTTP09, "HTTP/1 fails"
     if message.grpc:
-        why = reason(cause, field, f"{text}: the call fails")
-        return certain(Outcome(failure=Failure.EMPTY_REPLY), why)
-    return certain(Outcome(failure=Failure.HTTP09), reason(cause, field, f"{text}: HTTP/1 fails"))
+        failure, what = Failure.EMPTY_REPLY, "the call fails"
+    text = "makes Linkerd speak {} only to clients of {}: {}"
+    why = step(cause, field, Action.FAILED, text, spoken.name, call.parent, what)
+    return certain(Outcome(failure=failure), why)

@@ -14,7 +14,7 @@ from harness.model.linkerd import config, egress_network, opacity
 from harness.model.linkerd.routing import routes
 from harness.model.network.services import Endpoint, ServicePort
 from harness.model.state.tables import per_key
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Part, Step, Words, built_in, step, words
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
@@ -65,17 +65,18 @@ def _told(_: State, call: OutboundCall, parent: Resource) -> Protocol:
         found, passed = _attached(call, parent, kind)
         lost += passed
         if found and kind not in _KINDS[declared]:
-            lost += _not_counting(found, f"a port that is {declared} follows no {kind}")
+            lost += _not_counting(found, Action.IGNORED, "a port that is {} follows no {}", declared, kind)
         elif found and counting:
-            text = f"a {counting[0].resource.kind} on {parent} comes before {kind}s"
-            lost += _not_counting(found, text)
+            text, first = "a {} on {} comes before {}s", counting[0].resource.kind
+            lost += _not_counting(found, Action.OUTRANKED, text, first, parent, kind)
         elif found:
             counting = tuple(found)
     name = declared
     if counting and declared == DETECT:
         name = _BY_KIND[counting[0].resource.kind]
     if name == OPAQUE and len(counting) > 1:
-        lost += _not_counting(list(counting[1:]), f"{counting[0].resource} is older: one TCPRoute counts")
+        text, oldest = "{} is older: one TCPRoute counts", counting[0].resource
+        lost += _not_counting(list(counting[1:]), Action.OUTRANKED, text, oldest)
         counting = counting[:1]
     return Protocol(name, counting, (*why, *lost))
 
@@ -88,7 +89,8 @@ def _to_endpoint(call: OutboundCall) -> Protocol:
         and endpoint.pod.mesh is Mesh.LINKERD
         and opacity.to_clients(call.state, endpoint.pod, endpoint.port)
     ):
-        return Protocol(OPAQUE, (), (Reason(f"port {endpoint.port} of {endpoint.pod.workload} is opaque"),))
+        why = built_in(Action.DETECTED, "port {} of {} is opaque", endpoint.port, endpoint.pod.workload)
+        return Protocol(OPAQUE, (), (why,))
     return Protocol(DETECT, (), ())
 
 
@@ -97,7 +99,9 @@ def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Step, ..
     if app in _BY_APP_PROTOCOL:
         return _BY_APP_PROTOCOL[app], ()
     if app:
-        return OPAQUE, (reason(parent, "spec.ports", f"appProtocol {app} is opaque to Linkerd"),)
+        return OPAQUE, (
+            step(parent, "spec.ports", Action.DETECTED, "appProtocol {} is opaque to Linkerd", app),
+        )
     if parent.kind == "Service":
         opaque = opacity.of_service(call.state, parent)
     else:
@@ -105,12 +109,13 @@ def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Step, ..
         opaque = config.of(call.state).opaque_ports if said is None else ports.strict(said)
     if call.number in opaque:
         field = f"annotation {OPAQUE_PORTS}"
-        return OPAQUE, (reason(parent, field, f"port {call.number} is opaque (there, or by default)"),)
+        text = "port {} is opaque (there, or by default)"
+        return OPAQUE, (step(parent, field, Action.DETECTED, text, call.number),)
     return DETECT, ()
 
 
-def _not_counting(found: list[Route], text: str) -> list[Step]:
-    return [reason(route.resource, "spec.parentRefs", text, lost=True) for route in found]
+def _not_counting(found: list[Route], action: Action, text: str, *parts: Part) -> list[Step]:
+    return [step(route.resource, "spec.parentRefs", action, text, *parts) for route in found]
 
 
 def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Route], list[Step]]:
@@ -122,18 +127,18 @@ def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Rou
     attached = []
     for route in found:
         if not route.parents and route.resource.namespace == parent.namespace:
-            lost.append(reason(route.resource, "spec.parentRefs", "names no parent: no effect", lost=True))
+            lost.append(step(route.resource, "spec.parentRefs", Action.IGNORED, "names no parent: no effect"))
         for named in route.parents:
             why = _detached(call, parent, route, named)
             if why == "":
                 attached.append(route)
                 break
             if why:
-                lost.append(reason(route.resource, named.path, why, lost=True))
+                lost.append(step(route.resource, named.path, Action.UNMATCHED, "{}", why))
     return attached, lost
 
 
-def _detached(call: OutboundCall, parent: Resource, route: Route, named: ParentRef) -> str | None:
+def _detached(call: OutboundCall, parent: Resource, route: Route, named: ParentRef) -> Words | str | None:
     """Why a route's parentRef doesn't attach it for this client: empty if it does, None if it's another's."""
     namespace = route.resource.namespace
     why = named.detached(parent, call.number, routes.GROUPS[parent.kind])
@@ -147,5 +152,5 @@ def _detached(call: OutboundCall, parent: Resource, route: Route, named: ParentR
         return f"is a consumer route: for clients in {namespace} only"
     other = routes.conflict(call.state, parent, route.resource.kind, named.port)
     if other is not None:
-        return f"{other} names the same parent: not accepted (RouteReasonConflicted)"
+        return words("{} names the same parent: not accepted (RouteReasonConflicted)", other)
     return ""

@@ -138,7 +138,7 @@ def _gateway(draft: Draft, resource: Resource) -> Served:
 def _front(draft: Draft, selector: Mapping[str, str]) -> Front | None:
     """The Service before the pods that a Gateway selects; the default installation's needn't be known."""
     for service in draft.estate.services.values():
-        chosen = Service.of(service).selector
+        chosen = Service.kept(service).selector
         if selector and chosen and selects(selector, chosen):
             return Front(service.namespace, service.name, service)
     return Front(ROOT_NAMESPACE, "istio-ingressgateway") if selector == INGRESS else None

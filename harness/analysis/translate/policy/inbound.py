@@ -8,6 +8,8 @@ from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy import server
 from harness.analysis.translate.policy.clients import ACCESS, EVERYBODY
 from harness.analysis.translate.policy.rules import Rules
+from harness.api.istio.gateway_pods import runs_gateway
+from harness.api.kubernetes.workload import template_of
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import LabelTable
@@ -69,12 +71,8 @@ def _strict(draft: Draft, mode: Mode) -> None:
 
 def is_gateway(workload: Deployed) -> bool:
     """Returns whether the pods are a gateway of Istio's, which goes on judging requests itself."""
-    template = (workload.resource.data.get("spec") or {}).get("template") or {}
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
-    return annotations.get("inject.istio.io/templates") == "gateway" or workload.labels.get("istio") in (
-        "ingressgateway",
-        "egressgateway",
-    )
+    named = workload.labels.get("istio") in ("ingressgateway", "egressgateway")
+    return named or runs_gateway(template_of(workload.resource))
 
 
 def _report_unused(draft: Draft, policy: Policy, *, at_gateway: bool) -> None:

@@ -17,7 +17,7 @@ from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import RoutingRule, applicable
 from harness.model.network import attachment
 from harness.model.state.tables import HostTable, per_state
-from harness.traffic.trace import Action, Step, step
+from harness.traffic.trace import Action, Step, Words, listed, step, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,13 +78,15 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
             named = [
                 Attached(listener, route, name, specificity(shared), one.age)
                 for listener, why in zip(own, whys, strict=True)
-                if not why
+                if why is None
                 for name, shared in _hosts(listener, route)
                 if covers(shared, host)
             ]
             found += named
             if not named:
-                why = "its host names there are another listener's" if "" in whys else "; ".join(whys)
+                why = listed((each for each in whys if each), "; ")
+                if None in whys:
+                    why = words("its host names there are another listener's")
                 lost.append(step(route.resource, one.parent.path, Action.UNMATCHED, "{}", why))
     return sorted(found, key=lambda one: one.age), lost
 
@@ -141,18 +143,21 @@ def _is(parent: ParentRef, gateway: Resource) -> bool:
     return (group, parent.kind, parent.namespace, parent.name) == gateway.key
 
 
-def _refusal(state: State, listener: Listener, parent: ParentRef, route: Route) -> str:
-    """Why a route doesn't attach to a listener, whatever its host names; empty if it does."""
-    where = f"{listener.resource} {listener.path}"
+def _refusal(state: State, listener: Listener, parent: ParentRef, route: Route) -> Words | None:
+    """Why a route doesn't attach to a listener, whatever its host names; None if it does."""
+    where, (kind, namespace) = (
+        (listener.resource, listener.path),
+        (route.resource.kind, route.resource.namespace),
+    )
     if parent.port is not None and parent.port != listener.port:
-        return f"is for port {parent.port}, not {where}'s {listener.port}"
+        return words("is for port {}, not {} {}'s {}", parent.port, *where, listener.port)
     if parent.section and parent.section != listener.name:
-        return f"is for listener {parent.section}, not {listener.name}"
-    if route.resource.kind not in gateway_listener.kinds(listener):
-        return f"{where} takes no {route.resource.kind}"
-    if not gateway_listener.admits(state, listener, route.resource.namespace):
-        return f"{where} takes no routes of namespace {route.resource.namespace}"
-    return ""
+        return words("is for listener {}, not {}", parent.section, listener.name)
+    if kind not in gateway_listener.kinds(listener):
+        return words("{} {} takes no {}", *where, kind)
+    if not gateway_listener.admits(state, listener, namespace):
+        return words("{} {} takes no routes of namespace {}", *where, namespace)
+    return None
 
 
 def _hosts(listener: Listener, route: Route) -> Iterator[tuple[str, str]]:

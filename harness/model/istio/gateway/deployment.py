@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api import gateway_api
 from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, class_of
+from harness.api.istio.gateway_pods import MANAGED
+from harness.api.kubernetes.metadata import Metadata
 from harness.api.objects import annotations_of, labels_of
 from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
@@ -25,9 +27,6 @@ _BUILTIN_CLASS = "istio"
 
 _NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
 _CLASS_LABEL = "gateway.networking.k8s.io/gateway-class-name"
-MANAGED = ("gateway.istio.io/managed", "istio.io-gateway-controller")
-"""The label, with its value, of the pods that Istio deploys for Gateways."""
-
 _STATUS_PORT = {"name": "status-port", "port": 15021, "appProtocol": "tcp"}
 
 
@@ -74,8 +73,7 @@ def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
 
 def _made(resource: Resource) -> bool:
     """Whether an object was made here: a real cluster's knows its owner's uid."""
-    owners = (resource.data.get("metadata") or {}).get("ownerReferences") or ()
-    return any("uid" not in one for one in owners)
+    return any(not owner.uid for owner in Metadata.of(resource).owners)
 
 
 def _name(gateway: Resource) -> str:

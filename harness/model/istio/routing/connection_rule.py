@@ -12,7 +12,7 @@ from harness.base.networks import is_address
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gamma, sidecar_rules, virtual_service
 from harness.model.network.addresses import SERVICE_NETWORK
-from harness.traffic.trace import Action, Step, step
+from harness.traffic.trace import Action, Step, Words, step, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,16 +110,16 @@ def asked(message: Message) -> str:
     return f"SNI {message.sni}" if message.tls else "what isn't TLS"
 
 
-def excluded(match: RoutingMatch, port: int, gateway: str) -> str:
-    """Returns why a `tcp` or `tls` match isn't for a gateway's (or `mesh`'s) port, empty if it is."""
+def excluded(match: RoutingMatch, port: int, gateway: str) -> Words | None:
+    """Returns why a `tcp` or `tls` match isn't for a gateway's (or `mesh`'s) port, None if it is."""
     if match.port and match.port != port:
-        return f"is for port {match.port}, not {port}"
+        return words("is for port {}, not {}", match.port, port)
     if match.gateways and gateway not in match.gateways:
-        return f"is for gateways {', '.join(match.gateways)}"
-    return ""
+        return words("is for gateways {}", ", ".join(match.gateways))
+    return None
 
 
-def _not_for(match: RoutingMatch, client: Pod, port: Port) -> str:
+def _not_for(match: RoutingMatch, client: Pod, port: Port) -> Words | None:
     return excluded(match, port.number, MESH) or match.other_source(client)
 
 

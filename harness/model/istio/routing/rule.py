@@ -9,7 +9,7 @@ from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.istio import claims
 from harness.api.objects import selects
 from harness.base.matching import TextMatch, query_values
-from harness.traffic.trace import Action, Step, step
+from harness.traffic.trace import Action, Step, Words, step, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,23 +46,23 @@ class RoutingMatch:
     sni: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
 
-    def excluded(self, pod: Pod, port: int) -> str:
-        """Returns why the match isn't for this pod's proxy and port at all, empty if it is.
+    def excluded(self, pod: Pod, port: int) -> Words | None:
+        """Returns why the match isn't for this pod's proxy and port at all, None if it is.
 
         Where an HTTP match names gateways its sourceLabels and sourceNamespace aren't looked at
         [istio/istio: route.sourceMatchHTTP].
         """
         if self.port is not None and self.port != port:
-            return f"is for port {self.port}, not {port}"
-        return "" if self.gateways else self.other_source(pod)
+            return words("is for port {}, not {}", self.port, port)
+        return None if self.gateways else self.other_source(pod)
 
-    def other_source(self, pod: Pod) -> str:
-        """Returns which condition on clients this pod doesn't fulfil, empty if it fulfils all."""
+    def other_source(self, pod: Pod) -> Words | None:
+        """Returns which condition on clients this pod doesn't fulfil, None if it fulfils all."""
         if not selects(self.source_labels, pod.labels):
-            return f"{pod.workload} lacks the sourceLabels"
+            return words("{} lacks the sourceLabels", pod.workload)
         if self.source_namespace and self.source_namespace != pod.namespace:
-            return f"{pod.workload} isn't in {self.source_namespace}"
-        return ""
+            return words("{} isn't in {}", pod.workload, self.source_namespace)
+        return None
 
     @property
     def takes_all(self) -> bool:

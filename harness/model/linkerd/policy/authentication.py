@@ -13,7 +13,7 @@ from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
 from harness.model.network.addresses import contains
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
     from harness.api.linkerd.config import LinkerdConfig
@@ -70,11 +70,11 @@ class Authorization:
         identity = arrival.client.identities[Mesh.LINKERD]
         return not self.identities or any(admits(wanted, identity) for wanted in self.identities)
 
-    def reason(self, text: str, *, lost: bool = False) -> Step:
-        """Returns a link of a trace that names this authorization."""
+    def step(self, action: Action, words: str, *parts: Part) -> Step:
+        """Returns what this authorization did."""
         if self.origin is None:
-            return Reason(f"{self.name}: {text}", lost=lost)
-        return reason(self.origin, self.field, text, lost=lost)
+            return built_in(action, "{}: {}", self.name, Words(words, parts))
+        return step(self.origin, self.field, action, words, *parts)
 
 
 def of_default(
@@ -115,7 +115,7 @@ def of_server_authorization(settings: LinkerdConfig, resource: Resource) -> Auth
     names = client.tls.identities(settings.trust_domain)
     if not names:
         text = "admits nobody: neither unauthenticated nor any identity; it is ignored"
-        return reason(resource, client.path, text, lost=True)
+        return step(resource, client.path, Action.IGNORED, text)
     return Authorization(resource, str(resource), client.tls.path, networks, names)
 
 
@@ -134,8 +134,8 @@ def of_policy(state: State, policy: Resource) -> Authorization | Step:
             continue
         found = state.get(GROUP, kind, namespace, name)
         if found is None:
-            text = f"there is no {kind} {namespace}/{name}: the policy is ignored"
-            return reason(policy, reference.path, text, lost=True)
+            text = "there is no {} {}/{}: the policy is ignored"
+            return step(policy, reference.path, Action.IGNORED, text, kind, namespace, name)
         if kind == "NetworkAuthentication":
             networks = _written(found, "spec.networks", NetworkAuthentication.kept(found).networks)
         elif kind == "MeshTLSAuthentication":

@@ -16,7 +16,7 @@ from harness.model.linkerd.policy import authentication, rate_limit, server
 from harness.model.linkerd.policy.authentication import Authorization
 from harness.model.linkerd.routing import routes
 from harness.model.state.tables import SelectorTable, per_key, per_state
-from harness.traffic.trace import Reason, Step, reason
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,11 +48,13 @@ def at(state: State, pod: Pod, port: int) -> PortPolicy:
     resource, access, grpc = found.resource, found.access_policy, found.protocol == GRPC
     authorizations, lost = _of_server(state, resource)
     attached, ignored = _attached(state, resource, "GRPCRoute" if grpc else "HTTPRoute")
+    text = "selects {}; its accessPolicy is {}"
+    selects = step(resource, "spec.podSelector", Action.MATCHED, text, pod.workload, access)
     return PortPolicy(
         found.protocol,
         (*authorizations, *authentication.of_default(config.of(state), access, resource)),
         (
-            reason(resource, "spec.podSelector", f"selects {pod.workload}; its accessPolicy is {access}"),
+            selects,
             *lost,
             *ignored,
         ),
@@ -77,15 +79,18 @@ def _default(state: State, pod: Pod, port: int) -> PortPolicy:
     settings = config.of(state)
     said = pod.annotations.get(DEFAULT_POLICY)
     name = said if said in POLICIES else settings.default_policy
-    text = f"no Server selects {pod.workload}'s port: its default inbound policy is {name}"
-    why = Reason(text) if said == name else config.setting(settings, "proxy.defaultInboundPolicy", text)
-    trace = [why]
+    text, parts = "no Server selects {}'s port: its default inbound policy is {}", (pod.workload, name)
+    if said == name:
+        trace = [built_in(Action.MATCHED, text, *parts)]
+    else:
+        trace = [config.setting(settings, "proxy.defaultInboundPolicy", text, *parts)]
     if port in ports.strict(pod.annotations.get(IDENTITY_PORTS, "")) and name.endswith("unauthenticated"):
         name = name.replace("unauthenticated", "authenticated")
-        trace.append(Reason(f"{IDENTITY_PORTS} of {pod.workload} has the port: {name}"))
+        text = "{} of {} has the port: {}"
+        trace.append(built_in(Action.MATCHED, text, IDENTITY_PORTS, pod.workload, name))
     opaque = opacity.inbound(state, pod, port)
     trace += [
-        reason(policy, "spec.targetRef", "targets the Namespace: acts through Servers only", lost=True)
+        step(policy, "spec.targetRef", Action.HIDDEN, "targets the Namespace: acts through Servers only")
         for policy in _targeting(state, pod.namespace, "Namespace")
     ]
     return PortPolicy(
@@ -104,7 +109,7 @@ def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, .
         if why == "":
             attached.append(route)
         elif why:
-            lost.append(reason(route.resource, "spec.parentRefs", why, lost=True))
+            lost.append(step(route.resource, "spec.parentRefs", Action.UNMATCHED, "{}", why))
     return tuple(attached), tuple(lost)
 
 

@@ -16,7 +16,7 @@ from harness.api.linkerd.rate_limit import HTTPLocalRateLimitPolicy
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,15 @@ class RateLimit:
 
     def _trace(self, arrival: Arrival) -> Iterator[Step]:
         for other in self.superseded:
-            text = f"{self.policy.resource} is older: one limit counts for a Server"
-            yield reason(other, "spec.targetRef", text, lost=True)
+            text = "{} is older: one limit counts for a Server"
+            yield step(other, "spec.targetRef", Action.OUTRANKED, text, self.policy.resource)
         if self.policy.total:
-            yield _reason(self.policy.total, "all clients together")
+            yield _step(self.policy.total, "all clients together")
         override = self._override(arrival)
         if override is not None:
-            yield _reason(override, "the clients that it names together")
+            yield _step(override, "the clients that it names together")
         elif self.policy.identity:
-            yield _reason(self.policy.identity, "each identity (the unmeshed as one)")
+            yield _step(self.policy.identity, "each identity (the unmeshed as one)")
 
     def _override(self, arrival: Arrival) -> RateOverride | None:
         """The last override for the client's identity: a later one takes an earlier one's place."""
@@ -66,9 +65,9 @@ class RateLimit:
         return found
 
 
-def _reason(rate: RequestRate, who: str) -> Step:
-    text = f"lets {rate.requests} requests a second of {who} pass, this one among them; more would get 429"
-    return reason(rate.resource, rate.at("requestsPerSecond"), text)
+def _step(rate: RequestRate, who: str) -> Step:
+    text = "lets {} requests a second of {} pass, this one among them; more would get 429"
+    return step(rate.resource, rate.at("requestsPerSecond"), Action.LIMITED, text, rate.requests, who)
 
 
 def of(state: State, server: Resource) -> RateLimit | None:

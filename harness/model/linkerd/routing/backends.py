@@ -11,7 +11,7 @@ from harness.model.distribution import Branches, after, certain, mapped, shares
 from harness.model.linkerd import balancer
 from harness.model.linkerd.routing import filters
 from harness.model.network.services import ServicePort, service_port
-from harness.traffic.trace import reason
+from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route, RouteRule
@@ -48,19 +48,21 @@ def weighted(call: OutboundCall, route: Route, rule: RouteRule) -> Branches[Back
     origin, backends = route.resource, rule.backends
     if not backends:
         itself = "the Service itself" if isinstance(call.default, ServicePort) else "where the client goes"
-        return certain(None, reason(origin, rule.path, f"names no backendRefs: {itself}"))
+        return certain(None, step(origin, rule.path, Action.MATCHED, "names no backendRefs: {}", itself))
     if len(backends) == 1:
         lone = backends[0]
-        return certain(lone, reason(origin, f"{lone.path}.weight", f"the only backend: {lone.name}"))
+        only = step(origin, f"{lone.path}.weight", Action.MATCHED, "the only backend: {}", lone.name)
+        return certain(lone, only)
     total = sum(backend.weight for backend in backends)
     weighty = [backend for backend in backends if backend.weight]
     kept = [backend for backend in weighty if not _is_empty(call, backend)] or weighty
     choices = []
     for backend in kept:
-        text = f"takes {backend.weight} of {total}: {backend.name}"
+        text = "takes {} of {}: {}"
         if len(kept) < len(weighty):
             text += ", and the shares of backends without pods"
-        choices.append((backend.weight, backend, (reason(origin, f"{backend.path}.weight", text),)))
+        share, field = (backend.weight, total, backend.name), f"{backend.path}.weight"
+        choices.append((backend.weight, backend, (step(origin, field, Action.SHARED, text, *share),)))
     return shares(choices)
 
 
@@ -111,7 +113,7 @@ def to_backend(
     target = destination(call, backend)
     if isinstance(target, Nowhere):
         assert backend is not None
-        why = reason(taken.route.resource, backend.path, target.text)
+        why = step(taken.route.resource, backend.path, Action.FAILED, "{}", target.text)
         return certain(replies.linkerd(message, target.status, target.error), why)
     if backend is None or not backend.filters:
         return to_target(call, target, taken.route, message, limit)
@@ -143,7 +145,7 @@ def to_target(
         if not found:
             error = f"{prefix}service unavailable"
             text = "has no pods that can be reached: 503 (the first request waits 3 s and gets 504)"
-            why = reason(target.service, "spec.selector", text)
+            why = step(target.service, "spec.selector", Action.FAILED, text)
             return certain(replies.linkerd(message, 503, error, close=True), *lost, why)
         backend = f"Service.{target.service.namespace}.{target.service.name}:{target.number}"
         branches = after(balancer.dispatch(call, target, found, message), *lost)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api.linkerd import GROUP
 from harness.base import matching
 from harness.model import replies
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.filters import RouteFilter
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from harness.model.linkerd.routing.routes import Taken
     from harness.model.message import Message
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Step
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -70,7 +69,8 @@ def redirected(message: Message, redirect: RouteFilter, taken: Taken) -> Redirec
     if target == f"http://{message.authority}{message.target}":
         return None
     answer = replies.linkerd(message, redirect.redirect.status, "redirected", location=target)
-    return Redirected(answer, reason(taken.route.resource, redirect.path, f"redirects to {target}"))
+    why = step(taken.route.resource, redirect.path, Action.REDIRECTED, "redirects to {}", target)
+    return Redirected(answer, why)
 
 
 def on_backend(backend: BackendRef, kind: str, headers: Headers) -> Headers:

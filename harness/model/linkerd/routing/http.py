@@ -15,7 +15,7 @@ from harness.model.linkerd.routing import backends, filters, limits, routes, ser
 from harness.model.linkerd.routing.limits import Limit, Repetition
 from harness.model.linkerd.routing.retries import MAX_TRIES, Attempt, with_retries
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from harness.model.linkerd.call import OutboundCall
     from harness.model.linkerd.routing.service_profile import Budget, ProfileRoute
     from harness.model.message import Message
-    from harness.traffic.trace import Step
 
 
 def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Branches[Outcome]:
@@ -38,14 +37,15 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
             grpc = attached[0].is_grpc
             return after(unrouted(call, message, grpc=grpc), *taken)
         answer = replies.linkerd(message, 404, f"logical service <ip>:{call.number}: no route")
-        why = reason(call.parent, "", "has routes, but none takes the request: 404, no fall-through")
+        text = "has routes, but none takes the request: 404, no fall-through"
+        why = step(call.parent, "", Action.ANSWERED, text)
         return certain(answer, *taken, why)
     changed = filters.apply(message, taken)
     if isinstance(changed, filters.Redirected):
         return certain(changed.answer, *taken.trace, changed.why)
     if backends.all_zero(taken.rule):
         text = "all weights are 0: the proxy panics, and the client gets an empty reply"
-        why = reason(taken.route.resource, f"{taken.rule.path}.backendRefs", text)
+        why = step(taken.route.resource, f"{taken.rule.path}.backendRefs", Action.FAILED, text)
         return certain(Outcome(failure=Failure.EMPTY_REPLY), *taken.trace, why)
 
     def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
@@ -84,7 +84,7 @@ def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Bra
     if parent is not None and parent.kind == "EgressNetwork":
         allowed = egress_network.allows(parent)
         text = "lets pass what no route takes" if allowed else "denies what no route takes"
-        why = reason(parent, "spec.trafficPolicy", text)
+        why = step(parent, "spec.trafficPolicy", Action.ALLOWED if allowed else Action.DENIED, text)
         if not allowed:
             answer = replies.linkerd(message, 403, "traffic not allowed")
             if message.grpc and not grpc:
@@ -92,7 +92,8 @@ def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Bra
             return certain(answer, why)
         trace: tuple[Step, ...] = (why,)
     else:
-        trace = (reason(parent, "spec.selector", "no route on it: its own pods"),) if parent else ()
+        own = "no route on it: its own pods"
+        trace = (step(parent, "spec.selector", Action.MATCHED, own),) if parent else ()
 
     def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
         return backends.to_target(call, call.default, None, sent, limit)
@@ -115,9 +116,11 @@ def profiled(call: OutboundCall, profile: Resource, message: Message) -> Branche
     canonical = f"{service.name}.{service.namespace}.svc.cluster.local:{call.number}"
     sent = message.plus(("l5d-dst-canonical", canonical))
     route = service_profile.route(profile, message)
-    trace = [reason(profile, "", f"takes {service} over: routes on the Service don't count")]
+    text = "takes {} over: routes on the Service don't count"
+    trace = [step(profile, "", Action.MATCHED, text, service)]
     if route:
-        trace.append(reason(profile, route.field, "is the first route whose condition the request fulfils"))
+        text = "is the first route whose condition the request fulfils"
+        trace.append(step(profile, route.field, Action.MATCHED, text))
     overrides = service_profile.overrides(call.state, profile, call)
 
     def attempt(tried: Message, limit: Limit | None) -> Branches[Outcome]:
@@ -154,6 +157,6 @@ def _sent_again(
     field = f"{route.field}.isRetryable"
     if all(route.applies(one.value) and not one.value.seconds for one in answered):
         text = "failures are sent again until the retry budget is spent, and fail all the same"
-        return after(once, replace(reason(profile, field, text), arrivals=None))
+        return after(once, replace(step(profile, field, Action.RETRIED, text), arrivals=None))
     why = "failures are sent again until the retry budget is spent: that depends on other requests"
     raise not_modelled(profile, field, why)

@@ -11,7 +11,7 @@ from harness.model.distribution import Branch, Branches, certain, pooled
 from harness.model.linkerd.routing.limits import Limit
 from harness.model.message import Message
 from harness.traffic.outcomes import Outcome
-from harness.traffic.trace import Reason
+from harness.traffic.trace import Action, built_in, words
 
 if TYPE_CHECKING:
     from harness.model.linkerd.routing.limits import Repetition
@@ -51,8 +51,8 @@ def with_retries(
                     outcome = replace(one.value, seconds=before.value + spent)
                     kept.append(Branch(weight, outcome, trace))
                     continue
-                ended = "took too long" if slow else f"gave {one.value}"
-                why = Reason(f"try {tries} {ended}: sent again")
+                ended = words("took too long") if slow else words("gave {}", str(one.value))
+                why = built_in(Action.RETRIED, "try {} {}: sent again", tries, ended)
                 after = before.value + (again.timeout if slow and again.timeout else spent)
                 retried.append(Branch(weight, after, (*trace, why)))
         pending = pooled(retried)

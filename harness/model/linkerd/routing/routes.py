@@ -12,7 +12,7 @@ from harness.api.linkerd import GROUP
 from harness.base.expressions import Dialect
 from harness.model.linkerd.routing.index import unreadable
 from harness.model.network import attachment
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Message
     from harness.model.state.state import State
-    from harness.traffic.trace import Step
 
 PRECEDENCE = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute")
 """The kinds of routes: those of one kind on a parent shut those of later kinds out."""
@@ -57,7 +56,8 @@ def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], lis
         if one.indexed is not one.live:
             field = unreadable(one.live) or ""
             kept = "the version before stays in force" if one.indexed else "the route is ignored"
-            lost.append(reason(one.live, field, f"Linkerd's index can't read this: {kept}", lost=True))
+            text = "Linkerd's index can't read this: {}"
+            lost.append(step(one.live, field, Action.IGNORED, text, kept))
         if one.indexed is not None:
             routes.append(Route.kept(one.indexed))
     return routes, lost
@@ -94,13 +94,14 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
     for route in routes:
         host = _host_rank(route.hostnames, message.host)
         if host is None:
-            text = f"the Host {message.authority} isn't among them"
-            passed.append(reason(route.resource, "spec.hostnames", text, lost=True))
+            text = "the Host {} isn't among them"
+            passed.append(step(route.resource, "spec.hostnames", Action.UNMATCHED, text, message.authority))
             continue
         for rule in route.rules:
             ranked = [(rank, m) for m in rule.matches if (rank := match_rank(m, message)) is not None]
             if not ranked:
-                passed.append(reason(route.resource, rule.path, _unmatched(rule, message), lost=True))
+                unmet = _unmatched(rule, message)
+                passed.append(step(route.resource, rule.path, Action.UNMATCHED, "{}", unmet))
                 continue
             rank, match = max(ranked, key=lambda pair: pair[0])
             if winner is None or (host, rank) > winner[0]:
@@ -112,9 +113,9 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
     if winner is None:
         return tuple(passed)
     taken = winner[1]
-    text = "matches best: the longest path, then headers, query, method; then the oldest"
+    text = "matches best: the longest path, then headers, query, method; then the oldest{}"
     by = "".join(f", by {_read(wanted)}" for _, wanted in taken.match.expressions)
-    why = reason(taken.route.resource, taken.match.path, text + by)
+    why = step(taken.route.resource, taken.match.path, Action.MATCHED, text, by)
     return Taken(taken.route, taken.rule, taken.match, (*passed, why))
 
 
@@ -130,7 +131,8 @@ def _read(wanted: TextMatch) -> TextMatch:
 
 
 def _outranked(taken: Taken) -> Step:
-    return reason(taken.route.resource, taken.match.path, "matches, but another matches better", lost=True)
+    text = "matches, but another matches better"
+    return step(taken.route.resource, taken.match.path, Action.OUTRANKED, text)
 
 
 def _host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:

@@ -13,7 +13,7 @@ from harness.base.expressions import Dialect
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
 from harness.model.network.dns import resolve
 from harness.model.network.services import ServicePort, fqdn, service_port
-from harness.traffic.trace import Step, reason
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
-    from harness.traffic.trace import Step
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,9 @@ def overrides(state: State, profile: Resource, call: OutboundCall) -> tuple[Over
             raise not_modelled(
                 profile, part.at("authority"), f"there is no Service port {part.host}:{number}"
             )
-        text = f"takes {part.weight} of {total}: {part.host.rstrip('.')}"
-        found.append(Override(port, part.weight, reason(profile, part.at("weight"), text)))
+        share = (part.weight, total, part.host.rstrip("."))
+        why = step(profile, part.at("weight"), Action.SHARED, "takes {} of {}: {}", *share)
+        found.append(Override(port, part.weight, why))
     return tuple(found)
 
 
