@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,3 +255,56 @@ def test_any_objects_fields_are_found_by_their_keys(
         assert found.startswith(json.dumps(key, ensure_ascii=False)) or any(
             mark in path for mark in ("a.b", "[0]", " ")
         )
+
+
+KUSTOMIZATIONS = {
+    "app/base/kustomization.yaml": "resources: [web.yaml]\nconfigMapGenerator:\n- {name: other}\n- {name: cm, literals: [a=b]}\n",
+    "app/base/web.yaml": DOCUMENTS.partition("---")[0] + "---\n" + DOCUMENTS.partition("---")[0].replace("name: web", "name: web2"),
+    "app/overlay/kustomization.yaml": (
+        "namePrefix: x-\nnamespace: shop\nresources: [../base, vs.yaml]\npatches:\n- target: {kind: Service}\n"
+        "  patch: |-\n    - {op: add, path: /spec/type, value: NodePort}\n"
+    ),
+    "app/overlay/vs.yaml": "{apiVersion: networking.istio.io/v1, kind: VirtualService,\n metadata: {name: v}, spec: {hosts: [web]}}",
+}  # fmt: skip
+
+# object, field; file, line and column
+MADE = {
+    "of a base": ("x-web", "spec.ports[1].name", "app/base/web.yaml:9:61, from shop/templates/web.yaml"),
+    "of a base's second document": (
+        "x-web2",
+        "spec.ports",
+        "app/base/web.yaml:19:30, from shop/templates/web.yaml",
+    ),
+    "beside the kustomization": ("x-v", "spec.hosts", "app/overlay/vs.yaml:2:30"),
+    "patched in": ("x-web", "spec.type", "app/base/web.yaml:9:1, from shop/templates/web.yaml"),
+    "generated": ("x-cm-", "data.a", "app/base/kustomization.yaml:4:3"),
+}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl isn't on PATH")
+@pytest.mark.parametrize("absolute", [False, True])
+def test_what_kustomize_made_has_the_place_of_its_file(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, absolute: bool
+):
+    monkeypatch.chdir(tmp_path)
+    for name, text in KUSTOMIZATIONS.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    folder = tmp_path / "app/overlay" if absolute else Path("app/overlay")
+    objects = read_manifests(folder)
+    assert not any("config.kubernetes.io/origin" in str(one.data) for one in objects)
+    for name, field, place in MADE.values():
+        (made,) = (
+            one for one in objects if one.name == name or (name.endswith("-") and one.name.startswith(name))
+        )
+        assert str(made.place(field)) == (f"{tmp_path}/{place}" if absolute else place)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl isn't on PATH")
+def test_what_kustomize_tells_nothing_of_has_the_folder(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\n")
+    (tmp_path / "a.yaml").write_text("{apiVersion: v1, kind: Service, metadata: {name: a}}")
+    (service,) = read_manifests(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    assert str(service.place("spec")) == str(tmp_path)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from harness.base.errors import InputError, MissingError
+from harness.base.errors import InputError
 from harness.base.places import Location, Place
 from harness.base.resources import CLUSTER_SCOPED, Resource
-from harness.manifests import dumps
+from harness.manifests import dumps, kustomize
 from harness.manifests.documents import MAX_BYTES, Document, KeyPath, keeping_all, parse, read_text
-from harness.manifests.places import InFile
+from harness.manifests.places import in_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+Locate: TypeAlias = "Callable[[Document, KeyPath], Location]"
+"""Returns where the object at a path of a document comes from."""
+
 SUFFIXES = (".yaml", ".yml", ".json")
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 @keeping_all()
@@ -33,15 +34,17 @@ def read_manifests(path: Path, *, running: bool = False) -> tuple[Resource, ...]
     Raises InputError with file:line:column, MissingError without the kubectl that a kustomization needs.
     """
     if path.is_dir():
-        if any((path / name).exists() for name in KUSTOMIZATIONS):
-            return _resources(_kustomize(path), str(path), from_file=False, running=running)
+        if any((path / name).exists() for name in kustomize.NAMES):
+            built = kustomize.Built(str(path))
+            return _resources(kustomize.build(path), str(path), lambda *_: built, running=running)
         files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
         if not files:
             raise InputError(
                 "the folder holds no manifest", where=str(path), todo=f"put {', '.join(SUFFIXES)} files there"
             )
         return tuple(resource for file in files for resource in read_manifests(file, running=running))
-    return _resources(read_text(path, MAX_BYTES), str(path), from_file=True, running=running)
+    name = str(path)
+    return _resources(read_text(path, MAX_BYTES), name, partial(in_file, name), running=running)
 
 
 def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, ...]:
@@ -51,27 +54,11 @@ def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, 
     return tuple(resource for resource in found if resource is not None)
 
 
-def _kustomize(folder: Path) -> str:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        raise MissingError(
-            "a kustomization needs kubectl, which isn't on PATH",
-            where=str(folder),
-            todo="install kubectl, or write plain manifests (kubectl kustomize … > app.yaml)",
-        )
-    result = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise InputError(
-            "kubectl kustomize can't build it", where=str(folder), why=" ".join(result.stderr.split())
-        )
-    return result.stdout
-
-
-def _resources(text: str, name: str, *, from_file: bool, running: bool) -> tuple[Resource, ...]:
+def _resources(text: str, name: str, located: Locate, *, running: bool) -> tuple[Resource, ...]:
     found: list[Resource] = []
     for document in parse(text, name):
         if document.data is not None:
-            found += _objects(document, document.data, (), name, from_file, running)
+            found += _objects(document, document.data, (), located, running)
     return tuple(found)
 
 
@@ -79,12 +66,10 @@ def _objects(
     document: Document,
     data: Any,
     path: KeyPath,
-    name: str,
-    from_file: bool,
+    located: Locate,
     running: bool,
 ) -> Iterator[Resource]:
-    mark = document.mark(path)
-    where = InFile(name, mark.line, mark.column, document.start, path) if from_file else Location(name)
+    where = located(document, path)
     if not isinstance(data, dict):
         raise InputError(f"not a Kubernetes object but {_plain(data)}", where=Place(where))
     for key in ("apiVersion", "kind"):
@@ -95,7 +80,7 @@ def _objects(
         if not isinstance(items, list):
             raise InputError("the items of a List must be a list", where=Place(where, "items", data))
         for index in sorted(range(len(items)), key=lambda index: _created(items[index])):
-            yield from _objects(document, items[index], (*path, "items", index), name, from_file, running)
+            yield from _objects(document, items[index], (*path, "items", index), located, running)
         return
     resource = _resource(data, where, running=running)
     if resource is not None:

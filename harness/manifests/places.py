@@ -60,6 +60,34 @@ class InFile(Location):
         return own._replace(line=line, column=column)
 
 
+def objects(source: str) -> list[tuple[InFile, dict[str, Any]]]:
+    """Returns the mappings that a file's documents are, or the items of its Lists, each with its place.
+
+    Raises InputError or OSError if it can't be read.
+    """
+    return [
+        found
+        for document in _documents(source, _stamp(source)).values()
+        for found in _objects(source, document, document.data, ())
+    ]
+
+
+def in_file(source: str, document: Document, path: KeyPath) -> InFile:
+    """Returns the place of the object at a path of a file's document."""
+    mark = document.mark(path)
+    return InFile(source, mark.line, mark.column, document.start, path)
+
+
+def _objects(
+    source: str, document: Document, data: Any, path: KeyPath
+) -> Iterator[tuple[InFile, dict[str, Any]]]:
+    if isinstance(data, dict) and isinstance(data.get("items"), list):
+        for index, item in enumerate(data["items"]):
+            yield from _objects(source, document, item, (*path, "items", index))
+    elif isinstance(data, dict):
+        yield in_file(source, document, path), data
+
+
 class _Parsed(NamedTuple):
     """A document, the text that it was parsed of, and how many lines stand before that in the file."""
 

@@ -12,8 +12,8 @@ from harness.api.objects import annotations_of, labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
-from harness.manifests import dumps
-from harness.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_manifests
+from harness.manifests import dumps, kustomize
+from harness.manifests.files import SUFFIXES, read_manifests
 from harness.model import Refused, State, changes
 from harness.model.changes.loading import meshes_used
 
@@ -86,7 +86,7 @@ def of_objects(objects: Iterable[Resource]) -> Sources:
 
 def _parts(path: Path) -> Iterator[Path]:
     """The path itself if it holds objects of one role alone, else a folder's files."""
-    built = not path.is_dir() or any((path / name).exists() for name in KUSTOMIZATIONS)
+    built = not path.is_dir() or any((path / name).exists() for name in kustomize.NAMES)
     if built or len({_role(one) for one in read_manifests(path)}) == 1:
         yield path
     else:

@@ -1,0 +1,147 @@
+"""What kubectl makes of a kustomization, and the files that it says that came from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from harness.base.errors import InputError, MissingError
+from harness.base.places import Location, Position
+from harness.manifests.documents import parse, plain
+from harness.manifests.places import objects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_ORIGIN = "config.kubernetes.io/origin"
+"""The annotation in which kubectl names an object's origin, if it is asked to (`originAnnotations`)."""
+
+Key = tuple[str, str, str, str]
+"""An object's API version, kind, namespace (as written) and name."""
+
+
+class Origin(NamedTuple):
+    """What an object was made from: a file, or (with a generator's kind) the kustomization that has that."""
+
+    file: str
+    generator: str = ""
+
+    def position(self, data: Mapping[str, Any], path: str) -> Position | None:
+        """Returns where a field of the object made stands here, None if nothing here is like that object.
+
+        Kustomize may have put something before and after its name.
+        """
+        name = _name(data)
+        if self.generator:
+            field = self.generator[:1].lower() + self.generator[1:]
+            alike = [
+                (str(entry.get("name")), where.position(whole, f"{field}[{index}]"))
+                for where, whole in objects(self.file)
+                for index, entry in enumerate(whole.get(field) or ())
+            ]
+        else:
+            alike = [
+                (_name(one), where.position(one, path))
+                for where, one in objects(self.file)
+                if one.get("kind") == data.get("kind")
+            ]
+        return max(
+            (pair for pair in alike if pair[0] in name), key=lambda pair: len(pair[0]), default=("", None)
+        )[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Built(Location):
+    """An object that kubectl made of a kustomization in a folder; its file is asked for when it's printed."""
+
+    def position(self, data: Mapping[str, Any], path: str) -> Position:
+        """Returns where a field stands in the file that the object came from, or the nearest around it.
+
+        The folder if kubectl doesn't tell the file.
+        """
+        origin = _origins(self.source, os.path.realpath(self.source)).get(_key(data))
+        if origin is None:
+            return Position(self.source)
+        try:
+            return origin.position(data, path) or Position(origin.file)
+        except (InputError, OSError):
+            return Position(origin.file)
+
+
+def build(folder: Path) -> str:
+    """Returns the objects that kubectl makes of a kustomization, as YAML.
+
+    Raises MissingError without kubectl, InputError with its words if it can't.
+    """
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise MissingError(
+            "a kustomization needs kubectl, which isn't on PATH",
+            where=str(folder),
+            todo="install kubectl, or write plain manifests (kubectl kustomize … > app.yaml)",
+        )
+    result = _kubectl(kubectl, str(folder))
+    if result.returncode:
+        raise InputError(
+            "kubectl kustomize can't build it", where=str(folder), why=" ".join(result.stderr.split())
+        )
+    return result.stdout
+
+
+def _kubectl(kubectl: str, folder: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False)
+
+
+@lru_cache(maxsize=16)
+def _origins(folder: str, inside: str) -> Mapping[Key, Origin]:
+    """The origin of each object of the kustomization in a folder, `inside` its real path.
+
+    A kustomization around it asks kubectl for that: the user's own stays as it is. Resources must be named
+    by a path from the kustomization that has them.
+    """
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        return {}
+    with TemporaryDirectory() as around:
+        outer = os.path.realpath(around)
+        wanted = {"resources": [os.path.relpath(inside, outer)], "buildMetadata": ["originAnnotations"]}
+        Path(outer, NAMES[0]).write_text(yaml.safe_dump(wanted), encoding="utf-8")
+        result = _kubectl(kubectl, outer)
+        if result.returncode:
+            return {}
+        objects = [one.data for one in parse(result.stdout, folder) if isinstance(one.data, dict)]
+        found = {}
+        for data in objects:
+            annotations = (data.get("metadata") or {}).get("annotations") or {}
+            if told := plain(annotations.get(_ORIGIN) or ""):
+                found[_key(data)] = _origin(told, folder, inside, outer)
+        return found
+
+
+def _origin(told: Mapping[str, Any], folder: str, inside: str, outer: str) -> Origin:
+    """An origin with its file as the user would name it; of one that isn't here, its repository."""
+    file = str(told.get("path") or told.get("configuredIn") or "")
+    if told.get("repo"):
+        return Origin(f"{told['repo']} {file}")
+    relative = os.path.relpath(os.path.normpath(Path(outer, file)), inside)
+    kind = str((told.get("configuredBy") or {}).get("kind") or "")
+    return Origin(os.path.normpath(Path(folder, relative)), kind)
+
+
+def _key(data: Mapping[str, Any]) -> Key:
+    metadata = data.get("metadata") or {}
+    namespace = metadata.get("namespace") or "default"
+    return str(data.get("apiVersion")), str(data.get("kind")), str(namespace), _name(data)
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    return str((data.get("metadata") or {}).get("name"))
