@@ -35,14 +35,7 @@ class Finding:
     origin: Resource
     field: str
     why: str
-    todo: str
-
-    @classmethod
-    def of(
-        cls, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
-    ) -> Finding:
-        """Returns a finding about a field of an object."""
-        return cls(severity, topic, resource, field, why, todo)
+    todo: str = ""
 
     @property
     def resource(self) -> str:
