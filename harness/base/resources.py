@@ -23,14 +23,15 @@ class Resource:
     `data` is the whole object as plain dicts and lists: treat it as read-only. `where` is
     what it was read from, `place` says where a field stands in it. `namespace` is empty for
     cluster-scoped kinds. `created` is when a live cluster made it (RFC 3339, in UTC), empty if unknown.
-    `lookups` keeps what was read of it (see `harness/model/lookup.py`).
+    `lookups` keeps what was read of it (see `kept`). Two are equal if they say the same, wherever they were
+    read and whenever they were made; who means one object, however it changes, asks for `key`.
     """
 
     api_version: str
     kind: str
     namespace: str
     name: str
-    data: dict[str, Any] = field(repr=False, compare=False)
+    data: dict[str, Any] = field(repr=False, hash=False)
     where: Location = field(default=NOWHERE, compare=False)
     created: str = field(default="", compare=False)
     lookups: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)

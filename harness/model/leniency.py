@@ -143,14 +143,14 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
     part, of kinds that count without being named; and all objects that were left out whole (those in short).
     """
     steps = [one for group in outcomes.groups for one in group.trace]
-    named = {one.resource for one in steps if one.resource}
+    named = {one.resource.key for one in steps if one.resource}
     mentioned = {request.source, *(part for one in steps for part in leaves(one.parts))}
-    places = {one.namespace for one in named if one.namespace}
+    places = {namespace for _, _, namespace, _ in named if namespace}
     namespaces = {request.source.namespace, *places, *CONTROL_PLANES.values()}
 
     def counts(one: Omission) -> bool:
         resource = one.resource
-        if resource in named:
+        if resource.key in named:
             return True
         if resource.kind in _WORKLOADS:
             return Workload(resource.namespace, resource.name) in mentioned

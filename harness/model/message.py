@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.headers import HeaderChanges, Headers
 from harness.api.headers import without as headers_without
-from harness.base.records import replace
+from harness.base.records import with_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,4 +94,4 @@ class Message:
         return self._having(HeaderChanges(set=headers).apply(self.headers))
 
     def _having(self, headers: Headers) -> Message:
-        return self if headers == self.headers else replace(self, headers=headers)
+        return self if headers == self.headers else with_fields(self, headers=headers)

@@ -100,7 +100,7 @@ def _sources(parts: Sequence[tuple[Path | None, tuple[Resource, ...]]]) -> Sourc
     for path, objects in parts:
         taken = [_without_revision(one) for one in objects if not _told(one, refused, left_out)]
         roles = dict.fromkeys(map(_role, taken))
-        whole = len(roles) == 1 and taken == list(objects) and all(map(_is_same, taken, objects))
+        whole = len(roles) == 1 and taken == list(objects)
         for role in roles:
             own = tuple(one for one in taken if _role(one) is role)
             name = path.name.removesuffix(path.suffix) if path else role.value
@@ -185,10 +185,6 @@ def _without_revision(resource: Resource) -> Resource:
     kept.setdefault(marks.ISTIO_INJECTION, "enabled")
     metadata = {**resource.data["metadata"], "labels": kept}
     return replace(resource, data={**resource.data, "metadata": metadata})
-
-
-def _is_same(one: Resource, other: Resource) -> bool:
-    return one.data is other.data
 
 
 def _has_workloads(objects: Iterable[Resource]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from harness.base.records import replace
+from harness.base.records import with_fields
 from harness.base.resources import Resource
 from harness.base.vocabulary import Workload
 
@@ -139,7 +139,7 @@ class Step:
 
     def reworded(self, action: Action, words: str, *parts: Part) -> Step:
         """Returns the step that the same field took with other words."""
-        return replace(self, action=action, template=words, parts=parts)
+        return with_fields(self, action=action, template=words, parts=parts)
 
     @property
     def passed_over(self) -> bool:

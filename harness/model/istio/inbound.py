@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio import identity
-from harness.base.records import replace
+from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
@@ -45,7 +45,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
         return certain(failed, why, foreign)
     unreadable = reading.unreadable(state, arrival)
     if unreadable:
-        return certain(replace(replies.closed(arrival.message), hop=arrival.hop), why, unreadable)
+        return certain(with_fields(replies.closed(arrival.message), hop=arrival.hop), why, unreadable)
     if arrival.message.tcp and arrival.tls is None and mode != "DISABLE":
         why = why.reworded(why.action, "{}; {}", why.words, reading.SERVER_FIRST)
     answers = access.guarded(state, arrival, deliver, lambda admitted: _served(admitted, serve))
@@ -67,7 +67,7 @@ def _served(arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
     if arrival.opaque:
         return serve(arrival)
     message = forwarding.at_sidecar(arrival).plus(("x-forwarded-proto", arrival.message.scheme))
-    return mapped(serve(replace(arrival, message=message)), lambda one: _connected(arrival, one))
+    return mapped(serve(with_fields(arrival, message=message)), lambda one: _connected(arrival, one))
 
 
 def _connected(arrival: Arrival, outcome: Outcome) -> Outcome:
@@ -75,9 +75,9 @@ def _connected(arrival: Arrival, outcome: Outcome) -> Outcome:
     if outcome.failure is None:
         return outcome
     answer = replies.upstream_failure(arrival.message, outcome.failure, retried=False)
-    return replace(answer, hop=arrival.hop)
+    return with_fields(answer, hop=arrival.hop)
 
 
 def _by_sidecar(outcome: Outcome) -> Outcome:
     headers = tuple((name, value) for name, value in outcome.headers if name != "server")
-    return replace(outcome, headers=(*headers, SERVER))
+    return with_fields(outcome, headers=(*headers, SERVER))

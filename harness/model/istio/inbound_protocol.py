@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.records import replace
+from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import app_ports
 from harness.traffic.trace import Action, Step, step
@@ -34,7 +34,7 @@ def as_read(state: State, arrival: Arrival) -> Arrival:
         opaque = True
     else:
         opaque = arrival.message.opaque or (arrival.opaque and arrival.tls is Mesh.ISTIO)
-    return replace(arrival, opaque=opaque)
+    return with_fields(arrival, opaque=opaque)
 
 
 def unreadable(state: State, arrival: Arrival) -> Step | None:

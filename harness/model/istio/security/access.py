@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.records import replace
+from harness.base.records import with_fields
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, then
 from harness.model.istio.security import external_authorization, request_authentication
@@ -30,16 +30,16 @@ def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) 
         message = with_normal_path(state, arrival.message)
         if isinstance(message, Step):
             return certain(_refused(arrival, replies.envoy(arrival.message, 400)), message)
-        arrival = replace(arrival, message=message)
+        arrival = with_fields(arrival, message=message)
 
     def answered(answer: Answer) -> Branches[Outcome]:
         if answer.refusal is not None:
             refused = _refused(arrival, answer.refusal)
-            return certain(replace(refused, seconds=answer.seconds), *_closing(arrival))
-        checked = _checked(state, replace(arrival, message=answer.message), pass_on)
+            return certain(with_fields(refused, seconds=answer.seconds), *_closing(arrival))
+        checked = _checked(state, with_fields(arrival, message=answer.message), pass_on)
         if not answer.seconds:
             return checked
-        return mapped(checked, lambda one: replace(one, seconds=one.seconds + answer.seconds))
+        return mapped(checked, lambda one: with_fields(one, seconds=one.seconds + answer.seconds))
 
     return then(external_authorization.ask(state, arrival, deliver), answered)
 
@@ -48,7 +48,7 @@ def _checked(state: State, arrival: Arrival, pass_on: Deliver) -> Branches[Outco
     trace: tuple[Step, ...] = ()
     if not arrival.opaque:
         checked = request_authentication.check(state, arrival.server, arrival.message)
-        arrival, trace = replace(arrival, message=checked.message), checked.trace
+        arrival, trace = with_fields(arrival, message=checked.message), checked.trace
         if checked.refusal:
             return certain(_refused(arrival, _challenge(checked.message, checked)), *trace)
     verdict = authorize(state, arrival)
@@ -66,7 +66,7 @@ def _challenge(message: Message, checked: request_authentication.Checked) -> Out
 
 
 def _refused(arrival: Arrival, answer: Outcome) -> Outcome:
-    return replace(replies.closed(arrival.message) if arrival.opaque else answer, hop=arrival.hop)
+    return with_fields(replies.closed(arrival.message) if arrival.opaque else answer, hop=arrival.hop)
 
 
 def _closing(arrival: Arrival) -> tuple[Step, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.base import grpc
-from harness.base.records import replace
+from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.arrival import Arrival, Deliver
@@ -189,7 +189,7 @@ def send(
 
         def resent(spent: tuple[Workload, float]) -> Branches[Outcome]:
             later = attempt(number + 1, tried + Counter([spent[0]]))
-            return mapped(later, lambda outcome: replace(outcome, seconds=spent[1] + outcome.seconds))
+            return mapped(later, lambda outcome: with_fields(outcome, seconds=spent[1] + outcome.seconds))
 
         return (*kept, *then(pooled(retried), resent))
 
@@ -202,9 +202,9 @@ def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
         return outcome
     if outcome.failure is None:
         headers = tuple((name, value) for name, value in outcome.headers if name != "server")
-        return replace(outcome, headers=(*headers, ("server", "envoy")))
+        return with_fields(outcome, headers=(*headers, ("server", "envoy")))
     answer = replies.upstream_failure(message, outcome.failure, retried=retried)
-    return replace(answer, seconds=outcome.seconds, hop=outcome.hop)
+    return with_fields(answer, seconds=outcome.seconds, hop=outcome.hop)
 
 
 def _once(
@@ -219,11 +219,11 @@ def _once(
 ) -> Branches[Outcome]:
     endpoint = target.endpoint
     tls = client_tls.begin(state, target, policy.tls)
-    tried = replace(message, attempt=number).plus(
+    tried = with_fields(message, attempt=number).plus(
         ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
     )
     if tls.own:
-        tried = replace(tried, tls=True, sni=tls.sni or message.host)
+        tried = with_fields(tried, tls=True, sni=tls.sni or message.host)
     arrival = Arrival(client, endpoint.pod, endpoint.port, tried, tls.mesh)
     branches = tuple(
         Branch(
@@ -236,7 +236,7 @@ def _once(
     limit = retries.per_try_timeout
     if limit is None:
         return branches
-    slow = replace(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
+    slow = with_fields(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
     return tuple(Branch(b.weight, slow if b.value.seconds > limit else b.value, b.trace) for b in branches)
 
 
@@ -245,7 +245,7 @@ def _waited(policy: Policy, outcome: Outcome) -> Outcome:
     if outcome.failure is not Failure.TIMEOUT:
         return outcome
     pool = policy.connection_pool
-    return replace(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or _CONNECT_TIMEOUT)
+    return with_fields(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or _CONNECT_TIMEOUT)
 
 
 def retryable(outcome: Outcome, retries: Retries) -> bool:
@@ -278,7 +278,7 @@ def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:
     """Returns the outcome, or 504 where it takes longer than the limit."""
     if limit is None or outcome.seconds <= limit:
         return outcome
-    return replace(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
+    return with_fields(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
 
 
 def missing(message: Message, nowhere: Missing) -> Branches[Outcome]:
