@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.validation import validate
@@ -14,6 +15,9 @@ from harness.base.kept import per_object
 from harness.model.planes import CONTROL_PLANES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api.kubernetes.definition import CustomResourceDefinition
     from harness.base.resources import Resource
     from harness.model.state.objects import Objects
 
@@ -38,15 +42,22 @@ def admit(objects: Objects, resource: Resource) -> Resource:
             where=resource.place("metadata.namespace"),
             why=f"{resource} is in it",
         )
+    definition = objects.served.definition(resource)
+    if definition:
+        from harness.api.schema import structure  # its libraries are needed for definitions alone
+
+        structure.check(definition, without_nulls(resource), objects.get(*resource.key))
     if kind in schemas.INERT or (kind not in schemas.KINDS and _is_brought(resource)):
         return resource
-    resource = checked(resource)
+    with _known(resource, definition):
+        resource = checked(resource)
     if kind == ("", "Service"):
         marks = labels_of(resource), annotations_of(resource)
         for each, plane in CONTROL_PLANES.items():
             plane.check_marks(resource, *marks, installed=each in objects.meshes)
     if mesh is None:
-        validate(resource)
+        with _known(resource, definition):
+            validate(resource)
     if mesh is not None or resource.group == schemas.GATEWAY_API:
         for each, plane in CONTROL_PLANES.items():
             if each in objects.meshes and mesh in (None, each):
@@ -69,6 +80,18 @@ def checked(resource: Resource) -> Resource:
     resource = without_nulls(resource)
     check(resource, known)
     return resource
+
+
+@contextmanager
+def _known(resource: Resource, definition: CustomResourceDefinition | None) -> Iterator[None]:
+    """Where an object's definition took it, what the model's own tables refuse is what they don't know."""
+    try:
+        yield
+    except Refused as error:
+        if definition is None:
+            raise
+        why = f"its definition takes it, unlike the release that the model knows: {error.what}"
+        raise not_modelled(resource, "", why) from None
 
 
 def _is_brought(resource: Resource) -> bool:
