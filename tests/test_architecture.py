@@ -35,11 +35,6 @@ MESHES_TOLD_APART = {
 }
 """Modules that ask which mesh something is, how often, and why they don't ask a data plane instead."""
 
-READS_SPECS = ("api/", "manifests/")
-"""The readings of kinds, and what knows objects as YAML alone."""
-
-GETTERS = ("get", "setdefault", "__getitem__", "getattr", "attrgetter", "itemgetter", "getitem")
-
 
 @cache
 def graph():
@@ -63,36 +58,6 @@ def test_circles_are_small():
 def test_meshes_are_told_apart_by_their_planes():
     counted = {path: number for path, number in comparisons() if not path.startswith(OF_A_MESH)}
     assert counted == {path: number for path, (number, _) in MESHES_TOLD_APART.items()}
-
-
-def test_specs_are_read_in_one_place():
-    """What objects say is asked of `harness.api`: nobody else opens a spec (making one is no reading)."""
-    assert [*readings_of_specs()] == []
-
-
-def readings_of_specs():
-    """Where a module reads `spec` of a mapping, or hands its name to what does."""
-    for file in sorted(ROOT.rglob("*.py")):
-        path = file.relative_to(ROOT).as_posix()
-        if not path.startswith(READS_SPECS):
-            for node in ast.walk(ast.parse(file.read_text())):
-                if reads_spec(node):
-                    yield f"{path}:{node.lineno}"
-
-
-def reads_spec(node):
-    if isinstance(node, ast.Subscript):
-        return isinstance(node.ctx, ast.Load) and is_spec(node.slice)
-    if isinstance(node, ast.Call):
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        return called in GETTERS and any(map(is_spec, node.args))
-    if isinstance(node, ast.Compare):
-        return isinstance(node.ops[0], ast.In | ast.NotIn) and is_spec(node.left)
-    return isinstance(node, ast.MatchMapping) and any(map(is_spec, node.keys))
-
-
-def is_spec(node):
-    return isinstance(node, ast.Constant) and node.value == "spec"
 
 
 def comparisons():

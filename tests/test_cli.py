@@ -69,7 +69,8 @@ def test_lint_tells_traps_with_their_place():
 
 def test_lint_ignores_rules_and_is_content():
     result = invoke("lint", "manifests/faces", TRAPS, "--ignore", "route-without-parent")
-    assert (result.exit_code, result.stdout) == (0, "no known trap\n")
+    assert result.exit_code == 0
+    assert result.stdout == "served kinds: gateway-api 1.6/standard\nno known trap\n"
 
 
 def test_lint_names_what_it_does_not_look_at(tmp_path: Path):
@@ -79,7 +80,9 @@ def test_lint_names_what_it_does_not_look_at(tmp_path: Path):
     )
     result = invoke("lint", "manifests/faces", str(file), "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout)["not_looked_at"][0]["resource"] == "EnvoyFilter faces/f"
+    told = json.loads(result.stdout)
+    assert told["not_looked_at"][0]["resource"] == "EnvoyFilter faces/f"
+    assert told["served"] == {"by": ["gateway-api 1.6/standard", "istio 1.31"], "not_evaluated": []}
 
 
 def test_lint_lists_its_rules():

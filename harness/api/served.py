@@ -16,7 +16,7 @@ from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from harness.api.schema.shapes import Kind
     from harness.base.resources import Resource
@@ -142,8 +142,19 @@ class Served:
         words = (f"{group} {', '.join(sorted(of))}".rstrip() for group, of in defined.items())
         return (*assumed, *(f"{text} (its CustomResourceDefinitions)" for text in words))
 
-    def __str__(self) -> str:
-        return f"served kinds: {', '.join(self.sources) or 'those of Kubernetes alone'}"
+    def unevaluated(self, objects: Iterable[Resource]) -> tuple[str, ...]:
+        """Returns the rules of these objects' definitions that can't be evaluated, each with its kind."""
+        versions = {(one.group, one.kind, one.version) for one in objects} if self.definitions else ()
+        found = []
+        for group, kind, version in sorted(versions):
+            if written := self.definitions.get((group, kind)):
+                from harness.api.schema import structure  # its libraries are needed for definitions alone
+
+                definition = CustomResourceDefinition.kept(written)
+                found += [
+                    f"{group}/{version} {kind} {rule}" for rule in structure.unevaluated(definition, version)
+                ]
+        return tuple(found)
 
 
 NOTHING = Served()

@@ -55,16 +55,18 @@ def explain(
 def _explained(model: Model, request: Request, as_json: bool) -> str:
     from rich.console import Console
 
-    from harness.report import decision
+    from harness.report import decision, served
 
     decided = model.decide(request)
+    kinds = model.state.served, model.unevaluated
     if as_json:
-        return json.dumps(decision.data(decided), indent=2, ensure_ascii=False) + "\n"
+        told = {**decision.data(decided), "served": served.data(*kinds)}
+        return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
     console = Console()
     # A file or pipe gets whole lines.
     width = console.width if console.is_terminal else _UNBROKEN
     colour = console.is_terminal and not console.no_color
-    return decision.tree(decided, width, colour=colour)
+    return decision.tree(decided, width, colour=colour) + served.text(*kinds)
 
 
 def _request(source: str, target: list[str], headers: list[str], claims: list[str]) -> Request:

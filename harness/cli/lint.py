@@ -53,16 +53,21 @@ def lint(
 
 
 def _text(found: Sequence[Trap], model: Model) -> str:
+    from harness.report import served
+
     lines = [f"{trap}\n" for trap in found]
     for one in model.omissions:
         place = one.resource.place(one.field)
         lines.append(f"{place}: " if place else "")
         lines.append(f"{one.resource} {one.field}".rstrip() + f": isn't looked at: {one.why}\n")
+    lines.append(served.text(model.state.served, model.unevaluated))
     lines.append(f"{len(found)} traps\n" if found or model.omissions else "no known trap\n")
     return "".join(lines)
 
 
 def _data(found: Sequence[Trap], model: Model) -> str:
+    from harness.report import served
+
     traps = [
         {
             "rule": trap.rule,
@@ -84,4 +89,6 @@ def _data(found: Sequence[Trap], model: Model) -> str:
         }
         for one in model.omissions
     ]
-    return json.dumps({"traps": traps, "not_looked_at": omitted}, indent=2, ensure_ascii=False) + "\n"
+    kinds = served.data(model.state.served, model.unevaluated)
+    told = {"traps": traps, "not_looked_at": omitted, "served": kinds}
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"

@@ -71,13 +71,14 @@ def model_of(
 
 
 def cluster_objects(context: str, kubeconfig: Path | None) -> tuple[Resource, ...]:
-    """Returns all objects that a cluster holds, which is read and not changed.
+    """Returns all objects that a cluster holds, which is read and not changed, and what it serves.
 
     Raises MissingError for an unknown context, ApiError where the cluster doesn't answer or forbids it.
     """
     from harness.cluster.objects import snapshot  # files need no Kubernetes client
 
-    return snapshot.read(context, kubeconfig).objects
+    taken = snapshot.read(context, kubeconfig)
+    return (*taken.definitions, *taken.objects)
 
 
 def _meshes(texts: list[str]) -> tuple[set[Mesh], dict[str, Mesh | None]]:

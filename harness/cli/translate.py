@@ -79,10 +79,11 @@ def _translation(
 def _written(made: Translation, folder: Path | None) -> tuple[str, str]:
     """Writes a translation to a folder, if there is one; returns what to print, and what beside it."""
     from harness.analysis.translate import writer
+    from harness.report import served
 
     notes = [str(finding) for finding in made.findings]
     notes += [f"{patch}:\n  do:  {writer.patch_command(patch)}" for patch in made.patches]
-    beside = "".join(f"{note}\n" for note in notes)
+    beside = "".join(f"{note}\n" for note in notes) + served.text(made.served)
     if folder is None:
         return writer.manifests(made.translated, made.findings), beside
     texts = writer.files(made)

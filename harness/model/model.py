@@ -86,7 +86,7 @@ class Model:
         # An uninstalled mesh may leave its definitions and objects behind: nobody reads them any more.
         readers = {None, *snapshot.meshes}
         objects = [one for one in snapshot.objects if MESH_OF_GROUP.get(one.group) in readers]
-        state = load_objects([objects], snapshot.meshes, None, leniency)
+        state = load_objects([[*snapshot.definitions, *objects]], snapshot.meshes, None, leniency)
         return cls(state, lenient, leniency.omissions if leniency else ())
 
     def decide(self, request: Request) -> Decision:
@@ -110,6 +110,11 @@ class Model:
         if self.omissions:
             outcomes = told(request, outcomes, self.omissions)
         return Decision(request, pods[0].mesh.proxy if pods[0].mesh else None, outcomes)
+
+    @property
+    def unevaluated(self) -> tuple[str, ...]:
+        """The rules of definitions that its objects were taken without, since they can't be evaluated."""
+        return self.state.served.unevaluated(stored.live for stored in self.state.objects.values())
 
     def _without(self, error: NotModelledError) -> Model:
         """The model without the field, or else the object, that a decision met and didn't understand."""

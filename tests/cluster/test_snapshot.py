@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.api.kubernetes.definition import CustomResourceDefinition
 from harness.base.errors import InputError, MissingError
 from harness.base.vocabulary import Mesh
 from harness.cluster.api.client import ApiError
 from harness.cluster.objects.snapshot import take
 from harness.model import Model
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
 
 
 def item(
@@ -91,6 +95,10 @@ class Cluster:
         return ("certificate",)
 
 
+def versions(definition: Resource) -> frozenset[str]:
+    return CustomResourceDefinition.of(definition).served
+
+
 def names(cluster: Cluster, namespaces: list[str] | None = None) -> list[str]:
     return sorted(map(str, take(cluster, "it", namespaces).objects))  # type: ignore[arg-type]
 
@@ -107,6 +115,10 @@ def test_objects_are_read_of_every_page_and_of_the_preferred_version():
     ]
     assert snapshot.meshes == {Mesh.ISTIO}
     assert {str(one.where) for one in snapshot.objects} == {"context it"}
+    assert {definition.name: versions(definition) for definition in snapshot.definitions} == {
+        "gateways.networking.istio.io": {"v1", "v1alpha3"},
+        "envoyfilters.networking.istio.io": {"v1alpha3"},
+    }
     gateways = [path for path in cluster.asked if path.endswith("/gateways")]
     assert gateways == ["/apis/networking.istio.io/v1/gateways"]
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.api.refusal import Refused
+from harness.base.errors import NotModelledError
+from harness.manifests.documents import plain
 from harness.model import State, changes
 from harness.model.changes.loading import load_objects
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
@@ -25,8 +27,11 @@ OLD_ROUTE = resource(
 )
 
 
-def definition(group: str, kind: str, *served: str, unserved: str = "", **annotations: str) -> Resource:
-    versions = [{"name": version, "served": True} for version in served]
+def definition(
+    group: str, kind: str, *served: str, unserved: str = "", schema: str = "", **annotations: str
+) -> Resource:
+    structure = {"openAPIV3Schema": plain(schema)} if schema else {}
+    versions = [{"name": version, "served": True, "schema": structure} for version in served]
     versions += [{"name": unserved, "served": False}] if unserved else []
     spec = {"group": group, "names": {"kind": kind}, "versions": versions}
     marks = {key.replace("_", "-"): value for key, value in annotations.items()}
@@ -120,7 +125,6 @@ def test_an_applied_object_of_the_experimental_channel_tells_that_it_is_installe
     assert state.served.sources == (STANDARD, ISTIO_BUNDLE)
     state = changes.apply(state, [NAMESPACE, OLD_ROUTE])
     assert state.served.sources == (EXPERIMENTAL, ISTIO_BUNDLE)
-    assert str(state.served) == f"served kinds: {EXPERIMENTAL}, {ISTIO_BUNDLE}"
 
 
 def test_kinds_that_are_defined_need_no_mesh():
@@ -130,3 +134,35 @@ def test_kinds_that_are_defined_need_no_mesh():
         changes.apply(state, [entry])
     made = definition("networking.istio.io", "ServiceEntry", "v1")
     assert changes.apply(state, [made, entry]).get(*entry.key) == entry
+
+
+def entries(spec: str) -> Resource:
+    return definition("networking.istio.io", "ServiceEntry", "v1", schema=spec)
+
+
+SPEC = "{type: object, properties: {spec: {type: object, x-kubernetes-validations: [RULE]}}}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "spec", "error", "words"),
+    [
+        ("size(self.hosts) < 2", "hosts: [a.org, b.org]", Refused, "spec: Invalid value: \"object\": failed rule"),
+        ("true", "hosts: [a.org], resolution: NEW", NotModelledError, "its definition takes it, unlike the release that the model knows"),
+    ],
+)  # fmt: skip
+def test_definitions_refuse_objects(rule, spec, error, words):
+    made = entries(SPEC.replace("RULE", f'{{rule: "{rule}"}}'))
+    entry = resource("ServiceEntry", "shop/e", f"{{{spec}, ports: [{{number: 80, name: http}}]}}")
+    with pytest.raises(error) as caught:
+        changes.apply(cluster(ISTIO), [NAMESPACE, made, entry])
+    assert words in str(caught.value)
+
+
+def test_rules_that_cannot_be_evaluated_are_named():
+    made = entries(SPEC.replace("RULE", '{rule: "cidr(self.hosts[0]).prefixLength() > 8"}'))
+    entry = resource("ServiceEntry", "shop/e", "{hosts: [a.org], ports: [{number: 80, name: http}]}")
+    state = changes.apply(cluster(ISTIO), [NAMESPACE, made, entry])
+    assert state.served.unevaluated([entry]) == (
+        "networking.istio.io/v1 ServiceEntry spec: cidr(self.hosts[0]).prefixLength() > 8",
+    )
+    assert state.served.unevaluated([ROUTE]) == ()

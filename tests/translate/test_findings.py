@@ -194,3 +194,28 @@ def test_a_translation_doesnt_depend_on_the_order_of_its_input():
     one, other = translate([*APPS, *unique]), translate([*unique[::-1], *APPS])
     assert one.objects == other.objects
     assert [made.data for made in one.objects] == [made.data for made in other.objects]
+
+
+@pytest.mark.parametrize(("served", "reported"), [(["v1"], True), (["v1", "v1alpha2"], False)])
+def test_what_the_cluster_does_not_serve_is_named(served, reported):
+    definition = resource(
+        "CustomResourceDefinition",
+        "tlsroutes.gateway.networking.k8s.io",
+        {
+            "group": "gateway.networking.k8s.io",
+            "names": {"kind": "TLSRoute"},
+            "versions": [{"name": version, "served": True} for version in served],
+        },
+        "apiextensions.k8s.io/v1",
+    )
+    mesh = resource("ConfigMap", "istio-system/istio")
+    mesh.data["data"] = {"mesh": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}
+    spec = "{hosts: [api.example.org], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}"
+    made = translate([*APPS, definition, mesh, resource("ServiceEntry", "shop/api", spec)])
+    assert "TLSRoute" in [one.kind for one in made.objects]
+    named = [one for one in made.findings if one.topic == "unserved"]
+    assert bool(named) is reported
+    assert made.served.sources == (
+        "linkerd edge-26.8",
+        "gateway.networking.k8s.io (its CustomResourceDefinitions)",
+    )

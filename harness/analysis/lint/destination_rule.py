@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Finding, rule
 from harness.api.istio.destination_rule import KIND, DestinationRule
+from harness.api.istio.hosts import covers
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
-from harness.model.network.services import by_fqdn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def destination_rule_host_missing(state: State) -> Iterator[Finding]:
     """A DestinationRule for a Service that isn't there does nothing."""
     for reading in _rules(state):
         host = reading.full_host
-        if not host.startswith("*") and host.endswith(_SUFFIX) and by_fqdn(state, host) is None:
+        if not host.startswith("*") and host.endswith(_SUFFIX) and _service(state, host) is None:
             yield Finding(
                 reading.resource,
                 reading.at("host"),
@@ -40,7 +40,7 @@ def destination_rule_host_missing(state: State) -> Iterator[Finding]:
 def destination_rule_subset_without_pods(state: State) -> Iterator[Finding]:
     """A subset whose labels no pod of the Service has answers 503."""
     for reading in _rules(state):
-        service = by_fqdn(state, reading.full_host)
+        service = _service(state, reading.full_host)
         pods = _pods(state, service) if service else []
         for subset in reading.subsets:
             if pods and not any(selects(subset.labels, pod.labels) for pod in pods):
@@ -57,7 +57,7 @@ def destination_rule_subset_without_pods(state: State) -> Iterator[Finding]:
 def destination_rule_tls_to_outsiders(state: State) -> Iterator[Finding]:
     """`tls.mode: ISTIO_MUTUAL` to pods without Istio's proxy: nobody there can end the TLS."""
     for reading in _rules(state):
-        service, tls = by_fqdn(state, reading.full_host), reading.traffic_policy.tls
+        service, tls = _service(state, reading.full_host), reading.traffic_policy.tls
         outside = [pod for pod in _pods(state, service) if pod.mesh is not Mesh.ISTIO] if service else []
         if tls and tls.mode == "ISTIO_MUTUAL" and outside:
             yield Finding(
@@ -71,6 +71,11 @@ def destination_rule_tls_to_outsiders(state: State) -> Iterator[Finding]:
 
 def _rules(state: State) -> Iterator[DestinationRule]:
     return map(DestinationRule.of, state.all(*KIND))
+
+
+def _service(state: State, host: str) -> Resource | None:
+    name, _, namespace = host.removesuffix(_SUFFIX).partition(".")
+    return state.get("", "Service", namespace, name) if covers(f"*{_SUFFIX}", host) else None
 
 
 def _pods(state: State, service: Resource) -> list[Pod]:

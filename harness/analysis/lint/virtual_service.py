@@ -14,7 +14,6 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio.routing import virtual_service
-from harness.model.network.services import by_fqdn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +34,7 @@ def virtual_service_destination_missing(state: State) -> Iterator[Finding]:
     known = {host for entry in entries for host in entry.hosts}
     for resource in state.all(*VirtualService.KIND):
         for field, host, _ in _destinations(resource):
-            if by_fqdn(state, host) or host in known or not host.endswith(_SUFFIX):
+            if _service(state, host) or host in known or not host.endswith(_SUFFIX):
                 continue
             yield Finding(
                 resource,
@@ -184,3 +183,8 @@ def _destinations(resource: Resource) -> tuple[tuple[str, str, str], ...]:
     """Where a VirtualService sends requests: the field, the host in full and the subset of each."""
     routes = (part.destination for rule in VirtualService.of(resource).http for part in rule.route)
     return tuple((one.path, one.full_host, one.subset) for one in routes)
+
+
+def _service(state: State, host: str) -> bool:
+    name, _, rest = host.removesuffix(_SUFFIX).partition(".")
+    return state.get("", "Service", rest, name) is not None

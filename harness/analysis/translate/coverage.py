@@ -133,7 +133,7 @@ def foreign(resources: Iterable[Resource]) -> Iterator[Finding]:
         if not known and (one.group, one.kind) not in seen:
             seen.add((one.group, one.kind))
             why = f"{one.kind} of {one.group} isn't read: it stays as it is"
-            yield Finding(
+            yield Finding.of(
                 Severity.CHECK, "foreign-kind", one, "kind", why, "check whether it speaks of Istio"
             )
 
@@ -144,10 +144,10 @@ def lost(resources: Iterable[Resource]) -> Iterator[Finding]:
         found = _LOST.get(one.group, {}).get(one.kind)
         if found:
             topic, why, todo = found
-            yield Finding(Severity.LOST, topic, one, "", why, todo)
+            yield Finding.of(Severity.LOST, topic, one, "", why, todo)
         elif one.group in _GONE:
             why = "no Istio since 1.6 reads it: it had no effect, and is left out"
-            yield Finding(Severity.CHECK, "no-effect", one, "apiVersion", why, "delete it")
+            yield Finding.of(Severity.CHECK, "no-effect", one, "apiVersion", why, "delete it")
 
 
 def _refuse_templates(resource: Resource) -> None:

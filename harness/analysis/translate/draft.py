@@ -51,7 +51,7 @@ class Draft:
         self, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
     ) -> None:
         """Adds a finding, unless it is there already."""
-        self.findings[Finding(severity, topic, resource, field, why, todo)] = None
+        self.findings[Finding.of(severity, topic, resource, field, why, todo)] = None
 
     def finish(self, reading: Node) -> None:
         """Reports every field of an object, or of a part of one, that nobody read."""

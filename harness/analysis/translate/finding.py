@@ -35,7 +35,14 @@ class Finding:
     origin: Resource
     field: str
     why: str
-    todo: str = ""
+    todo: str
+
+    @classmethod
+    def of(
+        cls, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
+    ) -> Finding:
+        """Returns a finding about a field of an object."""
+        return cls(severity, topic, resource, field, why, todo)
 
     @property
     def resource(self) -> str:

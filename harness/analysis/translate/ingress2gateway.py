@@ -111,7 +111,7 @@ def repaired(resources: Iterable[Resource], made_by_tool: Iterable[Resource]) ->
     origins = _origins(resources, made_by_tool)
     kept = tuple(Translated(one, ()) for one in made_by_tool if one not in origins)
     unknown = (
-        Finding(
+        Finding.of(
             Severity.CHECK,
             f"{TOOL}-origin",
             one.resource,
@@ -287,4 +287,4 @@ def _reordered(origins: Iterable[Origin]) -> Iterator[Finding]:
 
 
 def _repair(fault: str, origin: Origin, field: str, why: str) -> Finding:
-    return Finding(Severity.REPAIRED, f"{TOOL}-{fault}", origin.resource, field, why)
+    return Finding.of(Severity.REPAIRED, f"{TOOL}-{fault}", origin.resource, field, why)

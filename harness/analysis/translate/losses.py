@@ -131,7 +131,7 @@ def losses(reading: Node) -> Iterator[Finding]:
     """Yields a finding for each field of an object, or of a part of one, that nobody read."""
     for path in reading.unread():
         loss = _loss(reading.resource.kind, re.sub(r"\[\d+\]", "", path))
-        yield Finding(loss.severity, loss.topic, reading.resource, path, loss.why, loss.todo)
+        yield Finding.of(loss.severity, loss.topic, reading.resource, path, loss.why, loss.todo)
 
 
 def _loss(kind: str, path: str) -> Loss:

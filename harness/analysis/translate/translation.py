@@ -19,12 +19,15 @@ from harness.analysis.translate.route.governing import Claim, speakers
 from harness.analysis.translate.route.virtual_service import rules
 from harness.api.istio.hosts import MESH
 from harness.api.istio.virtual_service import VirtualService
+from harness.api.kubernetes.definition import DEFINITION
+from harness.api.served import NOTHING, Served
+from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.analysis.translate.destination_rule import Subsets
-    from harness.analysis.translate.gateway.gateway import Served
+    from harness.analysis.translate.gateway.gateway import TranslatedGateway
     from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
@@ -41,6 +44,8 @@ class Translation:
     translated: tuple[Translated, ...]
     findings: tuple[Finding, ...]
     patches: tuple[Patch, ...] = ()
+    served: Served = NOTHING
+    """The kinds that a cluster with Linkerd serves, by the estate's definitions or a release's."""
 
     @property
     def objects(self) -> tuple[Resource, ...]:
@@ -66,9 +71,26 @@ def translate(resources: Iterable[Resource]) -> Translation:
     inbound.add(draft, policies(draft), modes(draft))
     egress.translate(draft)
     ingress_gateway.mesh(draft)
+    kinds_there = _served(draft)
     order = list(Severity)
     findings = sorted(draft.findings, key=lambda one: order.index(one.severity))
-    return Translation(draft.objects, tuple(findings), tuple(draft.patches))
+    return Translation(draft.objects, tuple(findings), tuple(draft.patches), kinds_there)
+
+
+def _served(draft: Draft) -> Served:
+    """The kinds that are served; reports what was made of others."""
+    served = NOTHING.with_mesh(Mesh.LINKERD)
+    for definition in draft.estate.all(*DEFINITION):
+        served = served.defining(definition)
+    for made in draft.objects:
+        served = served.needing(made.resource)
+    for made in draft.objects:
+        resource = made.resource
+        if not served.includes(resource):
+            why = f"by its definitions the cluster doesn't serve {resource.api_version} {resource.kind}"
+            todo = "install definitions that do: for what isn't v1 the Gateway API's experimental channel"
+            draft.report(Severity.LOST, "unserved", made.origins[0], "", f"{why}, which it becomes", todo)
+    return served
 
 
 @dataclass(frozen=True)
@@ -86,7 +108,7 @@ class _Read:
         return self.reading.resource
 
 
-def _virtual_services(draft: Draft, subsets: Subsets, served: Mapping[str, Served]) -> None:
+def _virtual_services(draft: Draft, subsets: Subsets, served: Mapping[str, TranslatedGateway]) -> None:
     every = [VirtualService.of(one) for one in draft.estate.all(*VirtualService.KIND)]
     delegates = delegate.named(every)
     read = []

@@ -15,11 +15,14 @@ from harness.cluster.api.discovery import Endpoint
 from harness.manifests.files import from_api
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from harness.base.resources import Resource
     from harness.cluster.api.client import Json
+
+Group = dict[str, list["Json"]]
+"""The kinds of an API group that discovery tells, by version."""
 
 _PAGE = 500
 """Objects that are asked for at once."""
@@ -55,11 +58,13 @@ _LABELS = {
 class Snapshot:
     """A cluster's objects, as a dump would have them, and the meshes whose control planes run in it.
 
-    Of Secrets there are names alone.
+    Of Secrets there are names alone, and of the `definitions` of the kinds of the meshes and the Gateway API
+    which versions are served.
     """
 
     objects: tuple[Resource, ...]
     meshes: frozenset[Mesh]
+    definitions: tuple[Resource, ...] = ()
 
 
 def read(context: str, kubeconfig: Path | None = None, namespaces: Collection[str] | None = None) -> Snapshot:
@@ -83,9 +88,11 @@ def take(client: Client, source: str, namespaces: Collection[str] | None = None)
     """Returns the same through a client; `source` is what errors call the cluster."""
     planes = {mesh: _namespaces_of(client, *label) for mesh, label in _LABELS.items()}
     inside = None if namespaces is None else sorted({*namespaces, *chain.from_iterable(planes.values())})
-    objects = [one for endpoint in (*_CORE, *_of_groups(client)) for one in _all(client, endpoint, inside)]
+    groups = tuple(_groups(client))
+    objects = [one for endpoint in (*_CORE, *_endpoints(groups)) for one in _all(client, endpoint, inside)]
     objects += _secrets(client, objects)
-    return Snapshot(from_api(objects, source), frozenset(mesh for mesh, found in planes.items() if found))
+    meshes = frozenset(mesh for mesh, found in planes.items() if found)
+    return Snapshot(from_api(objects, source), meshes, from_api(_definitions(groups), source))
 
 
 def _namespaces_of(client: Client, label: str, value: str) -> set[str]:
@@ -95,19 +102,51 @@ def _namespaces_of(client: Client, label: str, value: str) -> set[str]:
     return {Metadata.live(one).namespace for one in found}
 
 
-def _of_groups(client: Client) -> Iterator[Endpoint]:
-    """The endpoints of all kinds of the meshes' and Gateway API's groups, each in its preferred version."""
+def _groups(client: Client) -> Iterator[Group]:
+    """The meshes' and the Gateway API's groups: what each version serves, the preferred one first."""
     for group in client.get("/apis").get("groups") or ():
-        if not group["name"].endswith(_GROUPS):
-            continue
-        preferred = group["preferredVersion"]["groupVersion"]
-        versions = [version["groupVersion"] for version in group["versions"]]
+        if group["name"].endswith(_GROUPS):
+            preferred = group["preferredVersion"]["groupVersion"]
+            versions = [version["groupVersion"] for version in group["versions"]]
+            ordered = sorted(versions, key=lambda version: version != preferred)
+            yield {version: _served(client, version) for version in ordered}
+
+
+def _served(client: Client, version: str) -> list[Json]:
+    entries = client.get(f"/apis/{version}").get("resources") or ()
+    return [entry for entry in entries if "/" not in entry["name"]]
+
+
+def _endpoints(groups: Iterable[Group]) -> Iterator[Endpoint]:
+    """The endpoints of all kinds, each in its preferred version."""
+    for group in groups:
         known: set[str] = set()
-        for version in sorted(versions, key=lambda version: version != preferred):
-            for entry in client.get(f"/apis/{version}").get("resources") or ():
-                if "/" not in entry["name"] and "list" in entry["verbs"] and entry["kind"] not in known:
+        for version, entries in group.items():
+            for entry in entries:
+                if "list" in entry["verbs"] and entry["kind"] not in known:
                     known.add(entry["kind"])
                     yield Endpoint(version, entry["name"], entry["namespaced"])
+
+
+def _definitions(groups: Iterable[Group]) -> Iterator[Json]:
+    """The kinds' definitions, as far as everybody may see them: names, and versions that are served."""
+    for group in groups:
+        versions: dict[tuple[str, str], list[str]] = {}
+        for version, entries in group.items():
+            for entry in entries:
+                versions.setdefault((entry["kind"], entry["name"]), []).append(version)
+        for (kind, plural), served in versions.items():
+            name = served[0].rpartition("/")[0]
+            yield {
+                "apiVersion": "apiextensions.k8s.io/v1",
+                "kind": "CustomResourceDefinition",
+                "metadata": {"name": f"{plural}.{name}"},
+                "spec": {
+                    "group": name,
+                    "names": {"kind": kind, "plural": plural},
+                    "versions": [{"name": one.rpartition("/")[2], "served": True} for one in served],
+                },
+            }
 
 
 def _all(client: Client, endpoint: Endpoint, namespaces: Collection[str] | None) -> Iterator[Json]:

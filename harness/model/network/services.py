@@ -60,13 +60,6 @@ def fqdn(service: Resource) -> str:
     return f"{service.name}.{service.namespace}.svc.{CLUSTER_DOMAIN}"
 
 
-def by_fqdn(state: State, host: str) -> Resource | None:
-    """Returns the Service that a full host name is of."""
-    name, _, rest = host.partition(".")
-    service = state.get("", "Service", rest.partition(".")[0], name)
-    return service if service is not None and fqdn(service) == host else None
-
-
 def names(service: Resource, namespace: str) -> tuple[str, ...]:
     """Returns the names by which a client in a namespace may call a Service."""
     short = f"{service.name}.{service.namespace}"

@@ -43,7 +43,7 @@ Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Served:
+class TranslatedGateway:
     """A Gateway that was translated: what routes call it."""
 
     resource: Resource
@@ -57,7 +57,7 @@ class Served:
         return found | ({"port": port} if port else {})
 
 
-def translate(draft: Draft) -> dict[str, Served]:
+def translate(draft: Draft) -> dict[str, TranslatedGateway]:
     """Translates all Gateways; returns them by `namespace/name`."""
     return {
         f"{resource.namespace}/{resource.name}": _gateway(draft, resource)
@@ -66,7 +66,11 @@ def translate(draft: Draft) -> dict[str, Served]:
 
 
 def parent_of(
-    draft: Draft, resource: Resource, gateway: str, served: Mapping[str, Served], port: int | None = None
+    draft: Draft,
+    resource: Resource,
+    gateway: str,
+    served: Mapping[str, TranslatedGateway],
+    port: int | None = None,
 ) -> Fields:
     """Returns the parentRef of a VirtualService's route at a Gateway, by `namespace/name`, known or not."""
     if gateway in served:
@@ -94,7 +98,7 @@ class Front:
     service: Resource | None = None
 
 
-def _gateway(draft: Draft, resource: Resource) -> Served:
+def _gateway(draft: Draft, resource: Resource) -> TranslatedGateway:
     reading = IstioGateway.of(resource)
     front = _front(draft, reading.selector)
     # Istio serves a Gateway at a Service of the Gateway's own namespace only.
@@ -126,7 +130,9 @@ def _gateway(draft: Draft, resource: Resource) -> Served:
         "keep Istio's gateway, or name your ingress controller's class and take the address away",
     )
     spec["listeners"] = listeners
-    served = Served(resource, draft.add(API, "Gateway", namespace, resource.name, spec, (resource,)))
+    served = TranslatedGateway(
+        resource, draft.add(API, "Gateway", namespace, resource.name, spec, (resource,))
+    )
     if redirected:
         parents = [{**served.parent(resource.namespace), "sectionName": one} for one in redirected]
         to_tls = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}

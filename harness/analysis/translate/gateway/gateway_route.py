@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.gateway.gateway import Served
+    from harness.analysis.translate.gateway.gateway import TranslatedGateway
     from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.base.resources import Resource
 
@@ -30,7 +30,7 @@ def add(
     hosts: Sequence[str],
     rules: Sequence[TranslatedRule],
     subsets: Subsets,
-    served: Mapping[str, Served],
+    served: Mapping[str, TranslatedGateway],
     name: str,
 ) -> None:
     """Adds the routes of one VirtualService at the gateways that it is bound to, by `namespace/name`."""

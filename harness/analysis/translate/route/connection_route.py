@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.destination_rule import Subsets
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import Host
-    from harness.analysis.translate.gateway.gateway import Served
+    from harness.analysis.translate.gateway.gateway import TranslatedGateway
     from harness.api.istio.virtual_service import ConnectionMatch, ConnectionRule, VirtualService
     from harness.base.resources import Resource
 
@@ -120,7 +120,7 @@ def on_gateways(
     gateways: Sequence[str],
     found: Sequence[TranslatedConnectionRule],
     subsets: Subsets,
-    served: Mapping[str, Served],
+    served: Mapping[str, TranslatedGateway],
 ) -> None:
     """Adds routes at the gateways that the rules are for."""
     for rule in found:

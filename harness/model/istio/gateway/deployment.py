@@ -19,6 +19,7 @@ from harness.model.istio import revision
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
+    from harness.api.objects import Fields
     from harness.model.state.objects import Objects
 
 _CONTROLLER = "istio.io/gateway-controller"
@@ -106,7 +107,7 @@ def _service(gateway: Resource, own: dict[str, str]) -> Resource:
     return _object(gateway, "v1", "Service", own, spec)
 
 
-def _ports(gateway: Resource) -> list[dict[str, object]]:
+def _ports(gateway: Resource) -> list[Fields]:
     """One port for each that a listener asks for, named by the first of them."""
     first: dict[int, Listener] = {}
     for listener in KubernetesGateway.kept(gateway).listeners:
@@ -121,7 +122,7 @@ def _ports(gateway: Resource) -> list[dict[str, object]]:
     ]
 
 
-def _object(gateway: Resource, api_version: str, kind: str, labels: dict[str, str], spec: object) -> Resource:
+def _object(gateway: Resource, api_version: str, kind: str, labels: dict[str, str], spec: Fields) -> Resource:
     name = _name(gateway)
     owner = {"apiVersion": gateway.api_version, "kind": gateway.kind, "name": gateway.name}
     metadata = {

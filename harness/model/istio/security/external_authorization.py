@@ -16,7 +16,7 @@ from harness.model.istio.security import policies
 from harness.model.istio.security.authorization import DENIED, matching_rule
 from harness.model.istio.security.authorization_rule import Seen
 from harness.model.istio.upstream import cluster as upstream
-from harness.model.network.services import by_fqdn, endpoints, service_port
+from harness.model.network.services import endpoints, fqdn, service_port
 from harness.traffic.trace import Action, Step, step, words
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def _asked(
     namespace, _, host = http.service.rpartition("/")
     if service_entry.by_host(state).covering(host):
         raise not_modelled(policy, field, f"a ServiceEntry may be meant by the provider's {host}")
-    service = by_fqdn(state, host)
-    if service is None or namespace not in ("", service.namespace):  # [istio/istio: LookupCluster]
+    service = _service(state, namespace, host)
+    if service is None:
         text = "the provider's Service {} isn't there by its full name: what matches is denied"
         refusal = replies.envoy(arrival.message, 403, DENIED)
         return certain(Answer(arrival.message, refusal), step(policy, field, Action.DENIED, text, host))
@@ -126,6 +126,14 @@ def _asked(
 def _known(endpoint: Endpoint) -> bool:
     container = apps.listening(endpoint.pod, endpoint.port)
     return container is None or apps.known(container) is not None
+
+
+def _service(state: State, namespace: str, host: str) -> Resource | None:
+    """The Service of a full name, in this namespace if one is given [istio/istio: LookupCluster]."""
+    name, _, rest = host.partition(".")
+    found = state.get("", "Service", rest.partition(".")[0], name)
+    fits = found is not None and fqdn(found) == host and namespace in ("", found.namespace)
+    return found if fits else None
 
 
 def _check(http: HTTPAuthorizer, message: Message) -> Message:
