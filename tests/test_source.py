@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.errors import InputError
@@ -57,7 +57,6 @@ def test_refused(text: str, error: str):
     assert str(caught.value).startswith(error)
 
 
-@settings(deadline=None)
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_text_is_read_or_refused(text: str):
     with suppress(InputError):

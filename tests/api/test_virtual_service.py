@@ -320,7 +320,7 @@ def takes(
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(MATCHES, min_size=1, max_size=2), st.lists(MATCHES, min_size=1, max_size=2), REQUESTS)
 def test_under_the_root_a_delegate_takes_what_both_take(
     above: list[object], own: list[object], request: object

@@ -169,7 +169,7 @@ def _state(objects):
     return state
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(OBJECTS, REQUESTS)
 def test_outcomes_are_a_distribution_with_reasons(objects, request):
     outcomes = decide(_state(objects), request)
@@ -182,7 +182,7 @@ def test_outcomes_are_a_distribution_with_reasons(objects, request):
     assert len({group.outcome for group in outcomes.groups}) == len(outcomes.groups)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OBJECTS, REQUESTS, NAMESPACES)
 def test_an_unrelated_service_changes_nothing(objects, request, namespace):
     state = _state(objects)
@@ -190,7 +190,7 @@ def test_an_unrelated_service_changes_nothing(objects, request, namespace):
     assert decide(other, request) == decide(state, request)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OBJECTS, REQUESTS)
 def test_routes_and_policies_of_others_change_nothing(objects, request):
     state = _state(objects)
@@ -208,7 +208,7 @@ def neighbours(draw):
     return objects, draw(st.permutations(objects)), request
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(neighbours())
 def test_the_order_within_one_instant_changes_nothing(case):
     *orders, request = case
@@ -217,7 +217,7 @@ def test_the_order_within_one_instant_changes_nothing(case):
     assert [group.trace for group in first.groups] == [group.trace for group in second.groups]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(OBJECTS, REQUESTS)
 def test_where_all_is_understood_leniency_changes_nothing(objects, request):
     state = _state(objects)
@@ -226,7 +226,7 @@ def test_where_all_is_understood_leniency_changes_nothing(objects, request):
     assert [answer.trace for answer in strict.answers] == [answer.trace for answer in lenient.answers]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OBJECTS, REQUESTS)
 def test_an_answer_tells_its_transport_and_identities(objects, request):
     for answer in Model(_state(objects)).decide(request).answers:
@@ -234,13 +234,12 @@ def test_an_answer_tells_its_transport_and_identities(objects, request):
         assert told == [answer.transport is Transport.MUTUAL] * 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OBJECTS, REQUESTS)
 def test_what_is_applied_and_removed_leaves_no_trace(objects, request):
     assert decide(changes.remove(_state(objects), objects), request) == decide(WORLD, request)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1).filter(any))
 def test_shares_sum_to_one(weights):
     branches = shares((weight, index, ()) for index, weight in enumerate(weights))

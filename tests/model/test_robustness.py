@@ -495,7 +495,7 @@ def mutants(draw: st.DrawFn) -> dict[str, Any]:
     return data
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(mutants(), st.sampled_from(Mesh))
 def test_any_change(data: dict[str, Any], mesh: Mesh):
     for error in judged(mesh, data):

@@ -146,7 +146,7 @@ EXAMPLES = int(os.environ.get("HARNESS_RANDOM_CONFIGS", "15"))
 """How many configurations are made; a thorough run makes 500."""
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(CONFIGS)
 def test_a_difference_is_covered_by_a_finding(config: list[Resource]):
     try:
