@@ -5,7 +5,7 @@ import pytest
 from harness.api.kubernetes.endpoints import Endpoints, EndpointSlice
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.network_policy import NetworkPolicy
-from harness.api.kubernetes.pod import KubeletProbe, Resolver
+from harness.api.kubernetes.pod import KubeletProbe, Resolver, port_of
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.status import PodStatus
@@ -129,7 +129,8 @@ def test_target_ports(target, protocol, number):
         {ports: [{name: http, containerPort: 8080}]},
       ],
     }"""
-    assert template_of(templated("Pod", spec)).spec.port(target, protocol) == number
+    named = template_of(templated("Pod", spec)).spec.named_ports
+    assert port_of(target, named, protocol) == number
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,38 @@ def test_replicas_are_pods_of_their_own():
     names = [endpoint.pod.name for endpoint in endpoints(state, service_port(service, 80))]
     assert len(names) == len(set(names)) == 3
     assert sorted(name.rpartition("-")[0].rpartition("-")[0] for name in names) == ["two", "two", "web"]
+
+
+SIDECAR = {
+    "name": "side",
+    "image": "any",
+    "restartPolicy": "Always",
+    "ports": [{"name": "http", "containerPort": 9000}],
+}
+NAMED = {"name": "web", "image": "any", "ports": [{"name": "http", "containerPort": 8080}]}
+DNS = {"name": "dns", "image": "any", "ports": [{"name": "dns", "containerPort": 53, "protocol": "UDP"}]}
+
+
+@pytest.mark.parametrize(
+    ("pod", "target", "ports"),
+    [
+        ({"containers": [NAMED]}, "http", [8080]),
+        # Ordinary containers come before native sidecars, though those start first.
+        ({"initContainers": [SIDECAR], "containers": [NAMED]}, "http", [8080]),
+        ({"initContainers": [SIDECAR], "containers": [DNS]}, "http", [9000]),
+        ({"initContainers": [{**SIDECAR, "restartPolicy": ""}], "containers": [DNS]}, "http", []),
+        # The port's protocol counts: a Service's is TCP here.
+        ({"containers": [DNS]}, "dns", []),
+        (
+            {"containers": [DNS, {**DNS, "name": "tcp", "ports": [{"name": "dns", "containerPort": 54}]}]},
+            "dns",
+            [54],
+        ),
+    ],
+)
+def test_named_target_ports(pod, target, ports):
+    service = resource(
+        "Service", "bare/s", {"selector": {"app": "s"}, "ports": [{"port": 80, "targetPort": target}]}
+    )
+    state = changes.apply(cluster(), [deployment("bare/s", pod), service])
+    assert [endpoint.port for endpoint in endpoints(state, service_ports(service)[0])] == ports

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.api.istio.hosts import full_host
 from harness.api.istio.mesh_config import KEY, MeshConfig
 from harness.api.istio.virtual_service import VirtualService
+from harness.api.kubernetes.pod import port_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
@@ -162,10 +163,11 @@ class Estate:
     def _deployed(self, resource: Resource) -> Deployed:
         template = template_of(resource)
         labels, containers = template.metadata.labels, template.spec.lasting
+        named = template.spec.named_ports
         opaque = {port.number: False for container in containers for port in container.ports}
         for service in self._services_of(resource.namespace, labels):
             for port in service_ports(service):
-                target = template.spec.port(port.target)
+                target = port_of(port.target, named)
                 if target is not None:
                     opaque[target] = port.protocol == "tcp"
         probes = (

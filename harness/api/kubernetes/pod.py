@@ -7,6 +7,7 @@ scheduling, security contexts, lifecycle…) is inert.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -14,11 +15,21 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.node import Node, Spec, boolean, integer, integer_or_text, node, nodes, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 Handler = Literal["httpGet", "tcpSocket", "grpc", "exec"]
 
+NamedPorts = Mapping[tuple[str, str], int]
+"""The numbers of ports by their names and protocols."""
+
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+
+def port_of(target: int | str, named: NamedPorts, protocol: str = "TCP") -> int | None:
+    """Returns the number of a target port, which may be a name of a pod's; None for a name that it hasn't."""
+    if isinstance(target, int) or target.isdecimal():
+        return int(target)
+    return named.get((target, protocol))
 
 
 @dataclass(frozen=True)
@@ -191,15 +202,14 @@ class PodSpec(Spec):
         """The containers that run as long as the pod, native sidecars first."""
         return (*self.sidecars, *self.containers)
 
-    def port(self, target: int | str, protocol: str = "TCP") -> int | None:
-        """Returns the number of a Service's target port, which may be a container port's name.
+    @property
+    def named_ports(self) -> NamedPorts:
+        """The numbers of the ports that containers name.
 
         Ordinary containers come before native sidecars [kubernetes/kubernetes: pkg/api/v1/pod, FindPort].
         """
-        if isinstance(target, int) or target.isdecimal():
-            return int(target)
-        ports = (port for one in (*self.containers, *self.sidecars) for port in one.ports)
-        return next((p.number for p in ports if (p.name, p.protocol) == (target, protocol)), None)
+        ports = [port for one in (*self.containers, *self.sidecars) for port in one.ports if port.name]
+        return {(port.name, port.protocol): port.number for port in reversed(ports)}
 
     @property
     def resolver(self) -> Resolver:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.pod import port_of
 from harness.api.kubernetes.service import Service
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
@@ -28,7 +29,7 @@ class Behind:
 
     def port(self, pod: Json) -> int | None:
         """Returns the target port's number in a pod."""
-        return pods.spec(pod).port(self.target)
+        return port_of(self.target, pods.spec(pod).named_ports)
 
 
 def service_of(host: str, namespace: str) -> Workload | None:

@@ -39,7 +39,7 @@ def start(objects: Objects, resource: Resource, configurations: Iterable[Resourc
     prefixes = tuple(prefix for plane in CONTROL_PLANES.values() for prefix in plane.inherited)
     inherited = {key: text for key, text in annotations_of(namespace).items() if key.startswith(prefixes)}
     containers = tuple(map(RunningContainer.of, spec.lasting))
-    resolver, gateway = spec.resolver, gateway_of(template)
+    resolver, gateway, named_ports = spec.resolver, gateway_of(template), spec.named_ports
     identities = identities_of(objects, resource.namespace, spec.service_account)
     return tuple(
         Pod(
@@ -57,6 +57,7 @@ def start(objects: Objects, resource: Resource, configurations: Iterable[Resourc
             hostname=hostname,
             subdomain=subdomain,
             resolver=resolver,
+            named_ports=named_ports,
             identities=identities,
             tunnel=tunnel_of(proxies),
         )

@@ -60,6 +60,7 @@ def _pod(state: State, resource: Resource, workload: Workload, status: PodStatus
         hostname=spec.hostname,
         subdomain=spec.subdomain,
         resolver=spec.resolver,
+        named_ports=spec.named_ports,
         identities=identities_of(state, resource.namespace, spec.service_account),
         tunnel=tunnel_of(proxies),
     )

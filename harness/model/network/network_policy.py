@@ -145,7 +145,7 @@ def _port(part: NetworkPolicyPort, server: Pod, number: int, protocol: str) -> b
         return True
     if isinstance(wanted, str):
         of_proxy = server.tunnel if server.mesh and wanted == server.mesh.proxy else None
-        return (of_proxy or server.port(wanted)) == number
+        return (of_proxy or server.port(wanted, protocol)) == number
     return wanted <= number <= (part.end or wanted)
 
 

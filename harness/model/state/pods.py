@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.pod import Resolver
+from harness.api.kubernetes.pod import Resolver, port_of
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.api.kubernetes.pod import Container, KubeletProbe
+    from harness.api.kubernetes.pod import Container, KubeletProbe, NamedPorts
     from harness.base.vocabulary import Mesh
     from harness.traffic.observables import Proxy
 
@@ -79,6 +79,7 @@ class Pod:
     hostname: str = ""
     subdomain: str = ""
     resolver: Resolver = field(default_factory=Resolver)
+    named_ports: NamedPorts = field(default_factory=dict)
     identities: Mapping[Mesh, str] = field(default_factory=dict)
     tunnel: int | None = None
 
@@ -102,13 +103,9 @@ class Pod:
         """The mesh whose proxy intercepts the pod's traffic, if any."""
         return self.proxies[0].mesh if self.proxies else None
 
-    def port(self, target: int | str) -> int | None:
+    def port(self, target: int | str, protocol: str = "TCP") -> int | None:
         """Returns the number of a target port, which may be a container port's name."""
-        if isinstance(target, int):
-            return target
-        if target.isdecimal():
-            return int(target)
-        return next((c.ports[target] for c in self.containers if target in c.ports), None)
+        return port_of(target, self.named_ports, protocol)
 
     def probe_paths(self, port: int) -> tuple[str, ...]:
         """Returns the paths that the kubelet's HTTP probes ask for on this port."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
 from harness.api.gateway_api.gateway import KubernetesGateway
+from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.objects import labels_of, selects
+from harness.api.objects import labels_of
 from harness.base.kept import per_object
 from harness.model.istio.gateway import deployment as gateway_deployment
 from harness.model.istio.reference_grant import permits

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
+from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.objects import selects
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.model.istio import revision
