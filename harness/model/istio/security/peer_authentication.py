@@ -49,6 +49,8 @@ def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
 
 def passed_over(state: State, pod: Pod) -> list[Step]:
     """Returns why policies for a pod don't count that the control plane doesn't take in."""
+    if not revision.apart(state, GROUP, KIND):
+        return []
     table = _apart(state)
     own = [*table.selecting(pod.namespace, pod.labels), *table.selecting(ROOT_NAMESPACE, {})]
     return [revision.passed_over(state, one) for one in dict.fromkeys(policy.resource for policy in own)]

@@ -64,6 +64,8 @@ def passed_over(state: State, kind: str, pod: Pod) -> list[Step]:
 
 def apart(state: State, kind: str, pod: Pod) -> list[Step]:
     """Returns why policies for a pod don't count that the control plane doesn't take in."""
+    if not revision.apart(state, GROUP, kind):
+        return []
     return [revision.passed_over(state, policy) for policy in _in_force(_apart(state)[kind], pod)]
 
 
