@@ -1,18 +1,11 @@
-"""What each object says of itself, and its spec as it is written."""
+"""The labels and annotations of objects, whatever kind they are of."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-
-Fields = dict[str, Any]
-
-
-def spec_of(resource: Resource) -> Fields:
-    """Returns the object's spec, empty if it has none."""
-    return resource.data.get("spec") or {}
 
 
 def labels_of(resource: Resource) -> dict[str, str]:

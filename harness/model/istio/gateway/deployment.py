@@ -19,7 +19,6 @@ from harness.model.istio import revision
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
-    from harness.api.objects import Fields
     from harness.model.state.objects import Objects
 
 _CONTROLLER = "istio.io/gateway-controller"
@@ -107,7 +106,7 @@ def _service(gateway: Resource, own: dict[str, str]) -> Resource:
     return _object(gateway, "v1", "Service", own, spec)
 
 
-def _ports(gateway: Resource) -> list[Fields]:
+def _ports(gateway: Resource) -> list[dict[str, Any]]:
     """One port for each that a listener asks for, named by the first of them."""
     first: dict[int, Listener] = {}
     for listener in KubernetesGateway.kept(gateway).listeners:
@@ -122,7 +121,9 @@ def _ports(gateway: Resource) -> list[Fields]:
     ]
 
 
-def _object(gateway: Resource, api_version: str, kind: str, labels: dict[str, str], spec: Fields) -> Resource:
+def _object(
+    gateway: Resource, api_version: str, kind: str, labels: dict[str, str], spec: dict[str, Any]
+) -> Resource:
     name = _name(gateway)
     owner = {"apiVersion": gateway.api_version, "kind": gateway.kind, "name": gateway.name}
     metadata = {
