@@ -13,7 +13,7 @@ from harness.api.istio.http_rule import HTTPRule
 from harness.api.istio.virtual_service import VirtualService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from harness.api.istio.destination import Destination
     from harness.api.istio.http_match import StringMatch
@@ -118,13 +118,13 @@ def _joined(
 
 def _conflict(root: HTTPMatchRequest, own: HTTPMatchRequest) -> bool:
     """Whether a delegate's match isn't a part of the root's."""
-    texts: tuple[tuple[str, Callable[[HTTPMatchRequest], StringMatch]], ...] = (
-        ("uri", lambda match: match.uri),
-        ("scheme", lambda match: match.scheme),
-        ("method", lambda match: match.method),
-        ("authority", lambda match: match.authority),
+    texts = (
+        ("uri", root.uri, own.uri),
+        ("scheme", root.scheme, own.scheme),
+        ("method", root.method, own.method),
+        ("authority", root.authority, own.authority),
     )
-    pairs = [(read(root), read(own)) for key, read in texts if root.has(key) and own.has(key)]
+    pairs = [(wide, narrow) for key, wide, narrow in texts if root.has(key) and own.has(key)]
     for wide, narrow in (
         (root.headers, own.headers),
         (root.without_headers, own.without_headers),

@@ -62,7 +62,7 @@ MESH = "mesh"
 """The gateway name that stands for all sidecars."""
 
 
-def in_full(gateways: Iterable[str], namespace: str) -> tuple[str, ...]:
+def gateways_in_full(gateways: Iterable[str], namespace: str) -> tuple[str, ...]:
     """Returns names of gateways as `namespace/name` or `mesh`; short ones are of this namespace."""
     return tuple(_gateway_in_full(name, namespace) for name in gateways)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio.hosts import in_full
+from harness.api.istio.hosts import gateways_in_full
 from harness.api.node import Node, boolean, integer, labels, named, node, text, texts
 from harness.base.matching import TextMatch
 
@@ -96,4 +96,4 @@ class HTTPMatchRequest(Node):
     @property
     def bound(self) -> tuple[str, ...]:
         """The gateways that it is for, in full; none: for all."""
-        return in_full(self.gateways, self.resource.namespace)
+        return gateways_in_full(self.gateways, self.resource.namespace)

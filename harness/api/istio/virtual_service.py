@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.api.istio.destination import RouteDestination
-from harness.api.istio.hosts import MESH, full_host, in_full
+from harness.api.istio.hosts import MESH, full_host, gateways_in_full
 from harness.api.istio.http_rule import HTTPRule
 from harness.api.node import Node, Spec, integer, labels, nodes, text, texts
 
@@ -27,7 +27,7 @@ class ConnectionMatch(Node):
     @property
     def bound(self) -> tuple[str, ...]:
         """The gateways that it is for, in full; none: for all."""
-        return in_full(self.gateways, self.resource.namespace)
+        return gateways_in_full(self.gateways, self.resource.namespace)
 
 
 class ConnectionRule(Node):
@@ -57,7 +57,7 @@ class VirtualService(Spec):
     @property
     def bound(self) -> tuple[str, ...]:
         """The gateways that it is bound to, as `namespace/name` or `mesh` (also if it names none)."""
-        return in_full(self.gateways or (MESH,), self.resource.namespace)
+        return gateways_in_full(self.gateways or (MESH,), self.resource.namespace)
 
     @property
     def rules(self) -> Iterator[HTTPRule | ConnectionRule]:
