@@ -55,7 +55,7 @@ def unguarded(state: State, request: Request) -> Outcomes | None:
     None if no running pod is behind it. What the application itself asks others for goes the usual way.
     """
     client = _client(state, request)
-    answer = dns.lookup(state, request.host, client.namespace) or dns.Answer()
+    answer = dns.lookup(state, request.host, client.namespace) or dns.Lookup()
     port = service_port(answer.service, request.port) if answer.service and not answer.pods else None
     dialled = tuple(Endpoint(pod, request.port) for pod in answer.pods)
     found = endpoints(state, port) if port else dialled
@@ -110,7 +110,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
         unanswered = built_in(Action.FAILED, "the pod can't ask the cluster's DNS: no name resolves")
         return certain(Outcome(failure=Failure.RESOLVE), *asked.trace, unanswered)
     answer = dns.lookup(state, request.host, client.namespace, client.resolver)
-    answer = answer or dns.Answer(outside=request.host)
+    answer = answer or dns.Lookup(outside=request.host)
     if answer.outside and not external.leads_out(state, answer.outside, client.namespace):
         if is_address(request.host):
             why = "it is in the cluster, but no Service or pod is known to have it: a dump tells addresses"

@@ -27,7 +27,7 @@ _SCHEMES = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc"}
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedProbe:
     """One probe of one of a workload's pods, and what comes back to the kubelet.
 
     `unguarded` is what would come back if no proxy were in the way.
@@ -61,7 +61,7 @@ class Checked:
         return all(_succeeds(self.probe, group.outcome) for group in outcomes.groups)
 
 
-def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
+def probes(state: State, workload: Workload) -> tuple[CheckedProbe, ...]:
     """Returns what becomes of each probe of a workload's pods, as policies stand now.
 
     NetworkPolicies let a node ask its own pods. Istio rewrites probes to ask its agent, past all policies,
@@ -70,7 +70,7 @@ def probes(state: State, workload: Workload) -> tuple[Checked, ...]:
     a TCP probe, which the proxy answers.
     """
     return tuple(
-        Checked(
+        CheckedProbe(
             pod.name,
             container.name,
             probe,

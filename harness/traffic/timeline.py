@@ -35,7 +35,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class TransitionStep:
     """A step under way; times are seconds since the load began."""
 
     doing: str
@@ -82,7 +82,7 @@ class Timeline:
 
     load: Load
     began: str
-    steps: tuple[Step, ...]
+    steps: tuple[TransitionStep, ...]
     changes: tuple[PodChange, ...]
     shots: tuple[Shot, ...]
 

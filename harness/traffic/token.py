@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.api.istio.claims import claim_path
+from harness.api.istio.security.claims import claim_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

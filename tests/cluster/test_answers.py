@@ -1,7 +1,7 @@
 import pytest
 
 from harness.base.vocabulary import Workload
-from harness.cluster.probing.answers import Answer, answering_pods, outcome, parse, server_saw
+from harness.cluster.probing.answers import CurlAnswer, answering_pods, outcome, parse, server_saw
 from harness.traffic.outcomes import Failure, ServerSaw
 from harness.traffic.request import Request
 
@@ -36,9 +36,11 @@ GRPC_RECORDED = (
 )
 
 
-def answer(status: int = 200, body: str = "", exit_code: int = 0, error: str = "", **headers: str) -> Answer:
+def answer(
+    status: int = 200, body: str = "", exit_code: int = 0, error: str = "", **headers: str
+) -> CurlAnswer:
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Answer(exit_code, status, 0.5, error, named, body)
+    return CurlAnswer(exit_code, status, 0.5, error, named, body)
 
 
 def test_recorded_output_is_read():

@@ -13,7 +13,7 @@ from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.exec import NOT_RUN, Finished
 from harness.cluster.probing import counters, dns, ingress, tcp
 from harness.cluster.probing import positive_control as control
-from harness.cluster.probing.answers import Answer
+from harness.cluster.probing.answers import CurlAnswer
 from harness.cluster.probing.arrivals import arrived
 from harness.cluster.probing.curl import Curl
 from harness.cluster.probing.ingress import Door
@@ -76,7 +76,7 @@ def test_a_container_without_getent(monkeypatch):
 
 
 def answer(code=0, seconds=0.1, body="", error=""):
-    return Answer(code, 0, seconds, error, (), body)
+    return CurlAnswer(code, 0, seconds, error, (), body)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from harness.traffic.load import BEFORE, Load, Shot
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
-from harness.traffic.timeline import Phase, PodChange, Step, Timeline
+from harness.traffic.timeline import Phase, PodChange, Timeline, TransitionStep
 from harness.traffic.trace import Action, built_in
 from tests.scripted import Scripted
 
@@ -35,7 +35,7 @@ def available(**more):
 
 def timeline(*shots: Shot) -> Timeline:
     load = Load(Request(Workload("shop", "web"), "http://cart/"), RATE, 10)
-    steps = (Step(BEFORE, 0, 2), Step("apply a", 2, 60))
+    steps = (TransitionStep(BEFORE, 0, 2), TransitionStep("apply a", 2, 60))
     return Timeline(load, "", steps, (PodChange(3, "shop/cart-1", Phase.STOPPING),), shots)
 
 

@@ -137,6 +137,7 @@ class Held:
 
     objects = (*APPS, resource("Namespace", "shop"), resource("Namespace", "bare"), SPLIT)
     meshes = frozenset()
+    definitions = ()
 
 
 def test_objects_of_a_mesh_without_control_plane_count_for_nothing(monkeypatch):

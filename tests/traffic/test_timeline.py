@@ -8,10 +8,15 @@ from harness.base.vocabulary import Workload
 from harness.traffic.load import AFTER, BEFORE, Load, Shot
 from harness.traffic.outcomes import Outcome
 from harness.traffic.request import Request
-from harness.traffic.timeline import Gap, Phase, PodChange, Step, Timeline, told
+from harness.traffic.timeline import Gap, Phase, PodChange, Timeline, TransitionStep, told
 
 LOAD = Load(Request(Workload("shop", "web"), "http://cart/"), 2, 10)
-STEPS = (Step(BEFORE, 0, 2), Step("apply a", 2, 5), Step("restart shop", 5, 20), Step(AFTER, 20, 22))
+STEPS = (
+    TransitionStep(BEFORE, 0, 2),
+    TransitionStep("apply a", 2, 5),
+    TransitionStep("restart shop", 5, 20),
+    TransitionStep(AFTER, 20, 22),
+)
 OLD, NEW = "shop/cart-old", "shop/cart-new"
 CHANGES = (
     PodChange(6, NEW, Phase.STARTING),

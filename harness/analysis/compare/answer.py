@@ -25,7 +25,7 @@ _GRPC_DENIED = (5, 7)  # NOT_FOUND, PERMISSION_DENIED
 
 
 @dataclass(frozen=True)
-class Answer:
+class ComparedAnswer:
     """What a client and a server notice of a request.
 
     `refused` is a refusal, however it is worded (403; 404 by routes on a Linkerd Server; a reset by STRICT; a
@@ -59,13 +59,13 @@ class Answer:
         return " ".join(part for part in parts if part)
 
 
-Answers = tuple[tuple[Answer, Fraction], ...]
+Answers = tuple[tuple[ComparedAnswer, Fraction], ...]
 """Answers with their probabilities."""
 
 
 def answers(outcomes: Outcomes) -> Answers:
     """Returns the distribution over what is compared."""
-    found: dict[Answer, Fraction] = {}
+    found: dict[ComparedAnswer, Fraction] = {}
     for group in outcomes.groups:
         one = _answer(group.outcome)
         found[one] = found.get(one, Fraction(0)) + group.weight
@@ -83,7 +83,7 @@ def unlike(before: Answers, after: Answers) -> tuple[str, ...]:
         if _shares(before, name) != _shares(after, name):
             return (name,)
     names = tuple(
-        name for name in Answer.__dataclass_fields__ if _shares(before, name) != _shares(after, name)
+        name for name in ComparedAnswer.__dataclass_fields__ if _shares(before, name) != _shares(after, name)
     )
     return names or ("shares",)
 
@@ -106,13 +106,13 @@ def worded(found: Answers) -> str:
     return ", ".join(f"{float(weight):.4g} {text}" for text, weight in sorted(shares.items()))
 
 
-def _answer(outcome: Outcome) -> Answer:
+def _answer(outcome: Outcome) -> ComparedAnswer:
     if _is_refusal(outcome):
-        return Answer(refused=True)
+        return ComparedAnswer(refused=True)
     if outcome.failure is not None:
-        return Answer(failure=str(outcome))
+        return ComparedAnswer(failure=str(outcome))
     saw = outcome.server_saw
-    return Answer(
+    return ComparedAnswer(
         status=outcome.status,
         grpc_status=outcome.grpc_status,
         backend=str(outcome.backend or ""),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import relevant
-from harness.api.istio import identity
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.hosts import exported_to
+from harness.api.istio.security import identity
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.selector import selects
 from harness.base import expressions

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route, RouteRule, Rpc
-from harness.api.istio.authorization_policy import AuthorizationPolicy, path_condition, wildcard
+from harness.api.istio.security.authorization_policy import AuthorizationPolicy, path_condition, wildcard
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base import expressions
@@ -17,9 +17,9 @@ from harness.base.matching import TextMatch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.api.istio.authorization_policy import AuthorizationRule
     from harness.api.istio.http_match import HTTPMatchRequest
     from harness.api.istio.http_rule import HTTPRule
+    from harness.api.istio.security.authorization_policy import AuthorizationRule
     from harness.api.linkerd.service_profile import RequestCondition
     from harness.base.resources import Resource
 

@@ -9,10 +9,10 @@ from harness.analysis.compare import conditions
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio import destination_rule, sidecar
-from harness.api.istio.authorization_policy import IDENTITIES, KIND, AuthorizationPolicy, in_full
 from harness.api.istio.hosts import MESH
-from harness.api.istio.policies import PolicySpec
-from harness.api.istio.trust_domain import with_aliases
+from harness.api.istio.security.authorization_policy import IDENTITIES, KIND, AuthorizationPolicy, in_full
+from harness.api.istio.security.policies import PolicySpec
+from harness.api.istio.security.trust_domain import with_aliases
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.authentication import MeshTLSAuthentication
 from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization

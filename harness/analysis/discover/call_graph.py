@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.istio.authorization_policy import AuthorizationPolicy
 from harness.api.istio.hosts import MESH
 from harness.api.istio.http_rule import HTTPRule
+from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.calls import calls
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.analysis.discover.movable import Places
-    from harness.api.istio.authorization_policy import Source
     from harness.api.istio.destination import Destination
+    from harness.api.istio.security.authorization_policy import Source
     from harness.base.resources import Resource
 
 _NETWORKING, _SECURITY = "networking.istio.io", "security.istio.io"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from harness.api.istio import identity
-from harness.api.istio.authorization_policy import IDENTITIES, AuthorizationPolicy
+from harness.api.istio.security import identity
+from harness.api.istio.security.authorization_policy import IDENTITIES, AuthorizationPolicy
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh, Workload
 from harness.model.istio.security.peer_authentication import mode
 from harness.model.network.services import service_ports
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.discover.call_graph import Call
     from harness.analysis.discover.movable import Places
-    from harness.api.istio.authorization_policy import AuthorizationRule
+    from harness.api.istio.security.authorization_policy import AuthorizationRule
     from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.model.state.pods import Pod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.api.gateway_api.reference import ParentRef
-from harness.api.kubernetes.status import Condition
+from harness.api.kubernetes.status import StatusCondition
 from harness.api.node import Node, Status, node, nodes, text
 
 
@@ -12,7 +12,7 @@ class RouteParentStatus(Node):
 
     controller = text("controllerName")
     parent = node("parentRef", ParentRef)
-    conditions = nodes("conditions", Condition)
+    conditions = nodes("conditions", StatusCondition)
 
 
 class RouteStatus(Status):

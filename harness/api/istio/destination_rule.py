@@ -56,7 +56,7 @@ class LocalityLoadBalancer(Node):
     enabled = boolean("enabled", default=True)
 
 
-class LoadBalancer(Node):
+class LoadBalancerSettings(Node):
     """How requests are shared among endpoints."""
 
     simple = nonempty("simple", "UNSPECIFIED")
@@ -92,7 +92,7 @@ class LevelPolicy(Node):
     """What a traffic policy says for one port, or for all."""
 
     connection_pool = optional_node("connectionPool", ConnectionPool)
-    load_balancer = optional_node("loadBalancer", LoadBalancer)
+    load_balancer = optional_node("loadBalancer", LoadBalancerSettings)
     outlier_detection = optional_node("outlierDetection", OutlierDetection)
     tls = optional_node("tls", ClientTLSSettings)
 

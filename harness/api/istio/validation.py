@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import (
-    gateway_validation,
-    registry_validation,
-    security_validation,
-    virtual_service_validation,
-)
+from harness.api.istio import gateway_validation, registry_validation, virtual_service_validation
+from harness.api.istio.security import validation as security_validation
 from harness.api.refusal import Refused
 
 if TYPE_CHECKING:

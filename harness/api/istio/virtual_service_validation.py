@@ -6,9 +6,10 @@ from collections import Counter
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from harness.api.istio import claims, http_rule_validation
+from harness.api.istio import http_rule_validation
 from harness.api.istio.hosts import MESH, covers, within
 from harness.api.istio.http_rule_validation import weight_faults
+from harness.api.istio.security import claims
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.networks import is_network
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.api.node import Node, Status, boolean, integer, node, nodes, text
 
 
-class Condition(Node):
+class StatusCondition(Node):
     """A condition of an object's status; `generation` is that of the object which it is about."""
 
     type = text("type")
@@ -61,9 +61,9 @@ class ContainerStatus(Node):
 class ConditionedStatus(Status):
     """How an object is, as far as its conditions say."""
 
-    conditions = nodes("conditions", Condition)
+    conditions = nodes("conditions", StatusCondition)
 
-    def holding(self, condition: str) -> Condition | None:
+    def holding(self, condition: str) -> StatusCondition | None:
         """Returns a condition of this type, if it holds."""
         return next((one for one in self.conditions if one.type == condition and one.holds), None)
 
@@ -122,7 +122,7 @@ class NodeStatus(ConditionedStatus):
     addresses = nodes("addresses", Address)
 
 
-class LoadBalancer(Node):
+class LoadBalancerStatus(Node):
     """What a load balancer gave a Service."""
 
     ingress = nodes("ingress", Address)
@@ -131,4 +131,4 @@ class LoadBalancer(Node):
 class ServiceStatus(Status):
     """What a Service was given."""
 
-    balancer = node("loadBalancer", LoadBalancer)
+    balancer = node("loadBalancer", LoadBalancerStatus)

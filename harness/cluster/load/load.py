@@ -19,7 +19,7 @@ from harness.cluster.load.stream import ROOM, LoadStream, Turn
 from harness.cluster.objects import pods
 from harness.cluster.objects.pod_watch import PodWatch, full_name
 from harness.traffic.load import AFTER, BEFORE, Shot
-from harness.traffic.timeline import Phase, Step, Timeline
+from harness.traffic.timeline import Phase, Timeline, TransitionStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -226,7 +226,9 @@ class BackgroundLoad:
             volley.end()
         self._watch.stop()
         ends = [start for _, start in self._steps[1:]] + [over]
-        steps = tuple(Step(doing, start, end) for (doing, start), end in zip(self._steps, ends, strict=True))
+        steps = tuple(
+            TransitionStep(doing, start, end) for (doing, start), end in zip(self._steps, ends, strict=True)
+        )
         return tuple(self._timeline(volley, steps) for volley in self._volleys)
 
     def abandon(self) -> None:
@@ -235,7 +237,7 @@ class BackgroundLoad:
             volley.abandon()
         self._watch.stop()
 
-    def _timeline(self, volley: Volley, steps: tuple[Step, ...]) -> Timeline:
+    def _timeline(self, volley: Volley, steps: tuple[TransitionStep, ...]) -> Timeline:
         mine = {volley.load.request.source.namespace, *self._namespaces()}
         changes = [
             replace(one, at=one.at - self._begun)

@@ -42,7 +42,7 @@ _GRPC_STATUS = re.compile(r"grpc-status: *(\d+)\r?\n")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CurlAnswer:
     """One request's answer as curl reported it; `status` is 0 where none came."""
 
     exit_code: int
@@ -53,16 +53,16 @@ class Answer:
     body: str
 
 
-def parse(text: str, mark: str) -> list[Answer]:
+def parse(text: str, mark: str) -> list[CurlAnswer]:
     """Returns the answers that stand in a probe's output, in the order of their sending by each client."""
     pieces = text.split(f"\n{mark}.\n")
     return [_answer(*piece.rpartition(f"\n{mark} ")[::2]) for piece in pieces[:-1]]
 
 
-def _answer(body: str, report: str) -> Answer:
+def _answer(body: str, report: str) -> CurlAnswer:
     fields, _, headers = report.partition("\n")
     exit_code, status, seconds, error = fields.split(" ", 3)
-    return Answer(int(exit_code), int(status), float(seconds), error.strip(), _headers(headers), body)
+    return CurlAnswer(int(exit_code), int(status), float(seconds), error.strip(), _headers(headers), body)
 
 
 def _headers(text: str) -> tuple[tuple[str, str], ...]:
@@ -73,7 +73,7 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, value.strip()) for name, values in found.items() for value in values)
 
 
-def outcome(answer: Answer, request: Request) -> Outcome:
+def outcome(answer: CurlAnswer, request: Request) -> Outcome:
     """Returns an answer as an outcome, still without backend and hop."""
     grpc_status = _grpc_status(answer) if request.grpc else None
     # With a grpc-status the answer was whole, though a stream reset behind it may make curl fail (92).
@@ -96,7 +96,7 @@ def outcome(answer: Answer, request: Request) -> Outcome:
     )
 
 
-def lost(answer: Answer) -> bool:
+def lost(answer: CurlAnswer) -> bool:
     """Whether curl lost an answer that came before it had sent its message.
 
     A proxy that refuses a gRPC call decides by the headers, answers, and resets the stream; curls before
@@ -105,12 +105,12 @@ def lost(answer: Answer) -> bool:
     return answer.exit_code == STREAM_ERROR and not answer.status
 
 
-def refusal(answer: Answer) -> bool:
+def refusal(answer: CurlAnswer) -> bool:
     """Whether a gRPC call was refused as proxies do: permission denied, no route, or nobody there."""
     return _grpc_status(answer) in PROXY_REFUSALS
 
 
-def _grpc_status(answer: Answer) -> int | None:
+def _grpc_status(answer: CurlAnswer) -> int | None:
     found = _GRPC_STATUS.findall(answer.body)
     return int(found[-1]) if found else None
 
@@ -145,7 +145,7 @@ def _values(values: Any) -> Iterable[str]:
     return (str(value) for value in (values if isinstance(values, list) else [values]))
 
 
-def answering_pods(answer: Answer, pods: Mapping[str, Workload]) -> frozenset[str]:
+def answering_pods(answer: CurlAnswer, pods: Mapping[str, Workload]) -> frozenset[str]:
     """Returns the pods of one workload whose names stand in the response's headers, or else in the body.
 
     Empty if none is named, or pods of several workloads. What an echo repeats of the client's

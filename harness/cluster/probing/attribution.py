@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh
     from harness.cluster.api.client import Client
     from harness.cluster.control_plane import ControlPlane
-    from harness.cluster.probing.answers import Answer
+    from harness.cluster.probing.answers import CurlAnswer
     from harness.cluster.probing.counters import Counters
     from harness.cluster.probing.sources import Sources
     from harness.cluster.probing.tls_evidence import Shown
@@ -31,7 +31,7 @@ def outcomes(
     planes: Mapping[Mesh, ControlPlane],
     sources: Sources,
     request: Request,
-    answers: Sequence[Answer],
+    answers: Sequence[CurlAnswer],
     before: Counters,
     after: Counters,
     looks: Mapping[str, Shown],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.cluster.api.client import Client, Json
-    from harness.cluster.probing.answers import Answer
+    from harness.cluster.probing.answers import CurlAnswer
     from harness.traffic.request import Request
 
 _GONE = (502, 503, 504)  # what a proxy answers for a server that isn't there
@@ -64,7 +64,7 @@ def _end(client: Client, pod: Json) -> str:
 
 
 def refuse_if_ending(
-    client: Client, request: Request, sender: str, now: Iterable[Json], answers: Iterable[Answer]
+    client: Client, request: Request, sender: str, now: Iterable[Json], answers: Iterable[CurlAnswer]
 ) -> None:
     """Raises ExecInterruptedError if a client's pod was ending, and requests failed.
 
@@ -81,7 +81,11 @@ def refuse_if_ending(
 
 
 def refuse_if_disrupted(
-    client: Client, request: Request, before: Iterable[Json], now: Iterable[Json], answers: Sequence[Answer]
+    client: Client,
+    request: Request,
+    before: Iterable[Json],
+    now: Iterable[Json],
+    answers: Sequence[CurlAnswer],
 ) -> None:
     """Raises ExecInterruptedError if requests failed while pods of the server's namespace ended.
 

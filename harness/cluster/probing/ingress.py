@@ -15,7 +15,7 @@ from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.status import NodeStatus, ServiceStatus
 from harness.base.errors import HarnessError
 from harness.cluster.api.discovery import NODES, SERVICES
-from harness.cluster.probing.answers import Answer
+from harness.cluster.probing.answers import CurlAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,14 +87,16 @@ def reachable(found: Door) -> bool:
     return True
 
 
-def ask(found: Door | None, request: Request, count: int, *, parallel: int, seconds: float) -> list[Answer]:
+def ask(
+    found: Door | None, request: Request, count: int, *, parallel: int, seconds: float
+) -> list[CurlAnswer]:
     """Sends equal requests to a door, and returns an answer for each, in curl's terms.
 
     The URL's host is the Host header and, with TLS, the name asked for; certificates aren't verified, since
     what is probed is where it goes. Without a door each is refused.
     """
     if found is None:
-        return [Answer(_REFUSED, 0, 0.0, "the gateway's Service doesn't have the port", (), "")] * count
+        return [CurlAnswer(_REFUSED, 0, 0.0, "the gateway's Service doesn't have the port", (), "")] * count
     clients = min(parallel, count)
     shares = [count // clients + (index < count % clients) for index in range(clients)]
     with ThreadPoolExecutor(clients) as pool:
@@ -102,7 +104,7 @@ def ask(found: Door | None, request: Request, count: int, *, parallel: int, seco
         return [answer for batch in batches for answer in batch]
 
 
-def _batch(found: Door, request: Request, count: int, seconds: float) -> Iterator[Answer]:
+def _batch(found: Door, request: Request, count: int, seconds: float) -> Iterator[CurlAnswer]:
     target = f"{request.path}?{request.query}" if request.query else request.path
     scheme = "https" if request.tls else "http"
     url = httpx.URL(scheme=scheme, host=found.address, port=found.port)
@@ -127,14 +129,14 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-def _answer(client: httpx.Client, sent: httpx.Request) -> Answer:
+def _answer(client: httpx.Client, sent: httpx.Request) -> CurlAnswer:
     start = time.monotonic()
     try:
         got = client.send(sent)
     except httpx.TransportError as error:
-        return Answer(_exit_code(error, sent), 0, time.monotonic() - start, str(error), (), "")
+        return CurlAnswer(_exit_code(error, sent), 0, time.monotonic() - start, str(error), (), "")
     seconds = time.monotonic() - start
-    return Answer(0, got.status_code, seconds, "", tuple(got.headers.multi_items()), got.text)
+    return CurlAnswer(0, got.status_code, seconds, "", tuple(got.headers.multi_items()), got.text)
 
 
 def _exit_code(error: httpx.TransportError, sent: httpx.Request) -> int:

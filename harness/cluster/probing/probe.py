@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.cluster.api.client import Client, Json
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.control_plane import ControlPlane
-    from harness.cluster.probing.answers import Answer
+    from harness.cluster.probing.answers import CurlAnswer
     from harness.cluster.probing.counters import Counters
     from harness.cluster.probing.tls_evidence import Shown
     from harness.traffic.observables import Resolution
@@ -139,7 +139,7 @@ class Prober:
 
     def _ask(
         self, source: curl.Curl, request: Request, count: int, deadline: Deadline, *, message: bool = True
-    ) -> list[Answer]:
+    ) -> list[CurlAnswer]:
         """Sends the requests by one exec; raises HarnessError if curl doesn't report on all of them."""
         mark = f"--{secrets.token_hex(12)}"
         argv = curl.command(
@@ -162,7 +162,7 @@ class Prober:
         return answers
 
     def _refuse_unless_complete(
-        self, source: curl.Curl, request: Request, answers: Sequence[Answer], count: int, said: str
+        self, source: curl.Curl, request: Request, answers: Sequence[CurlAnswer], count: int, said: str
     ) -> None:
         if len(answers) != count:
             raise HarnessError(
@@ -172,8 +172,8 @@ class Prober:
             )
 
     def _regained(
-        self, source: curl.Curl, request: Request, answers: list[Answer], deadline: Deadline
-    ) -> list[Answer]:
+        self, source: curl.Curl, request: Request, answers: list[CurlAnswer], deadline: Deadline
+    ) -> list[CurlAnswer]:
         """Sends the calls whose answers curl lost again, without a message: a proxy's refusal needs none.
 
         Only refusals are taken from it: a call that gets through this time stays the failure it was.
@@ -187,7 +187,7 @@ class Prober:
         listed = self._client.list(PODS.collection(service.namespace)) if service else []
         return counters.scrape(self._client, self._planes, listed)
 
-    def _look(self, request: Request, source: str, answers: Sequence[Answer]) -> dict[str, Shown]:
+    def _look(self, request: Request, source: str, answers: Sequence[CurlAnswer]) -> dict[str, Shown]:
         """Looks at the ports of the pods that answered, or may have: those behind the URL's Service."""
         known = self._sources.known
         try:
@@ -208,7 +208,7 @@ class Prober:
     def _read(
         self,
         request: Request,
-        answers: Sequence[Answer],
+        answers: Sequence[CurlAnswer],
         before: Counters,
         after: Counters,
         looks: Mapping[str, Shown],

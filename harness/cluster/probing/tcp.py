@@ -12,7 +12,7 @@ from harness.cluster.probing.curl import SCRIPT
 from harness.traffic.outcomes import Failure, Outcome
 
 if TYPE_CHECKING:
-    from harness.cluster.probing.answers import Answer
+    from harness.cluster.probing.answers import CurlAnswer
     from harness.traffic.request import Request
 
 LINE = "harness\r\n"
@@ -53,7 +53,7 @@ def command(request: Request, count: int, *, parallel: int, mark: str) -> list[s
     ]
 
 
-def outcome(answer: Answer) -> Outcome:
+def outcome(answer: CurlAnswer) -> Outcome:
     """Returns what a connection came to; `seconds` is the time until it stood.
 
     Bytes from the server show that it got through; a proxy that answers in HTTP has closed it.

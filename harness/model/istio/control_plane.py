@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.istio import identity as identities
 from harness.api.istio.gateway_pods import runs_gateway
+from harness.api.istio.security import identity as identities
 from harness.api.istio.validation import validate as _validate
 from harness.api.objects import labels_of
 from harness.api.schema.kinds import MESH_OF_GROUP

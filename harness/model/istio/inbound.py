@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import identity
+from harness.api.istio.security import identity
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies

@@ -13,10 +13,10 @@ from harness.traffic.trace import Action, Step, built_in, step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.model.network.dns import Answer
+    from harness.model.network.dns import Lookup
 
 
-def send(answer: Answer, number: int, dial: Callable[[Endpoint], Branches[Outcome]]) -> Branches[Outcome]:
+def send(answer: Lookup, number: int, dial: Callable[[Endpoint], Branches[Outcome]]) -> Branches[Outcome]:
     """Returns what a request gets that a client sends to a port of one of these pods, as DNS gives them.
 
     The port is the pod's own; `dial` is what the client's data plane makes of a connection there.
@@ -30,7 +30,7 @@ def send(answer: Answer, number: int, dial: Callable[[Endpoint], Branches[Outcom
     return then(shares((1, Endpoint(pod, number), _why(answer, pod)) for pod in pods), dial)
 
 
-def _why(answer: Answer, pod: Pod) -> tuple[Step, ...]:
+def _why(answer: Lookup, pod: Pod) -> tuple[Step, ...]:
     if answer.outside:
         return (*answer.trace, built_in(Action.LED, "{} leads out of the cluster", pod.ip))
     if answer.service is None:

@@ -31,7 +31,7 @@ _IN_CLUSTER = Resolver()
 
 
 @dataclass(frozen=True)
-class Answer:
+class Lookup:
     """What a name leads to: a Service's own address, pods' addresses, or a name outside of the cluster.
 
     `pods` are dialled themselves; `service` is then the Service by whose name they were found. A headless
@@ -44,7 +44,7 @@ class Answer:
     trace: tuple[Step, ...] = ()
 
 
-def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLUSTER) -> Answer | None:
+def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLUSTER) -> Lookup | None:
     """Returns what a pod of a namespace reaches by a host name or an address; None: nothing."""
     host = host.lower()
     table = _addresses(state)
@@ -63,7 +63,7 @@ def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLU
 
 
 @per_state
-def _answers(state: State) -> dict[tuple[str, str, Resolver], Answer]:
+def _answers(state: State) -> dict[tuple[str, str, Resolver], Lookup]:
     """What names were found to lead to: most are asked for often."""
     return {}
 
@@ -75,11 +75,11 @@ def resolve(state: State, host: str, namespace: str) -> Resource | None:
 
 
 @per_state
-def _addresses(state: State) -> dict[str, Answer]:
+def _addresses(state: State) -> dict[str, Lookup]:
     """What is known by its address: pods, and Services whose manifest or dump has one."""
-    pods = {pod.ip: Answer(pods=(pod,)) for pod in state.pods if pod.ip and not pod.host_network}
+    pods = {pod.ip: Lookup(pods=(pod,)) for pod in state.pods if pod.ip and not pod.host_network}
     services = state.all("", "Service")
-    return pods | {ip: Answer(service) for service in services for ip in Service.of(service).addresses}
+    return pods | {ip: Lookup(service) for service in services for ip in Service.of(service).addresses}
 
 
 def _searched(host: str, namespace: str, resolver: Resolver) -> Iterator[str]:
@@ -97,14 +97,14 @@ def _searched(host: str, namespace: str, resolver: Resolver) -> Iterator[str]:
         yield host
 
 
-def _record(state: State, name: str) -> Answer | None:
+def _record(state: State, name: str) -> Lookup | None:
     """What the cluster's DNS answers for a full name of the cluster's domain."""
     trace: list[Step] = []
     for _ in range(_MAX_ALIASES):
         stem = name.removesuffix(f".svc.{CLUSTER_DOMAIN}")
         labels = stem.split(".") if stem != name else []
         if len(labels) not in (2, 3):
-            return Answer(outside=name, trace=tuple(trace)) if trace and "." in name else None
+            return Lookup(outside=name, trace=tuple(trace)) if trace and "." in name else None
         service = state.get("", "Service", labels[-1], labels[-2])
         if service is None:
             return None
@@ -118,13 +118,13 @@ def _record(state: State, name: str) -> Answer | None:
             return _pod_record(state, service, labels[0], tuple(trace))
         else:
             pods = addresses(state, service) if written.headless else ()
-            return Answer(service, pods, trace=tuple(trace))
+            return Lookup(service, pods, trace=tuple(trace))
     return None
 
 
-def _pod_record(state: State, service: Resource, hostname: str, trace: tuple[Step, ...]) -> Answer | None:
+def _pod_record(state: State, service: Resource, hostname: str, trace: tuple[Step, ...]) -> Lookup | None:
     """A pod below its Service: by its hostname, if its subdomain is the Service's name."""
     pods = tuple(
         pod for pod in addresses(state, service) if (pod.hostname, pod.subdomain) == (hostname, service.name)
     )
-    return Answer(service, pods, trace=trace) if pods else None
+    return Lookup(service, pods, trace=trace) if pods else None

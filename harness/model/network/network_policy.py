@@ -45,17 +45,17 @@ _DNS = Pod(
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ConnectionVerdict:
     """Whether a connection gets through, and the policies and rules that say so."""
 
     allowed: bool
     trace: tuple[Step, ...] = ()
 
 
-ALLOWED = Verdict(allowed=True)
+ALLOWED = ConnectionVerdict(allowed=True)
 
 
-def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TCP") -> Verdict:
+def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TCP") -> ConnectionVerdict:
     """Returns whether a client's connection to a port of a server's pod is let through.
 
     Pods on their host's network are outside of all policies, and no pod is cut off from itself.
@@ -69,17 +69,17 @@ def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TC
         verdict = _direction(state, pod, other, direction, server, port, protocol)
         trace += verdict.trace
         if not verdict.allowed:
-            return Verdict(allowed=False, trace=trace)
-    return Verdict(allowed=True, trace=trace)
+            return ConnectionVerdict(allowed=False, trace=trace)
+    return ConnectionVerdict(allowed=True, trace=trace)
 
 
-def arriving(state: State, arrival: Arrival) -> Verdict:
+def arriving(state: State, arrival: Arrival) -> ConnectionVerdict:
     """Returns whether an arriving request's connection was let through."""
     tunnel = arrival.server.tunnel if arrival.tls is arrival.server.mesh else None
     return judge(state, arrival.client, arrival.server, tunnel or arrival.port)
 
 
-def names(state: State, client: Pod) -> Verdict:
+def names(state: State, client: Pod) -> ConnectionVerdict:
     """Returns whether a pod's questions get through to the cluster's DNS: else no name resolves."""
     servers = _dns_servers(state) or (_DNS,)
     verdicts = [judge(state, client, server, _DNS_PORT, "UDP") for server in servers]
@@ -88,7 +88,7 @@ def names(state: State, client: Pod) -> Verdict:
 
 def _direction(
     state: State, pod: Pod, other: Pod, direction: Direction, server: Pod, port: int, protocol: str
-) -> Verdict:
+) -> ConnectionVerdict:
     """One side of a connection: free unless a policy selects its pod; then one rule must allow it."""
     if pod.host_network or pod.outside:
         return ALLOWED
@@ -98,14 +98,14 @@ def _direction(
         for rule in NetworkPolicy.kept(policy).rules(direction):
             if _ports(rule, server, port, protocol) and _peers(state, policy, rule, other):
                 lets = step(policy, rule.path, Action.ALLOWED, "lets {} through on port {}", way, port)
-                return Verdict(allowed=True, trace=(lets,))
+                return ConnectionVerdict(allowed=True, trace=(lets,))
         text = "no rule lets {} through on port {}"
         lost.append(step(policy, f"spec.{direction}", Action.DENIED, text, way, port))
     if not lost:
         return ALLOWED
     text = "{} of {} is isolated: the connection is dropped, unanswered"
     dropped = built_in(Action.FAILED, text, direction, pod.workload)
-    return Verdict(allowed=False, trace=(*lost, dropped))
+    return ConnectionVerdict(allowed=False, trace=(*lost, dropped))
 
 
 def _way(pod: Pod, other: Pod, direction: Direction) -> Words:

@@ -27,7 +27,7 @@ def resolve(state: State, source: Workload, name: str) -> Resolution:
     asked = network_policy.names(state, client)
     if not asked.allowed:
         return Resolution(told=("the pod can't ask the cluster's DNS", *map(str, asked.trace)))
-    answer = dns.lookup(state, name, client.namespace, client.resolver) or dns.Answer(outside=name)
+    answer = dns.lookup(state, name, client.namespace, client.resolver) or dns.Lookup(outside=name)
     told = tuple(map(str, answer.trace))
     if answer.outside:
         outside = external.leads_out(state, answer.outside, client.namespace)

@@ -16,14 +16,14 @@ from harness.analysis.translate.policy.source import (
     service_accounts_of,
 )
 from harness.analysis.translate.route.matches import EVERY, RequestMatch, Unsayable
-from harness.api.istio.authorization_policy import AuthorizationPolicy
+from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from harness.analysis.translate.draft import Draft
-    from harness.api.istio.authorization_policy import AuthorizationRule, Condition
+    from harness.api.istio.security.authorization_policy import AuthorizationRule, PolicyCondition
     from harness.base.resources import Resource
 
 GROUP = "security.istio.io"
@@ -153,7 +153,7 @@ def _said(
         return []
 
 
-def _condition(draft: Draft, part: Condition) -> Iterable[tuple[Clients, Region]]:
+def _condition(draft: Draft, part: PolicyCondition) -> Iterable[tuple[Clients, Region]]:
     """The clients and requests that fulfil a condition, as pairs of which one is to hold."""
     values, unwanted = part.values, part.not_values
     name, _, rest = part.key.partition("[")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.translate.policy.source import fits
 from harness.analysis.translate.route.matches import EVERY, METHODS, RequestMatch, Text, Unsayable
-from harness.api.istio.authorization_policy import path_condition, path_expression
+from harness.api.istio.security.authorization_policy import path_condition, path_expression
 from harness.base.errors import InputError
 from harness.base.expressions import quoted
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.analysis.translate.draft import Draft
-    from harness.api.istio.authorization_policy import Operation
+    from harness.api.istio.security.authorization_policy import Operation
     from harness.api.node import Node
 
 

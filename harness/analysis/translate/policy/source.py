@@ -15,15 +15,15 @@ from harness.analysis.translate.policy.clients import (
     principal,
 )
 from harness.analysis.translate.route.matches import Unsayable
-from harness.api.istio.authorization_policy import in_full
-from harness.api.istio.trust_domain import with_aliases
+from harness.api.istio.security.authorization_policy import in_full
+from harness.api.istio.security.trust_domain import with_aliases
 from harness.base.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.analysis.translate.draft import Draft
-    from harness.api.istio.authorization_policy import Source
+    from harness.api.istio.security.authorization_policy import Source
     from harness.api.node import Node
 
 

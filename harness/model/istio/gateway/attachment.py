@@ -33,7 +33,7 @@ Level = tuple[bool, int]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class AttachingRoute:
     """A route that names a Gateway as parent."""
 
     route: Route
@@ -92,21 +92,21 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
 
 
 @per_state
-def _by_gateway(state: State) -> dict[tuple[str, str, str, str], HostTable[Candidate]]:
+def _by_gateway(state: State) -> dict[tuple[str, str, str, str], HostTable[AttachingRoute]]:
     """The routes that name a Gateway, by their host names, older first."""
-    found: dict[tuple[str, str, str, str], list[tuple[str, Candidate]]] = {}
+    found: dict[tuple[str, str, str, str], list[tuple[str, AttachingRoute]]] = {}
     for gateway in state.all(gateway_api.GROUP, "Gateway"):
         named = found.setdefault(gateway.key, [])
         for stored in attachment.naming(state, gateway):
             if stored.live.group == gateway_api.GROUP:
                 route = Route.kept(stored.live)
                 for parent in (one for one in route.parents if _is(one, gateway)):
-                    candidate = Candidate(route, parent, stored.age)
+                    candidate = AttachingRoute(route, parent, stored.age)
                     named += [(host.lower(), candidate) for host in route.hostnames or ("*",)]
     return {key: HostTable(named) for key, named in found.items()}
 
 
-_NOBODY: HostTable[Candidate] = HostTable(())
+_NOBODY: HostTable[AttachingRoute] = HostTable(())
 
 
 def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule]:

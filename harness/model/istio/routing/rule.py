@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from harness.api.headers import UNCHANGED, HeaderChanges
-from harness.api.istio import claims
+from harness.api.istio.security import claims
 from harness.api.kubernetes.selector import selects
 from harness.base.matching import TextMatch, query_values
 from harness.traffic.trace import Action, Step, Words, step, words

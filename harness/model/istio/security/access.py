@@ -14,7 +14,7 @@ from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.arrival import Arrival, Deliver
-    from harness.model.istio.security.external_authorization import Answer
+    from harness.model.istio.security.external_authorization import Authorized
     from harness.model.message import Message
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
@@ -32,7 +32,7 @@ def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) 
             return certain(_refused(arrival, replies.envoy(arrival.message, 400)), message)
         arrival = with_fields(arrival, message=message)
 
-    def answered(answer: Answer) -> Branches[Outcome]:
+    def answered(answer: Authorized) -> Branches[Outcome]:
         if answer.refusal is not None:
             refused = _refused(arrival, answer.refusal)
             return certain(with_fields(refused, seconds=answer.seconds), *_closing(arrival))
@@ -58,7 +58,7 @@ def _checked(state: State, arrival: Arrival, pass_on: Deliver) -> Branches[Outco
     return certain(_refused(arrival, denied), *trace, *verdict.trace, *_closing(arrival))
 
 
-def _challenge(message: Message, checked: request_authentication.Checked) -> Outcome:
+def _challenge(message: Message, checked: request_authentication.CheckedToken) -> Outcome:
     """The refusal of a token [envoy: jwt_authn's answer, RFC 6750]."""
     realm = f"{message.scheme}://{message.authority}{message.target}"
     challenge = (("www-authenticate", f'Bearer realm="{realm}", error="invalid_token"'),)

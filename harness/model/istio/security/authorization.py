@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.istio.authorization_policy import KIND, AuthorizationPolicy
+from harness.api.istio.security.authorization_policy import KIND, AuthorizationPolicy
 from harness.model.istio.security import authorization_rule, policies
 from harness.traffic.trace import Action, Step, built_in, listed, step
 
@@ -21,14 +21,14 @@ DENIED = "RBAC: access denied"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AccessVerdict:
     """Whether a request is let through, and the reasons."""
 
     allowed: bool
     trace: tuple[Step, ...]
 
 
-def authorize(state: State, arrival: Arrival) -> Verdict:
+def authorize(state: State, arrival: Arrival) -> AccessVerdict:
     """Returns whether the policies that select the server let a request, or a connection, through.
 
     One that denies and matches decides first; then one that allows must match, if there is any.
@@ -40,18 +40,18 @@ def authorize(state: State, arrival: Arrival) -> Verdict:
     for policy in found:
         if policy.action == "DENY" and (field := matching_rule(policy, seen, passed)):
             denied = step(policy.resource, field, Action.DENIED, "matches, and the action is DENY")
-            return Verdict(False, (*passed, denied))
+            return AccessVerdict(False, (*passed, denied))
     allowing = [policy for policy in found if policy.action == "ALLOW"]
     for policy in allowing:
         if field := matching_rule(policy, seen, passed):
             allowed = step(policy.resource, field, Action.ALLOWED, "matches, and the action is ALLOW")
-            return Verdict(True, (*passed, allowed))
+            return AccessVerdict(True, (*passed, allowed))
     if allowing:
         text, names = "no rule matches of those that allow ({}): denied", [one.resource for one in allowing]
         denied = step(names[0], "spec.rules", Action.DENIED, text, listed(names))
-        return Verdict(False, (*passed, denied))
+        return AccessVerdict(False, (*passed, denied))
     text = "no AuthorizationPolicy with action ALLOW selects {}: allowed"
-    return Verdict(True, (*passed, built_in(Action.ALLOWED, text, arrival.server.workload)))
+    return AccessVerdict(True, (*passed, built_in(Action.ALLOWED, text, arrival.server.workload)))
 
 
 def matching_rule(policy: AuthorizationPolicy, seen: Seen, passed: list[Step]) -> str:

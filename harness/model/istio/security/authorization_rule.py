@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from harness.api.istio import claims, identity, trust_domain
-from harness.api.istio.authorization_policy import in_full, path_condition
+from harness.api.istio.security import claims, identity, trust_domain
+from harness.api.istio.security.authorization_policy import in_full, path_condition
 from harness.base import expressions
 from harness.base.errors import not_modelled
 from harness.base.matching import TextMatch
@@ -21,7 +21,7 @@ from harness.model.network.addresses import contains
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.api.istio.authorization_policy import Attribute, AuthorizationRule
+    from harness.api.istio.security.authorization_policy import Attribute, AuthorizationRule
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.message import Message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.api.istio.authorization_policy import KIND, AuthorizationPolicy
+from harness.api.istio.security.authorization_policy import KIND, AuthorizationPolicy
 from harness.base.errors import not_modelled
 from harness.model import apps, replies
 from harness.model.distribution import Branches, after, certain, mapped
@@ -38,7 +38,7 @@ _ALWAYS_TOLD = ("authorization", "content-length")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Authorized:
     """What an authorizer makes of a request, and how long it takes: the client's refusal, or the request."""
 
     message: Message
@@ -46,7 +46,7 @@ class Answer:
     seconds: float = 0.0
 
 
-def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
+def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Authorized]:
     """Returns what becomes of a request by the policies that select the server and have this action.
 
     Where their provider doesn't exist (or several are named for one workload, which Istio doesn't allow)
@@ -55,13 +55,13 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
     selecting = map(AuthorizationPolicy.kept, policies.selecting(state, arrival.server, KIND))
     found = [one for one in selecting if one.action == "CUSTOM"]
     if not found:
-        return certain(Answer(arrival.message))
+        return certain(Authorized(arrival.message))
     seen, passed = Seen.of(state, arrival), list[Step]()
     for trial in (one.resource for one in found if one.is_dry_run):
         raise not_modelled(trial, "metadata.annotations istio.io/dry-run", "together with CUSTOM")
     matching = [(one, field) for one in found if (field := matching_rule(one, seen, passed))]
     if not matching:
-        return certain(Answer(arrival.message), *passed)
+        return certain(Authorized(arrival.message), *passed)
     decisive, field = matching[0]
     policy, name = decisive.resource, decisive.provider.name
     names = {one.provider.name for one in found}
@@ -73,20 +73,20 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Answer]:
             fault = words("is one of several for {}: {}", arrival.server.workload, ", ".join(sorted(names)))
         why = step(policy, "spec.provider.name", Action.DENIED, "{}: what matches is denied", fault)
         refusal = replies.envoy(arrival.message, 403, DENIED)
-        return certain(Answer(arrival.message, refusal), *passed, why)
+        return certain(Authorized(arrival.message, refusal), *passed, why)
     http = provider.http_authorizer
     if http is None:
         raise not_modelled(policy, "spec.provider.name", "only authorizers that are asked by HTTP are")
     if arrival.opaque:
         text = "is ignored for a connection without HTTP: its provider is asked by HTTP"
-        return certain(Answer(arrival.message), *passed, step(policy, field, Action.IGNORED, text))
+        return certain(Authorized(arrival.message), *passed, step(policy, field, Action.IGNORED, text))
     matches = step(policy, field, Action.MATCHED, "matches")
     return after(_asked(state, policy, http, arrival, deliver), *passed, matches)
 
 
 def _asked(
     state: State, policy: Resource, http: HTTPAuthorizer, arrival: Arrival, deliver: Deliver
-) -> Branches[Answer]:
+) -> Branches[Authorized]:
     field = "spec.provider.name"
     for name in sorted(http.undeclared()):
         raise not_modelled(policy, field, f"the provider's envoyExtAuthzHttp.{name}")
@@ -97,7 +97,7 @@ def _asked(
     if service is None:
         text = "the provider's Service {} isn't there by its full name: what matches is denied"
         refusal = replies.envoy(arrival.message, 403, DENIED)
-        return certain(Answer(arrival.message, refusal), step(policy, field, Action.DENIED, text, host))
+        return certain(Authorized(arrival.message, refusal), step(policy, field, Action.DENIED, text, host))
     port = service_port(service, int(http.port or 0))
     if port is None:
         text = "the provider's {} has no port {}: an error"
@@ -116,7 +116,7 @@ def _asked(
         answers = upstream.send(state, arrival.server, check, target, Retries(attempts=0), deliver)
     limit = http.timeout or _TIMEOUT
 
-    def read(outcome: Outcome) -> Answer:
+    def read(outcome: Outcome) -> Authorized:
         answer = _answer(http, arrival.message, outcome, in_time=outcome.seconds <= limit)
         return replace(answer, seconds=min(outcome.seconds, limit))
 
@@ -149,24 +149,24 @@ def _check(http: HTTPAuthorizer, message: Message) -> Message:
     ).plus(*added)
 
 
-def _answer(http: HTTPAuthorizer, message: Message, outcome: Outcome, *, in_time: bool) -> Answer:
+def _answer(http: HTTPAuthorizer, message: Message, outcome: Outcome, *, in_time: bool) -> Authorized:
     """200 allows; 5xx and silence are errors, which deny unless it fails open; all else is for the client."""
     if outcome.status is None or outcome.status >= 500 or not in_time:
         return _failed(http, message)
     if outcome.status == 200:
         added = _chosen(outcome.headers, http.headers_on_allow)
-        return Answer(message.plus(*added))
+        return Authorized(message.plus(*added))
     headers = outcome.headers
     if http.has("headersToDownstreamOnDeny"):
         headers = _chosen(headers, http.headers_on_deny)
     headers = tuple((name, value) for name, value in headers if name != "server")
-    return Answer(message, replies.envoy(message, outcome.status, outcome.body or "", headers))
+    return Authorized(message, replies.envoy(message, outcome.status, outcome.body or "", headers))
 
 
-def _failed(http: HTTPAuthorizer, message: Message) -> Answer:
+def _failed(http: HTTPAuthorizer, message: Message) -> Authorized:
     if http.fail_open:
-        return Answer(message)
-    return Answer(message, replies.envoy(message, int(http.status_on_error or 403)))
+        return Authorized(message)
+    return Authorized(message, replies.envoy(message, int(http.status_on_error or 403)))
 
 
 def _chosen(headers: Headers, patterns: Iterable[str]) -> Headers:

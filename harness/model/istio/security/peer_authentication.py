@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio.peer_authentication import KIND, UNSET, PeerAuthentication
-from harness.api.istio.policies import GROUP
+from harness.api.istio.security.peer_authentication import KIND, UNSET, PeerAuthentication
+from harness.api.istio.security.policies import GROUP
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, per_pod, per_state

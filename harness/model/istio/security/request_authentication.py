@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from harness.api.istio import claims
-from harness.api.istio.request_authentication import KIND, RequestAuthentication
+from harness.api.istio.security import claims
+from harness.api.istio.security.request_authentication import KIND, RequestAuthentication
 from harness.base.errors import not_modelled
 from harness.base.matching import query_values
 from harness.model.istio.security import jwt, policies
@@ -21,7 +21,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.api.istio.request_authentication import JWTRule
+    from harness.api.istio.security.request_authentication import JWTRule
     from harness.model.istio.security.jwt import Jwt
     from harness.model.message import Message
     from harness.model.state.pods import Pod
@@ -33,7 +33,7 @@ _PREFLIGHT = ("origin", "access-control-request-method")
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedToken:
     """The request as the filter passes it on, or the words with which it refuses it."""
 
     message: Message
@@ -46,7 +46,7 @@ class Checked:
         return 403 if self.refusal == jwt.AUDIENCE else 401
 
 
-def check(state: State, pod: Pod, message: Message) -> Checked:
+def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     """Returns what the policies that select a pod make of a request.
 
     Without a token it passes, unless where a rule looks there is one that is bad. One rule that finds
@@ -60,7 +60,7 @@ def check(state: State, pod: Pod, message: Message) -> Checked:
     rules = sorted((rule for policy in found for rule in policy.rules), key=lambda rule: rule.issuer)
     apart = tuple(policies.apart(state, KIND, pod))
     if not rules or _preflight(message):
-        return Checked(message, trace=apart)
+        return CheckedToken(message, trace=apart)
     faults: list[tuple[JWTRule, str]] = []
     for rule in rules:
         message = message.without(_outputs(rule))
@@ -78,8 +78,8 @@ def check(state: State, pod: Pod, message: Message) -> Checked:
     rule, fault = _worst(faults)
     lost = (*apart, *(_lost(rule, words) for rule, words in faults))
     if fault == jwt.MISSING:
-        return Checked(message, trace=lost)
-    checked = Checked(message, fault)
+        return CheckedToken(message, trace=lost)
+    checked = CheckedToken(message, fault)
     text = "the token isn't accepted ({}): {}"
     why = step(rule.resource, rule.path, Action.DENIED, text, fault, checked.status)
     return replace(checked, trace=(*lost, why))
@@ -178,7 +178,7 @@ def _verified(rule: JWTRule, text: str) -> Jwt:
 
 def _passed(
     rule: JWTRule, message: Message, accepted: list[tuple[Jwt, _Place]], faults: list[tuple[JWTRule, str]]
-) -> Checked:
+) -> CheckedToken:
     for token, place in accepted:
         message = _with_outputs(rule, message, token)
         if not rule.forward_original_token:
@@ -189,7 +189,7 @@ def _passed(
     text = "the token of {} is valid" + (", its signature taken for granted" if token.stated else "")
     lost = tuple(_lost(rule, words) for rule, words in faults)
     why = step(rule.resource, rule.path, Action.MATCHED, text, who)
-    return Checked(replace(message, verified=Token.of(known)), trace=(*lost, why))
+    return CheckedToken(replace(message, verified=Token.of(known)), trace=(*lost, why))
 
 
 def _outputs(rule: JWTRule) -> list[str]:

@@ -10,7 +10,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.api.istio.destination_rule import LoadBalancer, OutlierDetection
+    from harness.api.istio.destination_rule import LoadBalancerSettings, OutlierDetection
     from harness.model.istio.upstream.destination_rule import Policy
     from harness.traffic.outcomes import Outcome
 
@@ -40,7 +40,7 @@ def reasons(policy: Policy, endpoints: int) -> Iterator[Step]:
         yield step(outliers.resource, outliers.path, Action.LEFT_OPEN, text)
 
 
-def _balancing(setting: LoadBalancer) -> Iterator[Step]:
+def _balancing(setting: LoadBalancerSettings) -> Iterator[Step]:
     if setting.consistent_hash:
         text = f"a hash keeps equal requests on one pod: {_UNSPECIFIED}"
         yield step(setting.resource, setting.at("consistentHash"), Action.LEFT_OPEN, text)

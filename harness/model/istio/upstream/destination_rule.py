@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.api.istio.destination_rule import (
         ClientTLSSettings,
         ConnectionPool,
-        LoadBalancer,
+        LoadBalancerSettings,
         OutlierDetection,
         Subset,
         TrafficPolicy,
@@ -36,7 +36,7 @@ class Policy:
     """A traffic policy by its parts; None for those that aren't said."""
 
     connection_pool: ConnectionPool | None = None
-    load_balancer: LoadBalancer | None = None
+    load_balancer: LoadBalancerSettings | None = None
     outlier_detection: OutlierDetection | None = None
     tls: ClientTLSSettings | None = None
     retry_budget: Node | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.api.istio.policies import PolicySpec
+from harness.api.istio.security.policies import PolicySpec
 from harness.api.node import Node, node, nodes, text, texts
 from harness.api.objects import annotations_of
 from harness.base.expressions import quoted
@@ -100,7 +100,7 @@ class Operation(Node):
         yield from _asked(field, "request.path", self.paths, self.not_paths)
 
 
-class Condition(Node):
+class PolicyCondition(Node):
     """A condition on any one attribute."""
 
     key = text("key")
@@ -130,7 +130,7 @@ class AuthorizationRule(Node):
 
     sources = nodes("from", From)
     operations = nodes("to", To)
-    conditions = nodes("when", Condition)
+    conditions = nodes("when", PolicyCondition)
 
     @cached_property
     def asked_of_clients(self) -> tuple[tuple[Attribute, ...], ...]:

@@ -9,17 +9,17 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from harness.api.istio.authorization_policy import IDENTITIES, AuthorizationPolicy
-from harness.api.istio.peer_authentication import PeerAuthentication
-from harness.api.istio.request_authentication import KIND, RequestAuthentication
+from harness.api.istio.security.authorization_policy import IDENTITIES, AuthorizationPolicy
+from harness.api.istio.security.peer_authentication import PeerAuthentication
+from harness.api.istio.security.request_authentication import KIND, RequestAuthentication
 from harness.api.refusal import Refused
 from harness.base.networks import is_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.api.istio.authorization_policy import AuthorizationRule, Condition
-    from harness.api.istio.policies import PolicySpec
+    from harness.api.istio.security.authorization_policy import AuthorizationRule, PolicyCondition
+    from harness.api.istio.security.policies import PolicySpec
     from harness.api.node import Node
     from harness.base.resources import Resource
 
@@ -169,7 +169,7 @@ def _rule(index: int, rule: AuthorizationRule) -> Iterator[str]:
         yield from _condition(condition)
 
 
-def _condition(condition: Condition) -> Iterator[str]:
+def _condition(condition: PolicyCondition) -> Iterator[str]:
     key = condition.key
     if not key:
         yield "`key` must not be empty"

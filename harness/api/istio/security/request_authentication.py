@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.api.istio.policies import PolicySpec
+from harness.api.istio.security.policies import PolicySpec
 from harness.api.node import Node, boolean, nodes, text, texts
 
 KIND = "RequestAuthentication"

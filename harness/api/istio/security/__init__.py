@@ -1,0 +1,1 @@
+"""Istio's security policies, and what its webhook refuses of them."""
