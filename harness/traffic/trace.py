@@ -108,7 +108,7 @@ Part: TypeAlias = "Resource | Workload | Words | Fraction | float | str"
 """What stands in words: an object, a workload, a number, a name, or words again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Step:
     """One step of a trace.
 
@@ -120,12 +120,35 @@ class Step:
 
     action: Action
     template: str
-    parts: tuple[Part, ...] = ()
-    resource: Resource | None = None
-    field: str = ""
-    depth: int = 0
-    arrivals: Arrivals | None = ()
-    also: tuple[Resource, ...] = ()
+    parts: tuple[Part, ...]
+    resource: Resource | None
+    field: str
+    depth: int
+    arrivals: Arrivals | None
+    also: tuple[Resource, ...]
+
+    def __init__(
+        self,
+        action: Action,
+        template: str,
+        parts: tuple[Part, ...] = (),
+        resource: Resource | None = None,
+        field: str = "",
+        depth: int = 0,
+        arrivals: Arrivals | None = (),
+        also: tuple[Resource, ...] = (),
+    ) -> None:
+        # A decision makes dozens of steps, and nobody reads most of them: what dataclasses do for a frozen
+        # one takes three times as long.
+        fields = self.__dict__
+        fields["action"] = action
+        fields["template"] = template
+        fields["parts"] = parts
+        fields["resource"] = resource
+        fields["field"] = field
+        fields["depth"] = depth
+        fields["arrivals"] = arrivals
+        fields["also"] = also
 
     @property
     def text(self) -> str:
