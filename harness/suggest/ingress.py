@@ -83,7 +83,7 @@ def _through(
     host = next((one for one in hosts if "*" not in one), hosts[0].replace("*", "any") if hosts else "")
     host = "" if host == "any" else host
     tried, _ = examples(asked, grpc=False, limit=EXAMPLES)
-    met: set[tuple[str, ...]] = set()
+    met: set[Origin | None] = set()
     for example in tried:
         given = (("host", host), *example.headers) if host else example.headers
         service = port.service
@@ -94,10 +94,10 @@ def _through(
             outcomes = decide(estate.state, request)
         except NotModelledError:
             continue
-        found = rule(outcomes, {str(route): route})
-        if not found or found in met:
+        origin = rule(outcomes, (route,))
+        if origin is None or origin in met:
             continue
-        met.add(found)
+        met.add(origin)
         subject = f"{host or service.name}{words(example, example.target, '')}"
-        yield from about(request, subject, (Origin(route, found[1]),), frozenset(), Topic.INGRESS)
-    yield from unmet({str(route): route}, met)
+        yield from about(request, subject, (origin,), frozenset(), Topic.INGRESS)
+    yield from unmet((route,), met)

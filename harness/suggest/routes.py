@@ -22,7 +22,7 @@ from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
 
     from harness.analysis.compare.examples import Example
     from harness.api.gateway_api.route import RouteRule
@@ -47,17 +47,17 @@ _RULE = re.compile(r"spec\.(?:http|rules)\[\d+\]")
 
 def questions(estate: Estate) -> Iterator[Question | Skipped]:
     """Yields what to ask about the routes on each Service, in the order of the Services."""
-    placed: set[str] = set()
+    placed: set[Resource] = set()
     for service in estate.services:
         found = relevant(estate.state, service)
-        routes = {str(one): one for one in found.objects if one.kind in ROUTES and _is_of_mesh(one)}
-        placed |= routes.keys()
+        routes = tuple(one for one in found.objects if one.kind in ROUTES and _is_of_mesh(one))
+        placed.update(routes)
         if routes:
             for port in service_ports(service):
                 yield from _of_port(estate, service, port, routes)
     every = (one.live for kind in _KINDS for one in estate.state.stored(*kind))
     for route in every:
-        if _is_of_mesh(route) and str(route) not in placed:
+        if _is_of_mesh(route) and route not in placed:
             yield Skipped(str(route), "it is on no Service of the estate: what answers elsewhere isn't known")
 
 
@@ -70,75 +70,72 @@ def _is_of_mesh(route: Resource) -> bool:
 
 
 def _of_port(
-    estate: Estate, service: Resource, port: ServicePort, routes: Mapping[str, Resource]
+    estate: Estate, service: Resource, port: ServicePort, routes: Collection[Resource]
 ) -> Iterator[Question | Skipped]:
-    asked = conditions.joined(map(conditions.of, routes.values()))
+    asked = conditions.joined(map(conditions.of, routes))
     path = estate.path(service)
     for scheme in schemes(port, path):
         tried, _ = examples(asked, grpc=scheme == "grpc", limit=EXAMPLES)
-        met: set[tuple[str, ...]] = set()
+        met: set[Origin | None] = set()
         for caller in estate.in_istio(estate.unlike_callers(service)):
             for example in (one for one in tried if not one.host):
                 target = asked_for(example, asked, path)
                 request = Request(
                     caller, url(service, port, caller, scheme, target), example.method, example.headers
                 )
-                rule = _met(estate, request, routes)
-                if rule is None or rule in met:
+                origin = _met(estate, request, routes)
+                if isinstance(origin, Unseen) or origin in met:
                     continue
-                met.add(rule)
+                met.add(origin)
                 subject = f"{_verb(request)}{estate.called(service)}{words(example, target, path)}"
                 if caller not in estate.own:
                     subject += f" from {caller}"
-                yield from about(request, subject, _origins(rule, routes), estate.behind(service))
+                origins = (origin,) if origin else tuple(Origin(one, "spec") for one in routes)
+                yield from about(request, subject, origins, estate.behind(service))
         if met:
             yield from unmet(routes, met)
             return
 
 
-def _met(estate: Estate, request: Request, routes: Mapping[str, Resource]) -> tuple[str, ...] | None:
-    """The rule that decides on a request, or that none does; None where that can't be seen."""
+class Unseen:
+    """Which rule decides on a request can't be seen."""
+
+
+def _met(estate: Estate, request: Request, routes: Collection[Resource]) -> Origin | Unseen | None:
+    """The rule that decides on a request, None if none does."""
     try:
         outcomes = decide(estate.state, request)
     except NotModelledError:
-        return None
+        return Unseen()
     if any(denied(one.outcome) for one in outcomes.groups):
-        return None
+        return Unseen()
     return rule(outcomes, routes)
 
 
-def unmet(routes: Mapping[str, Resource], met: Collection[tuple[str, ...]]) -> Iterator[Skipped]:
+def unmet(routes: Iterable[Resource], met: Collection[Origin | None]) -> Iterator[Skipped]:
     """Yields the rules that no request met, and those that aren't for HTTP."""
-    for name, route in routes.items():
+    for route in routes:
         for entry in _entries(route):
-            if (name, entry.path) not in met:
-                yield Skipped(f"{name} {entry.path}", "no request that was tried comes to it, and gets in")
+            if Origin(route, entry.path) not in met:
+                yield Skipped(f"{route} {entry.path}", "no request that was tried comes to it, and gets in")
         if route.kind == "VirtualService":
             read = VirtualService.of(route)
             for key, rules in (("tls", read.tls), ("tcp", read.tcp)):
                 if rules:
-                    yield Skipped(f"{name} spec.{key}", "only HTTP is asked")
+                    yield Skipped(f"{route} spec.{key}", "only HTTP is asked")
 
 
-def rule(outcomes: Outcomes, routes: Mapping[str, Resource]) -> tuple[str, ...]:
-    """Returns the object and the field of the rule that was taken, empty if none was."""
-    for group in outcomes.groups:
-        for link in group.trace:
-            if found := _rule(link, routes):
-                return found
-    return ()
+def rule(outcomes: Outcomes, routes: Collection[Resource]) -> Origin | None:
+    """Returns the rule that was taken of these routes, None if none was."""
+    steps = (step for group in outcomes.groups for step in group.trace)
+    return next((found for step in steps if (found := _rule(step, routes))), None)
 
 
-def _rule(link: Step, routes: Mapping[str, Resource]) -> tuple[str, ...]:
-    found = _RULE.match(link.field)
-    taken = found and not link.passed_over and not link.depth and link.subject in routes
-    return (link.subject, found.group()) if taken and found else ()
-
-
-def _origins(rule: tuple[str, ...], routes: Mapping[str, Resource]) -> tuple[Origin, ...]:
-    if not rule:
-        return tuple(Origin(one, "spec") for one in routes.values())
-    return (Origin(routes[rule[0]], rule[1]),)
+def _rule(step: Step, routes: Collection[Resource]) -> Origin | None:
+    found = _RULE.match(step.field)
+    if not found or step.passed_over or step.depth:
+        return None
+    return next((Origin(route, found.group()) for route in routes if route == step.resource), None)
 
 
 def about(

@@ -179,7 +179,7 @@ def _concerns(finding: Finding, question: Question) -> bool:
     """Whether a finding is about the object that a question comes from, and the part of it."""
     return any(
         finding.origin.key == one.resource.key
-        and (finding.field.startswith(one.field) or one.field.startswith(finding.field.partition(" ")[0]))
+        and (finding.field.startswith(one.field) or one.field.startswith(finding.field))
         for one in question.origins
     )
 

@@ -52,7 +52,9 @@ class Difference:
     `seconds`…); `classes` counts the classes, `sources` names their callers.
     """
 
-    target: str
+    service: Resource
+    port: int
+    scheme: str
     request: Request
     caller: Caller
     parts: tuple[str, ...]
@@ -60,6 +62,11 @@ class Difference:
     after: Outcomes
     classes: int
     sources: tuple[str, ...]
+
+    @property
+    def target(self) -> str:
+        """What is called, in words."""
+        return f"{self.service}:{self.port}" + ("" if self.scheme == "http" else f" ({self.scheme})")
 
     def __str__(self) -> str:
         others = self.classes - 1
@@ -233,9 +240,8 @@ class _Target:
         key = (port.number, scheme, parts, worded(was), worded(now))
         known = found.get(key)
         if known is None:
-            target = f"{self.service}:{port.number}" + ("" if scheme == "http" else f" ({scheme})")
-            name = (str(caller.workload),)
-            found[key] = Difference(target, request, caller, parts, before, after, 1, name)
+            called, name = (self.service, port.number, scheme), (str(caller.workload),)
+            found[key] = Difference(*called, request, caller, parts, before, after, 1, name)
         else:
             sources = tuple(dict.fromkeys((*known.sources, str(caller.workload))))
             found[key] = replace(known, classes=known.classes + 1, sources=sources)

@@ -71,7 +71,7 @@ def _with_meshed_gateways(state: State) -> State:
 
 def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
     """Whether a difference is accepted by one of `namespace/service[:part]`, either with `*`."""
-    resource = difference.target.partition(" ")[2].partition(":")[0]
+    resource = f"{difference.service.namespace}/{difference.service.name}"
     for pattern in patterns:
         service, colon, part = pattern.partition(":")
         if fnmatch(resource, service) and (not colon or {part} >= set(difference.parts)):

@@ -95,21 +95,21 @@ def _uses(resource: Resource, findings: list[Finding]) -> Iterator[_Use]:
     rest = dict.fromkeys(findings)
     if resource.group in kinds.VERSIONS:
         for field in set_fields(resource, _UNITS.get(resource.kind, ())):
-            about = [one for one in findings if _is_about(_path(one), field)]
+            about = [one for one in findings if _is_about(one.field, field)]
             yield _field_use(resource, field, about)
             for one in about:
                 rest.pop(one, None)
     if is_installed(resource):
         rest = {one: None for one in rest if one.topic != "annotation"}
     for mark in marks(resource) if not is_installed(resource) else ():
-        about = [one for one in findings if _path(one).endswith(f".{mark.key}")]
+        about = [one for one in findings if one.field.endswith(f".{mark.key}")]
         yield _mark_use(resource, mark, about)
         for one in about:
             rest.pop(one, None)
     for one in rest:
-        schematised = re.sub(r"\[\d+\]", "[]", _path(one).removeprefix("spec."))
+        schematised = re.sub(r"\[\d+\]", "[]", one.field.removeprefix("spec."))
         name = f"{resource.kind} {schematised}".rstrip()
-        yield _use(f"{name} ({one.topic})", resource, _path(one), [one])
+        yield _use(f"{name} ({one.topic})", resource, one.field, [one])
 
 
 def _field_use(resource: Resource, field: SetField, findings: list[Finding]) -> _Use:
@@ -129,11 +129,6 @@ def _use(name: str, resource: Resource, field: str, findings: list[Finding]) -> 
     topics = tuple(one.topic for one in findings)
     verdict = OF_SEVERITY[worst.severity]
     return _Use(name, verdict, resource, field, worst.topic, worst.why, worst.todo, topics)
-
-
-def _path(finding: Finding) -> str:
-    """The path of a finding's field, without the rule's name that may follow it."""
-    return finding.field.partition(" ")[0]
 
 
 def _is_about(path: str, field: SetField) -> bool:

@@ -48,10 +48,18 @@ class Draft:
         return tuple(self._objects.values())
 
     def report(
-        self, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
+        self,
+        severity: Severity,
+        topic: str,
+        resource: Resource,
+        field: str,
+        why: str,
+        todo: str = "",
+        *,
+        rule: str = "",
     ) -> None:
         """Adds a finding, unless it is there already."""
-        self.findings[Finding.of(severity, topic, resource, field, why, todo)] = None
+        self.findings[Finding.of(severity, topic, resource, field, why, todo, rule=rule)] = None
 
     def finish(self, reading: Node) -> None:
         """Reports every field of an object, or of a part of one, that nobody read."""

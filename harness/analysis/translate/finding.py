@@ -28,6 +28,7 @@ class Finding:
     """A field that the translation lost, changed, or translated under an assumption.
 
     `topic` is a stable short name (`fault-injection`); `why` says what differs, `todo` what to do instead.
+    `rule` is the name of the rule that the field is, if it has one.
     """
 
     severity: Severity
@@ -36,13 +37,27 @@ class Finding:
     field: str
     why: str
     todo: str
+    rule: str = ""
 
     @classmethod
     def of(
-        cls, severity: Severity, topic: str, resource: Resource, field: str, why: str, todo: str = ""
+        cls,
+        severity: Severity,
+        topic: str,
+        resource: Resource,
+        field: str,
+        why: str,
+        todo: str = "",
+        *,
+        rule: str = "",
     ) -> Finding:
         """Returns a finding about a field of an object."""
-        return cls(severity, topic, resource, field, why, todo)
+        return cls(severity, topic, resource, field, why, todo, rule)
+
+    @property
+    def subject(self) -> str:
+        """The field, with the name of its rule."""
+        return f"{self.field} ({self.rule})" if self.rule else self.field
 
     @property
     def resource(self) -> str:
@@ -57,7 +72,7 @@ class Finding:
     def __str__(self) -> str:
         where = self.where
         head = f"{where}: " if where else ""
-        lines = [f"{head}{self.severity} [{self.topic}] {self.resource} {self.field}".rstrip()]
+        lines = [f"{head}{self.severity} [{self.topic}] {self.resource} {self.subject}".rstrip()]
         lines.append(f"  why: {self.why}")
         if self.todo:
             lines.append(f"  do:  {self.todo}")

@@ -95,7 +95,7 @@ def _comments(one: Translated, told: Mapping[str, list[Finding]]) -> str:
         where = f" ({origin.place()})" if origin.where else ""
         lines.append(f"# from {origin}{where}")
         for finding in told.get(str(origin), ()):
-            text = f"{finding.severity} [{finding.topic}] {finding.field}: {finding.why}"
+            text = f"{finding.severity} [{finding.topic}] {finding.subject}: {finding.why}"
             lines += textwrap.wrap(
                 text, _WIDTH, initial_indent="#   ", subsequent_indent="#     ", break_long_words=False
             )

@@ -47,6 +47,7 @@ def add(
             rules[index].field,
             f"the first match can't be said under the Gateway API's precedence: {why}",
             "tell these requests apart by another condition",
+            rule=rules[index].name,
         )
     for rule in rules:
         _report(draft, rule)
@@ -72,6 +73,7 @@ def _choices(draft: Draft, rules: Sequence[TranslatedRule], gateways: Sequence[s
                     rule.field,
                     "a route counts on all ports of all its Gateways, not on one",
                     "bind this rule to its gateway in a VirtualService of its own",
+                    rule=rule.name,
                 )
             found.append(Choice(one.match, index, one.unless))
     return tuple(sorted(found, key=lambda choice: choice.match == EVERY))
@@ -83,7 +85,8 @@ def _report(draft: Draft, rule: TranslatedRule) -> None:
         if path and path.kind == "prefix":
             stem = path.value.rstrip("/")
             why = f"{stem} is matched by whole segments: not {stem}x, and {stem} with or without a slash"
-            draft.report(Severity.CHANGED, "string-prefix", rule.origin, rule.field, why, "check such paths")
+            topic, todo = "string-prefix", "check such paths"
+            draft.report(Severity.CHANGED, topic, rule.origin, rule.field, why, todo, rule=rule.name)
     if rule.annotations:
         draft.report(
             Severity.LOST,
@@ -92,6 +95,7 @@ def _report(draft: Draft, rule: TranslatedRule) -> None:
             rule.field,
             "annotations for retries are Linkerd's: the gateway doesn't read them",
             "retry in the mesh, by a route on the Service",
+            rule=rule.name,
         )
 
 

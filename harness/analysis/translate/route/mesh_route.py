@@ -108,6 +108,7 @@ def _written(
             rules[index].field,
             f"the first match can't be said under Linkerd's precedence: {why}",
             "tell these requests apart by another condition",
+            rule=rules[index].name,
         )
     return "HTTPRoute", routes.written(draft, rules, found.choices, backends)
 
@@ -158,6 +159,7 @@ def _report_rewrite(draft: Draft, rule: TranslatedRule) -> None:
         f"{rule.field}.rewrite",
         "Linkerd ignores a route with a URLRewrite filter: the request goes on unchanged",
         "let the application take the original path and host, or rewrite at the ingress",
+        rule=rule.name,
     )
 
 
@@ -171,7 +173,8 @@ def _report_unreachable(draft: Draft, rules: Sequence[TranslatedRule]) -> None:
                     "unreachable",
                     later.origin,
                     later.field,
-                    f"{rule.field} takes every request before it: it had no effect, and is left out",
+                    f"{rule.subject} takes every request before it: it had no effect, and is left out",
                     "delete it, or move it up",
+                    rule=later.name,
                 )
             return

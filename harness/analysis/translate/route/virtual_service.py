@@ -47,6 +47,12 @@ class TranslatedRule:
     timeout: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
     rewrite: HTTPRewrite | None = None
+    name: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Its field, with its name."""
+        return f"{self.field} ({self.name})" if self.name else self.field
 
     @property
     def redirects(self) -> bool:
@@ -61,7 +67,6 @@ def rules(draft: Draft, parts: Iterable[HTTPRule]) -> tuple[TranslatedRule, ...]
 
 
 def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
-    field = f"{part.path} ({part.name})" if part.name else part.path
     conditions = tuple(one for match in part.matches for one in conditions_of(draft, match))
     filters = (*header_filters(draft, part), *_redirect(draft, part))
     targets = _targets(draft, part.route)
@@ -93,7 +98,15 @@ def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
     # Who can rewrite, a gateway, reads it on.
     rewrite = part.rewrite if part.has("rewrite") else None
     return TranslatedRule(
-        part.resource, field, conditions or (RuleCondition(),), targets, filters, wait, retries, rewrite
+        part.resource,
+        part.path,
+        conditions or (RuleCondition(),),
+        targets,
+        filters,
+        wait,
+        retries,
+        rewrite,
+        part.name,
     )
 
 
