@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
 from harness.base.networks import is_address
+from harness.base.records import with_fields
 from harness.model import app_ports, apps, double_injection, planes
 from harness.model.arrival import Arrival
 from harness.model.distribution import Branch, Branches, after, certain, pooled, shares, then
@@ -20,6 +20,7 @@ from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Action, Arrivals, built_in, step
 
 if TYPE_CHECKING:
+    from harness.model.data_plane import DataPlane
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.request import Request
@@ -101,7 +102,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
     plane = planes.of(client)
     if past := plane.outbound_bypass(state, client, request.port):
-        return after(_send(state, replace(client, proxies=()), request, depth), past)
+        return after(_send(state, with_fields(client, proxies=()), request, depth), past)
     _check_control_plane(state, client)
     if len(client.proxies) > 1:
         return double_injection.sending(client)
@@ -130,7 +131,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
 
     if service is None:
         return direct.send(answer, request.port, dial)
-    unread = (*planes.unread(state, client, service), *double_injection.behind(state, service))
+    unread = (*planes.unread(state, plane, client, service), *double_injection.behind(state, service))
     if answer.pods or Service.kept(service).headless:
         return after(direct.send(answer, request.port, dial), *unread)
     if service_port(service, request.port) is None and not plane.takes_any_port:
@@ -155,21 +156,21 @@ def _received(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
     if depth == 0:
         raise NotModelledError(f"{server.workload}'s proxy asks without end whether it may answer")
     _check_control_plane(state, server)
-    if past := planes.of(server).inbound_bypass(state, arrival):
-        arrival = replace(arrival, server=replace(server, proxies=()))
-        return after(_taken(state, arrival, server, depth), past)
-    return _taken(state, arrival, server, depth)
+    plane = planes.of(server)
+    if past := plane.inbound_bypass(state, arrival):
+        arrival = with_fields(arrival, server=with_fields(server, proxies=()))
+        return after(_taken(state, planes.of(arrival.server), arrival, server, depth), past)
+    return _taken(state, plane, arrival, server, depth)
 
 
-def _taken(state: State, arrival: Arrival, pod: Pod, depth: int) -> Branches[Outcome]:
-    """What the data plane of the arrival's server lets through to what runs in the pod."""
+def _taken(state: State, plane: DataPlane, arrival: Arrival, pod: Pod, depth: int) -> Branches[Outcome]:
+    """What a data plane lets through to what runs in the pod."""
     server = arrival.server
     if server.outside:
         text = "{} is outside of the cluster: what answers there isn't known"
         return certain(external.left(server.ip, arrival.port), built_in(Action.LED, text, server.ip))
     if len(server.proxies) > 1:
         return double_injection.receiving(arrival)
-    plane = planes.of(server)
     if arrival.tls is not None and arrival.tls is not plane.mesh:
         text = "{} has no {} proxy to end mutual TLS"
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
@@ -181,9 +182,9 @@ def _taken(state: State, arrival: Arrival, pod: Pod, depth: int) -> Branches[Out
     def serve(inner: Arrival) -> Branches[Outcome]:
         if pod.gateway is not None:
             return planes.GATEWAYS[pod.gateway](state, inner, onward)
-        hop = replace(arrival.hop, opaque=inner.opaque)
+        hop = with_fields(arrival.hop, opaque=inner.opaque)
         return tuple(
-            Branch(b.weight, b.value if b.value.failure else replace(b.value, hop=hop), b.trace)
+            Branch(b.weight, b.value if b.value.failure else with_fields(b.value, hop=hop), b.trace)
             for b in _application(state, inner, pod, depth - 1)
         )
 
@@ -208,7 +209,8 @@ def _asked(state: State, pod: Pod, request: Request, depth: int) -> Branches[Out
             why=f"{request.url} leads out of the cluster, and what answers there isn't known",
         )
     return tuple(
-        Branch(one.weight, one.value, tuple(replace(r, depth=r.depth + 1) for r in one.trace)) for one in said
+        Branch(one.weight, one.value, tuple(with_fields(r, depth=r.depth + 1) for r in one.trace))
+        for one in said
     )
 
 

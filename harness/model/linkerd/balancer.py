@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.annotation import ACCRUAL
 from harness.api.linkerd.annotation import accrues as accrues_failures
 from harness.base.errors import not_modelled
+from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.arrival import Arrival
@@ -107,13 +107,13 @@ def forward(
         if outcome.failure is None:
             return outcome
         if opaque:
-            return replace(outcome, failure=Failure.TLS if message.tls else Failure.RESET)
+            return with_fields(outcome, failure=Failure.TLS if message.tls else Failure.RESET)
         if outcome.failure is Failure.TIMEOUT:
             error = f"endpoint <ip>:{port}: connect timed out after {CONNECT_TIMEOUT:g}s"
-            return replace(replies.linkerd(message, 504, error, close=True), seconds=CONNECT_TIMEOUT)
+            return with_fields(replies.linkerd(message, 504, error, close=True), seconds=CONNECT_TIMEOUT)
         error = f"endpoint <ip>:{port}: client error (SendRequest)"
         answer = replies.linkerd(message, 502, error, close=True)
-        return replace(answer, seconds=outcome.seconds, hop=outcome.hop)
+        return with_fields(answer, seconds=outcome.seconds, hop=outcome.hop)
 
     return mapped(branches, answered)
 

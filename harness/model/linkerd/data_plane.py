@@ -12,7 +12,7 @@ from harness.model.linkerd import bypass, inbound, outbound
 from harness.model.network import attachment
 from harness.model.network.services import Endpoint
 from harness.traffic.counters import GOLDEN, LINKERD_ROUTES
-from harness.traffic.trace import Action, Step, step
+from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,9 @@ agent_port = None
 takes_any_port = True
 route_groups = frozenset((gateway_api.GROUP, "policy.linkerd.io"))
 
+outbound_bypass, inbound_bypass = bypass.outbound, bypass.inbound
+send = outbound.send
+
 
 def holds(pod: Pod) -> bool:
     """Returns whether a pod has Linkerd's proxy (as the first, if it has several)."""
@@ -40,18 +43,6 @@ def holds(pod: Pod) -> bool:
 def routes(_state: State, _service: Resource) -> Iterable[tuple[Resource, str]]:
     """Returns nothing: who lacks Linkerd's proxy isn't told what ServiceProfiles it misses."""
     return ()
-
-
-def outbound_bypass(state: State, client: Pod, port: int) -> Step | None:
-    """Returns why a connection goes round its client's proxy, None if it doesn't."""
-    return bypass.outbound(state, client, port)
-
-
-def send(
-    state: State, client: Pod, service: Resource, port: int, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
-    """Returns what a client's proxy makes of a connection to a Service."""
-    return outbound.send(state, client, service, port, message, deliver)
 
 
 def dial(
@@ -81,11 +72,6 @@ def pass_on(state: State, gateway: Pod, arrival: Arrival, deliver: Deliver) -> B
         return deliver(arrival)
     endpoint = Endpoint(arrival.server, arrival.port)
     return outbound.forward(state, gateway, endpoint, arrival.message, deliver)
-
-
-def inbound_bypass(state: State, arrival: Arrival) -> Step | None:
-    """Returns why a plaintext connection reaches a pod round its proxy, None if it doesn't."""
-    return bypass.inbound(state, arrival)
 
 
 def receive(state: State, arrival: Arrival, serve: Deliver, _deliver: Deliver) -> Branches[Outcome]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.server import GRPC, HTTP1, HTTP2, OPAQUE, TLS, UNKNOWN
+from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped
@@ -63,9 +63,9 @@ def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Delive
         return certain(_own(arrival, 403), *trace)
     changed = filters.apply(arrival.message, taken)
     if isinstance(changed, filters.Redirected):
-        return certain(replace(changed.answer, hop=arrival.hop), *trace, changed.why)
-    served = _served(replace(arrival, message=changed.message), found, serve)
-    back = mapped(served, lambda outcome: replace(outcome, headers=changed.on_response(outcome.headers)))
+        return certain(with_fields(changed.answer, hop=arrival.hop), *trace, changed.why)
+    served = _served(with_fields(arrival, message=changed.message), found, serve)
+    back = mapped(served, lambda outcome: with_fields(outcome, headers=changed.on_response(outcome.headers)))
     return after(back, *trace)
 
 
@@ -112,7 +112,7 @@ def _authorized(authorizations: tuple[Authorization, ...], arrival: Arrival) -> 
 
 def _own(arrival: Arrival, status: int) -> Outcome:
     """The proxy's own answer."""
-    return replace(replies.linkerd(arrival.message, status), hop=arrival.hop)
+    return with_fields(replies.linkerd(arrival.message, status), hop=arrival.hop)
 
 
 def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
@@ -123,9 +123,9 @@ def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Out
     def connected(outcome: Outcome) -> Outcome:
         if outcome.failure is None:
             return outcome
-        return replace(replies.linkerd(message, 502, close=True), hop=arrival.hop)
+        return with_fields(replies.linkerd(message, 502, close=True), hop=arrival.hop)
 
-    answered = mapped(serve(replace(arrival, message=message)), connected)
+    answered = mapped(serve(with_fields(arrival, message=message)), connected)
     return after(answered, *(found.limit.trace(arrival) if found.limit else ()))
 
 
@@ -134,7 +134,7 @@ def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Ou
 
     A Server that declares a version of HTTP authorizes no connection.
     """
-    arrival = replace(arrival, opaque=True)
+    arrival = with_fields(arrival, opaque=True)
     versions = (HTTP1, HTTP2, GRPC)
     why = built_in(
         Action.DETECTED, "the port is opaque to Linkerd: connections, not requests, are decided on"
@@ -149,7 +149,7 @@ def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Ou
 
     def connected(outcome: Outcome) -> Outcome:
         if outcome.failure is Failure.REFUSED:  # by the application; the proxy had taken the connection
-            return replace(outcome, failure=Failure.RESET)
+            return with_fields(outcome, failure=Failure.RESET)
         return outcome
 
     return after(mapped(serve(arrival), connected), *found.trace, why, *trace)

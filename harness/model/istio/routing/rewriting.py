@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.base import expressions, matching
+from harness.base.records import with_fields
 
 if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
@@ -26,14 +26,14 @@ def forwarded(
     headers = message.headers
     for change in (by_destination, rule.request_headers):
         headers = tuple(one for one in change.apply(headers) if one[0] not in _AUTHORITY)
-    changed = replace(message, headers=headers)
+    changed = with_fields(message, headers=headers)
     path = rewritten_path(message.path, rule.rewrite, match)
     if path != message.path or rule.rewrite.mode:
-        changed = replace(changed, path=path).plus(("x-envoy-original-path", message.target))
+        changed = with_fields(changed, path=path).plus(("x-envoy-original-path", message.target))
     # What the rule says comes before what the destination does [istio/istio: route.processDestination].
     authority = rule.rewrite.authority or _authority(rule.request_headers) or _authority(by_destination)
     if authority:
-        changed = replace(changed, authority=authority).plus(("x-envoy-original-host", message.authority))
+        changed = with_fields(changed, authority=authority).plus(("x-envoy-original-host", message.authority))
     return changed
 
 

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from harness.base.errors import NotModelledError
+from harness.base.records import with_fields
 from harness.model import replies
 from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, then
 from harness.model.istio.routing import rewriting
@@ -43,7 +44,7 @@ def follow(
         answered = certain(aborted) if aborted else _acted(state, client, port, message, chosen, deliver)
         if not delay:
             return answered
-        return mapped(answered, lambda outcome: replace(outcome, seconds=outcome.seconds + delay))
+        return mapped(answered, lambda outcome: with_fields(outcome, seconds=outcome.seconds + delay))
 
     return after(then(_faults(message, rule), faulted), *chosen.trace)
 
@@ -102,11 +103,11 @@ def _acted(
         if cors.allowed(message):
             action, text = Action.ALLOWED, "origin {} may read the answer"
         branches = after(branches, step(rule.origin, field, action, text, origin))
-    return mapped(branches, lambda one: replace(one, headers=cors.on_response(message, one.headers)))
+    return mapped(branches, lambda one: with_fields(one, headers=cors.on_response(message, one.headers)))
 
 
 def _with_headers(outcome: Outcome, changes: HeaderChanges) -> Outcome:
-    return replace(outcome, headers=changes.apply(outcome.headers)) if changes else outcome
+    return with_fields(outcome, headers=changes.apply(outcome.headers)) if changes else outcome
 
 
 def _forwarded(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd.annotation import Timeouts, timeouts
 from harness.base.errors import not_modelled
+from harness.base.records import with_fields
 from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, shares, then
 from harness.model.linkerd import egress_network
@@ -58,7 +59,7 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
     answered = with_retries(attempt, again, limit, changed.message)
     if changed.response:
         answered = mapped(
-            answered, lambda outcome: replace(outcome, headers=changed.on_response(outcome.headers))
+            answered, lambda outcome: with_fields(outcome, headers=changed.on_response(outcome.headers))
         )
     return after(answered, *taken.trace)
 
