@@ -6,8 +6,9 @@ A `Decision` is the exact distribution of answers, each with the resources and f
     model = Model.from_files("shop/")
     decision = model.decide(Request(Workload("shop", "cart"), "http://prices/"))
 
-Beneath it, `State` is a cluster's state step by step: `State().install(mesh).apply(resources)`; `load(paths)`
-makes one of manifests. `Refused` is what the API server or a webhook says to an object that it won't take.
+Beneath it, a `State` is a cluster at one moment, a value. `load(paths)` makes one of manifests, `changes`
+makes others of it (`changes.apply(state, resources)`), and `decide.decide(state, request)` asks it.
+`Refused` is what the API server or a webhook says to an object that it won't take.
 """
 
 from __future__ import annotations

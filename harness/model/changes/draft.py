@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.definition import DEFINITION
-from harness.api.kubernetes.webhooks import MUTATING
 from harness.api.kubernetes.workload import WORKLOADS, same_pods
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
@@ -19,6 +18,7 @@ from harness.model.planes import CONTROL_PLANES
 from harness.model.state.stored import Stored, namespace_object
 
 if TYPE_CHECKING:
+    from harness.model.state.objects import Key
     from harness.model.state.state import State
 
 Amend = Callable[[Resource, NotModelledError | Refused], Resource | None]
@@ -41,7 +41,9 @@ class Draft:
         self._objects = dict(state.objects)
         self._running = dict(state.running)
         self._clock = state.clock + 1
-        self._injectors = {key: stored.live for key, stored in state.objects.items() if key[:2] == MUTATING}
+        self._by_kind: dict[tuple[str, str], dict[Key, None]] = {}
+        for key in self._objects:
+            self._by_kind.setdefault(key[:2], {})[key] = None
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
         """Returns an object as it is so far, or None if there is none."""
@@ -50,11 +52,8 @@ class Draft:
 
     def all(self, group: str, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
         """Returns the objects of a kind so far (in one namespace, or in all)."""
-        return tuple(
-            stored.live
-            for key, stored in self._objects.items()
-            if key[:2] == (group, kind) and namespace in (None, key[2])
-        )
+        keys = self._by_kind.get((group, kind), {})
+        return tuple(self._objects[key].live for key in keys if namespace in (None, key[2]))
 
     def state(self) -> State:
         """Returns the state that has come of it so far."""
@@ -68,8 +67,7 @@ class Draft:
 
     def deploy(self) -> None:
         """Puts in what the meshes' controllers make of the objects: of Gateways, their Deployments."""
-        gateways = [stored.live for key, stored in self._objects.items() if key[:2] == GATEWAY]
-        for gateway in gateways:
+        for gateway in self.all(*GATEWAY):
             for plane in CONTROL_PLANES.values():
                 for made in plane.deployed(self, gateway):
                     self.put(made)
@@ -87,9 +85,8 @@ class Draft:
             before.created if before else (resource.created, self._clock),
             indexed=live if _is_indexed(live) else before.indexed if before else None,
         )
-        if resource.key[:2] == MUTATING:
-            self._injectors[resource.key] = live
-        elif resource.key[:2] == DEFINITION:
+        self._by_kind.setdefault(resource.key[:2], {})[resource.key] = None
+        if resource.key[:2] == DEFINITION:
             self.served = self.served.defining(live)
 
     def admit(self, resource: Resource) -> None:
@@ -116,7 +113,7 @@ class Draft:
 
     def start(self, workload: Resource) -> None:
         """Starts the pods of a workload object anew: injected as namespace and webhooks are now."""
-        pods = start(self, workload, self._injectors.values())
+        pods = start(self, workload)
         self._running[Workload(workload.namespace, workload.name)] = pods
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.webhooks import MUTATING
 from harness.api.kubernetes.workload import host_names, pod_names, template_of
 from harness.api.objects import annotations_of, labels_of
 from harness.base.vocabulary import Mesh, Workload
@@ -16,7 +17,7 @@ from harness.model.state.stored import namespace_object
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from harness.api.kubernetes.pod import PodSpec, PodTemplate
     from harness.base.resources import Resource
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
 Injected = tuple[tuple[Proxy, ...], tuple[tuple[Mesh, str], ...]]
 
 
-def start(objects: Objects, resource: Resource, configurations: Iterable[Resource]) -> tuple[Pod, ...]:
+def start(objects: Objects, resource: Resource) -> tuple[Pod, ...]:
     """Returns the pods that a workload object runs if they are started now.
 
-    What the namespace says at this moment, and the meshes' webhooks (those in the configurations, or else
-    a default installation's), decide what is injected. Raises NotModelledError for what injectors make of
+    What the namespace says at this moment, and the meshes' webhooks (those among the objects, or else a
+    default installation's), decide what is injected. Raises NotModelledError for what injectors make of
     pods that the model doesn't understand.
     """
     namespace = objects.get("", "Namespace", "", resource.namespace) or namespace_object(resource.namespace)
     template = template_of(resource)
     spec = template.spec
-    proxies, skipped = _inject(resource, namespace, template, objects.meshes, tuple(configurations))
+    proxies, skipped = _inject(objects, resource, namespace, template)
     prefixes = tuple(prefix for plane in CONTROL_PLANES.values() for prefix in plane.inherited)
     inherited = {key: text for key, text in annotations_of(namespace).items() if key.startswith(prefixes)}
     containers = tuple(map(RunningContainer.of, spec.lasting))
@@ -96,13 +97,7 @@ def proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
     return found
 
 
-def _inject(
-    resource: Resource,
-    namespace: Resource,
-    template: PodTemplate,
-    meshes: frozenset[Mesh],
-    configurations: tuple[Resource, ...],
-) -> Injected:
+def _inject(objects: Objects, resource: Resource, namespace: Resource, template: PodTemplate) -> Injected:
     """The proxies of a workload's pods, and what a mesh said that was asked and didn't inject.
 
     Webhooks run in the order of their names, so Istio's comes first.
@@ -113,11 +108,12 @@ def _inject(
         (namespace, labels_of(namespace), annotations_of(namespace)),
     ):
         for mesh, plane in CONTROL_PLANES.items():
-            plane.check_marks(owner, labels, notes, installed=mesh in meshes)
+            plane.check_marks(owner, labels, notes, installed=mesh in objects.meshes)
     present = proxies_in(template.spec)
+    configurations = objects.all(*MUTATING)
     skipped: list[tuple[Mesh, str]] = []
     for mesh, plane in CONTROL_PLANES.items():
-        if mesh not in meshes:
+        if mesh not in objects.meshes:
             continue
         told = tuple(webhook for one in configurations for webhook in webhooks.of(one).get(mesh, ()))
         answer = plane.inject(Candidate(resource, namespace, metadata, template.spec, present), told)

@@ -55,6 +55,8 @@ _WITHOUT_EFFECT = frozenset(
 _PROXY_WITH_EFFECT = frozenset(("interceptionMode", "proxyHeaders", "privateKeyProvider"))
 _PROXY_METADATA_WITH_EFFECT = ("ISTIO_META_DNS_CAPTURE", "ISTIO_META_DNS_AUTO_ALLOCATE")
 
+_DEFAULT = MeshConfig.of(None)
+
 
 @per_state
 def of(state: State) -> MeshConfig:
@@ -75,7 +77,7 @@ def read(objects: Objects) -> MeshConfig:
 def trust_domain(objects: Objects) -> str:
     """Returns the trust domain of pods that start now: the default where the ConfigMap can't be read."""
     origin = objects.get(*KEY)
-    return _trust_domain(origin) if origin else MeshConfig.of(None).trust_domain
+    return _trust_domain(origin) if origin else _DEFAULT.trust_domain
 
 
 @per_object
@@ -83,7 +85,7 @@ def _trust_domain(origin: Resource) -> str:
     try:
         return MeshConfig.of(origin).trust_domain
     except InputError:  # raised where a request depends on it
-        return MeshConfig.of(None).trust_domain
+        return _DEFAULT.trust_domain
 
 
 def setting(config: MeshConfig, key: str, action: Action, words: str, *parts: Part) -> Step:
