@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.api.kubernetes.validation import validate
 from harness.api.objects import annotations_of, labels_of
@@ -15,12 +14,14 @@ from harness.base.kept import per_object
 from harness.model.planes import CONTROL_PLANES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from harness.api.kubernetes.definition import CustomResourceDefinition
     from harness.base.resources import Resource
     from harness.model.state.objects import Objects
 
+
+Checked = TypeVar("Checked")
 
 _ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
 
@@ -49,15 +50,13 @@ def admit(objects: Objects, resource: Resource) -> Resource:
         structure.check(definition, without_nulls(resource), objects.get(*resource.key))
     if kind in schemas.INERT or (kind not in schemas.KINDS and _is_brought(resource)):
         return resource
-    with _known(resource, definition):
-        resource = checked(resource)
+    resource = _known(checked, resource, definition)
     if kind == ("", "Service"):
         marks = labels_of(resource), annotations_of(resource)
         for each, plane in CONTROL_PLANES.items():
             plane.check_marks(resource, *marks, installed=each in objects.meshes)
     if mesh is None:
-        with _known(resource, definition):
-            validate(resource)
+        _known(validate, resource, definition)
     if mesh is not None or resource.group == schemas.GATEWAY_API:
         for each, plane in CONTROL_PLANES.items():
             if each in objects.meshes and mesh in (None, each):
@@ -82,11 +81,12 @@ def checked(resource: Resource) -> Resource:
     return resource
 
 
-@contextmanager
-def _known(resource: Resource, definition: CustomResourceDefinition | None) -> Iterator[None]:
-    """Where an object's definition took it, what the model's own tables refuse is what they don't know."""
+def _known(
+    check: Callable[[Resource], Checked], resource: Resource, definition: CustomResourceDefinition | None
+) -> Checked:
+    """What a check returns; where an object's definition took it, a refusal is what the model doesn't know."""
     try:
-        yield
+        return check(resource)
     except Refused as error:
         if definition is None:
             raise
