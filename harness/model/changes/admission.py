@@ -84,7 +84,7 @@ def checked(resource: Resource) -> Resource:
 def _known(
     check: Callable[[Resource], Checked], resource: Resource, definition: CustomResourceDefinition | None
 ) -> Checked:
-    """What a check returns; where an object's definition took it, a refusal is what the model doesn't know."""
+    """What a check returns; where an object's definition took it, a refusal tells what the model lacks."""
     try:
         return check(resource)
     except Refused as error:
