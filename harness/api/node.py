@@ -325,7 +325,9 @@ def integers_by_name(key: str) -> Field[Mapping[str, int]]:
 
 def _by_name(key: str, kind: type[Value]) -> Field[Mapping[str, Value]]:
     def read(node: Node, key: str, raw: Any) -> Mapping[str, Value]:
-        entries: Mapping[str, Value | None] = {} if raw is None else _typed(node, key, raw, dict)
+        if raw is None:
+            return {}
+        entries: Mapping[str, Value | None] = _typed(node, key, raw, dict)
         for name, entry in entries.items():
             if entry is not None and type(entry) is not kind:
                 typed(node.resource, f"{node.at(key)}.{name}", entry, kind)
@@ -401,7 +403,9 @@ def named(
     """Returns a field that holds mappings by free names; empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> Mapping[str, Child]:
-        entries = {} if raw is None else _typed(node, key, raw, dict)
+        if raw is None:
+            return {}
+        entries = _typed(node, key, raw, dict)
         made = {}
         for name, entry in entries.items():
             if entry is not None:

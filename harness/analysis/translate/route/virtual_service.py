@@ -123,6 +123,8 @@ def _targets(draft: Draft, route: tuple[RouteDestination, ...]) -> tuple[RouteTa
 
 def header_filters(draft: Draft, part: HTTPRule | RouteDestination) -> tuple[dict[str, Any], ...]:
     """Returns the filters that change headers as this part says."""
+    if not part.has("headers"):
+        return ()
     found = []
     for side, kind in (
         (part.headers.request, "RequestHeaderModifier"),
