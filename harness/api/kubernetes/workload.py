@@ -9,6 +9,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.pod import PodTemplate
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.node import Node, Spec, integer, node, text
+from harness.base.kept import per_object
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ def template_of(resource: Resource) -> PodTemplate:
     return PodController.of(resource).template
 
 
+@per_object
+def kept_template(resource: Resource) -> PodTemplate:
+    """Returns the same reading that is kept with the object: its pods are started more than once."""
+    return template_of(resource)
+
+
 def made_by(pod: Resource) -> Workload | None:
     """Returns the Deployment, StatefulSet or other controller that made a pod, if one did.
 
@@ -105,7 +112,7 @@ def replicas(resource: Resource) -> int:
     """Returns how many pods a workload object runs; a DaemonSet runs one (the model has one node)."""
     if resource.kind in ("Pod", "DaemonSet"):
         return 1
-    wanted = PodController.of(resource).replicas
+    wanted = PodController.kept(resource).replicas
     return 1 if wanted is None else wanted
 
 
@@ -115,9 +122,9 @@ def pod_names(resource: Resource) -> tuple[str, ...]:
         return (resource.name,)
     count = replicas(resource)
     if resource.kind == "StatefulSet":
-        first = PodController.of(resource).ordinals.start or 0
+        first = PodController.kept(resource).ordinals.start or 0
         return tuple(f"{resource.name}-{first + index}" for index in range(count))
-    template = template_of(resource)
+    template = kept_template(resource)
     seed = f"{resource}{sorted(template.metadata.labels.items())}{template.spec.data}"
     middle = f"-{_letters(seed, 10)}" if resource.kind == "Deployment" else ""
     return tuple(f"{resource.name}{middle}-{_letters(f'{seed}{index}', 5)}" for index in range(count))
@@ -126,8 +133,8 @@ def pod_names(resource: Resource) -> tuple[str, ...]:
 def host_names(resource: Resource, name: str) -> tuple[str, str]:
     """Returns hostname and subdomain of a workload object's pod; a StatefulSet gives its pods both."""
     if resource.kind == "StatefulSet":
-        return name, PodController.of(resource).service_name
-    spec = template_of(resource).spec
+        return name, PodController.kept(resource).service_name
+    spec = kept_template(resource).spec
     return spec.hostname, spec.subdomain
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.webhooks import MUTATING
-from harness.api.kubernetes.workload import host_names, pod_names, template_of
+from harness.api.kubernetes.workload import host_names, kept_template, pod_names
 from harness.api.objects import annotations_of, labels_of
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.changes import webhooks
@@ -34,7 +34,7 @@ def start(objects: Objects, resource: Resource) -> tuple[Pod, ...]:
     pods that the model doesn't understand.
     """
     namespace = objects.get("", "Namespace", "", resource.namespace) or namespace_object(resource.namespace)
-    template = template_of(resource)
+    template = kept_template(resource)
     spec = template.spec
     proxies, skipped = _inject(objects, resource, namespace, template)
     prefixes = tuple(prefix for plane in CONTROL_PLANES.values() for prefix in plane.inherited)
