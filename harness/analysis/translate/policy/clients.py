@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
@@ -160,11 +160,6 @@ def principal(text: str, trust_domain: str) -> Identity:
     if not text.startswith(head) or len(parts) != 3 or parts[1] != "sa" or not (parts[0] and parts[2]):
         raise Unsayable(text)
     return Identity(parts[0], parts[2])
-
-
-def without_networks(clients: Clients) -> Clients:
-    """Returns the clients of these identities at any address."""
-    return replace(clients, networks=None)
 
 
 def _least(identities: Iterable[Identity]) -> frozenset[Identity]:
