@@ -16,12 +16,12 @@ from harness.analysis.lint import (
     routes,
     virtual_service,
 )
-from harness.analysis.lint.trap import RULES, Diagnosis, Trap
+from harness.analysis.lint.trap import RULES, Symptom, Trap
 
 if TYPE_CHECKING:
     from harness.model import State
 
-__all__ = ["RULES", "Diagnosis", "Trap", "lint"]
+__all__ = ["RULES", "Symptom", "Trap", "lint"]
 
 _FAMILIES = (authorization, destination_rule, linkerd, mutual_tls, placement, routes, virtual_service)
 

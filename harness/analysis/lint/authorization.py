@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Diagnosis, rule
+from harness.analysis.lint.trap import Symptom, rule
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.istio.security.policies import PolicySpec
 from harness.api.kubernetes.service import Service
@@ -27,12 +27,12 @@ _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
 
 
 @rule
-def policy_unknown_service_account(state: State) -> Iterator[Diagnosis]:
+def policy_unknown_service_account(state: State) -> Iterator[Symptom]:
     """A policy that lets in a service account that isn't there lets nobody in by it."""
     for policy, field, namespace, name in _accounts(state):
         if state.get("", "ServiceAccount", namespace, name) or any(_runs_as(state, namespace, name)):
             continue
-        yield Diagnosis(
+        yield Symptom(
             policy,
             field,
             f"no service account {namespace}/{name} is known, and no workload runs as it",
@@ -42,14 +42,14 @@ def policy_unknown_service_account(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def policy_caller_in_another_mesh(state: State) -> Iterator[Diagnosis]:
+def policy_caller_in_another_mesh(state: State) -> Iterator[Symptom]:
     """An identity counts inside its own mesh alone: there is no mutual TLS between two meshes."""
     for policy, field, namespace, name in _accounts(state):
         own = Mesh.ISTIO if policy.group == _ISTIO else Mesh.LINKERD
         pods = list(_runs_as(state, namespace, name))
         if pods and all(pod.mesh is not own for pod in pods):
             where = f"in {pods[0].mesh}" if pods[0].mesh else "without a proxy"
-            yield Diagnosis(
+            yield Symptom(
                 policy,
                 field,
                 f"{pods[0].workload} runs as it {where}",
@@ -59,7 +59,7 @@ def policy_caller_in_another_mesh(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def policy_not_enforced(state: State) -> Iterator[Diagnosis]:
+def policy_not_enforced(state: State) -> Iterator[Symptom]:
     """A policy of one mesh for pods with the other's proxy, or none, protects nothing."""
     for group, kind, mesh, field in (
         (_ISTIO, "AuthorizationPolicy", Mesh.ISTIO, "spec.selector"),
@@ -70,7 +70,7 @@ def policy_not_enforced(state: State) -> Iterator[Diagnosis]:
             others = [pod for pod in pods if pod.mesh is not mesh and not pod.gateway]
             if others:
                 proxy = f"has {others[0].mesh}'s proxy" if others[0].mesh else "has no proxy"
-                yield Diagnosis(
+                yield Symptom(
                     policy,
                     field,
                     f"selects {others[0].workload}, which {proxy}",
@@ -80,7 +80,7 @@ def policy_not_enforced(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def policy_selects_nothing(state: State) -> Iterator[Diagnosis]:
+def policy_selects_nothing(state: State) -> Iterator[Symptom]:
     """A policy whose selector no pod fulfils protects nothing."""
     for group, kind, field in (
         (_ISTIO, "AuthorizationPolicy", "spec.selector"),
@@ -92,7 +92,7 @@ def policy_selects_nothing(state: State) -> Iterator[Diagnosis]:
                 pod.namespace == policy.namespace for pod in state.pods
             )
             if asked and not _selector(policy).is_empty and not _selected(state, policy):
-                yield Diagnosis(
+                yield Symptom(
                     policy,
                     field,
                     "selects no pod",
@@ -102,7 +102,7 @@ def policy_selects_nothing(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def policy_keeps_grpc_out(state: State) -> Iterator[Diagnosis]:
+def policy_keeps_grpc_out(state: State) -> Iterator[Symptom]:
     """Policies that allow GET alone cut gRPC off: every gRPC request is a POST."""
     allowing = [
         (policy, _selected(state, policy.resource))
@@ -115,7 +115,7 @@ def policy_keeps_grpc_out(state: State) -> Iterator[Diagnosis]:
         for pod in behind[:1]:
             policies = [policy for policy, selected in allowing if pod in selected]
             if policies and not any(_takes_post(policy) for policy in policies):
-                yield Diagnosis(
+                yield Symptom(
                     policies[0].resource,
                     "spec.rules",
                     f"allows no POST, and {service} speaks HTTP/2 or gRPC",
@@ -138,11 +138,11 @@ def _takes_post(policy: AuthorizationPolicy) -> bool:
 
 
 @rule
-def policy_not_principals_lets_plaintext_in(state: State) -> Iterator[Diagnosis]:
+def policy_not_principals_lets_plaintext_in(state: State) -> Iterator[Symptom]:
     """`notPrincipals` of an ALLOW rule is fulfilled by every client without an identity."""
     for policy, source in _sources(state):
         if source.not_principals and not source.principals:
-            yield Diagnosis(
+            yield Symptom(
                 policy,
                 source.at("notPrincipals"),
                 "stands alone in an ALLOW rule",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Diagnosis, rule
+from harness.analysis.lint.trap import Symptom, rule
 from harness.api.istio.destination_rule import KIND, DestinationRule
 from harness.api.istio.hosts import covers
 from harness.api.kubernetes.selector import selects
@@ -22,12 +22,12 @@ _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 
 
 @rule
-def destination_rule_host_missing(state: State) -> Iterator[Diagnosis]:
+def destination_rule_host_missing(state: State) -> Iterator[Symptom]:
     """A DestinationRule for a Service that isn't there does nothing."""
     for reading in _rules(state):
         host = reading.full_host
         if not host.startswith("*") and host.endswith(_SUFFIX) and _service(state, host) is None:
-            yield Diagnosis(
+            yield Symptom(
                 reading.resource,
                 reading.at("host"),
                 f"there is no Service {host.removesuffix(_SUFFIX)}",
@@ -37,14 +37,14 @@ def destination_rule_host_missing(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def destination_rule_subset_without_pods(state: State) -> Iterator[Diagnosis]:
+def destination_rule_subset_without_pods(state: State) -> Iterator[Symptom]:
     """A subset whose labels no pod of the Service has answers 503."""
     for reading in _rules(state):
         service = _service(state, reading.full_host)
         pods = _pods(state, service) if service else []
         for subset in reading.subsets:
             if pods and not any(selects(subset.labels, pod.labels) for pod in pods):
-                yield Diagnosis(
+                yield Symptom(
                     reading.resource,
                     subset.at("labels"),
                     f"no pod of {service} has them",
@@ -54,13 +54,13 @@ def destination_rule_subset_without_pods(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def destination_rule_tls_to_outsiders(state: State) -> Iterator[Diagnosis]:
+def destination_rule_tls_to_outsiders(state: State) -> Iterator[Symptom]:
     """`tls.mode: ISTIO_MUTUAL` to pods without Istio's proxy: nobody there can end the TLS."""
     for reading in _rules(state):
         service, tls = _service(state, reading.full_host), reading.traffic_policy.tls
         outside = [pod for pod in _pods(state, service) if pod.mesh is not Mesh.ISTIO] if service else []
         if tls and tls.mode == "ISTIO_MUTUAL" and outside:
-            yield Diagnosis(
+            yield Symptom(
                 reading.resource,
                 tls.at("mode"),
                 f"is ISTIO_MUTUAL, and {outside[0].workload} has no Istio proxy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Diagnosis, rule
+from harness.analysis.lint.trap import Symptom, rule
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.kubernetes.workload import WORKLOADS, template_of
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 @rule
-def namespace_policy_without_server(state: State) -> Iterator[Diagnosis]:
+def namespace_policy_without_server(state: State) -> Iterator[Symptom]:
     """An AuthorizationPolicy for a Namespace opens nothing where no Server selects the port."""
     for policy in state.all(GROUP, "AuthorizationPolicy"):
         target = LinkerdAuthorizationPolicy.kept(policy).target
         if target.kind == "Namespace" and not state.all(GROUP, "Server", policy.namespace):
-            yield Diagnosis(
+            yield Symptom(
                 policy,
                 "spec.targetRef",
                 f"is namespace {policy.namespace}, which has no Server",
@@ -39,12 +39,12 @@ def namespace_policy_without_server(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def server_without_authorization(state: State) -> Iterator[Diagnosis]:
+def server_without_authorization(state: State) -> Iterator[Symptom]:
     """A Server that no policy opens denies everybody, also where all were allowed before."""
     for server in state.all(GROUP, "Server"):
         if LinkerdServer.kept(server).access_policy != "deny" or _opened(state, server):
             continue
-        yield Diagnosis(
+        yield Symptom(
             server,
             "spec",
             "no policy opens it",
@@ -54,7 +54,7 @@ def server_without_authorization(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def server_route_closes_probes(state: State) -> Iterator[Diagnosis]:
+def server_route_closes_probes(state: State) -> Iterator[Symptom]:
     """Attaching any route to a Server ends the openness of probe paths: pods turn not ready."""
     for server in state.all(GROUP, "Server"):
         routes = _routes_on(state, server)
@@ -68,7 +68,7 @@ def server_route_closes_probes(state: State) -> Iterator[Diagnosis]:
             paths = pod.probe_paths(port) if port is not None and pod.mesh is Mesh.LINKERD else ()
             shut = [path for path in paths if not any(_takes(route, path) for route in routes)]
             if shut:
-                yield Diagnosis(
+                yield Symptom(
                     routes[0].resource,
                     "spec.parentRefs",
                     f"is attached to {server}, and no route there takes the probe of {shut[0]}",
@@ -79,12 +79,12 @@ def server_route_closes_probes(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def identity_as_spiffe(state: State) -> Iterator[Diagnosis]:
+def identity_as_spiffe(state: State) -> Iterator[Symptom]:
     """Linkerd's identities are DNS names: a SPIFFE one is taken in, and is nobody's."""
     for policy in state.all(GROUP, "MeshTLSAuthentication"):
         for index, identity in enumerate(MeshTLSAuthentication.kept(policy).written):
             if identity.startswith("spiffe://"):
-                yield Diagnosis(
+                yield Symptom(
                     policy,
                     f"spec.identities[{index}]",
                     f"is {identity}",
@@ -94,7 +94,7 @@ def identity_as_spiffe(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def default_policy_value(state: State) -> Iterator[Diagnosis]:
+def default_policy_value(state: State) -> Iterator[Symptom]:
     """A default inbound policy that Linkerd doesn't know leaves the port open."""
     for namespace in state.all("", "Namespace"):
         yield from _unknown_default(namespace, annotations_of(namespace), "metadata.annotations")
@@ -104,10 +104,10 @@ def default_policy_value(state: State) -> Iterator[Diagnosis]:
             yield from _unknown_default(resource, metadata.annotations, metadata.at("annotations"))
 
 
-def _unknown_default(resource: Resource, annotations: Mapping[str, str], field: str) -> Iterator[Diagnosis]:
+def _unknown_default(resource: Resource, annotations: Mapping[str, str], field: str) -> Iterator[Symptom]:
     value = annotations.get(DEFAULT_POLICY)
     if value is not None and value not in POLICIES:
-        yield Diagnosis(
+        yield Symptom(
             resource,
             field,
             f"{DEFAULT_POLICY} is {value!r}",

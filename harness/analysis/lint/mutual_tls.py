@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Diagnosis, rule
+from harness.analysis.lint.trap import Symptom, rule
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
 from harness.model.calls import calls
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @rule
-def strict_and_outsiders(state: State) -> Iterator[Diagnosis]:
+def strict_and_outsiders(state: State) -> Iterator[Symptom]:
     """STRICT mutual TLS on a workload that a Linkerd or unmeshed workload calls cuts that caller off."""
     for call in calls(state):
         callers = state.pods_of(call.caller)
@@ -33,7 +33,7 @@ def strict_and_outsiders(state: State) -> Iterator[Diagnosis]:
                     continue
                 seen = "502" if callers[0].mesh is Mesh.LINKERD else "connection reset"
                 proxy = "has Linkerd's proxy" if callers[0].mesh else "has no proxy"
-                yield Diagnosis(
+                yield Symptom(
                     step.resource,
                     step.field,
                     f"is STRICT for {endpoint.pod.workload}, which {call.caller} calls ({call.field})",

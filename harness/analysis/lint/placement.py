@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Diagnosis, rule
+from harness.analysis.lint.trap import Symptom, rule
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.marks import ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT, asks
 from harness.api.objects import annotations_of, labels_of
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 @rule
-def two_proxies(state: State) -> Iterator[Diagnosis]:
+def two_proxies(state: State) -> Iterator[Symptom]:
     """A namespace that asks both meshes for a proxy gets Istio's, and Linkerd's injector skips its pods."""
     for namespace in state.all("", "Namespace"):
         labels, annotations = labels_of(namespace), annotations_of(namespace)
         if all(asks(mesh, labels, annotations) for mesh in Mesh):
-            yield Diagnosis(
+            yield Symptom(
                 namespace,
                 "metadata.annotations",
                 "asks Istio and Linkerd for a proxy",
@@ -33,11 +33,11 @@ def two_proxies(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def injection_label_and_annotation(state: State) -> Iterator[Diagnosis]:
+def injection_label_and_annotation(state: State) -> Iterator[Symptom]:
     """Linkerd reads an annotation, Istio a label: the other form does nothing."""
     for resource, labels, notes, field in _asking(state):
         if LINKERD_INJECT in labels:
-            yield Diagnosis(
+            yield Symptom(
                 resource,
                 f"{field}.labels",
                 f"has {LINKERD_INJECT} as a label",
@@ -45,7 +45,7 @@ def injection_label_and_annotation(state: State) -> Iterator[Diagnosis]:
                 "make it an annotation",
             )
         if ISTIO_INJECTION in notes:
-            yield Diagnosis(
+            yield Symptom(
                 resource,
                 f"{field}.annotations",
                 f"has {ISTIO_INJECTION} as an annotation",
@@ -55,12 +55,12 @@ def injection_label_and_annotation(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def injection_value(state: State) -> Iterator[Diagnosis]:
+def injection_value(state: State) -> Iterator[Symptom]:
     """Values that injectors don't know inject nothing."""
     for resource, labels, notes, field in _asking(state):
         linkerd, istio = notes.get(LINKERD_INJECT), labels.get(ISTIO_INJECTION)
         if linkerd is not None and linkerd not in ("enabled", "disabled", "ingress"):
-            yield Diagnosis(
+            yield Symptom(
                 resource,
                 f"{field}.annotations",
                 f"{LINKERD_INJECT} is {linkerd!r}",
@@ -68,7 +68,7 @@ def injection_value(state: State) -> Iterator[Diagnosis]:
                 "write enabled",
             )
         if istio is not None and istio not in ("enabled", "disabled"):
-            yield Diagnosis(
+            yield Symptom(
                 resource,
                 f"{field}.labels",
                 f"{ISTIO_INJECTION} is {istio!r}",
@@ -78,7 +78,7 @@ def injection_value(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def injection_without_mesh(state: State) -> Iterator[Diagnosis]:
+def injection_without_mesh(state: State) -> Iterator[Symptom]:
     """A namespace that asks a mesh for proxies before the mesh is there gets none until it is restarted."""
     for resource, labels, notes, field in _asking(state):
         if notes.get(LINKERD_INJECT) == "enabled" and Mesh.LINKERD not in state.meshes:
@@ -87,7 +87,7 @@ def injection_without_mesh(state: State) -> Iterator[Diagnosis]:
             mesh, part = Mesh.ISTIO, "labels"
         else:
             continue
-        yield Diagnosis(
+        yield Symptom(
             resource,
             f"{field}.{part}",
             f"asks {mesh} for a proxy, which isn't installed",

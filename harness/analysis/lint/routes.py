@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Diagnosis, rule
+from harness.analysis.lint.trap import Symptom, rule
 from harness.analysis.taken_texts import unspanned
 from harness.api import gateway_api, linkerd
 from harness.api.gateway_api.route import KINDS, Route
@@ -25,11 +25,11 @@ _UNREADABLE = ("URLRewrite", "RequestMirror", "ExtensionRef")
 
 
 @rule
-def route_without_parent(state: State) -> Iterator[Diagnosis]:
+def route_without_parent(state: State) -> Iterator[Symptom]:
     """A route without parentRefs attaches to nothing, and nothing says so."""
     for route in _routes(state):
         if not route.parents:
-            yield Diagnosis(
+            yield Symptom(
                 route.resource,
                 "spec",
                 "has no parentRefs",
@@ -39,11 +39,11 @@ def route_without_parent(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_parent_without_group(state: State) -> Iterator[Diagnosis]:
+def route_parent_without_group(state: State) -> Iterator[Symptom]:
     """A parentRef of kind Service without group means the Gateway API's group: it has no Services."""
     for route, parent in _parents(state):
         if parent.kind == "Service" and parent.group is None:
-            yield Diagnosis(
+            yield Symptom(
                 route.resource,
                 parent.path,
                 f"refers to a Service {parent.name} of the Gateway API's group",
@@ -53,11 +53,11 @@ def route_parent_without_group(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_parent_group_core(state: State) -> Iterator[Diagnosis]:
+def route_parent_group_core(state: State) -> Iterator[Symptom]:
     """Linkerd takes the group "core" for the Service's, Istio doesn't."""
     for route, parent in _parents(state):
         if parent.kind == "Service" and parent.group == "core":
-            yield Diagnosis(
+            yield Symptom(
                 route.resource,
                 f"{parent.path}.group",
                 "is core",
@@ -67,7 +67,7 @@ def route_parent_group_core(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_parent_missing(state: State) -> Iterator[Diagnosis]:
+def route_parent_missing(state: State) -> Iterator[Symptom]:
     """A parentRef to a Service, or a port of it, that isn't there has no effect."""
     for route, parent in _parents(state):
         if parent.kind != "Service" or parent.group not in ("", "core"):
@@ -79,7 +79,7 @@ def route_parent_missing(state: State) -> Iterator[Diagnosis]:
             missing = f"{service} has no port {parent.port}"
         else:
             continue
-        yield Diagnosis(
+        yield Symptom(
             route.resource,
             parent.path,
             missing,
@@ -89,14 +89,14 @@ def route_parent_missing(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_zero_weight(state: State) -> Iterator[Diagnosis]:
+def route_zero_weight(state: State) -> Iterator[Symptom]:
     """A lone backend at weight 0, or all at 0: the meshes disagree, and neither does what was meant."""
     for route in _routes(state):
         for part in route.rules:
             if not part.backends or any(backend.weight for backend in part.backends):
                 continue
             lone = len(part.backends) == 1
-            yield Diagnosis(
+            yield Symptom(
                 route.resource,
                 f"{part.path}.backendRefs",
                 "has a lone backend of weight 0" if lone else "has backends of weight 0 only",
@@ -107,7 +107,7 @@ def route_zero_weight(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_backend_missing(state: State) -> Iterator[Diagnosis]:
+def route_backend_missing(state: State) -> Iterator[Symptom]:
     """A backendRef to a Service, or a port of it, that isn't there fails its share of the requests."""
     for route, backend in _backends(state):
         if not backend.is_service:
@@ -119,7 +119,7 @@ def route_backend_missing(state: State) -> Iterator[Diagnosis]:
             missing, answer = f"{service} has no port {backend.port}", "500 by Istio, 502 by Linkerd"
         else:
             continue
-        yield Diagnosis(
+        yield Symptom(
             route.resource,
             backend.path,
             missing,
@@ -129,7 +129,7 @@ def route_backend_missing(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_filter_unreadable(state: State) -> Iterator[Diagnosis]:
+def route_filter_unreadable(state: State) -> Iterator[Symptom]:
     """Filters that Linkerd's index can't read make it ignore a new route, or keep an old version of it."""
     if Mesh.LINKERD not in state.meshes:
         return
@@ -139,7 +139,7 @@ def route_filter_unreadable(state: State) -> Iterator[Diagnosis]:
         for part in route.rules:
             for one in (*part.filters, *(f for backend in part.backends for f in backend.filters)):
                 if one.type in _UNREADABLE:
-                    yield Diagnosis(
+                    yield Symptom(
                         route.resource,
                         one.path,
                         f"is a {one.type}",
@@ -150,7 +150,7 @@ def route_filter_unreadable(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_expression_shortened(state: State) -> Iterator[Diagnosis]:
+def route_expression_shortened(state: State) -> Iterator[Symptom]:
     """Of an expression's alternatives Linkerd prefers the first, and then asks whether it spans the value."""
     if Mesh.LINKERD not in state.meshes:
         return
@@ -160,7 +160,7 @@ def route_expression_shortened(state: State) -> Iterator[Diagnosis]:
         matches = [match for part in route.rules for match in part.matches]
         for field, wanted in (expression for match in matches for expression in match.expressions):
             if (text := unspanned(wanted.value)) is not None:
-                yield Diagnosis(
+                yield Symptom(
                     route.resource,
                     field,
                     f"{wanted.value} doesn't take {text}",
@@ -171,11 +171,11 @@ def route_expression_shortened(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_hostnames_on_service(state: State) -> Iterator[Diagnosis]:
+def route_hostnames_on_service(state: State) -> Iterator[Symptom]:
     """Hostnames of a route on a Service: Istio ignores them, Linkerd compares them with Host."""
     for route in _routes(state):
         if route.hostnames and any(parent.kind == "Service" for parent in route.parents):
-            yield Diagnosis(
+            yield Symptom(
                 route.resource,
                 "spec.hostnames",
                 f"names {', '.join(route.hostnames)} on a Service",
@@ -185,7 +185,7 @@ def route_hostnames_on_service(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_kinds_mixed(state: State) -> Iterator[Diagnosis]:
+def route_kinds_mixed(state: State) -> Iterator[Symptom]:
     """A GRPCRoute on a Service port switches HTTPRoutes there off in Linkerd, and HTTP/1 as well."""
     if Mesh.LINKERD not in state.meshes:
         return
@@ -196,7 +196,7 @@ def route_kinds_mixed(state: State) -> Iterator[Diagnosis]:
             service = state.get("", "Service", namespace, name)
             ports = Service.kept(service).ports if service else ()
             if other and not any(port.app_protocol == "http" for port in ports):
-                yield Diagnosis(
+                yield Symptom(
                     route.resource,
                     "spec.parentRefs",
                     f"{other.resource} is on Service {namespace}/{name} as well",
@@ -206,7 +206,7 @@ def route_kinds_mixed(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_under_profile(state: State) -> Iterator[Diagnosis]:
+def route_under_profile(state: State) -> Iterator[Symptom]:
     """A ServiceProfile with routes or overrides takes the Service over: routes on it do nothing."""
     profiles = {}
     for profile in state.all(linkerd.PROFILES, "ServiceProfile"):
@@ -216,7 +216,7 @@ def route_under_profile(state: State) -> Iterator[Diagnosis]:
         for namespace, name in _services(route):
             profile_of = profiles.get(f"{name}.{namespace}")
             if profile_of:
-                yield Diagnosis(
+                yield Symptom(
                     route.resource,
                     "spec.parentRefs",
                     f"{profile_of} speaks for Service {namespace}/{name}",
@@ -226,14 +226,14 @@ def route_under_profile(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_match_shadowed(state: State) -> Iterator[Diagnosis]:
+def route_match_shadowed(state: State) -> Iterator[Symptom]:
     """A match that an earlier one of the same route always beats is never used."""
     for route in _routes(state):
         matches = [match for part in route.rules for match in part.matches]
         for earlier, later in combinations(matches, 2):
             why = _shadow(earlier, later, linkerd=Mesh.LINKERD in state.meshes)
             if why:
-                yield Diagnosis(
+                yield Symptom(
                     route.resource,
                     later.path,
                     f"is never used: {earlier.path} takes its requests",
@@ -243,14 +243,14 @@ def route_match_shadowed(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def route_backend_timeout(state: State) -> Iterator[Diagnosis]:
+def route_backend_timeout(state: State) -> Iterator[Symptom]:
     """`timeouts.backendRequest` limits nothing in Linkerd."""
     if Mesh.LINKERD not in state.meshes:
         return
     for route in _routes(state):
         for part in route.rules:
             if part.backend_timeout is not None and part.request_timeout is None:
-                yield Diagnosis(
+                yield Symptom(
                     route.resource,
                     f"{part.path}.timeouts.backendRequest",
                     "is the only time limit",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Symptom:
     """What a rule says of one field: `what` is seen, `why` it hurts, and how to `fix` it."""
 
     resource: Resource
@@ -30,7 +30,7 @@ class Trap:
 
     rule: str
     where: Position
-    finding: Diagnosis
+    finding: Symptom
 
     def __str__(self) -> str:
         found = self.finding
@@ -40,11 +40,11 @@ class Trap:
         return f"{head}: {found.what} [{self.rule}]\n  why: {found.why}\n  do:  {found.fix}"
 
 
-RULES: dict[str, Callable[[State], Iterator[Diagnosis]]] = {}
+RULES: dict[str, Callable[[State], Iterator[Symptom]]] = {}
 """Every rule by its name, in the order in which they are asked."""
 
 
-def rule(check: Callable[[State], Iterator[Diagnosis]]) -> Callable[[State], Iterator[Diagnosis]]:
+def rule(check: Callable[[State], Iterator[Symptom]]) -> Callable[[State], Iterator[Symptom]]:
     """Enters a rule in the table, named after its function; its docstring is its documentation."""
     RULES[check.__name__.replace("_", "-")] = check
     return check

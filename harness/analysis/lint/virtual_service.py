@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Diagnosis, rule
+from harness.analysis.lint.trap import Symptom, rule
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
@@ -28,7 +28,7 @@ _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 
 
 @rule
-def virtual_service_destination_missing(state: State) -> Iterator[Diagnosis]:
+def virtual_service_destination_missing(state: State) -> Iterator[Symptom]:
     """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
     entries = map(ServiceEntry.of, state.all(_GROUP, "ServiceEntry"))
     known = {host for entry in entries for host in entry.hosts}
@@ -36,7 +36,7 @@ def virtual_service_destination_missing(state: State) -> Iterator[Diagnosis]:
         for field, host, _ in _destinations(resource):
             if _service(state, host) or host in known or not host.endswith(_SUFFIX):
                 continue
-            yield Diagnosis(
+            yield Symptom(
                 resource,
                 f"{field}.host",
                 f"there is no Service {host.removesuffix(_SUFFIX)}",
@@ -46,7 +46,7 @@ def virtual_service_destination_missing(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def virtual_service_subset_missing(state: State) -> Iterator[Diagnosis]:
+def virtual_service_subset_missing(state: State) -> Iterator[Symptom]:
     """A destination's subset that no DestinationRule defines answers 503."""
     subsets: defaultdict[str, set[str]] = defaultdict(set)
     for definition in map(DestinationRule.of, state.all(_GROUP, "DestinationRule")):
@@ -55,7 +55,7 @@ def virtual_service_subset_missing(state: State) -> Iterator[Diagnosis]:
         for field, host, subset in _destinations(resource):
             if subset and subset not in subsets[host]:
                 valid = ", ".join(sorted(subsets[host])) or "none"
-                yield Diagnosis(
+                yield Symptom(
                     resource,
                     f"{field}.subset",
                     f"no DestinationRule for {host} has a subset {subset}",
@@ -65,7 +65,7 @@ def virtual_service_subset_missing(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def virtual_service_rule_shadowed(state: State) -> Iterator[Diagnosis]:
+def virtual_service_rule_shadowed(state: State) -> Iterator[Symptom]:
     """Rules after one that takes every request are never used."""
     for resource in state.all(*VirtualService.KIND):
         if MESH not in virtual_service.gateways(resource):
@@ -73,7 +73,7 @@ def virtual_service_rule_shadowed(state: State) -> Iterator[Diagnosis]:
         taken = ""
         for part in virtual_service.rules(resource, MESH):
             if taken:
-                yield Diagnosis(
+                yield Symptom(
                     resource,
                     part.field,
                     f"is never used: {taken} takes every request",
@@ -91,7 +91,7 @@ def _narrowed(match: RoutingMatch) -> bool:
 
 
 @rule
-def virtual_service_same_host(state: State) -> Iterator[Diagnosis]:
+def virtual_service_same_host(state: State) -> Iterator[Symptom]:
     """Of several VirtualServices for one host sidecars follow the oldest alone."""
     first: dict[str, Resource] = {}
     for resource in state.all(*VirtualService.KIND):
@@ -100,7 +100,7 @@ def virtual_service_same_host(state: State) -> Iterator[Diagnosis]:
         for host in virtual_service.hosts(resource):
             older = first.setdefault(host, resource)
             if older is not resource:
-                yield Diagnosis(
+                yield Symptom(
                     resource,
                     "spec.hosts",
                     f"{older} speaks for {host} already",
@@ -110,13 +110,13 @@ def virtual_service_same_host(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def virtual_service_gateway_missing(state: State) -> Iterator[Diagnosis]:
+def virtual_service_gateway_missing(state: State) -> Iterator[Symptom]:
     """A VirtualService bound to a gateway that isn't there does nothing on it."""
     for resource in state.all(*VirtualService.KIND):
         for index, gateway in enumerate(virtual_service.gateways(resource)):
             namespace, _, name = gateway.rpartition("/")
             if gateway != MESH and state.get(*IstioGateway.KIND, namespace, name) is None:
-                yield Diagnosis(
+                yield Symptom(
                     resource,
                     f"spec.gateways[{index}]",
                     f"there is no Gateway {gateway}",
@@ -126,13 +126,13 @@ def virtual_service_gateway_missing(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def virtual_service_weight_unset(state: State) -> Iterator[Diagnosis]:
+def virtual_service_weight_unset(state: State) -> Iterator[Symptom]:
     """Beside destinations with a weight, one without gets nothing."""
     for entry in _rules(state):
         if any(part.weight for part in entry.route):
             for part in entry.route:
                 if part.weight is None:
-                    yield Diagnosis(
+                    yield Symptom(
                         part.resource,
                         part.path,
                         "has no weight beside others that have one",
@@ -142,12 +142,12 @@ def virtual_service_weight_unset(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def fault_abort_without_percentage(state: State) -> Iterator[Diagnosis]:
+def fault_abort_without_percentage(state: State) -> Iterator[Symptom]:
     """A fault's abort without percentage aborts nothing."""
     for entry in _rules(state):
         abort = entry.fault.abort
         if abort and not abort.has("percentage"):
-            yield Diagnosis(
+            yield Symptom(
                 abort.resource,
                 abort.path,
                 "has no percentage",
@@ -157,14 +157,14 @@ def fault_abort_without_percentage(state: State) -> Iterator[Diagnosis]:
 
 
 @rule
-def virtual_service_without_client(state: State) -> Iterator[Diagnosis]:
+def virtual_service_without_client(state: State) -> Iterator[Symptom]:
     """VirtualServices act on clients with Istio's proxy alone: with none left they do nothing."""
     clients = [pod for pod in state.pods if not pod.gateway]
     if not clients or any(pod.mesh is Mesh.ISTIO for pod in clients):
         return
     for resource in state.all(*VirtualService.KIND):
         if MESH in virtual_service.gateways(resource):
-            yield Diagnosis(
+            yield Symptom(
                 resource,
                 "spec.hosts",
                 "speaks to sidecars, and no workload has Istio's proxy",
