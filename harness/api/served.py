@@ -11,14 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.definition import CustomResourceDefinition, release
-from harness.api.schema import gateway_api, istio, linkerd
-from harness.api.schema.kinds import MESH_OF_GROUP
+from harness.api.schema.kinds import EXPERIMENTAL, KINDS, MESH_OF_GROUP, RELEASES
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from harness.api.schema.shapes import Kind
     from harness.base.resources import Resource
 
 GroupKind = tuple[str, str]
@@ -42,29 +40,22 @@ class Bundle:
         return versions is None or resource.version in versions
 
 
-def _versions(kinds: Mapping[GroupKind, Kind], without: Collection[tuple[str, str]] = ()) -> dict[
-    GroupKind, frozenset[str]
-]:  # fmt: skip
-    return {
+def _bundle(
+    release: str, channel: str = "", without: Collection[tuple[str, str]] = (), wider: Bundle | None = None
+) -> Bundle:
+    name, groups = RELEASES[release]
+    versions = {
         key: frozenset(version for version in kind.versions if (key[1], version) not in without)
-        for key, kind in kinds.items()
+        for key, kind in KINDS.items()
+        if key[0] in groups
     }
+    return Bundle(name + channel, groups, versions, wider)
 
 
-_EXPERIMENTAL = Bundle(
-    f"{gateway_api.RELEASE}/experimental", frozenset(gateway_api.GROUPS), _versions(gateway_api.KINDS)
-)
-GATEWAY_API = Bundle(
-    f"{gateway_api.RELEASE}/standard",
-    frozenset(gateway_api.GROUPS),
-    _versions(gateway_api.KINDS, gateway_api.EXPERIMENTAL),
-    _EXPERIMENTAL,
-)
-OF_MESH = {
-    Mesh.ISTIO: Bundle(istio.RELEASE, frozenset(istio.GROUPS), _versions(istio.KINDS)),
-    Mesh.LINKERD: Bundle(linkerd.RELEASE, frozenset(linkerd.GROUPS), _versions(linkerd.KINDS)),
-}
-_GROUPS = frozenset((*gateway_api.GROUPS, *MESH_OF_GROUP))
+_EXPERIMENTAL = _bundle("gateway_api", "/experimental")
+GATEWAY_API = _bundle("gateway_api", "/standard", EXPERIMENTAL, _EXPERIMENTAL)
+OF_MESH = {mesh: _bundle(mesh) for mesh in Mesh}
+_GROUPS = GATEWAY_API.groups | MESH_OF_GROUP.keys()
 
 
 @dataclass(frozen=True)

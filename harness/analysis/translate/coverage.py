@@ -10,7 +10,7 @@ from harness.analysis.translate.finding import Finding, Severity
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.refusal import Refused
 from harness.api.schema import shapes as schema
-from harness.api.schema.kubernetes import KINDS
+from harness.api.schema.kinds import KINDS
 from harness.base.errors import InputError, NotModelledError, did_you_mean
 
 if TYPE_CHECKING:

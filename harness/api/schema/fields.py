@@ -45,7 +45,7 @@ def set_fields(resource: Resource, units: Collection[str] = ()) -> Iterator[SetF
         for key, value in spec.items():
             yield SetField(("spec", key), f"{key}[]" if isinstance(value, list) else key)
         return
-    for path, name in _walk(spec, kind.spec, ("spec",), "", units):
+    for path, name in _walk(spec, kind.fields["spec"], ("spec",), "", units):
         yield SetField(path, name)
 
 

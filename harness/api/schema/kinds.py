@@ -1,55 +1,118 @@
-"""The kinds that the model reads, by API group, and those that it stores without reading."""
+"""The kinds that the model reads and those that it stores unread, as the YAML files beside this module say.
+
+`kinds.yaml` lists them. The files that it names have the shapes of their objects: they map API groups to
+kinds, and have `parts` that kinds share by YAML's anchors. A name is a type there, `[…]` a list, `{…}` an
+object, `{"*": …}` a map with free keys, `name!` a field that must be there; `!open`, `!oneOf`, `!enum`,
+`!range` and `!pattern` are the classes of `shapes`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.api.schema import gateway_api, istio, kubernetes, linkerd
+import yaml
+
+from harness.api.gateway_api import GROUP
+from harness.api.schema.shapes import LATER, Enum, Map, OneOf, Open, Pattern, Range, Required
 from harness.base.vocabulary import Mesh
+from harness.manifests.documents import Loader
 
 if TYPE_CHECKING:
-    from harness.api.schema.shapes import Kind
+    from harness.api.schema.shapes import Shape
 
-KINDS: dict[tuple[str, str], Kind] = {
-    **kubernetes.KINDS,
-    **istio.KINDS,
-    **gateway_api.KINDS,
-    **linkerd.KINDS,
+GATEWAY_API = GROUP
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind: the versions that its group serves, and the file of its shapes, read once one is asked for."""
+
+    group: str
+    name: str
+    versions: tuple[str, ...]
+    file: str
+
+    @cached_property
+    def fields(self) -> dict[str, Shape]:
+        """The fields of its objects beside apiVersion, kind, metadata and status."""
+        kinds: dict[str, dict[str, dict[str, Shape]]] = _shapes(self.file)
+        return kinds[self.group][self.name]
+
+
+class Release(NamedTuple):
+    """A release that the tables are of, and all API groups that it brings."""
+
+    name: str
+    groups: frozenset[str]
+
+
+@cache
+def _shapes(file: str) -> Any:
+    text = Path(__file__).with_name(f"{file}.yaml").read_text(encoding="utf-8")
+    return _shape(yaml.compose(text, Loader), {})
+
+
+def _shape(node: Any, made: dict[Any, Any]) -> Any:
+    """What a node stands for; `made` has those of other nodes: an alias leads to the node that it names."""
+    if node in made:
+        return made[node]
+    parts = node.value
+    match node.tag.rpartition(":")[2]:
+        case "map" if len(parts) == 1 and parts[0][0].value == "*":
+            made[node] = Map(_shape(parts[0][1], made))
+        case "map" | "!open" | "!oneOf" as tag:
+            fields = made[node] = {"!open": Open, "!oneOf": OneOf}.get(tag, dict)()  # it may hold itself
+            for key, part in parts:
+                shape = _shape(part, made)
+                if key.value == "<<":
+                    fields.update(shape)
+                else:
+                    required = key.value.endswith("!")
+                    fields[key.value.removesuffix("!")] = Required(shape) if required else shape
+        case "seq":
+            made[node] = [_shape(part, made) for part in parts]
+        case "!enum":
+            made[node] = Enum(*(_shape(part, made) for part in parts))
+        case "!range":
+            made[node] = Range(*(_shape(part, made) for part in parts))
+        case "!pattern":
+            made[node] = Pattern(parts)
+        case "int":
+            made[node] = int(parts)
+        case _:
+            made[node] = LATER if parts == "later" else parts
+    return made[node]
+
+
+_TABLE = _shapes("kinds")
+
+KINDS = {
+    (group, name): Kind(group, name, tuple(versions.split()), file)
+    for file, groups in _TABLE["read"].items()
+    for group, kinds in groups.items()
+    for name, versions in kinds.items()
 }
 """Kinds whose fields are checked, by API group and kind."""
 
-MESH_OF_GROUP = dict.fromkeys(istio.GROUPS, Mesh.ISTIO) | dict.fromkeys(linkerd.GROUPS, Mesh.LINKERD)
-"""The mesh that brings an API group; Gateway API's comes with either."""
-
-GATEWAY_API = gateway_api.GROUPS[0]
-
-READ = frozenset(kubernetes.KINDS)
+READ = frozenset(key for key, kind in KINDS.items() if kind.file == "kubernetes")
 """Kubernetes' own kinds of which the model reads what traffic depends on."""
 
-_INERT_BY_GROUP = {
-    "": "Secret PersistentVolume PersistentVolumeClaim LimitRange ResourceQuota Node PodTemplate "
-    "ComponentStatus",
-    "rbac.authorization.k8s.io": "Role RoleBinding ClusterRole ClusterRoleBinding",
-    "autoscaling": "HorizontalPodAutoscaler",
-    "policy": "PodDisruptionBudget",
-    "batch": "Job CronJob",
-    "apiextensions.k8s.io": "CustomResourceDefinition",
-    "apiregistration.k8s.io": "APIService",
-    "admissionregistration.k8s.io": "MutatingWebhookConfiguration ValidatingWebhookConfiguration "
-    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding",
-    "scheduling.k8s.io": "PriorityClass",
-    "storage.k8s.io": "StorageClass CSIDriver CSINode CSIStorageCapacity VolumeAttachment "
-    "VolumeAttributesClass",
-    "resource.k8s.io": "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice",
-    "coordination.k8s.io": "Lease",
-    "node.k8s.io": "RuntimeClass",
-    "certificates.k8s.io": "CertificateSigningRequest ClusterTrustBundle",
-    "flowcontrol.apiserver.k8s.io": "FlowSchema PriorityLevelConfiguration",
-    "networking.k8s.io": "IngressClass IPAddress ServiceCIDR",
-    "monitoring.coreos.com": "ServiceMonitor PodMonitor PrometheusRule",
-}
-
-INERT = istio.INERT | frozenset(
-    (group, kind) for group, kinds in _INERT_BY_GROUP.items() for kind in kinds.split()
-)
+INERT = frozenset((group, kind) for group, kinds in _TABLE["inert"].items() for kind in kinds.split())
 """Kinds that requests don't notice: stored, and otherwise left alone."""
+
+RELEASES = {
+    key: Release(release["name"], frozenset(release["groups"].split()))
+    for key, release in _TABLE["releases"].items()
+}
+"""The releases of the Gateway API (`gateway_api`) and of each mesh."""
+
+EXPERIMENTAL = frozenset(
+    (kind, version) for kind, versions in _TABLE["experimental"].items() for version in versions.split()
+)
+"""The versions of the Gateway API's kinds that its experimental channel alone serves."""
+
+MESH_OF_GROUP = {group: mesh for mesh in Mesh for group in RELEASES[mesh].groups}
+"""The mesh that brings an API group; Gateway API's comes with either."""

@@ -1,11 +1,7 @@
 """Strict checking of objects against what an API has and what the model decides with.
 
-A shape is written as plain data: a type's name (`"string"`, `"integer"`, `"port"`, …: see `_TYPES`
-and `_FORMATS`), `[shape]` for a list, `{field: shape}` for an object (it may hold itself),
-`Required(shape)` for a field that must be there, `OneOf({…})` for an object of whose fields one
-at most is set, `Open({…})` for one of which the model reads a part, `Map(shape)` for a map with
-free keys, `Enum(…)` for values of a fixed set, `Range(…)` for integers, `Pattern(…)` for texts,
-`LATER` for a field that the API has and the model can't decide on.
+A shape is plain data: a type's name (`"string"`, `"integer"`, `"port"`, …: see `_TYPES` and `_FORMATS`),
+`[shape]` for a list, `{field: shape}` for an object (it may hold itself), or one of the classes below.
 """
 
 from __future__ import annotations
@@ -13,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.api.refusal import Refused
@@ -25,6 +21,7 @@ from harness.base.networks import is_network
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from harness.api.schema.kinds import Kind
     from harness.base.resources import Resource
 
 
@@ -113,15 +110,6 @@ _FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind: the versions that its group serves, the shape of its spec, and of its fields beside that."""
-
-    versions: tuple[str, ...]
-    spec: Shape
-    beside: dict[str, Shape] = field(default_factory=dict)
-
-
 def without_nulls(resource: Resource) -> Resource:
     """Returns the object without fields that are null: the API server takes them for absent."""
     return replace(resource, data=_pruned(resource.data)) if _has_null(resource.data) else resource
@@ -145,10 +133,8 @@ def check(resource: Resource, kind: Kind) -> None:
     Raises NotModelledError for a field that the API doesn't have or the model can't decide on,
     Refused for a required field that is absent, and for a value of the wrong type or form.
     """
-    inner = kind.spec.value if isinstance(kind.spec, Required) else kind.spec
-    fields: dict[str, Shape] = {"spec": kind.spec, **kind.beside}
     data = {k: v for k, v in resource.data.items() if k not in ("apiVersion", "kind", "metadata", "status")}
-    _check(resource, data, Open(fields) if isinstance(inner, Open) else fields, "")
+    _check_object(resource, data, kind.fields, "")
 
 
 def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
