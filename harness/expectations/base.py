@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-import tenacity
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-from harness.base.errors import HarnessError, WitnessError, did_you_mean
+from harness.base.errors import HarnessError, WitnessError
 from harness.base.settings import Confidence
-from harness.base.vocabulary import Mesh, Workload
-from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
+from harness.base.vocabulary import Workload
+from harness.expectations.values import Method, Strict, Url, WorkloadName
+from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Explanation, Result, Verdict
 from harness.traffic.disagreement import disagreement
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Outcomes
@@ -21,18 +23,16 @@ from harness.traffic.statistics import Comparison, compare_exact, compare_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from fractions import Fraction
 
     from harness.analysis.translate import Translation
     from harness.base.resources import Resource
     from harness.ground.ground import Provider
     from harness.traffic.course import Course
-    from harness.traffic.outcomes import Group, Outcome
+    from harness.traffic.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
-UNKNOWN = "not known"
-"""The class of outcomes that don't tell what was asked; it makes a verdict inconclusive."""
+Answer = TypeVar("Answer")
 
 WARM_UP = 20
 """Requests of a batch sent to see whether an expectation's effect is there yet."""
@@ -72,52 +72,6 @@ class Reference:
     """Whether the config must be a translation."""
 
 
-def _workload(value: object) -> object:
-    return Workload.parse(value) if isinstance(value, str) else value
-
-
-def _url(value: str) -> str:
-    Request(Workload("any", "any"), value)
-    return value
-
-
-def _method(value: str) -> str:
-    if not (value.isascii() and value.isalpha() and value.isupper()):
-        raise ValueError(f"{value!r} isn't a method: write it in capitals, as in GET")
-    return value
-
-
-def mesh(value: object) -> object:
-    """Reads a mesh's name; raises ValueError for an unknown one."""
-    return _chosen(value, tuple(Mesh))
-
-
-def mesh_or_none(value: object) -> object:
-    """Reads a mesh's name, or `none` as None; raises ValueError for an unknown one."""
-    return _chosen(value, (*Mesh, "none"))
-
-
-def _chosen(value: object, valid: tuple[str, ...]) -> Mesh | None:
-    if value not in valid:
-        raise ValueError(f"unknown mesh {value!r}; {did_you_mean(str(value), valid)}")
-    return None if value == "none" else Mesh(str(value))
-
-
-MeshName = Annotated[Mesh, BeforeValidator(mesh, json_schema_input_type=Literal["istio", "linkerd"])]
-MeshNameOrNone = Annotated[
-    Mesh | None, BeforeValidator(mesh_or_none, json_schema_input_type=Literal["istio", "linkerd", "none"])
-]
-WorkloadName = Annotated[Workload, BeforeValidator(_workload, json_schema_input_type=str)]
-Url = Annotated[str, AfterValidator(_url)]
-Method = Annotated[str, AfterValidator(_method)]
-
-
-class Strict(BaseModel):
-    """A part of a scenario file: no unknown keys, no conversions, no changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
-
-
 class Expectation(Strict):
     """One thing that must be true in a stage."""
 
@@ -128,8 +82,11 @@ class Expectation(Strict):
         raise NotImplementedError
 
     def references(self) -> Iterator[Reference]:
-        """Yields the workloads and configs that it names."""
-        return iter(())
+        """Yields the workloads and configs that it names; workloads are in fields of their own."""
+        for name, info in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Workload):
+                yield Reference((info.alias or name,), workload=value)
 
     def unready(self) -> Iterator[Workload]:
         """Yields the workloads that it expects not to be ready, for which its stage mustn't wait."""
@@ -149,16 +106,25 @@ class Asking(Expectation):
 
     witness: ClassVar[bool] = False
 
+    @property
+    def label(self) -> str:
+        """The class of which all outcomes must be, where there is just one."""
+        raise NotImplementedError
+
     def request(self, ground: Ground) -> Request:
         """Returns the request that the probe repeats."""
         raise NotImplementedError
 
     def expected(self, ground: Ground) -> Mapping[str, Fraction]:
         """Returns the share that each class of outcomes must have."""
-        raise NotImplementedError
+        return {self.label: Fraction(1)}
 
     def classify(self, outcome: Outcome) -> str:
         """Returns the class of an outcome; UNKNOWN if it doesn't tell."""
+        return UNKNOWN if outcome.external else self.class_of(outcome)
+
+    def class_of(self, outcome: Outcome) -> str:
+        """Returns the class of an outcome that isn't a server's outside to decide."""
         raise NotImplementedError
 
     def compared(self, outcome: Outcome) -> str:
@@ -171,18 +137,80 @@ class Asking(Expectation):
 
     def judge(self, ground: Ground) -> Verdict:
         request, expected = self.request(ground), self.expected(ground)
-        outcomes, comparison = measure(ground, request, expected, self.classify, self.witness)
+        outcomes, comparison = self._measured(ground, request, expected)
+        unproven = Result.INCONCLUSIVE if UNKNOWN in outcomes.classes(self.classify) else Result.FAIL
+        witnesses = (witness for g in outcomes.groups if g.outcome.hop for witness in g.outcome.hop.witnesses)
         verdict = Verdict(
-            result=_result(comparison, outcomes, self.classify),
+            result=Result.PASS if comparison.holds else unproven,
             basis=ground.provider.basis,
             expected=_percentages((label, float(share)) for label, share in expected.items()),
             seen=_percentages((share.label, share.seen) for share in comparison.shares),
             n=outcomes.n,
             shares=comparison.shares,
-            evidence=() if outcomes.exact else _witnesses(outcomes),
+            evidence=() if outcomes.exact else tuple(dict.fromkeys(witnesses)),
         )
-        verdict = explain(verdict, ground, request, outcomes, self.classify, self.compared)
-        return controlled(verdict, ground, self.control)
+        return controlled(self._explained(verdict, ground, request, outcomes), ground, self.control)
+
+    def _measured(
+        self, ground: Ground, request: Request, expected: Mapping[str, Fraction]
+    ) -> tuple[Outcomes, Comparison]:
+        """Sends the request until the outcomes decide; returns them with what they say.
+
+        The model's distribution decides at once. On a cluster small batches are sent first, until
+        nothing unexpected comes back or the time to settle is over (each pooled connection serves one
+        more request under an old policy); they don't count. Then one sample, grown look by look.
+        """
+        provider, confidence = ground.provider, ground.confidence
+        if provider.basis is Basis.PREDICTED:
+            outcomes = provider.send(request, 1, witness=self.witness)
+            return outcomes, compare_exact(expected, outcomes.classes(self.classify))
+        wanted = {label for label, share in expected.items() if share}
+
+        def as_wanted() -> bool:
+            try:
+                return wanted.issuperset(
+                    provider.send(request, WARM_UP, witness=self.witness).classes(self.classify)
+                )
+            except WitnessError:  # pooled connections outlive a change
+                return False
+
+        settled(as_wanted, bool, confidence.settle)
+        sample, comparison = Outcomes((), 0), Comparison(None, ())
+        for size in looks(confidence):
+            sample += provider.send(request, size - (sample.n or 0), witness=self.witness)
+            classes = sample.classes(self.classify)
+            comparison = compare_sample(expected, classes, confidence)
+            log.info("%s: %d requests, %s", request, sample.n, dict(classes))
+            if comparison.holds is not None:
+                break
+        if ground.record is not None:
+            ground.record(request, sample)
+        return sample, comparison
+
+    def _explained(self, verdict: Verdict, ground: Ground, request: Request, outcomes: Outcomes) -> Verdict:
+        """The verdict with the traces of its classes, the model's where a cluster was asked.
+
+        There it also says what the model predicts, and how the sample differs from that.
+        """
+        if ground.shadow is None:
+            return replace(verdict, explanations=self._explanations(outcomes))
+        try:
+            exact = ground.shadow.send(request, 1)
+        except HarnessError as error:
+            return replace(verdict, predicted=NOT_PREDICTED + error.what)
+        classes = exact.classes(self.classify)
+        return replace(
+            verdict,
+            explanations=self._explanations(exact),
+            predicted=_percentages((label, float(share)) for label, share in classes.items()),
+            drift=disagreement(exact, outcomes, self.compared, ground.confidence, UNKNOWN),
+        )
+
+    def _explanations(self, outcomes: Outcomes) -> tuple[Explanation, ...]:
+        """The trace of the first outcome of each class that has one."""
+        groups = [group for group in reversed(outcomes.groups) if group.trace]
+        by_label = {self.classify(group.outcome): group.trace for group in groups}
+        return tuple(Explanation(label, trace) for label, trace in reversed(by_label.items()))
 
 
 class Probing(Asking):
@@ -193,9 +221,6 @@ class Probing(Asking):
     def title(self) -> str:
         return f"{self.kind} {self.method} from {self.source} to {self.to}"
 
-    def references(self) -> Iterator[Reference]:
-        yield Reference(("from",), workload=self.source)
-
     def request(self, ground: Ground) -> Request:
         return Request(self.source, self.to, self.method, tuple(self.headers.items()))
 
@@ -205,92 +230,20 @@ def controlled(verdict: Verdict, ground: Ground, control: Callable[[Ground], Ite
     if verdict.result is not Result.PASS:
         return verdict
     try:
-        evidence = [f"control: {one}" for one in control(ground)]
+        evidence = [f"control: {line}" for line in control(ground)]
     except HarnessError as error:
         return replace(verdict, result=Result.INCONCLUSIVE, evidence=(*verdict.evidence, str(error)))
     return replace(verdict, evidence=(*verdict.evidence, *evidence))
 
 
-def measure(
-    ground: Ground,
-    request: Request,
-    expected: Mapping[str, Fraction],
-    classify: Callable[[Outcome], str],
-    witness: bool,
-) -> tuple[Outcomes, Comparison]:
-    """Sends the request until the outcomes decide; returns them with what they say.
-
-    The model's distribution decides at once. On a cluster small batches are sent first, until
-    nothing unexpected comes back or the time to settle is over (each pooled connection serves one
-    more request under an old policy); they don't count. Then one sample, grown look by look.
-    """
-    provider, confidence = ground.provider, ground.confidence
-    if provider.basis is Basis.PREDICTED:
-        outcomes = provider.send(request, 1, witness=witness)
-        return outcomes, compare_exact(expected, outcomes.classes(classify))
-    wanted = {label for label, share in expected.items() if share}
-    settle = tenacity.Retrying(
-        stop=tenacity.stop_after_delay(confidence.settle),
-        wait=tenacity.wait_fixed(0.5),
-        retry=tenacity.retry_if_result(lambda batch: not wanted.issuperset(batch.classes(classify)))
-        | tenacity.retry_if_exception_type(WitnessError),  # pooled connections outlive a change
-        retry_error_callback=lambda _: None,  # not settled: the sample will say so
-    )
-    settle(provider.send, request, WARM_UP, witness=witness)
-    sample, comparison = Outcomes((), 0), Comparison(None, ())
-    for size in looks(confidence):
-        sample += provider.send(request, size - (sample.n or 0), witness=witness)
-        comparison = compare_sample(expected, sample.classes(classify), confidence)
-        log.info("%s: %d requests, %s", request, sample.n, dict(sample.classes(classify)))
-        if comparison.holds is not None:
-            break
-    if ground.record is not None:
-        ground.record(request, sample)
-    return sample, comparison
-
-
-def explain(
-    verdict: Verdict,
-    ground: Ground,
-    request: Request,
-    outcomes: Outcomes,
-    classify: Callable[[Outcome], str],
-    compared: Callable[[Outcome], str],
-) -> Verdict:
-    """Returns the verdict with the traces of its classes, the model's where a cluster was asked.
-
-    There it also says what the model predicts, and how the sample differs from that by the classes of
-    `compared`.
-    """
-    if ground.shadow is None:
-        return replace(verdict, explanations=_explanations(outcomes.groups, classify))
-    try:
-        exact = ground.shadow.send(request, 1)
-    except HarnessError as error:
-        return replace(verdict, predicted=NOT_PREDICTED + error.what)
-    classes = exact.classes(classify)
-    return replace(
-        verdict,
-        explanations=_explanations(exact.groups, classify),
-        predicted=_percentages((label, float(share)) for label, share in classes.items()),
-        drift=disagreement(exact, outcomes, compared, ground.confidence, UNKNOWN),
-    )
-
-
-def _result(comparison: Comparison, outcomes: Outcomes, classify: Callable[[Outcome], str]) -> Result:
-    if comparison.holds:
-        return Result.PASS
-    return Result.INCONCLUSIVE if UNKNOWN in outcomes.classes(classify) else Result.FAIL
-
-
-def _witnesses(outcomes: Outcomes) -> tuple[str, ...]:
-    seen = (witness for g in outcomes.groups if g.outcome.hop for witness in g.outcome.hop.witnesses)
-    return tuple(dict.fromkeys(seen))
-
-
-def _explanations(groups: tuple[Group, ...], classify: Callable[[Outcome], str]) -> tuple[Explanation, ...]:
-    by_label = {classify(group.outcome): group.trace for group in reversed(groups) if group.trace}
-    return tuple(Explanation(label, trace) for label, trace in reversed(by_label.items()))
+def settled(
+    ask: Callable[[], Answer], fits: Callable[[Answer], bool], seconds: float, pause: float = 0.5
+) -> Answer:
+    """Returns the first answer that fits, or after so many seconds the last one."""
+    end = time.monotonic() + seconds
+    while not fits(answer := ask()) and time.monotonic() < end:
+        time.sleep(pause)
+    return answer
 
 
 def _percentages(shares: Iterable[tuple[str, float]]) -> str:

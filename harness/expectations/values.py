@@ -4,28 +4,86 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from harness.base import expressions
+from harness.base.errors import did_you_mean
 from harness.base.expressions import Dialect
-from harness.expectations.base import UNKNOWN, Strict
+from harness.base.vocabulary import Mesh, Workload
+from harness.expectations.verdict import UNKNOWN
+from harness.traffic.request import Request
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-def seconds(text: object) -> object:
-    """Reads `500ms`, `5s` or `1m` as seconds; raises ValueError for anything else."""
+class Strict(BaseModel):
+    """A part of a scenario file: no unknown keys, no conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+
+
+def _workload(value: object) -> object:
+    return Workload.parse(value) if isinstance(value, str) else value
+
+
+def _url(value: str) -> str:
+    Request(Workload("any", "any"), value)
+    return value
+
+
+def _method(value: str) -> str:
+    if not (value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError(f"{value!r} isn't a method: write it in capitals, as in GET")
+    return value
+
+
+def mesh_or_none(value: object, valid: tuple[str, ...] = (*Mesh, "none")) -> Mesh | None:
+    """Reads a mesh's name, or `none` as None; raises ValueError for one that isn't valid."""
+    if value not in valid:
+        raise ValueError(f"unknown mesh {value!r}; {did_you_mean(str(value), valid)}")
+    return None if value == "none" else Mesh(str(value))
+
+
+def scheme(*valid: str, words: str) -> AfterValidator:
+    """Returns what refuses URLs that don't begin so, in these words."""
+
+    def check(url: str) -> str:
+        if not url.startswith(valid):
+            raise ValueError(f"{url!r}{words}")
+        return url
+
+    return AfterValidator(check)
+
+
+_mesh = partial(mesh_or_none, valid=tuple(Mesh))
+MeshName = Annotated[Mesh, BeforeValidator(_mesh, json_schema_input_type=Literal["istio", "linkerd"])]
+MeshNameOrNone = Annotated[
+    Mesh | None, BeforeValidator(mesh_or_none, json_schema_input_type=Literal["istio", "linkerd", "none"])
+]
+WorkloadName = Annotated[Workload, BeforeValidator(_workload, json_schema_input_type=str)]
+Url = Annotated[str, AfterValidator(_url)]
+Method = Annotated[str, AfterValidator(_method)]
+
+
+def number(value: object, units: str, words: str) -> tuple[str, str]:
+    """Returns a number's digits and its unit; raises ValueError for anything else, with what it should be."""
+    match = re.fullmatch(rf"(\d+(?:\.\d+)?)({units})", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} isn't {words}")
+    return match[1], match[2]
+
+
+def _seconds(text: object) -> object:
     if isinstance(text, float):
         return text
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError(f"{text!r} isn't a duration: write 500ms, 5s or 1m")
-    return float(match[1]) * UNITS[match[2]]
+    digits, unit = number(text, "ms|s|m", "a duration: write 500ms, 5s or 1m")
+    return float(digits) * UNITS[unit]
 
 
-Seconds = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str)]
+Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str)]
 
 
 def _regex(pattern: str | None) -> str | None:

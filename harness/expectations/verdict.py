@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from harness.traffic.trace import Trace
 
 
+UNKNOWN = "not known"
+"""The class of outcomes that don't tell what was asked; it makes a verdict inconclusive."""
+
 NOT_PREDICTED = "not predicted: "
 """What `predicted` begins with where the model can't say, followed by the reason."""
 

@@ -10,9 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from harness.base.resources import ObjectName
 from harness.base.vocabulary import Mesh, Workload
-from harness.expectations.base import MeshName, Strict, mesh_or_none
 from harness.expectations.traffic.availability import Available
-from harness.expectations.values import Seconds
+from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none
 from harness.manifests import patching
 from harness.scenario.steps import Install, Site
 

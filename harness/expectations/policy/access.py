@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.expectations.base import UNKNOWN, Ground, Probing
+from harness.expectations.base import Probing
 from harness.traffic.outcomes import Failure, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from harness.expectations.base import Ground
 
 RBAC_DENIED = "RBAC: access denied"
 GRPC_PERMISSION_DENIED = 7
@@ -35,15 +36,11 @@ class Allow(Probing):
     """The request is answered by the application: with `status`, or with any below 400."""
 
     kind: ClassVar[str] = "allow"
+    label: ClassVar[str] = "allowed"
 
     status: int | None = None
 
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
-        return {"allowed": Fraction(1)}
-
-    def classify(self, outcome: Outcome) -> str:
-        if outcome.external:
-            return UNKNOWN
+    def class_of(self, outcome: Outcome) -> str:
         if outcome.status is None or outcome.grpc_status:
             return str(outcome)
         right = outcome.status == self.status if self.status else outcome.status < 400
@@ -57,17 +54,13 @@ class Deny(Probing):
     """
 
     kind: ClassVar[str] = "deny"
+    label: ClassVar[str] = "denied"
 
     status: int | None = None
 
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
-        return {"denied": Fraction(1)}
-
     def classify(self, outcome: Outcome) -> str:
-        if self.status is not None:
-            right = outcome.status == self.status and outcome.backend is None
-        else:
-            right = denied(outcome)
+        own = outcome.status == self.status and outcome.backend is None
+        right = denied(outcome) if self.status is None else own
         return "denied" if right else str(outcome)
 
     def control(self, ground: Ground) -> Iterable[str]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from harness.base.errors import HarnessError
-from harness.expectations.base import UNKNOWN, WARM_UP, Ground, Probing, Url
-from harness.expectations.traffic.timeout import timed_out
+from harness.expectations.base import WARM_UP, Probing
+from harness.expectations.traffic.timing import timed_out
+from harness.expectations.values import Url
+from harness.expectations.verdict import UNKNOWN
 from harness.traffic.outcomes import Failure
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from harness.expectations.base import Ground
     from harness.traffic.outcomes import Outcome
 
 LET_OUT, HELD_BACK = "let out", "held back"
@@ -66,10 +68,11 @@ class Egress(Probing):
         return self
 
     def title(self) -> str:
-        return f"egress {LET_OUT if self.allowed else HELD_BACK} from {self.source} to {self.to}"
+        return f"egress {self.label} from {self.source} to {self.to}"
 
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
-        return {LET_OUT if self.allowed else HELD_BACK: Fraction(1)}
+    @property
+    def label(self) -> str:
+        return LET_OUT if self.allowed else HELD_BACK
 
     def classify(self, outcome: Outcome) -> str:
         if outcome.external:
@@ -90,7 +93,7 @@ class Egress(Probing):
         if self.control_ is None:
             return
         outcomes = ground.provider.send(Request(self.source, self.control_), WARM_UP)
-        seen = {LET_OUT if one.outcome.external else self.classify(one.outcome) for one in outcomes.groups}
+        seen = {self.classify(group.outcome) for group in outcomes.groups}
         if seen != {LET_OUT}:
             raise HarnessError(
                 f"{self.source} isn't let out to {self.control_} either",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
@@ -10,12 +9,13 @@ from pydantic import BeforeValidator, model_validator
 from harness.api.kubernetes.service import services_of
 from harness.base.errors import InputError
 from harness.base.vocabulary import Workload
-from harness.expectations.base import UNKNOWN, Ground, MeshName, Probing, Reference, Url
+from harness.expectations.base import Probing
+from harness.expectations.values import MeshName, Url
+from harness.expectations.verdict import UNKNOWN
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
+    from harness.expectations.base import Ground
     from harness.traffic.outcomes import Outcome
 
 
@@ -49,11 +49,6 @@ class Mtls(Probing):
         how = f"mtls by {self.mesh}" if self.mode == "mutual" else "plaintext"
         return f"{how} from {self.source} to {self.to}"
 
-    def references(self) -> Iterator[Reference]:
-        yield from super().references()
-        if isinstance(self.to, Workload):
-            yield Reference(("to",), workload=self.to)
-
     def request(self, ground: Ground) -> Request:
         url = self.to
         if isinstance(url, Workload):
@@ -63,10 +58,11 @@ class Mtls(Probing):
             url = services[0]
         return Request(self.source, url, self.method, tuple(self.headers.items()))
 
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
+    @property
+    def label(self) -> str:
         if self.mode == "plaintext":
-            return {"plaintext": Fraction(1)}
-        return {f"mutual TLS by {self.mesh}" + (f" as {self.client}" if self.client else ""): Fraction(1)}
+            return "plaintext"
+        return f"mutual TLS by {self.mesh}" + (f" as {self.client}" if self.client else "")
 
     def classify(self, outcome: Outcome) -> str:
         hop = outcome.hop

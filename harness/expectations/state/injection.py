@@ -1,4 +1,4 @@
-"""`injected`: which proxy a workload's pods have."""
+"""`injected` and `double_injected`: which proxies a workload's pods have."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import model_validator
 
-from harness.expectations.base import Expectation, Ground, MeshName, MeshNameOrNone, Reference, WorkloadName
+from harness.expectations.base import Expectation, settled
+from harness.expectations.values import MeshName, MeshNameOrNone, WorkloadName
 from harness.expectations.verdict import Result, Verdict
+from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.base.vocabulary import Workload
+    from harness.expectations.base import Ground
     from harness.traffic.observables import Pod
 
 
@@ -36,16 +40,16 @@ class Injected(Expectation):
         return self
 
     def title(self) -> str:
-        proxy = self.mesh.proxy if self.mesh else "no proxy"
-        return f"injected {proxy} into {self.workload}"
+        return f"injected {self._proxy} into {self.workload}"
 
-    def references(self) -> Iterator[Reference]:
-        yield Reference(("workload",), workload=self.workload)
+    @property
+    def _proxy(self) -> str:
+        return self.mesh.proxy if self.mesh else "no proxy"
 
     def judge(self, ground: Ground) -> Verdict:
         pods = ground.provider.pods(self.workload)
         right = bool(pods) and all(self._right(pod) for pod in pods)
-        wanted = self.mesh.proxy if self.mesh else "no proxy"
+        wanted = self._proxy
         if self.form:
             wanted += f" ({self.form.replace('-', ' ')})"
         if self.skipped:
@@ -71,3 +75,42 @@ def _described(pod: Pod) -> str:
     proxies = ", ".join(str(proxy) for proxy in pod.proxies) or "no proxy"
     skipped = "".join(f", {mesh} declined ({message})" for mesh, message in pod.skipped)
     return f"{pod.name}: {proxies}{skipped}"
+
+
+class DoubleInjected(Expectation):
+    """A pod of the workload has both meshes' proxies, and each such pod shows the symptom: it is never ready.
+
+    Seen on a cluster it must stay so for the time to settle. The stage doesn't wait for this workload.
+    """
+
+    kind: ClassVar[str] = "double_injected"
+
+    workload: WorkloadName
+
+    def title(self) -> str:
+        return f"{self.workload} is injected twice"
+
+    def unready(self) -> Iterator[Workload]:
+        yield self.workload
+
+    def judge(self, ground: Ground) -> Verdict:
+        provider = ground.provider
+        seconds = ground.confidence.settle if provider.basis is Basis.OBSERVED else 0.0
+        pods = settled(lambda: provider.pods(self.workload), lambda pods: not _stuck(pods), seconds, 1.0)
+        return Verdict(
+            result=Result.PASS if _stuck(pods) else Result.FAIL if pods else Result.INCONCLUSIVE,
+            basis=provider.basis,
+            expected="both proxies in a pod, which is never ready",
+            seen="; ".join(map(_unready, pods)) or "no pod",
+        )
+
+
+def _stuck(pods: tuple[Pod, ...]) -> bool:
+    """Whether some pod has both proxies, and none of those that have is ready."""
+    both = [pod for pod in pods if len(pod.proxies) > 1]
+    return bool(both) and all(pod.trouble for pod in both)
+
+
+def _unready(pod: Pod) -> str:
+    proxies = " and ".join(map(str, pod.proxies)) or "no proxy"
+    return f"{pod.name}: {proxies}, {pod.trouble or 'ready'}"

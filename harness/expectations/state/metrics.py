@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.expectations.base import Expectation, Ground, MeshName, Method, Reference, Url, WorkloadName
+from harness.expectations.base import Expectation
+from harness.expectations.values import MeshName, Method, Url, WorkloadName
 from harness.expectations.verdict import Explanation, Result, Verdict
 from harness.traffic.counters import Meter
 from harness.traffic.request import Request
 from harness.traffic.statistics import at_least
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from harness.expectations.base import Ground
     from harness.traffic.counters import Growth, Metered
 
 SENT = 200
@@ -41,11 +41,6 @@ class Metrics(Expectation):
 
     def title(self) -> str:
         return f"{self.mesh} counts {self.method} from {self.source} to {self.to} at {self.at or self.source}"
-
-    def references(self) -> Iterator[Reference]:
-        yield Reference(("from",), workload=self.source)
-        if self.at is not None:
-            yield Reference(("at",), workload=self.at)
 
     def judge(self, ground: Ground) -> Verdict:
         request = Request(self.source, self.to, self.method, tuple(self.headers.items()))

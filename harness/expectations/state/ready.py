@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.expectations.base import Expectation, Ground, Reference, WorkloadName
+from harness.expectations.base import Expectation
+from harness.expectations.values import WorkloadName
 from harness.expectations.verdict import Explanation, Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.vocabulary import Workload
+    from harness.expectations.base import Ground
     from harness.traffic.observables import Probed
 
 ProbeName = Literal["livenessProbe", "readinessProbe", "startupProbe"]
@@ -34,9 +36,6 @@ class Ready(Expectation):
         return (
             f"{', '.join(self.fails)} of {self.workload} fails" if self.fails else f"{self.workload} is ready"
         )
-
-    def references(self) -> Iterator[Reference]:
-        yield Reference(("workload",), workload=self.workload)
 
     def unready(self) -> Iterator[Workload]:
         if self.fails:

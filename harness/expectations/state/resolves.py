@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-import tenacity
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
-from harness.expectations.base import Expectation, Ground, Reference, WorkloadName, controlled
+from harness.expectations.base import Expectation, Reference, controlled, settled
+from harness.expectations.values import WorkloadName
 from harness.expectations.verdict import NOT_PREDICTED, Result, Verdict
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from harness.expectations.base import Ground
     from harness.traffic.observables import Resolution
 
 NOTHING, OUTSIDE = "nothing", "outside"
@@ -66,14 +67,12 @@ class Resolves(Expectation):
     def _settled(self, ground: Ground) -> Resolution:
         """What it leads to; on a cluster asked for again for some time, since resolvers remember."""
         observed = ground.provider.basis is Basis.OBSERVED
-        settle = tenacity.Retrying(
-            stop=tenacity.stop_after_delay(ground.confidence.settle if observed else 0),
-            wait=tenacity.wait_fixed(1),
-            retry=tenacity.retry_if_result(lambda found: _label(found) != _told(self.to)),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        return settled(
+            lambda: ground.provider.resolve(self.source, self.name),
+            lambda resolution: _label(resolution) == _told(self.to),
+            ground.confidence.settle if observed else 0,
+            1.0,
         )
-        found: Resolution = settle(ground.provider.resolve, self.source, self.name)
-        return found
 
     def _control(self, ground: Ground) -> Iterable[str]:
         if self.to != NOTHING or ground.provider.basis is Basis.PREDICTED:

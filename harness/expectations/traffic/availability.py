@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from harness.base.errors import HarnessError
-from harness.expectations.base import Expectation, Ground, Method, Reference, Url, WorkloadName
-from harness.expectations.values import Seconds
+from harness.expectations.base import Expectation
+from harness.expectations.values import Method, Seconds, Url, WorkloadName, number
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
 from harness.traffic.course import Forecast
 from harness.traffic.load import Load
@@ -21,8 +21,7 @@ from harness.traffic.statistics import Share, at_least, interval
 from harness.traffic.timeline import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from harness.expectations.base import Ground
     from harness.traffic.course import Moment
     from harness.traffic.outcomes import Outcome
     from harness.traffic.timeline import Failed, Timeline
@@ -48,21 +47,17 @@ _TIMES = re.compile(r" after \d+ (ms|milliseconds)\b")
 
 
 def _rate(value: object) -> object:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)/s", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} isn't a rate: write 20/s")
-    if not 0 < float(match[1]) <= MOST_RATE:
+    rate = float(number(value, "/s", "a rate: write 20/s")[0])
+    if not 0 < rate <= MOST_RATE:
         raise ValueError(f"a rate is more than 0 and at most {MOST_RATE:g}/s")
-    return float(match[1])
+    return rate
 
 
 def _share(value: object) -> object:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} isn't a share: write 100% or 99.5%")
-    if not 0 < Fraction(match[1]) <= 100:
+    share = Fraction(number(value, " ?%", "a share: write 100% or 99.5%")[0]) / 100
+    if not 0 < share <= 1:
         raise ValueError("a share is more than 0% and at most 100%")
-    return Fraction(match[1]) / 100
+    return share
 
 
 Rate = Annotated[float, BeforeValidator(_rate, json_schema_input_type=str)]
@@ -84,9 +79,6 @@ class Available(Expectation):
 
     def title(self) -> str:
         return f"available {self.method} from {self.source} to {self.to}"
-
-    def references(self) -> Iterator[Reference]:
-        yield Reference(("from",), workload=self.source)
 
     def load(self) -> Load:
         """Returns what is sent while the stage changes."""

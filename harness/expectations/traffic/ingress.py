@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from harness.base.errors import HarnessError
-from harness.expectations.base import WARM_UP, Ground, Url, WorkloadName
-from harness.expectations.traffic.response import Answered
+from harness.expectations.base import WARM_UP
+from harness.expectations.traffic.response import AS_EXPECTED, Answered
+from harness.expectations.values import Url, WorkloadName, scheme
 from harness.traffic.outcomes import Failure
 from harness.traffic.request import HOST, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
+    from harness.expectations.base import Ground, Reference
     from harness.traffic.outcomes import Outcome
 
 _CLOSED = (Failure.REFUSED, Failure.RESET, Failure.TLS, Failure.EMPTY_REPLY)
 
 
-def _web(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r}: from outside http:// and https:// are sent")
-    return url
-
-
-WebUrl = Annotated[Url, AfterValidator(_web)]
+WebUrl = Annotated[Url, scheme("http://", "https://", words=": from outside http:// and https:// are sent")]
 
 
 class Ingress(Answered):
@@ -56,14 +52,15 @@ class Ingress(Answered):
         what = "closed" if self.closed else self.method
         return f"ingress {what} {self.to} through {self.through}"
 
+    def references(self) -> Iterator[Reference]:
+        return iter(())  # `through` is a Service
+
     def request(self, ground: Ground) -> Request:
-        return self._enter(self.to)
+        return Request(HOST, self.to, self.method, tuple(self.headers.items()), through=self.through)
 
-    def _enter(self, url: str) -> Request:
-        return Request(HOST, url, self.method, tuple(self.headers.items()), through=self.through)
-
-    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
-        return {"closed": Fraction(1)} if self.closed else super().expected(ground)
+    @property
+    def label(self) -> str:
+        return "closed" if self.closed else AS_EXPECTED
 
     def classify(self, outcome: Outcome) -> str:
         if not self.closed:
@@ -73,8 +70,8 @@ class Ingress(Answered):
     def control(self, ground: Ground) -> Iterable[str]:
         if self.control_ is None:
             return
-        outcomes = ground.provider.send(self._enter(self.control_), WARM_UP)
-        answers = {str(one.outcome) for one in outcomes.groups}
-        if not all(one.outcome.status for one in outcomes.groups):
+        outcomes = ground.provider.send(replace(self.request(ground), url=self.control_), WARM_UP)
+        answers = {str(group.outcome) for group in outcomes.groups}
+        if not all(group.outcome.status for group in outcomes.groups):
             raise HarnessError(f"{self.control_} isn't answered either", why=", ".join(sorted(answers)))
         yield f"{self.control_} is answered: {', '.join(sorted(answers))}"

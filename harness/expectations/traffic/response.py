@@ -1,19 +1,42 @@
-"""`response`: what the answer says."""
+"""`response`, `header`, `rewrite`, `redirect`, `grpc`: what the answer says, and what the server saw."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from harness.expectations.base import UNKNOWN, Probing
-from harness.expectations.checks import AS_EXPECTED, Checking
-from harness.expectations.values import Text, json_value
+from harness.base.errors import did_you_mean
+from harness.base.grpc import STATUSES
+from harness.expectations.base import Asking, Probing
+from harness.expectations.values import Text, Url, json_value, scheme
+from harness.expectations.verdict import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.traffic.outcomes import Outcome
+
+AS_EXPECTED = "as expected"
+
+
+class Checking(Asking):
+    """An expectation that each answer must meet whole."""
+
+    @property
+    def label(self) -> str:
+        return AS_EXPECTED
+
+    def problems(self, outcome: Outcome) -> Iterator[str]:
+        """Yields what is wrong with an answer, and UNKNOWN for each check that it doesn't tell enough for."""
+        raise NotImplementedError
+
+    def class_of(self, outcome: Outcome) -> str:
+        if outcome.failure is not None:
+            return str(outcome)
+        problems = list(self.problems(outcome))
+        wrong = ", ".join(problem for problem in problems if problem != UNKNOWN)  # whatever isn't known
+        return wrong or (UNKNOWN if problems else AS_EXPECTED)
 
 
 class Answered(Checking):
@@ -45,10 +68,7 @@ class Answered(Checking):
             yield f"status {outcome}"
         if self.grpc_status is not None and outcome.grpc_status != self.grpc_status:
             yield f"grpc-status {outcome.grpc_status}"
-        for name, match in self.header.items():
-            value = outcome.header(name)
-            if not match.holds(value):
-                yield f"header {name}: {value}" if value is not None else f"no header {name}"
+        yield from _wrong("header", self.header, outcome.header)
         if self.body is not None and not self.body.holds(outcome.body):
             yield UNKNOWN if outcome.body is None else f"body {outcome.body[:200]!r}"
         for path, match in self.json_.items():
@@ -58,12 +78,122 @@ class Answered(Checking):
 
     def compared(self, outcome: Outcome) -> str:
         """Whether an answer is as expected: the words of those that aren't differ from pod to pod."""
-        found = self.classify(outcome)
-        same = outcome.failure is not None or found in (AS_EXPECTED, UNKNOWN)
-        return found if same else "otherwise"
+        label = self.classify(outcome)
+        same = outcome.failure is not None or label in (AS_EXPECTED, UNKNOWN)
+        return label if same else "otherwise"
 
 
 class Response(Probing, Answered):
     """What a workload gets answered."""
 
     kind: ClassVar[str] = "response"
+
+
+class Header(Probing, Checking):
+    """The server sees these headers of the request, and the client those of the response.
+
+    For what the server sees it must tell, as an echo does.
+    """
+
+    kind: ClassVar[str] = "header"
+
+    request_: dict[str, Text] = Field(default_factory=dict, alias="request")
+    response: dict[str, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.request_ and not self.response:
+            raise ValueError("say which headers: of the request, of the response, or both")
+        return self
+
+    def problems(self, outcome: Outcome) -> Iterator[str]:
+        yield from _wrong("response header", self.response, outcome.header)
+        if self.request_ and outcome.server_saw is None:
+            yield _unseen(outcome)
+        elif outcome.server_saw is not None:
+            yield from _wrong("request header", self.request_, outcome.server_saw.header)
+
+
+class Rewrite(Probing, Checking):
+    """The server sees this path (without query), this Host header; it must tell, as an echo does."""
+
+    kind: ClassVar[str] = "rewrite"
+
+    path: Text | None = None
+    host: Text | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.path is None and self.host is None:
+            raise ValueError("say what the server must see: path, host or both")
+        return self
+
+    def problems(self, outcome: Outcome) -> Iterator[str]:
+        if outcome.server_saw is None:
+            yield _unseen(outcome)
+            return
+        path, host = outcome.server_saw.path.partition("?")[0], outcome.server_saw.host
+        for name, wanted, seen in (("path", self.path, path), ("host", self.host, host)):
+            if wanted is not None and not seen:
+                yield UNKNOWN
+            elif wanted is not None and not wanted.holds(seen):
+                yield f"{name} {seen}"
+
+
+class Redirect(Probing):
+    """Every answer redirects to this location, with `status` where one is given; it isn't followed."""
+
+    kind: ClassVar[str] = "redirect"
+    label: ClassVar[str] = "redirected"
+
+    location: Text
+    status: Literal[301, 302, 303, 307, 308] | None = None
+
+    def class_of(self, outcome: Outcome) -> str:
+        if outcome.status not in (301, 302, 303, 307, 308):
+            return f"not redirected: {outcome}"
+        location = outcome.header("location")
+        if self.location.holds(location) and self.status in (None, outcome.status):
+            return self.label
+        return f"{outcome.status} to {location}"
+
+
+def _status(value: object) -> object:
+    name = STATUSES[value] if isinstance(value, int) and 0 <= value < len(STATUSES) else value
+    if name not in STATUSES:
+        raise ValueError(f"{value!r} isn't a gRPC status; {did_you_mean(str(value), STATUSES)}")
+    return name
+
+
+class Grpc(Probing):
+    """Every call ends with this status, a name (`UNAVAILABLE`) or a number."""
+
+    kind: ClassVar[str] = "grpc"
+
+    to: Annotated[Url, scheme("grpc://", words=" isn't a gRPC call: write grpc://host[:port]/Service/Method")]
+    status: Annotated[str, BeforeValidator(_status, json_schema_input_type=str | int)]
+
+    def title(self) -> str:
+        return f"grpc {self.status} from {self.source} to {self.to}"
+
+    @property
+    def label(self) -> str:
+        return self.status
+
+    def class_of(self, outcome: Outcome) -> str:
+        if outcome.grpc_status is None:
+            return f"no gRPC status: {outcome}"
+        named = outcome.grpc_status < len(STATUSES)
+        return STATUSES[outcome.grpc_status] if named else f"status {outcome.grpc_status}"
+
+
+def _wrong(what: str, wanted: dict[str, Text], value_of: Callable[[str], str | None]) -> Iterator[str]:
+    for name, match in wanted.items():
+        value = value_of(name)
+        if not match.holds(value):
+            yield f"{what} {name}: {value}" if value is not None else f"no {what} {name}"
+
+
+def _unseen(outcome: Outcome) -> str:
+    """What an answer from a server that doesn't tell what it saw comes to."""
+    return UNKNOWN if (outcome.status or 0) < 400 else str(outcome)

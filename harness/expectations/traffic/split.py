@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from harness.api.kubernetes.workload import workloads
 from harness.base.vocabulary import Workload
-from harness.expectations.base import UNKNOWN, Ground, Probing, Reference, Strict
-from harness.expectations.values import json_value
+from harness.expectations.base import Ground, Probing, Reference
+from harness.expectations.values import Strict, json_value
+from harness.expectations.verdict import UNKNOWN
 from harness.traffic.statistics import normalised
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ class Split(Probing):
         by_name = {workload.name: str(workload) for workload in workloads(ground.apps)}
         return {by_name.get(key, key): share for key, share in shares.items()}
 
-    def classify(self, outcome: Outcome) -> str:
-        if outcome.external:
-            return UNKNOWN
+    def class_of(self, outcome: Outcome) -> str:
         if outcome.failure is None and self.by == "status":
             return str(outcome.status)
         if outcome.failure is not None or (outcome.status or 0) >= 400 or outcome.grpc_status:
