@@ -34,8 +34,8 @@ def forbidden(outcome: Outcome) -> bool:
     error = outcome.header("l5d-proxy-error")
     if error is not None:
         return _FORBIDDEN in error
-    asked = outcome.header("x-envoy-upstream-service-time") is not None
-    return outcome.status == 502 and outcome.header("server") == "envoy" and not asked and not outcome.body
+    upstream = outcome.header("x-envoy-upstream-service-time") is not None
+    return outcome.status == 502 and outcome.header("server") == "envoy" and not upstream and not outcome.body
 
 
 def dialled(outcome: Outcome) -> bool:

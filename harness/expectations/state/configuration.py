@@ -47,13 +47,13 @@ class RefusedByApi(Expectation):
             for resource in config
             if self.object_ in (None, str(resource))
         }
-        refused = {name: said for name, said in words.items() if said is not None}
-        fits = any(self.message is None or self.message.holds(said) for said in refused.values())
+        refused = {name: message for name, message in words.items() if message is not None}
+        fits = any(self.message is None or self.message.holds(message) for message in refused.values())
         return Verdict(
             result=Result.PASS if fits else Result.FAIL,
             basis=ground.provider.basis,
             expected="refused" + (f": {self.message}" if self.message else ""),
-            seen="; ".join(f"{name}: {said}" for name, said in refused.items())
+            seen="; ".join(f"{name}: {message}" for name, message in refused.items())
             or f"accepted: {', '.join(words)}",
         )
 
@@ -80,7 +80,7 @@ class Sought(Strict):
 
 def _sought(value: object) -> object:
     return (
-        [{"topic": one} if isinstance(one, str) else one for one in value]
+        [{"topic": item} if isinstance(item, str) else item for item in value]
         if isinstance(value, list)
         else value
     )
@@ -117,21 +117,24 @@ class Findings(Expectation):
 
     def judge(self, ground: Ground) -> Verdict:
         translation = ground.translations[self.config]
-        found = [one for one in translation.findings if self.severity in (None, one.severity)]
+        findings = [finding for finding in translation.findings if self.severity in (None, finding.severity)]
         listed = self.include or self.exactly or []
-        missing = [one for one in listed if not any(map(one.fits, found))]
-        beyond = [one for one in found if not any(sought.fits(one) for sought in listed)]
+        missing = [sought for sought in listed if not any(map(sought.fits, findings))]
+        beyond = [finding for finding in findings if not any(sought.fits(finding) for sought in listed)]
         if self.exactly is None:
             beyond = []
         result = Result.FAIL if missing or beyond else Result.PASS
-        evidence = [*(f"not found: {one}" for one in missing), *(f"not expected: {one}" for one in beyond)]
+        evidence = [
+            *(f"not found: {sought}" for sought in missing),
+            *(f"not expected: {finding}" for finding in beyond),
+        ]
         if not (translation.translated or translation.patches or translation.findings):
             result, evidence = Result.INCONCLUSIVE, ["nothing was translated, so nothing could be found"]
         return Verdict(
             result=result,
             basis=Basis.PREDICTED,
             expected=", ".join(map(str, listed)) or f"no finding {self.severity or ''}".rstrip(),
-            seen=", ".join(dict.fromkeys(map(_named, found))) or "no finding",
+            seen=", ".join(dict.fromkeys(map(_named, findings))) or "no finding",
             evidence=tuple(evidence),
         )
 
@@ -180,21 +183,21 @@ class Equivalent(Expectation):
 
         before = state_of(_objects(ground, self.before), self.mesh_before)
         after = state_of(_objects(ground, self.after), self.mesh_after)
-        found = compare(before, after)
-        unlike = [one for one in found.differences if not allowed(one, self.allow)]
-        told = [*map(str, unlike), *(f"left out: {one}" for one in found.left_out)]
-        if not found.classes:
-            told.append("nothing was compared: no Service that both have is called")
-        unknown = not found.classes or set(found.left_out) - {OTHER_HOSTS}
-        accepted = len(found.differences) - len(unlike)
+        comparison = compare(before, after)
+        unlike = [difference for difference in comparison.differences if not allowed(difference, self.allow)]
+        evidence = [*map(str, unlike), *(f"left out: {hosts}" for hosts in comparison.left_out)]
+        if not comparison.classes:
+            evidence.append("nothing was compared: no Service that both have is called")
+        unknown = not comparison.classes or set(comparison.left_out) - {OTHER_HOSTS}
+        accepted = len(comparison.differences) - len(unlike)
         return Verdict(
             result=Result.FAIL if unlike else Result.INCONCLUSIVE if unknown else Result.PASS,
             basis=Basis.PREDICTED,
             expected="the same answers to every request"
             + (f", but for {', '.join(self.allow)}" if self.allow else ""),
-            seen=f"{found.classes} classes of requests decided, differences: {len(unlike)}"
+            seen=f"{comparison.classes} classes of requests decided, differences: {len(unlike)}"
             + (f", {accepted} accepted" if accepted else ""),
-            evidence=tuple(told),
+            evidence=tuple(evidence),
         )
 
 
@@ -202,14 +205,14 @@ def _objects(ground: Ground, configs: list[str]) -> list[Resource]:
     """The apps' objects with these configs applied to them, and the patches that come with translations."""
     from harness.model.state.stored import namespace_object
 
-    found = {one.key: one for one in ground.apps}
+    objects = {resource.key: resource for resource in ground.apps}
     for config in configs:
-        found |= {one.key: one for one in ground.configs[config]}
+        objects |= {resource.key: resource for resource in ground.configs[config]}
         translation = ground.translations.get(config)
         for patch in translation.patches if translation else ():
-            target = next((one for one in found.values() if patch.target.names(one)), None)
+            target = next((resource for resource in objects.values() if patch.target.names(resource)), None)
             if target is None and patch.target.kind == "Namespace":  # it needs no manifest
                 target = namespace_object(patch.target.name)
             if target is not None:
-                found[target.key] = replace(target, data=patch.patched(target.data))
-    return list(found.values())
+                objects[target.key] = replace(target, data=patch.patched(target.data))
+    return list(objects.values())

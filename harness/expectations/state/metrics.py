@@ -45,18 +45,18 @@ class Metrics(Expectation):
     def judge(self, ground: Ground) -> Verdict:
         request = Request(self.source, self.to, self.method, tuple(self.headers.items()))
         meter = Meter(self.at or self.source, self.mesh, tuple(self.counters or ()))
-        found = ground.provider.metered(request, SENT, meter)
-        due, unlikely = Due.of(found), ground.confidence.false_fail
-        problems = {one.counter: due.problem(one, unlikely) for one in found.growths}
+        metered = ground.provider.metered(request, SENT, meter)
+        due, unlikely = Due.of(metered), ground.confidence.false_fail
+        problems = {growth.counter: due.problem(growth, unlikely) for growth in metered.growths}
         result = Result.FAIL if any(problems.values()) else Result.PASS
         return Verdict(
             result=result if due.least else Result.INCONCLUSIVE,
             basis=ground.provider.basis,
             expected=f"each grows by {due}",
-            seen=", ".join(_told(one, problems[one.counter]) for one in found.growths),
-            n=found.outcomes.n,
-            evidence=found.told,
-            explanations=_explained(found),
+            seen=", ".join(_told(growth, problems[growth.counter]) for growth in metered.growths),
+            n=metered.outcomes.n,
+            evidence=metered.told,
+            explanations=_explained(metered),
         )
 
 
@@ -68,11 +68,11 @@ class Due:
     most: int
 
     @classmethod
-    def of(cls, found: Metered) -> Due:
+    def of(cls, metered: Metered) -> Due:
         """Returns it for the requests that were sent."""
-        outcomes = found.outcomes
+        outcomes = metered.outcomes
         answered = sum(group.weight for group in outcomes.groups if group.outcome.status is not None)
-        return cls(found.sent if outcomes.exact else int(answered), found.sent)
+        return cls(metered.sent if outcomes.exact else int(answered), metered.sent)
 
     def problem(self, growth: Growth, unlikely: float) -> str:
         """Returns what is wrong with a counter's growth; empty if it is right, beside others' requests."""
@@ -95,6 +95,6 @@ def _told(growth: Growth, problem: str) -> str:
     return f"{growth.counter} grows by {growth.grown}{others}" + (f": {problem}" if problem else "")
 
 
-def _explained(found: Metered) -> tuple[Explanation, ...]:
-    groups = found.outcomes.groups
+def _explained(metered: Metered) -> tuple[Explanation, ...]:
+    groups = metered.outcomes.groups
     return tuple(Explanation(str(group.outcome), group.trace) for group in groups if group.trace)

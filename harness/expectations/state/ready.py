@@ -42,24 +42,24 @@ class Ready(Expectation):
             yield self.workload
 
     def judge(self, ground: Ground) -> Verdict:
-        found = ground.provider.probes(self.workload)
-        evidence = [f"control: {one.control}" for one in found if not one.passes and one.control]
+        probes = ground.provider.probes(self.workload)
+        evidence = [f"control: {probe.control}" for probe in probes if not probe.passes and probe.control]
         return Verdict(
-            result=self._result(found),
+            result=self._result(probes),
             basis=ground.provider.basis,
             expected="every probe passes" + (f", but {', '.join(self.fails)} fails" if self.fails else ""),
-            seen="; ".join(dict.fromkeys(map(_told, found))) or "no probe is declared, which proves nothing",
+            seen="; ".join(dict.fromkeys(map(_told, probes))) or "no probe is declared, which proves nothing",
             evidence=tuple(dict.fromkeys(evidence)),
-            explanations=tuple(Explanation(_told(one), one.trace) for one in found if one.trace),
+            explanations=tuple(Explanation(_told(probe), probe.trace) for probe in probes if probe.trace),
         )
 
-    def _result(self, found: tuple[Probed, ...]) -> Result:
-        declared = {_field(one) for one in found}
-        if not found:
+    def _result(self, probes: tuple[Probed, ...]) -> Result:
+        declared = {_field(probe) for probe in probes}
+        if not probes:
             return Result.INCONCLUSIVE
-        if not declared.issuperset(self.fails) or any(one.passes is self._fails(one) for one in found):
+        if not declared.issuperset(self.fails) or any(probe.passes is self._fails(probe) for probe in probes):
             return Result.FAIL
-        shown = all(one.control for one in found if self._fails(one))
+        shown = all(probe.control for probe in probes if self._fails(probe))
         return Result.PASS if shown else Result.INCONCLUSIVE
 
     def _fails(self, probed: Probed) -> bool:

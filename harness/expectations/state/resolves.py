@@ -52,14 +52,15 @@ class Resolves(Expectation):
         yield Reference(("from",), workload=self.source)
 
     def judge(self, ground: Ground) -> Verdict:
-        found = self._settled(ground)
+        resolution = self._settled(ground)
         wanted = _told(self.to)
         verdict = Verdict(
-            result=Result.PASS if _label(found) == wanted else Result.FAIL,
+            result=Result.PASS if _label(resolution) == wanted else Result.FAIL,
             basis=ground.provider.basis,
             expected=wanted,
-            seen=_label(found) + (f" ({', '.join(found.addresses)})" if found.addresses else ""),
-            evidence=found.told,
+            seen=_label(resolution)
+            + (f" ({', '.join(resolution.addresses)})" if resolution.addresses else ""),
+            evidence=resolution.told,
             predicted=self._predicted(ground),
         )
         return controlled(verdict, ground, self._control)
@@ -77,12 +78,12 @@ class Resolves(Expectation):
     def _control(self, ground: Ground) -> Iterable[str]:
         if self.to != NOTHING or ground.provider.basis is Basis.PREDICTED:
             return
-        found = ground.provider.resolve(self.source, _ALWAYS_THERE)
-        if found.service is None:
+        resolution = ground.provider.resolve(self.source, _ALWAYS_THERE)
+        if resolution.service is None:
             raise HarnessError(
                 f"{_ALWAYS_THERE} doesn't resolve either", why="the pod can't ask the cluster's DNS"
             )
-        yield f"{_ALWAYS_THERE} leads to {', '.join(found.addresses)}"
+        yield f"{_ALWAYS_THERE} leads to {', '.join(resolution.addresses)}"
 
     def _predicted(self, ground: Ground) -> str:
         if ground.shadow is None:
@@ -93,10 +94,12 @@ class Resolves(Expectation):
             return NOT_PREDICTED + error.what
 
 
-def _label(found: Resolution) -> str:
-    if found.service is not None:
-        return _told(found.service)
-    return OUTSIDE if found.outside else NOTHING if not found.addresses else "addresses of no Service"
+def _label(resolution: Resolution) -> str:
+    if resolution.service is not None:
+        return _told(resolution.service)
+    return (
+        OUTSIDE if resolution.outside else NOTHING if not resolution.addresses else "addresses of no Service"
+    )
 
 
 def _told(target: Workload | str) -> str:

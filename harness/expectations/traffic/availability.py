@@ -113,21 +113,21 @@ class Available(Expectation):
     # -- on the model
 
     def _of_forecast(self, forecast: Forecast, ground: Ground) -> Verdict:
-        bad = [one for one in forecast.moments if self._failing(one) > 1 - self.success]
-        outside = any(g.outcome.external for one in forecast.moments for g in one.outcomes.groups)
+        bad = [moment for moment in forecast.moments if self._failing(moment) > 1 - self.success]
+        outside = any(g.outcome.external for moment in forecast.moments for g in moment.outcomes.groups)
         enough = "all" if self.success == 1 else "enough"
         states = f"{enough} succeed in each of {len(forecast.moments)} states on the way"
-        told = [f"{one.when}: {self._classes(one)}" for one in bad]
+        causes = [f"{moment.when}: {self._classes(moment)}" for moment in bad]
         return Verdict(
             result=Result.INCONCLUSIVE if outside else Result.FAIL if bad else Result.PASS,
             basis=ground.provider.basis,
             expected=self._expected(),
-            seen=told[0] if told else states,
-            evidence=tuple(f"also {line}" for line in told[1 : LINES + 1]),
+            seen=causes[0] if causes else states,
+            evidence=tuple(f"also {line}" for line in causes[1 : LINES + 1]),
             explanations=tuple(
-                Explanation(f"{what} {one.when}", (*one.trace, *group.trace))
-                for one in bad[:1]
-                for group in one.outcomes.groups
+                Explanation(f"{what} {moment.when}", (*moment.trace, *group.trace))
+                for moment in bad[:1]
+                for group in moment.outcomes.groups
                 if (what := self.wrong(group.outcome))
             ),
         )
@@ -143,6 +143,7 @@ class Available(Expectation):
 
     def _of_timeline(self, timeline: Timeline, ground: Ground) -> Verdict:
         failed, n = timeline.failed(self.wrong), len(timeline.known)
+        good = n - len(failed)
         short = self._shortcomings(timeline)
         enough = Fraction(len(failed), n) <= 1 - self.success if n else False
         proven = n and at_least(len(failed), n, float(1 - self.success)) < ground.confidence.false_fail
@@ -160,10 +161,10 @@ class Available(Expectation):
             expected=self._expected(),
             seen=_seen(failed, n, timeline),
             n=n,
-            shares=(_share_of(n - len(failed), n, self.success),) if n else (),
+            shares=(Share("succeeds", float(self.success), good / n, good, interval(good, n)),) if n else (),
             evidence=(
                 *(f"failed at {line}" for line in told(failed, LINES)),
-                *(f"undecided: {one}" for one in short),
+                *(f"undecided: {line}" for line in short),
                 *(
                     f"not known of {gap.turns} turns, {gap.start:.2f} s to {gap.end:.2f} s: {gap.why}"
                     for gap in timeline.gaps()
@@ -175,15 +176,15 @@ class Available(Expectation):
     def _shortcomings(self, timeline: Timeline) -> list[str]:
         """Why what was seen shows nothing, though nothing may have failed."""
         turns, known = len(timeline.shots), len(timeline.known)
-        found = []
+        reasons = []
         if known < FEWEST:
-            found.append(f"{known} requests are too few to tell, {FEWEST} the fewest: raise the rate")
+            reasons.append(f"{known} requests are too few to tell, {FEWEST} the fewest: raise the rate")
         if turns - known > UNKNOWN_SHARE * turns:
-            found.append(
+            reasons.append(
                 f"the client missed {turns - known} of {turns} turns: choose one that isn't restarted, or a "
                 "lower rate"
             )
-        return found
+        return reasons
 
     def _expected(self) -> str:
         bound = f" within {self.within:g} s" if self.within is not None else ""
@@ -193,7 +194,7 @@ class Available(Expectation):
 def _seen(failed: tuple[Failed, ...], n: int, timeline: Timeline) -> str:
     if not n:
         return "no request was sent"
-    kinds = Counter(one.what for one in failed)
+    kinds = Counter(failure.what for failure in failed)
     what = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common(3))
     if len(kinds) > 3:
         what += ", …"
@@ -203,7 +204,3 @@ def _seen(failed: tuple[Failed, ...], n: int, timeline: Timeline) -> str:
         + (f" ({what})" if failed else "")
         + f" in {timeline.seconds:.0f} s, the slowest after {slowest:.2f} s"
     )
-
-
-def _share_of(count: int, n: int, expected: Fraction) -> Share:
-    return Share("succeeds", float(expected), count / n, count, interval(count, n))
