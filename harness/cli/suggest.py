@@ -41,7 +41,7 @@ def suggest(
 
 def _sources(paths: Sequence[Path], context: str | None, kubeconfig: Path | None) -> Sources:
     """Returns what the scenario is made of; raises InputError for options that don't go together."""
-    from harness.api.kubernetes.live import configuration
+    from harness.api.kubernetes.metadata import configuration
     from harness.suggest.sources import of_objects, of_paths
 
     if context is None:

@@ -58,7 +58,7 @@ def _translation(
     from harness.analysis.translate.ingress2gateway import TOOL
     from harness.analysis.translate.manifests import translated
     from harness.analysis.translate.translation import translate as translated_objects
-    from harness.api.kubernetes.live import configuration
+    from harness.api.kubernetes.metadata import configuration
 
     if to != Mesh.LINKERD:
         raise InputError(f"can't translate to {to!r}", todo=did_you_mean(to, (Mesh.LINKERD,)))

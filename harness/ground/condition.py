@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.api.gateway_api.status import RouteStatus
+from harness.api.gateway_api.route import RouteStatus
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import ConditionedStatus
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api.route import Route
-from harness.api.gateway_api.status import RouteStatus
+from harness.api.gateway_api.route import Route, RouteStatus
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.node import live
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.hosts import exported_to
-from harness.api.istio.service_entry import GROUP
+from harness.api.istio.registry import GROUP
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.resources import ObjectName, Resource
 from harness.base.vocabulary import PLATFORM, Workload

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.compare import conditions
 from harness.analysis.compare.examples import examples
+from harness.api.istio.security.authentication import PeerAuthentication, PolicySpec
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
-from harness.api.istio.security.peer_authentication import PeerAuthentication
-from harness.api.istio.security.policies import PolicySpec
 from harness.api.kubernetes.selector import selects
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import ROOT_NAMESPACE

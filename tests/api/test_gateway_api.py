@@ -3,7 +3,7 @@
 import pytest
 
 from harness.api.gateway_api.gateway import KubernetesGateway, class_of
-from harness.api.gateway_api.reference_grant import ReferenceGrant
+from harness.api.gateway_api.reference import ReferenceGrant
 from harness.api.gateway_api.route import Route, Rpc
 from harness.api.headers import HeaderChanges
 from harness.base.matching import TextMatch

@@ -6,8 +6,7 @@ import pytest
 
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.mesh_config import Installation, MeshConfig, is_mesh_config
-from harness.api.istio.service_entry import ServiceEntry, WorkloadEntry
-from harness.api.istio.sidecar import Sidecar
+from harness.api.istio.registry import ServiceEntry, Sidecar, WorkloadEntry
 from harness.base.errors import InputError
 from tests.model.clusters import resource
 

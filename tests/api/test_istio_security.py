@@ -2,9 +2,8 @@
 
 import pytest
 
+from harness.api.istio.security.authentication import PeerAuthentication, RequestAuthentication
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy, path_condition, wildcard
-from harness.api.istio.security.peer_authentication import PeerAuthentication
-from harness.api.istio.security.request_authentication import RequestAuthentication
 from tests.model.clusters import resource
 
 SECURITY = "security.istio.io/v1"

@@ -7,14 +7,18 @@ import pytest
 
 from harness.api.linkerd import annotation
 from harness.api.linkerd.annotation import Retries, Timeouts
-from harness.api.linkerd.authentication import MeshTLSAuthentication, NetworkAuthentication
-from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
 from harness.api.linkerd.config import LinkerdConfig
-from harness.api.linkerd.egress_network import EgressNetwork
 from harness.api.linkerd.identity import admits
+from harness.api.linkerd.policy import (
+    EgressNetwork,
+    HTTPLocalRateLimitPolicy,
+    LinkerdAuthorizationPolicy,
+    LinkerdServer,
+    MeshTLSAuthentication,
+    NetworkAuthentication,
+    ServerAuthorization,
+)
 from harness.api.linkerd.ports import lenient, strict
-from harness.api.linkerd.rate_limit import HTTPLocalRateLimitPolicy
-from harness.api.linkerd.server import LinkerdServer
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base.errors import InputError, NotModelledError
 from tests.model.clusters import resource

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness.api.istio.security.trust_domain import with_aliases
+from harness.api.istio.security.identity import with_aliases
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model import Refused, changes

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from harness.analysis.compare import conditions
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
-from harness.api.istio import destination_rule, sidecar
+from harness.api.istio import destination_rule
 from harness.api.istio.hosts import MESH
+from harness.api.istio.registry import Sidecar
+from harness.api.istio.security.authentication import PolicySpec
 from harness.api.istio.security.authorization_policy import IDENTITIES, KIND, AuthorizationPolicy, in_full
-from harness.api.istio.security.policies import PolicySpec
-from harness.api.istio.security.trust_domain import with_aliases
+from harness.api.istio.security.identity import with_aliases
 from harness.api.istio.virtual_service import VirtualService
-from harness.api.linkerd.authentication import MeshTLSAuthentication
-from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
 from harness.api.linkerd.identity import service_account
+from harness.api.linkerd.policy import LinkerdAuthorizationPolicy, MeshTLSAuthentication, ServerAuthorization
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.istio import mesh_config
@@ -152,9 +152,9 @@ def _linkerd(state: State) -> dict[str, list[Resource]]:
 @per_state
 def _scoped(state: State) -> tuple[frozenset[str], tuple[Mapping[str, str], ...]]:
     """Namespaces with a Sidecar or a NetworkPolicy, and the labels that Sidecars select."""
-    sidecars = state.all(*sidecar.KIND)
+    sidecars = state.all(*Sidecar.KIND)
     every = (*sidecars, *state.all("networking.k8s.io", "NetworkPolicy"))
-    selectors = (sidecar.Sidecar.of(one).selector for one in sidecars)
+    selectors = (Sidecar.of(one).selector for one in sidecars)
     labels = {tuple(selector.items()): selector for selector in selectors if selector}
     return frozenset(one.namespace for one in every), tuple(labels.values())
 

@@ -10,7 +10,7 @@ from harness.analysis.discover.installation import Setting, of_objects, ordered
 from harness.analysis.discover.migration import Migration, migration
 from harness.analysis.translate import coverage as kinds
 from harness.analysis.translate import translate
-from harness.api.kubernetes.live import configuration
+from harness.api.kubernetes.metadata import configuration
 from harness.base.errors import InputError
 
 if TYPE_CHECKING:

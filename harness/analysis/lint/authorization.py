@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Symptom, rule
+from harness.api.istio.security.authentication import PolicySpec
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
-from harness.api.istio.security.policies import PolicySpec
 from harness.api.kubernetes.service import Service
-from harness.api.linkerd.authentication import MeshTLSAuthentication
 from harness.api.linkerd.identity import account_of
-from harness.api.linkerd.server import LinkerdServer
+from harness.api.linkerd.policy import LinkerdServer, MeshTLSAuthentication
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.network.services import endpoints, service_ports
 

@@ -10,9 +10,12 @@ from harness.api.gateway_api.route import Route
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY
-from harness.api.linkerd.authentication import MeshTLSAuthentication
-from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
-from harness.api.linkerd.server import LinkerdServer
+from harness.api.linkerd.policy import (
+    LinkerdAuthorizationPolicy,
+    LinkerdServer,
+    MeshTLSAuthentication,
+    ServerAuthorization,
+)
 from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
 

@@ -9,7 +9,7 @@ from harness.analysis.lint.trap import Symptom, rule
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
-from harness.api.istio.service_entry import ServiceEntry
+from harness.api.istio.registry import ServiceEntry
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh

@@ -8,8 +8,7 @@ from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.route.connection_route import API as CONNECTION_API
 from harness.analysis.translate.route.routes import GATEWAY_API
 from harness.api.istio.mesh_config import MeshConfig
-from harness.api.istio.service_entry import GROUP, ServiceEntry
-from harness.api.istio.sidecar import REGISTRY_ONLY
+from harness.api.istio.registry import GROUP, REGISTRY_ONLY, ServiceEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

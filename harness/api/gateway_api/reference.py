@@ -1,10 +1,10 @@
-"""References to other objects: parents that routes attach to, backends, certificates."""
+"""References to objects: parents that routes attach to, backends, certificates; and who may refer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.node import Node, derived, integer, optional, text
+from harness.api.node import Node, Spec, derived, integer, nodes, optional, text
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -63,3 +63,26 @@ class TargetRef(ObjectRef):
     def is_host(self) -> bool:
         """Whether it is a host name, as Istio's registry knows it."""
         return (self.group, self.kind) == ("networking.istio.io", "Hostname")
+
+
+class GrantFrom(Node):
+    """Objects that may refer, by group, kind and namespace."""
+
+    group = text("group")
+    kind = text("kind")
+    namespace = text("namespace")
+
+
+class GrantTo(Node):
+    """Objects that may be referred to; without a name all of the kind."""
+
+    group = text("group")
+    kind = text("kind")
+    name = text("name")
+
+
+class ReferenceGrant(Spec):
+    """A permission for each pair of the two lists."""
+
+    sources = nodes("from", GrantFrom)
+    targets = nodes("to", GrantTo)

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness.api.gateway_api.filters import RouteFilter
 from harness.api.gateway_api.reference import ParentRef, TargetRef
-from harness.api.node import Node, Spec, count, derived, node, nodes, optional, text, texts, value, values
+from harness.api.kubernetes.status import StatusCondition
+from harness.api.node import (
+    Node,
+    Spec,
+    Status,
+    count,
+    derived,
+    node,
+    nodes,
+    optional,
+    text,
+    texts,
+    value,
+    values,
+)
 from harness.base.durations import seconds
 from harness.base.matching import Kind, TextMatch
 
@@ -16,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from harness.base.resources import Resource
+
 
 KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 """The kinds of routes."""
@@ -185,3 +200,17 @@ class Route(Spec):
     def is_grpc(self) -> bool:
         """Whether it is a GRPCRoute."""
         return self.resource.kind == "GRPCRoute"
+
+
+class RouteParentStatus(Node):
+    """What one controller says of a route on one parent."""
+
+    controller = text("controllerName")
+    parent = node("parentRef", ParentRef)
+    conditions = nodes("conditions", StatusCondition)
+
+
+class RouteStatus(Status):
+    """What all controllers say."""
+
+    parents = nodes("parents", RouteParentStatus)

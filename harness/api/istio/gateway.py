@@ -1,10 +1,15 @@
-"""Gateway of Istio's own: the servers of gateways' pods [Istio: networking/v1, Gateway]."""
+"""Gateway of Istio's own, and the pods of gateways [Istio: networking/v1, Gateway]."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from harness.api import marks
 from harness.api.node import Node, Spec, boolean, integer, labels, node, nodes, text, texts
+
+if TYPE_CHECKING:
+    from harness.api.kubernetes.pod import PodTemplate
+
 
 HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")
 """Protocols of a server that reads HTTP without TLS."""
@@ -86,3 +91,17 @@ class IstioGateway(Spec):
 
     selector = labels("selector")
     servers = nodes("servers", Server)
+
+
+MANAGED = ("gateway.istio.io/managed", "istio.io-gateway-controller")
+"""The label, with its value, of the pods that Istio deploys for Gateways."""
+
+
+def runs_gateway(template: PodTemplate) -> bool:
+    """Returns whether pods run a gateway: injected as such, deployed for a Gateway, or written out."""
+    label, value = MANAGED
+    return (
+        template.metadata.annotations.get(marks.ISTIO_TEMPLATES) == "gateway"
+        or template.metadata.labels.get(label) == value
+        or any({"proxy", "router"} <= set(container.args) for container in template.spec.containers)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from harness.api.istio.sidecar import ALLOW_ANY, OutboundTrafficPolicy
+from harness.api.istio.registry import ALLOW_ANY, OutboundTrafficPolicy
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.node import (
     Node,

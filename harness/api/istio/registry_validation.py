@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio.destination_rule import DestinationRule, PortTrafficPolicy
-from harness.api.istio.service_entry import ServiceEntry, WorkloadEntry
-from harness.api.istio.sidecar import Sidecar
+from harness.api.istio.registry import ServiceEntry, Sidecar, WorkloadEntry
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from harness.api.istio.destination_rule import TrafficPolicy
-    from harness.api.istio.service_entry import EntryEndpoint, ServiceEntryPort
+    from harness.api.istio.registry import EntryEndpoint, ServiceEntryPort
     from harness.base.resources import Resource
 
 _BY_NAME = frozenset(("http", "http2", "grpc", "grpc-web", "https", "tls"))

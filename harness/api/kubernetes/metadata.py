@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.api.node import Node, Section, boolean, integer, labels, nodes, text, texts
+from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.base.resources import Resource
 
 
 class OwnerReference(Node):
@@ -42,3 +50,17 @@ class Metadata(Section):
     def controller(self) -> OwnerReference | None:
         """What made the object, if a controller did."""
         return next((owner for owner in self.owners if owner.controller and owner.name), None)
+
+
+_DERIVED = ("Secret", "Node", "Endpoints", "EndpointSlice")
+
+
+def configuration(objects: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Returns a live cluster's objects without what its controllers made, and what holds no configuration."""
+    return tuple(
+        resource
+        for resource in objects
+        if resource.kind not in _DERIVED
+        and Metadata.of(resource).controller is None
+        and resource.namespace not in PLATFORM - {ROOT_NAMESPACE}
+    )

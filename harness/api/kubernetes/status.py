@@ -1,8 +1,8 @@
-"""How objects are, as their cluster says."""
+"""How objects are, as their cluster says, and what its Events tell of them."""
 
 from __future__ import annotations
 
-from harness.api.node import Node, Status, boolean, integer, node, nodes, text
+from harness.api.node import Node, Object, Status, boolean, integer, node, nodes, text
 
 
 class StatusCondition(Node):
@@ -132,3 +132,26 @@ class ServiceStatus(Status):
     """What a Service was given."""
 
     balancer = node("loadBalancer", LoadBalancerStatus)
+
+
+class Involved(Node):
+    """The object that an event is about."""
+
+    kind = text("kind")
+    name = text("name")
+
+
+class Event(Object):
+    """An Event."""
+
+    type = text("type")
+    reason = text("reason")
+    message = text("message")
+    about = node("involvedObject", Involved)
+    last = text("lastTimestamp")
+    first = text("eventTime")
+
+    @property
+    def when(self) -> str:
+        """When it was told last (RFC 3339), empty if it doesn't say."""
+        return self.last or self.first

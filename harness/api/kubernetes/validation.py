@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api import validation as gateway_validation
-from harness.api.kubernetes import network_policy_validation
+from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import PodController, replicas
 from harness.api.refusal import Refused
 from harness.base.errors import not_modelled
 
 if TYPE_CHECKING:
+    from harness.api.kubernetes.network_policy import NetworkPolicyPeer, NetworkPolicyPort
     from harness.base.resources import Resource
+
 
 MAX_REPLICAS = 1000
 """Pods of one workload that the model follows one by one."""
@@ -27,7 +29,7 @@ def validate(resource: Resource) -> None:
     elif resource.group == "apps":
         _workload(resource)
     elif resource.kind == "NetworkPolicy":
-        network_policy_validation.validate(resource)
+        _network_policy(resource)
     elif resource.group == GROUP:
         gateway_validation.validate(resource)
 
@@ -51,3 +53,33 @@ def _workload(resource: Resource) -> None:
         raise Refused.invalid(resource, metadata.at("labels"), words)
     if replicas(resource) > MAX_REPLICAS:
         raise not_modelled(resource, "spec.replicas", f"more than {MAX_REPLICAS} pods")
+
+
+def _network_policy(resource: Resource) -> None:
+    policy = NetworkPolicy.of(resource)
+    for rule in (*policy.ingress, *policy.egress):
+        for peer in rule.peers:
+            if words := _peer_fault(peer):
+                raise Refused.invalid(resource, peer.path, words)
+        for port in rule.ports:
+            if words := _port_fault(port):
+                raise Refused.invalid(resource, port.at("endPort"), words)
+
+
+def _peer_fault(peer: NetworkPolicyPeer) -> str:
+    if not peer:
+        return "Required value: must specify a peer"
+    if peer.has("ipBlock") and len(peer.data) > 1:
+        return "Forbidden: may not specify both ipBlock and another peer"
+    return ""
+
+
+def _port_fault(part: NetworkPolicyPort) -> str:
+    port, end = part.port, part.end
+    if end is None:
+        return ""
+    if port is None:
+        return f"Invalid value: {end}: may not be specified when `port` is not specified"
+    if isinstance(port, str):
+        return f"Invalid value: {end}: may not be specified when `port` is non-numeric"
+    return f"Invalid value: {port}: must be greater than or equal to `port`" if end < port else ""

@@ -13,7 +13,7 @@ from harness.base.errors import not_modelled
 from harness.base.vocabulary import LINKERD_NAMESPACE
 
 if TYPE_CHECKING:
-    from harness.api.linkerd.networks import Network
+    from harness.api.linkerd.policy import Network
     from harness.base.resources import Resource
 
 NAME = "linkerd-config"

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route
 from harness.api.linkerd import GROUP, POLICIES, annotation
-from harness.api.linkerd.authentication import MeshTLSAuthentication, NetworkAuthentication
-from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
-from harness.api.linkerd.egress_network import EgressNetwork
-from harness.api.linkerd.networks import within
-from harness.api.linkerd.rate_limit import HTTPLocalRateLimitPolicy
-from harness.api.linkerd.server import LinkerdServer
+from harness.api.linkerd.policy import (
+    EgressNetwork,
+    HTTPLocalRateLimitPolicy,
+    LinkerdAuthorizationPolicy,
+    LinkerdServer,
+    MeshTLSAuthentication,
+    NetworkAuthentication,
+    ServerAuthorization,
+    within,
+)
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.api.refusal import Refused
 from harness.base import expressions
@@ -25,7 +29,7 @@ from harness.base.expressions import Dialect
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.api.linkerd.networks import NetworkBlock
+    from harness.api.linkerd.policy import NetworkBlock
     from harness.api.linkerd.service_profile import RequestCondition, ResponseCondition
     from harness.base.resources import Resource
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness.api.kubernetes.event import Event
+from harness.api.kubernetes.status import Event
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
 from harness.cluster.api.deadline import Deadline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.event import Event
+from harness.api.kubernetes.status import Event
 from harness.base.vocabulary import Mesh
 from harness.cluster.objects import pods
 

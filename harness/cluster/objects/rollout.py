@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.event import Event
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.kubernetes.status import WorkloadStatus
+from harness.api.kubernetes.status import Event, WorkloadStatus
 from harness.api.kubernetes.workload import PodController, replicas
 from harness.api.node import live
 from harness.base.errors import StageError

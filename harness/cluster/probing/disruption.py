@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.event import Event
+from harness.api.kubernetes.status import Event
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.discovery import EVENTS, PODS
 from harness.cluster.api.exec import ExecInterruptedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.istio.gateway_pods import runs_gateway
+from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.security import identity as identities
 from harness.api.istio.validation import validate as _validate
 from harness.api.objects import labels_of

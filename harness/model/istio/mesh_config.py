@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio.mesh_config import KEY, MeshConfig
-from harness.api.istio.sidecar import ALLOW_ANY, REGISTRY_ONLY
+from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY
 from harness.base.errors import InputError, did_you_mean, not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
-from harness.api.gateway_api.reference_grant import ReferenceGrant
+from harness.api.gateway_api.reference import ReferenceGrant
 from harness.model.istio import revision
 from harness.model.state.tables import per_state
 

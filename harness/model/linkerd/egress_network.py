@@ -6,8 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
-from harness.api.linkerd.egress_network import EgressNetwork
-from harness.api.linkerd.networks import Network, within
+from harness.api.linkerd.policy import EgressNetwork, Network, within
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.linkerd import config

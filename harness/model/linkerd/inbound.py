@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.linkerd.server import GRPC, HTTP1, HTTP2, OPAQUE, TLS, UNKNOWN
+from harness.api.linkerd.policy import GRPC, HTTP1, HTTP2, OPAQUE, TLS, UNKNOWN
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.endpoints import MANAGED_BY, SERVICE_NAME, Endpoints, EndpointSlice
+from harness.api.kubernetes.service import MANAGED_BY, SERVICE_NAME, Endpoints, EndpointSlice
 from harness.api.objects import labels_of
 from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.api.kubernetes.endpoints import EndpointPort
+    from harness.api.kubernetes.service import EndpointPort
     from harness.base.resources import Resource
     from harness.model.state.state import State
 

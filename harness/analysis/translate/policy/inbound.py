@@ -8,7 +8,7 @@ from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy import server
 from harness.analysis.translate.policy.clients import ACCESS, EVERYBODY
 from harness.analysis.translate.policy.rules import Rules
-from harness.api.istio.gateway_pods import runs_gateway
+from harness.api.istio.gateway import runs_gateway
 from harness.api.kubernetes.workload import template_of
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.base.vocabulary import ROOT_NAMESPACE

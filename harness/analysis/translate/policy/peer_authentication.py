@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.finding import Severity
-from harness.api.istio.security.peer_authentication import UNSET, PeerAuthentication
+from harness.api.istio.security.authentication import UNSET, PeerAuthentication
 from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
 

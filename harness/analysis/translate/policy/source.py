@@ -16,7 +16,7 @@ from harness.analysis.translate.policy.clients import (
 )
 from harness.analysis.translate.route.matches import Unsayable
 from harness.api.istio.security.authorization_policy import in_full
-from harness.api.istio.security.trust_domain import with_aliases
+from harness.api.istio.security.identity import with_aliases
 from harness.base.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.api.istio.security.policies import PolicySpec
+from harness.api.istio.security.authentication import PolicySpec
 from harness.api.node import Node, node, nodes, text, texts
 from harness.api.objects import annotations_of
 from harness.base.expressions import quoted

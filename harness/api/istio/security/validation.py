@@ -9,17 +9,16 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from harness.api.istio.security.authentication import PeerAuthentication, RequestAuthentication
 from harness.api.istio.security.authorization_policy import IDENTITIES, AuthorizationPolicy
-from harness.api.istio.security.peer_authentication import PeerAuthentication
-from harness.api.istio.security.request_authentication import KIND, RequestAuthentication
 from harness.api.refusal import Refused
 from harness.base.networks import is_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.api.istio.security.authentication import PolicySpec
     from harness.api.istio.security.authorization_policy import AuthorizationRule, PolicyCondition
-    from harness.api.istio.security.policies import PolicySpec
     from harness.api.node import Node
     from harness.base.resources import Resource
 
@@ -77,7 +76,7 @@ def request_authentication(resource: Resource) -> Iterator[str]:
 
 def check_schema(resource: Resource) -> None:
     """Raises Refused for what the API server finds by the rules in the definition of the kind."""
-    if resource.kind != KIND:
+    if resource.kind != "RequestAuthentication":
         return
     for rule in RequestAuthentication.of(resource).rules:
         if rule.has("jwks") and rule.has("jwksUri"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api import gateway_api
 from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, class_of
-from harness.api.istio.gateway_pods import MANAGED
+from harness.api.istio.gateway import MANAGED
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.objects import annotations_of, labels_of
 from harness.base.resources import Resource

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import specificity, visibility
-from harness.api.istio.service_entry import GROUP
+from harness.api.istio.registry import GROUP
 from harness.api.objects import annotations_of
 from harness.base.errors import not_modelled
 from harness.model.istio import mesh_config, revision

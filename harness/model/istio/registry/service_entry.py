@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import covers
-from harness.api.istio.service_entry import GROUP, EntryEndpoint, ServiceEntry, WorkloadEntry
+from harness.api.istio.registry import GROUP, EntryEndpoint, ServiceEntry, WorkloadEntry
 from harness.api.kubernetes.selector import selects
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object

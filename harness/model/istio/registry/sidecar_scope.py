@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import covers
-from harness.api.istio.sidecar import ALLOW_ANY, KIND, REGISTRY_ONLY, Sidecar
+from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY, Sidecar
 from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
@@ -105,7 +105,7 @@ def passed_over(state: State, client: Pod) -> list[Step]:
     """Returns why Sidecars for a client don't count that the control plane doesn't take in."""
     return [
         revision.passed_over(state, sidecar)
-        for sidecar in revision.apart(state, *KIND)
+        for sidecar in revision.apart(state, *Sidecar.KIND)
         if sidecar.namespace in (client.namespace, ROOT_NAMESPACE)
         and selects(Sidecar.kept(sidecar).selector, client.labels)
     ]
@@ -134,7 +134,7 @@ def _chosen(state: State, client: Pod) -> Sidecar | None:
 def _sidecars(state: State) -> dict[str, list[Sidecar]]:
     """Sidecars by namespace, those with a selector first, older first."""
     found: dict[str, list[Sidecar]] = {}
-    for sidecar in revision.acting(state, *KIND):
+    for sidecar in revision.acting(state, *Sidecar.KIND):
         found.setdefault(sidecar.namespace, []).append(Sidecar.kept(sidecar))
     for sidecars in found.values():
         sidecars.sort(key=lambda one: not one.has("workloadSelector"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from harness.api.istio.security import claims, identity, trust_domain
+from harness.api.istio.security import claims, identity
 from harness.api.istio.security.authorization_policy import in_full, path_condition
 from harness.base import expressions
 from harness.base.errors import not_modelled
@@ -100,7 +100,7 @@ def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> 
     key, field, who = attribute.key, attribute.field, seen.principal
     match key:
         case "source.principal":
-            return any(_text(one, who) for one in trust_domain.with_aliases(value, seen.domains))
+            return any(_text(one, who) for one in identity.with_aliases(value, seen.domains))
         case "source.namespace":
             pattern = ".*".join(map(expressions.quoted, value.split("*")))
             return who is not None and expressions.matches(f".*/ns/{pattern}/.*", f"spiffe://{who}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio.security.peer_authentication import KIND, UNSET, PeerAuthentication
-from harness.api.istio.security.policies import GROUP
+from harness.api.istio.security.authentication import GROUP, UNSET, PeerAuthentication
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, per_pod, per_state
@@ -49,7 +48,7 @@ def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
 
 def passed_over(state: State, pod: Pod) -> list[Step]:
     """Returns why policies for a pod don't count that the control plane doesn't take in."""
-    if not revision.apart(state, GROUP, KIND):
+    if not revision.apart(state, GROUP, "PeerAuthentication"):
         return []
     table = _apart(state)
     own = [*table.selecting(pod.namespace, pod.labels), *table.selecting(ROOT_NAMESPACE, {})]
@@ -58,12 +57,12 @@ def passed_over(state: State, pod: Pod) -> list[Step]:
 
 @per_state
 def _by_labels(state: State) -> SelectorTable[PeerAuthentication]:
-    return _table(revision.acting(state, GROUP, KIND))
+    return _table(revision.acting(state, GROUP, "PeerAuthentication"))
 
 
 @per_state
 def _apart(state: State) -> SelectorTable[PeerAuthentication]:
-    return _table(revision.apart(state, GROUP, KIND))
+    return _table(revision.apart(state, GROUP, "PeerAuthentication"))
 
 
 def _table(resources: Iterable[Resource]) -> SelectorTable[PeerAuthentication]:

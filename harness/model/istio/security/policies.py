@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.istio.security.policies import GROUP, PolicySpec
+from harness.api.istio.security.authentication import GROUP, PolicySpec
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, per_pod, per_state

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from harness.api.istio.security import claims
-from harness.api.istio.security.request_authentication import KIND, RequestAuthentication
+from harness.api.istio.security.authentication import RequestAuthentication
 from harness.base.errors import not_modelled
 from harness.base.matching import query_values
 from harness.model.istio.security import jwt, policies
@@ -21,7 +21,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.api.istio.security.request_authentication import JWTRule
+    from harness.api.istio.security.authentication import JWTRule
     from harness.model.istio.security.jwt import Jwt
     from harness.model.message import Message
     from harness.model.state.pods import Pod
@@ -56,9 +56,9 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     """
     if message.verified:  # by a proxy before this one
         message = replace(message, verified=None)
-    found = map(RequestAuthentication.kept, policies.selecting(state, pod, KIND))
+    found = map(RequestAuthentication.kept, policies.selecting(state, pod, "RequestAuthentication"))
     rules = sorted((rule for policy in found for rule in policy.rules), key=lambda rule: rule.issuer)
-    apart = tuple(policies.apart(state, KIND, pod))
+    apart = tuple(policies.apart(state, "RequestAuthentication", pod))
     if not rules or _preflight(message):
         return CheckedToken(message, trace=apart)
     faults: list[tuple[JWTRule, str]] = []

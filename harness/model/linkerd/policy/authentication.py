@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
-from harness.api.linkerd.authentication import MeshTLSAuthentication, NetworkAuthentication
-from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
 from harness.api.linkerd.identity import admits, service_account
+from harness.api.linkerd.policy import (
+    LinkerdAuthorizationPolicy,
+    MeshTLSAuthentication,
+    NetworkAuthentication,
+    ServerAuthorization,
+)
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
@@ -17,7 +21,7 @@ from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
     from harness.api.linkerd.config import LinkerdConfig
-    from harness.api.linkerd.networks import Network, NetworkBlock
+    from harness.api.linkerd.policy import Network, NetworkBlock
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.state.state import State

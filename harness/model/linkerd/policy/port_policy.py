@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api import gateway_api
 from harness.api.linkerd import GROUP, POLICIES, ports
 from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
-from harness.api.linkerd.authorization import LinkerdAuthorizationPolicy, ServerAuthorization
-from harness.api.linkerd.server import GRPC, OPAQUE, UNKNOWN
+from harness.api.linkerd.policy import GRPC, OPAQUE, UNKNOWN, LinkerdAuthorizationPolicy, ServerAuthorization
 from harness.api.objects import labels_of
 from harness.model.linkerd import config, opacity
 from harness.model.linkerd.policy import authentication, rate_limit, server

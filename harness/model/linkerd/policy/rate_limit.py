@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
 from harness.api.linkerd.identity import service_account
-from harness.api.linkerd.rate_limit import HTTPLocalRateLimitPolicy
+from harness.api.linkerd.policy import HTTPLocalRateLimitPolicy
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
 from harness.model.state.tables import per_state
@@ -21,7 +21,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.api.linkerd.rate_limit import RateOverride, RequestRate
+    from harness.api.linkerd.policy import RateOverride, RequestRate
     from harness.base.resources import Resource
     from harness.model.arrival import Arrival
     from harness.model.state.state import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
-from harness.api.linkerd.server import OPAQUE, LinkerdServer
+from harness.api.linkerd.policy import OPAQUE, LinkerdServer
 from harness.model.state.tables import SelectorTable, per_state
 
 if TYPE_CHECKING:

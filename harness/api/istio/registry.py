@@ -1,17 +1,17 @@
-"""ServiceEntry and WorkloadEntry: hosts beside Kubernetes' Services [Istio: networking/v1]."""
+"""ServiceEntry, WorkloadEntry, Sidecar: which hosts clients' proxies know [Istio: networking/v1]."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from harness.api.istio.sidecar import WorkloadSelector
 from harness.api.node import (
     Node,
     Spec,
     count,
     integers_by_name,
     labels,
+    node,
     nodes,
     nonempty,
     optional_node,
@@ -22,6 +22,44 @@ from harness.api.objects import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+ALLOW_ANY, REGISTRY_ONLY = "ALLOW_ANY", "REGISTRY_ONLY"
+
+
+class WorkloadSelector(Node):
+    """The labels of the workloads that are meant."""
+
+    labels = labels("labels")
+
+
+class EgressListener(Node):
+    """The hosts that proxies know, as `namespace/host`."""
+
+    hosts = texts("hosts")
+    capture_mode = text("captureMode")
+
+
+class OutboundTrafficPolicy(Node):
+    """What becomes of requests for hosts that a proxy doesn't know."""
+
+    mode = text("mode")
+
+
+class Sidecar(Spec):
+    """The hosts that some workloads' proxies know, and what they do with requests for others."""
+
+    KIND: ClassVar = ("networking.istio.io", "Sidecar")
+
+    workload_selector = node("workloadSelector", WorkloadSelector)
+    egress = nodes("egress", EgressListener)
+    outbound_traffic_policy = optional_node("outboundTrafficPolicy", OutboundTrafficPolicy)
+
+    @property
+    def selector(self) -> Mapping[str, str]:
+        """The labels of the workloads that it is for; none: for all."""
+        return self.workload_selector.labels
+
 
 GROUP = "networking.istio.io"
 

@@ -1,0 +1,203 @@
+"""Linkerd's policies: Servers, what is let in there and by whom, how often, and what may leave."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING
+
+from harness.api.gateway_api.reference import ObjectRef
+from harness.api.kubernetes.selector import LabelSelector
+from harness.api.linkerd.identity import service_account
+from harness.api.node import (
+    Node,
+    Spec,
+    boolean,
+    count,
+    derived,
+    integer_or_text,
+    node,
+    nodes,
+    optional,
+    text,
+    texts,
+)
+from harness.api.objects import labels_of
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+
+
+UNKNOWN, HTTP1, HTTP2, GRPC, OPAQUE, TLS = "unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS"
+"""The values of `spec.proxyProtocol`: `unknown` (or none) detects HTTP."""
+
+
+class LinkerdServer(Spec):
+    """A port, by number or name, of the pods that a selector selects."""
+
+    pod_selector = node("podSelector", LabelSelector)
+    _port = integer_or_text("port")
+    _protocol = text("proxyProtocol")
+    written_policy = optional("accessPolicy")
+
+    @property
+    def port(self) -> int | str:
+        """The pods' port, or its name."""
+        return self._port or 0
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that it declares."""
+        return self._protocol or UNKNOWN
+
+    @property
+    def access_policy(self) -> str:
+        """The default policy of its port."""
+        return self.written_policy or "deny"
+
+
+Network = IPv4Network | IPv6Network
+
+
+class NetworkBlock(Node):
+    """A block of addresses; it and its exceptions may be written with host bits."""
+
+    _cidr = text("cidr")
+    _except = texts("except")
+
+    @derived
+    def cidr(self) -> Network:
+        """The block; raises ValueError for what isn't one."""
+        return ip_network(self._cidr, strict=False)
+
+    @derived
+    def exceptions(self) -> tuple[Network, ...]:
+        """Blocks in it that don't count; raises ValueError for what isn't one."""
+        return tuple(ip_network(block, strict=False) for block in self._except)
+
+
+def within(inner: Network, outer: Network) -> bool:
+    """Returns whether a block lies in another one, or is it."""
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+class IdentityRef(ObjectRef):
+    """A ServiceAccount, or a Namespace, whose name is by default the referrer's namespace."""
+
+    kind = text("kind")
+
+    def identity(self, trust_domain: str) -> str:
+        """Returns the identity, or the pattern, of what it refers to."""
+        if self.kind == "Namespace":
+            return service_account("*", self.name or self.resource.namespace, trust_domain)
+        return service_account(self.name, self.namespace, trust_domain)
+
+
+class MeshTLSAuthentication(Spec):
+    """Identities, written out or by reference."""
+
+    written = texts("identities")
+    references = nodes("identityRefs", IdentityRef)
+
+    def identities(self, trust_domain: str) -> tuple[str, ...]:
+        """Returns all of them, which may be patterns."""
+        return self.written + tuple(one.identity(trust_domain) for one in self.references)
+
+
+class NetworkAuthentication(Spec):
+    """Networks that clients must come from."""
+
+    networks = nodes("networks", NetworkBlock)
+
+
+class PolicyRef(ObjectRef):
+    """A reference of a policy's: to what it is for, or to an authentication."""
+
+    group = text("group")
+    kind = text("kind")
+
+
+class LinkerdAuthorizationPolicy(Spec):
+    """Authentications that a client must all have; Istio has a kind of that name, too."""
+
+    target = node("targetRef", PolicyRef)
+    authentications = nodes("requiredAuthenticationRefs", PolicyRef)
+
+
+class ServerChoice(Node):
+    """The Servers of a namespace that a ServerAuthorization is for: one by name, or some by labels."""
+
+    name = text("name")
+    selector = node("selector", LabelSelector)
+
+    def includes(self, server: Resource) -> bool:
+        """Returns whether a Server of the ServerAuthorization's namespace is one of them."""
+        if self.name:
+            return self.name == server.name
+        return self.has("selector") and self.selector.selects(labels_of(server))
+
+
+class ClientTLS(Node):
+    """Identities of clients over mutual TLS, or (`anyone`) all such clients."""
+
+    anyone = boolean("unauthenticatedTLS")
+    written = texts("identities")
+    accounts = nodes("serviceAccounts", ObjectRef)
+
+    def identities(self, trust_domain: str) -> tuple[str, ...]:
+        """Returns all identities, which may be patterns."""
+        accounts = (service_account(one.name, one.namespace, trust_domain) for one in self.accounts)
+        return (*self.written, *accounts)
+
+
+class AuthorizedClients(Node):
+    """Clients by network, and by identity or without one."""
+
+    unauthenticated = boolean("unauthenticated")
+    networks = nodes("networks", NetworkBlock)
+    tls = node("meshTLS", ClientTLS)
+
+
+class ServerAuthorization(Spec):
+    """Clients that some Servers let in."""
+
+    server = node("server", ServerChoice)
+    client = node("client", AuthorizedClients)
+
+
+class RequestRate(Node):
+    """Requests a second."""
+
+    requests = count("requestsPerSecond")
+
+
+class RateLimitClient(ObjectRef):
+    """A client that has a limit of its own."""
+
+    kind = text("kind")
+
+
+class RateOverride(RequestRate):
+    """A rate for some clients together."""
+
+    clients = nodes("clientRefs", RateLimitClient)
+
+
+class HTTPLocalRateLimitPolicy(Spec):
+    """A rate for all clients together, one for each identity, and others for some clients."""
+
+    target = node("targetRef", PolicyRef)
+    total = node("total", RequestRate)
+    identity = node("identity", RequestRate)
+    overrides = nodes("overrides", RateOverride)
+
+
+class EgressNetwork(Spec):
+    """Networks; where `has("networks")` is false everything outside of the cluster is meant."""
+
+    networks = nodes("networks", NetworkBlock)
+    _traffic_policy = text("trafficPolicy")
+
+    @property
+    def allows(self) -> bool:
+        """Whether it lets pass what no route on it takes."""
+        return self._traffic_policy == "Allow"
