@@ -18,7 +18,7 @@ from harness.manifests.patching import Patch
 from harness.model import Refused, State, changes, double_injection
 from harness.model.decide import arrivals, decide, unguarded
 from harness.model.metering import metered
-from harness.model.network.resolution import resolve
+from harness.model.network.dns import resolution
 from harness.model.readiness import probes
 from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
 
@@ -178,7 +178,7 @@ class ModelProvider:
         return Arrived(1, dict(found).get(at, Fraction(0)), outcomes, ("the model",))
 
     def resolve(self, source: Workload, name: str) -> Resolution:
-        return resolve(self.state, source, name)
+        return resolution(self.state, source, name)
 
     def load(self, loads: Sequence[Load]) -> Forecasting:
         """Decides the loads' requests in each state that the steps go through."""

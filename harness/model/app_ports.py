@@ -8,7 +8,7 @@ from harness.api.istio.port_protocol import protocol_of
 from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
 from harness.model import apps
-from harness.model.distribution import Branches, certain
+from harness.model.distribution import certain
 from harness.model.network.services import service_ports
 from harness.model.state.tables import SelectorTable, per_pod, per_state
 from harness.traffic.outcomes import Failure, Outcome
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
-    from harness.model.arrival import Arrival
+    from harness.model.message import Answers, Arrival
     from harness.model.network.services import ServicePort
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
@@ -61,7 +61,7 @@ def speaks_tls(state: State, pod: Pod, port: int) -> bool:
     return "tls" in said
 
 
-def answer(state: State, arrival: Arrival) -> Branches[Outcome]:
+def answer(state: State, arrival: Arrival) -> Answers:
     """Returns what a pod's application makes of TLS of the client's own, or of a bare connection.
 
     To TLS it answers 200 with a body that nobody knows, where it speaks TLS at all.

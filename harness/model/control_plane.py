@@ -1,12 +1,22 @@
 """What a mesh's control plane does in a cluster: which objects it brings, refuses and makes, and injection.
 
-A control plane is a module with all that `ControlPlane` asks for; `planes` has the table of them.
+`ControlPlane` has what holds unless a mesh's own says else; `planes` has the table of them.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from harness.api.kubernetes.webhooks import MUTATING, MutatingWebhookConfiguration
+from harness.api.node import live
+from harness.manifests.documents import Loader
+from harness.model.state.stored import namespace_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,59 +41,83 @@ class Candidate:
     present: Mapping[Mesh, Proxy]
 
 
-class ControlPlane(Protocol):
-    """A mesh's control plane, as its default installation is."""
+class ControlPlane(ABC):
+    """A mesh's control plane, as its default installation is: what `MESH/installation.yaml` has."""
 
-    @property
+    mesh: Mesh
+
+    injector: str
+    """How the names of its injecting webhooks end."""
+
+    inherited: tuple[str, ...] = ()
+    """How annotations begin that pods have of their namespace."""
+
+    tunnel: int | None = None
+    """The port on which its proxies take what its others send, if it isn't the one that is meant."""
+
+    @cached_property
+    def _installation(self) -> tuple[Resource, ...]:
+        file = Path(__file__).parent / self.mesh / "installation.yaml"
+        return tuple(map(live, yaml.load_all(file.read_text(), Loader)))
+
+    @cached_property
     def installed(self) -> tuple[Resource, ...]:
-        """The objects that its installation makes, as far as requests notice them."""
+        """The objects that its installation makes, as far as requests notice them, without webhooks."""
+        return tuple(one for one in self._installation if one.kind != MUTATING[1])
 
-    @property
-    def injector(self) -> str:
-        """How the names of its injecting webhooks end."""
+    @cached_property
+    def _webhooks(self) -> tuple[MutatingWebhook, ...]:
+        (installed,) = (one for one in self._installation if one.kind == MUTATING[1])
+        return MutatingWebhookConfiguration.of(installed).webhooks
 
-    @property
-    def inherited(self) -> tuple[str, ...]:
-        """How annotations begin that pods have of their namespace."""
+    def is_asked(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> bool:
+        """Returns whether one of its injector's webhooks is asked about pods.
 
-    @property
-    def tunnel(self) -> int | None:
-        """The port on which its proxies take what its others send, if it isn't the one that is meant."""
+        Where the cluster has none of its own, those of the default installation are meant.
+        """
+        namespace = namespace_labels(candidate.namespace, candidate.namespace.name)
+        return any(
+            webhook.namespaces.selects(namespace) and webhook.objects.selects(candidate.metadata.labels)
+            for webhook in webhooks or self._webhooks
+        )
 
-    def brought(self, resource: Resource, /) -> bool:
+    def brought(self, resource: Resource) -> bool:
         """Returns whether its installer made an object: a part of what the model takes for the mesh."""
+        return False
 
-    def implements(self, resource: Resource, /) -> bool:
+    def implements(self, resource: Resource) -> bool:
         """Returns whether an object of the Gateway API, unchecked yet, is written for it and no other."""
+        return False
 
-    def validate(self, resource: Resource, /) -> None:
+    @abstractmethod
+    def validate(self, resource: Resource) -> None:
         """Raises Refused where its webhook refuses an object of its own kinds, or of the Gateway API's."""
 
-    def indexes(self, resource: Resource, /) -> bool:
+    def indexes(self, resource: Resource) -> bool:
         """Returns whether its index takes this version of an object in; else it keeps the version before."""
+        return True
 
-    def deployed(self, objects: Objects, gateway: Resource, /) -> Iterable[Resource]:
+    def deployed(self, objects: Objects, gateway: Resource) -> Iterable[Resource]:
         """Returns the objects that it makes, or changes, for a Gateway of the Gateway API."""
+        return ()
 
+    @abstractmethod
     def check_marks(
-        self,
-        owner: Resource,
-        labels: Mapping[str, str],
-        annotations: Mapping[str, str],
-        /,
-        *,
-        installed: bool,
+        self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
     ) -> None:
         """Raises NotModelledError for what marks of pods, their namespace or a Service ask of its proxies."""
 
-    def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...], /) -> Proxy | str | None:
+    @abstractmethod
+    def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy | str | None:
         """Returns the proxy that its injector puts into pods, or why it leaves them alone; None if silently.
 
         `webhooks` are the cluster's own; without any, those of the default installation are asked.
         """
 
-    def is_gateway(self, template: PodTemplate, /) -> bool:
+    def is_gateway(self, template: PodTemplate) -> bool:
         """Returns whether pods are its gateways: injected as such, deployed for a Gateway, or by hand."""
+        return False
 
-    def identity(self, objects: Objects, namespace: str, account: str, /) -> str:
+    @abstractmethod
+    def identity(self, objects: Objects, namespace: str, account: str) -> str:
         """Returns the identity of a ServiceAccount's pods that start now."""

@@ -9,13 +9,11 @@ from harness.base.errors import NotModelledError
 from harness.base.networks import is_address
 from harness.base.records import with_fields
 from harness.model import app_ports, apps, double_injection, planes
-from harness.model.arrival import Arrival
-from harness.model.distribution import Branch, Branches, after, certain, pooled, shares, then
-from harness.model.message import Message
-from harness.model.network import direct, dns, kube_proxy, network_policy
-from harness.model.network import outside as external
+from harness.model.distribution import Branch, after, certain, pooled, shares, tally, then
+from harness.model.message import Answers, Arrival, ClientSide, Message
+from harness.model.network import dns, kube_proxy, network_policy
+from harness.model.network.addresses import leads_out
 from harness.model.network.services import Endpoint, endpoints, service_port
-from harness.model.tally import tally
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Action, Arrivals, built_in, step
 
@@ -37,7 +35,7 @@ def decide(state: State, request: Request) -> Outcomes:
     return Outcomes(_merged(paths(state, request)))
 
 
-def paths(state: State, request: Request) -> Branches[Outcome]:
+def paths(state: State, request: Request) -> Answers:
     """Returns each way that a request may take, with what comes back: of equal answers none is left out."""
     if request.through:
         return kube_proxy.enter(state, request, lambda arrival: _arrive(state, arrival, _MAX_DEPTH))
@@ -63,7 +61,7 @@ def unguarded(state: State, request: Request) -> Outcomes | None:
     if not found:
         return None
 
-    def dial(endpoint: Endpoint) -> Branches[Outcome]:
+    def dial(endpoint: Endpoint) -> Answers:
         arrival = Arrival(client, endpoint.pod, endpoint.port, Message.of(request))
         if endpoint.pod.gateway:  # it is itself what answers
             return _arrive(state, arrival, _MAX_DEPTH)
@@ -93,11 +91,11 @@ def _client(state: State, request: Request) -> Pod:
     return pods[0]
 
 
-def _merged(branches: Branches[Outcome]) -> tuple[Group, ...]:
+def _merged(branches: Answers) -> tuple[Group, ...]:
     return tuple(Group(one.value, one.weight, one.trace) for one in pooled(branches))
 
 
-def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[Outcome]:
+def _send(state: State, client: Pod, request: Request, depth: int) -> Answers:
     if depth == 0:
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
     plane = planes.of(client)
@@ -106,51 +104,51 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Branches[O
     _check_control_plane(state, client)
     if len(client.proxies) > 1:
         return double_injection.sending(client)
-    asked = network_policy.names(state, client)
-    if not is_address(request.host) and not asked.allowed:
+    asking = network_policy.names(state, client)
+    if not is_address(request.host) and not asking.allowed:
         unanswered = built_in(Action.FAILED, "the pod can't ask the cluster's DNS: no name resolves")
-        return certain(Outcome(failure=Failure.RESOLVE), *asked.trace, unanswered)
+        return certain(Outcome(failure=Failure.RESOLVE), *asking.trace, unanswered)
     answer = dns.lookup(state, request.host, client.namespace, client.resolver)
     answer = answer or dns.Lookup(outside=request.host)
-    if answer.outside and not external.leads_out(state, answer.outside, client.namespace):
+    if answer.outside and not leads_out(state, answer.outside, client.namespace):
         if is_address(request.host):
             why = "it is in the cluster, but no Service or pod is known to have it: a dump tells addresses"
             raise NotModelledError(f"{request} isn't modelled", why=why, todo="dial a name")
         text = "no Service is called {} in {}, nor is it a name elsewhere"
         unknown = built_in(Action.FAILED, text, request.host, client.namespace)
         return certain(Outcome(failure=Failure.RESOLVE), unknown)
+    side = ClientSide(state, client, lambda arrival: _arrive(state, arrival, depth))
+    message, service = Message.of(request), answer.service
 
-    def deliver(arrival: Arrival) -> Branches[Outcome]:
-        return _arrive(state, arrival, depth)
-
-    message = Message.of(request)
-    service = answer.service
-
-    def dial(endpoint: Endpoint) -> Branches[Outcome]:
-        return plane.dial(state, client, service, endpoint, message, deliver)
+    def dial() -> Answers:
+        picked = dns.picked(answer, request.port)
+        return then(picked, lambda endpoint: plane.dial(side, service, endpoint, message))
 
     if service is None:
-        return direct.send(answer, request.port, dial)
+        return dial()
     unread = (*planes.unread(state, plane, client, service), *double_injection.behind(state, service))
-    if answer.pods or Service.kept(service).headless:
-        return after(direct.send(answer, request.port, dial), *unread)
+    if answer.pods:
+        return after(dial(), *unread)
+    if Service.kept(service).headless:
+        text = "is headless and has no ready pods: its name has no address"
+        addressless = step(service, "spec.clusterIP", Action.FAILED, text)
+        return certain(Outcome(failure=Failure.RESOLVE), *unread, addressless)
     if service_port(service, request.port) is None and not plane.takes_any_port:
         text = "has no port {}, so nothing answers at its address"
         no_port = step(service, "spec.ports", Action.FAILED, text, request.port)
         return certain(Outcome(failure=Failure.TIMEOUT), no_port)
-    sent = plane.send(state, client, service, request.port, message, deliver)
-    return after(sent, *answer.trace, *unread)
+    return after(plane.send(side, service, request.port, message), *answer.trace, *unread)
 
 
-def _arrive(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
+def _arrive(state: State, arrival: Arrival, depth: int) -> Answers:
     """What a pod answers, if the network lets the connection through."""
-    passed = network_policy.arriving(state, arrival)
-    if not passed.allowed:
-        return certain(Outcome(failure=Failure.TIMEOUT), *passed.trace)
-    return after(_received(state, arrival, depth), *passed.trace)
+    verdict = network_policy.arriving(state, arrival)
+    if not verdict.allowed:
+        return certain(Outcome(failure=Failure.TIMEOUT), *verdict.trace)
+    return after(_received(state, arrival, depth), *verdict.trace)
 
 
-def _received(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
+def _received(state: State, arrival: Arrival, depth: int) -> Answers:
     """What a pod answers: its data plane takes the connection, unless that goes round it."""
     server = arrival.server
     if depth == 0:
@@ -163,12 +161,13 @@ def _received(state: State, arrival: Arrival, depth: int) -> Branches[Outcome]:
     return _taken(state, plane, arrival, server, depth)
 
 
-def _taken(state: State, plane: DataPlane, arrival: Arrival, pod: Pod, depth: int) -> Branches[Outcome]:
+def _taken(state: State, plane: DataPlane, arrival: Arrival, pod: Pod, depth: int) -> Answers:
     """What a data plane lets through to what runs in the pod."""
     server = arrival.server
     if server.outside:
         text = "{} is outside of the cluster: what answers there isn't known"
-        return certain(external.left(server.ip, arrival.port), built_in(Action.LED, text, server.ip))
+        host = f"[{server.ip}]" if ":" in server.ip else server.ip
+        return certain(Outcome(external=f"{host}:{arrival.port}"), built_in(Action.LED, text, server.ip))
     if len(server.proxies) > 1:
         return double_injection.receiving(arrival)
     if arrival.tls is not None and arrival.tls is not plane.mesh:
@@ -176,10 +175,11 @@ def _taken(state: State, plane: DataPlane, arrival: Arrival, pod: Pod, depth: in
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
         return certain(failed, built_in(Action.FAILED, text, server.workload, arrival.tls))
 
-    def onward(inner: Arrival) -> Branches[Outcome]:
-        return planes.of(pod).pass_on(state, pod, inner, lambda last: _arrive(state, last, depth))
+    def onward(inner: Arrival) -> Answers:
+        side = ClientSide(state, pod, lambda last: _arrive(state, last, depth))
+        return planes.of(pod).pass_on(side, inner)
 
-    def serve(inner: Arrival) -> Branches[Outcome]:
+    def serve(inner: Arrival) -> Answers:
         if pod.gateway is not None:
             return planes.GATEWAYS[pod.gateway](state, inner, onward)
         hop = with_fields(arrival.hop, opaque=inner.opaque)
@@ -191,14 +191,14 @@ def _taken(state: State, plane: DataPlane, arrival: Arrival, pod: Pod, depth: in
     return plane.receive(state, arrival, serve, lambda inner: _arrive(state, inner, depth - 1))
 
 
-def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Branches[Outcome]:
+def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Answers:
     """What the application of a pod answers, at whose door no proxy stands any more."""
     if arrival.message.opaque:
         return app_ports.answer(state, arrival)
     return apps.answer(arrival, lambda request: _asked(state, pod, request, depth))
 
 
-def _asked(state: State, pod: Pod, request: Request, depth: int) -> Branches[Outcome]:
+def _asked(state: State, pod: Pod, request: Request, depth: int) -> Answers:
     """What a pod's application gets of another: its reasons lie a step further from the first request."""
     why = built_in(Action.CALLED, "{} asks {} to answer", pod.workload, request.url)
     said = after(_send(state, pod, request, depth), why)

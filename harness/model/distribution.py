@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.traffic.trace import Step, Trace
+    from harness.base.vocabulary import Workload
+    from harness.traffic.outcomes import Outcome
+    from harness.traffic.trace import Arrivals, Step, Trace
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -79,3 +81,18 @@ def pooled(branches: Iterable[Branch[T]]) -> Branches[T]:
         else:
             found[branch.value] = (branch.weight, branch.trace)
     return tuple(Branch(weight, value, trace) for value, (weight, trace) in found.items())
+
+
+def tally(branches: Iterable[Branch[Outcome]]) -> Arrivals | None:
+    """Returns how many requests each workload's application gets on average while one is answered.
+
+    None where that depends on timing, or on what isn't known. The branches mustn't be pooled yet.
+    """
+    numbers: dict[Workload, Fraction] = {}
+    for branch in branches:
+        for reason in branch.trace:
+            if reason.arrivals is None:
+                return None
+            for workload, number in reason.arrivals:
+                numbers[workload] = numbers.get(workload, Fraction(0)) + branch.weight * number
+    return tuple(sorted(numbers.items()))

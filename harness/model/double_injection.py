@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import Service
 from harness.model import replies
-from harness.model.distribution import Branches, certain
+from harness.model.distribution import certain
 from harness.model.state.tables import per_state
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, Words, built_in, words
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.arrival import Arrival
+    from harness.model.message import Answers, Arrival
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
@@ -39,12 +39,12 @@ def behind(state: State, service: Resource) -> tuple[Step, ...]:
     return tuple(dict.fromkeys(_step(pod, Action.HIDDEN) for pod in mine if selector <= pod.labels.items()))
 
 
-def sending(pod: Pod) -> Branches[Outcome]:
+def sending(pod: Pod) -> Answers:
     """Returns what such a pod's own requests get: nothing is reached."""
     return certain(Outcome(failure=Failure.REFUSED), _step(pod, Action.FAILED))
 
 
-def receiving(arrival: Arrival) -> Branches[Outcome]:
+def receiving(arrival: Arrival) -> Answers:
     """Returns what comes back of a connection to such a pod's address: Envoy takes it, and reaches nobody."""
     answer = replies.upstream_failure(arrival.message, Failure.REFUSED, retried=True)
     outcome = replies.closed(arrival.message) if arrival.message.opaque else answer

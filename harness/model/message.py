@@ -1,17 +1,23 @@
-"""A request on the wire, as proxies change it on its way."""
+"""A request on the wire, as proxies change it on its way, and as it arrives at a pod."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.api.headers import HeaderChanges, Headers
 from harness.api.headers import without as headers_without
 from harness.base.records import with_fields
+from harness.model.distribution import Branches
+from harness.traffic.outcomes import Hop, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.base.vocabulary import Mesh
+    from harness.model.state.pods import Pod
+    from harness.model.state.state import State
     from harness.traffic.request import Request
     from harness.traffic.token import Token
 
@@ -95,3 +101,54 @@ class Message:
 
     def _having(self, headers: Headers) -> Message:
         return self if headers == self.headers else with_fields(self, headers=headers)
+
+
+WITNESS = "the model"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A request as it arrives at a pod; `tls` is the mesh whose mutual TLS the client's proxy began.
+
+    `opaque` says that a proxy took it for bytes: it then knows the connection, and nothing of HTTP.
+    """
+
+    client: Pod
+    server: Pod
+    port: int
+    message: Message
+    tls: Mesh | None = None
+    opaque: bool = False
+
+    @property
+    def hop(self) -> Hop:
+        """How this connection is protected."""
+        if self.tls is None:
+            return Hop(mutual=False, witnesses=(WITNESS,), opaque=self.opaque)
+        client, server = (pod.identities[self.tls] for pod in (self.client, self.server))
+        return Hop(True, self.tls, client, (WITNESS,), server, opaque=self.opaque)
+
+    @property
+    def refused(self) -> Hop:
+        """The same, where the server doesn't take connections that are protected so."""
+        return replace(self.hop, refused=True)
+
+
+Answers = Branches[Outcome]
+"""What may come back of a request, each with its probability and the reasons."""
+
+Deliver = Callable[[Arrival], Answers]
+"""What answers a request that arrives at a pod: its inbound proxy, if any, and its application."""
+
+
+@dataclass(frozen=True)
+class ClientSide:
+    """A pod of a cluster that sends requests, and how they get to other pods."""
+
+    state: State
+    client: Pod
+    deliver: Deliver
+
+    def dial(self, server: Pod, port: int, message: Message) -> Answers:
+        """Returns what a pod answers to a connection without a mesh's mutual TLS."""
+        return self.deliver(Arrival(self.client, server, port, message))

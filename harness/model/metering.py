@@ -42,7 +42,7 @@ def metered(state: State, request: Request, count: int, meter: Meter) -> Metered
     each = Fraction(1) if goes_out else dict(arrived or ()).get(meter.at, Fraction(0))
     growths = []
     for name in meter.counters:
-        there = planes.of_mesh(meter.mesh).shows(state, meter, name, goes_out=goes_out)
+        there = planes.PLANES[meter.mesh].shows(state, meter, name, goes_out=goes_out)
         growths.append(Growth(name, int(count * each) if there else 0, there=there))
     return Metered(count, outcomes, tuple(growths), ("the model",))
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import planes
-from harness.model.arrival import Arrival
 from harness.model.decide import kubelet_asks
 from harness.model.distribution import ONE
-from harness.model.message import Message
+from harness.model.message import Arrival, Message
 from harness.model.state.pods import Pod
 from harness.traffic.observables import Probed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes

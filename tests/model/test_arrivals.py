@@ -11,7 +11,7 @@ from harness.base.vocabulary import Workload
 from harness.ground.model import ModelProvider
 from harness.model import changes
 from harness.model.decide import decide
-from harness.model.network.resolution import resolve
+from harness.model.network.dns import resolution
 from harness.traffic.request import HOST, Request
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, told
 
@@ -152,7 +152,7 @@ ALIAS = resource("Service", "ist/alias", "{type: ExternalName, externalName: sho
     ],
 )
 def test_names(name, service, outside):
-    found = resolve(changes.apply(BASE, [HEADLESS, EMPTY, ALIAS]), Workload("ist", "client"), name)
+    found = resolution(changes.apply(BASE, [HEADLESS, EMPTY, ALIAS]), Workload("ist", "client"), name)
     assert (found.service and str(found.service), found.outside) == (service, outside)
 
 
@@ -160,6 +160,6 @@ def test_names_that_the_pod_cant_ask_for():
     policy = resource(
         "NetworkPolicy", "ist/closed", "{podSelector: {}, policyTypes: [Egress]}", api="networking.k8s.io/v1"
     )
-    found = resolve(changes.apply(BASE, [policy]), Workload("ist", "client"), "web")
+    found = resolution(changes.apply(BASE, [policy]), Workload("ist", "client"), "web")
     assert found.service is None
     assert "can't ask the cluster's DNS" in found.told[0]

@@ -7,7 +7,7 @@ import pytest
 from harness.analysis.translate import translate
 from harness.ground.model import ModelProvider
 from harness.model import changes
-from harness.model.istio.installation import OBJECTS
+from harness.model.istio.control_plane import IstioControlPlane
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 GATEWAY = "istio-system/istio-ingressgateway"
@@ -88,7 +88,7 @@ def test_what_comes_in(objects, meshed, host, answer, hop):
 
 
 def test_the_installed_gateway_can_be_patched_as_a_real_one():
-    (deployment,) = [one for one in OBJECTS if str(one) == f"Deployment {GATEWAY}"]
+    (deployment,) = [one for one in IstioControlPlane().installed if str(one) == f"Deployment {GATEWAY}"]
     (container,) = deployment.data["spec"]["template"]["spec"]["containers"]
     assert container["name"] == "istio-proxy"
     (pod,) = world().pods_of(next(w for w in world().running if str(w) == GATEWAY))

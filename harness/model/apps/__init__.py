@@ -21,7 +21,7 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Step, built_in
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival
+    from harness.model.message import Answers, Arrival
     from harness.model.state.pods import Pod, RunningContainer
 
 APPS: dict[str, App] = {
@@ -49,7 +49,7 @@ DEMOS: dict[str, App] = {
 """Demos that many registries hold, by the last part of the image's name."""
 
 
-def answer(arrival: Arrival, send: Send) -> Branches[Outcome]:
+def answer(arrival: Arrival, send: Send) -> Answers:
     """Returns what a pod's application answers; `send` sends requests of its own from that pod.
 
     An image that the model doesn't know is taken to listen on every port and to answer 200 with

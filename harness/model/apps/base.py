@@ -8,17 +8,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.base.errors import NotModelledError
-from harness.model.distribution import Branches, certain
+from harness.model.distribution import certain
+from harness.model.message import Answers, Arrival
 from harness.traffic.outcomes import Failure, Outcome, ServerSaw
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
     from harness.api.headers import Headers
-    from harness.model.arrival import Arrival
     from harness.model.message import Message
     from harness.model.state.pods import Pod, RunningContainer
 
-Send = Callable[[Request], Branches[Outcome]]
+Send = Callable[[Request], Answers]
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class App:
     """An application: the ports that it listens on (None: whichever it is told), and what it answers."""
 
     ports: tuple[int, ...] | None
-    answer: Callable[[Asked], Branches[Outcome]]
+    answer: Callable[[Asked], Answers]
 
 
-def answered(asked: Asked) -> Branches[Outcome]:
+def answered(asked: Asked) -> Answers:
     """Returns the plain 200 of an application about which nothing is known."""
     return certain(asked.outcome(grpc_status=0 if asked.message.grpc else None))
 
@@ -97,7 +97,7 @@ def http_only(asked: Asked) -> None:
         raise asked.not_modelled("a gRPC call to an application that speaks plain HTTP")
 
 
-def http_to_grpc(asked: Asked) -> Branches[Outcome]:
+def http_to_grpc(asked: Asked) -> Answers:
     """Returns what an HTTP/1 request gets from a server that speaks gRPC only.
 
     It ends as HTTP/0.9 to an unmeshed client; a proxy on its way makes 500 of it.

@@ -16,6 +16,7 @@ from harness.model.distribution import Branches, certain, mapped, shares, then
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.model.message import Answers
     from harness.traffic.outcomes import Outcome
 
 _JSON = (("content-type", "application/json"),)
@@ -61,7 +62,7 @@ def _reply(asked: Asked, data: object, status: int = 200, seconds: float = 0.0) 
     return asked.outcome(status, json.dumps(data), _JSON, seconds=seconds)
 
 
-def _about_book(asked: Asked, name: str, answer: Callable[[str], Branches[Outcome]]) -> Branches[Outcome]:
+def _about_book(asked: Asked, name: str, answer: Callable[[str], Answers]) -> Answers:
     """What a service says of the book that the path names, or of its own health."""
     http_only(asked)
     path = asked.message.path
@@ -73,17 +74,17 @@ def _about_book(asked: Asked, name: str, answer: Callable[[str], Branches[Outcom
     return answer(book[1])
 
 
-def details(asked: Asked) -> Branches[Outcome]:
+def details(asked: Asked) -> Answers:
     """Returns what details knows of a book."""
     if asked.container.env.get("ENABLE_EXTERNAL_BOOK_SERVICE") == "true":
         raise asked.not_modelled("details that asks a service outside of the cluster")
     return _about_book(asked, "details", lambda book: certain(_reply(asked, {"id": int(book), **_BOOK})))
 
 
-def ratings(asked: Asked) -> Branches[Outcome]:
+def ratings(asked: Asked) -> Answers:
     """Returns a book's stars; of SERVICE_VERSION v-faulty half fail, of v-delayed half take 7 s."""
 
-    def answer(book: str) -> Branches[Outcome]:
+    def answer(book: str) -> Answers:
         stars = _reply(asked, {"id": int(book), "ratings": _STARS})
         match asked.container.env.get("SERVICE_VERSION", "v1"):
             case "v1":
@@ -99,7 +100,7 @@ def ratings(asked: Asked) -> Branches[Outcome]:
     return _about_book(asked, "ratings", answer)
 
 
-def _reviews(color: str) -> Callable[[Asked], Branches[Outcome]]:
+def _reviews(color: str) -> Callable[[Asked], Answers]:
     """A version of reviews: that of which color it shows stars, without a color none."""
     patience = 10.0 if color == "black" else 2.5
 
@@ -113,7 +114,7 @@ def _reviews(color: str) -> Callable[[Asked], Branches[Outcome]]:
         data = {"id": book, "podname": asked.pod.name, "clustername": "null", "reviews": reviews}
         return _reply(asked, data, seconds=found.seconds if found else 0.0)
 
-    def answer(asked: Asked, book: str) -> Branches[Outcome]:
+    def answer(asked: Asked, book: str) -> Answers:
         if not color:
             return certain(told(asked, book, None))
         return mapped(_ask(asked, "ratings", book, patience), lambda found: told(asked, book, found))
@@ -121,7 +122,7 @@ def _reviews(color: str) -> Callable[[Asked], Branches[Outcome]]:
     return lambda asked: _about_book(asked, "reviews", lambda book: answer(asked, book))
 
 
-def productpage(asked: Asked) -> Branches[Outcome]:
+def productpage(asked: Asked) -> Answers:
     """Returns the page (its text isn't known), or what the API under /api/v1/products tells.
 
     The page is 200 whatever its services answer; it waits 3 s for each, and asks reviews twice if need be.

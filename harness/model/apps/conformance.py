@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from harness.base.durations import seconds
 from harness.base.matching import query_values
 from harness.model.apps.base import Asked, canonical, http_only, http_to_grpc
-from harness.model.distribution import Branches, certain, shares
+from harness.model.distribution import certain, shares
 
 if TYPE_CHECKING:
-    from harness.traffic.outcomes import Outcome
+    from harness.model.message import Answers
+
+    pass
 
 _GRPC_METHOD = "/proto.EchoTestService/Echo"
 _JSON = ("content-type", "application/json")
 
 
-def basic(asked: Asked) -> Branches[Outcome]:
+def basic(asked: Asked) -> Answers:
     """Returns echo-basic's answer: the request as JSON; /status/N answers N, `?delay=1s` waits.
 
     Pod and namespace are told as the tests' manifests have them told, by the downward API.
@@ -58,7 +60,7 @@ def _asked_for(text: str | None) -> tuple[tuple[str, str], ...]:
     return tuple((name.lower(), value) for name, _, value in pairs)
 
 
-def advanced(asked: Asked) -> Branches[Outcome]:
+def advanced(asked: Asked) -> Answers:
     """Returns the answer of Istio's echo: lines of `Name=value` that tell the request and the pod.
 
     `?codes=500:1,200:3` shares the answers out, `?delay=1s` waits, `?headers=a:b` sends headers back.
@@ -85,7 +87,7 @@ def _codes(asked: Asked) -> list[tuple[int, int]]:
     return [(int(part[:3]), int(part[4:] or 1)) for part in parts]
 
 
-def _by_grpc(asked: Asked) -> Branches[Outcome]:
+def _by_grpc(asked: Asked) -> Answers:
     if asked.message.path != _GRPC_METHOD:
         return certain(asked.outcome(body="", grpc_status=12))
     return certain(asked.outcome(body=_lines(asked, ("StatusCode", "200"), ("Proto", "GRPC")), grpc_status=0))

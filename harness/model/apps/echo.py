@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from harness.base.durations import seconds
 from harness.base.matching import query_values
 from harness.model.apps.base import Asked, http_only
-from harness.model.distribution import Branches, certain, shares
+from harness.model.distribution import certain, shares
 
 if TYPE_CHECKING:
-    from harness.traffic.outcomes import Outcome
+    from harness.model.message import Answers
+
+    pass
 
 
-def answer(asked: Asked) -> Branches[Outcome]:
+def answer(asked: Asked) -> Answers:
     """Returns the echo; `flaky=K` fails all but each K-th request, whose turn it is isn't known.
 
     A path that isn't clean is redirected, as Go's ServeMux does.

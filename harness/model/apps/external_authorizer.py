@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.distribution import Branches, certain
+from harness.model.distribution import certain
 
 if TYPE_CHECKING:
     from harness.model.apps.base import Asked
-    from harness.traffic.outcomes import Outcome
+    from harness.model.message import Answers
 
 _HEADER, _RESULT = "x-ext-authz", "x-ext-authz-check-result"
 
 
-def answer(asked: Asked) -> Branches[Outcome]:
+def answer(asked: Asked) -> Answers:
     """Returns 200 to a request with the header `x-ext-authz: allow`, 403 to every other."""
     if asked.message.header(_HEADER) == "allow":
         return certain(asked.outcome(body="", headers=((_RESULT, "allowed"),)))

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from harness.base.matching import query_values
 from harness.model.apps.base import App, Asked, http_to_grpc
-from harness.model.distribution import ONE, Branch, Branches, certain, mapped, shares, then
+from harness.model.distribution import ONE, Branch, certain, mapped, shares, then
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.api.headers import Headers
+    from harness.model.message import Answers
     from harness.traffic.outcomes import Outcome
 
 PORT = 8000
@@ -74,7 +75,7 @@ def _number(asked: Asked, name: str) -> int:
     return int(text) if _NUMBER.fullmatch(text) else 0
 
 
-def _troubled(asked: Asked, title: str, calm: Branches[Outcome], failed: Outcome) -> Branches[Outcome]:
+def _troubled(asked: Asked, title: str, calm: Answers, failed: Outcome) -> Answers:
     """The answers with the delays and errors that the environment asks for.
 
     ERROR_FRACTION fails one percent more than it says; DELAY_BUCKETS are equally likely, in ms.
@@ -92,17 +93,17 @@ def _troubled(asked: Asked, title: str, calm: Branches[Outcome], failed: Outcome
         if _NUMBER.fullmatch(text.strip())
     ]
 
-    def answered(fails: bool) -> Branches[Outcome]:
+    def answered(fails: bool) -> Answers:
         return certain(failed) if fails else calm
 
-    def delayed(wait: float) -> Branches[Outcome]:
+    def delayed(wait: float) -> Answers:
         branches = then(shares(((share, True, ()), (ONE - share, False, ()))), answered)
         return mapped(branches, lambda outcome: replace(outcome, seconds=outcome.seconds + wait))
 
     return then(shares((1, wait, ()) for wait in delays or [0.0]), delayed)
 
 
-def _http(asked: Asked, title: str, answer: Callable[[], Branches[Outcome]]) -> Branches[Outcome]:
+def _http(asked: Asked, title: str, answer: Callable[[], Answers]) -> Answers:
     """What the HTTP services do with a method: GET is answered, HEAD is 200, the rest 405."""
     if asked.message.grpc:
         raise asked.not_modelled("a gRPC call to an application that speaks plain HTTP")
@@ -134,13 +135,13 @@ def _reply(asked: Asked, status: int, data: dict[str, object], seconds: float = 
     return asked.outcome(status, body, _headers(asked), seconds=seconds)
 
 
-def smiley(asked: Asked) -> Branches[Outcome]:
+def smiley(asked: Asked) -> Answers:
     """Returns smiley's answer: the smiley that SMILEY names."""
     value = smiley_of(asked.container.env.get("SMILEY") or "Grinning")
     return _http(asked, "Smiley", lambda: certain(_reply(asked, 200, {"smiley": value})))
 
 
-def color(asked: Asked) -> Branches[Outcome]:
+def color(asked: Asked) -> Answers:
     """Returns color's answer, which is gRPC only: the color that COLOR names."""
     message = asked.message
     if not message.grpc:
@@ -155,7 +156,7 @@ def color(asked: Asked) -> Branches[Outcome]:
     return _troubled(asked, "Color", calm, asked.outcome(body="", headers=headers, grpc_status=13))
 
 
-def face(asked: Asked) -> Branches[Outcome]:
+def face(asked: Asked) -> Answers:
     """Returns face's answer: both backends asked at once, as the face workload itself.
 
     A backend that fails shows as a cursing smiley (504: a sleeping one) or a grey color, with a line
@@ -164,7 +165,7 @@ def face(asked: Asked) -> Branches[Outcome]:
     return _http(asked, "Face", lambda: _fanned_out(asked))
 
 
-def _fanned_out(asked: Asked) -> Branches[Outcome]:
+def _fanned_out(asked: Asked) -> Answers:
     env, message = asked.container.env, asked.message
     which = message.path.strip("/").partition("/")[0]
     row, column = (_integer(query_values(message.query, name)) for name in ("row", "col"))
@@ -223,7 +224,7 @@ def _color_in(outcome: Outcome, host: str) -> tuple[str, list[str]]:
     return COLORS["grey"], [f"color: couldn't get color from {target}: {error}"]
 
 
-def gui(asked: Asked) -> Branches[Outcome]:
+def gui(asked: Asked) -> Answers:
     """Returns the gui's answer: a page, a readiness path, and what face says under /face/."""
     message = asked.message
     if message.grpc:

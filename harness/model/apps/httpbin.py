@@ -9,16 +9,17 @@ from urllib.parse import parse_qsl
 
 from harness.base.durations import seconds
 from harness.model.apps.base import Asked, canonical, http_only
-from harness.model.distribution import Branches, certain
+from harness.model.distribution import certain
 
 if TYPE_CHECKING:
+    from harness.model.message import Answers
     from harness.traffic.outcomes import Outcome
 
 _JSON = (("content-type", "application/json; charset=utf-8"),)
 _LONGEST_DELAY = 10.0
 
 
-def answer(asked: Asked) -> Branches[Outcome]:
+def answer(asked: Asked) -> Answers:
     """Returns the answer of /, /get, /headers, /anything, /status, /delay and /hostname.
 
     Raises NotModelledError for the other endpoints.

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model.apps.base import Asked, http_only
-from harness.model.distribution import Branches, certain
+from harness.model.distribution import certain
 
 if TYPE_CHECKING:
-    from harness.traffic.outcomes import Outcome
+    from harness.model.message import Answers
+
+    pass
 
 
-def answer(asked: Asked) -> Branches[Outcome]:
+def answer(asked: Asked) -> Answers:
     """Returns the page; only the plain-text tag's is known, others answer 200 with a body unknown."""
     http_only(asked)
     if not asked.container.image.endswith(":plain-text"):

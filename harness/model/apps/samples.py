@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from harness.base.durations import seconds
 from harness.base.matching import query_values
 from harness.model.apps.base import App, Asked, http_only
-from harness.model.distribution import ONE, Branches, certain, shares
+from harness.model.distribution import ONE, certain, shares
 
 if TYPE_CHECKING:
-    from harness.traffic.outcomes import Outcome
+    from harness.model.message import Answers
+
+    pass
 
 
 def _helloworld(version: str) -> App:
-    def answer(asked: Asked) -> Branches[Outcome]:
+    def answer(asked: Asked) -> Answers:
         http_only(asked)
         said = asked.container.env.get("SERVICE_VERSION", version)
         match asked.message.path:
@@ -29,7 +31,7 @@ def _helloworld(version: str) -> App:
     return App((5000,), answer)
 
 
-def http_echo(asked: Asked) -> Branches[Outcome]:
+def http_echo(asked: Asked) -> Answers:
     """Returns the text of the container's `-text` (or ECHO_TEXT), with the status of `-status-code`."""
     http_only(asked)
     texts = [*asked.arguments("-text"), *asked.arguments("--text")]
@@ -40,7 +42,7 @@ def http_echo(asked: Asked) -> Branches[Outcome]:
     return certain(asked.outcome(int(codes[0]), f"{text}\n", (("x-app-name", "http-echo"),)))
 
 
-def podinfo(asked: Asked) -> Branches[Outcome]:
+def podinfo(asked: Asked) -> Answers:
     """Returns podinfo's answer: /status/N answers N, /delay/N waits N seconds; bodies aren't known."""
     http_only(asked)
     name, _, value = asked.message.path.strip("/").partition("/")
@@ -53,7 +55,7 @@ def podinfo(asked: Asked) -> Branches[Outcome]:
     return certain(asked.outcome())
 
 
-def fortio(asked: Asked) -> Branches[Outcome]:
+def fortio(asked: Asked) -> Answers:
     """Returns fortio's echo: `?status=503:20` fails 20 % with 503, `?delay=1s` waits."""
     http_only(asked)
     query = asked.message.query

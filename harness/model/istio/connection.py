@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import replies
-from harness.model.arrival import Arrival, Deliver
-from harness.model.distribution import Branches, after, certain, mapped, shares, then
+from harness.model.distribution import after, certain, mapped, shares, then
 from harness.model.istio.inbound_protocol import SERVER_FIRST
 from harness.model.istio.registry import egress, sidecar_scope
 from harness.model.istio.registry import hosts as registry
@@ -19,6 +18,7 @@ from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import RoutingRule
 from harness.model.istio.upstream import client_tls
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.message import Answers, Arrival, ClientSide
 from harness.model.network.services import ServicePort
 from harness.traffic.outcomes import Failure
 from harness.traffic.trace import Action, Step, step
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from harness.model.istio.upstream.cluster import Missing, Upstream
     from harness.model.message import Message
     from harness.model.network.services import Endpoint
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
 
 
@@ -41,23 +39,18 @@ def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
 
 
 def send(
-    state: State,
-    client: Pod,
-    dialled: ServicePort | Endpoint,
-    found: tuple[Endpoint, ...],
-    message: Message,
-    deliver: Deliver,
-) -> Branches[Outcome]:
+    side: ClientSide, dialled: ServicePort | Endpoint, ready: tuple[Endpoint, ...], message: Message
+) -> Answers:
     """Returns what comes back of a connection that a pod with an Istio sidecar opens to a port, or elsewhere.
 
-    `found` is where it would get without the sidecar: there it goes if the sidecar has no rule for it.
+    `ready` is where it would get without the sidecar: there it goes if the sidecar has no rule for it.
     """
 
-    def passed_through(*trace: Step) -> Branches[Outcome]:
-        passed = egress.connection(state, client, found, message, deliver)
-        return after(mapped(passed, lambda one: _handshaken(message, one)), *trace)
+    def passed_through(*trace: Step) -> Answers:
+        passed = egress.connection(side, ready, message)
+        return after(mapped(passed, lambda outcome: _handshaken(message, outcome)), *trace)
 
-    port, trace = _known(state, client, dialled, message)
+    port, trace = _port(side, dialled, message)
     if port is None:
         return passed_through(*trace)
     origin = registry.origin(port)
@@ -67,52 +60,49 @@ def send(
     if message.tcp and not port.protocol:
         text = "port {} says no protocol: {}"
         trace = [*trace, step(origin, "spec.ports", Action.DETECTED, text, port.number, SERVER_FIRST)]
-    chosen, why = connection_rule.find(state, client, port, message)
+    chosen, why = connection_rule.find(side.state, side.client, port, message)
     if isinstance(chosen, RoutingRule):
-        return after(follow(state, client, chosen, port.number, message, deliver), *trace, *why)
+        return after(follow(side, chosen, port.number, message), *trace, *why)
     if chosen is not None:
         return passed_through(*trace, *why, chosen)
     text = "no rule for connections to it: its endpoints about evenly"
     own = step(origin, "spec.ports", Action.MATCHED, text)
-    target = upstream.cluster(state, client, port, "", own, message.dialled)
-    return after(_connected(state, client, target, message, deliver), *trace, *why)
+    target = upstream.cluster(side, port, own, message.dialled)
+    return after(_connected(side, target, message), *trace, *why)
 
 
-def _known(
-    state: State, client: Pod, dialled: ServicePort | Endpoint, message: Message
+def _port(
+    side: ClientSide, dialled: ServicePort | Endpoint, message: Message
 ) -> tuple[Port | None, list[Step]]:
     """The port that a connection is taken for: the one dialled, or of what is elsewhere the one named."""
+    state, client = side.state, side.client
     if not isinstance(dialled, ServicePort):
         return registry.known(state, client, message.sni or message.dialled, dialled.port)
     why = registry.hidden(state, client, sidecar_scope.of(state, client), dialled)
     return (None, [why]) if why else (dialled, [])
 
 
-def follow(
-    state: State, client: Pod, rule: RoutingRule, listener: int, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
+def follow(side: ClientSide, rule: RoutingRule, listener: int, message: Message) -> Answers:
     """Returns what comes back of a connection that a `tcp` or `tls` rule took: it goes to a destination."""
 
-    def to(destination: RoutingDestination) -> Branches[Outcome]:
-        target = upstream.upstream(state, client, rule, destination, listener, message.dialled)
-        return _connected(state, client, target, message, deliver)
+    def to(destination: RoutingDestination) -> Answers:
+        target = upstream.upstream(side, rule, destination, listener, message.dialled)
+        return _connected(side, target, message)
 
     return then(router.weighted(rule), to)
 
 
-def _connected(
-    state: State, client: Pod, target: Upstream | Missing, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
+def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -> Answers:
     if isinstance(target, upstream.Missing):
         return certain(replies.closed(message), *target.trace)
 
-    def dial(one: Target) -> Branches[Outcome]:
-        tls = client_tls.begin(state, one, target.policy.tls)
+    def dial(place: Target) -> Answers:
+        tls, endpoint = client_tls.begin(side.state, place, target.policy.tls), place.endpoint
         sent = replace(message, tls=True, sni=tls.sni or message.dialled) if tls.own else message
-        arrival = Arrival(client, one.endpoint.pod, one.endpoint.port, sent, tls.mesh, opaque=True)
-        return after(mapped(deliver(arrival), tls.told), tls.why)
+        arrival = Arrival(side.client, endpoint.pod, endpoint.port, sent, tls.mesh, opaque=True)
+        return after(mapped(side.deliver(arrival), tls.told), tls.why)
 
-    answered = then(shares((one.weight, one, ()) for one in target.targets), dial)
+    answered = then(shares((place.weight, place, ()) for place in target.targets), dial)
     return after(mapped(answered, lambda outcome: _behind(message, outcome)), *target.trace)
 
 

@@ -7,125 +7,127 @@ from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
 from harness.api.istio.hosts import MESH
+from harness.api.istio.mesh_config import Telemetry
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
+from harness.model.data_plane import DataPlane
 from harness.model.distribution import after
-from harness.model.istio import counters, inbound, interception, sidecar
+from harness.model.istio import inbound, mesh_config, revision, sidecar
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
 from harness.model.istio.security import peer_authentication
 from harness.model.network.services import addresses, fqdn, service_port
+from harness.traffic.counters import ENVOY_REQUESTS, GOLDEN
+from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
-    from harness.model.arrival import Arrival, Deliver
-    from harness.model.distribution import Branches
-    from harness.model.message import Message
+    from harness.model.message import Answers, Arrival, ClientSide, Deliver, Message
     from harness.model.network.services import Endpoint, ServicePort
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
     from harness.traffic.counters import Meter
-    from harness.traffic.outcomes import Outcome
     from harness.traffic.trace import Step
 
-mesh = Mesh.ISTIO
-agent_port = 15020
-takes_any_port = False
-route_groups = frozenset((gateway_api.GROUP,))
-
+_NOT_INTERCEPTED_IN = "traffic.sidecar.istio.io/excludeInboundPorts"
+_NOT_INTERCEPTED_OUT = "traffic.sidecar.istio.io/excludeOutboundPorts"
 _REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
 _NO = ("0", "f", "F", "false", "False", "FALSE")
 
-
-def holds(pod: Pod) -> bool:
-    """Returns whether a pod has Istio's proxy (as the first, if it has several)."""
-    return pod.mesh is Mesh.ISTIO
+_OWN_COUNTERS = "sidecar.istio.io/statsInclusion"
+"""The beginning of the annotations by which a pod chooses Envoy's counters for itself."""
 
 
-def routes(state: State, service: Resource) -> Iterator[tuple[Resource, str]]:
-    """Yields the VirtualServices for a Service's host that sidecars follow."""
-    for rules in virtual_service.by_host(state).covering(fqdn(service)):
-        if MESH in virtual_service.gateways(rules):
-            yield rules, "spec.hosts"
+class IstioDataPlane(DataPlane):
+    """An Envoy beside each pod of the mesh, or in its place."""
+
+    mesh = Mesh.ISTIO
+    agent_port = 15020
+    route_groups = frozenset((gateway_api.GROUP,))
+
+    def routes(self, state: State, service: Resource) -> Iterator[tuple[Resource, str]]:
+        """Yields the VirtualServices for a Service's host that sidecars follow."""
+        for rules in virtual_service.by_host(state).covering(fqdn(service)):
+            if MESH in virtual_service.gateways(rules):
+                yield rules, "spec.hosts"
+
+    def outbound_bypass(self, state: State, client: Pod, port: int) -> Step | None:
+        if not _is_excluded(client, _NOT_INTERCEPTED_OUT, port):
+            return None
+        text = "{} goes round its sidecar to port {} ({}): no mutual TLS, no route"
+        return built_in(Action.BYPASSED, text, client.workload, port, _NOT_INTERCEPTED_OUT)
+
+    def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
+        dialled = service_port(service, port)
+        assert dialled is not None, "the data plane doesn't take other ports"
+        return _sent(side, dialled, message)
+
+    def dial(
+        self, side: ClientSide, service: Resource | None, endpoint: Endpoint, message: Message
+    ) -> Answers:
+        """Returns what a sidecar makes of a request to an address.
+
+        It takes the rules of a headless Service that has the port, and its cluster then goes where the client
+        dialled; else the request is passed through
+        [istio/istio: pilot/pkg/networking/core/cluster.go, convertResolution].
+        """
+        headless = service is not None and Service.kept(service).headless
+        port = service_port(service, endpoint.port) if service is not None and headless else None
+        if port is None:
+            return _sent(side, endpoint, message)
+        own = {pod.name for pod in addresses(side.state, port.service)}
+
+        def to_dialled(arrival: Arrival) -> Answers:
+            if arrival.server.name not in own or arrival.server.namespace != port.service.namespace:
+                return side.deliver(arrival)
+            return side.deliver(replace(arrival, server=endpoint.pod, port=endpoint.port))
+
+        return _sent(replace(side, deliver=to_dialled), port, message)
+
+    def inbound_bypass(self, state: State, arrival: Arrival) -> Step | None:
+        """Clients' sidecars don't know of it: they begin mutual TLS, and nothing ends it."""
+        server, port = arrival.server, arrival.port
+        if not _is_excluded(server, _NOT_INTERCEPTED_IN, port):
+            return None
+        text = "port {} of {} goes round its sidecar ({}): no policy"
+        return built_in(Action.BYPASSED, text, port, server.workload, _NOT_INTERCEPTED_IN)
+
+    def receive(self, state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Answers:
+        if arrival.server.gateway:  # before which no sidecar stands
+            return serve(arrival)
+        received = inbound.receive(state, arrival, serve, deliver)
+        return after(received, *peer_authentication.passed_over(state, arrival.server))
+
+    def rewrites_probes(self, pod: Pod) -> bool:
+        """Returns whether no annotation forbids it [istio/istio: pkg/kube/inject, app_probe.go]."""
+        return pod.annotations.get(_REWRITE) not in _NO
+
+    def shows(self, state: State, meter: Meter, counter: str, *, goes_out: bool) -> bool:
+        """Returns whether the installation has a counter shown [istio/istio: pilot/pkg/model/telemetry.go]."""
+        if counter not in (*GOLDEN[meter.mesh], ENVOY_REQUESTS):
+            raise meter.unknown(counter)
+        config = mesh_config.read(state)
+        envoys = config.proxy.stats_matcher
+        if counter == ENVOY_REQUESTS:
+            shown = any("downstream_rq_total".endswith(suffix) for suffix in envoys.inclusion_suffixes)
+            marks = (key for pod in state.pods_of(meter.at) for key in pod.annotations)
+            if any(key.startswith(_OWN_COUNTERS) for key in marks) or (not shown and envoys.undeclared()):
+                raise meter.unpredicted("whether Envoy shows its own count depends on more than suffixes")
+            return shown
+        telemetries = map(Telemetry.of, revision.acting(state, "telemetry.istio.io", "Telemetry"))
+        if any(telemetry.metrics for telemetry in telemetries):
+            raise meter.unpredicted("a Telemetry changes what Istio's proxies count")
+        return "prometheus" in config.default_providers.metrics
 
 
-def outbound_bypass(_state: State, client: Pod, port: int) -> Step | None:
-    """Returns why a connection goes round its client's sidecar, None if it doesn't."""
-    return interception.outbound(client, port)
+def _sent(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) -> Answers:
+    return after(sidecar.send(side, dialled, message), *sidecar_scope.passed_over(side.state, side.client))
 
 
-def send(
-    state: State, client: Pod, service: Resource, port: int, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
-    """Returns what a sidecar makes of a request to a Service."""
-    dialled = service_port(service, port)
-    assert dialled is not None, "the data plane doesn't take other ports"
-    return _sent(state, client, dialled, message, deliver)
-
-
-def _sent(
-    state: State, client: Pod, dialled: ServicePort | Endpoint, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
-    sent = sidecar.send(state, client, dialled, message, deliver)
-    return after(sent, *sidecar_scope.passed_over(state, client))
-
-
-def dial(
-    state: State,
-    client: Pod,
-    service: Resource | None,
-    endpoint: Endpoint,
-    message: Message,
-    deliver: Deliver,
-) -> Branches[Outcome]:
-    """Returns what a sidecar makes of a request to an address.
-
-    It takes the rules of a headless Service that has the port, and its cluster then goes where the client
-    dialled; else the request is passed through
-    [istio/istio: pilot/pkg/networking/core/cluster.go, convertResolution].
-    """
-    headless = service is not None and Service.kept(service).headless
-    port = service_port(service, endpoint.port) if service is not None and headless else None
-    if port is None:
-        return _sent(state, client, endpoint, message, deliver)
-    own = {pod.name for pod in addresses(state, port.service)}
-
-    def to_dialled(arrival: Arrival) -> Branches[Outcome]:
-        if arrival.server.name not in own or arrival.server.namespace != port.service.namespace:
-            return deliver(arrival)
-        return deliver(replace(arrival, server=endpoint.pod, port=endpoint.port))
-
-    return _sent(state, client, port, message, to_dialled)
-
-
-def pass_on(_state: State, _gateway: Pod, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
-    """Returns what a gateway's connection gets as it is: its proxy is the gateway."""
-    return deliver(arrival)
-
-
-def inbound_bypass(_state: State, arrival: Arrival) -> Step | None:
-    """Returns why a connection reaches a pod round its sidecar, None if it doesn't."""
-    return interception.inbound(arrival)
-
-
-def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Branches[Outcome]:
-    """Returns what a sidecar lets through; before a gateway there is none."""
-    if arrival.server.gateway:
-        return serve(arrival)
-    received = inbound.receive(state, arrival, serve, deliver)
-    return after(received, *peer_authentication.passed_over(state, arrival.server))
-
-
-def rewrites_probes(pod: Pod) -> bool:
-    """Returns whether Istio's agent asks in the kubelet's place: unless an annotation forbids it.
-
-    [istio/istio: pkg/kube/inject, app_probe.go]
-    """
-    return pod.annotations.get(_REWRITE) not in _NO
-
-
-def shows(state: State, meter: Meter, counter: str, *, goes_out: bool) -> bool:
-    """Returns whether the installation has a counter shown."""
-    return counters.shown(state, meter, counter)
+def _is_excluded(pod: Pod, annotation: str, port: int) -> bool:
+    """Whether the firewall rules of a pod leave a port alone; of a gateway nothing is intercepted anyway."""
+    if pod.gateway:
+        return False
+    return str(port) in (part.strip() for part in pod.annotations.get(annotation, "").split(","))

@@ -9,8 +9,7 @@ from harness.base.vocabulary import Mesh
 from harness.model.istio import mesh_config
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival
-    from harness.model.message import Message
+    from harness.model.message import Arrival, Message
     from harness.model.state.state import State
 
 ADDRESS, CERTIFICATE = "x-forwarded-for", "x-forwarded-client-cert"

@@ -8,7 +8,7 @@ from harness.api.istio.security import identity
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain, mapped
+from harness.model.distribution import after, certain, mapped
 from harness.model.istio import forwarding, mesh_config
 from harness.model.istio import inbound_protocol as reading
 from harness.model.istio.security import access, peer_authentication
@@ -16,13 +16,13 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival, Deliver
+    from harness.model.message import Answers, Arrival, Deliver
     from harness.model.state.state import State
 
 SERVER = ("server", "istio-envoy")
 
 
-def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Branches[Outcome]:
+def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Answers:
     """Returns what a request gets from a pod with an Istio sidecar; `serve` is its application.
 
     STRICT resets plaintext; then policies decide, for which `deliver` asks an external authorizer; the
@@ -63,7 +63,7 @@ def _foreign(state: State, arrival: Arrival) -> Step | None:
     return mesh_config.setting(config, "trustDomainAliases", Action.FAILED, text, client, domain)
 
 
-def _served(arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
+def _served(arrival: Arrival, serve: Deliver) -> Answers:
     if arrival.opaque:
         return serve(arrival)
     message = forwarding.at_sidecar(arrival).plus(("x-forwarded-proto", arrival.message.scheme))

@@ -14,7 +14,7 @@ from harness.model import app_ports
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival
+    from harness.model.message import Arrival
     from harness.model.state.state import State
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import MESH, covers, specificity
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain
+from harness.model.distribution import after, certain
 from harness.model.istio import connection
 from harness.model.istio.registry import egress
 from harness.model.istio.registry import hosts as registry
@@ -23,26 +23,23 @@ from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.arrival import Deliver
     from harness.model.istio.registry.hosts import Heard
-    from harness.model.message import Message
+    from harness.model.message import Answers, ClientSide, Message
     from harness.model.network.services import Endpoint
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.outcomes import Outcome
 
 
-def send(
-    state: State, client: Pod, dialled: ServicePort | Endpoint, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
+def send(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) -> Answers:
     """Returns what a request gets that a pod with an Istio sidecar sends to a Service's port, or elsewhere.
 
     What the sidecar takes for HTTP it routes by virtual hosts; what it doesn't know is passed through, or not
     (`registry.heard`, `egress`).
     """
-    found = endpoints(state, dialled) if isinstance(dialled, ServicePort) else (dialled,)
+    state, client = side.state, side.client
+    ready = endpoints(state, dialled) if isinstance(dialled, ServicePort) else (dialled,)
     if connection.is_opaque(dialled, message):
-        return connection.send(state, client, dialled, found, message, deliver)
+        return connection.send(side, dialled, ready, message)
     read = with_normal_path(state, message)
     if isinstance(read, Step):
         return certain(replies.envoy(message, 400), read)
@@ -50,25 +47,23 @@ def send(
     host = message.host.lower()
     heard = registry.heard(state, client, dialled, host)
     if not heard.listens and heard.port is not None:
-        return connection.send(state, client, dialled, found, message, deliver)
+        return connection.send(side, dialled, ready, message)
     if not heard.listens:
-        return after(egress.connection(state, client, found, message, deliver), *heard.trace)
+        return after(egress.connection(side, ready, message), *heard.trace)
     rules, trace = _virtual_host(state, client, host, heard)
     if rules is not None:
         chosen = first_match(rules, message)
         if isinstance(chosen, Chosen):
-            return after(router.follow(state, client, heard.number, message, chosen, deliver), *trace)
+            return after(router.follow(side, heard.number, message, chosen), *trace)
         no_route = built_in(Action.ANSWERED, "no rule matches: the sidecar answers 404")
         return certain(replies.envoy(message, 404), *trace, *chosen, no_route)
     if heard.port is None:
-        return after(egress.http(state, client, found, message, deliver), *trace)
+        return after(egress.http(side, ready, message), *trace)
     field = "spec.selector" if isinstance(heard.port, ServicePort) else "spec.resolution"
     text = "no route for it: its endpoints about evenly"
     why = step(registry.origin(heard.port), field, Action.MATCHED, text)
-    target = upstream.cluster(state, client, heard.port, "", why, message.dialled)
-    if isinstance(target, upstream.Missing):
-        return after(upstream.missing(message, target), *trace)
-    return after(upstream.send(state, client, message, target, Retries(), deliver), *trace)
+    target = upstream.cluster(side, heard.port, why, message.dialled)
+    return after(upstream.send(side, message, target, Retries()), *trace)
 
 
 def _virtual_host(

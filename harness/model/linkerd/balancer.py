@@ -10,10 +10,10 @@ from harness.base.errors import not_modelled
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
-from harness.model.arrival import Arrival
-from harness.model.distribution import Branch, Branches, after, mapped, shares
+from harness.model.distribution import Branch, after, mapped, shares
 from harness.model.linkerd import bypass, opacity
 from harness.model.linkerd.routing import limits
+from harness.model.message import Answers, Arrival
 from harness.model.network import network_policy
 from harness.model.network import similar_pods as likeness
 from harness.model.network.services import endpoints
@@ -63,7 +63,7 @@ def dispatch(
     message: Message,
     *,
     opaque: bool = False,
-) -> Branches[Outcome]:
+) -> Answers:
     """Returns what the pods behind a Service's port answer; to meshed ones over mutual TLS.
 
     Without a rule for shares the model gives each pod the same, and says that this isn't specified.
@@ -84,9 +84,7 @@ def dispatch(
     return after(branches, *spread)
 
 
-def forward(
-    call: OutboundCall, endpoint: Endpoint, message: Message, *, opaque: bool = False
-) -> Branches[Outcome]:
+def forward(call: OutboundCall, endpoint: Endpoint, message: Message, *, opaque: bool = False) -> Answers:
     """Returns what one endpoint answers: over mutual TLS if its pod is known to be meshed.
 
     `opaque` forwards bytes: the client then sees that the connection ends, and no answer of its proxy's.

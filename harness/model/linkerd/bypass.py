@@ -14,7 +14,7 @@ from harness.model.network.addresses import contains
 from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival
+    from harness.model.message import Arrival
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 

@@ -5,37 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain, shares, then
+from harness.model.distribution import after, certain, then
 from harness.model.linkerd import balancer, egress_network
 from harness.model.linkerd.routing import backends, service_profile
+from harness.model.linkerd.routing.routes import host_rank
 from harness.model.network.services import ServicePort
 from harness.traffic.trace import Action, Words, built_in, step, words
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
     from harness.model.linkerd.call import OutboundCall
-    from harness.model.message import Message
+    from harness.model.message import Answers, Message
     from harness.model.network.services import Endpoint
-    from harness.traffic.outcomes import Outcome
 
 
-def as_bytes(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Branches[Outcome]:
+def as_bytes(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Answers:
     """Returns what becomes of an opaque connection: by a TCPRoute, or else where it was dialled.
 
     A ServiceProfile's overrides come before routes; an EgressNetwork that denies forbids what no route takes.
     """
-    if call.parent is not None and call.parent.kind == "Service":
-        profile = service_profile.find(call.state, call.parent, call.client.namespace)
-        overrides = service_profile.overrides(call.state, profile, call) if profile else ()
-        if overrides:
-            picked = shares((one.weight, one.port, (one.why,)) for one in overrides)
-            return then(picked, lambda port: _dial(call, port, message))
+    profile = service_profile.find(call)
+    if profile and (overrides := service_profile.overrides(profile, call)):
+        return then(overrides, lambda port: _dial(call, port, message))
     if routes:
         return _routed(call, routes[0], message)
     return _unrouted(call, message, words("an opaque connection"))
 
 
-def by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Branches[Outcome]:
+def by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Answers:
     """Returns what becomes of a connection where only TLS is taken: the best TLSRoute for its name decides.
 
     An exact hostname comes before a wildcard, the longer before the shorter, then the older route. What
@@ -45,20 +42,20 @@ def by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> 
         text = "a TLSRoute on {} makes its port TLS only: the connection ends without an answer"
         ends = step(routes[0].resource, "spec.parentRefs", Action.FAILED, text, call.parent or "")
         return certain(replies.closed(message), ends)
-    ranked = [(rank, route) for route in routes if (rank := _name_rank(route.hostnames, message.sni))]
+    ranks = [host_rank(route.hostnames, message.sni) for route in routes]
+    ranked = [(rank, route) for rank, route in zip(ranks, routes, strict=True) if rank]
     passed = [
         step(route.resource, "spec.hostnames", Action.UNMATCHED, "{} isn't among them", message.sni)
-        for route in routes
-        if not _name_rank(route.hostnames, message.sni)
+        for rank, route in zip(ranks, routes, strict=True)
+        if not rank
     ]
     if not ranked:
-        if call.parent is not None and call.parent.kind == "EgressNetwork":
+        if call.egress:
             return after(_unrouted(call, message, words("TLS for {}", message.sni)), *passed)
         text = "has TLSRoutes, but none for {}: the connection ends"
         ends = step(routes[0].resource, "spec.hostnames", Action.FAILED, text, message.sni)
         return certain(replies.closed(message), *passed, ends)
-    best = max(rank for rank, _ in ranked)
-    winner = next(route for rank, route in ranked if rank == best)
+    _, winner = max(ranked, key=lambda candidate: candidate[0])  # the first of equals
     passed += [
         step(route.resource, "spec.hostnames", Action.OUTRANKED, "another fits better, or is older")
         for _, route in ranked
@@ -68,27 +65,14 @@ def by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> 
     return after(_routed(call, winner, message), *passed, why)
 
 
-def _name_rank(hostnames: tuple[str, ...], sni: str) -> tuple[int, int] | None:
-    """How well a TLSRoute's names fit (greater is better), None if none does; without names all fit."""
-    if not hostnames:
-        return (0, 0)
-    name = sni.rstrip(".").lower()
-    ranks = [
-        (1, len(one)) if one.startswith("*.") else (2, len(one))
-        for one in map(str.lower, hostnames)
-        if (name.endswith(one[1:]) if one.startswith("*.") else name == one)
-    ]
-    return max(ranks, default=None)
-
-
-def _routed(call: OutboundCall, route: Route, message: Message) -> Branches[Outcome]:
+def _routed(call: OutboundCall, route: Route, message: Message) -> Answers:
     rule = route.rules[0]
     if backends.all_zero(rule):
         text = "all weights are 0: the proxy panics, and the connection ends"
         ends = step(route.resource, f"{rule.path}.backendRefs", Action.FAILED, text)
         return certain(replies.closed(message), ends)
 
-    def to_backend(backend: BackendRef | None) -> Branches[Outcome]:
+    def to_backend(backend: BackendRef | None) -> Answers:
         target = backends.destination(call, backend)
         if isinstance(target, backends.Nowhere):
             assert backend is not None
@@ -100,18 +84,17 @@ def _routed(call: OutboundCall, route: Route, message: Message) -> Branches[Outc
     return then(backends.weighted(call, route, rule), to_backend)
 
 
-def _unrouted(call: OutboundCall, message: Message, what: Words) -> Branches[Outcome]:
-    parent = call.parent
-    if parent is not None and parent.kind == "EgressNetwork" and not egress_network.allows(parent):
+def _unrouted(call: OutboundCall, message: Message, what: Words) -> Answers:
+    if call.egress and not egress_network.allows(call.egress):
         text = "denies {} that no route takes: it is closed"
-        closed = step(parent, "spec.trafficPolicy", Action.DENIED, text, what)
+        closed = step(call.egress, "spec.trafficPolicy", Action.DENIED, text, what)
         return certain(replies.closed(message), closed)
     text = "no route takes it: goes where it was dialled"
-    why = step(parent, "", Action.LED, text) if parent is not None else built_in(Action.LED, text)
+    why = step(call.parent, "", Action.LED, text) if call.parent else built_in(Action.LED, text)
     return after(_dial(call, call.default, message), why)
 
 
-def _dial(call: OutboundCall, target: ServicePort | Endpoint, message: Message) -> Branches[Outcome]:
+def _dial(call: OutboundCall, target: ServicePort | Endpoint, message: Message) -> Answers:
     if not isinstance(target, ServicePort):
         return balancer.forward(call, target, message, opaque=True)
     found, lost = balancer.ready(call, target)

@@ -8,22 +8,21 @@ from harness.api.linkerd.policy import GRPC, HTTP1, HTTP2, OPAQUE, TLS, UNKNOWN
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain, mapped
+from harness.model.distribution import after, certain, mapped
 from harness.model.linkerd import config
 from harness.model.linkerd.policy import port_policy as policy
 from harness.model.linkerd.routing import filters, routes
-from harness.model.message import Message
+from harness.model.message import Answers, Arrival, Deliver, Message
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival, Deliver
     from harness.model.linkerd.policy.authentication import Authorization
     from harness.model.linkerd.policy.port_policy import PortPolicy
     from harness.model.state.state import State
 
 
-def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]:
+def receive(state: State, arrival: Arrival, serve: Deliver) -> Answers:
     """Returns what comes back of a connection to a pod with Linkerd's proxy; `serve` is its application.
 
     The Server on the port decides, else the pod's default policy. Denied: 403 with an empty
@@ -49,7 +48,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Branches[Outcome]
     return after(_by_request(state, arrival, found, serve), *found.trace)
 
 
-def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
+def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
     if not found.routes:
         return _unrouted(state, arrival, found, serve)
     taken = routes.best(found.routes, arrival.message)
@@ -69,7 +68,7 @@ def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Delive
     return after(back, *trace)
 
 
-def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
+def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
     """What becomes of a request where no route is attached: paths of the pod's probes are open."""
     message = arrival.message
     if found.protocol == GRPC and not routes.is_rpc(message):
@@ -115,7 +114,7 @@ def _own(arrival: Arrival, status: int) -> Outcome:
     return with_fields(replies.linkerd(arrival.message, status), hop=arrival.hop)
 
 
-def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
+def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
     message = arrival.message.without(["l5d-client-id"])
     if arrival.tls is Mesh.LINKERD:
         message = message.plus(("l5d-client-id", arrival.client.identities[Mesh.LINKERD]))
@@ -129,7 +128,7 @@ def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Out
     return after(answered, *(found.limit.trace(arrival) if found.limit else ()))
 
 
-def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
+def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
     """What becomes of bytes: the connection is authorized, and nothing is added to requests.
 
     A Server that declares a version of HTTP authorizes no connection.
@@ -155,7 +154,7 @@ def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Ou
     return after(mapped(serve(arrival), connected), *found.trace, why, *trace)
 
 
-def _without_http(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Branches[Outcome]:
+def _without_http(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
     """What becomes of a plaintext client's own TLS, or bare connection, where no port is opaque."""
     if found.protocol == UNKNOWN:
         return _forward(arrival, found, serve)

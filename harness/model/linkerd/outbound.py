@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain
+from harness.model.distribution import after, certain
 from harness.model.linkerd import connection, egress_network, opacity, protocol
 from harness.model.linkerd.call import OutboundCall
 from harness.model.linkerd.routing import http, service_profile
@@ -15,17 +15,12 @@ from harness.traffic.trace import Action, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.arrival import Deliver
     from harness.model.linkerd.protocol import Protocol
-    from harness.model.message import Message
+    from harness.model.message import Answers, ClientSide, Message
     from harness.model.network.services import Endpoint
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
 
 
-def send(
-    state: State, client: Pod, service: Resource, number: int, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
+def send(side: ClientSide, service: Resource, number: int, message: Message) -> Answers:
     """Returns what becomes of a connection that a pod with Linkerd's proxy makes to a Service.
 
     The Service dialled counts, whatever the Host header says.
@@ -34,28 +29,26 @@ def send(
     if port is None:
         text = "has no port {}: the connection ends without an answer"
         return certain(replies.closed(message), step(service, "spec.ports", Action.FAILED, text, number))
-    call = OutboundCall(state, client, port, deliver, service)
+    call = OutboundCall.of(side, port, service)
     spoken = protocol.of(call)
-    if spoken.name in (protocol.HTTP1, protocol.HTTP2) and number in opacity.of_service(state, service):
+    if spoken.name in (protocol.HTTP1, protocol.HTTP2) and number in opacity.of_service(side.state, service):
         text = "is opaque and declares HTTP by its appProtocol: the proxy panics, and ends the connection"
         panics = step(service, "spec.ports", Action.FAILED, text)
         return certain(replies.closed(message), *spoken.trace, panics)
     return after(_proceed(call, spoken, message), *spoken.trace)
 
 
-def forward(
-    state: State, client: Pod, endpoint: Endpoint, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
+def forward(side: ClientSide, endpoint: Endpoint, message: Message) -> Answers:
     """Returns what becomes of a connection to an address that is no Service's: a pod's, or outside.
 
     The proxy picks no other pod. An EgressNetwork that holds a place outside of the cluster decides on
     it: by routes, else by its policy; without one everything passes.
     """
     if not endpoint.pod.outside:
-        call = OutboundCall(state, client, endpoint, deliver)
+        call = OutboundCall.of(side, endpoint)
         return _proceed(call, protocol.of(call), message)
-    network, passed = egress_network.find(state, client, endpoint.pod.ip)
-    call = OutboundCall(state, client, endpoint, deliver, network)
+    network, passed = egress_network.find(side.state, side.client, endpoint.pod.ip)
+    call = OutboundCall.of(side, endpoint, network)
     spoken = protocol.of(call)
     trace = (*passed, *spoken.trace)
     if network is not None:
@@ -65,7 +58,7 @@ def forward(
     return after(_proceed(call, spoken, message), *trace)
 
 
-def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
+def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
     if spoken.name == protocol.OPAQUE:
         return connection.as_bytes(call, spoken.routes, message)
     if spoken.name == protocol.TLS:
@@ -74,16 +67,14 @@ def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Branches
         return _without_http(call, spoken, message)
     if spoken.name != protocol.DETECT and (spoken.name == protocol.HTTP2) is not message.grpc:
         return _in_another_version(call, spoken, message)
-    if call.parent is not None and call.parent.kind == "Service":
-        profile = service_profile.find(call.state, call.parent, call.client.namespace)
-        if profile is not None:
-            return http.profiled(call, profile, message)
+    if profile := service_profile.find(call):
+        return http.profiled(call, profile, message)
     if spoken.routes:
         return http.routed(call, spoken.routes, message)
     return http.unrouted(call, message)
 
 
-def _without_http(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
+def _without_http(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
     """What becomes of TLS or of a bare connection where HTTP is expected, or detected: then it is opaque."""
     if spoken.name == protocol.DETECT:
         taken = built_in(Action.DETECTED, "no HTTP is detected: taken for bytes")
@@ -95,7 +86,7 @@ def _without_http(call: OutboundCall, spoken: Protocol, message: Message) -> Bra
     return certain(Outcome(connected=True), built_in(Action.DETECTED, text, spoken.name))
 
 
-def _in_another_version(call: OutboundCall, spoken: Protocol, message: Message) -> Branches[Outcome]:
+def _in_another_version(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
     """What becomes of HTTP/1 where the proxy speaks HTTP/2 only, and of gRPC where it speaks HTTP/1 only."""
     assert call.parent is not None
     cause, field = call.parent, "spec.ports"

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.pod import Resolver
 from harness.api.kubernetes.service import Service
-from harness.base.vocabulary import CLUSTER_DOMAIN
-from harness.model.network.services import addresses
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
+from harness.model.distribution import Branches, shares
+from harness.model.network import network_policy
+from harness.model.network.addresses import leads_out
+from harness.model.network.services import Endpoint, addresses
+from harness.model.state.pods import Pod
 from harness.model.state.tables import per_state
-from harness.traffic.trace import Action, Step, step
+from harness.traffic.observables import Resolution
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
 _MAX_ALIASES = 8
@@ -66,6 +71,45 @@ def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLU
 def _answers(state: State) -> dict[tuple[str, str, Resolver], Lookup]:
     """What names were found to lead to: most are asked for often."""
     return {}
+
+
+def resolution(state: State, source: Workload, name: str) -> Resolution:
+    """Returns what a name leads to in a workload's pod; NotModelledError if no pod of it is running.
+
+    A headless Service without ready pods has no address, so its name leads nowhere.
+    """
+    pods = state.pods_of(source)
+    if not pods:
+        raise NotModelledError(f"there is no running workload {source}", why="names are looked up in its pod")
+    client = pods[0]
+    asking = network_policy.names(state, client)
+    if not asking.allowed:
+        return Resolution(told=("the pod can't ask the cluster's DNS", *map(str, asking.trace)))
+    answer = lookup(state, name, client.namespace, client.resolver) or Lookup(outside=name)
+    trace, service = tuple(map(str, answer.trace)), answer.service
+    if answer.outside:
+        return Resolution(outside=leads_out(state, answer.outside, client.namespace), told=trace)
+    if service is None or (Service.kept(service).headless and not answer.pods):
+        return Resolution(told=trace)
+    return Resolution(Workload(service.namespace, service.name), told=trace)
+
+
+def picked(answer: Lookup, port: int) -> Branches[Endpoint]:
+    """Returns the pod, or the place outside, that a client picks of those that a name led to, and why."""
+    pods, service = answer.pods, answer.service
+    if answer.outside:
+        pods = (Pod.at(answer.outside),)
+        why = [built_in(Action.LED, "{} leads out of the cluster", answer.outside)]
+    elif service is None:
+        text = "{} is the address of pod {}/{}"
+        why = [built_in(Action.LED, text, pod.ip, pod.namespace, pod.name) for pod in pods]
+    elif len(pods) > 1:
+        text = "leads to {} pods: which of them the client picks isn't specified"
+        why = [step(service, "spec.clusterIP", Action.LEFT_OPEN, text, len(pods))] * len(pods)
+    else:
+        why = [step(service, "spec.clusterIP", Action.LED, "leads to pod {} itself", pods[0].name)]
+    trace = answer.trace
+    return shares((1, Endpoint(pod, port), (*trace, reason)) for pod, reason in zip(pods, why, strict=True))
 
 
 def resolve(state: State, host: str, namespace: str) -> Resource | None:

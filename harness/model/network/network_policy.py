@@ -13,10 +13,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.network_policy import NetworkPolicy
-from harness.api.objects import labels_of
 from harness.base.vocabulary import Workload
 from harness.model.network.addresses import contains
 from harness.model.state.pods import Pod
+from harness.model.state.stored import namespace_labels
 from harness.model.state.tables import SelectorTable, per_state
 from harness.traffic.trace import Action, Step, Words, built_in, step, words
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         NetworkPolicyRule,
     )
     from harness.base.resources import Resource
-    from harness.model.arrival import Arrival
+    from harness.model.message import Arrival
     from harness.model.state.state import State
 
 GROUP = "networking.k8s.io"
@@ -163,17 +163,12 @@ def _peer(state: State, policy: Resource, peer: NetworkPolicyPeer, other: Pod) -
     if other.outside or other.host_network:
         return False
     if peer.has("namespaceSelector"):
-        if not peer.namespaces.selects(_namespace_labels(state, other.namespace)):
+        namespace = state.get("", "Namespace", "", other.namespace)
+        if not peer.namespaces.selects(namespace_labels(namespace, other.namespace)):
             return False
     elif other.namespace != policy.namespace:
         return False
     return peer.pods.selects(other.labels)
-
-
-def _namespace_labels(state: State, name: str) -> dict[str, str]:
-    """A namespace's labels, with the one that the API server gives to each."""
-    namespace = state.get("", "Namespace", "", name)
-    return {**(labels_of(namespace) if namespace else {}), "kubernetes.io/metadata.name": name}
 
 
 @per_state

@@ -62,6 +62,11 @@ def namespace_object(name: str) -> Resource:
     return Resource("v1", "Namespace", "", name, data)
 
 
+def namespace_labels(namespace: Resource | None, name: str) -> dict[str, str]:
+    """Returns a Namespace's labels, with the one that the API server gives to each."""
+    return {**(labels_of(namespace) if namespace else {}), "kubernetes.io/metadata.name": name}
+
+
 def _with(resource: Resource, labels: Entries, annotations: Entries) -> Resource:
     metadata: dict[str, Any] = {
         **(resource.data.get("metadata") or {}),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.vocabulary import Mesh
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain, mapped
+from harness.model.distribution import after, certain, mapped
 from harness.model.istio import connection, forwarding
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.gateway import server as gateway_server
@@ -19,37 +19,35 @@ from harness.model.istio.inbound import SERVER
 from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import Chosen, first_match
 from harness.model.istio.security import access
+from harness.model.message import ClientSide
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival, Deliver
     from harness.model.istio.gateway.server import GatewayServer, PortListener
     from harness.model.istio.routing.rule import RoutingRule
-    from harness.model.message import Message
+    from harness.model.message import Answers, Arrival, Deliver, Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
 _NO_CERTIFICATE = "TLS alert: certificate required (curl 56)"
 
 
-def receive(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
+def receive(state: State, arrival: Arrival, deliver: Deliver) -> Answers:
     """Returns what a request gets that arrives at a gateway's pod.
 
     No Gateway has a server on the port: nothing listens there. Otherwise TLS's name picks the server, whose
     mode says whether TLS ends here; policies on the gateway decide; then the VirtualServices.
     """
-    answers = _received(state, arrival, deliver)
-    return mapped(answers, lambda outcome: _answered(arrival, outcome))
+
+    def answered(outcome: Outcome) -> Outcome:  # the gateway's own answers went over the client's connection
+        return outcome if outcome.hop or outcome.failure else replace(outcome, hop=arrival.hop)
+
+    return mapped(_received(ClientSide(state, arrival.server, deliver), arrival), answered)
 
 
-def _answered(arrival: Arrival, outcome: Outcome) -> Outcome:
-    """The gateway's own answers went over the client's connection."""
-    return outcome if outcome.hop or outcome.failure else replace(outcome, hop=arrival.hop)
-
-
-def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outcome]:
-    pod, message = arrival.server, arrival.message
+def _received(side: ClientSide, arrival: Arrival) -> Answers:
+    state, pod, message = side.state, side.client, arrival.message
     listener = gateway_server.listener(state, pod, arrival.port)
     passed_over = gateway_server.passed_over(state, pod)
     if listener is None:
@@ -64,15 +62,15 @@ def _received(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Outc
     if listener.tls and (message.tls or arrival.tls is Mesh.ISTIO):
         server = listener.named(_asked(arrival))
         if server is not None:
-            return after(_by_tls(state, arrival, server, deliver), *left_out)
+            return after(_by_tls(side, arrival, server), *left_out)
     if not listener.plain:
         return after(_no_server(arrival, listener), *left_out)
     if not listener.plain[0].http:
-        return after(_bytes(state, arrival, listener.plain[0], message, deliver), *left_out)
+        return after(_bytes(side, arrival, listener.plain[0], message), *left_out)
     if message.opaque or arrival.tls is not None:
         why = listener.plain[0].step("", Action.FAILED, "speaks plain HTTP: what isn't that is closed")
         return certain(replies.closed(message), *left_out, why)
-    return after(_http(state, arrival, listener.plain, message, deliver), *left_out)
+    return after(_http(side, arrival, listener.plain, message), *left_out)
 
 
 def _serves(state: State, pod: Pod, server: GatewayServer) -> bool:
@@ -87,7 +85,7 @@ def _asked(arrival: Arrival) -> str:
     return arrival.message.sni if arrival.tls is None else f"outbound_.{arrival.port}_._.gateway"
 
 
-def _no_server(arrival: Arrival, listener: PortListener) -> Branches[Outcome]:
+def _no_server(arrival: Arrival, listener: PortListener) -> Answers:
     message = arrival.message
     asked = connection_rule.asked(message) if arrival.tls is None else "the mesh's own TLS"
     text = "the port's servers have no host for {}: the connection is closed"
@@ -96,12 +94,12 @@ def _no_server(arrival: Arrival, listener: PortListener) -> Branches[Outcome]:
     return certain(Outcome(failure=failure), why)
 
 
-def _by_tls(state: State, arrival: Arrival, server: GatewayServer, deliver: Deliver) -> Branches[Outcome]:
+def _by_tls(side: ClientSide, arrival: Arrival, server: GatewayServer) -> Answers:
     """What comes back of TLS that a server has a host for."""
     message, mode = arrival.message, server.mode
     if server.passes_tls_on:
-        return _bytes(state, arrival, server, message, deliver)
-    ended = _handshake(state, arrival, server)
+        return _bytes(side, arrival, server, message)
+    ended = _handshake(side.state, arrival, server)
     if isinstance(ended, Outcome):
         return certain(ended, server.step("tls", Action.FAILED, "mode {}: {}", mode or "", str(ended)))
     trace = server.step(
@@ -110,10 +108,10 @@ def _by_tls(state: State, arrival: Arrival, server: GatewayServer, deliver: Deli
     # Inside of Istio's own mutual TLS the client's, if there is any, stays.
     inner = message if arrival.tls else replace(message, tls=False, scheme="https")
     if not server.reads_http:
-        return after(_bytes(state, arrival, server, inner, deliver), trace, *ended)
+        return after(_bytes(side, arrival, server, inner), trace, *ended)
     if inner.opaque:
         return certain(replies.closed(message), trace, *ended)
-    return after(_http(state, arrival, (server,), inner, deliver), trace, *ended)
+    return after(_http(side, arrival, (server,), inner), trace, *ended)
 
 
 def _handshake(state: State, arrival: Arrival, server: GatewayServer) -> Outcome | tuple[Step, ...]:
@@ -148,14 +146,14 @@ def _secret(name: str, pod: Pod) -> tuple[str, str]:
 
 
 def _http(
-    state: State, arrival: Arrival, servers: tuple[GatewayServer, ...], message: Message, deliver: Deliver
-) -> Branches[Outcome]:
+    side: ClientSide, arrival: Arrival, servers: tuple[GatewayServer, ...], message: Message
+) -> Answers:
     """What comes back of an HTTP request: policies first, then the virtual host for its Host header."""
 
-    def routed(admitted: Arrival) -> Branches[Outcome]:
-        pod, inner = admitted.server, admitted.message
+    def routed(admitted: Arrival) -> Answers:
+        inner = admitted.message
         host = inner.host.lower()
-        found = gateway_host.find(state, pod, servers, host)
+        found = gateway_host.find(side.state, side.client, servers, host)
         if found.redirects and inner.scheme != "https":
             target = f"https://{inner.authority}{inner.target}"
             answer = replies.envoy(inner, 301, headers=(("location", target),))
@@ -170,11 +168,11 @@ def _http(
         if not isinstance(chosen, Chosen):
             no_route = built_in(Action.ANSWERED, "no rule matches: the gateway answers 404")
             return certain(replies.envoy(inner, 404), *found.trace, *chosen, no_route)
-        sent = forwarding.at_gateway(state, admitted)
-        return after(router.follow(state, pod, port, sent, chosen, deliver), *found.trace)
+        sent = forwarding.at_gateway(side.state, admitted)
+        return after(router.follow(side, port, sent, chosen), *found.trace)
 
     read = replace(arrival, message=message, opaque=False)
-    return mapped(access.guarded(state, read, deliver, routed), _named)
+    return mapped(access.guarded(side.state, read, side.deliver, routed), _named)
 
 
 def _named(outcome: Outcome) -> Outcome:
@@ -185,33 +183,28 @@ def _named(outcome: Outcome) -> Outcome:
     return replace(outcome, headers=(*kept, SERVER))
 
 
-def _bytes(
-    state: State, arrival: Arrival, server: GatewayServer, message: Message, deliver: Deliver
-) -> Branches[Outcome]:
+def _bytes(side: ClientSide, arrival: Arrival, server: GatewayServer, message: Message) -> Answers:
     """What comes back of a connection whose bytes are passed on, by a `tls` rule or the first `tcp` rule."""
     if server.listener:
-        rule, trace = gateway_attachment.connection_rule(state, server.listener, arrival.message.sni.lower())
+        name = arrival.message.sni.lower()
+        rule, trace = gateway_attachment.connection_rule(side.state, server.listener, name)
     else:
-        rule, trace = _rule(state, arrival.server, server, message)
+        rule, trace = _rule(side, server, message)
     if rule is None:
         text = "nothing bound to the Gateway has a rule for it: the connection is closed"
         failure = Failure.TLS if arrival.message.tls else Failure.RESET
         return certain(Outcome(failure=failure), *trace, server.step("", Action.FAILED, text))
-    taken = rule
+    taken, read = rule, replace(arrival, message=message, opaque=True)
 
-    def routed(admitted: Arrival) -> Branches[Outcome]:
-        return connection.follow(state, admitted.server, taken, server.number, admitted.message, deliver)
+    def routed(admitted: Arrival) -> Answers:
+        return connection.follow(side, taken, server.number, admitted.message)
 
-    return after(
-        access.guarded(state, replace(arrival, message=message, opaque=True), deliver, routed), *trace
-    )
+    return after(access.guarded(side.state, read, side.deliver, routed), *trace)
 
 
-def _rule(
-    state: State, pod: Pod, server: GatewayServer, message: Message
-) -> tuple[RoutingRule | None, list[Step]]:
+def _rule(side: ClientSide, server: GatewayServer, message: Message) -> tuple[RoutingRule | None, list[Step]]:
     lost: list[Step] = []
-    chains = gateway_host.chains(state, pod, server, lost)
+    chains = gateway_host.chains(side.state, side.client, server, lost)
     if server.passes_tls_on:
         best, passed = connection_rule.most_specific(chains, message)
         return best, lost + passed

@@ -11,12 +11,12 @@ from harness.api import gateway_api
 from harness.api.gateway_api.gateway import KubernetesGateway
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.objects import labels_of
 from harness.base.kept import per_object
 from harness.model.istio.gateway import deployment as gateway_deployment
 from harness.model.istio.reference_grant import permits
 from harness.model.network.dns import resolve
 from harness.model.network.services import service_ports
+from harness.model.state.stored import namespace_labels
 from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def admits(state: State, listener: Listener, namespace: str) -> bool:
             return True
         case "Same":
             return namespace == listener.resource.namespace
-    found = state.get("", "Namespace", "", namespace)
-    labels = {**(labels_of(found) if found else {}), "kubernetes.io/metadata.name": namespace}
+    labels = namespace_labels(state.get("", "Namespace", "", namespace), namespace)
     return allowed.selector.selects(labels)
 
 

@@ -13,7 +13,7 @@ from harness.base.kept import per_object
 from harness.base.networks import is_address
 from harness.model.istio import revision
 from harness.model.network import dns
-from harness.model.network import outside as external
+from harness.model.network.addresses import leads_out
 from harness.model.network.services import Endpoint, endpoints, service_port
 from harness.model.state.pods import Pod
 from harness.model.state.tables import HostTable, LabelTable, per_state
@@ -158,7 +158,7 @@ def _pods(state: State, port: EntryPort, selector: Mapping[str, str]) -> Iterato
 def _places(state: State, origin: Resource, namespace: str, host: str, number: int) -> Iterator[Endpoint]:
     """What is at a host name or an address: pods, by themselves or behind a Service, or the outside."""
     answer = dns.lookup(state, host, namespace)
-    if answer is None and external.leads_out(state, host, namespace):
+    if answer is None and leads_out(state, host, namespace):
         yield Endpoint(Pod.at(host), number)
     elif answer is None:
         if is_address(host):

@@ -11,37 +11,31 @@ from typing import TYPE_CHECKING
 from harness.base.errors import NotModelledError
 from harness.base.records import with_fields
 from harness.model import replies
-from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, then
+from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, tally, then
 from harness.model.istio.routing import rewriting
 from harness.model.istio.routing.rule import Fault, Retries
 from harness.model.istio.upstream import cluster as upstream
-from harness.model.tally import tally
 from harness.traffic.outcomes import Outcome
 from harness.traffic.trace import Action, Arrivals, Step, step
 
 if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
-    from harness.model.arrival import Deliver
     from harness.model.istio.routing.rule import Chosen, Mirror, RoutingDestination, RoutingRule
-    from harness.model.message import Message
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.message import Answers, ClientSide, Message
 
 _MILLION = 1_000_000
 
 
-def follow(
-    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
-) -> Branches[Outcome]:
+def follow(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Answers:
     """Returns what comes back of a request that a rule took.
 
     Faults come first: a delay isn't bounded by the rule's timeout, an abort isn't retried.
     """
     rule = chosen.rule
 
-    def faulted(fault: tuple[float, Outcome | None]) -> Branches[Outcome]:
+    def faulted(fault: tuple[float, Outcome | None]) -> Answers:
         delay, aborted = fault
-        answered = certain(aborted) if aborted else _acted(state, client, port, message, chosen, deliver)
+        answered = certain(aborted) if aborted else _acted(side, port, message, chosen)
         if not delay:
             return answered
         return mapped(answered, lambda outcome: with_fields(outcome, seconds=outcome.seconds + delay))
@@ -66,9 +60,7 @@ def _faults(message: Message, rule: RoutingRule) -> Branches[tuple[float, Outcom
     delays = shares(((delayed, fault.delay, delay_trace), (ONE - delayed, 0.0, ())))
     return then(
         delays,
-        lambda delay: shares(
-            ((aborted, (delay, abort), abort_trace), (ONE - aborted, (delay, None), ())),
-        ),
+        lambda delay: shares(((aborted, (delay, abort), abort_trace), (ONE - aborted, (delay, None), ()))),
     )
 
 
@@ -77,9 +69,7 @@ def _fraction(percent: float) -> Fraction:
     return Fraction(min(int(percent * _MILLION / 100), _MILLION), _MILLION)
 
 
-def _acted(
-    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
-) -> Branches[Outcome]:
+def _acted(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Answers:
     rule = chosen.rule
     if rule.redirect:
         target = rewriting.location(message, rule.redirect, chosen.match, port)
@@ -92,12 +82,12 @@ def _acted(
         why = step(rule.origin, rule.field, Action.ANSWERED, "answers {} itself", status)
         return certain(_with_headers(answer, rule.response_headers), why)
     if rule.cors is None:
-        return _forwarded(state, client, port, message, chosen, deliver)
+        return _forwarded(side, port, message, chosen)
     cors, field = rule.cors, f"{rule.field}.corsPolicy"
     preflight = cors.preflight(message)
     if preflight is not None:
         return certain(preflight, step(rule.origin, field, Action.ANSWERED, "answers the preflight itself"))
-    branches = _forwarded(state, client, port, message, chosen, deliver)
+    branches = _forwarded(side, port, message, chosen)
     if origin := message.header("origin"):
         action, text = Action.DENIED, "origin {} isn't allowed: nothing is added"
         if cors.allowed(message):
@@ -110,37 +100,22 @@ def _with_headers(outcome: Outcome, changes: HeaderChanges) -> Outcome:
     return with_fields(outcome, headers=changes.apply(outcome.headers)) if changes else outcome
 
 
-def _forwarded(
-    state: State, client: Pod, port: int, message: Message, chosen: Chosen, deliver: Deliver
-) -> Branches[Outcome]:
+def _forwarded(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Answers:
     rule = chosen.rule
-
-    def sent(destination: RoutingDestination) -> Branches[Outcome]:
-        return _sent(state, client, port, message, chosen, destination, deliver)
-
-    branches = then(weighted(rule), sent)
+    branches = then(weighted(rule), lambda destination: _sent(side, port, message, chosen, destination))
     if rule.timeout is not None:
         text = "limits the whole request to {:g} s"
         limit = step(rule.origin, rule.field, Action.LIMITED, text, rule.timeout)
         branches = after(tuple(_cut(message, one, rule.timeout) for one in branches), limit)
-    copies = [_copied(state, client, port, message, chosen, mirror, deliver) for mirror in rule.mirrors]
-    return after(branches, *copies)
+    return after(branches, *(_copied(side, port, message, chosen, mirror) for mirror in rule.mirrors))
 
 
-def _copied(
-    state: State,
-    client: Pod,
-    port: int,
-    message: Message,
-    chosen: Chosen,
-    mirror: Mirror,
-    deliver: Deliver,
-) -> Step:
+def _copied(side: ClientSide, port: int, message: Message, chosen: Chosen, mirror: Mirror) -> Step:
     """What a copy does: its answer is thrown away, and it is sent once, but what gets it has it."""
     once = replace(chosen, rule=replace(chosen.rule, retries=Retries(attempts=0)))
     arrived: Arrivals | None = None
     with suppress(NotModelledError):
-        arrived = tally(_sent(state, client, port, message, once, mirror.destination, deliver))
+        arrived = tally(_sent(side, port, message, once, mirror.destination))
     if arrived is not None:
         share = Fraction(str(mirror.percent)) / 100
         arrived = tuple((workload, number * share) for workload, number in arrived)
@@ -174,25 +149,16 @@ def weighted(rule: RoutingRule) -> Branches[RoutingDestination]:
 
 
 def _sent(
-    state: State,
-    client: Pod,
-    port: int,
-    message: Message,
-    chosen: Chosen,
-    destination: RoutingDestination,
-    deliver: Deliver,
-) -> Branches[Outcome]:
+    side: ClientSide, port: int, message: Message, chosen: Chosen, destination: RoutingDestination
+) -> Answers:
     rule = chosen.rule
-    if destination.port is None and not client.gateway:
+    if destination.port is None and not side.client.gateway:
         # Of a destination a sidecar knows here only the port that was dialled, whichever others it has
         # [istio/istio: core.BuildSidecarOutboundVirtualHosts, route.GetDestinationCluster].
         destination = replace(destination, port=port)
-    target = upstream.upstream(state, client, rule, destination, port, message.dialled)
-    if isinstance(target, upstream.Missing):
-        answered = upstream.missing(message, target)
-    else:
-        changed = rewriting.forwarded(message, rule, chosen.match, destination.request_headers)
-        answered = upstream.send(state, client, changed, target, rule.retries, deliver)
+    target = upstream.upstream(side, rule, destination, port, message.dialled)
+    changed = rewriting.forwarded(message, rule, chosen.match, destination.request_headers)
+    answered = upstream.send(side, changed, target, rule.retries)
     changes = tuple(filter(None, (destination.response_headers, rule.response_headers)))
     if not changes:
         return answered

@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING
 
 from harness.base.records import with_fields
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain, mapped, then
+from harness.model.distribution import after, certain, mapped, then
 from harness.model.istio.security import external_authorization, request_authentication
 from harness.model.istio.security.authorization import DENIED, authorize
 from harness.model.istio.security.normalization import with_normal_path
 from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival, Deliver
     from harness.model.istio.security.external_authorization import Authorized
-    from harness.model.message import Message
+    from harness.model.message import Answers, Arrival, Deliver, Message
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
 
 
-def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) -> Branches[Outcome]:
+def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) -> Answers:
     """Returns what `pass_on` makes of a request that is let in, or the answer of the proxy that refuses it.
 
     In Envoy's order: the path is normalized; CUSTOM asks (through `deliver`); the token is verified; DENY,
@@ -32,7 +31,7 @@ def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) 
             return certain(_refused(arrival, replies.envoy(arrival.message, 400)), message)
         arrival = with_fields(arrival, message=message)
 
-    def answered(answer: Authorized) -> Branches[Outcome]:
+    def answered(answer: Authorized) -> Answers:
         if answer.refusal is not None:
             refused = _refused(arrival, answer.refusal)
             return certain(with_fields(refused, seconds=answer.seconds), *_closing(arrival))
@@ -44,7 +43,7 @@ def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) 
     return then(external_authorization.ask(state, arrival, deliver), answered)
 
 
-def _checked(state: State, arrival: Arrival, pass_on: Deliver) -> Branches[Outcome]:
+def _checked(state: State, arrival: Arrival, pass_on: Deliver) -> Answers:
     trace: tuple[Step, ...] = ()
     if not arrival.opaque:
         checked = request_authentication.check(state, arrival.server, arrival.message)

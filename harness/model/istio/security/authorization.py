@@ -13,8 +13,8 @@ from harness.model.istio.security import authorization_rule, policies
 from harness.traffic.trace import Action, Step, built_in, listed, step
 
 if TYPE_CHECKING:
-    from harness.model.arrival import Arrival
     from harness.model.istio.security.authorization_rule import Seen
+    from harness.model.message import Arrival
     from harness.model.state.state import State
 
 DENIED = "RBAC: access denied"

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from harness.api.istio.security.authorization_policy import Attribute, AuthorizationRule
     from harness.base.resources import Resource
-    from harness.model.arrival import Arrival
-    from harness.model.message import Message
+    from harness.model.message import Arrival, Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 

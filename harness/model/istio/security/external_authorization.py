@@ -16,6 +16,7 @@ from harness.model.istio.security import policies
 from harness.model.istio.security.authorization import DENIED, matching_rule
 from harness.model.istio.security.authorization_rule import Seen
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.message import ClientSide
 from harness.model.network.services import endpoints, fqdn, service_port
 from harness.traffic.trace import Action, Step, step, words
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from harness.api.headers import Headers
     from harness.api.istio.mesh_config import HTTPAuthorizer
     from harness.base.resources import Resource
-    from harness.model.arrival import Arrival, Deliver
-    from harness.model.message import Message
+    from harness.model.message import Arrival, Deliver, Message
     from harness.model.network.services import Endpoint
     from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
@@ -108,12 +108,9 @@ def _asked(
             text = f"nobody knows what {endpoint.pod.workload} answers to an authorization request"
             raise not_modelled(policy, field, text)
     why = step(policy, field, Action.CALLED, "asks {}", port.service)
-    target = upstream.cluster(state, arrival.server, port, "", why)
-    check = _check(http, arrival.message)
-    if isinstance(target, upstream.Missing):
-        answers = upstream.missing(check, target)
-    else:
-        answers = upstream.send(state, arrival.server, check, target, Retries(attempts=0), deliver)
+    side = ClientSide(state, arrival.server, deliver)
+    target = upstream.cluster(side, port, why)
+    answers = upstream.send(side, _check(http, arrival.message), target, Retries(attempts=0))
     limit = http.timeout or _TIMEOUT
 
     def read(outcome: Outcome) -> Authorized:

@@ -13,26 +13,25 @@ from harness.base import grpc
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
-from harness.model.arrival import Arrival, Deliver
-from harness.model.distribution import Branch, Branches, after, certain, mapped, pooled, shares, then
+from harness.model.distribution import Branch, after, certain, mapped, pooled, shares, then
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
 from harness.model.istio.upstream import balancing, client_tls, destination_rule
+from harness.model.message import Answers, Arrival, ClientSide
 from harness.model.network import similar_pods as likeness
 from harness.model.network.services import endpoints
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Action, Step, built_in, step, words
+from harness.traffic.trace import Action, Part, Step, built_in, step, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.base.vocabulary import Workload
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.routing.rule import Retries, RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
     from harness.model.message import Message
-    from harness.model.network.services import ServicePort
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
@@ -62,12 +61,7 @@ class Missing:
 
 
 def upstream(
-    state: State,
-    client: Pod,
-    rule: RoutingRule,
-    destination: RoutingDestination,
-    listener: int,
-    dialled: str = "",
+    side: ClientSide, rule: RoutingRule, destination: RoutingDestination, listener: int, dialled: str
 ) -> Upstream | Missing:
     """Returns the endpoints of a routing rule's destination as this client's proxy finds them.
 
@@ -76,33 +70,34 @@ def upstream(
     """
     origin, field = rule.origin, destination.field
     status = 500 if origin.kind in ("HTTPRoute", "GRPCRoute") else 503
+
+    def missing(text: str, *parts: Part, lost: Iterable[Step] = ()) -> Missing:
+        return Missing(status, "", (step(origin, field, Action.FAILED, text, *parts, status), *lost))
+
     if destination.invalid:
-        fault = step(origin, field, Action.FAILED, "{}: {}", destination.invalid, status)
-        return Missing(status, "", (fault,))
-    owner, ports, lost = registry.destination(state, client, destination.host)
+        return missing("{}: {}", destination.invalid)
+    owner, ports, hidden = registry.destination(side.state, side.client, destination.host)
     if owner is None:
-        unseen = words(" that {} sees", client.namespace) if lost else ""
-        text = "there is no Service {}{}: {}"
-        nowhere = step(origin, field, Action.FAILED, text, destination.host, unseen, status)
-        return Missing(status, "", (nowhere, *service_entry.passed_over(state, destination.host)))
+        unseen = words(" that {} sees", side.client.namespace) if hidden else ""
+        lost = service_entry.passed_over(side.state, destination.host)
+        return missing("there is no Service {}{}: {}", destination.host, unseen, lost=lost)
     number = destination.port or (ports[0].number if len(ports) == 1 else listener)
-    port = next((one for one in ports if one.number == number), None)
+    port = next((port for port in ports if port.number == number), None)
     if port is None:
-        no_port = step(origin, field, Action.FAILED, "{} has no port {}: {}", owner, number, status)
-        return Missing(status, "", (no_port,))
+        return missing("{} has no port {}: {}", owner, number)
     why = step(origin, field, Action.MATCHED, "names {}", owner)
-    return cluster(state, client, port, destination.subset, why, dialled)
+    return cluster(side, port, why, dialled, destination.subset)
 
 
 def cluster(
-    state: State, client: Pod, port: Port, subset: str, why: Step, dialled: str = ""
+    side: ClientSide, port: Port, why: Step, dialled: str = "", subset: str = ""
 ) -> Upstream | Missing:
     """Returns the endpoints of a registry's port (or of a subset of them) under the DestinationRules."""
-    host = registry.host_of(port)
-    rules = destination_rule.find(state, host, client, registry.origin(port).namespace)
-    found = _targets(state, client, port, dialled)
+    state, host, namespace = side.state, registry.host_of(port), registry.origin(port).namespace
+    rules = destination_rule.find(state, host, side.client, namespace)
+    targets = _targets(state, side.client, port, dialled)
     passed_over = destination_rule.passed_over(state, host)
-    passed_over += service_entry.unselected(state, registry.origin(port).namespace, _selector(port))
+    passed_over += service_entry.unselected(state, namespace, _selector(port))
     trace = [why, *passed_over]
     chosen = None
     if subset:
@@ -110,84 +105,71 @@ def cluster(
         if chosen is None:
             text = "no DestinationRule that this client sees defines subset {} of {}: 503"
             return Missing(503, "", (why.reworded(Action.FAILED, text, subset, host), *passed_over))
-        found = tuple(target for target in found if selects(chosen.labels, target.labels))
+        targets = tuple(target for target in targets if selects(chosen.labels, target.labels))
         text = "subset {} has {} pods"
-        trace.append(step(chosen.resource, chosen.path, Action.MATCHED, text, subset, len(found)))
-    if not found:
+        trace.append(step(chosen.resource, chosen.path, Action.MATCHED, text, subset, len(targets)))
+    if not targets:
         none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
         return Missing(503, "no healthy upstream", (none, *passed_over))
     policy = rules.policy(port.number, chosen)
-    trace += balancing.reasons(policy, len(found))
-    return Upstream(found, policy, tuple(trace))
+    return Upstream(targets, policy, (*trace, *balancing.reasons(policy, len(targets))))
 
 
 def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Target, ...]:
     if isinstance(port, EntryPort):
         return service_entry.targets(state, client, port, "" if client.gateway else dialled)
-    found = endpoints(state, port)
+    ready = endpoints(state, port)
     # A headless Service's pods share one way: mutual TLS only if each of them has a sidecar.
     direct = Service.kept(port.service).headless and not client.gateway
-    meshed = not direct or all(one.pod.mesh is Mesh.ISTIO for one in found)
-    pods = tuple(Target(one, one.pod.labels, meshed=meshed) for one in found)
-    return (*pods, *_workload_entries(state, port))
-
-
-def _selector(port: Port) -> Mapping[str, str]:
-    """The labels of the WorkloadEntries behind a port; none if it has no selector."""
-    if isinstance(port, EntryPort):
-        return port.spec.selector
-    return Service.kept(port.service).selector
-
-
-def _workload_entries(state: State, port: ServicePort) -> tuple[Target, ...]:
-    """A Service's selector takes WorkloadEntries in, too."""
-    selector = Service.kept(port.service).selector
-    if not selector:
-        return ()
+    meshed = not direct or all(endpoint.pod.mesh is Mesh.ISTIO for endpoint in ready)
+    pods = tuple(Target(endpoint, endpoint.pod.labels, meshed=meshed) for endpoint in ready)
+    if not (selector := _selector(port)):
+        return pods
     name, number = (port.name, port.target) if isinstance(port.target, int) else (port.target, port.number)
-    return tuple(
-        target
-        for entry in service_entry.selected_entries(state, port.service.namespace, selector)
-        for target in service_entry.listed(state, entry, number, name)
+    entries = service_entry.selected_entries(state, port.service.namespace, selector)
+    return (
+        *pods,
+        *(place for entry in entries for place in service_entry.listed(state, entry, number, name)),
     )
 
 
-def send(
-    state: State,
-    client: Pod,
-    message: Message,
-    target: Upstream,
-    retries: Retries,
-    deliver: Deliver,
-) -> Branches[Outcome]:
+def _selector(port: Port) -> Mapping[str, str]:
+    """The labels of the WorkloadEntries behind a port (a Service's selector takes them in, too); or none."""
+    return port.spec.selector if isinstance(port, EntryPort) else Service.kept(port.service).selector
+
+
+def send(side: ClientSide, message: Message, target: Upstream | Missing, retries: Retries) -> Answers:
     """Returns the answers of a destination's endpoints, with what is retried sent again.
 
     A retry goes to a pod that wasn't tried yet, while there is one. Pods of one workload fare alike, so
-    of those tried only the number counts.
+    of those tried only the number counts. For a destination that leads nowhere Envoy answers.
     """
-    pods = Counter(one.endpoint.pod.workload for one in target.targets)
-    alike = likeness.merged(state, ((one.weight, one.endpoint, one) for one in target.targets))
+    if isinstance(target, Missing):
+        return certain(replies.envoy(message, target.status, target.body), *target.trace)
+    pods = Counter(place.endpoint.pod.workload for place in target.targets)
+    alike = likeness.merged(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
 
-    def attempt(number: int, tried: Counter[Workload]) -> Branches[Outcome]:
+    def attempt(number: int, tried: Counter[Workload]) -> Answers:
         fresh = (pods - tried if retries.elsewhere else pods) or pods
         kept: list[Branch[Outcome]] = []
         retried: list[Branch[tuple[Workload, float]]] = []
         for picked in shares(
-            (Fraction(fresh[workload] * weight, pods[workload]), one, ())
-            for weight, one in alike
-            if (workload := one.endpoint.pod.workload)
+            (Fraction(fresh[workload] * weight, pods[workload]), place, ())
+            for weight, place in alike
+            if (workload := place.endpoint.pod.workload)
         ):
-            for one in _once(state, client, picked.value, message, number, target.policy, retries, deliver):
-                weight = picked.weight * one.weight
-                if number <= retries.attempts and retryable(one.value, retries):
+            for branch in _once(side, picked.value, message, number, target.policy, retries):
+                weight = picked.weight * branch.weight
+                if number <= retries.attempts and retryable(branch.value, retries):
                     text = "try {} gave {}, which is retried"
-                    trace = (*one.trace, built_in(Action.RETRIED, text, number, str(one.value)))
-                    spent = (picked.value.endpoint.pod.workload, one.value.seconds)
+                    trace = (*branch.trace, built_in(Action.RETRIED, text, number, str(branch.value)))
+                    spent = (picked.value.endpoint.pod.workload, branch.value.seconds)
                     retried.append(Branch(weight, spent, trace))
                 else:
-                    kept.append(Branch(weight, answered(message, one.value, retried=number > 1), one.trace))
+                    answer = answered(message, branch.value, retried=number > 1)
+                    kept.append(Branch(weight, answer, branch.trace))
 
-        def resent(spent: tuple[Workload, float]) -> Branches[Outcome]:
+        def resent(spent: tuple[Workload, float]) -> Answers:
             later = attempt(number + 1, tried + Counter([spent[0]]))
             return mapped(later, lambda outcome: with_fields(outcome, seconds=spent[1] + outcome.seconds))
 
@@ -208,36 +190,24 @@ def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
 
 
 def _once(
-    state: State,
-    client: Pod,
-    target: Target,
-    message: Message,
-    number: int,
-    policy: Policy,
-    retries: Retries,
-    deliver: Deliver,
-) -> Branches[Outcome]:
+    side: ClientSide, target: Target, message: Message, number: int, policy: Policy, retries: Retries
+) -> Answers:
     endpoint = target.endpoint
-    tls = client_tls.begin(state, target, policy.tls)
+    tls = client_tls.begin(side.state, target, policy.tls)
     tried = with_fields(message, attempt=number).plus(
         ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
     )
     if tls.own:
         tried = with_fields(tried, tls=True, sni=tls.sni or message.host)
-    arrival = Arrival(client, endpoint.pod, endpoint.port, tried, tls.mesh)
-    branches = tuple(
+    arrival = Arrival(side.client, endpoint.pod, endpoint.port, tried, tls.mesh)
+    return tuple(
         Branch(
-            one.weight,
-            _waited(policy, tls.told(one.value)),
-            (*one.trace, *filter(None, [balancing.counted(policy, one.value)])),
+            branch.weight,
+            bounded(message, _waited(policy, tls.told(branch.value)), retries.per_try_timeout),
+            (*branch.trace, *filter(None, [balancing.counted(policy, branch.value)])),
         )
-        for one in after(deliver(arrival), tls.why)
+        for branch in after(side.deliver(arrival), tls.why)
     )
-    limit = retries.per_try_timeout
-    if limit is None:
-        return branches
-    slow = with_fields(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
-    return tuple(Branch(b.weight, slow if b.value.seconds > limit else b.value, b.trace) for b in branches)
 
 
 def _waited(policy: Policy, outcome: Outcome) -> Outcome:
@@ -279,8 +249,3 @@ def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:
     if limit is None or outcome.seconds <= limit:
         return outcome
     return with_fields(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)
-
-
-def missing(message: Message, nowhere: Missing) -> Branches[Outcome]:
-    """Returns Envoy's answer for a destination that leads nowhere."""
-    return certain(replies.envoy(message, nowhere.status, nowhere.body), *nowhere.trace)

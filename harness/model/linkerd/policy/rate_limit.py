@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.api.linkerd.policy import RateOverride, RequestRate
     from harness.base.resources import Resource
-    from harness.model.arrival import Arrival
+    from harness.model.message import Arrival
     from harness.model.state.state import State
 
 

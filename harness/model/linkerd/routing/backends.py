@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.model.linkerd.call import OutboundCall
     from harness.model.linkerd.routing.limits import Limit
     from harness.model.linkerd.routing.routes import Taken
-    from harness.model.message import Message
+    from harness.model.message import Answers, Message
     from harness.model.network.services import Endpoint
     from harness.traffic.outcomes import Outcome
 
@@ -108,7 +108,7 @@ def _through(call: OutboundCall, backend: BackendRef) -> Endpoint | Nowhere:
 
 def to_backend(
     call: OutboundCall, taken: Taken, backend: BackendRef | None, message: Message, limit: Limit | None
-) -> Branches[Outcome]:
+) -> Answers:
     """Returns what a backend answers to a request; one that leads nowhere fails by itself."""
     target = destination(call, backend)
     if isinstance(target, Nowhere):
@@ -137,7 +137,7 @@ def to_target(
     route: Route | None,
     message: Message,
     limit: Limit | None,
-) -> Branches[Outcome]:
+) -> Answers:
     """Returns what a Service's pods, or one endpoint, answer to a request within the time limit."""
     prefix = f"logical service <ip>:{call.number}: route {_route_name(route)}: "
     if isinstance(target, ServicePort):

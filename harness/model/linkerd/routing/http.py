@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.annotation import Timeouts, timeouts
+from harness.api.linkerd.service_profile import ServiceProfile, ServiceProfileRoute
 from harness.base.errors import not_modelled
 from harness.base.records import with_fields
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain, mapped, shares, then
+from harness.model.distribution import after, certain, mapped, then
 from harness.model.linkerd import egress_network
 from harness.model.linkerd.routing import backends, filters, limits, routes, service_profile
 from harness.model.linkerd.routing.limits import Limit, Repetition
@@ -22,11 +24,10 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
     from harness.base.resources import Resource
     from harness.model.linkerd.call import OutboundCall
-    from harness.model.linkerd.routing.service_profile import Budget, ProfileRoute
-    from harness.model.message import Message
+    from harness.model.message import Answers, Message
 
 
-def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Branches[Outcome]:
+def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Answers:
     """Returns what becomes of a request to what has routes: of the best rule, or else 404.
 
     On an EgressNetwork what no rule takes is subject to its policy.
@@ -34,9 +35,8 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
     assert call.parent is not None
     taken = routes.best(attached, message)
     if not isinstance(taken, routes.Taken):
-        if call.parent.kind == "EgressNetwork":
-            grpc = attached[0].is_grpc
-            return after(unrouted(call, message, grpc=grpc), *taken)
+        if call.egress:
+            return after(unrouted(call, message, grpc=attached[0].is_grpc), *taken)
         answer = replies.linkerd(message, 404, f"logical service <ip>:{call.number}: no route")
         text = "has routes, but none takes the request: 404, no fall-through"
         why = step(call.parent, "", Action.ANSWERED, text)
@@ -49,8 +49,8 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
         why = step(taken.route.resource, f"{taken.rule.path}.backendRefs", Action.FAILED, text)
         return certain(Outcome(failure=Failure.EMPTY_REPLY), *taken.trace, why)
 
-    def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
-        def to_backend(backend: BackendRef | None) -> Branches[Outcome]:
+    def attempt(sent: Message, limit: Limit | None) -> Answers:
+        def to_backend(backend: BackendRef | None) -> Answers:
             return backends.to_backend(call, taken, backend, sent, limit)
 
         return then(backends.weighted(call, taken.route, taken.rule), to_backend)
@@ -75,88 +75,85 @@ def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, Repeti
     return limits.shortest(asked), again
 
 
-def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Branches[Outcome]:
+def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Answers:
     """Returns what becomes of a request that no route takes: the parent's own limits and retries count.
 
     An EgressNetwork that denies answers 403; a gRPC call then fails with FAILED_PRECONDITION, and where
     GRPCRoutes make it gRPC only with PERMISSION_DENIED.
     """
-    parent = call.parent
-    if parent is not None and parent.kind == "EgressNetwork":
-        allowed = egress_network.allows(parent)
-        text = "lets pass what no route takes" if allowed else "denies what no route takes"
-        why = step(parent, "spec.trafficPolicy", Action.ALLOWED if allowed else Action.DENIED, text)
-        if not allowed:
+    trace: list[Step] = []
+    if call.egress:
+        if not egress_network.allows(call.egress):
             answer = replies.linkerd(message, 403, "traffic not allowed")
             if message.grpc and not grpc:
                 answer = replace(answer, grpc_status=_FAILED_PRECONDITION)
-            return certain(answer, why)
-        trace: tuple[Step, ...] = (why,)
-    else:
-        own = "no route on it: its own pods"
-        trace = (step(parent, "spec.selector", Action.MATCHED, own),) if parent else ()
+            text = "denies what no route takes"
+            return certain(answer, step(call.egress, "spec.trafficPolicy", Action.DENIED, text))
+        text = "lets pass what no route takes"
+        trace.append(step(call.egress, "spec.trafficPolicy", Action.ALLOWED, text))
+    elif call.service:
+        trace.append(step(call.service, "spec.selector", Action.MATCHED, "no route on it: its own pods"))
 
-    def attempt(sent: Message, limit: Limit | None) -> Branches[Outcome]:
+    def attempt(sent: Message, limit: Limit | None) -> Answers:
         return backends.to_target(call, call.default, None, sent, limit)
 
-    again = limits.repetition(parent, grpc=grpc) if parent else None
-    limit = limits.shortest(timeouts(parent)) if parent else None
+    again = limits.repetition(call.parent, grpc=grpc) if call.parent else None
+    limit = limits.shortest(timeouts(call.parent)) if call.parent else None
     return after(with_retries(attempt, again, limit, message), *trace)
 
 
 _FAILED_PRECONDITION = 9
 
 
-def profiled(call: OutboundCall, profile: Resource, message: Message) -> Branches[Outcome]:
+def profiled(call: OutboundCall, profile: Resource, message: Message) -> Answers:
     """Returns what a ServiceProfile makes of a request: its overrides' shares, its route's limit and retries.
 
     Raises NotModelledError where retries depend on what its budget was spent on.
     """
-    service = call.parent
+    service = call.service
     assert service is not None
     canonical = f"{service.name}.{service.namespace}.svc.cluster.local:{call.number}"
     sent = message.plus(("l5d-dst-canonical", canonical))
     route = service_profile.route(profile, message)
     text = "takes {} over: routes on the Service don't count"
     trace = [step(profile, "", Action.MATCHED, text, service)]
-    if route:
+    if route is not None:
         text = "is the first route whose condition the request fulfils"
-        trace.append(step(profile, route.field, Action.MATCHED, text))
-    overrides = service_profile.overrides(call.state, profile, call)
+        trace.append(step(profile, route.path, Action.MATCHED, text))
+    targets = service_profile.overrides(profile, call) or certain(call.default)
 
-    def attempt(tried: Message, limit: Limit | None) -> Branches[Outcome]:
-        if not overrides:
-            return backends.to_target(call, call.default, None, tried, limit)
-        picked = shares((one.weight, one.port, (one.why,)) for one in overrides)
-        return then(picked, lambda port: backends.to_target(call, port, None, tried, limit))
+    def attempt(tried: Message, limit: Limit | None) -> Answers:
+        return then(targets, lambda target: backends.to_target(call, target, None, tried, limit))
 
-    limit = limits.shortest(Timeouts(request=route.timeout if route else None))
-    once = attempt(sent, limit)
-    if route is not None and route.budget is not None and any(route.applies(one.value) for one in once):
-        once = _sent_again(profile, route, route.budget, once, attempt, limit, sent)
-    return after(once, *trace)
+    limit = limits.shortest(Timeouts(request=route.timeout if route is not None else None))
+    answers = attempt(sent, limit)
+    if route is not None and route.is_retryable:
+        answers = _sent_again(profile, route, answers, attempt, limit, sent)
+    return after(answers, *trace)
 
 
 def _sent_again(
     profile: Resource,
-    route: ProfileRoute,
-    budget: Budget,
-    once: Branches[Outcome],
+    route: ServiceProfileRoute,
+    once: Answers,
     attempt: Attempt,
     limit: Limit | None,
     message: Message,
-) -> Branches[Outcome]:
+) -> Answers:
     """What failures become that are sent again while the budget lasts.
 
     Where all that is tried fails at once the last failure is the answer, however often it is tried.
     """
-    failing = sum((one.weight for one in once if route.applies(one.value)), Fraction(0))
-    again = Repetition(min(budget.reserve, MAX_TRIES - 1), route.applies)
+    budget, fails = ServiceProfile.kept(profile).budget, partial(service_profile.fails, route)
+    failing = sum((answer.weight for answer in once if fails(answer.value)), Fraction(0))
+    if not failing:
+        return once
+    again = Repetition(min(budget.reserve, MAX_TRIES - 1), fails)
     answered = with_retries(attempt, again, limit, message)
-    if budget.covers(failing):
+    if failing < 1 and failing / (1 - failing) <= budget.ratio:  # it suffices at any rate of requests
         return answered
-    field = f"{route.field}.isRetryable"
-    if all(route.applies(one.value) and not one.value.seconds for one in answered):
+    field = f"{route.path}.isRetryable"
+    if all(fails(answer.value) and not answer.value.seconds for answer in answered):
         text = "failures are sent again until the retry budget is spent, and fail all the same"
         return after(once, replace(step(profile, field, Action.RETRIED, text), arrivals=None))
     why = "failures are sent again until the retry budget is spent: that depends on other requests"

@@ -41,8 +41,3 @@ def unreadable(resource: Resource) -> str | None:
                 if expressions.fault(text.value, Dialect.RUST):
                     return field
     return None
-
-
-def accepts(resource: Resource) -> bool:
-    """Returns whether the index takes this version of an object in."""
-    return unreadable(resource) is None

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from harness.base.errors import NotModelledError
 from harness.model.distribution import Branch, Branches, certain, pooled
 from harness.model.linkerd.routing.limits import Limit
-from harness.model.message import Message
-from harness.traffic.outcomes import Outcome
+from harness.model.message import Answers, Message
 from harness.traffic.trace import Action, built_in, words
 
 if TYPE_CHECKING:
     from harness.model.linkerd.routing.limits import Repetition
+    from harness.traffic.outcomes import Outcome
 
-Attempt = Callable[[Message, Limit | None], Branches[Outcome]]
+Attempt = Callable[[Message, Limit | None], Answers]
 """Sends a request once, within the time that is left."""
 
 MAX_TRIES = 200
@@ -25,7 +25,7 @@ MAX_TRIES = 200
 
 def with_retries(
     attempt: Attempt, again: Repetition | None, limit: Limit | None, message: Message
-) -> Branches[Outcome]:
+) -> Answers:
     """Returns the answers of an attempt, with what is retried sent again while there is time left.
 
     A try that exceeds the retry timeout is sent again, but the last try may take its time. Raises

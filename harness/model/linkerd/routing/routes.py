@@ -92,7 +92,7 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
     winner: tuple[tuple[Rank, Rank], Taken] | None = None
     passed: list[Step] = []
     for route in routes:
-        host = _host_rank(route.hostnames, message.host)
+        host = host_rank(route.hostnames, message.host)
         if host is None:
             text = "the Host {} isn't among them"
             passed.append(step(route.resource, "spec.hostnames", Action.UNMATCHED, text, message.authority))
@@ -135,7 +135,11 @@ def _outranked(taken: Taken) -> Step:
     return step(taken.route.resource, taken.match.path, Action.OUTRANKED, text)
 
 
-def _host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
+def host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
+    """Returns how well a route's names fit a host (greater is better), None if none does; without names all fit.
+
+    An exact name comes before a wildcard, the longer before the shorter.
+    """
     if not hostnames:
         return (0, 0)
     host = host.rstrip(".").lower()

@@ -2,116 +2,82 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import PROFILES
-from harness.api.linkerd.service_profile import ServiceProfile
+from harness.api.linkerd.service_profile import ServiceProfile, ServiceProfileRoute
 from harness.base import expressions
 from harness.base.errors import not_modelled
 from harness.base.expressions import Dialect
+from harness.model.distribution import Branches, shares
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
 from harness.model.network.dns import resolve
-from harness.model.network.services import ServicePort, fqdn, service_port
-from harness.traffic.trace import Action, Step, step
+from harness.model.network.services import Endpoint, ServicePort, fqdn, service_port
+from harness.traffic.trace import Action, Trace, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from fractions import Fraction
 
-    from harness.api.linkerd.service_profile import RequestCondition, ResponseClass, ResponseCondition
+    from harness.api.linkerd.service_profile import RequestCondition, ResponseCondition
     from harness.base.resources import Resource
     from harness.model.linkerd.call import OutboundCall
     from harness.model.message import Message
-    from harness.model.state.state import State
     from harness.traffic.outcomes import Outcome
 
 
-@dataclass(frozen=True)
-class Override:
-    """A share of the Service's requests: the Service's port that gets it, the weight, and why."""
-
-    port: ServicePort
-    weight: Fraction
-    why: Step
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What may be sent again: a share of what isn't, and that many requests in any case."""
-
-    ratio: Fraction
-    reserve: int
-
-    def covers(self, failing: Fraction) -> bool:
-        """Returns whether it suffices at any rate of requests of which this share fails."""
-        return failing < 1 and failing / (1 - failing) <= self.ratio
-
-
-@dataclass(frozen=True)
-class ProfileRoute:
-    """A route of a profile that a request matches; `budget` is None where nothing is sent again."""
-
-    field: str
-    timeout: float | None
-    budget: Budget | None
-    classes: tuple[ResponseClass, ...]
-
-    def applies(self, outcome: Outcome) -> bool:
-        """Returns whether an answer is sent again: by the first response class that fits, else 5xx."""
-        status = outcome.status or 0
-        if own_error(outcome):
-            return False
-        for part in self.classes:
-            if _answers(part.condition, status):
-                return part.is_failure
-        if outcome.grpc_status is not None:
-            return outcome.grpc_status in GRPC_FAILURES
-        return status >= 500
-
-
-def find(state: State, service: Resource, namespace: str) -> Resource | None:
-    """Returns the profile that decides for this namespace's clients: their own instead of the Service's.
+def find(call: OutboundCall) -> Resource | None:
+    """Returns the profile that decides on calls to a Service: the client's namespace's instead of the Service's.
 
     One without routes and overrides decides nothing.
     """
-    for place in (namespace, service.namespace):
-        profile = state.get(PROFILES, "ServiceProfile", place, fqdn(service))
+    if call.service is None:
+        return None
+    for place in (call.client.namespace, call.service.namespace):
+        profile = call.state.get(PROFILES, "ServiceProfile", place, fqdn(call.service))
         if profile:
             return profile if ServiceProfile.kept(profile).decides else None
     return None
 
 
-def overrides(state: State, profile: Resource, call: OutboundCall) -> tuple[Override, ...]:
-    """Returns the profile's destination overrides; without port they mean the one that was dialled.
+def overrides(profile: Resource, call: OutboundCall) -> Branches[ServicePort | Endpoint]:
+    """Returns the Services' ports that share the requests; without port the one is meant that was dialled.
 
     Those without weight are left out. Raises NotModelledError for one that is no Service's port.
     """
     parts = ServiceProfile.kept(profile).overrides
     total = sum(part.weight for part in parts)
-    found = []
+    choices: list[tuple[Fraction, ServicePort | Endpoint, Trace]] = []
     for part in parts:
-        target = resolve(state, part.host, call.client.namespace)
+        target = resolve(call.state, part.host, call.client.namespace)
         number = part.port or call.number
         port = service_port(target, number) if target else None
         if port is None:
-            raise not_modelled(
-                profile, part.at("authority"), f"there is no Service port {part.host}:{number}"
-            )
+            why = f"there is no Service port {part.host}:{number}"
+            raise not_modelled(profile, part.at("authority"), why)
         share = (part.weight, total, part.host.rstrip("."))
-        why = step(profile, part.at("weight"), Action.SHARED, "takes {} of {}: {}", *share)
-        found.append(Override(port, part.weight, why))
-    return tuple(found)
+        takes = step(profile, part.at("weight"), Action.SHARED, "takes {} of {}: {}", *share)
+        choices.append((part.weight, port, (takes,)))
+    return shares(choices)
 
 
-def route(profile: Resource, message: Message) -> ProfileRoute | None:
+def route(profile: Resource, message: Message) -> ServiceProfileRoute | None:
     """Returns the first of the profile's routes that the request matches."""
-    read = ServiceProfile.kept(profile)
-    for part in read.routes:
-        if _holds(part.condition, message) is True:
-            budget = Budget(read.budget.ratio, read.budget.reserve) if part.is_retryable else None
-            return ProfileRoute(part.path, part.timeout, budget, part.classes)
-    return None
+    routes = ServiceProfile.kept(profile).routes
+    return next((route for route in routes if _holds(route.condition, message) is True), None)
+
+
+def fails(route: ServiceProfileRoute, outcome: Outcome) -> bool:
+    """Returns whether an answer is sent again: by the first response class that fits, else 5xx."""
+    status = outcome.status or 0
+    if own_error(outcome):
+        return False
+    for part in route.classes:
+        if _answers(part.condition, status):
+            return part.is_failure
+    if outcome.grpc_status is not None:
+        return outcome.grpc_status in GRPC_FAILURES
+    return status >= 500
 
 
 def _holds(condition: RequestCondition, message: Message) -> bool | None:
