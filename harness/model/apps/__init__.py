@@ -16,7 +16,7 @@ from harness.model.apps import (
     slow,
 )
 from harness.model.apps.base import App, Asked, Send, answered
-from harness.model.distribution import ONE, Branches, after, certain
+from harness.model.distribution import ONE, after, certain
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Step, built_in
 

@@ -105,7 +105,7 @@ class IstioDataPlane(DataPlane):
         return pod.annotations.get(_REWRITE) not in _NO
 
     def shows(self, state: State, meter: Meter, counter: str, *, goes_out: bool) -> bool:
-        """Returns whether the installation has a counter shown [istio/istio: pilot/pkg/model/telemetry.go]."""
+        """Returns whether the installation shows a counter [istio/istio: pilot/pkg/model/telemetry.go]."""
         if counter not in (*GOLDEN[meter.mesh], ENVOY_REQUESTS):
             raise meter.unknown(counter)
         config = mesh_config.read(state)

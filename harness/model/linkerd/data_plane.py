@@ -53,7 +53,7 @@ class LinkerdDataPlane(DataPlane):
         return after(outbound.forward(side, endpoint, message), *unread)
 
     def pass_on(self, side: ClientSide, arrival: Arrival) -> Answers:
-        """Returns what a gateway's connection gets by the proxy beside it, which forwards to the same address.
+        """Returns what a gateway's connection gets by the proxy beside it, which forwards to its address.
 
         Istio's own mutual TLS passes, and so does what shows no HTTP.
         """

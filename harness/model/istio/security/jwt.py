@@ -35,7 +35,7 @@ _ALGORITHMS = frozenset(
 )
 
 
-class Invalid(Exception):
+class Invalid(Exception):  # noqa: N818
     """A token that Envoy refuses; the message is Envoy's word for it."""
 
 

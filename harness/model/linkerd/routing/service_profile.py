@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def find(call: OutboundCall) -> Resource | None:
-    """Returns the profile that decides on calls to a Service: the client's namespace's instead of the Service's.
+    """Returns the profile that decides on calls to a Service: the client's namespace's before the Service's.
 
     One without routes and overrides decides nothing.
     """
