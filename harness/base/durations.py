@@ -21,3 +21,13 @@ def seconds(text: str | None) -> float | None:
     if not text or _PART.sub("", text):
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)) or None
+
+
+def written(amount: float) -> str:
+    """Returns an amount of seconds as a duration, empty for 0."""
+    milliseconds = round(amount * 1000)
+    if milliseconds == 0:
+        return ""
+    if milliseconds % 1000 == 0 or milliseconds > 99_999:
+        return f"{round(milliseconds / 1000)}s"
+    return f"{milliseconds}ms"

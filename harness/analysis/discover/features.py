@@ -93,7 +93,7 @@ def _uses(resource: Resource, findings: list[Finding]) -> Iterator[_Use]:
     if resource.group == _INSTALLATION or is_mesh_config(resource):
         return  # told of with the installation's values
     rest = dict.fromkeys(findings)
-    if resource.group in kinds.VERSIONS:
+    if resource.group in kinds.groups():
         for field in set_fields(resource, _UNITS.get(resource.kind, ())):
             about = [one for one in findings if _is_about(one.field, field)]
             yield _field_use(resource, field, about)

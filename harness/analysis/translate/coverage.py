@@ -6,7 +6,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.finding import Finding, Severity
+from harness.analysis.texts import beside
+from harness.analysis.translate.finding import Finding
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.refusal import Refused
 from harness.api.schema import shapes as schema
@@ -18,43 +19,6 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
 
-VERSIONS = {
-    "networking.istio.io": ("v1", "v1beta1", "v1alpha3"),
-    "security.istio.io": ("v1", "v1beta1"),
-    "telemetry.istio.io": ("v1", "v1alpha1"),
-    "extensions.istio.io": ("v1alpha1",),
-    "install.istio.io": ("v1alpha1",),
-}
-TRANSLATED = {
-    "networking.istio.io": ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry"),
-    "security.istio.io": ("AuthorizationPolicy", "PeerAuthentication"),
-}
-_LOST: dict[str, dict[str, tuple[str, str, str]]] = {
-    "networking.istio.io": {
-        "EnvoyFilter": ("envoy-filter", "Linkerd's proxies take no filters", "see what the filter is for"),
-        "Sidecar": ("sidecar", "Linkerd's proxies know all Services; egress is said by EgressNetworks", ""),
-        "WorkloadEntry": (
-            "external-workload",
-            "Linkerd knows no WorkloadEntries",
-            "make an ExternalWorkload",
-        ),
-        "WorkloadGroup": ("external-workload", "Linkerd knows no WorkloadGroups", "make ExternalWorkloads"),
-        "ProxyConfig": ("proxy-config", "it is Envoy's", "use Linkerd's config annotations"),
-    },
-    "security.istio.io": {
-        "RequestAuthentication": ("jwt", "Linkerd doesn't look into tokens", "check them in the application"),
-    },
-    "telemetry.istio.io": {
-        "Telemetry": ("telemetry", "Linkerd's metrics and traces are its own", "set up Linkerd's"),
-    },
-    "extensions.istio.io": {
-        "WasmPlugin": ("wasm", "Linkerd's proxies take no plugins", "see what the plugin is for"),
-        "TrafficExtension": ("wasm", "Linkerd's proxies take no plugins", "see what the plugin is for"),
-    },
-    "install.istio.io": {
-        "IstioOperator": ("installation", "it installs Istio", "install Linkerd by its own values"),
-    },
-}
 _GONE = ("authentication.istio.io", "config.istio.io", "rbac.istio.io")
 """Groups that no Istio reads since 1.6."""
 _KUBERNETES = {
@@ -70,47 +34,38 @@ _SILENT = ("k8s.io", "linkerd.io")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
+def groups() -> dict[str, dict[str, Any]]:
+    """Returns Istio's groups: versions, the kinds that are translated, and what is told of the others."""
+    found: dict[str, dict[str, Any]] = beside(__file__, "istio.yaml")["groups"]
+    return found
+
+
 def check(resources: Iterable[Resource]) -> None:
     """Raises InputError or Refused for the first object that can't be read: kind, version, form, template."""
+    known = groups()
     for one in resources:
         if one.group in _GONE:
             continue
-        if one.group not in VERSIONS:
-            if one.group.endswith("istio.io") or one.group == "istio.io":
-                raise InputError(
-                    f"unknown API group {one.group}",
-                    where=one.place("apiVersion"),
-                    todo=did_you_mean(one.group, VERSIONS),
-                )
-            _known_to_kubernetes(one)
-            _refuse_halves(one)
+        if group := known.get(one.group):
+            kinds, versions = (*group["translated"], *group["lost"]), group["versions"]
+            if one.kind not in kinds:
+                raise _unknown(one, "kind", f"unknown kind {one.kind} in {one.group}", one.kind, kinds)
+            if one.version not in versions:
+                what = f"{one}: {one.group} has no version {one.version}"
+                raise _unknown(one, "apiVersion", what, one.version, versions)
+            if one.kind in group["translated"]:
+                _refuse_templates(one)
             continue
-        known = (*TRANSLATED.get(one.group, ()), *_LOST[one.group])
-        if one.kind not in known:
-            raise InputError(
-                f"unknown kind {one.kind} in {one.group}",
-                where=one.place("kind"),
-                todo=did_you_mean(one.kind, known),
-            )
-        if one.version not in VERSIONS[one.group]:
-            versions = VERSIONS[one.group]
-            raise InputError(
-                f"{one}: {one.group} has no version {one.version}",
-                where=one.place("apiVersion"),
-                todo=did_you_mean(one.version, versions),
-            )
-        if one.kind in TRANSLATED.get(one.group, ()):
-            _refuse_templates(one)
+        if one.group.endswith("istio.io"):
+            raise _unknown(one, "apiVersion", f"unknown API group {one.group}", one.group, known)
+        if one.kind not in _KUBERNETES.get(one.group, (one.kind,)):
+            what = f"unknown kind {one.kind} in {one.api_version}"
+            raise _unknown(one, "kind", what, one.kind, _KUBERNETES[one.group])
+        _refuse_halves(one)
 
 
-def _known_to_kubernetes(resource: Resource) -> None:
-    known = _KUBERNETES.get(resource.group)
-    if known and resource.kind not in known:
-        raise InputError(
-            f"unknown kind {resource.kind} in {resource.api_version}",
-            where=resource.place("kind"),
-            todo=did_you_mean(resource.kind, known),
-        )
+def _unknown(resource: Resource, field: str, what: str, word: str, valid: Iterable[str]) -> InputError:
+    return InputError(what, where=resource.place(field), todo=did_you_mean(word, valid))
 
 
 def _refuse_halves(resource: Resource) -> None:
@@ -125,38 +80,32 @@ def _refuse_halves(resource: Resource) -> None:
                 raise
 
 
-def foreign(resources: Iterable[Resource]) -> Iterator[Finding]:
-    """Yields a finding for each kind of somebody else's: what such objects make, nobody here knows."""
-    seen = set()
-    for one in resources:
-        known = one.group in (*VERSIONS, *_GONE) or "." not in one.group or one.group.endswith(_SILENT)
-        if not known and (one.group, one.kind) not in seen:
-            seen.add((one.group, one.kind))
-            why = f"{one.kind} of {one.group} isn't read: it stays as it is"
-            yield Finding.of(
-                Severity.CHECK, "foreign-kind", one, "kind", why, "check whether it speaks of Istio"
-            )
+def untranslated(resources: Iterable[Resource]) -> Iterator[Finding]:
+    """Yields a finding for each object of Istio's that isn't translated, then one for each foreign kind.
 
-
-def lost(resources: Iterable[Resource]) -> Iterator[Finding]:
-    """Yields a finding for each object of a kind that isn't translated."""
+    What objects of somebody else's make, nobody here knows.
+    """
+    known = groups()
+    foreign: dict[tuple[str, str], Resource] = {}
     for one in resources:
-        found = _LOST.get(one.group, {}).get(one.kind)
-        if found:
-            topic, why, todo = found
-            yield Finding.of(Severity.LOST, topic, one, "", why, todo)
+        if one.group in known:
+            if code := known[one.group]["lost"].get(one.kind):
+                yield Finding.of(code, one)
         elif one.group in _GONE:
-            why = "no Istio since 1.6 reads it: it had no effect, and is left out"
-            yield Finding.of(Severity.CHECK, "no-effect", one, "apiVersion", why, "delete it")
+            yield Finding.of("no-effect.group", one, "apiVersion")
+        elif "." in one.group and not one.group.endswith(_SILENT):
+            foreign.setdefault((one.group, one.kind), one)
+    for (group, kind), one in foreign.items():
+        yield Finding.of("foreign-kind", one, "kind", kind=kind, group=group)
 
 
 def _refuse_templates(resource: Resource) -> None:
     for text in _texts(resource.data):
-        if found := _TEMPLATE.search(text):
+        if template := _TEMPLATE.search(text):
             raise InputError(
                 f"{resource}: an unrendered template",
                 where=resource.where,
-                why=found.group(),
+                why=template.group(),
                 todo="render it first (helm template …)",
             )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.finding import Finding, Severity
-from harness.analysis.translate.losses import losses
+from harness.analysis.translate.finding import Finding, unread
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import template_of
 from harness.api.objects import labels_of
@@ -14,14 +15,16 @@ from harness.base.places import NOWHERE
 from harness.base.resources import CLUSTER_SCOPED, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from harness.analysis.translate.estate import Estate
     from harness.api.node import Node
     from harness.manifests.patching import Patch
 
 MAX_NAME = 63
 """Characters of a Service's name; other kinds take longer ones."""
+
+Fields = dict[str, Any]
+Texts = Mapping[str, str]
+Origins = Iterable[Resource]
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,20 @@ class Translated:
 
 
 class Draft:
-    """Collects what a translation makes."""
+    """Collects what a translation makes.
+
+    `subsets` are the Services that subsets became, by full host and name (None where the host's Service isn't
+    known); `gateways` the Gateways made of Istio's, by `namespace/name`.
+    """
 
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
         self.findings: dict[Finding, None] = {}
         self.patches: list[Patch] = []
+        self.subsets: dict[tuple[str, str], Resource | None] = {}
+        self.gateways: dict[str, Resource] = {}
         self._objects: dict[tuple[str, str, str, str], Translated] = {}
-        self._made: dict[tuple[str, str, str], list[Resource]] = {}
+        self._made: defaultdict[tuple[str, str, str], list[Resource]] = defaultdict(list)
 
     @property
     def objects(self) -> tuple[Translated, ...]:
@@ -48,23 +57,14 @@ class Draft:
         return tuple(self._objects.values())
 
     def report(
-        self,
-        severity: Severity,
-        topic: str,
-        resource: Resource,
-        field: str,
-        why: str,
-        todo: str = "",
-        *,
-        rule: str = "",
+        self, code: str, at: Node | Resource, field: str = "", *, rule: str = "", **facts: object
     ) -> None:
-        """Adds a finding, unless it is there already."""
-        self.findings[Finding.of(severity, topic, resource, field, why, todo, rule=rule)] = None
+        """Adds what a code of findings.yaml says of a field (see `Finding.of`), unless it is there."""
+        self.findings[Finding.of(code, at, field, rule=rule, **facts)] = None
 
     def finish(self, reading: Node) -> None:
         """Reports every field of an object, or of a part of one, that nobody read."""
-        for finding in losses(reading):
-            self.findings[finding] = None
+        self.findings |= dict.fromkeys(unread(reading))
 
     def add(
         self,
@@ -73,13 +73,13 @@ class Draft:
         namespace: str,
         name: str,
         spec: Mapping[str, Any],
-        origins: Iterable[Resource],
-        annotations: Mapping[str, str] | None = None,
+        origins: Origins,
+        annotations: Texts | None = None,
     ) -> Resource:
         """Adds an object with its first origin's labels; a name that is taken gets a number."""
         origins = tuple(origins)
         name = self._free(api_version.rpartition("/")[0], kind, namespace, name)
-        metadata: dict[str, Any] = {"name": name}
+        metadata: Fields = {"name": name}
         if kind not in CLUSTER_SCOPED:
             metadata["namespace"] = namespace
         labels = labels_of(origins[0]) if origins else {}
@@ -90,59 +90,43 @@ class Draft:
         where = origins[0].where if origins else NOWHERE
         made = Resource(api_version, kind, namespace, name, data, where)
         self._objects[made.key] = Translated(made, origins)
-        self._made.setdefault((api_version, kind, namespace), []).append(made)
+        self._made[api_version, kind, namespace].append(made)
         return made
 
-    def change(self, resource: Resource, data: dict[str, Any], origins: Iterable[Resource] = ()) -> None:
-        """Takes an object of the estate over, with other data than it had."""
-        before = self._objects.get(resource.key)
-        known = before.origins if before else (resource,)
-        kept = tuple(dict.fromkeys((*known, *origins)))
-        self._objects[resource.key] = Translated(replace(resource, data=data), kept)
-
-    def annotate(
-        self, resource: Resource, annotations: Mapping[str, str], origins: Iterable[Resource]
-    ) -> None:
+    def annotate(self, resource: Resource, annotations: Texts, origins: Origins) -> None:
         """Sets annotations of an object of the estate."""
         self._annotate(Metadata.of(self.current(resource)), annotations, origins)
 
-    def annotate_namespace(
-        self, name: str, annotations: Mapping[str, str], origins: Iterable[Resource]
-    ) -> None:
+    def annotate_namespace(self, name: str, annotations: Texts, origins: Origins) -> None:
         """Sets annotations of a Namespace, which need not be in the manifests."""
-        known = self.estate.namespaces.get(name)
         made = self._objects.get(("", "Namespace", "", name))
-        if known or made:
-            self.annotate(known or made.resource, annotations, origins)  # type: ignore[union-attr]
+        if known := self.estate.namespaces.get(name) or (made and made.resource):
+            self.annotate(known, annotations, origins)
             return
         metadata = {"name": name, "annotations": dict(annotations)}
         data = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         namespace = Resource("v1", "Namespace", "", name, data)
         self._objects[namespace.key] = Translated(namespace, tuple(origins))
 
-    def annotate_pods(
-        self, resource: Resource, annotations: Mapping[str, str], origins: Iterable[Resource]
-    ) -> None:
+    def annotate_pods(self, resource: Resource, annotations: Texts, origins: Origins) -> None:
         """Sets annotations of the pods that a workload of the estate makes."""
         self._annotate(template_of(self.current(resource)).metadata, annotations, origins)
 
-    def _annotate(
-        self, metadata: Metadata, annotations: Mapping[str, str], origins: Iterable[Resource]
-    ) -> None:
+    def _annotate(self, metadata: Metadata, annotations: Texts, origins: Origins) -> None:
         merged = {**metadata.annotations, **annotations}
         self.change_metadata(metadata, {**metadata.data, "annotations": merged}, origins)
 
-    def change_metadata(
-        self, metadata: Metadata, entries: Mapping[str, Any], origins: Iterable[Resource] = ()
-    ) -> None:
-        """Takes an object over with other metadata, of its own or of its pods."""
+    def change_metadata(self, metadata: Metadata, entries: Mapping[str, Any], origins: Origins = ()) -> None:
+        """Takes an object of the estate over with other metadata, of its own or of its pods."""
         resource = metadata.resource
+        before = self._objects.get(resource.key)
+        kept = dict.fromkeys((*(before.origins if before else (resource,)), *origins))
         data = _with(resource.data, metadata.path.split("."), entries)
-        self.change(resource, data, origins)
+        self._objects[resource.key] = Translated(replace(resource, data=data), tuple(kept))
 
-    def made(self, api_version: str, kind: str, namespace: str) -> tuple[Resource, ...]:
+    def made(self, api_version: str, kind: str, namespace: str) -> list[Resource]:
         """Returns the objects of a kind that the translation has made (not changed) in a namespace by now."""
-        return tuple(self._made.get((api_version, kind, namespace), ()))
+        return self._made[api_version, kind, namespace]
 
     def current(self, resource: Resource) -> Resource:
         """Returns an object of the estate as the translation has it by now."""
@@ -160,7 +144,7 @@ class Draft:
         return name
 
 
-def _with(data: Mapping[str, Any], path: list[str], entries: Mapping[str, Any]) -> dict[str, Any]:
+def _with(data: Mapping[str, Any], path: list[str], entries: Mapping[str, Any]) -> Fields:
     """The data with other entries at a path of it."""
     inner = data.get(path[0]) or {}
     return {**data, path[0]: _with(inner, path[1:], entries) if path[1:] else dict(entries)}

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.route.connection_route import API as CONNECTION_API
 from harness.analysis.translate.route.routes import GATEWAY_API
 from harness.api.istio.mesh_config import MeshConfig
 from harness.api.istio.registry import GROUP, REGISTRY_ONLY, ServiceEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from harness.analysis.translate.draft import Draft
     from harness.base.resources import Resource
 
@@ -21,81 +18,39 @@ NAMESPACE, NETWORK = "linkerd-egress", "all-egress-traffic"
 """The namespace whose EgressNetworks are for all clients [Linkerd: egress.globalEgressNetworkNamespace]."""
 
 _KINDS = {
-    "HTTP": "HTTPRoute",
-    "HTTP2": "HTTPRoute",
-    "GRPC": "HTTPRoute",
-    "GRPC-WEB": "HTTPRoute",
-    "HTTPS": "TLSRoute",
-    "TLS": "TLSRoute",
+    **dict.fromkeys(("HTTP", "HTTP2", "GRPC", "GRPC-WEB"), "HTTPRoute"),
+    **dict.fromkeys(("HTTPS", "TLS"), "TLSRoute"),
 }
-
-Fields = dict[str, Any]
 
 
 def translate(draft: Draft) -> None:
     """Translates the policy for outside traffic, and the hosts that it registers."""
-    _report_settings(draft)
+    settings = MeshConfig.of(draft.estate.mesh_config_map)
+    settings.leave("outboundTrafficPolicy", "trustDomain")
+    for field in settings.unread():
+        draft.report("mesh-config", settings.resource, field)
     entries = draft.estate.all(GROUP, "ServiceEntry")
     config = draft.estate.mesh_config_map
     closed = draft.estate.mesh_config.outbound == REGISTRY_ONLY
     if closed and config is not None:
-        origins = (config, *entries)
         if NAMESPACE not in draft.estate.namespaces:
             draft.add("v1", "Namespace", "", NAMESPACE, {}, (config,))
-        draft.add(API, "EgressNetwork", NAMESPACE, NETWORK, {"trafficPolicy": "Deny"}, origins)
-        draft.report(
-            Severity.CHANGED,
-            "egress-denied",
-            config,
-            "data.mesh",
-            "a request that leaves without leave gets 403 from Linkerd, where Istio answers 502",
-            "change what watches for 502",
-        )
+        network = {"trafficPolicy": "Deny"}
+        draft.add(API, "EgressNetwork", NAMESPACE, NETWORK, network, (config, *entries))
+        draft.report("egress-denied", config, "data.mesh")
     if not closed:
-        assumed = "" if config else "Istio's MeshConfig isn't among the manifests, and is taken to say so: "
         for entry in entries:
-            draft.report(
-                Severity.CHECK,
-                "egress-policy",
-                entry,
-                "spec",
-                f"{assumed}all may leave the cluster (outboundTrafficPolicy ALLOW_ANY), and no object has to "
-                "say that this host may be called",
-                "" if config else "give the ConfigMap istio-system/istio, too, if it says REGISTRY_ONLY",
-            )
+            draft.report("egress-policy" if config else "egress-policy.assumed", entry, "spec")
     for entry in entries:
         _entry(draft, entry, closed=closed)
-
-
-def _report_settings(draft: Draft) -> None:
-    config = MeshConfig.of(draft.estate.mesh_config_map)
-    config.leave("outboundTrafficPolicy", "trustDomain")
-    why = "it is a setting of Istio's installation"
-    todo = "see whether Linkerd's installation needs one like it"
-    for field in config.unread():
-        draft.report(Severity.CHECK, "mesh-config", config.resource, field, why, todo)
 
 
 def _entry(draft: Draft, resource: Resource, *, closed: bool) -> None:
     entry = ServiceEntry.of(resource).required("hosts")
     if entry.is_internal:
-        draft.report(
-            Severity.LOST,
-            "external-workload",
-            resource,
-            "spec.location",
-            "Linkerd knows workloads of the mesh outside of the cluster by ExternalWorkloads",
-            "make an ExternalWorkload, and a Service that selects it",
-        )
+        draft.report("external-workload.internal", entry, "location")
     if entry.resolution not in ("NONE", "DNS", "DNS_ROUND_ROBIN"):
-        draft.report(
-            Severity.CHECK,
-            "resolution",
-            resource,
-            "spec.resolution",
-            "Linkerd's clients resolve names themselves",
-            "check the name's DNS",
-        )
+        draft.report("resolution", entry, "resolution")
     hosts, addresses = entry.hosts, entry.addresses
     ports = [(port.number, port.protocol.upper(), port.name) for port in entry.ports]
     draft.finish(entry)
@@ -104,14 +59,7 @@ def _entry(draft: Draft, resource: Resource, *, closed: bool) -> None:
     for number, protocol, _ in ports:
         kind = _KINDS.get(protocol, "TCPRoute")
         if kind == "TCPRoute" and not addresses:
-            draft.report(
-                Severity.CHANGED,
-                "egress-port",
-                resource,
-                "spec.ports",
-                f"connections without a name are told apart by port alone: all of port {number} is open",
-                "give the addresses",
-            )
+            draft.report("egress-port", entry, "ports", port=number)
         _route(draft, resource, kind, number, hosts, addresses)
 
 
@@ -120,23 +68,17 @@ def _route(
     resource: Resource,
     kind: str,
     number: int | None,
-    hosts: Iterable[str],
-    addresses: Iterable[str],
+    hosts: tuple[str, ...],
+    addresses: tuple[str, ...],
 ) -> None:
-    network = {"group": "policy.linkerd.io", "kind": "EgressNetwork", "name": NETWORK}
-    addresses = tuple(addresses)
+    name, network = f"{resource.namespace}-{resource.name}", NETWORK
     if kind == "TCPRoute" and addresses:
         blocks = [one if "/" in one else f"{one}/{128 if ':' in one else 32}" for one in addresses]
         spec = {"trafficPolicy": "Deny", "networks": [{"cidr": block} for block in blocks]}
-        made = draft.add(
-            API, "EgressNetwork", NAMESPACE, f"{resource.namespace}-{resource.name}", spec, (resource,)
-        )
-        network["name"] = made.name
-    parent = {**network, "namespace": NAMESPACE} | ({"port": number} if number else {})
-    found: Fields = {"parentRefs": [parent]}
-    if kind != "TCPRoute":
-        found["hostnames"] = list(hosts)
-    to_itself = {**network, "namespace": NAMESPACE} | ({"port": number} if number else {})
-    found["rules"] = [{"backendRefs": [to_itself]}]
+        network = draft.add(API, "EgressNetwork", NAMESPACE, name, spec, (resource,)).name
+    target: dict[str, Any] = {"group": "policy.linkerd.io", "kind": "EgressNetwork", "name": network}
+    target |= {"namespace": NAMESPACE} | ({"port": number} if number else {})
+    names = {"hostnames": list(hosts)} if kind != "TCPRoute" else {}
+    route = {"parentRefs": [target], **names, "rules": [{"backendRefs": [target]}]}
     api = GATEWAY_API if kind == "HTTPRoute" else CONNECTION_API
-    draft.add(api, kind, NAMESPACE, f"{resource.namespace}-{resource.name}-{number}", found, (resource,))
+    draft.add(api, kind, NAMESPACE, f"{name}-{number}", route, (resource,))

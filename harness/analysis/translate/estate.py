@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.api.istio.hosts import full_host
@@ -107,14 +108,17 @@ class Estate:
                 found.setdefault(resource.namespace, []).append(self._deployed(resource))
         return {namespace: tuple(all_) for namespace, all_ in found.items()}
 
+    @property
+    def workloads(self) -> Iterator[Deployed]:
+        """All workloads."""
+        return chain.from_iterable(self.deployed.values())
+
     @cached_property
     def identities(self) -> frozenset[tuple[str, str]]:
         """The service accounts, by namespace and name: those that exist, and those that workloads run as."""
         declared = {(one.namespace, one.name) for one in self.all("", "ServiceAccount")}
         used = {
-            (one.resource.namespace, template_of(one.resource).spec.service_account)
-            for all_ in self.deployed.values()
-            for one in all_
+            (one.resource.namespace, template_of(one.resource).spec.service_account) for one in self.workloads
         }
         return frozenset(declared | used)
 
@@ -184,11 +188,6 @@ class Estate:
             tuple(PodPort(number, is_opaque) for number, is_opaque in sorted(opaque.items())),
             tuple(dict.fromkeys(probes)),
         )
-
-
-def ports_of(service: Resource) -> tuple[ServicePort, ...]:
-    """Returns a Service's TCP ports."""
-    return service_ports(service)
 
 
 def routable(port: ServicePort) -> bool:

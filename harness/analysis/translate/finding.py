@@ -1,12 +1,19 @@
-"""What a translation couldn't carry over as it was."""
+"""What a translation couldn't carry over as it was: findings, whose words are in findings.yaml."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
+from harness.analysis.texts import beside, place
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api.node import Node
     from harness.base.resources import Resource
 
 
@@ -41,18 +48,12 @@ class Finding:
 
     @classmethod
     def of(
-        cls,
-        severity: Severity,
-        topic: str,
-        resource: Resource,
-        field: str,
-        why: str,
-        todo: str = "",
-        *,
-        rule: str = "",
+        cls, code: str, at: Node | Resource, field: str = "", *, rule: str = "", **facts: object
     ) -> Finding:
-        """Returns a finding about a field of an object."""
-        return cls(severity, topic, resource, field, why, todo, rule)
+        """Returns what a code says of a reading's field (none: of all of it), or of an object's path."""
+        severity, why, todo = _texts()[code]
+        topic = code.partition(".")[0]
+        return cls(severity, topic, *place(at, field), why.format(**facts), todo.format(**facts), rule)
 
     @property
     def subject(self) -> str:
@@ -70,10 +71,33 @@ class Finding:
         return str(self.origin.place(self.field))
 
     def __str__(self) -> str:
-        where = self.where
-        head = f"{where}: " if where else ""
+        head = f"{self.where}: " if self.where else ""
         lines = [f"{head}{self.severity} [{self.topic}] {self.resource} {self.subject}".rstrip()]
         lines.append(f"  why: {self.why}")
         if self.todo:
             lines.append(f"  do:  {self.todo}")
         return "\n".join(lines)
+
+
+@cache
+def _texts() -> dict[str, tuple[Severity, str, str]]:
+    """How bad what a code says is, why, and what to do instead."""
+    return {
+        code: (severity, texts["why"], texts.get("todo", ""))
+        for severity in Severity
+        for code, texts in beside(__file__, "findings.yaml")[severity].items()
+    }
+
+
+def unread(reading: Node) -> Iterator[Finding]:
+    """Yields a finding for each field of an object, or of a part of one, that nobody read."""
+    for path in reading.unread():
+        yield Finding.of(_code(reading.resource.kind, path), reading.resource, path)
+
+
+def _code(kind: str, path: str) -> str:
+    """What is told of a field: what is known of it, or of all around it."""
+    known = beside(__file__, "istio.yaml")["fields"].get(kind)
+    for key in re.sub(r"\[\d+\]", "", path).split(".")[1:]:
+        known = known.get(key) if isinstance(known, dict) else known
+    return known if isinstance(known, str) else "unknown-field"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.draft import Translated
-from harness.analysis.translate.finding import Finding, Severity
+from harness.analysis.translate.finding import Finding
 from harness.analysis.translate.translation import Translation, translate
 from harness.api.gateway_api.route import Route
 from harness.api.istio.gateway import IstioGateway
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from harness.api.gateway_api.route import RouteRule
     from harness.api.istio.http_match import HTTPMatchRequest
+    from harness.api.node import Node
 
 
 TOOL = "ingress2gateway"
@@ -39,13 +40,8 @@ READ_VERSION = "v1beta1"
 
 _READ_KINDS = ("VirtualService", "Gateway")
 _UNREAD_KINDS = (
-    "DestinationRule",
-    "ServiceEntry",
-    "AuthorizationPolicy",
-    "PeerAuthentication",
-    "RequestAuthentication",
-    "Sidecar",
-)
+    "DestinationRule ServiceEntry AuthorizationPolicy PeerAuthentication RequestAuthentication Sidecar"
+).split()
 _ROUTES = ("HTTPRoute", "TLSRoute", "TCPRoute")
 _IGNORED = ("fault", "retries", "corsPolicy", "delegate", "directResponse", "mirrorPercentage")
 
@@ -62,15 +58,8 @@ def output(files: Iterable[Path]) -> str:
             todo="install it, or run it elsewhere and give its output with --tool-output FILE",
         )
     inputs = [part for file in files for part in ("--input-file", str(file))]
-    command = [
-        tool,
-        "print",
-        "--providers",
-        "istio",
-        "--all-namespaces",
-        "--allow-experimental-gw-api",
-        *inputs,
-    ]
+    options = ("--providers", "istio", "--all-namespaces", "--allow-experimental-gw-api")
+    command = [tool, "print", *options, *inputs]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise InputError(f"{TOOL} fails", why=" ".join(result.stderr.split())[-500:])
@@ -110,22 +99,14 @@ def repaired(resources: Iterable[Resource], made_by_tool: Iterable[Resource]) ->
     right = translate(resources)
     origins = _origins(resources, made_by_tool)
     kept = tuple(Translated(one, ()) for one in made_by_tool if one not in origins)
-    unknown = (
-        Finding.of(
-            Severity.CHECK,
-            f"{TOOL}-origin",
-            one.resource,
-            "metadata.name",
-            "no object among the manifests accounts for it: it is kept as the tool made it",
-            "give the manifest that it comes from, too",
-        )
-        for one in kept
+    findings = (
+        *right.findings,
+        *(_fault("origin", one.resource, "metadata.name") for one in kept),
+        *(fault for made, origin in origins.items() for fault in _faults(made, origin)),
+        *_passed_over(resources, origins.values()),
+        *_reordered(origins.values()),
     )
-    repairs = [finding for one, origin in origins.items() for finding in _faults(one, origin)]
-    repairs += _passed_over(resources, origins.values())
-    repairs += _reordered(origins.values())
-    findings = tuple(dict.fromkeys((*right.findings, *unknown, *repairs)))
-    return replace(right, translated=(*right.translated, *kept), findings=findings)
+    return replace(right, translated=(*right.translated, *kept), findings=tuple(dict.fromkeys(findings)))
 
 
 @dataclass(frozen=True)
@@ -185,106 +166,89 @@ def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
         return
     route = Route.of(made)
     if origin.mesh and not route.parents:
-        yield _repair(
-            "parents", origin, "spec.hosts", "the route had no parentRefs, and so no effect anywhere"
-        )
+        yield _fault("parents", origin.resource, "spec.hosts")
     if made.kind != "HTTPRoute":
         return
     source = origin.rule
     for rule in route.written_rules:
-        yield from _backend_faults(origin, source, rule)
-        yield from _match_faults(origin, source, rule)
+        yield from _backend_faults(source, rule)
+        yield from _match_faults(source, rule)
     for key in _IGNORED:
         if source.has(key):
-            yield _repair("ignored", origin, source.at(key), f"the tool ignores {key}")
+            yield _fault("ignored", source, key, what=key)
     for part in (source.redirect, source.rewrite):
         if part.authority:
-            yield _repair("ignored", origin, part.at("authority"), "the tool ignores the host")
+            yield _fault("ignored", part, "authority", what="the host")
     for mirror in source.mirrors:
         if mirror.has("percentage"):
-            yield _repair("ignored", origin, mirror.path, "the tool ignores a mirror's percentage")
+            yield _fault("ignored", mirror, what="a mirror's percentage")
 
 
-def _backend_faults(origin: Origin, source: HTTPRule, rule: RouteRule) -> Iterator[Finding]:
+def _backend_faults(source: HTTPRule, rule: RouteRule) -> Iterator[Finding]:
     for part, backend in zip(source.route, rule.backends, strict=False):
-        if backend.weight == 0 and not any(one.weight for one in source.route):
-            why = "an unset weight became 0: nothing, an outage, or everything, by the mesh and the number"
-            yield _repair("weight", origin, part.at("weight"), why)
+        if backend.weight == 0 and not any(to.weight for to in source.route):
+            yield _fault("weight", part, "weight")
         if part.destination.subset:
-            yield _repair("subset", origin, part.destination.at("subset"), "the subset was lost")
+            yield _fault("subset", part.destination, "subset")
         if backend.port is None:
-            why = "a Service without port is refused by the API"
-            yield _repair("port", origin, part.destination.at("port"), why)
+            yield _fault("port", part.destination, "port")
         if part.has("headers"):
-            yield _repair("ignored", origin, part.at("headers"), "the tool ignores a destination's headers")
+            yield _fault("ignored", part, "headers", what="a destination's headers")
     if rule.backends and any(part.type == "RequestRedirect" for part in rule.filters):
-        why = "a redirect with backendRefs is refused by the API"
-        yield _repair("redirect", origin, source.at("redirect"), why)
+        yield _fault("redirect", source, "redirect")
 
 
 def _gateway_faults(origin: Origin) -> Iterator[Finding]:
     for server in IstioGateway.of(origin.resource).servers:
-        for key, said in (
-            ("httpsRedirect", server.tls.https_redirect),
-            ("credentialName", server.tls.credential_name),
-        ):
-            if said:
-                why = f"the tool ignores {key}; the listener serves nothing"
-                yield _repair("tls", origin, server.tls.at(key), why)
+        settings = {"httpsRedirect": server.tls.https_redirect, "credentialName": server.tls.credential_name}
+        for key in (key for key, value in settings.items() if value):
+            yield _fault("tls", server.tls, key, what=key)
         if any(not host.startswith("./") for host in server.hosts):
-            why = "the listener took routes of its own namespace only"
-            yield _repair("namespaces", origin, server.at("hosts"), why)
+            yield _fault("namespaces", server, "hosts")
 
 
-def _match_faults(origin: Origin, source: HTTPRule, rule: RouteRule) -> Iterator[Finding]:
+def _match_faults(source: HTTPRule, rule: RouteRule) -> Iterator[Finding]:
     for match in source.matches:
         if match.uri.has("prefix") and match.uri.prefix != "/":
-            why = "a prefix of the text became a prefix of whole segments"
             paths = (made.path_match for made in rule.written_matches if made.has("path"))
             if any(path and path.kind == "segments" for path in paths):
-                yield _repair("prefix", origin, match.uri.at("prefix"), why)
+                yield _fault("prefix", match.uri, "prefix")
         for field in _dropped(match):
-            yield _repair("match", origin, field, "the condition was dropped: the rule took more than before")
+            yield _fault("match", source.resource, field)
 
 
 def _dropped(match: HTTPMatchRequest) -> Iterator[str]:
-    asked = (
-        ("authority", match.authority),
-        ("scheme", match.scheme),
-        ("withoutHeaders", match.without_headers),
-        ("port", match.port),
-        ("sourceLabels", match.source_labels),
-        ("gateways", match.gateways),
-        ("ignoreUriCase", match.ignore_uri_case),
-        ("method", match.method and not match.method.has("exact")),
-    )
-    yield from (match.at(key) for key, value in asked if value)
+    conditions = {
+        "authority": match.authority,
+        "scheme": match.scheme,
+        "withoutHeaders": match.without_headers,
+        "port": match.port,
+        "sourceLabels": match.source_labels,
+        "gateways": match.gateways,
+        "ignoreUriCase": match.ignore_uri_case,
+        "method": match.method and not match.method.has("exact"),
+    }
+    yield from (match.at(key) for key, value in conditions.items() if value)
     for named in (match.headers, match.query_params):
         yield from (text.path for text in named.values() if not (text.has("exact") or text.has("regex")))
 
 
 def _passed_over(resources: Iterable[Resource], origins: Iterable[Origin]) -> Iterator[Finding]:
     read = {origin.resource for origin in origins}
-    for one in resources:
-        if not one.group.endswith("istio.io") or one in read:
+    for resource in resources:
+        if not resource.group.endswith("istio.io") or resource in read:
             continue
-        if one.kind in _UNREAD_KINDS:
-            why = f"the tool reads no {one.kind}"
-        elif one.kind in _READ_KINDS and one.version != READ_VERSION:
-            why = f"the tool reads {READ_VERSION} only, not {one.version}, and says nothing"
-        else:
-            continue
-        yield _repair("unread", Origin(one, 0), "apiVersion" if one.kind in _READ_KINDS else "kind", why)
+        if resource.kind in _UNREAD_KINDS:
+            yield _fault("unread", resource, "kind", kind=resource.kind)
+        elif resource.kind in _READ_KINDS and resource.version != READ_VERSION:
+            yield _fault("unread.version", resource, "apiVersion", version=resource.version)
 
 
 def _reordered(origins: Iterable[Origin]) -> Iterator[Finding]:
-    for resource in dict.fromkeys(
-        origin.resource for origin in origins if origin.resource.kind == "VirtualService"
-    ):
-        if len(VirtualService.of(resource).http) > 1:
-            why = "the first match became the most specific, and routes changed order from run to run"
-            yield _repair("order", Origin(resource, 0), "spec.http", why)
+    for resource in dict.fromkeys(origin.resource for origin in origins):
+        if resource.kind == "VirtualService" and len(VirtualService.of(resource).http) > 1:
+            yield _fault("order", resource, "spec.http")
 
 
-def _repair(fault: str, origin: Origin, field: str, why: str) -> Finding:
-    return Finding.of(Severity.REPAIRED, f"{TOOL}-{fault}", origin.resource, field, why)
+def _fault(fault: str, at: Node | Resource, field: str = "", **facts: object) -> Finding:
+    return Finding.of(f"{TOOL}-{fault}", at, field, rule="", **facts)

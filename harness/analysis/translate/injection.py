@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.finding import Severity
+from harness.analysis.texts import beside
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import template_of
 from harness.api.marks import (
@@ -24,33 +24,11 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
     from harness.base.resources import Resource
 
-_RENAMED = {
-    "traffic.sidecar.istio.io/excludeOutboundPorts": "config.linkerd.io/skip-outbound-ports",
-    "traffic.sidecar.istio.io/excludeInboundPorts": "config.linkerd.io/skip-inbound-ports",
-    "sidecar.istio.io/proxyCPU": "config.linkerd.io/proxy-cpu-request",
-    "sidecar.istio.io/proxyCPULimit": "config.linkerd.io/proxy-cpu-limit",
-    "sidecar.istio.io/proxyMemory": "config.linkerd.io/proxy-memory-request",
-    "sidecar.istio.io/proxyMemoryLimit": "config.linkerd.io/proxy-memory-limit",
-    "sidecar.istio.io/nativeSidecar": "config.linkerd.io/proxy-enable-native-sidecar",
-}
+Known = dict[str, Any]
+"""What istio.yaml says of annotations."""
+
 _LOG_LEVEL = "sidecar.istio.io/logLevel"
-_LOG_LEVELS = {
-    **{level: f"warn,linkerd={level}" for level in ("trace", "debug", "info")},
-    **dict.fromkeys(("warn", "warning"), "warn"),
-    **dict.fromkeys(("err", "error", "critical"), "error"),
-    "off": "off",
-}
-"""Envoy's levels as filters of Linkerd's proxy, whose libraries' own messages stay at warnings."""
 _INBOUND_PORTS = "traffic.sidecar.istio.io/excludeInboundPorts"
-_TODO = {
-    "traffic.sidecar.istio.io/excludeOutboundIPRanges": "skip ports (config.linkerd.io/skip-outbound-ports): "
-    "config.linkerd.io/skip-subnets goes by callers' addresses",
-    "traffic.sidecar.istio.io/includeOutboundPorts": "skip others (config.linkerd.io/skip-outbound-ports)",
-    "traffic.sidecar.istio.io/includeInboundPorts": "skip others (config.linkerd.io/skip-inbound-ports)",
-    "proxy.istio.io/config": "look for each setting among Linkerd's config annotations",
-}
-# Left out without a word: Linkerd's way makes them unnecessary.
-_NEEDLESS = frozenset(("sidecar.istio.io/rewriteAppHTTPProbers", "sidecar.istio.io/status"))
 _NAMESPACE_LABELS = (ISTIO_INJECTION, ISTIO_REVISION, ISTIO_AMBIENT)
 
 
@@ -88,20 +66,19 @@ def _istios(key: str) -> bool:
 
 def translate(draft: Draft) -> None:
     """Translates the marks of all Namespaces, Services and workloads."""
+    known = beside(__file__, "istio.yaml")["annotations"]
     for namespace in draft.estate.namespaces.values():
-        _namespace(draft, namespace)
-    for workloads in draft.estate.deployed.values():
-        for workload in workloads:
-            _workload(draft, workload.resource)
+        _namespace(draft, namespace, known)
+    for workload in draft.estate.workloads:
+        _workload(draft, workload.resource, known)
     for service in draft.estate.services.values():
         marks = Marks.of(Metadata.of(service))
         for key in marks.istio:
-            _report(draft, service, f"metadata.{marks.field(key)}", key)
+            _report(draft, service, f"metadata.{marks.field(key)}", key, known)
 
 
-def _namespace(draft: Draft, resource: Resource) -> None:
-    current = draft.current(resource)
-    metadata = Metadata.of(current)
+def _namespace(draft: Draft, resource: Resource, known: Known) -> None:
+    metadata = Metadata.of(draft.current(resource))
     marks = Marks.of(metadata)
     if not marks.istio:
         return
@@ -111,43 +88,31 @@ def _namespace(draft: Draft, resource: Resource) -> None:
     _change(draft, metadata, marks.labels, annotations)
     for key in marks.istio:
         if key not in _NAMESPACE_LABELS:
-            _report(draft, resource, f"metadata.{marks.field(key)}", key)
+            _report(draft, resource, f"metadata.{marks.field(key)}", key, known)
 
 
-def _workload(draft: Draft, resource: Resource) -> None:
-    current = draft.current(resource)
-    metadata = template_of(current).metadata
+def _workload(draft: Draft, resource: Resource, known: Known) -> None:
+    metadata = template_of(draft.current(resource)).metadata
     marks, field = Marks.of(metadata), metadata.path
     if not marks.istio or ISTIO_TEMPLATES in marks.istio:
         return
     annotations = dict(marks.annotations)
     for key, value in marks.istio.items():
         if key == ISTIO_INJECT:
-            annotations |= _injected(choice(Mesh.ISTIO, metadata.labels, metadata.annotations))
+            chosen = choice(Mesh.ISTIO, metadata.labels, metadata.annotations)
+            if chosen is not None:
+                annotations[LINKERD_INJECT] = "enabled" if chosen else "disabled"
         elif key == ISTIO_REVISION:
             annotations.setdefault(LINKERD_INJECT, "enabled")
-        elif key in _RENAMED:
-            annotations[_RENAMED[key]] = value
-        elif key == _LOG_LEVEL and value.lower() in _LOG_LEVELS:
-            annotations["config.linkerd.io/proxy-log-level"] = _LOG_LEVELS[value.lower()]
-        elif key not in _NEEDLESS:
-            _report(draft, resource, f"{field}.{marks.field(key)}", key)
+        elif key in known["renamed"]:
+            annotations[known["renamed"][key]] = value
+        elif key == _LOG_LEVEL and value.lower() in known["log-levels"]:
+            annotations["config.linkerd.io/proxy-log-level"] = known["log-levels"][value.lower()]
+        elif key not in known["needless"]:
+            _report(draft, resource, f"{field}.{marks.field(key)}", key, known)
     if _INBOUND_PORTS in marks.istio:
-        draft.report(
-            Severity.CHANGED,
-            "annotation",
-            resource,
-            f"{field}.{marks.field(_INBOUND_PORTS)}",
-            "Linkerd's clients know of the skipped ports and get through in plaintext, where Istio's begin "
-            "mutual TLS that nothing ends, and get 503",
-            "keep these ports for clients without a proxy",
-        )
+        draft.report("annotation.inbound-ports", resource, f"{field}.{marks.field(_INBOUND_PORTS)}")
     _change(draft, metadata, marks.labels, annotations)
-
-
-def _injected(chosen: bool | None) -> dict[str, str]:
-    """What a pod's choice becomes."""
-    return {} if chosen is None else {LINKERD_INJECT: "enabled" if chosen else "disabled"}
 
 
 def _change(draft: Draft, metadata: Metadata, labels: dict[str, str], annotations: dict[str, str]) -> None:
@@ -157,12 +122,6 @@ def _change(draft: Draft, metadata: Metadata, labels: dict[str, str], annotation
     draft.change_metadata(metadata, kept | {key: value for key, value in marks.items() if value})
 
 
-def _report(draft: Draft, resource: Resource, field: str, key: str) -> None:
-    draft.report(
-        Severity.LOST,
-        "annotation",
-        resource,
-        field,
-        f"Linkerd has nothing like {key}; it is left out",
-        _TODO.get(key, "check whether you need it"),
-    )
+def _report(draft: Draft, resource: Resource, field: str, key: str, known: Known) -> None:
+    todo = known["advice"].get(key, "check whether you need it")
+    draft.report("annotation", resource, field, key=key, todo=todo)

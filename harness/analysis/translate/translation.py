@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate import coverage as kinds
-from harness.analysis.translate import destination_rule, egress, injection
+from harness.analysis.translate import coverage, destination_rule, egress, injection
 from harness.analysis.translate.draft import Draft, Translated
 from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.finding import Finding, Severity
-from harness.analysis.translate.gateway import gateway, gateway_route, ingress_gateway, reference_grant
+from harness.analysis.translate.gateway import gateway, gateway_route, ingress_gateway
 from harness.analysis.translate.policy import inbound
 from harness.analysis.translate.policy.authorization_policy import policies
 from harness.analysis.translate.policy.peer_authentication import modes
@@ -24,10 +23,8 @@ from harness.api.served import NOTHING, Served
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from harness.analysis.translate.destination_rule import Subsets
-    from harness.analysis.translate.gateway.gateway import TranslatedGateway
     from harness.analysis.translate.route.virtual_service import TranslatedRule
     from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
@@ -60,21 +57,21 @@ def translate(resources: Iterable[Resource]) -> Translation:
     Objects that stay as they are aren't repeated. Raises InputError for objects that aren't whole.
     """
     estate = Estate(tuple(resources))
-    kinds.check(estate.resources)
+    coverage.check(estate.resources)
     draft = Draft(estate)
-    draft.findings |= dict.fromkeys((*kinds.lost(estate.resources), *kinds.foreign(estate.resources)))
+    draft.findings |= dict.fromkeys(coverage.untranslated(estate.resources))
     injection.translate(draft)
-    subsets = destination_rule.translate(draft)
-    served = gateway.translate(draft)
-    _virtual_services(draft, subsets, served)
-    reference_grant.add(draft)
+    destination_rule.translate(draft)
+    gateway.translate(draft)
+    _virtual_services(draft)
+    gateway_route.grant(draft)
     inbound.add(draft, policies(draft), modes(draft))
     egress.translate(draft)
     ingress_gateway.mesh(draft)
-    kinds_there = _served(draft)
+    served = _served(draft)
     order = list(Severity)
-    findings = sorted(draft.findings, key=lambda one: order.index(one.severity))
-    return Translation(draft.objects, tuple(findings), tuple(draft.patches), kinds_there)
+    findings = sorted(draft.findings, key=lambda finding: order.index(finding.severity))
+    return Translation(draft.objects, tuple(findings), tuple(draft.patches), served)
 
 
 def _served(draft: Draft) -> Served:
@@ -85,77 +82,59 @@ def _served(draft: Draft) -> Served:
     for made in draft.objects:
         served = served.needing(made.resource)
     for made in draft.objects:
-        resource = made.resource
-        if not served.includes(resource):
-            why = f"by its definitions the cluster doesn't serve {resource.api_version} {resource.kind}"
-            todo = "install definitions that do: for what isn't v1 the Gateway API's experimental channel"
-            draft.report(Severity.LOST, "unserved", made.origins[0], "", f"{why}, which it becomes", todo)
+        if not served.includes(made.resource):
+            kind = f"{made.resource.api_version} {made.resource.kind}"
+            draft.report("unserved", made.origins[0], kind=kind)
     return served
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A VirtualService with what routes can say of it; `delegated` are rules of other objects in it."""
+    """A VirtualService with what routes can say of it; `parts` are its rules and those of its delegates."""
 
     reading: VirtualService
-    delegated: tuple[HTTPRule, ...]
+    parts: tuple[HTTPRule, ...]
     rules: tuple[TranslatedRule, ...]
     connections: tuple[connection_route.TranslatedConnectionRule, ...]
 
-    @property
-    def resource(self) -> Resource:
-        """The object."""
-        return self.reading.resource
 
-
-def _virtual_services(draft: Draft, subsets: Subsets, served: Mapping[str, TranslatedGateway]) -> None:
-    every = [VirtualService.of(one) for one in draft.estate.all(*VirtualService.KIND)]
+def _virtual_services(draft: Draft) -> None:
+    every = [VirtualService.of(resource) for resource in draft.estate.all(*VirtualService.KIND)]
     delegates = delegate.named(every)
     read = []
     for reading in every:
         if reading.is_delegate:
             delegate.leaf(draft, reading, delegates)
-        else:
-            read.append(_read(draft, reading))
+            continue
+        if not _is_public(reading):
+            draft.report("export.private", reading, "exportTo")
+        parts = tuple(delegate.expanded(draft, reading))
+        read.append(_Read(reading, parts, rules(draft, parts), connection_route.rules(draft, reading)))
     claims = [
-        Claim(one.resource, one.reading.full_hosts, _is_public(one.reading))
+        Claim(one.reading.resource, one.reading.full_hosts, _is_public(one.reading))
         for one in read
         if MESH in one.reading.bound
     ]
     heard = speakers(draft, claims)
     for one in read:
-        if hosts := heard.get(one.resource):
+        resource, bound = one.reading.resource, one.reading.bound
+        if hosts := heard.get(resource):
             if one.rules:
-                mesh_route.add(draft, one.resource, hosts, one.rules, subsets)
-            connection_route.on_services(draft, one.resource, hosts, one.connections, subsets)
-        bound, named = one.reading.bound, one.reading.hosts
-        gateways = [name for name in bound if name != MESH]
-        if gateways:
-            name = f"{one.resource.name}-gateway" if MESH in bound else one.resource.name
+                mesh_route.add(draft, resource, hosts, one.rules)
+            connection_route.on_services(draft, resource, hosts, one.connections)
+        named = one.reading.hosts
+        if gateways := [name for name in bound if name != MESH]:
+            name = f"{resource.name}-gateway" if MESH in bound else resource.name
             if one.rules:
-                gateway_route.add(draft, one.resource, gateways, named, one.rules, subsets, served, name)
-            connection_route.on_gateways(draft, one.resource, gateways, one.connections, subsets, served)
+                gateway_route.add(draft, resource, gateways, named, one.rules, name)
+            connection_route.on_gateways(draft, resource, gateways, one.connections)
         else:
             for rule in one.rules:
-                if rule.rewrite:
-                    rule.rewrite.leave()
-        for part in (one.reading, *one.delegated):
-            draft.finish(part)
-
-
-def _read(draft: Draft, reading: VirtualService) -> _Read:
-    if not _is_public(reading):
-        draft.report(
-            Severity.CHANGED,
-            "export",
-            reading.resource,
-            "spec.exportTo",
-            "a route on a Service acts on all of its clients, where this acts on some namespaces' alone",
-            "check who calls these hosts",
-        )
-    parts = tuple(delegate.expanded(draft, reading))
-    delegated = tuple(part for part in parts if part.resource is not reading.resource)
-    return _Read(reading, delegated, rules(draft, parts), connection_route.rules(draft, reading))
+                rule.rule.rewrite.leave()
+        draft.finish(one.reading)
+        for part in one.parts:
+            if part.resource is not resource:
+                draft.finish(part)
 
 
 def _is_public(reading: VirtualService) -> bool:

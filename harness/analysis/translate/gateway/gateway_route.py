@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
-from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.gateway.gateway import parent_of
 from harness.analysis.translate.route import order, routes
-from harness.analysis.translate.route.matches import EVERY, RequestMatch
+from harness.analysis.translate.route.matches import EVERY
 from harness.analysis.translate.route.order import Choice
+from harness.api.gateway_api import GROUP
+from harness.api.gateway_api.route import KINDS, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.analysis.translate.destination_rule import Subsets
-    from harness.analysis.translate.draft import Draft
-    from harness.analysis.translate.gateway.gateway import TranslatedGateway
+    from harness.analysis.translate.draft import Draft, Fields
+    from harness.analysis.translate.route.matches import RequestMatch
     from harness.analysis.translate.route.virtual_service import TranslatedRule
+    from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
 
-Fields = dict[str, Any]
+GRANTS = f"{GROUP}/v1beta1"
 
 
 def add(
@@ -29,125 +30,100 @@ def add(
     gateways: Sequence[str],
     hosts: Sequence[str],
     rules: Sequence[TranslatedRule],
-    subsets: Subsets,
-    served: Mapping[str, TranslatedGateway],
     name: str,
 ) -> None:
     """Adds the routes of one VirtualService at the gateways that it is bound to, by `namespace/name`."""
-    parents = [parent_of(draft, resource, gateway, served) for gateway in gateways]
-    head: Fields = {"parentRefs": parents}
+    head: Fields = {"parentRefs": [parent_of(draft, resource, gateway) for gateway in gateways]}
     if hosts and "*" not in hosts:
         head["hostnames"] = list(hosts)
     found = order.ordered(_choices(draft, rules, gateways), order.gateway_api)
-    for index, why in found.conflicts:
-        draft.report(
-            Severity.CHANGED,
-            "order",
-            rules[index].origin,
-            rules[index].field,
-            f"the first match can't be said under the Gateway API's precedence: {why}",
-            "tell these requests apart by another condition",
-            rule=rules[index].name,
-        )
+    routes.report_conflicts(draft, rules, found.conflicts, "the Gateway API's")
     for rule in rules:
-        _report(draft, rule)
-    backends = routes.Backends(subsets, None, resource.namespace)
-    written = tuple(_written(draft, rules, found.choices, backends))
+        for condition in rule.conditions:
+            path = condition.match.path
+            if path and path.kind == "prefix":
+                draft.report("string-prefix", rule.rule, rule=rule.rule.name, stem=path.value.rstrip("/"))
+        if rule.annotations:
+            draft.report("retries.gateway", rule.rule, rule=rule.rule.name)
+    backends = routes.Backends(draft, None, resource.namespace)
+    written = tuple(_written(rules, found.choices, backends))
     if written:
         origins = dict.fromkeys((resource, *(rule.origin for rule in rules)))
         routes.add(draft, name, resource.namespace, head, written, origins)
 
 
-def _choices(draft: Draft, rules: Sequence[TranslatedRule], gateways: Sequence[str]) -> tuple[Choice, ...]:
+def _choices(draft: Draft, rules: Sequence[TranslatedRule], gateways: Sequence[str]) -> list[Choice]:
     """The choices at these gateways; gateways move those that take every request to the end."""
-    found = []
+    choices = []
     for index, rule in enumerate(rules):
-        for one in rule.conditions:
-            if one.gateways and not set(one.gateways) & set(gateways):
+        for condition in rule.conditions:
+            bound = set(condition.gateways) or set(gateways)
+            if bound.isdisjoint(gateways):
                 continue
-            if one.port is not None or (one.gateways and set(one.gateways) != set(gateways)):
-                draft.report(
-                    Severity.CHANGED,
-                    "gateway-match",
-                    rule.origin,
-                    rule.field,
-                    "a route counts on all ports of all its Gateways, not on one",
-                    "bind this rule to its gateway in a VirtualService of its own",
-                    rule=rule.name,
-                )
-            found.append(Choice(one.match, index, one.unless))
-    return tuple(sorted(found, key=lambda choice: choice.match == EVERY))
-
-
-def _report(draft: Draft, rule: TranslatedRule) -> None:
-    for one in rule.conditions:
-        path = one.match.path
-        if path and path.kind == "prefix":
-            stem = path.value.rstrip("/")
-            why = f"{stem} is matched by whole segments: not {stem}x, and {stem} with or without a slash"
-            topic, todo = "string-prefix", "check such paths"
-            draft.report(Severity.CHANGED, topic, rule.origin, rule.field, why, todo, rule=rule.name)
-    if rule.annotations:
-        draft.report(
-            Severity.LOST,
-            "retries",
-            rule.origin,
-            rule.field,
-            "annotations for retries are Linkerd's: the gateway doesn't read them",
-            "retry in the mesh, by a route on the Service",
-            rule=rule.name,
-        )
+            if condition.port is not None or bound != set(gateways):
+                draft.report("gateway-match", rule.rule, rule=rule.rule.name)
+            choices.append(Choice(condition.match, index, condition.unless))
+    return sorted(choices, key=lambda choice: choice.match == EVERY)
 
 
 def _written(
-    draft: Draft,
-    rules: Sequence[TranslatedRule],
-    choices: Iterable[Choice],
-    backends: routes.Backends,
-) -> Iterable[routes.Written]:
-    for index, run in groupby(choices, key=lambda choice: choice.rule):
-        rule = rules[index]
-        matches = [choice.match for choice in run]
+    rules: Sequence[TranslatedRule], choices: Iterable[Choice], backends: routes.Backends
+) -> Iterator[routes.Written]:
+    for rule, matches in routes.runs(rules, choices):
         # A rewrite goes by the match, so each match needs a rule of its own.
-        for part in [[match] for match in matches] if rule.rewrite else [matches]:
-            fields: Fields = {"matches": [match_fields(one) for one in part if one != EVERY]}
-            filters = [dict(one) for one in rule.filters]
-            if rule.rewrite and (rewrite := _rewrite(draft, rule, part[0])):
-                filters.append(rewrite)
-            fields["filters"] = filters
-            if not rule.redirects:
-                fields["backendRefs"] = [
-                    backends.backend(draft, rule.origin, target) for target in rule.targets
-                ]
-            fields["timeouts"] = {"request": rule.timeout} if rule.timeout else {}
-            yield routes.Written({key: value for key, value in fields.items() if value}, ())
+        for part in [[match] for match in matches] if rule.rule.rewrite else [matches]:
+            fields = backends.fields(rule, *_rewrite(backends.draft, rule.rule, part[0]))
+            said = [match_fields(match) for match in part if match != EVERY]
+            yield routes.Written({"matches": said, **fields} if said else fields, ())
 
 
 def match_fields(match: RequestMatch) -> Fields:
     """Returns a match as a gateway's HTTPRoute says it: prefixes by whole segments."""
-    found = routes.http_match(match, level=False)
+    fields = routes.http_match(match, level=False)
     if match.path and match.path.kind == "prefix":
-        found["path"] = {"type": "PathPrefix", "value": match.path.value.rstrip("/") or "/"}
-    return found
+        fields["path"] = {"type": "PathPrefix", "value": match.path.value.rstrip("/") or "/"}
+    return fields
 
 
-def _rewrite(draft: Draft, rule: TranslatedRule, match: RequestMatch) -> Fields | None:
-    assert rule.rewrite is not None
+def _rewrite(draft: Draft, rule: HTTPRule, match: RequestMatch) -> Iterator[Fields]:
     fields: Fields = {}
     if host := rule.rewrite.authority:
         fields["hostname"] = host
     if path := rule.rewrite.uri:
-        if match.path and match.path.kind != "prefix":
-            fields["path"] = {"type": "ReplaceFullPath", "replaceFullPath": path}
-        else:
-            fields["path"] = {"type": "ReplacePrefixMatch", "replacePrefixMatch": path}
+        full = match.path and match.path.kind != "prefix"
+        kind = "ReplaceFullPath" if full else "ReplacePrefixMatch"
+        fields["path"] = {"type": kind, kind[0].lower() + kind[1:]: path}
         if match.path is None and path != "/":
-            draft.report(
-                Severity.CHANGED,
-                "rewrite",
-                rule.origin,
-                f"{rule.rewrite.path}.uri",
-                "the leading / is replaced by whole segments: a / is kept between",
-                "check the paths",
-            )
-    return {"type": "URLRewrite", "urlRewrite": fields} if fields else None
+            draft.report("rewrite.slash", rule.rewrite, "uri")
+    if fields:
+        yield {"type": "URLRewrite", "urlRewrite": fields}
+
+
+def grant(draft: Draft) -> None:
+    """Adds a ReferenceGrant for each pair of namespaces that routes on Gateways of the translation join.
+
+    Istio's gateways ask for none where a VirtualService leads to another namespace. Neither do meshes where
+    a route's parent is a Service.
+    """
+    kinds: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    services: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    origins: defaultdict[tuple[str, str], dict[Resource, None]] = defaultdict(dict)
+    for made in draft.objects:
+        route = made.resource
+        if route.group != GROUP or route.kind not in KINDS:
+            continue
+        read = Route.of(route)
+        if not any(parent.kind == "Gateway" for parent in read.parents):
+            continue
+        for backend in (backend for rule in read.written_rules for backend in rule.backends):
+            if backend.namespace != route.namespace:
+                pair = (backend.namespace, route.namespace)
+                kinds[pair].add(route.kind)
+                services[pair].add(backend.name)
+                origins[pair].update(dict.fromkeys(made.origins))
+    for pair, names in sorted(services.items()):
+        namespace, routed = pair
+        source = [{"group": GROUP, "kind": kind, "namespace": routed} for kind in sorted(kinds[pair])]
+        to = [{"group": "", "kind": "Service", "name": name} for name in sorted(names)]
+        spec = {"from": source, "to": to}
+        draft.add(GRANTS, "ReferenceGrant", namespace, f"routes-of-{routed}", spec, origins[pair])

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.policy.clients import EVERYBODY, MESHED, Clients, meet_all, simplest
+from harness.analysis.translate.policy.clients import ACCESS, EVERYBODY, MESHED, Clients, meet_all, simplest
 from harness.analysis.translate.route.matches import EVERY, RequestMatch, Text, Unsayable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from harness.analysis.translate.estate import PodPort
     from harness.analysis.translate.policy.authorization_policy import Permission, Policy
     from harness.analysis.translate.policy.operation import Region
+    from harness.analysis.translate.policy.peer_authentication import Modes
+    from harness.base.resources import Resource
 
 MAX_PARTS = 300
 """Parts that the rules of one port may be cut into."""
@@ -41,6 +44,36 @@ class Admission:
     def uniform(self) -> bool:
         """Whether all requests fare alike."""
         return len(self.parts) == 1
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """The policies that count for pods, and what asks for mutual TLS on each of their ports."""
+
+    policies: tuple[Policy, ...]
+    modes: Modes
+    namespace: str
+    labels: Mapping[str, str]
+
+    def at(self, port: PodPort | None, probes: Iterable[str] = ()) -> Admission:
+        """Returns who is let in at a port; None stands for ports that nobody declares."""
+        number = port.number if port else None
+        strict = self.modes.strict(self.namespace, self.labels, number)
+        return admission(
+            self.policies, number, meshed=strict is not None, opaque=bool(port and port.opaque), probes=probes
+        )
+
+    def origins(self, port: int | None) -> tuple[Resource, ...]:
+        """Returns the objects that these rules come from."""
+        strict = self.modes.strict(self.namespace, self.labels, port)
+        named = tuple(policy.resource for policy in self.policies)
+        return (*named, strict.resource) if strict else named
+
+    @property
+    def default(self) -> str:
+        """The default inbound policy for ports that nobody declares."""
+        left = self.at(None)
+        return ACCESS.get(left.parts[-1].clients, "deny") if left.uniform else "deny"
 
 
 def admission(

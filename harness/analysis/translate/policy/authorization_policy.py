@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy.clients import EVERYBODY, Clients
 from harness.analysis.translate.policy.operation import Region, both, header_text, numbers, regions_of
 from harness.analysis.translate.policy.source import (
@@ -53,44 +52,22 @@ class Policy:
 
 def policies(draft: Draft) -> tuple[Policy, ...]:
     """Returns the policies that decide on requests; reports the parts that Linkerd can't say."""
-    found = (_policy(draft, one) for one in draft.estate.all(GROUP, "AuthorizationPolicy"))
-    return tuple(one for one in found if one is not None)
+    every = map(AuthorizationPolicy.of, draft.estate.all(GROUP, "AuthorizationPolicy"))
+    return tuple(policy for reading in every if (policy := _policy(draft, reading)))
 
 
-def _policy(draft: Draft, resource: Resource) -> Policy | None:
-    reading = AuthorizationPolicy.of(resource)
+def _policy(draft: Draft, reading: AuthorizationPolicy) -> Policy | None:
     if reading.action not in ("ALLOW", "DENY") or reading.is_dry_run:
-        _report_undecided(draft, reading)
+        custom = reading.action == "CUSTOM" and not reading.is_dry_run
+        draft.report("external-authorization" if custom else "audit", reading, "action")
         return None
     if reading.targets:
-        draft.report(
-            Severity.LOST,
-            "target",
-            resource,
-            "spec.targetRefs",
-            "it is for a gateway or a waypoint, which Linkerd's policies don't reach",
-            "keep it where the gateway stays",
-        )
+        draft.report("target", reading, "targetRefs")
         return None
-    permissions = (_permission(draft, rule, reading.action) for rule in reading.rules)
-    kept = tuple(permission for permission in permissions if permission is not None)
-    policy = Policy(resource, "DENY" if reading.action == "DENY" else "ALLOW", reading.labels, kept)
+    kept = tuple(kept for rule in reading.rules if (kept := _permission(draft, rule, reading.action)))
+    policy = Policy(reading.resource, "DENY" if reading.action == "DENY" else "ALLOW", reading.labels, kept)
     draft.finish(reading)
     return policy
-
-
-def _report_undecided(draft: Draft, policy: AuthorizationPolicy) -> None:
-    custom = policy.action == "CUSTOM" and not policy.is_dry_run
-    draft.report(
-        Severity.LOST if custom else Severity.CHECK,
-        "external-authorization" if custom else "audit",
-        policy.resource,
-        policy.at("action"),
-        "Linkerd asks no external authorizer" if custom else "it decides nothing, and is left out",
-        "authorize at the ingress, or in the application"
-        if custom
-        else "use accessPolicy: audit on a Server",
-    )
 
 
 def _permission(draft: Draft, rule: AuthorizationRule, action: str) -> Permission | None:
@@ -116,24 +93,13 @@ def _permission(draft: Draft, rule: AuthorizationRule, action: str) -> Permissio
         clients = [met for one in clients for who, _ in said if (met := one.meet(who))]
         regions = [shared for one in regions for _, region in said if (shared := both(one, region))]
     if action == "ALLOW" and not all(one.sayable for one in clients):
-        draft.report(
-            Severity.LOST,
-            "policy-condition",
-            rule.resource,
-            rule.path,
-            "Linkerd's authentications can't leave single clients out: these sources let nobody in now",
-            "name the clients that are to be let in",
-        )
+        draft.report("policy-condition.sources", rule)
         clients = [one for one in clients if one.sayable]
     return Permission(rule.path, tuple(dict.fromkeys(clients)), tuple(dict.fromkeys(regions)))
 
 
-def _said(
-    draft: Draft,
-    part: Part,
-    action: str,
-    read: Callable[[Draft, Part], Iterable[Said]],
-) -> list[Said]:
+def _said(draft: Draft, part: Part, action: str, read: Callable[[Draft, Part], Iterable[Said]]) -> list[Said]:
+    """What is read of a part, nothing where it can't be said; that is reported."""
     try:
         found = list(read(draft, part))
         if unknown := next(part.unread(), ""):
@@ -142,14 +108,7 @@ def _said(
     except Unsayable as error:
         part.leave()
         effect = "it denies nobody now" if action == "DENY" else "it lets nobody in now"
-        draft.report(
-            Severity.LOST,
-            "policy-condition",
-            part.resource,
-            part.path,
-            f"{error}: {effect}",
-            "say it otherwise",
-        )
+        draft.report("policy-condition", part, problem=error, effect=effect)
         return []
 
 
@@ -173,8 +132,8 @@ def _condition(draft: Draft, part: PolicyCondition) -> Iterable[tuple[Clients, R
             "source.namespace": namespaces_of,
             "source.serviceAccount": service_accounts_of,
         }[name]
-        whom = Clients(read(draft, part, part.at("values"), values) if values else None)
-        not_whom = Clients(excluded=read(draft, part, part.at("notValues"), unwanted))
+        whom = Clients(read(draft, part, "values", values) if values else None)
+        not_whom = Clients(excluded=read(draft, part, "notValues", unwanted))
         if both := whom.meet(not_whom):
             yield both, Region()
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy import server
+from harness.analysis.translate.policy.admission import Rules
 from harness.analysis.translate.policy.clients import ACCESS, EVERYBODY
-from harness.analysis.translate.policy.rules import Rules
 from harness.api.istio.gateway import runs_gateway
 from harness.api.kubernetes.workload import template_of
 from harness.api.linkerd.annotation import DEFAULT_POLICY
@@ -21,109 +21,66 @@ if TYPE_CHECKING:
     from harness.analysis.translate.estate import Deployed, PodPort
     from harness.analysis.translate.policy.admission import Admission
     from harness.analysis.translate.policy.authorization_policy import Policy
-    from harness.analysis.translate.policy.peer_authentication import Mode, Modes
-    from harness.base.resources import Resource
+    from harness.analysis.translate.policy.peer_authentication import Modes
 
 
 def add(draft: Draft, policies: Sequence[Policy], modes: Modes) -> None:
     """Adds what keeps the policies in force for all known workloads; reports policies that find none."""
     everywhere = draft.estate.deployed
     table = LabelTable((space, one.labels, one) for space, known in everywhere.items() for one in known)
-    counting: dict[Deployed, list[Policy]] = {}
+    counting: defaultdict[Deployed, list[Policy]] = defaultdict(list)
     for policy in policies:
         own = policy.resource.namespace
         spaces = everywhere if own == ROOT_NAMESPACE else (own,)
-        selected = [one for space in spaces for one in table.selected(space, policy.labels)]
-        for one in selected:
-            counting.setdefault(one, []).append(policy)
-        if all(is_gateway(one) for one in selected):
-            _report_unused(draft, policy, at_gateway=bool(selected))
-    spoken = {policy.resource.namespace for policy in policies} | {
-        mode.resource.namespace for mode in modes.modes
-    }
+        selected = [workload for space in spaces for workload in table.selected(space, policy.labels)]
+        for workload in selected:
+            counting[workload].append(policy)
+        if all(map(_is_gateway, selected)):
+            at_gateway = selected or "ingressgateway" in policy.labels.values()
+            code = "gateway-policy" if at_gateway else "unknown-workloads"
+            draft.report(code, policy.resource, "spec.selector")
+    spoken = {policy.resource.namespace for policy in policies}
+    spoken |= {mode.resource.namespace for mode in modes.modes}
     for namespace, workloads in everywhere.items():
-        served = [one for one in workloads if not is_gateway(one)]
+        served = [workload for workload in workloads if not _is_gateway(workload)]
         if namespace != ROOT_NAMESPACE and served and spoken & {ROOT_NAMESPACE, namespace}:
-            rules = {one: Rules(tuple(counting.get(one, ())), modes, namespace, one.labels) for one in served}
+            rules = {one: Rules(tuple(counting[one]), modes, namespace, one.labels) for one in served}
             _namespace(draft, namespace, rules)
     for mode in modes.modes:
-        if mode.labels and not table.selected(mode.resource.namespace, mode.labels):
-            _report_unknown(draft, mode.resource)
-        elif mode.mode == "STRICT":
-            _strict(draft, mode)
+        namespace = mode.resource.namespace
+        if mode.labels and not table.selected(namespace, mode.labels):
+            draft.report("unknown-workloads", mode.resource, "spec.selector")
+        elif mode.mode == "STRICT" and namespace == ROOT_NAMESPACE and not mode.labels:
+            draft.report("mesh-wide-strict", mode.resource, "spec.mtls.mode")
+        elif mode.mode == "STRICT" and not everywhere.get(namespace):  # no Server keeps plaintext out
+            draft.annotate_namespace(namespace, {DEFAULT_POLICY: "all-authenticated"}, (mode.resource,))
 
 
-def _strict(draft: Draft, mode: Mode) -> None:
-    """Keeps plaintext out where no workload is known."""
-    namespace = mode.resource.namespace
-    if namespace == ROOT_NAMESPACE and not mode.labels:
-        draft.report(
-            Severity.CHECK,
-            "mesh-wide-strict",
-            mode.resource,
-            "spec.mtls.mode",
-            "namespaces that aren't among the manifests don't get their annotation",
-            "install Linkerd with proxy.defaultInboundPolicy: all-authenticated",
-        )
-    elif not draft.estate.deployed.get(namespace):
-        draft.annotate_namespace(namespace, {DEFAULT_POLICY: "all-authenticated"}, (mode.resource,))
-
-
-def is_gateway(workload: Deployed) -> bool:
-    """Returns whether the pods are a gateway of Istio's, which goes on judging requests itself."""
+def _is_gateway(workload: Deployed) -> bool:
+    """Whether the pods are a gateway of Istio's, which goes on judging requests itself."""
     named = workload.labels.get("istio") in ("ingressgateway", "egressgateway")
     return named or runs_gateway(template_of(workload.resource))
 
 
-def _report_unused(draft: Draft, policy: Policy, *, at_gateway: bool) -> None:
-    if at_gateway or "ingressgateway" in policy.labels.values():
-        draft.report(
-            Severity.CHECK,
-            "gateway-policy",
-            policy.resource,
-            "spec.selector",
-            "it is for a gateway, which goes on judging requests itself",
-            "keep it as long as Istio's gateway stays",
-        )
-        return
-    _report_unknown(draft, policy.resource)
-
-
-def _report_unknown(draft: Draft, resource: Resource) -> None:
-    draft.report(
-        Severity.LOST,
-        "unknown-workloads",
-        resource,
-        "spec.selector",
-        "no workload that it selects is among the manifests; a Server needs the pods' ports",
-        "give the workloads' manifests, too",
-    )
-
-
-# --- a namespace
-
-
 def _namespace(draft: Draft, namespace: str, rules: Mapping[Deployed, Rules]) -> None:
     _defaults(draft, namespace, rules)
-    by_port: dict[int, list[tuple[Deployed, PodPort, Admission, Rules]]] = {}
+    by_port: defaultdict[int, list[tuple[Deployed, PodPort, Admission, Rules]]] = defaultdict(list)
     for workload, own in rules.items():
         for port in workload.ports:
             probes = [path for number, path in workload.probes if number == port.number]
-            found = own.at(port, probes)
-            _report(draft, workload, port, found, own, probes)
-            if own.policies or ACCESS.get(found.parts[-1].clients) != own.default:
-                by_port.setdefault(port.number, []).append((workload, port, found, own))
+            admission = own.at(port, probes)
+            _report(draft, workload, port, admission, own, probes)
+            if own.policies or ACCESS.get(admission.parts[-1].clients) != own.default:
+                by_port[port.number].append((workload, port, admission, own))
     for number, servers in sorted(by_port.items()):
         serving = [one for one in rules if any(port.number == number for port in one.ports)]
-        alike = len({(found.parts, port.opaque) for _, port, found, _ in servers}) == 1
+        alike = len({(admission.parts, port.opaque) for _, port, admission, _ in servers}) == 1
         if alike and len(servers) == len(serving):
-            _, port, found, own = servers[0]
-            server.add(draft, namespace, f"{namespace}-{number}", {}, port, found, own)
+            server.add(draft, namespace, f"{namespace}-{number}", {}, *servers[0][1:])
             continue
-        for workload, port, found, own in servers:
-            server.add(
-                draft, namespace, f"{workload.resource.name}-{number}", workload.selector, port, found, own
-            )
+        for workload, port, admission, own in servers:
+            name = f"{workload.resource.name}-{number}"
+            server.add(draft, namespace, name, workload.selector, port, admission, own)
 
 
 def _defaults(draft: Draft, namespace: str, rules: Mapping[Deployed, Rules]) -> None:
@@ -140,20 +97,11 @@ def _defaults(draft: Draft, namespace: str, rules: Mapping[Deployed, Rules]) -> 
 
 
 def _report(
-    draft: Draft, workload: Deployed, port: PodPort, found: Admission, own: Rules, probes: Sequence[str]
+    draft: Draft, workload: Deployed, port: PodPort, admission: Admission, own: Rules, probes: Sequence[str]
 ) -> None:
-    for policy, permission, why in found.conflicts:
-        lost = Severity.LOST if policy.action == "DENY" else Severity.CHANGED
-        draft.report(
-            lost, "policy-overlap", policy.resource, permission.field, why, "say it by what is allowed"
-        )
-    if probes and own.policies and found.parts[-1].clients != (EVERYBODY,):
-        draft.report(
-            Severity.CHANGED,
-            "probes",
-            own.policies[0].resource,
-            "spec.rules",
-            f"GET {', '.join(probes)} on port {port.number} of {workload.resource} is open to everyone: "
-            "the kubelet has no identity, and Linkerd doesn't take probes round the proxy",
-            "keep secrets out of the answers to probes",
-        )
+    for policy, permission, why in admission.conflicts:
+        code = "policy-overlap.denied" if policy.action == "DENY" else "policy-overlap"
+        draft.report(code, policy.resource, permission.field, problem=why)
+    if probes and own.policies and admission.parts[-1].clients != (EVERYBODY,):
+        where, paths = f"port {port.number} of {workload.resource}", ", ".join(probes)
+        draft.report("probes", own.policies[0].resource, "spec.rules", paths=paths, where=where)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.finding import Severity
 from harness.api.istio.security.authentication import UNSET, PeerAuthentication
 from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
@@ -63,22 +62,7 @@ def _mode(draft: Draft, resource: Resource) -> Mode:
     labels, said = reading.labels, reading.mtls.mode or UNSET
     ports = {port: part.mode or UNSET for port, part in reading.ports.items()}
     draft.finish(reading)
-    if "STRICT" in (said, *ports.values()):
-        draft.report(
-            Severity.CHANGED,
-            "strict",
-            resource,
-            "spec.mtls.mode" if said == "STRICT" else "spec.portLevelMtls",
-            "a plaintext client gets 403 from Linkerd, where Istio resets the connection",
-            "change what watches for resets",
-        )
-    if "DISABLE" in (said, *ports.values()):
-        draft.report(
-            Severity.CHANGED,
-            "mtls-disabled",
-            resource,
-            "spec.mtls.mode" if said == "DISABLE" else "spec.portLevelMtls",
-            "Linkerd uses mutual TLS between meshed pods wherever it can",
-            "skip the port (config.linkerd.io/skip-inbound-ports) if it mustn't",
-        )
+    for mode, code in (("STRICT", "strict"), ("DISABLE", "mtls-disabled")):
+        if mode in (said, *ports.values()):
+            draft.report(code, resource, "spec.mtls.mode" if said == mode else "spec.portLevelMtls")
     return Mode(resource, labels, said, {int(port): mode for port, mode in ports.items() if port.isdecimal()})

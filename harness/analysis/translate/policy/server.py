@@ -11,17 +11,14 @@ from harness.api.node import Spec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.analysis.translate.draft import Draft
+    from harness.analysis.translate.draft import Draft, Fields
     from harness.analysis.translate.estate import PodPort
-    from harness.analysis.translate.policy.admission import Admission
-    from harness.analysis.translate.policy.rules import Rules
+    from harness.analysis.translate.policy.admission import Admission, Rules
     from harness.base.resources import Resource
 
 _POLICY = "policy.linkerd.io"
-SERVER, ROUTE = f"{_POLICY}/v1beta3", f"{_POLICY}/v1beta3"
+SERVER = ROUTE = f"{_POLICY}/v1beta3"
 AUTHORIZATION = f"{_POLICY}/v1alpha1"
-
-Fields = dict[str, Any]
 
 
 def add(
@@ -30,7 +27,7 @@ def add(
     name: str,
     selector: Mapping[str, Any],
     port: PodPort,
-    found: Admission,
+    admission: Admission,
     own: Rules,
 ) -> None:
     """Adds a Server; where its requests fare differently, a route for each part, finer ones first.
@@ -41,66 +38,53 @@ def add(
     spec: Fields = {"podSelector": dict(selector), "port": port.number}
     if port.opaque:
         spec["proxyProtocol"] = "opaque"
-    if found.uniform and (access := ACCESS.get(found.parts[0].clients)):
-        if access != "deny":
-            spec["accessPolicy"] = access
-        draft.add(SERVER, "Server", namespace, name, spec, origins)
+    access = ACCESS.get(admission.parts[0].clients, "") if admission.uniform else ""
+    if access not in ("", "deny"):
+        spec["accessPolicy"] = access
+    server = draft.add(SERVER, "Server", namespace, name, spec, origins)
+    if access:
         return
-    made = draft.add(SERVER, "Server", namespace, name, spec, origins)
-    if found.uniform:
-        target = {"group": _POLICY, "kind": "Server", "name": made.name}
-        _authorize(draft, namespace, made.name, target, found.parts[0].clients, own, origins)
+    if admission.uniform:
+        _authorize(draft, server, admission.parts[0].clients, own, origins)
         return
     runs: list[tuple[tuple[Clients, ...], list[Fields]]] = []
-    level = any(part.match.path for part in found.parts)
-    for part in found.parts:
+    level = any(part.match.path for part in admission.parts)
+    for part in admission.parts:
         match = http_match(part.match, level=level)
         if runs and runs[-1][0] == part.clients and match and len(runs[-1][1]) < MAX_MATCHES:
             runs[-1][1].append(match)
         else:
             runs.append((part.clients, [match]))
     for index, (clients, matches) in enumerate(runs, 1):
-        rule: Fields = {"matches": matches} if matches != [{}] else {}
-        parent = {"group": _POLICY, "kind": "Server", "name": made.name}
-        route = draft.add(
-            ROUTE,
-            "HTTPRoute",
-            namespace,
-            f"{made.name}-{index:02}",
-            {"parentRefs": [parent], "rules": [rule]},
-            origins,
-        )
-        target = {"group": _POLICY, "kind": "HTTPRoute", "name": route.name}
-        _authorize(draft, namespace, route.name, target, clients, own, origins)
+        rule = {"matches": matches} if matches != [{}] else {}
+        spec = {"parentRefs": [_reference(server)], "rules": [rule]}
+        route = draft.add(ROUTE, "HTTPRoute", namespace, f"{server.name}-{index:02}", spec, origins)
+        _authorize(draft, route, clients, own, origins)
 
 
 def _authorize(
-    draft: Draft,
-    namespace: str,
-    name: str,
-    target: Fields,
-    clients: Iterable[Clients],
-    own: Rules,
-    origins: tuple[Resource, ...],
+    draft: Draft, target: Resource, sets: Iterable[Clients], own: Rules, origins: tuple[Resource, ...]
 ) -> None:
-    """Adds an AuthorizationPolicy for each set of clients; none are nobody."""
-    domain = draft.estate.linkerd_trust_domain
-    for one in clients:
-        called = _said_by(own, one)
-        references = []
-        if one.identities is not None:
-            identities = sorted(identity.linkerd(domain) for identity in one.identities)
-            shared = _shared(
-                draft, "MeshTLSAuthentication", namespace, {"identities": identities}, called, origins
-            )
-            references.append({"group": _POLICY, "kind": shared.kind, "name": shared.name})
-        networks = EVERYWHERE if one == EVERYBODY else one.networks
+    """Adds an AuthorizationPolicy of a Server or route for each set of clients; none are nobody."""
+    namespace, domain = target.namespace, draft.estate.linkerd_trust_domain
+    for clients in sets:
+        asked: dict[str, Fields] = {}
+        if clients.identities is not None:
+            identities = sorted(identity.linkerd(domain) for identity in clients.identities)
+            asked["MeshTLSAuthentication"] = {"identities": identities}
+        networks = EVERYWHERE if clients == EVERYBODY else clients.networks
         if networks is not None:
-            blocks = {"networks": [_network(network) for network in networks]}
-            shared = _shared(draft, "NetworkAuthentication", namespace, blocks, called, origins)
-            references.append({"group": _POLICY, "kind": shared.kind, "name": shared.name})
-        spec = {"targetRef": target, "requiredAuthenticationRefs": references}
-        draft.add(AUTHORIZATION, "AuthorizationPolicy", namespace, name, spec, origins)
+            asked["NetworkAuthentication"] = {"networks": [_network(network) for network in networks]}
+        called = _said_by(own, clients)
+        references = [
+            _reference(_shared(draft, kind, namespace, spec, called, origins)) for kind, spec in asked.items()
+        ]
+        spec = {"targetRef": _reference(target), "requiredAuthenticationRefs": references}
+        draft.add(AUTHORIZATION, "AuthorizationPolicy", namespace, target.name, spec, origins)
+
+
+def _reference(resource: Resource) -> Fields:
+    return {"group": _POLICY, "kind": resource.kind, "name": resource.name}
 
 
 def _said_by(own: Rules, clients: Clients) -> str:

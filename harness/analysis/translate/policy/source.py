@@ -5,7 +5,6 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.policy.clients import (
     EVERYBODY,
     EVERYWHERE,
@@ -27,18 +26,21 @@ if TYPE_CHECKING:
     from harness.api.node import Node
 
 
+_FORWARDED = "Linkerd goes by the connection's address, not by X-Forwarded-For"
+
+
 def clients_of(draft: Draft, part: Source) -> Iterable[Clients]:
     """Yields the clients of a source; raises Unsayable for a part that Linkerd can't say."""
-    tokens = {
-        "requestPrincipals": part.request_principals,
-        "notRequestPrincipals": part.not_request_principals,
-    }
-    for key in (key for key, values in tokens.items() if values):
-        raise Unsayable(f"Linkerd doesn't look into tokens ({key})")
-    remote = {"remoteIpBlocks": part.remote_ip_blocks, "notRemoteIpBlocks": part.not_remote_ip_blocks}
-    for key in (key for key, blocks in remote.items() if blocks):
-        raise Unsayable(f"Linkerd goes by the connection's address, not by X-Forwarded-For ({key})")
-    found = EVERYBODY
+    unsayable = (
+        ("Linkerd doesn't look into tokens", "requestPrincipals", part.request_principals),
+        ("Linkerd doesn't look into tokens", "notRequestPrincipals", part.not_request_principals),
+        (_FORWARDED, "remoteIpBlocks", part.remote_ip_blocks),
+        (_FORWARDED, "notRemoteIpBlocks", part.not_remote_ip_blocks),
+    )
+    for why, key, values in unsayable:
+        if values:
+            raise Unsayable(f"{why} ({key})")
+    clients = EVERYBODY
     excluded: frozenset[Identity] = frozenset()
     for key, read, wanted, unwanted in (
         ("principals", principals_of, part.principals, part.not_principals),
@@ -46,15 +48,13 @@ def clients_of(draft: Draft, part: Source) -> Iterable[Clients]:
         ("serviceAccounts", service_accounts_of, part.service_accounts, part.not_service_accounts),
     ):
         if part.has(key):
-            both = found.meet(Clients(read(draft, part, part.at(key), wanted)))
+            both = clients.meet(Clients(read(draft, part, key, wanted)))
             if both is None:
                 return
-            found = both
-        negative = f"not{key[0].upper()}{key[1:]}"
-        excluded |= read(draft, part, part.at(negative), unwanted)
+            clients = both
+        excluded |= read(draft, part, f"not{key[0].upper()}{key[1:]}", unwanted)
     networks = networks_of(part, part.ip_blocks, part.not_ip_blocks)
-    met = found.meet(Clients(excluded=excluded, networks=networks))
-    if met is not None:
+    if met := clients.meet(Clients(excluded=excluded, networks=networks)):
         yield met
 
 
@@ -67,9 +67,9 @@ def networks_of(
     """
     if not blocks and not not_blocks:
         return None
-    given = tuple(Network(_block(part, block)) for block in blocks) or EVERYWHERE
-    kept = (one.without([_block(part, block) for block in not_blocks]) for one in given)
-    return tuple(sorted(one for one in kept if one))
+    wanted = [Network(_block(part, block)) for block in blocks] or EVERYWHERE
+    unwanted = [_block(part, block) for block in not_blocks]
+    return tuple(sorted(kept for network in wanted if (kept := network.without(unwanted))))
 
 
 def _block(part: Node, text: str) -> str:
@@ -82,52 +82,43 @@ def _block(part: Node, text: str) -> str:
         ) from None
 
 
-def principals_of(draft: Draft, part: Node, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+def principals_of(draft: Draft, part: Node, key: str, texts: Iterable[str]) -> frozenset[Identity]:
     """Returns the identities of principals; patterns that Linkerd can't say are expanded."""
     config = draft.estate.mesh_config
     domain, domains = config.trust_domain, config.trust_domains
-    found: set[Identity] = set()
+    identities: set[Identity] = set()
     for text in texts:
         try:
-            found.add(principal(with_aliases(text, domains)[0], domain))
+            identities.add(principal(with_aliases(text, domains)[0], domain))
         except Unsayable:
-            known = {
-                one for one in draft.estate.identities if fits(text, f"{domain}/ns/{one[0]}/sa/{one[1]}")
-            }
-            found |= _expanded(draft, part, field, text, {Identity(*one) for one in known})
-    return frozenset(found)
+            known = (Identity(*account) for account in draft.estate.identities)
+            fitting = {one for one in known if fits(text, f"{domain}/ns/{one.namespace}/sa/{one.account}")}
+            identities |= _expanded(draft, part, key, text, fitting)
+    return frozenset(identities)
 
 
-def namespaces_of(draft: Draft, part: Node, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+def namespaces_of(draft: Draft, part: Node, key: str, texts: Iterable[str]) -> frozenset[Identity]:
     """Returns the identities of namespaces; patterns are expanded to the known ones."""
-    found: set[Identity] = set()
+    identities: set[Identity] = set()
     for text in texts:
-        if text == "*":
-            found.add(Identity())
-        elif "*" in text:
+        if text != "*" and "*" in text:
             known = {namespace for namespace, _ in draft.estate.identities} | draft.estate.namespaces.keys()
             fitting = {Identity(namespace) for namespace in known if fits(text, namespace)}
-            found |= _expanded(draft, part, field, text, fitting)
+            identities |= _expanded(draft, part, key, text, fitting)
         else:
-            found.add(Identity(text))
-    return frozenset(found)
+            identities.add(Identity("" if text == "*" else text))
+    return frozenset(identities)
 
 
-def service_accounts_of(draft: Draft, part: Node, field: str, texts: Iterable[str]) -> frozenset[Identity]:
+def service_accounts_of(_: Draft, part: Node, __: str, texts: Iterable[str]) -> frozenset[Identity]:
     """Returns the identities of service accounts, by `namespace/name` or name."""
     return frozenset(Identity(*in_full(text, part.resource.namespace).rsplit("/", 1)) for text in texts)
 
 
-def _expanded(draft: Draft, part: Node, field: str, text: str, known: set[Identity]) -> set[Identity]:
-    said = ", ".join(sorted(one.linkerd(draft.estate.linkerd_trust_domain) for one in known)) or "nobody"
-    draft.report(
-        Severity.CHANGED,
-        "principal-pattern",
-        part.resource,
-        field,
-        f"Linkerd can't say {text!r}: it stands for those known now ({said})",
-        "name each identity",
-    )
+def _expanded(draft: Draft, part: Node, key: str, text: str, known: set[Identity]) -> set[Identity]:
+    domain = draft.estate.linkerd_trust_domain
+    identities = ", ".join(sorted(identity.linkerd(domain) for identity in known)) or "nobody"
+    draft.report("principal-pattern", part, key, pattern=text, identities=identities)
     return known
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.route.matches import ANY, EVERY, METHODS, Named, RequestMatch, Text, text_of
 
 if TYPE_CHECKING:
@@ -27,43 +26,32 @@ class RuleCondition:
 
 def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[RuleCondition]:
     """Yields the conditions of one match: several for a method's expression, none if it can't be said."""
-    asked = (
-        ("sourceLabels", match.source_labels),
-        ("sourceNamespace", match.source_namespace),
-        ("authority", match.authority),
-    )
-    lost = [key for key, value in asked if value]
-    match.leave("name", "authority")
-    scheme = text_of(match.scheme_condition)
-    if scheme is not None and not (scheme.sayable and scheme.holds("http")):
-        lost.append("scheme")
-    path = text_of(match.uri_condition)
-    if path in (ANY, Text("prefix", "/")):
-        path = None
+    scheme, path = text_of(match.scheme_condition), text_of(match.uri_condition)
+    path = None if path in (ANY, Text("prefix", "/")) else path
     methods = _methods(draft, match)
-    if methods == ():
-        lost.append("method")
     headers, absent = _lower(match.header_conditions), _lower(match.header_exceptions)
     query = _named(match.query_conditions)
-    named = {"headers": headers, "withoutHeaders": absent, "queryParams": query}
-    lost += [key for key, texts in named.items() if not all(text.sayable for _, text in texts)]
-    if path is not None and not path.sayable:
-        lost.append("uri")
+    conditions = {
+        "sourceLabels": match.source_labels,
+        "sourceNamespace": match.source_namespace,
+        "authority": match.authority,
+        "scheme": scheme and not (scheme.sayable and scheme.holds("http")),
+        "method": methods == (),
+        "headers": not all(text.sayable for _, text in headers),
+        "withoutHeaders": not all(text.sayable for _, text in absent),
+        "queryParams": not all(text.sayable for _, text in query),
+        "uri": path and not path.sayable,
+    }
+    lost = [key for key, value in conditions.items() if value]
     if any(text.kind != "exact" and text != ANY and text.sayable and text.holds("") for _, text in absent):
         lost.append("withoutHeaders")  # Envoy takes an absent header for an empty one here
+    match.leave("name", "authority")
     port, gateways = match.port, match.bound
     stat_prefix = match.at("statPrefix")  # names metrics alone, and is reported as unread
     fields = [match.at(key) for key in dict.fromkeys(lost)]
     fields += [path for path in match.unread() if path != stat_prefix]
     for field in fields:
-        draft.report(
-            Severity.LOST,
-            "match",
-            match.resource,
-            field,
-            "no route can say this condition; the match is left out, so that its rule takes less, never more",
-            "tell these requests apart by a header, path or method",
-        )
+        draft.report("match", match.resource, field)
     if fields:
         match.leave()
         return
@@ -88,12 +76,5 @@ def _methods(draft: Draft, match: HTTPMatchRequest) -> tuple[str, ...] | None:
         return None
     known = tuple(method for method in METHODS if text.sayable and text.holds(method))
     if known and text.kind != "exact":
-        draft.report(
-            Severity.CHECK,
-            "match",
-            match.resource,
-            match.at("method"),
-            f"a route names single methods: {', '.join(known)}",
-            "check that no other methods are in use",
-        )
+        draft.report("match.methods", match, "method", methods=", ".join(known))
     return known

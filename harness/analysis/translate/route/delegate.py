@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.finding import Severity
 from harness.api.istio.delegate import INHERITED, under, unusable
 from harness.api.istio.virtual_service import VirtualService
 
@@ -32,7 +31,7 @@ def expanded(draft: Draft, root: VirtualService) -> Iterator[HTTPRule]:
             merged = under(own, part)
             if merged is None:
                 why = f"a match contradicts all those of {root.resource} {part.path}"
-                _report(draft, own.resource, own.at("match"), why)
+                draft.report("no-effect", own, "match", problem=why)
             else:
                 yield merged
 
@@ -43,7 +42,8 @@ def leaf(draft: Draft, reading: VirtualService, named: Container[tuple[str, str]
     reading.leave("hosts", "http", "exportTo")
     draft.finish(reading)
     if (resource.namespace, resource.name) not in named:
-        _report(draft, resource, "spec.hosts", "it has no hosts, and no VirtualService delegates to it")
+        why = "it has no hosts, and no VirtualService delegates to it"
+        draft.report("no-effect", reading, "hosts", problem=why)
 
 
 def named(readings: Iterable[VirtualService]) -> set[tuple[str, str]]:
@@ -57,22 +57,10 @@ def _below(draft: Draft, part: HTTPRule) -> Resource | None:
     below = draft.estate.virtual_services.get((namespace, name))
     exported = draft.estate.mesh_config.virtual_service_export_to
     why = unusable(below, root, exported, absent="isn't among the manifests")
+    label = f"{namespace}/{name}"
     if below is None:
-        draft.report(
-            Severity.LOST,
-            "delegate",
-            root,
-            part.delegate.path,
-            f"VirtualService {namespace}/{name} {why}: these requests go to the rules after this one",
-            "give its manifest, too",
-        )
+        draft.report("delegate.unknown", part.delegate, name=label, problem=why)
     elif why:
-        _report(draft, root, part.delegate.path, f"VirtualService {namespace}/{name} {why}")
+        draft.report("no-effect", part.delegate, problem=f"VirtualService {label} {why}")
         return None
     return below
-
-
-def _report(draft: Draft, resource: Resource, field: str, why: str) -> None:
-    draft.report(
-        Severity.CHECK, "no-effect", resource, field, f"it had no effect, and is left out: {why}", "delete it"
-    )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.estate import Host
-from harness.analysis.translate.finding import Severity
 from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import covers, specificity
 from harness.model.network.services import fqdn
@@ -59,14 +58,7 @@ def speakers(draft: Draft, claims: Iterable[Claim]) -> dict[Resource, list[Host]
 def _report(draft: Draft, rivals: list[tuple[Claim, str, Host]], why: str) -> None:
     for claim, name, _ in rivals:
         if not name.startswith("*"):  # what a wildcard leaves to others is no surprise
-            draft.report(
-                Severity.CHECK,
-                "no-effect",
-                claim.resource,
-                "spec.hosts",
-                f"it had no effect for {name}, and is left out: {why}",
-                "delete it, or join the two",
-            )
+            draft.report("no-effect.claim", claim.resource, "spec.hosts", name=name, problem=why)
 
 
 def _named(draft: Draft, resource: Resource, name: str) -> Iterator[Host]:
@@ -76,14 +68,7 @@ def _named(draft: Draft, resource: Resource, name: str) -> Iterator[Host]:
         if host.inside:
             yield host
         else:
-            draft.report(
-                Severity.LOST,
-                "outside-host",
-                resource,
-                "spec.hosts",
-                f"{name} is outside of the cluster: no Service has it, on which a route could be",
-                "let clients call a Service of their own, or keep these rules in the application",
-            )
+            draft.report("outside-host", resource, "spec.hosts", name=name)
         return
     for service in draft.estate.services.values():
         if covers(name, fqdn(service)):

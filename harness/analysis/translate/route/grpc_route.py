@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import re
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.route.routes import MAX_MATCHES, Fields, Written, named
-from harness.model.network.services import service_port
+from harness.analysis.translate.route.routes import Written, chunks, named, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.analysis.translate.draft import Draft
+    from harness.analysis.translate.draft import Fields
     from harness.analysis.translate.route.matches import RequestMatch
     from harness.analysis.translate.route.order import Choice
     from harness.analysis.translate.route.routes import Backends
     from harness.analysis.translate.route.virtual_service import TranslatedRule
-    from harness.base.resources import Resource
 
 _SERVICE = re.compile(r"\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*", re.IGNORECASE)
 _METHOD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 """What a route can name [Gateway API: GRPCMethodMatch]."""
 _HTTP_RETRY = "retry.linkerd.io/http"
 _FILTERS = ("RequestHeaderModifier", "ResponseHeaderModifier")
-
-
-def declared(service: Resource | None, port: int) -> bool:
-    """Returns whether a Service says that a port of it speaks gRPC."""
-    found = service_port(service, port) if service else None
-    return found is not None and found.protocol == "grpc"
 
 
 def rank(match: RequestMatch) -> tuple[Any, ...]:
@@ -59,25 +50,18 @@ def differences(rules: Sequence[TranslatedRule], choices: Iterable[Choice]) -> I
 
 
 def written(
-    draft: Draft, rules: Sequence[TranslatedRule], choices: Iterable[Choice], backends: Backends
-) -> tuple[Written, ...]:
-    """Returns the rules of GRPCRoutes, which have no field for a timeout: Linkerd takes an annotation."""
-    found = []
-    for index, run in groupby(choices, key=lambda choice: choice.rule):
-        rule = rules[index]
-        matches = [_match(choice.match) for choice in run]
-        fields: Fields = {"filters": [dict(one) for one in rule.filters]}
-        fields["backendRefs"] = [backends.backend(draft, rule.origin, target) for target in rule.targets]
-        kept = {key: value for key, value in fields.items() if value}
+    rules: Sequence[TranslatedRule], choices: Iterable[Choice], backends: Backends
+) -> Iterator[Written]:
+    """Yields the rules of GRPCRoutes, which have no field for a timeout: Linkerd takes an annotation."""
+    for rule, matches in runs(rules, choices):
+        fields = backends.fields(rule)
         noted = dict(rule.annotations)
-        if rule.timeout:
-            noted["timeout.linkerd.io/request"] = rule.timeout
-        for start in range(0, len(matches), MAX_MATCHES):
-            part = matches[start : start + MAX_MATCHES]
+        if timeouts := fields.pop("timeouts", None):
+            noted["timeout.linkerd.io/request"] = timeouts["request"]
+        for part in chunks([_match(match) for match in matches]):
             # A match of all calls makes the others of its rule needless.
             said = {} if {} in part else {"matches": part}
-            found.append(Written({**said, **kept}, tuple(sorted(noted.items()))))
-    return tuple(found)
+            yield Written({**said, **fields}, tuple(sorted(noted.items())))
 
 
 def _sayable(match: RequestMatch) -> bool:

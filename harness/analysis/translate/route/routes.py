@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.analysis.translate.estate import ports_of
-from harness.analysis.translate.finding import Severity
-from harness.model.network.services import service_port
+from harness.model.network.services import service_port, service_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.analysis.translate.destination_rule import Subsets
-    from harness.analysis.translate.draft import Draft
+    from harness.analysis.translate.draft import Draft, Fields
     from harness.analysis.translate.route.matches import RequestMatch, Text
     from harness.analysis.translate.route.order import Choice
     from harness.analysis.translate.route.virtual_service import RouteTarget, TranslatedRule
@@ -24,8 +21,6 @@ GATEWAY_API = "gateway.networking.k8s.io/v1"
 MAX_RULES, MAX_MATCHES = 16, 64
 """What one route may hold [Gateway API: HTTPRouteSpec, HTTPRouteRule]; 128 matches in all."""
 _ALL_MATCHES = 128
-
-Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,24 +32,38 @@ class Written:
 
 
 def written(
-    draft: Draft, rules: Sequence[TranslatedRule], choices: Iterable[Choice], backends: Backends
-) -> tuple[Written, ...]:
-    """Returns rules for Linkerd: paths all count alike there, so the order of the choices decides."""
-    choices = tuple(choices)
+    rules: Sequence[TranslatedRule], choices: Sequence[Choice], backends: Backends
+) -> Iterator[Written]:
+    """Yields rules for Linkerd: paths all count alike there, so the order of the choices decides."""
     level = any(choice.match.path for choice in choices)
-    found = []
+    for rule, matches in runs(rules, choices):
+        kept = backends.fields(rule)
+        said = [http_match(match, level=level) for match in matches]
+        for chunk in chunks(said):
+            part = [match for match in chunk if match or len(said) > 1]
+            yield Written({"matches": part, **kept} if part else kept, rule.annotations)
+
+
+def runs(
+    rules: Sequence[TranslatedRule], choices: Iterable[Choice]
+) -> Iterator[tuple[TranslatedRule, list[RequestMatch]]]:
+    """Yields the rules in the order of the choices, each with its matches that follow on one another."""
     for index, run in groupby(choices, key=lambda choice: choice.rule):
-        rule = rules[index]
-        matches = [http_match(choice.match, level=level) for choice in run]
-        fields: Fields = {"filters": [dict(one) for one in rule.filters]}
-        if not rule.redirects:
-            fields["backendRefs"] = [backends.backend(draft, rule.origin, target) for target in rule.targets]
-        fields["timeouts"] = {"request": rule.timeout} if rule.timeout else {}
-        kept = {key: value for key, value in fields.items() if value}
-        for start in range(0, len(matches), MAX_MATCHES):
-            part = [match for match in matches[start : start + MAX_MATCHES] if match or len(matches) > 1]
-            found.append(Written({"matches": part, **kept} if part else kept, rule.annotations))
-    return tuple(found)
+        yield rules[index], [choice.match for choice in run]
+
+
+def chunks(matches: Sequence[Fields]) -> Iterator[Sequence[Fields]]:
+    """Yields matches, as many at a time as one rule may hold."""
+    return (matches[start : start + MAX_MATCHES] for start in range(0, len(matches), MAX_MATCHES))
+
+
+def report_conflicts(
+    draft: Draft, rules: Sequence[TranslatedRule], conflicts: Iterable[tuple[int, str]], whose: str
+) -> None:
+    """Reports the rules whose place a precedence can't keep."""
+    for index, why in conflicts:
+        rule = rules[index].rule
+        draft.report("order", rule, rule=rule.name, whose=whose, problem=why)
 
 
 def add(
@@ -62,7 +71,7 @@ def add(
     name: str,
     namespace: str,
     head: Fields,
-    rules: Sequence[Written],
+    rules: Iterable[Written],
     origins: Iterable[Resource],
     kind: str = "HTTPRoute",
 ) -> None:
@@ -76,7 +85,7 @@ def add(
             draft.add(GATEWAY_API, kind, namespace, name, {**head, "rules": part}, origins, dict(noted))
 
 
-def _chunks(rules: list[Fields]) -> Iterable[list[Fields]]:
+def _chunks(rules: list[Fields]) -> Iterator[list[Fields]]:
     chunk: list[Fields] = []
     for rule in rules:
         matches = sum(len(one.get("matches") or [0]) for one in (*chunk, rule))
@@ -116,86 +125,57 @@ def named(name: str, text: Text) -> Fields:
 class Backends:
     """What destinations become for requests to a port (None: any) of a parent in a namespace."""
 
-    subsets: Subsets
+    draft: Draft
     dialled: int | None
     namespace: str
 
-    def backend(self, draft: Draft, resource: Resource, target: RouteTarget) -> Fields:
-        """Returns the backendRef of a destination; reports what can't be known of it."""
-        host = draft.estate.host(target.host, resource.namespace)
-        field = f"{target.field}.destination"
-        if not host.inside:
-            draft.report(
-                Severity.LOST,
-                "outside-backend",
-                resource,
-                f"{field}.host",
-                f"{host.name} is no Service of the cluster, so no route can send there",
-                "make an ExternalName Service or an ExternalWorkload for it",
-            )
-            namespace, name = self.namespace, target.host.partition(".")[0]
-        else:
-            namespace, name = host.key
-        if host.inside and host.service is None:
-            draft.report(
-                Severity.CHECK,
-                "unknown-service",
-                resource,
-                f"{field}.host",
-                f"the Service {namespace}/{name} isn't among the manifests; where there is none, "
-                "Istio answers 503 and Linkerd 500",
-                "give its manifest, too",
-            )
-        port = self._port(draft, resource, target, host.service)
-        if target.subset:
-            name = self._subset(draft, resource, target, host.name, name)
-        found: Fields = {"name": name}
-        if namespace != self.namespace:
-            found["namespace"] = namespace
-        found["port"] = port
-        if target.weight is not None:
-            found["weight"] = target.weight
-        if target.filters:
-            found["filters"] = [dict(one) for one in target.filters]
-        return found
+    def fields(self, rule: TranslatedRule, *filters: Fields) -> Fields:
+        """Returns a rule's fields beside its matches, with these filters, too; what is empty is left out."""
+        fields = {
+            "filters": [*map(dict, rule.filters), *filters],
+            "backendRefs": [] if rule.redirects else [self.backend(target) for target in rule.targets],
+            "timeouts": {"request": rule.timeout} if rule.timeout else {},
+        }
+        return {key: value for key, value in fields.items() if value}
 
-    def _port(self, draft: Draft, resource: Resource, target: RouteTarget, service: Resource | None) -> int:
+    def backend(self, target: RouteTarget) -> Fields:
+        """Returns the backendRef of a destination; reports what can't be known of it."""
+        host = self.draft.estate.host(target.host, target.to.resource.namespace)
+        if host.inside:
+            namespace, name = host.key
+            if host.service is None:
+                self.draft.report("unknown-service", target.to, "host", service=f"{namespace}/{name}")
+        else:
+            self.draft.report("outside-backend", target.to, "host", host=host.name)
+            namespace, name = self.namespace, target.host.partition(".")[0]
+        port = self._port(target, host.service)
+        if target.subset:
+            name = self._subset(target, host.name, name)
+        backend: Fields = {"name": name}
+        if namespace != self.namespace:
+            backend["namespace"] = namespace
+        backend["port"] = port
+        if target.weight is not None:
+            backend["weight"] = target.weight
+        if target.filters:
+            backend["filters"] = [dict(part) for part in target.filters]
+        return backend
+
+    def _port(self, target: RouteTarget, service: Resource | None) -> int:
         """The destination's port; if unset the Service's only one, else the one that was dialled."""
-        ports = ports_of(service) if service else ()
+        ports = service_ports(service) if service else ()
         number = target.port or (ports[0].number if len(ports) == 1 else self.dialled)
         if number is None:
-            draft.report(
-                Severity.CHECK,
-                "port",
-                resource,
-                f"{target.field}.destination.port",
-                "the port isn't written, and the Service isn't among the manifests: taken for 80",
-                "give the Service's manifest, too, or write the port",
-            )
+            self.draft.report("port.unknown", target.to, "port")
             return 80
         if service and service_port(service, number) is None:
-            draft.report(
-                Severity.CHANGED,
-                "port",
-                resource,
-                f"{target.field}.destination.port",
-                f"{service} has no port {number}: Istio answers 503, Linkerd 502",
-                "name a port that the Service has",
-            )
+            self.draft.report("port.missing", target.to, "port", service=service, port=number)
         return number
 
-    def _subset(self, draft: Draft, resource: Resource, target: RouteTarget, host: str, name: str) -> str:
+    def _subset(self, target: RouteTarget, host: str, name: str) -> str:
         key = (host, target.subset)
-        made = self.subsets.get(key)
-        if made is not None:
+        if made := self.draft.subsets.get(key):
             return made.name
-        if key not in self.subsets:
-            draft.report(
-                Severity.CHANGED,
-                "subset",
-                resource,
-                f"{target.field}.destination.subset",
-                f"no DestinationRule has {host}'s subset {target.subset}: Istio answers 503, Linkerd 500",
-                "define the subset, or take the destination out",
-            )
+        if key not in self.draft.subsets:
+            self.draft.report("subset.missing", target.to, "subset", host=host, subset=target.subset)
         return f"{name}-{target.subset}"

@@ -1,0 +1,38 @@
+"""What an analysis knows by heart: YAML files beside its modules, and the part of an object that a text is about."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.base.resources import Resource
+from harness.manifests.documents import Loader
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from harness.api.node import Node
+
+
+@cache
+def beside(module: str, name: str) -> dict[str, Any]:
+    """Returns what a YAML file in the folder of a module holds; it is read once."""
+    found: dict[str, Any] = yaml.load(Path(module).with_name(name).read_text("utf-8"), Loader)  # noqa: S506
+    return found
+
+
+def place(at: Node | Resource, field: str) -> tuple[Resource, str]:
+    """Returns the object and the path that are meant: of a reading's field (none: of all of it), or as it is."""
+    if isinstance(at, Resource):
+        return at, field
+    return at.resource, at.at(field) if field else at.path
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """Returns the name, with a number if it is taken."""
+    numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(one for one in numbered if one not in taken)
