@@ -1,4 +1,4 @@
-"""What an analysis knows by heart: YAML files beside its modules, and the part of an object that a text is about."""
+"""Texts of analyses: YAML files beside their modules, what one is about, and names that aren't taken yet."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 @cache
 def beside(module: str, name: str) -> dict[str, Any]:
     """Returns what a YAML file in the folder of a module holds; it is read once."""
-    found: dict[str, Any] = yaml.load(Path(module).with_name(name).read_text("utf-8"), Loader)  # noqa: S506
+    found: dict[str, Any] = yaml.load(Path(module).with_name(name).read_text("utf-8"), Loader)
     return found
 
 
 def place(at: Node | Resource, field: str) -> tuple[Resource, str]:
-    """Returns the object and the path that are meant: of a reading's field (none: of all of it), or as it is."""
+    """Returns the object and the path of a reading's field (none: of all of it), or both as they are."""
     if isinstance(at, Resource):
         return at, field
     return at.resource, at.at(field) if field else at.path

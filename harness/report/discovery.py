@@ -7,8 +7,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.discover.facts import Verdict
 from harness.analysis.discover.ordering import EXACT
-from harness.analysis.discover.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

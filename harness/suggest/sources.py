@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from harness.analysis.texts import free
 from harness.api import marks
 from harness.api.kubernetes.workload import template_of
 from harness.api.objects import annotations_of, labels_of
@@ -18,7 +19,7 @@ from harness.model import Refused, State, changes
 from harness.model.changes.loading import meshes_used
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.base.errors import NotModelledError
@@ -126,12 +127,6 @@ def _merged(every: Iterable[Source]) -> Iterator[Source]:
         yield replace(source, name=name)
     for role, objects in loose.items():
         yield Source(role, free(role.value, names), None, tuple(objects))
-
-
-def free(name: str, taken: Collection[str]) -> str:
-    """Returns the name, with a number if it is taken."""
-    numbered = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
-    return next(one for one in numbered if one not in taken)
 
 
 def _role(resource: Resource) -> Role:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.analysis.texts import free
 from harness.base.errors import InputError
 from harness.manifests.documents import parse
-from harness.suggest.sources import free
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

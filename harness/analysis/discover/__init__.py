@@ -7,9 +7,9 @@ the order of namespaces that keeps plaintext boundaries fewest.
 from __future__ import annotations
 
 from harness.analysis.discover.discovery import Discovery, discover
+from harness.analysis.discover.facts import Verdict
 from harness.analysis.discover.features import Feature
 from harness.analysis.discover.installation import Setting
 from harness.analysis.discover.migration import Migration, Stage
-from harness.analysis.discover.verdict import Verdict
 
 __all__ = ["Discovery", "Feature", "Migration", "Setting", "Stage", "Verdict", "discover"]

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.analysis.discover.facts import OF_SEVERITY, Verdict
 from harness.analysis.discover.marks import Mark, is_installed, marks
-from harness.analysis.discover.verdict import OF_SEVERITY, Verdict
 from harness.analysis.translate import coverage as kinds
 from harness.api.istio.mesh_config import is_mesh_config
 from harness.api.schema.fields import set_fields

@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.discover.facts import fact, is_whole
-from harness.analysis.discover.mesh_facts import CHECK, Fact
+from harness.analysis.discover.facts import Fact, Verdict, fact, is_whole
 from harness.api.istio.mesh_config import INSTALLATIONS, Installation, is_mesh_config
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.base.errors import InputError
@@ -19,11 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from harness.analysis.discover.verdict import Verdict
     from harness.base.resources import Resource
     from harness.manifests.documents import Document, KeyPath
 
-_UNKNOWN = Fact(CHECK, "nothing is known of it", "see what it does, and whether you need it")
+_UNKNOWN = Fact(Verdict.CHECK, "nothing is known of it", "see what it does, and whether you need it")
 # The charts' own defaults, which `helm get values --all` shows beside what was given.
 _DEFAULTS = "_internal_defaults_do_not_set"
 _HEADING = re.compile(r"\A(USER-SUPPLIED|COMPUTED) VALUES:$", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.discover.verdict import Verdict
+from harness.analysis.discover.facts import Verdict, of_class
 from harness.analysis.translate.injection import Marks
 from harness.api.gateway_api.gateway import class_of
 from harness.api.kubernetes.metadata import Metadata
@@ -20,30 +20,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 # Of these the value is half of the meaning.
-_TELLING = frozenset(
-    (
-        ISTIO_INJECTION,
-        ISTIO_INJECT,
-        ISTIO_AMBIENT,
-        ISTIO_TEMPLATES,
-    )
-)
-_CLASSES = {
-    "istio": (Verdict.CHANGES, "Istio's controller deploys it", "keep istiod for it, or name another class"),
-    "istio-waypoint": (
-        Verdict.NO_EQUIVALENT,
-        "Linkerd has no waypoints: each pod's own proxy decides",
-        "inject the pods, and put routes on their Services",
-    ),
-    "istio-east-west": (
-        Verdict.CHANGES,
-        "Linkerd joins clusters by its multicluster extension",
-        "install its gateway, and mirror Services",
-    ),
-    "istio-remote": (Verdict.NO_EQUIVALENT, "it stands for another cluster's gateway of Istio's", ""),
-}
-
-
+_TELLING = frozenset((ISTIO_INJECTION, ISTIO_INJECT, ISTIO_AMBIENT, ISTIO_TEMPLATES))
 _INSTALLERS = ("operator.istio.io/component", "install.operator.istio.io/owning-resource")
 
 
@@ -81,21 +58,20 @@ def marks(resource: Resource) -> Iterator[Mark]:
 
 def _of_class(resource: Resource) -> Iterator[Mark]:
     name = class_of(resource)
-    if name in _CLASSES:
-        verdict, why, todo = _CLASSES[name]
-        full = f"Gateway.{GATEWAY_API} gatewayClassName {name}"
-        yield Mark(full, "gatewayClassName", "spec.gatewayClassName", verdict, "gateway-class", why, todo)
+    if known := of_class(name):
+        full, field = f"Gateway.{GATEWAY_API} gatewayClassName {name}", "spec.gatewayClassName"
+        yield Mark(full, "gatewayClassName", field, known.verdict, "gateway-class", known.why, known.todo)
 
 
 def _of_metadata(kind: str, metadata: Metadata) -> Iterator[Mark]:
-    found = Marks.of(metadata).istio
+    istio = Marks.of(metadata).istio
     for word, entries in (("label", metadata.labels), ("annotation", metadata.annotations)):
         for key, value in entries.items():
-            if key not in found:
+            if key not in istio:
                 continue
             name = f"{kind} {word} {key}" + (f" {value}" if key in _TELLING else "")
             at = f"{metadata.at(f'{word}s')}.{key}"
-            if kind == "Pod" and ISTIO_TEMPLATES in found:
+            if kind == "Pod" and ISTIO_TEMPLATES in istio:
                 why = "Istio's injector makes these pods of a template of its own"
                 todo = "write the gateway out, without injection, or take another ingress"
                 yield Mark(name, key, at, Verdict.CHANGES, "gateway-injection", why, todo)

@@ -42,9 +42,9 @@ def add(
         for condition in rule.conditions:
             path = condition.match.path
             if path and path.kind == "prefix":
-                draft.report("string-prefix", rule.rule, rule=rule.rule.name, stem=path.value.rstrip("/"))
+                draft.report("string-prefix", rule.rule, rule=rule.name, stem=path.value.rstrip("/"))
         if rule.annotations:
-            draft.report("retries.gateway", rule.rule, rule=rule.rule.name)
+            draft.report("retries.gateway", rule.rule, rule=rule.name)
     backends = routes.Backends(draft, None, resource.namespace)
     written = tuple(_written(rules, found.choices, backends))
     if written:
@@ -61,7 +61,7 @@ def _choices(draft: Draft, rules: Sequence[TranslatedRule], gateways: Sequence[s
             if bound.isdisjoint(gateways):
                 continue
             if condition.port is not None or bound != set(gateways):
-                draft.report("gateway-match", rule.rule, rule=rule.rule.name)
+                draft.report("gateway-match", rule.rule, rule=rule.name)
             choices.append(Choice(condition.match, index, condition.unless))
     return sorted(choices, key=lambda choice: choice.match == EVERY)
 

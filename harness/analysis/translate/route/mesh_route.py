@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def add(draft: Draft, resource: Resource, hosts: Sequence[Host], rules: Sequence[TranslatedRule]) -> None:
     """Adds the routes of one VirtualService on each of these Services, in the Service's namespace."""
-    for rule in (translated.rule for translated in rules):
-        if rule.rewrite:
-            draft.report("rewrite", rule, "rewrite", rule=rule.name)
+    for rule in rules:
+        if rule.rule.rewrite:
+            draft.report("rewrite", rule.rule, "rewrite", rule=rule.name)
     _report_unreachable(draft, rules)
     origins = tuple(dict.fromkeys((resource, *(rule.origin for rule in rules))))
     for host in hosts:
@@ -97,6 +97,6 @@ def _report_unreachable(draft: Draft, rules: Sequence[TranslatedRule]) -> None:
     """Tells of rules after one that takes every request: no sidecar has them."""
     for index, rule in enumerate(rules):
         if any(replace(condition, gateways=()) == RuleCondition() for condition in rule.conditions):
-            for later in (later.rule for later in rules[index + 1 :]):
-                draft.report("unreachable", later, rule=later.name, subject=rule.subject)
+            for later in rules[index + 1 :]:
+                draft.report("unreachable", later.rule, rule=later.name, subject=rule.subject)
             return

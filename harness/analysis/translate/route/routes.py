@@ -62,8 +62,8 @@ def report_conflicts(
 ) -> None:
     """Reports the rules whose place a precedence can't keep."""
     for index, why in conflicts:
-        rule = rules[index].rule
-        draft.report("order", rule, rule=rule.name, whose=whose, problem=why)
+        rule = rules[index]
+        draft.report("order", rule.rule, rule=rule.name, whose=whose, problem=why)
 
 
 def add(

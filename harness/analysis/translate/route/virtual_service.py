@@ -45,6 +45,7 @@ class TranslatedRule:
     """One rule, in what routes can say of it; who can rewrite, a gateway, reads that of the rule itself."""
 
     rule: HTTPRule
+    name: str
     conditions: tuple[RuleCondition, ...]
     targets: tuple[RouteTarget, ...]
     filters: tuple[Fields, ...]
@@ -59,7 +60,7 @@ class TranslatedRule:
     @property
     def subject(self) -> str:
         """Its field, with its name."""
-        return f"{self.rule.path} ({self.rule.name})" if self.rule.name else self.rule.path
+        return f"{self.rule.path} ({self.name})" if self.name else self.rule.path
 
     @property
     def redirects(self) -> bool:
@@ -86,7 +87,7 @@ def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
             return None
     if part.matches and not conditions:
         return None
-    return TranslatedRule(part, conditions or (RuleCondition(),), targets, filters, wait, retries)
+    return TranslatedRule(part, part.name, conditions or (RuleCondition(),), targets, filters, wait, retries)
 
 
 def _header_filters(draft: Draft, part: HTTPRule | RouteDestination) -> tuple[Fields, ...]:
