@@ -28,13 +28,9 @@ _FAMILIES = (authorization, destination_rule, linkerd, mutual_tls, placement, ro
 
 def lint(state: State) -> tuple[Trap, ...]:
     """Returns the traps in a cluster's configuration, by file and line; empty where no rule finds any."""
-    found = [
-        Trap(name, finding.resource.place(finding.field).position, finding)
+    traps = [
+        Trap(name, symptom.resource.place(symptom.field).position, symptom)
         for name, check in RULES.items()
-        for finding in check(state)
+        for symptom in check(state)
     ]
-    return tuple(sorted(found, key=_order))
-
-
-def _order(trap: Trap) -> tuple[str, int, str]:
-    return (trap.where.source, trap.where.line, trap.rule)
+    return tuple(sorted(traps, key=lambda trap: (trap.where.source, trap.where.line, trap.rule)))

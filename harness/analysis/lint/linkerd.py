@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Symptom, rule
+from harness.analysis.lint.trap import Sign, rule, seen
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.kubernetes.workload import WORKLOADS, template_of
@@ -27,37 +27,24 @@ if TYPE_CHECKING:
 
 
 @rule
-def namespace_policy_without_server(state: State) -> Iterator[Symptom]:
+def namespace_policy_without_server(state: State) -> Iterator[Sign]:
     """An AuthorizationPolicy for a Namespace opens nothing where no Server selects the port."""
     for policy in state.all(GROUP, "AuthorizationPolicy"):
         target = LinkerdAuthorizationPolicy.kept(policy).target
         if target.kind == "Namespace" and not state.all(GROUP, "Server", policy.namespace):
-            yield Symptom(
-                policy,
-                "spec.targetRef",
-                f"is namespace {policy.namespace}, which has no Server",
-                "the policy opens ports of Servers only: under a default of deny everybody is denied",
-                "add a Server for each port of the workloads",
-            )
+            yield seen(policy, "spec.targetRef", namespace=policy.namespace)
 
 
 @rule
-def server_without_authorization(state: State) -> Iterator[Symptom]:
+def server_without_authorization(state: State) -> Iterator[Sign]:
     """A Server that no policy opens denies everybody, also where all were allowed before."""
     for server in state.all(GROUP, "Server"):
-        if LinkerdServer.kept(server).access_policy != "deny" or _opened(state, server):
-            continue
-        yield Symptom(
-            server,
-            "spec",
-            "no policy opens it",
-            "accessPolicy is deny where it isn't said: everybody gets 403 on its port",
-            "add an AuthorizationPolicy for the Server, or set accessPolicy",
-        )
+        if LinkerdServer.kept(server).access_policy == "deny" and not _opened(state, server):
+            yield seen(server, "spec")
 
 
 @rule
-def server_route_closes_probes(state: State) -> Iterator[Symptom]:
+def server_route_closes_probes(state: State) -> Iterator[Sign]:
     """Attaching any route to a Server ends the openness of probe paths: pods turn not ready."""
     for server in state.all(GROUP, "Server"):
         routes = _routes_on(state, server)
@@ -71,33 +58,21 @@ def server_route_closes_probes(state: State) -> Iterator[Symptom]:
             paths = pod.probe_paths(port) if port is not None and pod.mesh is Mesh.LINKERD else ()
             shut = [path for path in paths if not any(_takes(route, path) for route in routes)]
             if shut:
-                yield Symptom(
-                    routes[0].resource,
-                    "spec.parentRefs",
-                    f"is attached to {server}, and no route there takes the probe of {shut[0]}",
-                    f"the kubelet's probe then gets 404: {pod.workload} turns not ready, and is restarted",
-                    "add a route for the probe's path, opened by a NetworkAuthentication",
-                )
+                yield seen(routes[0], "parentRefs", server=server, path=shut[0], workload=pod.workload)
                 break
 
 
 @rule
-def identity_as_spiffe(state: State) -> Iterator[Symptom]:
+def identity_as_spiffe(state: State) -> Iterator[Sign]:
     """Linkerd's identities are DNS names: a SPIFFE one is taken in, and is nobody's."""
     for policy in state.all(GROUP, "MeshTLSAuthentication"):
         for index, identity in enumerate(MeshTLSAuthentication.kept(policy).written):
             if identity.startswith("spiffe://"):
-                yield Symptom(
-                    policy,
-                    f"spec.identities[{index}]",
-                    f"is {identity}",
-                    "Linkerd's webhook takes it in, and no client has it",
-                    "write <account>.<namespace>.serviceaccount.identity.linkerd.<domain>, or identityRefs",
-                )
+                yield seen(policy, f"spec.identities[{index}]", identity=identity)
 
 
 @rule
-def default_policy_value(state: State) -> Iterator[Symptom]:
+def default_policy_value(state: State) -> Iterator[Sign]:
     """A default inbound policy that Linkerd doesn't know leaves the port open."""
     for namespace in state.all("", "Namespace"):
         yield from _unknown_default(namespace, annotations_of(namespace), "metadata.annotations")
@@ -107,34 +82,22 @@ def default_policy_value(state: State) -> Iterator[Symptom]:
             yield from _unknown_default(resource, metadata.annotations, metadata.at("annotations"))
 
 
-def _unknown_default(resource: Resource, annotations: Mapping[str, str], field: str) -> Iterator[Symptom]:
+def _unknown_default(resource: Resource, annotations: Mapping[str, str], field: str) -> Iterator[Sign]:
     value = annotations.get(DEFAULT_POLICY)
     if value is not None and value not in POLICIES:
-        yield Symptom(
-            resource,
-            field,
-            f"{DEFAULT_POLICY} is {value!r}",
-            "Linkerd doesn't know it, and goes by the installation's default: all-unauthenticated",
-            f"write one of {', '.join(POLICIES)}",
-        )
+        yield seen(resource, field, value=value, policies=", ".join(POLICIES))
 
 
 def _opened(state: State, server: Resource) -> bool:
-    routes = {
-        (route.resource.group, route.resource.kind, route.resource.name)
-        for route in _routes_on(state, server)
-    }
-    for policy in state.all(GROUP, "AuthorizationPolicy", server.namespace):
-        target = LinkerdAuthorizationPolicy.kept(policy).target
-        key = (target.group, target.kind, target.name)
-        if key in ((GROUP, "Server", server.name), ("", "Namespace", server.namespace)) or key in routes:
-            return True
-        if target.kind == "Namespace":
-            return True
+    routes = (route.resource for route in _routes_on(state, server))
+    targets = {(GROUP, "Server", server.name), *((one.group, one.kind, one.name) for one in routes)}
+    policies = map(LinkerdAuthorizationPolicy.kept, state.all(GROUP, "AuthorizationPolicy", server.namespace))
+    older = map(ServerAuthorization.kept, state.all(GROUP, "ServerAuthorization", server.namespace))
     return any(
-        ServerAuthorization.kept(one).server.includes(server)
-        for one in state.all(GROUP, "ServerAuthorization", server.namespace)
-    )
+        policy.target.kind == "Namespace"
+        or (policy.target.group, policy.target.kind, policy.target.name) in targets
+        for policy in policies
+    ) or any(policy.server.includes(server) for policy in older)
 
 
 def _routes_on(state: State, server: Resource) -> list[Route]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Symptom, rule
+from harness.analysis.lint.trap import Sign, rule
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
 from harness.model.calls import calls
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @rule
-def strict_and_outsiders(state: State) -> Iterator[Symptom]:
+def strict_and_outsiders(state: State) -> Iterator[Sign]:
     """STRICT mutual TLS on a workload that a Linkerd or unmeshed workload calls cuts that caller off."""
     for call in calls(state):
         callers = state.pods_of(call.caller)
@@ -31,13 +31,8 @@ def strict_and_outsiders(state: State) -> Iterator[Symptom]:
                 decided, step = mode(state, endpoint.pod, endpoint.port)
                 if decided != "STRICT" or step.resource is None:
                     continue
-                seen = "502" if callers[0].mesh is Mesh.LINKERD else "connection reset"
-                proxy = "has Linkerd's proxy" if callers[0].mesh else "has no proxy"
-                yield Symptom(
-                    step.resource,
-                    step.field,
-                    f"is STRICT for {endpoint.pod.workload}, which {call.caller} calls ({call.field})",
-                    f"{call.caller} {proxy}, so can't speak Istio's mutual TLS: {seen}",
-                    "set PERMISSIVE until caller and server are in one mesh",
-                )
+                words = {"workload": endpoint.pod.workload, "caller": call.caller, "told_by": call.field}
+                words["answer"] = "502" if callers[0].mesh is Mesh.LINKERD else "connection reset"
+                words["proxy"] = "has Linkerd's proxy" if callers[0].mesh else "has no proxy"
+                yield Sign(step.resource, step.field, "", words)
                 break

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Symptom, rule
+from harness.analysis.lint.trap import Sign, rule, seen
 from harness.api.kubernetes.workload import WORKLOADS, template_of
-from harness.api.marks import ISTIO_INJECTION, ISTIO_REVISION, LINKERD_INJECT, asks
+from harness.api.marks import ISTIO_INJECTION, LINKERD_INJECT, asks
 from harness.api.objects import annotations_of, labels_of
 from harness.base.vocabulary import Mesh
 
@@ -18,67 +18,37 @@ if TYPE_CHECKING:
 
 
 @rule
-def two_proxies(state: State) -> Iterator[Symptom]:
+def two_proxies(state: State) -> Iterator[Sign]:
     """A namespace that asks both meshes for a proxy gets Istio's, and Linkerd's injector skips its pods."""
     for namespace in state.all("", "Namespace"):
         labels, annotations = labels_of(namespace), annotations_of(namespace)
         if all(asks(mesh, labels, annotations) for mesh in Mesh):
-            yield Symptom(
-                namespace,
-                "metadata.annotations",
-                "asks Istio and Linkerd for a proxy",
-                "Istio's webhook comes first; Linkerd then skips the pod (InjectionSkipped)",
-                f"take the label {ISTIO_INJECTION} (or {ISTIO_REVISION}) away, and restart the workloads",
-            )
+            yield seen(namespace, "metadata.annotations")
 
 
 @rule
-def injection_label_and_annotation(state: State) -> Iterator[Symptom]:
+def injection_label_and_annotation(state: State) -> Iterator[Sign]:
     """Linkerd reads an annotation, Istio a label: the other form does nothing."""
     for resource, labels, notes, field in _asking(state):
         if LINKERD_INJECT in labels:
-            yield Symptom(
-                resource,
-                f"{field}.labels",
-                f"has {LINKERD_INJECT} as a label",
-                "Linkerd reads the annotation of that name: the label does nothing",
-                "make it an annotation",
-            )
+            yield seen(resource, f"{field}.labels", case="linkerd")
         if ISTIO_INJECTION in notes:
-            yield Symptom(
-                resource,
-                f"{field}.annotations",
-                f"has {ISTIO_INJECTION} as an annotation",
-                "Istio reads the label of that name: the annotation does nothing",
-                "make it a label of the namespace",
-            )
+            yield seen(resource, f"{field}.annotations", case="istio")
 
 
 @rule
-def injection_value(state: State) -> Iterator[Symptom]:
+def injection_value(state: State) -> Iterator[Sign]:
     """Values that injectors don't know inject nothing."""
     for resource, labels, notes, field in _asking(state):
         linkerd, istio = notes.get(LINKERD_INJECT), labels.get(ISTIO_INJECTION)
         if linkerd is not None and linkerd not in ("enabled", "disabled", "ingress"):
-            yield Symptom(
-                resource,
-                f"{field}.annotations",
-                f"{LINKERD_INJECT} is {linkerd!r}",
-                "Linkerd's injector knows enabled, disabled and ingress: nothing is injected",
-                "write enabled",
-            )
+            yield seen(resource, f"{field}.annotations", case="linkerd", value=linkerd)
         if istio is not None and istio not in ("enabled", "disabled"):
-            yield Symptom(
-                resource,
-                f"{field}.labels",
-                f"{ISTIO_INJECTION} is {istio!r}",
-                "Istio's webhook asks for enabled: nothing is injected",
-                "write enabled",
-            )
+            yield seen(resource, f"{field}.labels", case="istio", value=istio)
 
 
 @rule
-def injection_without_mesh(state: State) -> Iterator[Symptom]:
+def injection_without_mesh(state: State) -> Iterator[Sign]:
     """A namespace that asks a mesh for proxies before the mesh is there gets none until it is restarted."""
     for resource, labels, notes, field in _asking(state):
         if notes.get(LINKERD_INJECT) == "enabled" and Mesh.LINKERD not in state.meshes:
@@ -87,13 +57,7 @@ def injection_without_mesh(state: State) -> Iterator[Symptom]:
             mesh, part = Mesh.ISTIO, "labels"
         else:
             continue
-        yield Symptom(
-            resource,
-            f"{field}.{part}",
-            f"asks {mesh} for a proxy, which isn't installed",
-            "pods are injected when they start: those that run already keep no proxy",
-            f"install {mesh}, then restart the workloads",
-        )
+        yield seen(resource, f"{field}.{part}", mesh=mesh)
 
 
 def _asking(state: State) -> Iterator[tuple[Resource, Mapping[str, str], Mapping[str, str], str]]:

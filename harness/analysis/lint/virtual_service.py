@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Symptom, rule
+from harness.analysis.lint.destination_rule import SUFFIX, service_of
+from harness.analysis.lint.trap import Sign, rule, seen
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
 from harness.api.istio.registry import ServiceEntry
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.kept import per_object
-from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
+from harness.base.vocabulary import Mesh
 from harness.model.istio.routing import virtual_service
 
 if TYPE_CHECKING:
@@ -24,29 +25,21 @@ if TYPE_CHECKING:
     from harness.model.istio.routing.rule import RoutingMatch
 
 _GROUP = "networking.istio.io"
-_SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 
 
 @rule
-def virtual_service_destination_missing(state: State) -> Iterator[Symptom]:
+def virtual_service_destination_missing(state: State) -> Iterator[Sign]:
     """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
     entries = map(ServiceEntry.of, state.all(_GROUP, "ServiceEntry"))
     known = {host for entry in entries for host in entry.hosts}
     for resource in state.all(*VirtualService.KIND):
         for field, host, _ in _destinations(resource):
-            if _service(state, host) or host in known or not host.endswith(_SUFFIX):
-                continue
-            yield Symptom(
-                resource,
-                f"{field}.host",
-                f"there is no Service {host.removesuffix(_SUFFIX)}",
-                "its share of the requests gets 503 (a short name means the VirtualService's namespace)",
-                "correct the host, in full (name.namespace.svc.cluster.local) if it is another namespace's",
-            )
+            if host.endswith(SUFFIX) and host not in known and service_of(state, host) is None:
+                yield seen(resource, f"{field}.host", service=host.removesuffix(SUFFIX))
 
 
 @rule
-def virtual_service_subset_missing(state: State) -> Iterator[Symptom]:
+def virtual_service_subset_missing(state: State) -> Iterator[Sign]:
     """A destination's subset that no DestinationRule defines answers 503."""
     subsets: defaultdict[str, set[str]] = defaultdict(set)
     for definition in map(DestinationRule.of, state.all(_GROUP, "DestinationRule")):
@@ -55,17 +48,11 @@ def virtual_service_subset_missing(state: State) -> Iterator[Symptom]:
         for field, host, subset in _destinations(resource):
             if subset and subset not in subsets[host]:
                 valid = ", ".join(sorted(subsets[host])) or "none"
-                yield Symptom(
-                    resource,
-                    f"{field}.subset",
-                    f"no DestinationRule for {host} has a subset {subset}",
-                    "its share of the requests gets 503",
-                    f"define the subset, or name one that there is: {valid}",
-                )
+                yield seen(resource, f"{field}.subset", host=host, subset=subset, valid=valid)
 
 
 @rule
-def virtual_service_rule_shadowed(state: State) -> Iterator[Symptom]:
+def virtual_service_rule_shadowed(state: State) -> Iterator[Sign]:
     """Rules after one that takes every request are never used."""
     for resource in state.all(*VirtualService.KIND):
         if MESH not in virtual_service.gateways(resource):
@@ -73,13 +60,7 @@ def virtual_service_rule_shadowed(state: State) -> Iterator[Symptom]:
         taken = ""
         for part in virtual_service.rules(resource, MESH):
             if taken:
-                yield Symptom(
-                    resource,
-                    part.field,
-                    f"is never used: {taken} takes every request",
-                    "sidecars drop the rules after the first one that takes everything",
-                    "put the rule before it",
-                )
+                yield seen(resource, part.field, taken=taken)
                 continue
             everywhere = [match for match in part.matches if match.takes_all and not _narrowed(match)]
             if everywhere or not part.matches:
@@ -91,7 +72,7 @@ def _narrowed(match: RoutingMatch) -> bool:
 
 
 @rule
-def virtual_service_same_host(state: State) -> Iterator[Symptom]:
+def virtual_service_same_host(state: State) -> Iterator[Sign]:
     """Of several VirtualServices for one host sidecars follow the oldest alone."""
     first: dict[str, Resource] = {}
     for resource in state.all(*VirtualService.KIND):
@@ -100,77 +81,47 @@ def virtual_service_same_host(state: State) -> Iterator[Symptom]:
         for host in virtual_service.hosts(resource):
             older = first.setdefault(host, resource)
             if older is not resource:
-                yield Symptom(
-                    resource,
-                    "spec.hosts",
-                    f"{older} speaks for {host} already",
-                    "sidecars don't merge them: the oldest wins, and what it doesn't match gets 404",
-                    "join their rules in one VirtualService",
-                )
+                yield seen(resource, "spec.hosts", older=older, host=host)
 
 
 @rule
-def virtual_service_gateway_missing(state: State) -> Iterator[Symptom]:
+def virtual_service_gateway_missing(state: State) -> Iterator[Sign]:
     """A VirtualService bound to a gateway that isn't there does nothing on it."""
     for resource in state.all(*VirtualService.KIND):
         for index, gateway in enumerate(virtual_service.gateways(resource)):
             namespace, _, name = gateway.rpartition("/")
             if gateway != MESH and state.get(*IstioGateway.KIND, namespace, name) is None:
-                yield Symptom(
-                    resource,
-                    f"spec.gateways[{index}]",
-                    f"there is no Gateway {gateway}",
-                    "the rules don't act there (a name without namespace means the VirtualService's own)",
-                    "correct the name, as namespace/name if it is another namespace's",
-                )
+                yield seen(resource, f"spec.gateways[{index}]", gateway=gateway)
 
 
 @rule
-def virtual_service_weight_unset(state: State) -> Iterator[Symptom]:
+def virtual_service_weight_unset(state: State) -> Iterator[Sign]:
     """Beside destinations with a weight, one without gets nothing."""
     for entry in _rules(state):
         if any(part.weight for part in entry.route):
             for part in entry.route:
                 if part.weight is None:
-                    yield Symptom(
-                        part.resource,
-                        part.path,
-                        "has no weight beside others that have one",
-                        "an unset weight is 0: it gets no requests",
-                        "write the weight that is meant",
-                    )
+                    yield seen(part)
 
 
 @rule
-def fault_abort_without_percentage(state: State) -> Iterator[Symptom]:
+def fault_abort_without_percentage(state: State) -> Iterator[Sign]:
     """A fault's abort without percentage aborts nothing."""
     for entry in _rules(state):
         abort = entry.fault.abort
         if abort and not abort.has("percentage"):
-            yield Symptom(
-                abort.resource,
-                abort.path,
-                "has no percentage",
-                "an abort without percentage aborts 0 % of the requests",
-                "write percentage: {value: 100}, or the share that is meant",
-            )
+            yield seen(abort)
 
 
 @rule
-def virtual_service_without_client(state: State) -> Iterator[Symptom]:
+def virtual_service_without_client(state: State) -> Iterator[Sign]:
     """VirtualServices act on clients with Istio's proxy alone: with none left they do nothing."""
     clients = [pod for pod in state.pods if not pod.gateway]
     if not clients or any(pod.mesh is Mesh.ISTIO for pod in clients):
         return
     for resource in state.all(*VirtualService.KIND):
         if MESH in virtual_service.gateways(resource):
-            yield Symptom(
-                resource,
-                "spec.hosts",
-                "speaks to sidecars, and no workload has Istio's proxy",
-                "the client's proxy follows VirtualServices: without one the rules have no effect",
-                "translate it to routes that the clients' mesh follows, or remove it",
-            )
+            yield seen(resource, "spec.hosts")
 
 
 def _rules(state: State) -> Iterator[HTTPRule]:
@@ -183,8 +134,3 @@ def _destinations(resource: Resource) -> tuple[tuple[str, str, str], ...]:
     """Where a VirtualService sends requests: the field, the host in full and the subset of each."""
     routes = (part.destination for rule in VirtualService.of(resource).http for part in rule.route)
     return tuple((one.path, one.full_host, one.subset) for one in routes)
-
-
-def _service(state: State, host: str) -> bool:
-    name, _, rest = host.removesuffix(_SUFFIX).partition(".")
-    return state.get("", "Service", rest, name) is not None
