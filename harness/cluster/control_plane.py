@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Injection:
-    """The Namespace metadata that ask a mesh to inject, and what takes the asking back (None)."""
-
-    labels: dict[str, str | None]
-    annotations: dict[str, str | None]
-
-
-@dataclass(frozen=True)
 class Scrape:
     """Where a proxy shows its counters: a port of its pod and a path."""
 
@@ -45,63 +37,45 @@ class ControlPlane(Protocol):
 
     def lacking(self, wanted: Installation = DEFAULT) -> str | None:
         """Returns why it can't be installed from here as it is wanted, or None."""
-        ...
 
     def installed(self) -> bool:
         """Whether there is a control plane."""
-        ...
 
     def healthy(self) -> bool:
         """Whether the control plane is ready, and injects."""
-        ...
 
     def version(self) -> str:
         """Returns the version of the control plane that is there, empty if that isn't known."""
-        ...
 
     def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
         """Installs the control plane, and returns when it is ready."""
-        ...
 
     def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
         """Takes the control plane away, with its cluster-wide objects, by what it was installed with."""
-        ...
 
     def faults(self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline) -> list[str]:
         """Returns what the mesh's own check finds wrong with it and with these namespaces.
 
         Nothing, with a line in the log, where its CLI isn't there.
         """
-        ...
-
-    def injection(self, asked: bool) -> Injection:
-        """Returns how a namespace asks for this mesh, or doesn't."""
-        ...
 
     def asks(self, namespace: Json) -> bool:
         """Whether a Namespace asks for this mesh's injection."""
-        ...
 
     def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when pods that start in these namespaces get the proxies that they ask for."""
-        ...
 
     def settle(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when these namespaces' proxies hold the present configuration, if that can be known."""
-        ...
 
     def reports_on(self, group: str, parent: ParentRef) -> bool:
         """Whether it writes the status of a route of this API group with this parentRef."""
-        ...
 
     def hello(self, server: Json) -> tuple[str, str]:
         """Returns the name (SNI) and the protocol (ALPN) at which a server's proxy answers for its mesh."""
-        ...
 
     def identity(self, saw: ServerSaw) -> Hop | None:
         """Returns what a request's headers show of its last hop, at a server that has this mesh's proxy."""
-        ...
 
     def witness(self, before: str, after: str, requests: int) -> Hop | None:
         """Returns what a server's proxy counted while `requests` came in; None if that isn't conclusive."""
-        ...

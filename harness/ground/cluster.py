@@ -27,7 +27,8 @@ from harness.ground.connection import Connection
 from harness.ground.footprint import Footprint
 from harness.ground.observer import ClusterObserver
 from harness.manifests.patching import Patch
-from harness.meshes import istioctl, linkerd
+from harness.meshes.istio import Istio
+from harness.meshes.linkerd import Linkerd
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LACKING = {Mesh.ISTIO: istioctl.lacking, Mesh.LINKERD: linkerd.lacking}
+_PLANES = {Mesh.ISTIO: Istio, Mesh.LINKERD: Linkerd}
 
 
 class ClusterProvider(ClusterObserver):
@@ -89,7 +90,7 @@ class ClusterProvider(ClusterObserver):
 
     def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
         """Returns why this mesh can't be installed here as it is wanted, or None if it can."""
-        return _LACKING[mesh](self.settings, self._wanted(mesh, wanted))
+        return _PLANES[mesh].missing(self.settings, self._wanted(mesh, wanted))
 
     def unable(self, need: str) -> str | None:
         """Returns why NetworkPolicies may act on nobody here, or None if they are enforced."""
@@ -137,17 +138,11 @@ class ClusterProvider(ClusterObserver):
         Asked for the same as before, those whose pods are so already are left alone.
         """
         at, deadline = self._at, Deadline(self.settings.timeout)
-        labels: dict[str, str | None] = {}
-        annotations: dict[str, str | None] = {}
-        for mesh, plane in at.planes.items():
-            injection = plane.injection(mesh in meshes)
-            labels |= injection.labels
-            annotations |= injection.annotations
         with timed(logger, f"namespace {namespace} under {', '.join(sorted(meshes)) or 'no mesh'}"):
             self._namespaces([namespace], deadline)
             self._footprint.placed.add(namespace)
             asked_before = self._at.asked(namespace)
-            at.applier.mark(namespace, labels, annotations)
+            at.applier.mark(namespace, *marks.placing(meshes))
             if asked_before != set(meshes):
                 self._restart(namespace, deadline)
                 self._inject(namespace, meshes, deadline)  # what read the Namespace a moment too early

@@ -18,7 +18,7 @@ from harness.cluster.objects import pods
 from harness.cluster.objects.injection import misplaced
 from harness.cluster.probing.probe import Prober
 from harness.meshes import gateway_api, istio, linkerd
-from harness.meshes.routes import ROUTE_KINDS, unreported
+from harness.meshes.gateway_api import ROUTE_KINDS, unreported
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -1,17 +1,23 @@
-"""Meshes from helm charts: the releases that make a control plane, and helm's command lines for them."""
+"""What control planes are made of: helm's releases and command lines, the objects that tools print."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from harness.api.node import live
+from harness.base.errors import StageError
+from harness.manifests.documents import Loader
 from harness.meshes import istio_tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.base.installation import Installation
+    from harness.base.resources import Resource
 
 STATISTICS = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
 
@@ -61,7 +67,7 @@ def install_argvs(
     helm: str, releases: Iterable[Release], wanted: Installation, kubeconfig: Path
 ) -> list[list[str]]:
     """Returns the commands that install or upgrade releases, in their order."""
-    found = []
+    argvs = []
     for release in releases:
         argv = [helm, "upgrade", "--install", release.name, *_chart(wanted.source, release)]
         argv += ["--namespace", release.namespace, "--create-namespace", "--kubeconfig", str(kubeconfig)]
@@ -71,8 +77,8 @@ def install_argvs(
             argv += ["--values", str(wanted.values)]
         for setting in release.settings:
             argv += ["--set", setting]
-        found.append(argv)
-    return found
+        argvs.append(argv)
+    return argvs
 
 
 def uninstall_argvs(helm: str, releases: Iterable[Release], kubeconfig: Path) -> list[list[str]]:
@@ -93,3 +99,13 @@ def _chart(source: str, release: Release) -> list[str]:
     if source.startswith(("https://", "http://")):
         return [release.chart, "--repo", source]
     return [f"{source.rstrip('/')}/{release.chart}"]
+
+
+def objects(text: str, where: str) -> list[Resource]:
+    """Returns the objects of a YAML stream, Lists unfolded; raises StageError if it isn't one."""
+    try:
+        documents: list[Any] = list(yaml.load_all(text, Loader))
+    except yaml.YAMLError as error:
+        raise StageError("not YAML", where=where, why=str(error)) from None
+    unfolded = (each["items"] if each["kind"] == "List" else [each] for each in documents if each)
+    return [live(data) for part in unfolded for data in part]

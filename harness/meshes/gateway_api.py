@@ -1,4 +1,4 @@
-"""The Gateway API's CRDs, which both meshes' routes need."""
+"""The Gateway API: its CRDs, which both meshes' routes need, and what controllers report on its routes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from harness.api.gateway_api.route import Route, RouteStatus
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.node import live
 from harness.base.errors import MissingError
 from harness.cluster.api.deadline import timed
 from harness.cluster.api.discovery import CRDS
-from harness.meshes.linkerd import objects
+from harness.meshes.charts import objects
 
 if TYPE_CHECKING:
-    from harness.cluster.api.client import Client
+    from collections.abc import Collection, Iterable
+
+    from harness.api.gateway_api.reference import ParentRef
+    from harness.cluster.api.client import Client, Json
     from harness.cluster.api.deadline import Deadline
+    from harness.cluster.control_plane import ControlPlane
     from harness.cluster.objects.apply import Applier
 
 logger = logging.getLogger(__name__)
+
+ROUTE_KINDS = frozenset(("HTTPRoute", "GRPCRoute"))
+"""Those on which both controllers report in every installation."""
 
 PROBE = "httproutes.gateway.networking.k8s.io"
 
@@ -45,3 +55,32 @@ def _read(source: str, deadline: Deadline) -> str:
             why=str(error),
             todo="name a file with them (gateway_api_crds)",
         ) from None
+
+
+def unreported(
+    route: Json, planes: Iterable[ControlPlane], services: Collection[tuple[str, str]]
+) -> str | None:
+    """Returns which controller hasn't reported on the route's present generation; None if all have.
+
+    Asked are those that report on one of its parents among `services`, the namespaces and names of
+    those that exist. A condition without observedGeneration counts as present: the field is
+    optional [Kubernetes: Condition], and Linkerd leaves it out.
+    """
+    resource = live(route)
+    generation, status = Metadata.of(resource).generation or 1, RouteStatus.of(resource)
+    for plane in planes:
+        for parent in Route.of(resource).parents:
+            there = (parent.namespace, parent.name) in services
+            due = there and plane.reports_on(resource.group, parent)
+            if due and not _reported(parent, plane.controller, status, generation):
+                return f"{plane.controller} hasn't reported on parent {parent.kind} {parent.name}"
+    return None
+
+
+def _reported(parent: ParentRef, controller: str, status: RouteStatus, generation: int) -> bool:
+    return any(
+        report.controller == controller
+        and report.parent.name == parent.name
+        and all((condition.generation or generation) >= generation for condition in report.conditions)
+        for report in status.parents
+    )

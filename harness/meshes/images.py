@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.cluster.api.tools import find
 from harness.cluster.objects.images import images_of
-from harness.meshes.linkerd import objects
+from harness.meshes.charts import objects
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -29,7 +29,7 @@ def istio_images(istioctl: str, config: str, run: Run) -> list[str]:
     argv = [str(find(istioctl)), "manifest", "generate", *chosen]
     made = objects(run(argv, timeout=_SECONDS, env=_NO_CLUSTER), "istioctl manifest generate")
     images = {image for image in images_of(made) if image != _TAKEN_BY_INJECTION}
-    return sorted(images | {image for one in made if (image := _proxy(one))})
+    return sorted(images | {image for resource in made if (image := _proxy(resource))})
 
 
 def linkerd_images(linkerd: str, run: Run) -> list[str]:

@@ -9,37 +9,35 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from harness.api import marks
 from harness.api.gateway_api import GROUP
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError, StageError
-from harness.base.installation import DEFAULT, Installation, Installer
+from harness.base.installation import Installer
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.cluster.api.deadline import Deadline, timed
-from harness.cluster.api.discovery import DEPLOYMENTS, PODS, Endpoint
+from harness.cluster.api.discovery import PODS, Endpoint
 from harness.cluster.api.forward import get
 from harness.cluster.api.tools import find
-from harness.cluster.control_plane import Injection, Scrape
+from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
-from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing, wait_for_rollouts
+from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing
+from harness.manifests.documents import plain
 from harness.meshes import charts, health, istio_tls
-from harness.meshes.istioctl import install_argv, lacking
-from harness.meshes.source import image_tag, rendered
+from harness.meshes.plane import TOOL_SECONDS, Plane
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from harness.api.gateway_api.reference import ParentRef
-    from harness.cluster.api.client import Client, Json
+    from harness.base.installation import Installation
+    from harness.base.resources import Resource
+    from harness.cluster.api.client import Json
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.api.tools import Run
-    from harness.cluster.objects.apply import Applier
-    from harness.traffic.outcomes import Hop, ServerSaw
 
 logger = logging.getLogger(__name__)
 
-ISTIOD = DEPLOYMENTS.path(ROOT_NAMESPACE, "istiod")
 ADMIN_PORT = 15000  # of Envoy, on loopback only
 ENVOY_FILTERS = Endpoint("networking.istio.io/v1alpha3", "envoyfilters", namespaced=True)
 WEBHOOKS = Endpoint("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", namespaced=False)
@@ -50,98 +48,57 @@ ANALYZER_FOUND = 79  # the exit status by which `istioctl analyze` tells of erro
 _PARALLEL = 8
 
 
-class Istio:
+class Istio(Plane):
     """Istio with sidecars, default revision, on one cluster."""
 
     mesh = Mesh.ISTIO
     controller = "istio.io/gateway-controller"
     counters = Scrape(15090, "stats/prometheus")
     user = 1337
-
-    def __init__(
-        self,
-        client: Client,
-        applier: Applier,
-        run: Run,
-        kubeconfig: Path,
-        settings: ClusterSettings,
-    ) -> None:
-        self._client = client
-        self._applier = applier
-        self._run = run
-        self._kubeconfig = kubeconfig
-        self._settings = settings
-
-    def lacking(self, wanted: Installation = DEFAULT) -> str | None:
-        """Returns why it can't be installed from here as it is wanted, or None."""
-        return lacking(self._settings, wanted, self._run)
-
-    def installed(self) -> bool:
-        """Whether there is an istiod."""
-        return self._client.find(ISTIOD) is not None
+    site = "https://istio.io/latest/docs/setup"
+    releases = charts.ISTIO
+    main = ("istiod", "discovery")
 
     def healthy(self) -> bool:
         """Whether istiod is available and its injection webhook is registered."""
-        return available(self._client.find(ISTIOD)) and any(
+        return available(self._main()) and any(
             "sidecar-injector" in Metadata.live(item).name
             for item in self._client.list(WEBHOOKS.collection())
         )
 
-    def version(self) -> str:
-        """Returns the tag of istiod's image."""
-        return image_tag(self._client.find(ISTIOD), "discovery")
+    @staticmethod
+    def _unfit(settings: ClusterSettings, wanted: Installation) -> str | None:
+        config = settings.istio_config if wanted.installer is Installer.CLI else None
+        if config is None or config.is_file():
+            return None
+        return f"{config}, the file for `istioctl install -f`, isn't there"
 
-    def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
-        """Runs `istioctl install` or helm, or applies manifests; waits until all of it is ready."""
-        match wanted.installer:
-            case Installer.CLI:
-                config = wanted.values or self._settings.istio_config
-                argv = install_argv(self._tool(), self._kubeconfig, config, deadline.left)
-                self._run(argv, timeout=deadline.left)
-            case Installer.HELM:
-                for argv in charts.install_argvs(self._settings.helm, charts.ISTIO, wanted, self._kubeconfig):
-                    self._run(argv, timeout=deadline.left)
-            case Installer.MANIFESTS:
-                self._applier.make_namespace(ROOT_NAMESPACE, deadline)  # charts leave theirs out
-                self._applier.apply(rendered(wanted), deadline)
-        wait_for_rollouts(self._client, ROOT_NAMESPACE, deadline)
+    @staticmethod
+    def _cli_version(tool: str, run: Run) -> str:
+        printed = run([tool, "version", "--remote=false", "--output", "json"], timeout=TOOL_SECONDS)
+        return str(json.loads(printed)["clientVersion"]["version"])
 
-    def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
-        """Runs `istioctl uninstall --purge` or helm, or deletes manifests' objects; the namespace last."""
-        match wanted.installer:
-            case Installer.CLI:
-                argv = [self._tool(), "uninstall", "--purge", "-y", "--kubeconfig", str(self._kubeconfig)]
-                self._run(argv, timeout=deadline.left)
-            case Installer.HELM:
-                for argv in charts.uninstall_argvs(self._settings.helm, charts.ISTIO, self._kubeconfig):
-                    self._run(argv, timeout=deadline.left)
-            case Installer.MANIFESTS:
-                gone = [one for one in reversed(rendered(wanted)) if one.kind != "Namespace"]
-                self._applier.delete(gone, deadline)
-        self._applier.delete_namespaces([ROOT_NAMESPACE], deadline)
+    def _install_by_cli(self, deadline: Deadline, wanted: Installation) -> None:
+        config = wanted.values or self._settings.istio_config
+        argv = install_argv(self._argv()[0], self._kubeconfig, config, deadline.left)
+        self._run(argv, timeout=deadline.left)
+
+    def _uninstall_by_cli(self, deadline: Deadline) -> list[str]:
+        self._run(self._argv("uninstall", "--purge", "-y"), timeout=deadline.left)
+        return [ROOT_NAMESPACE]
+
+    def _delete(self, listed: Sequence[Resource], deadline: Deadline) -> list[str]:
+        super()._delete(listed, deadline)
+        return [ROOT_NAMESPACE]  # which charts' manifests leave out
 
     def faults(self, namespaces: Collection[str], accepted: Collection[str], deadline: Deadline) -> list[str]:
         """Returns the errors of `istioctl analyze` in these namespaces and in the root namespace."""
         if find(self._settings.istioctl) is None:
             logger.info("Istio's configuration isn't analyzed: there is no %s", self._settings.istioctl)
             return []
-        argv = [self._tool(), "analyze", "--all-namespaces", "--output", "json"]
-        argv += ["--kubeconfig", str(self._kubeconfig)]
+        argv = self._argv("analyze", "--all-namespaces", "--output", "json")
         text = self._run(argv, timeout=deadline.left, answers=(0, ANALYZER_FOUND))
         return health.analyzed(text, {*namespaces, ROOT_NAMESPACE}, accepted)
-
-    def _tool(self) -> str:
-        return str(find(self._settings.istioctl) or self._settings.istioctl)
-
-    def injection(self, asked: bool) -> Injection:
-        """Returns the label of the default revision, and no other revision's."""
-        labels, _ = marks.placing([Mesh.ISTIO] if asked else [])
-        return Injection(labels, {})
-
-    def asks(self, namespace: Json) -> bool:
-        """Whether a Namespace has a label that asks for a sidecar."""
-        metadata = Metadata.live(namespace)
-        return marks.asks(self.mesh, metadata.labels, metadata.annotations)
 
     def reports_on(self, group: str, parent: ParentRef) -> bool:
         """Istio acts on Services of the group "", written so, and on no other spelling of it."""
@@ -168,7 +125,7 @@ class Istio:
         )
         if not proxied:
             return
-        istiod = self._client.find(ISTIOD)
+        istiod = self._main()
         if istiod is not None and is_scaled_to_nothing(istiod):
             raise StageError(
                 "istiod is scaled to 0, so no proxy learns of the change",
@@ -180,11 +137,8 @@ class Istio:
         with timed(logger, f"Istio: configuration in force in {len(proxied)} proxies"):
             try:
                 for home in homes:
-                    self._client.call(
-                        "POST",
-                        ENVOY_FILTERS.collection(home),
-                        body=_marker(marker, home, self._applier.labels),
-                    )
+                    body = _marker(marker, home, self._applier.labels)
+                    self._client.call("POST", ENVOY_FILTERS.collection(home), body=body)
                 self._wait_clusters(homes, marker, True, deadline)
             finally:
                 for home in homes:
@@ -197,13 +151,8 @@ class Istio:
         """Returns no name, and the protocol by which a PERMISSIVE sidecar tells the mesh's own TLS."""
         return "", "istio"
 
-    def identity(self, saw: ServerSaw) -> Hop | None:
-        """Returns what the headers at a server with a sidecar show."""
-        return istio_tls.identity(saw)
-
-    def witness(self, before: str, after: str, requests: int) -> Hop | None:
-        """Returns what a server's sidecar counted meanwhile."""
-        return istio_tls.witness(before, after, requests)
+    identity = staticmethod(istio_tls.identity)
+    witness = staticmethod(istio_tls.witness)
 
     def _proxies(self, namespaces: Collection[str]) -> list[Json]:
         return [
@@ -233,7 +182,7 @@ class Istio:
 
     def _unwell(self) -> str:
         """Why istiod itself may be to blame; empty where it is ready."""
-        istiod = self._client.find(ISTIOD)
+        istiod = self._main()
         reason = "it isn't there" if istiod is None else behind(istiod)
         return f"istiod: {reason}" if reason else ""
 
@@ -276,6 +225,30 @@ class Istio:
         with ThreadPoolExecutor(_PARALLEL) as pool:
             answers = list(pool.map(ask, proxied))
         return [(pod, answer) for pod, answer in zip(proxied, answers, strict=True) if answer is not None]
+
+
+def install_argv(istioctl: str, kubeconfig: Path, config: Path | None, deadline_seconds: float) -> list[str]:
+    """Returns `istioctl install` with the user's IstioOperator file (else the default profile).
+
+    The statistics that show mutual TLS are added to those that the file asks for.
+    """
+    chosen = ["-f", str(config)] if config else ["--set", "profile=default"]
+    first = _suffixes_in(config) if config else 0
+    statistics = [
+        part
+        for index, suffix in enumerate(istio_tls.TLS_STATISTICS, start=first)
+        for part in ("--set", f"{charts.STATISTICS}[{index}]={suffix}")
+    ]
+    common = ["--kubeconfig", str(kubeconfig), "--readiness-timeout", f"{deadline_seconds:.0f}s"]
+    return [istioctl, "install", "-y", *common, *chosen, *statistics]
+
+
+def _suffixes_in(config: Path) -> int:
+    """How many suffixes of statistics the user's file asks for itself."""
+    part: object = plain(config.read_text())
+    for key in ("spec", *charts.STATISTICS.split(".")):
+        part = part.get(key) if isinstance(part, dict) else None
+    return len(part) if isinstance(part, list) else 0
 
 
 def _marker(name: str, namespace: str, labels: dict[str, str]) -> Json:

@@ -10,6 +10,9 @@ from harness.cluster.probing.metrics import growth, samples
 from harness.traffic.outcomes import Hop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.cluster.probing.metrics import Sample
     from harness.traffic.outcomes import ServerSaw
 
 TLS_STATISTICS = (
@@ -55,14 +58,9 @@ def witness(before: str, after: str, requests: int) -> Hop | None:
     If all of them were TLS (which a sidecar accepts from certified clients only), or none was, so
     were the requests; otherwise, or if fewer requests came in than that, the counters tell nothing.
     """
-    grown = {
-        (one.name.removeprefix(_PREFIX), one.label("http_conn_manager_prefix")): one.value
-        for one in growth(before, after, *(f"{_PREFIX}{name}" for name in TLS_STATISTICS))
-    }
-    opened = {
-        (one.name.removeprefix(_PREFIX), one.label("http_conn_manager_prefix")): one.value
-        for one in samples(before, *(f"{_PREFIX}{name}" for name in TLS_STATISTICS))
-    }
+    names = [f"{_PREFIX}{name}" for name in TLS_STATISTICS]
+    grown = _by_port(growth(before, after, *names))
+    opened = _by_port(samples(before, *names))
     arrived = secure = every = 0.0
     for (name, port), number in grown.items():
         if name != "downstream_rq_total" or not number or not port.startswith("inbound_"):
@@ -80,3 +78,11 @@ def witness(before: str, after: str, requests: int) -> Hop | None:
     if not secure:
         return Hop(False, witnesses=(f"the server's istio-proxy counted {counted}, none TLS",))
     return None
+
+
+def _by_port(counted: Iterable[Sample]) -> dict[tuple[str, str], float]:
+    """The values by the statistic's name and the port's prefix."""
+    return {
+        (sample.name.removeprefix(_PREFIX), sample.label("http_conn_manager_prefix")): sample.value
+        for sample in counted
+    }

@@ -87,7 +87,6 @@ class Step(Protocol):
 
     def perform(self, site: Site) -> None:
         """Does it, and returns when it has taken effect; raises HarnessError."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation, Installer
 from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.settings import ClusterSettings
-from harness.meshes import charts, istio, istioctl, linkerd
+from harness.meshes import charts, istio, linkerd
 from harness.meshes.health import analyzed, checked
+from harness.meshes.istio import Istio
 from harness.meshes.istio_tls import TLS_STATISTICS
+from harness.meshes.linkerd import Linkerd
 from tests.cluster.fakes import FakeClient, FakeRun, deployment
 from tests.meshes.test_istio import plane as istio_plane
 from tests.meshes.test_linkerd import plane as linkerd_plane
@@ -113,29 +115,28 @@ VERSIONS = {
     "linkerd version": "edge-26.7.1\n",
 }
 LACKING = {
-    "istioctl of another version": (istioctl, Installation("1.31"), "istioctl is of version 1.30.2, and 1.31 is asked for"),
-    "istioctl of this version": (istioctl, Installation("1.30"), None),
-    "linkerd of another version": (linkerd, Installation("edge-26.8.3"), "linkerd is of version edge-26.7.1, and edge-26.8.3"),
-    "linkerd of any version": (linkerd, DEFAULT, None),
-    "no manifests": (istioctl, Installation(installer=Installer.MANIFESTS, source="/no/such"), "there are no manifests /no/such"),
-    "charts of Linkerd without its certificates": (linkerd, HELM, "identityTrustAnchorsPEM"),
-    "charts": (istioctl, HELM, None),
+    "istioctl of another version": (Istio, Installation("1.31"), "istioctl is of version 1.30.2, and 1.31 is asked for"),
+    "istioctl of this version": (Istio, Installation("1.30"), None),
+    "linkerd of another version": (Linkerd, Installation("edge-26.8.3"), "linkerd is of version edge-26.7.1, and edge-26.8.3"),
+    "linkerd of any version": (Linkerd, DEFAULT, None),
+    "no manifests": (Istio, Installation(installer=Installer.MANIFESTS, source="/no/such"), "there are no manifests /no/such"),
+    "charts of Linkerd without its certificates": (Linkerd, HELM, "identityTrustAnchorsPEM"),
+    "charts": (Istio, HELM, None),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("module", "wanted", "words"), LACKING.values(), ids=LACKING)
-def test_lacking(monkeypatch, module, wanted, words):
-    from harness.meshes import source
+@pytest.mark.parametrize(("mesh", "wanted", "words"), LACKING.values(), ids=LACKING)
+def test_lacking(monkeypatch, mesh, wanted, words):
+    from harness.meshes import plane
 
-    for one in (module, source):
-        monkeypatch.setattr(one, "find", lambda tool: Path(f"/bin/{tool}"))
+    monkeypatch.setattr(plane, "find", lambda tool: Path(f"/bin/{tool}"))
     run = FakeRun(VERSIONS)
-    reason = module.lacking(ClusterSettings(), wanted, run)
+    reason = mesh.missing(ClusterSettings(), wanted, run)
     assert reason is None if words is None else words in reason
 
 
 def test_charts_need_helm():
-    assert "no-such-helm isn't on PATH" in istioctl.lacking(ClusterSettings(helm="no-such-helm"), HELM)
+    assert "no-such-helm isn't on PATH" in Istio.missing(ClusterSettings(helm="no-such-helm"), HELM)
 
 
 def containers(name: str, namespace: str, **images: str):

@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from harness.api import marks
 from harness.api.gateway_api.reference import ParentRef
 from harness.base.errors import StageError
+from harness.base.vocabulary import Mesh
 from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import Discovery
 from harness.cluster.api.settings import ClusterSettings
-from harness.cluster.control_plane import Injection
 from harness.cluster.objects.apply import Applier
 from harness.meshes import istio
-from harness.meshes.istio import Istio
+from harness.meshes.istio import Istio, install_argv
 from harness.meshes.istio_tls import TLS_STATISTICS
-from harness.meshes.istioctl import install_argv, lacking
 from tests.cluster.fakes import FakeClient, FakeRun, deployment, not_found, pod
 from tests.model.clusters import resource
 
@@ -81,9 +81,9 @@ def test_health(name, objects, installed, healthy):
 
 
 def test_what_is_lacking(tmp_path):
-    assert "isn't on PATH" in lacking(ClusterSettings(istioctl="no-such-istioctl"))
-    assert "isn't there" in lacking(ClusterSettings(istioctl="sh", istio_config=tmp_path / "no.yaml"))
-    assert lacking(ClusterSettings(istioctl="sh")) is None
+    assert "isn't on PATH" in Istio.missing(ClusterSettings(istioctl="no-such-istioctl"))
+    assert "isn't there" in Istio.missing(ClusterSettings(istioctl="sh", istio_config=tmp_path / "no.yaml"))
+    assert Istio.missing(ClusterSettings(istioctl="sh")) is None
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,10 @@ def test_which_namespace_asks(metadata, asks):
 
 
 def test_asking_and_taking_it_back():
-    found = plane(FakeClient())
-    assert found.injection(True) == Injection({"istio-injection": "enabled", "istio.io/rev": None}, {})
-    assert found.injection(False) == Injection({"istio-injection": None, "istio.io/rev": None}, {})
+    nothing = {"istio-injection": None, "istio.io/rev": None}, {"linkerd.io/inject": None}
+    assert marks.placing([]) == nothing
+    assert marks.placing([Mesh.ISTIO]) == (nothing[0] | {"istio-injection": "enabled"}, nothing[1])
+    assert marks.placing([Mesh.LINKERD]) == (nothing[0], {"linkerd.io/inject": "enabled"})
 
 
 @pytest.mark.parametrize(

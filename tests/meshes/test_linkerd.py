@@ -8,11 +8,11 @@ from harness.cluster.api.client import ApiError
 from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import Discovery
 from harness.cluster.api.settings import ClusterSettings
-from harness.cluster.control_plane import Injection
 from harness.cluster.objects.apply import Applier
 from harness.meshes import gateway_api
-from harness.meshes.linkerd import CONTROL_PLANE, Linkerd, lacking, objects
-from harness.meshes.routes import unreported
+from harness.meshes.charts import objects
+from harness.meshes.gateway_api import unreported
+from harness.meshes.linkerd import CONTROL_PLANE, Linkerd
 from tests.cluster.fakes import FakeClient, FakeRun, deployment
 from tests.meshes.test_istio import plane as istio
 
@@ -115,15 +115,9 @@ def test_which_namespace_asks(metadata, asks):
     assert plane(FakeClient()).asks({"metadata": metadata}) is asks
 
 
-def test_asking_and_taking_it_back():
-    found = plane(FakeClient())
-    assert found.injection(True) == Injection({}, {"linkerd.io/inject": "enabled"})
-    assert found.injection(False) == Injection({}, {"linkerd.io/inject": None})
-
-
 def test_what_is_lacking():
-    assert "isn't on PATH" in lacking(ClusterSettings(linkerd="no-such-linkerd"))
-    assert lacking(ClusterSettings(linkerd="sh")) is None
+    assert "isn't on PATH" in Linkerd.missing(ClusterSettings(linkerd="no-such-linkerd"))
+    assert Linkerd.missing(ClusterSettings(linkerd="sh")) is None
 
 
 def test_output_that_is_no_yaml():

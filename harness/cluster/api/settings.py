@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.base.vocabulary import Mesh
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from harness.base.installation import Installation
-    from harness.base.vocabulary import Mesh
 
 GATEWAY_API_CRDS = (
     "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.4.1/standard-install.yaml"
@@ -43,3 +44,7 @@ class ClusterSettings:
     """The image of the container that sends probes for workloads without curl."""
     openssl_image: str = ""
     """The image of the container that looks at certificates on the wire; empty: one that is there already."""
+
+    def cli(self, mesh: Mesh) -> str:
+        """Returns a mesh's own command line tool: its path, or its name on PATH."""
+        return {Mesh.ISTIO: self.istioctl, Mesh.LINKERD: self.linkerd}[mesh]

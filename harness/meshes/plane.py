@@ -1,0 +1,155 @@
+"""What the meshes have in common on a real cluster: how one is installed, taken away, and looked for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from harness.api import marks
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.workload import PodController
+from harness.base.installation import DEFAULT, Installation, Installer
+from harness.base.vocabulary import CONTROL_PLANES, Mesh
+from harness.cluster.api.discovery import DEPLOYMENTS
+from harness.cluster.api.tools import find, run
+from harness.cluster.objects.rollout import wait_for_rollouts
+from harness.manifests.files import read_manifests
+from harness.meshes import charts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.base.resources import Resource
+    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api.tools import Run
+    from harness.cluster.objects.apply import Applier
+
+TOOL_SECONDS = 30.0
+
+
+class Plane(ABC):
+    """A mesh on one cluster, installed by its own CLI, by helm, or from manifests that somebody rendered."""
+
+    mesh: Mesh
+    site: ClassVar[str]
+    """Where its CLI is to be had."""
+    releases: ClassVar[tuple[charts.Release, ...]]
+    main: ClassVar[tuple[str, str]]
+    """The Deployment without which there is no control plane, and its container with the mesh's version."""
+
+    def __init__(
+        self, client: Client, applier: Applier, run: Run, kubeconfig: Path, settings: ClusterSettings
+    ) -> None:
+        self._client = client
+        self._applier = applier
+        self._run = run
+        self._kubeconfig = kubeconfig
+        self._settings = settings
+        self._home = CONTROL_PLANES[self.mesh]
+
+    @classmethod
+    def missing(cls, settings: ClusterSettings, wanted: Installation = DEFAULT, run: Run = run) -> str | None:
+        """Returns why it can't be installed from here as it is wanted, or None."""
+        if wanted.installer is Installer.MANIFESTS:
+            return None if Path(wanted.source).exists() else f"there are no manifests {wanted.source}"
+        from_charts = wanted.installer is Installer.HELM
+        tool = settings.helm if from_charts else settings.cli(cls.mesh)
+        if find(tool) is None:
+            if from_charts:
+                why = f"and {cls.mesh} is to be installed from charts: https://helm.sh/docs/intro/install"
+                return f"{tool} isn't on PATH, {why}"
+            return f"{tool} isn't on PATH: install it ({cls.site}), or say where it is"
+        if reason := cls._unfit(settings, wanted):
+            return reason
+        if wanted.version and not (
+            from_charts or wanted.accepts(there := cls._cli_version(str(find(tool)), run))
+        ):
+            return f"{tool} is of version {there}, and {wanted.version} is asked for"
+        return None
+
+    @staticmethod
+    @abstractmethod
+    def _unfit(settings: ClusterSettings, wanted: Installation) -> str | None:
+        """Why what the tool, which is there, is given doesn't suffice."""
+
+    @staticmethod
+    @abstractmethod
+    def _cli_version(tool: str, run: Run) -> str: ...
+
+    def lacking(self, wanted: Installation = DEFAULT) -> str | None:
+        return self.missing(self._settings, wanted, self._run)
+
+    def installed(self) -> bool:
+        return self._main() is not None
+
+    def version(self) -> str:
+        """Returns the tag of the image of the main container, which is its program's version."""
+        deployment = self._main()
+        for container in PodController.live(deployment).template.spec.containers if deployment else ():
+            if container.name == self.main[1]:
+                name, _, tag = container.image.partition("@")[0].rpartition(":")
+                return tag if name and "/" not in tag else ""
+        return ""
+
+    def install(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
+        match wanted.installer:
+            case Installer.CLI:
+                self._install_by_cli(deadline, wanted)
+            case Installer.HELM:
+                self._run_all(
+                    charts.install_argvs(self._settings.helm, self.releases, wanted, self._kubeconfig),
+                    deadline,
+                )
+            case Installer.MANIFESTS:
+                self._applier.make_namespace(self._home, deadline)  # charts leave theirs out
+                self._applier.apply(self._rendered(wanted), deadline)
+        wait_for_rollouts(self._client, self._home, deadline)
+
+    def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
+        """Takes away what the CLI, helm or manifests have put there; the namespace last."""
+        match wanted.installer:
+            case Installer.CLI:
+                gone = self._uninstall_by_cli(deadline)
+            case Installer.HELM:
+                self._run_all(
+                    charts.uninstall_argvs(self._settings.helm, self.releases, self._kubeconfig), deadline
+                )
+                gone = [self._home]
+            case Installer.MANIFESTS:
+                gone = self._delete(self._rendered(wanted)[::-1], deadline)
+        self._applier.delete_namespaces(gone, deadline)
+
+    def asks(self, namespace: Json) -> bool:
+        metadata = Metadata.live(namespace)
+        return marks.asks(self.mesh, metadata.labels, metadata.annotations)
+
+    def _main(self) -> Json | None:
+        return self._client.find(DEPLOYMENTS.path(self._home, self.main[0]))
+
+    @abstractmethod
+    def _install_by_cli(self, deadline: Deadline, wanted: Installation) -> None: ...
+
+    @abstractmethod
+    def _uninstall_by_cli(self, deadline: Deadline) -> list[str]:
+        """Deletes all but namespaces, whose names are returned."""
+
+    def _delete(self, listed: Sequence[Resource], deadline: Deadline) -> list[str]:
+        """Deletes all but namespaces, whose names are returned."""
+        self._applier.delete([resource for resource in listed if resource.kind != "Namespace"], deadline)
+        return [resource.name for resource in listed if resource.kind == "Namespace"]
+
+    @staticmethod
+    def _rendered(wanted: Installation) -> tuple[Resource, ...]:
+        return read_manifests(Path(wanted.source))
+
+    def _run_all(self, argvs: Sequence[Sequence[str]], deadline: Deadline) -> None:
+        for argv in argvs:
+            self._run(argv, timeout=deadline.left)
+
+    def _argv(self, *arguments: str) -> list[str]:
+        """The CLI's command line."""
+        tool = self._settings.cli(self.mesh)
+        return [str(find(tool) or tool), *arguments, "--kubeconfig", str(self._kubeconfig)]
