@@ -1,12 +1,15 @@
-"""The provider that a pytest run asks for, made by its options."""
+"""What a pytest run asks for: the values of its knobs, and the provider that they choose."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.base.errors import InputError, did_you_mean
 from harness.base.installation import Installation, Installer
+from harness.base.settings import KNOBS
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -14,11 +17,11 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from harness.base.settings import Knob
     from harness.cluster.api.settings import ClusterSettings
     from harness.ground.context import ContextProvider
     from harness.ground.ground import Provider
     from harness.ground.kind import KindProvider
-    from harness.ground.knobs import Knobs
 
 PROVIDERS = ("model", "kind", "context")
 
@@ -27,6 +30,46 @@ PYTEST_KIND_NAME = "pytest-kind"
 
 SHARED_NAME, SHARED_KUBECONFIG = "harness_cluster", "harness_kubeconfig"
 """Under these keys a worker of pytest-xdist is told of the cluster that it shares."""
+
+
+class Knobs:
+    """The values of all knobs, from options, environment and configuration file."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.knobs = {knob.name: knob for knob in KNOBS}
+
+    def text(self, name: str) -> str:
+        """Returns a knob's value as text."""
+        knob = self.knobs[name]
+        return str(self._given(knob) or knob.default)
+
+    def flag(self, name: str) -> bool:
+        """Returns whether a flag is on."""
+        return str(self._given(self.knobs[name]) or "").lower() in ("true", "1", "yes", "on")
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """Returns all values of a knob that may be given several times."""
+        given = self._given(self.knobs[name])
+        return tuple(given.split()) if isinstance(given, str) else tuple(given or ())
+
+    def number(self, name: str) -> float:
+        """Returns a knob's value as a number; raises InputError if it isn't one."""
+        try:
+            return float(self.text(name))
+        except ValueError as error:
+            raise InputError(f"{self.text(name)!r} isn't a number", where=self.knobs[name].option) from error
+
+    def path(self, name: str) -> Path | None:
+        """Returns a knob's value as a path that exists, or None; raises InputError if it doesn't exist."""
+        text = self.text(name)
+        if text and not Path(text).is_file():
+            raise InputError(f"there is no file {text!r}", where=self.knobs[name].option)
+        return Path(text) if text else None
+
+    def _given(self, knob: Knob) -> str | list[str] | None:
+        given: str | list[str] | None = self.config.getoption(knob.destination, default=None)
+        return given or os.environ.get(knob.variable) or self.config.getini(knob.ini)
 
 
 class Choice:
@@ -74,7 +117,7 @@ class Choice:
         return ModelProvider()
 
     def _kind_provider(self) -> KindProvider:
-        from harness.ground.kind import KindProvider, KindSettings, SharedCluster
+        from harness.ground.kind import KindProvider, KindSettings
 
         knobs, defaults = self.knobs, KindSettings()
         settings = KindSettings(
@@ -91,21 +134,20 @@ class Choice:
         if SHARED_NAME in self.worker:
             from harness.ground.shared import SharedKindProvider
 
-            there = SharedCluster(self.worker[SHARED_NAME], Path(self.worker[SHARED_KUBECONFIG]))
-            return SharedKindProvider(settings, there)
+            shared = replace(settings, cluster_name=self.worker[SHARED_NAME])
+            return SharedKindProvider(shared, Path(self.worker[SHARED_KUBECONFIG]))
         return KindProvider(settings)
 
     def _context_provider(self) -> ContextProvider:
         from harness.ground.context import ContextProvider, ContextSettings
 
-        return ContextProvider(
-            ContextSettings(
-                **vars(self._cluster_settings()),
-                context=self.knobs.text("context"),
-                kubeconfig=self.knobs.path("kubeconfig"),
-                install_mesh=self.knobs.flag("install-mesh"),
-            )
+        settings = ContextSettings(
+            **vars(self._cluster_settings()),
+            context=self.knobs.text("context"),
+            kubeconfig=self.knobs.path("kubeconfig"),
+            install_mesh=self.knobs.flag("install-mesh"),
         )
+        return ContextProvider(settings)
 
     def _cluster_settings(self) -> ClusterSettings:
         """What all real clusters have in common."""

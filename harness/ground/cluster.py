@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import shlex
 import threading
@@ -10,23 +11,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
-from harness.api.kubernetes.workload import WORKLOAD_KINDS
-from harness.api.objects import annotations_of, labels_of
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
-from harness.base.resources import ObjectName
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.api.deadline import Deadline, timed
+from harness.cluster.api.interrupts import interrupt_on_sigterm
 from harness.cluster.api.tools import run
 from harness.cluster.api.watch import wait_until
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.images import images_of
 from harness.cluster.objects.network_plugin import lacking_enforcement
-from harness.cluster.objects.rollout import CONTROLLERS, restart, wait_for_rollouts
+from harness.cluster.objects.rollout import restart, wait_for_rollouts
+from harness.cluster.ownership import ownership
 from harness.ground.connection import Connection
-from harness.ground.footprint import Footprint
-from harness.ground.observer import ClusterObserver
-from harness.manifests.patching import Patch
+from harness.ground.ground import cleared, placing_patch
+from harness.ground.observer import ClusterObserver, Footprint
 from harness.meshes.istio import Istio
 from harness.meshes.linkerd import Linkerd
 from harness.traffic.observables import Basis
@@ -40,7 +39,9 @@ if TYPE_CHECKING:
     from harness.cluster.api.discovery import Discovery
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.api.watch import View
+    from harness.cluster.ownership.ownership import Lease
     from harness.ground.condition import Condition
+    from harness.manifests.patching import Patch
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +58,11 @@ class ClusterProvider(ClusterObserver):
         self._installing = threading.Lock()
         self._installed: dict[Mesh, Installation] = {}
         self._unready: frozenset[Workload] = frozenset()
+        self._lease: Lease | None = None
 
     @property
     @abstractmethod
-    def name(self) -> str:
-        """The provider's name, as an option chooses it."""
+    def name(self) -> str: ...
 
     @abstractmethod
     def connect(self) -> Path:
@@ -72,12 +73,24 @@ class ClusterProvider(ClusterObserver):
         """Brings images to the cluster's nodes, as far as they must and can be brought."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Ends the provider's work."""
+    def close(self) -> None: ...
 
     def make_applier(self, client: Client, discovery: Discovery, *, system: bool = False) -> Applier:
         """Returns what puts a scenario's objects, or a system's (the control planes'), into the cluster."""
         return Applier(client, discovery)
+
+    def _hold(self, provider: str, name: str) -> Lease:
+        """Takes the lease of a cluster or run, and has it ended however the process ends."""
+        self._lease = ownership.take(provider, name)
+        atexit.register(self.close)
+        interrupt_on_sigterm()
+        return self._lease
+
+    def _let_go(self) -> Lease | None:
+        """The lease, if there is still one: from now on this provider has none."""
+        atexit.unregister(self.close)
+        lease, self._lease = self._lease, None
+        return lease
 
     @cached_property
     def _at(self) -> Connection:
@@ -85,11 +98,9 @@ class ClusterProvider(ClusterObserver):
 
     @property
     def kept_as(self) -> str | None:
-        """The name under which the cluster outlasts this process with what is on it; None if it doesn't."""
         return None
 
     def lacking(self, mesh: Mesh, wanted: Installation = DEFAULT) -> str | None:
-        """Returns why this mesh can't be installed here as it is wanted, or None if it can."""
         return _PLANES[mesh].missing(self.settings, self._wanted(mesh, wanted))
 
     def unable(self, need: str) -> str | None:
@@ -97,7 +108,6 @@ class ClusterProvider(ClusterObserver):
         return lacking_enforcement(self._at.client) if need == "network-policy" else None
 
     def excuse(self, workloads: Collection[Workload]) -> None:
-        """From now on doesn't wait for these workloads' pods to be ready."""
         self._unready = frozenset(workloads)
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
@@ -167,19 +177,13 @@ class ClusterProvider(ClusterObserver):
         namespaces = [one for one in resources if one.kind == "Namespace"]
         with timed(logger, f"removed {len(resources)} objects"):
             for namespace in namespaces:
-                self._at.applier.mark(namespace.name, **_cleared(namespace))
+                self._at.applier.mark(namespace.name, *cleared(namespace))
             self._at.applier.delete([one for one in reversed(resources) if one not in namespaces], deadline)
             self._settle((), deadline)
 
     def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
         """Has a workload's pods ask exactly these meshes; a change of that rolls them out anew."""
-        labels, annotations = marks.placing_pods(meshes)
-        merge = {"spec": {"template": {"metadata": {"labels": labels, "annotations": annotations}}}}
-        client = self._at.client
-        for kind, endpoint in zip(WORKLOAD_KINDS, CONTROLLERS, strict=True):
-            if client.find(endpoint.path(workload.namespace, workload.name)) is not None:
-                return self.patch(Patch(ObjectName(kind, workload.namespace, workload.name, "apps"), merge))
-        raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
+        self.patch(placing_patch(self.find, workload, meshes))
 
     def patch(self, patch: Patch) -> None:
         """Patches an object, and returns when that is in force as far as the meshes tell."""
@@ -234,13 +238,11 @@ class ClusterProvider(ClusterObserver):
             )
 
     def memory(self) -> dict[str, Any]:
-        """Returns what `clear` has to take away."""
         if "_at" not in self.__dict__:
             return {}
         return {**self._footprint.memory(), **self._at.applier.memory()}
 
     def remember(self, memory: Mapping[str, Any]) -> None:
-        """Takes over what another process made on this cluster."""
         self._footprint.remember(memory)
         self._at.applier.remember(memory)
 
@@ -296,11 +298,3 @@ class ClusterProvider(ClusterObserver):
 
     def _settle(self, resources: Iterable[Resource], deadline: Deadline) -> None:
         self._at.settle(resources, self._footprint.used, deadline)
-
-
-def _cleared(namespace: Resource) -> dict[str, dict[str, None]]:
-    """A merge patch's metadata that takes away what this Namespace object sets."""
-    return {
-        "labels": dict.fromkeys(labels_of(namespace)),
-        "annotations": dict.fromkeys(annotations_of(namespace)),
-    }

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
-from harness.cluster.api.interrupts import interrupt_on_sigterm
 from harness.cluster.api.kubeconfig import extract
 from harness.cluster.api.settings import ClusterSettings
 from harness.cluster.objects.apply import Applier
 from harness.cluster.ownership import ownership, reclaim
 from harness.cluster.ownership.guest import Guest
-from harness.cluster.ownership.ownership import Lease, Record
+from harness.cluster.ownership.ownership import Record
 from harness.ground.cluster import ClusterProvider
 
 if TYPE_CHECKING:
@@ -52,12 +50,10 @@ class ContextProvider(ClusterProvider):
     def __init__(self, settings: ContextSettings) -> None:
         super().__init__(settings)
         self.run_id = secrets.token_hex(4)
-        self._lease: Lease | None = None
         self._installed_here: set[Mesh] = set()
 
     @property
     def name(self) -> str:
-        """Its name."""
         return "context"
 
     def preflight(self) -> None:
@@ -73,9 +69,7 @@ class ContextProvider(ClusterProvider):
     def connect(self) -> Path:
         """Returns a kubeconfig (0600, in a directory 0700) that holds the named context alone."""
         config = extract(self.settings.context, self.settings.kubeconfig)
-        self._lease = lease = ownership.take(ownership.CONTEXT, self.run_id)
-        atexit.register(self.close)
-        interrupt_on_sigterm()
+        lease = self._hold(ownership.CONTEXT, self.run_id)
         lease.kubeconfig.touch(0o600)
         lease.kubeconfig.write_text(config)
         lease.write(Record(ownership.CONTEXT, self.settings.context, run=self.run_id))
@@ -123,8 +117,7 @@ class ContextProvider(ClusterProvider):
 
     def close(self) -> None:
         """Ends the provider's work; what `clear` couldn't take away waits for `harness clean`."""
-        atexit.unregister(self.close)
-        lease, self._lease = self._lease, None
+        lease = self._let_go()
         if lease is None:
             return
         if "_at" in self.__dict__ and reclaim.left(self._at.client, self.run_id):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.base.settings import KNOBS
-from harness.cluster.api.tools import find, run
+from harness.cluster.api.tools import SITES, find, run
 from harness.cluster.objects.images import NODE_REPOSITORY, Images, images_of
 from harness.manifests.files import read_manifests
 from harness.meshes.images import istio_images, linkerd_images
@@ -100,7 +100,7 @@ def diagnose(tool: Run = run, apps: Iterable[Path] = ()) -> Diagnosis:
 def _program(name: str, arguments: Sequence[str], tool: Run, what: str, *, needed: bool = True) -> Finding:
     path = find(name)
     if path is None:
-        return Finding(what, "", f"{name} isn't on PATH: {_SITES[what]}", needed)
+        return Finding(what, "", f"{name} isn't on PATH: {SITES[what]}", needed)
     try:
         said = tool([str(path), *arguments], timeout=_SECONDS).strip().splitlines()
     except HarnessError as error:
@@ -140,12 +140,3 @@ def _local(what: str, names: Sequence[str], images: Images) -> Finding:
 def _knob(name: str) -> str:
     [knob] = [knob for knob in KNOBS if knob.name == name]
     return os.environ.get(knob.variable) or knob.default
-
-
-_SITES = {
-    "docker": "https://docs.docker.com/engine/install",
-    "kind": "https://kind.sigs.k8s.io",
-    "kubectl": "https://kubernetes.io/docs/tasks/tools",
-    "istioctl": "https://istio.io/latest/docs/setup",
-    "linkerd": "https://linkerd.io/2/getting-started",
-}

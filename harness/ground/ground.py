@@ -1,18 +1,23 @@
-"""What a provider offers: a ground on which a scenario runs."""
+"""What a provider offers, a ground on which a scenario runs; and what all of them do alike."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.api import marks
+from harness.api.kubernetes.workload import WORKLOAD_KINDS
+from harness.api.objects import annotations_of, labels_of
+from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
+from harness.base.resources import ObjectName
+from harness.manifests.patching import Patch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from harness.base.resources import ObjectName, Resource
+    from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh, Workload
     from harness.ground.condition import Condition
-    from harness.manifests.patching import Patch
     from harness.traffic.counters import Meter, Metered
     from harness.traffic.course import Running
     from harness.traffic.load import Load
@@ -151,3 +156,21 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Ends the provider's work; a cluster that it made is deleted unless it shall be kept."""
+
+
+def placing_patch(
+    find: Callable[[ObjectName], Resource | None], workload: Workload, meshes: Collection[Mesh]
+) -> Patch:
+    """Returns what has a workload's pods ask exactly these meshes; raises StageError if it isn't there."""
+    labels, annotations = marks.placing_pods(meshes)
+    metadata = {"labels": labels, "annotations": annotations}
+    for kind in WORKLOAD_KINDS:
+        name = ObjectName(kind, workload.namespace, workload.name, "apps")
+        if find(name) is not None:
+            return Patch(name, {"spec": {"template": {"metadata": metadata}}})
+    raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
+
+
+def cleared(namespace: Resource) -> tuple[dict[str, None], dict[str, None]]:
+    """Returns the labels and annotations that a Namespace object sets, each to be taken away."""
+    return dict.fromkeys(labels_of(namespace)), dict.fromkeys(annotations_of(namespace))

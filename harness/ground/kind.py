@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import secrets
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING
 from harness.base.errors import MissingError, StageError
 from harness.cluster.api.client import Client
 from harness.cluster.api.deadline import Deadline, timed
-from harness.cluster.api.interrupts import interrupt_on_sigterm, uninterrupted
+from harness.cluster.api.interrupts import uninterrupted
 from harness.cluster.api.settings import ClusterSettings
-from harness.cluster.api.tools import find, run, tail
+from harness.cluster.api.tools import SITES, find, run, tail
 from harness.cluster.objects.images import Images, full_name, images_of
 from harness.cluster.objects.kind import MAKER, Kind, wait_for_cluster
 from harness.cluster.ownership import ownership, reclaim
@@ -60,14 +59,6 @@ class KindSettings(ClusterSettings):
     """Images to load into the cluster, beside those of the apps that are in the local Docker."""
 
 
-@dataclass(frozen=True)
-class SharedCluster:
-    """A kind cluster that is there, by its name and a kubeconfig for it."""
-
-    name: str
-    kubeconfig: Path
-
-
 class KindProvider(ClusterProvider):
     """Makes a kind cluster at the first use, and deletes it on `close`, at exit, on ^C and on SIGTERM.
 
@@ -89,22 +80,22 @@ class KindProvider(ClusterProvider):
         self._loaded: set[str] = set()
         self._loading = threading.Lock()
         self._ahead: Future[None] | None = None
-        self._lease: Lease | None = None
         self._mine = False
 
     @property
     def name(self) -> str:
-        """Its name."""
         return "kind"
 
     @property
     def kept_as(self) -> str | None:
-        """The cluster's name, if it is kept."""
         return self.cluster_name if self.lasting else None
 
-    def share(self) -> SharedCluster:
-        """Makes the cluster, unless it is there, for other processes; to `close` it is still this one's."""
-        return SharedCluster(self.cluster_name, self._at.kubeconfig)
+    def share(self) -> Path:
+        """Makes the cluster, unless it is there, for other processes; to `close` it is still this one's.
+
+        Returns its kubeconfig.
+        """
+        return self._at.kubeconfig
 
     @property
     def kubeconfig(self) -> Path | None:
@@ -113,18 +104,13 @@ class KindProvider(ClusterProvider):
 
     def preflight(self) -> None:
         """Raises MissingError with all that is missing for a cluster, found out before anything starts."""
-        missing = []
+        tools = {"kind": self.settings.kind_bin, "kubectl": self.settings.kubectl_bin, "docker": "docker"}
+        missing = [
+            f"{tool} isn't on PATH: {SITES[what]}" for what, tool in tools.items() if find(tool) is None
+        ]
         if find_spec("pytest_kind") is None:
-            missing.append("pytest-kind isn't installed: pip install 'mesh-migration-harness[kind]'")
-        for tool, site in (
-            (self.settings.kind_bin, "https://kind.sigs.k8s.io"),
-            (self.settings.kubectl_bin, "https://kubernetes.io/docs/tasks/tools"),
-        ):
-            if find(tool) is None:
-                missing.append(f"{tool} isn't on PATH: {site}")
-        if find("docker") is None:
-            missing.append("docker isn't on PATH: https://docs.docker.com/engine/install")
-        else:
+            missing.insert(0, "pytest-kind isn't installed: pip install 'mesh-migration-harness[kind]'")
+        if find("docker") is not None:
             try:
                 self._run(["docker", "info", "--format", "{{.ServerVersion}}"], timeout=30)
             except StageError as error:
@@ -151,8 +137,7 @@ class KindProvider(ClusterProvider):
         deadline = Deadline(self.settings.timeout)
         image = self.settings.node_image or self._images.newest_node()
         self._images.require([*([image] if image else []), *self.settings.images], deadline.left)
-        self._lease = lease = ownership.take(ownership.KIND, self.cluster_name)
-        atexit.register(self.close)
+        lease = self._hold(ownership.KIND, self.cluster_name)
         try:
             reclaim.dead_runs(self._kind)
             if self._exists(lease):
@@ -176,8 +161,7 @@ class KindProvider(ClusterProvider):
 
     def close(self) -> None:
         """Deletes the cluster if this provider made it and it shan't stay; once is enough."""
-        atexit.unregister(self.close)
-        lease, self._lease = self._lease, None
+        lease = self._let_go()
         if lease is None:
             return
         record = lease.record
@@ -240,7 +224,6 @@ class KindProvider(ClusterProvider):
     def _create(self, image: str | None, lease: Lease) -> None:
         from pytest_kind import KindCluster  # GPL-3.0-or-later, an extra: imported here and nowhere else
 
-        interrupt_on_sigterm()
         # pytest-kind lets kind write to the terminal, and loses its words where it fails. The
         # process's id lets a later run end a kind that outlived this one.
         directory = lease.directory

@@ -8,13 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
-from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.objects import annotations_of, labels_of
 from harness.base.errors import HarnessError, NotModelledError, NotPredictedError, StageError
 from harness.base.installation import DEFAULT, Installation
-from harness.base.resources import ObjectName, Resource
 from harness.ground.forecasting import Forecasting
-from harness.manifests.patching import Patch
+from harness.ground.ground import cleared, placing_patch
 from harness.model import Refused, State, changes, double_injection
 from harness.model.decide import arrivals, decide, unguarded
 from harness.model.metering import metered
@@ -25,8 +23,10 @@ from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from harness.base.resources import ObjectName, Resource
     from harness.base.vocabulary import Mesh, Workload
     from harness.ground.condition import Condition
+    from harness.manifests.patching import Patch
     from harness.traffic.counters import Meter, Metered
     from harness.traffic.load import Load
     from harness.traffic.observables import Proxy
@@ -58,13 +58,11 @@ class ModelProvider:
         return None
 
     def deploy(self, apps: Sequence[Resource]) -> None:
-        declared = {one.name for one in apps if one.kind == "Namespace"}
-        namespaces = dict.fromkeys(one.namespace for one in apps if one.namespace)
-        for namespace in namespaces:
-            if namespace not in declared:
+        declared = {app.name for app in apps if app.kind == "Namespace"}
+        for namespace in dict.fromkeys(app.namespace for app in apps):
+            if namespace and namespace not in declared:
                 self.state = changes.mark(self.state, namespace)
-        first = [one for one in apps if one.kind == "Namespace"]
-        self._apply([*first, *(one for one in apps if one.kind != "Namespace")])
+        self._apply(sorted(apps, key=lambda app: app.kind != "Namespace"))
 
     def unable(self, need: str) -> str | None:
         return None
@@ -94,19 +92,11 @@ class ModelProvider:
         """Deletes objects; of a Namespace only the labels and annotations that the object sets."""
         namespaces = [one for one in resources if one.kind == "Namespace"]
         for namespace in namespaces:
-            cleared = (dict.fromkeys(read(namespace)) for read in (labels_of, annotations_of))
-            self.state = changes.mark(self.state, namespace.name, *cleared)
+            self.state = changes.mark(self.state, namespace.name, *cleared(namespace))
         self.state = changes.remove(self.state, [one for one in resources if one not in namespaces])
 
     def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
-        labels, annotations = marks.placing_pods(meshes)
-        metadata = {"labels": labels, "annotations": annotations}
-        merge = {"spec": {"template": {"metadata": metadata}}}
-        for kind in WORKLOAD_KINDS:
-            name = ObjectName(kind, workload.namespace, workload.name, "apps")
-            if self.find(name):
-                return self.patch(Patch(name, merge))
-        raise StageError(f"there is no workload {workload}", todo="check its namespace and name")
+        self.patch(placing_patch(self.find, workload, meshes))
 
     def patch(self, patch: Patch) -> None:
         found = self.find(patch.target)
@@ -210,12 +200,10 @@ class ModelProvider:
         return tuple(one.probed for one in probes(self.state, workload))
 
     def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
-        inside = (
-            one.live
-            for one in self.state.objects.values()
-            if (one.live.name if one.live.kind == "Namespace" else one.live.namespace) in namespaces
+        objects = [one.live for one in self.state.objects.values()]
+        return tuple(
+            one for one in objects if (one.name if one.kind == "Namespace" else one.namespace) in namespaces
         )
-        return tuple(inside)
 
     def versions(self) -> Mapping[str, str]:
         """Returns nothing: the model is of one version, which its documentation says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,11 @@ from harness.cluster.objects import pods as podlib
 from harness.cluster.objects.injection import skipped
 from harness.cluster.objects.inventory import standing
 from harness.cluster.probing import kubelet, metering
-from harness.ground.footprint import Footprint
 from harness.manifests.files import from_api
 from harness.traffic.observables import Arrived, Pod, Probed, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from harness.base.resources import ObjectName, Resource
@@ -30,6 +30,24 @@ if TYPE_CHECKING:
     from harness.traffic.load import Load
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
+
+
+@dataclass
+class Footprint:
+    """What a scenario has touched: namespaces that were made, that hold its objects, that were placed."""
+
+    made: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    placed: set[str] = field(default_factory=set)
+
+    def memory(self) -> dict[str, list[str]]:
+        """Returns it as plain data."""
+        return {kind: sorted(names) for kind, names in vars(self).items()}
+
+    def remember(self, memory: Mapping[str, Iterable[str]]) -> None:
+        """Adds another's, from its `memory`."""
+        for kind, names in vars(self).items():
+            names.update(memory.get(kind, ()))
 
 
 class ClusterObserver(ABC):
@@ -49,7 +67,6 @@ class ClusterObserver(ABC):
         return next(iter(from_api([data], "")), None) if data else None
 
     def refusal(self, resource: Resource) -> str | None:
-        """Returns the API server's or a webhook's words if it refuses the object; changes nothing."""
         return self._at.applier.refusal(resource)
 
     def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
@@ -62,25 +79,19 @@ class ClusterObserver(ABC):
         return BackgroundLoad(at.client, at.prober.equipped, loads, timeout, lambda: self._footprint.used)
 
     def count(self, request: Request, count: int, at: Workload) -> Arrived:
-        """Sends requests, and counts by the proxies of a workload's pods what arrives there meanwhile."""
         return self._at.prober.count(request, count, at)
 
     def resolve(self, source: Workload, name: str) -> Resolution:
-        """Looks a name up in a workload's pod."""
         return self._at.prober.resolve(source, name)
 
     def control(self, request: Request) -> str:
-        """Returns the evidence that the server's application answers past its proxy; raises HarnessError."""
         return self._at.prober.control(request)
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         """Returns the workload's pods, but those that are ending, by name."""
         at = self._at
-        mine = [
-            pod
-            for pod in at.client.list(PODS.collection(workload.namespace))
-            if podlib.workload(pod) == workload and podlib.lasting(pod)
-        ]
+        listed = at.client.list(PODS.collection(workload.namespace))
+        mine = [pod for pod in listed if podlib.workload(pod) == workload and podlib.lasting(pod)]
         events = at.client.list(
             EVENTS.collection(workload.namespace), {"fieldSelector": "reason=InjectionSkipped"}
         )
@@ -90,12 +101,10 @@ class ClusterObserver(ABC):
         )
 
     def metered(self, request: Request, count: int, meter: Meter) -> Metered:
-        """Sends requests, and returns what proxies of a workload counted by their own metrics ports."""
         at = self._at
         return metering.metered(at.client, at.prober, at.planes[meter.mesh], request, count, meter)
 
     def probes(self, workload: Workload) -> tuple[Probed, ...]:
-        """Returns what becomes of the kubelet's probes of a workload's pods, by the kubelet's own count."""
         return kubelet.probes(self._at.client, workload, Deadline(self.settings.timeout))
 
     def diagnose(self, folder: Path) -> bool:
@@ -109,7 +118,6 @@ class ClusterObserver(ABC):
         return True
 
     def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
-        """Returns the objects in these namespaces and those for the whole of these meshes, older first."""
         return standing(self._at.client, namespaces, meshes)
 
     def versions(self) -> Mapping[str, str]:

@@ -55,7 +55,7 @@ class Istio(Plane):
     controller = "istio.io/gateway-controller"
     counters = Scrape(15090, "stats/prometheus")
     user = 1337
-    site = "https://istio.io/latest/docs/setup"
+    cli = "istioctl"
     releases = charts.ISTIO
     main = ("istiod", "discovery")
 

@@ -54,7 +54,7 @@ class Linkerd(Plane):
     controller = "linkerd.io/policy-controller"
     counters = Scrape(4191, "metrics")
     user = 2102
-    site = "https://linkerd.io/2/getting-started"
+    cli = "linkerd"
     releases = charts.LINKERD
     main = ("linkerd-destination", "destination")
 

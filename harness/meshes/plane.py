@@ -12,7 +12,7 @@ from harness.api.kubernetes.workload import PodController
 from harness.base.installation import DEFAULT, Installation, Installer
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
 from harness.cluster.api.discovery import DEPLOYMENTS
-from harness.cluster.api.tools import find, run
+from harness.cluster.api.tools import SITES, find, run
 from harness.cluster.objects.rollout import wait_for_rollouts
 from harness.manifests.files import read_manifests
 from harness.meshes import charts
@@ -34,8 +34,7 @@ class Plane(ABC):
     """A mesh on one cluster, installed by its own CLI, by helm, or from manifests that somebody rendered."""
 
     mesh: Mesh
-    site: ClassVar[str]
-    """Where its CLI is to be had."""
+    cli: ClassVar[str]
     releases: ClassVar[tuple[charts.Release, ...]]
     main: ClassVar[tuple[str, str]]
     """The Deployment without which there is no control plane, and its container with the mesh's version."""
@@ -61,7 +60,7 @@ class Plane(ABC):
             if from_charts:
                 why = f"and {cls.mesh} is to be installed from charts: https://helm.sh/docs/intro/install"
                 return f"{tool} isn't on PATH, {why}"
-            return f"{tool} isn't on PATH: install it ({cls.site}), or say where it is"
+            return f"{tool} isn't on PATH: install it ({SITES[cls.cli]}), or say where it is"
         if reason := cls._unfit(settings, wanted):
             return reason
         if wanted.version and not (

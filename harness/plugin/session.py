@@ -15,8 +15,7 @@ import pytest
 
 from harness.base.errors import HarnessError, InputError, MissingError, did_you_mean
 from harness.base.settings import Confidence, OnDrift
-from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
-from harness.ground.knobs import Knobs
+from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice, Knobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -146,8 +145,8 @@ class Runs:
         from harness.ground.kind import KindProvider
 
         assert isinstance(self.provider, KindProvider)
-        cluster = self.provider.share()
-        return {SHARED_NAME: cluster.name, SHARED_KUBECONFIG: str(cluster.kubeconfig)}
+        kubeconfig = str(self.provider.share())
+        return {SHARED_NAME: self.provider.cluster_name, SHARED_KUBECONFIG: kubeconfig}
 
     def _take_turn(self, scenario: Scenario) -> None:
         """Waits until the scenario can run beside what other processes run on the cluster."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.base.errors import InputError
-from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice
+from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice, Knobs
 from harness.ground.context import ContextProvider
 from harness.ground.kind import KindProvider
-from harness.ground.knobs import Knobs
 from harness.ground.model import ModelProvider
 from harness.ground.shared import SharedKindProvider
 

@@ -14,6 +14,15 @@ from harness.base.errors import StageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+SITES = {
+    "docker": "https://docs.docker.com/engine/install",
+    "kind": "https://kind.sigs.k8s.io",
+    "kubectl": "https://kubernetes.io/docs/tasks/tools",
+    "istioctl": "https://istio.io/latest/docs/setup",
+    "linkerd": "https://linkerd.io/2/getting-started",
+}
+"""Where tools are to be had."""
+
 TAIL = 12  # lines of a failed tool's stderr that an error shows
 
 
@@ -31,7 +40,6 @@ class Run(Protocol):
         answers: Collection[int] = (0,),
     ) -> str:
         """Runs `argv` for at most `timeout` seconds; exit statuses other than `answers` are failures."""
-        ...
 
 
 def find(tool: str) -> Path | None:
