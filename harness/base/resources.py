@@ -55,6 +55,11 @@ class Resource:
         """Returns the place of a field (empty: of the object), which is looked up when it is printed."""
         return Place(self.where, path, self.data)
 
+    @property
+    def home(self) -> str:
+        """The namespace that it is, or is in; empty for others of the whole cluster."""
+        return self.name if self.kind == "Namespace" else self.namespace
+
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
@@ -85,6 +90,11 @@ class ObjectName:
     def of(cls, resource: Resource) -> ObjectName:
         """Returns the name of an object."""
         return cls(resource.kind, resource.namespace, resource.name, resource.group)
+
+    @property
+    def home(self) -> str:
+        """The namespace that it is, or is in; empty for others of the whole cluster."""
+        return self.name if self.kind == "Namespace" else self.namespace
 
     def names(self, resource: Resource) -> bool:
         """Returns whether it is this object's name."""

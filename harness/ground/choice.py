@@ -50,8 +50,8 @@ class Knobs:
 
     def many(self, name: str) -> tuple[str, ...]:
         """Returns all values of a knob that may be given several times."""
-        given = self._given(self.knobs[name])
-        return tuple(given.split()) if isinstance(given, str) else tuple(given or ())
+        values = self._given(self.knobs[name])
+        return tuple(values.split()) if isinstance(values, str) else tuple(values or ())
 
     def number(self, name: str) -> float:
         """Returns a knob's value as a number; raises InputError if it isn't one."""
@@ -68,8 +68,8 @@ class Knobs:
         return Path(text) if text else None
 
     def _given(self, knob: Knob) -> str | list[str] | None:
-        given: str | list[str] | None = self.config.getoption(knob.destination, default=None)
-        return given or os.environ.get(knob.variable) or self.config.getini(knob.ini)
+        value: str | list[str] | None = self.config.getoption(knob.destination, default=None)
+        return value or os.environ.get(knob.variable) or self.config.getini(knob.ini)
 
 
 class Choice:
@@ -183,11 +183,11 @@ class Choice:
     def _cluster_name(self) -> str | None:
         """The name asked for, a worker's own under xdist; None where the provider may choose."""
         name = self._pytest_kind("cluster_name")
-        asked = name if name != PYTEST_KIND_NAME else None
+        wanted = name if name != PYTEST_KIND_NAME else None
         worker = self.worker.get("workerid")
-        if worker is None or not (asked or self.knobs.flag("reuse") or self._pytest_kind("keep_cluster")):
-            return asked
-        return f"{asked or 'harness'}-{worker}"
+        if worker is None or not (wanted or self.knobs.flag("reuse") or self._pytest_kind("keep_cluster")):
+            return wanted
+        return f"{wanted or 'harness'}-{worker}"
 
     def _pytest_kind(self, name: str) -> str | None:
         """The value of one of pytest-kind's options; None where that plugin isn't loaded."""

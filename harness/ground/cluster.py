@@ -137,7 +137,7 @@ class ClusterProvider(ClusterObserver):
         with timed(logger, f"deployed {len(apps)} objects"):
             namespaces = self._put(apps, deadline)
             for namespace in sorted(namespaces):
-                self._inject(namespace, self._at.asked(namespace), deadline)
+                self._inject(namespace, self._at.asking(namespace), deadline)
             self._settle(apps, deadline)
             for namespace in sorted(namespaces):  # a container without probes counts as ready until it fails
                 wait_for_rollouts(self._at.client, namespace, deadline, self._unready)
@@ -151,7 +151,7 @@ class ClusterProvider(ClusterObserver):
         with timed(logger, f"namespace {namespace} under {', '.join(sorted(meshes)) or 'no mesh'}"):
             self._namespaces([namespace], deadline)
             self._footprint.placed.add(namespace)
-            asked_before = self._at.asked(namespace)
+            asked_before = self._at.asking(namespace)
             at.applier.mark(namespace, *marks.placing(meshes))
             if asked_before != set(meshes):
                 self._restart(namespace, deadline)
@@ -174,11 +174,12 @@ class ClusterProvider(ClusterObserver):
         Of a Namespace only the labels and annotations that the configuration gave it are taken away.
         """
         deadline = Deadline(self.settings.timeout)
-        namespaces = [one for one in resources if one.kind == "Namespace"]
+        namespaces = [resource for resource in resources if resource.kind == "Namespace"]
         with timed(logger, f"removed {len(resources)} objects"):
             for namespace in namespaces:
                 self._at.applier.mark(namespace.name, *cleared(namespace))
-            self._at.applier.delete([one for one in reversed(resources) if one not in namespaces], deadline)
+            others = [resource for resource in reversed(resources) if resource not in namespaces]
+            self._at.applier.delete(others, deadline)
             self._settle((), deadline)
 
     def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
@@ -193,8 +194,8 @@ class ClusterProvider(ClusterObserver):
                 return
             if patch.target.namespace:
                 wait_for_rollouts(at.client, patch.target.namespace, deadline, self._unready)
-            found = self.find(patch.target)
-            self._settle([found] if found else [], deadline)
+            changed = self.find(patch.target)
+            self._settle([changed] if changed else [], deadline)
 
     def restart(self, namespace: str, workload: str | None = None) -> None:
         """Restarts the namespace's workloads, or one of them, and waits until only new pods are left."""
@@ -229,11 +230,11 @@ class ClusterProvider(ClusterObserver):
         """Runs `istioctl analyze` and `linkerd check` at the same time, where they are there."""
         deadline = Deadline(self.settings.timeout)
         with timed(logger, "the meshes' own checks"):
-            found = self._at.faults(self._footprint.used, accepted, deadline)
-        if found:
+            faults = self._at.faults(self._footprint.used, accepted, deadline)
+        if faults:
             raise StageError(
                 "the meshes' own checks find faults",
-                why="\n       ".join(found),
+                why="\n       ".join(faults),
                 todo="mend them; or, if they are meant to be, name their codes in the stage: accepted: […]",
             )
 
@@ -252,8 +253,9 @@ class ClusterProvider(ClusterObserver):
             return
         at, deadline, left = self._at, Deadline(self.settings.timeout), self._footprint
         with timed(logger, f"cleared namespaces {', '.join(sorted(left.made)) or '(none)'}"):
-            elsewhere = [one for one in at.applier.created.values() if one.namespace not in left.made]
-            at.applier.delete([one for one in reversed(elsewhere) if one.kind != "Namespace"], deadline)
+            created = reversed(at.applier.created.values())
+            elsewhere = [resource for resource in created if resource.namespace not in left.made]
+            at.applier.delete([each for each in elsewhere if each.kind != "Namespace"], deadline)
             at.applier.delete_namespaces(sorted(left.made), deadline)
             for namespace in sorted(at.applier.restore() - left.made):
                 wait_for_rollouts(at.client, namespace, deadline)
@@ -264,7 +266,7 @@ class ClusterProvider(ClusterObserver):
 
     def _put(self, resources: Sequence[Resource], deadline: Deadline) -> set[str]:
         """Applies objects, and waits for the workloads in their namespaces, which are returned."""
-        namespaces = {one.name if one.kind == "Namespace" else one.namespace for one in resources} - {""}
+        namespaces = {resource.home for resource in resources} - {""}
         self._namespaces(namespaces, deadline)
         self._at.wait_ready(namespaces, deadline)
         self._at.applier.apply(resources, deadline)
@@ -282,9 +284,9 @@ class ClusterProvider(ClusterObserver):
         """Takes back what `place` did to a namespace that isn't the harness's own."""
         self.place(namespace, ())
 
-    def _inject(self, namespace: str, asked: Collection[Mesh], deadline: Deadline) -> bool:
+    def _inject(self, namespace: str, meshes: Collection[Mesh], deadline: Deadline) -> bool:
         """Restarts the workloads with a pod that these meshes would inject otherwise; were there any?"""
-        wrong = self._at.misplaced(namespace, asked)
+        wrong = self._at.misplaced(namespace, meshes)
         if wrong:
             self._restart(namespace, deadline, wrong)
         return bool(wrong)

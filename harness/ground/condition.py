@@ -46,10 +46,10 @@ class Condition:
             return self._condition(data)
         if not self.field:
             return None
-        found = _at(data, self.field)
-        if found is MISSING:
+        value = _at(data, self.field)
+        if value is MISSING:
             return f"it has no {self.field}"
-        return None if self.value in (None, found) else f"{self.field} is {found!r}"
+        return None if self.value in (None, value) else f"{self.field} is {value!r}"
 
     def _condition(self, data: dict[str, Any]) -> str | None:
         generation = Metadata.live(data).generation or 0

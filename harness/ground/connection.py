@@ -81,10 +81,10 @@ class Connection:
         """
         plane = self.planes[mesh]
         if plane.healthy():
-            found = plane.version() if wanted.version else ""
-            if found and not wanted.accepts(found):
+            version = plane.version() if wanted.version else ""
+            if version and not wanted.accepts(version):
                 raise StageError(
-                    f"{mesh} {found} is installed here, and {wanted.version} is asked for",
+                    f"{mesh} {version} is installed here, and {wanted.version} is asked for",
                     todo=f"take another cluster, or uninstall {mesh} first",
                 )
             return
@@ -96,14 +96,14 @@ class Connection:
         with timed(logger, f"{mesh} installed"):
             plane.install(deadline, wanted)
 
-    def asked(self, namespace: str) -> set[Mesh]:
+    def asking(self, namespace: str) -> set[Mesh]:
         """Returns the meshes that a Namespace asks to inject it."""
-        found = self.client.get(NAMESPACES.path("", namespace))
-        return {mesh for mesh, plane in self.planes.items() if plane.asks(found)}
+        live = self.client.get(NAMESPACES.path("", namespace))
+        return {mesh for mesh, plane in self.planes.items() if plane.asks(live)}
 
-    def misplaced(self, namespace: str, asked: Collection[Mesh]) -> set[Workload | None]:
+    def misplaced(self, namespace: str, meshes: Collection[Mesh]) -> set[Workload | None]:
         """Returns the workloads with a pod that these meshes would inject otherwise."""
-        able = {mesh for mesh in asked if self.planes[mesh].installed()}
+        able = {mesh for mesh in meshes if self.planes[mesh].installed()}
         listed = self.client.list(PODS.collection(namespace))
         return {pods.workload(pod) for pod in listed if pods.running(pod) and misplaced(pod, able)}
 
@@ -131,7 +131,7 @@ class Connection:
     def _wait_reported(self, route: Resource, planes: Collection[ControlPlane], deadline: Deadline) -> None:
         path = self.discovery.endpoint(route.api_version, route.kind).only(route.namespace, route.name)
         metadata = map(Metadata.live, self.client.list(SERVICES.collection()))
-        services = {(found.namespace, found.name) for found in metadata}
+        services = {(service.namespace, service.name) for service in metadata}
 
         def unmet(view: View) -> str | None:
             return unreported(view[path][0], planes, services) if view[path] else "it is gone"

@@ -127,9 +127,9 @@ class ContextProvider(ClusterProvider):
 
     @property
     def _guest(self) -> Guest:
-        found = self._at.applier
-        assert isinstance(found, Guest)
-        return found
+        applier = self._at.applier
+        assert isinstance(applier, Guest)
+        return applier
 
     def _unplace(self, namespace: str) -> None:
         if self._guest.unmark(namespace):

@@ -49,16 +49,16 @@ class Diagnosis:
 
     def can_run(self, *whats: str) -> bool:
         """Whether all that is needed is there, and these things too."""
-        there = {one.what for one in self.findings if one.there}
-        return all(one.there for one in self.findings if one.needed) and set(whats) <= there
+        there = {finding.what for finding in self.findings if finding.there}
+        return all(finding.there for finding in self.findings if finding.needed) and set(whats) <= there
 
     def lines(self) -> tuple[str, ...]:
         """Returns what to print: a line for each finding, then what can run."""
-        width = max(len(one.what) for one in self.findings)
+        width = max(len(finding.what) for finding in self.findings)
         rows = [
-            f"{'✓' if one.there else '✗' if one.needed else '-'} {one.what:<{width}}  "
-            + (one.found or f"missing: {one.todo}")
-            for one in self.findings
+            f"{'✓' if finding.there else '✗' if finding.needed else '-'} {finding.what:<{width}}  "
+            + (finding.found or f"missing: {finding.todo}")
+            for finding in self.findings
         ]
         istio, linkerd = ("istioctl", "Istio's images"), ("linkerd", "Linkerd's images")
         scenarios = {"Istio": istio, "Linkerd": linkerd, "two meshes": (*istio, *linkerd)}
@@ -102,17 +102,17 @@ def _program(name: str, arguments: Sequence[str], tool: Run, what: str, *, neede
     if path is None:
         return Finding(what, "", f"{name} isn't on PATH: {SITES[what]}", needed)
     try:
-        said = tool([str(path), *arguments], timeout=_SECONDS).strip().splitlines()
+        printed = tool([str(path), *arguments], timeout=_SECONDS).strip().splitlines()
     except HarnessError as error:
         return Finding(what, "", f"{path} doesn't work: {error.why or error.what}", needed)
-    return Finding(what, f"{said[0] if said else 'there'} ({path})", "", needed)
+    return Finding(what, f"{printed[0] if printed else 'there'} ({path})", "", needed)
 
 
 def _images(tool: Run, programs: Sequence[Finding], apps: Iterable[Path]) -> list[Finding]:
     """The images that are used, and whether the local Docker has them; those that it hasn't are pulled."""
     images = Images(tool)
     node = _knob("node-image") or images.newest_node()
-    there = {one.what for one in programs if one.there}
+    there = {program.what for program in programs if program.there}
     wanted = {
         "node image": [node] if node else [],
         "Istio's images": istio_images(_knob("istioctl"), _knob("istio-config"), tool)
@@ -122,12 +122,12 @@ def _images(tool: Run, programs: Sequence[Finding], apps: Iterable[Path]) -> lis
         "apps' images": sorted({image for path in apps for image in images_of(read_manifests(path))}),
         "curl image": [_knob("curl-image") or "curlimages/curl:8.7.1"],
     }
-    found = [_local(what, names, images) for what, names in wanted.items() if names]
+    findings = [_local(what, names, images) for what, names in wanted.items() if names]
     if not node:
-        found.append(
+        findings.append(
             Finding("node image", "", f"kind pulls its default, or: docker load one of {NODE_REPOSITORY}")
         )
-    return found
+    return findings
 
 
 def _local(what: str, names: Sequence[str], images: Images) -> Finding:

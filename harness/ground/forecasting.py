@@ -60,6 +60,6 @@ class Forecasting:
             return
         for workload, state in mixtures(before, after, load.request.source, answers):
             text = "a rolling restart: pods of {} from before still run, the others are new"
-            told = built_in(Action.RESTARTED, text, workload)
+            why = built_in(Action.RESTARTED, text, workload)
             when = f"during `{self._doing}`, by old pods of {workload}"
-            yield Moment(when, self._doing, decide(state, load.request), (told,))
+            yield Moment(when, self._doing, decide(state, load.request), (why,))

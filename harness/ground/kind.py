@@ -260,12 +260,12 @@ class KindProvider(ClusterProvider):
             return
         with self._loading:
             local = {
-                image: found
+                image: id_
                 for image in dict.fromkeys(images)
-                if image not in self._loaded and (found := self._images.id(image))
+                if image not in self._loaded and (id_ := self._images.id(image))
             }
             there = self._kind.images(self.cluster_name) if local else frozenset()
-            wanted = [image for image, found in local.items() if not {found, full_name(image)} <= there]
+            wanted = [image for image, id_ in local.items() if not {id_, full_name(image)} <= there]
             if wanted:
                 with timed(logger, f"loaded {len(wanted)} images"):
                     self._kind.load(self.cluster_name, wanted, lease.directory, self.settings.timeout)

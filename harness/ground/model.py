@@ -79,10 +79,10 @@ class ModelProvider:
 
     def place(self, namespace: str, meshes: Collection[Mesh]) -> None:
         """Asks these meshes to inject; restarts, unless they were asked before and pods are so."""
-        asked = _asked(self.state, namespace)
+        before = _marks_of(self.state, namespace)
         self.state = changes.place(self.state, namespace, meshes)
         anew = changes.restart(self.state, namespace)
-        if asked != _asked(anew, namespace) or _proxies(self.state) != _proxies(anew):
+        if before != _marks_of(anew, namespace) or _proxies(self.state) != _proxies(anew):
             self.state = anew
 
     def apply(self, resources: Sequence[Resource]) -> None:
@@ -90,26 +90,28 @@ class ModelProvider:
 
     def remove(self, resources: Sequence[Resource]) -> None:
         """Deletes objects; of a Namespace only the labels and annotations that the object sets."""
-        namespaces = [one for one in resources if one.kind == "Namespace"]
+        namespaces = [resource for resource in resources if resource.kind == "Namespace"]
         for namespace in namespaces:
             self.state = changes.mark(self.state, namespace.name, *cleared(namespace))
-        self.state = changes.remove(self.state, [one for one in resources if one not in namespaces])
+        self.state = changes.remove(
+            self.state, [resource for resource in resources if resource not in namespaces]
+        )
 
     def place_workload(self, workload: Workload, meshes: Collection[Mesh]) -> None:
         self.patch(placing_patch(self.find, workload, meshes))
 
     def patch(self, patch: Patch) -> None:
-        found = self.find(patch.target)
-        if found is None:
+        live = self.find(patch.target)
+        if live is None:
             raise StageError(f"{patch.target} isn't there to be patched")
-        if patch.done(found.data):
+        if patch.done(live.data):
             return
         try:
-            changed = replace(found, data=patch.patched(found.data))
+            changed = replace(live, data=patch.patched(live.data))
         except ValueError as error:
             raise StageError(f"{patch.target} can't be patched", why=str(error)) from None
         if changed.kind == "Namespace":
-            marked = (_change(read(found), read(changed)) for read in (labels_of, annotations_of))
+            marked = (_change(read(live), read(changed)) for read in (labels_of, annotations_of))
             self.state = changes.mark(self.state, changed.name, *marked)
         else:
             self._apply([changed])
@@ -122,10 +124,10 @@ class ModelProvider:
 
         There are no controllers: a status that they would report counts as reported.
         """
-        found = self.find(condition.target)
-        if found is not None and condition.of_status and not condition.absent:
+        live = self.find(condition.target)
+        if live is not None and condition.of_status and not condition.absent:
             return
-        if unmet := condition.unmet(found.data if found else None):
+        if unmet := condition.unmet(live.data if live else None):
             raise StageError(f"{condition}: it never will be", why=unmet)
 
     def run(self, argv: Sequence[str]) -> None:
@@ -140,11 +142,11 @@ class ModelProvider:
 
     def find(self, name: ObjectName) -> Resource | None:
         """Returns an object; raises StageError if objects of several API groups have this name."""
-        found = [one.live for one in self.state.objects.values() if name.names(one.live)]
-        if len(found) > 1:
-            kinds = ", ".join(sorted(f"{one.kind}.{one.group}" for one in found))
+        objects = [stored.live for stored in self.state.objects.values() if name.names(stored.live)]
+        if len(objects) > 1:
+            kinds = ", ".join(sorted(f"{live.kind}.{live.group}" for live in objects))
             raise StageError(f"{name} may be several objects", todo=f"write the group: {kinds}")
-        return found[0] if found else None
+        return objects[0] if objects else None
 
     def refusal(self, resource: Resource) -> str | None:
         try:
@@ -158,14 +160,14 @@ class ModelProvider:
         return decide(self.state, request)
 
     def count(self, request: Request, count: int, at: Workload) -> Arrived:
-        outcomes, found = arrivals(self.state, request)
-        if found is None:
+        outcomes, numbers = arrivals(self.state, request)
+        if numbers is None:
             raise NotPredictedError(
                 f"how many requests arrive at {at} isn't modelled",
                 why="a time limit, a retry budget, or what isn't modelled decides how many are sent",
                 todo="count them on a cluster",
             )
-        return Arrived(1, dict(found).get(at, Fraction(0)), outcomes, ("the model",))
+        return Arrived(1, dict(numbers).get(at, Fraction(0)), outcomes, ("the model",))
 
     def resolve(self, source: Workload, name: str) -> Resolution:
         return resolution(self.state, source, name)
@@ -177,15 +179,15 @@ class ModelProvider:
     def control(self, request: Request) -> str:
         outcomes = unguarded(self.state, request)
         groups = outcomes.groups if outcomes else ()
-        answers = [one.outcome for one in groups if one.outcome.status or one.outcome.connected]
+        answers = [group.outcome for group in groups if group.outcome.status or group.outcome.connected]
         if not answers:
             raise HarnessError(
                 f"nothing answers behind {request.url}",
                 why="there is no such Service or port, it selects no running pod, or none listens there",
                 todo="check the Service's name, ports and selector",
             )
-        told = ", ".join(sorted({str(outcome) for outcome in answers}))
-        return f"without any policy {request.url} gives {told} (the model)"
+        words = ", ".join(sorted({str(outcome) for outcome in answers}))
+        return f"without any policy {request.url} gives {words} (the model)"
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         return tuple(
@@ -197,13 +199,11 @@ class ModelProvider:
         return metered(self.state, request, count, meter)
 
     def probes(self, workload: Workload) -> tuple[Probed, ...]:
-        return tuple(one.probed for one in probes(self.state, workload))
+        return tuple(probe.probed for probe in probes(self.state, workload))
 
     def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
-        objects = [one.live for one in self.state.objects.values()]
-        return tuple(
-            one for one in objects if (one.name if one.kind == "Namespace" else one.namespace) in namespaces
-        )
+        objects = [stored.live for stored in self.state.objects.values()]
+        return tuple(live for live in objects if live.home in namespaces)
 
     def versions(self) -> Mapping[str, str]:
         """Returns nothing: the model is of one version, which its documentation says."""
@@ -235,12 +235,12 @@ def _change(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, st
     return {**dict.fromkeys(before), **after}
 
 
-def _asked(state: State, namespace: str) -> tuple[str | None, str | None]:
+def _marks_of(state: State, namespace: str) -> tuple[str | None, str | None]:
     """What a Namespace says of each mesh's injection."""
-    found = state.get("", "Namespace", "", namespace)
-    if found is None:
+    live = state.get("", "Namespace", "", namespace)
+    if live is None:
         return (None, None)
-    labels, annotations = labels_of(found), annotations_of(found)
+    labels, annotations = labels_of(live), annotations_of(live)
     return labels.get(marks.ISTIO_INJECTION), annotations.get(marks.LINKERD_INJECT)
 
 

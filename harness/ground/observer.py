@@ -123,5 +123,5 @@ class ClusterObserver(ABC):
     def versions(self) -> Mapping[str, str]:
         """Returns the versions of Kubernetes and of each mesh that is installed."""
         at = self._at
-        found = {"kubernetes": str(at.client.get("/version")["gitVersion"]).removeprefix("v")}
-        return found | {mesh.value: plane.version() for mesh, plane in at.planes.items() if plane.installed()}
+        meshes = {mesh.value: plane.version() for mesh, plane in at.planes.items() if plane.installed()}
+        return {"kubernetes": str(at.client.get("/version")["gitVersion"]).removeprefix("v"), **meshes}

@@ -113,10 +113,10 @@ class Linkerd(Plane):
             ]
             return next((lag for part in parts if (lag := _lag(part))), None)
 
-        if not self.healthy() and any(map(self._is_asked, namespaces)):
+        if not self.healthy() and any(map(self._asks_in, namespaces)):
             wait_until(self._client, "Linkerd's control plane is ready", [deployments], unmet, deadline)
 
-    def _is_asked(self, namespace: str) -> bool:
+    def _asks_in(self, namespace: str) -> bool:
         """Whether a namespace, or a pod in it, asks to be injected."""
         live = self._client.find(NAMESPACES.path("", namespace))
         listed = self._client.list(PODS.collection(namespace)) if live else []

@@ -112,7 +112,7 @@ def recording(
     That is all in the namespaces of what was `written`, and what holds for whole meshes.
     """
     case = case_id(scenario.path, stage.name)
-    namespaces = {one.name if one.kind == "Namespace" else one.namespace for one in written} - {""}
+    namespaces = {resource.home for resource in written} - {""}
 
     def record(request: Request, outcomes: Outcomes) -> None:
         if not recorder.knows(case):

@@ -35,13 +35,12 @@ def needs_whole_cluster(scenario: Scenario) -> str | None:
     own = _namespaces(scenario)
     for stage in scenario.stages:
         for step in stage.steps:
-            elsewhere = isinstance(step, Change) and _place(step.patch.target) not in own
+            elsewhere = isinstance(step, Change) and step.patch.target.home not in own
             if elsewhere or isinstance(step, (Uninstall, Run)):
                 return f"it would {step}"
     renaming = _Renaming({name: f"-{name}" for name in own})
     for resource in _resources(scenario):
-        outside = _place(resource) not in own
-        if outside or _acts_on_others(resource, renaming):
+        if resource.home not in own or _acts_on_others(resource, renaming):
             return f"it has {resource}"
     return None
 
@@ -77,13 +76,8 @@ def _namespaces(scenario: Scenario) -> frozenset[str]:
         for step in stage.steps
         if isinstance(step, (Place, Restart))
     }
-    held = {_place(one) for one in _resources(scenario)}
+    held = {resource.home for resource in _resources(scenario)}
     return frozenset((placed | held) - PLATFORM - {""})
-
-
-def _place(named: Resource | ObjectName) -> str:
-    """The namespace that an object is, or is in; empty for others of the whole cluster."""
-    return named.name if named.kind == "Namespace" else named.namespace
 
 
 def _resources(scenario: Scenario) -> Iterator[Resource]:

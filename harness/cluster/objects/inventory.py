@@ -40,7 +40,7 @@ def _is_mesh_wide(one: Resource, systems: Collection[str]) -> bool:
 
 
 def _is_own(one: Resource, namespaces: Collection[str]) -> bool:
-    if (one.name if one.kind == "Namespace" else one.namespace) not in namespaces:
+    if one.home not in namespaces:
         return False
     controlled = Metadata.of(one).controller is not None
     default = one.kind == "ServiceAccount" and one.name == "default"

@@ -53,7 +53,7 @@ class Metrics(Expectation):
             result=result if due.least else Result.INCONCLUSIVE,
             basis=ground.provider.basis,
             expected=f"each grows by {due}",
-            seen=", ".join(_told(growth, problems[growth.counter]) for growth in metered.growths),
+            seen=", ".join(_words(growth, problems[growth.counter]) for growth in metered.growths),
             n=metered.outcomes.n,
             evidence=metered.told,
             explanations=_explained(metered),
@@ -88,7 +88,7 @@ class Due:
         return f"{self.least}{answered}"
 
 
-def _told(growth: Growth, problem: str) -> str:
+def _words(growth: Growth, problem: str) -> str:
     if not growth.there:
         return f"{growth.counter} {problem}"
     others = f" (and by {growth.idle} without the requests)" if growth.idle else ""

@@ -48,9 +48,10 @@ class Ready(Expectation):
             result=self._result(probes),
             basis=ground.provider.basis,
             expected="every probe passes" + (f", but {', '.join(self.fails)} fails" if self.fails else ""),
-            seen="; ".join(dict.fromkeys(map(_told, probes))) or "no probe is declared, which proves nothing",
+            seen="; ".join(dict.fromkeys(map(_words, probes)))
+            or "no probe is declared, which proves nothing",
             evidence=tuple(dict.fromkeys(evidence)),
-            explanations=tuple(Explanation(_told(probe), probe.trace) for probe in probes if probe.trace),
+            explanations=tuple(Explanation(_words(probe), probe.trace) for probe in probes if probe.trace),
         )
 
     def _result(self, probes: tuple[Probed, ...]) -> Result:
@@ -70,5 +71,5 @@ def _field(probed: Probed) -> str:
     return probed.probe.rpartition(" ")[2]
 
 
-def _told(probed: Probed) -> str:
+def _words(probed: Probed) -> str:
     return f"{probed.probe} {'passes' if probed.passes else 'fails'}: {probed.told}"

@@ -53,7 +53,7 @@ class Resolves(Expectation):
 
     def judge(self, ground: Ground) -> Verdict:
         resolution = self._settled(ground)
-        wanted = _told(self.to)
+        wanted = _words(self.to)
         verdict = Verdict(
             result=Result.PASS if _label(resolution) == wanted else Result.FAIL,
             basis=ground.provider.basis,
@@ -70,7 +70,7 @@ class Resolves(Expectation):
         observed = ground.provider.basis is Basis.OBSERVED
         return settled(
             lambda: ground.provider.resolve(self.source, self.name),
-            lambda resolution: _label(resolution) == _told(self.to),
+            lambda resolution: _label(resolution) == _words(self.to),
             ground.confidence.settle if observed else 0,
             1.0,
         )
@@ -96,11 +96,11 @@ class Resolves(Expectation):
 
 def _label(resolution: Resolution) -> str:
     if resolution.service is not None:
-        return _told(resolution.service)
+        return _words(resolution.service)
     return (
         OUTSIDE if resolution.outside else NOTHING if not resolution.addresses else "addresses of no Service"
     )
 
 
-def _told(target: Workload | str) -> str:
+def _words(target: Workload | str) -> str:
     return f"Service {target}" if isinstance(target, Workload) else target

@@ -49,8 +49,8 @@ class Counting(Probing):
         verdict = Verdict(
             result=Result.PASS if holds else Result.FAIL,
             basis=provider.basis,
-            expected=self._told(self.due),
-            seen=self._told(arrived.number / arrived.sent),
+            expected=self._words(self.due),
+            seen=self._words(arrived.number / arrived.sent),
             n=None if arrived.outcomes.exact else arrived.sent,
             evidence=arrived.witnesses,
         )
@@ -84,7 +84,7 @@ class Counting(Probing):
         low, high = floor(self.due) * batch.sent, ceil(self.due) * batch.sent
         return low < batch.number <= high if low < high else batch.number == low
 
-    def _told(self, count: Fraction) -> str:
+    def _words(self, count: Fraction) -> str:
         return f"{float(count):.4g} of each request arrive at {self.at}"
 
     def _beside(self, shadow: Provider, verdict: Verdict, ground: Ground, arrived: Arrived) -> Verdict:
@@ -93,7 +93,7 @@ class Counting(Probing):
             due = shadow.count(self.request(ground), 1, self.at).number
         except HarnessError as error:
             return replace(verdict, predicted=NOT_PREDICTED + error.what)
-        predicted = self._told(due)
+        predicted = self._words(due)
         drift = ""
         if fits(due, arrived, ground.confidence) is False:
             drift = f"{predicted}: predicted, {float(arrived.number / arrived.sent):.4g} observed"
