@@ -11,7 +11,9 @@ anew for each consumer (`of`), so that what one reads says nothing of another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
 from harness.base.durations import is_duration, seconds
 from harness.base.errors import InputError
@@ -182,12 +184,32 @@ class Status(Section):
     section = "status"
 
 
-class Field(Generic[Value]):
-    """One field of a node, by its name in YAML; it is read once, and then stands in the node itself."""
+class _Absent(Enum):
+    READ = "read"
 
-    def __init__(self, key: str, read: Callable[[Node, str, Any], Value]) -> None:
+
+READ = _Absent.READ
+"""Of a field: what isn't written is read, too."""
+
+
+class Field(Generic[Value]):
+    """One field of a node, by its name in YAML; it is read once, and then stands in the node itself.
+
+    What isn't written is `absent` (`READ`: is read as None), what is of the type `plain` stays as it is; the
+    rest is read.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        read: Callable[[Node, str, Any], Value],
+        absent: Value | Literal[_Absent.READ],
+        plain: type | None = None,
+    ) -> None:
         self.key = key
         self.read = read
+        self.absent = absent
+        self.plain = plain
 
     def __set_name__(self, owner: type[Node], name: str) -> None:
         if name in _OWN or hasattr(Node, name):  # else the node's own would be read in the field's place
@@ -201,7 +223,14 @@ class Field(Generic[Value]):
     def __get__(self, node: Node | None, owner: type[Node]) -> Self | Value:
         if node is None:
             return self
-        value = self.read(node, self.key, node.data.get(self.key))
+        raw = node.data.get(self.key)
+        value: Value
+        if type(raw) is self.plain:
+            value = raw  # type: ignore[assignment]
+        elif raw is None and self.absent is not READ:
+            value = self.absent
+        else:
+            value = self.read(node, self.key, raw)
         _set(node, self.name, value)
         return value
 
@@ -228,55 +257,63 @@ class derived(Generic[Derived]):  # noqa: N801  # a decorator, as property is on
         return value
 
 
+def _plain(key: str, kind: type[Value], absent: Value) -> Field[Value]:
+    return Field(key, lambda node, key, raw: typed(node.resource, node.at(key), raw, kind), absent, kind)
+
+
+def _plain_or_none(key: str, kind: type[Value]) -> Field[Value | None]:
+    return Field(key, lambda node, key, raw: typed(node.resource, node.at(key), raw, kind), None, kind)
+
+
 def text(key: str, default: str = "") -> Field[str]:
     """Returns a field that holds text; the default stands for an absent one."""
-    return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, str))
+    return _plain(key, str, default)
 
 
 def nonempty(key: str, default: str) -> Field[str]:
     """Returns a field that holds text; the default stands for an absent or empty one [Protocol Buffers]."""
-    return Field(key, lambda node, key, raw: default if not raw else _typed(node, key, raw, str))
+    return Field(key, lambda node, key, raw: _typed(node, key, raw, str) if raw else default, default)
 
 
 def optional(key: str) -> Field[str | None]:
     """Returns a field that holds text, empty or not; None if it is absent."""
-    return Field(key, lambda node, key, raw: None if raw is None else _typed(node, key, raw, str))
+    return _plain_or_none(key, str)
 
 
 def integer(key: str) -> Field[int | None]:
     """Returns a field that holds a whole number; None if it is absent."""
-    return Field(key, lambda node, key, raw: None if raw is None else _typed(node, key, raw, int))
+    return _plain_or_none(key, int)
 
 
 def integer_or_text(key: str) -> Field[int | str | None]:
     """Returns a field that holds a whole number, or a name in its place; None if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> int | str | None:
-        return raw if raw is None or isinstance(raw, str) else _typed(node, key, raw, int)
+        return raw if isinstance(raw, str) else _typed(node, key, raw, int)
 
-    return Field(key, read)
+    return Field(key, read, None, int)
 
 
 def count(key: str, default: int = 0) -> Field[int]:
     """Returns a field that holds a whole number; the default stands for an absent one."""
-    return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, int))
+    return _plain(key, int, default)
 
 
 def number(key: str) -> Field[float | None]:
     """Returns a field that holds a number; None if it is absent."""
-    return Field(key, lambda node, key, raw: None if raw is None else float(_typed(node, key, raw, float)))
+    return Field(key, lambda node, key, raw: float(_typed(node, key, raw, float)), None, float)
 
 
 def boolean(key: str, *, default: bool = False) -> Field[bool]:
     """Returns a field that is true or false; the default stands for an absent one."""
-    return Field(key, lambda node, key, raw: default if raw is None else _typed(node, key, raw, bool))
+    return _plain(key, bool, default)
 
 
 def duration(key: str) -> Field[float | None]:
     """Returns a field that holds a duration, in seconds; None if it is absent or zero."""
 
     def read(node: Node, key: str, raw: Any) -> float | None:
-        written = "" if raw is None else _typed(node, key, raw, str)
+        written = _typed(node, key, raw, str)
         if written and not is_duration(written):
             raise InputError(
                 f"{node.resource} {node.at(key)}: {written!r} isn't a duration",
@@ -285,32 +322,30 @@ def duration(key: str) -> Field[float | None]:
             )
         return seconds(written)
 
-    return Field(key, read)
+    return Field(key, read, seconds(""))
 
 
 def texts(key: str, default: tuple[str, ...] = ()) -> Field[tuple[str, ...]]:
     """Returns a field that holds a list of texts; the default stands for an absent or empty one."""
 
     def read(node: Node, key: str, raw: Any) -> tuple[str, ...]:
-        if not raw and (raw is None or type(raw) is list):
-            return default
         items = _typed(node, key, raw, list)
         for index, item in enumerate(items):
             if type(item) is not str:
                 typed(node.resource, f"{node.at(key)}[{index}]", item, str)
-        return tuple(items)
+        return tuple(items) or default
 
-    return Field(key, read)
+    return Field(key, read, default)
 
 
 def integers(key: str) -> Field[tuple[int, ...]]:
     """Returns a field that holds a list of whole numbers; empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> tuple[int, ...]:
-        items = enumerate(() if raw is None else _typed(node, key, raw, list))
+        items = enumerate(_typed(node, key, raw, list))
         return tuple(typed(node.resource, f"{node.at(key)}[{index}]", item, int) for index, item in items)
 
-    return Field(key, read)
+    return Field(key, read, ())
 
 
 def labels(key: str) -> Field[Mapping[str, str]]:
@@ -325,15 +360,13 @@ def integers_by_name(key: str) -> Field[Mapping[str, int]]:
 
 def _by_name(key: str, kind: type[Value]) -> Field[Mapping[str, Value]]:
     def read(node: Node, key: str, raw: Any) -> Mapping[str, Value]:
-        if raw is None:
-            return {}
         entries: Mapping[str, Value | None] = _typed(node, key, raw, dict)
         for name, entry in entries.items():
             if entry is not None and type(entry) is not kind:
                 typed(node.resource, f"{node.at(key)}.{name}", entry, kind)
         return {name: entry for name, entry in entries.items() if entry is not None}
 
-    return Field(key, read)
+    return Field(key, read, MappingProxyType({}))
 
 
 def node(key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Child]) -> Field[Child]:
@@ -342,7 +375,7 @@ def node(key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Chi
     def read(node: Node, key: str, raw: Any) -> Child:
         return kind(node.resource, node.at(key), None if raw is None else _typed(node, key, raw, dict))
 
-    return Field(key, read)
+    return Field(key, read, READ)
 
 
 def optional_node(
@@ -351,9 +384,9 @@ def optional_node(
     """Returns a field that holds a mapping, empty or not; None if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> Child | None:
-        return None if raw is None else kind(node.resource, node.at(key), _typed(node, key, raw, dict))
+        return kind(node.resource, node.at(key), _typed(node, key, raw, dict))
 
-    return Field(key, read)
+    return Field(key, read, None)
 
 
 def nodes(
@@ -362,8 +395,6 @@ def nodes(
     """Returns a field that holds a list of mappings; empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> tuple[Child, ...]:
-        if raw is None:
-            return ()
         items = _typed(node, key, raw, list)
         resource, place = node.resource, node.at(key)
         made = []
@@ -374,7 +405,7 @@ def nodes(
             made.append(kind(resource, path, item))
         return tuple(made)
 
-    return Field(key, read)
+    return Field(key, read, ())
 
 
 def value(
@@ -384,7 +415,7 @@ def value(
 ) -> Field[Value]:
     """Returns a field that holds a mapping, and what is made of it; the node itself isn't kept."""
     read = node(key, kind).read
-    return Field(key, lambda node, key, raw: make(read(node, key, raw)))
+    return Field(key, lambda node, key, raw: make(read(node, key, raw)), READ)
 
 
 def values(
@@ -394,7 +425,7 @@ def values(
 ) -> Field[tuple[Value, ...]]:
     """Returns a field that holds a list of mappings, and what is made of each; no node is kept."""
     read = nodes(key, kind).read
-    return Field(key, lambda node, key, raw: tuple(map(make, read(node, key, raw))))
+    return Field(key, lambda node, key, raw: tuple(map(make, read(node, key, raw))), ())
 
 
 def named(
@@ -403,8 +434,6 @@ def named(
     """Returns a field that holds mappings by free names; empty if it is absent."""
 
     def read(node: Node, key: str, raw: Any) -> Mapping[str, Child]:
-        if raw is None:
-            return {}
         entries = _typed(node, key, raw, dict)
         made = {}
         for name, entry in entries.items():
@@ -413,12 +442,12 @@ def named(
                 made[str(name)] = kind(node.resource, path, typed(node.resource, path, entry, dict))
         return made
 
-    return Field(key, read)
+    return Field(key, read, MappingProxyType({}))
 
 
 def raw(key: str) -> Field[Any]:
     """Returns a field with all that is in it as plain data; None if it is absent."""
-    return Field(key, lambda node, key, raw: raw)
+    return Field(key, lambda node, key, raw: raw, None)
 
 
 def typed(resource: Resource, path: str, value: Any, kind: type[Value]) -> Value:

@@ -35,21 +35,17 @@ class Resource:
     where: Location = field(default=NOWHERE, compare=False)
     created: str = field(default="", compare=False)
     lookups: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    group: str = field(init=False, repr=False, compare=False)
+    """The API group, empty for the core group."""
+    version: str = field(init=False, repr=False, compare=False)
+    """The API version inside its group."""
+    key: tuple[str, str, str, str] = field(init=False, repr=False, compare=False)
+    """What identifies the object, whichever version it is written in."""
 
-    @property
-    def group(self) -> str:
-        """The API group, empty for the core group."""
-        return self.api_version.rpartition("/")[0]
-
-    @property
-    def version(self) -> str:
-        """The API version inside its group."""
-        return self.api_version.rpartition("/")[2]
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What identifies the object, whichever version it is written in."""
-        return (self.group, self.kind, self.namespace, self.name)
+    def __post_init__(self) -> None:
+        group, _, version = self.api_version.rpartition("/")
+        own = {"group": group, "version": version, "key": (group, self.kind, self.namespace, self.name)}
+        vars(self).update(own)  # asked so often that it is worked out once
 
     def place(self, path: str = "") -> Place:
         """Returns the place of a field (empty: of the object), which is looked up when it is printed."""

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KeyPath = tuple[str | int, ...]
-Members = dict[str | int, tuple[Any, "Span"]]
-"""The parts of a mapping or list: the event that begins each (a mapping's: its key), and its span."""
+Members = dict[str | int, tuple[Any, Any]]
+"""The parts of a mapping or list: the event that begins each (a mapping's: its key), and its span.
+
+A scalar's one event stands for its span, since most parts are scalars.
+"""
 
 Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -50,7 +53,12 @@ class Span(NamedTuple):
 
     first: Any
     last: Any
-    members: Mapping[str | int, tuple[Any, Span]] = MappingProxyType({})
+    members: Mapping[str | int, tuple[Any, Any]] = MappingProxyType({})
+
+    def member(self, key: str | int) -> tuple[Any, Span]:
+        """Returns the event that begins a part, and its span; raises KeyError if there is no such part."""
+        first, span = self.members[key]
+        return first, span if type(span) is Span else Span(span, span)
 
     def mark(self, first: Any) -> Mark:
         """Returns the mark of this part, begun by `first`: itself, or its key."""
@@ -83,7 +91,7 @@ class Document:
         for part in path:
             if part not in span.members:
                 break
-            first, span = span.members[part]
+            first, span = span.member(part)
         return span.mark(first)
 
     def has(self, path: KeyPath) -> bool:
@@ -92,7 +100,7 @@ class Document:
         for part in path:
             if part not in span.members:
                 return False
-            _, span = span.members[part]
+            _, span = span.member(part)
         return True
 
 
@@ -184,22 +192,20 @@ class _Builder:
 
     def document(self) -> Document:
         data, span = self.value(self.next())
-        return Document(data, span)
+        return Document(data, span if type(span) is Span else Span(span, span))
 
-    def value(self, event: Any) -> tuple[Any, Span]:
-        """The part that an event begins."""
+    def value(self, event: Any) -> tuple[Any, Any]:
+        """The part that an event begins, and its span (a scalar's: its event)."""
         before = self.nodes
         self.nodes += 1
         kind = type(event)
         if kind is yaml.AliasEvent:
             return self.alias(event)
+        if kind is yaml.ScalarEvent and not event.anchor:
+            return self.scalar(event), event
         if event.anchor:
             self.anchors[event.anchor] = event
-        if kind is yaml.ScalarEvent:
-            data: Any = self.scalar(event)
-            span = Span(event, event)
-        else:
-            data, span = self.collection(event)
+        data, span = (self.scalar(event), event) if kind is yaml.ScalarEvent else self.collection(event)
         if event.anchor:
             self.anchors[event.anchor] = _Part(data, span, self.nodes - before)
         return data, span
@@ -218,7 +224,7 @@ class _Builder:
         data: list[Any] = []
         while type(event := self.next()) is not yaml.SequenceEndEvent:
             item, span = self.value(event)
-            members[len(data)] = (span.first, span)
+            members[len(data)] = (span.first if type(span) is Span else span, span)
             data.append(item)
         return data, event
 
@@ -250,12 +256,12 @@ class _Builder:
         parts = value if several else [value]
         if not all(isinstance(part, dict) for part in parts):
             raise self.error("`<<` merges mappings only", event)
-        spans = [span.members[index][1] for index in range(len(parts))] if several else [span]
+        spans = [span.member(index)[1] for index in range(len(parts))] if several else [span]
         for part in reversed(spans):
             inherited.update(part.members)
         return {key: item for part in reversed(parts) for key, item in part.items()}
 
-    def alias(self, event: Any) -> tuple[Any, Span]:
+    def alias(self, event: Any) -> tuple[Any, Any]:
         if event.anchor not in self.anchors:
             raise self.error(f"not YAML: found undefined alias {event.anchor!r}", event)
         part = self.anchors[event.anchor]
@@ -268,13 +274,13 @@ class _Builder:
         return part.data, part.span
 
     def scalar(self, event: Any) -> Any:
-        tag = event.tag
-        if tag in (None, "!"):
+        tag, text = event.tag, event.value
+        if tag is None or tag == "!":
             if not event.implicit[0]:
-                return event.value
-            tag = _implied(event.value)
+                return text
+            tag = _implied(text)
         if tag == _TEXT:
-            return event.value
+            return text
         if tag.rpartition(":")[2] not in ("int", "float", "bool", "null", "value", "timestamp"):
             raise self.error(f"the tag {tag}: plain data only", event)
         try:
@@ -292,7 +298,7 @@ class _Part:
     """What an anchor names, and how many nodes an alias of it expands to."""
 
     data: Any
-    span: Span
+    span: Any
     nodes: int
 
 

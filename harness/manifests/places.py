@@ -100,7 +100,7 @@ class _Parsed(NamedTuple):
         span = self.document.span
         first = span.first
         for part in root:
-            first, span = span.members[part]
+            first, span = span.member(part)
         found = max((_descend(span, first, one) for one in _paths(path)), key=_nearness)
         mark = found.span.mark(found.first)
         line, column = mark.line, mark.column
@@ -140,7 +140,7 @@ def _descend(span: Span, first: Any, path: str) -> _Found:
         key, rest = max(steps, key=lambda step: -len(step[1]), default=("", path))
         if rest == path:
             break
-        first, span = span.members[key]
+        first, span = span.member(key)
         depth, path = depth + 1, rest
     return _Found(depth, span, first, path)
 

@@ -116,9 +116,13 @@ def without_nulls(resource: Resource) -> Resource:
 
 
 def _has_null(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_null, value.values()))
-    return any(map(_has_null, value)) if isinstance(value, list) else value is None
+    parts = [value]
+    for part in parts:  # a loop, not a recursion: every object that is loaded comes through here
+        items = part.values() if type(part) is dict else part
+        if None in items:
+            return True
+        parts += [item for item in items if type(item) is dict or type(item) is list]
+    return False
 
 
 def _pruned(value: Any) -> Any:
@@ -138,6 +142,8 @@ def check(resource: Resource, kind: Kind) -> None:
 
 
 def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
+    if type(shape) is Required:
+        shape = shape.value
     match shape:
         case str():
             _check_leaf(resource, value, shape, path)
@@ -148,8 +154,6 @@ def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
                 _check(resource, item, shape[0], f"{path}[{index}]")
         case _Later():
             raise not_modelled(resource, path, "the API has this field, but the model doesn't decide on it")
-        case Required():
-            _check(resource, value, shape.value, path)
         case Enum():
             if value not in shape:
                 supported = ", ".join(json.dumps(option) for option in shape)
@@ -171,23 +175,24 @@ def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
 
 def _check_object(resource: Resource, value: dict[str, Any], shape: dict[str, Shape], path: str) -> None:
     prefix = f"{path}." if path else ""
-    present = {key: item for key, item in value.items() if item is not None}
+    passes_over = isinstance(shape, Open)
     for key, part in shape.items():
-        if not isinstance(part, Required):
+        if type(part) is not Required:
             continue
-        if key not in present or (isinstance(shape, Open) and present[key] in ("", [])):
+        if value.get(key) is None or (passes_over and value[key] in ("", [])):
             if not isinstance(part.value, Open):
                 raise Refused.invalid(resource, f"{prefix}{key}", "Required value")
             _check_object(resource, {}, part.value, f"{prefix}{key}")
-    for key, item in present.items():
+    for key, item in value.items():
+        if item is None:
+            continue
         if key in shape:
-            _check(resource, item, shape[key], f"{prefix}{key}")
-        elif not isinstance(shape, Open):
+            if shape[key] != "string" or type(item) is not str:  # what most fields are, and hold
+                _check(resource, item, shape[key], f"{prefix}{key}")
+        elif not passes_over:
             raise _unknown(resource, f"{prefix}{key}", shape)
-    if isinstance(shape, OneOf) and len(present) > 1:
-        words = (
-            f'"{path}" must validate one and only one schema (oneOf). Found {len(present)} valid alternatives'
-        )
+    if isinstance(shape, OneOf) and (present := sum(item is not None for item in value.values())) > 1:
+        words = f'"{path}" must validate one and only one schema (oneOf). Found {present} valid alternatives'
         raise Refused.invalid(resource, path, f'Invalid value: "object": {words}')
 
 
