@@ -136,7 +136,7 @@ class Container(Node):
     def probes(self) -> Iterator[KubeletProbe]:
         """Yields its probes; a port's name is looked up among its own ports."""
         for name, probe in zip(PROBES, (self.liveness, self.readiness, self.startup), strict=True):
-            if probe.action is None:
+            if not probe or probe.action is None:
                 continue
             handler, action = probe.action
             threshold = probe.failure_threshold or KubeletProbe.threshold

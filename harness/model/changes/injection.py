@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.webhooks import MUTATING
 from harness.api.kubernetes.workload import host_names, kept_template, pod_names
 from harness.api.objects import annotations_of, labels_of
+from harness.base.kept import per_object
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.changes import webhooks
 from harness.model.control_plane import Candidate
@@ -34,20 +35,34 @@ def start(objects: Objects, resource: Resource) -> tuple[Pod, ...]:
     pods that the model doesn't understand.
     """
     namespace = objects.get("", "Namespace", "", resource.namespace) or namespace_object(resource.namespace)
+    proxies, skipped = _inject(objects, resource, namespace)
+    prefixes = tuple(prefix for plane in CONTROL_PLANES.values() for prefix in plane.inherited)
+    notes = annotations_of(namespace).items()
+    inherited = tuple((key, text) for key, text in notes if key.startswith(prefixes))
+    account = kept_template(resource).spec.service_account
+    identities = tuple(identities_of(objects, resource.namespace, account).items())
+    return _pods(resource, proxies, skipped, inherited, identities)
+
+
+@per_object  # which is asked for the same pods whenever all are started anew
+def _pods(
+    resource: Resource,
+    proxies: tuple[Proxy, ...],
+    skipped: tuple[tuple[Mesh, str], ...],
+    inherited: tuple[tuple[str, str], ...],
+    identities: tuple[tuple[Mesh, str], ...],
+) -> tuple[Pod, ...]:
+    """The pods of a workload object, injected in this way."""
     template = kept_template(resource)
     spec = template.spec
-    proxies, skipped = _inject(objects, resource, namespace, template)
-    prefixes = tuple(prefix for plane in CONTROL_PLANES.values() for prefix in plane.inherited)
-    inherited = {key: text for key, text in annotations_of(namespace).items() if key.startswith(prefixes)}
     containers = tuple(map(RunningContainer.of, spec.lasting))
     resolver, gateway, named_ports = spec.resolver, gateway_of(template), spec.named_ports
-    identities = identities_of(objects, resource.namespace, spec.service_account)
     return tuple(
         Pod(
             name=name,
             workload=Workload(resource.namespace, resource.name),
             labels=template.metadata.labels,
-            annotations={**inherited, **template.metadata.annotations},
+            annotations={**dict(inherited), **template.metadata.annotations},
             service_account=spec.service_account,
             containers=containers,
             proxies=proxies,
@@ -59,7 +74,7 @@ def start(objects: Objects, resource: Resource) -> tuple[Pod, ...]:
             subdomain=subdomain,
             resolver=resolver,
             named_ports=named_ports,
-            identities=identities,
+            identities=dict(identities),
             tunnel=tunnel_of(proxies),
         )
         for name in pod_names(resource)
@@ -97,11 +112,12 @@ def proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
     return found
 
 
-def _inject(objects: Objects, resource: Resource, namespace: Resource, template: PodTemplate) -> Injected:
+def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Injected:
     """The proxies of a workload's pods, and what a mesh said that was asked and didn't inject.
 
     Webhooks run in the order of their names, so Istio's comes first.
     """
+    template = kept_template(resource)
     metadata = template.metadata
     for owner, labels, notes in (
         (resource, metadata.labels, metadata.annotations),
