@@ -10,6 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
 
 from harness.base.errors import InputError
 
@@ -153,9 +162,9 @@ def parse(text: str, name: str) -> Iterator[Document]:
     """
     loader = Loader(text)
     try:
-        while not loader.check_event(yaml.StreamEndEvent):
+        while not loader.check_event(StreamEndEvent):
             event = loader.get_event()
-            if isinstance(event, yaml.DocumentStartEvent):
+            if isinstance(event, DocumentStartEvent):
                 yield _Builder(loader, name).document()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, name) from error
@@ -199,13 +208,13 @@ class _Builder:
         before = self.nodes
         self.nodes += 1
         kind = type(event)
-        if kind is yaml.AliasEvent:
+        if kind is AliasEvent:
             return self.alias(event)
-        if kind is yaml.ScalarEvent and not event.anchor:
+        if kind is ScalarEvent and not event.anchor:
             return self.scalar(event), event
         if event.anchor:
             self.anchors[event.anchor] = event
-        data, span = (self.scalar(event), event) if kind is yaml.ScalarEvent else self.collection(event)
+        data, span = (self.scalar(event), event) if kind is ScalarEvent else self.collection(event)
         if event.anchor:
             self.anchors[event.anchor] = _Part(data, span, self.nodes - before)
         return data, span
@@ -215,14 +224,14 @@ class _Builder:
         if self.depth > MAX_DEPTH:
             raise self.error(f"nested more than {MAX_DEPTH} levels deep", event)
         members: Members = {}
-        read = self.sequence if type(event) is yaml.SequenceStartEvent else self.mapping
+        read = self.sequence if type(event) is SequenceStartEvent else self.mapping
         data, last = read(members)
         self.depth -= 1
         return data, Span(event, last, members)
 
     def sequence(self, members: Members) -> tuple[list[Any], Any]:
         data: list[Any] = []
-        while type(event := self.next()) is not yaml.SequenceEndEvent:
+        while type(event := self.next()) is not SequenceEndEvent:
             item, span = self.value(event)
             members[len(data)] = (span.first if type(span) is Span else span, span)
             data.append(item)
@@ -232,8 +241,8 @@ class _Builder:
         data: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         inherited: Members = {}
-        while type(event := self.next()) is not yaml.MappingEndEvent:
-            if type(event) is not yaml.ScalarEvent:
+        while type(event := self.next()) is not MappingEndEvent:
+            if type(event) is not ScalarEvent:
                 raise self.error("a key that isn't a word (an unrendered template?)", event)
             key = event.value
             if key == "<<" and event.implicit[0]:
@@ -242,8 +251,14 @@ class _Builder:
             if key in data:
                 first = members[key][0].start_mark.line + 1
                 raise self.error(f"duplicate key {key!r}: it stands in line {first} already", event)
-            data[key], span = self.value(self.next())
-            members[key] = (event, span)
+            value = self.next()
+            if type(value) is ScalarEvent and not value.anchor:  # as most are: a call less
+                self.nodes += 1
+                data[key] = self.scalar(value)
+                members[key] = (event, value)
+            else:
+                data[key], span = self.value(value)
+                members[key] = (event, span)
         if not merged:
             return data, event
         members.update({key: inherited[key] for key in merged if key not in data})

@@ -46,7 +46,7 @@ def _service(resource: Resource) -> None:
 
 
 def _workload(resource: Resource) -> None:
-    controller = PodController.of(resource)
+    controller = PodController.kept(resource)
     selector, metadata = controller.selector, controller.template.metadata
     if selector.is_empty or not selector.selects(metadata.labels):
         words = f"Invalid value: {json.dumps(metadata.labels)}: `selector` does not match template `labels`"

@@ -55,19 +55,14 @@ class CronJob(Spec):
     job = node("jobTemplate", JobTemplate)
 
 
+@per_object
 def template_of(resource: Resource) -> PodTemplate:
-    """Returns a fresh reading of the pods that a workload object (or Pod) makes; empty for other kinds."""
+    """Returns the kept reading of the pods that a workload object (or Pod) makes; empty for other kinds."""
     if resource.kind == "Pod":
         return PodTemplate(resource, "", resource.data)
     if resource.kind == "CronJob":
-        return CronJob.of(resource).job.spec.template
-    return PodController.of(resource).template
-
-
-@per_object
-def kept_template(resource: Resource) -> PodTemplate:
-    """Returns the same reading that is kept with the object: its pods are started more than once."""
-    return template_of(resource)
+        return CronJob.kept(resource).job.spec.template
+    return PodController.kept(resource).template
 
 
 def made_by(pod: Resource) -> Workload | None:
@@ -124,7 +119,7 @@ def pod_names(resource: Resource) -> tuple[str, ...]:
     if resource.kind == "StatefulSet":
         first = PodController.kept(resource).ordinals.start or 0
         return tuple(f"{resource.name}-{first + index}" for index in range(count))
-    template = kept_template(resource)
+    template = template_of(resource)
     seed = f"{resource}{sorted(template.metadata.labels.items())}{template.spec.data}"
     middle = f"-{_letters(seed, 10)}" if resource.kind == "Deployment" else ""
     return tuple(f"{resource.name}{middle}-{_letters(f'{seed}{index}', 5)}" for index in range(count))
@@ -134,7 +129,7 @@ def host_names(resource: Resource, name: str) -> tuple[str, str]:
     """Returns hostname and subdomain of a workload object's pod; a StatefulSet gives its pods both."""
     if resource.kind == "StatefulSet":
         return name, PodController.kept(resource).service_name
-    spec = kept_template(resource).spec
+    spec = template_of(resource).spec
     return spec.hostname, spec.subdomain
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.webhooks import MUTATING
-from harness.api.kubernetes.workload import host_names, kept_template, pod_names
+from harness.api.kubernetes.workload import host_names, pod_names, template_of
 from harness.api.objects import annotations_of, labels_of
 from harness.base.kept import per_object
 from harness.base.vocabulary import Mesh, Workload
@@ -39,7 +39,7 @@ def start(objects: Objects, resource: Resource) -> tuple[Pod, ...]:
     prefixes = tuple(prefix for plane in CONTROL_PLANES.values() for prefix in plane.inherited)
     notes = annotations_of(namespace).items()
     inherited = tuple((key, text) for key, text in notes if key.startswith(prefixes))
-    account = kept_template(resource).spec.service_account
+    account = template_of(resource).spec.service_account
     identities = tuple(identities_of(objects, resource.namespace, account).items())
     return _pods(resource, proxies, skipped, inherited, identities)
 
@@ -53,7 +53,7 @@ def _pods(
     identities: tuple[tuple[Mesh, str], ...],
 ) -> tuple[Pod, ...]:
     """The pods of a workload object, injected in this way."""
-    template = kept_template(resource)
+    template = template_of(resource)
     spec = template.spec
     containers = tuple(map(RunningContainer.of, spec.lasting))
     resolver, gateway, named_ports = spec.resolver, gateway_of(template), spec.named_ports
@@ -117,7 +117,7 @@ def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Inject
 
     Webhooks run in the order of their names, so Istio's comes first.
     """
-    template = kept_template(resource)
+    template = template_of(resource)
     metadata = template.metadata
     for owner, labels, notes in (
         (resource, metadata.labels, metadata.annotations),
