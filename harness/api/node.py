@@ -12,7 +12,6 @@ anew for each consumer (`of`), so that what one reads says nothing of another.
 from __future__ import annotations
 
 from enum import Enum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
 from harness.base.durations import is_duration, seconds
@@ -366,7 +365,7 @@ def _by_name(key: str, kind: type[Value]) -> Field[Mapping[str, Value]]:
                 typed(node.resource, f"{node.at(key)}.{name}", entry, kind)
         return {name: entry for name, entry in entries.items() if entry is not None}
 
-    return Field(key, read, MappingProxyType({}))
+    return Field(key, read, {})
 
 
 def node(key: str, kind: Callable[[Resource, str, Mapping[str, Any] | None], Child]) -> Field[Child]:
@@ -442,7 +441,7 @@ def named(
                 made[str(name)] = kind(node.resource, path, typed(node.resource, path, entry, dict))
         return made
 
-    return Field(key, read, MappingProxyType({}))
+    return Field(key, read, {})
 
 
 def raw(key: str) -> Field[Any]:
