@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 
-class ObjectRef(Node):
+class NamedRef(Node):
     """A reference to an object, without a namespace of its own to one beside the referrer."""
 
     name = text("name")
@@ -22,7 +22,14 @@ class ObjectRef(Node):
         return self.written_namespace or self.resource.namespace
 
 
-class ParentRef(ObjectRef):
+class ObjectRef(NamedRef):
+    """A reference that says what kind of object it is to."""
+
+    group = text("group")
+    kind = text("kind")
+
+
+class ParentRef(NamedRef):
     """What a route wants to attach to; `group` is None where the reference names none."""
 
     group = optional("group")
@@ -50,7 +57,6 @@ class ParentRef(ObjectRef):
 class TargetRef(ObjectRef):
     """What a request is sent or copied to."""
 
-    group = text("group")
     kind = text("kind", "Service")
     port = integer("port")
 
@@ -65,24 +71,8 @@ class TargetRef(ObjectRef):
         return (self.group, self.kind) == ("networking.istio.io", "Hostname")
 
 
-class GrantFrom(Node):
-    """Objects that may refer, by group, kind and namespace."""
-
-    group = text("group")
-    kind = text("kind")
-    namespace = text("namespace")
-
-
-class GrantTo(Node):
-    """Objects that may be referred to; without a name all of the kind."""
-
-    group = text("group")
-    kind = text("kind")
-    name = text("name")
-
-
 class ReferenceGrant(Spec):
-    """A permission for each pair of the two lists."""
+    """A permission for each pair: who may refer, and to what (without a name: to all of the kind)."""
 
-    sources = nodes("from", GrantFrom)
-    targets = nodes("to", GrantTo)
+    sources = nodes("from", ObjectRef)
+    targets = nodes("to", ObjectRef)

@@ -68,7 +68,7 @@ def retries(resource: Resource, *, grpc: bool = False) -> Retries | None:
     Without conditions 5xx is retried, and no gRPC status; the limit is 1 unless said otherwise.
     """
     try:
-        return (_grpc_retry if grpc else _http_retry)(annotations_of(resource))
+        return _retries(annotations_of(resource), grpc=grpc)
     except Unreadable:
         return None
 
@@ -77,7 +77,7 @@ def unreadable(resource: Resource) -> str:
     """Returns why a route's annotations can't be read, in the webhook's words; empty if they can."""
     entries = annotations_of(resource)
     try:
-        (_grpc_retry if resource.kind == "GRPCRoute" else _http_retry)(entries)
+        _retries(entries, grpc=resource.kind == "GRPCRoute")
         _timeouts(entries)
     except Unreadable as error:
         return str(error)
@@ -104,45 +104,35 @@ def _timeouts(entries: Mapping[str, str]) -> Timeouts:
     return Timeouts(request, response, idle)
 
 
-def _http_retry(entries: Mapping[str, str]) -> Retries | None:
-    limit, timeout = _limit(entries), duration_of(entries.get("retry.linkerd.io/timeout"))
-    said = entries.get("retry.linkerd.io/http")
-    if said is None and limit is None and timeout is None:
-        return None
-    statuses = tuple(_statuses(word, said) for word in said.split(",")) if said is not None else ((500, 599),)
-    return Retries(statuses, limit=limit or 1, timeout=timeout)
-
-
-def _grpc_retry(entries: Mapping[str, str]) -> Retries | None:
-    limit, timeout = _limit(entries), duration_of(entries.get("retry.linkerd.io/timeout"))
-    said = entries.get("retry.linkerd.io/grpc")
-    if said is None and limit is None and timeout is None:
-        return None
-    codes = []
-    for word in said.split(",") if said is not None else ():
-        if word.lower() not in RETRYABLE:
-            raise Unreadable(f"Unknown grpc retry condition: {word}")
-        codes.append(RETRYABLE[word.lower()])
-    return Retries(codes=tuple(codes), limit=limit or 1, timeout=timeout)
-
-
-def _limit(entries: Mapping[str, str]) -> int | None:
-    """The limit on retries, None if there is none or it is 0."""
+def _retries(entries: Mapping[str, str], *, grpc: bool) -> Retries | None:
     text = entries.get("retry.linkerd.io/limit")
-    return (_integer(text, 16) or None) if text is not None else None
+    limit = _integer(text, 16) if text is not None else 0
+    timeout = duration_of(entries.get("retry.linkerd.io/timeout"))
+    conditions = entries.get(f"retry.linkerd.io/{'grpc' if grpc else 'http'}")
+    if conditions is None and not limit and timeout is None:
+        return None
+    words = conditions.split(",") if conditions is not None else ()
+    if grpc:
+        return Retries(codes=tuple(map(_code, words)), limit=limit or 1, timeout=timeout)
+    statuses = tuple(_statuses(word, conditions or "") for word in words)
+    return Retries(statuses or ((500, 599),), limit=limit or 1, timeout=timeout)
 
 
-def _statuses(word: str, said: str) -> tuple[int, int]:
+def _code(word: str) -> int:
+    if word.lower() not in RETRYABLE:
+        raise Unreadable(f"Unknown grpc retry condition: {word}")
+    return RETRYABLE[word.lower()]
+
+
+def _statuses(word: str, conditions: str) -> tuple[int, int]:
     match word.lower():
         case "5xx":
             return (500, 599)
         case "gateway-error":
             return (502, 504)
-    if not re.fullmatch(r"[1-5]\d\d(-[1-5]\d\d)?", word, re.ASCII):
-        raise Unreadable(f"invalid retry condition: {said}")
     low, _, high = word.partition("-")
-    if high and high < low:
-        raise Unreadable(f"invalid retry condition: {said}")
+    if not re.fullmatch(r"[1-5]\d\d(-[1-5]\d\d)?", word, re.ASCII) or (high and high < low):
+        raise Unreadable(f"invalid retry condition: {conditions}")
     return (int(low), int(high or low))
 
 

@@ -17,7 +17,7 @@ from harness.api.node import (
     integer_or_text,
     node,
     nodes,
-    optional,
+    nonempty,
     text,
     texts,
 )
@@ -35,24 +35,14 @@ class LinkerdServer(Spec):
     """A port, by number or name, of the pods that a selector selects."""
 
     pod_selector = node("podSelector", LabelSelector)
+    protocol = nonempty("proxyProtocol", UNKNOWN)
+    access_policy = nonempty("accessPolicy", "deny")
     _port = integer_or_text("port")
-    _protocol = text("proxyProtocol")
-    written_policy = optional("accessPolicy")
 
     @property
     def port(self) -> int | str:
         """The pods' port, or its name."""
         return self._port or 0
-
-    @property
-    def protocol(self) -> str:
-        """The protocol that it declares."""
-        return self._protocol or UNKNOWN
-
-    @property
-    def access_policy(self) -> str:
-        """The default policy of its port."""
-        return self.written_policy or "deny"
 
 
 Network = IPv4Network | IPv6Network
@@ -83,8 +73,6 @@ def within(inner: Network, outer: Network) -> bool:
 class IdentityRef(ObjectRef):
     """A ServiceAccount, or a Namespace, whose name is by default the referrer's namespace."""
 
-    kind = text("kind")
-
     def identity(self, trust_domain: str) -> str:
         """Returns the identity, or the pattern, of what it refers to."""
         if self.kind == "Namespace":
@@ -109,18 +97,11 @@ class NetworkAuthentication(Spec):
     networks = nodes("networks", NetworkBlock)
 
 
-class PolicyRef(ObjectRef):
-    """A reference of a policy's: to what it is for, or to an authentication."""
-
-    group = text("group")
-    kind = text("kind")
-
-
 class LinkerdAuthorizationPolicy(Spec):
     """Authentications that a client must all have; Istio has a kind of that name, too."""
 
-    target = node("targetRef", PolicyRef)
-    authentications = nodes("requiredAuthenticationRefs", PolicyRef)
+    target = node("targetRef", ObjectRef)
+    authentications = nodes("requiredAuthenticationRefs", ObjectRef)
 
 
 class ServerChoice(Node):
@@ -170,22 +151,16 @@ class RequestRate(Node):
     requests = count("requestsPerSecond")
 
 
-class RateLimitClient(ObjectRef):
-    """A client that has a limit of its own."""
-
-    kind = text("kind")
-
-
 class RateOverride(RequestRate):
     """A rate for some clients together."""
 
-    clients = nodes("clientRefs", RateLimitClient)
+    clients = nodes("clientRefs", ObjectRef)
 
 
 class HTTPLocalRateLimitPolicy(Spec):
     """A rate for all clients together, one for each identity, and others for some clients."""
 
-    target = node("targetRef", PolicyRef)
+    target = node("targetRef", ObjectRef)
     total = node("total", RequestRate)
     identity = node("identity", RequestRate)
     overrides = nodes("overrides", RateOverride)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
 from harness.api.node import (
     Node,
@@ -21,20 +20,7 @@ from harness.api.node import (
 )
 from harness.base.durations import seconds
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from harness.base.resources import Resource
-
 _SUFFIXES = {"m": Fraction(1, 1000), "k": Fraction(1000), "": Fraction(1)}
-
-
-def _request_condition(resource: Resource, path: str, data: Mapping[str, Any] | None) -> RequestCondition:
-    return RequestCondition(resource, path, data)
-
-
-def _response_condition(resource: Resource, path: str, data: Mapping[str, Any] | None) -> ResponseCondition:
-    return ResponseCondition(resource, path, data)
 
 
 class RequestCondition(Node):
@@ -42,9 +28,9 @@ class RequestCondition(Node):
 
     method = optional("method")
     path_regex = optional("pathRegex")
-    all = nodes("all", _request_condition)
-    any = nodes("any", _request_condition)
-    negated = node("not", _request_condition)
+    all = nodes("all", lambda *part: RequestCondition(*part))
+    any = nodes("any", lambda *part: RequestCondition(*part))
+    negated = node("not", lambda *part: RequestCondition(*part))
 
 
 class StatusRange(Node):
@@ -58,9 +44,9 @@ class ResponseCondition(Node):
     """What an answer must be like: all of its parts hold, of which `has` tells the written ones."""
 
     status = node("status", StatusRange)
-    all = nodes("all", _response_condition)
-    any = nodes("any", _response_condition)
-    negated = node("not", _response_condition)
+    all = nodes("all", lambda *part: ResponseCondition(*part))
+    any = nodes("any", lambda *part: ResponseCondition(*part))
+    negated = node("not", lambda *part: ResponseCondition(*part))
 
 
 class ResponseClass(Node):

@@ -65,7 +65,7 @@ def validate(resource: Resource) -> None:
 
 
 def _server(resource: Resource) -> Iterator[str]:
-    policy = LinkerdServer.kept(resource).written_policy
+    policy = LinkerdServer.kept(resource).data.get("accessPolicy")
     if policy is not None and policy not in POLICIES:
         yield f"Invalid 'accessPolicy' field: invalid mode: \"{policy}\""
 
