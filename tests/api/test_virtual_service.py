@@ -310,7 +310,7 @@ def takes(
     asked: HTTPMatchRequest, request: tuple[str, str, dict[str, str], int, dict[str, str], str]
 ) -> bool:
     path, method, headers, port, labels, gateway = request
-    texts = ((asked.uri_condition, path), (asked.method_condition, method))
+    texts = ((asked.uri_condition, path), (asked.method.condition(), method))
     return (
         all(condition is None or condition.holds(text) for condition, text in texts)
         and all(condition.holds(headers.get(name)) for name, condition in asked.header_conditions)

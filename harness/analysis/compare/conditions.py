@@ -100,8 +100,8 @@ def _http(rule: HTTPRule) -> Conditions:
 def _match(match: HTTPMatchRequest) -> Conditions:
     return Conditions(
         _asked(match.uri_condition),
-        _asked(match.method_condition),
-        _asked(match.authority_condition),
+        _asked(match.method.condition()),
+        _asked(match.authority.condition()),
         frozenset(
             (name.lower(), wanted) for name, wanted in (*match.header_conditions, *match.header_exceptions)
         ),

@@ -93,6 +93,7 @@ class HTTPMatch(Node):
     headers = values("headers", NamedMatch, NamedMatch.pair)
     query = values("queryParams", NamedMatch, NamedMatch.pair)
     method = optional("method")
+    rpc = None
 
     @property
     def expressions(self) -> tuple[Written, ...]:
@@ -102,14 +103,11 @@ class HTTPMatch(Node):
         texts += _written(self.at("queryParams"), self.query)
         return tuple(pair for pair in texts if pair[1].kind == "regex")
 
-    @property
-    def rpc(self) -> None:
-        """No gRPC call in particular."""
-
 
 class RPCMatch(Node):
-    """A match of a GRPCRoute; without conditions it takes every call."""
+    """A match of a GRPCRoute; without conditions it takes every call. Path and method are the call's."""
 
+    path_match, query, method = None, (), None
     rpc = value("method", MethodMatch, MethodMatch.rpc)
     headers = values("headers", NamedMatch, NamedMatch.pair)
 
@@ -118,19 +116,6 @@ class RPCMatch(Node):
         """The regular expressions for headers, each with its field."""
         texts = _written(self.at("headers"), self.headers)
         return tuple(pair for pair in texts if pair[1].kind == "regex")
-
-    @property
-    def path_match(self) -> None:
-        """No path but the call's."""
-
-    @property
-    def query(self) -> tuple[()]:
-        """No query parameters: calls have none."""
-        return ()
-
-    @property
-    def method(self) -> None:
-        """No HTTP method but the calls'."""
 
 
 RouteMatch: TypeAlias = HTTPMatch | RPCMatch

@@ -61,22 +61,7 @@ class HTTPMatchRequest(Node):
     @property
     def uri_condition(self) -> TextMatch | None:
         """What the path must be; None for any."""
-        return self.uri.condition(ignore_case=self.ignore_uri_case) if self.has("uri") else None
-
-    @property
-    def scheme_condition(self) -> TextMatch | None:
-        """What the scheme must be; None for any."""
-        return self.scheme.condition() if self.has("scheme") else None
-
-    @property
-    def method_condition(self) -> TextMatch | None:
-        """What the method must be; None for any."""
-        return self.method.condition() if self.has("method") else None
-
-    @property
-    def authority_condition(self) -> TextMatch | None:
-        """What the authority must be; None for any."""
-        return self.authority.condition() if self.has("authority") else None
+        return self.uri.condition(ignore_case=self.ignore_uri_case)
 
     @property
     def header_conditions(self) -> NamedTexts:

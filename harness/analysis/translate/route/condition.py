@@ -26,7 +26,7 @@ class RuleCondition:
 
 def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[RuleCondition]:
     """Yields the conditions of one match: several for a method's expression, none if it can't be said."""
-    scheme, path = text_of(match.scheme_condition), text_of(match.uri_condition)
+    scheme, path = text_of(match.scheme.condition()), text_of(match.uri_condition)
     path = None if path in (ANY, Text("prefix", "/")) else path
     methods = _methods(draft, match)
     headers, absent = _lower(match.header_conditions), _lower(match.header_exceptions)
@@ -71,7 +71,7 @@ def _lower(wanted: NamedTexts) -> Named:
 
 def _methods(draft: Draft, match: HTTPMatchRequest) -> tuple[str, ...] | None:
     """The methods that a match names, None for all of them, () for those that no route can name."""
-    text = text_of(match.method_condition)
+    text = text_of(match.method.condition())
     if text is None or text == ANY:
         return None
     known = tuple(method for method in METHODS if text.sayable and text.holds(method))

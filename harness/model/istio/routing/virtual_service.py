@@ -122,9 +122,9 @@ def _match(part: HTTPMatchRequest) -> RoutingMatch:
     return RoutingMatch(
         part.path,
         uri=part.uri_condition,
-        scheme=part.scheme_condition,
-        method=part.method_condition,
-        authority=part.authority_condition,
+        scheme=part.scheme.condition(),
+        method=part.method.condition(),
+        authority=part.authority.condition(),
         headers=part.header_conditions,
         without_headers=part.header_exceptions,
         query=part.query_conditions,
