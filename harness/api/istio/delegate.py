@@ -19,18 +19,9 @@ if TYPE_CHECKING:
     from harness.api.istio.http_match import StringMatch
     from harness.base.resources import Resource
 
-INHERITED = (
-    "rewrite",
-    "directResponse",
-    "timeout",
-    "retries",
-    "fault",
-    "mirror",
-    "mirrorPercent",
-    "mirrorPercentage",
-    "corsPolicy",
-    "mirrors",
-    "headers",
+INHERITED = tuple(
+    "rewrite directResponse timeout retries fault mirror mirrorPercent mirrorPercentage corsPolicy mirrors "
+    "headers".split()
 )
 """What a delegate's rule takes over from the root's where it doesn't say so itself."""
 

@@ -71,10 +71,6 @@ class RouteDestination(Node):
 
 
 def weighted(route: tuple[RouteDestination, ...]) -> Iterator[tuple[RouteDestination, int | None]]:
-    """Yields a rule's destinations with their weights.
-
-    None for a lone one, whose weight isn't looked at; beside others an unset one is 0.
-    """
+    """Yields a rule's destinations with their weights: 0 if unset, None for a lone one, which has all."""
     for part in route:
-        weight = part.weight or 0
-        yield part, None if len(route) == 1 else weight
+        yield part, None if len(route) == 1 else part.weight or 0

@@ -64,12 +64,12 @@ MESH = "mesh"
 
 def gateways_in_full(gateways: Iterable[str], namespace: str) -> tuple[str, ...]:
     """Returns names of gateways as `namespace/name` or `mesh`; short ones are of this namespace."""
-    return tuple(_gateway_in_full(name, namespace) for name in gateways)
 
+    def in_full(name: str) -> str:
+        if name == MESH or "/" in name:
+            return name
+        # A dotted name is the old way to name another namespace's gateway.
+        short, _, rest = name.partition(".")
+        return f"{rest.partition('.')[0] or namespace}/{short}"
 
-def _gateway_in_full(name: str, namespace: str) -> str:
-    if name == MESH or "/" in name:
-        return name
-    # A dotted name is the old way to name another namespace's gateway.
-    short, _, rest = name.partition(".")
-    return f"{rest.partition('.')[0] or namespace}/{short}"
+    return tuple(map(in_full, gateways))

@@ -39,44 +39,30 @@ _OWN_ANSWERS = {"redirect": "redirect", "directResponse": "direct_response"}
 
 def refuse(rule: HTTPRule) -> None:
     """Raises NotModelledError for what a cluster would take of a rule and the model doesn't decide on."""
-    if rule.has("retries") and (rule.retries.attempts or 0) > MAX_ATTEMPTS:
+    if (rule.retries.attempts or 0) > MAX_ATTEMPTS:
         raise not_modelled(rule.resource, rule.retries.at("attempts"), f"more than {MAX_ATTEMPTS}")
     if rule.has("rewrite"):
         regex = rule.rewrite.uri_regex_rewrite
         fault = expressions.substitution_fault(regex.match, regex.rewrite)
         if fault and not _refused(regex.match):
             raise not_modelled(rule.resource, regex.path, f"Envoy doesn't take it: {fault.why}")
-    code = (rule.redirect.redirect_code if rule.has("redirect") else None) or 301
-    if 300 <= code < 400 and code not in _REDIRECT_CODES:
+    if 300 <= rule.redirect.status < 400 and rule.redirect.status not in _REDIRECT_CODES:
         why = "Istio makes a rule without action of it, and Envoy then refuses all routes of the port"
         raise not_modelled(rule.resource, rule.redirect.at("redirectCode"), why)
-    texts = [text for match in rule.matches for text in _texts(match)]
-    texts += rule.cors_policy.allow_origins if rule.has("corsPolicy") else ()
-    for text in texts:
-        if not text.has("regex"):
-            continue
-        fault = expressions.fault(text.regex, Dialect.RE2)
+    texts = [text for match in rule.matches for text in (match.uri, *(text for _, text in _texts(match)))]
+    for text in (*texts, *rule.cors_policy.allow_origins):
+        fault = expressions.fault(text.regex, Dialect.RE2) if text.has("regex") else None
         if fault and not _refused(text.regex):
             raise not_modelled(rule.resource, text.at("regex"), f"Envoy doesn't take it: {fault.why}")
 
 
-def _texts(match: HTTPMatchRequest) -> Iterator[StringMatch]:
-    """The conditions of a match on texts; `*` alone is no expression among `withoutHeaders`."""
-    yield from (text for _, text in _single(match))
-    if match.has("uri"):
-        yield match.uri
-    yield from (*match.headers.values(), *match.query_params.values())
-    yield from (text for text in match.without_headers.values() if text.regex != "*")
-
-
-def _single(match: HTTPMatchRequest) -> Iterator[tuple[str, StringMatch]]:
-    """The conditions on scheme, method and authority that are written, with their fields' names."""
-    if match.has("scheme"):
-        yield "scheme", match.scheme
-    if match.has("method"):
-        yield "method", match.method
-    if match.has("authority"):
-        yield "authority", match.authority
+def _texts(match: HTTPMatchRequest) -> Iterator[tuple[str, StringMatch]]:
+    """The conditions of a match on texts but its path, each with its field's name."""
+    yield from (("scheme", match.scheme), ("method", match.method), ("authority", match.authority))
+    yield from (("headers", text) for text in match.headers.values())
+    # A lone asterisk is no expression there.
+    yield from (("withoutHeaders", text) for text in match.without_headers.values() if text.regex != "*")
+    yield from (("queryParams", text) for text in match.query_params.values())
 
 
 def _refused(pattern: str) -> bool:
@@ -87,35 +73,30 @@ def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
     """Yields what is wrong with a rule; `delegate` says that its VirtualService has no hosts."""
     yield from _conflicts(rule, delegate=delegate)
     for match in rule.matches:
-        for name, text in _single(match):
-            yield from _text(name, text)
-        for name, named in (
-            ("headers", match.headers),
-            ("withoutHeaders", match.without_headers),
-            ("queryParams", match.query_params),
-        ):
-            for text in named.values():
-                if named is not match.without_headers or text.regex != "*":  # no expression there
-                    yield from _text(name, text)
-        if match.has("uri") and match.uri.has("regex"):
+        for name, text in _texts(match):
+            if text.has("prefix") and not text.prefix:
+                yield f'"{name}": prefix string match should not be empty'
+            if text.has("regex"):
+                yield from _expression(name, text.regex)
+        if match.uri.has("regex"):
             yield from _expression("uri", match.uri.regex)
-    if rule.has("corsPolicy"):
-        yield from _cors(rule.cors_policy)
+    yield from _cors(rule.cors_policy)
     if rule.has("fault"):
         yield from _fault(rule.fault)
     yield from _mirrors(rule)
     if rule.has("redirect"):
         yield from _redirect(rule.redirect, rule)
-    status = rule.direct_response.status if rule.has("directResponse") else None
-    if status is not None and not 200 <= status <= 600:
-        yield f"HTTP status {status} is not in range 200-599"
-    if rule.has("retries"):
-        yield from _retries(rule.retries)
+    yield from _status(rule.direct_response.status)
+    yield from _retries(rule.retries)
     if rule.has("rewrite"):
         yield from _rewrite(rule.rewrite)
-    if rule.has("rewrite") or rule.has("headers"):
-        yield from _authorities(rule)
+    yield from _authorities(rule)
     yield from weight_faults(rule.route)
+
+
+def _status(status: int | None) -> Iterator[str]:
+    if status is not None and not 200 <= status <= 600:
+        yield f"HTTP status {status} is not in range 200-599"
 
 
 def weight_faults(route: tuple[RouteDestination, ...]) -> Iterator[str]:
@@ -148,13 +129,6 @@ def _conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
         yield "HTTP route, redirect or direct_response is required"
     if written("mirror") and written("mirrors"):
         yield "HTTP route cannot contain both mirror and mirrors"
-
-
-def _text(where: str, text: StringMatch) -> Iterator[str]:
-    if text.has("prefix") and not text.prefix:
-        yield f'"{where}": prefix string match should not be empty'
-    if text.has("regex"):
-        yield from _expression(where, text.regex)
 
 
 def _expression(where: str, pattern: str) -> Iterator[str]:
@@ -196,9 +170,7 @@ def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
         yield "exponentialDelay not supported yet"
     if abort.has("http2Error"):
         yield "HTTP/2 abort fault injection not supported yet"
-    status = abort.http_status
-    if status is not None and not 200 <= status <= 600:
-        yield f"HTTP status {status} is not in range 200-599"
+    yield from _status(abort.http_status)
     if abort.has("grpcStatus") and abort.grpc_status not in STATUSES:
         yield (
             f'gRPC status "{abort.grpc_status}" is not supported. See '
@@ -208,11 +180,10 @@ def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
 
 
 def _mirrors(rule: HTTPRule) -> Iterator[str]:
-    if rule.has("mirrorPercent") and (rule.mirror_percent or 0) > 100:
+    if (rule.mirror_percent or 0) > 100:
         yield f"mirror_percent must have a max value of 100 (it has {rule.mirror_percent})"
-    shares = [("mirror_percentage", rule.mirror_percentage)] if rule.has("mirrorPercentage") else []
-    shares += [("mirror percentage", policy.percentage) for policy in rule.mirrors]
-    for name, share in shares:
+    shares = [("mirror percentage", policy.percentage) for policy in rule.mirrors]
+    for name, share in (("mirror_percentage", rule.mirror_percentage), *shares):
         value = share.value or 0
         if value > 100:
             yield f"{name} must have a max value of 100 (it has {value:f})"
