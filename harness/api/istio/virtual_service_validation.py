@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def faults(resource: Resource) -> Iterator[str]:
-    """Yields what is wrong with a VirtualService.
-
-    Raises NotModelledError for what a cluster would take of it and the model doesn't decide on.
-    """
+    """Yields what is wrong with a VirtualService; NotModelledError for what the model can't decide on."""
     reading = VirtualService.of(resource)
     for rule in reading.http:
         http_rule_validation.refuse(rule)
