@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.node import Node, Spec, boolean, integer, integer_or_text, node, nodes, text, texts
+from harness.api.node import Node, Spec, boolean, count, integer, integer_or_text, node, nodes, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,12 +65,7 @@ class ContainerPort(Node):
 
     name = text("name")
     protocol = text("protocol", "TCP")
-    written = integer("containerPort")
-
-    @property
-    def number(self) -> int:
-        """The port's number; the API server wants one."""
-        return self.written or 0
+    number = count("containerPort")
 
 
 class EnvVar(Node):
@@ -104,9 +99,7 @@ class Probe(Node):
             return "httpGet", self.http_get
         if self.tcp_socket:
             return "tcpSocket", self.tcp_socket
-        if self.grpc:
-            return "grpc", self.grpc
-        return ("exec", None) if self.exec else None
+        return ("grpc", self.grpc) if self.grpc else ("exec", None) if self.exec else None
 
 
 class Container(Node):
@@ -143,15 +136,11 @@ class Container(Node):
             if action is None:
                 yield KubeletProbe(name, handler, threshold=threshold)
                 continue
-            port = action.port
-            number = port if isinstance(port, int) else _number(port or "", self.named_ports)
+            port = action.port or ""
+            number = port if isinstance(port, int) else self.named_ports.get(port) or port_of(port, {})
             yield KubeletProbe(
                 name, handler, number, action.url_path or "/", action.scheme == "HTTPS", threshold=threshold
             )
-
-
-def _number(port: str, named: Mapping[str, int]) -> int | None:
-    return named.get(port, int(port) if port.isdecimal() else None)
 
 
 class DnsOption(Node):

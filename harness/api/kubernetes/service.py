@@ -12,6 +12,7 @@ from harness.api.node import (
     Object,
     Spec,
     boolean,
+    count,
     integer,
     integer_or_text,
     labels,
@@ -35,13 +36,8 @@ class ServicePort(Node):
     protocol = text("protocol", "TCP")
     app_protocol = text("appProtocol")
     node_port = integer("nodePort")
-    written = integer("port")
+    number = count("port")
     written_target = integer_or_text("targetPort")
-
-    @property
-    def number(self) -> int:
-        """The port's number; the API server wants one."""
-        return self.written or 0
 
     @property
     def target(self) -> int | str:
@@ -68,9 +64,8 @@ class Service(Spec):
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses of its own, as far as it says."""
-        return tuple(
-            address for address in self.cluster_ips or (self.cluster_ip,) if address not in ("", "None")
-        )
+        written = self.cluster_ips or (self.cluster_ip,)
+        return tuple(address for address in written if address not in ("", "None"))
 
     @property
     def is_alias(self) -> bool:
@@ -133,7 +128,7 @@ class TargetReference(Node):
 
 
 class EndpointConditions(Node):
-    """How an endpoint is; it is ready unless it says otherwise."""
+    """How an endpoint is: ready unless it says otherwise."""
 
     ready = boolean("ready", default=True)
 

@@ -20,31 +20,21 @@ class StatusCondition(Node):
         return self.status == "True"
 
 
-class Waiting(Node):
-    """Why a container doesn't run yet."""
+class StateDetails(Node):
+    """Why a container doesn't run yet, since when it runs, or how it ended."""
 
     reason = text("reason")
     message = text("message")
-
-
-class Running(Node):
-    """Since when a container runs."""
-
     started = text("startedAt")
-
-
-class Terminated(Node):
-    """How a container ended."""
-
     exit_code = integer("exitCode")
 
 
 class ContainerState(Node):
     """What a container does, or did before it was started again."""
 
-    waiting = node("waiting", Waiting)
-    running = node("running", Running)
-    terminated = node("terminated", Terminated)
+    waiting = node("waiting", StateDetails)
+    running = node("running", StateDetails)
+    terminated = node("terminated", StateDetails)
 
 
 class ContainerStatus(Node):
