@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.base.errors import HarnessError
 from harness.base.installation import DEFAULT, Installation
 from harness.base.resources import Resource
-from harness.traffic.counters import Metered
-from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
+from harness.traffic.observables import Arrived, Basis, Metered, Pod, Probed, Resolution
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 from harness.traffic.trace import Action, step
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh, Workload
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
-    from harness.traffic.counters import Growth, Meter
+    from harness.traffic.observables import Growth, Meter
     from harness.traffic.request import Request
 
 ROUTE = Resource("networking.istio.io/v1", "VirtualService", "shop", "web", {})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate import Translation
     from harness.base.resources import Resource
     from harness.ground.ground import Provider
-    from harness.traffic.course import Course
+    from harness.traffic.load import Course
     from harness.traffic.outcomes import Outcome
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.model.decide import decide
 from harness.model.rollout import mixtures
-from harness.traffic.course import Forecast, Moment
-from harness.traffic.load import BEFORE
+from harness.traffic.load import BEFORE, Forecast, Moment
 from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh, Workload
     from harness.ground.condition import Condition
-    from harness.traffic.counters import Meter, Metered
-    from harness.traffic.course import Running
-    from harness.traffic.load import Load
-    from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
+    from harness.traffic.load import Load, Running
+    from harness.traffic.observables import Arrived, Basis, Meter, Metered, Pod, Probed, Resolution
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
 

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh, Workload
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
-    from harness.traffic.counters import Meter, Metered
     from harness.traffic.load import Load
-    from harness.traffic.observables import Proxy
+    from harness.traffic.observables import Meter, Metered, Proxy
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
 

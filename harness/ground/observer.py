@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh, Workload
     from harness.cluster.api.settings import ClusterSettings
     from harness.ground.connection import Connection
-    from harness.traffic.counters import Meter, Metered
     from harness.traffic.load import Load
+    from harness.traffic.observables import Meter, Metered
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
 

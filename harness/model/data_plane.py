@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.model.network.services import Endpoint
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.counters import Meter
+    from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from harness.model import planes
 from harness.model.decide import arrivals
-from harness.traffic.counters import Growth, Metered
+from harness.traffic.observables import Growth, Metered
 
 if TYPE_CHECKING:
     from harness.model.state.state import State
-    from harness.traffic.counters import Meter
+    from harness.traffic.observables import Meter
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
 

@@ -6,15 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
-from harness.traffic.course import Forecast
+from harness.traffic.load import Forecast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
     from harness.ground.ground import Provider
-    from harness.traffic.course import Course, Running
-    from harness.traffic.load import Load
+    from harness.traffic.load import Course, Load, Running
 
 log = logging.getLogger(__name__)
 

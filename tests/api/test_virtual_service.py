@@ -17,8 +17,7 @@ from harness.base.matching import TextMatch
 from tests.model.clusters import resource
 
 if TYPE_CHECKING:
-    from harness.api.istio.http_match import HTTPMatchRequest
-    from harness.api.istio.http_rule import HTTPRule
+    from harness.api.istio.http_rule import HTTPMatchRequest, HTTPRule
 
 
 def virtual_service(spec: str, name: str = "shop/web") -> VirtualService:

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
 from harness.expectations import DURING, Ground, Result
-from harness.traffic.course import Forecast, Moment
-from harness.traffic.load import BEFORE, Load, Shot
+from harness.traffic.load import BEFORE, Forecast, Load, Moment, Shot
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request

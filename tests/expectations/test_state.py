@@ -13,8 +13,7 @@ from harness.base.vocabulary import Mesh, Workload
 from harness.expectations import KINDS, Ground, Result
 from harness.manifests.files import read_manifests
 from harness.scenario import load_scenario
-from harness.traffic.counters import Growth
-from harness.traffic.observables import Basis, Pod, Probed, Proxy
+from harness.traffic.observables import Basis, Growth, Pod, Probed, Proxy
 from harness.traffic.outcomes import Failure, Outcome
 from tests.scripted import Scripted
 

@@ -11,7 +11,7 @@ from harness.expectations import Result
 from harness.ground.model import ModelProvider
 from harness.run.runner import Runner, UnreachableError
 from harness.scenario import load_scenario
-from harness.traffic.course import Forecast, Moment
+from harness.traffic.load import Forecast, Moment
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Group, Outcome, Outcomes
 from tests.scripted import Scripted

@@ -17,8 +17,7 @@ from harness.base.matching import TextMatch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.api.istio.http_match import HTTPMatchRequest
-    from harness.api.istio.http_rule import HTTPRule
+    from harness.api.istio.http_rule import HTTPMatchRequest, HTTPRule
     from harness.api.istio.security.authorization_policy import AuthorizationRule
     from harness.api.linkerd.service_profile import RequestCondition
     from harness.base.resources import Resource

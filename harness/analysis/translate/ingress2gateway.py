@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.api.gateway_api.route import RouteRule
-    from harness.api.istio.http_match import HTTPMatchRequest
+    from harness.api.istio.http_rule import HTTPMatchRequest
     from harness.api.node import Node
 
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.api.istio.hosts import visibility
-from harness.api.istio.http_match import HTTPMatchRequest
-from harness.api.istio.http_rule import HTTPRule
+from harness.api.istio.http_rule import HTTPMatchRequest, HTTPRule
 from harness.api.istio.virtual_service import VirtualService
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.api.istio.destination import Destination
-    from harness.api.istio.http_match import StringMatch
+    from harness.api.istio.http_rule import StringMatch
     from harness.base.resources import Resource
 
 INHERITED = tuple(

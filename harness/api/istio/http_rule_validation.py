@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.api.istio.destination import RouteDestination
-    from harness.api.istio.http_match import HTTPMatchRequest, StringMatch
     from harness.api.istio.http_rule import (
         CorsPolicy,
         HTTPFaultInjection,
+        HTTPMatchRequest,
         HTTPRedirect,
         HTTPRetry,
         HTTPRewrite,
         HTTPRule,
+        StringMatch,
     )
 
 MAX_ATTEMPTS = 20

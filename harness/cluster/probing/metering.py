@@ -10,7 +10,7 @@ from harness.cluster.api.discovery import PODS
 from harness.cluster.objects import pods
 from harness.cluster.probing.counters import scrape
 from harness.cluster.probing.metrics import growth, samples
-from harness.traffic.counters import Growth, Metered, inbound
+from harness.traffic.observables import Growth, Metered, inbound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.cluster.api.client import Client
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.probing.probe import Prober
-    from harness.traffic.counters import Meter
+    from harness.traffic.observables import Meter
     from harness.traffic.request import Request
 
 _LAG_SECONDS = 1.0  # at most, between an answer's end and its count

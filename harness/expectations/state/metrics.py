@@ -10,13 +10,13 @@ from pydantic import Field
 from harness.expectations.base import Expectation
 from harness.expectations.values import MeshName, Method, Url, WorkloadName
 from harness.expectations.verdict import Explanation, Result, Verdict
-from harness.traffic.counters import Meter
+from harness.traffic.observables import Meter
 from harness.traffic.request import Request
 from harness.traffic.statistics import at_least
 
 if TYPE_CHECKING:
     from harness.expectations.base import Ground
-    from harness.traffic.counters import Growth, Metered
+    from harness.traffic.observables import Growth, Metered
 
 SENT = 200
 """Requests of a sample: each counted twice, it can't be others' requests that happened to come meanwhile."""

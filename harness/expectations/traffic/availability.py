@@ -14,15 +14,14 @@ from harness.base.errors import HarnessError
 from harness.expectations.base import Expectation
 from harness.expectations.values import Method, Seconds, Url, WorkloadName, number
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
-from harness.traffic.course import Forecast
-from harness.traffic.load import Load
+from harness.traffic.load import Forecast, Load
 from harness.traffic.request import Request
 from harness.traffic.statistics import Share, at_least, interval
 from harness.traffic.timeline import told
 
 if TYPE_CHECKING:
     from harness.expectations.base import Ground
-    from harness.traffic.course import Moment
+    from harness.traffic.load import Moment
     from harness.traffic.outcomes import Outcome
     from harness.traffic.timeline import Failed, Timeline
 

@@ -17,7 +17,7 @@ from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
 from harness.model.istio.security import peer_authentication
 from harness.model.network.services import addresses, fqdn, service_port
-from harness.traffic.counters import ENVOY_REQUESTS, GOLDEN
+from harness.traffic.observables import ENVOY_REQUESTS, GOLDEN
 from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.model.network.services import Endpoint, ServicePort
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.counters import Meter
+    from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
 
 _NOT_INTERCEPTED_IN = "traffic.sidecar.istio.io/excludeInboundPorts"

@@ -12,7 +12,7 @@ from harness.model.distribution import after
 from harness.model.linkerd import bypass, inbound, outbound
 from harness.model.network import attachment
 from harness.model.network.services import Endpoint
-from harness.traffic.counters import GOLDEN, LINKERD_ROUTES
+from harness.traffic.observables import GOLDEN, LINKERD_ROUTES
 from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.model.message import Answers, Arrival, ClientSide, Deliver, Message
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
-    from harness.traffic.counters import Meter
+    from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
 
 

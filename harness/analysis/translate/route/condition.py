@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.analysis.translate.draft import Draft
-    from harness.api.istio.http_match import HTTPMatchRequest, NamedTexts
+    from harness.api.istio.http_rule import HTTPMatchRequest, NamedTexts
 
 
 @dataclass(frozen=True)

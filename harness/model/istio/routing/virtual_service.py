@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.api.istio.destination import Destination, Headers, RouteDestination
-    from harness.api.istio.http_match import HTTPMatchRequest
     from harness.api.istio.http_rule import (
         CorsPolicy,
         HTTPFaultInjection,
+        HTTPMatchRequest,
         HTTPRedirect,
         HTTPRetry,
         HTTPRewrite,
