@@ -73,4 +73,5 @@ class RouteDestination(Node):
 def weighted(route: tuple[RouteDestination, ...]) -> Iterator[tuple[RouteDestination, int | None]]:
     """Yields a rule's destinations with their weights: 0 if unset, None for a lone one, which has all."""
     for part in route:
-        yield part, None if len(route) == 1 else part.weight or 0
+        weight = part.weight or 0  # read in any case: nothing is lost of it
+        yield part, None if len(route) == 1 else weight
