@@ -17,6 +17,6 @@ from harness.api.refusal import Refused
 from harness.model.changes.loading import load
 from harness.model.decision import Answer, Decision, Transport
 from harness.model.model import Model
-from harness.model.state.state import State
+from harness.model.state import State
 
 __all__ = ["Answer", "Decision", "Model", "Refused", "State", "Transport", "load"]

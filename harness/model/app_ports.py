@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Answers, Arrival
     from harness.model.network.services import ServicePort
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 @per_pod

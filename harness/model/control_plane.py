@@ -16,7 +16,7 @@ import yaml
 from harness.api.kubernetes.webhooks import MUTATING, MutatingWebhookConfiguration
 from harness.api.node import live
 from harness.manifests.documents import Loader
-from harness.model.state.stored import namespace_labels
+from harness.model.state import namespace_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.webhooks import MutatingWebhook
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
-    from harness.model.state.objects import Objects
+    from harness.model.state import Objects
     from harness.traffic.observables import Proxy
 
 

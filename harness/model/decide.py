@@ -19,8 +19,7 @@ from harness.traffic.trace import Action, Arrivals, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.data_plane import DataPlane
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
     from harness.traffic.request import Request
 
 _MAX_DEPTH = 8

@@ -18,8 +18,7 @@ from harness.traffic.trace import Action, Step, Words, built_in, words
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Answers, Arrival
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 def told(pod: Pod) -> Words | None:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.base.vocabulary import Mesh
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
     from harness.traffic.request import Request
     from harness.traffic.token import Token
 

@@ -10,8 +10,8 @@ from harness.model.decide import arrivals
 from harness.traffic.observables import Growth, Metered
 
 if TYPE_CHECKING:
-    from harness.model.state.state import State
     from harness.traffic.observables import Meter
+    from harness.model.state import State
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
 

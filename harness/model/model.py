@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from harness.base.vocabulary import Mesh
-    from harness.model.state.state import State
+    from harness.model.state import State
     from harness.traffic.request import Request
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.control_plane import ControlPlane
     from harness.model.message import Answers, Arrival, Deliver
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 PLANES: Mapping[Mesh | None, DataPlane] = {
     plane.mesh: plane for plane in (IstioDataPlane(), LinkerdDataPlane(), DataPlane())

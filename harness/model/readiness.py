@@ -10,7 +10,7 @@ from harness.model import planes
 from harness.model.decide import kubelet_asks
 from harness.model.distribution import ONE
 from harness.model.message import Arrival, Message
-from harness.model.state.pods import Pod
+from harness.model.state import Pod
 from harness.traffic.observables import Probed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
@@ -18,7 +18,7 @@ from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.pod import KubeletProbe
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 KUBELET = Pod("kubelet", Workload("node", "kubelet"), {}, {}, "", (), host_network=True)
 

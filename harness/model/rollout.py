@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.base.vocabulary import Workload
-    from harness.model.state.state import State
+    from harness.model.state import State
     from harness.traffic.outcomes import Outcomes
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.model import State
     from harness.model.calls import Call
     from harness.model.network.services import ServicePort
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
 
 _PATHS = {
     "faces-color": "/ColorService/Center",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.compare.relevant import Relevant
     from harness.model import State
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
 
 STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.network.services import ServicePort
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.trace import Step
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
 
 _DEFAULT_GATEWAY = f"{ROOT_NAMESPACE}/istio-ingressgateway"
 _STATE_GROUPS = ("", "apps", "admissionregistration.k8s.io")

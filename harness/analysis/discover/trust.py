@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.api.istio.security.authorization_policy import AuthorizationRule
     from harness.base.places import Place
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
 
 
 @dataclass(frozen=True)

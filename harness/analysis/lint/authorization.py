@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.selector import LabelSelector
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
 
 _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
 
 SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 

@@ -203,7 +203,7 @@ class Equivalent(Expectation):
 
 def _objects(ground: Ground, configs: list[str]) -> list[Resource]:
     """The apps' objects with these configs applied to them, and the patches that come with translations."""
-    from harness.model.state.stored import namespace_object
+    from harness.model.state import namespace_object
 
     objects = {resource.key: resource for resource in ground.apps}
     for config in configs:

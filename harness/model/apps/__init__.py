@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.apps import (
-    bookinfo,
-    conformance,
-    echo,
-    external_authorizer,
-    faces,
-    httpbin,
-    nginx,
-    samples,
-    slow,
-)
+from harness.model.apps import bookinfo, conformance, faces, httpbin, samples
 from harness.model.apps.base import App, Asked, Send, answered
 from harness.model.distribution import ONE, after, certain
 from harness.traffic.outcomes import Failure, Outcome
@@ -22,19 +12,19 @@ from harness.traffic.trace import Action, Part, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.message import Answers, Arrival
-    from harness.model.state.pods import Pod, RunningContainer
+    from harness.model.state import Pod, RunningContainer
 
 APPS: dict[str, App] = {
     "curlimages/curl": App((), answered),
     "istio/pilot": App((), answered),
     "istio/proxyv2": App((), answered),
-    "nginxdemos/hello": App((80,), nginx.answer),
+    "nginxdemos/hello": App((80,), samples.hello),
     "ghcr.io/mccutchen/go-httpbin": App((8080,), httpbin.answer),
     "mccutchen/go-httpbin": App((8080,), httpbin.answer),
     "istio/app": App(None, conformance.advanced),
     "gcr.io/istio-testing/app": App(None, conformance.advanced),
-    "l5d/echo": App((8080,), echo.answer),
-    "any/slow": App(None, slow.answer),
+    "l5d/echo": App((8080,), samples.echo),
+    "any/slow": App(None, samples.slow),
     **faces.APPS,
 }
 """Applications by image name (without tag): the ports that they listen on, and what they answer."""
@@ -42,7 +32,7 @@ APPS: dict[str, App] = {
 DEMOS: dict[str, App] = {
     "echo-basic": App(None, conformance.basic),
     "echo-advanced": App(None, conformance.advanced),
-    "ext-authz": App((8000,), external_authorizer.answer),
+    "ext-authz": App((8000,), samples.authorizer),
     **bookinfo.APPS,
     **samples.APPS,
 }

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from harness.base.durations import seconds
 from harness.base.errors import NotModelledError
+from harness.base.matching import query_values
 from harness.model.distribution import certain
 from harness.model.message import Answers, Arrival
 from harness.traffic.outcomes import Failure, Outcome, ServerSaw
@@ -16,7 +18,7 @@ from harness.traffic.request import Request
 if TYPE_CHECKING:
     from harness.api.headers import Headers
     from harness.model.message import Message
-    from harness.model.state.pods import Pod, RunningContainer
+    from harness.model.state import Pod, RunningContainer
 
 Send = Callable[[Request], Answers]
 
@@ -56,7 +58,16 @@ class Asked:
             server_saw=ServerSaw(message.target, message.authority, message.headers),
         )
 
-    def request(self, url: str, headers: Headers) -> Request:
+    def parameter(self, name: str) -> str | None:
+        """Returns the first value of a query parameter, None without any."""
+        return next(iter(query_values(self.message.query, name)), None)
+
+    @property
+    def delay(self) -> float:
+        """The seconds that `?delay=1s` asks to wait."""
+        return seconds(self.parameter("delay") or "") or 0.0
+
+    def onward(self, url: str, headers: Headers) -> Request:
         """Returns a request of the application's own; NotModelledError for a URL that it can't send to."""
         try:
             return Request(self.pod.workload, url, headers=headers)

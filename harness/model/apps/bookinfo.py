@@ -55,7 +55,7 @@ def _ask(asked: Asked, service: str, book: str, patience: float) -> Branches[Fou
             return Found(500, None, min(outcome.seconds, patience))
         return Found(outcome.status, outcome.body if outcome.status == 200 else None, outcome.seconds)
 
-    return mapped(asked.send(asked.request(f"http://{place}/{service}/{book}", headers)), found)
+    return mapped(asked.send(asked.onward(f"http://{place}/{service}/{book}", headers)), found)
 
 
 def _reply(asked: Asked, data: object, status: int = 200, seconds: float = 0.0) -> Outcome:

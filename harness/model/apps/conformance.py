@@ -6,8 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from harness.base.durations import seconds
-from harness.base.matching import query_values
 from harness.model.apps.base import Asked, canonical, http_only, http_to_grpc
 from harness.model.distribution import certain, shares
 
@@ -51,7 +49,7 @@ def basic(asked: Asked) -> Answers:
         "pod": env.get("POD_NAME", asked.pod.name),
     }
     told = (*_asked_for(message.header("x-echo-set-header")), _JSON)
-    return certain(asked.outcome(body=json.dumps(body, indent=1), headers=told, seconds=_delay(asked)))
+    return certain(asked.outcome(body=json.dumps(body, indent=1), headers=told, seconds=asked.delay))
 
 
 def _asked_for(text: str | None) -> tuple[tuple[str, str], ...]:
@@ -70,20 +68,18 @@ def advanced(asked: Asked) -> Answers:
         return _by_grpc(asked) if message.grpc else http_to_grpc(asked)
     http_only(asked)
     body = _lines(asked, ("URL", message.target), ("Method", message.method), ("Proto", "HTTP/1.1"))
-    told = query_values(message.query, "headers")
-    headers = (*_asked_for(told[0] if told else None), ("content-type", "application/text"))
+    headers = (*_asked_for(asked.parameter("headers")), ("content-type", "application/text"))
     return shares(
-        (share, asked.outcome(code, body, headers, seconds=_delay(asked)), ())
-        for code, share in _codes(asked)
+        (share, asked.outcome(code, body, headers, seconds=asked.delay), ()) for code, share in _codes(asked)
     )
 
 
 def _codes(asked: Asked) -> list[tuple[int, int]]:
     """The statuses that a request asks for, with their shares."""
-    said = query_values(asked.message.query, "codes")
-    parts = said[0].split(",") if said else ["200"]
+    codes = asked.parameter("codes")
+    parts = ["200"] if codes is None else codes.split(",")
     if not all(re.fullmatch("[2-5][0-9]{2}(:[0-9]{1,6})?", part) for part in parts):
-        raise asked.not_modelled(f"codes={said[0]}")
+        raise asked.not_modelled(f"codes={codes}")
     return [(int(part[:3]), int(part[4:] or 1)) for part in parts]
 
 
@@ -105,8 +101,3 @@ def _lines(asked: Asked, *own: tuple[str, str]) -> str:
         ("Hostname", asked.pod.name),
     ]
     return "".join(f"{name}={value}\n" for name, value in told)
-
-
-def _delay(asked: Asked) -> float:
-    said = query_values(asked.message.query, "delay")
-    return (seconds(said[0]) or 0.0) if said else 0.0

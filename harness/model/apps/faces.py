@@ -12,8 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.base.matching import query_values
-from harness.model.apps.base import App, Asked, http_to_grpc
+from harness.model.apps.base import App, Asked, http_only, http_to_grpc
 from harness.model.distribution import ONE, Branch, certain, mapped, shares, then
 
 if TYPE_CHECKING:
@@ -48,8 +47,14 @@ COLORS = {
     "purple": "#AA3377",
 }
 
-_CODES = {5: "NotFound", 7: "PermissionDenied", 12: "Unimplemented", 13: "Internal", 14: "Unavailable"}
-_DEADLINE_EXCEEDED = 4
+_CODES = {
+    4: "DeadlineExceeded",
+    5: "NotFound",
+    7: "PermissionDenied",
+    12: "Unimplemented",
+    13: "Internal",
+    14: "Unavailable",
+}
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 _GATEWAY_TIMEOUT = 504
 
@@ -87,17 +92,11 @@ def _troubled(asked: Asked, title: str, calm: Answers, failed: Outcome) -> Answe
             raise asked.not_modelled(f"{title} with {name}={env[name]}")
     percent = min(max(_number(asked, "ERROR_FRACTION"), 0), 100)
     share = min(Fraction(percent + 1, 100), ONE) if percent else Fraction(0)
-    delays = [
-        int(text) / 1000
-        for text in env.get("DELAY_BUCKETS", "").split(",")
-        if _NUMBER.fullmatch(text.strip())
-    ]
-
-    def answered(fails: bool) -> Answers:
-        return certain(failed) if fails else calm
+    buckets = env.get("DELAY_BUCKETS", "").split(",")
+    delays = [int(text) / 1000 for text in buckets if _NUMBER.fullmatch(text.strip())]
 
     def delayed(wait: float) -> Answers:
-        branches = then(shares(((share, True, ()), (ONE - share, False, ()))), answered)
+        branches = then(shares(((share, certain(failed), ()), (ONE - share, calm, ()))), lambda each: each)
         return mapped(branches, lambda outcome: replace(outcome, seconds=outcome.seconds + wait))
 
     return then(shares((1, wait, ()) for wait in delays or [0.0]), delayed)
@@ -105,8 +104,7 @@ def _troubled(asked: Asked, title: str, calm: Answers, failed: Outcome) -> Answe
 
 def _http(asked: Asked, title: str, answer: Callable[[], Answers]) -> Answers:
     """What the HTTP services do with a method: GET is answered, HEAD is 200, the rest 405."""
-    if asked.message.grpc:
-        raise asked.not_modelled("a gRPC call to an application that speaks plain HTTP")
+    http_only(asked)
     method = asked.message.method
     if method == "HEAD":
         return certain(asked.outcome(body="", headers=_headers(asked)))
@@ -168,7 +166,7 @@ def face(asked: Asked) -> Answers:
 def _fanned_out(asked: Asked) -> Answers:
     env, message = asked.container.env, asked.message
     which = message.path.strip("/").partition("/")[0]
-    row, column = (_integer(query_values(message.query, name)) for name in ("row", "col"))
+    row, column = (_integer(asked.parameter(name) or "") for name in ("row", "col"))
     user = env.get("USER_HEADER_NAME", "X-Faces-User")
     smiley_host, color_host = env.get("SMILEY_SERVICE", "smiley"), env.get("COLOR_SERVICE", "color")
     headers = (
@@ -176,9 +174,9 @@ def _fanned_out(asked: Asked) -> Answers:
         ("User-Agent", message.header("user-agent") or "unknown"),
     )
     method = "Center" if which == "center" else "Edge"
-    smileys = asked.send(asked.request(f"http://{smiley_host}/{which}/?row={row}&col={column}", headers))
+    smileys = asked.send(asked.onward(f"http://{smiley_host}/{which}/?row={row}&col={column}", headers))
     colors = asked.send(
-        asked.request(f"grpc://{color_host}/ColorService/{method}", (("x-faces-user", headers[0][1]),))
+        asked.onward(f"grpc://{color_host}/ColorService/{method}", (("x-faces-user", headers[0][1]),))
     )
 
     def both(first: Branch[Outcome], second: Branch[Outcome]) -> Branch[Outcome]:
@@ -194,8 +192,8 @@ def _fanned_out(asked: Asked) -> Answers:
     return tuple(both(first, second) for first in smileys for second in colors)
 
 
-def _integer(values: list[str]) -> int:
-    return int(values[0]) if values and _NUMBER.fullmatch(values[0]) else -1
+def _integer(text: str) -> int:
+    return int(text) if _NUMBER.fullmatch(text) else -1
 
 
 def _smiley_in(outcome: Outcome, host: str) -> tuple[str, list[str]]:
@@ -217,8 +215,6 @@ def _color_in(outcome: Outcome, host: str) -> tuple[str, list[str]]:
     target = host if ":" in host else f"{host}:80"
     code = outcome.grpc_status
     name = _CODES.get(code, f"code {code}") if code is not None else "Unavailable"
-    if code == _DEADLINE_EXCEEDED:
-        name = "DeadlineExceeded"
     text = next((value for key, value in outcome.headers if key == "grpc-message"), str(outcome))
     error = f"rpc error: code = {name} desc = {text}"
     return COLORS["grey"], [f"color: couldn't get color from {target}: {error}"]
@@ -226,9 +222,8 @@ def _color_in(outcome: Outcome, host: str) -> tuple[str, list[str]]:
 
 def gui(asked: Asked) -> Answers:
     """Returns the gui's answer: a page, a readiness path, and what face says under /face/."""
+    http_only(asked)
     message = asked.message
-    if message.grpc:
-        raise asked.not_modelled("a gRPC call to an application that speaks plain HTTP")
     names = (("x-faces-podname", asked.pod.name), ("x-faces-pod", asked.pod.name))
     if message.method not in ("GET", "HEAD"):
         return certain(asked.outcome(405, f"method {message.method} not allowed", names))
@@ -240,7 +235,7 @@ def gui(asked: Asked) -> Answers:
         return certain(asked.outcome(404, "file not found", names))
     host = asked.container.env.get("FACE_SERVICE", "face")
     target = message.target.removeprefix("/face/")
-    asking = asked.request(f"http://{host}/{target}", message.headers)
+    asking = asked.onward(f"http://{host}/{target}", message.headers)
     return mapped(asked.send(asking), lambda outcome: _passed_on(asked, outcome))
 
 

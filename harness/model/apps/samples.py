@@ -1,13 +1,13 @@
-"""Small samples: Istio's helloworld, http-echo, podinfo, fortio's echo."""
+"""Small samples: Istio's helloworld and authorizer, http-echo, podinfo, echoes of fortio and others."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from harness.base.durations import seconds
-from harness.base.matching import query_values
 from harness.model.apps.base import App, Asked, http_only
 from harness.model.distribution import ONE, certain, shares
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
     pass
 
+_AUTHORIZED_BY, _AUTHORIZER_RESULT = "x-ext-authz", "x-ext-authz-check-result"
+
 
 def _helloworld(version: str) -> App:
     def answer(asked: Asked) -> Answers:
         http_only(asked)
-        said = asked.container.env.get("SERVICE_VERSION", version)
+        shown = asked.container.env.get("SERVICE_VERSION", version)
         match asked.message.path:
             case "/hello":
-                return certain(asked.outcome(body=f"Hello version: {said}, instance: {asked.pod.name}\n"))
+                return certain(asked.outcome(body=f"Hello version: {shown}, instance: {asked.pod.name}\n"))
             case "/health":
                 return certain(asked.outcome(body="Helloworld is healthy"))
         return certain(asked.outcome(404))
@@ -58,19 +60,83 @@ def podinfo(asked: Asked) -> Answers:
 def fortio(asked: Asked) -> Answers:
     """Returns fortio's echo: `?status=503:20` fails 20 % with 503, `?delay=1s` waits."""
     http_only(asked)
-    query = asked.message.query
-    statuses, delays = query_values(query, "status"), query_values(query, "delay")
-    wait = (seconds(delays[0]) if delays else None) or 0.0
-    if delays and wait == 0.0:
-        raise asked.not_modelled(f"fortio's delay={delays[0]}")
-    if not statuses:
+    statuses, delay, wait = asked.parameter("status"), asked.parameter("delay"), asked.delay
+    if delay is not None and wait == 0.0:
+        raise asked.not_modelled(f"fortio's delay={delay}")
+    if statuses is None:
         return certain(asked.outcome(seconds=wait))
-    parts = [re.fullmatch("([1-5][0-9]{2})(?::([0-9]{1,3}))?", part) for part in statuses[0].split(",")]
+    parts = [re.fullmatch("([1-5][0-9]{2})(?::([0-9]{1,3}))?", part) for part in statuses.split(",")]
     chosen = [(int(part[1]), Fraction(int(part[2] or 100), 100)) for part in parts if part]
     left = ONE - sum((share for _, share in chosen), Fraction(0))
     if len(chosen) < len(parts) or left < 0:
-        raise asked.not_modelled(f"fortio's status={statuses[0]}")
+        raise asked.not_modelled(f"fortio's status={statuses}")
     return shares((share, asked.outcome(code, seconds=wait), ()) for code, share in [*chosen, (200, left)])
+
+
+def hello(asked: Asked) -> Answers:
+    """Returns nginxdemos/hello:plain-text's page, what changes as <…>; other tags' isn't known."""
+    http_only(asked)
+    if not asked.container.image.endswith(":plain-text"):
+        return certain(asked.outcome())
+    body = (
+        f"Server address: <ip>:{asked.arrival.port}\n"
+        f"Server name: {asked.pod.name}\n"
+        "Date: <date>\n"
+        f"URI: {asked.message.target}\n"
+        "Request ID: <id>\n"
+    )
+    return certain(asked.outcome(body=body, headers=(("content-type", "text/plain"),)))
+
+
+def authorizer(asked: Asked) -> Answers:
+    """Returns what Istio's sample of an authorizer answers: 200 to `x-ext-authz: allow`, else 403."""
+    if asked.message.header(_AUTHORIZED_BY) == "allow":
+        return certain(asked.outcome(body="", headers=((_AUTHORIZER_RESULT, "allowed"),)))
+    body = f"denied by ext_authz for not found header `{_AUTHORIZED_BY}: allow` in the request"
+    return certain(asked.outcome(403, body, ((_AUTHORIZER_RESULT, "denied"),)))
+
+
+def slow(asked: Asked) -> Answers:
+    """Returns a plain 200, an hour later: it shows which time limit ends a request."""
+    return certain(asked.outcome(seconds=3600.0, grpc_status=0 if asked.message.grpc else None))
+
+
+def echo(asked: Asked) -> Answers:
+    """Returns a small echo: `?status=N` and `?delay=3s` shape it, `?flaky=K` fails all but each K-th request.
+
+    Whose turn it is isn't known. A path that isn't clean is redirected, as Go's ServeMux does.
+    """
+    http_only(asked)
+    message = asked.message
+    clean = _clean(message.path)
+    if clean != message.path:
+        target = replace(message, path=clean).target
+        body = f'<a href="{target}">Temporary Redirect</a>.'
+        return certain(asked.outcome(307, body, (("location", target),)))
+    if message.path == "/healthz":
+        return certain(asked.outcome(body="ok"))
+    served = (("x-served-by", str(asked.pod.workload)),)
+    flaky = _number(asked, "flaky")
+    if flaky is not None:
+        # After so many tries that failed in a row the turn is among the requests that are left.
+        left = max(flaky - (message.attempt - 1), 1)
+        right, wrong = asked.outcome(headers=served), asked.outcome(500, headers=served)
+        return shares(((1, right, ()), (left - 1, wrong, ())))
+    status = _number(asked, "status")
+    return certain(asked.outcome(200 if status is None else status, headers=served, seconds=asked.delay))
+
+
+def _number(asked: Asked, name: str) -> int | None:
+    """A query parameter's number; raises NotModelledError for one that is none."""
+    text = asked.parameter(name)
+    if text is not None and not re.fullmatch("[0-9]{1,9}", text):
+        raise asked.not_modelled(f"{name}={text}")
+    return None if text is None else int(text)
+
+
+def _clean(path: str) -> str:
+    slash = "/" if path.endswith("/") and path != "/" else ""
+    return normpath(path).replace("//", "/") + slash if path != "/" else path
 
 
 APPS = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.api.kubernetes.definition import CustomResourceDefinition
     from harness.base.resources import Resource
-    from harness.model.state.objects import Objects
+    from harness.model.state import Objects
 
 
 Checked = TypeVar("Checked")

@@ -15,11 +15,10 @@ from harness.base.vocabulary import Workload
 from harness.model.changes.admission import admit
 from harness.model.changes.injection import start
 from harness.model.planes import CONTROL_PLANES
-from harness.model.state.stored import Stored, namespace_object
+from harness.model.state import Stored, namespace_object
 
 if TYPE_CHECKING:
-    from harness.model.state.objects import Key
-    from harness.model.state.state import State
+    from harness.model.state import Key, State
 
 Amend = Callable[[Resource, NotModelledError | Refused], Resource | None]
 """What makes another object of one that isn't taken, or None if nothing is to be left of it."""

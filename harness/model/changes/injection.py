@@ -13,8 +13,7 @@ from harness.base.vocabulary import Mesh, Workload
 from harness.model.changes import webhooks
 from harness.model.control_plane import Candidate
 from harness.model.planes import CONTROL_PLANES
-from harness.model.state.pods import Pod, RunningContainer
-from harness.model.state.stored import namespace_object
+from harness.model.state import Pod, RunningContainer, namespace_object
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.api.kubernetes.pod import PodSpec, PodTemplate
     from harness.base.resources import Resource
-    from harness.model.state.objects import Objects
+    from harness.model.state import Objects
 
 Injected = tuple[tuple[Proxy, ...], tuple[tuple[Mesh, str], ...]]
 

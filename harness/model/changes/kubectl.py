@@ -9,14 +9,14 @@ from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefiniti
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.model.changes.draft import GATEWAY, Draft
-from harness.model.state.stored import namespace_object
+from harness.model.state import namespace_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.base.resources import Resource
     from harness.model.changes.draft import Amend
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 _WORKLOADS = frozenset(WORKLOADS)
 

@@ -19,8 +19,7 @@ from harness.model.changes.kubectl import apply, restart
 from harness.model.changes.meshes import install, place
 from harness.model.changes.observed import is_controlled, observe
 from harness.model.planes import CONTROL_PLANES
-from harness.model.state.state import State
-from harness.model.state.stored import namespace_object
+from harness.model.state import State, namespace_object
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

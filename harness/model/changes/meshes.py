@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 
 def install(state: State, mesh: Mesh) -> State:

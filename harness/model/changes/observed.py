@@ -10,13 +10,13 @@ from harness.api.kubernetes.status import PodStatus
 from harness.api.kubernetes.workload import made_by, template_of
 from harness.base.vocabulary import Workload
 from harness.model.changes.injection import gateway_of, identities_of, proxies_in, tunnel_of
-from harness.model.state.pods import Pod, RunningContainer
+from harness.model.state import Pod, RunningContainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 
 def is_controlled(resource: Resource) -> bool:

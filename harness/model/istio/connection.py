@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped, shares, then
-from harness.model.istio.inbound_protocol import SERVER_FIRST
+from harness.model.istio.inbound import SERVER_FIRST
 from harness.model.istio.registry import egress, sidecar_scope
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import connection_rule, router

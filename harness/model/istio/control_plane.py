@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.webhooks import MutatingWebhook
     from harness.base.resources import Resource
     from harness.model.control_plane import Candidate
-    from harness.model.state.objects import Objects
+    from harness.model.state import Objects
 
 _COMPONENT = "operator.istio.io/component"
 

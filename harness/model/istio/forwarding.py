@@ -10,7 +10,7 @@ from harness.model.istio import mesh_config
 
 if TYPE_CHECKING:
     from harness.model.message import Arrival, Message
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 ADDRESS, CERTIFICATE = "x-forwarded-for", "x-forwarded-client-cert"
 EXTERNAL = "x-envoy-external-address"

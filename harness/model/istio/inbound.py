@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from harness.api.istio.security import identity
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
-from harness.model import replies
+from harness.model import app_ports, replies
 from harness.model.distribution import after, certain, mapped
 from harness.model.istio import forwarding, mesh_config
-from harness.model.istio import inbound_protocol as reading
 from harness.model.istio.security import access, peer_authentication
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Action, Step, built_in
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.message import Answers, Arrival, Deliver
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 SERVER = ("server", "istio-envoy")
 
@@ -28,7 +27,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     STRICT resets plaintext; then policies decide, for which `deliver` asks an external authorizer; the
     application is told the client's identity in x-forwarded-client-cert, and no other that it may have sent.
     """
-    arrival = reading.as_read(state, arrival)
+    arrival = _as_read(state, arrival)
     mode, why = peer_authentication.mode(state, arrival.server, arrival.port)
     if arrival.tls is None and mode == "STRICT":
         text = "{} comes in plaintext: the connection is reset"
@@ -43,11 +42,10 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     if foreign:
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
         return certain(failed, why, foreign)
-    unreadable = reading.unreadable(state, arrival)
-    if unreadable:
+    if unreadable := _unreadable(state, arrival):
         return certain(with_fields(replies.closed(arrival.message), hop=arrival.hop), why, unreadable)
     if arrival.message.tcp and arrival.tls is None and mode != "DISABLE":
-        why = why.reworded(why.action, "{}; {}", why.words, reading.SERVER_FIRST)
+        why = why.reworded(why.action, "{}; {}", why.words, SERVER_FIRST)
     answers = access.guarded(state, arrival, deliver, lambda admitted: _served(admitted, serve))
     return after(answers if arrival.opaque else mapped(answers, _by_sidecar), why)
 
@@ -81,3 +79,31 @@ def _connected(arrival: Arrival, outcome: Outcome) -> Outcome:
 def _by_sidecar(outcome: Outcome) -> Outcome:
     headers = tuple((name, value) for name, value in outcome.headers if name != "server")
     return with_fields(outcome, headers=(*headers, SERVER))
+
+
+SERVER_FIRST = "it waits for the client's first bytes: a server that speaks first isn't heard before"
+"""What a proxy does that has to find out what a connection is."""
+
+
+def _as_read(state: State, arrival: Arrival) -> Arrival:
+    """Returns an arrival as the server's sidecar takes it: `opaque` where it reads no HTTP in it.
+
+    Where the port says nothing, the client's sidecar tells inside of mutual TLS how it has read it.
+    """
+    port = app_ports.declared(state, arrival.server, arrival.port)
+    if port is not None and port.http:
+        opaque = arrival.message.opaque
+    elif port is not None and port.protocol:
+        opaque = True
+    else:
+        opaque = arrival.message.opaque or (arrival.opaque and arrival.tls is Mesh.ISTIO)
+    return with_fields(arrival, opaque=opaque)
+
+
+def _unreadable(state: State, arrival: Arrival) -> Step | None:
+    """Returns why the sidecar closes a connection of which it can't make anything; None if it can."""
+    port = app_ports.declared(state, arrival.server, arrival.port)
+    if port is None or not port.http or not arrival.message.opaque:
+        return None
+    text = "port {} is HTTP's by name or appProtocol: what isn't HTTP is closed"
+    return step(port.service, "spec.ports", Action.FAILED, text, port.number)

@@ -14,8 +14,7 @@ from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.objects import Objects
-    from harness.model.state.state import State
+    from harness.model.state import Objects, State
 
 # Logs, telemetry, certificates, names of statistics, how fast configuration spreads, other ways in
 # (Ingress), ambient mode, several clusters, zones: requests between sidecars fare the same.

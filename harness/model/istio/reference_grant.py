@@ -11,7 +11,7 @@ from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 Grant = tuple[str, str, str, str, str]
 

@@ -22,8 +22,7 @@ from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.objects import Objects
-    from harness.model.state.state import State
+    from harness.model.state import Objects, State
     from harness.traffic.trace import Step
 
 DEFAULT = "default"

@@ -13,7 +13,7 @@ from harness.model.distribution import after, certain
 from harness.model.istio import connection
 from harness.model.istio.registry import egress
 from harness.model.istio.registry import hosts as registry
-from harness.model.istio.routing import delegate, gamma, router, sidecar_rules, virtual_service
+from harness.model.istio.routing import delegate, gamma, router, virtual_service
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import Chosen, Retries, RoutingRule, applicable, first_match
 from harness.model.istio.security.normalization import with_normal_path
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from harness.model.istio.registry.hosts import Heard
     from harness.model.message import Answers, ClientSide, Message
     from harness.model.network.services import Endpoint
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 def send(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) -> Answers:
@@ -82,7 +81,7 @@ def _virtual_host(
     full = registry.host_of(heard.port) if heard.port else host
     called = (full, host) if heard.named else (full,)
     claims = []
-    told, unseen = sidecar_rules.told(state, client, *called)
+    told, unseen = virtual_service.told(state, client, *called)
     trace += unseen
     for seen, resource in told:
         hosts = virtual_service.hosts(resource)

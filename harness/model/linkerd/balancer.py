@@ -15,8 +15,7 @@ from harness.model.linkerd import bypass, opacity
 from harness.model.linkerd.routing import limits
 from harness.model.message import Answers, Arrival
 from harness.model.network import network_policy
-from harness.model.network import similar_pods as likeness
-from harness.model.network.services import endpoints
+from harness.model.network.services import alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
@@ -71,10 +70,10 @@ def dispatch(
     """
     uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(found), UNEVEN)
     spread = () if len(found) == 1 else (uneven,)
-    alike = likeness.merged(call.state, ((1, endpoint, endpoint) for endpoint in found))
+    picked_from = alike(call.state, ((1, endpoint, endpoint) for endpoint in found))
     branches = tuple(
         Branch(picked.weight * one.weight, one.value, one.trace)
-        for picked in shares((count, endpoint, ()) for count, endpoint in alike)
+        for picked in shares((count, endpoint, ()) for count, endpoint in picked_from)
         for one in forward(call, picked.value, message, opaque=opaque)
     )
     accrues = call.parent is not None and not opaque and accrues_failures(call.parent)

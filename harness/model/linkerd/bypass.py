@@ -15,8 +15,7 @@ from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.message import Arrival
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 def outbound(state: State, client: Pod, port: int) -> Step | None:

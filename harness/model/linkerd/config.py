@@ -12,8 +12,7 @@ from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.objects import Objects
-    from harness.model.state.state import State
+    from harness.model.state import Objects, State
 
 
 @per_state

@@ -12,7 +12,7 @@ from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
 from harness.model.linkerd import config
-from harness.model.linkerd.routing import index
+from harness.model.linkerd.routing import routes
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.webhooks import MutatingWebhook
     from harness.base.resources import Resource
     from harness.model.control_plane import Candidate
-    from harness.model.state.objects import Objects
+    from harness.model.state import Objects
 
 _NATIVE = tuple(
     f"{group}.linkerd.io/proxy-enable-native-sidecar" for group in ("config", "config.beta", "config.alpha")
@@ -43,7 +43,7 @@ class LinkerdControlPlane(ControlPlane):
         validate(resource)
 
     def indexes(self, resource: Resource) -> bool:
-        return index.unreadable(resource) is None
+        return routes.unreadable(resource) is None
 
     def check_marks(
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool

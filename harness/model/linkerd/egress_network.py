@@ -14,8 +14,7 @@ from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 _EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 

@@ -19,7 +19,7 @@ from harness.traffic.trace import Action, Step, built_in
 if TYPE_CHECKING:
     from harness.model.linkerd.policy.authentication import Authorization
     from harness.model.linkerd.policy.port_policy import PortPolicy
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 
 def receive(state: State, arrival: Arrival, serve: Deliver) -> Answers:

@@ -15,8 +15,7 @@ from harness.model.state.tables import per_key
 if TYPE_CHECKING:
     from harness.api.linkerd.ports import Ports
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 @per_key(lambda service: service.key)

@@ -10,8 +10,7 @@ from harness.base.networks import is_address
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 POD_NETWORK = IPv4Network("10.244.0.0/16")
 """The network that pods have their addresses from: kubeadm's and kind's default."""

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
-    from harness.model.state.state import State
-    from harness.model.state.stored import Stored
+    from harness.model.state import State, Stored
 
 Parent = tuple[str, str, str]
 

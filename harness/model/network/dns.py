@@ -18,7 +18,7 @@ from harness.model.distribution import Branches, shares
 from harness.model.network import network_policy
 from harness.model.network.addresses import leads_out
 from harness.model.network.services import Endpoint, addresses
-from harness.model.state.pods import Pod
+from harness.model.state import Pod
 from harness.model.state.tables import per_state
 from harness.traffic.observables import Resolution
 from harness.traffic.trace import Action, Step, built_in, step
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 _MAX_ALIASES = 8
 """DNS servers and clients give a longer chain of aliases up."""

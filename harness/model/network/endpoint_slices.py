@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.api.kubernetes.service import EndpointPort
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 GROUP = "discovery.k8s.io"
 _CONTROLLERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from harness.base.errors import NotModelledError
 from harness.model.distribution import certain, shares, then
 from harness.model.message import Answers, ClientSide, Deliver, Message
-from harness.model.network import similar_pods as likeness
-from harness.model.network.services import Endpoint, endpoints, service_port
-from harness.model.state.pods import Pod
+from harness.model.network.services import Endpoint, alike, endpoints, service_port
+from harness.model.state import Pod
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.request import HOST
 from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state import State
     from harness.traffic.request import Request
 
 
@@ -30,8 +29,8 @@ def send(side: ClientSide, service: Resource, ready: tuple[Endpoint, ...], messa
         why = step(service, "spec.selector", Action.LEFT_OPEN, text, len(ready))
     else:
         why = step(service, "spec.selector", Action.MATCHED, "its only pod")
-    alike = likeness.merged(side.state, ((1, endpoint, endpoint) for endpoint in ready))
-    picked = shares((count, endpoint, (why,)) for count, endpoint in alike)
+    picked_from = alike(side.state, ((1, endpoint, endpoint) for endpoint in ready))
+    picked = shares((count, endpoint, (why,)) for count, endpoint in picked_from)
     return then(picked, lambda endpoint: side.dial(endpoint.pod, endpoint.port, message))
 
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.base.vocabulary import Workload
 from harness.model.network.addresses import contains
-from harness.model.state.pods import Pod
-from harness.model.state.stored import namespace_labels
+from harness.model.state import Pod, namespace_labels
 from harness.model.state.tables import SelectorTable, per_state
 from harness.traffic.trace import Action, Step, Words, built_in, step, words
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     )
     from harness.base.resources import Resource
     from harness.model.message import Arrival
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 GROUP = "networking.k8s.io"
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.api.istio.port_protocol import protocol_of
 from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
+from harness.model import apps
 from harness.model.network import endpoint_slices
 from harness.model.network.addresses import inside
-from harness.model.state.pods import Pod
+from harness.model.state import Pod
 from harness.model.state.tables import LabelTable, per_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.base.resources import Resource
     from harness.model.network.endpoint_slices import Written
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 
 @dataclass(frozen=True)
@@ -140,3 +143,32 @@ def _pods_by_name(state: State) -> dict[tuple[str, str], Pod]:
 @per_state
 def _pods_by_labels(state: State) -> LabelTable[Pod]:
     return LabelTable((pod.namespace, pod.labels, pod) for pod in state.pods)
+
+
+Item = TypeVar("Item")
+
+
+def alike(state: State, choices: Iterable[tuple[int, Endpoint, Item]]) -> list[tuple[int, Item]]:
+    """Returns one of the choices whose endpoints fare alike, with the sum of their weights.
+
+    Those are the pods of one workload that differ by name alone, if their application isn't known to
+    answer with its name.
+    """
+    found: dict[tuple[int, int, bool], tuple[int, Item]] = {}
+    for weight, endpoint, item in choices:
+        pod = _alike(state).get(id(endpoint.pod), endpoint.pod)
+        key = (id(pod), endpoint.port, endpoint.named)
+        before, first = found.get(key, (0, item))
+        found[key] = (before + weight, first)
+    return list(found.values())
+
+
+@per_state
+def _alike(state: State) -> dict[int, Pod]:
+    """The first of the pods that are like a pod, by the pod's place in memory: a state keeps its pods."""
+    return {
+        id(pod): pods[0]
+        for pods in state.running.values()
+        for pod in pods
+        if not any(map(apps.known, pod.containers)) and replace(pod, name=pods[0].name) == pods[0]
+    }

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.api.served import NOTHING
+from harness.api.served import NOTHING, Served
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.api.served import Served
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh, Workload
-    from harness.model.state.objects import Key
     from harness.model.state.pods import Pod
     from harness.model.state.stored import Stored
 
@@ -70,3 +68,25 @@ class State:
             for namespace in {None, live.namespace}:
                 table.setdefault((live.group, live.kind, namespace), []).append(stored)
         return table
+
+
+Key = tuple[str, str, str, str]
+"""API group, kind, namespace and name of an object."""
+
+
+class Objects(Protocol):
+    """The objects of a cluster and the meshes that are installed in it."""
+
+    @property
+    def meshes(self) -> frozenset[Mesh]:
+        """The meshes that are installed."""
+
+    @property
+    def served(self) -> Served:
+        """The kinds that are served beside Kubernetes' own."""
+
+    def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
+        """Returns an object, or None if there is none."""
+
+    def all(self, group: str, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
+        """Returns the objects of a kind (in one namespace, or in all)."""

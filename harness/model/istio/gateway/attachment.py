@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
     from harness.api.gateway_api.reference import ParentRef
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 Level = tuple[bool, int]

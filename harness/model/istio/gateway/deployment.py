@@ -19,7 +19,7 @@ from harness.model.istio import revision
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
-    from harness.model.state.objects import Objects
+    from harness.model.state import Objects
 
 _CONTROLLER = "istio.io/gateway-controller"
 _BUILTIN_CLASS = "istio"

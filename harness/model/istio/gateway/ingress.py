@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from harness.model.istio.gateway.server import GatewayServer, PortListener
     from harness.model.istio.routing.rule import RoutingRule
     from harness.model.message import Answers, Arrival, Deliver, Message
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 _NO_CERTIFICATE = "TLS alert: certificate required (curl 56)"
 

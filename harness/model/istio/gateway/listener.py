@@ -16,14 +16,13 @@ from harness.model.istio.gateway import deployment as gateway_deployment
 from harness.model.istio.reference_grant import permits
 from harness.model.network.dns import resolve
 from harness.model.network.services import service_ports
-from harness.model.state.stored import namespace_labels
+from harness.model.state import namespace_labels
 from harness.model.state.tables import per_state
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 _KINDS = {
     "HTTP": ("HTTPRoute", "GRPCRoute"),

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
     from harness.api.istio import gateway as api
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model.istio.gateway.server import GatewayServer
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 Level = tuple[bool, int]
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.istio.registry.sidecar_scope import Scope
     from harness.model.network.services import Endpoint
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 EXPORT_TO = "networking.istio.io/exportTo"
 """The annotation of a Service that says which namespaces' proxies know it."""

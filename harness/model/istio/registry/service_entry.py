@@ -15,14 +15,14 @@ from harness.model.istio import revision
 from harness.model.network import dns
 from harness.model.network.addresses import leads_out
 from harness.model.network.services import Endpoint, endpoints, service_port
-from harness.model.state.pods import Pod
+from harness.model.state import Pod
 from harness.model.state.tables import HostTable, LabelTable, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state import State
     from harness.traffic.trace import Step
 
 TLS_MODE_LABEL = "security.istio.io/tlsMode"

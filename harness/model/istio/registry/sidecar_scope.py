@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 _EVERY_NAMESPACE, _OWN, _NOT = "*", ".", "~"
 

@@ -10,7 +10,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.istio.registry import hosts as registry
-from harness.model.istio.routing import gamma, sidecar_rules, virtual_service
+from harness.model.istio.routing import gamma, virtual_service
 from harness.model.network.addresses import SERVICE_NETWORK
 from harness.traffic.trace import Action, Step, Words, step, words
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.routing.rule import RoutingMatch, RoutingRule
     from harness.model.message import Message
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 Found = tuple["RoutingRule | Step | None", list["Step"]]
 
@@ -33,7 +32,7 @@ def find(state: State, client: Pod, port: Port, message: Message) -> Found:
     None if no rule is about the port: then the host's own endpoints are meant; a Step where rules are, but
     none for the name that TLS asks for: then the connection is passed through.
     """
-    told, lost = sidecar_rules.told(state, client, registry.host_of(port))
+    told, lost = virtual_service.told(state, client, registry.host_of(port))
     ordered = [resource for _, resource in sorted(told, key=lambda one: one[0])]
     routes, unattached = gamma.connection_rules(state, port, client.namespace)
     if port.protocol == "tls":

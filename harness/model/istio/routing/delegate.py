@@ -15,7 +15,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.istio.routing.rule import RoutingRule
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 
 def rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRule, ...], list[Step]]:

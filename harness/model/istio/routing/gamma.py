@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.routing.rule import RoutingRule
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 Attached = tuple[tuple[bool, str, int], Route, "ParentRef"]
 

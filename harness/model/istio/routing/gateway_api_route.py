@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import TargetRef
     from harness.api.gateway_api.route import BackendRef, RouteMatch, Rpc
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 ROUTED = ("HTTPRoute", "GRPCRoute")
 """The kinds that become HTTP rules; a Service or a listener may have both."""

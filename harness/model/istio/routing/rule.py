@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.istio.routing.cors import Cors
     from harness.model.message import Message
-    from harness.model.state.pods import Pod
+    from harness.model.state import Pod
 
 
 _EVERYWHERE = (("prefix", "/"), ("segments", "/"), ("regex", ".*"))

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from harness.api.headers import UNCHANGED
 from harness.api.istio.destination import weighted
-from harness.api.istio.hosts import covers
+from harness.api.istio.hosts import MESH, covers, visibility
 from harness.api.istio.virtual_service import VirtualService
 from harness.base import grpc
 from harness.base.kept import per_object
-from harness.model.istio import revision
+from harness.model.istio import mesh_config, revision
+from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing.cors import Cors
 from harness.model.istio.routing.rule import (
     Fault,
@@ -23,6 +24,7 @@ from harness.model.istio.routing.rule import (
     RoutingRule,
 )
 from harness.model.state.tables import HostTable, per_state
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
     )
     from harness.api.istio.virtual_service import ConnectionMatch, ConnectionRule
     from harness.base.resources import Resource
-    from harness.model.state.state import State
+    from harness.model.istio.registry.sidecar_scope import Scope
+    from harness.model.state import Pod, State
 
 
 @per_object
@@ -228,3 +231,41 @@ def _cors(part: CorsPolicy) -> Cors:
         credentials=part.allow_credentials,
         forwards=part.unmatched_preflights != "IGNORE",
     )
+
+
+Told = tuple[int, "Resource"]
+
+
+def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Step]]:
+    """Returns the VirtualServices with a host that covers one of these, and why others don't count.
+
+    Each comes with the class in which the client sees it (lower ones are looked at first), older first.
+    """
+    scope = sidecar_scope.of(state, client)
+    found: list[Told] = []
+    lost: list[Step] = []
+    for resource in by_host(state).covering(*hosts):
+        seen, why = _seen(state, client, scope, resource)
+        if seen is not None:
+            found.append((seen, resource))
+        elif why is not None:
+            lost.append(why)
+    lost += [
+        revision.passed_over(state, resource)
+        for resource in revision.apart(state, *VirtualService.KIND)
+        if MESH in gateways(resource) and speaks_for(resource, *hosts)
+    ]
+    return found, lost
+
+
+def _seen(state: State, client: Pod, scope: Scope, resource: Resource) -> tuple[int | None, Step | None]:
+    if MESH not in gateways(resource):
+        text = "is bound to gateways only: no effect on sidecars"
+        return None, step(resource, "spec.gateways", Action.IGNORED, text)
+    seen = visibility(resource, client.namespace, mesh_config.of(state).virtual_service_export_to)
+    if seen is None:
+        text = "isn't exported to namespace {}"
+        return None, step(resource, "spec.exportTo", Action.HIDDEN, text, client.namespace)
+    if not scope.has_rules(resource.namespace, hosts(resource)):
+        return None, scope.hidden(resource, "hosts of {}", resource)
+    return seen, None

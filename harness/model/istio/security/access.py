@@ -15,7 +15,7 @@ from harness.traffic.trace import Action, Step, built_in
 if TYPE_CHECKING:
     from harness.model.istio.security.external_authorization import Authorized
     from harness.model.message import Answers, Arrival, Deliver, Message
-    from harness.model.state.state import State
+    from harness.model.state import State
     from harness.traffic.outcomes import Outcome
 
 

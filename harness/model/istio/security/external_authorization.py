@@ -13,8 +13,7 @@ from harness.model.istio import mesh_config
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing.rule import Retries
 from harness.model.istio.security import policies
-from harness.model.istio.security.authorization import DENIED, matching_rule
-from harness.model.istio.security.authorization_rule import Seen
+from harness.model.istio.security.authorization import DENIED, Seen, matching_rule
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.message import ClientSide
 from harness.model.network.services import endpoints, fqdn, service_port
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Arrival, Deliver, Message
     from harness.model.network.services import Endpoint
-    from harness.model.state.state import State
+    from harness.model.state import State
     from harness.traffic.outcomes import Outcome
 
 _TIMEOUT = 600.0

@@ -17,7 +17,7 @@ from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
     from harness.model.message import Message
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 _UNRESERVED = frozenset(ascii_letters + digits + "-._~")
 

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.base.resources import Resource
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
 _GATEWAY_NAME = f"{_GATEWAY_GROUP}/gateway-name"

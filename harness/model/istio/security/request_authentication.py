@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from harness.api.istio.security.authentication import JWTRule
     from harness.model.istio.security.jwt import Jwt
     from harness.model.message import Message
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 _BEARER = "Bearer "
 _TOKEN_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")

@@ -13,7 +13,7 @@ from harness.traffic.trace import Action, Step, built_in, step
 if TYPE_CHECKING:
     from harness.api.istio.destination_rule import ClientTLSSettings
     from harness.model.istio.registry.service_entry import Target
-    from harness.model.state.state import State
+    from harness.model.state import State
     from harness.traffic.outcomes import Outcome
 
 DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL = "DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"

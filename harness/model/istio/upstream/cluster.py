@@ -19,8 +19,7 @@ from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
 from harness.model.istio.upstream import balancing, client_tls, destination_rule
 from harness.model.message import Answers, Arrival, ClientSide
-from harness.model.network import similar_pods as likeness
-from harness.model.network.services import endpoints
+from harness.model.network.services import alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Step, built_in, step, words
 
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from harness.model.istio.routing.rule import Retries, RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
     from harness.model.message import Message
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 _CONNECT_TIMEOUT = 10.0
 """Seconds until a connection is given up [Istio: MeshConfig, connectTimeout]."""
@@ -147,7 +145,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
     if isinstance(target, Missing):
         return certain(replies.envoy(message, target.status, target.body), *target.trace)
     pods = Counter(place.endpoint.pod.workload for place in target.targets)
-    alike = likeness.merged(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
+    picked_from = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
 
     def attempt(number: int, tried: Counter[Workload]) -> Answers:
         fresh = (pods - tried if retries.elsewhere else pods) or pods
@@ -155,7 +153,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
         retried: list[Branch[tuple[Workload, float]]] = []
         for picked in shares(
             (Fraction(fresh[workload] * weight, pods[workload]), place, ())
-            for weight, place in alike
+            for weight, place in picked_from
             if (workload := place.endpoint.pod.workload)
         ):
             for branch in _once(side, picked.value, message, number, target.policy, retries):

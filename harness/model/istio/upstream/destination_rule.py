@@ -24,8 +24,7 @@ if TYPE_CHECKING:
         Subset,
         TrafficPolicy,
     )
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
     from harness.traffic.trace import Step
 
 Part = TypeVar("Part", bound=Node)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.api.linkerd.policy import Network, NetworkBlock
     from harness.base.resources import Resource
     from harness.model.message import Arrival
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 
 @dataclass(frozen=True)

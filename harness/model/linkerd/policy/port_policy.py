@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
     from harness.model.linkerd.policy.rate_limit import RateLimit
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from harness.model.state.tables import SelectorTable, per_state
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state import Pod, State
 
 
 def at(state: State, pod: Pod, port: int) -> LinkerdServer | None:

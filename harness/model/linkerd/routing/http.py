@@ -15,8 +15,7 @@ from harness.model import replies
 from harness.model.distribution import after, certain, mapped, then
 from harness.model.linkerd import egress_network
 from harness.model.linkerd.routing import backends, filters, limits, routes, service_profile
-from harness.model.linkerd.routing.limits import Limit, Repetition
-from harness.model.linkerd.routing.retries import MAX_TRIES, Attempt, with_retries
+from harness.model.linkerd.routing.limits import MAX_TRIES, Attempt, Limit, Repetition, with_retries
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, step
 

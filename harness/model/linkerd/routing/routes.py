@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
-from harness.api.linkerd import GROUP
+from harness.api.linkerd import GROUP, annotation
+from harness.base import expressions
 from harness.base.expressions import Dialect
-from harness.model.linkerd.routing.index import unreadable
 from harness.model.network import attachment
 from harness.traffic.trace import Action, Step, step
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.base.matching import TextMatch
     from harness.base.resources import Resource
     from harness.model.message import Message
-    from harness.model.state.state import State
+    from harness.model.state import State
 
 PRECEDENCE = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute")
 """The kinds of routes: those of one kind on a parent shut those of later kinds out."""
@@ -204,3 +204,29 @@ def _rpc_rank(wanted: Rpc, message: Message) -> Rank | None:
     if wanted.service not in (None, parts[1]) or wanted.method not in (None, parts[2]):
         return None
     return (len(wanted.service or ""), len(wanted.method or ""))
+
+
+_READABLE = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
+_READABLE_GRPC = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier"))
+
+
+def unreadable(resource: Resource) -> str | None:
+    """Returns the first field that the index can't read, or None if it reads all (or it's no route)."""
+    if resource.kind in ("TLSRoute", "TCPRoute"):
+        return None if len(Route.kept(resource).written_rules) == 1 else "spec.rules"
+    if resource.kind not in ("HTTPRoute", "GRPCRoute"):
+        return None
+    if annotation.unreadable(resource):
+        return "metadata.annotations"
+    readable = _READABLE if resource.kind == "HTTPRoute" else _READABLE_GRPC
+    for rule in Route.kept(resource).rules:
+        for part in rule.filters:
+            if part.type not in readable:
+                return part.path
+        for match in rule.matches:
+            if match.rpc and match.rpc.is_regex:
+                return f"{match.path}.method.type"
+            for field, text in match.expressions:
+                if expressions.fault(text.value, Dialect.RUST):
+                    return field
+    return None
