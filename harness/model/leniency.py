@@ -13,6 +13,7 @@ from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import CONTROL_PLANES, Workload
 from harness.manifests.documents import plain
+from harness.model.state.tables import grouped
 from harness.traffic.trace import Action, Step, leaves, step
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
-
-Key = tuple[str, str, str, str]
 
 # Of these kinds a trace names each object that was asked; others may count without being named.
 _ALWAYS_NAMED = frozenset(
@@ -48,9 +47,7 @@ class Leniency:
     """Amends objects that the model doesn't take, and keeps what that left out (beside `omissions`)."""
 
     def __init__(self, omissions: Iterable[Omission] = ()) -> None:
-        self._omissions: dict[Key, list[Omission]] = {}
-        for one in omissions:
-            self._omissions.setdefault(one.resource.key, []).append(one)
+        self._omissions = grouped((omission.resource.key, omission) for omission in omissions)
 
     @property
     def omissions(self) -> tuple[Omission, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.model.calls import calls
 from harness.model.network.services import addresses
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,15 +34,16 @@ def mixtures(
 
 def _concerned(state: State, client: Workload, answers: Iterable[Outcomes]) -> set[Workload]:
     backends = {group.outcome.backend for outcomes in answers for group in outcomes.groups}
-    found: set[Workload] = set()
-    left = [one for one in backends if one]
-    callees: dict[Workload, list[Workload]] = {}
-    for call in calls(state) if left else ():
-        called = [pod.workload for pod in addresses(state, call.service)]
-        callees.setdefault(call.caller, []).extend(called)
+    left = [backend for backend in backends if backend]
+    callees = grouped(
+        (call.caller, pod.workload)
+        for call in (calls(state) if left else ())
+        for pod in addresses(state, call.service)
+    )
+    concerned: set[Workload] = set()
     while left:
         workload = left.pop()
-        if workload not in found:
-            found.add(workload)
+        if workload not in concerned:
+            concerned.add(workload)
             left += callees.get(workload, [])
-    return found | {client}
+    return concerned | {client}

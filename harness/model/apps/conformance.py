@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.model.apps.base import Asked, canonical, http_only, http_to_grpc
 from harness.model.distribution import certain, shares
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from harness.model.message import Answers
@@ -33,15 +34,12 @@ def basic(asked: Asked) -> Answers:
     if message.path.startswith("/status/"):
         code = message.target.removeprefix("/status/")
         return certain(asked.outcome(int(code) if re.fullmatch("[0-9]{3}", code) else 400, body=""))
-    headers: dict[str, list[str]] = {}
-    for name, value in message.headers:
-        headers.setdefault(canonical(name), []).append(value)
     body = {
         "path": message.target,
         "host": message.authority,
         "method": message.method,
         "proto": "HTTP/1.1",
-        "headers": headers,
+        "headers": grouped((canonical(name), value) for name, value in message.headers),
         "httpPort": env.get("HTTP_PORT") or "3000",
         "namespace": env.get("NAMESPACE", asked.pod.namespace),
         "ingress": env.get("INGRESS_NAME", ""),

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from harness.base.durations import seconds
 from harness.model.apps.base import Asked, canonical, http_only
 from harness.model.distribution import certain
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from harness.model.message import Answers
@@ -59,9 +60,7 @@ def _echoed(asked: Asked, name: str, wait: float = 0.0) -> Outcome:
     allowed = {"anything": message.method}.get(name, name.upper())
     if message.method != allowed and (allowed, message.method) != ("GET", "HEAD"):
         return asked.outcome(405)
-    args: dict[str, list[str]] = {}
-    for key, value in parse_qsl(message.query, keep_blank_values=True):
-        args.setdefault(key, []).append(value)
+    args = grouped(parse_qsl(message.query, keep_blank_values=True))
     url = f"http://{message.authority}{message.target}"
     body = {"args": args, "headers": _headers(asked), "method": message.method, "url": url}
     return asked.outcome(body=_json(body), headers=_JSON, seconds=wait)
@@ -69,10 +68,8 @@ def _echoed(asked: Asked, name: str, wait: float = 0.0) -> Outcome:
 
 def _headers(asked: Asked) -> dict[str, list[str]]:
     """Headers as Go writes their names, each with the list of its values; Host is among them."""
-    found = {"Host": [asked.message.authority]}
-    for name, value in asked.message.headers:
-        found.setdefault(canonical(name), []).append(value)
-    return found
+    headers = ((canonical(name), value) for name, value in asked.message.headers)
+    return grouped((("Host", asked.message.authority), *headers))
 
 
 def _delay(text: str) -> float | None:

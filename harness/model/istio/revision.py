@@ -21,6 +21,8 @@ from harness.model.state.tables import per_state
 from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.base.resources import Resource
     from harness.model.state import Objects, State
     from harness.traffic.trace import Step
@@ -70,19 +72,24 @@ def is_apart(state: State, resource: Resource) -> bool:
     return _of(resource) is not None and {_of(resource)} != _running(state)
 
 
-def passed_over(state: State, resource: Resource) -> Step:
+def passed_over(state: State, kind: tuple[str, str], concerned: Callable[[Resource], bool]) -> list[Step]:
+    """Returns why those of a kind's objects don't count that are of concern and `apart`."""
+    return [why_apart(state, resource) for resource in apart(state, *kind) if concerned(resource)]
+
+
+def why_apart(state: State, resource: Resource) -> Step:
     """Returns why an object that is `apart` doesn't count.
 
     Raises NotModelledError where it is of one of several control planes: which proxies that one has isn't
     modelled.
     """
-    known = ", ".join(sorted(_running(state)))
+    planes = ", ".join(sorted(_running(state)))
     if _of(resource) in _running(state):
-        why = f"of several control planes ({known}) one takes it in"
+        why = f"of several control planes ({planes}) one takes it in"
         raise not_modelled(resource, f"label {marks.ISTIO_REVISION}", why)
     words = "is of revision {}, and the control plane of {}: it is passed over"
     field = f"metadata.labels.{marks.ISTIO_REVISION}"
-    return step(resource, field, Action.IGNORED, words, _of(resource) or "", known)
+    return step(resource, field, Action.IGNORED, words, _of(resource) or "", planes)
 
 
 def deploys(objects: Objects, gateway: Resource) -> bool:

@@ -70,10 +70,10 @@ def dispatch(
     """
     uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(found), UNEVEN)
     spread = () if len(found) == 1 else (uneven,)
-    picked_from = alike(call.state, ((1, endpoint, endpoint) for endpoint in found))
+    groups = alike(call.state, ((1, endpoint, endpoint) for endpoint in found))
     branches = tuple(
         Branch(picked.weight * one.weight, one.value, one.trace)
-        for picked in shares((count, endpoint, ()) for count, endpoint in picked_from)
+        for picked in shares((count, endpoint, ()) for count, endpoint in groups)
         for one in forward(call, picked.value, message, opaque=opaque)
     )
     accrues = call.parent is not None and not opaque and accrues_failures(call.parent)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import gateway_api, linkerd
 from harness.api.gateway_api.route import KINDS, Route
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,28 +33,24 @@ def about(state: State, service: Resource) -> list[Stored]:
     Older first. What names no parent has no effect anywhere, which is often not what was meant.
     """
     meant = _by_parent(state).get(("", service.namespace, service.name), [])
-    every = {id(one): one for one in (*naming(state, service), *meant)}
-    return sorted(every.values(), key=lambda one: one.age)
+    every = {id(stored): stored for stored in (*naming(state, service), *meant)}
+    return sorted(every.values(), key=lambda stored: stored.age)
 
 
 @per_state
 def _by_parent(state: State) -> dict[Parent, list[Stored]]:
-    every = (one for group in _GROUPS for kind in KINDS for one in state.stored(group, kind))
-    found: dict[Parent, list[Stored]] = {}
-    for stored in sorted(every, key=lambda one: one.age):
-        # Linkerd's index may hold another version than the live one.
-        versions = [version for version in (stored.live, stored.indexed) if version]
-        for parent in dict.fromkeys(parent for version in versions for parent in _parents(version)):
-            found.setdefault(parent, []).append(stored)
-    return found
+    routes = (route for group in _GROUPS for kind in KINDS for route in state.stored(group, kind))
+    aged = sorted(routes, key=lambda stored: stored.age)
+    return grouped((parent, stored) for stored in aged for parent in dict.fromkeys(_parents(stored)))
 
 
-def _parents(version: Resource) -> Iterator[Parent]:
-    route = Route.kept(version)
-    for parent in route.parents:
-        yield parent.kind, parent.namespace, parent.name
-    if not route.parents:
-        for host in route.hostnames:
-            yield "", version.namespace, host.partition(".")[0]
-        for backend in (backend for rule in route.rules for backend in rule.backends):
-            yield "", backend.namespace, backend.name
+def _parents(stored: Stored) -> Iterator[Parent]:
+    for version in filter(None, (stored.live, stored.indexed)):  # Linkerd's index may hold another one
+        route = Route.kept(version)
+        for parent in route.parents:
+            yield parent.kind, parent.namespace, parent.name
+        if not route.parents:
+            for host in route.hostnames:
+                yield "", version.namespace, host.partition(".")[0]
+            for backend in (backend for rule in route.rules for backend in rule.backends):
+                yield "", backend.namespace, backend.name

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import MANAGED_BY, SERVICE_NAME, Endpoints, EndpointSlice
 from harness.api.objects import labels_of
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,14 +43,18 @@ def written(state: State, service: Resource) -> tuple[Written, ...]:
 
 @per_state
 def _by_service(state: State) -> dict[tuple[str, str], list[Written]]:
-    found: dict[tuple[str, str], list[Written]] = {}
-    for one in state.all(GROUP, "EndpointSlice"):
-        name = labels_of(one).get(SERVICE_NAME, "")
-        if labels_of(one).get(MANAGED_BY) not in _CONTROLLERS:
-            found.setdefault((one.namespace, name), []).extend(_of_slice(one))
-    for one in state.all("", "Endpoints"):
-        found.setdefault((one.namespace, one.name), []).extend(_of_endpoints(one))
-    return found
+    slices = (
+        ((each.namespace, labels_of(each).get(SERVICE_NAME, "")), written)
+        for each in state.all(GROUP, "EndpointSlice")
+        if labels_of(each).get(MANAGED_BY) not in _CONTROLLERS
+        for written in _of_slice(each)
+    )
+    older = (
+        ((each.namespace, each.name), written)
+        for each in state.all("", "Endpoints")
+        for written in _of_endpoints(each)
+    )
+    return grouped((*slices, *older))
 
 
 def _of_slice(resource: Resource) -> Iterator[Written]:

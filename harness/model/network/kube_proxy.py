@@ -29,8 +29,8 @@ def send(side: ClientSide, service: Resource, ready: tuple[Endpoint, ...], messa
         why = step(service, "spec.selector", Action.LEFT_OPEN, text, len(ready))
     else:
         why = step(service, "spec.selector", Action.MATCHED, "its only pod")
-    picked_from = alike(side.state, ((1, endpoint, endpoint) for endpoint in ready))
-    picked = shares((count, endpoint, (why,)) for count, endpoint in picked_from)
+    groups = alike(side.state, ((1, endpoint, endpoint) for endpoint in ready))
+    picked = shares((count, endpoint, (why,)) for count, endpoint in groups)
     return then(picked, lambda endpoint: side.dial(endpoint.pod, endpoint.port, message))
 
 

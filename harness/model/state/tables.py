@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 Item = TypeVar("Item")
+Name = TypeVar("Name")
 Rest = ParamSpec("Rest")
 Label = tuple[str, str]
 Labels = Mapping[str, str]
@@ -79,15 +80,21 @@ def per_pod(
     return found
 
 
+def grouped(entries: Iterable[tuple[Name, Item]]) -> dict[Name, list[Item]]:
+    """Returns the items by what they stand beside, in their order."""
+    groups: dict[Name, list[Item]] = {}
+    for name, item in entries:
+        groups.setdefault(name, []).append(item)
+    return groups
+
+
 class HostTable(Generic[Item]):
     """Items by the hosts that they are for: names, and wildcards (`*`, `*.example.com`)."""
 
     def __init__(self, entries: Iterable[tuple[str, Item]]) -> None:
-        self._items: list[Item] = []
-        self._by_pattern: dict[str, list[int]] = {}
-        for index, (pattern, item) in enumerate(entries):
-            self._items.append(item)
-            self._by_pattern.setdefault(pattern, []).append(index)
+        listed = tuple(entries)
+        self._items = [item for _, item in listed]
+        self._by_pattern = grouped((pattern, index) for index, (pattern, _) in enumerate(listed))
         self._wildcards = sorted({len(p) - 1 for p in self._by_pattern if p.startswith("*")})
 
     def covering(self, *hosts: str) -> list[Item]:
@@ -130,10 +137,11 @@ class LabelTable(Generic[Item]):
     """Items by their namespace and the labels that they have."""
 
     def __init__(self, entries: Iterable[tuple[str, Labels, Item]]) -> None:
-        self._by_label: dict[tuple[str, Label | None], list[tuple[Labels, Item]]] = {}
-        for namespace, labels, item in entries:
-            for label in (None, *labels.items()):
-                self._by_label.setdefault((namespace, label), []).append((labels, item))
+        self._by_label: dict[tuple[str, Label | None], list[tuple[Labels, Item]]] = grouped(
+            ((namespace, label), (labels, item))
+            for namespace, labels, item in entries
+            for label in (None, *labels.items())
+        )
 
     def selected(self, namespace: str, wanted: Labels) -> list[Item]:
         """Returns a namespace's items that have all wanted labels, in their order."""

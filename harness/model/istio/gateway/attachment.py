@@ -16,7 +16,7 @@ from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import RoutingRule, applicable
 from harness.model.network import attachment
-from harness.model.state.tables import HostTable, per_state
+from harness.model.state.tables import HostTable, grouped, per_state
 from harness.traffic.trace import Action, Step, Words, listed, step, words
 
 if TYPE_CHECKING:
@@ -28,16 +28,9 @@ if TYPE_CHECKING:
     from harness.model.state import Pod, State
 
 
-Level = tuple[bool, int]
-
-
-@dataclass(frozen=True)
-class AttachingRoute:
-    """A route that names a Gateway as parent."""
-
-    route: Route
-    parent: ParentRef
-    age: tuple[bool, str, int, str, str]
+Age = tuple[bool, str, int, str, str]
+AttachingRoute = tuple[Route, "ParentRef", Age]
+"""A route that names a Gateway, and by which of its parents."""
 
 
 @dataclass(frozen=True)
@@ -47,35 +40,27 @@ class Attached:
     listener: Listener
     route: Route
     host: str
-    level: Level
-    age: tuple[bool, str, int, str, str]
-
-    @property
-    def namespace(self) -> str:
-        """The route's namespace."""
-        return self.route.resource.namespace
+    level: tuple[bool, int]
+    age: Age
 
 
 def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[list[Attached], list[Step]]:
     """Returns the routes on listeners that have a name for a host, oldest first, and why not others."""
     found: list[Attached] = []
     lost: list[Step] = []
-    by_gateway: dict[tuple[str, str, str, str], list[Listener]] = {}
-    for listener in listeners:
-        by_gateway.setdefault(listener.resource.key, []).append(listener)
-    for key, own in by_gateway.items():
-        for one in _by_gateway(state).get(key, _NOBODY).covering(host):
-            route = one.route
+    for key, own in grouped((listener.resource.key, listener) for listener in listeners).items():
+        table = _by_gateway(state).get(key)
+        for route, parent, age in table.covering(host) if table else ():
             if revision.is_apart(state, route.resource):
-                lost.append(revision.passed_over(state, route.resource))
+                lost.append(revision.why_apart(state, route.resource))
                 continue
             if fault := gateway_route.unusable(state, route):
                 text = "{}: the route is ignored"
                 lost.append(step(route.resource, fault[0], Action.IGNORED, text, fault[1]))
                 continue
-            whys = [_refusal(state, listener, one.parent, route) for listener in own]
+            whys = [_refusal(state, listener, parent, route) for listener in own]
             named = [
-                Attached(listener, route, name, specificity(shared), one.age)
+                Attached(listener, route, name, specificity(shared), age)
                 for listener, why in zip(own, whys, strict=True)
                 if why is None
                 for name, shared in _hosts(listener, route)
@@ -86,26 +71,27 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
                 why = listed((each for each in whys if each), "; ")
                 if None in whys:
                     why = words("its host names there are another listener's")
-                lost.append(step(route.resource, one.parent.path, Action.UNMATCHED, "{}", why))
-    return sorted(found, key=lambda one: one.age), lost
+                lost.append(step(route.resource, parent.path, Action.UNMATCHED, "{}", why))
+    return sorted(found, key=lambda attached: attached.age), lost
 
 
 @per_state
 def _by_gateway(state: State) -> dict[tuple[str, str, str, str], HostTable[AttachingRoute]]:
     """The routes that name a Gateway, by their host names, older first."""
-    found: dict[tuple[str, str, str, str], list[tuple[str, AttachingRoute]]] = {}
-    for gateway in state.all(gateway_api.GROUP, "Gateway"):
-        named = found.setdefault(gateway.key, [])
-        for stored in attachment.naming(state, gateway):
-            if stored.live.group == gateway_api.GROUP:
-                route = Route.kept(stored.live)
-                for parent in (one for one in route.parents if _is(one, gateway)):
-                    candidate = AttachingRoute(route, parent, stored.age)
-                    named += [(host.lower(), candidate) for host in route.hostnames or ("*",)]
-    return {key: HostTable(named) for key, named in found.items()}
+    return {
+        gateway.key: HostTable(_naming(state, gateway)) for gateway in state.all(gateway_api.GROUP, "Gateway")
+    }
 
 
-_NOBODY: HostTable[AttachingRoute] = HostTable(())
+def _naming(state: State, gateway: Resource) -> Iterator[tuple[str, AttachingRoute]]:
+    for stored in attachment.naming(state, gateway):
+        if stored.live.group == gateway_api.GROUP:
+            route = Route.kept(stored.live)
+            for parent in route.parents:
+                group = gateway_api.GROUP if parent.group is None else parent.group
+                if (group, parent.kind, parent.namespace, parent.name) == gateway.key:
+                    candidate = (route, parent, stored.age)
+                    yield from ((host.lower(), candidate) for host in route.hostnames or ("*",))
 
 
 def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule]:
@@ -114,12 +100,10 @@ def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule
     Routes for one name on one listener are merged by precedence; such sets follow each other by their oldest
     route, those of the gateway's own namespace first.
     """
-    sets: dict[tuple[Listener, str], list[Attached]] = {}
-    for one in found:
-        sets.setdefault((one.listener, one.host), []).append(one)
+    sets = grouped(((attached.listener, attached.host), attached) for attached in found)
     made: list[RoutingRule] = []
-    for merged in sorted(sets.values(), key=lambda one: one[0].namespace != pod.namespace):
-        ordered = gateway_route.gateway_rules(state, [one.route for one in merged])
+    for merged in sorted(sets.values(), key=lambda alike: alike[0].route.resource.namespace != pod.namespace):
+        ordered = gateway_route.gateway_rules(state, [attached.route for attached in merged])
         made += applicable(ordered, pod, merged[0].listener.port)[0]
     return made
 
@@ -130,24 +114,17 @@ def connection_rule(state: State, listener: Listener, name: str) -> tuple[Routin
     The most specific name counts, then the oldest route.
     """
     found, lost = attached(state, [listener], name)
-    best = max(found, key=lambda one: one.level, default=None)
+    best = max(found, key=lambda attached: attached.level, default=None)
     if best is None:
         return None, lost
     rule = gateway_route.gateway_connection_rule(state, best.route)
     return rule, [*lost, step(rule.origin, rule.field, Action.MATCHED, "takes the connection")]
 
 
-def _is(parent: ParentRef, gateway: Resource) -> bool:
-    group = gateway_api.GROUP if parent.group is None else parent.group
-    return (group, parent.kind, parent.namespace, parent.name) == gateway.key
-
-
 def _refusal(state: State, listener: Listener, parent: ParentRef, route: Route) -> Words | None:
     """Why a route doesn't attach to a listener, whatever its host names; None if it does."""
-    where, (kind, namespace) = (
-        (listener.resource, listener.path),
-        (route.resource.kind, route.resource.namespace),
-    )
+    where = (listener.resource, listener.path)
+    kind, namespace = route.resource.kind, route.resource.namespace
     if parent.port is not None and parent.port != listener.port:
         return words("is for port {}, not {} {}'s {}", parent.port, *where, listener.port)
     if parent.section and parent.section != listener.name:
@@ -164,15 +141,12 @@ def _hosts(listener: Listener, route: Route) -> Iterator[tuple[str, str]]:
 
     What a nearer name of the Gateway's listeners covers wholly belongs to that one alone.
     """
-    nearer = [one for one in gateway_listener.siblings(listener) if len(one) >= len(listener.hostname)]
-    for name in (one.lower() for one in route.hostnames or ("*",)):
-        shared = _intersection(listener.hostname, name)
-        isolated = listener.hostname.startswith("*") and any(within(name, one) for one in nearer)
-        if shared is not None and not isolated:
-            yield name, shared
-
-
-def _intersection(one: str, other: str) -> str | None:
-    if within(one, other):
-        return one
-    return other if within(other, one) else None
+    own = listener.hostname
+    nearer = [host for host in gateway_listener.siblings(listener) if len(host) >= len(own)]
+    for name in map(str.lower, route.hostnames or ("*",)):
+        if own.startswith("*") and any(within(name, host) for host in nearer):
+            continue
+        if within(own, name):
+            yield name, own
+        elif within(name, own):
+            yield name, name

@@ -17,7 +17,7 @@ from harness.model.istio.reference_grant import permits
 from harness.model.network.dns import resolve
 from harness.model.network.services import service_ports
 from harness.model.state import namespace_labels
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
@@ -60,8 +60,8 @@ def kinds(listener: Listener) -> tuple[str, ...]:
         served = (*served, "TCPRoute")
     if not listener.allowed.kinds:
         return served
-    named = {one.kind for one in listener.allowed.kinds if one.group == gateway_api.GROUP}
-    return tuple(kind for kind in served if kind in named)
+    named = [(allowed.group, allowed.kind) for allowed in listener.allowed.kinds]
+    return tuple(kind for kind in served if (gateway_api.GROUP, kind) in named)
 
 
 def admits(state: State, listener: Listener, namespace: str) -> bool:
@@ -78,11 +78,9 @@ def admits(state: State, listener: Listener, namespace: str) -> bool:
 
 def _conflict(listener: Listener, earlier: Listener) -> bool:
     """Whether a listener can't be served beside an earlier one of its Gateway."""
-    if listener.port != earlier.port:
-        return False
-    if "TCP" in (listener.protocol, earlier.protocol):
-        return True
-    return listener.hostname == earlier.hostname
+    return listener.port == earlier.port and (
+        "TCP" in (listener.protocol, earlier.protocol) or listener.hostname == earlier.hostname
+    )
 
 
 def serving(state: State, pod: Pod) -> list[tuple[Listener, int]]:
@@ -94,8 +92,9 @@ def serving(state: State, pod: Pod) -> list[tuple[Listener, int]]:
     for service, listeners in _by_namespace(state).get(pod.namespace, ()):
         selector = Service.kept(service).selector
         if selector and selects(selector, pod.labels):
-            targets = {one.number: pod.port(one.target) for one in service_ports(service)}
-            found += [(one, target) for one in listeners if (target := targets.get(one.port)) is not None]
+            targets = {port.number: pod.port(port.target) for port in service_ports(service)}
+            ports = ((listener, targets.get(listener.port)) for listener in listeners)
+            found += [(listener, port) for listener, port in ports if port is not None]
     return found
 
 
@@ -105,22 +104,22 @@ def _by_namespace(state: State) -> dict[str, list[tuple[Resource, list[Listener]
 
     A Service of another namespace than the Gateway's serves nothing.
     """
-    found: dict[str, list[tuple[Resource, list[Listener]]]] = {}
-    for gateway in state.all(gateway_api.GROUP, "Gateway"):
-        if gateway_deployment.implemented(state, gateway):
-            served = _programmed(gateway)
-            for name in gateway_deployment.services(gateway):
-                service = resolve(state, name, gateway.namespace)
-                if service is not None and service.namespace == gateway.namespace:
-                    found.setdefault(gateway.namespace, []).append((service, served))
-    return found
+    return grouped(
+        (gateway.namespace, (service, _programmed(gateway)))
+        for gateway in state.all(gateway_api.GROUP, "Gateway")
+        if gateway_deployment.implemented(state, gateway)
+        for name in gateway_deployment.services(gateway)
+        if (service := resolve(state, name, gateway.namespace)) and service.namespace == gateway.namespace
+    )
 
 
 def siblings(listener: Listener) -> list[str]:
     """Returns the host names of the other listeners of its Gateway with its port and protocol."""
-    same = (listener.port, listener.protocol)
-    others = _programmed(listener.resource)
-    return [one.hostname for one in others if (one.port, one.protocol) == same and one is not listener]
+    return [
+        other.hostname
+        for other in _programmed(listener.resource)
+        if (other.port, other.protocol) == (listener.port, listener.protocol) and other is not listener
+    ]
 
 
 @per_object

@@ -17,7 +17,7 @@ from harness.base.kept import per_object
 from harness.model.istio import revision
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.network.services import service_ports
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 from harness.traffic.trace import Action, Part, Step, step
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ class PortListener:
                 text = "is left out: the port has {} with TLS settings already"
                 left_out.append(server.step("", Action.IGNORED, text, ", ".join(twice)))
             elif plain and not (plain[0].http and server.http):
-                first = plain[0]
-                text = "is left out: {} {} has the port for {}"
+                text, first = "is left out: {} {} has the port for {}", plain[0]
                 parts = (first.gateway, first.field, first.protocol)
                 left_out.append(server.step("", Action.IGNORED, text, *parts))
             else:
@@ -120,12 +119,10 @@ class PortListener:
 
     def named(self, sni: str) -> GatewayServer | None:
         """Returns the server with the most specific host that covers the name which TLS asks for."""
-        found = [
-            (max(specificity(name) for name in names), server)
-            for server in self.tls
-            if (names := [name for name in server.names if covers(name, sni)])
-        ]
-        return max(found, key=lambda one: one[0])[1] if found else None
+        fitting = (
+            (specificity(name), server) for server in self.tls for name in server.names if covers(name, sni)
+        )
+        return max(fitting, key=lambda candidate: candidate[0], default=(None, None))[1]
 
 
 def listener(state: State, pod: Pod, port: int) -> PortListener | None:
@@ -140,18 +137,16 @@ def listener(state: State, pod: Pod, port: int) -> PortListener | None:
     found = made[key].get(port)
     for server in found.tls if found else ():
         if server.mode == "AUTO_PASSTHROUGH":
-            raise not_modelled(
-                server.gateway, f"{server.field}.tls.mode", "it is for other clusters' proxies"
-            )
+            why = "it is for other clusters' proxies"
+            raise not_modelled(server.gateway, f"{server.field}.tls.mode", why)
     return found
 
 
 def passed_over(state: State, pod: Pod) -> list[Step]:
     """Returns why Gateways for a pod don't count that the control plane doesn't take in."""
-    gateways = (
-        one for one in revision.apart(state, *IstioGateway.KIND) if selects(_serving(one)[0], pod.labels)
+    return revision.passed_over(
+        state, IstioGateway.KIND, lambda gateway: selects(_serving(gateway)[0], pod.labels)
     )
-    return [revision.passed_over(state, gateway) for gateway in gateways]
 
 
 @per_state
@@ -161,16 +156,13 @@ def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int
 
 
 def _merged(state: State, pod: Pod) -> dict[int, PortListener]:
-    found: dict[int, list[GatewayServer]] = {}
     ports = _service_ports(state, pod)
-    for gateway in revision.acting(state, *IstioGateway.KIND):
-        selector, servers = _serving(gateway)
-        if selects(selector, pod.labels):
-            for server in servers:
-                found.setdefault(ports.get(server.number, server.number), []).append(server)
-    for listener, target in gateway_listener.serving(state, pod):
-        found.setdefault(target, []).append(_listening(state, listener))
-    return {port: PortListener.of(servers) for port, servers in found.items()}
+    gateways = map(_serving, revision.acting(state, *IstioGateway.KIND))
+    selected = (server for labels, servers in gateways if selects(labels, pod.labels) for server in servers)
+    own = [(ports.get(server.number, server.number), server) for server in selected]
+    others = gateway_listener.serving(state, pod)
+    groups = grouped((*own, *((port, _listening(state, listener)) for listener, port in others)))
+    return {port: PortListener.of(servers) for port, servers in groups.items()}
 
 
 def _listening(state: State, listener: Listener) -> GatewayServer:

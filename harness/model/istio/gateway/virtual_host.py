@@ -11,7 +11,7 @@ from harness.model.istio import mesh_config, revision
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.routing import connection_rule, delegate, virtual_service
 from harness.model.istio.routing.rule import RoutingMatch, RoutingRule, applicable
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
@@ -39,12 +39,14 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
     VirtualServices and routes of one virtual host are merged; rules that take everything come last.
     """
     trace: list[Step] = []
-    by_gateway: dict[str, list[GatewayServer]] = {}
-    redirecting: list[tuple[Level, GatewayServer]] = []
-    for server in servers:
-        by_gateway.setdefault(server.gateway_name, []).append(server)
-        if server.redirects:  # a host with a namespace covers nothing there: its name is taken as it is
-            redirecting += [(specificity(name), server) for name in server.hosts if covers(name, host)]
+    by_gateway = grouped((server.gateway_name, server) for server in servers)
+    redirecting = [  # a host with a namespace covers nothing here: its name is taken as it is
+        (specificity(name), server)
+        for server in servers
+        if server.redirects
+        for name in server.hosts
+        if covers(name, host)
+    ]
     speaking: list[tuple[Level, Resource, GatewayServer]] = []
     for resource in _visible(state, pod, virtual_service.by_host(state).covering(host), by_gateway, trace):
         for server in _of(resource, by_gateway):
@@ -57,16 +59,15 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
             speaking.append((specificity(shared), resource, server))
             if server.redirects:
                 redirecting.append((specificity(shared), server))
-    trace += [
-        revision.passed_over(state, resource)
-        for resource in revision.apart(state, *VirtualService.KIND)
-        if _of(resource, by_gateway) and virtual_service.speaks_for(resource, host)
-    ]
+    trace += revision.passed_over(
+        state,
+        VirtualService.KIND,
+        lambda apart: bool(_of(apart, by_gateway)) and virtual_service.speaks_for(apart, host),
+    )
     routes, unattached = gateway_attachment.attached(state, [s.listener for s in servers if s.listener], host)
     trace += unattached
     levels = [level for level, _, _ in speaking] + [level for level, _ in redirecting]
-    levels += [one.level for one in routes]
-    best = max(levels, default=None)
+    best = max([*levels, *(attached.level for attached in routes)], default=None)
     rules: list[RoutingRule] = []
     for resource, server in {
         (r.key, s.gateway_name): (r, s) for level, r, s in speaking if level == best
@@ -77,21 +78,19 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
         own, lost = applicable(written, pod, server.number)
         rules += own
         trace += [*left_out, *lost]
-    for one in routes:
-        if one.level == best:
-            text, listener = "speaks for {} at {} {}", one.listener
-            at = (listener.resource, listener.path)
-            trace.append(step(one.route.resource, "spec.hostnames", Action.MATCHED, text, host, *at))
+    for attached in routes:
+        route, listener = attached.route.resource, attached.listener
+        if attached.level == best:
+            text, at = "speaks for {} at {} {}", (listener.resource, listener.path)
+            trace.append(step(route, "spec.hostnames", Action.MATCHED, text, host, *at))
         else:
             text = "isn't taken: another name that covers {} is more specific"
-            trace.append(step(one.route.resource, "spec.hostnames", Action.OUTRANKED, text, host))
-    rules += gateway_attachment.rules(state, pod, [one for one in routes if one.level == best])
-    sends = [
-        server.step("tls.httpsRedirect", Action.REDIRECTED, "sends plain HTTP to https")
-        for level, server in redirecting
-        if level == best
-    ]
-    return VirtualHost(tuple(sorted(rules, key=_takes_all)), sends[0] if sends else None, tuple(trace))
+            trace.append(step(route, "spec.hostnames", Action.OUTRANKED, text, host))
+    rules += gateway_attachment.rules(state, pod, [route for route in routes if route.level == best])
+    sender = next((server for level, server in redirecting if level == best), None)
+    text = "sends plain HTTP to https"
+    sends = sender.step("tls.httpsRedirect", Action.REDIRECTED, text) if sender else None
+    return VirtualHost(tuple(sorted(rules, key=_takes_all)), sends, tuple(trace))
 
 
 def chains(
@@ -118,11 +117,11 @@ def chains(
                     lost.append(step(resource, match.where, Action.UNMATCHED, "{}", unmet))
                 else:
                     found.append((match, rule))
-    lost += [
-        revision.passed_over(state, resource)
-        for resource in revision.apart(state, *VirtualService.KIND)
-        if server.gateway_name in virtual_service.gateways(resource) and read(resource)
-    ]
+    lost += revision.passed_over(
+        state,
+        VirtualService.KIND,
+        lambda apart: server.gateway_name in virtual_service.gateways(apart) and bool(read(apart)),
+    )
     return found
 
 
@@ -144,7 +143,7 @@ def _visible(
                 lost.append(step(resource, "spec.exportTo", Action.HIDDEN, text, pod.namespace))
             else:
                 found.append((seen, resource))
-    return [resource for _, resource in sorted(found, key=lambda one: one[0])]
+    return [resource for _, resource in sorted(found, key=lambda visible: visible[0])]
 
 
 def _of(resource: Resource, by_gateway: dict[str, list[GatewayServer]]) -> list[GatewayServer]:
@@ -153,11 +152,8 @@ def _of(resource: Resource, by_gateway: dict[str, list[GatewayServer]]) -> list[
 
 @per_state
 def _by_gateway(state: State) -> dict[str, list[Resource]]:
-    found: dict[str, list[Resource]] = {}
-    for resource in revision.acting(state, *VirtualService.KIND):
-        for name in virtual_service.gateways(resource):
-            found.setdefault(name, []).append(resource)
-    return found
+    acting = revision.acting(state, *VirtualService.KIND)
+    return grouped((name, resource) for resource in acting for name in virtual_service.gateways(resource))
 
 
 def _shared(resource: Resource, server: GatewayServer, host: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import specificity, visibility
@@ -14,10 +15,12 @@ from harness.model.istio.registry import service_entry, sidecar_scope
 from harness.model.istio.registry.service_entry import EntryPort
 from harness.model.network.dns import resolve
 from harness.model.network.services import ServicePort, fqdn, service_port, service_ports
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.base.resources import Resource
     from harness.model.istio.registry.sidecar_scope import Scope
     from harness.model.network.services import Endpoint
@@ -168,16 +171,11 @@ def serves(state: State, client: Pod, hosts: tuple[str, ...], number: int) -> bo
 
 @per_state
 def _http_ports(state: State) -> dict[int, list[Port]]:
-    found: dict[int, list[Port]] = {}
-    for service in state.all("", "Service"):
-        for port in service_ports(service):
-            if port.http:
-                found.setdefault(port.number, []).append(port)
-    for entry in revision.acting(state, GROUP, "ServiceEntry"):
-        for one in service_entry.ports(entry):
-            if one.http:
-                found.setdefault(one.number, []).append(one)
-    return found
+    services, entries = state.all("", "Service"), revision.acting(state, GROUP, "ServiceEntry")
+    of_services = (port for service in services for port in service_ports(service))
+    of_entries = (port for entry in entries for port in service_entry.ports(entry))
+    every: Iterator[Port] = chain(of_services, of_entries)
+    return grouped((port.number, port) for port in every if port.http)
 
 
 def _preferred(entries: list[EntryPort], namespace: str) -> EntryPort | None:

@@ -98,9 +98,8 @@ def by_host(state: State) -> HostTable[EntryPort]:
 
 def passed_over(state: State, host: str) -> list[Step]:
     """Returns why entries for a host don't count that the control plane doesn't take in."""
-    entries = revision.apart(state, GROUP, "ServiceEntry")
-    named = (entry for entry in entries if any(covers(port.host, host) for port in ports(entry)))
-    return [revision.passed_over(state, entry) for entry in named]
+    kind = (GROUP, "ServiceEntry")
+    return revision.passed_over(state, kind, lambda entry: any(covers(p.host, host) for p in ports(entry)))
 
 
 def targets(state: State, client: Pod, port: EntryPort, dialled: str) -> tuple[Target, ...]:
@@ -136,9 +135,11 @@ def selected_entries(state: State, namespace: str, selector: Mapping[str, str]) 
 
 def unselected(state: State, namespace: str, selector: Mapping[str, str]) -> list[Step]:
     """Returns why WorkloadEntries of a selector don't count that the control plane doesn't take in."""
-    entries = (one for one in revision.apart(state, GROUP, "WorkloadEntry") if one.namespace == namespace)
-    wanted = (one for one in entries if selector and selects(selector, WorkloadEntry.kept(one).labels))
-    return [revision.passed_over(state, entry) for entry in wanted]
+
+    def is_selected(entry: Resource) -> bool:
+        return entry.namespace == namespace and selects(selector, WorkloadEntry.kept(entry).labels)
+
+    return revision.passed_over(state, (GROUP, "WorkloadEntry"), is_selected) if selector else []
 
 
 def listed(state: State, part: EntryEndpoint, number: int, name: str) -> Iterator[Target]:

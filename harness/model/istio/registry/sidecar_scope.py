@@ -10,7 +10,7 @@ from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY, Sidecar
 from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 from harness.traffic.trace import Action, Part, Step, Words, step
 
 if TYPE_CHECKING:
@@ -102,12 +102,14 @@ def of(state: State, client: Pod) -> Scope:
 
 def passed_over(state: State, client: Pod) -> list[Step]:
     """Returns why Sidecars for a client don't count that the control plane doesn't take in."""
-    return [
-        revision.passed_over(state, sidecar)
-        for sidecar in revision.apart(state, *Sidecar.KIND)
-        if sidecar.namespace in (client.namespace, ROOT_NAMESPACE)
-        and selects(Sidecar.kept(sidecar).selector, client.labels)
-    ]
+    return revision.passed_over(
+        state,
+        Sidecar.KIND,
+        lambda sidecar: (
+            sidecar.namespace in (client.namespace, ROOT_NAMESPACE)
+            and selects(Sidecar.kept(sidecar).selector, client.labels)
+        ),
+    )
 
 
 def _scope(sidecar: Sidecar, default: Scope) -> Scope:
@@ -132,9 +134,6 @@ def _chosen(state: State, client: Pod) -> Sidecar | None:
 @per_state
 def _sidecars(state: State) -> dict[str, list[Sidecar]]:
     """Sidecars by namespace, those with a selector first, older first."""
-    found: dict[str, list[Sidecar]] = {}
-    for sidecar in revision.acting(state, *Sidecar.KIND):
-        found.setdefault(sidecar.namespace, []).append(Sidecar.kept(sidecar))
-    for sidecars in found.values():
-        sidecars.sort(key=lambda one: not one.has("workloadSelector"))
-    return found
+    every = map(Sidecar.kept, revision.acting(state, *Sidecar.KIND))
+    selecting_first = sorted(every, key=lambda sidecar: not sidecar.has("workloadSelector"))
+    return grouped((sidecar.resource.namespace, sidecar) for sidecar in selecting_first)

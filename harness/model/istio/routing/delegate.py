@@ -51,7 +51,7 @@ def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRul
         namespace, name = part.delegate.key
         leaf = state.get(*VirtualService.KIND, namespace, name)
         if leaf is not None and revision.is_apart(state, leaf):
-            lost.append(revision.passed_over(state, leaf))
+            lost.append(revision.why_apart(state, leaf))
             leaf = None
         why = unusable(leaf, root, exported)
         if leaf is None or why:

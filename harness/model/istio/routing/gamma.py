@@ -43,7 +43,7 @@ def attached(
         if one.live.group != gateway_api.GROUP or one.live.kind not in kinds:
             continue
         if revision.is_apart(state, one.live):
-            lost.append(revision.passed_over(state, one.live))
+            lost.append(revision.why_apart(state, one.live))
             continue
         route = Route.kept(one.live)
         if not route.parents and one.live.namespace == parent.namespace:

@@ -236,7 +236,7 @@ def _cors(part: CorsPolicy) -> Cors:
 Told = tuple[int, "Resource"]
 
 
-def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Step]]:
+def told(state: State, client: Pod, *names: str) -> tuple[list[Told], list[Step]]:
     """Returns the VirtualServices with a host that covers one of these, and why others don't count.
 
     Each comes with the class in which the client sees it (lower ones are looked at first), older first.
@@ -244,17 +244,15 @@ def told(state: State, client: Pod, *hosts: str) -> tuple[list[Told], list[Step]
     scope = sidecar_scope.of(state, client)
     found: list[Told] = []
     lost: list[Step] = []
-    for resource in by_host(state).covering(*hosts):
+    for resource in by_host(state).covering(*names):
         seen, why = _seen(state, client, scope, resource)
         if seen is not None:
             found.append((seen, resource))
         elif why is not None:
             lost.append(why)
-    lost += [
-        revision.passed_over(state, resource)
-        for resource in revision.apart(state, *VirtualService.KIND)
-        if MESH in gateways(resource) and speaks_for(resource, *hosts)
-    ]
+    lost += revision.passed_over(
+        state, VirtualService.KIND, lambda apart: MESH in gateways(apart) and speaks_for(apart, *names)
+    )
     return found, lost
 
 

@@ -51,7 +51,7 @@ def passed_over(state: State, pod: Pod) -> list[Step]:
         return []
     table = _apart(state)
     own = [*table.selecting(pod.namespace, pod.labels), *table.selecting(ROOT_NAMESPACE, {})]
-    return [revision.passed_over(state, one) for one in dict.fromkeys(policy.resource for policy in own)]
+    return [revision.why_apart(state, one) for one in dict.fromkeys(policy.resource for policy in own)]
 
 
 @per_state

@@ -65,7 +65,7 @@ def apart(state: State, kind: str, pod: Pod) -> list[Step]:
     """Returns why policies for a pod don't count that the control plane doesn't take in."""
     if not revision.apart(state, GROUP, kind):
         return []
-    return [revision.passed_over(state, policy) for policy in _in_force(_apart(state)[kind], pod)]
+    return [revision.why_apart(state, policy) for policy in _in_force(_apart(state)[kind], pod)]
 
 
 @per_state
@@ -88,10 +88,8 @@ def _table(policies: Iterable[Resource]) -> _Table:
             general.append((policy.namespace, spec.labels, policy))
         else:
             targeted.setdefault(policy.namespace, []).append(policy)
-        for gateway in dict.fromkeys(
-            target.name
-            for target in spec.targets
-            if (target.group, target.kind) == (_GATEWAY_GROUP, "Gateway")
-        ):
-            by_gateway.setdefault((policy.namespace, gateway), []).append(policy)
+        targets = ((target.group, target.kind, target.name) for target in spec.targets)
+        for group, kind, name in dict.fromkeys(targets):
+            if (group, kind) == (_GATEWAY_GROUP, "Gateway"):
+                by_gateway.setdefault((policy.namespace, name), []).append(policy)
     return _Table(SelectorTable(general), by_gateway, targeted)

@@ -145,7 +145,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
     if isinstance(target, Missing):
         return certain(replies.envoy(message, target.status, target.body), *target.trace)
     pods = Counter(place.endpoint.pod.workload for place in target.targets)
-    picked_from = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
+    groups = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
 
     def attempt(number: int, tried: Counter[Workload]) -> Answers:
         fresh = (pods - tried if retries.elsewhere else pods) or pods
@@ -153,7 +153,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
         retried: list[Branch[tuple[Workload, float]]] = []
         for picked in shares(
             (Fraction(fresh[workload] * weight, pods[workload]), place, ())
-            for weight, place in picked_from
+            for weight, place in groups
             if (workload := place.endpoint.pod.workload)
         ):
             for branch in _once(side, picked.value, message, number, target.policy, retries):

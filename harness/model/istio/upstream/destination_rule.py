@@ -11,7 +11,7 @@ from harness.api.kubernetes.selector import selects
 from harness.api.node import Node
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
-from harness.model.state.tables import HostTable, per_state
+from harness.model.state.tables import HostTable, grouped, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,8 +110,7 @@ def find(state: State, host: str, client: Pod, owner: str) -> Destinations:
 
 def passed_over(state: State, host: str) -> list[Step]:
     """Returns why rules for a host don't count that the control plane doesn't take in."""
-    rules = map(DestinationRule.kept, revision.apart(state, *KIND))
-    return [revision.passed_over(state, rule.resource) for rule in rules if covers(rule.full_host, host)]
+    return revision.passed_over(state, KIND, lambda rule: covers(DestinationRule.kept(rule).full_host, host))
 
 
 def _for_workload(joined: list[tuple[DestinationRule, ...]], client: Pod) -> tuple[DestinationRule, ...]:
@@ -179,8 +178,7 @@ def _exported(rule: DestinationRule) -> frozenset[str]:
 @per_state
 def _by_host(state: State) -> dict[str, HostTable[DestinationRule]]:
     """DestinationRules by namespace and host: those with a workload selector first, older first."""
-    found: dict[str, list[tuple[str, DestinationRule]]] = {}
     every = map(DestinationRule.kept, revision.acting(state, *KIND))
-    for rule in sorted(every, key=lambda one: one.selector is None):
-        found.setdefault(rule.resource.namespace, []).append((rule.full_host, rule))
-    return {namespace: HostTable(entries) for namespace, entries in found.items()}
+    selecting_first = sorted(every, key=lambda rule: rule.selector is None)
+    groups = grouped((rule.resource.namespace, (rule.full_host, rule)) for rule in selecting_first)
+    return {namespace: HostTable(entries) for namespace, entries in groups.items()}

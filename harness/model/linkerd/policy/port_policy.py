@@ -14,7 +14,7 @@ from harness.model.linkerd import config, opacity
 from harness.model.linkerd.policy import authentication, rate_limit, server
 from harness.model.linkerd.policy.authentication import Authorization
 from harness.model.linkerd.routing import routes
-from harness.model.state.tables import SelectorTable, per_key, per_state
+from harness.model.state.tables import SelectorTable, grouped, per_key, per_state
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
@@ -171,9 +171,9 @@ def _targeting(state: State, namespace: str, kind: str, name: str = "") -> list[
 
 @per_state
 def _by_target(state: State) -> dict[tuple[str, str, str], list[Resource]]:
-    found: dict[tuple[str, str, str], list[Resource]] = {}
-    for policy in state.all(GROUP, "AuthorizationPolicy"):
-        target = LinkerdAuthorizationPolicy.kept(policy).target
-        name = "" if target.kind == "Namespace" else target.name
-        found.setdefault((policy.namespace, target.kind, name), []).append(policy)
-    return found
+    every = state.all(GROUP, "AuthorizationPolicy")
+    targeting = ((policy, LinkerdAuthorizationPolicy.kept(policy).target) for policy in every)
+    return grouped(
+        ((policy.namespace, to.kind, "" if to.kind == "Namespace" else to.name), policy)
+        for policy, to in targeting
+    )

@@ -15,7 +15,7 @@ from harness.api.linkerd.identity import service_account
 from harness.api.linkerd.policy import HTTPLocalRateLimitPolicy
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config
-from harness.model.state.tables import per_state
+from harness.model.state.tables import grouped, per_state
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ def of(state: State, server: Resource) -> RateLimit | None:
 
 @per_state
 def _by_server(state: State) -> dict[tuple[str, str], list[Resource]]:
-    found: dict[tuple[str, str], list[Resource]] = {}
-    for policy in state.all(GROUP, "HTTPLocalRateLimitPolicy"):
-        found.setdefault((policy.namespace, HTTPLocalRateLimitPolicy.kept(policy).target.name), []).append(
-            policy
-        )
-    return found
+    policies = state.all(GROUP, "HTTPLocalRateLimitPolicy")
+    return grouped(
+        ((policy.namespace, HTTPLocalRateLimitPolicy.kept(policy).target.name), policy) for policy in policies
+    )
