@@ -15,9 +15,8 @@ from harness.ground.forecasting import Forecasting
 from harness.ground.ground import cleared, placing_patch
 from harness.model import Refused, State, changes, double_injection
 from harness.model.decide import arrivals, decide, unguarded
-from harness.model.metering import metered
 from harness.model.network.dns import resolution
-from harness.model.readiness import probes
+from harness.model.observables import metered, probes
 from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from harness.api.refusal import Refused
 from harness.model.changes.loading import load
-from harness.model.decision import Answer, Decision, Transport
-from harness.model.model import Model
+from harness.model.model import Answer, Decision, Model, Transport
 from harness.model.state import State
 
 __all__ = ["Answer", "Decision", "Model", "Refused", "State", "Transport", "load"]

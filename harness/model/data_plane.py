@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh
     from harness.model.message import Answers, Arrival, ClientSide, Deliver, Message
     from harness.model.network.services import Endpoint
-    from harness.traffic.observables import Meter
     from harness.model.state import Pod, State
+    from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
 
 

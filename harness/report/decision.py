@@ -13,7 +13,7 @@ from harness.report import steps
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from harness.model.decision import Answer, Decision
+    from harness.model.model import Answer, Decision
     from harness.traffic.outcomes import Hop, Outcome
     from harness.traffic.trace import Step
 

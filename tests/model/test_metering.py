@@ -7,7 +7,7 @@ import pytest
 from harness.base.errors import NotPredictedError
 from harness.base.vocabulary import Workload
 from harness.model import changes
-from harness.model.metering import metered
+from harness.model.observables import metered
 from harness.traffic.observables import ENVOY_REQUESTS, LINKERD_ROUTES, Meter
 from harness.traffic.request import Request
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource

@@ -6,7 +6,7 @@ import pytest
 
 from harness.base.vocabulary import Workload
 from harness.model import changes
-from harness.model.readiness import probes
+from harness.model.observables import probes
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
 
 HTTP = {"httpGet": {"path": "/ready", "port": "http"}}

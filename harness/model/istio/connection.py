@@ -12,25 +12,22 @@ from typing import TYPE_CHECKING
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped, shares, then
 from harness.model.istio.inbound import SERVER_FIRST
-from harness.model.istio.registry import egress, sidecar_scope
 from harness.model.istio.registry import hosts as registry
+from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import RoutingRule
 from harness.model.istio.upstream import client_tls
 from harness.model.istio.upstream import cluster as upstream
-from harness.model.message import Answers, Arrival, ClientSide
-from harness.model.network.services import ServicePort
-from harness.traffic.outcomes import Failure
-from harness.traffic.trace import Action, Step, step
+from harness.model.message import Answers, Arrival, ClientSide, Message
+from harness.model.network.services import Endpoint, ServicePort
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.istio.registry.hosts import Port
     from harness.model.istio.registry.service_entry import Target
     from harness.model.istio.routing.rule import RoutingDestination
     from harness.model.istio.upstream.cluster import Missing, Upstream
-    from harness.model.message import Message
-    from harness.model.network.services import Endpoint
-    from harness.traffic.outcomes import Outcome
 
 
 def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
@@ -47,7 +44,7 @@ def send(
     """
 
     def passed_through(*trace: Step) -> Answers:
-        passed = egress.connection(side, ready, message)
+        passed = passed_on(side, ready, message)
         return after(mapped(passed, lambda outcome: _handshaken(message, outcome)), *trace)
 
     port, trace = _port(side, dialled, message)
@@ -114,3 +111,47 @@ def _behind(message: Message, outcome: Outcome) -> Outcome:
 def _handshaken(message: Message, outcome: Outcome) -> Outcome:
     """A connection that ends early ends the client's TLS handshake."""
     return replace(outcome, failure=Failure.TLS) if message.tls and outcome.failure else outcome
+
+
+def passed_http(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:
+    """Returns what an HTTP request gets whose host the proxy doesn't know, on a port where it knows others.
+
+    `dialled` are the endpoints that the client's own connection would reach. ALLOW_ANY: the request goes
+    there, in plaintext (PassthroughCluster); REGISTRY_ONLY: the proxy answers 502 (BlackHoleCluster).
+    """
+    scope = sidecar_scope.of(side.state, side.client)
+    if not scope.allow_any:
+        text = "the sidecar knows no host {}: it answers 502"
+        own = built_in(Action.ANSWERED, text, message.host)
+        return certain(replies.envoy(message, 502), scope.outbound, own)
+    text = "the sidecar knows no host {}: passed through to where it was dialled"
+    through = built_in(Action.BYPASSED, text, message.host)
+    if not dialled:
+        failed = replies.upstream_failure(message, Failure.REFUSED, retried=True)
+        return certain(failed, scope.outbound, through)
+    passed = _passed(side, dialled, message.plus(("x-forwarded-proto", message.scheme)))
+    answered = mapped(passed, lambda outcome: upstream.answered(message, outcome, retried=False))
+    return after(answered, scope.outbound, through)
+
+
+def passed_on(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:
+    """Returns what a connection gets that the proxy has no listener for, whatever goes over it.
+
+    ALLOW_ANY: it goes where it was dialled, as it is; REGISTRY_ONLY: it is reset.
+    """
+    scope = sidecar_scope.of(side.state, side.client)
+    if not scope.allow_any:
+        text = "the sidecar knows nothing there: the connection is reset"
+        return certain(Outcome(failure=Failure.RESET), scope.outbound, built_in(Action.FAILED, text))
+    text = "the sidecar knows nothing there: the connection is passed through as it is"
+    through = built_in(Action.BYPASSED, text)
+    if not dialled:  # the sidecar takes the connection before it finds nobody behind it
+        return certain(Outcome(failure=Failure.RESET), scope.outbound, through)
+    return after(_passed(side, dialled, message), scope.outbound, through)
+
+
+def _passed(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:
+    return then(
+        shares((1, endpoint, ()) for endpoint in dialled),
+        lambda endpoint: side.dial(endpoint.pod, endpoint.port, message),
+    )

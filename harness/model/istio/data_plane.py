@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Answers, Arrival, ClientSide, Deliver, Message
     from harness.model.network.services import Endpoint, ServicePort
-    from harness.traffic.observables import Meter
     from harness.model.state import Pod, State
+    from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
 
 _NOT_INTERCEPTED_IN = "traffic.sidecar.istio.io/excludeInboundPorts"

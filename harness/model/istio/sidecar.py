@@ -11,12 +11,11 @@ from harness.api.istio.hosts import MESH, covers, specificity
 from harness.model import replies
 from harness.model.distribution import after, certain
 from harness.model.istio import connection
-from harness.model.istio.registry import egress
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import delegate, gamma, router, virtual_service
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import Chosen, Retries, RoutingRule, applicable, first_match
-from harness.model.istio.security.normalization import with_normal_path
+from harness.model.istio.security.access import with_normal_path
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.network.services import ServicePort, endpoints
 from harness.traffic.trace import Action, Step, built_in, step
@@ -48,7 +47,7 @@ def send(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) ->
     if not heard.listens and heard.port is not None:
         return connection.send(side, dialled, ready, message)
     if not heard.listens:
-        return after(egress.connection(side, ready, message), *heard.trace)
+        return after(connection.passed_on(side, ready, message), *heard.trace)
     rules, trace = _virtual_host(state, client, host, heard)
     if rules is not None:
         chosen = first_match(rules, message)
@@ -57,7 +56,7 @@ def send(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) ->
         no_route = built_in(Action.ANSWERED, "no rule matches: the sidecar answers 404")
         return certain(replies.envoy(message, 404), *trace, *chosen, no_route)
     if heard.port is None:
-        return after(egress.http(side, ready, message), *trace)
+        return after(connection.passed_http(side, ready, message), *trace)
     field = "spec.selector" if isinstance(heard.port, ServicePort) else "spec.resolution"
     text = "no route for it: its endpoints about evenly"
     why = step(registry.origin(heard.port), field, Action.MATCHED, text)

@@ -1,7 +1,8 @@
-"""From a Service's port to one of its pods, as the client's proxy dispatches it."""
+"""A call that a client's proxy makes, and how it dispatches it from a Service's port to one of its pods."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.annotation import ACCRUAL
@@ -13,16 +14,50 @@ from harness.model import replies
 from harness.model.distribution import Branch, after, mapped, shares
 from harness.model.linkerd import bypass, opacity
 from harness.model.linkerd.routing import limits
-from harness.model.message import Answers, Arrival
+from harness.model.message import Answers, Arrival, ClientSide
 from harness.model.network import network_policy
-from harness.model.network.services import alike, endpoints
+from harness.model.network.services import Endpoint, ServicePort, alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from harness.model.linkerd.call import OutboundCall
+    from harness.base.resources import Resource
     from harness.model.message import Message
-    from harness.model.network.services import Endpoint, ServicePort
+
+
+@dataclass(frozen=True)
+class OutboundCall(ClientSide):
+    """A connection to a Service's port, or to one endpoint: a pod's, or a place outside of the cluster.
+
+    `parent` is what routes attach to: the Service or the EgressNetwork, if any. `default` is where the
+    connection leads if no route says otherwise.
+    """
+
+    default: ServicePort | Endpoint
+    parent: Resource | None = None
+
+    @classmethod
+    def of(
+        cls, side: ClientSide, default: ServicePort | Endpoint, parent: Resource | None = None
+    ) -> OutboundCall:
+        """Returns the call that a client makes."""
+        return cls(side.state, side.client, side.deliver, default, parent)
+
+    @property
+    def number(self) -> int:
+        """The port that is dialled."""
+        return self.default.number if isinstance(self.default, ServicePort) else self.default.port
+
+    @property
+    def service(self) -> Resource | None:
+        """The Service that is dialled, if any."""
+        return self.parent if self.parent is not None and self.parent.kind == "Service" else None
+
+    @property
+    def egress(self) -> Resource | None:
+        """The EgressNetwork that sees it, if any."""
+        return self.parent if self.parent is not None and self.parent.kind == "EgressNetwork" else None
+
 
 CONNECT_TIMEOUT = 1.0
 """Seconds that the outbound proxy waits for a connection [linkerd2: values, outboundConnectTimeout]."""

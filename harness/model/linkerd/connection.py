@@ -14,7 +14,7 @@ from harness.traffic.trace import Action, Words, built_in, step, words
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
-    from harness.model.linkerd.call import OutboundCall
+    from harness.model.linkerd.balancer import OutboundCall
     from harness.model.message import Answers, Message
     from harness.model.network.services import Endpoint
 

@@ -18,8 +18,8 @@ from harness.traffic.trace import Action, step
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Answers, Arrival, ClientSide, Deliver, Message
-    from harness.traffic.observables import Meter
     from harness.model.state import Pod, State
+    from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
 
 

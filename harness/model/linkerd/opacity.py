@@ -1,18 +1,20 @@
-"""Opaque ports: what flows there are bytes to Linkerd's proxies, whatever the application speaks."""
+"""Opaque ports, by annotations or Servers: what flows there are bytes to Linkerd's proxies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.linkerd import ports
+from harness.api.linkerd import GROUP, ports
 from harness.api.linkerd.annotation import OPAQUE_PORTS
+from harness.api.linkerd.policy import OPAQUE, LinkerdServer
 from harness.api.objects import annotations_of
 from harness.model.linkerd import config
-from harness.model.linkerd.policy import server
 from harness.model.network.services import service_ports
-from harness.model.state.tables import per_key
+from harness.model.state.tables import SelectorTable, per_key, per_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.api.linkerd.ports import Ports
     from harness.base.resources import Resource
     from harness.model.state import Pod, State
@@ -42,7 +44,7 @@ def to_clients(state: State, pod: Pod, port: int) -> bool:
     said = _said(state, pod)
     names = {name: number for one in pod.containers for name, number in one.ports.items()}
     opaque = config.of(state).opaque_ports if said is None else ports.lenient(said, names)
-    return port in opaque or server.makes_opaque(state, pod, port)
+    return port in opaque or _makes_opaque(state, pod, port)
 
 
 def inbound(state: State, pod: Pod, port: int) -> bool:
@@ -58,3 +60,25 @@ def _said(state: State, pod: Pod) -> str | None:
     default = config.of(state).opaque_ports
     here = [str(port) for container in pod.containers for port in container.exposed if port in default]
     return ",".join(here) or None
+
+
+def server_at(state: State, pod: Pod, port: int) -> LinkerdServer | None:
+    """Returns the Server that selects a pod's port, the oldest of several."""
+    return next(_selecting(state, pod, port), None)
+
+
+def _makes_opaque(state: State, pod: Pod, port: int) -> bool:
+    """Returns whether clients' proxies know by a Server, be it the oldest or not, that a port is opaque."""
+    return any(server.protocol == OPAQUE for server in _selecting(state, pod, port))
+
+
+def _selecting(state: State, pod: Pod, port: int) -> Iterator[LinkerdServer]:
+    for server in _servers(state).selecting(pod.namespace, pod.labels):
+        if server.pod_selector.selects(pod.labels) and pod.port(server.port) == port:
+            yield server
+
+
+@per_state
+def _servers(state: State) -> SelectorTable[LinkerdServer]:
+    servers = map(LinkerdServer.kept, state.all(GROUP, "Server"))
+    return SelectorTable((one.resource.namespace, one.pod_selector.match_labels, one) for one in servers)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.model import replies
 from harness.model.distribution import after, certain
 from harness.model.linkerd import connection, egress_network, opacity, protocol
-from harness.model.linkerd.call import OutboundCall
+from harness.model.linkerd.balancer import OutboundCall
 from harness.model.linkerd.routing import http, service_profile
 from harness.model.network.services import service_port
 from harness.traffic.outcomes import Failure, Outcome

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
-    from harness.model.linkerd.call import OutboundCall
+    from harness.model.linkerd.balancer import OutboundCall
     from harness.model.state import State
 
 DETECT, HTTP1, HTTP2, OPAQUE, TLS = "detect", "HTTP/1", "HTTP/2", "opaque", "TLS"

@@ -1,4 +1,8 @@
-"""Kubernetes' own part: names, Services and their ports, and the pods behind them."""
+"""Services and their ports, and the pods behind them, or what somebody wrote by hand to be there.
+
+Endpoints that Kubernetes' controllers write for Services with a selector are taken in and passed over: the
+model knows the pods. [Kubernetes: Services without selectors, EndpointSlices]
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.api.istio.port_protocol import protocol_of
-from harness.api.kubernetes.service import Service
+from harness.api.kubernetes.service import (
+    MANAGED_BY,
+    SERVICE_NAME,
+    EndpointPort,
+    Endpoints,
+    EndpointSlice,
+    Service,
+)
+from harness.api.objects import labels_of
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model import apps
-from harness.model.network import endpoint_slices
 from harness.model.network.addresses import inside
-from harness.model.state import Pod
-from harness.model.state.tables import LabelTable, per_state
+from harness.model.state import Pod, State
+from harness.model.state.tables import LabelTable, grouped, per_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.base.resources import Resource
-    from harness.model.network.endpoint_slices import Written
-    from harness.model.state import State
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ def endpoints(state: State, port: ServicePort) -> tuple[Endpoint, ...]:
         return tuple(Endpoint(pod, number) for pod, number in found if number is not None)
     return tuple(
         Endpoint(pod, one.ports[port.name], named=bool(one.pod))
-        for one in endpoint_slices.written(state, port.service)
+        for one in _written(state, port.service)
         if port.name in one.ports
         for pod in _at(state, port.service, one)
     )
@@ -105,7 +114,7 @@ def addresses(state: State, service: Resource) -> tuple[Pod, ...]:
     """Returns the pods that a headless Service's name leads to, whatever their ports."""
     if Service.kept(service).selector:
         return _selected(state, service)
-    found = (_at(state, service, one) for one in endpoint_slices.written(state, service))
+    found = (_at(state, service, one) for one in _written(state, service))
     return tuple({(pod.namespace, pod.name): pod for pods in found for pod in pods}.values())
 
 
@@ -172,3 +181,60 @@ def _alike(state: State) -> dict[int, Pod]:
         for pod in pods
         if not any(map(apps.known, pod.containers)) and replace(pod, name=pods[0].name) == pods[0]
     }
+
+
+GROUP = "discovery.k8s.io"
+_CONTROLLERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Addresses of a Service and their ports by name; `pod` is what they say to be, if they do."""
+
+    origin: Resource
+    field: str
+    addresses: tuple[str, ...]
+    pod: str
+    ready: bool
+    ports: Mapping[str, int]
+
+
+def _written(state: State, service: Resource) -> tuple[Written, ...]:
+    """Returns what hand-written EndpointSlices and Endpoints say of a Service."""
+    return tuple(_by_service(state).get((service.namespace, service.name), ()))
+
+
+@per_state
+def _by_service(state: State) -> dict[tuple[str, str], list[Written]]:
+    slices = (
+        ((each.namespace, labels_of(each).get(SERVICE_NAME, "")), written)
+        for each in state.all(GROUP, "EndpointSlice")
+        if labels_of(each).get(MANAGED_BY) not in _CONTROLLERS
+        for written in _of_slice(each)
+    )
+    older = (
+        ((each.namespace, each.name), written)
+        for each in state.all("", "Endpoints")
+        for written in _of_endpoints(each)
+    )
+    return grouped((*slices, *older))
+
+
+def _of_slice(resource: Resource) -> Iterator[Written]:
+    written = EndpointSlice.of(resource)
+    ports = _ports(written.ports)
+    for part in written.endpoints:
+        ready = part.conditions.ready
+        yield Written(resource, part.path, part.addresses, part.target.pod, ready, ports)
+
+
+def _of_endpoints(resource: Resource) -> Iterator[Written]:
+    for subset in Endpoints.of(resource).subsets:
+        ports = _ports(subset.ports)
+        for addresses, ready in ((subset.addresses, True), (subset.unready, False)):
+            for part in addresses:
+                yield Written(resource, part.path, (part.ip,), part.target.pod, ready, ports)
+
+
+def _ports(ports: Iterable[EndpointPort]) -> dict[str, int]:
+    return {port.name: port.number for port in ports if port.number and port.protocol == "TCP"}

@@ -15,7 +15,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.model.istio import revision
-from harness.model.istio.gateway import listener as gateway_listener
+from harness.model.istio.gateway import deployment
 from harness.model.network.services import service_ports
 from harness.model.state.tables import grouped, per_state
 from harness.traffic.trace import Action, Part, Step, step
@@ -160,13 +160,13 @@ def _merged(state: State, pod: Pod) -> dict[int, PortListener]:
     gateways = map(_serving, revision.acting(state, *IstioGateway.KIND))
     selected = (server for labels, servers in gateways if selects(labels, pod.labels) for server in servers)
     own = [(ports.get(server.number, server.number), server) for server in selected]
-    others = gateway_listener.serving(state, pod)
+    others = deployment.serving(state, pod)
     groups = grouped((*own, *((port, _listening(state, listener)) for listener, port in others)))
     return {port: PortListener.of(servers) for port, servers in groups.items()}
 
 
 def _listening(state: State, listener: Listener) -> GatewayServer:
-    tls = gateway_listener.tls_mode(listener)
+    tls = deployment.tls_mode(listener)
     return GatewayServer(
         listener.resource,
         listener.path,
@@ -175,7 +175,7 @@ def _listening(state: State, listener: Listener) -> GatewayServer:
         (listener.hostname,),
         tls.replace("ISTIO_SIMPLE", "SIMPLE") or None,
         listener=listener,
-        fault=gateway_listener.uncertified(state, listener),
+        fault=deployment.uncertified(state, listener),
     )
 
 

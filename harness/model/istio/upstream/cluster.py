@@ -17,7 +17,7 @@ from harness.model.distribution import Branch, after, certain, mapped, pooled, s
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
-from harness.model.istio.upstream import balancing, client_tls, destination_rule
+from harness.model.istio.upstream import client_tls, destination_rule
 from harness.model.message import Answers, Arrival, ClientSide
 from harness.model.network.services import alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
@@ -110,7 +110,7 @@ def cluster(
         none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
         return Missing(503, "no healthy upstream", (none, *passed_over))
     policy = rules.policy(port.number, chosen)
-    return Upstream(targets, policy, (*trace, *balancing.reasons(policy, len(targets))))
+    return Upstream(targets, policy, (*trace, *destination_rule.reasons(policy, len(targets))))
 
 
 def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Target, ...]:
@@ -202,7 +202,7 @@ def _once(
         Branch(
             branch.weight,
             bounded(message, _waited(policy, tls.told(branch.value)), retries.per_try_timeout),
-            (*branch.trace, *filter(None, [balancing.counted(policy, branch.value)])),
+            (*branch.trace, *filter(None, [destination_rule.counted(policy, branch.value)])),
         )
         for branch in after(side.deliver(arrival), tls.why)
     )

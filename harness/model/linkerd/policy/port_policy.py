@@ -8,21 +8,32 @@ from typing import TYPE_CHECKING
 from harness.api import gateway_api
 from harness.api.linkerd import GROUP, POLICIES, ports
 from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
-from harness.api.linkerd.policy import GRPC, OPAQUE, UNKNOWN, LinkerdAuthorizationPolicy, ServerAuthorization
+from harness.api.linkerd.identity import service_account
+from harness.api.linkerd.policy import (
+    GRPC,
+    OPAQUE,
+    UNKNOWN,
+    HTTPLocalRateLimitPolicy,
+    LinkerdAuthorizationPolicy,
+    RateOverride,
+    RequestRate,
+    ServerAuthorization,
+)
 from harness.api.objects import labels_of
+from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config, opacity
-from harness.model.linkerd.policy import authentication, rate_limit, server
+from harness.model.linkerd.policy import authentication
 from harness.model.linkerd.policy.authentication import Authorization
 from harness.model.linkerd.routing import routes
 from harness.model.state.tables import SelectorTable, grouped, per_key, per_state
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
-    from harness.model.linkerd.policy.rate_limit import RateLimit
+    from harness.model.message import Arrival
     from harness.model.state import Pod, State
 
 
@@ -40,7 +51,7 @@ class PortPolicy:
 @per_key(lambda pod, port: (pod.namespace, pod.name, port))
 def at(state: State, pod: Pod, port: int) -> PortPolicy:
     """Returns the policy of the Server that selects a pod's port, else the pod's default policy."""
-    found = server.at(state, pod, port)
+    found = opacity.server_at(state, pod, port)
     if found is None:
         return _default(state, pod, port)
     resource, access, grpc = found.resource, found.access_policy, found.protocol == GRPC
@@ -57,7 +68,7 @@ def at(state: State, pod: Pod, port: int) -> PortPolicy:
             *ignored,
         ),
         attached,
-        None if grpc else rate_limit.of(state, resource),
+        None if grpc else _rate_limit(state, resource),
     )
 
 
@@ -176,4 +187,64 @@ def _by_target(state: State) -> dict[tuple[str, str, str], list[Resource]]:
     return grouped(
         ((policy.namespace, to.kind, "" if to.kind == "Namespace" else to.name), policy)
         for policy, to in targeting
+    )
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """A Server's limit, and those that an older one keeps from counting."""
+
+    trust_domain: str
+    policy: HTTPLocalRateLimitPolicy
+    superseded: tuple[Resource, ...] = ()
+
+    def trace(self, arrival: Arrival) -> tuple[Step, ...]:
+        """Returns the limits that a client's requests are under, the narrower last."""
+        return tuple(self._trace(arrival))
+
+    def _trace(self, arrival: Arrival) -> Iterator[Step]:
+        for other in self.superseded:
+            text = "{} is older: one limit counts for a Server"
+            yield step(other, "spec.targetRef", Action.OUTRANKED, text, self.policy.resource)
+        if self.policy.total:
+            yield _step(self.policy.total, "all clients together")
+        override = self._override(arrival)
+        if override is not None:
+            yield _step(override, "the clients that it names together")
+        elif self.policy.identity:
+            yield _step(self.policy.identity, "each identity (the unmeshed as one)")
+
+    def _override(self, arrival: Arrival) -> RateOverride | None:
+        """The last override for the client's identity: a later one takes an earlier one's place."""
+        if arrival.tls is not Mesh.LINKERD:
+            return None
+        identity, found = arrival.client.identities[Mesh.LINKERD], None
+        for override in self.policy.overrides:
+            accounts = (
+                service_account(one.name, one.namespace, self.trust_domain) for one in override.clients
+            )
+            if identity in accounts:
+                found = override
+        return found
+
+
+def _step(rate: RequestRate, who: str) -> Step:
+    text = "lets {} requests a second of {} pass, this one among them; more would get 429"
+    return step(rate.resource, rate.at("requestsPerSecond"), Action.LIMITED, text, rate.requests, who)
+
+
+def _rate_limit(state: State, server: Resource) -> RateLimit | None:
+    """Returns the limit on a Server, the oldest of several (of one age: the first by name)."""
+    found = _by_server(state).get((server.namespace, server.name))
+    if not found:
+        return None
+    oldest = HTTPLocalRateLimitPolicy.kept(found[0])
+    return RateLimit(config.of(state).trust_domain, oldest, tuple(found[1:]))
+
+
+@per_state
+def _by_server(state: State) -> dict[tuple[str, str], list[Resource]]:
+    policies = state.all(GROUP, "HTTPLocalRateLimitPolicy")
+    return grouped(
+        ((policy.namespace, HTTPLocalRateLimitPolicy.kept(policy).target.name), policy) for policy in policies
     )

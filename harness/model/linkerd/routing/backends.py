@@ -15,7 +15,7 @@ from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route, RouteRule
-    from harness.model.linkerd.call import OutboundCall
+    from harness.model.linkerd.balancer import OutboundCall
     from harness.model.linkerd.routing.limits import Limit
     from harness.model.linkerd.routing.routes import Taken
     from harness.model.message import Answers, Message

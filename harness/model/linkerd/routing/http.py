@@ -22,7 +22,7 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
     from harness.base.resources import Resource
-    from harness.model.linkerd.call import OutboundCall
+    from harness.model.linkerd.balancer import OutboundCall
     from harness.model.message import Answers, Message
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.api.linkerd.service_profile import RequestCondition, ResponseCondition
     from harness.base.resources import Resource
-    from harness.model.linkerd.call import OutboundCall
+    from harness.model.linkerd.balancer import OutboundCall
     from harness.model.message import Message
     from harness.traffic.outcomes import Outcome
 
