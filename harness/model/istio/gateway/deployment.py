@@ -1,4 +1,4 @@
-"""Gateways of the Gateway API: what Istio deploys for one, the Service that leads to it, the listeners served.
+"""Gateways of the Gateway API: what Istio deploys for one, the Service that leads to it, its listeners.
 
 Rules and names are those of Istio's gateway controller and its template [istio/istio:
 pilot/pkg/config/kube/gatewaycommon, files/kube-gateway.yaml, pilot/pkg/config/kube/gateway/conversion.go].
