@@ -22,15 +22,8 @@ if TYPE_CHECKING:
 
 Fault = tuple[str, str]
 
-_OBJECT = 'Invalid value: "object": '
 _MATCHES = 128
-_UNREPEATABLE = (
-    "RequestHeaderModifier",
-    "ResponseHeaderModifier",
-    "RequestRedirect",
-    "URLRewrite",
-    "CORS",
-)
+_UNREPEATABLE = tuple("RequestHeaderModifier ResponseHeaderModifier RequestRedirect URLRewrite CORS".split())
 _TYPES = {filter_field(kind): kind for kind in (*_UNREPEATABLE, "RequestMirror", "ExtensionRef")}
 _MODIFIERS = ("ReplaceFullPath", "ReplacePrefixMatch")
 _PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+")
@@ -61,31 +54,35 @@ def _gateway_faults(gateway: KubernetesGateway) -> Iterator[Fault]:
     field, listeners = gateway.at("listeners"), gateway.listeners
     yield from _counted(field, listeners, 1, 64)
     for listener in listeners:
-        yield from ((field, words) for words in _listener_faults(listener))
+        yield from (_array(field, words) for words in _listener_faults(listener))
         tls = listener.tls
         if tls is not None and tls.mode == "Terminate" and not (tls.certificates or tls.options):
             words = "certificateRefs or options must be specified when mode is Terminate"
-            yield f"{field}.tls", f"{_OBJECT}{words}"
+            yield _object(f"{field}.tls", words)
     if len({listener.name for listener in listeners}) < len(listeners):
-        yield field, _array("Listener name must be unique within the Gateway")
+        yield _array(field, "Listener name must be unique within the Gateway")
     if len({(one.port, one.protocol, one.written_hostname) for one in listeners}) < len(listeners):
-        yield field, _array("Combination of port, protocol and hostname must be unique for each listener")
+        yield _array(field, "Combination of port, protocol and hostname must be unique for each listener")
 
 
 def _listener_faults(listener: Listener) -> Iterator[str]:
     protocol, tls = listener.protocol, listener.tls
     if protocol in ("HTTP", "TCP", "UDP") and tls is not None:
-        yield _array("tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']")
+        yield "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']"
     if protocol == "HTTPS" and tls is not None and tls.mode != "Terminate":
-        yield _array("tls mode must be Terminate for protocol HTTPS")
+        yield "tls mode must be Terminate for protocol HTTPS"
     if protocol == "TLS" and tls is None:
-        yield _array("tls mode must be set for protocol TLS")
+        yield "tls mode must be set for protocol TLS"
     if protocol in ("TCP", "UDP") and listener.written_hostname:
-        yield _array("hostname must not be specified for protocols ['TCP', 'UDP']")
+        yield "hostname must not be specified for protocols ['TCP', 'UDP']"
 
 
-def _array(words: str) -> str:
-    return f'Invalid value: "array": {words}'
+def _array(where: str, words: str) -> Fault:
+    return where, f'Invalid value: "array": {words}'
+
+
+def _object(where: str, words: str) -> Fault:
+    return where, f'Invalid value: "object": {words}'
 
 
 def _counted(field: str, items: Sequence[object], least: int, most: int) -> Iterator[Fault]:
@@ -116,7 +113,7 @@ def _route_faults(route: Route) -> Iterator[Fault]:
             "While 16 rules and 64 matches per rule are allowed, "
             "the total number of matches across all rules in a route must be less than 128"
         )
-        yield "spec.rules", _array(words)
+        yield _array("spec.rules", words)
     for rule in rules:
         yield from _rule_faults(rule)
 
@@ -130,10 +127,8 @@ def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[Fault]:
     for names in sections.values():
         verb = "specified" if "" in names and any(names) else "unique"
         if len(set(names)) < len(names) or verb == "specified":
-            words = (
-                f"sectionName must be {verb} when parentRefs includes 2 or more references to the same parent"
-            )
-            yield "spec.parentRefs", _array(words)
+            several = "when parentRefs includes 2 or more references to the same parent"
+            yield _array("spec.parentRefs", f"sectionName must be {verb} {several}")
 
 
 def _rule_faults(rule: RouteRule) -> Iterator[Fault]:
@@ -144,62 +139,56 @@ def _rule_faults(rule: RouteRule) -> Iterator[Fault]:
     for backend in rule.backends:
         yield from _reference_faults(backend)
     if rule.backends and any(one.type == "RequestRedirect" for one in rule.filters):
-        yield rule.path, f"{_OBJECT}RequestRedirect filter must not be used together with backendRefs"
+        yield _object(rule.path, "RequestRedirect filter must not be used together with backendRefs")
     owners: tuple[RouteRule | BackendRef, ...] = (rule, *rule.backends)
     for owner in owners:
         yield from _filter_faults(owner, rule)
     request, backend_request = rule.request_timeout, rule.backend_timeout
     if request and backend_request and backend_request > request:
-        words = "backendRequest timeout cannot be longer than request timeout"
-        yield rule.at("timeouts"), f"{_OBJECT}{words}"
+        yield _object(rule.at("timeouts"), "backendRequest timeout cannot be longer than request timeout")
 
 
 def _match_faults(match: RouteMatch) -> Iterator[Fault]:
     if isinstance(match, RPCMatch):
         if match.has("method") and match.rpc.service is None and match.rpc.method is None:
-            words = "One or both of 'service' or 'method' must be specified"
-            yield match.at("method"), f"{_OBJECT}{words}"
+            yield _object(match.at("method"), "One or both of 'service' or 'method' must be specified")
         return
     wanted = match.path_match
     if wanted is None or wanted.kind == "regex":
         return
     where, kinds, value = match.at("path"), "when type one of ['Exact', 'PathPrefix']", wanted.value
     if not value.startswith("/"):
-        yield where, f"{_OBJECT}value must be an absolute path and start with '/' {kinds}"
-    for part in _UNCLEAN:
-        if part in value:
-            yield where, f"{_OBJECT}must not contain '{part}' {kinds}"
+        yield _object(where, f"value must be an absolute path and start with '/' {kinds}")
+    yield from (_object(where, f"must not contain '{part}' {kinds}") for part in _UNCLEAN if part in value)
     for part in _UNCLEAN_ENDS:
         if value.endswith(part):
-            yield where, f"{_OBJECT}must not end with '{part}' {kinds}"
+            yield _object(where, f"must not end with '{part}' {kinds}")
     if not _PATH.fullmatch(value):
         words = f"must only contain valid characters (matching ^{_PATH.pattern}$)"
-        yield where, f"{_OBJECT}{words} for types ['Exact', 'PathPrefix']"
+        yield _object(where, f"{words} for types ['Exact', 'PathPrefix']")
 
 
 def _reference_faults(to: TargetRef) -> Iterator[Fault]:
     if not to.group and to.kind == "Service" and to.port is None:
-        yield to.path, f"{_OBJECT}Must have port for Service reference"
+        yield _object(to.path, "Must have port for Service reference")
 
 
 def _filter_faults(owner: RouteRule | BackendRef, rule: RouteRule) -> Iterator[Fault]:
     """The faults of a rule's or of a backend's filters."""
     types = [entry.type for entry in owner.filters]
     if "RequestRedirect" in types and "URLRewrite" in types:
-        words = (
-            "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both"
-        )
-        yield owner.at("filters"), f"{_OBJECT}{words}"
+        words = "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite"
+        yield _object(owner.at("filters"), f"{words}, but not both")
     for kind in _UNREPEATABLE:
         if types.count(kind) > 1:
-            yield owner.at("filters"), f"{_OBJECT}{kind} filter cannot be repeated"
+            yield _object(owner.at("filters"), f"{kind} filter cannot be repeated")
     for entry in owner.filters:
         name = filter_field(entry.type)
         if name not in entry.data:
-            yield entry.path, f"{_OBJECT}filter.{name} must be specified for {entry.type} filter.type"
+            yield _object(entry.path, f"filter.{name} must be specified for {entry.type} filter.type")
         for other, wanted in _TYPES.items():
             if other in entry.data and other != name:
-                yield entry.path, f"{_OBJECT}filter.{other} must be nil if the filter.type is not {wanted}"
+                yield _object(entry.path, f"filter.{other} must be nil if the filter.type is not {wanted}")
         yield from _particular_faults(entry, owner, rule)
 
 
@@ -211,7 +200,7 @@ def _particular_faults(entry: RouteFilter, owner: RouteRule | BackendRef, rule: 
             kinds = [match.path_match.kind for match in rule.matches if match.path_match]
             if changed.path_modifier.type == "ReplacePrefixMatch" and kinds != ["segments"]:
                 words = f"When using {entry.type} filter with path.replacePrefixMatch"
-                yield owner.path, f"{_OBJECT}{words}, exactly one PathPrefix match must be specified"
+                yield _object(owner.path, f"{words}, exactly one PathPrefix match must be specified")
         case "RequestMirror" if entry.mirror:
             yield from _mirror_faults(entry.mirror)
         case "CORS":
@@ -222,19 +211,19 @@ def _modifier_faults(modifier: PathModifier) -> Iterator[Fault]:
     for kind in _MODIFIERS if modifier else ():
         name = filter_field(kind)
         if modifier.type == kind and name not in modifier.data:
-            yield modifier.path, f"{_OBJECT}{name} must be specified when type is set to '{kind}'"
+            yield _object(modifier.path, f"{name} must be specified when type is set to '{kind}'")
         if modifier.type != kind and name in modifier.data:
-            yield modifier.path, f"{_OBJECT}type must be '{kind}' when {name} is set"
+            yield _object(modifier.path, f"type must be '{kind}' when {name} is set")
 
 
 def _mirror_faults(mirror: RequestMirror) -> Iterator[Fault]:
     yield from _reference_faults(mirror.to)
     if "percent" in mirror.data and "fraction" in mirror.data:
-        words = "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter"
-        yield mirror.path, f"{_OBJECT}{words}"
+        yield _object(
+            mirror.path, "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter"
+        )
     if mirror.fraction and mirror.fraction.numerator > mirror.fraction.denominator:
-        words = "numerator must be less than or equal to denominator"
-        yield mirror.fraction.path, f"{_OBJECT}{words}"
+        yield _object(mirror.fraction.path, "numerator must be less than or equal to denominator")
 
 
 def _cors_faults(cors: CORSFilter) -> Iterator[Fault]:
@@ -244,5 +233,5 @@ def _cors_faults(cors: CORSFilter) -> Iterator[Fault]:
         ("allowHeaders", cors.headers, "methods"),
     ):
         if "*" in values and len(values) > 1:
-            words = f"{field[0].upper()}{field[1:]} cannot contain '*' alongside other {what}"
-            yield cors.at(field), _array(words)
+            name = f"{field[0].upper()}{field[1:]}"
+            yield _array(cors.at(field), f"{name} cannot contain '*' alongside other {what}")
