@@ -45,8 +45,8 @@ class Installation:
 
     def accepts(self, version: str) -> bool:
         """Returns whether a version is the one that is asked for."""
-        wanted, found = self.version.removeprefix("v"), version.removeprefix("v")
-        return not wanted or found == wanted or found.startswith((f"{wanted}.", f"{wanted}-"))
+        wanted, given = self.version.removeprefix("v"), version.removeprefix("v")
+        return not wanted or given == wanted or given.startswith((f"{wanted}.", f"{wanted}-"))
 
 
 DEFAULT = Installation()

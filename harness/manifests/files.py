@@ -50,16 +50,16 @@ def read_manifests(path: Path, *, running: bool = False) -> tuple[Resource, ...]
 def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, ...]:
     """Returns objects that an API answered with, as a dump of it read with `running`: older first."""
     where = Location(source)
-    found = (_resource(data, where, running=True) for data in sorted(objects, key=_created))
-    return tuple(resource for resource in found if resource is not None)
+    resources = (_resource(data, where, running=True) for data in sorted(objects, key=_created))
+    return tuple(resource for resource in resources if resource is not None)
 
 
 def _resources(text: str, name: str, located: Locate, *, running: bool) -> tuple[Resource, ...]:
-    found: list[Resource] = []
+    resources: list[Resource] = []
     for document in parse(text, name):
         if document.data is not None:
-            found += _objects(document, document.data, (), located, running)
-    return tuple(found)
+            resources += _objects(document, document.data, (), located, running)
+    return tuple(resources)
 
 
 def _objects(
@@ -90,9 +90,9 @@ def _objects(
 def _created(item: object) -> str:
     """When a live cluster made an object (RFC 3339, in UTC), empty if that isn't known."""
     metadata = item.get("metadata") if isinstance(item, dict) else None
-    told = metadata.get("creationTimestamp") if isinstance(metadata, dict) else None
+    written = metadata.get("creationTimestamp") if isinstance(metadata, dict) else None
     try:
-        made = datetime.fromisoformat(told or "")
+        made = datetime.fromisoformat(written or "")
     except (TypeError, ValueError):
         return ""
     return made.replace(tzinfo=made.tzinfo or UTC).astimezone(UTC).isoformat()

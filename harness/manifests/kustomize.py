@@ -50,9 +50,9 @@ class Origin(NamedTuple):
             ]
         else:
             alike = [
-                (_name(one), where.position(one, path))
-                for where, one in objects(self.file)
-                if one.get("kind") == data.get("kind")
+                (_name(whole), where.position(whole, path))
+                for where, whole in objects(self.file)
+                if whole.get("kind") == data.get("kind")
             ]
         return max(
             (pair for pair in alike if pair[0] in name), key=lambda pair: len(pair[0]), default=("", None)
@@ -118,22 +118,23 @@ def _origins(folder: str, inside: str) -> Mapping[Key, Origin]:
         result = _kubectl(kubectl, outer)
         if result.returncode:
             return {}
-        objects = [one.data for one in parse(result.stdout, folder) if isinstance(one.data, dict)]
-        found = {}
-        for data in objects:
+        origins = {}
+        for data in (document.data for document in parse(result.stdout, folder)):
+            if not isinstance(data, dict):
+                continue
             annotations = (data.get("metadata") or {}).get("annotations") or {}
-            if told := plain(annotations.get(_ORIGIN) or ""):
-                found[_key(data)] = _origin(told, folder, inside, outer)
-        return found
+            if written := plain(annotations.get(_ORIGIN) or ""):
+                origins[_key(data)] = _origin(written, folder, inside, outer)
+        return origins
 
 
-def _origin(told: Mapping[str, Any], folder: str, inside: str, outer: str) -> Origin:
+def _origin(written: Mapping[str, Any], folder: str, inside: str, outer: str) -> Origin:
     """An origin with its file as the user would name it; of one that isn't here, its repository."""
-    file = str(told.get("path") or told.get("configuredIn") or "")
-    if told.get("repo"):
-        return Origin(f"{told['repo']} {file}")
+    file = str(written.get("path") or written.get("configuredIn") or "")
+    if written.get("repo"):
+        return Origin(f"{written['repo']} {file}")
     relative = os.path.relpath(os.path.normpath(Path(outer, file)), inside)
-    kind = str((told.get("configuredBy") or {}).get("kind") or "")
+    kind = str((written.get("configuredBy") or {}).get("kind") or "")
     return Origin(os.path.normpath(Path(folder, relative)), kind)
 
 

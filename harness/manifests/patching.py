@@ -34,8 +34,8 @@ class Patch:
         """
         if self.merge is not None:
             return bool(merged(data, self.merge) == data)
-        changes = [one for one in self.operations if one["op"] != "test"]
-        return all(_done(data, one) for one in changes)
+        changes = [operation for operation in self.operations if operation["op"] != "test"]
+        return all(_done(data, operation) for operation in changes)
 
     def patched(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the object's data with the change; raises ValueError where an operation doesn't fit."""
@@ -105,11 +105,11 @@ def _operated(data: Any, operation: Operation) -> Any:
         raise ValueError(f"{what}: {error}") from error
 
 
-def _contains(found: Any, value: Any) -> bool:
+def _contains(part: Any, value: Any) -> bool:
     """Whether a value is there, within what a cluster or later operations added to it."""
     if isinstance(value, dict):
-        members = found if isinstance(found, dict) else {}
-        return isinstance(found, dict) and all(
+        members = part if isinstance(part, dict) else {}
+        return isinstance(part, dict) and all(
             key in members and _contains(members[key], item) for key, item in value.items()
         )
-    return bool(found == value)
+    return bool(part == value)

@@ -66,9 +66,9 @@ def objects(source: str) -> list[tuple[InFile, dict[str, Any]]]:
     Raises InputError or OSError if it can't be read.
     """
     return [
-        found
+        entry
         for document in _documents(source, _stamp(source)).values()
-        for found in _objects(source, document, document.data, ())
+        for entry in _objects(source, document, document.data, ())
     ]
 
 
@@ -101,20 +101,20 @@ class _Parsed(NamedTuple):
         first = span.first
         for part in root:
             first, span = span.member(part)
-        found = max((_descend(span, first, one) for one in _paths(path)), key=_nearness)
-        mark = found.span.mark(found.first)
+        field = max((_descend(span, first, variant) for variant in _paths(path)), key=_nearness)
+        mark = field.span.mark(field.first)
         line, column = mark.line, mark.column
-        if found.rest.startswith(" "):
-            line, column = self._inside(found, line, column)
+        if field.rest.startswith(" "):
+            line, column = self._inside(field, line, column)
         return line + self.before, column
 
-    def _inside(self, found: _Found, line: int, column: int) -> tuple[int, int]:
+    def _inside(self, field: _Found, line: int, column: int) -> tuple[int, int]:
         """Line and column of a part of a YAML text: a block's lines are lines of the file, too."""
-        event = found.span.first
+        event = field.span.first
         if getattr(event, "style", None) != "|":
             return line, column
         inner = next(parse(event.value, ""))
-        row, col = _Parsed(inner, event.value, 0).nearest((), found.rest.lstrip())
+        row, col = _Parsed(inner, event.value, 0).nearest((), field.rest.lstrip())
         line = event.start_mark.line + 1 + row
         whole, own = self.text.splitlines()[line - 1], event.value.splitlines()[row - 1]
         return line, col + len(whole) - len(own)
@@ -129,8 +129,8 @@ class _Found(NamedTuple):
     rest: str
 
 
-def _nearness(found: _Found) -> tuple[bool, int]:
-    return (not found.rest, found.depth)
+def _nearness(field: _Found) -> tuple[bool, int]:
+    return (not field.rest, field.depth)
 
 
 def _descend(span: Span, first: Any, path: str) -> _Found:
@@ -148,10 +148,10 @@ def _descend(span: Span, first: Any, path: str) -> _Found:
 def _steps(span: Span, path: str) -> Iterator[tuple[str | int, str]]:
     """The parts of a mapping or list that a path may begin with (names may hold dots), and what follows."""
     path = path.removeprefix(".")
-    if found := _ITEM.match(path):
-        yield int(found[1]), path[found.end() :]
-    if found := _QUOTED.match(path):
-        yield found[1], path[found.end() :]
+    if match := _ITEM.match(path):
+        yield int(match[1]), path[match.end() :]
+    if match := _QUOTED.match(path):
+        yield match[1], path[match.end() :]
     for end in range(1, len(path) + 1):
         if end == len(path) or path[end] in ".[ ":
             yield path[:end], path[end:]
@@ -205,7 +205,7 @@ def _alone(source: str, stamp: Stamp, start: int, line: int, column: int) -> _Pa
 
 @lru_cache(maxsize=2)
 def _documents(source: str, stamp: Stamp) -> dict[int, Document]:
-    return {one.start: one for one in parse(_text(source, stamp), source)}
+    return {document.start: document for document in parse(_text(source, stamp), source)}
 
 
 def _in_list(source: str, stamp: Stamp, start: int) -> _Parsed:

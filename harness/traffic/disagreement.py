@@ -33,9 +33,9 @@ def disagreement(
     named = _named(observed)
 
     def label(outcome: Outcome) -> str:
-        told = outcome if named(outcome) else replace(outcome, backend=None)
+        comparable = outcome if named(outcome) else replace(outcome, backend=None)
         # Each side words its failures in its own way.
-        return classify(replace(told, detail="") if outcome.failure else told)
+        return classify(replace(comparable, detail="") if outcome.failure else comparable)
 
     seen, likely = observed.classes(label), predicted.classes(label)
     if unknown in seen or unknown in likely:
@@ -44,9 +44,11 @@ def disagreement(
     comparison = compare_sample(_joined(likely, together), _joined(seen, together), confidence)
     if comparison.holds is not False:
         return ""
-    wrong = [one for one in comparison.shares if one.expected != one.seen]
-    told = "; ".join(f"{one.label}: {one.expected:.4g} predicted, {one.seen:.4g} observed" for one in wrong)
-    return f"{told}, in {observed.n} requests"
+    wrong = [share for share in comparison.shares if share.expected != share.seen]
+    differences = "; ".join(
+        f"{share.label}: {share.expected:.4g} predicted, {share.seen:.4g} observed" for share in wrong
+    )
+    return f"{differences}, in {observed.n} requests"
 
 
 def _named(observed: Outcomes) -> Callable[[Outcome], bool]:
@@ -54,7 +56,7 @@ def _named(observed: Outcomes) -> Callable[[Outcome], bool]:
 
     Without a name there, a proxy may have answered, or an application that doesn't say who it is.
     """
-    anonymous = {one.outcome.status for one in observed.groups if one.outcome.backend is None}
+    anonymous = {group.outcome.status for group in observed.groups if group.outcome.backend is None}
     return lambda outcome: outcome.status not in anonymous
 
 
@@ -71,7 +73,7 @@ def _together(groups: tuple[Group, ...], label: Callable[[Outcome], str]) -> dic
     for members in by_step.values():
         joined = frozenset[str]().union(*(together[member] for member in members))
         together |= dict.fromkeys(joined, joined)
-    return {one: " or ".join(sorted(joined)) for one, joined in together.items()}
+    return {label: " or ".join(sorted(joined)) for label, joined in together.items()}
 
 
 def _joined(weights: Mapping[str, Fraction], together: Mapping[str, str]) -> dict[str, Fraction]:

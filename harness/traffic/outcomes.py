@@ -48,10 +48,10 @@ class Hop:
     opaque: bool = False
 
     def __str__(self) -> str:
-        said = "plaintext"
+        words = "plaintext"
         if self.mutual:
-            said = f"mutual TLS by {self.mesh}" + (f" as {self.client}" if self.client else "")
-        return f"{said}, which the server refuses" if self.refused else said
+            words = f"mutual TLS by {self.mesh}" + (f" as {self.client}" if self.client else "")
+        return f"{words}, which the server refuses" if self.refused else words
 
 
 @dataclass(frozen=True)

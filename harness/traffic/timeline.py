@@ -121,42 +121,42 @@ class Timeline:
 
     def astir(self, start: float, end: float) -> tuple[str, ...]:
         """Returns the pods that were starting or stopping about then, as `namespace/name phase`."""
-        found = (
+        unsteady = (
             f"{pod} {phase}"
             for pod, phase, since, until in self._unsteady
             if since <= end + AROUND and until >= start - AROUND
         )
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(unsteady))
 
     def gaps(self) -> tuple[Gap, ...]:
         """Returns the seconds that nothing is known of, each reason once."""
-        found: dict[str, list[Shot]] = {}
+        unknown: dict[str, list[Shot]] = {}
         for shot in self.shots:
             if shot.unknown:
-                found.setdefault(shot.unknown, []).append(shot)
+                unknown.setdefault(shot.unknown, []).append(shot)
         beat = 1 / self.load.rate
-        return tuple(Gap(all_[0].at, all_[-1].at + beat, len(all_), why) for why, all_ in found.items())
+        return tuple(Gap(all_[0].at, all_[-1].at + beat, len(all_), why) for why, all_ in unknown.items())
 
     @cached_property
     def _unsteady(self) -> tuple[tuple[str, Phase, float, float], ...]:
         """Pods that start or stop: from when to when."""
-        found, since = [], dict[str, PodChange]()
+        spans, since = [], dict[str, PodChange]()
         for change in self.changes:
             before = since.get(change.pod)
             if before and before.phase in (Phase.STARTING, Phase.STOPPING):
-                found.append((change.pod, before.phase, before.at, change.at))
+                spans.append((change.pod, before.phase, before.at, change.at))
             since[change.pod] = change
-        found += [
+        spans += [
             (last.pod, last.phase, last.at, math.inf)
             for last in since.values()
             if last.phase in (Phase.STARTING, Phase.STOPPING)
         ]
-        return tuple(found)
+        return tuple(spans)
 
     def as_json(self, wrong: Callable[[Outcome], str]) -> dict[str, Any]:
         """Returns all of it as plain data: requests by the second, those that failed one by one."""
         failed = self.failed(wrong)
-        bad = {id(one.shot) for one in failed}
+        bad = {id(failure.shot) for failure in failed}
         return {
             "load": str(self.load),
             "began": self.began,
@@ -178,14 +178,14 @@ class Timeline:
             "gaps": [_rounded(vars(gap)) for gap in self.gaps()],
             "failed": [
                 {
-                    "at": round(one.shot.at, 3),
-                    "end": round(one.shot.end, 3),
-                    "what": one.what,
-                    "step": one.step,
-                    "client": one.shot.client,
-                    "pods": list(one.pods),
+                    "at": round(failure.shot.at, 3),
+                    "end": round(failure.shot.end, 3),
+                    "what": failure.what,
+                    "step": failure.step,
+                    "client": failure.shot.client,
+                    "pods": list(failure.pods),
                 }
-                for one in failed
+                for failure in failed
             ],
         }
 
@@ -207,11 +207,11 @@ def told(failed: tuple[Failed, ...], limit: int) -> Iterator[str]:
 
     After `limit` lines it says how many more there are.
     """
-    groups = [list(group) for _, group in groupby(failed, key=lambda one: (one.step, one.pods))]
+    groups = [list(group) for _, group in groupby(failed, key=lambda failure: (failure.step, failure.pods))]
     for group in groups[:limit]:
         first, last = group[0].shot.at, group[-1].shot.at
         when = f"{first:.2f} s" if len(group) == 1 else f"{first:.2f} s to {last:.2f} s"
-        kinds = Counter(one.what for one in group)
+        kinds = Counter(failure.what for failure in group)
         what = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common())
         pods = "; ".join(group[0].pods) or "no pod starts or stops"
         yield f"{when}, {_during(group[0].step)}: {what} ({pods})"

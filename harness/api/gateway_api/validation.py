@@ -61,7 +61,8 @@ def _gateway_faults(gateway: KubernetesGateway) -> Iterator[Fault]:
             yield _object(f"{field}.tls", words)
     if len({listener.name for listener in listeners}) < len(listeners):
         yield _array(field, "Listener name must be unique within the Gateway")
-    if len({(one.port, one.protocol, one.written_hostname) for one in listeners}) < len(listeners):
+    served = {(listener.port, listener.protocol, listener.written_hostname) for listener in listeners}
+    if len(served) < len(listeners):
         yield _array(field, "Combination of port, protocol and hostname must be unique for each listener")
 
 
@@ -121,9 +122,9 @@ def _route_faults(route: Route) -> Iterator[Fault]:
 def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[Fault]:
     yield from _counted("spec.parentRefs", parents, 0, 32)
     sections: dict[tuple[str | None, ...], list[str]] = {}
-    for one in parents:
-        parent = (one.group, one.data.get("kind"), one.written_namespace, one.name)
-        sections.setdefault(parent, []).append(one.section)
+    for parent in parents:
+        key = (parent.group, parent.data.get("kind"), parent.written_namespace, parent.name)
+        sections.setdefault(key, []).append(parent.section)
     for names in sections.values():
         verb = "specified" if "" in names and any(names) else "unique"
         if len(set(names)) < len(names) or verb == "specified":
@@ -138,7 +139,7 @@ def _rule_faults(rule: RouteRule) -> Iterator[Fault]:
     yield from _counted(rule.at("matches"), rule.written_matches, 0, 64)
     for backend in rule.backends:
         yield from _reference_faults(backend)
-    if rule.backends and any(one.type == "RequestRedirect" for one in rule.filters):
+    if rule.backends and any(entry.type == "RequestRedirect" for entry in rule.filters):
         yield _object(rule.path, "RequestRedirect filter must not be used together with backendRefs")
     owners: tuple[RouteRule | BackendRef, ...] = (rule, *rule.backends)
     for owner in owners:

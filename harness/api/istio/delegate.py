@@ -97,13 +97,13 @@ def _joined(
     own: HTTPRule, place: str, wide: HTTPMatchRequest | None, match: HTTPMatchRequest
 ) -> HTTPMatchRequest:
     """A match of a delegate's rule, with what a match of the root's that it is a part of asks beside it."""
-    asked = _written(match)
+    data = _written(match)
     if wide is not None:
         above = _written(wide)
-        maps = {key: {**above.get(key, {}), **asked.get(key, {})} for key in _MAPS if key in above}
-        asked = {**above, **asked, **maps}
+        maps = {key: {**above.get(key, {}), **data.get(key, {})} for key in _MAPS if key in above}
+        data = {**above, **data, **maps}
     bound = match.bound or (wide.bound if wide else ())
-    return HTTPMatchRequest(own.resource, place, {**asked, "gateways": list(bound)})
+    return HTTPMatchRequest(own.resource, place, {**data, "gateways": list(bound)})
 
 
 def _conflict(root: HTTPMatchRequest, own: HTTPMatchRequest) -> bool:

@@ -219,20 +219,20 @@ def _retries(retries: HTTPRetry) -> Iterator[str]:
 
 
 def _rewrite(rewrite: HTTPRewrite) -> Iterator[str]:
-    regex, given = rewrite.uri_regex_rewrite, rewrite.has("uriRegexRewrite")
-    if rewrite.uri and given:
+    regex, has_regex = rewrite.uri_regex_rewrite, rewrite.has("uriRegexRewrite")
+    if rewrite.uri and has_regex:
         yield "rewrite may only contain one of URI or UriRegexRewrite"
-    elif not (rewrite.uri or given or rewrite.authority):
+    elif not (rewrite.uri or has_regex or rewrite.authority):
         yield (
             "rewrite must specify at least one of URI, UriRegexRewrite, or authority. "
             "Only one of URI or UriRegexRewrite may be specified"
         )
-    elif given and not (regex.match and regex.rewrite):
+    elif has_regex and not (regex.match and regex.rewrite):
         yield (
             "UriRegexRewrite has errors\n"
             "UriRegexRewrite requires both Rewrite and Match fields to be specified"
         )
-    elif given:
+    elif has_regex:
         for words in _expression("HTTPRewrite.UriRegexRewrite.Match", regex.match):
             yield f"UriRegexRewrite has errors\n{words}"
 

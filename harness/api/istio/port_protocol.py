@@ -26,6 +26,6 @@ def protocol_of(text: str, number: int = 0) -> str:
 
     Without a word of it the number of a port may tell.
     """
-    said = "grpc-web" if text.lower().startswith("grpc-web") else text.lower()
+    word = "grpc-web" if text.lower().startswith("grpc-web") else text.lower()
     default = "tcp" if number in _SERVER_FIRST else ""
-    return _PROTOCOLS.get(said) or _PROTOCOLS.get(said.partition("-")[0], default)
+    return _PROTOCOLS.get(word) or _PROTOCOLS.get(word.partition("-")[0], default)

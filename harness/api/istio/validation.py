@@ -79,13 +79,13 @@ def _tls_options(tls: ServerTLSSettings) -> Iterator[str]:
                 yield f"ISTIO_MUTUAL TLS cannot have associated {words}"
         return
     files = bool(tls.server_certificate and tls.private_key)
-    given = [files, *map(bool, (tls.credential_name, tls.credential_names, tls.tls_certificates))]
-    if sum(given) > 1:
+    sources = [files, *map(bool, (tls.credential_name, tls.credential_names, tls.tls_certificates))]
+    if sum(sources) > 1:
         yield (
             "only one of credential_name, credential_names, server_certificate/private_key, "
             "tls_certificates should be specified"
         )
-    if mode not in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL") or given[1] or given[2]:
+    if mode not in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL") or sources[1] or sources[2]:
         return
     prefix = "SIMPLE TLS" if mode == "SIMPLE" else "MUTUAL TLS"
     if mode != "SIMPLE" and not tls.ca_certificates:
@@ -261,9 +261,9 @@ def validate(resource: Resource) -> None:
     security_validation.check_schema(resource)
     _refuse(resource)
     faults = _FAULTS.get(resource.kind)
-    found = list(faults(resource)) if faults else []
-    if found:
-        raise Refused.by_webhook(resource, WEBHOOK, f"configuration is invalid: {_joined(found)}")
+    refusals = list(faults(resource)) if faults else []
+    if refusals:
+        raise Refused.by_webhook(resource, WEBHOOK, f"configuration is invalid: {_joined(refusals)}")
 
 
 def _joined(faults: list[str]) -> str:

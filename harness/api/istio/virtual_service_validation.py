@@ -28,17 +28,17 @@ def faults(resource: Resource) -> Iterator[str]:
     hosts, bound = reading.hosts, reading.gateways
     if reading.is_delegate:
         parts = (("gateways", bound), ("tls route", reading.tls), ("tcp route", reading.tcp))
-        for what, given in parts:
-            if given:
+        for what, entries in parts:
+            if entries:
                 yield f"delegate virtual service must have no {what} specified"
     if not bound or MESH in bound:
         yield from _claims(reading)
     if "*" in hosts and (not bound or MESH in bound):
         yield "wildcard host * is not allowed for virtual services bound to the mesh gateway"
     else:
-        for one, other in combinations(hosts, 2):
-            if covers(one, other) or covers(other, one):
-                yield f"duplicate hosts in virtual service: {one} & {other}"
+        for host, other in combinations(hosts, 2):
+            if covers(host, other) or covers(other, host):
+                yield f"duplicate hosts in virtual service: {host} & {other}"
     if not (reading.http or reading.tcp or reading.tls):
         yield "http, tcp or tls must be provided in virtual service"
     for rule in reading.http:

@@ -58,7 +58,7 @@ class NetworkPolicy(Spec):
     def directions(self) -> tuple[str, ...]:
         """The directions that it is about: by default ingress, and egress if it has a rule for that."""
         types = self.types or ("Ingress", *(("Egress",) if self.egress else ()))
-        return tuple(one.lower() for one in types)
+        return tuple(direction.lower() for direction in types)
 
     def rules(self, direction: Direction) -> tuple[NetworkPolicyRule, ...]:
         """Returns its rules for a direction."""

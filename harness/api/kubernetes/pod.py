@@ -184,7 +184,7 @@ class PodSpec(Spec):
     @property
     def sidecars(self) -> tuple[Container, ...]:
         """The native sidecars: containers that start before the others and run as long."""
-        return tuple(one for one in self.init_containers if one.restart_policy == "Always")
+        return tuple(container for container in self.init_containers if container.restart_policy == "Always")
 
     @property
     def lasting(self) -> tuple[Container, ...]:
@@ -197,7 +197,8 @@ class PodSpec(Spec):
 
         Ordinary containers come before native sidecars [kubernetes/kubernetes: pkg/api/v1/pod, FindPort].
         """
-        ports = [port for one in (*self.containers, *self.sidecars) for port in one.ports if port.name]
+        containers = (*self.containers, *self.sidecars)
+        ports = [port for container in containers for port in container.ports if port.name]
         return {(port.name, port.protocol): port.number for port in reversed(ports)}
 
     @property

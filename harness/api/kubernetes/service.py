@@ -85,8 +85,8 @@ def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str,
     ports that say neither are taken for HTTP, as meshes that detect protocols do.
     """
     objects = tuple(resources)
-    labels = next((template_of(one).metadata.labels for one in objects if is_of(one, workload)), {})
-    found: list[tuple[int, str]] = []
+    labels = next((template_of(each).metadata.labels for each in objects if is_of(each, workload)), {})
+    urls: list[tuple[int, str]] = []
     for resource in objects:
         if resource.kind != "Service" or resource.group or resource.namespace != workload.namespace:
             continue
@@ -96,8 +96,8 @@ def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str,
         for port in service.ports[:1]:
             scheme = "grpc" if protocol_of(port.app_protocol or port.name) == "grpc" else "http"
             url = f"{scheme}://{resource.name}.{resource.namespace}:{port.number}/"
-            found.append((-len(service.selector), url))
-    return tuple(url for _, url in sorted(found))
+            urls.append((-len(service.selector), url))
+    return tuple(url for _, url in sorted(urls))
 
 
 SERVICE_NAME = "kubernetes.io/service-name"

@@ -53,9 +53,9 @@ class ConditionedStatus(Status):
 
     conditions = nodes("conditions", StatusCondition)
 
-    def holding(self, condition: str) -> StatusCondition | None:
-        """Returns a condition of this type, if it holds."""
-        return next((one for one in self.conditions if one.type == condition and one.holds), None)
+    def holding(self, wanted: str) -> StatusCondition | None:
+        """Returns the condition of this type, if it holds."""
+        return next((each for each in self.conditions if each.type == wanted and each.holds), None)
 
     @property
     def ready(self) -> bool:

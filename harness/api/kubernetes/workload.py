@@ -90,7 +90,7 @@ def same_pods(before: Resource, after: Resource) -> bool:
 
 def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:
     """Returns the workloads (Deployments, StatefulSets, DaemonSets) among these objects."""
-    return tuple(Workload(one.namespace, one.name) for one in resources if is_controller(one))
+    return tuple(Workload(each.namespace, each.name) for each in resources if is_controller(each))
 
 
 def is_controller(resource: Resource) -> bool:

@@ -103,10 +103,10 @@ def trust_domain_of(origin: Resource | None) -> str:
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """The values by their dotted names, without those that are null."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{key}.")
+            flat |= _flat(value, f"{prefix}{key}.")
         elif value is not None:
-            found[f"{prefix}{key}"] = value
-    return found
+            flat[f"{prefix}{key}"] = value
+    return flat

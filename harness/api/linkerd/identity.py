@@ -12,9 +12,9 @@ def service_account(name: str, namespace: str, trust_domain: str) -> str:
 
 def account_of(identity: str) -> tuple[str, str] | None:
     """Returns namespace and name of the ServiceAccount that an identity is of, None for a pattern."""
-    account, found, _ = identity.partition(_BELOW)
+    account, separator, _ = identity.partition(_BELOW)
     name, _, namespace = account.partition(".")
-    return (namespace, name) if found and "*" not in identity else None
+    return (namespace, name) if separator and "*" not in identity else None
 
 
 def admits(wanted: str, identity: str) -> bool:

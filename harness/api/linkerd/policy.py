@@ -88,7 +88,7 @@ class MeshTLSAuthentication(Spec):
 
     def identities(self, trust_domain: str) -> tuple[str, ...]:
         """Returns all of them, which may be patterns."""
-        return self.written + tuple(one.identity(trust_domain) for one in self.references)
+        return self.written + tuple(reference.identity(trust_domain) for reference in self.references)
 
 
 class NetworkAuthentication(Spec):
@@ -126,7 +126,7 @@ class ClientTLS(Node):
 
     def identities(self, trust_domain: str) -> tuple[str, ...]:
         """Returns all identities, which may be patterns."""
-        accounts = (service_account(one.name, one.namespace, trust_domain) for one in self.accounts)
+        accounts = (service_account(each.name, each.namespace, trust_domain) for each in self.accounts)
         return (*self.written, *accounts)
 
 

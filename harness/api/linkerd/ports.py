@@ -14,13 +14,13 @@ _NONE: Ports = frozenset()
 
 def strict(text: str) -> Ports:
     """Returns a list's ports; none at all where a part can't be read [policy-controller: ports.rs]."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
         ports = _range(part)
         if not ports:
             return _NONE
-        found.update(ports)
-    return frozenset(found)
+        numbers.update(ports)
+    return frozenset(numbers)
 
 
 def lenient(text: str, names: Mapping[str, int] | None = None) -> Ports:

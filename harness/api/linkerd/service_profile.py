@@ -119,7 +119,7 @@ class ServiceProfile(Spec):
     @derived
     def overrides(self) -> tuple[DestinationOverride, ...]:
         """The destination overrides that have a weight."""
-        return tuple(one for one in self.written_overrides if one.weight)
+        return tuple(override for override in self.written_overrides if override.weight)
 
     @property
     def decides(self) -> bool:

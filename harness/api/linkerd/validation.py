@@ -195,8 +195,8 @@ def _route(resource: Resource) -> Iterator[str]:
     """What both HTTPRoutes, GRPCRoutes, TLSRoutes and TCPRoutes are refused for."""
     route = Route.kept(resource)
     parents = [
-        (one.kind, "core" if one.group in (None, "", "core") else one.group, one.port)
-        for one in route.parents
+        (parent.kind, "core" if parent.group in (None, "", "core") else parent.group, parent.port)
+        for parent in route.parents
     ]
     if ("EgressNetwork", GROUP, None) in parents:
         yield "cannot target an EgressNetwork without specifying a port"
@@ -204,7 +204,7 @@ def _route(resource: Resource) -> Iterator[str]:
         if len(route.written_rules) != 1:
             yield f"{resource.kind.capitalize().replace('route', 'Route')} supports a single rule only"
         return
-    ours = [one[:2] for one in parents]
+    ours = [parent[:2] for parent in parents]
     if ("Service", "core") in ours or ("EgressNetwork", GROUP) in ours:
         refusal = annotation.unreadable(resource)
         if refusal:
@@ -215,5 +215,5 @@ def _route(resource: Resource) -> Iterator[str]:
         for _, text in (written for match in rule.written_matches for written in match.expressions):
             if fault := expressions.fault(text.value, Dialect.RUST):
                 yield f"regex parse error: {fault.why}"
-        if any(not one.group and one.kind == "Service" and one.port is None for one in rule.backends):
+        if any((to.group, to.kind, to.port) == ("", "Service", None) for to in rule.backends):
             yield "cannot reference a Service without a port"

@@ -217,8 +217,8 @@ def _typed(resource: Resource, value: Any, types: tuple[type, ...], name: str, p
             list: "array",
             dict: "object",
         }
-        found = names.get(type(value), "null")
-        raise _invalid(resource, path, found, f'{path} in body must be of type {name}: "{found}"')
+        written = names.get(type(value), "null")
+        raise _invalid(resource, path, written, f'{path} in body must be of type {name}: "{written}"')
     return value
 
 

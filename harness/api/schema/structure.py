@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Fault = tuple[str, str]
 
 _NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
-_SERVERS = ("apiVersion", "kind", "metadata", "status")
-"""What the API server itself knows of every object."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +184,10 @@ def unevaluated(definition: CustomResourceDefinition, version: str) -> tuple[str
 def _schema(definition: Resource, version: str) -> _Schema | None:
     from harness.api.kubernetes.definition import CustomResourceDefinition
 
-    versions = CustomResourceDefinition.kept(definition).versions
-    written = next((one.schema.structure for one in versions if one.name == version), None)
+    structures = {
+        each.name: each.schema.structure for each in CustomResourceDefinition.kept(definition).versions
+    }
+    written = structures.get(version)
     if not written:
         return None
     return _Schema(jsonschema_rs.Draft4Validator(_plain(written)), Structure.of(written))
@@ -211,7 +211,7 @@ def _words(error: jsonschema_rs.ValidationError) -> Fault:
     """Where and how the API server says what a validator found."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
     path, kind, value = path.removeprefix("."), error.kind, error.instance
-    said = json.dumps(value, ensure_ascii=False) if not isinstance(value, dict | list) else '"object"'
+    shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, dict | list) else '"object"'
     limit, size = kind.value, len(value) if isinstance(value, dict | list | str) else 0
     match kind.name:
         case "required":
@@ -222,7 +222,7 @@ def _words(error: jsonschema_rs.ValidationError) -> Fault:
             return path, f'Invalid value: "{name}": {path} in body must be of type {expected}: "{name}"'
         case "enum":
             supported = ", ".join(json.dumps(option) for option in kind.value)
-            return path, f"Unsupported value: {said}: supported values: {supported}"
+            return path, f"Unsupported value: {shown}: supported values: {supported}"
         case "maxItems":
             return path, f"Too many: {size}: must have at most {limit} items"
         case "minItems":
@@ -232,9 +232,9 @@ def _words(error: jsonschema_rs.ValidationError) -> Fault:
             return path, f"Too long: may not be more than {limit} bytes"
         case "minLength":
             words = f"{path} in body should be at least {limit} chars long"
-            return path, f"Invalid value: {said}: {words}"
+            return path, f"Invalid value: {shown}: {words}"
         case "minimum" | "maximum":
             than = "greater" if kind.name == "minimum" else "less"
             words = f"{path} in body should be {than} than or equal to {limit}"
-            return path, f"Invalid value: {said}: {words}"
-    return path, f"Invalid value: {said}: {error.message}"
+            return path, f"Invalid value: {shown}: {words}"
+    return path, f"Invalid value: {shown}: {error.message}"

@@ -14,11 +14,11 @@ _SPACE_DELIMITED = ("scope", "permission")
 
 def texts(claims: Mapping[str, Any] | None, path: Iterable[str]) -> tuple[str, ...]:
     """Returns the texts at a path: a text, or those of a list; numbers and the like match nothing."""
-    found: Any = claims
+    value: Any = claims
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    listed = found if isinstance(found, list) else [found]
-    return tuple(one for one in listed if isinstance(one, str))
+        value = value.get(name) if isinstance(value, dict) else None
+    listed = value if isinstance(value, list) else [value]
+    return tuple(text for text in listed if isinstance(text, str))
 
 
 def bracketed(key: str) -> tuple[str, ...]:

@@ -32,11 +32,11 @@ def with_aliases(principal: str, domains: tuple[str, ...]) -> tuple[str, ...]:
     domain, _, rest = principal.partition("/")
     if principal.count("/") + 1 != _PARTS or domain == "*":
         return (principal,)
-    if domain != _LOCAL and not any(_meant(domain, one) for one in domains):
+    if domain != _LOCAL and not any(_meant(domain, own) for own in domains):
         return (principal,)
     kept = domain.startswith("*")
     return tuple(
-        principal if kept and one.endswith(domain[1:]) else f"{one}/{rest}" for one in dict.fromkeys(domains)
+        principal if kept and own.endswith(domain[1:]) else f"{own}/{rest}" for own in dict.fromkeys(domains)
     )
 
 

@@ -237,16 +237,16 @@ def _domain(shown: str, value: str) -> Iterator[str]:
 def _path(shown: str, value: str) -> Iterator[str]:
     """Templates: `{*}` and `{**}` are whole segments, and the second is the last of them."""
     path, template, ended = value.strip("/"), "{*}" in value or "{**}" in value, False
-    said = f"invalid or unsupported path {path}, found in {shown}. "
+    words = f"invalid or unsupported path {path}, found in {shown}. "
     for segment in path.split("/"):
         if segment in ("{*}", "{**}"):
             if ended:
-                yield said + "{**} is not the last operator"
+                yield words + "{**} is not the last operator"
                 return
             ended = segment == "{**}"
         elif "{" in segment or "}" in segment:
-            yield said + "Contains '{' or '}' beyond a supported path template"
+            yield words + "Contains '{' or '}' beyond a supported path template"
             return
         elif template and not _LITERAL.fullmatch(segment):
-            yield said + f"Contains segment {segment} with invalid string literal"
+            yield words + f"Contains segment {segment} with invalid string literal"
             return
