@@ -47,7 +47,7 @@ def placing_pods(meshes: Collection[Mesh]) -> tuple[Marks, Marks]:
     return labels, {LINKERD_INJECT: "enabled" if Mesh.LINKERD in meshes else "disabled"}
 
 
-def asked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[Mesh]:
+def addressed(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[Mesh]:
     """Yields the meshes that an object's labels and annotations are written for."""
     if _ISTIO_LABELS & labels.keys():
         yield Mesh.ISTIO

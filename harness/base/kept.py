@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
 
-Found = TypeVar("Found")
+Kept = TypeVar("Kept")
 Rest = ParamSpec("Rest")
 
 
 def per_object(
-    make: Callable[Concatenate[Resource, Rest], Found],
-) -> Callable[Concatenate[Resource, Rest], Found]:
+    make: Callable[Concatenate[Resource, Rest], Kept],
+) -> Callable[Concatenate[Resource, Rest], Kept]:
     """Keeps what a pure function reads of an object (with these further arguments) with that object."""
 
     @wraps(make)
-    def found(resource: Resource, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Found:
+    def keeping(resource: Resource, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Kept:
         key = (make, args, *kwargs.items())
         if key not in resource.lookups:
             resource.lookups[key] = make(resource, *args, **kwargs)
-        kept: Found = resource.lookups[key]
-        return kept
+        value: Kept = resource.lookups[key]
+        return value
 
-    return found
+    return keeping

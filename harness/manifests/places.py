@@ -101,26 +101,26 @@ class _Parsed(NamedTuple):
         first = span.first
         for part in root:
             first, span = span.member(part)
-        field = max((_descend(span, first, variant) for variant in _paths(path)), key=_nearness)
-        mark = field.span.mark(field.first)
+        reach = max((_descend(span, first, variant) for variant in _paths(path)), key=_nearness)
+        mark = reach.span.mark(reach.first)
         line, column = mark.line, mark.column
-        if field.rest.startswith(" "):
-            line, column = self._inside(field, line, column)
+        if reach.rest.startswith(" "):
+            line, column = self._inside(reach, line, column)
         return line + self.before, column
 
-    def _inside(self, field: _Found, line: int, column: int) -> tuple[int, int]:
+    def _inside(self, reach: _Reach, line: int, column: int) -> tuple[int, int]:
         """Line and column of a part of a YAML text: a block's lines are lines of the file, too."""
-        event = field.span.first
+        event = reach.span.first
         if getattr(event, "style", None) != "|":
             return line, column
         inner = next(parse(event.value, ""))
-        row, col = _Parsed(inner, event.value, 0).nearest((), field.rest.lstrip())
+        row, col = _Parsed(inner, event.value, 0).nearest((), reach.rest.lstrip())
         line = event.start_mark.line + 1 + row
         whole, own = self.text.splitlines()[line - 1], event.value.splitlines()[row - 1]
         return line, col + len(whole) - len(own)
 
 
-class _Found(NamedTuple):
+class _Reach(NamedTuple):
     """How deep a path leads, what stands there, the event that begins it, and what is left of the path."""
 
     depth: int
@@ -129,11 +129,11 @@ class _Found(NamedTuple):
     rest: str
 
 
-def _nearness(field: _Found) -> tuple[bool, int]:
-    return (not field.rest, field.depth)
+def _nearness(reach: _Reach) -> tuple[bool, int]:
+    return (not reach.rest, reach.depth)
 
 
-def _descend(span: Span, first: Any, path: str) -> _Found:
+def _descend(span: Span, first: Any, path: str) -> _Reach:
     depth = 0
     while path and not path.startswith(" "):
         steps = ((key, rest) for key, rest in _steps(span, path) if key in span.members)
@@ -142,7 +142,7 @@ def _descend(span: Span, first: Any, path: str) -> _Found:
             break
         first, span = span.member(key)
         depth, path = depth + 1, rest
-    return _Found(depth, span, first, path)
+    return _Reach(depth, span, first, path)
 
 
 def _steps(span: Span, path: str) -> Iterator[tuple[str | int, str]]:

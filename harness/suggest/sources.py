@@ -219,4 +219,4 @@ def _pods_ask(resource: Resource) -> bool:
     if resource.group != "apps":
         return False
     metadata = template_of(resource).metadata
-    return any(marks.asked(metadata.labels, metadata.annotations))
+    return any(marks.addressed(metadata.labels, metadata.annotations))

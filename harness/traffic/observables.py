@@ -61,7 +61,7 @@ class Probed:
     pod: str
     probe: str
     passes: bool
-    told: str
+    evidence: str
     control: str = ""
     trace: Trace = ()
 
@@ -70,13 +70,13 @@ class Probed:
 class Resolution:
     """What a name leads to in a client's pod: a Service (or its pods), a place outside, or neither.
 
-    `addresses` are known on a cluster; `told` says what showed it.
+    `addresses` are known on a cluster; `evidence` says what showed it.
     """
 
     service: Workload | None = None
     outside: bool = False
     addresses: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,12 +146,12 @@ class Growth:
 
 @dataclass(frozen=True)
 class Metered:
-    """What came back of `sent` requests, and by how much each counter grew; `told` says what showed it."""
+    """What came back of `sent` requests, and by how much each counter grew, with the `evidence`."""
 
     sent: int
     outcomes: Outcomes
     growths: tuple[Growth, ...]
-    told: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 def inbound(name: str, labels: Mapping[str, str]) -> bool | None:

@@ -135,7 +135,7 @@ class Timeline:
             if shot.unknown:
                 unknown.setdefault(shot.unknown, []).append(shot)
         beat = 1 / self.load.rate
-        return tuple(Gap(all_[0].at, all_[-1].at + beat, len(all_), why) for why, all_ in unknown.items())
+        return tuple(Gap(shots[0].at, shots[-1].at + beat, len(shots), why) for why, shots in unknown.items())
 
     @cached_property
     def _unsteady(self) -> tuple[tuple[str, Phase, float, float], ...]:
@@ -202,7 +202,7 @@ class Timeline:
         }
 
 
-def told(failed: tuple[Failed, ...], limit: int) -> Iterator[str]:
+def failure_lines(failed: tuple[Failed, ...], limit: int) -> Iterator[str]:
     """Yields lines about failures, those together that come after each other in one step, with its pods.
 
     After `limit` lines it says how many more there are.

@@ -73,7 +73,7 @@ def test_a_probe_counts_when_the_kubelet_would_act(readings, passes):
     client = Kubelet(probed(readinessProbe=HTTP), readings=readings)
     (found,) = kubelet.probes(client, WEB, Deadline(5))
     assert (found.probe, found.passes) == ("app readinessProbe", passes)
-    assert found.told == "2 times in a row by the kubelet's count"
+    assert found.evidence == "2 times in a row by the kubelet's count"
     assert found.control == ("" if passes else "it answers")
 
 

@@ -66,7 +66,7 @@ def test_only_one_side_of_a_proxy_counts(source, growth, monkeypatch):
     client = Proxied(pod(native="linkerd-proxy"), readings=[(10, 100), (15, 303), (16, 305)])
     found = metered(client, WEB, "request_total")
     assert found.growths == (growth,)
-    assert "web-6b5d4d5f74-xxnlk" in found.told[0]
+    assert "web-6b5d4d5f74-xxnlk" in found.evidence[0]
 
 
 def test_a_counter_that_no_proxy_shows_is_not_there():

@@ -162,4 +162,4 @@ def test_names_that_the_pod_cant_ask_for():
     )
     found = resolution(changes.apply(BASE, [policy]), Workload("ist", "client"), "web")
     assert found.service is None
-    assert "can't ask the cluster's DNS" in found.told[0]
+    assert "can't ask the cluster's DNS" in found.evidence[0]

@@ -8,7 +8,7 @@ from harness.base.vocabulary import Workload
 from harness.traffic.load import AFTER, BEFORE, Load, Shot
 from harness.traffic.outcomes import Outcome
 from harness.traffic.request import Request
-from harness.traffic.timeline import Gap, Phase, PodChange, Timeline, TransitionStep, told
+from harness.traffic.timeline import Gap, Phase, PodChange, Timeline, TransitionStep, failure_lines
 
 LOAD = Load(Request(Workload("shop", "web"), "http://cart/"), 2, 10)
 STEPS = (
@@ -65,12 +65,12 @@ def test_pods_that_start_or_stop_meanwhile(name, start, end, pods):
 def test_failures_are_told_by_step_and_pods():
     shots = [Shot(at, at, BAD if at in (2.5, 3.0, 9.0, 9.5) else GOOD) for at in (1, 2.5, 3.0, 9.0, 9.5, 21)]
     failed = timeline(*shots).failed(wrong)
-    assert list(told(failed, 5)) == [
+    assert list(failure_lines(failed, 5)) == [
         "2.50 s to 3.00 s, during `apply a`: 2 × 503 (no pod starts or stops)",
         f"9.00 s, during `restart shop`: 1 × 503 ({NEW} starting; {OLD} stopping)",
         f"9.50 s, during `restart shop`: 1 × 503 ({OLD} stopping)",
     ]
-    assert list(told(failed, 1))[1:] == ["and 2 more, up to 9.50 s"]
+    assert list(failure_lines(failed, 1))[1:] == ["and 2 more, up to 9.50 s"]
 
 
 def test_gaps_are_told_apart_by_their_reasons():

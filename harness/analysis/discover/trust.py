@@ -102,7 +102,7 @@ def _of_policies(selecting: Iterable[AuthorizationPolicy], callers: Iterable[Pod
             if any(_names(rule, caller) for caller in callers):
                 yield _of(rule.resource, rule.at("from" if rule.sources else "when"))
     for rule in (rule for policy in selecting if policy.action == "DENY" for rule in policy.rules):
-        if any(one.key in IDENTITIES and one.unwanted for part in rule.asked_of_clients for one in part):
+        if any(one.key in IDENTITIES and one.unwanted for part in rule.client_attributes for one in part):
             yield _of(rule.resource, rule.at("from"))
 
 

@@ -139,14 +139,14 @@ def _statuses(word: str, conditions: str) -> tuple[int, int]:
 def _consecutive(entries: Mapping[str, str]) -> int:
     """How many failures in a row take an endpoint out; raises Unreadable where the parameters don't fit."""
 
-    def said(name: str, default: str) -> str:
+    def parameter(name: str, default: str) -> str:
         return entries.get(f"{ACCRUAL}-consecutive-{name}", default)
 
-    longest, shortest = _duration(said("max-penalty", "60s")), _duration(said("min-penalty", "1s"))
-    jitter = _decimal(said("jitter-ratio", "0.5"))
+    longest, shortest = _duration(parameter("max-penalty", "60s")), _duration(parameter("min-penalty", "1s"))
+    jitter = _decimal(parameter("jitter-ratio", "0.5"))
     if shortest > longest or not longest or not 0 <= jitter <= 100:
         raise Unreadable("the penalties or the jitter ratio are out of bounds")
-    return _integer(said("max-failures", "7").strip(), 32)
+    return _integer(parameter("max-failures", "7").strip(), 32)
 
 
 def _threshold(entries: Mapping[str, str]) -> float:

@@ -157,7 +157,7 @@ def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
         case Enum():
             if value not in shape:
                 supported = ", ".join(json.dumps(option) for option in shape)
-                words = f"Unsupported value: {_told(value)}: supported values: {supported}"
+                words = f"Unsupported value: {_shown(value)}: supported values: {supported}"
                 raise Refused.invalid(resource, path, words)
         case Range():
             if not shape.minimum <= _typed(resource, value, (int,), "integer", path) <= shape.maximum:
@@ -223,10 +223,10 @@ def _typed(resource: Resource, value: Any, types: tuple[type, ...], name: str, p
 
 
 def _invalid(resource: Resource, path: str, value: Any, words: str) -> Refused:
-    return Refused.invalid(resource, path, f"Invalid value: {_told(value)}: {words}")
+    return Refused.invalid(resource, path, f"Invalid value: {_shown(value)}: {words}")
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | int | float) else '"object"'
 
 

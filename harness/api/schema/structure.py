@@ -130,14 +130,14 @@ class Structure:
             except StopIteration as end:
                 return end.value
 
-    def told(self, path: str = "") -> Iterator[str]:
+    def unevaluated_below(self, path: str = "") -> Iterator[str]:
         """Yields the rules that can't be evaluated, each with its field."""
         yield from (f"{path or 'the object'}: {rule}" for rule in self.unevaluated)
         parts = {f"{path}.{key}" if path else key: part for key, part in self.fields.items()}
         parts |= {f"{path}[]": self.items} if self.items else {}
         parts |= {f"{path}.*": self.entries} if self.entries else {}
         for place, part in parts.items():
-            yield from part.told(place)
+            yield from part.unevaluated_below(place)
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -177,7 +177,7 @@ def check(definition: CustomResourceDefinition, resource: Resource, before: Reso
 def unevaluated(definition: CustomResourceDefinition, version: str) -> tuple[str, ...]:
     """Returns the rules of a definition's version that can't be evaluated, each with its field."""
     schema = _schema(definition.resource, version)
-    return tuple(schema.structure.told()) if schema else ()
+    return tuple(schema.structure.unevaluated_below()) if schema else ()
 
 
 @per_object

@@ -31,7 +31,7 @@ def resolve(client: Client, namespace: str, sender: Curl, name: str, deadline: D
     done = execute(client, namespace, sender.pod, sender.container, argv, deadline)
     where = f"Pod {namespace}/{sender.pod}, container {sender.container}"
     if done.code == _NOT_FOUND:
-        return Resolution(told=(f"getent in {where} finds no address",))
+        return Resolution(evidence=(f"getent in {where} finds no address",))
     if done.code:
         why = "there is no getent" if done.code == NOT_RUN else f"getent ended with {done.code}"
         raise HarnessError(f"{name} can't be looked up", where=where, why=f"{why} {done.stderr}".strip())

@@ -55,7 +55,7 @@ class Metrics(Expectation):
             expected=f"each grows by {due}",
             seen=", ".join(_words(growth, problems[growth.counter]) for growth in metered.growths),
             n=metered.outcomes.n,
-            evidence=metered.told,
+            evidence=metered.evidence,
             explanations=_explained(metered),
         )
 

@@ -72,4 +72,4 @@ def _field(probed: Probed) -> str:
 
 
 def _words(probed: Probed) -> str:
-    return f"{probed.probe} {'passes' if probed.passes else 'fails'}: {probed.told}"
+    return f"{probed.probe} {'passes' if probed.passes else 'fails'}: {probed.evidence}"

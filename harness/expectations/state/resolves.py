@@ -60,7 +60,7 @@ class Resolves(Expectation):
             expected=wanted,
             seen=_label(resolution)
             + (f" ({', '.join(resolution.addresses)})" if resolution.addresses else ""),
-            evidence=resolution.told,
+            evidence=resolution.evidence,
             predicted=self._predicted(ground),
         )
         return controlled(verdict, ground, self._control)

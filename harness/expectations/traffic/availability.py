@@ -17,7 +17,7 @@ from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Ver
 from harness.traffic.load import Forecast, Load
 from harness.traffic.request import Request
 from harness.traffic.statistics import Share, at_least, interval
-from harness.traffic.timeline import told
+from harness.traffic.timeline import failure_lines
 
 if TYPE_CHECKING:
     from harness.expectations.base import Ground
@@ -162,7 +162,7 @@ class Available(Expectation):
             n=n,
             shares=(Share("succeeds", float(self.success), good / n, good, interval(good, n)),) if n else (),
             evidence=(
-                *(f"failed at {line}" for line in told(failed, LINES)),
+                *(f"failed at {line}" for line in failure_lines(failed, LINES)),
                 *(f"undecided: {line}" for line in short),
                 *(
                     f"not known of {gap.turns} turns, {gap.start:.2f} s to {gap.end:.2f} s: {gap.why}"

@@ -107,10 +107,10 @@ def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
         elif meshes := [mesh for mesh, plane in CONTROL_PLANES.items() if plane.implements(resource)]:
             yield from meshes
         elif resource.kind in ("Namespace", "Service"):
-            yield from marks.asked(labels_of(resource), annotations_of(resource))
+            yield from marks.addressed(labels_of(resource), annotations_of(resource))
         elif (resource.group, resource.kind) in READ:
             template = template_of(resource)
-            yield from marks.asked(template.metadata.labels, template.metadata.annotations)
+            yield from marks.addressed(template.metadata.labels, template.metadata.annotations)
             proxies = {container.name for container in template.spec.lasting}
             yield from (mesh for mesh in Mesh if mesh.proxy in proxies)
 

@@ -84,14 +84,14 @@ def resolution(state: State, source: Workload, name: str) -> Resolution:
     client = pods[0]
     asking = network_policy.names(state, client)
     if not asking.allowed:
-        return Resolution(told=("the pod can't ask the cluster's DNS", *map(str, asking.trace)))
+        return Resolution(evidence=("the pod can't ask the cluster's DNS", *map(str, asking.trace)))
     answer = lookup(state, name, client.namespace, client.resolver) or Lookup(outside=name)
     trace, service = tuple(map(str, answer.trace)), answer.service
     if answer.outside:
-        return Resolution(outside=leads_out(state, answer.outside, client.namespace), told=trace)
+        return Resolution(outside=leads_out(state, answer.outside, client.namespace), evidence=trace)
     if service is None or (Service.kept(service).headless and not answer.pods):
-        return Resolution(told=trace)
-    return Resolution(Workload(service.namespace, service.name), told=trace)
+        return Resolution(evidence=trace)
+    return Resolution(Workload(service.namespace, service.name), evidence=trace)
 
 
 def picked(answer: Lookup, port: int) -> Branches[Endpoint]:

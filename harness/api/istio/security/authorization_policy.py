@@ -69,15 +69,17 @@ class Source(Node):
 
     def attributes(self, field: str) -> Iterator[Attribute]:
         """Yields what it asks of the client, each as asked by a field."""
-        yield from _asked(field, "source.principal", self.principals, self.not_principals)
-        yield from _asked(
+        yield from _attribute(field, "source.principal", self.principals, self.not_principals)
+        yield from _attribute(
             field, "request.auth.principal", self.request_principals, self.not_request_principals
         )
-        yield from _asked(field, "source.namespace", self.namespaces, self.not_namespaces)
-        yield from _asked(field, "source.serviceAccount", self.service_accounts, self.not_service_accounts)
-        yield from _asked(field, "source.trustDomain", self.trust_domains, self.not_trust_domains)
-        yield from _asked(field, "source.ip", self.ip_blocks, self.not_ip_blocks)
-        yield from _asked(field, "remote.ip", self.remote_ip_blocks, self.not_remote_ip_blocks)
+        yield from _attribute(field, "source.namespace", self.namespaces, self.not_namespaces)
+        yield from _attribute(
+            field, "source.serviceAccount", self.service_accounts, self.not_service_accounts
+        )
+        yield from _attribute(field, "source.trustDomain", self.trust_domains, self.not_trust_domains)
+        yield from _attribute(field, "source.ip", self.ip_blocks, self.not_ip_blocks)
+        yield from _attribute(field, "remote.ip", self.remote_ip_blocks, self.not_remote_ip_blocks)
 
 
 class Operation(Node):
@@ -94,10 +96,10 @@ class Operation(Node):
 
     def attributes(self, field: str) -> Iterator[Attribute]:
         """Yields what it asks of the request, each as asked by a field."""
-        yield from _asked(field, "request.host", self.hosts, self.not_hosts)
-        yield from _asked(field, "destination.port", self.ports, self.not_ports)
-        yield from _asked(field, "request.method", self.methods, self.not_methods)
-        yield from _asked(field, "request.path", self.paths, self.not_paths)
+        yield from _attribute(field, "request.host", self.hosts, self.not_hosts)
+        yield from _attribute(field, "destination.port", self.ports, self.not_ports)
+        yield from _attribute(field, "request.method", self.methods, self.not_methods)
+        yield from _attribute(field, "request.path", self.paths, self.not_paths)
 
 
 class PolicyCondition(Node):
@@ -133,12 +135,12 @@ class AuthorizationRule(Node):
     conditions = nodes("when", PolicyCondition)
 
     @cached_property
-    def asked_of_clients(self) -> tuple[tuple[Attribute, ...], ...]:
+    def client_attributes(self) -> tuple[tuple[Attribute, ...], ...]:
         """What each of its sources asks."""
         return tuple(tuple(entry.source.attributes(self.at("from"))) for entry in self.sources)
 
     @cached_property
-    def asked_of_requests(self) -> tuple[tuple[Attribute, ...], ...]:
+    def request_attributes(self) -> tuple[tuple[Attribute, ...], ...]:
         """What each of its operations asks."""
         return tuple(tuple(entry.operation.attributes(self.at("to"))) for entry in self.operations)
 
@@ -146,7 +148,7 @@ class AuthorizationRule(Node):
     def attributes(self) -> Iterator[Attribute]:
         """All that it asks, the conditions first."""
         yield from (condition.attribute for condition in self.conditions)
-        for part in (*self.asked_of_clients, *self.asked_of_requests):
+        for part in (*self.client_attributes, *self.request_attributes):
             yield from part
 
     @property
@@ -158,7 +160,7 @@ class AuthorizationRule(Node):
 
         if identifies(condition.attribute for condition in self.conditions):
             return False
-        return not self.sources or not all(map(identifies, self.asked_of_clients))
+        return not self.sources or not all(map(identifies, self.client_attributes))
 
 
 class ExtensionProvider(Node):
@@ -214,6 +216,8 @@ def in_full(account: str, namespace: str) -> str:
     return account if "/" in account else f"{namespace}/{account}"
 
 
-def _asked(field: str, key: str, values: tuple[str, ...], unwanted: tuple[str, ...]) -> Iterator[Attribute]:
+def _attribute(
+    field: str, key: str, values: tuple[str, ...], unwanted: tuple[str, ...]
+) -> Iterator[Attribute]:
     if values or unwanted:
         yield Attribute(field, key, values, unwanted)

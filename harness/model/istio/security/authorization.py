@@ -131,7 +131,7 @@ def _unmet(rule: AuthorizationRule, seen: Seen, *, widens: bool) -> tuple[str, s
             if attribute.of_http:
                 why = "is about HTTP, and the connection shows none: the rule allows nothing"
                 return attribute.field, why
-    for name, parts in (("from", rule.asked_of_clients), ("to", rule.asked_of_requests)):
+    for name, parts in (("from", rule.client_attributes), ("to", rule.request_attributes)):
         if parts and not any(all(_holds(rule, one, seen) for one in part) for part in parts):
             return rule.at(name), "doesn't match the request"
     for condition in rule.conditions:
