@@ -14,7 +14,7 @@ def clean(
     kept: Annotated[bool, typer.Option("--kept", help="Also clusters that were meant to stay.")] = False,
 ) -> None:
     """List, and remove, what runs left behind that were killed: clusters, namespaces, files."""
-    from harness.cluster.ownership.clean import clean as cleaned  # the other commands need no cluster
+    from harness.cluster.ownership.reclaim import clean as cleaned  # the other commands need no cluster
 
     with reported():
         for line in cleaned(remove=yes, kept=kept):

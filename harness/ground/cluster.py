@@ -20,7 +20,7 @@ from harness.cluster.api.tools import run
 from harness.cluster.api.watch import wait_until
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.images import images_of
-from harness.cluster.objects.network_plugin import lacking_enforcement
+from harness.cluster.objects.inventory import lacking_enforcement
 from harness.cluster.objects.rollout import restart, wait_for_rollouts
 from harness.cluster.ownership import ownership
 from harness.ground.connection import Connection

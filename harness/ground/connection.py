@@ -15,7 +15,7 @@ from harness.cluster.api.discovery import NAMESPACES, PODS, SERVICES, Discovery
 from harness.cluster.api.tools import run
 from harness.cluster.api.watch import wait_until
 from harness.cluster.objects import pods
-from harness.cluster.objects.injection import misplaced
+from harness.cluster.objects.pods import misplaced
 from harness.cluster.probing.probe import Prober
 from harness.meshes import gateway_api, istio, linkerd
 from harness.meshes.gateway_api import ROUTE_KINDS, unreported

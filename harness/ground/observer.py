@@ -12,8 +12,8 @@ from harness.cluster.api.discovery import EVENTS, PODS
 from harness.cluster.load.load import BackgroundLoad
 from harness.cluster.objects import diagnostics
 from harness.cluster.objects import pods as podlib
-from harness.cluster.objects.injection import skipped
 from harness.cluster.objects.inventory import standing
+from harness.cluster.objects.pods import skipped
 from harness.cluster.probing import kubelet, metering
 from harness.manifests.files import from_api
 from harness.traffic.observables import Arrived, Pod, Probed, Resolution

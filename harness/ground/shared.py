@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.installation import DEFAULT, Installation
 from harness.cluster.ownership import ownership
-from harness.cluster.ownership.turns import turn
+from harness.cluster.ownership.ownership import turn
 from harness.ground.kind import KindProvider
 
 if TYPE_CHECKING:

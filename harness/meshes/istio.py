@@ -16,7 +16,7 @@ from harness.base.installation import Installer
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.cluster.api.deadline import Deadline, timed
 from harness.cluster.api.discovery import PODS, Endpoint
-from harness.cluster.api.forward import get
+from harness.cluster.api.streams import get
 from harness.cluster.api.tools import find
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods

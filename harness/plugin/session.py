@@ -152,7 +152,7 @@ class Runs:
         """Waits until the scenario can run beside what other processes run on the cluster."""
         if self._choice.sharing is None:
             return
-        from harness.cluster.ownership.turns import turn
+        from harness.cluster.ownership.ownership import turn
         from harness.scenario.isolation import needs_whole_cluster
 
         alone = needs_whole_cluster(scenario) is not None

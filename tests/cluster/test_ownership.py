@@ -13,7 +13,6 @@ import pytest
 
 from harness.base.errors import HarnessError, MissingError, StageError
 from harness.cluster.objects.kind import Kind
-from harness.cluster.ownership import clean as cleaning
 from harness.cluster.ownership import ownership, reclaim
 from harness.cluster.ownership.ownership import CONTEXT, KIND, Record
 from tests.cluster.fakes import FakeRun
@@ -118,24 +117,24 @@ def test_the_next_run_reclaims_what_wasnt_meant_to_stay(name, record, clusters, 
 def test_clean_lists_first_and_then_removes(monkeypatch, name, record, clusters, _, deletes, stays):
     abandon(record, "kubeconfig")
     tool, run = kind(clusters)
-    monkeypatch.setattr(cleaning, "Kind", lambda run: tool)
-    monkeypatch.setattr(cleaning, "find", lambda name: Path(name))
-    [first, *_] = cleaning.clean(remove=False, kept=False)
+    monkeypatch.setattr(reclaim, "Kind", lambda run: tool)
+    monkeypatch.setattr(reclaim, "find", lambda name: Path(name))
+    [first, *_] = reclaim.clean(remove=False, kept=False)
     assert first.startswith("kept     kind cluster c" if stays else "left     kind cluster c")
     assert (deleted(run), left()) == ([], ["kind-c"])
-    assert any(line.startswith("removed  kind cluster c") for line in cleaning.clean(remove=True, kept=True))
+    assert any(line.startswith("removed  kind cluster c") for line in reclaim.clean(remove=True, kept=True))
     assert (deleted(run), left()) == (deletes, [])
-    assert list(cleaning.clean(remove=True, kept=True)) == ["dead runs left nothing"]
+    assert list(reclaim.clean(remove=True, kept=True)) == ["dead runs left nothing"]
 
 
 def test_what_cant_be_removed_is_told_and_stays(monkeypatch):
     abandon(Record(KIND, "c"))
     tool, run = kind("c\n")
     run.answers["kind delete"] = StageError("no docker")
-    monkeypatch.setattr(cleaning, "Kind", lambda run: tool)
-    monkeypatch.setattr(cleaning, "find", lambda name: Path(name))
+    monkeypatch.setattr(reclaim, "Kind", lambda run: tool)
+    monkeypatch.setattr(reclaim, "find", lambda name: Path(name))
     with pytest.raises(HarnessError, match="kind cluster c: no docker"):
-        list(cleaning.clean(remove=True, kept=False))
+        list(reclaim.clean(remove=True, kept=False))
     assert left() == ["kind-c"]
     reclaim.dead_runs(tool)  # only warns
     assert left() == ["kind-c"]

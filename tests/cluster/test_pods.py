@@ -2,7 +2,7 @@ import pytest
 
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.objects import pods
-from harness.cluster.objects.injection import misplaced, skipped
+from harness.cluster.objects.pods import misplaced, skipped
 from harness.traffic.observables import Proxy
 from tests.cluster.fakes import pod
 

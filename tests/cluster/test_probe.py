@@ -11,8 +11,8 @@ from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.discovery import Discovery
-from harness.cluster.api.exec import NOT_RUN, ExecInterruptedError, Finished
 from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.api.streams import NOT_RUN, ExecInterruptedError, Finished
 from harness.cluster.objects.apply import Applier
 from harness.cluster.probing import positive_control as control
 from harness.cluster.probing import probe as module
@@ -78,7 +78,7 @@ def prober(monkeypatch):
 
         monkeypatch.setattr(module, "execute", execute)
         monkeypatch.setattr(sources, "execute", execute)
-        monkeypatch.setattr(sources.ephemeral, "ensure", lambda *_: "harness-curl")
+        monkeypatch.setattr(sources, "add_container", lambda *_: "harness-curl")
         applier = Applier(client, Discovery(client))
         istio = Istio(client, applier, FakeRun(), Path("/k"), ClusterSettings())
         found = Prober(client, {Mesh.ISTIO: istio}, ClusterSettings(timeout=1), execs.append)

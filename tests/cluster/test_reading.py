@@ -10,8 +10,7 @@ from harness.base.errors import WitnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.objects import pods
 from harness.cluster.probing.answers import CurlAnswer
-from harness.cluster.probing.attribution import outcomes
-from harness.cluster.probing.tls_evidence import Shown
+from harness.cluster.probing.attribution import Shown, outcomes
 from harness.traffic.outcomes import Hop
 from harness.traffic.request import Request
 from tests.cluster.fakes import FakeClient, pod

@@ -7,8 +7,7 @@ from websocket import ABNF, WebSocketConnectionClosedException, WebSocketTimeout
 
 from harness.base.errors import HarnessError
 from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.exec import NOT_RUN, ExecInterruptedError, Finished, execute
-from harness.cluster.api.forward import exchange, get
+from harness.cluster.api.streams import NOT_RUN, ExecInterruptedError, Finished, exchange, execute, get
 from tests.cluster.fakes import FakeClient
 
 SUCCESS = b"\x03" + json.dumps({"status": "Success"}).encode()

@@ -10,11 +10,11 @@ import pytest
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.exec import NOT_RUN, Finished
+from harness.cluster.api.streams import NOT_RUN, Finished
 from harness.cluster.probing import counters, dns, ingress, tcp
 from harness.cluster.probing import positive_control as control
 from harness.cluster.probing.answers import CurlAnswer
-from harness.cluster.probing.arrivals import arrived
+from harness.cluster.probing.counters import arrived
 from harness.cluster.probing.curl import Curl
 from harness.cluster.probing.ingress import Door
 from harness.traffic.outcomes import Failure

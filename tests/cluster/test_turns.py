@@ -7,7 +7,7 @@ import fcntl
 import pytest
 
 from harness.cluster.ownership import ownership
-from harness.cluster.ownership.turns import turn
+from harness.cluster.ownership.ownership import turn
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ import pytest
 
 from harness.base.errors import StageError
 from harness.base.vocabulary import Mesh
-from harness.cluster.api.exec import Finished
 from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.api.streams import Finished
 from harness.cluster.probing import wire as module
-from harness.cluster.probing.tls_evidence import Shown
+from harness.cluster.probing.attribution import Shown
 from harness.cluster.probing.wire import NAME, Wire, shown
 from harness.meshes.linkerd import Linkerd
 from tests.cluster.fakes import FakeClient, pod
@@ -68,7 +68,7 @@ def looking(monkeypatch):
             done.append((container, argv[4:]))
             return Finished(code, f"{NONE}\n--plain 0 400\n", "")
 
-        monkeypatch.setattr(module.ephemeral, "ensure", ensure)
+        monkeypatch.setattr(module.sources, "add_container", ensure)
         monkeypatch.setattr(module, "execute", execute)
         settings = ClusterSettings(openssl_image=openssl_image, curl_image="curl")
         provided = []

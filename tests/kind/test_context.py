@@ -11,8 +11,8 @@ import pytest
 from harness.base.errors import StageError
 from harness.base.resources import ObjectName
 from harness.base.vocabulary import Mesh, Workload
-from harness.cluster.ownership.clean import clean
 from harness.cluster.ownership.ownership import home
+from harness.cluster.ownership.reclaim import clean
 from harness.ground.context import ContextProvider, ContextSettings
 from harness.manifests.patching import Patch
 from harness.traffic.request import Request

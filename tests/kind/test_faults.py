@@ -9,7 +9,7 @@ import pytest
 
 from harness.base.errors import StageError
 from harness.base.vocabulary import Mesh, Workload
-from harness.cluster.api.exec import ExecInterruptedError
+from harness.cluster.api.streams import ExecInterruptedError
 from harness.cluster.api.tools import run
 from harness.traffic.request import Request
 from tests.kind.conftest import settings

@@ -14,7 +14,7 @@ from harness.base.errors import MissingError
 from harness.cluster.api.tools import run
 from harness.cluster.objects.kind import Kind
 from harness.cluster.ownership import ownership
-from harness.cluster.ownership.clean import clean
+from harness.cluster.ownership.reclaim import clean
 from harness.ground.kind import KindProvider
 from tests.kind.conftest import settings
 from tests.kind.shop import CURL, SLEEP, deployment

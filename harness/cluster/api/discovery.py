@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import ObjectName, Resource
-    from harness.cluster.api.client import Client
+    from harness.cluster.api.client import Client, Json
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,8 @@ class Endpoint:
 
     def collection(self, namespace: str = "") -> str:
         """Returns the path of all objects (of a namespace)."""
-        root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
         inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return f"{root}{inside}/{self.plural}"
+        return f"{root(self.api_version)}{inside}/{self.plural}"
 
     def only(self, namespace: str, name: str) -> str:
         """Returns the path of the collection that holds just one object: what a watch of it asks for."""
@@ -109,9 +108,17 @@ class Discovery:
 
     def _ask(self, api_version: str) -> None:
         self._asked.add(api_version)
-        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-        answer = self._client.find(root) or {}
-        for entry in answer.get("resources", []):
-            if "/" not in entry["name"]:  # a sub-resource
-                endpoint = Endpoint(api_version, entry["name"], entry["namespaced"])
-                self._known[api_version, entry["kind"]] = endpoint
+        for entry in served(self._client.find(root(api_version))):
+            endpoint = Endpoint(api_version, entry["name"], entry["namespaced"])
+            self._known[api_version, entry["kind"]] = endpoint
+
+
+def served(answer: Json | None) -> list[Json]:
+    """Returns the kinds that the answer at a version's root tells, without sub-resources."""
+    entries = (answer or {}).get("resources") or ()
+    return [entry for entry in entries if "/" not in entry["name"]]
+
+
+def root(api_version: str) -> str:
+    """Returns the path of a group's version."""
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
 from harness.cluster.api.discovery import PODS
-from harness.cluster.api.exec import STATUS, STDERR, STDOUT
+from harness.cluster.api.streams import STATUS, STDERR, STDOUT
 from harness.cluster.probing import curl
 from harness.cluster.probing.answers import FAILURES
 from harness.traffic.outcomes import Failure, Outcome

@@ -14,7 +14,7 @@ from harness.base.errors import HarnessError
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
 from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import EVENTS, PODS
-from harness.cluster.api.forward import get
+from harness.cluster.api.streams import get
 from harness.cluster.objects import pods
 from harness.manifests import dumps
 

@@ -1,4 +1,4 @@
-"""What stands on a cluster: what the model needs to predict, and others to see it happen again."""
+"""What stands on a cluster: what the model needs to predict, and whether NetworkPolicies are enforced."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE, ROOT_NAMESPACE
+from harness.cluster.api.discovery import DAEMON_SETS
 from harness.cluster.objects import snapshot
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
     from harness.cluster.api.client import Client
+
 
 SETTINGS = frozenset(((ROOT_NAMESPACE, "istio"), (LINKERD_NAMESPACE, "linkerd-config")))
 """The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""
@@ -45,3 +47,17 @@ def _is_own(one: Resource, namespaces: Collection[str]) -> bool:
     controlled = Metadata.of(one).controller is not None
     default = one.kind == "ServiceAccount" and one.name == "default"
     return not (controlled or default or one.kind in _DERIVED)
+
+
+ENFORCING = frozenset(
+    "anetd antrea-agent azure-npm calico-node canal cilium kindnet kube-router ovnkube-node weave-net".split()
+)
+"""DaemonSets of plugins that do, kind's own since kind 0.24 [Kubernetes: Network Policies, prerequisites]."""
+
+
+def lacking_enforcement(client: Client) -> str | None:
+    """Returns why NetworkPolicies may act on nobody here, None if a plugin is there that enforces them."""
+    names = {Metadata.live(item).name for item in client.list(DAEMON_SETS.collection())}
+    if names & ENFORCING:
+        return None
+    return f"none of its DaemonSets is a plugin known to enforce NetworkPolicies ({', '.join(sorted(names))})"

@@ -1,4 +1,4 @@
-"""What a pod's object says: whose it is, which proxies it has, what keeps it from running."""
+"""What a pod's object says: whose it is, which proxies it has and should have, what keeps it from running."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 from harness.api import marks
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.pod import PodSpec
-from harness.api.kubernetes.status import PodStatus
+from harness.api.kubernetes.status import Event, PodStatus
 from harness.api.kubernetes.workload import made_by
 from harness.api.node import live
 from harness.base.vocabulary import Mesh
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from harness.api.kubernetes.status import ContainerStatus
     from harness.base.vocabulary import Workload
     from harness.cluster.api.client import Json
+
 
 HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))
 """Waiting reasons that time doesn't mend."""
@@ -184,3 +185,33 @@ def _unready_proxies(containers: Iterable[ContainerStatus]) -> str:
     proxied = [one for one in containers if one.name in {mesh.proxy for mesh in Mesh}]
     unready = [one.name for one in proxied if not one.ready]
     return " and ".join(unready) if len(proxied) > 1 else ""
+
+
+_EVENT_MARGIN = timedelta(seconds=10)  # clocks, and the time from a webhook's call to the pod's creation
+
+
+def misplaced(pod: Json, asked: Collection[Mesh]) -> bool:
+    """Whether a pod's proxies aren't those that it would get if these meshes were asked to inject it.
+
+    Asked for both, it would get Istio's: Linkerd skips a pod with a sidecar [semantics: two meshes].
+    What the pod asks or declines itself doesn't depend on the namespace.
+    """
+    undecided = [mesh for mesh in Mesh if choice(pod, mesh) is None]
+    expected = [mesh for mesh in undecided if mesh in asked][:1]
+    return any((mesh in meshes(pod)) != (mesh in expected) for mesh in undecided)
+
+
+def skipped(pod: Json, workload: Workload, events: Iterable[Json]) -> tuple[tuple[Mesh, str], ...]:
+    """Returns what Linkerd's injector said when it left this pod alone; Istio's says nothing.
+
+    It writes an event about the workload while the pod is being made.
+    """
+    if Mesh.LINKERD in meshes(pod):
+        return ()
+    made = datetime.fromisoformat(metadata(pod).created) - _EVENT_MARGIN
+    messages = [
+        event.message
+        for event in map(Event.live, events)
+        if event.about.name in (workload.name, name(pod)) and datetime.fromisoformat(event.when) >= made
+    ]
+    return tuple((Mesh.LINKERD, message) for message in dict.fromkeys(messages))

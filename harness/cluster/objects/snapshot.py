@@ -109,12 +109,7 @@ def _groups(client: Client) -> Iterator[Group]:
             preferred = group["preferredVersion"]["groupVersion"]
             versions = [version["groupVersion"] for version in group["versions"]]
             ordered = sorted(versions, key=lambda version: version != preferred)
-            yield {version: _served(client, version) for version in ordered}
-
-
-def _served(client: Client, version: str) -> list[Json]:
-    entries = client.get(f"/apis/{version}").get("resources") or ()
-    return [entry for entry in entries if "/" not in entry["name"]]
+            yield {version: discovery.served(client.get(discovery.root(version))) for version in ordered}
 
 
 def _endpoints(groups: Iterable[Group]) -> Iterator[Endpoint]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from harness.base.errors import MissingError, StageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
 
 MANAGER = "mesh-migration-harness"
 MANAGED_BY = {"app.kubernetes.io/managed-by": MANAGER}
@@ -166,3 +169,20 @@ def _same(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
+
+
+@contextlib.contextmanager
+def turn(cluster: str, what: str, *, alone: bool = True) -> Iterator[None]:
+    """Waits until no other process of this machine is at the same, or, unless `alone`, is at it alone.
+
+    The turn ends with the block, or with the process, however that ends.
+    """
+    folder = home() / "turns"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / re.sub(r"[^\w.-]+", "_", f"{cluster}.{what}")
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)

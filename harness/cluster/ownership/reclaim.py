@@ -1,4 +1,4 @@
-"""What runs left behind that ended before they could clean up: found by its lease, and taken away."""
+"""What runs left behind that ended before they could clean up: found by its lease, listed, taken away."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError
 from harness.cluster.api.client import ApiError, Client
 from harness.cluster.api.deadline import Deadline, timed
-from harness.cluster.api.discovery import NAMESPACES, Discovery, Endpoint
+from harness.cluster.api.discovery import NAMESPACES, Discovery, Endpoint, root, served
+from harness.cluster.api.tools import find, run
 from harness.cluster.objects.apply import Applier
+from harness.cluster.objects.kind import Kind
 from harness.cluster.objects.rollout import restart
 from harness.cluster.ownership import ownership
 from harness.cluster.ownership.guest import GUEST, RUN, Guest
@@ -20,10 +22,10 @@ from harness.cluster.ownership.journal import Journal
 from harness.cluster.ownership.ownership import MANAGED_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from harness.cluster.objects.kind import Kind
     from harness.cluster.ownership.ownership import Lease, Record
+
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,21 @@ class Leftover:
     lease: Lease
     record: Record | None
     kept: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.what} (process {self.record.pid}, {self.record.since})" if self.record else self.what
+
+    def remove(self, kind: Kind | None) -> None:
+        """Takes it away, and its lease; raises HarnessError, and then keeps the lease, if it can't."""
+        try:
+            if self.record and self.record.provider == ownership.CONTEXT:
+                guests(Client(self.lease.kubeconfig), self.record.run, self.lease)
+            elif self.record and kind is not None:
+                cluster(self.lease, self.record.name, kind)
+        except HarnessError:
+            self.lease.release()
+            raise
+        self.lease.remove()
 
 
 def leftovers(kind: Kind | None) -> Iterator[Leftover]:
@@ -60,38 +77,26 @@ def leftovers(kind: Kind | None) -> Iterator[Leftover]:
             yield Leftover(what, lease, record, there and record.lasting and record.complete)
 
 
-def remove(leftover: Leftover, kind: Kind | None) -> None:
-    """Takes away what was left, and its lease. Raises HarnessError, and then keeps the lease, if it can't."""
-    lease, record = leftover.lease, leftover.record
-    try:
-        if record is not None and record.provider == ownership.CONTEXT:
-            guests(Client(lease.kubeconfig), record.run, lease)
-        elif record is not None and kind is not None:
-            cluster(lease, record.name, kind)
-    except HarnessError:
-        lease.release()
-        raise
-    lease.remove()
-
-
 def dead_runs(kind: Kind) -> None:
     """Deletes the kind clusters of dead runs that weren't meant to stay; warns of what can't be deleted."""
-    for leftover in leftovers(kind):
-        record = leftover.record
-        if leftover.kept or (record is not None and record.provider != ownership.KIND):
-            leftover.lease.release()
-        else:
-            _reclaim(leftover, kind)
+    _reclaim(kind, lambda record: record is None or record.provider == ownership.KIND)
 
 
 def dead_guests(context: str) -> None:
     """Takes away what dead runs left in a context's cluster; warns of what can't be taken away."""
-    for leftover in leftovers(None):
-        record = leftover.record
-        if record is None or record.name != context:
+    _reclaim(None, lambda record: record is not None and record.name == context)
+
+
+def _reclaim(kind: Kind | None, meant: Callable[[Record | None], bool]) -> None:
+    for leftover in leftovers(kind):
+        if leftover.kept or not meant(leftover.record):
             leftover.lease.release()
-        else:
-            _reclaim(leftover, None)
+            continue
+        try:
+            with timed(logger, f"reclaimed {leftover.what}, left by a run that was killed"):
+                leftover.remove(kind)
+        except HarnessError as error:
+            logger.warning("%s, left by a run that was killed, can't be reclaimed: %s", leftover.what, error)
 
 
 def cluster(lease: Lease, name: str, kind: Kind) -> None:
@@ -140,14 +145,6 @@ def guests(client: Client, run: str, lease: Lease) -> None:
     guest.delete_namespaces(_labelled(client, RUN, run), deadline)
 
 
-def _reclaim(leftover: Leftover, kind: Kind | None) -> None:
-    try:
-        with timed(logger, f"reclaimed {leftover.what}, left by a run that was killed"):
-            remove(leftover, kind)
-    except HarnessError as error:
-        logger.warning("%s, left by a run that was killed, can't be reclaimed: %s", leftover.what, error)
-
-
 def _labelled(client: Client, label: str, value: str | None = None) -> list[str]:
     """The namespaces that have a label, with any value if none is given."""
     selector = label if value is None else f"{label}={value}"
@@ -159,10 +156,8 @@ def _kinds(client: Client) -> Iterator[Endpoint]:
     """The kinds whose objects live in namespaces and can be deleted."""
     groups = client.get("/apis").get("groups") or ()
     for version in ("v1", *(group["preferredVersion"]["groupVersion"] for group in groups)):
-        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        for entry in client.get(root).get("resources") or ():
-            able = {"list", "delete"} <= set(entry["verbs"])
-            if able and entry["namespaced"] and "/" not in entry["name"] and entry["kind"] != "Event":
+        for entry in served(client.get(root(version))):
+            if {"list", "delete"} <= set(entry["verbs"]) and entry["namespaced"] and entry["kind"] != "Event":
                 yield Endpoint(version, entry["name"], namespaced=True)
 
 
@@ -172,3 +167,38 @@ def _delete(client: Client, path: str) -> None:
     except ApiError as error:
         if error.status != 404:
             raise
+
+
+def clean(*, remove: bool, kept: bool) -> Iterator[str]:
+    """Yields a line for each thing that was left, and removes it if asked; `kept` clusters only if asked too.
+
+    Raises HarnessError at the end for what couldn't be removed.
+    """
+    kind = Kind(run) if find("kind") and find("docker") else None
+    failures: list[str] = []
+    count = 0
+    for leftover in leftovers(kind):
+        if leftover.kept and not kept:
+            leftover.lease.release()
+            yield f"kept     {leftover}: removed with --kept"
+            continue
+        count += 1
+        if not remove:
+            leftover.lease.release()
+            yield f"left     {leftover}"
+            continue
+        try:
+            leftover.remove(kind)
+        except HarnessError as error:
+            failures.append(f"{leftover.what}: {error}")
+            yield f"failed   {leftover}"
+        else:
+            yield f"removed  {leftover}"
+    for record in ownership.held():
+        yield f"in use   {record.provider} {record.name} (process {record.pid}, {record.since})"
+    if not count:
+        yield "dead runs left nothing"
+    elif not remove:
+        yield "remove it: harness clean --yes"
+    if failures:
+        raise HarnessError("not all could be removed", why="\n       ".join(failures), todo="try again")

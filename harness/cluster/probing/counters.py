@@ -1,4 +1,4 @@
-"""What the proxies of servers' pods count."""
+"""What the proxies of servers' pods count, and how many requests arrive there by that."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
+from harness.base.vocabulary import Mesh
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.discovery import PODS
 from harness.cluster.objects import pods
-from harness.cluster.probing.arrivals import arrived
+from harness.cluster.probing.metrics import growth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from harness.base.vocabulary import Mesh, Workload
+    from harness.base.vocabulary import Workload
     from harness.cluster.api.client import Client, Json
     from harness.cluster.api.deadline import Deadline
     from harness.cluster.control_plane import ControlPlane
+
 
 logger = logging.getLogger(__name__)
 
@@ -102,3 +104,39 @@ def _arrived(workload: Workload, before: Counters, after: Counters) -> int:
             )
         total += number
     return total
+
+
+_LINKERD_ADMIN = ":4191"
+
+
+def arrived(mesh: Mesh, before: str, after: str) -> int | None:
+    """Returns how many requests came in between two readings of a proxy's counters.
+
+    None if the proxy doesn't count them. Whose requests they were isn't told.
+    """
+    return _COUNTED[mesh](before, after)
+
+
+def _by_istio(before: str, after: str) -> int | None:
+    """By a sidecar, if it was asked to count at installation [istio_tls]."""
+    counted = [
+        sample.value
+        for sample in growth(before, after, "envoy_http_downstream_rq_total")
+        if sample.label("http_conn_manager_prefix").startswith("inbound_")
+    ]
+    return int(sum(counted)) if counted else None
+
+
+def _by_linkerd(before: str, after: str) -> int:
+    """By Linkerd's proxy, which shows a counter from its first request on, and counts who asks for those."""
+    return sum(
+        int(sample.value)
+        for sample in growth(before, after, "request_total")
+        if sample.label("direction") == "inbound" and not sample.label("target_addr").endswith(_LINKERD_ADMIN)
+    )
+
+
+_COUNTED: Mapping[Mesh, Callable[[str, str], int | None]] = {
+    Mesh.ISTIO: _by_istio,
+    Mesh.LINKERD: _by_linkerd,
+}

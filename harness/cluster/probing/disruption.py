@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.status import Event
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.discovery import EVENTS, PODS
-from harness.cluster.api.exec import ExecInterruptedError
+from harness.cluster.api.streams import ExecInterruptedError
 from harness.cluster.objects import pods, services
 
 if TYPE_CHECKING:

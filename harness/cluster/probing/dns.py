@@ -9,7 +9,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
 from harness.cluster.api.discovery import PODS, SERVICES
-from harness.cluster.api.exec import NOT_RUN, execute
+from harness.cluster.api.streams import NOT_RUN, execute
 from harness.cluster.objects import pods
 from harness.cluster.objects.services import selected
 from harness.traffic.observables import Resolution

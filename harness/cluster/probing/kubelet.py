@@ -10,7 +10,7 @@ from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
 from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import PODS
-from harness.cluster.api.forward import exchange
+from harness.cluster.api.streams import exchange
 from harness.cluster.objects import pods
 from harness.cluster.probing.metrics import samples
 from harness.traffic.observables import Probed

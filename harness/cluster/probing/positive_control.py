@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.forward import exchange
+from harness.cluster.api.streams import exchange
 from harness.cluster.objects import pods, services
 from harness.cluster.probing.tcp import LINE
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.base.errors import HarnessError
 from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import PODS
-from harness.cluster.api.exec import ExecInterruptedError, execute
+from harness.cluster.api.streams import ExecInterruptedError, execute
 from harness.cluster.api.tools import tail
 from harness.cluster.objects import pods, services
 from harness.cluster.probing import attribution as reading
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.probing.answers import CurlAnswer
+    from harness.cluster.probing.attribution import Shown
     from harness.cluster.probing.counters import Counters
-    from harness.cluster.probing.tls_evidence import Shown
     from harness.traffic.observables import Resolution
     from harness.traffic.request import Request
 

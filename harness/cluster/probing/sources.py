@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError, did_you_mean
+from harness.base.errors import HarnessError, StageError, did_you_mean
+from harness.cluster.api.client import STRATEGIC_MERGE_PATCH
+from harness.cluster.api.deadline import timed
 from harness.cluster.api.discovery import PODS
-from harness.cluster.api.exec import execute
+from harness.cluster.api.streams import execute
 from harness.cluster.api.watch import wait_until
 from harness.cluster.objects import pods
-from harness.cluster.probing import curl, ephemeral
+from harness.cluster.probing import curl
 from harness.cluster.probing.curl import Curl
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from harness.cluster.api.client import Client, Json
     from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api.watch import View
 
 
 class Sources:
@@ -66,7 +70,7 @@ class Sources:
         if version:
             return Curl(pods.name(pod), own, version)
         self._provide_images([self._settings.curl_image])
-        added = ephemeral.ensure(self._client, pod, self._settings.curl_image, deadline)
+        added = add_container(self._client, pod, self._settings.curl_image, deadline)
         version = self._version(pod, added, deadline)
         if version is None:
             raise HarnessError(
@@ -117,3 +121,66 @@ class Sources:
             if owner:
                 self.known[pods.name(pod)][owner] = pod
         return items
+
+
+logger = logging.getLogger(__name__)
+
+NAME = "harness-curl"
+USER = 65532
+"""Neither root nor a proxy's user: its traffic is intercepted, and any pod security level admits it."""
+
+
+def add_container(
+    client: Client, pod: Json, image: str, deadline: Deadline, *, name: str = NAME, user: int = USER
+) -> str:
+    """Returns the name of the pod's running container for probes, which is added if it isn't there yet.
+
+    Raises StageError if it can't be started. It stays as long as the pod does.
+    """
+    namespace, pod_name = pods.namespace(pod), pods.name(pod)
+    if not any(one.name == name for one in pods.spec(pod).ephemeral_containers):
+        client.patch(
+            f"{PODS.path(namespace, pod_name)}/ephemeralcontainers",
+            {"spec": {"ephemeralContainers": [_container(image, name, user)]}},
+            content_type=STRATEGIC_MERGE_PATCH,
+        )
+    path, what = PODS.only(namespace, pod_name), f"container {name} in Pod {namespace}/{pod_name}"
+    with timed(logger, what):
+        wait_until(client, what, [path], lambda view: _unstarted(view, path, name), deadline)
+    return name
+
+
+def _container(image: str, name: str = NAME, user: int = USER) -> Json:
+    """Returns the ephemeral container's spec, fit for the `restricted` Pod Security Standard."""
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sleep", "2147483647"],
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def _unstarted(view: View, path: str, name: str) -> str | None:
+    if not view[path]:
+        raise StageError("the pod went away", where=path)
+    pod = view[path][0]
+    found = pods.trouble(pod)
+    if found and found[0] in pods.HOPELESS:
+        raise StageError(
+            f"the image of container {name} can't be had: {found[0]}",
+            why=found[1],
+            todo="have it in the local Docker, or choose another one: --curl-image, --openssl-image",
+        )
+    known = (one.state for one in pods.status(pod).ephemeral_containers if one.name == name)
+    state = next(known, None)
+    if state and state.has("terminated"):
+        raise StageError(f"container {name} ended", why=str(state.terminated.data))
+    return None if state and state.has("running") else f"its state: {state.data if state else 'none yet'}"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
 from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.exec import execute
+from harness.cluster.api.streams import execute
 from harness.cluster.objects import pods
-from harness.cluster.probing import ephemeral
-from harness.cluster.probing.tls_evidence import Shown
+from harness.cluster.probing import sources
+from harness.cluster.probing.attribution import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -87,8 +87,8 @@ class Wire:
     def _equip(self, source: Json, image: str, deadline: Deadline) -> str:
         """A container whose traffic goes round the client's proxy: it runs as that proxy's user."""
         self._provide_images([image])
-        user = next((self._planes[mesh].user for mesh in pods.meshes(source)), ephemeral.USER)
-        return ephemeral.ensure(self._client, source, image, deadline, name=NAME, user=user)
+        user = next((self._planes[mesh].user for mesh in pods.meshes(source)), sources.USER)
+        return sources.add_container(self._client, source, image, deadline, name=NAME, user=user)
 
     def _image(self, *candidates: Json) -> str:
         """The configured image; else that of an istio-proxy, which has openssl and is there already."""
