@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.discovery import EVENTS, PODS
+from harness.cluster.api.discovery import EVENTS
 from harness.cluster.load.load import BackgroundLoad
-from harness.cluster.objects import diagnostics
+from harness.cluster.objects import diagnostics, services
 from harness.cluster.objects import pods as podlib
 from harness.cluster.objects.inventory import standing
 from harness.cluster.objects.pods import skipped
@@ -90,8 +90,7 @@ class ClusterObserver(ABC):
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         """Returns the workload's pods, but those that are ending, by name."""
         at = self._at
-        listed = at.client.list(PODS.collection(workload.namespace))
-        mine = [pod for pod in listed if podlib.workload(pod) == workload and podlib.lasting(pod)]
+        mine = services.pods_of(at.client, workload, podlib.lasting)
         events = at.client.list(
             EVENTS.collection(workload.namespace), {"fieldSelector": "reason=InjectionSkipped"}
         )

@@ -10,7 +10,7 @@ from harness.base.errors import WitnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.objects import pods
 from harness.cluster.probing.answers import CurlAnswer
-from harness.cluster.probing.attribution import Shown, outcomes
+from harness.cluster.probing.attribution import Shown, attributed
 from harness.traffic.outcomes import Hop
 from harness.traffic.request import Request
 from tests.cluster.fakes import FakeClient, pod
@@ -37,7 +37,7 @@ def read(request, body="", counted=(), looks=None, servers=(ONE, TWO)):
     witnesses = dict(zip(map(pods.name, servers), counted, strict=False))
     seen = {name: (SimpleNamespace(witness=lambda *_, hop=hop: hop), "") for name, hop in witnesses.items()}
     answer = CurlAnswer(0, 200, 0.1, "", (), f"{body}grpc-status: 0\r\n" if request.grpc else body)
-    found = outcomes(FakeClient(), {Mesh.ISTIO: MUTE}, sources, request, [answer], seen, seen, looks or {})
+    found = attributed(FakeClient(), {Mesh.ISTIO: MUTE}, sources, request, [answer], seen, seen, looks or {})
     return found.groups[0].outcome.hop
 
 

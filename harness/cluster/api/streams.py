@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,16 @@ from harness.base.errors import HarnessError
 from harness.cluster.api.discovery import PODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from websocket import WebSocket
 
     from harness.cluster.api.client import Client
     from harness.cluster.api.deadline import Deadline
 
 
 STDOUT, STDERR, STATUS = 1, 2, 3  # channels of Kubernetes' remote command protocol
+_DATA, _ERROR = 0, 1  # channels of its port forward protocol, for the first port
 
 NOT_RUN = 126
 """The exit code, as shells have it, of a command that the container can't run."""
@@ -47,24 +51,21 @@ def execute(
     is NOT_RUN if there is no such program.
     """
     where = f"Pod {namespace}/{pod}, container {container}"
-    output: dict[int, list[bytes]] = {STDOUT: [], STDERR: [], STATUS: []}
+    output: dict[int, bytes] = defaultdict(bytes)
     socket = client.websocket(
         f"{PODS.path(namespace, pod)}/exec",
         {"container": container, "command": list(argv), "stdout": "true", "stderr": "true"},
     )
     try:
-        while not output[STATUS]:
-            socket.settimeout(max(deadline.left, 0.001))
-            opcode, data = socket.recv_data()
-            if opcode == ABNF.OPCODE_CLOSE:
+        for channel, data in _frames(socket, deadline):
+            output[channel] += data
+            if channel == STATUS:
                 break
-            if data and data[0] in output:
-                output[data[0]].append(data[1:])
     except WebSocketTimeoutException:
         raise HarnessError(
             f"`{argv[0]}` didn't end within {deadline.seconds:.0f} s",
             where=where,
-            why=_text(output[STDERR]).strip(),
+            why=output[STDERR].decode(errors="replace").strip(),
             todo="send fewer requests, or allow more time",
         ) from None
     except (WebSocketException, OSError) as error:
@@ -73,12 +74,20 @@ def execute(
         socket.close(timeout=1)
     if not output[STATUS]:
         raise ExecInterruptedError("the container went away while the command ran", where=where)
-    code, said = _exit(b"".join(output[STATUS]))
-    return Finished(code, _text(output[STDOUT]), _text(output[STDERR]) + said)
+    code, why = _exit(output[STATUS])
+    stdout, stderr = (output[channel].decode(errors="replace") for channel in (STDOUT, STDERR))
+    return Finished(code, stdout, stderr + why)
 
 
-def _text(parts: list[bytes]) -> str:
-    return b"".join(parts).decode(errors="replace")
+def _frames(socket: WebSocket, deadline: Deadline) -> Iterator[tuple[int, bytes]]:
+    """What comes on each channel, until the other side closes or the deadline passes."""
+    while True:
+        socket.settimeout(max(deadline.left, 0.001))
+        opcode, data = socket.recv_data()
+        if opcode == ABNF.OPCODE_CLOSE:
+            return
+        if data:
+            yield data[0], data[1:]
 
 
 def _exit(status: bytes) -> tuple[int, str]:
@@ -90,9 +99,6 @@ def _exit(status: bytes) -> tuple[int, str]:
         if cause.get("reason") == "ExitCode":
             return int(cause["message"]), ""
     return NOT_RUN, answer.get("message") or "can't be run"
-
-
-DATA, ERROR = 0, 1  # channels of Kubernetes' port forward protocol, for the first port
 
 
 _LAST_CHUNK = b"\r\n0\r\n\r\n"  # of a chunked HTTP/1.1 body [RFC 9112, 7.1]
@@ -134,27 +140,27 @@ def exchange(
     if the port refuses, closes early, or stays silent.
     """
     where = f"Pod {namespace}/{pod}, port {port}"
-    received: dict[int, bytearray] = {DATA: bytearray(), ERROR: bytearray()}
-    opened: set[int] = set()
+    received: dict[int, bytes] = {}
     socket = client.websocket(f"{PODS.path(namespace, pod)}/portforward", {"ports": port})
     try:
         socket.settimeout(max(deadline.left, 0.001))
-        socket.send(bytes([DATA]) + message, opcode=ABNF.OPCODE_BINARY)
-        while not enough(bytes(received[DATA])) and not received[ERROR]:
-            socket.settimeout(max(deadline.left, 0.001))
-            opcode, data = socket.recv_data()
-            if opcode == ABNF.OPCODE_CLOSE:
+        socket.send(bytes([_DATA]) + message, opcode=ABNF.OPCODE_BINARY)
+        for channel, data in _frames(socket, deadline):
+            # The first frame of a channel only repeats the port's number.
+            received[channel] = received[channel] + data if channel in received else b""
+            if enough(received.get(_DATA, b"")) or received.get(_ERROR):
                 break
-            channel = data[0] if data else -1
-            if channel in opened:
-                received[channel] += data[1:]
-            elif channel in received:  # the first frame of a channel only repeats the port's number
-                opened.add(channel)
     except (WebSocketException, OSError) as error:
         raise HarnessError(f"no answer through a port forward: {error}", where=where) from None
     finally:
         socket.close(timeout=1)
-    if not enough(bytes(received[DATA])):
-        why = received[ERROR].decode(errors="replace") or "the connection was closed"
+    answer = received.get(_DATA, b"")
+    if not enough(answer):
+        why = received.get(_ERROR, b"").decode(errors="replace") or "the connection was closed"
         raise HarnessError("no answer through a port forward", where=where, why=why)
-    return bytes(received[DATA])
+    return answer
+
+
+def is_status_line(received: bytes) -> bool:
+    """Returns whether an HTTP/1 answer's first line is there."""
+    return received.startswith(b"HTTP/") and b"\r\n" in received

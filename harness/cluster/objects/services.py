@@ -13,7 +13,7 @@ from harness.cluster.api.discovery import PODS, SERVICES
 from harness.cluster.objects import pods
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from harness.cluster.api.client import Client, Json
     from harness.traffic.request import Request
@@ -65,3 +65,9 @@ def selected(client: Client, namespace: str, selector: Mapping[str, str]) -> lis
     """Returns the pods of a namespace that have these labels."""
     query = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())}
     return client.list(PODS.collection(namespace), query)
+
+
+def pods_of(client: Client, workload: Workload, wanted: Callable[[Json], bool] = pods.running) -> list[Json]:
+    """Returns a workload's pods, those that run or that are otherwise `wanted`."""
+    listed = client.list(PODS.collection(workload.namespace))
+    return [pod for pod in listed if pods.workload(pod) == workload and wanted(pod)]

@@ -130,7 +130,7 @@ def _contradiction(hops: Iterable[Hop], where: str) -> WitnessError:
     )
 
 
-def outcomes(
+def attributed(
     client: Client,
     planes: Mapping[Mesh, ControlPlane],
     sources: Sources,

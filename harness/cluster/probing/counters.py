@@ -11,7 +11,7 @@ from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.discovery import PODS
-from harness.cluster.objects import pods
+from harness.cluster.objects import pods, services
 from harness.cluster.probing.metrics import growth
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def scrape(client: Client, planes: Mapping[Mesh, ControlPlane], listed: Iterable
 
 def at(client: Client, planes: Mapping[Mesh, ControlPlane], workload: Workload) -> Counters:
     """Returns the counters of a workload's proxies; raises HarnessError if they can't be had of each pod."""
-    listed = client.list(PODS.collection(workload.namespace))
-    mine = [pod for pod in listed if pods.workload(pod) == workload and pods.running(pod)]
+    mine = services.pods_of(client, workload)
     found = scrape(client, planes, mine)
     lacking = sorted(pods.name(pod) for pod in mine if pods.name(pod) not in found)
     if lacking or not mine:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urldefrag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.traffic.request import Request
 
 OLDEST = (7, 84)
@@ -82,40 +84,45 @@ def command(
     At most `parallel` clients at once; each request may take `seconds`. Without `message` a gRPC
     call ends with its headers.
     """
-    clients = min(parallel, count)
-    shares = [count // clients + (index < count % clients) for index in range(clients)]
     single = request.new_connection or (request.grpc and version < REUSES_H2C)
-    jobs = " ".join(f"1x{share}" if single else f"{share}x1" for share in shares)
-    fields = "%{exitcode} %{http_code} %{time_total} %{errormsg}"
-    report = ["-w", f"\\n{mark} {fields}\\n%{{header_json}}\\n{mark}.\\n"]
-    asking = arguments(request, seconds, message=message)
-    return ["sh", "-c", SCRIPT, "probe", jobs, url_of(request), *asking, *report]
+    jobs = [f"1x{share}" if single else f"{share}x1" for share in shares(count, parallel)]
+    report = f"{mark} %{{exitcode}} %{{http_code}} %{{time_total}} %{{errormsg}}\\n%{{header_json}}"
+    return script(jobs, url_of(request), arguments(request, seconds, message=message), report, mark)
+
+
+def shares(count: int, parallel: int) -> list[int]:
+    """Returns how many requests each of at most `parallel` clients sends."""
+    clients = min(parallel, count)
+    return [count // clients + (index < count % clients) for index in range(clients)]
+
+
+def script(jobs: Iterable[str], url: str, arguments: Iterable[str], report: str, mark: str) -> list[str]:
+    """Returns the argv that does these jobs; the report on each answer stands between `mark`s."""
+    jobs, told = " ".join(jobs), f"\\n{report}\\n{mark}.\\n"
+    return ["sh", "-c", SCRIPT, "probe", jobs, url, *arguments, "-w", told]
 
 
 def url_of(request: Request) -> str:
     """Returns a request's URL as curl takes it."""
-    url = _escaped(urldefrag(request.url).url)
+    plain = urldefrag(request.url).url
+    # What curl's globbing would expand is taken literally.
+    url = "".join(f"\\{character}" if character in "[]{}\\" else character for character in plain)
     return f"http{url.removeprefix('grpc')}" if request.grpc else url
 
 
 def arguments(request: Request, seconds: float, *, message: bool = True) -> list[str]:
     """Returns curl's arguments for a request, but its URL and what is told of the answer."""
-    found = ["-q", "-s", "--path-as-is", "--noproxy", "*", "--max-time", f"{seconds:g}"]
+    argv = ["-q", "-s", "--path-as-is", "--noproxy", "*", "--max-time", f"{seconds:g}"]
     if request.tls:
-        found += ["--insecure"]  # what is probed is where it goes, not who signed the server's certificate
+        argv += ["--insecure"]  # what is probed is where it goes, not who signed the server's certificate
     if request.grpc:
-        found += ["--http2-prior-knowledge", "-D", "-"]
-        found += ["--data-binary", "@-"] if message else ["-X", "POST"]
-        found += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+        argv += ["--http2-prior-knowledge", "-D", "-"]
+        argv += ["--data-binary", "@-"] if message else ["-X", "POST"]
+        argv += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
     elif request.method == "HEAD":
-        found += ["--head", "-o", "/dev/null"]
+        argv += ["--head", "-o", "/dev/null"]
     else:
-        found += ["-X", request.method]
+        argv += ["-X", request.method]
     for name, value in request.headers:
-        found += ["-H", f"{name}: {value}" if value else f"{name};"]
-    return found
-
-
-def _escaped(url: str) -> str:
-    """The URL with what curl's globbing would expand taken literally."""
-    return "".join(f"\\{character}" if character in "[]{}\\" else character for character in url)
+        argv += ["-H", f"{name}: {value}" if value else f"{name};"]
+    return argv

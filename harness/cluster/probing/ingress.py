@@ -16,6 +16,7 @@ from harness.api.kubernetes.status import NodeStatus, ServiceStatus
 from harness.base.errors import HarnessError
 from harness.cluster.api.discovery import NODES, SERVICES
 from harness.cluster.probing.answers import CurlAnswer
+from harness.cluster.probing.curl import shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,10 +98,10 @@ def ask(
     """
     if found is None:
         return [CurlAnswer(_REFUSED, 0, 0.0, "the gateway's Service doesn't have the port", (), "")] * count
-    clients = min(parallel, count)
-    shares = [count // clients + (index < count % clients) for index in range(clients)]
-    with ThreadPoolExecutor(clients) as pool:
-        batches = pool.map(lambda share: list(_batch(found, request, share, seconds)), shares)
+    with ThreadPoolExecutor(parallel) as pool:
+        batches = pool.map(
+            lambda share: list(_batch(found, request, share, seconds)), shares(count, parallel)
+        )
         return [answer for batch in batches for answer in batch]
 
 

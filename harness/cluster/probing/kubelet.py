@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
 from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.discovery import PODS
-from harness.cluster.api.streams import exchange
-from harness.cluster.objects import pods
+from harness.cluster.api.streams import exchange, is_status_line
+from harness.cluster.objects import pods, services
 from harness.cluster.probing.metrics import samples
 from harness.traffic.observables import Probed
 
@@ -77,9 +76,7 @@ def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Prob
     policy has still to change doesn't count. Raises HarnessError if a probe does neither in time, or if the
     kubelet's counters can't be read (this takes the right to get nodes/proxy).
     """
-    listed = client.list(PODS.collection(workload.namespace))
-    mine = [pod for pod in listed if pods.workload(pod) == workload and pods.lasting(pod)]
-    found = [watched for pod in mine for watched in declared(pod)]
+    found = [watched for pod in services.pods_of(client, workload, pods.lasting) for watched in declared(pod)]
     time.sleep(min(SETTLING, deadline.left) if found else 0)
     waiting = [one for one in found if one.probe.name != "startupProbe"]
     while waiting := _undecided(client, waiting):
@@ -141,13 +138,11 @@ def _control(client: Client, watched: Watched) -> str:
     message = f"GET {probe.path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     namespace, name = pods.namespace(watched.pod), pods.name(watched.pod)
     try:
-        answer = exchange(client, namespace, name, probe.port, message, _status, Deadline(_CONTROL_SECONDS))
+        answer = exchange(
+            client, namespace, name, probe.port, message, is_status_line, Deadline(_CONTROL_SECONDS)
+        )
     except HarnessError:
         return ""
     line = answer.split(b"\r\n")[0].decode(errors="replace")
     good = line.split(" ")[1][:1] in ("2", "3")
     return f"past its proxy, Pod {namespace}/{name} answers the probe: {line}" if good else ""
-
-
-def _status(received: bytes) -> bool:
-    return received.startswith(b"HTTP/") and b"\r\n" in received

@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.discovery import PODS
-from harness.cluster.objects import pods
+from harness.cluster.objects import pods, services
 from harness.cluster.probing.counters import scrape
 from harness.cluster.probing.metrics import growth, samples
 from harness.traffic.observables import Growth, Metered, inbound
@@ -55,8 +54,7 @@ def metered(
 
 def _read(client: Client, plane: ControlPlane, meter: Meter) -> dict[str, str]:
     """What the metrics ports of the workload's proxies answer, by pod."""
-    listed = client.list(PODS.collection(meter.at.namespace))
-    mine = [pod for pod in listed if pods.workload(pod) == meter.at and pods.running(pod)]
+    mine = services.pods_of(client, meter.at)
     if not mine:
         raise HarnessError(f"{meter.at} has no running pod")
     proxied = [pod for pod in mine if pods.meshes(pod) == {meter.mesh}]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.streams import exchange
+from harness.cluster.api.streams import exchange, is_status_line
 from harness.cluster.objects import pods, services
 from harness.cluster.probing.tcp import LINE
 
@@ -44,7 +44,7 @@ def _asked(request: Request) -> tuple[bytes, Callable[[bytes], bool]]:
     """What is sent, and what an answer to it looks like."""
     if request.tcp:
         return LINE.encode(), bool
-    return (_HTTP2_HELLO, _is_settings) if request.grpc else (_http1(request), _is_status_line)
+    return (_HTTP2_HELLO, _is_settings) if request.grpc else (_http1(request), is_status_line)
 
 
 def _http1(request: Request) -> bytes:
@@ -59,10 +59,6 @@ def _http1(request: Request) -> bytes:
         *headers,
     ]
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-def _is_status_line(received: bytes) -> bool:
-    return received.startswith(b"HTTP/") and b"\r\n" in received
 
 
 def _is_settings(received: bytes) -> bool:

@@ -14,9 +14,9 @@ from harness.cluster.api.discovery import PODS
 from harness.cluster.api.streams import ExecInterruptedError, execute
 from harness.cluster.api.tools import tail
 from harness.cluster.objects import pods, services
-from harness.cluster.probing import attribution as reading
 from harness.cluster.probing import counters, curl, disruption, dns, ingress, tcp
 from harness.cluster.probing.answers import answering_pods, lost, parse, refusal
+from harness.cluster.probing.attribution import attributed
 from harness.cluster.probing.positive_control import control
 from harness.cluster.probing.sources import Sources
 from harness.cluster.probing.wire import Wire
@@ -88,7 +88,8 @@ class Prober:
         disruption.refuse_if_disrupted(self._client, request, there, self._sources.seen, answers)
         after = self._scrape(request) if witness else {}
         looks = self._look(request, source.pod, answers) if witness else {}
-        return self._read(request, answers, before, after, looks)
+        shown = (before, after, looks)
+        return attributed(self._client, self._planes, self._sources, request, answers, *shown)
 
     def count(self, request: Request, count: int, workload: Workload) -> Arrived:
         """Sends requests, and counts by the proxies of a workload's pods what arrives there meanwhile."""
@@ -124,7 +125,7 @@ class Prober:
             door, request, count, parallel=settings.parallel, seconds=settings.request_timeout
         )
         logger.info("%s, at %s: %d requests in %.1f s", request, door, count, time.monotonic() - start)
-        return self._read(request, answers, {}, {}, {})
+        return attributed(self._client, self._planes, self._sources, request, answers, {}, {}, {})
 
     def _connect(self, source: curl.Curl, request: Request, count: int, deadline: Deadline) -> Outcomes:
         """Makes `count` connections by one exec."""
@@ -204,15 +205,3 @@ class Prober:
             if shown is not None:
                 looks[pods.name(pod)] = shown
         return looks
-
-    def _read(
-        self,
-        request: Request,
-        answers: Sequence[CurlAnswer],
-        before: Counters,
-        after: Counters,
-        looks: Mapping[str, Shown],
-    ) -> Outcomes:
-        return reading.outcomes(
-            self._client, self._planes, self._sources, request, answers, before, after, looks
-        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cluster.probing.answers import FAILURES
-from harness.cluster.probing.curl import SCRIPT
+from harness.cluster.probing.curl import script, shares
 from harness.traffic.outcomes import Failure, Outcome
 
 if TYPE_CHECKING:
@@ -35,22 +35,11 @@ def command(request: Request, count: int, *, parallel: int, mark: str) -> list[s
 
     Of all that curl speaks Gopher is a line and nothing else, and ends as soon as the server closes.
     """
-    clients = min(parallel, count)
-    shares = [count // clients + (index < count % clients) for index in range(clients)]
     host = f"[{request.host}]" if ":" in request.host else request.host
     url = f"gopher://{host}:{request.port}/_{LINE.strip()}"
     arguments = ["-q", "-s", "--noproxy", "*", "--max-time", str(WAIT_SECONDS)]
-    report = ["-w", f"\\n{mark} {_FIELDS}\\n{{}}\\n{mark}.\\n"]
-    return [
-        "sh",
-        "-c",
-        SCRIPT,
-        "probe",
-        " ".join(f"1x{share}" for share in shares),
-        url,
-        *arguments,
-        *report,
-    ]
+    jobs = [f"1x{share}" for share in shares(count, parallel)]
+    return script(jobs, url, arguments, f"{mark} {_FIELDS}\\n{{}}", mark)
 
 
 def outcome(answer: CurlAnswer) -> Outcome:
