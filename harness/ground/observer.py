@@ -41,11 +41,9 @@ class Footprint:
     placed: set[str] = field(default_factory=set)
 
     def memory(self) -> dict[str, list[str]]:
-        """Returns it as plain data."""
         return {kind: sorted(names) for kind, names in vars(self).items()}
 
     def remember(self, memory: Mapping[str, Iterable[str]]) -> None:
-        """Adds another's, from its `memory`."""
         for kind, names in vars(self).items():
             names.update(memory.get(kind, ()))
 

@@ -81,7 +81,6 @@ def witness(before: str, after: str, requests: int) -> Hop | None:
 
 
 def _by_port(counted: Iterable[Sample]) -> dict[tuple[str, str], float]:
-    """The values by the statistic's name and the port's prefix."""
     return {
         (sample.name.removeprefix(_PREFIX), sample.label("http_conn_manager_prefix")): sample.value
         for sample in counted

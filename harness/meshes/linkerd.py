@@ -59,7 +59,6 @@ class Linkerd(Plane):
     main = ("linkerd-destination", "destination")
 
     def healthy(self) -> bool:
-        """Whether the control plane's deployments are available."""
         paths = (DEPLOYMENTS.path(LINKERD_NAMESPACE, name) for name in CONTROL_PLANE)
         return all(available(self._client.find(path)) for path in paths)
 

@@ -97,17 +97,14 @@ class CheckItem(pytest.Item):
 
     @property
     def scenario(self) -> Scenario:
-        """The scenario that this is a part of."""
         return self.parent.parent.scenario
 
     @property
     def stage(self) -> Stage:
-        """The stage that this is a part of."""
         return self.parent.stage
 
     @property
     def order(self) -> int:
-        """The place of its stage in the scenario."""
         return self.scenario.stages.index(self.stage)
 
     def runtest(self) -> None:

@@ -240,7 +240,6 @@ class Runs:
         return file
 
     def confidence(self) -> Confidence:
-        """Returns how sure verdicts must be."""
         return Confidence(
             false_fail=self.knobs.number("false-fail"),
             false_pass=self.knobs.number("false-pass"),

@@ -83,7 +83,6 @@ class Recorder:
         self._versions: dict[str, str] = {}
 
     def knows(self, case: str) -> bool:
-        """Whether a case of this id has begun."""
         return case in self._cases
 
     def begin(self, case: Case, versions: Mapping[str, str]) -> None:

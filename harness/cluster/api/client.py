@@ -95,7 +95,6 @@ class Client:
             raise
 
     def list(self, path: str, query: Query | None = None) -> list[Json]:
-        """Returns the objects of a collection."""
         items: list[Json] = self.get(path, query).get("items") or []
         return items
 
@@ -227,7 +226,6 @@ class Client:
         return socket
 
     def close(self) -> None:
-        """Closes the connections."""
         self._pool.clear()
 
     def _url(self, path: str, query: Query | None) -> str:

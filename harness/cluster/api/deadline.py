@@ -29,7 +29,6 @@ class Deadline:
 
     @property
     def over(self) -> bool:
-        """Whether the time is up."""
         return self.left == 0.0
 
 

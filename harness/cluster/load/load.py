@@ -100,7 +100,6 @@ class Volley:
             stream.close()
 
     def abandon(self) -> None:
-        """Ends all execs at once."""
         self._over.set()
         for stream in self._streams:
             stream.close()
@@ -214,7 +213,6 @@ class BackgroundLoad:
             raise
 
     def step(self, doing: str) -> None:
-        """Notes which step is under way from now on."""
         self._steps.append((doing, self._now()))
 
     def end(self) -> tuple[Timeline, ...]:
@@ -232,7 +230,6 @@ class BackgroundLoad:
         return tuple(self._timeline(volley, steps) for volley in self._volleys)
 
     def abandon(self) -> None:
-        """Ends the loads at once."""
         for volley in self._volleys:
             volley.abandon()
         self._watch.stop()

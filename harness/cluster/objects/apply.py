@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
@@ -20,7 +21,7 @@ from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.client import Client, Json, Query
     from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.discovery import Discovery
     from harness.manifests.patching import Patch
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 Marks = Mapping[str, str | None]
 """Labels or annotations; None takes one away."""
 
-_FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "Service")
+_DEFINITION = "CustomResourceDefinition"
+_FIRST = ("Namespace", _DEFINITION, "ServiceAccount", "ConfigMap", "Secret", "Service")
 _LAST = frozenset(("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"))
 
 
@@ -50,19 +52,18 @@ class Applier:
 
         Raises StageError with the API's words for the first object that is refused.
         """
-        fresh: list[str] = []  # CRDs, which are waited for together, before what they may define
-        for resource in sorted(resources, key=_rank):
-            if resource.kind != "CustomResourceDefinition":
-                self._wait_established(fresh, deadline)
-            try:
-                answer = self._patient(deadline, resource)
-            except ApiError as error:
-                raise refused(resource, error) from None
-            if self.owns(answer):
-                self.created[resource.key] = resource
-            if resource.kind == "CustomResourceDefinition":
-                fresh.append(resource.name)
-        self._wait_established(fresh, deadline)
+        ordered = sorted(resources, key=_rank)
+        for defining, group in groupby(ordered, lambda resource: resource.kind == _DEFINITION):
+            applied = list(group)
+            for resource in applied:
+                try:
+                    live = self._patient(deadline, resource)
+                except ApiError as error:
+                    raise refused(resource, error) from None
+                if self.owns(live):
+                    self.created[resource.key] = resource
+            for resource in applied if defining else ():  # before what they may define
+                self._wait_served(resource.name, deadline)
 
     def patch(self, patch: Patch) -> bool:
         """Patches an object; returns False if it is so already.
@@ -170,7 +171,6 @@ class Applier:
         return True
 
     def mark(self, namespace: str, labels: Marks, annotations: Marks) -> None:
-        """Sets labels and annotations of a Namespace; None takes one away."""
         body = {"metadata": {"labels": dict(labels), "annotations": dict(annotations)}}
         self._client.patch(kinds.NAMESPACES.path("", namespace), body)
 
@@ -202,15 +202,15 @@ class Applier:
         return attempts(self._apply, resource)
 
     def _apply(self, resource: Resource, *, dry_run: bool = False) -> Json:
-        query: dict[str, str | int | list[str]] = {"fieldManager": MANAGER, "force": "true"}
+        data, force = self._claim(resource)
+        query: Query = {"fieldManager": MANAGER, "force": str(force).lower()}
         if dry_run:
-            query["dryRun"] = "All"
-        path = self._discovery.path(resource)
-        return self._client.patch(path, resource.data, content_type=APPLY_PATCH, query=query)
+            query = {**query, "dryRun": "All"}
+        return self._client.patch(self._discovery.path(resource), data, content_type=APPLY_PATCH, query=query)
 
-    def _wait_established(self, names: list[str], deadline: Deadline) -> None:
-        while names:
-            self._wait_served(names.pop(), deadline)
+    def _claim(self, resource: Resource) -> tuple[Json, bool]:
+        """What is sent to apply an object, and whether it takes fields over from others."""
+        return resource.data, True
 
     def _wait_served(self, name: str, deadline: Deadline) -> None:
         path = kinds.CRDS.only("", name)
@@ -229,10 +229,9 @@ class Applier:
 
 def refused(resource: Resource, error: ApiError, what: str = "refused") -> StageError:
     """Returns the error for an object that the API doesn't take."""
+    todo = "install its CRD first" if error.reason == "NoKindMatch" else ""
     where = str(resource.where) or str(resource)
-    if error.reason == "NoKindMatch":
-        return StageError(f"{resource} {what}", where=where, why=error.what, todo="install its CRD first")
-    return StageError(f"{resource} {what}", where=where, why=error.what)
+    return StageError(f"{resource} {what}", where=where, why=error.what, todo=todo)
 
 
 def _rank(resource: Resource) -> int:

@@ -66,11 +66,9 @@ class Bundle:
         self._put(name, data)
 
     def lack(self, name: str, why: str) -> None:
-        """Notes what isn't in the bundle."""
         self._missing.append(f"{name}: {why}")
 
     def close(self) -> None:
-        """Writes down what is missing."""
         if self._missing:
             self._put("missing.txt", "".join(f"{line}\n" for line in sorted(self._missing)).encode())
 

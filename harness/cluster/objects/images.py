@@ -26,7 +26,6 @@ class Images:
         self._docker = docker
 
     def local(self, image: str) -> bool:
-        """Whether the local Docker has this image."""
         return self.id(image) is not None
 
     def id(self, image: str) -> str | None:

@@ -50,11 +50,9 @@ class Kind:
         return str(find(self.program) or self.program)
 
     def clusters(self) -> frozenset[str]:
-        """Returns the names of the clusters that there are."""
         return frozenset(self.run([self.path, "get", "clusters"], timeout=_TOOL_SECONDS).split())
 
     def export(self, name: str, kubeconfig: Path) -> None:
-        """Writes a cluster's kubeconfig."""
         argv = [self.path, "export", "kubeconfig", "--name", name, "--kubeconfig", str(kubeconfig)]
         self.run(argv, timeout=_TOOL_SECONDS)
 

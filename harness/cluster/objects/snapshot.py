@@ -96,7 +96,6 @@ def take(client: Client, source: str, namespaces: Collection[str] | None = None)
 
 
 def _namespaces_of(client: Client, label: str, value: str) -> set[str]:
-    """The namespaces in which Deployments have a label."""
     query = {"labelSelector": f"{label}={value}"}
     found = client.list(discovery.DEPLOYMENTS.collection(), query)
     return {Metadata.live(one).namespace for one in found}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import StageError
-from harness.cluster.api.client import APPLY_PATCH
 from harness.cluster.api.discovery import NAMESPACES
 from harness.cluster.objects.apply import Applier
 from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
@@ -52,7 +51,6 @@ class Guest(Applier):
         self._admitted.add(namespace)
 
     def admits(self, namespace: str) -> bool:
-        """Whether the run may work in a namespace."""
         return namespace in self._admitted
 
     def make_namespace(self, name: str, deadline: Deadline) -> bool:
@@ -153,19 +151,16 @@ class Guest(Applier):
         ]
         super().delete_namespaces(mine, deadline)
 
-    def _apply(self, resource: Resource, *, dry_run: bool = False) -> Json:
+    def _claim(self, resource: Resource) -> tuple[Json, bool]:
         endpoint = self._discovery.endpoint(resource.api_version, resource.kind)
         if not endpoint.namespaced and resource.kind != "Namespace":
             raise StageError(
                 f"{resource} isn't made: {_WHOLE_CLUSTER}", where=resource.place(), todo=_ELSEWHERE
             )
-        found = self._find(resource)
-        own = found is None or self.owns(found)
-        query: dict[str, str | int | list[str]] = {"fieldManager": MANAGER, "force": str(own).lower()}
-        if dry_run:
-            query["dryRun"] = "All"
-        data = _labelled(resource.data, self.labels) if own else resource.data
-        return self._client.patch(self._discovery.path(resource), data, content_type=APPLY_PATCH, query=query)
+        live = self._find(resource)
+        if live is not None and not self.owns(live):
+            return resource.data, False
+        return _labelled(resource.data, self.labels), True
 
     def _find(self, resource: Resource) -> Json | None:
         return self._client.find(self._discovery.path(resource))
@@ -200,6 +195,5 @@ def _given_back(namespace: Json) -> tuple[Marks, Marks] | None:
 
 
 def _marks(namespace: Json) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """A namespace's labels and annotations."""
     metadata = Metadata.live(namespace)
     return metadata.labels, metadata.annotations

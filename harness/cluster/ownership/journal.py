@@ -59,5 +59,4 @@ class Journal:
         written.replace(self.file)
 
     def forget(self) -> None:
-        """Deletes the file, if there is one."""
         self.file.unlink(missing_ok=True)

@@ -35,16 +35,16 @@ def home() -> Path:
     It stands where programs keep their state [XDG Base Directory Specification].
     """
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    found = Path(base) / MANAGER
+    directory = Path(base) / MANAGER
     try:
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found.chmod(0o700)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
     except OSError as error:
         raise MissingError(
             f"the harness has no place for its state: {error}",
             todo="set XDG_STATE_HOME to a directory of yours",
         ) from None
-    return found
+    return directory
 
 
 @dataclass(frozen=True)
@@ -103,52 +103,51 @@ def take(provider: str, name: str) -> Lease:
     while True:
         directory.mkdir(mode=0o700, exist_ok=True)
         try:
-            descriptor = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+            return Lease(directory, _locked(directory, os.O_CREAT))
         except FileNotFoundError:  # the one before deleted the directory in this moment
             continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(descriptor)
             record = _read(directory)
             raise StageError(
                 f"{provider} {name} is in use" + (f" by process {record.pid}" if record else ""),
                 todo="wait for it to end, or choose another name",
             ) from None
-        if _same(descriptor, directory / LOCK):
-            return Lease(directory, descriptor)
-        os.close(descriptor)  # of a directory that was deleted in this moment
 
 
 def abandoned() -> Iterator[Lease]:
     """Yields the leases that no live process holds, each taken: to be removed or released."""
     for directory in _directories():
         try:
-            descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_NOFOLLOW)
-        except FileNotFoundError:
+            descriptor = _locked(directory)
+        except (FileNotFoundError, BlockingIOError):
             continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            continue
-        if _same(descriptor, directory / LOCK):
-            yield Lease(directory, descriptor)
-        else:
-            os.close(descriptor)
+        yield Lease(directory, descriptor)
+
+
+def _locked(directory: Path, flags: int = 0) -> int:
+    """A descriptor that holds a directory's lock.
+
+    Raises BlockingIOError if another process has it, FileNotFoundError if the directory goes away meanwhile.
+    """
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), (directory / LOCK).stat()):
+            return descriptor
+        raise FileNotFoundError(directory)  # another one stands at its path by now
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def held() -> tuple[Record, ...]:
     """Returns what live processes hold."""
-    free = {lease.directory for lease in _peek()}
-    found = (_read(directory) for directory in _directories() if directory not in free)
-    return tuple(record for record in found if record is not None)
-
-
-def _peek() -> Iterator[Lease]:
+    free = set()
     for lease in abandoned():
         lease.release()
-        yield lease
+        free.add(lease.directory)
+    records = (_read(directory) for directory in _directories() if directory not in free)
+    return tuple(record for record in records if record is not None)
 
 
 def _directories() -> list[Path]:
@@ -158,17 +157,9 @@ def _directories() -> list[Path]:
 def _read(directory: Path) -> Record | None:
     try:
         data = json.loads((directory / _RECORD).read_text())
-        return Record(**{key: data[key] for key in (one.name for one in fields(Record)) if key in data})
+        return Record(**{key: data[key] for key in (each.name for each in fields(Record)) if key in data})
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _same(descriptor: int, path: Path) -> bool:
-    """Whether a file that was opened is still the one at this path."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 @contextlib.contextmanager

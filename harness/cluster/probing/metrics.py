@@ -22,7 +22,6 @@ class Sample:
     value: float
 
     def label(self, name: str) -> str:
-        """The value of a label, empty if it isn't there."""
         return dict(self.labels).get(name, "")
 
 

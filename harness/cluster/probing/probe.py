@@ -101,11 +101,9 @@ class Prober:
         return Arrived(count, Fraction(number), outcomes, (told,))
 
     def equipped(self, pod: Json, deadline: Deadline) -> curl.Curl:
-        """Returns where in a pod curl can be run."""
         return self._sources.equipped(pod, deadline)
 
     def resolve(self, source: Workload, name: str) -> Resolution:
-        """Looks a name up in a workload's pod."""
         deadline = Deadline(self._settings.timeout)
         return dns.resolve(
             self._client, source.namespace, self._sources.sender(source, deadline), name, deadline
