@@ -9,7 +9,7 @@ from harness.base.errors import StageError
 from harness.base.installation import DEFAULT
 from harness.base.resources import ObjectName, Resource
 from harness.base.vocabulary import Mesh, Workload
-from harness.cluster.ownership.journal import Entry, Journal
+from harness.cluster.ownership.ownership import Entry, Journal
 from harness.expectations import KINDS, Result
 from harness.ground.condition import Condition
 from harness.manifests.patching import Patch

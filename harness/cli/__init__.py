@@ -8,12 +8,11 @@ import typer
 
 from harness import __version__
 from harness.cli.check import check, schema
-from harness.cli.clean import clean
 from harness.cli.compare import compare
 from harness.cli.discover import discover
-from harness.cli.doctor import doctor
 from harness.cli.explain import explain
 from harness.cli.lint import lint
+from harness.cli.machine import clean, doctor
 from harness.cli.suggest import suggest
 from harness.cli.translate import translate
 

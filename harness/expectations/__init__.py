@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from harness.expectations.base import Expectation, Ground, Reference
-from harness.expectations.policy.access import Allow, Deny
-from harness.expectations.policy.egress import Egress
-from harness.expectations.policy.mtls import Mtls
+from harness.expectations.policy import Allow, Deny, Egress, Mtls
 from harness.expectations.state.configuration import Equivalent, Findings, RefusedByApi
-from harness.expectations.state.injection import DoubleInjected, Injected
 from harness.expectations.state.metrics import Metrics
-from harness.expectations.state.ready import Ready
+from harness.expectations.state.pods import DoubleInjected, Injected, Ready
 from harness.expectations.state.resolves import Resolves
 from harness.expectations.traffic.availability import Available
 from harness.expectations.traffic.connection import Refused, Tcp
 from harness.expectations.traffic.counting import Mirror, Retry
-from harness.expectations.traffic.ingress import Ingress
-from harness.expectations.traffic.response import Grpc, Header, Redirect, Response, Rewrite
+from harness.expectations.traffic.response import Grpc, Header, Ingress, Redirect, Response, Rewrite
 from harness.expectations.traffic.split import Split
 from harness.expectations.traffic.timing import Latency, Timeout
 from harness.expectations.verdict import Explanation, Result, Verdict

@@ -104,7 +104,7 @@ class Choice:
         """Returns the provider; raises InputError for a wrong knob."""
         if self.kind == "model":
             return self.model()
-        from harness.cluster.api.interrupts import interrupt_on_sigterm
+        from harness.cluster.ownership.ownership import interrupt_on_sigterm
 
         interrupt_on_sigterm()
         return self._kind_provider() if self.kind == "kind" else self._context_provider()

@@ -14,15 +14,14 @@ from harness.api import marks
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
 from harness.base.vocabulary import Mesh, Workload
-from harness.cluster.api.deadline import Deadline, timed
-from harness.cluster.api.interrupts import interrupt_on_sigterm
 from harness.cluster.api.tools import run
-from harness.cluster.api.watch import wait_until
+from harness.cluster.api.waiting import Deadline, timed, wait_until
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.images import images_of
-from harness.cluster.objects.inventory import lacking_enforcement
 from harness.cluster.objects.rollout import restart, wait_for_rollouts
+from harness.cluster.objects.snapshot import lacking_enforcement
 from harness.cluster.ownership import ownership
+from harness.cluster.ownership.ownership import interrupt_on_sigterm
 from harness.ground.connection import Connection
 from harness.ground.ground import cleared, placing_patch
 from harness.ground.observer import ClusterObserver, Footprint
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from harness.cluster.api.client import Client
     from harness.cluster.api.discovery import Discovery
     from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.watch import View
+    from harness.cluster.api.waiting import View
     from harness.cluster.ownership.ownership import Lease
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch

@@ -12,7 +12,7 @@ from harness.base.settings import KNOBS
 from harness.cluster.api.tools import SITES, find, run
 from harness.cluster.objects.images import NODE_REPOSITORY, Images, images_of
 from harness.manifests.files import read_manifests
-from harness.meshes.images import istio_images, linkerd_images
+from harness.meshes.charts import istio_images, linkerd_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

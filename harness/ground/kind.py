@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import MissingError, StageError
 from harness.cluster.api.client import Client
-from harness.cluster.api.deadline import Deadline, timed
-from harness.cluster.api.interrupts import uninterrupted
 from harness.cluster.api.settings import ClusterSettings
 from harness.cluster.api.tools import SITES, find, run, tail
+from harness.cluster.api.waiting import Deadline, timed
 from harness.cluster.objects.images import Images, full_name, images_of
 from harness.cluster.objects.kind import MAKER, Kind, wait_for_cluster
 from harness.cluster.ownership import ownership, reclaim
-from harness.cluster.ownership.ownership import Lease, Record
+from harness.cluster.ownership.ownership import Lease, Record, uninterrupted
 from harness.ground.cluster import ClusterProvider
 
 if TYPE_CHECKING:

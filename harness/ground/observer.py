@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import EVENTS
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.load.load import BackgroundLoad
 from harness.cluster.objects import diagnostics, services
 from harness.cluster.objects import pods as podlib
-from harness.cluster.objects.inventory import standing
 from harness.cluster.objects.pods import skipped
-from harness.cluster.probing import kubelet, metering
+from harness.cluster.objects.snapshot import standing
+from harness.cluster.probing import counters, kubelet
 from harness.manifests.files import from_api
 from harness.traffic.observables import Arrived, Pod, Probed, Resolution
 
@@ -99,7 +99,7 @@ class ClusterObserver(ABC):
 
     def metered(self, request: Request, count: int, meter: Meter) -> Metered:
         at = self._at
-        return metering.metered(at.client, at.prober, at.planes[meter.mesh], request, count, meter)
+        return counters.metered(at.client, at.prober, at.planes[meter.mesh], request, count, meter)
 
     def probes(self, workload: Workload) -> tuple[Probed, ...]:
         return kubelet.probes(self._at.client, workload, Deadline(self.settings.timeout))

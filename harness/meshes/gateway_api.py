@@ -12,8 +12,8 @@ from harness.api.gateway_api.route import Route, RouteStatus
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.node import live
 from harness.base.errors import MissingError
-from harness.cluster.api.deadline import timed
 from harness.cluster.api.discovery import CRDS
+from harness.cluster.api.waiting import timed
 from harness.meshes.charts import objects
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.api.gateway_api.reference import ParentRef
     from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.waiting import Deadline
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.objects.apply import Applier
 

@@ -14,16 +14,16 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError, StageError
 from harness.base.installation import Installer
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
-from harness.cluster.api.deadline import Deadline, timed
 from harness.cluster.api.discovery import PODS, Endpoint
 from harness.cluster.api.streams import get
 from harness.cluster.api.tools import find
+from harness.cluster.api.waiting import Deadline, timed
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
 from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing
 from harness.manifests.documents import plain
-from harness.meshes import charts, health, istio_tls
-from harness.meshes.plane import TOOL_SECONDS, Plane
+from harness.meshes import charts, istio_tls
+from harness.meshes.plane import TOOL_SECONDS, Plane, analyzed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -98,7 +98,7 @@ class Istio(Plane):
             return []
         argv = self._argv("analyze", "--all-namespaces", "--output", "json")
         text = self._run(argv, timeout=deadline.left, answers=(0, ANALYZER_FOUND))
-        return health.analyzed(text, {*namespaces, ROOT_NAMESPACE}, accepted)
+        return analyzed(text, {*namespaces, ROOT_NAMESPACE}, accepted)
 
     def reports_on(self, group: str, parent: ParentRef) -> bool:
         """Istio acts on Services of the group "", written so, and on no other spelling of it."""

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.base.vocabulary import Mesh
-from harness.cluster.probing.metrics import growth, samples
+from harness.cluster.probing.counters import growth, samples
 from harness.traffic.outcomes import Hop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.cluster.probing.metrics import Sample
+    from harness.cluster.probing.counters import Sample
     from harness.traffic.outcomes import ServerSaw
 
 TLS_STATISTICS = (

@@ -13,13 +13,13 @@ from harness.base.installation import Installer
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE, Mesh
 from harness.cluster.api.discovery import DEPLOYMENTS, NAMESPACES, PODS
 from harness.cluster.api.tools import find
-from harness.cluster.api.watch import wait_until
+from harness.cluster.api.waiting import wait_until
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
 from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing
-from harness.cluster.probing.metrics import growth
-from harness.meshes import charts, health
-from harness.meshes.plane import TOOL_SECONDS, Plane
+from harness.cluster.probing.counters import growth
+from harness.meshes import charts
+from harness.meshes.plane import TOOL_SECONDS, Plane, checked
 from harness.traffic.outcomes import Hop
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from harness.base.installation import Installation
     from harness.base.resources import Resource
     from harness.cluster.api.client import Json
-    from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.api.tools import Run
-    from harness.cluster.api.watch import View
+    from harness.cluster.api.waiting import Deadline, View
     from harness.traffic.outcomes import ServerSaw
 
 logger = logging.getLogger(__name__)
@@ -94,7 +93,7 @@ class Linkerd(Plane):
             return []
         patience = min(_CHECK_SECONDS, deadline.left)
         argv = self._argv("check", "--proxy", "--output", "json", "--wait", f"{patience:.0f}s")
-        return health.checked(self._run(argv, timeout=deadline.left + 5, answers=(0, 1)))
+        return checked(self._run(argv, timeout=deadline.left + 5, answers=(0, 1)))
 
     def wait_ready(self, namespaces: Collection[str], deadline: Deadline) -> None:
         """Returns when the control plane is ready, if one of the namespaces asks for it.

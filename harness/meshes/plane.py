@@ -1,14 +1,16 @@
-"""What the meshes have in common on a real cluster: how one is installed, taken away, and looked for."""
+"""What the meshes have in common on a real cluster: how one is installed, taken away, looked for, checked."""
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.api import marks
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import PodController
+from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation, Installer
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
 from harness.cluster.api.discovery import DEPLOYMENTS
@@ -18,14 +20,15 @@ from harness.manifests.files import read_manifests
 from harness.meshes import charts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from harness.base.resources import Resource
     from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.api.tools import Run
+    from harness.cluster.api.waiting import Deadline
     from harness.cluster.objects.apply import Applier
+
 
 TOOL_SECONDS = 30.0
 
@@ -152,3 +155,41 @@ class Plane(ABC):
         """The CLI's command line."""
         tool = self._settings.cli(self.mesh)
         return [str(find(tool) or tool), *arguments, "--kubeconfig", str(self._kubeconfig)]
+
+
+def analyzed(text: str, namespaces: Collection[str], accepted: Collection[str]) -> list[str]:
+    """Returns the errors of `istioctl analyze -o json` in these namespaces, bar the accepted codes."""
+    findings: list[dict[str, Any]] = _parsed(text, "istioctl analyze") or []
+    return [
+        f"{finding['code']} {finding.get('origin', '')}: {finding['message']}"
+        for finding in findings
+        if finding["level"] == "Error" and finding["code"] not in accepted and _concerns(finding, namespaces)
+    ]
+
+
+def checked(text: str) -> list[str]:
+    """Returns the errors that `linkerd check -o json` found; its warnings are none."""
+    return [
+        f"{category['categoryName']}: {check['description']}: {check.get('error', '')}{_hint(check)}"
+        for category in _parsed(text, "linkerd check")["categories"]
+        for check in category["checks"]
+        if check["result"] == "error"
+    ]
+
+
+def _hint(check: dict[str, Any]) -> str:
+    return f" (see {check['hint']})" if check.get("hint") else ""
+
+
+def _concerns(finding: dict[str, Any], namespaces: Collection[str]) -> bool:
+    """Whether a finding is about one of these namespaces, or an object in them, or of the whole cluster."""
+    kind, _, name = str(finding.get("origin", "")).partition(" ")
+    namespace, slash, _ = name.partition("/")
+    return namespace in namespaces if slash or kind == "Namespace" else True
+
+
+def _parsed(text: str, tool: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise StageError(f"{tool} gave no answer", why=text.strip() or "it printed nothing") from None

@@ -16,8 +16,8 @@ from harness.expectations import Result
 from harness.plugin.collection import ExpectationError, row
 from harness.plugin.session import PROPERTY
 from harness.report.terminal import explained
-from harness.run.drift import DriftWarning
 from harness.run.runner import UnreachableError
+from harness.run.shadow import DriftWarning
 from harness.scenario import load_mapping
 from harness.traffic.request import Request
 

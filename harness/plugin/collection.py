@@ -9,10 +9,9 @@ import pytest
 from harness.base.errors import HarnessError
 from harness.expectations import Result
 from harness.plugin.session import PROPERTY, RUNS
-from harness.report.terminal import beside, explained
-from harness.report.timeline import summary
-from harness.run.drift import DriftWarning
+from harness.report.terminal import beside, explained, summary
 from harness.run.runner import UnreachableError
+from harness.run.shadow import DriftWarning
 from harness.scenario import load_scenario
 
 if TYPE_CHECKING:

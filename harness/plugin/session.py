@@ -103,7 +103,7 @@ class Runs:
     def runner(self, scenario: Scenario) -> Runner:
         """Returns the scenario's runner; the one before is closed first, since they share the ground."""
         if self._runner is None or self._runner.scenario is not scenario:
-            from harness.cluster.ownership.journal import Journal
+            from harness.cluster.ownership.ownership import Journal
             from harness.run.runner import Runner, RunSettings
 
             self.leave()

@@ -1,7 +1,8 @@
-"""Verdicts for a terminal: a failure in full, and a table of all."""
+"""For a terminal: verdicts, a failure in full and a table of all; and a transition's timeline."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -10,12 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.expectations.verdict import NOT_PREDICTED
+from harness.traffic.timeline import LATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from harness.expectations import Explanation, Verdict
     from harness.scenario import Check, Stage
+
 
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "bold yellow", "skip": "dim"}
 
@@ -95,3 +99,25 @@ def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
     with console.capture() as capture:
         console.print(view)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def summary(timeline: Mapping[str, Any], file: Path | None = None) -> str:
+    """Returns a line for each step, from what `Timeline.as_json` tells; `file` is where all of it is kept."""
+    lines = [f"{timeline['load']}, from {timeline['began']}"]
+    for step in timeline["steps"]:
+        counts = step["requests"]
+        told = [f"{counts['turns']} requests", f"{counts['failed']} failed"]
+        if counts["unknown"]:
+            told.append(f"{counts['unknown']} not known")
+        told.append(f"slowest {counts['slowest']:.2f} s")
+        if counts["latest"] > LATE:
+            told.append(f"started up to {counts['latest']:.1f} s late")
+        changes = Counter(
+            pod["phase"] for pod in timeline["pods"] if step["start"] <= pod["at"] < step["end"]
+        )
+        if changes:
+            told.append("pods: " + ", ".join(f"{count} {phase}" for phase, count in changes.items()))
+        lines.append(f"{step['start']:7.2f} s  {step['doing']}: {', '.join(told)}")
+    if file:
+        lines.append(f"kept as {file}")
+    return "\n".join(lines)

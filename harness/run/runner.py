@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError, NotPredictedError, StageError
 from harness.base.settings import Confidence, OnDrift
-from harness.cluster.ownership.journal import Entry
+from harness.cluster.ownership.ownership import Entry
 from harness.expectations import Ground, Result, Verdict
 from harness.manifests.files import from_api
 from harness.run.background import Background
-from harness.run.drift import enforced
 from harness.run.record import recording
-from harness.run.shadow import Shadow
+from harness.run.shadow import Shadow, enforced
 from harness.scenario.steps import Run
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.cluster.ownership.journal import Journal
+    from harness.cluster.ownership.ownership import Journal
     from harness.ground.ground import Provider
     from harness.run.record import Recorder
     from harness.scenario import Check, Scenario, Stage

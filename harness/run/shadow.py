@@ -1,4 +1,4 @@
-"""The model brought along beside a cluster: it takes the same steps, until it can't follow."""
+"""The model brought along beside a cluster: it takes the same steps, and what the two say is compared."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError, NotModelledError
+from harness.base.settings import OnDrift
+from harness.expectations import Result
 from harness.expectations.verdict import NOT_PREDICTED
-from harness.run.drift import beside
 from harness.scenario.steps import Install
+from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from harness.ground.ground import Provider
     from harness.scenario import Stage
     from harness.scenario.steps import Site, Step
+
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +64,29 @@ class Shadow:
             self._left_behind = LeftBehind(f"from stage {stage.name!r} on, {kind}: {error.what}", disagrees)
 
     def beside(self, verdict: Verdict, expectation: Expectation, ground: Ground) -> Verdict:
-        """Returns the verdict with what the model says, or why it had to be left behind."""
+        """Returns a cluster's verdict with what the model makes of the expectation, if that isn't told yet.
+
+        Probes compare outcomes themselves; of all other expectations the results are compared. Of a model
+        that had to be left behind it is told why.
+        """
         left = self._left_behind
-        if left is None:
-            return beside(verdict, expectation, ground)
-        return replace(verdict, predicted=NOT_PREDICTED + left.why, drift=left.why if left.disagrees else "")
+        if left is not None:
+            drift = left.why if left.disagrees else ""
+            return replace(verdict, predicted=NOT_PREDICTED + left.why, drift=drift)
+        if verdict.predicted or ground.shadow is None or verdict.basis is Basis.PREDICTED:
+            return verdict
+        alone = replace(
+            ground, provider=ground.shadow, shadow=None, course=ground.shadow_course, shadow_course=None
+        )
+        try:
+            predicted = expectation.judge(alone)
+        except HarnessError as error:
+            return replace(verdict, predicted=NOT_PREDICTED + error.what)
+        drift = ""
+        if {predicted.result, verdict.result} == {Result.PASS, Result.FAIL}:
+            results = f"{predicted.result} predicted ({predicted.seen}), {verdict.result} observed"
+            drift = f"{results} ({verdict.seen})"
+        return replace(verdict, predicted=predicted.seen, drift=drift)
 
     def _installed(self, step: Install) -> tuple[Resource, ...]:
         """What holds for the whole of the meshes that were installed: only the cluster knows."""
@@ -78,3 +99,16 @@ class Shadow:
     def _warn(self, text: str) -> None:
         self.warnings.append(text)
         log.warning("%s", text)
+
+
+class DriftWarning(UserWarning):
+    """A cluster did otherwise than the model predicts: a bug of the harness, or a surprise in a mesh."""
+
+
+def enforced(verdict: Verdict, on_drift: OnDrift) -> Verdict:
+    """Returns the verdict that drift makes of it: a failure, the same with a notice, or the same without."""
+    if not verdict.drift:
+        return verdict
+    if on_drift is OnDrift.FAIL:
+        return replace(verdict, result=Result.FAIL)
+    return verdict if on_drift is OnDrift.WARN else replace(verdict, drift="")

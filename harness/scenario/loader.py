@@ -17,7 +17,6 @@ from harness.expectations import DURING, KINDS, Expectation
 from harness.manifests.documents import parse, read_text
 from harness.manifests.files import read_manifests
 from harness.manifests.self_signed import completed
-from harness.scenario import references
 from harness.scenario.models import (
     Check,
     InstallationFile,
@@ -29,7 +28,7 @@ from harness.scenario.models import (
     TranslationFile,
     one_line,
 )
-from harness.scenario.problems import Problems
+from harness.scenario.problems import Problems, check_reference
 from harness.scenario.transition import steps_of
 
 if TYPE_CHECKING:
@@ -256,7 +255,7 @@ class _Loader:
             return None
         for reference in expectation.references():
             at = (*path, kinds[0], *reference.path)
-            references.check(self.problems, reference, at, configs, self.translated, apps)
+            check_reference(self.problems, reference, at, configs, self.translated, apps)
         mark = self.document.mark(path)
         numbered = [f"{n:4} | {self.lines[n - 1]}" for n in range(mark.line, mark.end_line + 1)]
         while numbered[-1].endswith("| "):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
+from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pydantic import BaseModel, ValidationError
 
+    from harness.base.resources import Resource
+    from harness.expectations import Reference
     from harness.manifests.documents import Document, KeyPath
+
 
 NOUNS = {
     "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "int_type": "a number",
@@ -138,3 +142,35 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return repr(value)
+
+
+def check_reference(
+    problems: Problems,
+    reference: Reference,
+    path: KeyPath,
+    configs: Mapping[str, tuple[Resource, ...]],
+    translated: Collection[str],
+    apps: Iterable[Resource],
+) -> None:
+    """Notes a config (of those `translated`, if it must be), an object or a workload that isn't there."""
+    if reference.config is not None:
+        noun, known = ("translated config", translated) if reference.translated else ("config", configs)
+        if reference.config not in known:
+            problems.unknown(path, noun, reference.config, known)
+    if reference.object_of is not None and reference.object_of[0] in configs:
+        config, name = reference.object_of
+        objects = [str(resource) for resource in configs[config]]
+        if name not in objects:
+            problems.unknown(path, f"object of config {config}", name, objects)
+    if reference.workload is None:
+        return
+    there = workloads(apps)
+    if reference.workload.namespace:
+        if reference.workload not in there:
+            problems.unknown(path, "workload", str(reference.workload), map(str, there))
+        return
+    same = [workload for workload in there if workload.name == reference.workload.name]
+    if not same:
+        problems.unknown(path, "workload", reference.workload.name, (w.name for w in there))
+    elif len(same) > 1:
+        problems.add(path, f"several workloads have this name: {', '.join(map(str, same))}")

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from harness.base.errors import NotModelledError
-from harness.expectations.policy.access import denied
+from harness.expectations.policy import denied
 from harness.model.decide import decide
 from harness.model.network.services import service_ports
 from harness.suggest.estate import schemes, url

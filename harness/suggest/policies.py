@@ -12,7 +12,7 @@ from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.kubernetes.selector import selects
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.expectations.policy.access import denied
+from harness.expectations.policy import denied
 from harness.model.decide import decide
 from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.expectations.policy.access import denied
+from harness.expectations.policy import denied
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -14,7 +14,7 @@ from harness.api.istio.hosts import MESH
 from harness.api.istio.http_rule import HTTPRule
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.errors import NotModelledError
-from harness.expectations.policy.access import denied
+from harness.expectations.policy import denied
 from harness.model.decide import decide
 from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url

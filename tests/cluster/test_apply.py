@@ -4,8 +4,8 @@ from harness.base.errors import StageError
 from harness.base.places import Location
 from harness.base.resources import Resource
 from harness.cluster.api.client import ApiError
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import Discovery
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects.apply import Applier
 from harness.cluster.ownership.ownership import MANAGED_BY
 from tests.cluster.fakes import FakeClient

@@ -42,7 +42,7 @@ def machine(monkeypatch):
 
     def make(*missing, lacks=(), broken=()):
         for name in ("find", "meshes"):
-            target = doctor if name == "find" else __import__("harness.meshes.images", fromlist=["find"])
+            target = doctor if name == "find" else __import__("harness.meshes.charts", fromlist=["find"])
             monkeypatch.setattr(target, "find", lambda tool: None if tool in missing else Path("/bin", tool))
         monkeypatch.setattr(doctor, "find_spec", lambda name: None if name in missing else object())
         answers = {f"docker image inspect --format {{{{.Id}}}} {image}": StageError("no") for image in lacks}

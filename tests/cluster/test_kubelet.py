@@ -6,7 +6,7 @@ import pytest
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
-from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.probing import kubelet
 from tests.cluster.fakes import FakeClient, pod
 

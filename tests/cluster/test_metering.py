@@ -7,7 +7,7 @@ import pytest
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.control_plane import Scrape
-from harness.cluster.probing import metering
+from harness.cluster.probing import counters as metering
 from harness.traffic.observables import Growth, Meter, inbound
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.request import Request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster.objects.inventory import lacking_enforcement
+from harness.cluster.objects.snapshot import lacking_enforcement
 from tests.cluster.fakes import FakeClient
 
 

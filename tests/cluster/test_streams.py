@@ -6,8 +6,8 @@ import pytest
 from websocket import ABNF, WebSocketConnectionClosedException, WebSocketTimeoutException
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.streams import NOT_RUN, ExecInterruptedError, Finished, exchange, execute, get
+from harness.cluster.api.waiting import Deadline
 from tests.cluster.fakes import FakeClient
 
 SUCCESS = b"\x03" + json.dumps({"status": "Success"}).encode()

@@ -9,8 +9,8 @@ import pytest
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh, Workload
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.streams import NOT_RUN, Finished
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.probing import counters, dns, ingress, tcp
 from harness.cluster.probing import positive_control as control
 from harness.cluster.probing.answers import CurlAnswer

@@ -2,8 +2,7 @@ import pytest
 
 from harness.base.errors import StageError
 from harness.cluster.api.client import ApiError
-from harness.cluster.api.deadline import Deadline
-from harness.cluster.api.watch import wait_until
+from harness.cluster.api.waiting import Deadline, wait_until
 from tests.cluster.fakes import FakeClient, pod
 
 PODS = "/api/v1/namespaces/shop/pods"

@@ -9,13 +9,13 @@ import pytest
 
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation, Installer
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.api.waiting import Deadline
 from harness.meshes import charts, istio, linkerd
-from harness.meshes.health import analyzed, checked
 from harness.meshes.istio import Istio
 from harness.meshes.istio_tls import TLS_STATISTICS
 from harness.meshes.linkerd import Linkerd
+from harness.meshes.plane import analyzed, checked
 from tests.cluster.fakes import FakeClient, FakeRun, deployment
 from tests.meshes.test_istio import plane as istio_plane
 from tests.meshes.test_linkerd import plane as linkerd_plane

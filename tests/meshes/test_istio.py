@@ -7,9 +7,9 @@ from harness.api import marks
 from harness.api.gateway_api.reference import ParentRef
 from harness.base.errors import StageError
 from harness.base.vocabulary import Mesh
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import Discovery
 from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects.apply import Applier
 from harness.meshes import istio
 from harness.meshes.istio import Istio, install_argv

@@ -5,9 +5,9 @@ import pytest
 
 from harness.base.errors import MissingError, StageError
 from harness.cluster.api.client import ApiError
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import Discovery
 from harness.cluster.api.settings import ClusterSettings
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects.apply import Applier
 from harness.meshes import gateway_api
 from harness.meshes.charts import objects

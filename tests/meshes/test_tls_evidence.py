@@ -3,7 +3,7 @@ import pytest
 from harness.base.errors import HarnessError, WitnessError
 from harness.base.vocabulary import Mesh
 from harness.cluster.probing.attribution import UNMESHED, Shown, agreed, by_headers, confirmed
-from harness.cluster.probing.metrics import Sample, growth, samples
+from harness.cluster.probing.counters import Sample, growth, samples
 from harness.meshes import istio_tls
 from harness.meshes.linkerd import Linkerd
 from harness.traffic.outcomes import Hop, ServerSaw

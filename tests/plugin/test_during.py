@@ -17,7 +17,7 @@ from harness.cli import app as cli
 from harness.expectations import DURING
 from harness.expectations.traffic.availability import Available
 from harness.expectations.verdict import Result, Verdict
-from harness.report.timeline import summary
+from harness.report.terminal import summary
 from harness.traffic.observables import Basis
 from tests.plugin.test_fixtures import run, shop  # noqa: F401 - a fixture
 from tests.plugin.test_plugin import INI

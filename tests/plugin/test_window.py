@@ -8,7 +8,7 @@ import pytest
 
 import harness.plugin.bench  # noqa: F401 - pytester forgets what a run imported, unless it was imported before
 from harness.base.errors import InputError
-from harness.cluster.ownership.journal import Entry, Journal
+from harness.cluster.ownership.ownership import Entry, Journal
 from harness.run.resumption import resumable
 from harness.scenario.models import Scenario, Stage
 from harness.scenario.steps import Apply, Remove

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from websocket import WebSocket
 
     from harness.cluster.api.client import Client
-    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.waiting import Deadline
 
 
 STDOUT, STDERR, STATUS = 1, 2, 3  # channels of Kubernetes' remote command protocol

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.deadline import Deadline
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.load.stream import ROOM, LoadStream, Turn
 from harness.cluster.objects import pods
 from harness.cluster.objects.pod_watch import PodWatch, full_name

@@ -15,15 +15,15 @@ from harness.base.errors import StageError
 from harness.base.resources import Resource
 from harness.cluster.api import discovery as kinds
 from harness.cluster.api.client import APPLY_PATCH, JSON_PATCH, ApiError
-from harness.cluster.api.watch import wait_until
+from harness.cluster.api.waiting import wait_until
 from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.cluster.api.client import Client, Json, Query
-    from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.discovery import Discovery
+    from harness.cluster.api.waiting import Deadline
     from harness.manifests.patching import Patch
 
 Marks = Mapping[str, str | None]

@@ -12,9 +12,9 @@ import yaml
 from harness.api.kubernetes.status import Event
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import EVENTS, PODS
 from harness.cluster.api.streams import get
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods
 from harness.manifests import dumps
 

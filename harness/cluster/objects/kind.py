@@ -14,7 +14,7 @@ from harness.api.kubernetes.status import NodeStatus
 from harness.base.errors import StageError
 from harness.cluster.api.discovery import NODES
 from harness.cluster.api.tools import find
-from harness.cluster.api.watch import wait_until
+from harness.cluster.api.waiting import wait_until
 from harness.cluster.objects.rollout import wait_for_rollouts
 
 if TYPE_CHECKING:
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from threading import Event
 
     from harness.cluster.api.client import Client
-    from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.tools import Run
-    from harness.cluster.api.watch import View
+    from harness.cluster.api.waiting import Deadline, View
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"  # on the containers that are a cluster's nodes
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.cluster.api.client import ApiError
 from harness.cluster.api.discovery import PODS
-from harness.cluster.api.watch import follow
+from harness.cluster.api.waiting import follow
 from harness.cluster.objects import pods
 from harness.traffic.timeline import Phase, PodChange
 

@@ -1,4 +1,4 @@
-"""What a live cluster holds at this moment, read through a kubeconfig's context; nothing is changed."""
+"""What a live cluster holds at this moment, all of it or what stands for a scenario; nothing is changed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import InputError
-from harness.base.vocabulary import Mesh
+from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE, ROOT_NAMESPACE, Mesh
 from harness.cluster.api import discovery
 from harness.cluster.api.client import Client
-from harness.cluster.api.discovery import Endpoint
+from harness.cluster.api.discovery import DAEMON_SETS, Endpoint
 from harness.manifests.files import from_api
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.cluster.api.client import Json
+
 
 Group = dict[str, list["Json"]]
 """The kinds of an API group that discovery tells, by version."""
@@ -169,3 +170,49 @@ def _secrets(client: Client, objects: Collection[Json]) -> Iterator[Json]:
     for namespace in sorted({Metadata.live(one).namespace for one in (*gateways, *pods)} if gateways else ()):
         for name in client.names(_SECRETS.collection(namespace)):
             yield {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
+
+
+SETTINGS = frozenset(((ROOT_NAMESPACE, "istio"), (LINKERD_NAMESPACE, "linkerd-config")))
+"""The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""
+
+_DERIVED = frozenset(("Node", "MutatingWebhookConfiguration", "Endpoints", "EndpointSlice", "Secret"))
+
+
+def standing(client: Client, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
+    """Returns the objects in these namespaces, and what holds for the whole of these meshes, older first.
+
+    Without what a cluster makes by itself: pods of controllers, endpoints, webhooks' certificates.
+    """
+    systems = {CONTROL_PLANES[mesh] for mesh in meshes}
+    taken = take(client, "the cluster", {*namespaces, *systems}).objects
+    return tuple(one for one in taken if _is_mesh_wide(one, systems) or _is_own(one, namespaces))
+
+
+def _is_mesh_wide(one: Resource, systems: Collection[str]) -> bool:
+    if one.namespace not in systems:
+        return False
+    if one.kind == "ConfigMap":
+        return (one.namespace, one.name) in SETTINGS
+    return one.namespace == ROOT_NAMESPACE and one.group.endswith("istio.io")
+
+
+def _is_own(one: Resource, namespaces: Collection[str]) -> bool:
+    if one.home not in namespaces:
+        return False
+    controlled = Metadata.of(one).controller is not None
+    default = one.kind == "ServiceAccount" and one.name == "default"
+    return not (controlled or default or one.kind in _DERIVED)
+
+
+ENFORCING = frozenset(
+    "anetd antrea-agent azure-npm calico-node canal cilium kindnet kube-router ovnkube-node weave-net".split()
+)
+"""DaemonSets of plugins that do, kind's own since kind 0.24 [Kubernetes: Network Policies, prerequisites]."""
+
+
+def lacking_enforcement(client: Client) -> str | None:
+    """Returns why NetworkPolicies may act on nobody here, None if a plugin is there that enforces them."""
+    names = {Metadata.live(item).name for item in client.list(DAEMON_SETS.collection())}
+    if names & ENFORCING:
+        return None
+    return f"none of its DaemonSets is a plugin known to enforce NetworkPolicies ({', '.join(sorted(names))})"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.discovery import Discovery
+    from harness.cluster.api.waiting import Deadline
     from harness.cluster.objects.apply import Marks
     from harness.manifests.patching import Patch
 

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError
 from harness.cluster.api.client import ApiError, Client
-from harness.cluster.api.deadline import Deadline, timed
 from harness.cluster.api.discovery import NAMESPACES, Discovery, Endpoint, root, served
 from harness.cluster.api.tools import find, run
+from harness.cluster.api.waiting import Deadline, timed
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.kind import Kind
 from harness.cluster.objects.rollout import restart
 from harness.cluster.ownership import ownership
 from harness.cluster.ownership.guest import GUEST, RUN, Guest
-from harness.cluster.ownership.journal import Journal
-from harness.cluster.ownership.ownership import MANAGED_BY
+from harness.cluster.ownership.ownership import MANAGED_BY, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

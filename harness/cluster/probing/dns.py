@@ -16,7 +16,7 @@ from harness.traffic.observables import Resolution
 
 if TYPE_CHECKING:
     from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.deadline import Deadline
+    from harness.cluster.api.waiting import Deadline
     from harness.cluster.probing.curl import Curl
 
 _NOT_FOUND = 2  # getent's exit code for a name that has no entry

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.streams import exchange, is_status_line
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods, services
-from harness.cluster.probing.metrics import samples
+from harness.cluster.probing.counters import samples
 from harness.traffic.observables import Probed
 
 if TYPE_CHECKING:

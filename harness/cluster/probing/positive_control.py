@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.streams import exchange, is_status_line
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods, services
 from harness.cluster.probing.tcp import LINE
 

@@ -9,10 +9,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.discovery import PODS
 from harness.cluster.api.streams import ExecInterruptedError, execute
 from harness.cluster.api.tools import tail
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods, services
 from harness.cluster.probing import counters, curl, disruption, dns, ingress, tcp
 from harness.cluster.probing.answers import answering_pods, lost, parse, refusal

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError, StageError, did_you_mean
 from harness.cluster.api.client import STRATEGIC_MERGE_PATCH
-from harness.cluster.api.deadline import timed
 from harness.cluster.api.discovery import PODS
 from harness.cluster.api.streams import execute
-from harness.cluster.api.watch import wait_until
+from harness.cluster.api.waiting import timed, wait_until
 from harness.cluster.objects import pods
 from harness.cluster.probing import curl
 from harness.cluster.probing.curl import Curl
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
 
     from harness.base.vocabulary import Workload
     from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.deadline import Deadline
     from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.watch import View
+    from harness.cluster.api.waiting import Deadline, View
 
 
 class Sources:

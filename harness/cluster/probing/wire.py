@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
-from harness.cluster.api.deadline import Deadline
 from harness.cluster.api.streams import execute
+from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods
 from harness.cluster.probing import sources
 from harness.cluster.probing.attribution import Shown

@@ -1,18 +1,21 @@
-"""Waiting by watch: until what the API shows satisfies a decision, or a deadline passes."""
+"""Waiting: deadlines, how long an effect took, and watches until what the API shows satisfies a decision."""
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.base.errors import StageError
 from harness.cluster.api.client import ApiError, Client, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import logging
+    from collections.abc import Callable, Iterator, Sequence
 
-    from harness.cluster.api.deadline import Deadline
 
 View = dict[str, list[Json]]
 """What the API holds at this moment: the objects of each watched collection, by its path."""
@@ -94,3 +97,31 @@ def follow(
         except ApiError as error:
             changes.put((path, error))
             stop.wait(RETRY_SECONDS)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A point in time, `seconds` after its making, that everything below it shares."""
+
+    seconds: float
+    _end: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_end", time.monotonic() + self.seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, never below 0."""
+        return max(0.0, self._end - time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        return self.left == 0.0
+
+
+@contextmanager
+def timed(logger: logging.Logger, effect: str) -> Iterator[None]:
+    """Logs one line when the effect is done: what it was, and its seconds."""
+    start = time.monotonic()
+    yield
+    logger.info("%s (%.1f s)", effect, time.monotonic() - start)

@@ -1,1 +1,0 @@
-"""Expectations on who may talk to whom, and how that is protected."""
