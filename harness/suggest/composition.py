@@ -13,9 +13,9 @@ from harness.expectations import Result
 from harness.ground.model import ModelProvider
 from harness.run.runner import Runner
 from harness.scenario import load_scenario
-from harness.suggest import clients, stages, transitions, writer
+from harness.suggest import stages, transitions, writer
 from harness.suggest.estate import Estate
-from harness.suggest.layout import Layout, used
+from harness.suggest.layout import Layout, clients
 from harness.suggest.sources import held
 from harness.suggest.suggestion import LIMIT, Suggestion, suggest
 
@@ -28,20 +28,18 @@ if TYPE_CHECKING:
     from harness.suggest.stages import Reached
 
 
+_CLIENTS = ("in the mesh, with an identity of its own", "without a mesh")
+
+
 def compose(
-    sources: Sources,
-    file: Path,
-    *,
-    by_namespace: bool = False,
-    limit: int = LIMIT,
-    force: bool = False,
+    sources: Sources, file: Path, *, by_namespace: bool = False, limit: int = LIMIT, force: bool = False
 ) -> str:
     """Writes the scenario, and manifests beside it where it needs some; returns what to tell.
 
     Raises InputError if a file would be replaced (unless forced), HarnessError where the model can't reach
     the first stage.
     """
-    candidates = clients.names({one.namespace or one.name for one in sources.objects})
+    candidates = clients({one.namespace or one.name for one in sources.objects})
     if not force:
         Layout.beside(file, sources, candidates).check_free()
     moving = candidates[0].namespace
@@ -57,13 +55,11 @@ def compose(
         findings = translate(sources.objects).findings
         made = suggest(_estate(sources, reached[0], candidates), reached, findings, limit=limit)
         during = transitions.candidates(made.entries) if len(reached) > 1 else []
-        trial.write(
-            writer.scenario(
-                {"name": "trial", **trial.head, "during": during}, planned[: len(reached)], nothing, ()
-            )
-        )
+        head = {"name": "trial", **trial.head, "during": during}
+        trial.write(writer.scenario(head, planned[: len(reached)], nothing, ()))
         during, cut = transitions.confirmed(load_scenario(trial.file), during)
-    needed = used(candidates, {str(one.fields["from"]) for one in made.entries})
+    senders = {str(entry.fields["from"]) for entry in made.entries}
+    needed = tuple(client for client in candidates if str(client) in senders)
     layout = Layout.beside(file, sources, needed)
     inside = [one.namespace for one in needed if one.namespace == moving]
     planned = stages.written(sources, inside, by_namespace=by_namespace)[: len(reached)]
@@ -87,9 +83,7 @@ def _notes(sources: Sources, candidates: tuple[Workload, ...], needed: Sequence[
     meshes, assumed = held(sources.objects)
     if assumed:
         yield f"No manifest asks for a proxy: {', '.join(meshes)} are taken to be Istio's."
-    for client, what in zip(
-        candidates, ("in the mesh, with an identity of its own", "without a mesh"), strict=True
-    ):
+    for client, what in zip(candidates, _CLIENTS, strict=True):
         if client in needed:
             yield f"{client} was written for this scenario: a client {what}."
     yield "Where a split is by workload, a cluster must see who answers: name what tells it (`by`)."

@@ -7,20 +7,23 @@ from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.node import live
 from harness.base.errors import InputError
 from harness.base.settings import SCENARIO_FOLDER
-from harness.suggest import clients, writer
+from harness.base.vocabulary import Workload
+from harness.suggest import writer
 from harness.suggest.sources import Role
 from harness.suggest.stages import TRANSLATED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Container
 
-    from harness.base.vocabulary import Workload
+    from harness.base.resources import Resource
     from harness.suggest.sources import Source, Sources
 
 _MANIFESTS = "manifests"
 _CLIENTS = "clients"
+_IMAGE = "curlimages/curl:8.7.1"
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Layout:
             self._of(one): writer.manifests(one.objects) for one in self.sources.every if one.path is None
         }
         if self.clients:
-            objects = [one for client in self.clients for one in clients.manifests(client)]
+            objects = [one for client in self.clients for one in _manifests(client)]
             found[self.folder / f"{_CLIENTS}.yaml"] = writer.manifests(objects)
         return found
 
@@ -108,6 +111,20 @@ class Layout:
         return next((one.resolve() for one in found if one.exists()), None)
 
 
-def used(candidates: Collection[Workload], sources: Collection[str]) -> tuple[Workload, ...]:
-    """Returns the clients that expectations send from."""
-    return tuple(one for one in candidates if str(one) in sources)
+def clients(taken: Container[str]) -> tuple[Workload, Workload]:
+    """Returns clients that an estate lacks, in namespaces that aren't taken: one in the mesh, one outside."""
+    inside, outside = (name if name not in taken else f"harness-{name}" for name in ("clients", "outside"))
+    return Workload(inside, "curl"), Workload(outside, "curl")
+
+
+def _manifests(client: Workload) -> tuple[Resource, ...]:
+    """The objects of a client with a service account of its own."""
+    metadata, labels = {"name": client.name, "namespace": client.namespace}, {"app": "curl"}
+    container = {"name": "curl", "image": _IMAGE, "command": ["sleep", "infinity"]}
+    pod = {"serviceAccountName": client.name, "terminationGracePeriodSeconds": 1, "containers": [container]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    return (
+        live({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+        live({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}),
+    )

@@ -63,6 +63,16 @@ class Question:
     given: str = ""
     seconds: float = 0.0
 
+    def says(self, what: str, kind: str, **fields: Any) -> Entry:
+        """Returns an expectation of the request's answer: what it says in words, its kind, its own fields."""
+        request = self.request
+        sent: dict[str, Any] = {"from": str(request.source), "to": request.url}
+        if request.method != "GET" and not request.grpc:
+            sent["method"] = request.method
+        if request.headers:
+            sent["headers"] = dict(request.headers)
+        return Entry(f"{self.subject} {what}", kind, sent | fields)
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -101,106 +111,86 @@ def entry(question: Question, outcomes: Outcomes, names: Collection[str]) -> Ent
         case Topic.DELAY:
             return _delay(question, outcomes)
         case Topic.TIME_LIMIT:
-            limit = question.seconds + _SPARE
-            name = f"{question.subject} takes {question.seconds:g} s at most"
-            return _made(question, name, "latency", at_most=f"{limit:g}s")
+            limit = f"{question.seconds + _SPARE:g}s"
+            return question.says(f"takes {question.seconds:g} s at most", "latency", at_most=limit)
         case Topic.POLICY:
             return _access(question, outcomes)
         case _:
             return _route(question, outcomes, names)
 
 
-def _made(question: Question, name: str, kind: str, **own: Any) -> Entry:
-    request = question.request
-    fields: dict[str, Any] = {"from": str(request.source), "to": request.url}
-    if request.method != "GET" and not request.grpc:
-        fields["method"] = request.method
-    if request.headers:
-        fields["headers"] = dict(request.headers)
-    return Entry(name, kind, fields | own)
-
-
 def _route(question: Question, outcomes: Outcomes, names: Collection[str]) -> Entry:
-    answers = [one.outcome for one in outcomes.groups]
-    if not all(map(_served, answers)):
+    if not all(_served(group.outcome) for group in outcomes.groups):
         return _refused(question, outcomes)
-    shares = _shares(outcomes)
+    shares = _summed((one.outcome.backend, one.weight) for one in outcomes.groups if one.outcome.backend)
     specified = _specified(outcomes.groups)
     if set(shares) <= question.own and not (specified and len(question.own) > 1):
         # The only workload behind the Service, or one of them, whichever it is.
-        return _made(question, f"{question.subject} is answered", "allow")
+        return question.says("is answered", "allow")
     if not specified:
         raise Unsaid("which of several workloads answers isn't specified")
-    weights = {_called(one, names): share for one, share in _whole(shares).items()}
-    if len(weights) == 1:
-        return _made(question, f"{question.subject} goes to {next(iter(weights))}", "split", weights=weights)
-    told = ", ".join(f"{name} {share}" for name, share in weights.items())
-    return _made(question, f"{question.subject} is split {told}", "split", weights=weights)
+    weights = {one.name if one.name in names else str(one): share for one, share in _whole(shares).items()}
+    told = f"goes to {next(iter(weights))}" if len(weights) == 1 else f"is split {_listed(weights)}"
+    return question.says(told, "split", weights=weights)
 
 
 def _access(question: Question, outcomes: Outcomes) -> Entry:
-    answers = [one.outcome for one in outcomes.groups]
-    if all(map(_served, answers)):
-        return _made(question, f"{question.subject} is allowed", "allow")
+    if all(_served(group.outcome) for group in outcomes.groups):
+        return question.says("is allowed", "allow")
     return _refused(question, outcomes)
 
 
 def _refused(question: Question, outcomes: Outcomes) -> Entry:
     """A denial, or other answers that aren't all the application's own success."""
-    answers = [one.outcome for one in outcomes.groups]
+    answers = [group.outcome for group in outcomes.groups]
     if all(map(denied, answers)):
-        return _made(question, f"{question.subject} is denied", "deny")
-    statuses = {one.status for one in answers}
+        return question.says("is denied", "deny")
+    statuses = {answer.status for answer in answers}
     if None in statuses or (len(statuses) > 1 and question.request.grpc):
-        told = ", ".join(dict.fromkeys(map(str, answers)))
-        raise Unsaid(f"no expectation says {told}")
+        raise Unsaid(f"no expectation says {', '.join(dict.fromkeys(map(str, answers)))}")
     if len(statuses) > 1:
-        weights = {str(status): share for status, share in _whole(_by_status(outcomes)).items()}
-        told = ", ".join(f"{name} {share}" for name, share in weights.items())
-        return _made(question, f"{question.subject} gets {told}", "split", by="status", weights=weights)
+        by_status = _summed((group.outcome.status or 0, group.weight) for group in outcomes.groups)
+        weights = {str(status): share for status, share in _whole(by_status).items()}
+        return question.says(f"gets {_listed(weights)}", "split", by="status", weights=weights)
     (status,) = statuses
-    grpc = {one.grpc_status for one in answers}
+    grpc = {answer.grpc_status for answer in answers}
     if len(grpc) == 1 and grpc != {None}:
         (code,) = grpc
-        return _made(question, f"{question.subject} gets gRPC status {code}", "response", grpc_status=code)
+        return question.says(f"gets gRPC status {code}", "response", grpc_status=code)
     location = answers[0].header("location")
-    if location is not None and all(one.header("location") == location for one in answers):
-        name = f"{question.subject} is redirected"
-        return _made(question, name, "response", status=status, header={"location": location})
-    if status == 404 and question.topic is Topic.POLICY and all(one.backend is None for one in answers):
-        return _made(question, f"{question.subject} is denied", "deny", status=status)
-    return _made(question, f"{question.subject} gets {status}", "response", status=status)
+    if location is not None and all(answer.header("location") == location for answer in answers):
+        return question.says("is redirected", "response", status=status, header={"location": location})
+    if status == 404 and question.topic is Topic.POLICY and not any(answer.backend for answer in answers):
+        return question.says("is denied", "deny", status=status)
+    return question.says(f"gets {status}", "response", status=status)
 
 
 def _header(question: Question, outcomes: Outcomes) -> Entry:
-    values = {one.outcome.header(question.given) for one in outcomes.groups}
-    if len(values) != 1 or any(one.outcome.failure for one in outcomes.groups):
-        raise Unsaid(f"not every answer has the same header {question.given}")
+    header, answers = question.given, [group.outcome for group in outcomes.groups]
+    values = {answer.header(header) for answer in answers}
+    if len(values) != 1 or any(answer.failure for answer in answers):
+        raise Unsaid(f"not every answer has the same header {header}")
     (value,) = values
     if value is None:
-        name = f"{question.subject} comes without {question.given}"
-        return _made(question, name, "response", header={question.given: {"absent": True}})
-    name = f"{question.subject} comes with {question.given}"
-    return _made(question, name, "response", header={question.given: value})
+        return question.says(f"comes without {header}", "response", header={header: {"absent": True}})
+    return question.says(f"comes with {header}", "response", header={header: value})
 
 
 def _delay(question: Question, outcomes: Outcomes) -> Entry:
-    if any(one.outcome.failure for one in outcomes.groups):
+    if any(group.outcome.failure for group in outcomes.groups):
         raise Unsaid("it isn't answered")
-    taken = [one.outcome.seconds for one in outcomes.groups]
+    taken = [group.outcome.seconds for group in outcomes.groups]
     least, most = min(taken), max(taken)
     if not most:
-        limit = question.seconds * _AT_ONCE
-        return _made(question, f"{question.subject} isn't delayed", "latency", at_most=f"{limit:g}s")
-    bounds = {"at_most": f"{most + _SPARE:g}s"}
-    if least:
-        bounds = {"at_least": f"{float(_EARLY) * least:g}s", **bounds}
+        return question.says("isn't delayed", "latency", at_most=f"{question.seconds * _AT_ONCE:g}s")
+    bounds = {"at_least": f"{float(_EARLY) * least:g}s"} if least else {}
+    bounds["at_most"] = f"{most + _SPARE:g}s"
     rarely = "" if least else ", sometimes"
-    return _made(question, f"{question.subject} is delayed by {most:g} s{rarely}", "latency", **bounds)
+    return question.says(f"is delayed by {most:g} s{rarely}", "latency", **bounds)
 
 
 def _hop(question: Question, outcomes: Outcomes) -> Entry:
-    hops = {one.outcome.hop for one in outcomes.groups}
+    hops = {group.outcome.hop for group in outcomes.groups}
     kinds = {(hop.mutual, hop.mesh) if hop and not hop.refused else None for hop in hops}
     if len(kinds) != 1:
         raise Unsaid("it isn't protected in one way")
@@ -209,23 +199,14 @@ def _hop(question: Question, outcomes: Outcomes) -> Entry:
         return _access(question, outcomes)
     mutual, mesh = kind
     if mutual and mesh:
-        return _made(question, f"{question.subject} is mutual TLS by {mesh}", "mtls", mesh=mesh.value)
-    return _made(question, f"{question.subject} is plaintext", "mtls", mode="plaintext")
+        return question.says(f"is mutual TLS by {mesh}", "mtls", mesh=mesh.value)
+    return question.says("is plaintext", "mtls", mode="plaintext")
 
 
 def _served(outcome: Outcome) -> bool:
     """Whether the application answers, and not with an error."""
     answered = outcome.status is not None and outcome.backend is not None
     return answered and (outcome.status or 0) < 400 and not outcome.grpc_status
-
-
-def _shares(outcomes: Outcomes) -> dict[Workload, Fraction]:
-    found = ((one.outcome.backend, one.weight) for one in outcomes.groups)
-    return _summed((backend, weight) for backend, weight in found if backend is not None)
-
-
-def _by_status(outcomes: Outcomes) -> dict[int, Fraction]:
-    return _summed((one.outcome.status or 0, one.weight) for one in outcomes.groups)
 
 
 def _summed(weights: Iterable[tuple[Kind, Fraction]]) -> dict[Kind, Fraction]:
@@ -239,9 +220,11 @@ def _specified(groups: Iterable[Group]) -> bool:
     """Whether each workload's share is the configuration's: no two share what one destination gets."""
     seen: dict[object, Workload | None] = {}
     for group in groups:
-        taken = [one for one in group.trace if not one.passed_over and not one.depth]
+        taken = (step for step in group.trace if not step.passed_over and not step.depth)
         chosen = tuple(
-            (one.resource, one.field) for one in taken if "route[" in one.field or "backendRefs[" in one.field
+            (step.resource, step.field)
+            for step in taken
+            if "route[" in step.field or "backendRefs[" in step.field
         )
         if seen.setdefault(chosen, group.outcome.backend) != group.outcome.backend:
             return False
@@ -255,5 +238,5 @@ def _whole(shares: dict[Kind, Fraction]) -> dict[Kind, int]:
     return {one: int(share * total) for one, share in shares.items()}
 
 
-def _called(workload: Workload, names: Collection[str]) -> str:
-    return workload.name if workload.name in names else str(workload)
+def _listed(weights: dict[str, int]) -> str:
+    return ", ".join(f"{name} {share}" for name, share in weights.items())

@@ -43,6 +43,12 @@ RETRIES = "what is sent again: applications answer 200 here, so no retry shows"
 _PLAIN, _SLOW = "any/application:1", "any/slow:1"
 """Images of applications that answer 200 to whatever reaches them: at once, and after an hour."""
 
+_SCHEMES = {"grpc": ("grpc",), "http2": ("grpc", "http"), "tls": ("https",), "tcp": ("tcp",)}
+"""What clients of a port may speak, by what it says; HTTP, if it says nothing."""
+
+Sides = tuple["State", "State"]
+"""Both states, with applications that answer all alike."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -69,12 +75,14 @@ class Difference:
         return f"{self.service}:{self.port}" + ("" if self.scheme == "http" else f" ({self.scheme})")
 
     def __str__(self) -> str:
-        others = self.classes - 1
-        more = f", and {others} {'class' if others == 1 else 'classes'} like it" if others else ""
+        more, callers = self.classes - 1, [one for one in self.sources if one != str(self.caller.workload)]
+        headers = "".join(f" -H '{name}: {value}'" for name, value in self.request.headers)
+        alike = f", and {more} {'class' if more == 1 else 'classes'} like it" if more else ""
+        others = f", as {', '.join(callers)}" if callers else ""
         return (
             f"{self.target}: {', '.join(self.parts)}\n"
-            f"  example: {self.request}{_headers(self.request)}{more}\n"
-            f"  caller:  {self.caller}{_others(self)}\n"
+            f"  example: {self.request}{headers}{alike}\n"
+            f"  caller:  {self.caller}{others}\n"
             f"  before:  {worded(answers(self.before))}\n"
             f"  after:   {worded(answers(self.after))}"
         )
@@ -101,9 +109,12 @@ def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
     Called are all ports of the Services that both have, by a caller of each class: the estate's workloads,
     and two that neither knows, one in the mesh and one outside. Applications are alike on both sides.
     """
-    sides = _Sides.of(callers.with_strangers(before), callers.with_strangers(after))
-    everybody, alone = callers.known(*sides.plain)
-    left_out = [f"{one} calls on one side only" for one in alone if one.namespace not in PLATFORM]
+    states = callers.with_strangers(before), callers.with_strangers(after)
+    plain, slow = ((_alike(states[0], image), _alike(states[1], image)) for image in (_PLAIN, _SLOW))
+    everybody, alone = callers.known(*plain)
+    left_out = [
+        f"{workload} calls on one side only" for workload in alone if workload.namespace not in PLATFORM
+    ]
     differences: list[Difference] = []
     classes = 0
     for service in before.all("", "Service"):
@@ -116,71 +127,56 @@ def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
             left_out.append(f"{service} isn't there after")
             continue
         try:
-            target = _Target(sides, service, limit)
-            found, count, cut = target.differences(everybody)
+            target = _Target(plain, slow, service, limit)
+            target.decide(everybody)
         except NotModelledError as error:
             left_out.append(f"requests to {service}: {error.what} ({error.why})")
             continue
-        differences += found
-        classes += count
-        left_out += cut
+        differences += target.differences.values()
+        classes += target.classes
         left_out += target.left_out
     return Comparison(tuple(differences), classes, tuple(dict.fromkeys(left_out)))
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """Both states, with applications that answer all alike: at once, and slowly."""
-
-    plain: tuple[State, State]
-    slow: tuple[State, State]
-
-    @classmethod
-    def of(cls, before: State, after: State) -> _Sides:
-        """Returns them of two states."""
-        return cls(
-            (_alike(before, _PLAIN), _alike(after, _PLAIN)), (_alike(before, _SLOW), _alike(after, _SLOW))
-        )
-
-
 class _Target:
-    """A Service as both configurations know it."""
+    """A Service as both configurations know it, and what came of comparing: differences, classes, cuts."""
 
-    def __init__(self, sides: _Sides, service: Resource, limit: int) -> None:
-        self.sides, self.service, self.limit = sides, service, limit
-        before, after = sides.plain
+    def __init__(self, plain: Sides, slow: Sides, service: Resource, limit: int) -> None:
+        before, after = plain
         own = service, after.get(*service.key) or service
+        self.service, self.limit = service, limit
+        self.gateway = is_gateway(before, service)
         self.relevant = relevant(before, own[0]), relevant(after, own[1])
         self.objects = [*own, *self.relevant[0].objects, *self.relevant[1].objects]
         # Only a slow answer shows a time limit, and only where something speaks of one to a proxy.
         timed = any(_speaks_of(one, "timeout") for one in self.objects)
-        self.speeds = (sides.plain, sides.slow) if timed else (sides.plain,)
+        self.speeds = (plain, slow) if timed else (plain,)
+        self.differences: dict[object, Difference] = {}
+        self.classes = 0
+        self.cut: dict[str, None] = {}
 
-    def differences(self, everybody: Iterable[Caller]) -> tuple[list[Difference], int, list[str]]:
-        """Returns the differences, the number of classes that were decided, and what was cut."""
+    def decide(self, everybody: Iterable[Caller]) -> None:
+        """Decides every class of requests."""
         sources = callers.classes(everybody, *self.relevant)
-        gateway = is_gateway(self.sides.plain[0], self.service)
-        if gateway:  # it is there for those who are in no mesh
-            sources = [one for one in sources if not one.meshed]
-        found: dict[object, Difference] = {}
-        classes, cut = 0, []
+        if self.gateway:  # it is there for those who are in no mesh
+            sources = [caller for caller in sources if not caller.meshed]
         for port in service_ports(self.service):
-            for scheme, caller in product(_schemes(port), sources):
+            for scheme, caller in product(_SCHEMES.get(port.protocol, ("http",)), sources):
                 requests, missed = self._examples(caller, grpc=scheme == "grpc")
                 if missed:
-                    cut.append(
-                        f"{missed} combinations of headers and parameters to {self.service}:{port.number}"
-                    )
-                inside = requests if scheme in ("http", "grpc") else requests[:1]
+                    what = f"{missed} combinations of headers and parameters to {self.service}:{port.number}"
+                    self.cut[what] = None
                 if scheme == "https":
-                    inside = [replace(requests[0], host=name) for name in self._server_names(caller)]
-                plain, *slow = self.speeds if caller.meshed or gateway else self.speeds[:1]
-                asked = [(example, plain) for example in inside]
-                asked += [(example, sides) for sides in slow for example in self._timed(inside)]
+                    requests = [replace(requests[0], host=name) for name in self._server_names(caller)]
+                elif scheme == "tcp":
+                    requests = requests[:1]
+                plain, *slow = self.speeds if caller.meshed or self.gateway else self.speeds[:1]
+                asked = [(example, plain) for example in requests]
+                asked += [(example, sides) for sides in slow for example in self._timed(requests)]
                 for example, sides in asked:
-                    classes += 1
-                    self._decide(found, port, scheme, caller, example, sides)
-        return list(found.values()), classes, list(dict.fromkeys(cut))
+                    self.classes += 1
+                    request = _request(self.service, port, scheme, caller, example)
+                    self._compare(request, (self.service, port.number, scheme), caller, sides)
 
     def _examples(self, caller: Caller, *, grpc: bool) -> tuple[list[Example], int]:
         """An example of each class of requests; who has no proxy follows no routes."""
@@ -188,23 +184,22 @@ class _Target:
         asked = before.at_server | after.at_server
         if caller.meshed:
             asked |= before.followed | after.followed
-        known = bool if is_gateway(self.sides.plain[0], self.service) else self._is_host
+        known = bool if self.gateway else self._is_host
         return examples.examples(asked, grpc=grpc, limit=self.limit, known=known)
 
     def _server_names(self, caller: Caller) -> list[str]:
         """A name for each class of what TLS can ask for: of a gateway any, else one of the Service's own."""
         before, after = self.relevant
         asked = before.followed | after.followed | before.at_server | after.at_server
-        gateway = is_gateway(self.sides.plain[0], self.service)
         full, svc, *short = names(self.service, caller.workload.namespace)
-        wanted = asked.names | asked.hosts if gateway else asked.names
-        return examples.server_names(wanted, [*short, full, svc], others=gateway)
+        wanted = asked.names | asked.hosts if self.gateway else asked.names
+        return examples.server_names(wanted, [*short, full, svc], others=self.gateway)
 
     @property
     def left_out(self) -> Iterator[str]:
         """What no class of requests to the Service shows."""
-        gateway = is_gateway(self.sides.plain[0], self.service)
-        if not gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant):
+        yield from self.cut
+        if not self.gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant):
             yield OTHER_HOSTS
         if any(_speaks_of(one, "retr") for one in self.objects):
             yield RETRIES
@@ -216,56 +211,33 @@ class _Target:
         """Whether a Host header is a name of the Service itself."""
         return host.partition(":")[0] in names(self.service, self.service.namespace)
 
-    def _timed(self, inside: list[Example]) -> list[Example]:
+    def _timed(self, requests: list[Example]) -> list[Example]:
         """The examples that routes can tell apart: time limits are theirs."""
         if any(side.followed.methods for side in self.relevant):
-            return inside
-        return [one for one in inside if one.method == inside[0].method]
+            return requests
+        return [example for example in requests if example.method == requests[0].method]
 
-    def _decide(
-        self,
-        found: dict[object, Difference],
-        port: ServicePort,
-        scheme: str,
-        caller: Caller,
-        example: Example,
-        sides: tuple[State, State],
+    def _compare(
+        self, request: Request, called: tuple[Resource, int, str], caller: Caller, sides: Sides
     ) -> None:
-        request = _request(self.service, port, scheme, caller, example)
         before, after = (decide(state, request) for state in sides)
         was, now = answers(before), answers(after)
         parts = unlike(was, now)
         if not parts:
             return
-        key = (port.number, scheme, parts, worded(was), worded(now))
-        known = found.get(key)
-        if known is None:
-            called, name = (self.service, port.number, scheme), (str(caller.workload),)
-            found[key] = Difference(*called, request, caller, parts, before, after, 1, name)
+        key = (*called[1:], parts, worded(was), worded(now))
+        source = str(caller.workload)
+        if alike := self.differences.get(key):
+            sources = tuple(dict.fromkeys((*alike.sources, source)))
+            self.differences[key] = replace(alike, classes=alike.classes + 1, sources=sources)
         else:
-            sources = tuple(dict.fromkeys((*known.sources, str(caller.workload))))
-            found[key] = replace(known, classes=known.classes + 1, sources=sources)
+            self.differences[key] = Difference(*called, request, caller, parts, before, after, 1, (source,))
 
 
 @per_object
 def _speaks_of(resource: Resource, word: str) -> bool:
     """Whether an object has a word in a field or annotation."""
     return word in str(resource.data).lower()
-
-
-def _schemes(port: ServicePort) -> Iterator[str]:
-    """What clients of a port may speak, by what it says."""
-    match port.protocol:
-        case "grpc":
-            yield "grpc"
-        case "http2":
-            yield from ("grpc", "http")
-        case "tls":
-            yield "https"
-        case "tcp":
-            yield "tcp"
-        case _:
-            yield "http"
 
 
 def _request(service: Resource, port: ServicePort, scheme: str, caller: Caller, example: Example) -> Request:
@@ -290,12 +262,3 @@ def _alike(state: State, image: str) -> State:
 
     running = {workload: tuple(map(alike, pods)) for workload, pods in state.running.items()}
     return replace(state, running=running)
-
-
-def _headers(request: Request) -> str:
-    return "".join(f" -H '{name}: {value}'" for name, value in request.headers)
-
-
-def _others(difference: Difference) -> str:
-    others = [one for one in difference.sources if one != str(difference.caller.workload)]
-    return f", as {', '.join(others)}" if others else ""
