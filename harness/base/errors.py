@@ -33,6 +33,11 @@ class HarnessError(Exception):
         """Where it happened; a field's place is looked up for that."""
         return str(self._where)
 
+    @property
+    def brief(self) -> str:
+        """What happened, and why, in one line."""
+        return f"{self.what} ({self.why})" if self.why else self.what
+
     def __str__(self) -> str:
         where = self.where
         lines = [f"{where}: {self.what}" if where else self.what]

@@ -91,7 +91,7 @@ def _notes(sources: Sources, candidates: tuple[Workload, ...], needed: Sequence[
 
 def _left_out(sources: Sources, made: Suggestion, problem: HarnessError | None) -> Iterator[str]:
     if problem is not None:
-        yield f"The stages end here: {problem.what}{f' ({problem.why})' if problem.why else ''}"
+        yield f"The stages end here: {problem.brief}"
     told = [*sources.left_out, *made.left_out]
     yield from (f"Left out: {' '.join(one.split())}" for one in told)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare.callers import Caller, classes
 from harness.analysis.compare.relevant import relevant
+from harness.base.errors import NotModelledError
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model.calls import calls
+from harness.model.decide import decide
 from harness.model.network.services import endpoints, service_ports
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from harness.model.calls import Call
     from harness.model.network.services import ServicePort
     from harness.model.state import Pod
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
 
 _PATHS = {
     "faces-color": "/ColorService/Center",
@@ -72,20 +77,20 @@ class Estate:
 
         Who calls most Services comes first: programs are often told their own Service's name, too.
         """
-        found = [
-            one
-            for one in calls(self.state)
-            if one.caller in self.own and one.caller not in self.behind(one.service)
+        others = [
+            call
+            for call in calls(self.state)
+            if call.caller in self.own and call.caller not in self.behind(call.service)
         ]
-        count = Counter(one.caller for one in found)
-        return tuple(sorted(found, key=lambda one: (-count[one.caller], one.caller)))
+        count = Counter(call.caller for call in others)
+        return tuple(sorted(others, key=lambda call: (-count[call.caller], call.caller)))
 
     @cached_property
     def _callers(self) -> dict[tuple[str, ...], list[Workload]]:
-        found: dict[tuple[str, ...], list[Workload]] = {}
+        callers: defaultdict[tuple[str, ...], list[Workload]] = defaultdict(list)
         for call in self.calls:
-            found.setdefault(call.service.key, []).append(call.caller)
-        return found
+            callers[call.service.key].append(call.caller)
+        return callers
 
     def known_callers(self, service: Resource) -> tuple[Workload, ...]:
         """Returns the workloads that are told to call a Service, by their own configuration."""
@@ -97,11 +102,11 @@ class Estate:
         Those that are told to, its namespace's other workloads, all others; those behind it come late.
         """
         behind = self.behind(service)
-        told = self.known_callers(service)
-        near = [one for one in self.own if one.namespace == service.namespace and one not in behind]
-        others = [one for one in self.own if one not in behind]
-        ordered = dict.fromkeys((*told, *near, *others, *(one for one in self.own if one in behind)))
-        return (*ordered, self.inside, self.outside)
+        others = [caller for caller in self.own if caller not in behind]
+        near = [caller for caller in others if caller.namespace == service.namespace]
+        late = [caller for caller in self.own if caller in behind]
+        known = self.known_callers(service)
+        return (*dict.fromkeys((*known, *near, *others, *late)), self.inside, self.outside)
 
     @cached_property
     def _behind(self) -> dict[tuple[str, ...], frozenset[Workload]]:
@@ -114,11 +119,10 @@ class Estate:
 
     def unlike_callers(self, service: Resource) -> tuple[Workload, ...]:
         """Returns one caller of each class that routes and policies can tell apart, the likeliest first."""
-        found = relevant(self.state, service)
-        pods = ((one, self.pod(one)) for one in self.callers(service))
-        return tuple(
-            one.workload for one in classes((Caller(name, pod, pod) for name, pod in pods), found, found)
-        )
+        asked = relevant(self.state, service)
+        pods = ((caller, self.pod(caller)) for caller in self.callers(service))
+        callers = classes((Caller(name, pod, pod) for name, pod in pods), asked, asked)
+        return tuple(caller.workload for caller in callers)
 
     def behind(self, service: Resource) -> frozenset[Workload]:
         """Returns the workloads whose pods a Service leads to."""
@@ -149,7 +153,18 @@ class Estate:
 
     def in_istio(self, callers: Iterable[Workload]) -> Iterator[Workload]:
         """Yields those callers whose requests leave through Istio's proxy."""
-        return (one for one in callers if self.pod(one).mesh is Mesh.ISTIO)
+        return (caller for caller in callers if self.pod(caller).mesh is Mesh.ISTIO)
+
+    def entrances(self, service: Resource) -> Iterator[tuple[ServicePort, str]]:
+        """Yields a Service's ports that clients speak HTTP or gRPC to, with what they speak first."""
+        path = self.path(service)
+        return ((port, scheme) for port in service_ports(service) for scheme in schemes(port, path)[:1])
+
+    def outcomes(self, request: Request) -> Outcomes | None:
+        """Returns what the model says of a request, None if it can't say."""
+        with suppress(NotModelledError):
+            return decide(self.state, request)
+        return None
 
 
 def _single(names: Iterable[str]) -> Iterator[str]:

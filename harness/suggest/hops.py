@@ -5,11 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from harness.base.errors import NotModelledError
 from harness.expectations.policy import denied
-from harness.model.decide import decide
-from harness.model.network.services import service_ports
-from harness.suggest.estate import schemes, url
+from harness.suggest.estate import url
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.traffic.request import Request
 
@@ -41,18 +38,12 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
 
 
 def _gets_in(estate: Estate, request: Request) -> bool:
-    try:
-        return not any(denied(one.outcome) for one in decide(estate.state, request).groups)
-    except NotModelledError:
-        return False
+    outcomes = estate.outcomes(request)
+    return outcomes is not None and not any(denied(group.outcome) for group in outcomes.groups)
 
 
 def _hop(estate: Estate, caller: Workload, service: Resource, origin: Origin) -> Iterator[Question]:
-    if not estate.behind(service):
-        return
-    for port in service_ports(service):
-        path = estate.path(service)
-        for scheme in schemes(port, path)[:1]:
-            request = Request(caller, url(service, port, caller, scheme, path))
-            yield Question(Topic.HOP, request, f"{caller} to {estate.called(service)}", (origin,))
-            return
+    entrances = estate.entrances(service) if estate.behind(service) else ()
+    for port, scheme in itertools.islice(entrances, 1):
+        request = Request(caller, url(service, port, caller, scheme, estate.path(service)))
+        yield Question(Topic.HOP, request, f"{caller} to {estate.called(service)}", (origin,))

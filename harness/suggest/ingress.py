@@ -13,11 +13,10 @@ from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.base.errors import NotModelledError
-from harness.model.decide import decide
 from harness.model.istio.gateway import deployment as gateway_deployment
 from harness.model.istio.routing import virtual_service
 from harness.model.network.services import service_ports
+from harness.suggest.estate import url
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.suggest.routes import EXAMPLES, about, rule, unmet, words
 from harness.traffic.request import Request
@@ -86,18 +85,13 @@ def _through(
     met: set[Origin | None] = set()
     for example in tried:
         given = (("host", host), *example.headers) if host else example.headers
-        service = port.service
-        number = "" if port.number == 80 else f":{port.number}"
-        address = f"http://{service.name}.{service.namespace}{number}{example.target}"
+        address = url(port.service, port, estate.outside, "http", example.target)
         request = Request(estate.outside, address, example.method, given)
-        try:
-            outcomes = decide(estate.state, request)
-        except NotModelledError:
-            continue
-        origin = rule(outcomes, (route,))
+        outcomes = estate.outcomes(request)
+        origin = rule(outcomes, (route,)) if outcomes else None
         if origin is None or origin in met:
             continue
         met.add(origin)
-        subject = f"{host or service.name}{words(example, example.target, '')}"
+        subject = f"{host or port.service.name}{words(example, example.target, '')}"
         yield from about(request, subject, (origin,), frozenset(), Topic.INGRESS)
     yield from unmet((route,), met)

@@ -10,12 +10,9 @@ from harness.analysis.compare.examples import examples
 from harness.api.istio.security.authentication import PeerAuthentication, PolicySpec
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.kubernetes.selector import selects
-from harness.base.errors import NotModelledError
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.expectations.policy import denied
-from harness.model.decide import decide
-from harness.model.network.services import service_ports
-from harness.suggest.estate import asked_for, schemes, url
+from harness.suggest.estate import asked_for, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
 from harness.suggest.routes import words
 from harness.traffic.request import Request
@@ -90,16 +87,14 @@ def _boundary(estate: Estate, policy: Resource) -> Sequence[Question]:
     asked = conditions.of(policy)
     beside: list[Question] = []
     for service in _guarded(estate, policy)[:_SERVICES]:
-        path = estate.path(service)
-        for port in service_ports(service):
-            for scheme in schemes(port, path)[:1]:
-                tries = list(_tries(estate, policy, service, port, scheme, asked))
-                found = [one.question for one in _both_sides(tries)]
-                if any(one.decided for one in tries):
-                    return found
-                # Of several policies that let a request in the trace names one.
-                if not beside and {one.allowed for one in tries} == {True, False}:
-                    beside = found
+        for port, scheme in estate.entrances(service):
+            tries = list(_tries(estate, policy, service, port, scheme, asked))
+            found = [one.question for one in _both_sides(tries)]
+            if any(one.decided for one in tries):
+                return found
+            # Of several policies that let a request in the trace names one.
+            if not beside and {one.allowed for one in tries} == {True, False}:
+                beside = found
     return beside
 
 
@@ -132,10 +127,9 @@ def _tries(
             target = asked_for(example, asked, path)
             headers = (("host", example.host), *example.headers) if example.host else example.headers
             request = Request(caller, url(service, port, caller, scheme, target), example.method, headers)
-            try:
-                groups = decide(estate.state, request).groups
-            except NotModelledError:
+            if (outcomes := estate.outcomes(request)) is None:
                 continue
+            groups = outcomes.groups
             answers = [one.outcome for one in groups]
             decided = any(_names(policy, link) for one in groups for link in one.trace)
             refused = all(map(denied, answers))
@@ -152,17 +146,13 @@ def _names(policy: Resource, link: Step) -> bool:
 
 def _plaintext(estate: Estate, policy: Resource, service: Resource) -> list[Question]:
     """A caller without a proxy, whom STRICT shuts out."""
-    path = estate.path(service)
-    for port in service_ports(service):
-        for scheme in schemes(port, path)[:1]:
-            request = Request(estate.outside, url(service, port, estate.outside, scheme, path))
-            try:
-                groups = decide(estate.state, request).groups
-            except NotModelledError:
-                continue
-            if all(denied(one.outcome) for one in groups):
-                subject = f"{estate.called(service)} in plaintext by {estate.outside}"
-                return [_question(policy, request, subject)]
+    for port, scheme in estate.entrances(service):
+        target = url(service, port, estate.outside, scheme, estate.path(service))
+        request = Request(estate.outside, target)
+        outcomes = estate.outcomes(request)
+        if outcomes and all(denied(group.outcome) for group in outcomes.groups):
+            subject = f"{estate.called(service)} in plaintext by {estate.outside}"
+            return [_question(policy, request, subject)]
     return []
 
 

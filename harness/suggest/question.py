@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.base.errors import HarnessError
 from harness.expectations.policy import denied
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ class Entry:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-class Unsaid(Exception):  # noqa: N818
-    """What comes back can't be said by any expectation; its text says why."""
+class Unsaid(HarnessError):  # noqa: N818
+    """What comes back can't be said by any expectation."""
 
 
 def entry(question: Question, outcomes: Outcomes, names: Collection[str]) -> Entry:

@@ -13,9 +13,7 @@ from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import MESH
 from harness.api.istio.http_rule import HTTPRule
 from harness.api.istio.virtual_service import VirtualService
-from harness.base.errors import NotModelledError
 from harness.expectations.policy import denied
-from harness.model.decide import decide
 from harness.model.network.services import service_ports
 from harness.suggest.estate import asked_for, schemes, url
 from harness.suggest.question import Origin, Question, Skipped, Topic
@@ -103,11 +101,8 @@ class Unseen:
 
 def _met(estate: Estate, request: Request, routes: Collection[Resource]) -> Origin | Unseen | None:
     """The rule that decides on a request, None if none does."""
-    try:
-        outcomes = decide(estate.state, request)
-    except NotModelledError:
-        return Unseen()
-    if any(denied(one.outcome) for one in outcomes.groups):
+    outcomes = estate.outcomes(request)
+    if outcomes is None or any(denied(group.outcome) for group in outcomes.groups):
         return Unseen()
     return rule(outcomes, routes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ _INSTALLED = frozenset(
     "ClusterRole ClusterRoleBinding GatewayClass Node".split()
 )
 """Cluster-wide kinds that a dump shows of what platforms and meshes install."""
+
+_PLATFORMS = "what the platform and the meshes' control planes are made of: the scenario installs them"
 
 
 class Role(StrEnum):
@@ -68,11 +71,6 @@ class Sources:
         """All objects."""
         return tuple(one for source in self.every for one in source.objects)
 
-    @property
-    def meshes(self) -> frozenset[Mesh]:
-        """The meshes that the objects are written for."""
-        return frozenset(meshes_used(self.objects))
-
 
 def of_paths(paths: Iterable[Path]) -> Sources:
     """Returns what manifests hold; raises InputError for what can't be read, or holds no workload."""
@@ -106,7 +104,8 @@ def _sources(parts: Sequence[tuple[Path | None, tuple[Resource, ...]]]) -> Sourc
             own = tuple(one for one in taken if _role(one) is role)
             name = path.name.removesuffix(path.suffix) if path else role.value
             every.append(Source(role, name, path if whole else None, own))
-    if not any(one.role is Role.APPS and _has_workloads(one.objects) for one in every):
+    apps = (one for source in every if source.role is Role.APPS for one in source.objects)
+    if not any(one.group == "apps" for one in apps):
         raise InputError(
             "there are no workloads in the manifests",
             todo="name the apps' manifests, too: Deployments and Services, and Istio's configuration",
@@ -116,11 +115,11 @@ def _sources(parts: Sequence[tuple[Path | None, tuple[Resource, ...]]]) -> Sourc
 
 def _merged(every: Iterable[Source]) -> Iterator[Source]:
     """The sources, those that are written out joined by role; no two of one name."""
-    loose: dict[Role, list[Resource]] = {}
+    loose: defaultdict[Role, list[Resource]] = defaultdict(list)
     names: set[str] = {"linkerd"}  # the translation's
     for source in every:
         if source.path is None:
-            loose.setdefault(source.role, []).extend(source.objects)
+            loose[source.role] += source.objects
             continue
         name = free(source.name, names)
         names.add(name)
@@ -145,11 +144,8 @@ def _told(resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: 
     place = resource.name if resource.kind == "Namespace" else resource.namespace
     installed = (_role(resource) is Role.APPS and place in PLATFORM) or resource.kind in _INSTALLED
     if installed and not mesh_config:
-        left_out[
-            "what the platform and the meshes' control planes are made of: the scenario installs them"
-        ] = None
-        return True
-    return False
+        left_out[_PLATFORMS] = None
+    return installed and not mesh_config
 
 
 def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], str]:
@@ -157,7 +153,7 @@ def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], str]:
     found: dict[tuple[str, ...], str] = {}
 
     def leave_out(resource: Resource, error: NotModelledError | Refused) -> None:
-        found[resource.key] = f"{error.what}{f' ({error.why})' if error.why else ''}"
+        found[resource.key] = error.brief
 
     state = State()
     for mesh in sorted({Mesh.ISTIO, *meshes_used(resources)}):
@@ -182,10 +178,6 @@ def _without_revision(resource: Resource) -> Resource:
     return replace(resource, data={**resource.data, "metadata": metadata})
 
 
-def _has_workloads(objects: Iterable[Resource]) -> bool:
-    return any(one.group == "apps" for one in objects)
-
-
 def _applicable(resource: Resource) -> Resource:
     """A live object as a manifest: without what its cluster assigned, but with its age."""
     # Only an object with a uid is read as a live one.
@@ -202,21 +194,15 @@ def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
     Where no object asks for a proxy all of them are taken to be Istio's.
     """
     objects = tuple(objects)
-    namespaces = dict.fromkeys(one.namespace for one in objects if one.group == "apps" and one.namespace)
+    workloads = [one for one in objects if one.group == "apps"]
+    namespaces = dict.fromkeys(one.namespace for one in workloads if one.namespace)
     asking = {one.name: _asked(one) for one in objects if one.kind == "Namespace"}
-    if not any(asking.values()) and not any(map(_pods_ask, objects)):
+    pods = (template_of(one).metadata for one in workloads)
+    if not any(asking.values()) and not any(any(marks.addressed(pod.labels, pod.annotations)) for pod in pods):
         return dict.fromkeys(namespaces, Mesh.ISTIO), True
-    found = ((namespace, asking.get(namespace)) for namespace in namespaces)
-    return {namespace: mesh for namespace, mesh in found if mesh}, False
+    return {namespace: mesh for namespace in namespaces if (mesh := asking.get(namespace))}, False
 
 
 def _asked(namespace: Resource) -> Mesh | None:
     labels, annotations = labels_of(namespace), annotations_of(namespace)
     return next((mesh for mesh in Mesh if marks.asks(mesh, labels, annotations)), None)
-
-
-def _pods_ask(resource: Resource) -> bool:
-    if resource.group != "apps":
-        return False
-    metadata = template_of(resource).metadata
-    return any(marks.addressed(metadata.labels, metadata.annotations))

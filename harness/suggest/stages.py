@@ -10,6 +10,7 @@ from harness.base.errors import HarnessError, InputError
 from harness.base.vocabulary import Mesh
 from harness.expectations import Ground
 from harness.ground.model import ModelProvider
+from harness.model.changes.loading import meshes_used
 from harness.run.runner import Runner
 from harness.suggest.sources import Role, held
 
@@ -46,7 +47,7 @@ def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> 
     place = dict.fromkeys(clients, Mesh.ISTIO.value) | {one: mesh.value for one, mesh in meshes.items()}
     if not moving and not istio:
         raise InputError("nothing in the manifests is Istio's, so nothing moves from it")
-    needed = {Mesh.ISTIO, *sources.meshes} if istio else sources.meshes
+    needed = {*meshes_used(sources.objects), *([Mesh.ISTIO] if istio else [])}
     first = {
         "name": "istio",
         "install": sorted({mesh.value for mesh in needed} - set(place.values())),
@@ -57,13 +58,10 @@ def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> 
     translated = [TRANSLATED] if istio else []
     if not by_namespace:
         mesh = dict.fromkeys((*clients, *moving), Mesh.LINKERD.value)
-        return _without_empty(
-            [first, both, {"name": "linkerd", "apply": translated, "mesh": mesh, "remove": istio}]
-        )
-    steps: list[Written] = [
-        {"name": f"{one} under linkerd", "mesh": {one: Mesh.LINKERD.value}}
-        for one in _ordered(sources, moving)
-    ]
+        linkerd = {"name": "linkerd", "apply": translated, "mesh": mesh, "remove": istio}
+        return _without_empty([first, both, linkerd])
+    ordered = _ordered(sources, moving)
+    steps: list[Written] = [{"name": f"{one} under linkerd", "mesh": {one: "linkerd"}} for one in ordered]
     if steps:
         steps[-1]["mesh"] |= dict.fromkeys(clients, Mesh.LINKERD.value)
     last = {"name": "linkerd", "remove": istio}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
@@ -55,18 +57,6 @@ class Suggestion:
         return (one.entry for part in (self.always, *self.stages) for one in part)
 
 
-@dataclass
-class _Draft:
-    """A suggestion while it is made."""
-
-    always: list[Item] = field(default_factory=list)
-    stages: list[list[Item]] = field(default_factory=list)
-    left_out: dict[str, None] = field(default_factory=dict)
-    names: dict[str, Entry] = field(default_factory=dict)
-    asked: set[str] = field(default_factory=set)
-    skipped: dict[str, Skipped] = field(default_factory=dict)
-
-
 def suggest(
     estate: Estate, stages: Sequence[Reached], findings: Iterable[Finding] = (), *, limit: int = LIMIT
 ) -> Suggestion:
@@ -75,116 +65,107 @@ def suggest(
     `findings` are a translation's: they say why something changes. Of each topic there are `limit`
     questions at most, those of one topic in the order of the objects that they come from.
     """
-    draft = _Draft(stages=[[] for _ in stages])
-    told = tuple(findings)
+    draft = _Draft(estate, stages, tuple(findings))
+    asked: set[str] = set()
+    skipped: dict[str, Skipped] = {}
     for ask in (routes.questions, ingress.questions, policies.questions, hops.questions):
-        counted: dict[Topic, int] = {}
+        counted: Counter[Topic] = Counter()
         for question in ask(estate):
             if isinstance(question, Skipped):
-                draft.skipped.setdefault(question.what, question)
+                skipped.setdefault(question.what, question)
                 continue
-            draft.asked |= {f"{one.resource} {one.field}" for one in question.origins}
-            counted[question.topic] = counted.get(question.topic, 0) + 1
+            asked |= {f"{origin.resource} {origin.field}" for origin in question.origins}
+            counted[question.topic] += 1
             if counted[question.topic] <= limit:
-                _add(draft, question, estate, stages, told)
+                draft.add(question)
                 continue
             draft.left_out[f"{question.topic}: there are more than the {limit} that are written"] = None
             if question.topic in _LEADING:
                 break
-    everywhere = [one.entry for one in draft.always]
+    everywhere = [item.entry for item in draft.always]
+    # What one Service's callers don't come to may be reached by another way.
+    unasked = (f"{one.what}: {one.why}" for one in skipped.values() if one.what not in asked)
     return Suggestion(
         tuple(draft.always),
-        tuple(tuple(one for one in items if one.entry not in everywhere) for items in draft.stages),
-        # What one Service's callers don't come to may be reached by another way.
-        (
-            *draft.left_out,
-            *(f"{one.what}: {one.why}" for one in draft.skipped.values() if one.what not in draft.asked),
-        ),
+        tuple(tuple(item for item in items if item.entry not in everywhere) for items in draft.items),
+        (*draft.left_out, *unasked),
     )
 
 
-def _add(
-    draft: _Draft,
-    question: Question,
-    estate: Estate,
-    stages: Sequence[Reached],
-    findings: tuple[Finding, ...],
-) -> None:
-    found: list[Entry | None] = []
-    unsaid: dict[str, list[str]] = {}
-    for stage in stages:
-        try:
-            found.append(_confirmed(question, estate, stage))
-        except (Unsaid, HarnessError) as error:
-            found.append(None)
-            unsaid.setdefault(_line(error), []).append(stage.name)
-    for why, names in unsaid.items():
-        where = f", in {', '.join(names)}" if len(names) < len(stages) else ""
-        draft.left_out[f"{question.subject} ({question.topic}{where}): {why}"] = None
-    named = [one and _named(one, draft) for one in found]
-    origins = tuple(
-        replace(one, resource=estate.originals.get(one.resource.key, one.resource))
-        for one in question.origins
-    )
-    subject = f"{question.subject} {_WORDS.get(question.topic, '')}{question.given}".strip()
-    first = named[0]
-    if first and all(one == first for one in named):
-        if all(first != item.entry for item in draft.always):
-            draft.always.append(Item(first, subject, origins))
-        return
-    before: Entry | None = None
-    for items, one in zip(draft.stages, named, strict=True):
-        if one is None:
-            continue
-        changed = before is not None and before != one
-        was = before if changed and not _same_kind(question, before, one) else None
-        because = tuple(finding for finding in findings if changed and _concerns(finding, question))
-        if all(one != item.entry for item in items):
-            items.append(Item(one, subject, () if before else origins, was, because if was else ()))
-        before = one
+class _Draft:
+    """A suggestion while it is made: items that hold everywhere, those of each stage, what is left out."""
 
+    def __init__(self, estate: Estate, stages: Sequence[Reached], findings: tuple[Finding, ...]) -> None:
+        self.estate, self.stages, self.findings = estate, stages, findings
+        self.always: list[Item] = []
+        self.items: list[list[Item]] = [[] for _ in stages]
+        self.left_out: dict[str, None] = {}
+        self._names: dict[str, Entry] = {}
 
-def _confirmed(question: Question, estate: Estate, stage: Reached) -> Entry:
-    """The expectation of what comes back in a stage; raises Unsaid if it isn't one that passes."""
-    outcomes = stage.ground.provider.send(question.request, 1)
-    made = entry(question, outcomes, estate.names)
-    verdict = KINDS[made.kind].model_validate(made.fields).judge(stage.ground)
-    if verdict.result is not Result.PASS:
-        told = "; ".join((verdict.seen, *(line.partition("\n")[0] for line in verdict.evidence[-1:])))
-        raise Unsaid(f"{made.kind} is {verdict.result}, {told}")
-    return made
+    def add(self, question: Question) -> None:
+        """Adds what the model says to a question in each stage, and why it can't."""
+        entries: list[Entry | None] = []
+        unsaid: defaultdict[str, list[str]] = defaultdict(list)
+        for stage in self.stages:
+            try:
+                entries.append(self._confirmed(question, stage))
+            except HarnessError as error:
+                entries.append(None)
+                unsaid[error.brief].append(stage.name)
+        for why, names in unsaid.items():
+            where = f", in {', '.join(names)}" if len(names) < len(self.stages) else ""
+            self.left_out[f"{question.subject} ({question.topic}{where}): {why}"] = None
+        named = [made and self._named(made) for made in entries]
+        known = self.estate.originals
+        origins = tuple(
+            replace(origin, resource=known.get(origin.resource.key, origin.resource))
+            for origin in question.origins
+        )
+        subject = f"{question.subject} {_WORDS.get(question.topic, '')}{question.given}".strip()
+        first = named[0]
+        if first and all(made == first for made in named):
+            if all(first != item.entry for item in self.always):
+                self.always.append(Item(first, subject, origins))
+            return
+        before: Entry | None = None
+        for items, now in zip(self.items, named, strict=True):
+            if now is None:
+                continue
+            was = before if before != now and not _same_kind(question, before, now) else None
+            because = tuple(finding for finding in self.findings if was and _concerns(finding, question))
+            if all(now != item.entry for item in items):
+                items.append(Item(now, subject, () if before else origins, was, because))
+            before = now
 
+    def _confirmed(self, question: Question, stage: Reached) -> Entry:
+        """The expectation of what comes back in a stage; raises Unsaid if it isn't one that passes."""
+        outcomes = stage.ground.provider.send(question.request, 1)
+        made = entry(question, outcomes, self.estate.names)
+        verdict = KINDS[made.kind].model_validate(made.fields).judge(stage.ground)
+        if verdict.result is not Result.PASS:
+            told = "; ".join((verdict.seen, *(line.partition("\n")[0] for line in verdict.evidence[-1:])))
+            raise Unsaid(f"{made.kind} is {verdict.result}, {told}")
+        return made
 
-def _named(made: Entry, draft: _Draft) -> Entry:
-    """The expectation with a name that no other has."""
-    numbered = (made.name if number == 1 else f"{made.name} ({number})" for number in range(1, 10_000))
-    return next(
-        one
-        for one in (replace(made, name=name) for name in numbered)
-        if draft.names.setdefault(one.name, one) == one
-    )
+    def _named(self, made: Entry) -> Entry:
+        """The expectation with a name that no other has."""
+        for number in count(1):
+            named = replace(made, name=made.name if number == 1 else f"{made.name} ({number})")
+            if self._names.setdefault(named.name, named) == named:
+                break
+        return named
 
 
 def _same_kind(question: Question, before: Entry | None, now: Entry) -> bool:
     """Whether a hop only changes the mesh that protects it, which is what a migration is for."""
-    return (
-        question.topic is Topic.HOP
-        and before is not None
-        and "mesh" in before.fields
-        and "mesh" in now.fields
-    )
+    meshes = before is not None and "mesh" in before.fields and "mesh" in now.fields
+    return meshes and question.topic is Topic.HOP
 
 
 def _concerns(finding: Finding, question: Question) -> bool:
     """Whether a finding is about the object that a question comes from, and the part of it."""
     return any(
-        finding.origin.key == one.resource.key
-        and (finding.field.startswith(one.field) or one.field.startswith(finding.field))
-        for one in question.origins
+        finding.origin.key == origin.resource.key
+        and (finding.field.startswith(origin.field) or origin.field.startswith(finding.field))
+        for origin in question.origins
     )
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, HarnessError):
-        return f"{error.what}{f' ({error.why})' if error.why else ''}"
-    return str(error)
