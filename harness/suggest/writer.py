@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.analysis.texts import free
+from harness.analysis.translate.writer import Dumper, dumped
 from harness.base.errors import InputError
 from harness.manifests.documents import parse
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 WIDTH = 110
 HEADER = "# Written by harness suggest"
 MADE = f"{HEADER}, with the scenario that names it. Edit it as you like.\n"
-_Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def scenario(
@@ -54,7 +53,7 @@ def scenario(
 
 def manifests(objects: Iterable[Resource]) -> str:
     """Returns objects as YAML documents."""
-    return MADE + "".join(f"---\n{_dumped(one.data)}" for one in objects)
+    return MADE + "".join(f"---\n{dumped(one.data, WIDTH)}" for one in objects)
 
 
 def _anchors(stages: Iterable[Sequence[Item]]) -> dict[str, str]:
@@ -127,7 +126,7 @@ def flow(value: Any) -> str:
     if isinstance(value, str) and _reads(f"{{{value}: [{value}]}}", {value: [value]}):
         return value
     # In a list, what is quoted is quoted for the inside of a collection.
-    text: str = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, width=10**6, allow_unicode=True)
+    text: str = yaml.dump([value], Dumper=Dumper, default_flow_style=True, width=10**6, allow_unicode=True)
     return text.strip()[1:-1]
 
 
@@ -144,19 +143,6 @@ def _reads(text: str, meant: Any) -> bool:
 
 
 def _comment(text: str, indent: str) -> list[str]:
-    head = f"{indent}# "
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=head,
-        subsequent_indent=f"{head}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _dumped(data: Mapping[str, Any]) -> str:
-    # Equal parts would come out as anchors and aliases.
-    plain = json.loads(json.dumps(data))
-    text: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
-    return text
+    first, later = f"{indent}# ", f"{indent}#   "
+    wrapper = textwrap.TextWrapper(WIDTH, first, later, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(text)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from harness.analysis.discover.facts import OF_SEVERITY, Verdict
-from harness.analysis.discover.marks import Mark, is_installed, marks
-from harness.analysis.translate import coverage as kinds
+from harness.analysis.discover.facts import OF_SEVERITY, Fact, Verdict
+from harness.analysis.discover.marks import is_installed, marks
+from harness.analysis.translate.coverage import groups
 from harness.api.istio.mesh_config import is_mesh_config
 from harness.api.schema.fields import set_fields
 
@@ -51,15 +52,12 @@ class Feature:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Use:
+class _Use(NamedTuple):
     name: str
-    verdict: Verdict
     resource: Resource
     field: str
+    fact: Fact = Fact(Verdict.TRANSLATES, "")
     topic: str = ""
-    why: str = ""
-    todo: str = ""
     topics: tuple[str, ...] = ()
 
 
@@ -68,24 +66,24 @@ def features(resources: Iterable[Resource], findings: Iterable[Finding]) -> tupl
 
     Each of the translation's findings about them is told of the field that it is about.
     """
-    told: dict[tuple[str, str, str, str], list[Finding]] = {}
+    told: defaultdict[tuple[str, str, str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        told.setdefault(finding.origin.key, []).append(finding)
-    uses = [use for one in resources for use in _uses(one, told.get(one.key, []))]
-    by_name: dict[str, list[_Use]] = {}
-    for use in uses:
-        by_name.setdefault(use.name, []).append(use)
-    found = (_feature(name, alike) for name, alike in by_name.items())
-    return tuple(sorted(found, key=lambda one: (one.verdict.rank, one.name)))
+        told[finding.origin.key].append(finding)
+    by_name: defaultdict[str, list[_Use]] = defaultdict(list)
+    for use in (use for resource in resources for use in _uses(resource, told[resource.key])):
+        by_name[use.name].append(use)
+    used = (_feature(name, uses) for name, uses in by_name.items())
+    return tuple(sorted(used, key=lambda feature: (feature.verdict.rank, feature.name)))
 
 
 def _feature(name: str, uses: list[_Use]) -> Feature:
-    worst = min(uses, key=lambda use: use.verdict.rank)
-    affected = sum(use.verdict is worst.verdict for use in uses)
+    worst = min(uses, key=lambda use: use.fact.verdict.rank)
+    verdict, why, todo = worst.fact
+    affected = sum(use.fact.verdict is verdict for use in uses)
     where = worst.resource.place(worst.field).position
     also = tuple(sorted({topic for use in uses for topic in use.topics} - {worst.topic}))
-    told = (worst.topic, worst.why, worst.todo, also)
-    return Feature(name, worst.verdict, len(uses), affected, str(worst.resource), where, *told)
+    told = (worst.topic, why, todo, also)
+    return Feature(name, verdict, len(uses), affected, str(worst.resource), where, *told)
 
 
 def _uses(resource: Resource, findings: list[Finding]) -> Iterator[_Use]:
@@ -93,42 +91,34 @@ def _uses(resource: Resource, findings: list[Finding]) -> Iterator[_Use]:
     if resource.group == _INSTALLATION or is_mesh_config(resource):
         return  # told of with the installation's values
     rest = dict.fromkeys(findings)
-    if resource.group in kinds.groups():
+    if resource.group in groups():
         for field in set_fields(resource, _UNITS.get(resource.kind, ())):
-            about = [one for one in findings if _is_about(one.field, field)]
-            yield _field_use(resource, field, about)
-            for one in about:
-                rest.pop(one, None)
+            about = [finding for finding in findings if _is_about(finding.field, field)]
+            yield _use(f"{resource.kind} {field.name}", resource, field.text, about)
+            for finding in about:
+                rest.pop(finding, None)
     if is_installed(resource):
-        rest = {one: None for one in rest if one.topic != "annotation"}
+        rest = {finding: None for finding in rest if finding.topic != "annotation"}
     for mark in marks(resource) if not is_installed(resource) else ():
-        about = [one for one in findings if one.field.endswith(f".{mark.key}")]
-        yield _mark_use(resource, mark, about)
-        for one in about:
-            rest.pop(one, None)
-    for one in rest:
-        schematised = re.sub(r"\[\d+\]", "[]", one.field.removeprefix("spec."))
+        about = [finding for finding in findings if finding.field.endswith(f".{mark.key}")]
+        if mark.fact:
+            yield _Use(mark.name, resource, mark.field, mark.fact, mark.topic)
+        else:
+            yield _use(mark.name, resource, mark.field, about)
+        for finding in about:
+            rest.pop(finding, None)
+    for finding in rest:
+        schematised = re.sub(r"\[\d+\]", "[]", finding.field.removeprefix("spec."))
         name = f"{resource.kind} {schematised}".rstrip()
-        yield _use(f"{name} ({one.topic})", resource, one.field, [one])
-
-
-def _field_use(resource: Resource, field: SetField, findings: list[Finding]) -> _Use:
-    return _use(f"{resource.kind} {field.name}", resource, field.text, findings)
-
-
-def _mark_use(resource: Resource, mark: Mark, findings: list[Finding]) -> _Use:
-    if mark.verdict is not Verdict.TRANSLATES:
-        return _Use(mark.name, mark.verdict, resource, mark.field, mark.topic, mark.why, mark.todo)
-    return _use(mark.name, resource, mark.field, findings)
+        yield _use(f"{name} ({finding.topic})", resource, finding.field, [finding])
 
 
 def _use(name: str, resource: Resource, field: str, findings: list[Finding]) -> _Use:
-    worst = min(findings, key=lambda one: OF_SEVERITY[one.severity].rank, default=None)
+    worst = min(findings, key=lambda finding: OF_SEVERITY[finding.severity].rank, default=None)
     if worst is None:
-        return _Use(name, Verdict.TRANSLATES, resource, field)
-    topics = tuple(one.topic for one in findings)
-    verdict = OF_SEVERITY[worst.severity]
-    return _Use(name, verdict, resource, field, worst.topic, worst.why, worst.todo, topics)
+        return _Use(name, resource, field)
+    fact = Fact(OF_SEVERITY[worst.severity], worst.why, worst.todo)
+    return _Use(name, resource, field, fact, worst.topic, tuple(finding.topic for finding in findings))
 
 
 def _is_about(path: str, field: SetField) -> bool:

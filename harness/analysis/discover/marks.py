@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from harness.analysis.discover.facts import Verdict, of_class
+from harness.analysis.discover.facts import Fact, Verdict, of_class
 from harness.analysis.translate.injection import Marks
 from harness.api.gateway_api.gateway import class_of
 from harness.api.kubernetes.metadata import Metadata
@@ -21,6 +20,11 @@ if TYPE_CHECKING:
 
 # Of these the value is half of the meaning.
 _TELLING = frozenset((ISTIO_INJECTION, ISTIO_INJECT, ISTIO_AMBIENT, ISTIO_TEMPLATES))
+_TEMPLATED = Fact(
+    Verdict.CHANGES,
+    "Istio's injector makes these pods of a template of its own",
+    "write the gateway out, without injection, or take another ingress",
+)
 _INSTALLERS = ("operator.istio.io/component", "install.operator.istio.io/owning-resource")
 
 
@@ -30,20 +34,17 @@ def is_installed(resource: Resource) -> bool:
     return labels.get("app.kubernetes.io/part-of") == "istio" or any(key in labels for key in _INSTALLERS)
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A label, annotation or class of Istio's: its name as a feature, its key, and the path of its field.
 
-    `verdict` is what is known without the translation.
+    `fact` and `topic` are what is known without the translation.
     """
 
     name: str
     key: str
     field: str
-    verdict: Verdict = Verdict.TRANSLATES
+    fact: Fact | None = None
     topic: str = ""
-    why: str = ""
-    todo: str = ""
 
 
 def marks(resource: Resource) -> Iterator[Mark]:
@@ -57,23 +58,17 @@ def marks(resource: Resource) -> Iterator[Mark]:
 
 
 def _of_class(resource: Resource) -> Iterator[Mark]:
-    name = class_of(resource)
+    name, key = class_of(resource), "gatewayClassName"
     if known := of_class(name):
-        full, field = f"Gateway.{GATEWAY_API} gatewayClassName {name}", "spec.gatewayClassName"
-        yield Mark(full, "gatewayClassName", field, known.verdict, "gateway-class", known.why, known.todo)
+        yield Mark(f"Gateway.{GATEWAY_API} {key} {name}", key, f"spec.{key}", known, "gateway-class")
 
 
 def _of_metadata(kind: str, metadata: Metadata) -> Iterator[Mark]:
     istio = Marks.of(metadata).istio
+    templated = kind == "Pod" and ISTIO_TEMPLATES in istio
+    known = (_TEMPLATED, "gateway-injection") if templated else (None, "")
     for word, entries in (("label", metadata.labels), ("annotation", metadata.annotations)):
         for key, value in entries.items():
-            if key not in istio:
-                continue
-            name = f"{kind} {word} {key}" + (f" {value}" if key in _TELLING else "")
-            at = f"{metadata.at(f'{word}s')}.{key}"
-            if kind == "Pod" and ISTIO_TEMPLATES in istio:
-                why = "Istio's injector makes these pods of a template of its own"
-                todo = "write the gateway out, without injection, or take another ingress"
-                yield Mark(name, key, at, Verdict.CHANGES, "gateway-injection", why, todo)
-            else:
-                yield Mark(name, key, at)
+            if key in istio:
+                name = f"{kind} {word} {key}" + (f" {value}" if key in _TELLING else "")
+                yield Mark(name, key, f"{metadata.at(f'{word}s')}.{key}", *known)

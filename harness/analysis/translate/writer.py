@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -22,39 +23,32 @@ if TYPE_CHECKING:
 HEADER = "# Translated from Istio's configuration. What is edited here is lost when it is translated again.\n"
 FINDINGS = "findings.txt"
 _WIDTH = 100
-_Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def files(translation: Translation) -> dict[str, str]:
     """Returns the text of each file by its name: a file for each namespace, patches, and the findings."""
-    by_name: dict[str, list[Translated]] = {}
+    by_name: defaultdict[str, list[Translated]] = defaultdict(list)
     for one in translation.translated:
-        by_name.setdefault(f"{one.resource.namespace or 'cluster'}.yaml", []).append(one)
-    found = {
-        name: HEADER + manifests(objects, translation.findings) for name, objects in sorted(by_name.items())
-    }
-    for patch in translation.patches:
-        found[_patch_file(patch)] = json.dumps(patch.operations, indent=2) + "\n"
+        by_name[f"{one.resource.namespace or 'cluster'}.yaml"].append(one)
+    texts = {name: HEADER + manifests(parts, translation.findings) for name, parts in sorted(by_name.items())}
+    texts |= {_patch_file(one): json.dumps(one.operations, indent=2) + "\n" for one in translation.patches}
     told = "\n".join(map(str, translation.findings)) or "Nothing was lost or changed."
-    found[FINDINGS] = told + "\n"
-    return found
+    return texts | {FINDINGS: told + "\n"}
 
 
 def manifests(objects: Iterable[Translated], findings: Iterable[Finding]) -> str:
     """Returns objects as YAML documents, with comments on origins and on what they do differently."""
-    told: dict[str, list[Finding]] = {}
+    told: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        told.setdefault(finding.resource, []).append(finding)
-    return "".join("---\n" + _comments(one, told) + _dumped(one.resource.data) for one in objects)
+        told[finding.resource].append(finding)
+    return "".join("---\n" + _comments(one, told) + dumped(one.resource.data) for one in objects)
 
 
 def patch_command(patch: Patch) -> str:
     """Returns the command that applies a patch, once it is written."""
-    of = patch.target
-    return (
-        f"kubectl -n {of.namespace} patch {of.kind.lower()} {of.name} --type json "
-        f"--patch-file {_patch_file(patch)}"
-    )
+    namespace, kind, name = patch.target.namespace, patch.target.kind.lower(), patch.target.name
+    return f"kubectl -n {namespace} patch {kind} {name} --type json --patch-file {_patch_file(patch)}"
 
 
 def _patch_file(patch: Patch) -> str:
@@ -70,11 +64,8 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
     for name in texts:
         file = folder / name
         if file.suffix == ".yaml" and file.exists() and not _ours(file):
-            raise InputError(
-                "would be replaced, but isn't from a translation",
-                where=str(file),
-                todo="choose another folder",
-            )
+            what = "would be replaced, but isn't from a translation"
+            raise InputError(what, where=str(file), todo="choose another folder")
     for file in folder.glob("*.yaml"):
         if file.name not in texts and _ours(file):
             file.unlink()
@@ -102,8 +93,9 @@ def _comments(one: Translated, told: Mapping[str, list[Finding]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _dumped(data: Mapping[str, Any]) -> str:
+def dumped(data: Mapping[str, Any], width: int = _WIDTH) -> str:
+    """Returns an object as YAML, its fields in their order."""
     # Equal parts would come out as anchors and aliases.
     plain = json.loads(json.dumps(data))
-    text: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=_WIDTH, allow_unicode=True)
+    text: str = yaml.dump(plain, Dumper=Dumper, sort_keys=False, width=width, allow_unicode=True)
     return text
