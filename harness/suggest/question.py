@@ -8,11 +8,12 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.analysis.compare.answer import summed
 from harness.base.errors import HarnessError
 from harness.expectations.policy import denied
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from harness.base.resources import Resource
     from harness.base.vocabulary import Workload
@@ -123,7 +124,7 @@ def entry(question: Question, outcomes: Outcomes, names: Collection[str]) -> Ent
 def _route(question: Question, outcomes: Outcomes, names: Collection[str]) -> Entry:
     if not all(_served(group.outcome) for group in outcomes.groups):
         return _refused(question, outcomes)
-    shares = _summed((one.outcome.backend, one.weight) for one in outcomes.groups if one.outcome.backend)
+    shares = summed((one.outcome.backend, one.weight) for one in outcomes.groups if one.outcome.backend)
     specified = _specified(outcomes.groups)
     if set(shares) <= question.own and not (specified and len(question.own) > 1):
         # The only workload behind the Service, or one of them, whichever it is.
@@ -150,7 +151,7 @@ def _refused(question: Question, outcomes: Outcomes) -> Entry:
     if None in statuses or (len(statuses) > 1 and question.request.grpc):
         raise Unsaid(f"no expectation says {', '.join(dict.fromkeys(map(str, answers)))}")
     if len(statuses) > 1:
-        by_status = _summed((group.outcome.status or 0, group.weight) for group in outcomes.groups)
+        by_status = summed((group.outcome.status or 0, group.weight) for group in outcomes.groups)
         weights = {str(status): share for status, share in _whole(by_status).items()}
         return question.says(f"gets {_listed(weights)}", "split", by="status", weights=weights)
     (status,) = statuses
@@ -210,13 +211,6 @@ def _served(outcome: Outcome) -> bool:
     return answered and (outcome.status or 0) < 400 and not outcome.grpc_status
 
 
-def _summed(weights: Iterable[tuple[Kind, Fraction]]) -> dict[Kind, Fraction]:
-    found: dict[Kind, Fraction] = {}
-    for kind, weight in weights:
-        found[kind] = found.get(kind, Fraction(0)) + weight
-    return dict(sorted(found.items()))
-
-
 def _specified(groups: Iterable[Group]) -> bool:
     """Whether each workload's share is the configuration's: no two share what one destination gets."""
     seen: dict[object, Workload | None] = {}
@@ -232,11 +226,11 @@ def _specified(groups: Iterable[Group]) -> bool:
     return True
 
 
-def _whole(shares: dict[Kind, Fraction]) -> dict[Kind, int]:
+def _whole(shares: Mapping[Kind, Fraction]) -> dict[Kind, int]:
     """Shares as percentages, or as the least whole numbers where these aren't whole."""
     total = lcm(*(share.denominator for share in shares.values()))
     total = 100 if 100 % total == 0 else total
-    return {one: int(share * total) for one, share in shares.items()}
+    return {kind: int(share * total) for kind, share in sorted(shares.items())}
 
 
 def _listed(weights: dict[str, int]) -> str:

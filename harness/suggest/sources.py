@@ -197,8 +197,9 @@ def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
     workloads = [one for one in objects if one.group == "apps"]
     namespaces = dict.fromkeys(one.namespace for one in workloads if one.namespace)
     asking = {one.name: _asked(one) for one in objects if one.kind == "Namespace"}
-    pods = (template_of(one).metadata for one in workloads)
-    if not any(asking.values()) and not any(any(marks.addressed(pod.labels, pod.annotations)) for pod in pods):
+    templates = (template_of(one).metadata for one in workloads)
+    pods_ask = any(any(marks.addressed(pod.labels, pod.annotations)) for pod in templates)
+    if not any(asking.values()) and not pods_ask:
         return dict.fromkeys(namespaces, Mesh.ISTIO), True
     return {namespace: mesh for namespace in namespaces if (mesh := asking.get(namespace))}, False
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.traffic.outcomes import Outcome, Outcomes
+
+Key = TypeVar("Key")
 
 _OWN_HEADERS = (
     "x-forwarded-", "x-envoy-", "x-request-id", "x-b3-", "l5d-", "traceparent", "server", "date", "via",
@@ -65,11 +67,8 @@ Answers = tuple[tuple[ComparedAnswer, Fraction], ...]
 
 def answers(outcomes: Outcomes) -> Answers:
     """Returns the distribution over what is compared."""
-    found: dict[ComparedAnswer, Fraction] = {}
-    for group in outcomes.groups:
-        one = _answer(group.outcome)
-        found[one] = found.get(one, Fraction(0)) + group.weight
-    return tuple(sorted(found.items(), key=str))
+    weighted = summed((_answer(group.outcome), group.weight) for group in outcomes.groups)
+    return tuple(sorted(weighted.items(), key=str))
 
 
 def unlike(before: Answers, after: Answers) -> tuple[str, ...]:
@@ -88,19 +87,21 @@ def unlike(before: Answers, after: Answers) -> tuple[str, ...]:
     return names or ("shares",)
 
 
-def _shares(found: Answers, name: str) -> Mapping[object, Fraction]:
-    shares: dict[object, Fraction] = {}
-    for one, weight in found:
-        value = getattr(one, name)
-        shares[value] = shares.get(value, Fraction(0)) + weight
+def _shares(answers: Answers, name: str) -> Mapping[object, Fraction]:
+    return summed((getattr(answer, name), weight) for answer, weight in answers)
+
+
+def summed(weighted: Iterable[tuple[Key, Fraction]]) -> dict[Key, Fraction]:
+    """Returns the weight of each key."""
+    shares: dict[Key, Fraction] = {}
+    for key, weight in weighted:
+        shares[key] = shares.get(key, Fraction(0)) + weight
     return shares
 
 
-def worded(found: Answers) -> str:
+def worded(answers: Answers) -> str:
     """Returns the distribution in words."""
-    shares: dict[str, Fraction] = {}
-    for one, weight in found:
-        shares[str(one)] = shares.get(str(one), Fraction(0)) + weight
+    shares = summed((str(answer), weight) for answer, weight in answers)
     if len(shares) == 1:
         return next(iter(shares))
     return ", ".join(f"{float(weight):.4g} {text}" for text, weight in sorted(shares.items()))

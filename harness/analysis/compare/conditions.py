@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route, RouteRule, Rpc
@@ -47,10 +49,7 @@ class Conditions:
 
 def joined(every: Iterable[Conditions]) -> Conditions:
     """Returns the conditions of all."""
-    found = Conditions()
-    for one in every:
-        found = found | one
-    return found
+    return reduce(or_, every, Conditions())
 
 
 @per_object
@@ -97,13 +96,12 @@ def _http(rule: HTTPRule) -> Conditions:
 
 
 def _match(match: HTTPMatchRequest) -> Conditions:
+    headers = (*match.header_conditions, *match.header_exceptions)
     return Conditions(
         _asked(match.uri_condition),
         _asked(match.method.condition()),
         _asked(match.authority.condition()),
-        frozenset(
-            (name.lower(), wanted) for name, wanted in (*match.header_conditions, *match.header_exceptions)
-        ),
+        frozenset((name.lower(), wanted) for name, wanted in headers),
         frozenset(match.query_conditions),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,14 +99,10 @@ def is_gateway(state: State, service: Resource) -> bool:
 @per_state
 def at_gateways(state: State) -> list[Resource]:
     """The routes that are bound to any gateway."""
-    found = [one for one in state.all(*VirtualService.KIND) if set(virtual_service.gateways(one)) != {MESH}]
-    for kind in ("HTTPRoute", "GRPCRoute"):
-        found += [
-            one
-            for one in state.all(gateway_api.GROUP, kind)
-            if any(parent.kind == "Gateway" for parent in Route.kept(one).parents)
-        ]
-    return found
+    bound = [one for one in state.all(*VirtualService.KIND) if set(virtual_service.gateways(one)) != {MESH}]
+    routes = (one for kind in ("HTTPRoute", "GRPCRoute") for one in state.all(gateway_api.GROUP, kind))
+    attached = (one for one in routes if any(p.kind == "Gateway" for p in Route.kept(one).parents))
+    return [*bound, *attached]
 
 
 @per_state
@@ -116,37 +113,34 @@ def _destination_rules(state: State) -> HostTable[Resource]:
 
 @per_state
 def _profiles(state: State) -> dict[str, list[Resource]]:
-    found: dict[str, list[Resource]] = {}
-    for one in state.all("linkerd.io", "ServiceProfile"):
-        found.setdefault(one.name, []).append(one)
-    return found
+    profiles: defaultdict[str, list[Resource]] = defaultdict(list)
+    for profile in state.all("linkerd.io", "ServiceProfile"):
+        profiles[profile.name].append(profile)
+    return profiles
 
 
 @per_state
 def _policies(state: State) -> SelectorTable[Resource]:
-    every = [
-        one for kind in ("AuthorizationPolicy", "RequestAuthentication") for one in state.all(_ISTIO, kind)
-    ]
-    return SelectorTable((one.namespace, PolicySpec.of(one).labels, one) for one in every)
+    kinds = ("AuthorizationPolicy", "RequestAuthentication")
+    every = (policy for kind in kinds for policy in state.all(_ISTIO, kind))
+    return SelectorTable((policy.namespace, PolicySpec.of(policy).labels, policy) for policy in every)
 
 
 @per_state
 def _linkerd(state: State) -> dict[str, list[Resource]]:
     """Linkerd's policies by namespace, with the authentications that they ask for and routes on Servers."""
-    found: dict[str, list[Resource]] = {}
+    policies: defaultdict[str, list[Resource]] = defaultdict(list)
     kinds = ("AuthorizationPolicy", "MeshTLSAuthentication", "NetworkAuthentication", "ServerAuthorization")
-    for kind in kinds:
-        for one in state.all(_LINKERD, kind):
-            found.setdefault(one.namespace, []).append(one)
+    for policy in (policy for kind in kinds for policy in state.all(_LINKERD, kind)):
+        policies[policy.namespace].append(policy)
     for policy in state.all(_LINKERD, "AuthorizationPolicy"):
         for reference in LinkerdAuthorizationPolicy.of(policy).authentications:
             authentication = state.get(_LINKERD, reference.kind, reference.namespace, reference.name)
             if authentication is not None and authentication.namespace != policy.namespace:
-                found[policy.namespace].append(authentication)
+                policies[policy.namespace].append(authentication)
     for server in state.all(_LINKERD, "Server"):
-        routes = [stored.live for stored in attachment.naming(state, server)]
-        found.setdefault(server.namespace, []).extend(routes)
-    return found
+        policies[server.namespace] += (stored.live for stored in attachment.naming(state, server))
+    return policies
 
 
 @per_state

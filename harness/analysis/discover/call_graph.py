@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import MESH
@@ -52,15 +54,11 @@ def call_graph(places: Places) -> tuple[Call, ...]:
     known = (*configured, *_by_gateways(places), *_routed(places, configured))
     pairs = {(call.source, call.target) for call in known}
     allowed = (call for call in _allowed(places) if (call.source, call.target) not in pairs)
-    found: dict[tuple[str, str], Call] = {}
+    first: dict[tuple[str, str], Call] = {}
     for call in (*known, *allowed):
         if call.source != call.target:
-            found.setdefault((call.caller, call.server), call)
-    return tuple(sorted(found.values(), key=_order))
-
-
-def _order(call: Call) -> tuple[str, ...]:
-    return (call.source, call.target, call.caller, call.server)
+            first.setdefault((call.caller, call.server), call)
+    return tuple(sorted(first.values(), key=attrgetter("source", "target", "caller", "server")))
 
 
 def _configured(places: Places) -> Iterator[Call]:
@@ -73,7 +71,7 @@ def _configured(places: Places) -> Iterator[Call]:
 
 def _by_gateways(places: Places) -> Iterator[Call]:
     """The calls of gateways to the destinations of the VirtualServices bound to them."""
-    for resource in places.virtual_services.values():
+    for resource in places.estate.virtual_services.values():
         reading = VirtualService.of(resource)
         for name in reading.bound:
             for gateway in places.gateways_of(name) if name != MESH else ():
@@ -83,20 +81,19 @@ def _by_gateways(places: Places) -> Iterator[Call]:
 
 def _routed(places: Places, known: Iterable[Call]) -> Iterator[Call]:
     """The calls of the mesh that VirtualServices lead to other places than those that were meant."""
-    callers: dict[str, dict[str, str]] = {}
+    callers: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for call in known:
-        callers.setdefault(call.server, {})[call.caller] = call.source
-    for resource in places.virtual_services.values():
+        callers[call.server][call.caller] = call.source
+    for resource in places.estate.virtual_services.values():
         reading = VirtualService.of(resource)
         if MESH not in reading.bound:
             continue
         calling: dict[str, str] = {}
         for name in reading.hosts:
             host = places.estate.host(name, resource.namespace)
-            calling |= callers.get("/".join(host.key), {}) if host.inside else {}
-        calling = calling or {resource.namespace: resource.namespace}
+            calling |= callers["/".join(host.key)] if host.inside else {}
         for destination in _destinations(places, reading):
-            for caller, place in calling.items():
+            for caller, place in (calling or {resource.namespace: resource.namespace}).items():
                 yield from _to(places, place, caller, destination)
 
 
@@ -106,7 +103,7 @@ def _to(places: Places, source: str, caller: str, destination: Destination) -> I
         return
     namespace, name = host.key
     target = places.of_service(host.service) if host.service else places.of_namespace(namespace)
-    if target and places.moves(source):
+    if target and source in places.meshes:
         field = destination.at("host")
         yield Call(source, target, caller, f"{namespace}/{name}", destination.resource, field)
 
@@ -117,7 +114,7 @@ def _destinations(places: Places, reading: VirtualService) -> Iterator[Destinati
         yield from (part.destination for part in rule.route if part.destination.host)
         if isinstance(rule, HTTPRule):
             yield from (copied for copied, _, _ in rule.copies if copied.host)
-            delegate = places.virtual_services.get(rule.delegate.key) if rule.delegate else None
+            delegate = places.estate.virtual_services.get(rule.delegate.key) if rule.delegate else None
             if delegate and not reading.is_delegate:
                 yield from _destinations(places, VirtualService.of(delegate))
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from harness.analysis.discover.call_graph import Call, call_graph
 from harness.analysis.discover.movable import Places
 from harness.analysis.discover.ordering import MOVED, STAYING, arrangement
-from harness.analysis.discover.trust import Trust, Trusts, trusts
+from harness.analysis.discover.trust import Trust, trusts
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from harness.analysis.discover.trust import Trusts
     from harness.base.resources import Resource
     from harness.manifests.patching import Patch
 
@@ -86,51 +87,35 @@ def migration(resources: Iterable[Resource], patches: Iterable[Patch] = ()) -> M
     # A gateway that Linkerd meshes is on both sides: it takes part in no boundary.
     crossing = [call for call in calls if not {call.source, call.target} & gateways.difference(last)]
     side = dict.fromkeys(linkerd, MOVED) | dict.fromkeys(last, STAYING)
-    weights = Counter(
-        frozenset((side.get(call.source, call.source), side.get(call.target, call.target)))
-        for call in crossing
+    pairs = Counter(
+        frozenset(side.get(place, place) for place in (call.source, call.target)) for call in crossing
     )
+    weights = {pair: weight for pair, weight in pairs.items() if len(pair) == 2 and pair != {MOVED, STAYING}}
     guards = trusts(places, crossing)
-    moving = [place for place in places.meshes if place not in linkerd and not places.is_gateway(place)]
-    found = arrangement(moving, _apart(weights), _callers(guards, side))
-    order = (*sorted(meshable), *found.order, *last)
-    stages, moved = [], linkerd | meshable
-    for place in order:
-        moved = moved | {place}
-        stages.append(_stage(place, moved, crossing, guards, meshable, last))
-    before = _cut(crossing, linkerd | meshable)
-    return Migration(tuple(stages), before, len(calls), found.exact, places.assumed)
-
-
-def _apart(weights: Mapping[frozenset[str], int]) -> dict[frozenset[str], int]:
-    return {pair: weight for pair, weight in weights.items() if len(pair) == 2 and pair != {MOVED, STAYING}}
-
-
-def _callers(guards: Trusts, side: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    return {
-        place: frozenset(side.get(call.source, call.source) for calls in found.values() for call in calls)
-        for place, found in guards.items()
+    callers = {
+        place: frozenset(side.get(call.source, call.source) for calls in trusted.values() for call in calls)
+        for place, trusted in guards.items()
     }
+    moving = [place for place in places.meshes if place not in linkerd and not places.is_gateway(place)]
+    best = arrangement(moving, weights, callers)
+    stages, moved = [], linkerd | meshable
+    for place in (*sorted(meshable), *best.order, *last):
+        moved = moved | {place}
+        why = _FIRST if place in meshable else _LAST if place in last else ""
+        boundaries = _cut(crossing, moved)
+        stages.append(Stage(place, bool(why), why, boundaries, _needs(guards, boundaries, moved)))
+    before = _cut(crossing, linkerd | meshable)
+    return Migration(tuple(stages), before, len(calls), best.exact, places.assumed)
 
 
 def _cut(calls: Iterable[Call], moved: set[str]) -> tuple[Call, ...]:
     return tuple(call for call in calls if (call.source in moved) is not (call.target in moved))
 
 
-def _stage(
-    place: str,
-    moved: set[str],
-    calls: Iterable[Call],
-    guards: Trusts,
-    meshable: set[str],
-    last: Iterable[str],
-) -> Stage:
-    boundaries = _cut(calls, moved)
-    needs = tuple(
+def _needs(guards: Trusts, boundaries: Iterable[Call], moved: set[str]) -> tuple[Need, ...]:
+    return tuple(
         Need(target, trust, trust.eased(has_moved=target in moved))
-        for target, found in sorted(guards.items())
-        for trust, trusted in found.items()
-        if set(trusted) & set(boundaries)
+        for target, trusted in sorted(guards.items())
+        for trust, calls in trusted.items()
+        if not set(calls).isdisjoint(boundaries)
     )
-    why = _FIRST if place in meshable else _LAST if place in last else ""
-    return Stage(place, bool(why), why, boundaries, needs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api import marks
 from harness.api.istio.gateway import IstioGateway
-from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.api.objects import labels_of
@@ -56,29 +56,19 @@ class Places:
     @cached_property
     def meshes(self) -> dict[str, Mesh]:
         """The mesh of each namespace and of each gateway in use; Istio's, if any of its pods is in it."""
-        found = dict.fromkeys(self._gateways, Mesh.ISTIO)
-        for place, pods in self._by_place.items():
-            meshes = {self._mesh(pod) for pod in pods}
-            found[place] = Mesh.ISTIO if Mesh.ISTIO in meshes else Mesh.LINKERD
-        return dict(sorted(found.items()))
+        meshes = dict.fromkeys(self._gateways, Mesh.ISTIO)
+        for place, pods in self.pods.items():
+            meshes[place] = Mesh.ISTIO if Mesh.ISTIO in map(self._mesh, pods) else Mesh.LINKERD
+        return dict(sorted(meshes.items()))
 
     @cached_property
-    def virtual_services(self) -> dict[tuple[str, str], Resource]:
-        """The VirtualServices by namespace and name, older first."""
-        found = self.estate.all(*VirtualService.KIND)
-        return {(one.namespace, one.name): one for one in found}
-
-    def pods_in(self, place: str) -> list[Pod]:
-        """Returns the pods of a place that are in a mesh."""
-        return self._by_place.get(place, [])
-
-    @cached_property
-    def _by_place(self) -> dict[str, list[Pod]]:
-        found: dict[str, list[Pod]] = {}
+    def pods(self) -> defaultdict[str, list[Pod]]:
+        """The pods that are in a mesh, by their place."""
+        pods: defaultdict[str, list[Pod]] = defaultdict(list)
         for pod in self.state.pods:
             if self._mesh(pod):
-                found.setdefault(self._place(pod), []).append(pod)
-        return found
+                pods[self._place(pod)].append(pod)
+        return pods
 
     @cached_property
     def _by_labels(self) -> LabelTable[Pod]:
@@ -87,10 +77,6 @@ class Places:
     def is_gateway(self, place: str) -> bool:
         """Returns whether a place is a gateway."""
         return "/" in place
-
-    def moves(self, place: str) -> bool:
-        """Returns whether a place is in a mesh."""
-        return place in self.meshes
 
     def of_workload(self, workload: Workload) -> str | None:
         """Returns the place of a workload whose pods are in a mesh."""
@@ -104,8 +90,8 @@ class Places:
     def pods_of(self, service: Resource) -> list[Pod]:
         """Returns the pods in a mesh that a Service selects, ready or not."""
         selector = Service.kept(service).selector
-        found = self._by_labels.selected(service.namespace, selector) if selector else []
-        return [pod for pod in found if self._mesh(pod)]
+        pods = self._by_labels.selected(service.namespace, selector) if selector else []
+        return [pod for pod in pods if self._mesh(pod)]
 
     def of_namespace(self, namespace: str) -> str | None:
         """Returns a namespace that is in a mesh."""
@@ -125,15 +111,15 @@ class Places:
     @cached_property
     def _gateways(self) -> dict[str, set[str]]:
         """The Gateways that select pods, by the workload; the default one's needn't be among the objects."""
-        found: dict[str, set[str]] = {}
+        gateways: defaultdict[str, set[str]] = defaultdict(set)
         for one in self.estate.all(*IstioGateway.KIND):
             selector = IstioGateway.of(one).selector
             selected = {str(pod.workload) for pod in self.state.pods if selects(selector, pod.labels)}
             if not selected and selector == INGRESS:
                 selected = {_DEFAULT_GATEWAY}
             for place in sorted(selected) if selector else ():
-                found.setdefault(place, set()).add(f"{one.namespace}/{one.name}")
-        return found
+                gateways[place].add(f"{one.namespace}/{one.name}")
+        return gateways
 
     def _place(self, pod: Pod) -> str:
         return str(pod.workload) if str(pod.workload) in self._gateways else pod.namespace

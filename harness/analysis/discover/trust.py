@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from harness.model.network.services import service_ports
 from harness.model.state.tables import SelectorTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.analysis.discover.call_graph import Call
     from harness.analysis.discover.movable import Places
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.model.state import Pod
+
+    Trusts = Mapping[str, Mapping["Trust", list[Call]]]
 
 
 @dataclass(frozen=True)
@@ -42,23 +45,18 @@ class Trust:
         return "let these callers in without their identity, which they don't have in plaintext"
 
 
-Trusts = dict[str, dict[Trust, list["Call"]]]
 Policies = SelectorTable[AuthorizationPolicy]
 
 
 def trusts(places: Places, calls: Iterable[Call]) -> Trusts:
     """Returns what asks callers for an identity, and which calls it asks, by the place that is called."""
-    policies = SelectorTable(
-        (policy.resource.namespace, policy.labels, policy)
-        for policy in map(
-            AuthorizationPolicy.of, places.estate.all("security.istio.io", "AuthorizationPolicy")
-        )
-    )
-    found: Trusts = {}
+    every = map(AuthorizationPolicy.of, places.estate.all("security.istio.io", "AuthorizationPolicy"))
+    policies = SelectorTable((policy.resource.namespace, policy.labels, policy) for policy in every)
+    asked: defaultdict[str, defaultdict[Trust, list[Call]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
         for trust in dict.fromkeys(_asked(places, policies, call)):
-            found.setdefault(call.target, {}).setdefault(trust, []).append(call)
-    return found
+            asked[call.target][trust].append(call)
+    return asked
 
 
 def _asked(places: Places, policies: Policies, call: Call) -> Iterator[Trust]:
@@ -67,10 +65,8 @@ def _asked(places: Places, policies: Policies, call: Call) -> Iterator[Trust]:
             said, step = mode(places.state, pod, port)
             if said == "STRICT" and step.resource is not None:
                 yield _of(step.resource, step.field, strict=True)
-        selecting = [
-            *policies.selecting(pod.namespace, pod.labels),
-            *policies.selecting(ROOT_NAMESPACE, pod.labels),
-        ]
+        spaces = (pod.namespace, ROOT_NAMESPACE)
+        selecting = [policy for space in spaces for policy in policies.selecting(space, pod.labels)]
         yield from _of_policies(selecting, _callers(places, call))
 
 
@@ -83,19 +79,18 @@ def _servers(places: Places, call: Call) -> Iterator[tuple[Pod, tuple[int, ...]]
             targets = (pod.port(port.target) for port in service_ports(service))
             yield pod, tuple(dict.fromkeys(port for port in targets if port is not None))
     else:
-        for pod in places.pods_in(call.target):
+        for pod in places.pods[call.target]:
             yield pod, tuple(port for container in pod.containers for port in container.exposed)
 
 
 def _callers(places: Places, call: Call) -> tuple[Pod, ...]:
     if "/" in call.caller and (pods := places.state.pods_of(Workload.parse(call.caller))):
         return pods[:1]
-    return tuple(places.pods_in(call.source))
+    return tuple(places.pods[call.source])
 
 
-def _of_policies(selecting: Iterable[AuthorizationPolicy], callers: Iterable[Pod]) -> Iterator[Trust]:
+def _of_policies(selecting: Sequence[AuthorizationPolicy], callers: Sequence[Pod]) -> Iterator[Trust]:
     """The policies that let some of these callers in by who they are, or hold back all but some."""
-    selecting, callers = tuple(selecting), tuple(callers)
     allowing = [rule for policy in selecting if policy.action == "ALLOW" for rule in policy.rules]
     if not any(rule.takes_anyone for rule in allowing):
         for rule in allowing:

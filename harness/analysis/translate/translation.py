@@ -14,7 +14,7 @@ from harness.analysis.translate.policy import inbound
 from harness.analysis.translate.policy.authorization_policy import policies
 from harness.analysis.translate.policy.peer_authentication import modes
 from harness.analysis.translate.route import connection_route, delegate, mesh_route
-from harness.analysis.translate.route.governing import Claim, speakers
+from harness.analysis.translate.route.governing import is_public, speakers
 from harness.analysis.translate.route.virtual_service import rules
 from harness.api.istio.hosts import MESH
 from harness.api.istio.virtual_service import VirtualService
@@ -106,16 +106,11 @@ def _virtual_services(draft: Draft) -> None:
         if reading.is_delegate:
             delegate.leaf(draft, reading, delegates)
             continue
-        if not _is_public(reading):
+        if not is_public(reading):
             draft.report("export.private", reading, "exportTo")
         parts = tuple(delegate.expanded(draft, reading))
         read.append(_Read(reading, parts, rules(draft, parts), connection_route.rules(draft, reading)))
-    claims = [
-        Claim(one.reading.resource, one.reading.full_hosts, _is_public(one.reading))
-        for one in read
-        if MESH in one.reading.bound
-    ]
-    heard = speakers(draft, claims)
+    heard = speakers(draft, (one.reading for one in read if MESH in one.reading.bound))
     for one in read:
         resource, bound = one.reading.resource, one.reading.bound
         if hosts := heard.get(resource):
@@ -135,8 +130,3 @@ def _virtual_services(draft: Draft) -> None:
         for part in one.parts:
             if part.resource is not resource:
                 draft.finish(part)
-
-
-def _is_public(reading: VirtualService) -> bool:
-    """Whether clients of all namespaces see it."""
-    return "*" in (reading.export_to or ("*",))

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from harness.analysis.translate.estate import PodPort
     from harness.analysis.translate.policy.authorization_policy import Permission, Policy
-    from harness.analysis.translate.policy.operation import Region
     from harness.analysis.translate.policy.peer_authentication import Modes
     from harness.base.resources import Resource
 
@@ -86,11 +85,11 @@ def admission(
     """
     rules = [(policy, one) for policy in policies for one in policy.permissions]
     conflicts: list[Conflict] = []
-    cut = Cut((EVERY,), ()) if opaque else _cut(rules, port)
+    matches, unsayable = ([EVERY], []) if opaque else _cut(rules, port)
     everybody = (MESHED,) if meshed else (EVERYBODY,)
     closed = any(policy.action == "ALLOW" for policy in policies)
     parts = []
-    for match in cut.matches:
+    for match in matches:
         allowing = [
             who
             for policy, rule in rules
@@ -105,9 +104,8 @@ def admission(
                 clients = _without(clients, policy, rule, conflicts)
         parts.append(Part(match, clients))
     by_match = {part.match: part.clients for part in parts}
-    for one, other, conflict in cut.unsayable:  # a matter only where the two fare differently
-        if by_match[one] != by_match[other]:
-            conflicts.append(conflict)
+    # What can't be told apart matters only where the two fare differently.
+    conflicts += [conflict for one, other, conflict in unsayable if by_match[one] != by_match[other]]
     kept = _needed(parts)
     if len(kept) > 1:
         kept = _needed(_with_probes(kept, probes))
@@ -115,37 +113,29 @@ def admission(
 
 
 def _takes(rule: Permission, match: RequestMatch, port: int | None, *, http: bool) -> bool:
+    """Whether a rule takes all requests of a match; without `http` none does that asks anything of HTTP."""
     return any(
-        region.on(port) and region.covers(match) and (http or _plain(region)) for region in rule.regions
+        region.on(port) and region.covers(match) and (http or (region.match == EVERY and not region.unless))
+        for region in rule.regions
     )
 
 
-def _plain(region: Region) -> bool:
-    return region.match == EVERY and not region.unless
-
-
-@dataclass(frozen=True)
-class Cut:
+def _cut(
+    rules: Sequence[tuple[Policy, Permission]], port: int | None
+) -> tuple[list[RequestMatch], list[tuple[RequestMatch, RequestMatch, Conflict]]]:
     """All matches that rules name, and all that several have in common, finer ones first.
 
-    `unsayable` are pairs of which no match says what they have in common.
+    And the pairs of which no match says what they have in common.
     """
-
-    matches: tuple[RequestMatch, ...]
-    unsayable: tuple[tuple[RequestMatch, RequestMatch, Conflict], ...]
-
-
-def _cut(rules: Sequence[tuple[Policy, Permission]], port: int | None) -> Cut:
     origins: dict[RequestMatch, tuple[Policy, Permission]] = {}
     for policy, rule in rules:
         for region in rule.regions:
-            if region.on(port):
-                for one in (region.match, *region.unless):
-                    origins.setdefault(one, (policy, rule))
-    found = [EVERY, *(match for match in origins if match != EVERY)]
-    unsayable: list[tuple[RequestMatch, RequestMatch, Conflict]] = []
-    for index, match in enumerate(found):  # grows while it is gone through
-        for other in tuple(found[:index]):
+            for match in (region.match, *region.unless) if region.on(port) else ():
+                origins.setdefault(match, (policy, rule))
+    matches = [EVERY, *(match for match in origins if match != EVERY)]
+    unsayable = []
+    for index, match in enumerate(matches):  # grows while it is gone through
+        for other in tuple(matches[:index]):
             try:
                 both = match.meet(other)
             except Unsayable as error:
@@ -153,13 +143,13 @@ def _cut(rules: Sequence[tuple[Policy, Permission]], port: int | None) -> Cut:
                 continue
             if both is None or both in origins or both == EVERY:
                 continue
-            if len(found) >= MAX_PARTS:
+            if len(matches) >= MAX_PARTS:
                 why = f"more than {MAX_PARTS} kinds of requests"
                 unsayable.append((match, other, (*origins[match], why)))
                 continue
-            found.append(both)
+            matches.append(both)
             origins[both] = origins[match]
-    return Cut(tuple(_finer_first(found)), tuple(unsayable))
+    return _finer_first(matches), unsayable
 
 
 def _finer_first(matches: Iterable[RequestMatch]) -> list[RequestMatch]:
@@ -169,10 +159,7 @@ def _finer_first(matches: Iterable[RequestMatch]) -> list[RequestMatch]:
 
 
 def _without(
-    clients: tuple[Clients, ...],
-    policy: Policy,
-    rule: Permission,
-    conflicts: list[Conflict],
+    clients: tuple[Clients, ...], policy: Policy, rule: Permission, conflicts: list[Conflict]
 ) -> tuple[Clients, ...]:
     """The clients that a DENY rule leaves; those that no authentication can leave out stay."""
     for denied in rule.clients:
@@ -186,7 +173,6 @@ def _without(
 
 def _with_probes(parts: Sequence[Part], paths: Iterable[str]) -> list[Part]:
     """Opens the paths that the kubelet asks for: routes on a Server end what Linkerd does by itself."""
-
     by_match = {part.match: part for part in parts}
     for path in paths:
         probe = RequestMatch(Text("exact", path), "GET")

@@ -30,13 +30,9 @@ class Text:
     @cached_property
     def pattern(self) -> str:
         """The condition as a regular expression for the whole text."""
-        match self.kind:
-            case "exact":
-                return quoted(self.value)
-            case "prefix":
-                return quoted(self.value) + ".*"
-            case _:
-                return self.value
+        if self.kind == "regex":
+            return self.value
+        return quoted(self.value) + (".*" if self.kind == "prefix" else "")
 
     def holds(self, text: str) -> bool:
         """Returns whether a text fulfils the condition; raises Unsayable for what RE2 refuses."""
@@ -119,15 +115,6 @@ class RequestMatch:
     method: str | None = None
     headers: Named = ()
     query: Named = ()
-
-    @property
-    def rank(self) -> tuple[int, int, int, int]:
-        """How Linkerd prefers it if its path counts as long as any other [linkerd2-proxy: http/route].
-
-        Exact paths and regular expressions that match both count the request's whole path.
-        """
-        conditions = (len(self.headers), len(self.query), int(self.method is not None))
-        return (int(self != EVERY), *conditions)
 
     def meet(self, other: RequestMatch) -> RequestMatch | None:
         """Returns the match of the requests that both take, None if there are none.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.route.matches import RequestMatch, Unsayable
+from harness.analysis.translate.route.matches import EVERY, RequestMatch, Text, Unsayable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,17 +36,19 @@ class Ordered:
 
 
 def linkerd(match: RequestMatch) -> tuple[Any, ...]:
-    """Returns a match's rank in Linkerd, where paths count alike: exact ones and expressions do."""
-    return match.rank
+    """Returns a match's rank in Linkerd, whose path counts as long as any other [linkerd2-proxy: http/route].
+
+    Exact paths and regular expressions that match both count the request's whole path.
+    """
+    return (match != EVERY, len(match.headers), len(match.query), match.method is not None)
 
 
 def gateway_api(match: RequestMatch) -> tuple[Any, ...]:
     """Returns a match's rank at a gateway: path type, path length, method, headers, query [Gateway API]."""
-    kind, length = "prefix", 1
-    if match.path:
-        kind, length = match.path.kind, len(match.path.value)
+    path = match.path or Text("prefix", "/")
     types = {"exact": 2, "prefix": 1, "regex": 0}
-    return (types[kind], length, match.method is not None, len(match.headers), len(match.query))
+    others = (match.method is not None, len(match.headers), len(match.query))
+    return (types[path.kind], len(path.value), *others)
 
 
 def ordered(choices: Sequence[Choice], rank: Rank = linkerd) -> Ordered:
