@@ -55,19 +55,14 @@ def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, 
 
 
 def _resources(text: str, name: str, located: Locate, *, running: bool) -> tuple[Resource, ...]:
-    resources: list[Resource] = []
-    for document in parse(text, name):
-        if document.data is not None:
-            resources += _objects(document, document.data, (), located, running)
-    return tuple(resources)
+    documents = (document for document in parse(text, name) if document.data is not None)
+    return tuple(
+        resource for part in documents for resource in _objects(part, part.data, (), located, running)
+    )
 
 
 def _objects(
-    document: Document,
-    data: Any,
-    path: KeyPath,
-    located: Locate,
-    running: bool,
+    document: Document, data: Any, path: KeyPath, located: Locate, running: bool
 ) -> Iterator[Resource]:
     where = located(document, path)
     if not isinstance(data, dict):
@@ -82,8 +77,7 @@ def _objects(
         for index in sorted(range(len(items)), key=lambda index: _created(items[index])):
             yield from _objects(document, items[index], (*path, "items", index), located, running)
         return
-    resource = _resource(data, where, running=running)
-    if resource is not None:
+    if resource := _resource(data, where, running=running):
         yield resource
 
 
@@ -99,48 +93,32 @@ def _created(item: object) -> str:
 
 
 def _resource(data: dict[str, Any], where: Location, *, running: bool) -> Resource | None:
-    def place(path: str) -> Place:
-        return Place(where, path, data)
-
     kind, metadata = data["kind"], data.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
-        raise InputError(f"{kind} without metadata.name", where=place("metadata"), todo="give it a name")
+        place = Place(where, "metadata", data)
+        raise InputError(f"{kind} without metadata.name", where=place, todo="give it a name")
+
+    def wrong(field: str, what: str, todo: str = "") -> InputError:
+        words = f"{kind} {metadata['name']}: metadata.{field} must be {what}"
+        return InputError(words, where=Place(where, f"metadata.{field}", data), todo=todo)
+
     for key in ("labels", "annotations"):
         entries = metadata.get(key) or {}
         if not isinstance(entries, dict):
-            raise InputError(
-                f"{kind} {metadata['name']}: metadata.{key} must be a mapping", where=place(f"metadata.{key}")
-            )
-        wrong = next((entry for entry, value in entries.items() if not isinstance(value, str)), None)
-        if wrong is not None:
-            raise InputError(
-                f"{kind} {metadata['name']}: metadata.{key}.{wrong} must be text",
-                where=place(f"metadata.{key}.{wrong}"),
-                todo=f'quote it: {wrong}: "{entries[wrong]}"',
-            )
+            raise wrong(key, "a mapping")
+        for name, value in entries.items():
+            if not isinstance(value, str):
+                raise wrong(f"{key}.{name}", "text", f'quote it: {name}: "{value}"')
     created = _created(data)
     if metadata.get("creationTimestamp") and not created:
-        raise InputError(
-            f"{kind} {metadata['name']}: metadata.creationTimestamp must be a time",
-            where=place("metadata.creationTimestamp"),
-            todo="write it as 2006-01-02T15:04:05Z, or leave it out",
-        )
+        raise wrong("creationTimestamp", "a time", "write it as 2006-01-02T15:04:05Z, or leave it out")
     if not isinstance(metadata.get("namespace") or "", str):
-        raise InputError(
-            f"{kind} {metadata['name']}: metadata.namespace must be text", where=place("metadata.namespace")
-        )
+        raise wrong("namespace", "text")
     if dumps.is_derived(data, running=running):
         return None
     namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
-    return Resource(
-        data["apiVersion"],
-        kind,
-        namespace,
-        metadata["name"],
-        dumps.cleaned(data, namespace, running=running),
-        where,
-        created,
-    )
+    cleaned = dumps.cleaned(data, namespace, running=running)
+    return Resource(data["apiVersion"], kind, namespace, metadata["name"], cleaned, where, created)
 
 
 def _plain(data: object) -> str:

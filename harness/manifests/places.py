@@ -65,11 +65,8 @@ def objects(source: str) -> list[tuple[InFile, dict[str, Any]]]:
 
     Raises InputError or OSError if it can't be read.
     """
-    return [
-        entry
-        for document in _documents(source, _stamp(source)).values()
-        for entry in _objects(source, document, document.data, ())
-    ]
+    documents = _documents(source, _stamp(source)).values()
+    return [entry for each in documents for entry in _objects(source, each, each.data, ())]
 
 
 def in_file(source: str, document: Document, path: KeyPath) -> InFile:
