@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.errors import InputError
-from harness.manifests.documents import Mark, parse
+from harness.manifests.documents import parse
+from harness.manifests.spans import Mark
 
 READ = {
     "numbers and truths": ("a: 1\nb: 1.5\nc: yes\nd: null", {"a": 1, "b": 1.5, "c": True, "d": None}),

@@ -10,10 +10,7 @@ STATUSES = (
 """Their names, by their numbers."""
 
 RETRYABLE = {
-    "cancelled": 1,
-    "deadline-exceeded": 4,
-    "resource-exhausted": 8,
-    "internal": 13,
-    "unavailable": 14,
+    name: STATUSES.index(name.upper().replace("-", "_"))
+    for name in "cancelled deadline-exceeded resource-exhausted internal unavailable".split()
 }
-"""The gRPC statuses that both meshes can retry on, by the names that they give them."""
+"""The numbers of the gRPC statuses that both meshes can retry on, by the names that they give them."""

@@ -84,7 +84,6 @@ class ObjectName:
 
     @classmethod
     def of(cls, resource: Resource) -> ObjectName:
-        """Returns the name of an object."""
         return cls(resource.kind, resource.namespace, resource.name, resource.group)
 
     @property

@@ -54,22 +54,18 @@ class Knob:
 
     @property
     def option(self) -> str:
-        """The command-line option."""
         return f"--{self.name}"
 
     @property
     def variable(self) -> str:
-        """The environment variable."""
         return f"HARNESS_{self.name.replace('-', '_').upper()}"
 
     @property
     def ini(self) -> str:
-        """The key in pytest's configuration file."""
         return f"harness_{self.name.replace('-', '_')}"
 
     @property
     def destination(self) -> str:
-        """The name of the option's value."""
         return self.name if self.theirs else self.ini
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from yaml.events import (
@@ -21,17 +20,11 @@ from yaml.events import (
 )
 
 from harness.base.errors import InputError
+from harness.manifests.spans import Document, Members, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
-
-KeyPath = tuple[str | int, ...]
-Members = dict[str | int, tuple[Any, Any]]
-"""The parts of a mapping or list: the event that begins each (a mapping's: its key), and its span.
-
-A scalar's one event stands for its span, since most parts are scalars.
-"""
 
 Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -43,74 +36,6 @@ MAX_DEPTH = 100
 
 MAX_ALIASED_NODES = 100_000
 """Nodes that aliases may expand to in one file: more is an alias bomb."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Where a part of a file stands; lines and columns count from 1, `end_line` is inclusive."""
-
-    line: int
-    column: int
-    end_line: int
-
-
-class Span(NamedTuple):
-    """The parser's events that begin and end a part of a document, and the spans of what is in it.
-
-    A mapping's member begins with its key.
-    """
-
-    first: Any
-    last: Any
-    members: Mapping[str | int, tuple[Any, Any]] = MappingProxyType({})
-
-    def member(self, key: str | int) -> tuple[Any, Span]:
-        """Returns the event that begins a part, and its span; raises KeyError if there is no such part."""
-        first, span = self.members[key]
-        return first, span if type(span) is Span else Span(span, span)
-
-    def mark(self, first: Any) -> Mark:
-        """Returns the mark of this part, begun by `first`: itself, or its key."""
-        start, end = first.start_mark, self.last.end_mark
-        # A block collection ends where the next token begins.
-        block = self.last is not self.first and not self.first.flow_style
-        end_line = end.line if block or (end.column == 0 and end.line) else end.line + 1
-        return Mark(start.line + 1, start.column + 1, max(end_line, start.line + 1))
-
-
-@dataclass(frozen=True)
-class Document:
-    """One YAML document: its data, and the marks of its parts by path.
-
-    A path's mark is its key's place for a mapping's member, its own place for a list's.
-    """
-
-    data: Any
-    span: Span = field(repr=False)
-
-    @property
-    def start(self) -> int:
-        """The character of the file that it begins at, counted from 0."""
-        index: int = self.span.first.start_mark.index
-        return index
-
-    def mark(self, path: KeyPath) -> Mark:
-        """Returns the mark of the path, or of its nearest ancestor that has one."""
-        first, span = self.span.first, self.span
-        for part in path:
-            if part not in span.members:
-                break
-            first, span = span.member(part)
-        return span.mark(first)
-
-    def has(self, path: KeyPath) -> bool:
-        """Returns whether there is such a part."""
-        span = self.span
-        for part in path:
-            if part not in span.members:
-                return False
-            _, span = span.member(part)
-        return True
 
 
 @contextmanager

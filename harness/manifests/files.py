@@ -10,12 +10,14 @@ from harness.base.errors import InputError
 from harness.base.places import Location, Place
 from harness.base.resources import CLUSTER_SCOPED, Resource
 from harness.manifests import dumps, kustomize
-from harness.manifests.documents import MAX_BYTES, Document, KeyPath, keeping_all, parse, read_text
+from harness.manifests.documents import MAX_BYTES, keeping_all, parse, read_text
 from harness.manifests.places import in_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from harness.manifests.spans import Document, KeyPath
 
 Locate: TypeAlias = "Callable[[Document, KeyPath], Location]"
 """Returns where the object at a path of a document comes from."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.base.errors import InputError
 from harness.base.places import Location, Position
-from harness.manifests.documents import MAX_BYTES, Document, KeyPath, Span, parse, read_text
+from harness.manifests.documents import MAX_BYTES, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from harness.manifests.spans import Document, KeyPath, Span
 
 Stamp = tuple[int, int]
 """When a file was changed, and its size: what was parsed of it counts for no other."""

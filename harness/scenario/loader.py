@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.analysis.translate import Translation
-    from harness.manifests.documents import Document, KeyPath
+    from harness.manifests.spans import Document, KeyPath
 
 MAX_BYTES = 1024 * 1024
 MANIFESTS = "manifests"

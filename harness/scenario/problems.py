@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.expectations import Reference
-    from harness.manifests.documents import Document, KeyPath
+    from harness.manifests.spans import Document, KeyPath
 
 
 NOUNS = {

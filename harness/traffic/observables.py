@@ -119,7 +119,6 @@ class Meter:
 
     @property
     def counters(self) -> tuple[str, ...]:
-        """The counters' names."""
         return self.named or GOLDEN[self.mesh]
 
     def unpredicted(self, why: str) -> NotPredictedError:

@@ -55,7 +55,6 @@ class Request:
 
     @property
     def grpc(self) -> bool:
-        """Whether this is a gRPC call."""
         return urlsplit(self.url).scheme == "grpc"
 
     @property
@@ -80,7 +79,6 @@ class Request:
 
     @property
     def port(self) -> int:
-        """The port that is dialled."""
         parts = urlsplit(self.url)
         return parts.port or DEFAULT_PORTS[parts.scheme]
 

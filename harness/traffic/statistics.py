@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from harness.base.settings import Confidence
 
@@ -123,9 +123,5 @@ def at_least(count: int, n: int, share: float) -> float:
     return float(bdtrc(count - 1, n, share)) if count else 1.0
 
 
-def _labels(*weights: Mapping[str, Fraction]) -> list[str]:
-    def all_labels() -> Iterable[str]:
-        for mapping in weights:
-            yield from (label for label, weight in mapping.items() if weight or mapping is weights[0])
-
-    return list(dict.fromkeys(all_labels()))
+def _labels(expected: Mapping[str, Fraction], seen: Mapping[str, Fraction]) -> list[str]:
+    return list(dict.fromkeys((*expected, *(label for label, weight in seen.items() if weight))))

@@ -116,7 +116,6 @@ class Timeline:
         )
 
     def step_at(self, at: float) -> str:
-        """Returns which step was under way."""
         return next((step.doing for step in self.steps if step.start <= at < step.end), AFTER)
 
     def astir(self, start: float, end: float) -> tuple[str, ...]:
@@ -162,12 +161,7 @@ class Timeline:
             "began": self.began,
             "seconds": round(self.seconds, 3),
             "steps": [
-                {
-                    **_rounded(vars(step)),
-                    "requests": self._counted(
-                        [shot for shot in self.shots if step.start <= shot.at < step.end], bad
-                    ),
-                }
+                {**_rounded(vars(step)), "requests": self._counted(self._turns(step), bad)}
                 for step in self.steps
             ],
             "pods": [_rounded(vars(change)) for change in self.changes],
@@ -188,6 +182,9 @@ class Timeline:
                 for failure in failed
             ],
         }
+
+    def _turns(self, step: TransitionStep) -> list[Shot]:
+        return [shot for shot in self.shots if step.start <= shot.at < step.end]
 
     @staticmethod
     def _counted(shots: list[Shot], failed: set[int]) -> dict[str, Any]:

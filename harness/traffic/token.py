@@ -30,7 +30,6 @@ class Token:
 
     @classmethod
     def of(cls, claims: Mapping[str, Any]) -> Token:
-        """Returns the token with these claims."""
         return cls(json.dumps(claims, sort_keys=True))
 
     @classmethod
@@ -57,7 +56,6 @@ class Token:
 
     @property
     def claims(self) -> dict[str, Any]:
-        """The claims."""
         claims: dict[str, Any] = json.loads(self.payload)
         return claims
 

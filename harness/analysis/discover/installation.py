@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.manifests.documents import Document, KeyPath
+    from harness.manifests.spans import Document, KeyPath
 
 _UNKNOWN = Fact(Verdict.CHECK, "nothing is known of it", "see what it does, and whether you need it")
 # The charts' own defaults, which `helm get values --all` shows beside what was given.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from harness.api.schema.shapes import Shape
     from harness.base.resources import Resource
-    from harness.manifests.documents import KeyPath
+    from harness.manifests.spans import KeyPath
 
 
 @dataclass(frozen=True)

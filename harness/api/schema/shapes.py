@@ -97,6 +97,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "quantity": (int, float, str),
 }
 
+NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
+"""What the API server calls types."""
+
 _TYPE_NAMES = {"port": "integer", "duration": "string", "network": "string"}
 
 _FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -209,15 +212,7 @@ def _check_leaf(resource: Resource, value: Any, name: str, path: str) -> None:
 
 def _typed(resource: Resource, value: Any, types: tuple[type, ...], name: str, path: str) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        names = {
-            str: "string",
-            bool: "boolean",
-            int: "integer",
-            float: "number",
-            list: "array",
-            dict: "object",
-        }
-        written = names.get(type(value), "null")
+        written = NAMES.get(type(value), "null")
         raise _invalid(resource, path, written, f'{path} in body must be of type {name}: "{written}"')
     return value
 

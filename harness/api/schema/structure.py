@@ -10,6 +10,7 @@ import jsonschema_rs
 
 from harness.api.refusal import Refused
 from harness.api.schema.rules import Rule, Unevaluated, escaped
+from harness.api.schema.shapes import NAMES
 from harness.base import expressions
 from harness.base.errors import not_modelled
 from harness.base.kept import per_object
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 Fault = tuple[str, str]
-
-_NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,7 @@ def _words(error: jsonschema_rs.ValidationError) -> Fault:
         case "required":
             return f"{path}.{kind.value}".removeprefix("."), "Required value"
         case "type":
-            name = _NAMES.get(type(value), "null")
+            name = NAMES.get(type(value), "null")
             expected = " or ".join(kind.value)
             return path, f'Invalid value: "{name}": {path} in body must be of type {expected}: "{name}"'
         case "enum":
