@@ -8,7 +8,7 @@ from harness.model.apps import bookinfo, conformance, faces, httpbin, samples
 from harness.model.apps.base import App, Asked, Send, answered
 from harness.model.distribution import ONE, after, certain
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Action, Part, Step, built_in
+from harness.traffic.trace import Action, Step, built_in, words
 
 if TYPE_CHECKING:
     from harness.model.message import Answers, Arrival
@@ -52,15 +52,11 @@ def answer(arrival: Arrival, send: Send) -> Answers:
         refused = built_in(Action.FAILED, text, pod.workload, arrival.port)
         return certain(Outcome(failure=Failure.REFUSED), refused)
     asked = Asked(pod, container, arrival, send)
-    app = known(container)
+    app, why = known(container), words("{} answers", pod.workload)
     if app is None:
         text = "{} answers (the model doesn't know {}: taken to answer 200)"
-        return after(answered(asked), _arrived(pod, text, pod.workload, container.image))
-    return after(app.answer(asked), _arrived(pod, "{} answers", pod.workload))
-
-
-def _arrived(pod: Pod, text: str, *parts: Part) -> Step:
-    return Step(Action.ANSWERED, text, parts, arrivals=((pod.workload, ONE),))
+        app, why = App(None, answered), words(text, pod.workload, container.image)
+    return after(app.answer(asked), Step(Action.ANSWERED, *why, arrivals=((pod.workload, ONE),)))
 
 
 def listening(pod: Pod, port: int) -> RunningContainer | None:

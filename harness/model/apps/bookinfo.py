@@ -131,15 +131,28 @@ def productpage(asked: Asked) -> Answers:
     path = asked.message.path
     html = (("content-type", "text/html; charset=utf-8"),)
     if path == "/productpage":
-        answered = then(_ask(asked, "details", "0", _PATIENCE), lambda one: _after(one, _twice(asked, "0")))
-        return mapped(answered, lambda waited: asked.outcome(headers=html, seconds=waited))
+
+        def page(details: Found) -> Answers:
+            return mapped(
+                _twice(asked, "0"),
+                lambda reviews: asked.outcome(headers=html, seconds=details.seconds + reviews.seconds),
+            )
+
+        return then(_ask(asked, "details", "0", _PATIENCE), page)
     part = re.fullmatch("/api/v1/products/([0-9]+)(/reviews|/ratings)?", path)
     if part is None:
         body = "Product page is healthy" if path == "/health" else None
         return certain(asked.outcome(body=body, headers=html))
     what = (part[2] or "/details")[1:]
-    found = _twice(asked, part[1]) if what == "reviews" else _ask(asked, what, part[1], _PATIENCE)
-    return mapped(found, lambda one: _passed_on(asked, what, one))
+
+    def passed_on(found: Found) -> Outcome:
+        if found.data is not None:
+            return asked.outcome(200, found.data, _JSON, seconds=found.seconds)
+        error = {"error": f"Sorry, product {what} are currently unavailable for this book."}
+        return _reply(asked, error, found.status, found.seconds)
+
+    told = _twice(asked, part[1]) if what == "reviews" else _ask(asked, what, part[1], _PATIENCE)
+    return mapped(told, passed_on)
 
 
 def _twice(asked: Asked, book: str) -> Branches[Found]:
@@ -154,25 +167,14 @@ def _twice(asked: Asked, book: str) -> Branches[Found]:
     return then(_ask(asked, "reviews", book, _PATIENCE), again)
 
 
-def _after(first: Found, second: Branches[Found]) -> Branches[float]:
-    return mapped(second, lambda one: first.seconds + one.seconds)
-
-
-def _passed_on(asked: Asked, what: str, found: Found) -> Outcome:
-    if found.data is not None:
-        return asked.outcome(200, found.data, _JSON, seconds=found.seconds)
-    error = {"error": f"Sorry, product {what} are currently unavailable for this book."}
-    return _reply(asked, error, found.status, found.seconds)
-
-
-_PORTS = (9080,)
-
 APPS = {
-    "examples-bookinfo-details-v1": App(_PORTS, details),
-    "examples-bookinfo-ratings-v1": App(_PORTS, ratings),
-    "examples-bookinfo-productpage-v1": App(_PORTS, productpage),
-    **{
-        f"examples-bookinfo-reviews-{version}": App(_PORTS, _reviews(color))
-        for version, color in (("v1", ""), ("v2", "black"), ("v3", "red"))
-    },
+    f"examples-bookinfo-{name}": App((9080,), answer)
+    for name, answer in {
+        "details-v1": details,
+        "ratings-v1": ratings,
+        "productpage-v1": productpage,
+        "reviews-v1": _reviews(""),
+        "reviews-v2": _reviews("black"),
+        "reviews-v3": _reviews("red"),
+    }.items()
 }

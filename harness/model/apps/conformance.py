@@ -63,7 +63,12 @@ def advanced(asked: Asked) -> Answers:
     """
     message = asked.message
     if str(asked.arrival.port) in (asked.arguments("--grpc") or ["7070"]):
-        return _by_grpc(asked) if message.grpc else http_to_grpc(asked)
+        if not message.grpc:
+            return http_to_grpc(asked)
+        if message.path != _GRPC_METHOD:
+            return certain(asked.outcome(body="", grpc_status=12))
+        body = _lines(asked, ("StatusCode", "200"), ("Proto", "GRPC"))
+        return certain(asked.outcome(body=body, grpc_status=0))
     http_only(asked)
     body = _lines(asked, ("URL", message.target), ("Method", message.method), ("Proto", "HTTP/1.1"))
     headers = (*_asked_for(asked.parameter("headers")), ("content-type", "application/text"))
@@ -79,12 +84,6 @@ def _codes(asked: Asked) -> list[tuple[int, int]]:
     if not all(re.fullmatch("[2-5][0-9]{2}(:[0-9]{1,6})?", part) for part in parts):
         raise asked.not_modelled(f"codes={codes}")
     return [(int(part[:3]), int(part[4:] or 1)) for part in parts]
-
-
-def _by_grpc(asked: Asked) -> Answers:
-    if asked.message.path != _GRPC_METHOD:
-        return certain(asked.outcome(body="", grpc_status=12))
-    return certain(asked.outcome(body=_lines(asked, ("StatusCode", "200"), ("Proto", "GRPC")), grpc_status=0))
 
 
 def _lines(asked: Asked, *own: tuple[str, str]) -> str:

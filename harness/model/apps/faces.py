@@ -164,9 +164,12 @@ def face(asked: Asked) -> Answers:
 
 
 def _fanned_out(asked: Asked) -> Answers:
+    def number(name: str) -> int:
+        text = asked.parameter(name) or ""
+        return int(text) if _NUMBER.fullmatch(text) else -1
+
     env, message = asked.container.env, asked.message
     which = message.path.strip("/").partition("/")[0]
-    row, column = (_integer(asked.parameter(name) or "") for name in ("row", "col"))
     user = env.get("USER_HEADER_NAME", "X-Faces-User")
     smiley_host, color_host = env.get("SMILEY_SERVICE", "smiley"), env.get("COLOR_SERVICE", "color")
     headers = (
@@ -174,7 +177,8 @@ def _fanned_out(asked: Asked) -> Answers:
         ("User-Agent", message.header("user-agent") or "unknown"),
     )
     method = "Center" if which == "center" else "Edge"
-    smileys = asked.send(asked.onward(f"http://{smiley_host}/{which}/?row={row}&col={column}", headers))
+    url = f"http://{smiley_host}/{which}/?row={number('row')}&col={number('col')}"
+    smileys = asked.send(asked.onward(url, headers))
     colors = asked.send(
         asked.onward(f"grpc://{color_host}/ColorService/{method}", (("x-faces-user", headers[0][1]),))
     )
@@ -190,10 +194,6 @@ def _fanned_out(asked: Asked) -> Answers:
         return Branch(first.weight * second.weight, outcome, first.trace + second.trace)
 
     return tuple(both(first, second) for first in smileys for second in colors)
-
-
-def _integer(text: str) -> int:
-    return int(text) if _NUMBER.fullmatch(text) else -1
 
 
 def _smiley_in(outcome: Outcome, host: str) -> tuple[str, list[str]]:
@@ -224,7 +224,8 @@ def gui(asked: Asked) -> Answers:
     """Returns the gui's answer: a page, a readiness path, and what face says under /face/."""
     http_only(asked)
     message = asked.message
-    names = (("x-faces-podname", asked.pod.name), ("x-faces-pod", asked.pod.name))
+    own = ("x-faces-podname", asked.pod.name)
+    names = (own, ("x-faces-pod", asked.pod.name))
     if message.method not in ("GET", "HEAD"):
         return certain(asked.outcome(405, f"method {message.method} not allowed", names))
     if message.path == "/ready":
@@ -235,18 +236,15 @@ def gui(asked: Asked) -> Answers:
         return certain(asked.outcome(404, "file not found", names))
     host = asked.container.env.get("FACE_SERVICE", "face")
     target = message.target.removeprefix("/face/")
-    asking = asked.onward(f"http://{host}/{target}", message.headers)
-    return mapped(asked.send(asking), lambda outcome: _passed_on(asked, outcome))
 
+    def passed_on(outcome: Outcome) -> Outcome:
+        if outcome.failure is not None:
+            return asked.outcome(500, str(outcome.failure), names, seconds=outcome.seconds)
+        pod = outcome.header("x-faces-pod") or asked.pod.name
+        headers = (("content-type", outcome.header("content-type") or ""), own, ("x-faces-pod", pod))
+        return asked.outcome(outcome.status or 0, outcome.body, headers, seconds=outcome.seconds)
 
-def _passed_on(asked: Asked, outcome: Outcome) -> Outcome:
-    own = ("x-faces-podname", asked.pod.name)
-    if outcome.failure is not None:
-        text = str(outcome.failure)
-        return asked.outcome(500, text, (own, ("x-faces-pod", asked.pod.name)), seconds=outcome.seconds)
-    pod = outcome.header("x-faces-pod") or asked.pod.name
-    headers = (("content-type", outcome.header("content-type") or ""), own, ("x-faces-pod", pod))
-    return asked.outcome(outcome.status or 0, outcome.body, headers, seconds=outcome.seconds)
+    return mapped(asked.send(asked.onward(f"http://{host}/{target}", message.headers)), passed_on)
 
 
 APPS = {

@@ -35,24 +35,23 @@ def answer(asked: Asked) -> Answers:
         case "anything" | "get" | "post" | "put" | "patch" | "delete":
             return certain(_echoed(asked, name))
         case "status":
-            return certain(_status(asked, rest))
-        case "delay":
-            wait = _delay(rest)
-            if wait is None:
+            if not re.fullmatch("[0-9]{3}", rest):
+                raise asked.not_modelled(f"/status/{rest}")
+            return certain(asked.outcome(int(rest), body=""))
+        case "delay":  # a number of seconds, or a Go duration
+            try:
+                wait = float(rest)
+            except ValueError:
+                wait = seconds(rest) or -1.0
+            if wait < 0:
                 raise asked.not_modelled(f"/delay/{rest}")
-            return certain(_echoed(asked, "anything", wait))
+            return certain(_echoed(asked, "anything", min(wait, _LONGEST_DELAY)))
         case "hostname":
             real = asked.container.env.get("USE_REAL_HOSTNAME") in ("1", "true")
             name = asked.pod.name if real else "go-httpbin"
             return certain(asked.outcome(body=_json({"hostname": name}), headers=_JSON))
         case _:
             raise asked.not_modelled(f"go-httpbin's /{name}")
-
-
-def _status(asked: Asked, rest: str) -> Outcome:
-    if not re.fullmatch("[0-9]{3}", rest):
-        raise asked.not_modelled(f"/status/{rest}")
-    return asked.outcome(int(rest), body="")
 
 
 def _echoed(asked: Asked, name: str, wait: float = 0.0) -> Outcome:
@@ -70,15 +69,6 @@ def _headers(asked: Asked) -> dict[str, list[str]]:
     """Headers as Go writes their names, each with the list of its values; Host is among them."""
     headers = ((canonical(name), value) for name, value in asked.message.headers)
     return grouped((("Host", asked.message.authority), *headers))
-
-
-def _delay(text: str) -> float | None:
-    """The wait in seconds: a number, or a Go duration; at most ten."""
-    try:
-        wait = float(text)
-    except ValueError:
-        wait = seconds(text) or -1.0
-    return min(wait, _LONGEST_DELAY) if wait >= 0 else None
 
 
 def _json(value: object) -> str:

@@ -45,9 +45,20 @@ def send(
 
     def passed_through(*trace: Step) -> Answers:
         passed = passed_on(side, ready, message)
-        return after(mapped(passed, lambda outcome: _handshaken(message, outcome)), *trace)
+        if message.tls:  # a connection that ends early ends the client's handshake
+            passed = mapped(
+                passed, lambda outcome: replace(outcome, failure=Failure.TLS) if outcome.failure else outcome
+            )
+        return after(passed, *trace)
 
-    port, trace = _port(side, dialled, message)
+    # Of what is elsewhere the port is taken for that of the name which is asked for.
+    state, client = side.state, side.client
+    port: Port | None
+    if isinstance(dialled, ServicePort):
+        hidden = registry.hidden(state, client, sidecar_scope.of(state, client), dialled)
+        port, trace = (None, [hidden]) if hidden else (dialled, [])
+    else:
+        port, trace = registry.known(state, client, message.sni or message.dialled, dialled.port)
     if port is None:
         return passed_through(*trace)
     origin = registry.origin(port)
@@ -66,17 +77,6 @@ def send(
     own = step(origin, "spec.ports", Action.MATCHED, text)
     target = upstream.cluster(side, port, own, message.dialled)
     return after(_connected(side, target, message), *trace, *why)
-
-
-def _port(
-    side: ClientSide, dialled: ServicePort | Endpoint, message: Message
-) -> tuple[Port | None, list[Step]]:
-    """The port that a connection is taken for: the one dialled, or of what is elsewhere the one named."""
-    state, client = side.state, side.client
-    if not isinstance(dialled, ServicePort):
-        return registry.known(state, client, message.sni or message.dialled, dialled.port)
-    why = registry.hidden(state, client, sidecar_scope.of(state, client), dialled)
-    return (None, [why]) if why else (dialled, [])
 
 
 def follow(side: ClientSide, rule: RoutingRule, listener: int, message: Message) -> Answers:
@@ -100,17 +100,11 @@ def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -
         return after(mapped(side.deliver(arrival), tls.told), tls.why)
 
     answered = then(shares((place.weight, place, ()) for place in target.targets), dial)
-    return after(mapped(answered, lambda outcome: _behind(message, outcome)), *target.trace)
 
+    def closed(outcome: Outcome) -> Outcome:  # what fails behind the sidecar, which has taken the connection
+        return replace(replies.closed(message), seconds=outcome.seconds) if outcome.failure else outcome
 
-def _behind(message: Message, outcome: Outcome) -> Outcome:
-    """A connection that fails behind the sidecar is one that the sidecar has taken, and closes."""
-    return replace(replies.closed(message), seconds=outcome.seconds) if outcome.failure else outcome
-
-
-def _handshaken(message: Message, outcome: Outcome) -> Outcome:
-    """A connection that ends early ends the client's TLS handshake."""
-    return replace(outcome, failure=Failure.TLS) if message.tls and outcome.failure else outcome
+    return after(mapped(answered, closed), *target.trace)
 
 
 def passed_http(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:

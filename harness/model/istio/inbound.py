@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.model.message import Answers, Arrival, Deliver
     from harness.model.state import State
 
-SERVER = ("server", "istio-envoy")
+_SERVER = ("server", "istio-envoy")
 
 
 def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Answers:
@@ -38,8 +38,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
         text = "the server takes plaintext only, and the client begins mutual TLS"
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
         return certain(failed, why, built_in(Action.FAILED, text))
-    foreign = _foreign(state, arrival)
-    if foreign:
+    if foreign := _foreign(state, arrival):
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
         return certain(failed, why, foreign)
     if unreadable := _unreadable(state, arrival):
@@ -47,7 +46,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     if arrival.message.tcp and arrival.tls is None and mode != "DISABLE":
         why = why.reworded(why.action, "{}; {}", why.words, SERVER_FIRST)
     answers = access.guarded(state, arrival, deliver, lambda admitted: _served(admitted, serve))
-    return after(answers if arrival.opaque else mapped(answers, _by_sidecar), why)
+    return after(answers if arrival.opaque else mapped(answers, signed), why)
 
 
 def _foreign(state: State, arrival: Arrival) -> Step | None:
@@ -64,21 +63,23 @@ def _foreign(state: State, arrival: Arrival) -> Step | None:
 def _served(arrival: Arrival, serve: Deliver) -> Answers:
     if arrival.opaque:
         return serve(arrival)
+
+    def connected(outcome: Outcome) -> Outcome:
+        if outcome.failure is None:
+            return outcome
+        answer = replies.upstream_failure(arrival.message, outcome.failure, retried=False)
+        return with_fields(answer, hop=arrival.hop)
+
     message = forwarding.at_sidecar(arrival).plus(("x-forwarded-proto", arrival.message.scheme))
-    return mapped(serve(with_fields(arrival, message=message)), lambda one: _connected(arrival, one))
+    return mapped(serve(with_fields(arrival, message=message)), connected)
 
 
-def _connected(arrival: Arrival, outcome: Outcome) -> Outcome:
-    """The outcome where the sidecar can't reach its own application's port."""
-    if outcome.failure is None:
+def signed(outcome: Outcome) -> Outcome:
+    """Returns an answer with the proxy's name on it [istio/istio: pkg/networking/core, EnvoyServerName]."""
+    if outcome.status is None:
         return outcome
-    answer = replies.upstream_failure(arrival.message, outcome.failure, retried=False)
-    return with_fields(answer, hop=arrival.hop)
-
-
-def _by_sidecar(outcome: Outcome) -> Outcome:
-    headers = tuple((name, value) for name, value in outcome.headers if name != "server")
-    return with_fields(outcome, headers=(*headers, SERVER))
+    kept = (header for header in outcome.headers if header[0] != _SERVER[0])
+    return with_fields(outcome, headers=(*kept, _SERVER))
 
 
 SERVER_FIRST = "it waits for the client's first bytes: a server that speaks first isn't heard before"

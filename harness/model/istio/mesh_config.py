@@ -19,35 +19,12 @@ if TYPE_CHECKING:
 # Logs, telemetry, certificates, names of statistics, how fast configuration spreads, other ways in
 # (Ingress), ambient mode, several clusters, zones: requests between sidecars fare the same.
 _WITHOUT_EFFECT = frozenset(
-    (
-        "accessLogEncoding",
-        "accessLogFile",
-        "accessLogFormat",
-        "ca",
-        "caCertificates",
-        "certificates",
-        "connectTimeout",
-        "disableEnvoyListenerLog",
-        "dnsRefreshRate",
-        "enableEnvoyAccessLogService",
-        "enablePrometheusMerge",
-        "enableTracing",
-        "hboneIdleTimeout",
-        "inboundClusterStatName",
-        "ingressClass",
-        "ingressControllerMode",
-        "ingressSelector",
-        "ingressService",
-        "localityLbSetting",
-        "meshMTLS",
-        "outboundClusterStatName",
-        "protocolDetectionTimeout",
-        "serviceScopeConfigs",
-        "serviceSettings",
-        "tcpKeepalive",
-        "tlsDefaults",
-        "verifyCertificateAtClient",
-    )
+    "accessLogEncoding accessLogFile accessLogFormat ca caCertificates certificates connectTimeout "
+    "disableEnvoyListenerLog dnsRefreshRate enableEnvoyAccessLogService enablePrometheusMerge "
+    "enableTracing hboneIdleTimeout inboundClusterStatName ingressClass ingressControllerMode "
+    "ingressSelector ingressService localityLbSetting meshMTLS outboundClusterStatName "
+    "protocolDetectionTimeout serviceScopeConfigs serviceSettings tcpKeepalive tlsDefaults "
+    "verifyCertificateAtClient".split()
 )
 
 # Of a proxy's own defaults: what changes what it does with a request.
@@ -73,18 +50,18 @@ def read(objects: Objects) -> MeshConfig:
     return MeshConfig.of(objects.get(*KEY))
 
 
-def trust_domain(objects: Objects) -> str:
-    """Returns the trust domain of pods that start now: the default where the ConfigMap can't be read."""
-    origin = objects.get(*KEY)
-    return _trust_domain(origin) if origin else _DEFAULT.trust_domain
-
-
 @per_object
 def _trust_domain(origin: Resource) -> str:
     try:
         return MeshConfig.of(origin).trust_domain
     except InputError:  # raised where a request depends on it
         return _DEFAULT.trust_domain
+
+
+def trust_domain(objects: Objects) -> str:
+    """Returns the trust domain of pods that start now: the default where the ConfigMap can't be read."""
+    origin = objects.get(*KEY)
+    return _trust_domain(origin) if origin else _DEFAULT.trust_domain
 
 
 def setting(config: MeshConfig, key: str, action: Action, words: str, *parts: Part) -> Step:

@@ -11,29 +11,22 @@ from harness.model.state.tables import per_state
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
     from harness.model.state import Objects, State
+
+
+_kept = per_object(LinkerdConfig.of)
 
 
 @per_state
 def of(state: State) -> LinkerdConfig:
     """Returns the settings of a state's installation; raises what reading them raises."""
-    return _of(state)
+    return read(state)
 
 
-def trust_domain(objects: Objects) -> str:
-    """Returns the trust domain of pods that start now; raises what `of` does."""
-    return _of(objects).trust_domain
-
-
-def _of(objects: Objects) -> LinkerdConfig:
+def read(objects: Objects) -> LinkerdConfig:
+    """Returns the same, also while a state is being made."""
     origin = objects.get("", "ConfigMap", LINKERD_NAMESPACE, NAME)
-    return _read(origin) if origin else LinkerdConfig()
-
-
-@per_object
-def _read(origin: Resource) -> LinkerdConfig:
-    return LinkerdConfig.of(origin)
+    return _kept(origin) if origin else LinkerdConfig()
 
 
 def setting(settings: LinkerdConfig, key: str, text: str, *parts: Part) -> Step:

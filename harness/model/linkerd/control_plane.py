@@ -69,7 +69,7 @@ class LinkerdControlPlane(ControlPlane):
         return f"Linkerd sidecar proxy injection skipped: {', '.join(obstacles)}"
 
     def identity(self, objects: Objects, namespace: str, account: str) -> str:
-        return service_account(account, namespace, config.trust_domain(objects))
+        return service_account(account, namespace, config.read(objects).trust_domain)
 
 
 def _obstacles(candidate: Candidate, of_namespace: str, of_pod: str) -> list[str]:

@@ -95,7 +95,6 @@ class Pod:
 
     @property
     def namespace(self) -> str:
-        """The pod's namespace."""
         return self.workload.namespace
 
     @property

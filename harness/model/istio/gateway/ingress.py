@@ -15,7 +15,7 @@ from harness.model.istio import connection, forwarding
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.gateway import server as gateway_server
 from harness.model.istio.gateway import virtual_host as gateway_host
-from harness.model.istio.inbound import SERVER
+from harness.model.istio.inbound import signed
 from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import Chosen, first_match
 from harness.model.istio.security import access
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from harness.model.istio.routing.rule import RoutingRule
     from harness.model.message import Answers, Arrival, Deliver, Message
     from harness.model.state import Pod, State
-
-_NO_CERTIFICATE = "TLS alert: certificate required (curl 56)"
 
 
 def receive(state: State, arrival: Arrival, deliver: Deliver) -> Answers:
@@ -54,12 +52,18 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
         refused = built_in(Action.FAILED, text, arrival.port, pod.workload)
         return certain(Outcome(failure=Failure.REFUSED), *passed_over, refused)
     left_out = (*passed_over, *listener.left_out)
-    if not any(_serves(state, pod, server) for server in (*listener.plain, *listener.tls)):
+    # For a server that passes bytes on the gateway listens only if a rule says where.
+    if not any(
+        server.reads_http or server.listener or gateway_host.chains(state, pod, server, [])
+        for server in (*listener.plain, *listener.tls)
+    ):
         text = "no VirtualService has a rule for the servers of port {}: nothing listens there"
         refused = built_in(Action.FAILED, text, arrival.port)
         return certain(Outcome(failure=Failure.REFUSED), *left_out, refused)
     if listener.tls and (message.tls or arrival.tls is Mesh.ISTIO):
-        server = listener.named(_asked(arrival))
+        # The mesh's own TLS asks for a made-up name, which only a wildcard covers.
+        name = message.sni if arrival.tls is None else f"outbound_.{arrival.port}_._.gateway"
+        server = listener.named(name)
         if server is not None:
             return after(_by_tls(side, arrival, server), *left_out)
     if not listener.plain:
@@ -70,18 +74,6 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
         why = listener.plain[0].step("", Action.FAILED, "speaks plain HTTP: what isn't that is closed")
         return certain(replies.closed(message), *left_out, why)
     return after(_http(side, arrival, listener.plain, message), *left_out)
-
-
-def _serves(state: State, pod: Pod, server: GatewayServer) -> bool:
-    """Whether the gateway listens for a server: for one that passes bytes on only if a rule says where."""
-    if server.reads_http or server.listener:
-        return True
-    return bool(gateway_host.chains(state, pod, server, []))
-
-
-def _asked(arrival: Arrival) -> str:
-    """The name that TLS asks for; the mesh's own is a made-up one, which only a wildcard covers."""
-    return arrival.message.sni if arrival.tls is None else f"outbound_.{arrival.port}_._.gateway"
 
 
 def _no_server(arrival: Arrival, listener: PortListener) -> Answers:
@@ -119,20 +111,17 @@ def _handshake(state: State, arrival: Arrival, server: GatewayServer) -> Outcome
         return Outcome(failure=Failure.TLS, detail=f"{Failure.TLS}: {server.fault}")
     mode = server.mode
     istio = arrival.tls is Mesh.ISTIO
-    if mode == "ISTIO_MUTUAL" or istio:
-        if istio and mode == "ISTIO_MUTUAL":
-            return ()
-        return Outcome(failure=Failure.TLS) if istio else _refused_certificate()
+    refused = Outcome(failure=Failure.RESET, detail="TLS alert: certificate required (curl 56)")
+    if istio:
+        return () if mode == "ISTIO_MUTUAL" else Outcome(failure=Failure.TLS)
+    if mode == "ISTIO_MUTUAL":
+        return refused
     for name in server.credentials:
         namespace, secret = _secret(name, arrival.server)
         if "://" not in secret and state.get("", "Secret", namespace, secret) is None:
             detail = f"TLS handshake failed (curl 35): there is no Secret {namespace}/{secret}"
             return Outcome(failure=Failure.TLS, detail=detail)
-    return _refused_certificate() if mode == "MUTUAL" else ()
-
-
-def _refused_certificate() -> Outcome:
-    return Outcome(failure=Failure.RESET, detail=_NO_CERTIFICATE)
+    return refused if mode == "MUTUAL" else ()
 
 
 def _secret(name: str, pod: Pod) -> tuple[str, str]:
@@ -171,15 +160,7 @@ def _http(
         return after(router.follow(side, port, sent, chosen), *found.trace)
 
     read = replace(arrival, message=message, opaque=False)
-    return mapped(access.guarded(side.state, read, side.deliver, routed), _named)
-
-
-def _named(outcome: Outcome) -> Outcome:
-    """A gateway puts its name on every answer [istio/istio: pilot/pkg/networking/core, EnvoyServerName]."""
-    if outcome.status is None:
-        return outcome
-    kept = (one for one in outcome.headers if one[0] != SERVER[0])
-    return replace(outcome, headers=(*kept, SERVER))
+    return mapped(access.guarded(side.state, read, side.deliver, routed), signed)
 
 
 def _bytes(side: ClientSide, arrival: Arrival, server: GatewayServer, message: Message) -> Answers:
