@@ -44,10 +44,7 @@ def per_state(make: Callable[[State], Found]) -> Callable[[State], Found]:
 
 def per_key(
     key: Callable[Rest, Hashable],
-) -> Callable[
-    [Callable[Concatenate[State, Rest], Found]],
-    Callable[Concatenate[State, Rest], Found],
-]:
+) -> Callable[[Callable[Concatenate[State, Rest], Found]], Callable[Concatenate[State, Rest], Found]]:
     """Keeps what a pure function of a state and more returns, by a key of what is more than the state."""
 
     def keeping(make: Callable[Concatenate[State, Rest], Found]) -> Callable[Concatenate[State, Rest], Found]:

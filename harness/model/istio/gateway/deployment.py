@@ -119,11 +119,7 @@ def _ports(gateway: Resource) -> list[dict[str, Any]]:
     for listener in KubernetesGateway.kept(gateway).listeners:
         first.setdefault(listener.port, listener)
     return [_STATUS_PORT] + [
-        {
-            "name": listener.name.replace(".", "-"),
-            "port": number,
-            "appProtocol": listener.protocol.lower(),
-        }
+        {"name": listener.name.replace(".", "-"), "port": number, "appProtocol": listener.protocol.lower()}
         for number, listener in first.items()
     ]
 
@@ -133,12 +129,7 @@ def _object(
 ) -> Resource:
     name = _name(gateway)
     owner = {"apiVersion": gateway.api_version, "kind": gateway.kind, "name": gateway.name}
-    metadata = {
-        "name": name,
-        "namespace": gateway.namespace,
-        "labels": labels,
-        "ownerReferences": [owner],
-    }
+    metadata = {"name": name, "namespace": gateway.namespace, "labels": labels, "ownerReferences": [owner]}
     data: dict[str, Any] = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
     return Resource(api_version, kind, gateway.namespace, name, data, gateway.where, gateway.created)
 

@@ -137,11 +137,7 @@ def _check(http: HTTPAuthorizer, message: Message) -> Message:
     told = _chosen(message.headers, (*_ALWAYS_TOLD, *http.request_headers))
     added = tuple((name.lower(), value) for name, value in http.additional_headers.items())
     return replace(
-        message,
-        path=f"{http.path_prefix}{message.path}",
-        headers=told,
-        grpc=False,
-        verified=None,
+        message, path=f"{http.path_prefix}{message.path}", headers=told, grpc=False, verified=None
     ).plus(*added)
 
 

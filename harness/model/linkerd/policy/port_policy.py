@@ -62,11 +62,7 @@ def at(state: State, pod: Pod, port: int) -> PortPolicy:
     return PortPolicy(
         found.protocol,
         (*authorizations, *authentication.of_default(config.of(state), access, resource)),
-        (
-            selects,
-            *lost,
-            *ignored,
-        ),
+        (selects, *lost, *ignored),
         attached,
         None if grpc else _rate_limit(state, resource),
     )
@@ -102,11 +98,7 @@ def _default(state: State, pod: Pod, port: int) -> PortPolicy:
         step(policy, "spec.targetRef", Action.HIDDEN, "targets the Namespace: acts through Servers only")
         for policy in _targeting(state, pod.namespace, "Namespace")
     ]
-    return PortPolicy(
-        OPAQUE if opaque else UNKNOWN,
-        authentication.of_default(settings, name),
-        tuple(trace),
-    )
+    return PortPolicy(OPAQUE if opaque else UNKNOWN, authentication.of_default(settings, name), tuple(trace))
 
 
 def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
