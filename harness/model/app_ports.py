@@ -61,10 +61,7 @@ def speaks_tls(state: State, pod: Pod, port: int) -> bool:
 
 
 def answer(state: State, arrival: Arrival) -> Answers:
-    """Returns what a pod's application makes of TLS of the client's own, or of a bare connection.
-
-    To TLS it answers 200 with a body that nobody knows, where it speaks TLS at all.
-    """
+    """Returns what an application makes of TLS of the client's own, or of a bare connection."""
     pod, port = arrival.server, arrival.port
     if apps.listening(pod, port) is None:
         text = "no container of {} listens on port {}: refused"

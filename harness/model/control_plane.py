@@ -71,10 +71,7 @@ class ControlPlane(ABC):
         return MutatingWebhookConfiguration.of(installed).webhooks
 
     def is_asked(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> bool:
-        """Returns whether one of its injector's webhooks is asked about pods.
-
-        Where the cluster has none of its own, those of the default installation are meant.
-        """
+        """Returns whether its injector is asked about pods: by the cluster's webhooks, else by its own."""
         namespace = namespace_labels(candidate.namespace, candidate.namespace.name)
         return any(
             webhook.namespaces.selects(namespace) and webhook.objects.selects(candidate.metadata.labels)

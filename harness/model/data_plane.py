@@ -45,10 +45,7 @@ class DataPlane:
     # The client's side
 
     def outbound_bypass(self, state: State, client: Pod, port: int) -> Step | None:
-        """Returns why a connection that a pod makes to a port goes round it, None if it doesn't.
-
-        The port is the one that is dialled: a Service's, not its pods'.
-        """
+        """Returns why a connection to a port (as dialled, not its pods') goes round it, or None."""
         return None
 
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
@@ -59,10 +56,7 @@ class DataPlane:
     def dial(
         self, side: ClientSide, service: Resource | None, endpoint: Endpoint, message: Message
     ) -> Answers:
-        """Returns what a request gets that a pod sends to an address: another pod's, or outside.
-
-        `service` is the Service whose name led to the address, if any.
-        """
+        """Returns what a request to an address gets; `service` is the one whose name led there, if any."""
         return side.dial(endpoint.pod, endpoint.port, message)
 
     def pass_on(self, side: ClientSide, arrival: Arrival) -> Answers:
@@ -76,10 +70,7 @@ class DataPlane:
         return None
 
     def receive(self, state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Answers:
-        """Returns what a request gets that arrives; `serve` is what the pod runs (an application, a gateway).
-
-        `deliver` is how it asks others whether the request may pass.
-        """
+        """Returns what a request gets; `serve` is what the pod runs, by `deliver` it asks others."""
         return serve(arrival)
 
     # What shows
@@ -89,8 +80,5 @@ class DataPlane:
         return False
 
     def shows(self, state: State, meter: Meter, counter: str, *, goes_out: bool) -> bool:
-        """Returns whether the proxies at a workload have a counter, of requests that go out or come in.
-
-        Raises NotPredictedError where that isn't known.
-        """
+        """Returns whether the proxies at a workload have a counter; raises NotPredictedError if unknown."""
         return False

@@ -27,10 +27,7 @@ _SCHEMES = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc"}
 
 @dataclass(frozen=True)
 class CheckedProbe:
-    """One probe of one of a workload's pods, and what comes back to the kubelet.
-
-    `unguarded` is what would come back if no proxy were in the way.
-    """
+    """One probe of one pod, and what comes back to the kubelet; `unguarded`: if no proxy were in the way."""
 
     pod: str
     container: str

@@ -109,10 +109,7 @@ def http_only(asked: Asked) -> None:
 
 
 def http_to_grpc(asked: Asked) -> Answers:
-    """Returns what an HTTP/1 request gets from a server that speaks gRPC only.
-
-    It ends as HTTP/0.9 to an unmeshed client; a proxy on its way makes 500 of it.
-    """
+    """Returns what HTTP/1 gets from a server of gRPC only: ends as HTTP/0.9, or 500 by a proxy on its way."""
     if asked.pod.mesh is None and asked.arrival.client.mesh is None:
         return certain(Outcome(failure=Failure.HTTP09))
     return certain(Outcome(status=500, body=""))

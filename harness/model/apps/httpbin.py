@@ -21,10 +21,7 @@ _LONGEST_DELAY = 10.0
 
 
 def answer(asked: Asked) -> Answers:
-    """Returns the answer of /, /get, /headers, /anything, /status, /delay and /hostname.
-
-    Raises NotModelledError for the other endpoints.
-    """
+    """Returns the answer of the endpoints that follow; raises NotModelledError for the others."""
     http_only(asked)
     name, _, rest = asked.message.path.strip("/").partition("/")
     match name:

@@ -28,10 +28,7 @@ _WORKLOADS = frozenset(WORKLOADS)
 
 
 class Draft:
-    """A copy of a state, one instant later, that isn't a state yet: objects can be put into it.
-
-    It costs one copy, however many objects come.
-    """
+    """A copy of a state, one instant later, that takes objects in: one copy, however many they are."""
 
     def __init__(self, state: State) -> None:
         self.meshes = state.meshes

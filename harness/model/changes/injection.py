@@ -112,10 +112,7 @@ def proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
 
 
 def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Injected:
-    """The proxies of a workload's pods, and what a mesh said that was asked and didn't inject.
-
-    Webhooks run in the order of their names, so Istio's comes first.
-    """
+    """The proxies of a workload's pods, and why others weren't injected; webhooks run by their names."""
     template = template_of(resource)
     metadata = template.metadata
     for owner, labels, notes in (

@@ -41,10 +41,7 @@ def install(state: State, mesh: Mesh) -> State:
 
 
 def uninstall(state: State, mesh: Mesh) -> State:
-    """Returns the state without a mesh: its control plane, kinds and webhooks are gone.
-
-    Pods keep the proxies that they were started with until they are restarted.
-    """
+    """Returns the state without a mesh's control plane, kinds and webhooks; pods keep their proxies."""
     if mesh not in state.meshes:
         return state
     made = CONTROL_PLANES[mesh].installed

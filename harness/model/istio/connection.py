@@ -129,10 +129,7 @@ def passed_http(side: ClientSide, dialled: tuple[Endpoint, ...], message: Messag
 
 
 def passed_on(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:
-    """Returns what a connection gets that the proxy has no listener for, whatever goes over it.
-
-    ALLOW_ANY: it goes where it was dialled, as it is; REGISTRY_ONLY: it is reset.
-    """
+    """Returns what a connection gets that no listener is for: passed on by ALLOW_ANY, else reset."""
     scope = sidecar_scope.of(side.state, side.client)
     if not scope.allow_any:
         text = "the sidecar knows nothing there: the connection is reset"

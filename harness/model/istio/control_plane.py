@@ -62,10 +62,7 @@ class IstioControlPlane(ControlPlane):
     def check_marks(
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
     ) -> None:
-        """Raises NotModelledError for ways round a proxy, and for ambient mode and waypoints.
-
-        The labels of the latter count where there is an Istio to read them.
-        """
+        """Raises NotModelledError for ways round a proxy, and (if an Istio reads them) for ambient marks."""
         bypass = next((key for key in _BYPASSES if key in annotations), None)
         if bypass:
             why = "it takes some traffic round the proxy, or changes what the proxy makes of it"

@@ -67,10 +67,7 @@ def send(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) ->
 def _virtual_host(
     state: State, client: Pod, host: str, heard: Heard
 ) -> tuple[tuple[RoutingRule, ...] | None, list[Step]]:
-    """The rules of the virtual host that a request belongs to, None for a Service without any.
-
-    Routes of Gateway API on the Service come before VirtualServices, whichever is older.
-    """
+    """The rules for a request, None for a Service without any; routes come before VirtualServices."""
     trace: list[Step] = list(heard.trace)
     rules: tuple[RoutingRule, ...] = ()
     if heard.port is not None:

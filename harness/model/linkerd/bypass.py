@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 def outbound(state: State, client: Pod, port: int) -> Step | None:
-    """Returns why a client's connection to a port goes round Linkerd's proxy, None if it doesn't.
-
-    The port is the one that is dialled: a Service's, not its pods'.
-    """
+    """Returns why a connection to a port (as dialled, not the pods') goes round Linkerd's proxy, or None."""
     skipped, where = _ports(client, SKIP_OUTBOUND, config.of(state).skip_outbound)
     if port not in skipped:
         return None

@@ -42,10 +42,7 @@ class LinkerdDataPlane(DataPlane):
     def dial(
         self, side: ClientSide, service: Resource | None, endpoint: Endpoint, message: Message
     ) -> Answers:
-        """Returns what a client's proxy makes of a connection to an address: forwarded, whatever the routes.
-
-        Of routes on a headless Service Linkerd's proxies are never told.
-        """
+        """Returns what is forwarded to an address; of routes on a headless Service proxies aren't told."""
         attached = attachment.naming(side.state, service) if service is not None else []
         text = "doesn't count: to a headless Service's pods Linkerd forwards without routes"
         unread = (step(stored.live, "spec.parentRefs", Action.IGNORED, text) for stored in attached)

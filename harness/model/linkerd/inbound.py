@@ -129,10 +129,7 @@ def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
 
 
 def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
-    """What becomes of bytes: the connection is authorized, and nothing is added to requests.
-
-    A Server that declares a version of HTTP authorizes no connection.
-    """
+    """What becomes of bytes: the connection is authorized, unless the Server declares a version of HTTP."""
     arrival = with_fields(arrival, opaque=True)
     versions = (HTTP1, HTTP2, GRPC)
     why = built_in(

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def send(side: ClientSide, service: Resource, number: int, message: Message) -> Answers:
-    """Returns what becomes of a connection that a pod with Linkerd's proxy makes to a Service.
-
-    The Service dialled counts, whatever the Host header says.
-    """
+    """Returns what becomes of a connection to a Service: the one that is dialled, whatever the Host says."""
     port = service_port(service, number)
     if port is None:
         text = "has no port {}: the connection ends without an answer"

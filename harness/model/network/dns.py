@@ -74,10 +74,7 @@ def _answers(state: State) -> dict[tuple[str, str, Resolver], Lookup]:
 
 
 def resolution(state: State, source: Workload, name: str) -> Resolution:
-    """Returns what a name leads to in a workload's pod; NotModelledError if no pod of it is running.
-
-    A headless Service without ready pods has no address, so its name leads nowhere.
-    """
+    """Returns what a name leads to in a workload's pod; NotModelledError if no pod of it is running."""
     pods = state.pods_of(source)
     if not pods:
         raise NotModelledError(f"there is no running workload {source}", why="names are looked up in its pod")

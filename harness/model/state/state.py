@@ -44,10 +44,7 @@ class State:
         return tuple(self._by_age.get((group, kind, None), ()))
 
     def all(self, group: str, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
-        """Returns the objects of a kind (in one namespace, or in all), older first.
-
-        For what asks on every request there are tables instead: see `tables`.
-        """
+        """Returns the objects of a kind (in a namespace, or in all), older first."""
         return tuple(one.live for one in self._by_age.get((group, kind, namespace), ()))
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:

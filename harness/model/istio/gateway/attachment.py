@@ -109,10 +109,7 @@ def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule
 
 
 def connection_rule(state: State, listener: Listener, name: str) -> tuple[RoutingRule | None, list[Step]]:
-    """Returns the rule of the route that takes a connection as bytes, with the name that its TLS asks for.
-
-    The most specific name counts, then the oldest route.
-    """
+    """Returns the rule of the route that takes bytes: the most specific name for TLS's, then the oldest."""
     found, lost = attached(state, [listener], name)
     best = max(found, key=lambda attached: attached.level, default=None)
     if best is None:

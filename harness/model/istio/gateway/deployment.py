@@ -64,10 +64,7 @@ def services(gateway: Resource) -> tuple[str, ...]:
 
 
 def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
-    """Returns what Istio makes, or changes, for a Gateway: nothing for one that other pods serve.
-
-    What a cluster's dump brings of it stays as it is.
-    """
+    """Returns what Istio makes for a Gateway that no other pods serve; what a dump brings stays as it is."""
     read = KubernetesGateway.kept(gateway)
     if not (read.is_deployed and implemented(objects, gateway) and revision.deploys(objects, gateway)):
         return ()
@@ -210,10 +207,7 @@ def serving(state: State, pod: Pod) -> list[tuple[Listener, int]]:
 
 @per_state
 def _by_namespace(state: State) -> dict[str, list[tuple[Resource, list[Listener]]]]:
-    """The Services of Gateways that Istio serves, with their listeners, by namespace.
-
-    A Service of another namespace than the Gateway's serves nothing.
-    """
+    """The Services of Gateways that Istio serves, with their listeners, by the namespace that both have."""
     return grouped(
         (gateway.namespace, (service, _programmed(gateway)))
         for gateway in state.all(gateway_api.GROUP, "Gateway")

@@ -126,10 +126,7 @@ class PortListener:
 
 
 def listener(state: State, pod: Pod, port: int) -> PortListener | None:
-    """Returns what a port of a gateway's pod serves, None for nothing.
-
-    Raises NotModelledError where one of its servers is for other clusters' proxies.
-    """
+    """Returns what a port of a gateway's pod serves; NotModelledError for other clusters' servers."""
     made = _made(state)
     key = (pod.namespace, frozenset(pod.labels.items()))
     if key not in made:

@@ -141,10 +141,7 @@ def heard(state: State, client: Pod, dialled: ServicePort | Endpoint, host: str)
 
 
 def listens_for_http(state: State, client: Pod, number: int) -> bool:
-    """Returns whether a client's proxy takes connections to a port, of any address, for HTTP.
-
-    It does if it knows one host whose port of that number says that it is HTTP.
-    """
+    """Returns whether a client's proxy takes a port, of any address, for HTTP: one host says that it is."""
     scope = sidecar_scope.of(state, client)
     known_to_scope = _listening(state)
     key = (scope.namespace, scope.origin, number)

@@ -58,10 +58,7 @@ class Scope:
         return self._has(namespace, (host,), covers)
 
     def has_rules(self, namespace: str, hosts: Iterable[str]) -> bool:
-        """Returns whether a VirtualService in this namespace with these hosts is imported.
-
-        One of its hosts must be imported; a wildcard there fits what is narrower on either side.
-        """
+        """Returns whether a VirtualService's hosts are imported: one is, or a wildcard that is narrower."""
         return self._has(
             namespace, hosts, lambda pattern, name: covers(pattern, name) or covers(name, pattern)
         )

@@ -27,10 +27,7 @@ _MILLION = 1_000_000
 
 
 def follow(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Answers:
-    """Returns what comes back of a request that a rule took.
-
-    Faults come first: a delay isn't bounded by the rule's timeout, an abort isn't retried.
-    """
+    """Returns what comes back of a request that a rule took. Faults are neither timed nor retried by it."""
     rule = chosen.rule
 
     def faulted(fault: tuple[float, Outcome | None]) -> Answers:

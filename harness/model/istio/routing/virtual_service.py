@@ -77,10 +77,7 @@ def by_host(state: State) -> HostTable[Resource]:
 
 @per_object
 def rules(resource: Resource, gateway: str) -> tuple[RoutingRule, ...]:
-    """Returns its own HTTP rules for the sidecars (`mesh`) or for a gateway, in their order.
-
-    What it delegates isn't among them: `delegate.rules` returns all.
-    """
+    """Returns its own HTTP rules for the sidecars (`mesh`) or for a gateway; `delegate.rules` returns all."""
     own = (part for part in VirtualService.of(resource).http if not part.delegate)
     return tuple(made for part in own if (made := rule(part, gateway)))
 

@@ -67,10 +67,7 @@ class Destinations:
         return next((one for rule in self.rules for one in rule.subsets if one.name == name), None)
 
     def policy(self, port: int, subset: Subset | None) -> Policy:
-        """Returns the traffic policy for a port: the subset's goes over the host's.
-
-        The host's is that of the first rule that has one.
-        """
+        """Returns the traffic policy for a port: the subset's over that of the first rule that has one."""
         levels = [rule.traffic_policy for rule in self.rules if rule.traffic_policy][:1]
         policy = Policy()
         for level in (*levels, *([subset.traffic_policy] if subset else ())):

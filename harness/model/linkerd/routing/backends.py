@@ -72,10 +72,7 @@ def _is_empty(call: OutboundCall, backend: BackendRef) -> bool:
 
 
 def destination(call: OutboundCall, backend: BackendRef | None) -> ServicePort | Endpoint | Nowhere:
-    """Returns where a backend leads (None: what was dialled itself), or why nowhere.
-
-    An EgressNetwork is a backend of the routes on itself alone.
-    """
+    """Returns where a backend leads (None: what was dialled), or why nowhere."""
     if backend is None:
         return call.default
     if (backend.group, backend.kind) == (GROUP, "EgressNetwork"):

@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
 
 def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Answers:
-    """Returns what becomes of a request to what has routes: of the best rule, or else 404.
-
-    On an EgressNetwork what no rule takes is subject to its policy.
-    """
+    """Returns what becomes of a request to what has routes: by the best rule, or an egress policy, or 404."""
     assert call.parent is not None
     taken = routes.best(attached, message)
     if not isinstance(taken, routes.Taken):

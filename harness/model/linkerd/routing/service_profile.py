@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
 
 def find(call: OutboundCall) -> Resource | None:
-    """Returns the profile that decides on calls to a Service: the client's namespace's before the Service's.
-
-    One without routes and overrides decides nothing.
-    """
+    """Returns the profile that decides on calls to a Service: the client's namespace's before its own."""
     if call.service is None:
         return None
     for place in (call.client.namespace, call.service.namespace):
