@@ -12,7 +12,7 @@ from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import Branch, after, mapped, shares
-from harness.model.linkerd import bypass, opacity
+from harness.model.linkerd import ports
 from harness.model.linkerd.routing import limits
 from harness.model.message import Answers, Arrival, ClientSide
 from harness.model.network import network_policy
@@ -87,7 +87,7 @@ def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], 
 
 def _is_meshed(endpoint: Endpoint) -> bool:
     pod = endpoint.pod
-    return endpoint.named and pod.mesh is Mesh.LINKERD and not bypass.unmeshed(pod, endpoint.port)
+    return endpoint.named and pod.mesh is Mesh.LINKERD and not ports.unmeshed(pod, endpoint.port)
 
 
 def dispatch(
@@ -125,7 +125,7 @@ def forward(call: OutboundCall, endpoint: Endpoint, message: Message, *, opaque:
     """
     pod, port = endpoint.pod, endpoint.port
     meshed = _is_meshed(endpoint)
-    bytes_only = opaque or (meshed and opacity.to_clients(call.state, pod, port))
+    bytes_only = opaque or (meshed and ports.opaque_to_clients(call.state, pod, port))
     tls = Mesh.LINKERD if meshed else None
     arrival = Arrival(call.client, pod, port, message, tls, opaque=bytes_only)
     branches = call.deliver(arrival)

@@ -9,7 +9,7 @@ from harness.api import gateway_api, linkerd
 from harness.base.vocabulary import Mesh
 from harness.model.data_plane import DataPlane
 from harness.model.distribution import after
-from harness.model.linkerd import bypass, inbound, outbound
+from harness.model.linkerd import inbound, outbound, ports
 from harness.model.network import attachment
 from harness.model.network.services import Endpoint
 from harness.traffic.observables import GOLDEN, LINKERD_ROUTES
@@ -31,10 +31,10 @@ class LinkerdDataPlane(DataPlane):
     route_groups = frozenset((gateway_api.GROUP, linkerd.GROUP))
 
     def outbound_bypass(self, state: State, client: Pod, port: int) -> Step | None:
-        return bypass.outbound(state, client, port)
+        return ports.outbound_bypass(state, client, port)
 
     def inbound_bypass(self, state: State, arrival: Arrival) -> Step | None:
-        return bypass.inbound(state, arrival)
+        return ports.inbound_bypass(state, arrival)
 
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
         return outbound.send(side, service, port, message)

@@ -49,11 +49,6 @@ def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[S
     return ranked[0], tuple(lost)
 
 
-def allows(network: Resource) -> bool:
-    """Returns whether an EgressNetwork lets pass what no route on it takes."""
-    return EgressNetwork.kept(network).allows
-
-
 def accepted(state: State, network: Resource) -> bool:
     """Returns whether routes on it are accepted: none of its networks may reach into the cluster's."""
     inside = config.of(state).blocks

@@ -64,8 +64,7 @@ def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Delive
     if isinstance(changed, filters.Redirected):
         return certain(with_fields(changed.answer, hop=arrival.hop), *trace, changed.why)
     served = _served(with_fields(arrival, message=changed.message), found, serve)
-    back = mapped(served, lambda outcome: with_fields(outcome, headers=changed.on_response(outcome.headers)))
-    return after(back, *trace)
+    return after(changed.answered(served), *trace)
 
 
 def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd.policy import EgressNetwork
 from harness.model import replies
-from harness.model.distribution import after, certain
-from harness.model.linkerd import connection, egress_network, opacity, protocol
+from harness.model.distribution import after, certain, then
+from harness.model.linkerd import balancer, egress_network, ports, protocol
 from harness.model.linkerd.balancer import OutboundCall
-from harness.model.linkerd.routing import http, service_profile
-from harness.model.network.services import service_port
+from harness.model.linkerd.routing import backends, http, service_profile
+from harness.model.linkerd.routing.routes import host_rank
+from harness.model.network.services import Endpoint, ServicePort, service_port
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Action, built_in, step
+from harness.traffic.trace import Action, Words, built_in, step, words
 
 if TYPE_CHECKING:
+    from harness.api.gateway_api.route import BackendRef, Route
     from harness.base.resources import Resource
     from harness.model.linkerd.protocol import Protocol
     from harness.model.message import Answers, ClientSide, Message
-    from harness.model.network.services import Endpoint
 
 
 def send(side: ClientSide, service: Resource, number: int, message: Message) -> Answers:
@@ -28,7 +30,9 @@ def send(side: ClientSide, service: Resource, number: int, message: Message) -> 
         return certain(replies.closed(message), step(service, "spec.ports", Action.FAILED, text, number))
     call = OutboundCall.of(side, port, service)
     spoken = protocol.of(call)
-    if spoken.name in (protocol.HTTP1, protocol.HTTP2) and number in opacity.of_service(side.state, service):
+    if spoken.name in (protocol.HTTP1, protocol.HTTP2) and number in ports.opaque_of_service(
+        side.state, service
+    ):
         text = "is opaque and declares HTTP by its appProtocol: the proxy panics, and ends the connection"
         panics = step(service, "spec.ports", Action.FAILED, text)
         return certain(replies.closed(message), *spoken.trace, panics)
@@ -57,9 +61,9 @@ def forward(side: ClientSide, endpoint: Endpoint, message: Message) -> Answers:
 
 def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
     if spoken.name == protocol.OPAQUE:
-        return connection.as_bytes(call, spoken.routes, message)
+        return _as_bytes(call, spoken.routes, message)
     if spoken.name == protocol.TLS:
-        return connection.by_name(call, spoken.routes, message)
+        return _by_name(call, spoken.routes, message)
     if message.opaque:
         return _without_http(call, spoken, message)
     if spoken.name != protocol.DETECT and (spoken.name == protocol.HTTP2) is not message.grpc:
@@ -75,7 +79,7 @@ def _without_http(call: OutboundCall, spoken: Protocol, message: Message) -> Ans
     """What becomes of TLS or of a bare connection where HTTP is expected, or detected: then it is opaque."""
     if spoken.name == protocol.DETECT:
         taken = built_in(Action.DETECTED, "no HTTP is detected: taken for bytes")
-        return after(connection.as_bytes(call, (), message), taken)
+        return after(_as_bytes(call, (), message), taken)
     if message.tls:
         text = "the proxy takes its port for {}: it can't read the client's TLS"
         return certain(replies.closed(message), built_in(Action.FAILED, text, spoken.name))
@@ -95,3 +99,89 @@ def _in_another_version(call: OutboundCall, spoken: Protocol, message: Message) 
     text = "makes Linkerd speak {} only to clients of {}: {}"
     why = step(cause, field, Action.FAILED, text, spoken.name, call.parent, what)
     return certain(Outcome(failure=failure), why)
+
+
+def _as_bytes(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Answers:
+    """Returns what becomes of an opaque connection: by a TCPRoute, or else where it was dialled.
+
+    A ServiceProfile's overrides come before routes; an EgressNetwork that denies forbids what no route takes.
+    """
+    profile = service_profile.find(call)
+    if profile and (overrides := service_profile.overrides(profile, call)):
+        return then(overrides, lambda port: _dial(call, port, message))
+    if routes:
+        return _routed(call, routes[0], message)
+    return _unrouted(call, message, words("an opaque connection"))
+
+
+def _by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Answers:
+    """Returns what becomes of a connection where only TLS is taken: the best TLSRoute for its name decides.
+
+    An exact hostname comes before a wildcard, the longer before the shorter, then the older route. What
+    asks for no name is closed, and so is a name that no route has.
+    """
+    if not message.tls:
+        text = "a TLSRoute on {} makes its port TLS only: the connection ends without an answer"
+        ends = step(routes[0].resource, "spec.parentRefs", Action.FAILED, text, call.parent or "")
+        return certain(replies.closed(message), ends)
+    ranks = [host_rank(route.hostnames, message.sni) for route in routes]
+    ranked = [(rank, route) for rank, route in zip(ranks, routes, strict=True) if rank]
+    passed = [
+        step(route.resource, "spec.hostnames", Action.UNMATCHED, "{} isn't among them", message.sni)
+        for rank, route in zip(ranks, routes, strict=True)
+        if not rank
+    ]
+    if not ranked:
+        if call.egress:
+            return after(_unrouted(call, message, words("TLS for {}", message.sni)), *passed)
+        text = "has TLSRoutes, but none for {}: the connection ends"
+        ends = step(routes[0].resource, "spec.hostnames", Action.FAILED, text, message.sni)
+        return certain(replies.closed(message), *passed, ends)
+    _, winner = max(ranked, key=lambda candidate: candidate[0])  # the first of equals
+    passed += [
+        step(route.resource, "spec.hostnames", Action.OUTRANKED, "another fits better, or is older")
+        for _, route in ranked
+        if route is not winner
+    ]
+    why = step(winner.resource, "spec.hostnames", Action.MATCHED, "fits the name {} best", message.sni)
+    return after(_routed(call, winner, message), *passed, why)
+
+
+def _routed(call: OutboundCall, route: Route, message: Message) -> Answers:
+    rule = route.rules[0]
+    if backends.all_zero(rule):
+        text = "all weights are 0: the proxy panics, and the connection ends"
+        ends = step(route.resource, f"{rule.path}.backendRefs", Action.FAILED, text)
+        return certain(replies.closed(message), ends)
+
+    def to_backend(backend: BackendRef | None) -> Answers:
+        target = backends.destination(call, backend)
+        if isinstance(target, backends.Nowhere):
+            assert backend is not None
+            text, why = "{}: the connection ends", target.error or target.text
+            ends = step(route.resource, backend.path, Action.FAILED, text, why)
+            return certain(replies.closed(message), ends)
+        return _dial(call, target, message)
+
+    return then(backends.weighted(call, route, rule), to_backend)
+
+
+def _unrouted(call: OutboundCall, message: Message, what: Words) -> Answers:
+    if call.egress and not EgressNetwork.kept(call.egress).allows:
+        text = "denies {} that no route takes: it is closed"
+        closed = step(call.egress, "spec.trafficPolicy", Action.DENIED, text, what)
+        return certain(replies.closed(message), closed)
+    text = "no route takes it: goes where it was dialled"
+    why = step(call.parent, "", Action.LED, text) if call.parent else built_in(Action.LED, text)
+    return after(_dial(call, call.default, message), why)
+
+
+def _dial(call: OutboundCall, target: ServicePort | Endpoint, message: Message) -> Answers:
+    if not isinstance(target, ServicePort):
+        return balancer.forward(call, target, message, opaque=True)
+    found, lost = balancer.ready(call, target)
+    if not found:
+        text = "has no pods that can be reached: the connection ends after 3 s"
+        ends = step(target.service, "spec.selector", Action.FAILED, text)
+        return certain(replies.closed(message), *lost, ends)
+    return after(balancer.dispatch(call, target, found, message, opaque=True), *lost)

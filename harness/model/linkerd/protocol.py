@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import Service
-from harness.api.linkerd import ports
 from harness.api.linkerd.annotation import OPAQUE_PORTS
+from harness.api.linkerd.ports import strict
 from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
-from harness.model.linkerd import config, egress_network, opacity
+from harness.model.linkerd import config, egress_network, ports
 from harness.model.linkerd.routing import routes
 from harness.model.network.services import Endpoint, ServicePort
 from harness.model.state.tables import per_key
@@ -87,7 +87,7 @@ def _to_endpoint(call: OutboundCall) -> Protocol:
     if (
         isinstance(endpoint, Endpoint)
         and endpoint.pod.mesh is Mesh.LINKERD
-        and opacity.to_clients(call.state, endpoint.pod, endpoint.port)
+        and ports.opaque_to_clients(call.state, endpoint.pod, endpoint.port)
     ):
         why = built_in(Action.DETECTED, "port {} of {} is opaque", endpoint.port, endpoint.pod.workload)
         return Protocol(OPAQUE, (), (why,))
@@ -103,10 +103,10 @@ def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Step, ..
             step(parent, "spec.ports", Action.DETECTED, "appProtocol {} is opaque to Linkerd", app),
         )
     if parent.kind == "Service":
-        opaque = opacity.of_service(call.state, parent)
+        opaque = ports.opaque_of_service(call.state, parent)
     else:
         said = annotations_of(parent).get(OPAQUE_PORTS)
-        opaque = config.of(call.state).opaque_ports if said is None else ports.strict(said)
+        opaque = config.of(call.state).opaque_ports if said is None else strict(said)
     if call.number in opaque:
         field = f"annotation {OPAQUE_PORTS}"
         text = "port {} is opaque (there, or by default)"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
-from harness.api.linkerd import GROUP, POLICIES, ports
+from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
 from harness.api.linkerd.identity import service_account
 from harness.api.linkerd.policy import (
@@ -19,9 +19,10 @@ from harness.api.linkerd.policy import (
     RequestRate,
     ServerAuthorization,
 )
+from harness.api.linkerd.ports import strict
 from harness.api.objects import labels_of
 from harness.base.vocabulary import Mesh
-from harness.model.linkerd import config, opacity
+from harness.model.linkerd import config, ports
 from harness.model.linkerd.policy import authentication
 from harness.model.linkerd.policy.authentication import Authorization
 from harness.model.linkerd.routing import routes
@@ -51,7 +52,7 @@ class PortPolicy:
 @per_key(lambda pod, port: (pod.namespace, pod.name, port))
 def at(state: State, pod: Pod, port: int) -> PortPolicy:
     """Returns the policy of the Server that selects a pod's port, else the pod's default policy."""
-    found = opacity.server_at(state, pod, port)
+    found = ports.server_at(state, pod, port)
     if found is None:
         return _default(state, pod, port)
     resource, access, grpc = found.resource, found.access_policy, found.protocol == GRPC
@@ -89,11 +90,11 @@ def _default(state: State, pod: Pod, port: int) -> PortPolicy:
         trace = [built_in(Action.MATCHED, text, *parts)]
     else:
         trace = [config.setting(settings, "proxy.defaultInboundPolicy", text, *parts)]
-    if port in ports.strict(pod.annotations.get(IDENTITY_PORTS, "")) and name.endswith("unauthenticated"):
+    if port in strict(pod.annotations.get(IDENTITY_PORTS, "")) and name.endswith("unauthenticated"):
         name = name.replace("unauthenticated", "authenticated")
         text = "{} of {} has the port: {}"
         trace.append(built_in(Action.MATCHED, text, IDENTITY_PORTS, pod.workload, name))
-    opaque = opacity.inbound(state, pod, port)
+    opaque = ports.opaque_inbound(state, pod, port)
     trace += [
         step(policy, "spec.targetRef", Action.HIDDEN, "targets the Namespace: acts through Servers only")
         for policy in _targeting(state, pod.namespace, "Namespace")

@@ -10,8 +10,9 @@ from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, shares
 from harness.model.linkerd import balancer
 from harness.model.linkerd.routing import filters
+from harness.model.linkerd.routing.routes import READABLE
 from harness.model.network.services import ServicePort, service_port
-from harness.traffic.trace import Action, step
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route, RouteRule
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from harness.model.message import Answers, Message
     from harness.model.network.services import Endpoint
     from harness.traffic.outcomes import Outcome
-
-_READABLE = ("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect")
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,15 @@ def weighted(call: OutboundCall, route: Route, rule: RouteRule) -> Branches[Back
     total = sum(backend.weight for backend in backends)
     weighty = [backend for backend in backends if backend.weight]
     kept = [backend for backend in weighty if not _is_empty(call, backend)] or weighty
-    choices = []
-    for backend in kept:
-        text = "takes {} of {}: {}"
-        if len(kept) < len(weighty):
-            text += ", and the shares of backends without pods"
+    text = "takes {} of {}: {}" + (
+        ", and the shares of backends without pods" if len(kept) < len(weighty) else ""
+    )
+
+    def takes(backend: BackendRef) -> Step:
         share, field = (backend.weight, total, backend.name), f"{backend.path}.weight"
-        choices.append((backend.weight, backend, (step(origin, field, Action.SHARED, text, *share),)))
-    return shares(choices)
+        return step(origin, field, Action.SHARED, text, *share)
+
+    return shares((backend.weight, backend, (takes(backend),)) for backend in kept)
 
 
 def _is_empty(call: OutboundCall, backend: BackendRef) -> bool:
@@ -76,31 +76,33 @@ def destination(call: OutboundCall, backend: BackendRef | None) -> ServicePort |
     if backend is None:
         return call.default
     if (backend.group, backend.kind) == (GROUP, "EgressNetwork"):
-        return _through(call, backend)
-    if not backend.is_service:
+        error = _fault(call, backend)
+        if not error:
+            return call.default
+    elif not backend.is_service:
         error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
-        return Nowhere(500, error, f"{error}: 500")
-    if any(one.type not in _READABLE for one in backend.filters):
-        return Nowhere(500, "unsupported backend filter", "unsupported backend filter: 500")
-    service = call.state.get("", "Service", backend.namespace, backend.name)
-    if service is None:
+    elif any(each.type not in READABLE for each in backend.filters):
+        error = "unsupported backend filter"
+    elif (service := call.state.get("", "Service", backend.namespace, backend.name)) is None:
         error = f"Service not found {backend.name}"
-        return Nowhere(500, error, f"{error}: 500")
-    text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
-    return service_port(service, backend.port or 0) or Nowhere(502, "", text)
+    elif (port := service_port(service, backend.port or 0)) is None:
+        text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
+        return Nowhere(502, "", text)
+    else:
+        return port
+    return Nowhere(500, error, f"{error}: 500")
 
 
-def _through(call: OutboundCall, backend: BackendRef) -> Endpoint | Nowhere:
+def _fault(call: OutboundCall, backend: BackendRef) -> str:
+    """Why an EgressNetwork is no backend: it is one of the routes on itself alone."""
     parent = call.parent
     if call.state.get(backend.group, backend.kind, backend.namespace, backend.name) is None:
-        error = f"EgressNetwork not found {backend.name}"
-    elif isinstance(call.default, ServicePort) or parent is None:
-        error = "EgressNetwork backends attach to EgressNetwork parents only"
-    elif (backend.namespace, backend.name) != (parent.namespace, parent.name):
-        error = "Route with EgressNetwork backend needs to have the same EgressNetwork as a parent"
-    else:
-        return call.default
-    return Nowhere(500, error, f"{error}: 500")
+        return f"EgressNetwork not found {backend.name}"
+    if isinstance(call.default, ServicePort) or parent is None:
+        return "EgressNetwork backends attach to EgressNetwork parents only"
+    if (backend.namespace, backend.name) != (parent.namespace, parent.name):
+        return "Route with EgressNetwork backend needs to have the same EgressNetwork as a parent"
+    return ""
 
 
 def to_backend(
@@ -114,18 +116,10 @@ def to_backend(
         return certain(replies.linkerd(message, target.status, target.error), why)
     if backend is None or not backend.filters:
         return to_target(call, target, taken.route, message, limit)
-    for one in backend.filters:
-        if one.type == "RequestRedirect":
-            redirected = filters.redirected(message, one, taken)
-            if redirected:
-                return certain(redirected.answer, redirected.why)
-    changed = replace(message, headers=filters.on_backend(backend, "RequestHeaderModifier", message.headers))
-    return mapped(
-        to_target(call, target, taken.route, changed, limit),
-        lambda outcome: replace(
-            outcome, headers=filters.on_backend(backend, "ResponseHeaderModifier", outcome.headers)
-        ),
-    )
+    changed = filters.apply(message, taken, backend)
+    if isinstance(changed, filters.Redirected):
+        return certain(changed.answer, changed.why)
+    return changed.answered(to_target(call, target, taken.route, changed.message, limit))
 
 
 def to_target(
@@ -136,7 +130,10 @@ def to_target(
     limit: Limit | None,
 ) -> Answers:
     """Returns what a Service's pods, or one endpoint, answer to a request within the time limit."""
-    prefix = f"logical service <ip>:{call.number}: route {_route_name(route)}: "
+    name = "default.http"
+    if route is not None:
+        name = f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"
+    prefix = f"logical service <ip>:{call.number}: route {name}: "
     if isinstance(target, ServicePort):
         found, lost = balancer.ready(call, target)
         if not found:
@@ -157,9 +154,3 @@ def to_target(
         return replace(replies.linkerd(message, 504, error), seconds=limit.seconds)
 
     return mapped(branches, bounded)
-
-
-def _route_name(route: Route | None) -> str:
-    if route is None:
-        return "default.http"
-    return f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"

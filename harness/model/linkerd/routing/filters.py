@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
 from harness.base import matching
+from harness.base.records import with_fields
 from harness.model import replies
+from harness.model.distribution import mapped
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.api.gateway_api.filters import RouteFilter
     from harness.api.gateway_api.route import BackendRef
     from harness.api.headers import Headers
     from harness.model.linkerd.routing.routes import Taken
-    from harness.model.message import Message
+    from harness.model.message import Answers, Message
     from harness.traffic.outcomes import Outcome
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -36,52 +40,44 @@ class Changed:
     message: Message
     response: tuple[RouteFilter, ...]
 
-    def on_response(self, headers: Headers) -> Headers:
-        """Returns an answer's headers after the filters."""
-        for one in self.response:
-            headers = one.header_changes.apply_removing_last(headers)
-        return headers
+    def answered(self, answers: Answers) -> Answers:
+        """Returns the answers, their headers changed by the filters."""
+        if not self.response:
+            return answers
+        return mapped(
+            answers, lambda outcome: with_fields(outcome, headers=_changed(outcome.headers, self.response))
+        )
 
 
-def apply(message: Message, taken: Taken) -> Changed | Redirected:
-    """Returns what the filters of the rule that was taken make of a request.
+def _changed(headers: Headers, filters: Iterable[RouteFilter]) -> Headers:
+    for each in filters:
+        headers = each.header_changes.apply_removing_last(headers)
+    return headers
+
+
+def apply(message: Message, taken: Taken, backend: BackendRef | None = None) -> Changed | Redirected:
+    """Returns what the filters of the rule that was taken, or of one of its backends, make of a request.
 
     The index reads ResponseHeaderModifier of a policy.linkerd.io HTTPRoute as if it were for
     requests [linkerd/linkerd2: policy-controller, outbound/index/http.rs].
     """
+    misread = taken.route.resource.group == GROUP and backend is None
     response: list[RouteFilter] = []
-    misread = taken.route.resource.group == GROUP
-    for one in taken.rule.filters:
-        if one.type == "RequestRedirect":
-            answered = redirected(message, one, taken)
-            if answered:
-                return answered
-        elif one.type == "ResponseHeaderModifier" and not misread:
-            response.append(one)
+    for each in backend.filters if backend else taken.rule.filters:
+        if each.type == "RequestRedirect":
+            target = _location(message, each, taken)
+            if target != f"http://{message.authority}{message.target}":  # else it does nothing
+                answer = replies.linkerd(message, each.redirect.status, "redirected", location=target)
+                why = step(taken.route.resource, each.path, Action.REDIRECTED, "redirects to {}", target)
+                return Redirected(answer, why)
+        elif each.type == "ResponseHeaderModifier" and not misread:
+            response.append(each)
         else:
-            message = replace(message, headers=one.header_changes.apply_removing_last(message.headers))
+            message = replace(message, headers=_changed(message.headers, [each]))
     return Changed(message, tuple(response))
 
 
-def redirected(message: Message, redirect: RouteFilter, taken: Taken) -> Redirected | None:
-    """Returns a redirect's answer, None if it leads to the request's own URL: it does nothing then."""
-    target = location(message, redirect, taken)
-    if target == f"http://{message.authority}{message.target}":
-        return None
-    answer = replies.linkerd(message, redirect.redirect.status, "redirected", location=target)
-    why = step(taken.route.resource, redirect.path, Action.REDIRECTED, "redirects to {}", target)
-    return Redirected(answer, why)
-
-
-def on_backend(backend: BackendRef, kind: str, headers: Headers) -> Headers:
-    """Returns headers after a backend's own filters of a kind."""
-    for one in backend.filters:
-        if one.type == kind:
-            headers = one.header_changes.apply_removing_last(headers)
-    return headers
-
-
-def location(message: Message, redirect: RouteFilter, taken: Taken) -> str:
+def _location(message: Message, redirect: RouteFilter, taken: Taken) -> str:
     """Returns a redirect's Location; a replaced full path loses the query [linkerd2-proxy: redirect.rs]."""
     to = redirect.redirect
     scheme, host, wanted = to.scheme or "http", to.hostname, to.port

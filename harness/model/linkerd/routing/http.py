@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.annotation import Timeouts, timeouts
+from harness.api.linkerd.policy import EgressNetwork
 from harness.api.linkerd.service_profile import ServiceProfile, ServiceProfileRoute
 from harness.base.errors import not_modelled
-from harness.base.records import with_fields
 from harness.model import replies
-from harness.model.distribution import after, certain, mapped, then
-from harness.model.linkerd import egress_network
+from harness.model.distribution import after, certain, then
 from harness.model.linkerd.routing import backends, filters, limits, routes, service_profile
 from harness.model.linkerd.routing.limits import MAX_TRIES, Attempt, Limit, Repetition, with_retries
 from harness.traffic.outcomes import Failure, Outcome
@@ -53,11 +52,7 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
 
     limit, again = _limits(call.parent, taken)
     answered = with_retries(attempt, again, limit, changed.message)
-    if changed.response:
-        answered = mapped(
-            answered, lambda outcome: with_fields(outcome, headers=changed.on_response(outcome.headers))
-        )
-    return after(answered, *taken.trace)
+    return after(changed.answered(answered), *taken.trace)
 
 
 def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, Repetition | None]:
@@ -79,7 +74,7 @@ def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Ans
     """
     trace: list[Step] = []
     if call.egress:
-        if not egress_network.allows(call.egress):
+        if not EgressNetwork.kept(call.egress).allows:
             answer = replies.linkerd(message, 403, "traffic not allowed")
             if message.grpc and not grpc:
                 answer = replace(answer, grpc_status=_FAILED_PRECONDITION)

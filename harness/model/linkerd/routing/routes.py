@@ -206,7 +206,7 @@ def _rpc_rank(wanted: Rpc, message: Message) -> Rank | None:
     return (len(wanted.service or ""), len(wanted.method or ""))
 
 
-_READABLE = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
+READABLE = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
 _READABLE_GRPC = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier"))
 
 
@@ -218,7 +218,7 @@ def unreadable(resource: Resource) -> str | None:
         return None
     if annotation.unreadable(resource):
         return "metadata.annotations"
-    readable = _READABLE if resource.kind == "HTTPRoute" else _READABLE_GRPC
+    readable = READABLE if resource.kind == "HTTPRoute" else _READABLE_GRPC
     for rule in Route.kept(resource).rules:
         for part in rule.filters:
             if part.type not in readable:
