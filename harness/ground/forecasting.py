@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.model.calls import mixtures
 from harness.model.decide import decide
-from harness.model.rollout import mixtures
 from harness.traffic.load import BEFORE, Forecast, Moment
 from harness.traffic.trace import Action, built_in
 

@@ -1,20 +1,22 @@
-"""Who calls whom, as far as the workloads' own configuration tells."""
+"""Who calls whom, as far as the workloads' own configuration tells, and whom a restart so concerns."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
-from harness.model.state.tables import per_state
+from harness.model.network.services import addresses
+from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from harness.base.resources import Resource
     from harness.model.state import State
+    from harness.traffic.outcomes import Outcomes
 
 _WORD = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*://)?(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:\d+)?"
@@ -73,3 +75,35 @@ def _services(state: State, text: str, namespace: str, *, address: bool) -> Iter
         service = state.get("", "Service", owner or namespace, name)
         if service is not None:
             yield service
+
+
+def mixtures(
+    before: State, after: State, client: Workload, answers: Iterable[Outcomes]
+) -> Iterator[tuple[Workload, State]]:
+    """Yields the states between two in which one workload still runs its old pods, and all others new ones.
+
+    A rolling restart ends a workload's old pods when its new ones are ready, and tells workloads nothing of
+    each other [Kubernetes: Deployments, strategy RollingUpdate]. Only workloads count that have to do
+    with the client's requests: itself, those that `answers` come from, and those that these call.
+    """
+    for workload in sorted(_concerned(after, client, answers)):
+        old, new = before.pods_of(workload), after.pods_of(workload)
+        if old and new and old != new:
+            yield workload, replace(after, running={**after.running, workload: old})
+
+
+def _concerned(state: State, client: Workload, answers: Iterable[Outcomes]) -> set[Workload]:
+    backends = {group.outcome.backend for outcomes in answers for group in outcomes.groups}
+    left = [backend for backend in backends if backend]
+    callees = grouped(
+        (call.caller, pod.workload)
+        for call in (calls(state) if left else ())
+        for pod in addresses(state, call.service)
+    )
+    concerned: set[Workload] = set()
+    while left:
+        workload = left.pop()
+        if workload not in concerned:
+            concerned.add(workload)
+            left += callees.get(workload, [])
+    return concerned | {client}

@@ -8,7 +8,7 @@ import pytest
 
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import changes
-from harness.model.rollout import mixtures
+from harness.model.calls import mixtures
 from harness.model.state.state import State
 from tests.model.clusters import app, send
 

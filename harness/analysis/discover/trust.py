@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.security import identity
 from harness.api.istio.security.authorization_policy import IDENTITIES, AuthorizationPolicy
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh, Workload
-from harness.model.istio.security.peer_authentication import mode
+from harness.model.istio.security.mutual_tls import mode
 from harness.model.network.services import service_ports
 from harness.model.state.tables import SelectorTable
 

@@ -8,7 +8,7 @@ from harness.analysis.lint.trap import Sign, rule
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
 from harness.model.calls import calls
-from harness.model.istio.security.peer_authentication import mode
+from harness.model.istio.security.mutual_tls import mode
 from harness.model.network.services import endpoints, service_ports
 
 if TYPE_CHECKING:

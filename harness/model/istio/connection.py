@@ -16,7 +16,7 @@ from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import RoutingRule
-from harness.model.istio.upstream import client_tls
+from harness.model.istio.security import mutual_tls
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.message import Answers, Arrival, ClientSide, Message
 from harness.model.network.services import Endpoint, ServicePort
@@ -94,7 +94,7 @@ def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -
         return certain(replies.closed(message), *target.trace)
 
     def dial(place: Target) -> Answers:
-        tls, endpoint = client_tls.begin(side.state, place, target.policy.tls), place.endpoint
+        tls, endpoint = mutual_tls.begin(side.state, place, target.policy.tls), place.endpoint
         sent = replace(message, tls=True, sni=tls.sni or message.dialled) if tls.own else message
         arrival = Arrival(side.client, endpoint.pod, endpoint.port, sent, tls.mesh, opaque=True)
         return after(mapped(side.deliver(arrival), tls.told), tls.why)

@@ -15,7 +15,7 @@ from harness.model.distribution import after
 from harness.model.istio import inbound, mesh_config, revision, sidecar
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import virtual_service
-from harness.model.istio.security import peer_authentication
+from harness.model.istio.security import mutual_tls
 from harness.model.network.services import addresses, fqdn, service_port
 from harness.traffic.observables import ENVOY_REQUESTS, GOLDEN
 from harness.traffic.trace import Action, built_in
@@ -97,7 +97,7 @@ class IstioDataPlane(DataPlane):
         if arrival.server.gateway:  # before which no sidecar stands
             return serve(arrival)
         received = inbound.receive(state, arrival, serve, deliver)
-        return after(received, *peer_authentication.passed_over(state, arrival.server))
+        return after(received, *mutual_tls.passed_over(state, arrival.server))
 
     def rewrites_probes(self, pod: Pod) -> bool:
         """Returns whether no annotation forbids it [istio/istio: pkg/kube/inject, app_probe.go]."""

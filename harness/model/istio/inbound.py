@@ -10,7 +10,7 @@ from harness.base.vocabulary import Mesh
 from harness.model import app_ports, replies
 from harness.model.distribution import after, certain, mapped
 from harness.model.istio import forwarding, mesh_config
-from harness.model.istio.security import access, peer_authentication
+from harness.model.istio.security import access, mutual_tls
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
@@ -28,7 +28,7 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     application is told the client's identity in x-forwarded-client-cert, and no other that it may have sent.
     """
     arrival = _as_read(state, arrival)
-    mode, why = peer_authentication.mode(state, arrival.server, arrival.port)
+    mode, why = mutual_tls.mode(state, arrival.server, arrival.port)
     if arrival.tls is None and mode == "STRICT":
         text = "{} comes in plaintext: the connection is reset"
         reset = built_in(Action.FAILED, text, arrival.client.workload)

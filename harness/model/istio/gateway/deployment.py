@@ -1,4 +1,4 @@
-"""Gateways of the Gateway API: what Istio deploys for one, the Service that leads to it, its listeners.
+"""Gateways of the Gateway API: what Istio deploys for one, its Service, its listeners, who may refer.
 
 Rules and names are those of Istio's gateway controller and its template [istio/istio:
 pilot/pkg/config/kube/gatewaycommon, files/kube-gateway.yaml, pilot/pkg/config/kube/gateway/conversion.go].
@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.api import gateway_api
+from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, Listener, class_of
+from harness.api.gateway_api.reference import ReferenceGrant
 from harness.api.istio.gateway import MANAGED
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.selector import selects
@@ -19,7 +21,6 @@ from harness.base.kept import per_object
 from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio import revision
-from harness.model.istio.reference_grant import permits
 from harness.model.network.dns import resolve
 from harness.model.network.services import service_ports
 from harness.model.state import Pod, State, namespace_labels
@@ -235,3 +236,26 @@ def _programmed(gateway: Resource) -> list[Listener]:
         if listener.protocol in _KINDS and served_tls and not any(_conflict(listener, one) for one in served):
             served.append(listener)
     return served
+
+
+Grant = tuple[str, str, str, str, str]
+
+
+def permits(state: State, source: Resource, kind: str, namespace: str, name: str) -> bool:
+    """Returns whether an object of the Gateway API may refer to a core object (a Service, a Secret)."""
+    if namespace == source.namespace:
+        return True
+    wanted = (source.kind, source.namespace, kind, namespace)
+    return not _grants(state).isdisjoint(((*wanted, name), (*wanted, "")))
+
+
+@per_state
+def _grants(state: State) -> frozenset[Grant]:
+    """From kind, from namespace, to kind, to namespace, to name; an empty name stands for all."""
+    return frozenset(
+        (source.kind, source.namespace, target.kind, grant.resource.namespace, target.name)
+        for grant in map(ReferenceGrant.of, revision.acting(state, GROUP, "ReferenceGrant"))
+        for source in grant.sources
+        for target in grant.targets
+        if source.group == GROUP and not target.group
+    )

@@ -16,7 +16,7 @@ from harness.base.errors import not_modelled
 from harness.base.kept import per_object
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import CLUSTER_DOMAIN
-from harness.model.istio.reference_grant import permits
+from harness.model.istio.gateway.deployment import permits
 from harness.model.istio.routing.cors import Cors
 from harness.model.istio.routing.rule import (
     Mirror,

@@ -17,7 +17,8 @@ from harness.model.distribution import Branch, after, certain, mapped, pooled, s
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
-from harness.model.istio.upstream import client_tls, destination_rule
+from harness.model.istio.security import mutual_tls
+from harness.model.istio.upstream import destination_rule
 from harness.model.message import Answers, Arrival, ClientSide
 from harness.model.network.services import alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
@@ -191,7 +192,7 @@ def _once(
     side: ClientSide, target: Target, message: Message, number: int, policy: Policy, retries: Retries
 ) -> Answers:
     endpoint = target.endpoint
-    tls = client_tls.begin(side.state, target, policy.tls)
+    tls = mutual_tls.begin(side.state, target, policy.tls)
     tried = with_fields(message, attempt=number).plus(
         ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
     )
