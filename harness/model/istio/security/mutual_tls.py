@@ -1,4 +1,4 @@
-"""Istio's mutual TLS: the mode that counts at a port (PeerAuthentication), and what a client's Envoy begins."""
+"""Istio's mutual TLS: the mode at a port (PeerAuthentication), and what a client's Envoy begins."""
 
 from __future__ import annotations
 
