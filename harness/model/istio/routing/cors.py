@@ -44,19 +44,17 @@ class Cors:
         origin = self.allowed(message)
         if not origin and self.forwards:
             return None
+        headers = ",".join(self.headers)
+        if self.headers == ("*",):
+            headers = message.header("access-control-request-headers") or ""
         told = (
             ("access-control-allow-origin", origin),
             ("access-control-allow-credentials", "true" if self.credentials else ""),
             ("access-control-allow-methods", asked if self.methods == ("*",) else ",".join(self.methods)),
-            ("access-control-allow-headers", self._headers(message)),
+            ("access-control-allow-headers", headers),
             ("access-control-max-age", self.max_age),
         )
         return replies.envoy(message, 200, headers=tuple((name, text) for name, text in told if text))
-
-    def _headers(self, message: Message) -> str:
-        if self.headers == ("*",):
-            return message.header("access-control-request-headers") or ""
-        return ",".join(self.headers)
 
     def on_response(self, message: Message, headers: Headers) -> Headers:
         """Returns an answer's headers with those that tell a browser that the origin may read it."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route
-from harness.api.headers import HeaderChanges
+from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.istio.hosts import covers
 from harness.base import expressions
 from harness.base.errors import not_modelled
@@ -30,7 +30,7 @@ from harness.model.istio.routing.rule import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.api.gateway_api.filters import CORSFilter, RequestRedirect, RouteFilter
+    from harness.api.gateway_api.filters import CORSFilter, RequestRedirect, RouteFilter, URLRewrite
     from harness.api.gateway_api.reference import TargetRef
     from harness.api.gateway_api.route import BackendRef, RouteMatch, Rpc
     from harness.base.resources import Resource
@@ -50,8 +50,10 @@ def unusable(state: State, route: Route) -> tuple[str, str] | None:
         for one in rule.filters:
             if one.type == "ExtensionRef":
                 return one.path, "Istio knows no extensions"
-            if one.type == "RequestMirror" and route.is_grpc and not _is_there(state, one.mirror.to):
-                return one.path, "there is no such Service to mirror to"
+            if one.type == "RequestMirror" and route.is_grpc:
+                to = one.mirror.to
+                if state.get("", "Service", to.namespace, to.name) is None:
+                    return one.path, "there is no such Service to mirror to"
         for backend in rule.backends:
             if backend.weight and (fault := _unconvertible(backend)):
                 return fault
@@ -69,10 +71,6 @@ def _unconvertible(backend: BackendRef) -> tuple[str, str] | None:
     if backend.is_host and backend.port is None:
         return backend.path, "a Hostname needs a port"
     return None
-
-
-def _is_there(state: State, to: TargetRef) -> bool:
-    return state.get("", "Service", to.namespace, to.name) is not None
 
 
 def sidecar_rules(routes: Iterable[Route]) -> tuple[RoutingRule, ...]:
@@ -141,8 +139,9 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRu
     route = Route.kept(resource)
     found = []
     for part in route.rules:
-        changes = {f.type: f.header_changes for f in part.filters if f.type in _HEADER_FILTERS}
-        redirect = next((f for f in part.filters if f.type == "RequestRedirect"), None)
+        by_type = {each.type: each for each in reversed(part.filters)}
+        redirect, rewrite, cors = map(by_type.get, ("RequestRedirect", "URLRewrite", "CORS"))
+        mirrors = (each.mirror for each in part.filters if each.type == "RequestMirror")
         weighted = any(backend.weight for backend in part.backends)
         rule = RoutingRule(
             route.resource,
@@ -150,13 +149,16 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRu
             destinations=tuple(_destination(route, b, forbidden) for b in part.backends if b.weight),
             redirect=_redirect(redirect.redirect) if redirect else None,
             direct=None if weighted or redirect else (500, ""),
-            rewrite=_rewrite(part.filters),
+            rewrite=_rewrite(rewrite.rewrite) if rewrite else Rewrite(),
             # Without retries backendRequest takes the place of the request's own time limit.
             timeout=part.backend_timeout or part.request_timeout,
-            request_headers=changes.get("RequestHeaderModifier", HeaderChanges()),
-            response_headers=changes.get("ResponseHeaderModifier", HeaderChanges()),
-            mirrors=tuple(_mirror(f) for f in part.filters if f.type == "RequestMirror"),
-            cors=next((_cors(f.cors) for f in part.filters if f.type == "CORS"), None),
+            request_headers=_header_changes(part.filters, "RequestHeaderModifier"),
+            response_headers=_header_changes(part.filters, "ResponseHeaderModifier"),
+            mirrors=tuple(
+                Mirror(RoutingDestination(each.path, _host(each.to), port=each.to.port), each.percent)
+                for each in mirrors
+            ),
+            cors=_cors(cors.cors) if cors else None,
         )
         found += [replace(rule, matches=(_match(route, match),)) for match in part.matches]
     return tuple(found)
@@ -195,23 +197,28 @@ def _rpc_path(rpc: Rpc) -> TextMatch | None:
 
 
 def _destination(route: Route, backend: BackendRef, forbidden: frozenset[str]) -> RoutingDestination:
-    changes = {f.type: f.header_changes for f in backend.filters}
-    host, invalid = f"{backend.name}.{backend.namespace}.svc.{CLUSTER_DOMAIN}", ""
-    if backend.is_host:
-        host = backend.name
-    elif not backend.is_service:
+    invalid = ""
+    if not (backend.is_host or backend.is_service):
         invalid = f"Istio knows no backends of kind {backend.kind}"
     if backend.path in forbidden:
         invalid = f"no ReferenceGrant in {backend.namespace} is for a {route.resource.kind} of this namespace"
     return RoutingDestination(
         backend.path,
-        host,
+        backend.name if backend.is_host else _host(backend),
         weight=backend.weight,
         port=backend.port,
-        request_headers=changes.get("RequestHeaderModifier", HeaderChanges()),
-        response_headers=changes.get("ResponseHeaderModifier", HeaderChanges()),
+        request_headers=_header_changes(backend.filters, "RequestHeaderModifier"),
+        response_headers=_header_changes(backend.filters, "ResponseHeaderModifier"),
         invalid=invalid,
     )
+
+
+def _host(to: TargetRef) -> str:
+    return f"{to.name}.{to.namespace}.svc.{CLUSTER_DOMAIN}"
+
+
+def _header_changes(filters: tuple[RouteFilter, ...], kind: str) -> HeaderChanges:
+    return next((each.header_changes for each in reversed(filters) if each.type == kind), UNCHANGED)
 
 
 def _redirect(to: RequestRedirect) -> Redirect:
@@ -226,23 +233,13 @@ def _redirect(to: RequestRedirect) -> Redirect:
     )
 
 
-def _rewrite(filters: tuple[RouteFilter, ...]) -> Rewrite:
-    rewrite = next((f.rewrite for f in filters if f.type == "URLRewrite"), None)
-    if rewrite is None:
-        return Rewrite()
+def _rewrite(rewrite: URLRewrite) -> Rewrite:
     path = rewrite.path_modifier
     if path.full is not None:
         return Rewrite("path", path.full, authority=rewrite.hostname)
     if path.prefix is not None:
         return Rewrite("segments", path.prefix, authority=rewrite.hostname)
     return Rewrite(authority=rewrite.hostname)
-
-
-def _mirror(one: RouteFilter) -> Mirror:
-    """Where a copy goes, and of which share of requests."""
-    to = one.mirror.to
-    host = f"{to.name}.{to.namespace}.svc.{CLUSTER_DOMAIN}"
-    return Mirror(RoutingDestination(one.mirror.path, host, port=to.port), one.mirror.percent)
 
 
 def _cors(cors: CORSFilter) -> Cors:

@@ -65,7 +65,12 @@ def location(message: Message, redirect: Redirect, match: RoutingMatch | None, p
     """Returns a redirect's Location; the query stays [Envoy: RouteEntryImplBase::newUri]."""
     scheme = redirect.scheme or message.scheme
     wanted = redirect.port or (port if redirect.keep_port else None)
-    host = redirect.authority or _own_host(message, scheme, wanted)
+    name, colon, written = message.authority.rpartition(":")
+    host = redirect.authority or message.authority
+    if not redirect.authority and colon and written.isdigit():
+        # The request's own port goes where it changes, or was the default of the scheme before.
+        left = scheme != message.scheme and int(written) == _DEFAULT_PORTS.get(message.scheme)
+        host = name if wanted or left else message.authority
     if wanted and wanted != _DEFAULT_PORTS.get(scheme):
         host = f"{host}:{wanted}"
     path = message.path
@@ -79,12 +84,3 @@ def location(message: Message, redirect: Redirect, match: RoutingMatch | None, p
             path = redirect.prefix + path[len(uri.value if uri else "/") :]
     query = f"?{message.query}" if message.query and "?" not in path else ""
     return f"{scheme}://{host}{path}{query}"
-
-
-def _own_host(message: Message, scheme: str, wanted: int | None) -> str:
-    """The request's host, without its port where that changes or was the default of the scheme before."""
-    name, colon, written = message.authority.rpartition(":")
-    if not colon or not written.isdigit():
-        return message.authority
-    left = scheme != message.scheme and int(written) == _DEFAULT_PORTS.get(message.scheme)
-    return name if wanted or left else message.authority

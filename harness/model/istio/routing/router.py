@@ -8,12 +8,13 @@ from fractions import Fraction
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from harness.base import grpc
 from harness.base.errors import NotModelledError
 from harness.base.records import with_fields
 from harness.model import replies
 from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, tally, then
 from harness.model.istio.routing import rewriting
-from harness.model.istio.routing.rule import Fault, Retries
+from harness.model.istio.routing.rule import Retries
 from harness.model.istio.upstream import cluster as upstream
 from harness.traffic.outcomes import Outcome
 from harness.traffic.trace import Action, Arrivals, Step, step
@@ -42,19 +43,21 @@ def follow(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Ans
 
 def _faults(message: Message, rule: RoutingRule) -> Branches[tuple[float, Outcome | None]]:
     """The delays and aborts that a rule injects, with their probabilities."""
-    fault = rule.fault
-    if fault == Fault():
+    if rule.fault is None:
         return certain((0.0, None))
-    delayed = _fraction(fault.delay_percent) if fault.delay else Fraction(0)
-    aborted = _fraction(fault.abort_percent) if fault.abort_status or fault.abort_grpc is not None else 0
-    if fault.abort_grpc is not None:
-        abort = Outcome(status=200, grpc_status=fault.abort_grpc, headers=(("server", "envoy"),), body="")
+    delay, abortion = rule.fault.delay, rule.fault.abort
+    seconds, status, called = delay.fixed_delay or 0.0, abortion.http_status or 0, abortion.grpc_status
+    delayed = _fraction(delay.share) if seconds else Fraction(0)
+    aborted = _fraction(abortion.share) if status or called in grpc.STATUSES else 0
+    if called in grpc.STATUSES:
+        code = grpc.STATUSES.index(called)
+        abort = Outcome(status=200, grpc_status=code, headers=(("server", "envoy"),), body="")
     else:
-        abort = replies.envoy(message, fault.abort_status, "fault filter abort")
+        abort = replies.envoy(message, status, "fault filter abort")
     delay_field, abort_field = f"{rule.field}.fault.delay", f"{rule.field}.fault.abort"
-    delay_trace = (step(rule.origin, delay_field, Action.DELAYED, "delays by {:g} s", fault.delay),)
+    delay_trace = (step(rule.origin, delay_field, Action.DELAYED, "delays by {:g} s", seconds),)
     abort_trace = (step(rule.origin, abort_field, Action.ABORTED, "aborts with {}", str(abort)),)
-    delays = shares(((delayed, fault.delay, delay_trace), (ONE - delayed, 0.0, ())))
+    delays = shares(((delayed, seconds, delay_trace), (ONE - delayed, 0.0, ())))
     return then(
         delays,
         lambda delay: shares(((aborted, (delay, abort), abort_trace), (ONE - aborted, (delay, None), ()))),

@@ -14,6 +14,7 @@ from harness.traffic.trace import Action, Step, Words, step, words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from harness.api.istio.http_rule import HTTPFaultInjection
     from harness.base.resources import Resource
     from harness.model.istio.routing.cors import Cors
     from harness.model.message import Message
@@ -68,15 +69,8 @@ class RoutingMatch:
     def takes_all(self) -> bool:
         """Whether every request fulfils it [istio/istio: route.IsCatchAllRoute]."""
         everywhere = self.uri is None or (self.uri.kind, self.uri.value) in _EVERYWHERE
-        conditions = (
-            self.scheme,
-            self.method,
-            self.authority,
-            self.headers,
-            self.without_headers,
-            self.query,
-        )
-        return everywhere and not any(conditions)
+        of_texts, of_names = (self.scheme, self.method, self.authority), (self.headers, self.without_headers)
+        return everywhere and not any((*of_texts, *of_names, self.query))
 
     def unmet(self, message: Message) -> str:
         """Returns the first condition that the request doesn't fulfil, empty if it fulfils all."""
@@ -174,17 +168,6 @@ class Redirect:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Faults by the client's proxy; percentages are of requests, delays in seconds."""
-
-    delay: float = 0.0
-    delay_percent: float = 0.0
-    abort_status: int = 0
-    abort_grpc: int | None = None
-    abort_percent: float = 0.0
-
-
-@dataclass(frozen=True)
 class Retries:
     """How often and upon what a request is sent again; the default of the mesh if `retry_on` is empty.
 
@@ -220,7 +203,7 @@ class RoutingRule:
     redirect: Redirect | None = None
     direct: tuple[int, str] | None = None
     rewrite: Rewrite = Rewrite()
-    fault: Fault = Fault()
+    fault: HTTPFaultInjection | None = None
     timeout: float | None = None
     retries: Retries = Retries()
     request_headers: HeaderChanges = UNCHANGED

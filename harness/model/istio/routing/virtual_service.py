@@ -8,13 +8,11 @@ from harness.api.headers import UNCHANGED
 from harness.api.istio.destination import weighted
 from harness.api.istio.hosts import MESH, covers, visibility
 from harness.api.istio.virtual_service import VirtualService
-from harness.base import grpc
 from harness.base.kept import per_object
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing.cors import Cors
 from harness.model.istio.routing.rule import (
-    Fault,
     Mirror,
     Redirect,
     Retries,
@@ -27,12 +25,9 @@ from harness.model.state.tables import HostTable, per_state
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.api.istio.destination import Destination, Headers, RouteDestination
     from harness.api.istio.http_rule import (
         CorsPolicy,
-        HTTPFaultInjection,
         HTTPMatchRequest,
         HTTPRedirect,
         HTTPRetry,
@@ -146,12 +141,14 @@ def _rule(part: HTTPRule, matches: tuple[RoutingMatch, ...]) -> RoutingRule:
         redirect=_redirect(part.redirect) if part.has("redirect") and part.redirect else None,
         direct=(direct.status or 0, direct.body.content) if direct else None,
         rewrite=_rewrite(part.rewrite) if part.has("rewrite") else Rewrite(),
-        fault=_fault(part.fault) if part.has("fault") else Fault(),
+        fault=part.fault if part.has("fault") else None,
         timeout=part.timeout,
         retries=_retries(part.retries) if part.has("retries") else Retries(),
         request_headers=headers.request.changes if headers else UNCHANGED,
         response_headers=headers.response.changes if headers else UNCHANGED,
-        mirrors=tuple(_mirrors(part)),
+        mirrors=tuple(
+            Mirror(_destination(to, field), percent) for to, field, percent in part.copies if percent > 0
+        ),
         cors=_cors(part.cors_policy) if part.has("corsPolicy") else None,
     )
 
@@ -194,28 +191,10 @@ def _rewrite(part: HTTPRewrite) -> Rewrite:
     return Rewrite("match" if part.uri else "", part.uri, authority=part.authority)
 
 
-def _fault(part: HTTPFaultInjection) -> Fault:
-    status = part.abort.grpc_status
-    return Fault(
-        delay=part.delay.fixed_delay or 0.0,
-        delay_percent=part.delay.share,
-        abort_status=part.abort.http_status or 0,
-        abort_grpc=grpc.STATUSES.index(status) if status in grpc.STATUSES else None,
-        abort_percent=part.abort.share,
-    )
-
-
 def _retries(part: HTTPRetry) -> Retries:
     return Retries(
         part.attempts or 0, part.conditions, part.per_try_timeout, part.retry_ignore_previous_hosts
     )
-
-
-def _mirrors(part: HTTPRule) -> Iterator[Mirror]:
-    """Where copies go; nowhere at 0 %."""
-    for copied, field, percent in part.copies:
-        if percent > 0:
-            yield Mirror(_destination(copied, field), percent)
 
 
 def _cors(part: CorsPolicy) -> Cors:
