@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
     from harness.expectations.base import Ground
 
-
 RBAC_DENIED = "RBAC: access denied"
 GRPC_PERMISSION_DENIED = 7
+
+LET_OUT, HELD_BACK = "let out", "held back"
+
+_CLOSED = (Failure.RESET, Failure.EMPTY_REPLY, Failure.TLS)
+_FORBIDDEN = "not allowed"
 
 
 def denied(outcome: Outcome) -> bool:
@@ -131,12 +135,6 @@ class Mtls(Probing):
         if self.client and hop.client is None:
             return UNKNOWN
         return f"mutual TLS by {hop.mesh}" + (f" as {hop.client}" if self.client else "")
-
-
-LET_OUT, HELD_BACK = "let out", "held back"
-
-_CLOSED = (Failure.RESET, Failure.EMPTY_REPLY, Failure.TLS)
-_FORBIDDEN = "not allowed"
 
 
 def forbidden(outcome: Outcome) -> bool:

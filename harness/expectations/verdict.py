@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from harness.traffic.statistics import Share
     from harness.traffic.trace import Trace
 
-
 UNKNOWN = "not known"
 """The class of outcomes that don't tell what was asked; it makes a verdict inconclusive."""
 

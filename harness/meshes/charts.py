@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.cluster.api.tools import Run
 
-
 STATISTICS = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
+
+_SECONDS = 60.0
+_NO_CLUSTER = {"KUBECONFIG": os.devnull}
+_TAKEN_BY_INJECTION = "auto"  # a gateway's image, which Istio's injector replaces
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,6 @@ def objects(text: str, where: str) -> list[Resource]:
         raise StageError("not YAML", where=where, why=str(error)) from None
     unfolded = (each["items"] if each["kind"] == "List" else [each] for each in documents if each)
     return [live(data) for part in unfolded for data in part]
-
-
-_SECONDS = 60.0
-_NO_CLUSTER = {"KUBECONFIG": os.devnull}
-_TAKEN_BY_INJECTION = "auto"  # a gateway's image, which Istio's injector replaces
 
 
 def istio_images(istioctl: str, config: str, run: Run) -> list[str]:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from harness.cluster.api.waiting import Deadline
     from harness.cluster.objects.apply import Applier
 
-
 TOOL_SECONDS = 30.0
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.expectations import Explanation, Verdict
     from harness.scenario import Check, Stage
 
-
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "bold yellow", "skip": "dim"}
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.scenario import Stage
     from harness.scenario.steps import Site, Step
 
-
 log = logging.getLogger(__name__)
 
 

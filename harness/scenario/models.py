@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from harness.scenario.steps import Step
     from harness.traffic.load import Load
 
+MeshWord = Literal["istio", "linkerd", "none"]
+
 
 def one_line(name: str) -> str:
     """Returns a name that can be part of a pytest node id; raises ValueError for another."""
@@ -48,7 +50,6 @@ def _object(value: object) -> object:
 
 Name = Annotated[str, AfterValidator(one_line)]
 Object = Annotated[ObjectName, BeforeValidator(_object, json_schema_input_type=str)]
-MeshWord = Literal["istio", "linkerd", "none"]
 Placement = Annotated[
     frozenset[Mesh], BeforeValidator(_placement, json_schema_input_type=MeshWord | list[MeshWord])
 ]

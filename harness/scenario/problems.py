@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from harness.expectations import Reference
     from harness.manifests.spans import Document, KeyPath
 
-
 NOUNS = {
     "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "int_type": "a number",
     "float_type": "a number", "bool_type": "true or false", "model_type": "a mapping",

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from harness.ground.ground import Provider
     from harness.manifests.patching import Patch
 
-
 _MESH_CONFIG = ("", "ConfigMap", ROOT_NAMESPACE, "istio")
 """The key of the object that holds Istio's MeshConfig."""
 

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from harness.cluster.api.client import Client
     from harness.cluster.api.waiting import Deadline
 
-
 STDOUT, STDERR, STATUS = 1, 2, 3  # channels of Kubernetes' remote command protocol
 _DATA, _ERROR = 0, 1  # channels of its port forward protocol, for the first port
 
 NOT_RUN = 126
 """The exit code, as shells have it, of a command that the container can't run."""
+
+_LAST_CHUNK = b"\r\n0\r\n\r\n"  # of a chunked HTTP/1.1 body [RFC 9112, 7.1]
 
 
 class ExecInterruptedError(HarnessError):
@@ -99,9 +100,6 @@ def _exit(status: bytes) -> tuple[int, str]:
         if cause.get("reason") == "ExitCode":
             return int(cause["message"]), ""
     return NOT_RUN, answer.get("message") or "can't be run"
-
-
-_LAST_CHUNK = b"\r\n0\r\n\r\n"  # of a chunked HTTP/1.1 body [RFC 9112, 7.1]
 
 
 def get(client: Client, namespace: str, pod: str, port: int, path: str, deadline: Deadline) -> str:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator, Sequence
 
-
 View = dict[str, list[Json]]
 """What the API holds at this moment: the objects of each watched collection, by its path."""
 

@@ -125,9 +125,8 @@ class Volley:
         deadline = Deadline(seconds)
         source = self._equip(pod, deadline)
         namespace = pods.namespace(pod)
-        stream = LoadStream(
-            self._client, namespace, source, self.load, self._turns, self._answered, self._lost
-        )
+        callbacks = (self._turns, self._answered, self._lost)
+        stream = LoadStream(self._client, namespace, source, self.load, *callbacks)
         self._streams.append(stream)
         while not stream.alive.wait(_PAUSE):
             if stream.ended.is_set() or deadline.over:
@@ -158,11 +157,11 @@ class Volley:
             return due[:room], self._at(self._next) - time.monotonic()
 
     def _due(self) -> list[Turn]:
-        found = []
+        due = []
         while (at := self._at(self._next)) <= time.monotonic():
-            found.append(Turn(self._next, at))
+            due.append(Turn(self._next, at))
             self._next += 1
-        return found
+        return due
 
     def _at(self, number: int) -> float:
         return self._begun + number / self.load.rate
@@ -207,7 +206,7 @@ class BackgroundLoad:
             self._begun, self._began = time.monotonic(), datetime.now(UTC)
             for volley in self._volleys:
                 volley.begin(self._begun)
-            self._pass(lead)
+            time.sleep(lead)
         except BaseException:
             self.abandon()
             raise
@@ -218,15 +217,13 @@ class BackgroundLoad:
     def end(self) -> tuple[Timeline, ...]:
         """Ends the loads a little after the last step, and returns their timelines."""
         self.step(AFTER)
-        self._pass(self._trail)
+        time.sleep(self._trail)
         over = self._now()
         for volley in self._volleys:
             volley.end()
         self._watch.stop()
         ends = [start for _, start in self._steps[1:]] + [over]
-        steps = tuple(
-            TransitionStep(doing, start, end) for (doing, start), end in zip(self._steps, ends, strict=True)
-        )
+        steps = tuple(TransitionStep(*begun, end) for begun, end in zip(self._steps, ends, strict=True))
         return tuple(self._timeline(volley, steps) for volley in self._volleys)
 
     def abandon(self) -> None:
@@ -236,11 +233,8 @@ class BackgroundLoad:
 
     def _timeline(self, volley: Volley, steps: tuple[TransitionStep, ...]) -> Timeline:
         mine = {volley.load.request.source.namespace, *self._namespaces()}
-        changes = [
-            replace(one, at=one.at - self._begun)
-            for one in self._watch.changes
-            if one.pod.partition("/")[0] in mine
-        ]
+        watched = [change for change in self._watch.changes if change.pod.partition("/")[0] in mine]
+        changes = [replace(change, at=change.at - self._begun) for change in watched]
         shots = by_clients((shot for _, shot in sorted(volley.shots.items())), changes)
         known = sum(shot.outcome is not None for shot in shots)
         logger.info(
@@ -255,10 +249,6 @@ class BackgroundLoad:
 
     def _now(self) -> float:
         return time.monotonic() - self._begun
-
-    @staticmethod
-    def _pass(seconds: float) -> None:
-        threading.Event().wait(seconds)
 
 
 def by_clients(shots: Iterable[Shot], changes: Iterable[PodChange]) -> list[Shot]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
@@ -77,14 +77,7 @@ send() {
 
 # errormsg, of which nobody knows what is in it, comes last.
 _REPORT = "\\t".join(
-    (
-        "%{exitcode}",
-        "%{http_code}",
-        "%{time_total}",
-        "%header{server}",
-        "%header{l5d-proxy-error}",
-        "%{errormsg}",
-    )
+    "%{exitcode} %{http_code} %{time_total} %header{server} %header{l5d-proxy-error} %{errormsg}".split()
 )
 
 
@@ -92,19 +85,8 @@ def command(load: Load) -> list[str]:
     """Returns the argv that sends a request for each line on stdin, and prints a line for each answer."""
     script = SCRIPT.replace("SEND", _SEND_GRPC if load.request.grpc else _SEND)
     children = int(load.rate * load.patience) + ROOM  # so the oldest one has been given up by then
-    asking = curl.arguments(load.request, load.patience)
-    return [
-        "sh",
-        "-c",
-        script,
-        "load",
-        str(children),
-        _REPORT,
-        *asking,
-        "-o",
-        "/dev/null",
-        curl.url_of(load.request),
-    ]
+    arguments = [*curl.arguments(load.request, load.patience), "-o", "/dev/null", curl.url_of(load.request)]
+    return ["sh", "-c", script, "load", str(children), _REPORT, *arguments]
 
 
 def read(line: str) -> tuple[int, Outcome]:
@@ -114,15 +96,12 @@ def read(line: str) -> tuple[int, Outcome]:
     """
     number, grpc, exit_code, status, seconds, server, proxy_error, error = line.split("\t", 7)
     code, grpc_status = int(exit_code), int(grpc) if grpc else None
-    headers = (("server", server), ("l5d-proxy-error", proxy_error))
-    told = tuple((name, value) for name, value in headers if value)
+    pairs = (("server", server), ("l5d-proxy-error", proxy_error))
+    outcome = Outcome(headers=tuple(pair for pair in pairs if pair[1]), seconds=float(seconds))
     if (code and grpc_status is None) or status == "000":
         detail = f"{error or 'failed'} (curl {code})"
-        failure = FAILURES.get(code, Failure.OTHER)
-        return int(number), Outcome(failure=failure, detail=detail, headers=told, seconds=float(seconds))
-    return int(number), Outcome(
-        status=int(status), grpc_status=grpc_status, headers=told, seconds=float(seconds)
-    )
+        return int(number), replace(outcome, failure=FAILURES.get(code, Failure.OTHER), detail=detail)
+    return int(number), replace(outcome, status=int(status), grpc_status=grpc_status)
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from harness.cluster.api.client import Client, Json
     from harness.cluster.api.discovery import Discovery
 
-
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ENVOY_ADMIN, _LINKERD_ADMIN = 15000, 4191
 # Envoy's certificates and keys have a section of their own in its dump, which nobody needs here.
 _ENVOY_PARTS = ("bootstrap", "dynamic_active_clusters", "dynamic_listeners", "dynamic_route_configs")
+
+Part = tuple[str, "Callable[[], str]"]
+"""A file's name in the bundle, and what reads its text."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,6 @@ def collect(
         for done in [pool.submit(do, name, read) for name, read in work]:
             done.result()
     bundle.close()
-
-
-Part = tuple[str, "Callable[[], str]"]
-"""A file's name in the bundle, and what reads its text."""
 
 
 def _of_namespaces(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.workload import WORKLOAD_KINDS, template_of
@@ -16,34 +17,36 @@ if TYPE_CHECKING:
 
 NODE_REPOSITORY = "kindest/node"
 _INSPECT_SECONDS = 60.0
+_NUMBER = re.compile(r"\d+")
+_WORKLOADS = frozenset((*WORKLOAD_KINDS, "ReplicaSet", "Job", "CronJob", "Pod"))
 
 
+@dataclass(frozen=True)
 class Images:
     """The local Docker's images."""
 
-    def __init__(self, run: Run, docker: str = "docker") -> None:
-        self._run = run
-        self._docker = docker
+    _run: Run
 
     def local(self, image: str) -> bool:
         return self.id(image) is not None
 
     def id(self, image: str) -> str | None:
         """Returns the id (sha256:…) of an image of the local Docker, None where it has none of this name."""
-        argv = [self._docker, "image", "inspect", "--format", "{{.Id}}", image]
         try:
-            return self._run(argv, timeout=_INSPECT_SECONDS).strip()
+            return self._inspect("inspect", "--format", "{{.Id}}", image).strip()
         except StageError:
             return None
 
     def newest_node(self) -> str | None:
         """Returns the local kind node image of the highest version, or None."""
-        listed = self._run(
-            [self._docker, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", NODE_REPOSITORY],
-            timeout=_INSPECT_SECONDS,
+        listed = self._inspect("ls", "--format", "{{.Repository}}:{{.Tag}}", NODE_REPOSITORY).split()
+        tagged = [image for image in listed if not image.endswith(":<none>")]
+        return max(
+            tagged, key=lambda image: tuple(map(int, _NUMBER.findall(image.rpartition(":")[2]))), default=None
         )
-        tagged = [image for image in listed.split() if not image.endswith(":<none>")]
-        return max(tagged, key=_version, default=None)
+
+    def _inspect(self, *arguments: str) -> str:
+        return self._run(["docker", "image", *arguments], timeout=_INSPECT_SECONDS)
 
     def require(self, images: Iterable[str], timeout: float) -> None:
         """Pulls the images that aren't local; raises MissingError, naming all that can't be had."""
@@ -51,7 +54,7 @@ class Images:
         for image in dict.fromkeys(images):
             if not self.local(image):
                 try:
-                    self._run([self._docker, "pull", "--quiet", image], timeout=timeout)
+                    self._run(["docker", "pull", "--quiet", image], timeout=timeout)
                 except StageError as error:
                     failures[image] = error.why or error.what
         if failures:
@@ -78,13 +81,6 @@ def full_name(image: str) -> str:
 
 def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:
     """Returns the images in the pod specs of workloads, each once, in order."""
-    specs = (template_of(one).spec for one in resources if one.kind in _WORKLOADS)
-    containers = (one for spec in specs for one in (*spec.init_containers, *spec.containers))
-    return tuple(dict.fromkeys(one.image for one in containers if one.image))
-
-
-_WORKLOADS = frozenset((*WORKLOAD_KINDS, "ReplicaSet", "Job", "CronJob", "Pod"))
-
-
-def _version(image: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", image.rpartition(":")[2]))
+    specs = [template_of(resource).spec for resource in resources if resource.kind in _WORKLOADS]
+    images = [each.image for spec in specs for each in (*spec.init_containers, *spec.containers)]
+    return tuple(dict.fromkeys(filter(None, images)))

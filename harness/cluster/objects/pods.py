@@ -17,10 +17,8 @@ from harness.traffic.observables import Proxy
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from harness.api.kubernetes.status import ContainerStatus
     from harness.base.vocabulary import Workload
     from harness.cluster.api.client import Json
-
 
 HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))
 """Waiting reasons that time doesn't mend."""
@@ -31,6 +29,8 @@ DOUBLE_INJECTION = "double injection"
 RELAPSE = timedelta(seconds=10)
 
 _UNDERWAY = frozenset(("", "PodInitializing", "ContainerCreating"))
+
+_EVENT_MARGIN = timedelta(seconds=10)  # clocks, and the time from a webhook's call to the pod's creation
 
 
 def metadata(pod: Json) -> Metadata:
@@ -161,8 +161,9 @@ def trouble(pod: Json) -> tuple[str, str] | None:
         for state in (container.state, container.last_state)
         if state.terminated.exit_code
     ]
-    hopeless = any(state.reason in HOPELESS for state in stalled)
-    if (stuck := _unready_proxies(containers)) and not hopeless:
+    proxies = [container for container in containers if container.name in {mesh.proxy for mesh in Mesh}]
+    stuck = " and ".join(proxy.name for proxy in proxies if not proxy.ready) if len(proxies) > 1 else ""
+    if stuck and not any(state.reason in HOPELESS for state in stalled):
         return DOUBLE_INJECTION, f"{stuck} never ready: two proxies in a pod take each other's connections"
     if stalled:
         worst = min(stalled, key=lambda state: state.reason not in HOPELESS)
@@ -178,16 +179,6 @@ def trouble(pod: Json) -> tuple[str, str] | None:
 def told(pod: Json) -> str:
     """Returns what keeps a pod from being ready, in words; empty if it is."""
     return "" if ready(pod) else ": ".join(filter(None, trouble(pod) or ("not ready",)))
-
-
-def _unready_proxies(containers: Iterable[ContainerStatus]) -> str:
-    """Which of a pod's proxies aren't ready, where it has both meshes'."""
-    proxied = [one for one in containers if one.name in {mesh.proxy for mesh in Mesh}]
-    unready = [one.name for one in proxied if not one.ready]
-    return " and ".join(unready) if len(proxied) > 1 else ""
-
-
-_EVENT_MARGIN = timedelta(seconds=10)  # clocks, and the time from a webhook's call to the pod's creation
 
 
 def misplaced(pod: Json, asked: Collection[Mesh]) -> bool:

@@ -77,34 +77,27 @@ def waiting_for(
     can't be had, or if it has had two proxies for long enough.
     """
     unready = {Metadata.live(item).name: reason for item in workloads if (reason := _reason(item, excused))}
-    owned = [
-        pod
-        for pod in pod_list
-        if (owner := pods.workload(pod)) and owner not in excused and not pods.finished(pod)
-    ]
+    owned = [pod for pod in pod_list if pods.workload(pod) not in (None, *excused) and not pods.finished(pod)]
     for pod in owned:
-        found = pods.trouble(pod)
-        if found and found[0] == pods.DOUBLE_INJECTION and pods.age(pod, now) > _PATIENCE:
+        reason, words = pods.trouble(pod) or ("", "")
+        if reason == pods.DOUBLE_INJECTION and pods.age(pod, now) > _PATIENCE:
             raise StageError(
-                f"double injection: {found[1]}",
+                f"double injection: {words}",
                 where=pods.where(pod),
                 why=f"it has {' and '.join(map(str, pods.proxies(pod)))}",
                 todo="take the proxy out of the manifest (linkerd uninject), or inject by one mesh alone",
             )
-        if found and found[0] in pods.HOPELESS:
+        if reason in pods.HOPELESS:
             raise StageError(
-                f"an image can't be had: {found[0]}",
+                f"an image can't be had: {reason}",
                 where=pods.where(pod),
-                why=found[1] or _images(pod),
+                why=words or ", ".join(container.image for container in pods.spec(pod).containers),
                 todo="have it in the local Docker (docker pull, docker load), or correct the pod's image",
             )
     if not unready:
-        return next((reason for pod in owned if (reason := _unsettled(pod, now))), None)
-    troubles = [
-        f"{pods.where(pod)}: {': '.join(part for part in found if part)}"
-        for pod in owned
-        if (found := pods.trouble(pod))
-    ]
+        return next((why for pod in owned if (why := _unsettled(pod, now))), None)
+    stuck = [(pods.where(pod), *trouble) for pod in owned if (trouble := pods.trouble(pod))]
+    troubles = [": ".join(filter(None, parts)) for parts in stuck]
     failures = [
         f"{Metadata.live(item).name}: {failure.message}"
         for item in workloads
@@ -170,7 +163,3 @@ def _warnings(events: Iterable[Json], names: Iterable[str]) -> list[str]:
             if mine and (name not in latest or event.when >= latest[name].when):
                 latest[name] = event
     return [f"{name}: {event.reason}: {event.message}" for name, event in latest.items()]
-
-
-def _images(pod: Json) -> str:
-    return ", ".join(container.image for container in pods.spec(pod).containers)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.cluster.api.client import Json
 
-
 Group = dict[str, list["Json"]]
 """The kinds of an API group that discovery tells, by version."""
 
@@ -53,6 +52,16 @@ _LABELS = {
     Mesh.ISTIO: ("app", "istiod"),
     Mesh.LINKERD: ("linkerd.io/control-plane-component", "destination"),
 }
+
+SETTINGS = frozenset(((ROOT_NAMESPACE, "istio"), (LINKERD_NAMESPACE, "linkerd-config")))
+"""The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""
+
+_DERIVED = frozenset(("Node", "MutatingWebhookConfiguration", "Endpoints", "EndpointSlice", "Secret"))
+
+ENFORCING = frozenset(
+    "anetd antrea-agent azure-npm calico-node canal cilium kindnet kube-router ovnkube-node weave-net".split()
+)
+"""DaemonSets of plugins that do, kind's own since kind 0.24 [Kubernetes: Network Policies, prerequisites]."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +181,6 @@ def _secrets(client: Client, objects: Collection[Json]) -> Iterator[Json]:
             yield {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
 
 
-SETTINGS = frozenset(((ROOT_NAMESPACE, "istio"), (LINKERD_NAMESPACE, "linkerd-config")))
-"""The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""
-
-_DERIVED = frozenset(("Node", "MutatingWebhookConfiguration", "Endpoints", "EndpointSlice", "Secret"))
-
-
 def standing(client: Client, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
     """Returns the objects in these namespaces, and what holds for the whole of these meshes, older first.
 
@@ -202,12 +205,6 @@ def _is_own(one: Resource, namespaces: Collection[str]) -> bool:
     controlled = Metadata.of(one).controller is not None
     default = one.kind == "ServiceAccount" and one.name == "default"
     return not (controlled or default or one.kind in _DERIVED)
-
-
-ENFORCING = frozenset(
-    "anetd antrea-agent azure-npm calico-node canal cilium kindnet kube-router ovnkube-node weave-net".split()
-)
-"""DaemonSets of plugins that do, kind's own since kind 0.24 [Kubernetes: Network Policies, prerequisites]."""
 
 
 def lacking_enforcement(client: Client) -> str | None:

@@ -21,7 +21,6 @@ from harness.base.errors import InputError, MissingError, StageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
 MANAGER = "mesh-migration-harness"
 MANAGED_BY = {"app.kubernetes.io/managed-by": MANAGER}
 

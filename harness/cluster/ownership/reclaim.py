@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from harness.cluster.ownership.ownership import Lease, Record
 
-
 logger = logging.getLogger(__name__)
 
 JOURNAL = "patched.json"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from harness.traffic.outcomes import Failure, Outcome, ServerSaw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from harness.base.vocabulary import Workload
     from harness.traffic.request import Request
@@ -60,17 +60,14 @@ def parse(text: str, mark: str) -> list[CurlAnswer]:
 
 
 def _answer(body: str, report: str) -> CurlAnswer:
-    fields, _, headers = report.partition("\n")
+    fields, _, text = report.partition("\n")
     exit_code, status, seconds, error = fields.split(" ", 3)
-    return CurlAnswer(int(exit_code), int(status), float(seconds), error.strip(), _headers(headers), body)
-
-
-def _headers(text: str) -> tuple[tuple[str, str], ...]:
     try:
-        found: dict[str, list[str]] = json.loads(text, strict=False)
+        headers: dict[str, list[str]] = json.loads(text, strict=False)
     except ValueError:  # curl leaves bytes that aren't UTF-8 as they are
-        return ()
-    return tuple((name, value.strip()) for name, values in found.items() for value in values)
+        headers = {}
+    pairs = tuple((name, value.strip()) for name, values in headers.items() for value in values)
+    return CurlAnswer(int(exit_code), int(status), float(seconds), error.strip(), pairs, body)
 
 
 def outcome(answer: CurlAnswer, request: Request) -> Outcome:
@@ -111,8 +108,8 @@ def refusal(answer: CurlAnswer) -> bool:
 
 
 def _grpc_status(answer: CurlAnswer) -> int | None:
-    found = _GRPC_STATUS.findall(answer.body)
-    return int(found[-1]) if found else None
+    statuses = _GRPC_STATUS.findall(answer.body)
+    return int(statuses[-1]) if statuses else None
 
 
 def server_saw(body: str, request: Request) -> ServerSaw | None:
@@ -124,9 +121,13 @@ def server_saw(body: str, request: Request) -> ServerSaw | None:
     echo = _echo(body)
     if echo is None:
         return None
-    flat = tuple((str(name), value) for name, values in echo["headers"].items() for value in _values(values))
-    told = next((value for name, value in flat if name.lower() == "host"), None)
-    host = echo.get("host") or told or request.authority
+    flat = tuple(
+        (str(name), str(value))
+        for name, values in echo["headers"].items()
+        for value in (values if isinstance(values, list) else [values])
+    )
+    by_header = next((value for name, value in flat if name.lower() == "host"), None)
+    host = echo.get("host") or by_header or request.authority
     path = echo.get("path") or urlsplit(str(echo.get("url") or "")).path or request.path
     return ServerSaw(str(path), str(host), flat)
 
@@ -141,23 +142,16 @@ def _echo(body: str) -> dict[str, Any] | None:
     return echo if isinstance(echo.get("headers"), dict) else None
 
 
-def _values(values: Any) -> Iterable[str]:
-    return (str(value) for value in (values if isinstance(values, list) else [values]))
-
-
 def answering_pods(answer: CurlAnswer, pods: Mapping[str, Workload]) -> frozenset[str]:
     """Returns the pods of one workload whose names stand in the response's headers, or else in the body.
 
     Empty if none is named, or pods of several workloads. What an echo repeats of the client's
     headers isn't searched: it names the client's pod, if any.
     """
-    for text in ("\n".join(value for _, value in answer.headers), _own_words(answer.body)):
+    echo = _echo(answer.body) or {}
+    own = json.dumps({key: echo[key] for key in echo if key != "headers"}) if echo else answer.body
+    for text in ("\n".join(value for _, value in answer.headers), own):
         named = frozenset(word for word in _POD_NAME.findall(text) if word in pods)
         if named:
             return named if len({pods[name] for name in named}) == 1 else frozenset()
     return frozenset()
-
-
-def _own_words(body: str) -> str:
-    echo = _echo(body)
-    return body if echo is None else json.dumps({key: echo[key] for key in echo if key != "headers"})

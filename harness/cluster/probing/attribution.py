@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome, ServerSaw
     from harness.traffic.request import Request
 
-
 UNMESHED = Hop(False, witnesses=("no proxy in the server's pod",))
 
 _IDENTITIES = {

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from harness.traffic.observables import Meter
     from harness.traffic.request import Request
 
-
 logger = logging.getLogger(__name__)
 
 Counters = dict[str, tuple["ControlPlane", str]]
@@ -36,6 +35,13 @@ Counters = dict[str, tuple["ControlPlane", str]]
 _AT_ONCE = 8
 _QUIET_SECONDS = 0.5
 """Copies and retries arrive after the answers: this long nothing more must come."""
+
+_LINKERD_ADMIN = ":4191"
+
+_SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)", re.MULTILINE)
+_LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
+
+_LAG_SECONDS = 1.0  # at most, between an answer's end and its count
 
 
 def scrape(client: Client, planes: Mapping[Mesh, ControlPlane], listed: Iterable[Json]) -> Counters:
@@ -110,9 +116,6 @@ def _arrived(workload: Workload, before: Counters, after: Counters) -> int:
     return total
 
 
-_LINKERD_ADMIN = ":4191"
-
-
 def arrived(mesh: Mesh, before: str, after: str) -> int | None:
     """Returns how many requests came in between two readings of a proxy's counters.
 
@@ -146,10 +149,6 @@ _COUNTED: Mapping[Mesh, Callable[[str, str], int | None]] = {
 }
 
 
-_SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)", re.MULTILINE)
-_LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
-
-
 @dataclass(frozen=True)
 class Sample:
     """One line: a metric's name, its labels, its value."""
@@ -176,9 +175,6 @@ def growth(before: str, after: str, *names: str) -> Iterator[Sample]:
         start = old.get((sample.name, sample.labels), 0.0)
         grown = sample.value - start if sample.value >= start else sample.value
         yield Sample(sample.name, sample.labels, grown)
-
-
-_LAG_SECONDS = 1.0  # at most, between an answer's end and its count
 
 
 def metered(

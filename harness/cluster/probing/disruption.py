@@ -38,29 +38,23 @@ def of_client(client: Client, namespace: str, name: str) -> str:
         return f"the pod ended: {status.reason or status.phase}: {status.message}".rstrip(": ")
     if pods.terminating(pod):
         return "the pod is being deleted"
-    found = pods.trouble(pod)
-    return (
-        f"{found[0]}: {found[1]}" if found else "the pod still runs: the API server or the node was restarted"
-    )
+    trouble = ": ".join(pods.trouble(pod) or ())
+    return trouble or "the pod still runs: the API server or the node was restarted"
 
 
 def of_servers(client: Client, before: Iterable[Json], now: Iterable[Json]) -> str | None:
     """Returns which pods that ran before are ending or gone now, with their events; None if none is."""
     running = {pods.uid(pod) for pod in now if pods.running(pod)}
-    told = [
-        f"{pods.where(pod)}: {_end(client, pod)}"
-        for pod in before
-        if pods.status(pod).phase == "Running" and pods.uid(pod) not in running
-    ]
-    return "\n       ".join(sorted(told)) or None
+    ran = [pod for pod in before if pods.status(pod).phase == "Running"]
+    gone = [pod for pod in ran if pods.uid(pod) not in running]
+    return "\n       ".join(sorted(f"{pods.where(pod)}: {_end(client, pod)}" for pod in gone)) or None
 
 
 def _end(client: Client, pod: Json) -> str:
     about = f"involvedObject.uid={pods.uid(pod)}"
     listed = client.list(EVENTS.collection(pods.namespace(pod)), {"fieldSelector": about})
     events = (event for event in map(Event.live, listed) if event.reason in _ENDINGS)
-    told = {f"{event.reason}: {event.message}" for event in events}
-    return ", ".join(sorted(told)) or "deleted"
+    return ", ".join(sorted({f"{event.reason}: {event.message}" for event in events})) or "deleted"
 
 
 def refuse_if_ending(
@@ -95,12 +89,11 @@ def refuse_if_disrupted(
     failed = sum(answer.exit_code != 0 or answer.status in _GONE for answer in answers)
     if not (service and failed):
         return
-    mine = [pod for pod in before if pods.namespace(pod) == service.namespace]
-    told = of_servers(client, mine, now)
-    if told:
+    servers = [pod for pod in before if pods.namespace(pod) == service.namespace]
+    if ended := of_servers(client, servers, now):
         raise ExecInterruptedError(
             f"pods ended while the probe ran, and {failed} of its {len(answers)} requests failed",
             where=str(request),
-            why=told,
+            why=ended,
             todo="probe again",
         )

@@ -113,7 +113,10 @@ def _batch(found: Door, request: Request, count: int, seconds: float) -> Iterato
     defaults = {"accept-encoding": "identity", "user-agent": "harness"}
     # By itself httpx would put a path such as /a/../b in order.
     options = {"sni_hostname": request.host, "target": target.encode()}
-    with httpx.Client(verify=_unverified(), trust_env=False, timeout=seconds, headers=defaults) as client:
+    unverified = ssl.create_default_context()
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    with httpx.Client(verify=unverified, trust_env=False, timeout=seconds, headers=defaults) as client:
         for _ in range(count):
             sent = client.build_request(
                 request.method, url, headers=[("host", request.authority), *headers], extensions=options
@@ -121,13 +124,6 @@ def _batch(found: Door, request: Request, count: int, seconds: float) -> Iterato
             yield _answer(client, sent)
             if request.new_connection:
                 client.close()
-
-
-def _unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _answer(client: httpx.Client, sent: httpx.Request) -> CurlAnswer:

@@ -11,8 +11,6 @@ from harness.cluster.objects import pods, services
 from harness.cluster.probing.tcp import LINE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from harness.cluster.api.client import Client
     from harness.traffic.request import Request
 
@@ -33,32 +31,26 @@ def control(client: Client, request: Request, seconds: float) -> str:
         raise HarnessError(
             f"Service {found.service} has no ready pod with port {found.target}", where=str(request)
         )
-    message, enough = _asked(request)
+    if request.tcp:
+        message, enough = LINE.encode(), _something
+    else:
+        message, enough = (_HTTP2_HELLO, _is_settings) if request.grpc else (_http1(request), is_status_line)
     name = pods.name(ready[0])
     answer = exchange(client, found.service.namespace, name, port, message, enough, Deadline(seconds))
     said = "speaks HTTP/2" if request.grpc else answer.split(b"\r\n")[0].decode(errors="replace")
     return f"past its proxy, Pod {found.service.namespace}/{name} answers on port {port}: {said}"
 
 
-def _asked(request: Request) -> tuple[bytes, Callable[[bytes], bool]]:
-    """What is sent, and what an answer to it looks like."""
-    if request.tcp:
-        return LINE.encode(), bool
-    return (_HTTP2_HELLO, _is_settings) if request.grpc else (_http1(request), is_status_line)
-
-
 def _http1(request: Request) -> bytes:
     target = f"{request.path}?{request.query}" if request.query else request.path
-    headers = [
-        f"{name}: {value}" for name, value in request.headers if name.lower() not in ("host", "connection")
-    ]
-    lines = [
-        f"{request.http_method} {target} HTTP/1.1",
-        f"Host: {request.authority}",
-        "Connection: close",
-        *headers,
-    ]
-    return "\r\n".join([*lines, "", ""]).encode()
+    first = f"{request.http_method} {target} HTTP/1.1"
+    others = [(name, value) for name, value in request.headers if name.lower() not in ("host", "connection")]
+    headers = [("Host", request.authority), ("Connection", "close"), *others]
+    return "\r\n".join([first, *(f"{name}: {value}" for name, value in headers), "", ""]).encode()
+
+
+def _something(received: bytes) -> bool:
+    return bool(received)
 
 
 def _is_settings(received: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError, StageError, did_you_mean
@@ -24,26 +25,28 @@ if TYPE_CHECKING:
     from harness.cluster.api.settings import ClusterSettings
     from harness.cluster.api.waiting import Deadline, View
 
+logger = logging.getLogger(__name__)
 
+NAME = "harness-curl"
+USER = 65532
+"""Neither root nor a proxy's user: its traffic is intercepted, and any pod security level admits it."""
+
+
+@dataclass
 class Sources:
     """Finds, for each workload, a container with curl; safe to share between threads.
 
-    `seen` are the pods that there were at the last look, `known` all that ever were, by name and workload.
+    `seen` are the pods that there were at the last look, `known` all that ever were, by name and workload;
+    `curls` are known by the pod's uid.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        settings: ClusterSettings,
-        provide_images: Callable[[Collection[str]], None],
-    ) -> None:
-        self._client = client
-        self._settings = settings
-        self._provide_images = provide_images
-        self._lock = threading.Lock()
-        self._curls: dict[str, Curl] = {}  # by the pod's uid
-        self.seen: list[Json] = []
-        self.known: dict[str, dict[Workload, Json]] = defaultdict(dict)
+    client: Client
+    settings: ClusterSettings
+    provide_images: Callable[[Collection[str]], None]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    curls: dict[str, Curl] = field(default_factory=dict)
+    seen: list[Json] = field(default_factory=list)
+    known: dict[str, dict[Workload, Json]] = field(default_factory=lambda: defaultdict(dict))
 
     @property
     def owners(self) -> Mapping[str, Workload]:
@@ -52,60 +55,56 @@ class Sources:
 
     def sender(self, source: Workload, deadline: Deadline) -> Curl:
         """Returns where curl can be run in a ready pod of a workload, which is waited for."""
-        with self._lock:
+        with self.lock:
             return self.equipped(self._ready_pod(source, deadline), deadline)
 
     def equipped(self, pod: Json, deadline: Deadline) -> Curl:
         """Returns where in a pod curl can be run: in its own container, or in one that is added."""
         uid = pods.uid(pod)
-        if uid not in self._curls:
-            self._curls[uid] = self._equip(pod, deadline)
-        return self._curls[uid]
+        if uid not in self.curls:
+            self.curls[uid] = self._equip(pod, deadline)
+        return self.curls[uid]
 
     def _equip(self, pod: Json, deadline: Deadline) -> Curl:
         own = pods.application(pod)
         version = self._version(pod, own, deadline)
         if version:
             return Curl(pods.name(pod), own, version)
-        self._provide_images([self._settings.curl_image])
-        added = add_container(self._client, pod, self._settings.curl_image, deadline)
+        self.provide_images([self.settings.curl_image])
+        added = add_container(self.client, pod, self.settings.curl_image, deadline)
         version = self._version(pod, added, deadline)
         if version is None:
             raise HarnessError(
-                f"{self._settings.curl_image} can't send probes",
+                f"{self.settings.curl_image} can't send probes",
                 todo="choose a curl_image with sh, mktemp and curl {}.{} or newer".format(*curl.OLDEST),
             )
         return Curl(pods.name(pod), added, version)
 
     def _version(self, pod: Json, container: str, deadline: Deadline) -> tuple[int, ...] | None:
         namespace = pods.namespace(pod)
-        done = execute(self._client, namespace, pods.name(pod), container, curl.CHECK, deadline)
+        done = execute(self.client, namespace, pods.name(pod), container, curl.CHECK, deadline)
         return curl.usable(done.stdout) if done.code == 0 else None
 
     def _ready_pod(self, source: Workload, deadline: Deadline) -> Json:
-        found = self._of(source, self.look())
-        if not found:
+        mine = self._of(source, self.look())
+        if not mine:
             known = {str(owner) for owners in self.known.values() for owner in owners}
             raise HarnessError(
                 f"there is no workload {source} with a pod", why=did_you_mean(str(source), known)
             )
-        ready = list(filter(pods.ready, found))
+        ready = list(filter(pods.ready, mine))
         if not ready:
             path = PODS.collection(source.namespace)
-            view: dict[str, list[Json]] = {}
 
-            def unmet(now: dict[str, list[Json]]) -> str | None:
-                view.update(now)
-                mine = self._of(source, now[path])
-                if any(map(pods.ready, mine)):
+            def unmet(view: View) -> str | None:
+                now = self._of(source, view[path])
+                ready.extend(filter(pods.ready, now))
+                if ready:
                     return None
-                troubles = [
-                    f"{pods.name(pod)}: {': '.join(told)}" for pod in mine if (told := pods.trouble(pod))
-                ]
-                return "; ".join(troubles) or "no pod is ready"
+                troubles = [(pods.name(pod), *trouble) for pod in now if (trouble := pods.trouble(pod))]
+                return "; ".join(map(": ".join, troubles)) or "no pod is ready"
 
-            wait_until(self._client, f"a pod of {source} is ready", [path], unmet, deadline)
-            ready = list(filter(pods.ready, self._of(source, view[path])))
+            wait_until(self.client, f"a pod of {source} is ready", [path], unmet, deadline)
         return min(ready, key=pods.name)
 
     def _of(self, source: Workload, items: Sequence[Json]) -> list[Json]:
@@ -113,19 +112,12 @@ class Sources:
 
     def look(self) -> list[Json]:
         """Lists the cluster's pods, and remembers them: an answer may name one that is gone by then."""
-        self.seen = items = self._client.list(PODS.collection())
+        self.seen = items = self.client.list(PODS.collection())
         for pod in items:
             owner = pods.workload(pod)
             if owner:
                 self.known[pods.name(pod)][owner] = pod
         return items
-
-
-logger = logging.getLogger(__name__)
-
-NAME = "harness-curl"
-USER = 65532
-"""Neither root nor a proxy's user: its traffic is intercepted, and any pod security level admits it."""
 
 
 def add_container(
@@ -136,7 +128,7 @@ def add_container(
     Raises StageError if it can't be started. It stays as long as the pod does.
     """
     namespace, pod_name = pods.namespace(pod), pods.name(pod)
-    if not any(one.name == name for one in pods.spec(pod).ephemeral_containers):
+    if name not in (container.name for container in pods.spec(pod).ephemeral_containers):
         client.patch(
             f"{PODS.path(namespace, pod_name)}/ephemeralcontainers",
             {"spec": {"ephemeralContainers": [_container(image, name, user)]}},
@@ -170,15 +162,15 @@ def _unstarted(view: View, path: str, name: str) -> str | None:
     if not view[path]:
         raise StageError("the pod went away", where=path)
     pod = view[path][0]
-    found = pods.trouble(pod)
-    if found and found[0] in pods.HOPELESS:
+    reason, words = pods.trouble(pod) or ("", "")
+    if reason in pods.HOPELESS:
         raise StageError(
-            f"the image of container {name} can't be had: {found[0]}",
-            why=found[1],
+            f"the image of container {name} can't be had: {reason}",
+            why=words,
             todo="have it in the local Docker, or choose another one: --curl-image, --openssl-image",
         )
-    known = (one.state for one in pods.status(pod).ephemeral_containers if one.name == name)
-    state = next(known, None)
+    statuses = pods.status(pod).ephemeral_containers
+    state = next((status.state for status in statuses if status.name == name), None)
     if state and state.has("terminated"):
         raise StageError(f"container {name} ended", why=str(state.terminated.data))
     return None if state and state.has("running") else f"its state: {state.data if state else 'none yet'}"

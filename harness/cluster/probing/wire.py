@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
@@ -46,59 +47,51 @@ _ASKS = "Acceptable client certificate CA names"
 _REFUSED = (35, 52, 56)  # curl's exit codes for a connection that was closed instead of an answer
 
 
+@dataclass
 class Wire:
-    """Looks at servers' ports from clients' pods."""
+    """Looks at servers' ports from clients' pods; `without` are images that turned out to have no openssl."""
 
-    def __init__(
-        self,
-        client: Client,
-        settings: ClusterSettings,
-        provide_images: Callable[[Collection[str]], None],
-        planes: Mapping[Mesh, ControlPlane],
-    ) -> None:
-        self._client = client
-        self._planes = planes
-        self._settings = settings
-        self._provide_images = provide_images
-        self._without: set[str] = set()  # images that turned out to have no openssl
+    client: Client
+    settings: ClusterSettings
+    provide_images: Callable[[Collection[str]], None]
+    planes: Mapping[Mesh, ControlPlane]
+    without: set[str] = field(default_factory=set)
 
     def look(self, source: Json, server: Json, port: int) -> Shown | None:
         """Returns what a port of a server's pod shows in the client's pod; None if it can't be looked at."""
         address = pods.status(server).ip
-        if not address or (image := self._image(source, server)) in self._without:
+        if not address or (image := self._image(source, server)) in self.without:
             return None
         mesh = next(iter(pods.meshes(server)), None)
-        hello = self._planes[mesh].hello(server) if mesh else ("", "")
+        hello = self.planes[mesh].hello(server) if mesh else ("", "")
         target = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         namespace, name, deadline = pods.namespace(source), pods.name(source), Deadline(_SECONDS)
         try:
             container = self._equip(source, image, deadline)
             argv = ["sh", "-c", SCRIPT, "look", target, *hello]
-            done = execute(self._client, namespace, name, container, argv, deadline)
+            done = execute(self.client, namespace, name, container, argv, deadline)
         except HarnessError as error:
             logger.warning("nothing is seen on the wire: %s", error)
             return None
         if done.code == _NO_OPENSSL:
-            self._without.add(image)
+            self.without.add(image)
             logger.warning("nothing is seen on the wire: %s has no openssl", image)
             return None
         return shown(done.stdout, f"{pods.where(server)}, port {port}")
 
     def _equip(self, source: Json, image: str, deadline: Deadline) -> str:
         """A container whose traffic goes round the client's proxy: it runs as that proxy's user."""
-        self._provide_images([image])
-        user = next((self._planes[mesh].user for mesh in pods.meshes(source)), sources.USER)
-        return sources.add_container(self._client, source, image, deadline, name=NAME, user=user)
+        self.provide_images([image])
+        user = next((self.planes[mesh].user for mesh in pods.meshes(source)), sources.USER)
+        return sources.add_container(self.client, source, image, deadline, name=NAME, user=user)
 
     def _image(self, *candidates: Json) -> str:
         """The configured image; else that of an istio-proxy, which has openssl and is there already."""
-        if self._settings.openssl_image:
-            return self._settings.openssl_image
-        for pod in candidates:
-            for container in pods.spec(pod).lasting:
-                if container.name == Mesh.ISTIO.proxy:
-                    return container.image
-        return self._settings.curl_image
+        if self.settings.openssl_image:
+            return self.settings.openssl_image
+        containers = (container for pod in candidates for container in pods.spec(pod).lasting)
+        images = (container.image for container in containers if container.name == Mesh.ISTIO.proxy)
+        return next(images, self.settings.curl_image)
 
 
 def shown(text: str, where: str) -> Shown | None:

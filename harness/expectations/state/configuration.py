@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.expectations.base import Ground
 
+SeverityName = Literal["lost", "changed", "check", "repaired"]
+
 
 class RefusedByApi(Expectation):
     """The config's `object` (`Kind namespace/name`; any if absent) is refused, with this message.
@@ -56,9 +58,6 @@ class RefusedByApi(Expectation):
             seen="; ".join(f"{name}: {message}" for name, message in refused.items())
             or f"accepted: {', '.join(words)}",
         )
-
-
-SeverityName = Literal["lost", "changed", "check", "repaired"]
 
 
 class Sought(Strict):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from harness.expectations.base import Ground
     from harness.traffic.observables import Pod, Probed
 
+ProbeName = Literal["livenessProbe", "readinessProbe", "startupProbe"]
+
 
 class Injected(Expectation):
     """Every pod has exactly one proxy, this mesh's; or none.
@@ -114,9 +116,6 @@ def _stuck(pods: tuple[Pod, ...]) -> bool:
 def _unready(pod: Pod) -> str:
     proxies = " and ".join(map(str, pod.proxies)) or "no proxy"
     return f"{pod.name}: {proxies}, {pod.trouble or 'ready'}"
-
-
-ProbeName = Literal["livenessProbe", "readinessProbe", "startupProbe"]
 
 
 class Ready(Expectation):

@@ -40,7 +40,6 @@ UNKNOWN_SHARE = 0.1
 LINES = 10
 """Lines of a verdict about failures; the timeline has all of them."""
 
-
 _TIMES = re.compile(r" after \d+ (ms|milliseconds)\b")
 """What tells equal failures apart in curl's words."""
 

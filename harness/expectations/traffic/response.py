@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from harness.expectations.base import Ground, Reference
     from harness.traffic.outcomes import Outcome
 
-
 AS_EXPECTED = "as expected"
+
+_CLOSED = (Failure.REFUSED, Failure.RESET, Failure.TLS, Failure.EMPTY_REPLY)
+
+WebUrl = Annotated[Url, scheme("http://", "https://", words=": from outside http:// and https:// are sent")]
 
 
 class Checking(Asking):
@@ -202,12 +205,6 @@ def _wrong(what: str, wanted: dict[str, Text], value_of: Callable[[str], str | N
 def _unseen(outcome: Outcome) -> str:
     """What an answer from a server that doesn't tell what it saw comes to."""
     return UNKNOWN if (outcome.status or 0) < 400 else str(outcome)
-
-
-_CLOSED = (Failure.REFUSED, Failure.RESET, Failure.TLS, Failure.EMPTY_REPLY)
-
-
-WebUrl = Annotated[Url, scheme("http://", "https://", words=": from outside http:// and https:// are sent")]
 
 
 class Ingress(Answered):
