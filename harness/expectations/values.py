@@ -18,8 +18,6 @@ from harness.traffic.request import Request
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
-MeshName = Annotated[Mesh, BeforeValidator(_mesh, json_schema_input_type=Literal["istio", "linkerd"])]
-
 
 class Strict(BaseModel):
     """A part of a scenario file: no unknown keys, no conversions, no changes."""
@@ -61,6 +59,7 @@ def scheme(*valid: str, words: str) -> AfterValidator:
 
 
 _mesh = partial(mesh_or_none, valid=tuple(Mesh))
+MeshName = Annotated[Mesh, BeforeValidator(_mesh, json_schema_input_type=Literal["istio", "linkerd"])]
 MeshNameOrNone = Annotated[
     Mesh | None, BeforeValidator(mesh_or_none, json_schema_input_type=Literal["istio", "linkerd", "none"])
 ]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 NODE_REPOSITORY = "kindest/node"
 _INSPECT_SECONDS = 60.0
-_NUMBER = re.compile(r"\d+")
 _WORKLOADS = frozenset((*WORKLOAD_KINDS, "ReplicaSet", "Job", "CronJob", "Pod"))
 
 
@@ -41,9 +40,7 @@ class Images:
         """Returns the local kind node image of the highest version, or None."""
         listed = self._inspect("ls", "--format", "{{.Repository}}:{{.Tag}}", NODE_REPOSITORY).split()
         tagged = [image for image in listed if not image.endswith(":<none>")]
-        return max(
-            tagged, key=lambda image: tuple(map(int, _NUMBER.findall(image.rpartition(":")[2]))), default=None
-        )
+        return max(tagged, key=_version, default=None)
 
     def _inspect(self, *arguments: str) -> str:
         return self._run(["docker", "image", *arguments], timeout=_INSPECT_SECONDS)
@@ -84,3 +81,7 @@ def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:
     specs = [template_of(resource).spec for resource in resources if resource.kind in _WORKLOADS]
     images = [each.image for spec in specs for each in (*spec.init_containers, *spec.containers)]
     return tuple(dict.fromkeys(filter(None, images)))
+
+
+def _version(image: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", image.rpartition(":")[2])))

@@ -35,7 +35,6 @@ Counters = dict[str, tuple["ControlPlane", str]]
 _AT_ONCE = 8
 _QUIET_SECONDS = 0.5
 """Copies and retries arrive after the answers: this long nothing more must come."""
-
 _LINKERD_ADMIN = ":4191"
 
 _SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)", re.MULTILINE)
