@@ -43,8 +43,11 @@ class Runs:
         self._began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         self._bundles: dict[str, Path | None] = {}
         self.warnings: list[str] = []
-        record = self.knobs.text("record")
-        self.recorder = _recorder(record) if record else None
+        self.recorder: Recorder | None = None
+        if record := self.knobs.text("record"):
+            from harness.run.record import Recorder  # most runs record nothing
+
+            self.recorder = Recorder(Path(record))
         self._turn = ExitStack()
         self._worker: dict[str, str] = getattr(config, "workerinput", {})
         self._choice = Choice(self.knobs, config, self._worker)
@@ -57,23 +60,18 @@ class Runs:
     def preflight(self) -> None:
         """Raises InputError for a wrong knob, MissingError for what the provider needs and isn't there."""
         self.confidence()
-        if self.knobs.text("health") not in HEALTH:
-            raise InputError(did_you_mean(self.knobs.text("health"), HEALTH), where="--health")
-        if self.knobs.text("drift") not in list(OnDrift):
-            raise InputError(did_you_mean(self.knobs.text("drift"), list(OnDrift)), where="--drift")
-        if self.recorder is not None:
-            self._refuse_recording()
-        bounded = self.knobs.text("from") or self.knobs.text("until")
-        if bounded and self.config.getoption("numprocesses", default=None):
-            raise InputError("--from and --until need one process", todo="leave -n out")
-        if self.kind != "model":
-            self.provider.preflight()
-
-    def _refuse_recording(self) -> None:
-        if self.kind == "model":
+        for knob, valid in {"health": HEALTH, "drift": tuple(OnDrift)}.items():
+            if self.knobs.text(knob) not in valid:
+                raise InputError(did_you_mean(self.knobs.text(knob), valid), where=f"--{knob}")
+        if self.recorder is not None and self.kind == "model":
             raise InputError("nothing is observed on the model", where="--record", todo="choose a --provider")
         if self.config.getoption("numprocesses", default=None):
-            raise InputError("--record needs one process", todo="leave -n out")
+            bounded = self.knobs.text("from") or self.knobs.text("until")
+            what = "--record needs" if self.recorder else "--from and --until need" if bounded else ""
+            if what:
+                raise InputError(f"{what} one process", todo="leave -n out")
+        if self.kind != "model":
+            self.provider.preflight()
 
     def ready(self, scenarios: Collection[Scenario]) -> None:
         """Raises MissingError if no scenario's first stage can be reached, or an image can't be had."""
@@ -268,12 +266,6 @@ class Runs:
         except HarnessError as error:
             self._unclean = True
             self.warnings.append(f"cleaning up after {what} failed: {error}")
-
-
-def _recorder(path: str) -> Recorder:
-    from harness.run.record import Recorder  # most runs record nothing
-
-    return Recorder(Path(path))
 
 
 def _file_name(text: str) -> str:

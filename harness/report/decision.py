@@ -13,6 +13,8 @@ from harness.report import steps
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from rich.console import RenderableType
+
     from harness.model.model import Answer, Decision
     from harness.traffic.outcomes import Hop, Outcome
     from harness.traffic.trace import Step
@@ -32,9 +34,14 @@ def tree(decision: Decision, width: int, *, colour: bool) -> str:
             branch.add(_line(step))
         if answer.outcome.hop:
             branch.add(Text(f"the last hop is {answer.outcome.hop}", style="green"))
+    return printed(root, width, colour=colour)
+
+
+def printed(view: RenderableType, width: int, *, colour: bool) -> str:
+    """Returns what a terminal shows of something."""
     console = Console(width=width, no_color=not colour, force_terminal=colour, highlight=False)
     with console.capture() as capture:
-        console.print(root)
+        console.print(view)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.expectations.verdict import NOT_PREDICTED
+from harness.report.decision import printed
 from harness.traffic.timeline import LATE
 
 if TYPE_CHECKING:
@@ -69,10 +69,6 @@ def _reasons(explanations: tuple[Explanation, ...]) -> Iterator[str]:
         yield from (f"  - {reason}" for reason in common)
 
 
-def _drift(row: dict[str, Any]) -> str:
-    return f"; MODEL DRIFT: {row['predicted']} predicted" if row["drift"] else ""
-
-
 def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
     """Returns the verdicts as a table, a line each; a row is what a test report holds of a verdict."""
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
@@ -88,16 +84,14 @@ def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
         if row["stage"] != stage:
             stage = row["stage"]
             view.add_row(Text(f"  {stage}", style="italic"))
+        drift = f"; MODEL DRIFT: {row['predicted']} predicted" if row["drift"] else ""
         view.add_row(
             Text(f"    {row['name']}"),
             Text(row["result"], style=STYLES.get(row["result"], "")),
             "" if not row["basis"] else "exact" if row["basis"] == "predicted" else str(row["n"] or "-"),
-            Text(" ".join(f"{row['basis']}: {row['seen']}".removeprefix(": ").split()) + _drift(row)),
+            Text(" ".join(f"{row['basis']}: {row['seen']}".removeprefix(": ").split()) + drift),
         )
-    console = Console(width=max(width, 120), no_color=not colour, force_terminal=colour, highlight=False)
-    with console.capture() as capture:
-        console.print(view)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    return printed(view, max(width, 120), colour=colour)
 
 
 def summary(timeline: Mapping[str, Any], file: Path | None = None) -> str:

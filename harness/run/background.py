@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Background:
     """The loads of one transition, by the names of their expectations, on one provider (none: nowhere).
 
@@ -25,12 +27,11 @@ class Background:
     isn't a failure of the transition: it is told when an expectation asks for its course.
     """
 
-    def __init__(self, provider: Provider | None, loads: Mapping[str, Load]) -> None:
-        self._provider = provider
-        self._loads = loads
-        self._running: Running | None = None
-        self._courses: dict[str, Course] = {}
-        self._error: HarnessError | None = None
+    provider: Provider | None
+    loads: Mapping[str, Load]
+    _running: Running | None = None
+    _courses: dict[str, Course] = field(default_factory=dict)
+    _error: HarnessError | None = None
 
     def course(self, name: str) -> Course | None:
         """Returns what became of an expectation's load, None if nothing did; raises HarnessError."""
@@ -54,9 +55,9 @@ class Background:
                 self._give_up(error)
 
     def __enter__(self) -> Background:
-        if self._provider and self._loads:
+        if self.provider and self.loads:
             try:
-                self._running = self._provider.load(tuple(self._loads.values()))
+                self._running = self.provider.load(tuple(self.loads.values()))
             except HarnessError as error:
                 self._give_up(error)
         return self
@@ -71,7 +72,7 @@ class Background:
             running.abandon()  # ^C, or a fault of our own: nobody asks any more
             return
         try:
-            self._courses = dict(zip(self._loads, running.end(), strict=True))
+            self._courses = dict(zip(self.loads, running.end(), strict=True))
         except HarnessError as unsent:
             self._give_up(unsent)
         except BaseException:

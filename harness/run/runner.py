@@ -61,6 +61,7 @@ class RunSettings:
     on_drift: OnDrift = OnDrift.WARN
 
 
+@dataclass(eq=False)
 class Runner:
     """Runs one scenario on a provider: its stages in order, each when it is first asked for.
 
@@ -69,23 +70,15 @@ class Runner:
     `journal` is told which stage was reached. The `recorder` is told what came back of each probe.
     """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        provider: Provider,
-        shadow: Provider | None = None,
-        settings: RunSettings = RunSettings(),
-        *,
-        journal: Journal | None = None,
-        recorder: Recorder | None = None,
-    ) -> None:
-        self.scenario = scenario
-        self.provider = provider
-        self.shadow = shadow
-        self.settings = settings
-        self.journal = journal
-        self.recorder = recorder
-        self.warnings: list[str] = []
+    scenario: Scenario
+    provider: Provider
+    shadow: Provider | None = None
+    settings: RunSettings = RunSettings()
+    journal: Journal | None = field(default=None, kw_only=True)
+    recorder: Recorder | None = field(default=None, kw_only=True)
+    warnings: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
         self._begin()
 
     def judge(self, stage: Stage, check: Check) -> Verdict:

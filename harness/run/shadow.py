@@ -31,17 +31,17 @@ class LeftBehind:
     disagrees: bool
 
 
+@dataclass(eq=False)
 class Shadow:
     """The model on a site of its own, beside a `provider` that is a cluster.
 
     Where it can't take a step it is left behind, and the `warnings` are told why.
     """
 
-    def __init__(self, site: Site, provider: Provider, warnings: list[str]) -> None:
-        self.site = site
-        self.warnings = warnings
-        self._provider = provider
-        self._left_behind: LeftBehind | None = None
+    site: Site
+    provider: Provider
+    warnings: list[str]
+    _left_behind: LeftBehind | None = None
 
     @property
     def model(self) -> Provider | None:
@@ -90,7 +90,7 @@ class Shadow:
     def _installed(self, step: Install) -> tuple[Resource, ...]:
         """What holds for the whole of the meshes that were installed: only the cluster knows."""
         try:
-            return self._provider.standing((), step.meshes)
+            return self.provider.standing((), step.meshes)
         except HarnessError as error:
             self._warn(f"the model doesn't know what {', '.join(step.meshes)} is set to: {error}")
             return ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.base.errors import StageError
 from harness.base.resources import ObjectName
@@ -81,15 +82,22 @@ class Site:
             self.provider.apply(shared)
 
 
-class Step(Protocol):
+class Step(ABC):
     """One thing done in a transition; its text is what reports call it."""
 
+    words: ClassVar[str]
+    """The text, with the step's own values to be put in."""
+
+    @abstractmethod
     def perform(self, site: Site) -> None:
         """Does it, and returns when it has taken effect; raises HarnessError."""
 
+    def __str__(self) -> str:
+        return self.words.format(self)
+
 
 @dataclass(frozen=True)
-class Install:
+class Install(Step):
     """Installs meshes' control planes; on a cluster all at once, since they have no object in common."""
 
     meshes: Mapping[Mesh, Installation]
@@ -109,31 +117,28 @@ class Install:
 
 
 @dataclass(frozen=True)
-class Deploy:
+class Deploy(Step):
     """Brings the scenario's apps."""
+
+    words = "deploy the apps"
 
     def perform(self, site: Site) -> None:
         site.provider.deploy(site.apps)
 
-    def __str__(self) -> str:
-        return "deploy the apps"
-
 
 @dataclass(frozen=True)
-class Apply:
+class Apply(Step):
     """Applies a configuration."""
 
+    words = "apply {0.config}"
     config: str
 
     def perform(self, site: Site) -> None:
         site.apply(self.config)
 
-    def __str__(self) -> str:
-        return f"apply {self.config}"
-
 
 @dataclass(frozen=True)
-class Translate:
+class Translate(Step):
     """Translates a configuration anew, of its sources as they stand now, and applies that.
 
     What it held before and no longer does is deleted. Istio's objects, and the ConfigMap of its MeshConfig,
@@ -141,6 +146,7 @@ class Translate:
     files: the translation may have changed it in the cluster.
     """
 
+    words = "translate {0.config}"
     config: str
 
     def perform(self, site: Site) -> None:
@@ -162,25 +168,20 @@ class Translate:
         found = provider.find(ObjectName.of(written))
         return replace(found, where=written.where) if found else None
 
-    def __str__(self) -> str:
-        return f"translate {self.config}"
-
 
 @dataclass(frozen=True)
-class Change:
+class Change(Step):
     """Patches an object."""
 
+    words = "{0.patch}"
     patch: Patch
 
     def perform(self, site: Site) -> None:
         site.provider.patch(self.patch)
 
-    def __str__(self) -> str:
-        return str(self.patch)
-
 
 @dataclass(frozen=True)
-class Place:
+class Place(Step):
     """Puts a namespace, or one of its workloads, under meshes (none, one, or several asked for)."""
 
     where: str | Workload
@@ -197,9 +198,10 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Restart:
+class Restart(Step):
     """Restarts a namespace's workloads, or one of them."""
 
+    words = "restart {0.where}"
     where: str | Workload
 
     def perform(self, site: Site) -> None:
@@ -208,54 +210,46 @@ class Restart:
         else:
             site.provider.restart(self.where.namespace, self.where.name)
 
-    def __str__(self) -> str:
-        return f"restart {self.where}"
-
 
 @dataclass(frozen=True)
-class Remove:
+class Remove(Step):
     """Removes a configuration."""
 
+    words = "remove {0.config}"
     config: str
 
     def perform(self, site: Site) -> None:
         site.applied = [name for name in site.applied if name != self.config]
         site.remove(site.configs[self.config])
 
-    def __str__(self) -> str:
-        return f"remove {self.config}"
-
 
 @dataclass(frozen=True)
-class Uninstall:
+class Uninstall(Step):
     """Takes a mesh's control plane away."""
 
+    words = "uninstall {0.mesh}"
     mesh: Mesh
 
     def perform(self, site: Site) -> None:
         site.provider.uninstall(self.mesh)
 
-    def __str__(self) -> str:
-        return f"uninstall {self.mesh}"
-
 
 @dataclass(frozen=True)
-class Wait:
+class Wait(Step):
     """Waits until something is true of an object."""
 
+    words = "wait until {0.condition}"
     condition: Condition
 
     def perform(self, site: Site) -> None:
         site.provider.wait(self.condition)
 
-    def __str__(self) -> str:
-        return f"wait until {self.condition}"
-
 
 @dataclass(frozen=True)
-class Run:
+class Run(Step):
     """Runs a command on the host, without a shell; on a cluster KUBECONFIG is the harness's own."""
 
+    words = "run {0.text}"
     argv: tuple[str, ...]
 
     def perform(self, site: Site) -> None:
@@ -271,6 +265,3 @@ class Run:
     def text(self) -> str:
         """The command as one would type it."""
         return shlex.join(self.argv)
-
-    def __str__(self) -> str:
-        return f"run {self.text}"
