@@ -12,9 +12,7 @@ from harness.base.errors import HarnessError
 from harness.base.settings import SCENARIO_SUFFIXES, is_scenario
 
 
-def check(
-    paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
-) -> None:
+def check(paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")]) -> None:
     """Check scenario files and the manifests that they name, without running them."""
     from harness.scenario import load_scenario  # the other commands need no scenarios
 

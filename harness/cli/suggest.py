@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 def suggest(
     file: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The scenario to write.")],
     paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Manifests: the apps, and Istio's configuration."),
+        list[Path] | None, typer.Argument(help="Manifests: the apps, and Istio's configuration.")
     ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,

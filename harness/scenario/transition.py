@@ -68,11 +68,5 @@ def _patch(written: PatchFile) -> Patch:
 def _condition(written: WaitFile) -> Condition:
     name, _, status = written.condition.partition("=")
     return Condition(
-        written.for_,
-        name,
-        status or "True",
-        written.field,
-        written.is_,
-        bool(written.absent),
-        written.within,
+        written.for_, name, status or "True", written.field, written.is_, bool(written.absent), written.within
     )

@@ -11,10 +11,7 @@ import yaml
 from harness.base.errors import InputError, MissingError, did_you_mean
 from harness.manifests.documents import plain
 
-_FILES = {
-    "cluster": ("certificate-authority",),
-    "user": ("client-certificate", "client-key", "tokenFile"),
-}
+_FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
 """The fields that name files, which a kubeconfig may write relative to itself."""
 
 

@@ -69,10 +69,7 @@ def wait_until(
 
 
 def follow(
-    client: Client,
-    path: str,
-    changes: queue.Queue[tuple[str, list[Json] | ApiError]],
-    stop: threading.Event,
+    client: Client, path: str, changes: queue.Queue[tuple[str, list[Json] | ApiError]], stop: threading.Event
 ) -> None:
     """Reports a collection's objects, and again after each change, until told to stop."""
     while not stop.is_set():

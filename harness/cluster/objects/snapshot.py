@@ -48,10 +48,7 @@ _GROUPS = ("istio.io", "linkerd.io", "gateway.networking.k8s.io")
 _SECRETS = Endpoint("v1", "secrets", namespaced=True)
 
 # What labels the pods of a control plane.
-_LABELS = {
-    Mesh.ISTIO: ("app", "istiod"),
-    Mesh.LINKERD: ("linkerd.io/control-plane-component", "destination"),
-}
+_LABELS = {Mesh.ISTIO: ("app", "istiod"), Mesh.LINKERD: ("linkerd.io/control-plane-component", "destination")}
 
 SETTINGS = frozenset(((ROOT_NAMESPACE, "istio"), (LINKERD_NAMESPACE, "linkerd-config")))
 """The ConfigMaps, by namespace and name, in which the meshes keep what they were installed with."""

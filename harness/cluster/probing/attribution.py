@@ -109,11 +109,7 @@ def agreed(hops: Iterable[Hop | None], where: str) -> Hop | None:
         raise _contradiction(told, where)
     witnesses = dict.fromkeys(witness for hop in told for witness in hop.witnesses)
     return Hop(
-        told[0].mutual,
-        told[0].mesh,
-        next(iter(clients), None),
-        tuple(witnesses),
-        next(iter(servers), None),
+        told[0].mutual, told[0].mesh, next(iter(clients), None), tuple(witnesses), next(iter(servers), None)
     )
 
 
@@ -196,11 +192,7 @@ def _by_counters(names: frozenset[str], counted: Mapping[str, Hop | None]) -> Ho
 
 
 def _on_the_wire(
-    hop: Hop | None,
-    names: frozenset[str],
-    looks: Mapping[str, Shown],
-    sources: Sources,
-    where: str,
+    hop: Hop | None, names: frozenset[str], looks: Mapping[str, Shown], sources: Sources, where: str
 ) -> Hop | None:
     """The hop confirmed by what the answering pod's port shows; of an unknown pod, by what all of them do."""
     looked = {name: looks[name] for name in names & looks.keys()} or ({} if names else dict(looks))

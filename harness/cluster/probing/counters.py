@@ -142,10 +142,7 @@ def _by_linkerd(before: str, after: str) -> int:
     )
 
 
-_COUNTED: Mapping[Mesh, Callable[[str, str], int | None]] = {
-    Mesh.ISTIO: _by_istio,
-    Mesh.LINKERD: _by_linkerd,
-}
+_COUNTED: Mapping[Mesh, Callable[[str, str], int | None]] = {Mesh.ISTIO: _by_istio, Mesh.LINKERD: _by_linkerd}
 
 
 @dataclass(frozen=True)
