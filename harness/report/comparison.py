@@ -13,7 +13,7 @@ from harness.report import steps
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from harness.analysis.compare.comparison import Comparison, Difference
+    from harness.analysis.compare.comparison import Comparison
     from harness.traffic.outcomes import Outcomes
 
 
@@ -21,18 +21,16 @@ def text(found: Comparison, patterns: Collection[str] = ()) -> str:
     """Returns what is printed: each difference that isn't accepted, what was left out, and the sum."""
     unlike = [one for one in found.differences if not allowed(one, patterns)]
     accepted = len(found.differences) - len(unlike)
-    lines = [f"{one}\n{_deciding(one)}" for one in unlike]
+    lines = []
+    for difference in unlike:
+        sides = (("before", difference.before), ("after", difference.after))
+        deciders = [f"  {side} by: {link}\n" for side, outcomes in sides for link in deciding(outcomes)]
+        lines.append(f"{difference}\n{''.join(deciders)}")
     lines += [f"left out: {one}" for one in found.left_out]
     more = f", {accepted} accepted" if accepted else ""
     count = f"{len(unlike)} difference" + ("" if len(unlike) == 1 else "s")
     lines.append(f"{found.classes} classes of requests decided: {count}{more}")
     return "\n".join(lines) + "\n"
-
-
-def _deciding(difference: Difference) -> str:
-    """The objects that led to either answer."""
-    sides = (("before", difference.before), ("after", difference.after))
-    return "".join(f"  {side} by: {link}\n" for side, outcomes in sides for link in deciding(outcomes))
 
 
 def data(found: Comparison, patterns: Collection[str] = ()) -> str:

@@ -21,15 +21,13 @@ from harness.scenario.steps import Run
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from harness.cluster.ownership.ownership import Journal
     from harness.ground.ground import Provider
     from harness.run.record import Recorder
     from harness.scenario import Check, Scenario, Stage
     from harness.scenario.steps import Site, Step
-    from harness.traffic.outcomes import Outcomes
-    from harness.traffic.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +86,10 @@ class Runner:
         StageError if this stage's own transition failed.
         """
         self.reach(self.scenario.stages.index(stage))
-        site = self._site
+        site, record = self._site, None
+        if self.recorder is not None:
+            written = chain(self.scenario.apps, *site.configs.values())
+            record = recording(self.recorder, self.provider, self.scenario, stage, written)
         ground = Ground(
             self.provider,
             site.apps,
@@ -96,7 +97,7 @@ class Runner:
             self._shadow.model if self._shadow else None,
             self.settings.confidence,
             site.translations,
-            record=self._recording(stage),
+            record=record,
         )
         started = time.monotonic()
         try:
@@ -124,12 +125,6 @@ class Runner:
             raise UnreachableError(f"an earlier run made the transition to stage {stage.name!r}")
         here, beside = self._background[stage.name]
         return replace(ground, course=here.course(check.name), shadow_course=beside.forecast(check.name))
-
-    def _recording(self, stage: Stage) -> Callable[[Request, Outcomes], None] | None:
-        if self.recorder is None:
-            return None
-        written = (self.scenario.apps, *self._site.configs.values())
-        return recording(self.recorder, self.provider, self.scenario, stage, chain(*written))
 
     def reach(self, index: int) -> None:
         """Brings the ground to a stage, through all stages before it; see `judge` for errors."""

@@ -135,7 +135,8 @@ class _Renaming:
         changed = {key: self.of(one) for key, one in was.items()}
         if isinstance(value, (Resource, Workload, ObjectName)):
             changed["namespace"] = self._name(value.namespace)
-            changed["name"] = self._name(value.name) if _is_namespace(value) else value.name
+            names_one = not isinstance(value, Workload) and value.kind == "Namespace"
+            changed["name"] = self._name(value.name) if names_one else value.name
         if isinstance(value, Resource):
             metadata = {**changed["data"]["metadata"], "name": changed["name"]}
             changed |= {"where": value.where, "data": {**changed["data"], "metadata": metadata}}
@@ -186,7 +187,3 @@ class _Renaming:
 
     def _put(self, pattern: re.Pattern[str], text: str) -> str:
         return pattern.sub(lambda found: found[1] + self.names[found[2]], text)
-
-
-def _is_namespace(value: Resource | Workload | ObjectName) -> bool:
-    return not isinstance(value, Workload) and value.kind == "Namespace"

@@ -95,7 +95,7 @@ class _Loader:
         }
         self.problems.raise_if_any()
         self.translated = frozenset(sources)
-        translations = {name: _translated(apps, configs, of) for name, of in sources.items()}
+        translations = {name: self._translated(apps, configs, of) for name, of in sources.items()}
         configs |= {name: made.objects for name, made in translations.items()}
         self._check_stages(file, apps)
         stages = tuple(self._stage(file, index, configs, apps) for index in range(len(file.stages)))
@@ -148,6 +148,12 @@ class _Loader:
                 part = () if isinstance(written.translate, str) else (index,)
                 self.problems.unknown((*path, "translate", *part), "config of manifests", name, configs)
         return written.sources
+
+    @staticmethod
+    def _translated(apps: tuple[Resource, ...], configs: Configs, sources: Iterable[str]) -> Translation:
+        from harness.analysis.translate import translate  # most scenarios translate nothing
+
+        return translate([*apps, *(resource for name in sources for resource in configs[name])])
 
     # -- stages
 
@@ -277,9 +283,3 @@ def _short(path: Path) -> Path:
     """The path from the working directory, where it lies below it: shorter in messages."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _translated(apps: tuple[Resource, ...], configs: Configs, sources: Iterable[str]) -> Translation:
-    from harness.analysis.translate import translate  # most scenarios translate nothing
-
-    return translate([*apps, *(one for name in sources for one in configs[name])])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from harness.base.installation import Installation
     from harness.base.vocabulary import Mesh
-    from harness.scenario.models import PatchFile, TransitionFile, WaitFile
+    from harness.scenario.models import TransitionFile, WaitFile
     from harness.scenario.steps import Step
 
 
@@ -46,7 +46,8 @@ def steps_of(
     if first:
         yield Deploy()
     yield from map(Apply, written.apply)
-    yield from (Change(_patch(one)) for one in written.patch)
+    for patch in written.patch:
+        yield Change(Patch(patch.target, patch.merge, tuple(patch.json_ or ())))
     yield from map(Translate, written.translate)
     yield from (place for place in places if place not in early)
     yield from (Restart(_where(where)) for where in written.restart)
@@ -59,10 +60,6 @@ def steps_of(
 
 def _where(text: str) -> str | Workload:
     return Workload.parse(text) if "/" in text else text
-
-
-def _patch(written: PatchFile) -> Patch:
-    return Patch(written.target, written.merge, tuple(written.json_ or ()))
 
 
 def _condition(written: WaitFile) -> Condition:

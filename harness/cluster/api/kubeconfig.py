@@ -25,7 +25,8 @@ def extract(context: str, kubeconfig: Path | None = None) -> str:
         raise InputError(
             "no context is named", where="--context", todo="name it: the current one is never taken"
         )
-    files = [kubeconfig] if kubeconfig else _usual_files()
+    listed = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    files = [kubeconfig] if kubeconfig else listed or [Path.home() / ".kube" / "config"]
     loaded = [(file, _read(file)) for file in files if kubeconfig or file.is_file()]
     chosen = _named(loaded, "context", context)
     if chosen is None:
@@ -40,19 +41,9 @@ def extract(context: str, kubeconfig: Path | None = None) -> str:
         if found is None:
             raise InputError(f"context {context!r} names a {part} that isn't there: {chosen.get(part)!r}")
         parts[f"{part}s"] = [{"name": chosen[part], part: found}]
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": context,
-        "contexts": [{"name": context, "context": chosen}],
-        **parts,
-    }
-    return yaml.safe_dump(config)
-
-
-def _usual_files() -> list[Path]:
-    named = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return named or [Path.home() / ".kube" / "config"]
+    contexts = [{"name": context, "context": chosen}]
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": context, "contexts": contexts}
+    return yaml.safe_dump({**config, **parts})
 
 
 def _read(file: Path) -> dict[str, Any]:

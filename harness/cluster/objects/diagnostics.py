@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api.client import Client, Json, Query
     from harness.cluster.api.discovery import Discovery
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -124,16 +125,16 @@ def _of_namespaces(
 ) -> Iterator[Part]:
     for namespace in sorted(namespaces):
         try:
-            found = client.list(PODS.collection(namespace))
+            listed = client.list(PODS.collection(namespace))
             events = client.list(EVENTS.collection(namespace))
         except HarnessError as error:
             bundle.lack(f"{namespace}/", str(error))
             continue
-        if found:
-            yield f"{namespace}/pods.yaml", lambda found=found: _yaml(found)  # type: ignore[misc]
+        if listed:
+            yield f"{namespace}/pods.yaml", partial(_yaml, listed)
         if events:
-            yield f"{namespace}/events.txt", lambda events=events: _events(events)  # type: ignore[misc]
-        for pod in found:
+            yield f"{namespace}/events.txt", partial(_events, events)
+        for pod in listed:
             yield from _of_pod(client, pod, limits, deadline)
 
 
@@ -141,40 +142,35 @@ def _of_pod(client: Client, pod: Json, limits: Limits, deadline: Deadline) -> It
     namespace, name = pods.namespace(pod), pods.name(pod)
     path, folder = PODS.path(namespace, name), f"{namespace}/{name}"
     for status in pods.status(pod).of_template:
-        container = status.name
         for previous in (False, True) if status.restarts else (False,):
+            query: Query = {
+                "container": status.name,
+                "tailLines": limits.log_lines,
+                "timestamps": "true",
+                "previous": str(previous).lower(),
+            }
             suffix = ".previous" if previous else ""
-            yield f"{folder}/{container}{suffix}.log", _log(client, path, container, previous, limits)
+            yield (
+                f"{folder}/{status.name}{suffix}.log",
+                partial(client.text, "GET", f"{path}/log", query=query),
+            )
     if not pods.running(pod):
         return
     if Mesh.ISTIO in pods.meshes(pod):
+        admin = partial(get, client, namespace, name, _ENVOY_ADMIN)
         for part in _ENVOY_PARTS:
-            query = f"/config_dump?resource={part}" if part != "bootstrap" else "/config_dump?mask=bootstrap"
-            yield f"{folder}/envoy/{part}.json", _admin(client, namespace, name, query, deadline)
-        yield f"{folder}/envoy/clusters.txt", _admin(client, namespace, name, "/clusters", deadline)
+            dump = f"/config_dump?resource={part}" if part != "bootstrap" else "/config_dump?mask=bootstrap"
+            yield f"{folder}/envoy/{part}.json", partial(admin, dump, deadline)
+        yield f"{folder}/envoy/clusters.txt", partial(admin, "/clusters", deadline)
     if Mesh.LINKERD in pods.meshes(pod):
         metrics = f"{path}:{_LINKERD_ADMIN}/proxy/metrics"
-        yield f"{folder}/linkerd-proxy.metrics", lambda: client.text("GET", metrics)
-
-
-def _log(client: Client, path: str, container: str, previous: bool, limits: Limits) -> Callable[[], str]:
-    query: dict[str, str | int | list[str]] = {
-        "container": container,
-        "tailLines": limits.log_lines,
-        "timestamps": "true",
-        "previous": str(previous).lower(),
-    }
-    return lambda: client.text("GET", f"{path}/log", query=query)
-
-
-def _admin(client: Client, namespace: str, pod: str, path: str, deadline: Deadline) -> Callable[[], str]:
-    return lambda: get(client, namespace, pod, _ENVOY_ADMIN, path, deadline)
+        yield f"{folder}/linkerd-proxy.metrics", partial(client.text, "GET", metrics)
 
 
 def _of_objects(client: Client, discovery: Discovery, applied: Iterable[Resource]) -> Iterator[Part]:
     for resource in applied:
         name = f"objects/{resource.namespace or '_cluster'}/{resource.kind}-{resource.name}.diff"
-        yield name, lambda resource=resource: _difference(client, discovery, resource)  # type: ignore[misc]
+        yield name, partial(_difference, client, discovery, resource)
 
 
 def _difference(client: Client, discovery: Discovery, resource: Resource) -> str:
@@ -195,10 +191,9 @@ def _yaml(objects: Iterable[Json]) -> str:
 def without_secrets(data: Json) -> dict[str, Any]:
     """Returns an object without a Secret's data, and without kubectl's copy of it."""
     metadata = {key: value for key, value in data["metadata"].items() if key != "managedFields"}
-    annotations = dict(metadata.get("annotations") or {})
-    annotations.pop(_LAST_APPLIED, None)
     if "annotations" in metadata:
-        metadata["annotations"] = annotations
+        metadata["annotations"] = dict(metadata["annotations"] or {})
+        metadata["annotations"].pop(_LAST_APPLIED, None)
     kept = {**data, "metadata": metadata}
     if data.get("kind") == "Secret":
         for part in ("data", "stringData"):
@@ -208,8 +203,7 @@ def without_secrets(data: Json) -> dict[str, Any]:
 
 
 def _events(events: Iterable[Json]) -> str:
-    def told(event: Event) -> str:
-        where = f"{event.about.kind}/{event.about.name}"
-        return f"{event.when} {event.type} {event.reason} {where}: {event.message}\n"
-
-    return "".join(map(told, sorted(map(Event.live, events), key=lambda event: event.when)))
+    return "".join(
+        f"{event.when} {event.type} {event.reason} {event.about.kind}/{event.about.name}: {event.message}\n"
+        for event in sorted(map(Event.live, events), key=lambda event: event.when)
+    )
