@@ -125,8 +125,8 @@ def _tries(
     for caller in estate.unlike_callers(service):
         for example in tried:
             target = asked_for(example, asked, path)
-            headers = (("host", example.host), *example.headers) if example.host else example.headers
-            request = Request(caller, url(service, port, caller, scheme, target), example.method, headers)
+            address = url(service, port, caller, scheme, target)
+            request = Request(caller, address, example.method, example.sent)
             if (outcomes := estate.outcomes(request)) is None:
                 continue
             groups = outcomes.groups

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.scenario import Scenario
+    from harness.scenario.models import Check, Stage
     from harness.suggest.question import Entry
 
 MOST = 3
@@ -45,20 +46,20 @@ def confirmed(scenario: Scenario, written: list[dict[str, Any]]) -> tuple[list[d
     """
     runner = Runner(scenario, ModelProvider())
     kept, failing = [], []
-    for index, one in enumerate(written):
-        problem = ""
-        for stage in scenario.stages[1:]:
-            check = stage.checks[index]
-            name = check.name.removeprefix("during: ")
-            try:
-                verdict = runner.judge(stage, check)
-            except HarnessError as error:
-                problem = problem or f"{name}, to stage {stage.name!r}: {error.what}"
-                continue
-            if verdict.result is not Result.PASS:
-                problem = problem or f"{name}, to stage {stage.name!r}: {verdict.seen}"
-        if problem:
+    for index, candidate in enumerate(written):
+        problems = [_problem(runner, stage, stage.checks[index]) for stage in scenario.stages[1:]]
+        if problem := next(filter(None, problems), ""):
             failing.append(problem)
         else:
-            kept.append(one)
+            kept.append(candidate)
     return kept, failing
+
+
+def _problem(runner: Runner, stage: Stage, check: Check) -> str:
+    """Where and how an expectation on the transition to a stage fails, empty if it passes."""
+    try:
+        verdict = runner.judge(stage, check)
+        seen = "" if verdict.result is Result.PASS else verdict.seen
+    except HarnessError as error:
+        seen = error.what
+    return seen and f"{check.name.removeprefix('during: ')}, to stage {stage.name!r}: {seen}"

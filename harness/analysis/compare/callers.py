@@ -11,9 +11,9 @@ from harness.api.istio.hosts import exported_to
 from harness.api.istio.security import identity
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.selector import selects
+from harness.api.node import live
 from harness.base import expressions
 from harness.base.kept import per_object
-from harness.base.resources import Resource
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import changes
 
@@ -21,19 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.analysis.compare.relevant import Relevant
+    from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
 
 STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""
-
-
-@dataclass(frozen=True)
-class RoutedSource:
-    """The callers that a match of a routing rule is for; what is empty asks nothing."""
-
-    namespace: str
-    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -65,15 +58,10 @@ def with_strangers(state: State) -> State:
 
 
 def _stranger(namespace: str) -> Resource:
-    metadata = {"name": "caller", "namespace": namespace}
-    labels = {"app": "harness-stranger"}
-    template = {
-        "metadata": {"labels": labels},
-        "spec": {"containers": [{"name": "caller", "image": "caller"}]},
-    }
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    data = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-    return Resource("apps/v1", "Deployment", namespace, "caller", data)
+    metadata, labels = {"name": "caller", "namespace": namespace}, {"app": "harness-stranger"}
+    pod = {"containers": [{"name": "caller", "image": "caller"}]}
+    spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    return live({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
 
 
 def known(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
@@ -112,26 +100,23 @@ def _namespaces(part: Relevant) -> Iterator[str]:
         if one.namespace != part.service.namespace:
             yield one.namespace  # what stands beside the Service is for all of its clients
         yield from (one.namespace if name == "." else name for name in exported_to(one))
-        yield from (source.namespace for source in _sources(one) if source.namespace)
+        yield from (namespace for namespace, _ in _sources(one) if namespace)
     yield from part.scoped
 
 
 def _labels(part: Relevant) -> Iterator[Mapping[str, str]]:
     for one in part.objects:
-        yield from (source.labels for source in _sources(one) if source.labels)
+        yield from (labels for _, labels in _sources(one) if labels)
         if one.kind == "DestinationRule":
             yield DestinationRule.of(one).selector or {}
     yield from part.scoped_labels
 
 
 @per_object
-def _sources(resource: Resource) -> tuple[RoutedSource, ...]:
-    """Which callers the matches of a VirtualService are for."""
-    if resource.kind != "VirtualService":
-        return ()
-    matches = (match for rule in VirtualService.of(resource).rules for match in rule.matches)
-    sources = (RoutedSource(match.source_namespace, match.source_labels) for match in matches)
-    return tuple(source for source in sources if source.namespace or source.labels)
+def _sources(resource: Resource) -> tuple[tuple[str, Mapping[str, str]], ...]:
+    """Namespace and labels of the callers that a VirtualService's matches are for; empty: of any."""
+    rules = VirtualService.of(resource).rules if resource.kind == "VirtualService" else ()
+    return tuple((match.source_namespace, match.source_labels) for rule in rules for match in rule.matches)
 
 
 def _identities(part: Relevant) -> Iterator[str]:

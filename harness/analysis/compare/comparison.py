@@ -248,8 +248,7 @@ def _request(service: Resource, port: ServicePort, scheme: str, caller: Caller, 
         return Request(HOST, url, through=Workload(service.namespace, service.name))
     address = f"{service.name}.{service.namespace}:{port.number}"
     path = example.target if scheme != "tcp" else ""
-    headers = (("host", example.host), *example.headers) if example.host else example.headers
-    return Request(caller.workload, f"{scheme}://{address}{path}", example.method, headers)
+    return Request(caller.workload, f"{scheme}://{address}{path}", example.method, example.sent)
 
 
 def _alike(state: State, image: str) -> State:

@@ -8,6 +8,8 @@ a few texts that it takes are made; where two overlap in a way that these don't 
 from __future__ import annotations
 
 import itertools
+import math
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,8 @@ METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 """Methods that are tried first where one is wanted that no condition names."""
 
 Pairs = tuple[tuple[str, str], ...]
+Values = dict[str, list[str | None]]
+"""Each name with a value for every class; None: it is absent."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Example:
     host: str = ""
     headers: Pairs = ()
     query: Pairs = ()
+
+    @property
+    def sent(self) -> Pairs:
+        """The headers, with Host where it isn't the name that is dialled."""
+        return (("host", self.host), *self.headers) if self.host else self.headers
 
     @property
     def target(self) -> str:
@@ -57,10 +66,9 @@ def examples(
     if conditions.hosts:
         candidates = [*_candidates(conditions.hosts), "other.example"]
         hosts += [host for host in _texts(conditions.hosts, filter(known, candidates)) if host]
-    headers = list(_named(conditions.headers))
-    query = list(_named(conditions.query))
-    sizes = len(paths) * len(methods) * len(hosts)
-    every = sizes * _product(headers) * _product(query)
+    headers, query = _named(conditions.headers), _named(conditions.query)
+    every = len(paths) * len(methods) * len(hosts)
+    every *= math.prod(len(values) for values in (*headers.values(), *query.values()))
     if every <= limit:
         combined: Iterable[tuple[Pairs, Pairs]] = itertools.product(_all(headers), _all(query))
     else:
@@ -82,7 +90,7 @@ def server_names(wanted: frozenset[TextMatch], own: Iterable[str], *, others: bo
     return list(_texts(wanted, candidates))
 
 
-def _paths(conditions: Conditions, *, grpc: bool) -> Iterator[str]:
+def _paths(conditions: Conditions, *, grpc: bool) -> Iterable[str]:
     wanted = sorted(conditions.paths, key=str)
     candidates = ["/harness.Probe/Call"] if grpc else ["/", "/harness-probe"]
     for one in wanted:
@@ -100,7 +108,7 @@ def _paths(conditions: Conditions, *, grpc: bool) -> Iterator[str]:
         return (*(tuple(_holds(one, text) for one in wanted) for text in seen), _ranks(wanted, path))
 
     fit = (path for path in candidates if path.startswith("/") and path.isprintable() and " " not in path)
-    yield from _distinct((path.partition("?")[0].partition("#")[0] for path in fit), holds)
+    return _distinct((path.partition("?")[0].partition("#")[0] for path in fit), holds)
 
 
 def untried(conditions: Conditions) -> Iterator[str]:
@@ -143,7 +151,7 @@ def _around(one: TextMatch) -> list[str]:
             return []
 
 
-def _methods(conditions: Conditions) -> Iterator[str]:
+def _methods(conditions: Conditions) -> Iterable[str]:
     named = [one.value for one in sorted(conditions.methods, key=str) if one.kind == "exact"]
     return _texts(conditions.methods, [*METHODS, *named])
 
@@ -162,44 +170,35 @@ def _candidates(wanted: Iterable[TextMatch]) -> Iterator[str]:
                 yield "any"
 
 
-def _texts(wanted: Iterable[TextMatch], candidates: Iterable[str]) -> Iterator[str]:
+def _texts(wanted: Iterable[TextMatch], candidates: Iterable[str]) -> Iterable[str]:
     ordered = sorted(wanted, key=str)
     return _distinct(candidates, lambda text: tuple(_holds(one, text) for one in ordered))
 
 
-def _named(wanted: Iterable[Named]) -> Iterator[tuple[str, list[str | None]]]:
-    """Each name with a value for every class; None: it is absent."""
-    by_name: dict[str, list[TextMatch]] = {}
-    for name, one in sorted(wanted, key=str):
-        by_name.setdefault(name, []).append(one)
-    for name, conditions in by_name.items():
-        yield name, [None, *_texts(conditions, [*_candidates(conditions), "other"])]
+def _named(wanted: Iterable[Named]) -> Values:
+    by_name: defaultdict[str, list[TextMatch]] = defaultdict(list)
+    for name, condition in sorted(wanted, key=str):
+        by_name[name].append(condition)
+    return {
+        name: [None, *_texts(conditions, [*_candidates(conditions), "other"])]
+        for name, conditions in by_name.items()
+    }
 
 
-def _all(named: list[tuple[str, list[str | None]]]) -> list[Pairs]:
-    names = [name for name, _ in named]
+def _all(named: Values) -> list[Pairs]:
     return [
-        tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
-        for values in itertools.product(*(values for _, values in named))
+        tuple((name, value) for name, value in zip(named, values, strict=True) if value is not None)
+        for values in itertools.product(*named.values())
     ]
 
 
-def _single(named: list[tuple[str, list[str | None]]]) -> list[Pairs]:
-    return [((name, value),) for name, values in named for value in values if value is not None]
+def _single(named: Values) -> list[Pairs]:
+    return [((name, value),) for name, values in named.items() for value in values if value is not None]
 
 
-def _product(named: list[tuple[str, list[str | None]]]) -> int:
-    total = 1
-    for _, values in named:
-        total *= len(values)
-    return total
-
-
-def _distinct(candidates: Iterable[str], classify: Callable[[str], object]) -> Iterator[str]:
+def _distinct(candidates: Iterable[str], classify: Callable[[str], object]) -> Iterable[str]:
     """The first candidate of each class."""
-    seen = set()
+    first: dict[object, str] = {}
     for text in candidates:
-        kind = classify(text)
-        if kind not in seen:
-            seen.add(kind)
-            yield text
+        first.setdefault(classify(text), text)
+    return first.values()

@@ -46,6 +46,8 @@ class Fact(NamedTuple):
 
 
 _AT_OTHERS = Fact(Verdict.TRANSLATES, "at this value nothing has to be carried over")
+# Istiod's own values have two names: those of its chart alone, and those under `pilot`.
+_PILOT = "pilot."
 _PREFIXES = {
     "values": "",
     "meshConfig": "meshConfig.",
@@ -80,7 +82,7 @@ def fact(name: str, value: object) -> Fact | None:
 
     What is known of a setting is known of all inside it of which nothing else is.
     """
-    facts = _facts()
+    facts, name = _facts(), name.removeprefix(_PILOT)
     said = value if isinstance(value, str) else json.dumps(value, default=str)
     known = facts.get(f"{name}={said}") or facts.get(name)
     if known is None and name in _special()[0]:
@@ -98,4 +100,4 @@ def of_class(name: str) -> Fact | None:
 
 def is_whole(name: str) -> bool:
     """Returns whether something is known of a setting, and of nothing inside it apart."""
-    return name not in _special()[1] and fact(name, None) is not None
+    return name.removeprefix(_PILOT) not in _special()[1] and fact(name, None) is not None

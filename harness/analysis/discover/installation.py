@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.manifests.spans import Document, KeyPath
+    from harness.manifests.spans import KeyPath
 
 _UNKNOWN = Fact(Verdict.CHECK, "nothing is known of it", "see what it does, and whether you need it")
 # The charts' own defaults, which `helm get values --all` shows beside what was given.
 _DEFAULTS = "_internal_defaults_do_not_set"
 _HEADING = re.compile(r"\A(USER-SUPPLIED|COMPUTED) VALUES:$", re.MULTILINE)
-# Istiod's own values have two names: those of its chart alone, and those under `pilot`.
-_PILOT = "pilot."
 _SHOWN = 60
 """Characters of a value that are shown."""
 
@@ -52,25 +50,23 @@ def of_file(path: Path) -> tuple[Setting, ...]:
     Raises InputError with file:line:column for what is neither.
     """
     found: list[Setting] = []
-    text = _HEADING.sub("", read_text(path, MAX_BYTES))
-    for document in parse(text, str(path)):
+    file = str(path)
+    for document in parse(_HEADING.sub("", read_text(path, MAX_BYTES)), file):
         data = document.data
         if data is None:
             continue
         if not isinstance(data, dict):
-            raise InputError(
-                "these aren't values: a mapping is needed",
-                where=str(path),
-                todo="give what `helm get values istiod -n istio-system -o yaml` prints",
-            )
-        if data.get("kind") == "IstioOperator":
-            found += _settings(_asked(Installation.live(data)), document, str(path))
-        elif "apiVersion" in data and "kind" in data:
-            raise InputError(
-                f"a {data['kind']} isn't a file of values", where=str(path), todo="name it as a manifest"
-            )
-        else:
-            found += _settings(_flat(data, (), ""), document, str(path))
+            todo = "give what `helm get values istiod -n istio-system -o yaml` prints"
+            raise InputError("these aren't values: a mapping is needed", where=file, todo=todo)
+        operator = data.get("kind") == "IstioOperator"
+        if "apiVersion" in data and "kind" in data and not operator:
+            what = f"a {data['kind']} isn't a file of values"
+            raise InputError(what, where=file, todo="name it as a manifest")
+        flat = _asked(Installation.live(data)) if operator else _flat(data, (), "")
+        for name, keys, value in flat:
+            mark = document.mark(keys)
+            where = Position(file, mark.line, mark.column)
+            found.append(_setting(name, ".".join(map(str, keys)), value, where))
     return ordered(found)
 
 
@@ -79,24 +75,23 @@ def of_objects(resources: Iterable[Resource]) -> tuple[Setting, ...]:
 
     Raises InputError where a ConfigMap's MeshConfig isn't YAML.
     """
-    found: list[Setting] = []
-    for one in resources:
-        if (one.group, one.kind) in INSTALLATIONS:
-            found += (
-                _setting(name, written, value, one.place(written).position)
-                for name, path, value in _asked(Installation.of(one))
-                for written in [".".join(map(str, path))]
-            )
-        elif is_mesh_config(one):
-            found += _mesh_config(ConfigMap.of(one))
-    return ordered(found)
+    return ordered(
+        _setting(name, written, value, resource.place(written).position)
+        for resource in resources
+        for name, written, value in _held(resource)
+    )
 
 
-def _mesh_config(reading: ConfigMap) -> Iterator[Setting]:
-    for key, name in (("mesh", "meshConfig"), ("meshNetworks", "global.meshNetworks")):
-        for full, path, value in _flat(reading.settings(key), (), name):
-            written = f"data.{key} {'.'.join(map(str, path))}".rstrip()
-            yield _setting(full, written, value, reading.resource.place(written).position)
+def _held(resource: Resource) -> Iterator[tuple[str, str, Any]]:
+    """The settings in an object: name, path as it is written, and value."""
+    if (resource.group, resource.kind) in INSTALLATIONS:
+        for name, path, value in _asked(Installation.of(resource)):
+            yield name, ".".join(map(str, path)), value
+    elif is_mesh_config(resource):
+        reading = ConfigMap.of(resource)
+        for key, outer in (("mesh", "meshConfig"), ("meshNetworks", "global.meshNetworks")):
+            for name, path, value in _flat(reading.settings(key), (), outer):
+                yield name, f"data.{key} {'.'.join(map(str, path))}".rstrip(), value
 
 
 def _asked(installation: Installation) -> Iterator[Flat]:
@@ -107,14 +102,14 @@ def _asked(installation: Installation) -> Iterator[Flat]:
 def _flat(value: Any, path: KeyPath, name: str) -> Iterator[Flat]:
     """The settings in a value, as deep as anything is known of them; those that hold nothing are none."""
     value = _filled(value)
-    if value is None or (_is_off(value) and is_whole(name.removeprefix(_PILOT))):
+    if value is None or (_is_off(value) and is_whole(name)):
         return
     if name == "meshConfig.extensionProviders" and isinstance(value, list):
         for index, provider in enumerate(value):
             kinds = [key for key in provider if key != "name"] if isinstance(provider, dict) else []
             for kind in kinds:
                 yield f"{name}[].{kind}", (*path, index, kind), provider.get("name", "")
-    elif isinstance(value, dict) and not (name and is_whole(name.removeprefix(_PILOT))):
+    elif isinstance(value, dict) and not (name and is_whole(name)):
         for key, item in value.items():
             if key != _DEFAULTS:
                 yield from _flat(item, (*path, key), f"{name}.{key}" if name else key)
@@ -135,14 +130,8 @@ def _is_off(value: object) -> bool:
     return isinstance(value, dict) and value.get("enabled") is False
 
 
-def _settings(flat: Iterable[Flat], document: Document, file: str) -> Iterator[Setting]:
-    for name, path, value in flat:
-        mark = document.mark(path)
-        yield _setting(name, ".".join(map(str, path)), value, Position(file, mark.line, mark.column))
-
-
 def _setting(name: str, written: str, value: Any, where: Position) -> Setting:
-    known = fact(name.removeprefix(_PILOT), value) or _UNKNOWN
+    known = fact(name, value) or _UNKNOWN
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return Setting(written, shown, known.verdict, known.why, known.todo, where)
