@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Weights = Mapping[frozenset[str], int]
+    Near = defaultdict[str, dict[str, int]]
     Guards = Mapping[str, frozenset[str]]
 
 MOVED, STAYING = "(moved before)", "(moved after)"
@@ -40,11 +42,13 @@ def arrangement(
     counts whose `guards` (places, and who calls them) have callers on the other side in the fewest stages,
     then the first by name. Parts that don't hang together move one after another, small ones first.
     """
-    parts = _parts(sorted(set(places)), weights)
-    anchored = [part for part in parts if _is_anchored(part, weights)]
+    near = _near(weights)
+    parts = _parts(sorted(set(places)), near)
+    anchors = near[MOVED].keys() | near[STAYING].keys()
+    anchored = [part for part in parts if not anchors.isdisjoint(part)]
     free = [part for part in parts if part not in anchored]
-    between = [place for part in free for place in _best(part, weights, guards, 0)[0]]
-    order, at = _best(anchored[0], weights, guards, len(between)) if anchored else ([], 0)
+    between = [place for part in free for place in _best(part, weights, near, guards, 0)[0]]
+    order, at = _best(anchored[0], weights, near, guards, len(between)) if anchored else ([], 0)
     exact = all(len(part) <= EXACT for part in parts)
     return Arrangement((*order[:at], *between, *order[at:]), exact)
 
@@ -60,54 +64,52 @@ def cost(order: Sequence[str], weights: Weights) -> int:
     )
 
 
-def _parts(places: Sequence[str], weights: Weights) -> list[list[str]]:
+def _near(weights: Weights) -> Near:
+    """The weights of each place's pairs, by the other place."""
+    near: Near = defaultdict(dict)
+    for (place, other), weight in weights.items():
+        near[place][other] = near[other][place] = weight
+    return near
+
+
+def _parts(places: Sequence[str], near: Near) -> list[list[str]]:
     """The places that hang together, by calls among them or with what moved or stays; small parts first."""
-    near: dict[str, set[str]] = {place: set() for place in places}
-    for pair in weights:
-        for one in pair:
-            near.setdefault(one, set()).update(pair - {one})
-    # All that stays and all that moved before are one: what is cut towards them depends on the whole order.
-    for one, other in ((MOVED, STAYING), (STAYING, MOVED)):
-        near.setdefault(one, set()).add(other)
     seen: set[str] = set()
     parts = []
     for place in places:
         part, waiting = [], [place]
         while waiting:
-            one = waiting.pop()
-            if one not in seen:
-                seen.add(one)
-                part.append(one)
-                waiting += near.get(one, ())
+            following = waiting.pop()
+            if following not in seen:
+                seen.add(following)
+                part.append(following)
+                waiting += near[following]
+                # What stays and what moved are one: what is cut towards them depends on the whole order.
+                waiting += (MOVED, STAYING) if following in (MOVED, STAYING) else ()
         if part:
-            parts.append(sorted(one for one in part if one not in (MOVED, STAYING)))
+            parts.append(sorted(set(part) - {MOVED, STAYING}))
     return sorted(parts, key=lambda part: (len(part), part))
 
 
-def _is_anchored(part: Collection[str], weights: Weights) -> bool:
-    anchors = {MOVED, STAYING}
-    return any(pair & anchors and not pair.isdisjoint(part) for pair in weights)
-
-
-def _best(part: Sequence[str], weights: Weights, guards: Guards, others: int) -> tuple[list[str], int]:
+def _best(
+    part: Sequence[str], weights: Weights, near: Near, guards: Guards, others: int
+) -> tuple[list[str], int]:
     """The order of a part, and after how many of its moves the others are best moved, which cut nothing."""
     if len(part) <= EXACT:
-        return _exact(part, weights, guards, others)
-    order = _heuristic(part, weights)
-    moments = range(len(order) + 1)
-    return order, min(moments, key=lambda at: _cut_after(order, at, weights))
+        return _exact(part, near, guards, others)
+    order = _heuristic(part, weights, near)
+    return order, min(range(len(order) + 1), key=lambda moves: _cut_after(order, moves, near))
 
 
-def _cut_after(order: Sequence[str], moves: int, weights: Weights) -> int:
-    side = dict.fromkeys(order[:moves], True) | dict.fromkeys(order[moves:], False)
-    side |= {MOVED: True, STAYING: False}
-    return sum(weight for pair, weight in weights.items() if {True, False} == {side.get(one) for one in pair})
+def _cut_after(order: Sequence[str], moves: int, near: Near) -> int:
+    moved, left = (MOVED, *order[:moves]), {*order[moves:], STAYING}
+    return sum(weight for place in moved for other, weight in near[place].items() if other in left)
 
 
-def _exact(part: Sequence[str], weights: Weights, guards: Guards, others: int) -> tuple[list[str], int]:
+def _exact(part: Sequence[str], near: Near, guards: Guards, others: int) -> tuple[list[str], int]:
     """The same by dynamic programming over the sets of places that have moved."""
     everything = (1 << len(part)) - 1
-    level = _levels(part, weights, guards, others)
+    level = _levels(part, near, guards, others)
     # What is still to come from a set on: once the others have moved, and as long as they haven't.
     after = [0] * (everything + 1)
     before = [0] * (everything + 1)
@@ -129,21 +131,21 @@ def _exact(part: Sequence[str], weights: Weights, guards: Guards, others: int) -
         moved |= following
 
 
-def _levels(part: Sequence[str], weights: Weights, guards: Guards, others: int) -> list[int]:
+def _levels(part: Sequence[str], near: Near, guards: Guards, others: int) -> list[int]:
     """What is cut once a set of places (as bits) has moved: calls, and in the last place guards."""
     bit = {place: 1 << index for index, place in enumerate((*part, MOVED, STAYING))}
-    near = [_neighbours(place, bit, weights) for place in part]
+    pairs = [[(bit[o], weight) for o, weight in near[place].items() if o in bit] for place in part]
     guarded = [
         (bit[place], sum(bit[caller] for caller in callers if caller in bit))
         for place, callers in guards.items()
         if place in part
     ]
     before = bit[MOVED]
-    cut = [sum(weight for place in near for other, weight in place if other == before)]
+    cut = [sum(weight for place in pairs for other, weight in place if other == before)]
     for moved in range(1, 1 << len(part)):
         last = moved & -moved
         rest = (moved ^ last) | before
-        changes = (-weight if other & rest else weight for other, weight in near[last.bit_length() - 1])
+        changes = (-weight if other & rest else weight for other, weight in pairs[last.bit_length() - 1])
         cut.append(cut[moved ^ last] + sum(changes))
     # All guards in all stages weigh less than one call.
     unit = (len(part) + others + 1) * len(guarded) + 1
@@ -163,26 +165,11 @@ def _bits(number: int) -> Iterable[int]:
         number ^= low
 
 
-def _neighbours(place: str, bit: Mapping[str, int], weights: Weights) -> list[tuple[int, int]]:
-    return [
-        (bit[other], weight)
-        for pair, weight in weights.items()
-        if place in pair
-        for other in pair - {place}
-        if other in bit
-    ]
-
-
-def _heuristic(part: Sequence[str], weights: Weights) -> list[str]:
+def _heuristic(part: Sequence[str], weights: Weights, near: Near) -> list[str]:
     """A good order: grown from several places by the least cut, then each place put where it costs least."""
-    near: dict[str, dict[str, int]] = {place: {} for place in part}
-    for pair, weight in weights.items():
-        one, other = sorted(pair)
-        for place, neighbour in ((one, other), (other, one)):
-            if place in near:
-                near[place][neighbour] = weight
-    starts = sorted(part, key=lambda place: (sum(near[place].values()), place))[:_STARTS]
-    orders = (_sifted(_grown(start, near), near) for start in starts)
+    inner = {place: near[place] for place in part}
+    starts = sorted(part, key=lambda place: (sum(inner[place].values()), place))[:_STARTS]
+    orders = (_sifted(_grown(start, inner), inner) for start in starts)
     return min(orders, key=lambda order: (cost(order, weights), order))
 
 
