@@ -42,7 +42,7 @@ def taken(pattern: str) -> tuple[str, ...]:
     # "." makes a letter that no path is afraid of.
     make = rstr.Rstr(source, alphabet="abcdefgh")
     readings: set[tuple[bool, ...]] = set()
-    found: dict[str, None] = {}
+    texts: dict[str, None] = {}
     try:
         readable = "".join(map(_for_python, tokens(pattern.strip()))).replace(".*", "[a-h]{0,3}")
         readable = readable.replace(".+", "[a-h]{1,3}")
@@ -50,11 +50,11 @@ def taken(pattern: str) -> tuple[str, ...]:
             text = _text(make, readable)
             reading = _reading(pattern, text)
             if any(reading) and (count < _EXAMPLES or reading not in readings):
-                found[text] = None
+                texts[text] = None
                 readings.add(reading)
     except (ValueError, LookupError, OverflowError, re.error):
         pass
-    return tuple(found)
+    return tuple(texts)
 
 
 def unspanned(pattern: str) -> str | None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @cache
 def beside(module: str, name: str) -> dict[str, Any]:
     """Returns what a YAML file in the folder of a module holds; it is read once."""
-    found: dict[str, Any] = yaml.load(Path(module).with_name(name).read_text("utf-8"), Loader)
-    return found
+    data: dict[str, Any] = yaml.load(Path(module).with_name(name).read_text("utf-8"), Loader)
+    return data
 
 
 def place(at: Node | Resource, field: str) -> tuple[Resource, str]:
@@ -35,4 +35,4 @@ def place(at: Node | Resource, field: str) -> tuple[Resource, str]:
 def free(name: str, taken: Collection[str]) -> str:
     """Returns the name, with a number if it is taken."""
     numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(one for one in numbered if one not in taken)
+    return next(candidate for candidate in numbered if candidate not in taken)

@@ -39,7 +39,7 @@ def compose(
     Raises InputError if a file would be replaced (unless forced), HarnessError where the model can't reach
     the first stage.
     """
-    candidates = clients({one.namespace or one.name for one in sources.objects})
+    candidates = clients({resource.namespace or resource.name for resource in sources.objects})
     if not force:
         Layout.beside(file, sources, candidates).check_free()
     moving = candidates[0].namespace
@@ -61,20 +61,20 @@ def compose(
     senders = {str(entry.fields["from"]) for entry in made.entries}
     needed = tuple(client for client in candidates if str(client) in senders)
     layout = Layout.beside(file, sources, needed)
-    inside = [one.namespace for one in needed if one.namespace == moving]
+    inside = [client.namespace for client in needed if client.namespace == moving]
     planned = stages.written(sources, inside, by_namespace=by_namespace)[: len(reached)]
     notes = [*_notes(sources, candidates, needed), *_left_out(sources, made, problem)]
-    notes += [f"Not asked during transitions, since the model foresees a failure: {one}" for one in cut]
+    notes += [f"Not asked during transitions, since the model foresees a failure: {why}" for why in cut]
     head = {"name": f"{file.stem} moves from Istio to Linkerd", **layout.head}
     head |= {"during": during} if during else {}
     layout.write(writer.scenario(head, planned, made, notes))
-    return _told(layout, problem)
+    return _summary(layout, problem)
 
 
 def _estate(sources: Sources, first: Reached, candidates: tuple[Workload, Workload]) -> Estate:
     provider = first.ground.provider
     assert isinstance(provider, ModelProvider)
-    originals = {one.key: one for one in sources.objects}
+    originals = {resource.key: resource for resource in sources.objects}
     return Estate(provider.state, frozenset(workloads(first.ground.apps)), *candidates, originals)
 
 
@@ -92,11 +92,11 @@ def _notes(sources: Sources, candidates: tuple[Workload, ...], needed: Sequence[
 def _left_out(sources: Sources, made: Suggestion, problem: HarnessError | None) -> Iterator[str]:
     if problem is not None:
         yield f"The stages end here: {problem.brief}"
-    told = [*sources.left_out, *made.left_out]
-    yield from (f"Left out: {' '.join(one.split())}" for one in told)
+    reasons = [*sources.left_out, *made.left_out]
+    yield from (f"Left out: {' '.join(reason.split())}" for reason in reasons)
 
 
-def _told(layout: Layout, problem: HarnessError | None) -> str:
+def _summary(layout: Layout, problem: HarnessError | None) -> str:
     """What was written, after it was run: raises InputError if an expectation doesn't pass."""
     scenario = load_scenario(layout.file)
     runner = Runner(scenario, ModelProvider())

@@ -57,19 +57,19 @@ class Estate:
     @cached_property
     def services(self) -> tuple[Resource, ...]:
         """The Services of the estate itself, by namespace and name."""
-        found = (one for one in self.state.all("", "Service") if one.namespace not in PLATFORM)
-        return tuple(sorted(found, key=lambda one: (one.namespace, one.name)))
+        services = (service for service in self.state.all("", "Service") if service.namespace not in PLATFORM)
+        return tuple(sorted(services, key=lambda service: (service.namespace, service.name)))
 
     @cached_property
     def names(self) -> frozenset[str]:
         """The workloads' names that only one of them has."""
-        return frozenset(_single(one.name for one in self.workloads))
+        return frozenset(_single(workload.name for workload in self.workloads))
 
     @cached_property
     def own(self) -> tuple[Workload, ...]:
         """The estate's running workloads, without the clients that were added to it."""
         added = (self.inside, self.outside)
-        return tuple(one for one in sorted(self.workloads) if one not in added and self.state.pods_of(one))
+        return tuple(filter(self.state.pods_of, sorted(set(self.workloads).difference(added))))
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -105,23 +105,23 @@ class Estate:
         others = [caller for caller in self.own if caller not in behind]
         near = [caller for caller in others if caller.namespace == service.namespace]
         late = [caller for caller in self.own if caller in behind]
-        known = self.known_callers(service)
-        return (*dict.fromkeys((*known, *near, *others, *late)), self.inside, self.outside)
+        told_to = self.known_callers(service)
+        return (*dict.fromkeys((*told_to, *near, *others, *late)), self.inside, self.outside)
 
     @cached_property
     def _behind(self) -> dict[tuple[str, ...], frozenset[Workload]]:
         return {
             service.key: frozenset(
-                one.pod.workload for port in service_ports(service) for one in endpoints(self.state, port)
+                end.pod.workload for port in service_ports(service) for end in endpoints(self.state, port)
             )
             for service in self.services
         }
 
     def unlike_callers(self, service: Resource) -> tuple[Workload, ...]:
         """Returns one caller of each class that routes and policies can tell apart, the likeliest first."""
-        asked = relevant(self.state, service)
+        decisive = relevant(self.state, service)
         pods = ((caller, self.pod(caller)) for caller in self.callers(service))
-        callers = classes((Caller(name, pod, pod) for name, pod in pods), asked, asked)
+        callers = classes((Caller(name, pod, pod) for name, pod in pods), decisive, decisive)
         return tuple(caller.workload for caller in callers)
 
     def behind(self, service: Resource) -> frozenset[Workload]:
@@ -130,7 +130,7 @@ class Estate:
 
     @cached_property
     def _short(self) -> frozenset[str]:
-        return frozenset(_single(one.name for one in self.services))
+        return frozenset(_single(service.name for service in self.services))
 
     def called(self, service: Resource) -> str:
         """Returns what a Service is called: its name, with its namespace where others have the name, too."""
@@ -141,8 +141,8 @@ class Estate:
         containers = (
             container
             for port in service_ports(service)
-            for one in endpoints(self.state, port)
-            for container in one.pod.containers
+            for endpoint in endpoints(self.state, port)
+            for container in endpoint.pod.containers
         )
         images = (container.repository.rpartition("/")[2] for container in containers)
         return next((path for image in images for part, path in _PATHS.items() if part in image), "/")
@@ -195,5 +195,5 @@ def schemes(port: ServicePort, path: str) -> tuple[str, ...]:
 
 def asked_for(example: Example, conditions: Conditions, path: str) -> str:
     """Returns an example's path with its query; a path that is answered, where that makes no difference."""
-    alike = all(one.holds(path) == one.holds(example.path) for one in conditions.paths)
+    alike = all(condition.holds(path) == condition.holds(example.path) for condition in conditions.paths)
     return example.target.replace(example.path, path, 1) if alike else example.target

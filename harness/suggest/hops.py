@@ -32,7 +32,8 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
             yield Skipped(f"{call.caller} to {call.service}", _MUTE)
     if not estate.calls:
         for service in estate.services:
-            tried = (_hop(estate, one, service, Origin(service, "spec")) for one in estate.callers(service))
+            origin = Origin(service, "spec")
+            tried = (_hop(estate, caller, service, origin) for caller in estate.callers(service))
             admitted = (hop for hops in tried for hop in hops if _gets_in(estate, hop.request))
             yield from itertools.islice(admitted, 1)
 

@@ -57,7 +57,7 @@ def _of_selector(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
         selector = Service.kept(service).selector
         pods = [pod for pod in estate.state.pods if pod.gateway and pod.namespace == service.namespace]
         if selector and any(selects(read.selector, p.labels) and selects(selector, p.labels) for p in pods):
-            yield from (one for one in service_ports(service) if served & {one.number, one.target})
+            yield from (port for port in service_ports(service) if served & {port.number, port.target})
 
 
 def _of_gateway(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
@@ -68,7 +68,7 @@ def _of_gateway(estate: Estate, gateway: Resource) -> Iterator[ServicePort]:
         short, namespace, *_ = name.split(".")
         service = estate.state.get("", "Service", namespace, short)
         if service is not None:
-            yield from (one for one in service_ports(service) if one.number in served)
+            yield from (port for port in service_ports(service) if port.number in served)
 
 
 def _through(
@@ -78,15 +78,15 @@ def _through(
     if port is None:
         yield Skipped(f"{route} at gateway {gateway}", "no Service's port leads to one of it for plain HTTP")
         return
-    asked = conditions.of(route)
-    host = next((one for one in hosts if "*" not in one), hosts[0].replace("*", "any") if hosts else "")
+    wanted = conditions.of(route)
+    host = next((name for name in hosts if "*" not in name), hosts[0].replace("*", "any") if hosts else "")
     host = "" if host == "any" else host
-    tried, _ = examples(asked, grpc=False, limit=EXAMPLES)
+    tried, _ = examples(wanted, grpc=False, limit=EXAMPLES)
     met: set[Origin | None] = set()
     for example in tried:
-        given = (("host", host), *example.headers) if host else example.headers
+        headers = (("host", host), *example.headers) if host else example.headers
         address = url(port.service, port, estate.outside, "http", example.target)
-        request = Request(estate.outside, address, example.method, given)
+        request = Request(estate.outside, address, example.method, headers)
         outcomes = estate.outcomes(request)
         origin = rule(outcomes, (route,)) if outcomes else None
         if origin is None or origin in met:

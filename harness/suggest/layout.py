@@ -50,24 +50,23 @@ class Layout:
     @property
     def manifests(self) -> dict[Path, str]:
         """The manifests that have to be written: text by file."""
-        found = {
-            self._of(one): writer.manifests(one.objects) for one in self.sources.every if one.path is None
-        }
+        loose = (source for source in self.sources.every if source.path is None)
+        texts = {self._of(source): writer.manifests(source.objects) for source in loose}
         if self.clients:
-            objects = [one for client in self.clients for one in _manifests(client)]
-            found[self.folder / f"{_CLIENTS}.yaml"] = writer.manifests(objects)
-        return found
+            objects = [manifest for client in self.clients for manifest in _manifests(client)]
+            texts[self.folder / f"{_CLIENTS}.yaml"] = writer.manifests(objects)
+        return texts
 
     @property
     def head(self) -> dict[str, Any]:
         """The scenario's members before its expectations and stages."""
-        apps = [self._named(one) for one in self.sources.of(Role.APPS)]
+        apps = [self._named(source) for source in self.sources.of(Role.APPS)]
         if self.clients:
             apps.append(self._reference(self.folder / f"{_CLIENTS}.yaml"))
         own = self.sources.of(Role.ROUTES, Role.ISTIO)
-        configs: dict[str, Any] = {one.name: self._reference(self._of(one)) for one in own}
+        configs: dict[str, Any] = {source.name: self._reference(self._of(source)) for source in own}
         if self.sources.of(Role.ISTIO):
-            translated = [one.name for one in own]
+            translated = [source.name for source in own]
             configs[TRANSLATED] = {"translate": translated[0] if len(translated) == 1 else translated}
         return {"apps": apps} | ({"configs": configs} if configs else {})
 
@@ -107,8 +106,8 @@ class Layout:
 
     def _leads(self, name: str) -> Path | None:
         """Where a name leads to that a scenario writes, None if nowhere."""
-        found = (folder / name for folder in self.file.absolute().parents)
-        return next((one.resolve() for one in found if one.exists()), None)
+        paths = (folder / name for folder in self.file.absolute().parents)
+        return next((path.resolve() for path in paths if path.exists()), None)
 
 
 def clients(taken: Container[str]) -> tuple[Workload, Workload]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,30 +42,33 @@ _EXAMPLES = 60
 def questions(estate: Estate) -> Iterator[Question | Skipped]:
     """Yields what to ask about each policy, the AuthorizationPolicies first."""
     for policy in estate.state.all(_SECURITY, "AuthorizationPolicy"):
-        asked = _boundary(estate, policy)
-        yield from asked
-        if not asked:
+        boundary = _boundary(estate, policy)
+        yield from boundary
+        if not boundary:
             yield Skipped(str(policy), _UNDECIDED)
-        attributes = (one for rule in AuthorizationPolicy.of(policy).rules for one in rule.attributes)
-        if any(one.key.startswith("request.auth") for one in attributes):
+        keys = (part.key for rule in AuthorizationPolicy.of(policy).rules for part in rule.attributes)
+        if any(key.startswith("request.auth") for key in keys):
             yield Skipped(str(policy), "what it asks of tokens needs one, in the header authorization")
     for policy in estate.state.all(_SECURITY, "PeerAuthentication"):
         modes = PeerAuthentication.of(policy)
         if "STRICT" in (modes.mtls.mode, *(port.mode for port in modes.ports.values())):
-            found = (_plaintext(estate, policy, one) for one in _guarded(estate, policy)[:_SERVICES])
-            yield from next((asked for asked in found if asked), [Skipped(str(policy), _UNDECIDED)])
+            services = _guarded(estate, policy)[:_SERVICES]
+            tried = (_plaintext(estate, policy, service) for service in services)
+            yield from next(filter(None, tried), [Skipped(str(policy), _UNDECIDED)])
 
 
 def _guarded(estate: Estate, policy: Resource) -> list[Resource]:
     """The Services in front of a policy's pods, the most called one first."""
     wanted = PolicySpec.of(policy).labels
-    places = [one for one in estate.services if policy.namespace in (one.namespace, ROOT_NAMESPACE)]
-    found = [
-        one
-        for one in places
-        if any(selects(wanted, pod.labels) for w in estate.behind(one) for pod in estate.state.pods_of(w))
+    places = [
+        service for service in estate.services if policy.namespace in (service.namespace, ROOT_NAMESPACE)
     ]
-    return sorted(found, key=lambda one: -len(estate.known_callers(one)))
+    guarded = [
+        service
+        for service in places
+        if any(selects(wanted, pod.labels) for w in estate.behind(service) for pod in estate.state.pods_of(w))
+    ]
+    return sorted(guarded, key=lambda service: -len(estate.known_callers(service)))
 
 
 @dataclass(frozen=True)
@@ -84,54 +88,55 @@ def _boundary(estate: Estate, policy: Resource) -> Sequence[Question]:
 
     One Service shows it: others behind the same policy would only repeat it.
     """
-    asked = conditions.of(policy)
+    wanted = conditions.of(policy)
     beside: list[Question] = []
     for service in _guarded(estate, policy)[:_SERVICES]:
         for port, scheme in estate.entrances(service):
-            tries = list(_tries(estate, policy, service, port, scheme, asked))
-            found = [one.question for one in _both_sides(tries)]
-            if any(one.decided for one in tries):
-                return found
+            tries = list(_tries(estate, policy, service, port, scheme, wanted))
+            sides = [attempt.question for attempt in _both_sides(tries)]
+            if any(attempt.decided for attempt in tries):
+                return sides
             # Of several policies that let a request in the trace names one.
-            if not beside and {one.allowed for one in tries} == {True, False}:
-                beside = found
+            if not beside and {attempt.allowed for attempt in tries} == {True, False}:
+                beside = sides
     return beside
 
 
 def _both_sides(tries: list[_Try]) -> Iterator[_Try]:
     """Who gets in, who doesn't with the same request, and what doesn't get in of the same caller."""
-    tries.sort(key=lambda one: not one.decided)
-    getting_in = [one for one in tries if one.allowed]
-    refused = [one for one in tries if not one.allowed]
+    tries.sort(key=lambda attempt: not attempt.decided)
+    getting_in = [attempt for attempt in tries if attempt.allowed]
+    refused = [attempt for attempt in tries if not attempt.allowed]
     if not getting_in or not refused:
         yield from [*getting_in, *refused][:1]
         return
     # The request that tells most callers from one another comes first.
-    apart = {one.example: sum(other.example == one.example for other in refused) for one in getting_in}
-    first = max(getting_in, key=lambda one: (one.decided or not getting_in[0].decided, apart[one.example]))
+    apart = Counter(attempt.example for attempt in refused)
+    best = [attempt for attempt in getting_in if attempt.decided] or getting_in
+    first = max(best, key=lambda attempt: apart[attempt.example])
     yield first
-    others = (one for one in refused if one.example == first.example)
-    own = (one for one in refused if one.caller == first.caller)
-    for found in (next(others, None), next(own, None)):
-        if found is not None:
-            yield found
+    others = (attempt for attempt in refused if attempt.example == first.example)
+    own = (attempt for attempt in refused if attempt.caller == first.caller)
+    for attempt in (next(others, None), next(own, None)):
+        if attempt is not None:
+            yield attempt
 
 
 def _tries(
-    estate: Estate, policy: Resource, service: Resource, port: ServicePort, scheme: str, asked: Conditions
+    estate: Estate, policy: Resource, service: Resource, port: ServicePort, scheme: str, wanted: Conditions
 ) -> Iterator[_Try]:
     path = estate.path(service)
-    tried, _ = examples(asked, grpc=scheme == "grpc", limit=_EXAMPLES)
+    tried, _ = examples(wanted, grpc=scheme == "grpc", limit=_EXAMPLES)
     for caller in estate.unlike_callers(service):
         for example in tried:
-            target = asked_for(example, asked, path)
+            target = asked_for(example, wanted, path)
             address = url(service, port, caller, scheme, target)
             request = Request(caller, address, example.method, example.sent)
             if (outcomes := estate.outcomes(request)) is None:
                 continue
             groups = outcomes.groups
-            answers = [one.outcome for one in groups]
-            decided = any(_names(policy, link) for one in groups for link in one.trace)
+            answers = [group.outcome for group in groups]
+            decided = any(_names(policy, link) for group in groups for link in group.trace)
             refused = all(map(denied, answers))
             if not refused and any(map(denied, answers)):
                 continue

@@ -102,7 +102,7 @@ def entry(question: Question, outcomes: Outcomes, names: Collection[str]) -> Ent
 
     `names` are the estate's workloads' names that only one workload has.
     """
-    beyond = next((one.outcome for one in outcomes.groups if one.outcome.external), None)
+    beyond = next((group.outcome for group in outcomes.groups if group.outcome.external), None)
     if beyond is not None:
         raise Unsaid(f"it {beyond}, and what answers there isn't known")
     match question.topic:
@@ -124,16 +124,18 @@ def entry(question: Question, outcomes: Outcomes, names: Collection[str]) -> Ent
 def _route(question: Question, outcomes: Outcomes, names: Collection[str]) -> Entry:
     if not all(_served(group.outcome) for group in outcomes.groups):
         return _refused(question, outcomes)
-    shares = summed((one.outcome.backend, one.weight) for one in outcomes.groups if one.outcome.backend)
+    backends = ((group.outcome.backend, group.weight) for group in outcomes.groups)
+    shares = summed((backend, weight) for backend, weight in backends if backend)
     specified = _specified(outcomes.groups)
     if set(shares) <= question.own and not (specified and len(question.own) > 1):
         # The only workload behind the Service, or one of them, whichever it is.
         return question.says("is answered", "allow")
     if not specified:
         raise Unsaid("which of several workloads answers isn't specified")
-    weights = {one.name if one.name in names else str(one): share for one, share in _whole(shares).items()}
-    told = f"goes to {next(iter(weights))}" if len(weights) == 1 else f"is split {_listed(weights)}"
-    return question.says(told, "split", weights=weights)
+    whole = _whole(shares).items()
+    weights = {server.name if server.name in names else str(server): share for server, share in whole}
+    words = f"goes to {next(iter(weights))}" if len(weights) == 1 else f"is split {_listed(weights)}"
+    return question.says(words, "split", weights=weights)
 
 
 def _access(question: Question, outcomes: Outcomes) -> Entry:

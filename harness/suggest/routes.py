@@ -47,13 +47,13 @@ def questions(estate: Estate) -> Iterator[Question | Skipped]:
     """Yields what to ask about the routes on each Service, in the order of the Services."""
     placed: set[Resource] = set()
     for service in estate.services:
-        found = relevant(estate.state, service)
-        routes = tuple(one for one in found.objects if one.kind in ROUTES and _is_of_mesh(one))
+        objects = relevant(estate.state, service).objects
+        routes = tuple(route for route in objects if route.kind in ROUTES and _is_of_mesh(route))
         placed.update(routes)
         if routes:
             for port in service_ports(service):
                 yield from _of_port(estate, service, port, routes)
-    every = (one.live for kind in _KINDS for one in estate.state.stored(*kind))
+    every = (stored.live for kind in _KINDS for stored in estate.state.stored(*kind))
     for route in every:
         if _is_of_mesh(route) and route not in placed:
             yield Skipped(str(route), "it is on no Service of the estate: what answers elsewhere isn't known")
@@ -70,14 +70,15 @@ def _is_of_mesh(route: Resource) -> bool:
 def _of_port(
     estate: Estate, service: Resource, port: ServicePort, routes: Collection[Resource]
 ) -> Iterator[Question | Skipped]:
-    asked = conditions.joined(map(conditions.of, routes))
+    wanted = conditions.joined(map(conditions.of, routes))
     path = estate.path(service)
     for scheme in schemes(port, path):
-        tried, _ = examples(asked, grpc=scheme == "grpc", limit=EXAMPLES)
+        tried, _ = examples(wanted, grpc=scheme == "grpc", limit=EXAMPLES)
+        plain = [example for example in tried if not example.host]
         met: set[Origin | None] = set()
         for caller in estate.in_istio(estate.unlike_callers(service)):
-            for example in (one for one in tried if not one.host):
-                target = asked_for(example, asked, path)
+            for example in plain:
+                target = asked_for(example, wanted, path)
                 request = Request(
                     caller, url(service, port, caller, scheme, target), example.method, example.headers
                 )
@@ -88,7 +89,7 @@ def _of_port(
                 subject = f"{_verb(request)}{estate.called(service)}{words(example, target, path)}"
                 if caller not in estate.own:
                     subject += f" from {caller}"
-                origins = (origin,) if origin else tuple(Origin(one, "spec") for one in routes)
+                origins = (origin,) if origin else tuple(Origin(route, "spec") for route in routes)
                 yield from about(request, subject, origins, estate.behind(service))
         if met:
             yield from unmet(routes, met)
@@ -123,14 +124,14 @@ def unmet(routes: Iterable[Resource], met: Collection[Origin | None]) -> Iterato
 def rule(outcomes: Outcomes, routes: Collection[Resource]) -> Origin | None:
     """Returns the rule that was taken of these routes, None if none was."""
     steps = (step for group in outcomes.groups for step in group.trace)
-    return next((found for step in steps if (found := _rule(step, routes))), None)
+    return next((origin for step in steps if (origin := _rule(step, routes))), None)
 
 
 def _rule(step: Step, routes: Collection[Resource]) -> Origin | None:
-    found = _RULE.match(step.field)
-    if not found or step.passed_over or step.depth:
+    field = _RULE.match(step.field)
+    if not field or step.passed_over or step.depth:
         return None
-    return next((Origin(route, found.group()) for route in routes if route == step.resource), None)
+    return next((Origin(route, field.group()) for route in routes if route == step.resource), None)
 
 
 def about(
@@ -167,7 +168,7 @@ def _headers(entry: HTTPRule | RouteRule) -> Iterator[tuple[str, str]]:
         for key, names in (("set", response.set), ("add", response.add)):
             yield from ((response.at(key), name.lower()) for name in names)
     else:
-        for part in (one for one in entry.filters if one.type == "ResponseHeaderModifier"):
+        for part in (filter_ for filter_ in entry.filters if filter_.type == "ResponseHeaderModifier"):
             changes = part.header_changes
             yield from ((part.path, name.lower()) for name, _ in (*changes.set, *changes.add))
 
@@ -183,10 +184,10 @@ def _timed(entry: HTTPRule | RouteRule) -> Iterator[tuple[Topic, str, float | No
 
 def words(example: Example, target: str, path: str) -> str:
     """Returns what distinguishes an example from the plainest request, in words."""
-    told = f" {target}" if target != path else ""
+    words = f" {target}" if target != path else ""
     for name, value in example.headers:
-        told += f" with {name} {value}"
-    return told
+        words += f" with {name} {value}"
+    return words
 
 
 def _verb(request: Request) -> str:

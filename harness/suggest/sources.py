@@ -64,12 +64,12 @@ class Sources:
 
     def of(self, *roles: Role) -> tuple[Source, ...]:
         """Returns the sources of these roles."""
-        return tuple(one for one in self.every if one.role in roles)
+        return tuple(source for source in self.every if source.role in roles)
 
     @property
     def objects(self) -> tuple[Resource, ...]:
         """All objects."""
-        return tuple(one for source in self.every for one in source.objects)
+        return tuple(resource for source in self.every for resource in source.objects)
 
 
 def of_paths(paths: Iterable[Path]) -> Sources:
@@ -86,26 +86,27 @@ def of_objects(objects: Iterable[Resource]) -> Sources:
 def _parts(path: Path) -> Iterator[Path]:
     """The path itself if it holds objects of one role alone, else a folder's files."""
     built = not path.is_dir() or any((path / name).exists() for name in kustomize.NAMES)
-    if built or len({_role(one) for one in read_manifests(path)}) == 1:
+    if built or len({_role(resource) for resource in read_manifests(path)}) == 1:
         yield path
     else:
         yield from sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
 
 
 def _sources(parts: Sequence[tuple[Path | None, tuple[Resource, ...]]]) -> Sources:
-    refused = _refused([one for _, objects in parts for one in objects])
+    refused = _refused([resource for _, objects in parts for resource in objects])
     left_out: dict[str, None] = {}
     every: list[Source] = []
     for path, objects in parts:
-        taken = [_without_revision(one) for one in objects if not _told(one, refused, left_out)]
+        kept = (resource for resource in objects if not _is_left_out(resource, refused, left_out))
+        taken = list(map(_without_revision, kept))
         roles = dict.fromkeys(map(_role, taken))
         whole = len(roles) == 1 and taken == list(objects)
         for role in roles:
-            own = tuple(one for one in taken if _role(one) is role)
+            own = tuple(resource for resource in taken if _role(resource) is role)
             name = path.name.removesuffix(path.suffix) if path else role.value
             every.append(Source(role, name, path if whole else None, own))
-    apps = (one for source in every if source.role is Role.APPS for one in source.objects)
-    if not any(one.group == "apps" for one in apps):
+    apps = (resource for source in every if source.role is Role.APPS for resource in source.objects)
+    if not any(resource.group == "apps" for resource in apps):
         raise InputError(
             "there are no workloads in the manifests",
             todo="name the apps' manifests, too: Deployments and Services, and Istio's configuration",
@@ -135,7 +136,9 @@ def _role(resource: Resource) -> Role:
     return Role.ROUTES if mesh or resource.group == GATEWAY_API else Role.APPS
 
 
-def _told(resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: dict[str, None]) -> bool:
+def _is_left_out(
+    resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: dict[str, None]
+) -> bool:
     """Whether an object isn't part of the scenario; says so."""
     if resource.key in refused:
         left_out[f"{resource} ({resource.where}): {refused[resource.key]}"] = None
@@ -150,21 +153,22 @@ def _told(resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: 
 
 def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], str]:
     """The objects that the API or the model doesn't take, and why."""
-    found: dict[tuple[str, ...], str] = {}
+    refused: dict[tuple[str, ...], str] = {}
 
     def leave_out(resource: Resource, error: NotModelledError | Refused) -> None:
-        found[resource.key] = error.brief
+        refused[resource.key] = error.brief
 
     state = State()
     for mesh in sorted({Mesh.ISTIO, *meshes_used(resources)}):
         state = changes.install(state, mesh)
     # Namespaces come with the apps: what is configured for others has no place.
-    for namespace in dict.fromkeys(one.namespace for one in resources if _role(one) is Role.APPS):
+    apps = (resource for resource in resources if _role(resource) is Role.APPS)
+    for namespace in dict.fromkeys(app.namespace for app in apps):
         state = changes.mark(state, namespace) if namespace else state
-    resources = [_without_revision(one) for one in resources]
-    state = changes.apply(state, (one for one in resources if one.kind == "Namespace"), leave_out)
-    changes.apply(state, (one for one in resources if one.kind != "Namespace"), leave_out)
-    return found
+    # Namespaces come first; the sort is stable.
+    objects = sorted(map(_without_revision, resources), key=lambda resource: resource.kind != "Namespace")
+    changes.apply(state, objects, leave_out)
+    return refused
 
 
 def _without_revision(resource: Resource) -> Resource:
@@ -194,16 +198,16 @@ def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
     Where no object asks for a proxy all of them are taken to be Istio's.
     """
     objects = tuple(objects)
-    workloads = [one for one in objects if one.group == "apps"]
-    namespaces = dict.fromkeys(one.namespace for one in workloads if one.namespace)
-    asking = {one.name: _asked(one) for one in objects if one.kind == "Namespace"}
-    templates = (template_of(one).metadata for one in workloads)
+    workloads = [resource for resource in objects if resource.group == "apps"]
+    namespaces = dict.fromkeys(workload.namespace for workload in workloads if workload.namespace)
+    asking = {resource.name: _mesh_of(resource) for resource in objects if resource.kind == "Namespace"}
+    templates = (template_of(workload).metadata for workload in workloads)
     pods_ask = any(any(marks.addressed(pod.labels, pod.annotations)) for pod in templates)
     if not any(asking.values()) and not pods_ask:
         return dict.fromkeys(namespaces, Mesh.ISTIO), True
     return {namespace: mesh for namespace in namespaces if (mesh := asking.get(namespace))}, False
 
 
-def _asked(namespace: Resource) -> Mesh | None:
+def _mesh_of(namespace: Resource) -> Mesh | None:
     labels, annotations = labels_of(namespace), annotations_of(namespace)
     return next((mesh for mesh in Mesh if marks.asks(mesh, labels, annotations)), None)

@@ -41,10 +41,11 @@ def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> 
     `clients` are namespaces of clients that move along. Raises InputError where nothing is Istio's.
     """
     meshes, _ = held(sources.objects)
-    moving = [one for one, mesh in meshes.items() if mesh is Mesh.ISTIO]
-    istio = [one.name for one in sources.of(Role.ISTIO)]
-    routes = [one.name for one in sources.of(Role.ROUTES)]
-    place = dict.fromkeys(clients, Mesh.ISTIO.value) | {one: mesh.value for one, mesh in meshes.items()}
+    moving = [namespace for namespace, mesh in meshes.items() if mesh is Mesh.ISTIO]
+    istio = [source.name for source in sources.of(Role.ISTIO)]
+    routes = [source.name for source in sources.of(Role.ROUTES)]
+    place = dict.fromkeys(clients, Mesh.ISTIO.value)
+    place |= {namespace: mesh.value for namespace, mesh in meshes.items()}
     if not moving and not istio:
         raise InputError("nothing in the manifests is Istio's, so nothing moves from it")
     needed = {*meshes_used(sources.objects), *([Mesh.ISTIO] if istio else [])}
@@ -61,7 +62,7 @@ def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> 
         linkerd = {"name": "linkerd", "apply": translated, "mesh": mesh, "remove": istio}
         return _without_empty([first, both, linkerd])
     ordered = _ordered(sources, moving)
-    steps: list[Written] = [{"name": f"{one} under linkerd", "mesh": {one: "linkerd"}} for one in ordered]
+    steps: list[Written] = [{"name": f"{ns} under linkerd", "mesh": {ns: "linkerd"}} for ns in ordered]
     if steps:
         steps[-1]["mesh"] |= dict.fromkeys(clients, Mesh.LINKERD.value)
     last = {"name": "linkerd", "remove": istio}
@@ -72,9 +73,9 @@ def _ordered(sources: Sources, moving: Sequence[str]) -> list[str]:
     """The namespaces in the order that keeps the fewest calls in plaintext meanwhile."""
     from harness.analysis.discover.migration import migration  # most suggestions move all at once
 
-    found = migration(sources.objects, translate(sources.objects).patches)
-    order = [stage.moves for stage in found.stages if stage.moves in moving]
-    return [*order, *(one for one in moving if one not in order)]
+    best = migration(sources.objects, translate(sources.objects).patches)
+    order = [stage.moves for stage in best.stages if stage.moves in moving]
+    return [*order, *(namespace for namespace in moving if namespace not in order)]
 
 
 def _without_empty(stages: Iterable[Written]) -> list[Written]:
@@ -85,13 +86,13 @@ def reached(scenario: Scenario) -> tuple[list[Reached], HarnessError | None]:
     """Returns the stages that the model reaches, and why it doesn't reach the next one, if there is one."""
     provider = ModelProvider()
     runner = Runner(scenario, provider)
-    found: list[Reached] = []
+    stages: list[Reached] = []
     for index, stage in enumerate(scenario.stages):
         try:
             runner.reach(index)
         except HarnessError as error:
-            return found, error
+            return stages, error
         still = ModelProvider()
         still.state = provider.state
-        found.append(Reached(stage.name, Ground(still, scenario.apps, scenario.configs)))
-    return found, None
+        stages.append(Reached(stage.name, Ground(still, scenario.apps, scenario.configs)))
+    return stages, None

@@ -54,7 +54,7 @@ class Suggestion:
     @property
     def entries(self) -> Iterator[Entry]:
         """All expectations."""
-        return (one.entry for part in (self.always, *self.stages) for one in part)
+        return (item.entry for part in (self.always, *self.stages) for item in part)
 
 
 def suggest(
@@ -66,7 +66,7 @@ def suggest(
     questions at most, those of one topic in the order of the objects that they come from.
     """
     draft = _Draft(estate, stages, tuple(findings))
-    asked: set[str] = set()
+    origins: set[str] = set()
     skipped: dict[str, Skipped] = {}
     for ask in (routes.questions, ingress.questions, policies.questions, hops.questions):
         counted: Counter[Topic] = Counter()
@@ -74,7 +74,7 @@ def suggest(
             if isinstance(question, Skipped):
                 skipped.setdefault(question.what, question)
                 continue
-            asked |= {f"{origin.resource} {origin.field}" for origin in question.origins}
+            origins |= {f"{origin.resource} {origin.field}" for origin in question.origins}
             counted[question.topic] += 1
             if counted[question.topic] <= limit:
                 draft.add(question)
@@ -84,7 +84,7 @@ def suggest(
                 break
     everywhere = [item.entry for item in draft.always]
     # What one Service's callers don't come to may be reached by another way.
-    unasked = (f"{one.what}: {one.why}" for one in skipped.values() if one.what not in asked)
+    unasked = (f"{skip.what}: {skip.why}" for skip in skipped.values() if skip.what not in origins)
     return Suggestion(
         tuple(draft.always),
         tuple(tuple(item for item in items if item.entry not in everywhere) for items in draft.items),
@@ -116,9 +116,9 @@ class _Draft:
             where = f", in {', '.join(names)}" if len(names) < len(self.stages) else ""
             self.left_out[f"{question.subject} ({question.topic}{where}): {why}"] = None
         named = [made and self._named(made) for made in entries]
-        known = self.estate.originals
+        originals = self.estate.originals
         origins = tuple(
-            replace(origin, resource=known.get(origin.resource.key, origin.resource))
+            replace(origin, resource=originals.get(origin.resource.key, origin.resource))
             for origin in question.origins
         )
         subject = f"{question.subject} {_WORDS.get(question.topic, '')}{question.given}".strip()
@@ -143,8 +143,8 @@ class _Draft:
         made = entry(question, outcomes, self.estate.names)
         verdict = KINDS[made.kind].model_validate(made.fields).judge(stage.ground)
         if verdict.result is not Result.PASS:
-            told = "; ".join((verdict.seen, *(line.partition("\n")[0] for line in verdict.evidence[-1:])))
-            raise Unsaid(f"{made.kind} is {verdict.result}, {told}")
+            words = "; ".join((verdict.seen, *(line.partition("\n")[0] for line in verdict.evidence[-1:])))
+            raise Unsaid(f"{made.kind} is {verdict.result}, {words}")
         return made
 
     def _named(self, made: Entry) -> Entry:

@@ -25,7 +25,7 @@ _PARTS = ("from", "to", "headers")
 
 def candidates(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """Returns expectations on transitions, as written, for the first requests that are answered."""
-    asked = [
+    answered = [
         {part: entry.fields[part] for part in _PARTS if part in entry.fields}
         for entry in entries
         if entry.kind in _KINDS
@@ -34,9 +34,10 @@ def candidates(entries: Iterable[Entry]) -> list[dict[str, Any]]:
         and entry.fields.get("status", 200) < 400
     ]
     unique = dict[tuple[str, str], dict[str, Any]]()
-    for one in asked:
-        unique.setdefault((one["from"], one["to"]), one)
-    return [{"available": {**one, "rate": "10/s", "success": "100%"}} for one in list(unique.values())[:MOST]]
+    for request in answered:
+        unique.setdefault((request["from"], request["to"]), request)
+    first = list(unique.values())[:MOST]
+    return [{"available": {**request, "rate": "10/s", "success": "100%"}} for request in first]
 
 
 def confirmed(scenario: Scenario, written: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -39,7 +39,7 @@ def scenario(
         lines += ["", "always:"]
         lines += _items(suggestion.always, {}, set(), "")
     lines += ["", "stages:"]
-    anchors, known = _anchors(suggestion.stages), set[str]()
+    anchors, anchored = _anchors(suggestion.stages), set[str]()
     for index, (stage, items) in enumerate(zip(stages, suggestion.stages, strict=True)):
         lines += [""] if index else []
         members = [line for key, value in stage.items() for line in _member(key, value, "  ")]
@@ -47,43 +47,43 @@ def scenario(
         lines += members[1:]
         if items:
             lines.append("  expect:")
-            lines += _items(items, anchors, known, "  ")
+            lines += _items(items, anchors, anchored, "  ")
     return "\n".join(lines) + "\n"
 
 
 def manifests(objects: Iterable[Resource]) -> str:
     """Returns objects as YAML documents."""
-    return MADE + "".join(f"---\n{dumped(one.data, WIDTH)}" for one in objects)
+    return MADE + "".join(f"---\n{dumped(resource.data, WIDTH)}" for resource in objects)
 
 
 def _anchors(stages: Iterable[Sequence[Item]]) -> dict[str, str]:
     """The anchors of the expectations that stand in several stages, by their names."""
-    every = [one for items in stages for one in items]
-    names = [one.entry.name for one in every]
-    found: dict[str, str] = {}
-    for name, subject in dict.fromkeys((one.entry.name, one.subject) for one in every):
-        if names.count(name) == 1 or name in found:
+    every = [item for items in stages for item in items]
+    names = [item.entry.name for item in every]
+    anchors: dict[str, str] = {}
+    for name, subject in dict.fromkeys((item.entry.name, item.subject) for item in every):
+        if names.count(name) == 1 or name in anchors:
             continue
         words = re.sub("[^a-z0-9]+", "-", subject.lower()).strip("-")
-        found[name] = free(words, found.values())
-    return found
+        anchors[name] = free(words, anchors.values())
+    return anchors
 
 
-def _items(items: Iterable[Item], anchors: Mapping[str, str], known: set[str], indent: str) -> Iterator[str]:
+def _items(items: Iterable[Item], anchors: Mapping[str, str], seen: set[str], indent: str) -> Iterator[str]:
     for item in items:
         anchor = anchors.get(item.entry.name, "")
-        if anchor in known:
+        if anchor in seen:
             yield f"{indent}- *{anchor}"
             continue
         if anchor:
-            known.add(anchor)
+            seen.add(anchor)
         yield from _entry(item, anchor, indent)
 
 
 def _entry(item: Item, anchor: str, indent: str) -> Iterator[str]:
-    for origin in dict.fromkeys((one.resource, one.field) for one in item.origins):
-        where = str(origin[0].place(origin[1]))
-        yield from _comment(f"{origin[0]} {origin[1]}{f', {where}' if where else ''}", indent)
+    for resource, field in dict.fromkeys((origin.resource, origin.field) for origin in item.origins):
+        where = str(resource.place(field))
+        yield from _comment(f"{resource} {field}{f', {where}' if where else ''}", indent)
     if item.was is not None:
         yield from _comment(f"changes: before, {item.was.name}", indent)
         for finding in item.why:
@@ -103,9 +103,9 @@ def _member(key: str, value: Any, indent: str) -> list[str]:
     if len(line) <= WIDTH or not isinstance(value, (dict, list)):
         return [line]
     if isinstance(value, dict):
-        inner = (one for part in value.items() for one in _member(*part, indent + "  "))
+        inner = (line for part in value.items() for line in _member(*part, indent + "  "))
         return [f"{indent}{key}:", *inner]
-    return [f"{indent}{key}:", *(line for one in value for line in _listed(one, indent))]
+    return [f"{indent}{key}:", *(line for item in value for line in _listed(item, indent))]
 
 
 def _listed(value: Any, indent: str) -> list[str]:
@@ -113,14 +113,14 @@ def _listed(value: Any, indent: str) -> list[str]:
     line = f"{indent}- {flow(value)}"
     if len(line) <= WIDTH or not isinstance(value, dict):
         return [line]
-    first, *others = (one for part in value.items() for one in _member(*part, indent + "  "))
+    first, *others = (line for part in value.items() for line in _member(*part, indent + "  "))
     return [f"{indent}- {first.strip()}", *others]
 
 
 def flow(value: Any) -> str:
     """A value in one line; plain wherever YAML reads it as it is meant, as a person would write it."""
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{flow(key)}: {flow(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{flow(key)}: {flow(part)}' for key, part in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(flow, value))}]"
     if isinstance(value, str) and _reads(f"{{{value}: [{value}]}}", {value: [value]}):

@@ -64,12 +64,12 @@ def _stranger(namespace: str) -> Resource:
     return live({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
 
 
-def known(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
+def in_both(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
     """Returns the workloads that can call in both states, and those that only one of them has."""
-    both = [one for one in before.running if after.pods_of(one) and before.pods_of(one)]
-    callers = [Caller(one, before.pods_of(one)[0], after.pods_of(one)[0]) for one in both]
-    alone = [one for one in {**before.running, **after.running} if one not in both]
-    return [one for one in callers if one.workload.namespace not in PLATFORM], alone
+    both = [workload for workload in before.running if after.pods_of(workload) and before.pods_of(workload)]
+    callers = [Caller(workload, before.pods_of(workload)[0], after.pods_of(workload)[0]) for workload in both]
+    alone = [workload for workload in {**before.running, **after.running} if workload not in both]
+    return [caller for caller in callers if caller.workload.namespace not in PLATFORM], alone
 
 
 def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> list[Caller]:
@@ -80,8 +80,8 @@ def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> lis
     namespaces = {*_namespaces(before), *_namespaces(after)}
     wanted = [*_labels(before), *_labels(after)]
     words = {*_identities(before), *_identities(after)}
-    found: dict[object, Caller] = {}
-    for caller in sorted(callers, key=lambda one: one.workload.namespace.startswith(STRANGERS)):
+    first: dict[object, Caller] = {}
+    for caller in sorted(callers, key=_is_stranger):
         pod = caller.before
         key = (
             caller.before.mesh,
@@ -90,25 +90,29 @@ def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> lis
             tuple(selects(labels, pod.labels) for labels in wanted),
             tuple(word for word in sorted(words) if _fits(word, caller)),
         )
-        found.setdefault(key, caller)
-    return list(found.values())
+        first.setdefault(key, caller)
+    return list(first.values())
+
+
+def _is_stranger(caller: Caller) -> bool:
+    return caller.workload.namespace.startswith(STRANGERS)
 
 
 def _namespaces(part: Relevant) -> Iterator[str]:
     """Namespaces whose callers are treated apart: they are named, or hold objects beside the Service's."""
-    for one in part.objects:
-        if one.namespace != part.service.namespace:
-            yield one.namespace  # what stands beside the Service is for all of its clients
-        yield from (one.namespace if name == "." else name for name in exported_to(one))
-        yield from (namespace for namespace, _ in _sources(one) if namespace)
+    for resource in part.objects:
+        if resource.namespace != part.service.namespace:
+            yield resource.namespace  # what stands beside the Service is for all of its clients
+        yield from (resource.namespace if name == "." else name for name in exported_to(resource))
+        yield from (namespace for namespace, _ in _sources(resource) if namespace)
     yield from part.scoped
 
 
 def _labels(part: Relevant) -> Iterator[Mapping[str, str]]:
-    for one in part.objects:
-        yield from (labels for _, labels in _sources(one) if labels)
-        if one.kind == "DestinationRule":
-            yield DestinationRule.of(one).selector or {}
+    for resource in part.objects:
+        yield from (labels for _, labels in _sources(resource) if labels)
+        if resource.kind == "DestinationRule":
+            yield DestinationRule.of(resource).selector or {}
     yield from part.scoped_labels
 
 
@@ -121,8 +125,8 @@ def _sources(resource: Resource) -> tuple[tuple[str, Mapping[str, str]], ...]:
 
 def _identities(part: Relevant) -> Iterator[str]:
     """What policies ask of a caller's identity: patterns of principals, namespaces, accounts."""
-    for one in part.objects:
-        yield from relevant.identities(one, part.trust_domain, part.domains)
+    for resource in part.objects:
+        yield from relevant.identities(resource, part.trust_domain, part.domains)
 
 
 def _fits(word: str, caller: Caller) -> bool:

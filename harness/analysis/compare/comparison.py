@@ -75,7 +75,8 @@ class Difference:
         return f"{self.service}:{self.port}" + ("" if self.scheme == "http" else f" ({self.scheme})")
 
     def __str__(self) -> str:
-        more, callers = self.classes - 1, [one for one in self.sources if one != str(self.caller.workload)]
+        more = self.classes - 1
+        callers = [source for source in self.sources if source != str(self.caller.workload)]
         headers = "".join(f" -H '{name}: {value}'" for name, value in self.request.headers)
         alike = f", and {more} {'class' if more == 1 else 'classes'} like it" if more else ""
         others = f", as {', '.join(callers)}" if callers else ""
@@ -111,7 +112,7 @@ def compare(before: State, after: State, *, limit: int = LIMIT) -> Comparison:
     """
     states = callers.with_strangers(before), callers.with_strangers(after)
     plain, slow = ((_alike(states[0], image), _alike(states[1], image)) for image in (_PLAIN, _SLOW))
-    everybody, alone = callers.known(*plain)
+    everybody, alone = callers.in_both(*plain)
     left_out = [
         f"{workload} calls on one side only" for workload in alone if workload.namespace not in PLATFORM
     ]
@@ -149,7 +150,7 @@ class _Target:
         self.relevant = relevant(before, own[0]), relevant(after, own[1])
         self.objects = [*own, *self.relevant[0].objects, *self.relevant[1].objects]
         # Only a slow answer shows a time limit, and only where something speaks of one to a proxy.
-        timed = any(_speaks_of(one, "timeout") for one in self.objects)
+        timed = any(_speaks_of(resource, "timeout") for resource in self.objects)
         self.speeds = (plain, slow) if timed else (plain,)
         self.differences: dict[object, Difference] = {}
         self.classes = 0
@@ -171,9 +172,9 @@ class _Target:
                 elif scheme == "tcp":
                     requests = requests[:1]
                 plain, *slow = self.speeds if caller.meshed or self.gateway else self.speeds[:1]
-                asked = [(example, plain) for example in requests]
-                asked += [(example, sides) for sides in slow for example in self._timed(requests)]
-                for example, sides in asked:
+                tried = [(example, plain) for example in requests]
+                tried += [(example, sides) for sides in slow for example in self._timed(requests)]
+                for example, sides in tried:
                     self.classes += 1
                     request = _request(self.service, port, scheme, caller, example)
                     self._compare(request, (self.service, port.number, scheme), caller, sides)
@@ -181,18 +182,18 @@ class _Target:
     def _examples(self, caller: Caller, *, grpc: bool) -> tuple[list[Example], int]:
         """An example of each class of requests; who has no proxy follows no routes."""
         before, after = self.relevant
-        asked = before.at_server | after.at_server
+        conditions = before.at_server | after.at_server
         if caller.meshed:
-            asked |= before.followed | after.followed
-        known = bool if self.gateway else self._is_host
-        return examples.examples(asked, grpc=grpc, limit=self.limit, known=known)
+            conditions |= before.followed | after.followed
+        is_known = bool if self.gateway else self._is_host
+        return examples.examples(conditions, grpc=grpc, limit=self.limit, is_known=is_known)
 
     def _server_names(self, caller: Caller) -> list[str]:
         """A name for each class of what TLS can ask for: of a gateway any, else one of the Service's own."""
         before, after = self.relevant
-        asked = before.followed | after.followed | before.at_server | after.at_server
+        conditions = before.followed | after.followed | before.at_server | after.at_server
         full, svc, *short = names(self.service, caller.workload.namespace)
-        wanted = asked.names | asked.hosts if self.gateway else asked.names
+        wanted = conditions.names | conditions.hosts if self.gateway else conditions.names
         return examples.server_names(wanted, [*short, full, svc], others=self.gateway)
 
     @property
@@ -201,7 +202,7 @@ class _Target:
         yield from self.cut
         if not self.gateway and any(side.followed.hosts or side.at_server.hosts for side in self.relevant):
             yield OTHER_HOSTS
-        if any(_speaks_of(one, "retr") for one in self.objects):
+        if any(_speaks_of(resource, "retr") for resource in self.objects):
             yield RETRIES
         for side in self.relevant:
             for pattern in examples.untried(side.at_server | side.followed):
@@ -257,7 +258,7 @@ def _alike(state: State, image: str) -> State:
     def alike(pod: Pod) -> Pod:
         if pod.gateway:
             return pod
-        return replace(pod, containers=tuple(replace(one, image=image) for one in pod.containers))
+        return replace(pod, containers=tuple(replace(container, image=image) for container in pod.containers))
 
     running = {workload: tuple(map(alike, pods)) for workload, pods in state.running.items()}
     return replace(state, running=running)

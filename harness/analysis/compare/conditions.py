@@ -70,8 +70,8 @@ def of(resource: Resource) -> Conditions:
 
 def probed(paths: Iterable[str]) -> Conditions:
     """Returns the conditions of the kubelet's probes: Linkerd treats GETs of their paths apart."""
-    found = frozenset(TextMatch("exact", path) for path in paths)
-    return Conditions(found, frozenset([TextMatch("exact", "GET")]) if found else frozenset())
+    exact = frozenset(TextMatch("exact", path) for path in paths)
+    return Conditions(exact, frozenset([TextMatch("exact", "GET")]) if exact else frozenset())
 
 
 def hosts(route: Resource) -> Conditions:
@@ -98,15 +98,15 @@ def _http(rule: HTTPRule) -> Conditions:
 def _match(match: HTTPMatchRequest) -> Conditions:
     headers = (*match.header_conditions, *match.header_exceptions)
     return Conditions(
-        _asked(match.uri_condition),
-        _asked(match.method.condition()),
-        _asked(match.authority.condition()),
+        _single(match.uri_condition),
+        _single(match.method.condition()),
+        _single(match.authority.condition()),
         frozenset((name.lower(), wanted) for name, wanted in headers),
         frozenset(match.query_conditions),
     )
 
 
-def _asked(condition: TextMatch | None) -> frozenset[TextMatch]:
+def _single(condition: TextMatch | None) -> frozenset[TextMatch]:
     return frozenset([condition] if condition else ())
 
 
@@ -144,8 +144,8 @@ def _rpc(rpc: Rpc) -> Iterator[TextMatch]:
 
 
 def _rewrites(rule: RouteRule) -> Iterator[tuple[str, str]]:
-    for one in rule.filters:
-        target = one.rewrite.path_modifier.prefix if one.type == "URLRewrite" else None
+    for part in rule.filters:
+        target = part.rewrite.path_modifier.prefix if part.type == "URLRewrite" else None
         if target is not None:
             yield from ((match.path_match.value, target) for match in rule.matches if match.path_match)
 

@@ -41,7 +41,7 @@ def compared(
     common = [resource for path in beside for resource in read_manifests(path)]
     old, new = read_manifests(before), read_manifests(after)
     own = {resource.key for resource in new}
-    kept = [one for one in old if one.key not in own and not _is_configuration(one)]
+    kept = [resource for resource in old if resource.key not in own and not _is_configuration(resource)]
     sides = state_of([*common, *old], mesh_before), state_of([*common, *kept, *new], mesh_after)
     return compare(*sides, limit=limit)
 
@@ -54,7 +54,7 @@ def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
     """Returns the state of a cluster with these objects; with a mesh all that has workloads is in it."""
     if mesh is None:
         return load_objects([resources])
-    namespaces = {one.namespace for one in resources if one.kind in (*WORKLOAD_KINDS, "Pod")}
+    namespaces = {resource.namespace for resource in resources if resource.kind in (*WORKLOAD_KINDS, "Pod")}
     state = load_objects([resources], None, dict.fromkeys(sorted(namespaces), mesh))
     return _with_meshed_gateways(state) if mesh is Mesh.LINKERD else state
 

@@ -53,32 +53,33 @@ class Example:
 
 
 def examples(
-    conditions: Conditions, *, grpc: bool, limit: int, known: Callable[[str], bool] = bool
+    conditions: Conditions, *, grpc: bool, limit: int, is_known: Callable[[str], bool] = bool
 ) -> tuple[list[Example], int]:
     """Returns an example of each class, and how many were left out because of the limit.
 
     Within it all combinations are there. Beyond it headers and query parameters vary one at a time. Of Host
-    headers those are tried that are `known`, and none.
+    headers those are tried that `is_known` takes, and none.
     """
     paths = list(_paths(conditions, grpc=grpc))
     methods = ["POST"] if grpc else list(_methods(conditions))
     hosts = [""]  # the name that is dialled says it all, unless something asks for more
     if conditions.hosts:
         candidates = [*_candidates(conditions.hosts), "other.example"]
-        hosts += [host for host in _texts(conditions.hosts, filter(known, candidates)) if host]
+        hosts += [host for host in _texts(conditions.hosts, filter(is_known, candidates)) if host]
     headers, query = _named(conditions.headers), _named(conditions.query)
     every = len(paths) * len(methods) * len(hosts)
     every *= math.prod(len(values) for values in (*headers.values(), *query.values()))
     if every <= limit:
         combined: Iterable[tuple[Pairs, Pairs]] = itertools.product(_all(headers), _all(query))
     else:
-        alone = [((), ()), *((one, ()) for one in _single(headers)), *(((), one) for one in _single(query))]
+        alone: list[tuple[Pairs, Pairs]] = [((), ()), *((pair, ()) for pair in _single(headers))]
+        alone += (((), pair) for pair in _single(query))
         combined = list(dict.fromkeys(alone))
-    found = [
+    combinations = [
         Example(path, method, host, *pairs)
         for pairs, path, method, host in itertools.product(combined, paths, methods, hosts)
     ]
-    return found[:limit], every - min(len(found), limit)
+    return combinations[:limit], every - min(len(combinations), limit)
 
 
 def server_names(wanted: frozenset[TextMatch], own: Iterable[str], *, others: bool) -> list[str]:
@@ -93,11 +94,11 @@ def server_names(wanted: frozenset[TextMatch], own: Iterable[str], *, others: bo
 def _paths(conditions: Conditions, *, grpc: bool) -> Iterable[str]:
     wanted = sorted(conditions.paths, key=str)
     candidates = ["/harness.Probe/Call"] if grpc else ["/", "/harness-probe"]
-    for one in wanted:
-        candidates += _around(one)
+    for term in wanted:
+        candidates += _around(term)
         for prefix, target in sorted(conditions.rewrites):
-            if one.kind != "regex" and one.value.startswith(target):
-                candidates.append(f"{prefix}{one.value[len(target) :]}")
+            if term.kind != "regex" and term.value.startswith(target):
+                candidates.append(f"{prefix}{term.value[len(target) :]}")
     for prefix, _ in sorted(conditions.rewrites):
         candidates += [prefix, f"{prefix.rstrip('/')}/x"]
     if grpc:
@@ -105,7 +106,7 @@ def _paths(conditions: Conditions, *, grpc: bool) -> Iterable[str]:
 
     def holds(path: str) -> tuple[object, ...]:
         seen = [path, *(to + path[len(of) :] for of, to in conditions.rewrites if path.startswith(of))]
-        return (*(tuple(_holds(one, text) for one in wanted) for text in seen), _ranks(wanted, path))
+        return (*(tuple(_holds(term, text) for term in wanted) for text in seen), _ranks(wanted, path))
 
     fit = (path for path in candidates if path.startswith("/") and path.isprintable() and " " not in path)
     return _distinct((path.partition("?")[0].partition("#")[0] for path in fit), holds)
@@ -114,34 +115,35 @@ def _paths(conditions: Conditions, *, grpc: bool) -> Iterable[str]:
 def untried(conditions: Conditions) -> Iterator[str]:
     """Yields the regular expressions of which no text was found that they take, so that none is tried."""
     wanted = [*conditions.paths, *conditions.methods, *conditions.hosts]
-    wanted += [one for _, one in (*conditions.headers, *conditions.query)]
-    for one in sorted(wanted, key=str):
-        if one.kind == "regex" and not taken(one.value):
-            yield one.value
+    wanted += [term for _, term in (*conditions.headers, *conditions.query)]
+    for term in sorted(wanted, key=str):
+        if term.kind == "regex" and not taken(term.value):
+            yield term.value
 
 
-def _holds(one: TextMatch, text: str) -> bool | None:
+def _holds(term: TextMatch, text: str) -> bool | None:
     """Whether a text fulfils a condition; None where that isn't decided."""
     try:
-        return one.holds(text)
+        return term.holds(text)
     except NotModelledError:
         return None
 
 
 def _ranks(wanted: list[TextMatch], path: str) -> tuple[bool, ...]:
     """Which PathPrefixes of a path are shorter: Linkerd ranks a regular expression by the whole path."""
-    if not any(one.kind == "regex" and _holds(one, path) for one in wanted):
+    if not any(term.kind == "regex" and _holds(term, path) for term in wanted):
         return ()
-    return tuple(len(one.value) < len(path) for one in wanted if one.kind == "segments" and one.holds(path))
+    prefixes = (term for term in wanted if term.kind == "segments" and term.holds(path))
+    return tuple(len(prefix.value) < len(path) for prefix in prefixes)
 
 
-def _around(one: TextMatch) -> list[str]:
+def _around(term: TextMatch) -> list[str]:
     """Paths that fulfil a condition, and some that just don't."""
-    value, stem = one.value, one.value.rstrip("/")
-    match one.kind:
+    value, stem = term.value, term.value.rstrip("/")
+    match term.kind:
         case "exact" | "prefix" | "segments":
-            found = [value, stem or "/", f"{stem}/", f"{stem}/x", f"{value}x", f"{stem.rpartition('/')[0]}/"]
-            return [*found, value.upper()] if one.ignore_case else found
+            near = [value, stem or "/", f"{stem}/", f"{stem}/x", f"{value}x", f"{stem.rpartition('/')[0]}/"]
+            return [*near, value.upper()] if term.ignore_case else near
         case "suffix":
             return [f"/x{value}", f"/x/{value.lstrip('/')}", f"{value}x"]
         case "regex":
@@ -152,33 +154,33 @@ def _around(one: TextMatch) -> list[str]:
 
 
 def _methods(conditions: Conditions) -> Iterable[str]:
-    named = [one.value for one in sorted(conditions.methods, key=str) if one.kind == "exact"]
+    named = [term.value for term in sorted(conditions.methods, key=str) if term.kind == "exact"]
     return _texts(conditions.methods, [*METHODS, *named])
 
 
 def _candidates(wanted: Iterable[TextMatch]) -> Iterator[str]:
     """Texts that fulfil conditions that aren't about paths, and some that don't."""
-    for one in sorted(wanted, key=str):
-        match one.kind:
+    for term in sorted(wanted, key=str):
+        match term.kind:
             case "exact" | "prefix":
-                yield from (one.value, f"{one.value}x")
+                yield from (term.value, f"{term.value}x")
             case "suffix":
-                yield f"x{one.value}"
+                yield f"x{term.value}"
             case "regex":
-                yield from taken(one.value)
+                yield from taken(term.value)
             case _:
                 yield "any"
 
 
 def _texts(wanted: Iterable[TextMatch], candidates: Iterable[str]) -> Iterable[str]:
     ordered = sorted(wanted, key=str)
-    return _distinct(candidates, lambda text: tuple(_holds(one, text) for one in ordered))
+    return _distinct(candidates, lambda text: tuple(_holds(term, text) for term in ordered))
 
 
 def _named(wanted: Iterable[Named]) -> Values:
     by_name: defaultdict[str, list[TextMatch]] = defaultdict(list)
-    for name, condition in sorted(wanted, key=str):
-        by_name[name].append(condition)
+    for name, term in sorted(wanted, key=str):
+        by_name[name].append(term)
     return {
         name: [None, *_texts(conditions, [*_candidates(conditions), "other"])]
         for name, conditions in by_name.items()

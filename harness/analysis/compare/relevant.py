@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import conditions
@@ -68,10 +69,10 @@ def relevant(state: State, service: Resource) -> Relevant:
     servers = [service]
     for route in routes:
         for namespace, name in _destinations(route):
-            found = state.get("", "Service", namespace, name)
-            if found is not None and found not in servers:
-                servers.append(found)
-                hosts.append(fqdn(found))
+            target = state.get("", "Service", namespace, name)
+            if target is not None and target not in servers:
+                servers.append(target)
+                hosts.append(fqdn(target))
     objects += _destination_rules(state).covering(*hosts)
     probes = set()
     for pod in {pod.name: pod for server in servers for pod in addresses(state, server)}.values():
@@ -79,11 +80,11 @@ def relevant(state: State, service: Resource) -> Relevant:
         objects += _policies(state).selecting(ROOT_NAMESPACE, pod.labels)
         objects += _linkerd(state).get(pod.namespace, [])
         if pod.mesh is Mesh.LINKERD:
-            probes |= {probe.path for one in pod.containers for probe in one.probes if probe.path}
-    unique = tuple({one.key: one for one in objects}.values())
+            probes |= {probe.path for container in pod.containers for probe in container.probes if probe.path}
+    unique = tuple({resource.key: resource for resource in objects}.values())
     followed = conditions.joined(map(conditions.of, routes))
     at_server = conditions.probed(probes) | conditions.joined(
-        conditions.of(one) for one in unique if one not in routes
+        conditions.of(resource) for resource in unique if resource not in routes
     )
     if is_gateway(state, service):
         at_server |= followed | conditions.joined(map(conditions.hosts, routes))
@@ -99,16 +100,17 @@ def is_gateway(state: State, service: Resource) -> bool:
 @per_state
 def at_gateways(state: State) -> list[Resource]:
     """The routes that are bound to any gateway."""
-    bound = [one for one in state.all(*VirtualService.KIND) if set(virtual_service.gateways(one)) != {MESH}]
-    routes = (one for kind in ("HTTPRoute", "GRPCRoute") for one in state.all(gateway_api.GROUP, kind))
-    attached = (one for one in routes if any(p.kind == "Gateway" for p in Route.kept(one).parents))
+    every = state.all(*VirtualService.KIND)
+    bound = [route for route in every if set(virtual_service.gateways(route)) != {MESH}]
+    routes = (route for kind in ("HTTPRoute", "GRPCRoute") for route in state.all(gateway_api.GROUP, kind))
+    attached = (route for route in routes if any(p.kind == "Gateway" for p in Route.kept(route).parents))
     return [*bound, *attached]
 
 
 @per_state
 def _destination_rules(state: State) -> HostTable[Resource]:
     every = state.all(*destination_rule.KIND)
-    return HostTable((destination_rule.DestinationRule.of(one).full_host, one) for one in every)
+    return HostTable((destination_rule.DestinationRule.of(rule).full_host, rule) for rule in every)
 
 
 @per_state
@@ -148,9 +150,9 @@ def _scoped(state: State) -> tuple[frozenset[str], tuple[Mapping[str, str], ...]
     """Namespaces with a Sidecar or a NetworkPolicy, and the labels that Sidecars select."""
     sidecars = state.all(*Sidecar.KIND)
     every = (*sidecars, *state.all("networking.k8s.io", "NetworkPolicy"))
-    selectors = (Sidecar.of(one).selector for one in sidecars)
+    selectors = (Sidecar.of(resource).selector for resource in sidecars)
     labels = {tuple(selector.items()): selector for selector in selectors if selector}
-    return frozenset(one.namespace for one in every), tuple(labels.values())
+    return frozenset(resource.namespace for resource in every), tuple(labels.values())
 
 
 @per_object
@@ -187,14 +189,14 @@ def _of_linkerd(policy: Resource, trust_domain: str) -> Iterator[str]:
         case "ServerAuthorization":
             yield from ServerAuthorization.of(policy).client.tls.identities(trust_domain)
         case "AuthorizationPolicy":
-            for one in LinkerdAuthorizationPolicy.of(policy).authentications:
-                if one.kind == "ServiceAccount":
-                    yield service_account(one.name, one.namespace, trust_domain)
+            for reference in LinkerdAuthorizationPolicy.of(policy).authentications:
+                if reference.kind == "ServiceAccount":
+                    yield service_account(reference.name, reference.namespace, trust_domain)
 
 
 def _of_istio(policy: Resource, domains: tuple[str, ...]) -> Iterator[str]:
     """What each attribute of a client's identity must be, in the form that `callers` compares it with."""
-    for attribute in (one for rule in AuthorizationPolicy.of(policy).rules for one in rule.attributes):
+    for attribute in chain.from_iterable(rule.attributes for rule in AuthorizationPolicy.of(policy).rules):
         for value in attribute.every if attribute.key in IDENTITIES else ():
             match attribute.key:
                 case "source.principal":

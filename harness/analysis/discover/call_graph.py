@@ -51,11 +51,11 @@ def call_graph(places: Places) -> tuple[Call, ...]:
     and those that AuthorizationPolicies allow by name between places of which no other call is known.
     """
     configured = tuple(_configured(places))
-    known = (*configured, *_by_gateways(places), *_routed(places, configured))
-    pairs = {(call.source, call.target) for call in known}
+    certain = (*configured, *_by_gateways(places), *_routed(places, configured))
+    pairs = {(call.source, call.target) for call in certain}
     allowed = (call for call in _allowed(places) if (call.source, call.target) not in pairs)
     first: dict[tuple[str, str], Call] = {}
-    for call in (*known, *allowed):
+    for call in (*certain, *allowed):
         if call.source != call.target:
             first.setdefault((call.caller, call.server), call)
     return tuple(sorted(first.values(), key=attrgetter("source", "target", "caller", "server")))
@@ -79,10 +79,10 @@ def _by_gateways(places: Places) -> Iterator[Call]:
                     yield from _to(places, gateway, gateway, destination)
 
 
-def _routed(places: Places, known: Iterable[Call]) -> Iterator[Call]:
+def _routed(places: Places, configured: Iterable[Call]) -> Iterator[Call]:
     """The calls of the mesh that VirtualServices lead to other places than those that were meant."""
     callers: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for call in known:
+    for call in configured:
         callers[call.server][call.caller] = call.source
     for resource in places.estate.virtual_services.values():
         reading = VirtualService.of(resource)

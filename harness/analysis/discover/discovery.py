@@ -38,18 +38,18 @@ def discover(resources: Iterable[Resource], settings: Iterable[Setting] = ()) ->
     Raises InputError for objects that aren't whole.
     """
     resources = tuple(resources)
-    known, unread = [], []
-    for one in configuration(resources):
+    readable, unread = [], []
+    for resource in configuration(resources):
         try:
-            kinds.check([one])
+            kinds.check([resource])
         except InputError as error:
             unread.append(str(error))
         else:
-            known.append(one)
-    made = translate(known)
+            readable.append(resource)
+    made = translate(readable)
     return Discovery(
-        features(known, made.findings),
-        ordered((*settings, *of_objects(known))),
+        features(readable, made.findings),
+        ordered((*settings, *of_objects(readable))),
         migration(resources, made.patches),
         tuple(unread),
     )

@@ -83,14 +83,14 @@ def fact(name: str, value: object) -> Fact | None:
     What is known of a setting is known of all inside it of which nothing else is.
     """
     facts, name = _facts(), name.removeprefix(_PILOT)
-    said = value if isinstance(value, str) else json.dumps(value, default=str)
-    known = facts.get(f"{name}={said}") or facts.get(name)
-    if known is None and name in _special()[0]:
+    written = value if isinstance(value, str) else json.dumps(value, default=str)
+    closest = facts.get(f"{name}={written}") or facts.get(name)
+    if closest is None and name in _special()[0]:
         return _AT_OTHERS
-    while known is None and name:
+    while closest is None and name:
         name = name.rpartition(".")[0]
-        known = facts.get(name)
-    return known
+        closest = facts.get(name)
+    return closest
 
 
 def of_class(name: str) -> Fact | None:

@@ -66,11 +66,11 @@ def features(resources: Iterable[Resource], findings: Iterable[Finding]) -> tupl
 
     Each of the translation's findings about them is told of the field that it is about.
     """
-    told: defaultdict[tuple[str, str, str, str], list[Finding]] = defaultdict(list)
+    by_object: defaultdict[tuple[str, str, str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        told[finding.origin.key].append(finding)
+        by_object[finding.origin.key].append(finding)
     by_name: defaultdict[str, list[_Use]] = defaultdict(list)
-    for use in (use for resource in resources for use in _uses(resource, told[resource.key])):
+    for use in (use for resource in resources for use in _uses(resource, by_object[resource.key])):
         by_name[use.name].append(use)
     used = (_feature(name, uses) for name, uses in by_name.items())
     return tuple(sorted(used, key=lambda feature: (feature.verdict.rank, feature.name)))
@@ -82,8 +82,8 @@ def _feature(name: str, uses: list[_Use]) -> Feature:
     affected = sum(use.fact.verdict is verdict for use in uses)
     where = worst.resource.place(worst.field).position
     also = tuple(sorted({topic for use in uses for topic in use.topics} - {worst.topic}))
-    told = (worst.topic, why, todo, also)
-    return Feature(name, verdict, len(uses), affected, str(worst.resource), where, *told)
+    words = (worst.topic, why, todo, also)
+    return Feature(name, verdict, len(uses), affected, str(worst.resource), where, *words)
 
 
 def _uses(resource: Resource, findings: list[Finding]) -> Iterator[_Use]:

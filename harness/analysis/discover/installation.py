@@ -49,7 +49,7 @@ def of_file(path: Path) -> tuple[Setting, ...]:
 
     Raises InputError with file:line:column for what is neither.
     """
-    found: list[Setting] = []
+    settings: list[Setting] = []
     file = str(path)
     for document in parse(_HEADING.sub("", read_text(path, MAX_BYTES)), file):
         data = document.data
@@ -62,12 +62,12 @@ def of_file(path: Path) -> tuple[Setting, ...]:
         if "apiVersion" in data and "kind" in data and not operator:
             what = f"a {data['kind']} isn't a file of values"
             raise InputError(what, where=file, todo="name it as a manifest")
-        flat = _asked(Installation.live(data)) if operator else _flat(data, (), "")
+        flat = _installed(Installation.live(data)) if operator else _flat(data, (), "")
         for name, keys, value in flat:
             mark = document.mark(keys)
             where = Position(file, mark.line, mark.column)
-            found.append(_setting(name, ".".join(map(str, keys)), value, where))
-    return ordered(found)
+            settings.append(_setting(name, ".".join(map(str, keys)), value, where))
+    return ordered(settings)
 
 
 def of_objects(resources: Iterable[Resource]) -> tuple[Setting, ...]:
@@ -85,7 +85,7 @@ def of_objects(resources: Iterable[Resource]) -> tuple[Setting, ...]:
 def _held(resource: Resource) -> Iterator[tuple[str, str, Any]]:
     """The settings in an object: name, path as it is written, and value."""
     if (resource.group, resource.kind) in INSTALLATIONS:
-        for name, path, value in _asked(Installation.of(resource)):
+        for name, path, value in _installed(Installation.of(resource)):
             yield name, ".".join(map(str, path)), value
     elif is_mesh_config(resource):
         reading = ConfigMap.of(resource)
@@ -94,7 +94,7 @@ def _held(resource: Resource) -> Iterator[tuple[str, str, Any]]:
                 yield name, f"data.{key} {'.'.join(map(str, path))}".rstrip(), value
 
 
-def _asked(installation: Installation) -> Iterator[Flat]:
+def _installed(installation: Installation) -> Iterator[Flat]:
     for key, name, value in installation.settings:
         yield from _flat(value, ("spec", key), name)
 
@@ -131,12 +131,12 @@ def _is_off(value: object) -> bool:
 
 
 def _setting(name: str, written: str, value: Any, where: Position) -> Setting:
-    known = fact(name, value) or _UNKNOWN
+    becomes = fact(name, value) or _UNKNOWN
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-    return Setting(written, shown, known.verdict, known.why, known.todo, where)
+    return Setting(written, shown, becomes.verdict, becomes.why, becomes.todo, where)
 
 
 def ordered(settings: Iterable[Setting]) -> tuple[Setting, ...]:
     """Returns settings, the worst first, then by name."""
-    return tuple(sorted(settings, key=lambda one: (one.verdict.rank, one.name, one.where)))
+    return tuple(sorted(settings, key=lambda setting: (setting.verdict.rank, setting.name, setting.where)))

@@ -59,16 +59,16 @@ def marks(resource: Resource) -> Iterator[Mark]:
 
 def _of_class(resource: Resource) -> Iterator[Mark]:
     name, key = class_of(resource), "gatewayClassName"
-    if known := of_class(name):
-        yield Mark(f"Gateway.{GATEWAY_API} {key} {name}", key, f"spec.{key}", known, "gateway-class")
+    if becomes := of_class(name):
+        yield Mark(f"Gateway.{GATEWAY_API} {key} {name}", key, f"spec.{key}", becomes, "gateway-class")
 
 
 def _of_metadata(kind: str, metadata: Metadata) -> Iterator[Mark]:
     istio = Marks.of(metadata).istio
     templated = kind == "Pod" and ISTIO_TEMPLATES in istio
-    known = (_TEMPLATED, "gateway-injection") if templated else (None, "")
+    becomes = (_TEMPLATED, "gateway-injection") if templated else (None, "")
     for word, entries in (("label", metadata.labels), ("annotation", metadata.annotations)):
         for key, value in entries.items():
             if key in istio:
                 name = f"{kind} {word} {key}" + (f" {value}" if key in _TELLING else "")
-                yield Mark(name, key, f"{metadata.at(f'{word}s')}.{key}", *known)
+                yield Mark(name, key, f"{metadata.at(f'{word}s')}.{key}", *becomes)

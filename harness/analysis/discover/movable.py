@@ -45,9 +45,9 @@ class Places:
     def of(cls, resources: Iterable[Resource]) -> Places:
         """Returns the places of these objects. Raises InputError for objects that aren't whole."""
         resources = tuple(resources)
-        known = (one for one in resources if one.group in _STATE_GROUPS or one.kind == "PeerAuthentication")
-        state = load_objects([known], frozenset(Mesh), leniency=Leniency())
-        ambient = any(marks.ISTIO_AMBIENT in labels_of(one) for one in resources if one.kind == "Namespace")
+        state = load_objects([filter(_is_of_state, resources)], frozenset(Mesh), leniency=Leniency())
+        namespaces = (resource for resource in resources if resource.kind == "Namespace")
+        ambient = any(marks.ISTIO_AMBIENT in labels_of(namespace) for namespace in namespaces)
         meshed = ambient or any(
             pod.mesh and not pod.gateway for pod in state.pods if pod.namespace not in PLATFORM
         )
@@ -112,13 +112,13 @@ class Places:
     def _gateways(self) -> dict[str, set[str]]:
         """The Gateways that select pods, by the workload; the default one's needn't be among the objects."""
         gateways: defaultdict[str, set[str]] = defaultdict(set)
-        for one in self.estate.all(*IstioGateway.KIND):
-            selector = IstioGateway.of(one).selector
+        for gateway in self.estate.all(*IstioGateway.KIND):
+            selector = IstioGateway.of(gateway).selector
             selected = {str(pod.workload) for pod in self.state.pods if selects(selector, pod.labels)}
             if not selected and selector == INGRESS:
                 selected = {_DEFAULT_GATEWAY}
             for place in sorted(selected) if selector else ():
-                gateways[place].add(f"{one.namespace}/{one.name}")
+                gateways[place].add(f"{gateway.namespace}/{gateway.name}")
         return gateways
 
     def _place(self, pod: Pod) -> str:
@@ -134,3 +134,7 @@ class Places:
         namespace = self.estate.namespaces.get(pod.namespace)
         ambient = namespace is not None and labels_of(namespace).get(marks.ISTIO_AMBIENT) == "ambient"
         return Mesh.ISTIO if ambient or self.assumed else None
+
+
+def _is_of_state(resource: Resource) -> bool:
+    return resource.group in _STATE_GROUPS or resource.kind == "PeerAuthentication"

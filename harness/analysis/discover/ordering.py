@@ -58,9 +58,9 @@ def cost(order: Sequence[str], weights: Weights) -> int:
     at = {place: index for index, place in enumerate(order, start=1)}
     at |= {MOVED: 1, STAYING: len(order) + 1}
     return sum(
-        weight * abs(at[one] - at[other])
-        for (one, other), weight in ((sorted(pair), weight) for pair, weight in weights.items())
-        if one in at and other in at
+        weight * abs(at[place] - at[other])
+        for (place, other), weight in ((sorted(pair), weight) for pair, weight in weights.items())
+        if place in at and other in at
     )
 
 
@@ -114,10 +114,10 @@ def _exact(part: Sequence[str], near: Near, guards: Guards, others: int) -> tupl
     after = [0] * (everything + 1)
     before = [0] * (everything + 1)
     for moved in range(everything, -1, -1):
-        left = [moved | one for one in _bits(everything & ~moved)]
-        after[moved] = min((level[one] + after[one] for one in left), default=0)
+        left = [moved | bit for bit in _bits(everything & ~moved)]
+        after[moved] = min((level[after_move] + after[after_move] for after_move in left), default=0)
         now = others * level[moved] + after[moved]
-        before[moved] = min([now, *(level[one] + before[one] for one in left)])
+        before[moved] = min([now, *(level[after_move] + before[after_move] for after_move in left)])
     order: list[str] = []
     moved, at, coming = 0, -1, before
     while True:
@@ -125,7 +125,7 @@ def _exact(part: Sequence[str], near: Near, guards: Guards, others: int) -> tupl
             coming, at = after, len(order)
         if moved == everything:
             return order, at
-        costs = {one: level[moved | one] + coming[moved | one] for one in _bits(everything & ~moved)}
+        costs = {bit: level[moved | bit] + coming[moved | bit] for bit in _bits(everything & ~moved)}
         following = min(costs, key=costs.__getitem__)
         order.append(part[following.bit_length() - 1])
         moved |= following
@@ -212,11 +212,11 @@ def _sifted(order: list[str], near: Mapping[str, Mapping[str, int]]) -> list[str
 
 def _swap(order: list[str], at: dict[str, int], left: int, near: Mapping[str, Mapping[str, int]]) -> int:
     """Swaps a place with the one right of it; returns by how much that changes the order's cost."""
-    one, other = order[left], order[left + 1]
-    change = sum(weight if at[n] < left else -weight for n, weight in near[one].items() if n != other)
-    change += sum(-weight if at[n] < left else weight for n, weight in near[other].items() if n != one)
-    order[left : left + 2] = other, one
-    at[one], at[other] = left + 1, left
+    place, other = order[left], order[left + 1]
+    change = sum(weight if at[n] < left else -weight for n, weight in near[place].items() if n != other)
+    change += sum(-weight if at[n] < left else weight for n, weight in near[other].items() if n != place)
+    order[left : left + 2] = other, place
+    at[place], at[other] = left + 1, left
     return change
 
 

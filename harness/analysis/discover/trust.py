@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.istio.security import identity
@@ -52,18 +53,18 @@ def trusts(places: Places, calls: Iterable[Call]) -> Trusts:
     """Returns what asks callers for an identity, and which calls it asks, by the place that is called."""
     every = map(AuthorizationPolicy.of, places.estate.all("security.istio.io", "AuthorizationPolicy"))
     policies = SelectorTable((policy.resource.namespace, policy.labels, policy) for policy in every)
-    asked: defaultdict[str, defaultdict[Trust, list[Call]]] = defaultdict(lambda: defaultdict(list))
+    trusted: defaultdict[str, defaultdict[Trust, list[Call]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
-        for trust in dict.fromkeys(_asked(places, policies, call)):
-            asked[call.target][trust].append(call)
-    return asked
+        for trust in dict.fromkeys(_trusts(places, policies, call)):
+            trusted[call.target][trust].append(call)
+    return trusted
 
 
-def _asked(places: Places, policies: Policies, call: Call) -> Iterator[Trust]:
+def _trusts(places: Places, policies: Policies, call: Call) -> Iterator[Trust]:
     for pod, ports in _servers(places, call):
         for port in ports:
-            said, step = mode(places.state, pod, port)
-            if said == "STRICT" and step.resource is not None:
+            decided, step = mode(places.state, pod, port)
+            if decided == "STRICT" and step.resource is not None:
                 yield _of(step.resource, step.field, strict=True)
         spaces = (pod.namespace, ROOT_NAMESPACE)
         selecting = [policy for space in spaces for policy in policies.selecting(space, pod.labels)]
@@ -97,7 +98,8 @@ def _of_policies(selecting: Sequence[AuthorizationPolicy], callers: Sequence[Pod
             if any(_names(rule, caller) for caller in callers):
                 yield _of(rule.resource, rule.at("from" if rule.sources else "when"))
     for rule in (rule for policy in selecting if policy.action == "DENY" for rule in policy.rules):
-        if any(one.key in IDENTITIES and one.unwanted for part in rule.client_attributes for one in part):
+        attributes = chain.from_iterable(rule.client_attributes)
+        if any(attribute.key in IDENTITIES and attribute.unwanted for attribute in attributes):
             yield _of(rule.resource, rule.at("from"))
 
 

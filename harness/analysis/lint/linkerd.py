@@ -90,7 +90,7 @@ def _unknown_default(resource: Resource, annotations: Mapping[str, str], field: 
 
 def _opened(state: State, server: Resource) -> bool:
     routes = (route.resource for route in _routes_on(state, server))
-    targets = {(GROUP, "Server", server.name), *((one.group, one.kind, one.name) for one in routes)}
+    targets = {(GROUP, "Server", server.name), *((route.group, route.kind, route.name) for route in routes)}
     policies = map(LinkerdAuthorizationPolicy.kept, state.all(GROUP, "AuthorizationPolicy", server.namespace))
     older = map(ServerAuthorization.kept, state.all(GROUP, "ServerAuthorization", server.namespace))
     return any(

@@ -85,9 +85,9 @@ def route_filter_unreadable(state: State) -> Iterator[Sign]:
     """Filters that Linkerd's index can't read make it ignore a new route, or keep an old version of it."""
     for route in _routes(state) if Mesh.LINKERD in state.meshes else ():
         for part in route.rules if any(_services(route)) else ():
-            for one in (*part.filters, *(f for backend in part.backends for f in backend.filters)):
-                if one.type in _UNREADABLE:
-                    yield seen(one, filter=one.type)
+            for filter_ in (*part.filters, *(f for backend in part.backends for f in backend.filters)):
+                if filter_.type in _UNREADABLE:
+                    yield seen(filter_, filter=filter_.type)
 
 
 @rule

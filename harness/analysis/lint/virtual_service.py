@@ -31,10 +31,10 @@ _GROUP = "networking.istio.io"
 def virtual_service_destination_missing(state: State) -> Iterator[Sign]:
     """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
     entries = map(ServiceEntry.of, state.all(_GROUP, "ServiceEntry"))
-    known = {host for entry in entries for host in entry.hosts}
+    registered = {host for entry in entries for host in entry.hosts}
     for resource in state.all(*VirtualService.KIND):
         for field, host, _ in _destinations(resource):
-            if host.endswith(SUFFIX) and host not in known and service_of(state, host) is None:
+            if host.endswith(SUFFIX) and host not in registered and service_of(state, host) is None:
                 yield seen(resource, f"{field}.host", service=host.removesuffix(SUFFIX))
 
 
@@ -133,4 +133,4 @@ def _rules(state: State) -> Iterator[HTTPRule]:
 def _destinations(resource: Resource) -> tuple[tuple[str, str, str], ...]:
     """Where a VirtualService sends requests: the field, the host in full and the subset of each."""
     routes = (part.destination for rule in VirtualService.of(resource).http for part in rule.route)
-    return tuple((one.path, one.full_host, one.subset) for one in routes)
+    return tuple((destination.path, destination.full_host, destination.subset) for destination in routes)

@@ -36,36 +36,38 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 def groups() -> dict[str, dict[str, Any]]:
     """Returns Istio's groups: versions, the kinds that are translated, and what is told of the others."""
-    found: dict[str, dict[str, Any]] = beside(__file__, "istio.yaml")["groups"]
-    return found
+    data: dict[str, dict[str, Any]] = beside(__file__, "istio.yaml")["groups"]
+    return data
 
 
 def check(resources: Iterable[Resource]) -> None:
     """Raises InputError or Refused for the first object that can't be read: kind, version, form, template."""
-    known = groups()
-    for one in resources:
-        if one.group in _GONE:
+    istio = groups()
+    for resource in resources:
+        if resource.group in _GONE:
             continue
-        if group := known.get(one.group):
-            kinds, versions = (*group["translated"], *group["lost"]), group["versions"]
-            if one.kind not in kinds:
-                raise _unknown(one, "kind", f"unknown kind {one.kind} in {one.group}", one.kind, kinds)
-            if one.version not in versions:
-                what = f"{one}: {one.group} has no version {one.version}"
-                raise _unknown(one, "apiVersion", what, one.version, versions)
-            if one.kind in group["translated"]:
-                _refuse_templates(one)
+        group, kind = resource.group, resource.kind
+        if table := istio.get(group):
+            kinds = (*table["translated"], *table["lost"])
+            if kind not in kinds:
+                raise _unknown(resource, "kind", f"unknown kind {kind} in {group}", kinds)
+            if resource.version not in table["versions"]:
+                what = f"{resource}: {group} has no version {resource.version}"
+                raise _unknown(resource, "version", what, table["versions"])
+            if kind in table["translated"]:
+                _refuse_templates(resource)
             continue
-        if one.group.endswith("istio.io"):
-            raise _unknown(one, "apiVersion", f"unknown API group {one.group}", one.group, known)
-        if one.kind not in _KUBERNETES.get(one.group, (one.kind,)):
-            what = f"unknown kind {one.kind} in {one.api_version}"
-            raise _unknown(one, "kind", what, one.kind, _KUBERNETES[one.group])
-        _refuse_halves(one)
+        if group.endswith("istio.io"):
+            raise _unknown(resource, "group", f"unknown API group {group}", istio)
+        if kind not in _KUBERNETES.get(group, (kind,)):
+            what = f"unknown kind {kind} in {resource.api_version}"
+            raise _unknown(resource, "kind", what, _KUBERNETES[group])
+        _refuse_halves(resource)
 
 
-def _unknown(resource: Resource, field: str, what: str, word: str, valid: Iterable[str]) -> InputError:
-    return InputError(what, where=resource.place(field), todo=did_you_mean(word, valid))
+def _unknown(resource: Resource, part: str, what: str, valid: Iterable[str]) -> InputError:
+    where = resource.place("kind" if part == "kind" else "apiVersion")
+    return InputError(what, where=where, todo=did_you_mean(getattr(resource, part), valid))
 
 
 def _refuse_halves(resource: Resource) -> None:
@@ -85,18 +87,18 @@ def untranslated(resources: Iterable[Resource]) -> Iterator[Finding]:
 
     What objects of somebody else's make, nobody here knows.
     """
-    known = groups()
+    istio = groups()
     foreign: dict[tuple[str, str], Resource] = {}
-    for one in resources:
-        if one.group in known:
-            if code := known[one.group]["lost"].get(one.kind):
-                yield Finding.of(code, one)
-        elif one.group in _GONE:
-            yield Finding.of("no-effect.group", one, "apiVersion")
-        elif "." in one.group and not one.group.endswith(_SILENT):
-            foreign.setdefault((one.group, one.kind), one)
-    for (group, kind), one in foreign.items():
-        yield Finding.of("foreign-kind", one, "kind", kind=kind, group=group)
+    for resource in resources:
+        if resource.group in istio:
+            if code := istio[resource.group]["lost"].get(resource.kind):
+                yield Finding.of(code, resource)
+        elif resource.group in _GONE:
+            yield Finding.of("no-effect.group", resource, "apiVersion")
+        elif "." in resource.group and not resource.group.endswith(_SILENT):
+            foreign.setdefault((resource.group, resource.kind), resource)
+    for (group, kind), resource in foreign.items():
+        yield Finding.of("foreign-kind", resource, "kind", kind=kind, group=group)
 
 
 def _refuse_templates(resource: Resource) -> None:

@@ -44,10 +44,10 @@ def _service(draft: Draft, subset: Subset, host: Host) -> Resource | None:
     ports = [{key: value for key, value in port.data.items() if key != "nodePort"} for port in whole.ports]
     made = {"selector": {**whole.selector, **labels}, "ports": ports}
     (namespace, short), name = host.key, subset.name
-    if known := draft.estate.services.get((namespace, f"{short}-{name}")):
-        service = Service.kept(known)
+    if existing := draft.estate.services.get((namespace, f"{short}-{name}")):
+        service = Service.kept(existing)
         if made == {"selector": service.selector, "ports": [port.data for port in service.ports]}:
-            return known
+            return existing
     return draft.add("v1", "Service", namespace, f"{short}-{name}", made, (subset.resource, host.service))
 
 

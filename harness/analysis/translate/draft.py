@@ -100,8 +100,8 @@ class Draft:
     def annotate_namespace(self, name: str, annotations: Texts, origins: Origins) -> None:
         """Sets annotations of a Namespace, which need not be in the manifests."""
         made = self._objects.get(("", "Namespace", "", name))
-        if known := self.estate.namespaces.get(name) or (made and made.resource):
-            self.annotate(known, annotations, origins)
+        if existing := self.estate.namespaces.get(name) or (made and made.resource):
+            self.annotate(existing, annotations, origins)
             return
         metadata = {"name": name, "annotations": dict(annotations)}
         data = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}

@@ -73,8 +73,7 @@ def _route(
 ) -> None:
     name, network = f"{resource.namespace}-{resource.name}", NETWORK
     if kind == "TCPRoute" and addresses:
-        blocks = [one if "/" in one else f"{one}/{128 if ':' in one else 32}" for one in addresses]
-        spec = {"trafficPolicy": "Deny", "networks": [{"cidr": block} for block in blocks]}
+        spec = {"trafficPolicy": "Deny", "networks": [{"cidr": _block(address)} for address in addresses]}
         network = draft.add(API, "EgressNetwork", NAMESPACE, name, spec, (resource,)).name
     target: dict[str, Any] = {"group": "policy.linkerd.io", "kind": "EgressNetwork", "name": network}
     target |= {"namespace": NAMESPACE} | ({"port": number} if number else {})
@@ -82,3 +81,7 @@ def _route(
     route = {"parentRefs": [target], **names, "rules": [{"backendRefs": [target]}]}
     api = GATEWAY_API if kind == "HTTPRoute" else CONNECTION_API
     draft.add(api, kind, NAMESPACE, f"{name}-{number}", route, (resource,))
+
+
+def _block(address: str) -> str:
+    return address if "/" in address else f"{address}/{128 if ':' in address else 32}"

@@ -75,10 +75,10 @@ class Estate:
 
     @cached_property
     def _by_kind(self) -> dict[tuple[str, str], tuple[Resource, ...]]:
-        found: dict[tuple[str, str], list[Resource]] = {}
-        for one in sorted(self.resources, key=_age):
-            found.setdefault((one.group, one.kind), []).append(one)
-        return {kind: tuple(resources) for kind, resources in found.items()}
+        by_kind: dict[tuple[str, str], list[Resource]] = {}
+        for resource in sorted(self.resources, key=_age):
+            by_kind.setdefault((resource.group, resource.kind), []).append(resource)
+        return {kind: tuple(resources) for kind, resources in by_kind.items()}
 
     def all(self, group: str, kind: str) -> tuple[Resource, ...]:
         """Returns the objects of a kind, older first, then by namespace and name."""
@@ -87,26 +87,26 @@ class Estate:
     @cached_property
     def services(self) -> dict[tuple[str, str], Resource]:
         """The Services by namespace and name."""
-        return {(one.namespace, one.name): one for one in self.all("", "Service")}
+        return {(service.namespace, service.name): service for service in self.all("", "Service")}
 
     @cached_property
     def virtual_services(self) -> dict[tuple[str, str], Resource]:
         """The VirtualServices by namespace and name."""
-        return {(one.namespace, one.name): one for one in self.all(*VirtualService.KIND)}
+        return {(resource.namespace, resource.name): resource for resource in self.all(*VirtualService.KIND)}
 
     @cached_property
     def namespaces(self) -> dict[str, Resource]:
         """The Namespaces that are declared, by name."""
-        return {one.name: one for one in self.all("", "Namespace")}
+        return {namespace.name: namespace for namespace in self.all("", "Namespace")}
 
     @cached_property
     def deployed(self) -> dict[str, tuple[Deployed, ...]]:
         """The workloads of each namespace."""
-        found: dict[str, list[Deployed]] = {}
+        deployed: dict[str, list[Deployed]] = {}
         for kind in WORKLOADS:
             for resource in self.all(*kind):
-                found.setdefault(resource.namespace, []).append(self._deployed(resource))
-        return {namespace: tuple(all_) for namespace, all_ in found.items()}
+                deployed.setdefault(resource.namespace, []).append(self._deployed(resource))
+        return {namespace: tuple(all_) for namespace, all_ in deployed.items()}
 
     @property
     def workloads(self) -> Iterator[Deployed]:
@@ -116,10 +116,9 @@ class Estate:
     @cached_property
     def identities(self) -> frozenset[tuple[str, str]]:
         """The service accounts, by namespace and name: those that exist, and those that workloads run as."""
-        declared = {(one.namespace, one.name) for one in self.all("", "ServiceAccount")}
-        used = {
-            (one.resource.namespace, template_of(one.resource).spec.service_account) for one in self.workloads
-        }
+        declared = {(account.namespace, account.name) for account in self.all("", "ServiceAccount")}
+        running = (workload.resource for workload in self.workloads)
+        used = {(owner.namespace, template_of(owner).spec.service_account) for owner in running}
         return frozenset(declared | used)
 
     def host(self, name: str, namespace: str) -> Host:
@@ -132,7 +131,7 @@ class Estate:
 
     def _config_map(self, namespace: str, name: str) -> Resource | None:
         maps = self.all("", "ConfigMap")
-        return next((one for one in maps if (one.namespace, one.name) == (namespace, name)), None)
+        return next((config for config in maps if (config.namespace, config.name) == (namespace, name)), None)
 
     @cached_property
     def mesh_config_map(self) -> Resource | None:
@@ -152,11 +151,11 @@ class Estate:
     @cached_property
     def _services_by_label(self) -> dict[tuple[str, str, str], list[Resource]]:
         """The Services that select pods, each under its namespace and the first label that it wants."""
-        found: dict[tuple[str, str, str], list[Resource]] = {}
+        services: dict[tuple[str, str, str], list[Resource]] = {}
         for service in self.services.values():
             for key, value in list(Service.kept(service).selector.items())[:1]:
-                found.setdefault((service.namespace, key, value), []).append(service)
-        return found
+                services.setdefault((service.namespace, key, value), []).append(service)
+        return services
 
     def _services_of(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Resource]:
         for key, value in labels.items():

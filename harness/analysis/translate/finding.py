@@ -97,7 +97,7 @@ def unread(reading: Node) -> Iterator[Finding]:
 
 def _code(kind: str, path: str) -> str:
     """What is told of a field: what is known of it, or of all around it."""
-    known = beside(__file__, "istio.yaml")["fields"].get(kind)
+    part = beside(__file__, "istio.yaml")["fields"].get(kind)
     for key in re.sub(r"\[\d+\]", "", path).split(".")[1:]:
-        known = known.get(key) if isinstance(known, dict) else known
-    return known if isinstance(known, str) else "unknown-field"
+        part = part.get(key) if isinstance(part, dict) else part
+    return part if isinstance(part, str) else "unknown-field"

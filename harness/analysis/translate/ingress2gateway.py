@@ -73,8 +73,8 @@ def raw(text: str, name: str) -> tuple[Resource, ...]:
     """
     if "apiVersion:" not in text:  # it tells in words that it found nothing
         return ()
-    found = [_object(one.data, name) for one in parse(text, name) if one.data is not None]
-    return tuple(sorted(found, key=lambda one: one.key))
+    objects = [_object(document.data, name) for document in parse(text, name) if document.data is not None]
+    return tuple(sorted(objects, key=lambda resource: resource.key))
 
 
 def _object(data: Any, name: str) -> Resource:
@@ -98,10 +98,10 @@ def repaired(resources: Iterable[Resource], made_by_tool: Iterable[Resource]) ->
     made_by_tool = tuple(made_by_tool)
     right = translate(resources)
     origins = _origins(resources, made_by_tool)
-    kept = tuple(Translated(one, ()) for one in made_by_tool if one not in origins)
+    kept = tuple(Translated(made, ()) for made in made_by_tool if made not in origins)
     findings = (
         *right.findings,
-        *(_fault("origin", one.resource, "metadata.name") for one in kept),
+        *(_fault("origin", made.resource, "metadata.name") for made in kept),
         *(fault for made, origin in origins.items() for fault in _faults(made, origin)),
         *_passed_over(resources, origins.values()),
         *_reordered(origins.values()),
@@ -130,23 +130,24 @@ class Origin:
 
 def _origins(resources: Sequence[Resource], made: Iterable[Resource]) -> dict[Resource, Origin]:
     """The object behind each of the tool's: it names routes after their VirtualService and rule."""
-    istios = [one for one in resources if one.group == "networking.istio.io"]
-    sources = {(one.namespace, one.name): one for one in istios if one.kind == "VirtualService"}
-    gateways = {(one.namespace, one.name): one for one in istios if one.kind == "Gateway"}
-    found = {}
-    for one in made:
-        if one.kind == "Gateway" and (source := gateways.get((one.namespace, one.name))):
-            found[one] = Origin(source, 0)
-        elif one.kind == "ReferenceGrant" and one.name.startswith("generated-reference-grant") and sources:
-            found[one] = Origin(next(iter(sources.values())), 0)
-        elif one.kind in _ROUTES:
-            named = [
-                key for key in sources if key[0] == one.namespace and f"{one.name}-".startswith(f"{key[1]}-")
-            ]
+    sources: dict[tuple[str, str, str], Resource] = {}
+    for resource in resources:
+        if resource.group == "networking.istio.io" and resource.kind in _READ_KINDS:
+            sources[resource.kind, resource.namespace, resource.name] = resource
+    services = [key for key in sources if key[0] == "VirtualService"]
+    origins = {}
+    for route in made:
+        namespace, name = route.namespace, route.name
+        if route.kind == "Gateway" and (source := sources.get(("Gateway", namespace, name))):
+            origins[route] = Origin(source, 0)
+        elif route.kind == "ReferenceGrant" and name.startswith("generated-reference-grant") and services:
+            origins[route] = Origin(sources[services[0]], 0)
+        elif route.kind in _ROUTES:
+            named = [key for key in services if key[1] == namespace and f"{name}-".startswith(f"{key[2]}-")]
             if named:
-                source = sources[max(named, key=lambda key: len(key[1]))]
-                found[one] = Origin(source, _rule(one.name.removeprefix(source.name), source))
-    return found
+                source = sources[max(named, key=lambda key: len(key[2]))]
+                origins[route] = Origin(source, _rule(name.removeprefix(source.name), source))
+    return origins
 
 
 def _rule(suffix: str, source: Resource) -> int:

@@ -66,32 +66,32 @@ def _istios(key: str) -> bool:
 
 def translate(draft: Draft) -> None:
     """Translates the marks of all Namespaces, Services and workloads."""
-    known = beside(__file__, "istio.yaml")["annotations"]
+    table = beside(__file__, "istio.yaml")["annotations"]
     for namespace in draft.estate.namespaces.values():
-        _namespace(draft, namespace, known)
+        _namespace(draft, namespace, table)
     for workload in draft.estate.workloads:
-        _workload(draft, workload.resource, known)
+        _workload(draft, workload.resource, table)
     for service in draft.estate.services.values():
         marks = Marks.of(Metadata.of(service))
         for key in marks.istio:
-            _report(draft, service, f"metadata.{marks.field(key)}", key, known)
+            _report(draft, service, f"metadata.{marks.field(key)}", key, table)
 
 
-def _namespace(draft: Draft, resource: Resource, known: Known) -> None:
+def _namespace(draft: Draft, resource: Resource, table: Known) -> None:
     metadata = Metadata.of(draft.current(resource))
     marks = Marks.of(metadata)
     if not marks.istio:
         return
-    asked = asks(Mesh.ISTIO, metadata.labels, metadata.annotations)
-    injected = asked or metadata.labels.get(ISTIO_AMBIENT) == "ambient"
+    asks_istio = asks(Mesh.ISTIO, metadata.labels, metadata.annotations)
+    injected = asks_istio or metadata.labels.get(ISTIO_AMBIENT) == "ambient"
     annotations = {**marks.annotations, **({LINKERD_INJECT: "enabled"} if injected else {})}
     _change(draft, metadata, marks.labels, annotations)
     for key in marks.istio:
         if key not in _NAMESPACE_LABELS:
-            _report(draft, resource, f"metadata.{marks.field(key)}", key, known)
+            _report(draft, resource, f"metadata.{marks.field(key)}", key, table)
 
 
-def _workload(draft: Draft, resource: Resource, known: Known) -> None:
+def _workload(draft: Draft, resource: Resource, table: Known) -> None:
     metadata = template_of(draft.current(resource)).metadata
     marks, field = Marks.of(metadata), metadata.path
     if not marks.istio or ISTIO_TEMPLATES in marks.istio:
@@ -104,12 +104,12 @@ def _workload(draft: Draft, resource: Resource, known: Known) -> None:
                 annotations[LINKERD_INJECT] = "enabled" if chosen else "disabled"
         elif key == ISTIO_REVISION:
             annotations.setdefault(LINKERD_INJECT, "enabled")
-        elif key in known["renamed"]:
-            annotations[known["renamed"][key]] = value
-        elif key == _LOG_LEVEL and value.lower() in known["log-levels"]:
-            annotations["config.linkerd.io/proxy-log-level"] = known["log-levels"][value.lower()]
-        elif key not in known["needless"]:
-            _report(draft, resource, f"{field}.{marks.field(key)}", key, known)
+        elif key in table["renamed"]:
+            annotations[table["renamed"][key]] = value
+        elif key == _LOG_LEVEL and value.lower() in table["log-levels"]:
+            annotations["config.linkerd.io/proxy-log-level"] = table["log-levels"][value.lower()]
+        elif key not in table["needless"]:
+            _report(draft, resource, f"{field}.{marks.field(key)}", key, table)
     if _INBOUND_PORTS in marks.istio:
         draft.report("annotation.inbound-ports", resource, f"{field}.{marks.field(_INBOUND_PORTS)}")
     _change(draft, metadata, marks.labels, annotations)
@@ -122,6 +122,6 @@ def _change(draft: Draft, metadata: Metadata, labels: dict[str, str], annotation
     draft.change_metadata(metadata, kept | {key: value for key, value in marks.items() if value})
 
 
-def _report(draft: Draft, resource: Resource, field: str, key: str, known: Known) -> None:
-    todo = known["advice"].get(key, "check whether you need it")
+def _report(draft: Draft, resource: Resource, field: str, key: str, table: Known) -> None:
+    todo = table["advice"].get(key, "check whether you need it")
     draft.report("annotation", resource, field, key=key, todo=todo)

@@ -47,7 +47,7 @@ class Translation:
     @property
     def objects(self) -> tuple[Resource, ...]:
         """The objects to apply in place of Istio's."""
-        return tuple(one.resource for one in self.translated)
+        return tuple(made.resource for made in self.translated)
 
 
 def translate(resources: Iterable[Resource]) -> Translation:
@@ -110,23 +110,23 @@ def _virtual_services(draft: Draft) -> None:
             draft.report("export.private", reading, "exportTo")
         parts = tuple(delegate.expanded(draft, reading))
         read.append(_Read(reading, parts, rules(draft, parts), connection_route.rules(draft, reading)))
-    heard = speakers(draft, (one.reading for one in read if MESH in one.reading.bound))
-    for one in read:
-        resource, bound = one.reading.resource, one.reading.bound
+    heard = speakers(draft, (translated.reading for translated in read if MESH in translated.reading.bound))
+    for translated in read:
+        resource, bound = translated.reading.resource, translated.reading.bound
         if hosts := heard.get(resource):
-            if one.rules:
-                mesh_route.add(draft, resource, hosts, one.rules)
-            connection_route.on_services(draft, resource, hosts, one.connections)
-        named = one.reading.hosts
+            if translated.rules:
+                mesh_route.add(draft, resource, hosts, translated.rules)
+            connection_route.on_services(draft, resource, hosts, translated.connections)
+        named = translated.reading.hosts
         if gateways := [name for name in bound if name != MESH]:
             name = f"{resource.name}-gateway" if MESH in bound else resource.name
-            if one.rules:
-                gateway_route.add(draft, resource, gateways, named, one.rules, name)
-            connection_route.on_gateways(draft, resource, gateways, one.connections)
+            if translated.rules:
+                gateway_route.add(draft, resource, gateways, named, translated.rules, name)
+            connection_route.on_gateways(draft, resource, gateways, translated.connections)
         else:
-            for rule in one.rules:
+            for rule in translated.rules:
                 rule.rule.rewrite.leave()
-        draft.finish(one.reading)
-        for part in one.parts:
+        draft.finish(translated.reading)
+        for part in translated.parts:
             if part.resource is not resource:
                 draft.finish(part)

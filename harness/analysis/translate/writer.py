@@ -29,20 +29,21 @@ Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 def files(translation: Translation) -> dict[str, str]:
     """Returns the text of each file by its name: a file for each namespace, patches, and the findings."""
     by_name: defaultdict[str, list[Translated]] = defaultdict(list)
-    for one in translation.translated:
-        by_name[f"{one.resource.namespace or 'cluster'}.yaml"].append(one)
+    for made in translation.translated:
+        by_name[f"{made.resource.namespace or 'cluster'}.yaml"].append(made)
     texts = {name: HEADER + manifests(parts, translation.findings) for name, parts in sorted(by_name.items())}
-    texts |= {_patch_file(one): json.dumps(one.operations, indent=2) + "\n" for one in translation.patches}
-    told = "\n".join(map(str, translation.findings)) or "Nothing was lost or changed."
-    return texts | {FINDINGS: told + "\n"}
+    for patch in translation.patches:
+        texts[_patch_file(patch)] = json.dumps(patch.operations, indent=2) + "\n"
+    words = "\n".join(map(str, translation.findings)) or "Nothing was lost or changed."
+    return texts | {FINDINGS: words + "\n"}
 
 
 def manifests(objects: Iterable[Translated], findings: Iterable[Finding]) -> str:
     """Returns objects as YAML documents, with comments on origins and on what they do differently."""
-    told: defaultdict[str, list[Finding]] = defaultdict(list)
+    by_origin: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        told[finding.resource].append(finding)
-    return "".join("---\n" + _comments(one, told) + dumped(one.resource.data) for one in objects)
+        by_origin[finding.resource].append(finding)
+    return "".join("---\n" + _comments(made, by_origin) + dumped(made.resource.data) for made in objects)
 
 
 def patch_command(patch: Patch) -> str:
@@ -80,12 +81,12 @@ def _ours(file: Path) -> bool:
         return opened.read(len(HEADER.encode())) == HEADER.encode()
 
 
-def _comments(one: Translated, told: Mapping[str, list[Finding]]) -> str:
+def _comments(made: Translated, by_origin: Mapping[str, list[Finding]]) -> str:
     lines = []
-    for origin in one.origins:
+    for origin in made.origins:
         where = f" ({origin.place()})" if origin.where else ""
         lines.append(f"# from {origin}{where}")
-        for finding in told.get(str(origin), ()):
+        for finding in by_origin.get(str(origin), ()):
             text = f"{finding.severity} [{finding.topic}] {finding.subject}: {finding.why}"
             lines += textwrap.wrap(
                 text, _WIDTH, initial_indent="#   ", subsequent_indent="#     ", break_long_words=False

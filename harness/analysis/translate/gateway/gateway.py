@@ -110,7 +110,7 @@ def _listeners(draft: Draft, server: Server, front: Front | None, gateway_namesp
         return []
     plain = "HTTP" if server.protocol in _HTTP else "TCP"
     kind = {"Terminate": "HTTPS", "Passthrough": "TLS"}.get(tls.get("mode", ""), plain)
-    found = []
+    listeners = []
     for allowed, host_name in server.open_to or (("*", "*"),):
         listener: Fields = {"name": name, "port": _port(number, service), "protocol": kind}
         if host_name != "*" and kind != "TCP":
@@ -118,10 +118,10 @@ def _listeners(draft: Draft, server: Server, front: Front | None, gateway_namesp
         if tls:
             listener["tls"] = tls
         listener["allowedRoutes"] = {"namespaces": _from(allowed, gateway_namespace)}
-        found.append(listener)
+        listeners.append(listener)
     if front and service is None and number in _DEFAULT_PORTS:
         draft.report("gateway-port", port, "number", port=number, front=_DEFAULT_PORTS[number])
-    return found
+    return listeners
 
 
 def _from(namespace: str, own: str) -> Fields:

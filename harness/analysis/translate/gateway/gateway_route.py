@@ -36,8 +36,8 @@ def add(
     head: Fields = {"parentRefs": [parent_of(draft, resource, gateway) for gateway in gateways]}
     if hosts and "*" not in hosts:
         head["hostnames"] = list(hosts)
-    found = order.ordered(_choices(draft, rules, gateways), order.gateway_api)
-    routes.report_conflicts(draft, rules, found.conflicts, "the Gateway API's")
+    ordered = order.ordered(_choices(draft, rules, gateways), order.gateway_api)
+    routes.report_conflicts(draft, rules, ordered.conflicts, "the Gateway API's")
     for rule in rules:
         for condition in rule.conditions:
             path = condition.match.path
@@ -46,7 +46,7 @@ def add(
         if rule.annotations:
             draft.report("retries.gateway", rule.rule, rule=rule.name)
     backends = routes.Backends(draft, None, resource.namespace)
-    written = tuple(_written(rules, found.choices, backends))
+    written = tuple(_written(rules, ordered.choices, backends))
     if written:
         origins = dict.fromkeys((resource, *(rule.origin for rule in rules)))
         routes.add(draft, name, resource.namespace, head, written, origins)
@@ -73,8 +73,8 @@ def _written(
         # A rewrite goes by the match, so each match needs a rule of its own.
         for part in [[match] for match in matches] if rule.rule.rewrite else [matches]:
             fields = backends.fields(rule, *_rewrite(backends.draft, rule.rule, part[0]))
-            said = [match_fields(match) for match in part if match != EVERY]
-            yield routes.Written({"matches": said, **fields} if said else fields, ())
+            written = [match_fields(match) for match in part if match != EVERY]
+            yield routes.Written({"matches": written, **fields} if written else fields, ())
 
 
 def match_fields(match: RequestMatch) -> Fields:

@@ -83,7 +83,7 @@ def admission(
     A request is let in if no DENY rule takes it and, where there are ALLOW policies, one of their rules does.
     On an opaque port rules about HTTP allow nothing, and deny as if they said no more than the clients.
     """
-    rules = [(policy, one) for policy in policies for one in policy.permissions]
+    rules = [(policy, permission) for policy in policies for permission in policy.permissions]
     conflicts: list[Conflict] = []
     matches, unsayable = ([EVERY], []) if opaque else _cut(rules, port)
     everybody = (MESHED,) if meshed else (EVERYBODY,)
@@ -105,7 +105,7 @@ def admission(
         parts.append(Part(match, clients))
     by_match = {part.match: part.clients for part in parts}
     # What can't be told apart matters only where the two fare differently.
-    conflicts += [conflict for one, other, conflict in unsayable if by_match[one] != by_match[other]]
+    conflicts += [conflict for match, other, conflict in unsayable if by_match[match] != by_match[other]]
     kept = _needed(parts)
     if len(kept) > 1:
         kept = _needed(_with_probes(kept, probes))
@@ -164,7 +164,7 @@ def _without(
     """The clients that a DENY rule leaves; those that no authentication can leave out stay."""
     for denied in rule.clients:
         left = meet_all(clients, denied.others())
-        if all(one.sayable for one in left):
+        if all(rest.sayable for rest in left):
             clients = left
         else:
             conflicts.append((policy, rule, "Linkerd's authentications can't leave single clients out"))
@@ -186,15 +186,15 @@ def _needed(parts: Sequence[Part]) -> list[Part]:
     for part in parts:
         if part.match == EVERY:
             continue
-        wider = [one for one in kept if one is not part and one.match.covers(part.match)]
-        overlapping = [one for one in kept if one is not part and _overlap(one.match, part.match)]
-        if all(one.clients == part.clients for one in (*wider, *overlapping)):
+        wider = [other for other in kept if other is not part and other.match.covers(part.match)]
+        overlapping = [other for other in kept if other is not part and _overlap(other.match, part.match)]
+        if all(other.clients == part.clients for other in (*wider, *overlapping)):
             kept.remove(part)
     return kept
 
 
-def _overlap(one: RequestMatch, other: RequestMatch) -> bool:
+def _overlap(match: RequestMatch, other: RequestMatch) -> bool:
     try:
-        return one.meet(other) is not None
+        return match.meet(other) is not None
     except Unsayable:
         return True

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 GROUP = "security.istio.io"
 
-Said = TypeVar("Said")
+Value = TypeVar("Value")
 Part = TypeVar("Part", bound=Node)
 
 
@@ -77,34 +77,36 @@ def _permission(draft: Draft, rule: AuthorizationRule, action: str) -> Permissio
     """
     clients: list[Clients] = []
     for origin in rule.sources:
-        clients += _said(draft, origin.source, action, clients_of)
+        clients += _values(draft, origin.source, action, clients_of)
     regions: list[Region] = []
     for target in rule.operations:
-        regions += _said(draft, target.operation, action, regions_of)
+        regions += _values(draft, target.operation, action, regions_of)
     if (rule.sources and not clients) or (rule.operations and not regions):
         rule.leave()
         return None
     clients, regions = clients or [EVERYBODY], regions or [Region()]
     for when in rule.conditions:
-        said = _said(draft, when, action, _condition)
-        if not said:
+        pairs = _values(draft, when, action, _condition)
+        if not pairs:
             rule.leave()
             return None
-        clients = [met for one in clients for who, _ in said if (met := one.meet(who))]
-        regions = [shared for one in regions for _, region in said if (shared := both(one, region))]
-    if action == "ALLOW" and not all(one.sayable for one in clients):
+        clients = [met for client in clients for who, _ in pairs if (met := client.meet(who))]
+        regions = [shared for region in regions for _, its in pairs if (shared := both(region, its))]
+    if action == "ALLOW" and not all(client.sayable for client in clients):
         draft.report("policy-condition.sources", rule)
-        clients = [one for one in clients if one.sayable]
+        clients = [client for client in clients if client.sayable]
     return Permission(rule.path, tuple(dict.fromkeys(clients)), tuple(dict.fromkeys(regions)))
 
 
-def _said(draft: Draft, part: Part, action: str, read: Callable[[Draft, Part], Iterable[Said]]) -> list[Said]:
+def _values(
+    draft: Draft, part: Part, action: str, read: Callable[[Draft, Part], Iterable[Value]]
+) -> list[Value]:
     """What is read of a part, nothing where it can't be said; that is reported."""
     try:
-        found = list(read(draft, part))
+        values = list(read(draft, part))
         if unknown := next(part.unread(), ""):
             raise Unsayable(f"{unknown} isn't known")
-        return found
+        return values
     except Unsayable as error:
         part.leave()
         effect = "it denies nobody now" if action == "DENY" else "it lets nobody in now"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.translate.route.matches import Unsayable
 from harness.api.linkerd.identity import service_account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 
 @dataclass(frozen=True, order=True)
@@ -46,10 +46,10 @@ class Network:
 
     def meet(self, other: Network) -> Network | None:
         """Returns the addresses that are in both, None if there are none."""
-        one, two = _network(self.block), _network(other.block)
-        if _inside(one, two):
+        own, others = _network(self.block), _network(other.block)
+        if _inside(own, others):
             inner, outer = self, other
-        elif _inside(two, one):
+        elif _inside(others, own):
             inner, outer = other, self
         else:
             return None
@@ -82,12 +82,12 @@ class Clients:
         """Returns the clients in both sets, None if there are none."""
         identities = self.identities if other.identities is None else other.identities
         if self.identities is not None and other.identities is not None:
-            pairs = (one.meet(two) for one in self.identities for two in other.identities)
-            identities = _least(one for one in pairs if one)
+            pairs = (own.meet(its) for own in self.identities for its in other.identities)
+            identities = frozenset(_uncovered({identity for identity in pairs if identity}))
         networks = self.networks if other.networks is None else other.networks
         if self.networks is not None and other.networks is not None:
-            blocks = (one.meet(two) for one in self.networks for two in other.networks)
-            networks = tuple(sorted({one for one in blocks if one}))
+            blocks = (own.meet(its) for own in self.networks for its in other.networks)
+            networks = tuple(sorted({block for block in blocks if block}))
         excluded = self.excluded | other.excluded
         if identities is not None:
             identities = frozenset(i for i in identities if not any(out.covers(i) for out in excluded))
@@ -98,16 +98,17 @@ class Clients:
 
     def others(self) -> tuple[Clients, ...]:
         """Returns all other clients, as sets that together hold them."""
-        found = []
+        sets = []
         if self.identities is not None:
-            found.append(Clients(excluded=self.identities))
+            sets.append(Clients(excluded=self.identities))
         if self.excluded:
-            found.append(Clients(self.excluded))
+            sets.append(Clients(self.excluded))
         if self.networks is not None:
-            outside = [one.without(tuple(network.block for network in self.networks)) for one in EVERYWHERE]
+            blocks = [network.block for network in self.networks]
+            outside = [kept for network in EVERYWHERE if (kept := network.without(blocks))]
             inner = [Network(block) for network in self.networks for block in network.excepted]
-            found.append(Clients(networks=tuple(sorted({*(one for one in outside if one), *inner}))))
-        return tuple(found)
+            sets.append(Clients(networks=tuple(sorted({*outside, *inner}))))
+        return tuple(sets)
 
     def covers(self, other: Clients) -> bool:
         """Returns whether all of the other clients are surely among these."""
@@ -119,23 +120,28 @@ class Clients:
         return not self.excluded
 
 
+Set = TypeVar("Set", Identity, Clients)
+
 EVERYBODY = Clients()
 MESHED = Clients(frozenset({Identity()}))
 ACCESS = {(EVERYBODY,): "all-unauthenticated", (MESHED,): "all-authenticated", (): "deny"}
 """Linkerd's access policies, by whom they let in."""
 
 
-def meet_all(one: Iterable[Clients], other: Iterable[Clients]) -> tuple[Clients, ...]:
+def meet_all(sets: Iterable[Clients], other: Iterable[Clients]) -> tuple[Clients, ...]:
     """Returns the clients that are in both unions of sets."""
     other = tuple(other)
-    found = [both for first in one for second in other if (both := first.meet(second))]
-    return simplest(found)
+    common = [both for first in sets for second in other if (both := first.meet(second))]
+    return simplest(common)
 
 
 def simplest(sets: Iterable[Clients]) -> tuple[Clients, ...]:
     """Returns a union of sets without those that others cover, in a stable order."""
-    sets = tuple(dict.fromkeys(sets))
-    return tuple(one for one in sets if not any(two != one and two.covers(one) for two in sets))
+    return tuple(_uncovered(dict.fromkeys(sets)))
+
+
+def _uncovered(sets: Collection[Set]) -> Iterator[Set]:
+    return (held for held in sets if not any(other != held and other.covers(held) for other in sets))
 
 
 def principal(text: str, trust_domain: str) -> Identity:
@@ -160,11 +166,6 @@ def principal(text: str, trust_domain: str) -> Identity:
     if not text.startswith(head) or len(parts) != 3 or parts[1] != "sa" or not (parts[0] and parts[2]):
         raise Unsayable(text)
     return Identity(parts[0], parts[2])
-
-
-def _least(identities: Iterable[Identity]) -> frozenset[Identity]:
-    found = frozenset(identities)
-    return frozenset(one for one in found if not any(two != one and two.covers(one) for two in found))
 
 
 def _network(block: str) -> IPv4Network | IPv6Network:

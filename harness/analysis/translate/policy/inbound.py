@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def add(draft: Draft, policies: Sequence[Policy], modes: Modes) -> None:
     """Adds what keeps the policies in force for all known workloads; reports policies that find none."""
     everywhere = draft.estate.deployed
-    table = LabelTable((space, one.labels, one) for space, known in everywhere.items() for one in known)
+    deployed = draft.estate.workloads
+    table = LabelTable((workload.resource.namespace, workload.labels, workload) for workload in deployed)
     counting: defaultdict[Deployed, list[Policy]] = defaultdict(list)
     for policy in policies:
         own = policy.resource.namespace
@@ -44,7 +45,7 @@ def add(draft: Draft, policies: Sequence[Policy], modes: Modes) -> None:
     for namespace, workloads in everywhere.items():
         served = [workload for workload in workloads if not _is_gateway(workload)]
         if namespace != ROOT_NAMESPACE and served and spoken & {ROOT_NAMESPACE, namespace}:
-            rules = {one: Rules(tuple(counting[one]), modes, namespace, one.labels) for one in served}
+            rules = {pods: Rules(tuple(counting[pods]), modes, namespace, pods.labels) for pods in served}
             _namespace(draft, namespace, rules)
     for mode in modes.modes:
         namespace = mode.resource.namespace
@@ -73,7 +74,7 @@ def _namespace(draft: Draft, namespace: str, rules: Mapping[Deployed, Rules]) ->
             if own.policies or ACCESS.get(admission.parts[-1].clients) != own.default:
                 by_port[port.number].append((workload, port, admission, own))
     for number, servers in sorted(by_port.items()):
-        serving = [one for one in rules if any(port.number == number for port in one.ports)]
+        serving = [workload for workload in rules if any(port.number == number for port in workload.ports)]
         alike = len({(admission.parts, port.opaque) for _, port, admission, _ in servers}) == 1
         if alike and len(servers) == len(serving):
             server.add(draft, namespace, f"{namespace}-{number}", {}, *servers[0][1:])

@@ -35,7 +35,7 @@ class Region:
 
     def covers(self, match: RequestMatch) -> bool:
         """Returns whether it holds all requests of a match, as long as finer matches are looked at first."""
-        return self.match.covers(match) and not any(one.covers(match) for one in self.unless)
+        return self.match.covers(match) and not any(exception.covers(match) for exception in self.unless)
 
 
 def regions_of(_: Draft, part: Operation) -> Iterable[Region]:
@@ -71,10 +71,10 @@ def numbers(part: Node, key: str, texts: Iterable[str]) -> frozenset[int]:
 def _methods(text: str) -> tuple[str | None, ...]:
     if text == "*":
         return (None,)
-    found = tuple(method for method in METHODS if fits(text, method))
-    if not found:
+    methods = tuple(method for method in METHODS if fits(text, method))
+    if not methods:
         raise Unsayable(f"no route names the method {text}")
-    return found
+    return methods
 
 
 def _path(text: str) -> Text | None:
@@ -94,12 +94,12 @@ def header_text(text: str) -> Text:
     return Text("regex", ".+") if text == "*" else _text(text)
 
 
-def both(one: Region, other: Region) -> Region | None:
+def both(region: Region, other: Region) -> Region | None:
     """Returns the requests that are in both regions, None if there are none."""
-    match = one.match.meet(other.match)
+    match = region.match.meet(other.match)
     if match is None:
         return None
-    ports = one.ports if other.ports is None else other.ports
-    if one.ports is not None and other.ports is not None:
-        ports = one.ports & other.ports
-    return Region(match, (*one.unless, *other.unless), ports, one.not_ports | other.not_ports)
+    ports = region.ports if other.ports is None else other.ports
+    if region.ports is not None and other.ports is not None:
+        ports = region.ports & other.ports
+    return Region(match, (*region.unless, *other.unless), ports, region.not_ports | other.not_ports)

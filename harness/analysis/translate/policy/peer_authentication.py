@@ -39,13 +39,13 @@ class Modes:
 
         The port's mode comes first, then the workload's, the namespace's, the mesh's; UNSET asks the next.
         """
-        own = [one for one in self.modes if one.resource.namespace == namespace]
-        selecting = [one for one in own if one.labels and selects(one.labels, labels)]
-        wide = [one for one in own if not one.labels]
-        mesh = [one for one in self.modes if one.resource.namespace == ROOT_NAMESPACE and not one.labels]
-        for one in selecting:
-            if port is not None and one.ports.get(port, UNSET) != UNSET:
-                return one if one.ports[port] == "STRICT" else None
+        own = [mode for mode in self.modes if mode.resource.namespace == namespace]
+        selecting = [mode for mode in own if mode.labels and selects(mode.labels, labels)]
+        wide = [mode for mode in own if not mode.labels]
+        mesh = [mode for mode in self.modes if mode.resource.namespace == ROOT_NAMESPACE and not mode.labels]
+        for mode in selecting:
+            if port is not None and mode.ports.get(port, UNSET) != UNSET:
+                return mode if mode.ports[port] == "STRICT" else None
         for level in (selecting, wide, mesh):
             if level and level[0].mode != UNSET:
                 return level[0] if level[0].mode == "STRICT" else None
@@ -54,15 +54,15 @@ class Modes:
 
 def modes(draft: Draft) -> Modes:
     """Returns what the PeerAuthentications say; reports what changes by Linkerd's ways."""
-    return Modes(tuple(_mode(draft, one) for one in draft.estate.all(GROUP, "PeerAuthentication")))
+    return Modes(tuple(_mode(draft, resource) for resource in draft.estate.all(GROUP, "PeerAuthentication")))
 
 
 def _mode(draft: Draft, resource: Resource) -> Mode:
     reading = PeerAuthentication.of(resource)
-    labels, said = reading.labels, reading.mtls.mode or UNSET
+    labels, own = reading.labels, reading.mtls.mode or UNSET
     ports = {port: part.mode or UNSET for port, part in reading.ports.items()}
     draft.finish(reading)
     for mode, code in (("STRICT", "strict"), ("DISABLE", "mtls-disabled")):
-        if mode in (said, *ports.values()):
-            draft.report(code, resource, "spec.mtls.mode" if said == mode else "spec.portLevelMtls")
-    return Mode(resource, labels, said, {int(port): mode for port, mode in ports.items() if port.isdecimal()})
+        if mode in (own, *ports.values()):
+            draft.report(code, resource, "spec.mtls.mode" if own == mode else "spec.portLevelMtls")
+    return Mode(resource, labels, own, {int(port): mode for port, mode in ports.items() if port.isdecimal()})

@@ -68,16 +68,16 @@ def _authorize(
     """Adds an AuthorizationPolicy of a Server or route for each set of clients; none are nobody."""
     namespace, domain = target.namespace, draft.estate.linkerd_trust_domain
     for clients in sets:
-        asked: dict[str, Fields] = {}
+        specs: dict[str, Fields] = {}
         if clients.identities is not None:
             identities = sorted(identity.linkerd(domain) for identity in clients.identities)
-            asked["MeshTLSAuthentication"] = {"identities": identities}
+            specs["MeshTLSAuthentication"] = {"identities": identities}
         networks = EVERYWHERE if clients == EVERYBODY else clients.networks
         if networks is not None:
-            asked["NetworkAuthentication"] = {"networks": [_network(network) for network in networks]}
-        called = _said_by(own, clients)
+            specs["NetworkAuthentication"] = {"networks": [_network(network) for network in networks]}
+        called = _name_for(own, clients)
         references = [
-            _reference(_shared(draft, kind, namespace, spec, called, origins)) for kind, spec in asked.items()
+            _reference(_shared(draft, kind, namespace, spec, called, origins)) for kind, spec in specs.items()
         ]
         spec = {"targetRef": _reference(target), "requiredAuthenticationRefs": references}
         draft.add(AUTHORIZATION, "AuthorizationPolicy", namespace, target.name, spec, origins)
@@ -87,7 +87,7 @@ def _reference(resource: Resource) -> Fields:
     return {"group": _POLICY, "kind": resource.kind, "name": resource.name}
 
 
-def _said_by(own: Rules, clients: Clients) -> str:
+def _name_for(own: Rules, clients: Clients) -> str:
     """The name of the policy that speaks of these clients, if one does."""
     for policy in own.policies:
         if any(clients in permission.clients for permission in policy.permissions):
@@ -99,9 +99,9 @@ def _shared(
     draft: Draft, kind: str, namespace: str, spec: Fields, name: str, origins: tuple[Resource, ...]
 ) -> Resource:
     """Returns the authentication that says this, a new one if there is none in the namespace yet."""
-    for one in draft.made(AUTHORIZATION, kind, namespace):
-        if Spec.of(one).data == spec:
-            return one
+    for authentication in draft.made(AUTHORIZATION, kind, namespace):
+        if Spec.of(authentication).data == spec:
+            return authentication
     return draft.add(AUTHORIZATION, kind, namespace, name, spec, origins)
 
 

@@ -91,8 +91,10 @@ def principals_of(draft: Draft, part: Node, key: str, texts: Iterable[str]) -> f
         try:
             identities.add(principal(with_aliases(text, domains)[0], domain))
         except Unsayable:
-            known = (Identity(*account) for account in draft.estate.identities)
-            fitting = {one for one in known if fits(text, f"{domain}/ns/{one.namespace}/sa/{one.account}")}
+            names = (
+                (f"{domain}/ns/{space}/sa/{name}", space, name) for space, name in draft.estate.identities
+            )
+            fitting = {Identity(space, name) for full, space, name in names if fits(text, full)}
             identities |= _expanded(draft, part, key, text, fitting)
     return frozenset(identities)
 
@@ -102,8 +104,8 @@ def namespaces_of(draft: Draft, part: Node, key: str, texts: Iterable[str]) -> f
     identities: set[Identity] = set()
     for text in texts:
         if text != "*" and "*" in text:
-            known = {namespace for namespace, _ in draft.estate.identities} | draft.estate.namespaces.keys()
-            fitting = {Identity(namespace) for namespace in known if fits(text, namespace)}
+            spaces = {space for space, _ in draft.estate.identities} | draft.estate.namespaces.keys()
+            fitting = {Identity(space) for space in spaces if fits(text, space)}
             identities |= _expanded(draft, part, key, text, fitting)
         else:
             identities.add(Identity("" if text == "*" else text))
@@ -115,11 +117,11 @@ def service_accounts_of(_: Draft, part: Node, __: str, texts: Iterable[str]) -> 
     return frozenset(Identity(*in_full(text, part.resource.namespace).rsplit("/", 1)) for text in texts)
 
 
-def _expanded(draft: Draft, part: Node, key: str, text: str, known: set[Identity]) -> set[Identity]:
+def _expanded(draft: Draft, part: Node, key: str, text: str, fitting: set[Identity]) -> set[Identity]:
     domain = draft.estate.linkerd_trust_domain
-    identities = ", ".join(sorted(identity.linkerd(domain) for identity in known)) or "nobody"
+    identities = ", ".join(sorted(identity.linkerd(domain) for identity in fitting)) or "nobody"
     draft.report("principal-pattern", part, key, pattern=text, identities=identities)
-    return known
+    return fitting
 
 
 def fits(pattern: str, text: str) -> bool:

@@ -74,7 +74,7 @@ def _methods(draft: Draft, match: HTTPMatchRequest) -> tuple[str, ...] | None:
     text = text_of(match.method.condition())
     if text is None or text == ANY:
         return None
-    known = tuple(method for method in METHODS if text.sayable and text.holds(method))
-    if known and text.kind != "exact":
-        draft.report("match.methods", match, "method", methods=", ".join(known))
-    return known
+    named = tuple(method for method in METHODS if text.sayable and text.holds(method))
+    if named and text.kind != "exact":
+        draft.report("match.methods", match, "method", methods=", ".join(named))
+    return named

@@ -42,7 +42,7 @@ class TranslatedConnectionRule:
 
 def rules(draft: Draft, virtual_service: VirtualService) -> tuple[TranslatedConnectionRule, ...]:
     """Returns a VirtualService's rules for connections; reports conditions that no route can say."""
-    found = []
+    translated = []
     for part in (*virtual_service.tls, *virtual_service.tcp):
         targets = tuple(RouteTarget.of(to, weight) for to, weight in weighted(part.route))
         for match in part.matches:
@@ -50,10 +50,10 @@ def rules(draft: Draft, virtual_service: VirtualService) -> tuple[TranslatedConn
             for key in lost:
                 draft.report("match.connection", match, key)
             read = TranslatedConnectionRule(part, targets, match.sni_hosts, match.port, match.bound)
-            found += [] if lost else [read]
+            translated += [] if lost else [read]
         if not part.matches:
-            found.append(TranslatedConnectionRule(part, targets))
-    return tuple(found)
+            translated.append(TranslatedConnectionRule(part, targets))
+    return tuple(translated)
 
 
 def _unsayable(match: ConnectionMatch) -> list[str]:
@@ -73,8 +73,8 @@ def on_services(
     for rule in (rule for rule in rules if rule.at(MESH)):
         for host in hosts:
             namespace, service = host.key
-            known = service_ports(host.service) if host.service else ()
-            ports = [rule.port] if rule.port else [port.number for port in known if not routable(port)]
+            declared = service_ports(host.service) if host.service else ()
+            ports = [rule.port] if rule.port else [port.number for port in declared if not routable(port)]
             if not ports:
                 draft.report("port.connections", rule.rule, service=f"{namespace}/{service}")
             for port in ports:

@@ -48,7 +48,7 @@ def leaf(draft: Draft, reading: VirtualService, named: Container[tuple[str, str]
 
 def named(readings: Iterable[VirtualService]) -> set[tuple[str, str]]:
     """Returns namespace and name of all objects that VirtualServices leave rules to."""
-    return {rule.delegate.key for one in readings for rule in one.http if rule.delegate}
+    return {rule.delegate.key for reading in readings for rule in reading.http if rule.delegate}
 
 
 def _below(draft: Draft, part: HTTPRule) -> Resource | None:

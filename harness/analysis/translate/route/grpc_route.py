@@ -34,7 +34,7 @@ def sayable(rules: Sequence[TranslatedRule], choices: Iterable[Choice]) -> bool:
     choices = tuple(choices)
     used = [rules[index] for index in dict.fromkeys(choice.rule for choice in choices)]
     return all(_sayable(choice.match) for choice in choices) and not any(
-        _HTTP_RETRY in dict(rule.annotations) or any(one["type"] not in _FILTERS for one in rule.filters)
+        _HTTP_RETRY in dict(rule.annotations) or any(part["type"] not in _FILTERS for part in rule.filters)
         for rule in used
     )
 
@@ -60,8 +60,8 @@ def written(
             noted["timeout.linkerd.io/request"] = timeouts["request"]
         for part in chunks([_match(match) for match in matches]):
             # A match of all calls makes the others of its rule needless.
-            said = {} if {} in part else {"matches": part}
-            yield Written({**said, **fields}, tuple(sorted(noted.items())))
+            asked_for = {} if {} in part else {"matches": part}
+            yield Written({**asked_for, **fields}, tuple(sorted(noted.items())))
 
 
 def _sayable(match: RequestMatch) -> bool:
@@ -86,10 +86,10 @@ def _call(match: RequestMatch) -> tuple[str, str] | None:
 
 
 def _match(match: RequestMatch) -> Fields:
-    found: Fields = {}
+    fields: Fields = {}
     if call := _call(match):
         service, method = call
-        found["method"] = {"type": "Exact", "service": service} | ({"method": method} if method else {})
+        fields["method"] = {"type": "Exact", "service": service} | ({"method": method} if method else {})
     if match.headers:
-        found["headers"] = [named(name, text) for name, text in match.headers]
-    return found
+        fields["headers"] = [named(name, text) for name, text in match.headers]
+    return fields

@@ -151,18 +151,18 @@ EVERY = RequestMatch()
 _NOTHING = Text("exact", "\0")
 
 
-def _meet(one: Text | None, other: Text | None) -> Text | None:
-    if one is None or other is None:
-        return one or other
-    met = one.meet(other)
+def _meet(text: Text | None, other: Text | None) -> Text | None:
+    if text is None or other is None:
+        return text or other
+    met = text.meet(other)
     return _NOTHING if met is None else met
 
 
-def _meet_named(one: Named, other: Named) -> Named | None:
-    found = dict(one)
+def _meet_named(named: Named, other: Named) -> Named | None:
+    merged = dict(named)
     for name, text in other:
-        met = found[name].meet(text) if name in found else text
+        met = merged[name].meet(text) if name in merged else text
         if met is None:
             return None
-        found[name] = met
-    return tuple(sorted(found.items()))
+        merged[name] = met
+    return tuple(sorted(merged.items()))

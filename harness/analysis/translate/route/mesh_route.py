@@ -51,18 +51,18 @@ def _written(
     """The kind of a port's routes, and their rules: never of both kinds, GRPCRoutes shut HTTPRoutes out."""
     choices = _choices(rules, port)
     backends = routes.Backends(draft, port, host.key[0])
-    known = service_port(host.service, port) if host.service else None
-    if known and known.protocol == "grpc":
-        said = f"port {port} of {'/'.join(host.key)}"
-        found = order.ordered(choices, grpc_route.rank)
-        if choices and not found.conflicts and grpc_route.sayable(rules, found.choices):
-            differences = "; ".join(grpc_route.differences(rules, found.choices))
-            draft.report("grpc", resource, "spec.hosts", port=said, differences=differences)
-            return "GRPCRoute", tuple(grpc_route.written(rules, found.choices, backends))
-        draft.report("grpc.as-http", resource, "spec.http", port=said)
-    found = order.ordered(choices)
-    routes.report_conflicts(draft, rules, found.conflicts, "Linkerd's")
-    return "HTTPRoute", tuple(routes.written(rules, found.choices, backends))
+    declared = service_port(host.service, port) if host.service else None
+    if declared and declared.protocol == "grpc":
+        label = f"port {port} of {'/'.join(host.key)}"
+        ordered = order.ordered(choices, grpc_route.rank)
+        if choices and not ordered.conflicts and grpc_route.sayable(rules, ordered.choices):
+            differences = "; ".join(grpc_route.differences(rules, ordered.choices))
+            draft.report("grpc", resource, "spec.hosts", port=label, differences=differences)
+            return "GRPCRoute", tuple(grpc_route.written(rules, ordered.choices, backends))
+        draft.report("grpc.as-http", resource, "spec.http", port=label)
+    ordered = order.ordered(choices)
+    routes.report_conflicts(draft, rules, ordered.conflicts, "Linkerd's")
+    return "HTTPRoute", tuple(routes.written(rules, ordered.choices, backends))
 
 
 def _choices(rules: Sequence[TranslatedRule], port: int) -> tuple[Choice, ...]:

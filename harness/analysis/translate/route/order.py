@@ -59,7 +59,7 @@ def ordered(choices: Sequence[Choice], rank: Rank = linkerd) -> Ordered:
     """
     expanded, conflicts = _without_exceptions(choices)
     ranks = [rank(choice.match) for choice in expanded]
-    if all(one >= other for one, other in pairwise(ranks)):
+    if all(rank_ >= other for rank_, other in pairwise(ranks)):
         return Ordered(tuple(expanded), tuple(conflicts))
     # Places in the list are priorities: what is added shares its earlier rule's.
     placed = list(enumerate(expanded))
@@ -108,8 +108,8 @@ def _without_exceptions(choices: Sequence[Choice]) -> tuple[list[Choice], list[t
     return expanded, conflicts
 
 
-def _meet(one: Choice, other: Choice) -> RequestMatch | str | None:
+def _meet(choice: Choice, other: Choice) -> RequestMatch | str | None:
     try:
-        return one.match.meet(other.match)
+        return choice.match.meet(other.match)
     except Unsayable as error:
         return f"no match says {error}"

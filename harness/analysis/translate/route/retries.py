@@ -26,8 +26,8 @@ def retry_annotations(draft: Draft, rule: HTTPRule) -> tuple[tuple[str, str], ..
     grpc = [word for word in conditions if word in _GRPC]
     rest = [word for word in conditions if word not in (*statuses, *grpc, "retriable-4xx")]
     if rest or not conditions:
-        told = ", ".join(rest) or "without conditions: failed connections"
-        draft.report("retries.conditions", retries, "retryOn" if conditions else "attempts", conditions=told)
+        words = ", ".join(rest) or "without conditions: failed connections"
+        draft.report("retries.conditions", retries, "retryOn" if conditions else "attempts", conditions=words)
     if not statuses and not grpc:
         return ()
     if attempts > _MAX_RETRIES:

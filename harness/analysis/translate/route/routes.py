@@ -38,9 +38,9 @@ def written(
     level = any(choice.match.path for choice in choices)
     for rule, matches in runs(rules, choices):
         kept = backends.fields(rule)
-        said = [http_match(match, level=level) for match in matches]
-        for chunk in chunks(said):
-            part = [match for match in chunk if match or len(said) > 1]
+        written_matches = [http_match(match, level=level) for match in matches]
+        for chunk in chunks(written_matches):
+            part = [match for match in chunk if match or len(written_matches) > 1]
             yield Written({"matches": part, **kept} if part else kept, rule.annotations)
 
 
@@ -88,7 +88,7 @@ def add(
 def _chunks(rules: list[Fields]) -> Iterator[list[Fields]]:
     chunk: list[Fields] = []
     for rule in rules:
-        matches = sum(len(one.get("matches") or [0]) for one in (*chunk, rule))
+        matches = sum(len(part.get("matches") or [0]) for part in (*chunk, rule))
         if chunk and (len(chunk) == MAX_RULES or matches > _ALL_MATCHES):
             yield chunk
             chunk = []
@@ -98,20 +98,20 @@ def _chunks(rules: list[Fields]) -> Iterator[list[Fields]]:
 
 def http_match(match: RequestMatch, *, level: bool) -> Fields:
     """Returns a match as an HTTPRoute says it; `level` gives one without a path a path that all have."""
-    found: Fields = {}
+    fields: Fields = {}
     if match.path and match.path.kind == "exact":
-        found["path"] = {"type": "Exact", "value": match.path.value}
+        fields["path"] = {"type": "Exact", "value": match.path.value}
     elif match.path:
-        found["path"] = {"type": "RegularExpression", "value": match.path.written}
+        fields["path"] = {"type": "RegularExpression", "value": match.path.written}
     elif level and (match.headers or match.query or match.method):
-        found["path"] = {"type": "RegularExpression", "value": ".*"}
+        fields["path"] = {"type": "RegularExpression", "value": ".*"}
     if match.method:
-        found["method"] = match.method
+        fields["method"] = match.method
     if match.headers:
-        found["headers"] = [named(name, text) for name, text in match.headers]
+        fields["headers"] = [named(name, text) for name, text in match.headers]
     if match.query:
-        found["queryParams"] = [named(name, text) for name, text in match.query]
-    return found
+        fields["queryParams"] = [named(name, text) for name, text in match.query]
+    return fields
 
 
 def named(name: str, text: Text) -> Fields:

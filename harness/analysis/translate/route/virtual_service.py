@@ -135,5 +135,5 @@ def _redirect(draft: Draft, part: HTTPRule) -> tuple[Fields, ...]:
         statuses = ", ".join(map(str, REDIRECTS))
         draft.report("redirect.status", redirect, "redirectCode", status=status, statuses=statuses)
         status = 302
-    said = {key: value for key, value in fields.items() if value}
-    return ({"type": "RequestRedirect", "requestRedirect": {**said, "statusCode": status}},)
+    kept = {key: value for key, value in fields.items() if value}
+    return ({"type": "RequestRedirect", "requestRedirect": {**kept, "statusCode": status}},)
