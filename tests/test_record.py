@@ -11,7 +11,7 @@ import yaml
 from harness.base.resources import Resource
 from harness.base.settings import Confidence
 from harness.base.vocabulary import Workload
-from harness.run.record import Case, Recorder, asked, case_id, observed
+from harness.run.record import Case, Recorder, case_id, observed, sample_of
 from harness.run.runner import Runner, RunSettings
 from harness.scenario import load_scenario
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes, ServerSaw
@@ -84,7 +84,7 @@ def test_equal_outcomes_are_one_group():
     fast, slow = Outcome(200, backend=WEB, seconds=0.1), Outcome(200, backend=WEB, seconds=0.3)
     late = Outcome(504, seconds=2.004)
     groups = tuple(Group(one, Fraction(1)) for one in (late, fast, slow, fast))
-    assert asked(GET, Outcomes(groups, 4)) == {
+    assert sample_of(GET, Outcomes(groups, 4)) == {
         "from": "shop/client",
         "method": "GET",
         "url": "http://web/",
@@ -99,7 +99,7 @@ def test_equal_outcomes_are_one_group():
 def test_how_a_request_is_written():
     gateway = Workload("istio-system", "istio-ingressgateway")
     sent = Request(HOST, "http://shop.example/", "POST", (("a", "b"),), new_connection=True, through=gateway)
-    told = asked(sent, Outcomes((), 0))
+    told = sample_of(sent, Outcomes((), 0))
     assert told["from"] == "the host"
     assert told["through"] == "istio-system/istio-ingressgateway"
     assert (told["method"], told["headers"], told["new_connections"]) == ("POST", {"a": "b"}, True)

@@ -43,5 +43,5 @@ def schema() -> None:
 def _scenario_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = (file for suffix in SCENARIO_SUFFIXES for file in path.rglob(f"*{suffix}"))
-    return sorted(file for file in found if is_scenario(file.resolve()))
+    files = (file for suffix in SCENARIO_SUFFIXES for file in path.rglob(f"*{suffix}"))
+    return sorted(file for file in files if is_scenario(file.resolve()))

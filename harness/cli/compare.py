@@ -44,9 +44,9 @@ def compare(
     from harness.report.comparison import data, text
 
     with reported(2):
-        found = compared(
+        comparison = compared(
             before, after, beside=beside or (), mesh_before=mesh_before, mesh_after=mesh_after, limit=limit
         )
     patterns = allow or []
-    typer.echo(data(found, patterns) if as_json else text(found, patterns), nl=False)
-    raise typer.Exit(0 if all(allowed(difference, patterns) for difference in found.differences) else 1)
+    typer.echo(data(comparison, patterns) if as_json else text(comparison, patterns), nl=False)
+    raise typer.Exit(0 if all(allowed(difference, patterns) for difference in comparison.differences) else 1)

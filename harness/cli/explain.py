@@ -60,8 +60,8 @@ def _explained(model: Model, request: Request, as_json: bool) -> str:
     decided = model.decide(request)
     kinds = model.state.served, model.unevaluated
     if as_json:
-        told = {**decision.data(decided), "served": served.data(*kinds)}
-        return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        content = {**decision.data(decided), "served": served.data(*kinds)}
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     console = Console()
     # A file or pipe gets whole lines.
     width = console.width if console.is_terminal else _UNBROKEN

@@ -47,25 +47,26 @@ def lint(
         if unknown:
             raise InputError(f"unknown rule {unknown!r}", todo=did_you_mean(unknown, RULES))
         model = model_of(paths or [], mesh or [], context, kubeconfig, lenient=True)
-        found = [trap for trap in traps_of(model.state) if trap.rule not in (ignore or ())]
-    typer.echo(_data(found, model) if as_json else _text(found, model), nl=False)
-    raise typer.Exit(1 if found or model.omissions else 0)
+        traps = [trap for trap in traps_of(model.state) if trap.rule not in (ignore or ())]
+    typer.echo(_data(traps, model) if as_json else _text(traps, model), nl=False)
+    raise typer.Exit(1 if traps or model.omissions else 0)
 
 
-def _text(found: Sequence[Trap], model: Model) -> str:
+def _text(traps: Sequence[Trap], model: Model) -> str:
     from harness.report import served
 
-    lines = [f"{trap}\n" for trap in found]
-    for one in model.omissions:
-        place = one.resource.place(one.field)
+    lines = [f"{trap}\n" for trap in traps]
+    for omission in model.omissions:
+        place = omission.resource.place(omission.field)
         lines.append(f"{place}: " if place else "")
-        lines.append(f"{one.resource} {one.field}".rstrip() + f": isn't looked at: {one.why}\n")
+        about = f"{omission.resource} {omission.field}".rstrip()
+        lines.append(f"{about}: isn't looked at: {omission.why}\n")
     lines.append(served.text(model.state.served, model.unevaluated))
-    lines.append(f"{len(found)} traps\n" if found or model.omissions else "no known trap\n")
+    lines.append(f"{len(traps)} traps\n" if traps or model.omissions else "no known trap\n")
     return "".join(lines)
 
 
-def _data(found: Sequence[Trap], model: Model) -> str:
+def _data(trapped: Sequence[Trap], model: Model) -> str:
     from harness.report import served
 
     traps = [
@@ -78,17 +79,17 @@ def _data(found: Sequence[Trap], model: Model) -> str:
             "why": trap.finding.why,
             "fix": trap.finding.fix,
         }
-        for trap in found
+        for trap in trapped
     ]
     omitted = [
         {
-            "where": str(one.resource.place(one.field)),
-            "resource": str(one.resource),
-            "field": one.field,
-            "why": one.why,
+            "where": str(omission.resource.place(omission.field)),
+            "resource": str(omission.resource),
+            "field": omission.field,
+            "why": omission.why,
         }
-        for one in model.omissions
+        for omission in model.omissions
     ]
     kinds = served.data(model.state.served, model.unevaluated)
-    told = {"traps": traps, "not_looked_at": omitted, "served": kinds}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    content = {"traps": traps, "not_looked_at": omitted, "served": kinds}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -19,10 +19,10 @@ def doctor(
     from harness.ground.doctor import diagnose
 
     with reported():
-        found = diagnose(apps=paths or ())
-    for line in found.lines():
+        diagnosis = diagnose(apps=paths or ())
+    for line in diagnosis.lines():
         typer.echo(line)
-    raise typer.Exit(0 if found.can_run() else 1)
+    raise typer.Exit(0 if diagnosis.can_run() else 1)
 
 
 def clean(

@@ -42,15 +42,15 @@ class Knobs:
     def text(self, name: str) -> str:
         """Returns a knob's value as text."""
         knob = self.knobs[name]
-        return str(self._given(knob) or knob.default)
+        return str(self._chosen(knob) or knob.default)
 
     def flag(self, name: str) -> bool:
         """Returns whether a flag is on."""
-        return str(self._given(self.knobs[name]) or "").lower() in ("true", "1", "yes", "on")
+        return str(self._chosen(self.knobs[name]) or "").lower() in ("true", "1", "yes", "on")
 
     def many(self, name: str) -> tuple[str, ...]:
         """Returns all values of a knob that may be given several times."""
-        values = self._given(self.knobs[name])
+        values = self._chosen(self.knobs[name])
         return tuple(values.split()) if isinstance(values, str) else tuple(values or ())
 
     def number(self, name: str) -> float:
@@ -67,7 +67,7 @@ class Knobs:
             raise InputError(f"there is no file {text!r}", where=self.knobs[name].option)
         return Path(text) if text else None
 
-    def _given(self, knob: Knob) -> str | list[str] | None:
+    def _chosen(self, knob: Knob) -> str | list[str] | None:
         value: str | list[str] | None = self.config.getoption(knob.destination, default=None)
         return value or os.environ.get(knob.variable) or self.config.getini(knob.ini)
 

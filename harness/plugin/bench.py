@@ -63,9 +63,9 @@ class Bench:
         if self._written["stages"]:
             raise InputError(f"app {name!r} comes too late", todo="add apps before the first stage")
         alone = {"name": name, "apps": [name], "stages": [{"name": "first"}]}
-        found = {one.name: one for one in workloads(self._loaded(alone).apps)}
+        by_name = {workload.name: workload for workload in workloads(self._loaded(alone).apps)}
         self._written["apps"].append(name)
-        return found
+        return by_name
 
     def install(self, mesh: Mesh) -> Mesh:
         """Has the next stage install a mesh, and returns it; skips the test where it can't be had."""

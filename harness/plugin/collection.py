@@ -117,9 +117,9 @@ class CheckItem(pytest.Item):
             raise
         self._note(verdict.result, seen=verdict.seen, verdict=verdict)
         if verdict.predicted:
-            told = [f"{verdict.basis}: {verdict.seen}", beside(verdict)]
-            evidence = [f"evidence: {one}" for one in verdict.evidence]
-            self.add_report_section("call", "verdict", "\n".join([*told, *evidence]))
+            lines = [f"{verdict.basis}: {verdict.seen}", beside(verdict)]
+            evidence = [f"evidence: {line}" for line in verdict.evidence]
+            self.add_report_section("call", "verdict", "\n".join([*lines, *evidence]))
         if verdict.timeline is not None:
             passed = verdict.result is Result.PASS
             kept = self.config.stash[RUNS].keep_timeline(self, verdict.timeline, passed=passed)

@@ -133,8 +133,8 @@ class Runs:
 
         if needs_whole_cluster(scenario):
             return scenario
-        told = f"{self._worker['testrunuid']} {scenario.path}"
-        return isolated(scenario, f"t{sha256(told.encode()).hexdigest()[:5]}-")
+        seed = f"{self._worker['testrunuid']} {scenario.path}"
+        return isolated(scenario, f"t{sha256(seed.encode()).hexdigest()[:5]}-")
 
     def share(self) -> dict[str, str]:
         """Returns what a worker must know to share this process's cluster, which is made; {} if it shan't."""
@@ -166,10 +166,10 @@ class Runs:
             return None
         from harness.run.resumption import resumable, window
 
-        found = window(scenarios, first, last)
+        stages = window(scenarios, first, last)
         if first and self.kind != "model":
-            resumable(self.provider.kept_as, next(iter(scenarios)), found.start)
-        return found
+            resumable(self.provider.kept_as, next(iter(scenarios)), stages.start)
+        return stages
 
     def _begin(self, runner: Runner) -> None:
         """Has a runner go on from what the journal says, or clears that away."""
@@ -227,10 +227,10 @@ class Runs:
 
         Returns the file, None if nothing is kept.
         """
-        told = self.knobs.text("timelines")
-        if passed and not told:
+        folder = self.knobs.text("timelines")
+        if passed and not folder:
             return None
-        below = self.config.rootpath / (told or f"{self.knobs.text('bundle')}/{self._began}")
+        below = self.config.rootpath / (folder or f"{self.knobs.text('bundle')}/{self._began}")
         stage = item.parent.nodeid if item.parent else item.nodeid
         file = below / _file_name(stage) / f"{_file_name(item.name)}.json"
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -17,44 +17,44 @@ if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcomes
 
 
-def text(found: Comparison, patterns: Collection[str] = ()) -> str:
+def text(comparison: Comparison, patterns: Collection[str] = ()) -> str:
     """Returns what is printed: each difference that isn't accepted, what was left out, and the sum."""
-    unlike = [one for one in found.differences if not allowed(one, patterns)]
-    accepted = len(found.differences) - len(unlike)
+    unlike = [difference for difference in comparison.differences if not allowed(difference, patterns)]
+    accepted = len(comparison.differences) - len(unlike)
     lines = []
     for difference in unlike:
         sides = (("before", difference.before), ("after", difference.after))
         deciders = [f"  {side} by: {link}\n" for side, outcomes in sides for link in deciding(outcomes)]
         lines.append(f"{difference}\n{''.join(deciders)}")
-    lines += [f"left out: {one}" for one in found.left_out]
+    lines += [f"left out: {hosts}" for hosts in comparison.left_out]
     more = f", {accepted} accepted" if accepted else ""
     count = f"{len(unlike)} difference" + ("" if len(unlike) == 1 else "s")
-    lines.append(f"{found.classes} classes of requests decided: {count}{more}")
+    lines.append(f"{comparison.classes} classes of requests decided: {count}{more}")
     return "\n".join(lines) + "\n"
 
 
-def data(found: Comparison, patterns: Collection[str] = ()) -> str:
+def data(comparison: Comparison, patterns: Collection[str] = ()) -> str:
     """Returns the comparison as JSON."""
     described: dict[str, Any] = {
-        "classes": found.classes,
-        "left_out": found.left_out,
+        "classes": comparison.classes,
+        "left_out": comparison.left_out,
         "differences": [
             {
-                "target": one.target,
-                "parts": one.parts,
-                "accepted": allowed(one, patterns),
-                "classes": one.classes,
-                "callers": one.sources,
+                "target": difference.target,
+                "parts": difference.parts,
+                "accepted": allowed(difference, patterns),
+                "classes": difference.classes,
+                "callers": difference.sources,
                 "request": {
-                    "from": str(one.request.source),
-                    "method": one.request.http_method,
-                    "url": one.request.url,
-                    "headers": dict(one.request.headers),
+                    "from": str(difference.request.source),
+                    "method": difference.request.http_method,
+                    "url": difference.request.url,
+                    "headers": dict(difference.request.headers),
                 },
-                "before": _side(one.before),
-                "after": _side(one.after),
+                "before": _side(difference.before),
+                "after": _side(difference.after),
             }
-            for one in found.differences
+            for difference in comparison.differences
         ],
     }
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"

@@ -73,8 +73,8 @@ def _told(outcome: Outcome) -> str:
 def _line(step: Step) -> Text:
     mark = "not taken: " if step.passed_over else ""
     style = "dim" if step.passed_over else ""
-    said = f"{step.subject}: {step.text}" if step.resource else step.text
-    line = Text(f"{mark}{said}", style=style)
+    words = f"{step.subject}: {step.text}" if step.resource else step.text
+    line = Text(f"{mark}{words}", style=style)
     place = ", ".join(part for part in (step.field, str(step.place or "")) if part)
     return line.append(f"\n  {place}", style="dim") if place else line
 

@@ -24,41 +24,41 @@ if TYPE_CHECKING:
 _WIDTH = max(map(len, Verdict))
 
 
-def text(found: Discovery) -> str:
+def text(discovery: Discovery) -> str:
     """Returns a line for each feature, setting and boundary, in stable order, with a sum for each part."""
-    lines = [f"features of Istio in use: {_sum(found.features)}"]
-    lines += map(_feature, found.features)
-    lines += [f"  not read: {one}" for one in found.unread]
-    lines += ["", f"values of the installation: {_sum(found.settings)}"]
-    lines += map(_setting, found.settings)
-    lines += ["", *_migration(found.migration)]
+    lines = [f"features of Istio in use: {_sum(discovery.features)}"]
+    lines += map(_feature, discovery.features)
+    lines += [f"  not read: {name}" for name in discovery.unread]
+    lines += ["", f"values of the installation: {_sum(discovery.settings)}"]
+    lines += map(_setting, discovery.settings)
+    lines += ["", *_migration(discovery.migration)]
     return "\n".join(lines) + "\n"
 
 
-def data(found: Discovery) -> str:
+def data(discovery: Discovery) -> str:
     """Returns the same as JSON."""
     described: dict[str, Any] = {
-        "features": [_plain(one) for one in found.features],
-        "not_read": found.unread,
-        "settings": [_plain(one) for one in found.settings],
+        "features": [_plain(feature) for feature in discovery.features],
+        "not_read": discovery.unread,
+        "settings": [_plain(setting) for setting in discovery.settings],
         "migration": {
-            "boundaries": found.migration.boundaries,
-            "exact": found.migration.exact,
-            "assumed": found.migration.assumed,
-            "calls": found.migration.calls,
-            "before": [_call(one) for one in found.migration.before],
+            "boundaries": discovery.migration.boundaries,
+            "exact": discovery.migration.exact,
+            "assumed": discovery.migration.assumed,
+            "calls": discovery.migration.calls,
+            "before": [_call(call) for call in discovery.migration.before],
             "stages": [
                 {
                     "moves": stage.moves,
                     "gateway": stage.gateway,
                     "why": stage.why,
-                    "boundaries": [_call(one) for one in stage.boundaries],
+                    "boundaries": [_call(call) for call in stage.boundaries],
                     "needs": [
                         {"place": need.place, "trust": _plain(need.trust), "todo": need.todo}
                         for need in stage.needs
                     ],
                 }
-                for stage in found.migration.stages
+                for stage in discovery.migration.stages
             ],
         },
     }
@@ -69,8 +69,8 @@ def _plain(record: Feature | Setting | Trust) -> dict[str, Any]:
     return {**dataclasses.asdict(record), "where": str(record.where)}
 
 
-def _sum(found: Iterable[Feature | Setting]) -> str:
-    counted = Counter(one.verdict for one in found)
+def _sum(findings: Iterable[Feature | Setting]) -> str:
+    counted = Counter(finding.verdict for finding in findings)
     each = ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])
     return f"{counted.total()} ({each})" if each else "none"
 
@@ -81,15 +81,15 @@ def _feature(feature: Feature) -> str:
     )
     topic = f"[{feature.topic}] " if feature.topic and not feature.name.endswith(f"({feature.topic})") else ""
     also = f" (also: {', '.join(feature.also)})" if feature.also else ""
-    told = f": {topic}{_advice(feature.why, feature.todo)}{also}" if feature.why else ""
+    advice = f": {topic}{_advice(feature.why, feature.todo)}{also}" if feature.why else ""
     where = str(feature.where) if feature.where.line else ""
     place = ", ".join(filter(None, (feature.resource, where)))
-    return f"  {feature.verdict:{_WIDTH}}  {feature.name} ×{times}{told} ({place})"
+    return f"  {feature.verdict:{_WIDTH}}  {feature.name} ×{times}{advice} ({place})"
 
 
 def _setting(setting: Setting) -> str:
-    told = f"{setting.name}: {setting.value}: {_advice(setting.why, setting.todo)}"
-    return f"  {setting.verdict:{_WIDTH}}  {told}{_at(setting.where)}"
+    words = f"{setting.name}: {setting.value}: {_advice(setting.why, setting.todo)}"
+    return f"  {setting.verdict:{_WIDTH}}  {words}{_at(setting.where)}"
 
 
 def _advice(why: str, todo: str) -> str:
@@ -101,27 +101,28 @@ def _at(where: Position | Place) -> str:
     return f" ({place})" if place else ""
 
 
-def _migration(found: Migration) -> Iterator[str]:
-    if not found.stages:
+def _migration(migration: Migration) -> Iterator[str]:
+    if not migration.stages:
         yield "order to migrate in: no namespace is in Istio's mesh"
         return
     way = (
         "no other order has fewer"
-        if found.exact
+        if migration.exact
         else f"a good order: more than {EXACT} namespaces hang together, too many to weigh every order"
     )
     yield (
-        f"order to migrate in: {len(found.stages)} stages, {_calls(found.calls)} between namespaces known, "
-        f"{found.boundaries} × plaintext summed over the stages ({way})"
+        f"order to migrate in: {len(migration.stages)} stages, "
+        f"{_calls(migration.calls)} between namespaces known, "
+        f"{migration.boundaries} × plaintext summed over the stages ({way})"
     )
-    if found.assumed:
+    if migration.assumed:
         yield "  no object says which namespaces are in Istio's mesh: all that have workloads are taken to be"
-    if not found.calls:
+    if not migration.calls:
         yield "  no call between namespaces is known from what workloads, routes and policies say"
-    if found.before:
-        yield f"  before: {_calls(len(found.before))} plaintext"
-        yield from map(_boundary, found.before)
-    for number, stage in enumerate(found.stages, start=1):
+    if migration.before:
+        yield f"  before: {_calls(len(migration.before))} plaintext"
+        yield from map(_boundary, migration.before)
+    for number, stage in enumerate(migration.stages, start=1):
         yield from _stage(number, stage)
 
 

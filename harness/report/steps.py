@@ -36,16 +36,16 @@ def data(step: Step) -> dict[str, Any]:
         if point and point.line
         else None,
         "parts": [_part(part) for part in leaves(step.parts)],
-        "links": [{**identity(one), "where": str(one.place())} for one in step.links],
+        "links": [{**identity(link), "where": str(link.place())} for link in step.links],
         "depth": step.depth,
         "arrivals": step.arrivals
         and [{"workload": str(who), "requests": _number(number)} for who, number in step.arrivals],
     }
 
 
-def explanations(found: Iterable[Explanation]) -> list[dict[str, Any]]:
+def explanations(reasons: Iterable[Explanation]) -> list[dict[str, Any]]:
     """Returns why classes of outcomes came about, each with its steps."""
-    return [{"label": one.label, "trace": list(map(data, one.trace))} for one in found]
+    return [{"label": reason.label, "trace": list(map(data, reason.trace))} for reason in reasons]
 
 
 def identity(resource: Resource) -> dict[str, str]:

@@ -49,8 +49,8 @@ def explained(stage: Stage, check: Check, verdict: Verdict) -> str:
 
 def beside(verdict: Verdict) -> str:
     """Returns what the model says beside a cluster, and whether the two disagree."""
-    said = f"{'' if verdict.predicted.startswith(NOT_PREDICTED) else 'predicted: '}{verdict.predicted}"
-    return f"{said}\nmodel drift: {verdict.drift}" if verdict.drift else said
+    words = f"{'' if verdict.predicted.startswith(NOT_PREDICTED) else 'predicted: '}{verdict.predicted}"
+    return f"{words}\nmodel drift: {verdict.drift}" if verdict.drift else words
 
 
 def _reasons(explanations: tuple[Explanation, ...]) -> Iterator[str]:
@@ -99,18 +99,18 @@ def summary(timeline: Mapping[str, Any], file: Path | None = None) -> str:
     lines = [f"{timeline['load']}, from {timeline['began']}"]
     for step in timeline["steps"]:
         counts = step["requests"]
-        told = [f"{counts['turns']} requests", f"{counts['failed']} failed"]
+        parts = [f"{counts['turns']} requests", f"{counts['failed']} failed"]
         if counts["unknown"]:
-            told.append(f"{counts['unknown']} not known")
-        told.append(f"slowest {counts['slowest']:.2f} s")
+            parts.append(f"{counts['unknown']} not known")
+        parts.append(f"slowest {counts['slowest']:.2f} s")
         if counts["latest"] > LATE:
-            told.append(f"started up to {counts['latest']:.1f} s late")
+            parts.append(f"started up to {counts['latest']:.1f} s late")
         changes = Counter(
             pod["phase"] for pod in timeline["pods"] if step["start"] <= pod["at"] < step["end"]
         )
         if changes:
-            told.append("pods: " + ", ".join(f"{count} {phase}" for phase, count in changes.items()))
-        lines.append(f"{step['start']:7.2f} s  {step['doing']}: {', '.join(told)}")
+            parts.append("pods: " + ", ".join(f"{count} {phase}" for phase, count in changes.items()))
+        lines.append(f"{step['start']:7.2f} s  {step['doing']}: {', '.join(parts)}")
     if file:
         lines.append(f"kept as {file}")
     return "\n".join(lines)

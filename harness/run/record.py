@@ -59,12 +59,12 @@ class Case:
 
         Those that are equal to `known` ones (by their JSON) are these, and others are added to them.
         """
-        plain = map(_plain, _in_order(self.objects))
+        plain = map(_plain, sorted(self.objects, key=_age))
         return {
             "id": self.id,
             "about": self.about,
             "ordered": "namespaces first, then as they were made",
-            "objects": [known.setdefault(json.dumps(one), one) for one in plain],
+            "objects": [known.setdefault(json.dumps(data), data) for data in plain],
             "requests": self.requests,
         }
 
@@ -92,15 +92,15 @@ class Recorder:
 
     def note(self, case: str, request: Request, outcomes: Outcomes) -> None:
         """Adds a sample to a case that has begun."""
-        self._cases[case].requests.append(asked(request, outcomes))
+        self._cases[case].requests.append(sample_of(request, outcomes))
 
     def write(self) -> None:
         """Writes the file anew, with all that was noted so far."""
         known: dict[str, Json] = {}  # what stands unchanged in several cases is written once
         cases = [case.data(known) for case in self._cases.values() if case.requests]
-        told = {"about": "Recorded by the harness", "versions": self._versions, "cases": cases}
+        content = {"about": "Recorded by the harness", "versions": self._versions, "cases": cases}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(yaml.safe_dump(told, sort_keys=False, width=120), encoding="utf-8")
+        self._path.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
 
 
 def recording(
@@ -122,7 +122,7 @@ def recording(
     return record
 
 
-def asked(request: Request, outcomes: Outcomes) -> Json:
+def sample_of(request: Request, outcomes: Outcomes) -> Json:
     """Returns a request and what came back of it, equal outcomes in one group, the largest group first."""
     counts: dict[str, int] = defaultdict(int)
     seconds: dict[str, list[float]] = defaultdict(list)
@@ -150,45 +150,45 @@ def asked(request: Request, outcomes: Outcomes) -> Json:
 def observed(outcome: Outcome) -> Json:
     """Returns an outcome as observations hold it, without what differs from request to request."""
     if outcome.failure is not None:
-        told = _CURL.fullmatch(str(outcome))
-        return {"error": _redacted(f"curl {told[2]} {told[1]}" if told else str(outcome))}
+        failure = _CURL.fullmatch(str(outcome))
+        return {"error": _redacted(f"curl {failure[2]} {failure[1]}" if failure else str(outcome))}
     if outcome.connected:
         return {"connected": True}
-    found: Json = {"status": outcome.status}
+    entry: Json = {"status": outcome.status}
     if outcome.grpc_status is not None:
-        found["grpc_status"] = outcome.grpc_status
+        entry["grpc_status"] = outcome.grpc_status
     if outcome.backend is not None:
-        found["backend"] = str(outcome.backend)
+        entry["backend"] = str(outcome.backend)
     saw = outcome.server_saw
     if saw is not None:
         headers = _headers(saw.headers, _LEFT_OUT_AT_SERVER)
-        found["server_saw"] = {"path": saw.path, "host": saw.host, "headers": headers}
+        entry["server_saw"] = {"path": saw.path, "host": saw.host, "headers": headers}
     headers = _headers(outcome.headers, _LEFT_OUT_OF_ANSWERS)
     if headers:
-        found["response_headers"] = headers
+        entry["response_headers"] = headers
     unsaid = outcome.backend is None and saw is None and outcome.body is not None
     if unsaid and len(outcome.body or "") <= BODY_CHARACTERS:
-        found["body"] = _redacted(outcome.body or "")
-    return found
+        entry["body"] = _redacted(outcome.body or "")
+    return entry
 
 
 def _headers(headers: Iterable[tuple[str, str]], left_out: re.Pattern[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    kept: dict[str, str] = {}
     for name, value in ((name.lower(), value) for name, value in headers):
         if _LEFT_OUT.fullmatch(name) or left_out.fullmatch(name) or (name, value) == _FIRST_TRY:
             continue
         value = _redacted(value)
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return dict(sorted(found.items()))
+        kept[name] = f"{kept[name]}, {value}" if name in kept else value
+    return dict(sorted(kept.items()))
 
 
 def _redacted(text: str) -> str:
     return _HASH.sub("Hash=<hash>", _ADDRESS.sub("<ip>", text))
 
 
-def _in_order(objects: Iterable[Resource]) -> list[Resource]:
-    """Namespaces first, then the older first; ties by name, as the meshes break them."""
-    return sorted(objects, key=lambda one: (one.kind != "Namespace", one.created, one.namespace, one.name))
+def _age(resource: Resource) -> tuple[bool, str, str, str]:
+    """What sorts namespaces first, then the older first; ties by name, as the meshes break them."""
+    return (resource.kind != "Namespace", resource.created, resource.namespace, resource.name)
 
 
 def _plain(resource: Resource) -> Json:

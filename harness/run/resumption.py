@@ -26,10 +26,10 @@ def window(scenarios: Collection[Scenario], first: str, last: str) -> range:
     for option, name in (("--from", first), ("--until", last)):
         if name and name not in names:
             raise InputError(f"unknown stage {name!r}; {did_you_mean(name, names)}", where=option)
-    found = range(names.index(first) if first else 0, names.index(last) + 1 if last else len(names))
-    if not found:
+    places = range(names.index(first) if first else 0, names.index(last) + 1 if last else len(names))
+    if not places:
         raise InputError(f"stage {first!r} comes after {last!r}", where="--from")
-    return found
+    return places
 
 
 def resumable(cluster: str | None, scenario: Scenario, start: int) -> Entry:

@@ -243,9 +243,8 @@ class Runner:
         if self.journal is None:
             return
         site = self._site
-        translated = {
-            name: [one.data for one in site.configs[name]] for name in site.applied if name in site.sources
-        }
+        anew = [name for name in site.applied if name in site.sources]
+        translated = {name: [resource.data for resource in site.configs[name]] for name in anew}
         self.journal.write(
             Entry(
                 str(self.scenario.path.resolve()),

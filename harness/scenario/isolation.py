@@ -91,17 +91,17 @@ class _Renaming:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self.names = names
-        one = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+        name = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
         self._texts = tuple(
             re.compile(pattern)
             for pattern in (
-                rf"([\w*]\.)({one})(?=\.(?:svc|serviceaccount)\b)",  # full names; Linkerd's identities
-                rf"((?:^|[\s,=/@])(?:[\w-]+|\*)\.)({one})(?=[:/,\s]|$)",  # a Service's short name
-                rf"(\bns/)({one})(?=/sa/)",  # Istio's identities
-                rf"(^[A-Z][\w.]+ )({one})(?=/)",  # an object as scenarios name it
+                rf"([\w*]\.)({name})(?=\.(?:svc|serviceaccount)\b)",  # full names; Linkerd's identities
+                rf"((?:^|[\s,=/@])(?:[\w-]+|\*)\.)({name})(?=[:/,\s]|$)",  # a Service's short name
+                rf"(\bns/)({name})(?=/sa/)",  # Istio's identities
+                rf"(^[A-Z][\w.]+ )({name})(?=/)",  # an object as scenarios name it
             )
         )
-        self._reference = re.compile(rf"^()({one})(?=/)")
+        self._reference = re.compile(rf"^()({name})(?=/)")
 
     def scenario(self, scenario: Scenario) -> Scenario:
         """Returns a scenario whose namespaces have other names."""
@@ -118,7 +118,7 @@ class _Renaming:
         if type(value) is str:
             return self._text(value)
         if isinstance(value, dict):
-            return {self._key(key): self._field(key, one, value) for key, one in value.items()}
+            return {self._key(key): self._field(key, item, value) for key, item in value.items()}
         if isinstance(value, (list, tuple, frozenset, set)):
             return type(value)(map(self.of, value))
         if isinstance(value, BaseModel):
@@ -131,8 +131,8 @@ class _Renaming:
 
     def _record(self, value: Any) -> Any:
         """A dataclass: those that name a namespace do so by a field of that name, or in `where`."""
-        was = {one.name: getattr(value, one.name) for one in fields(value) if one.init}
-        changed = {key: self.of(one) for key, one in was.items()}
+        was = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+        changed = {key: self.of(item) for key, item in was.items()}
         if isinstance(value, (Resource, Workload, ObjectName)):
             changed["namespace"] = self._name(value.namespace)
             names_one = not isinstance(value, Workload) and value.kind == "Namespace"
@@ -161,11 +161,10 @@ class _Renaming:
             return self._name(value)
         if isinstance(value, list):
             if key in _LISTS or (key == "values" and around.get("key") in _NAMESPACE_KEYS):
-                return [self._pattern(one) for one in value]
+                return [self._pattern(name) for name in value]
             if key in _REFERENCES:
-                return [
-                    self._put(self._reference, one) if isinstance(one, str) else one for one in self.of(value)
-                ]
+                renamed = self.of(value)
+                return [self._put(self._reference, x) if isinstance(x, str) else x for x in renamed]
         return self.of(value)
 
     def _name(self, name: str) -> str:
@@ -186,4 +185,4 @@ class _Renaming:
         return text
 
     def _put(self, pattern: re.Pattern[str], text: str) -> str:
-        return pattern.sub(lambda found: found[1] + self.names[found[2]], text)
+        return pattern.sub(lambda match: match[1] + self.names[match[2]], text)

@@ -128,8 +128,8 @@ class _Loader:
 
     def _manifests(self, name: str, path: KeyPath) -> tuple[Resource, ...]:
         """The objects at a path relative to the scenario's folder, or to one above it."""
-        found = self._path(name, path)
-        return tuple(map(completed, read_manifests(found))) if found else ()
+        folder = self._path(name, path)
+        return tuple(map(completed, read_manifests(folder))) if folder else ()
 
     def _path(self, name: str, path: KeyPath) -> Path | None:
         for folder in self.path.resolve().parents:
@@ -253,8 +253,8 @@ class _Loader:
             self.problems.add((*path, "name"), str(error))
             return None
         if len(kinds) != 1:
-            told = " and ".join(kinds) or "none"
-            self.problems.add(path, f"one expectation an entry, here {told}; {did_you_mean('', known)}")
+            words = " and ".join(kinds) or "none"
+            self.problems.add(path, f"one expectation an entry, here {words}; {did_you_mean('', known)}")
             return None
         expectation = self._expectation(known[kinds[0]], entry[kinds[0]], (*path, kinds[0]))
         if expectation is None:

@@ -40,7 +40,7 @@ def one_line(name: str) -> str:
 def _placement(value: object) -> object:
     if not isinstance(value, (str, list)):
         raise ValueError("write istio, linkerd, none, or a list of those asked for")
-    meshes = [mesh_or_none(one) for one in (value if isinstance(value, list) else [value])]
+    meshes = [mesh_or_none(name) for name in (value if isinstance(value, list) else [value])]
     return frozenset(mesh for mesh in meshes if mesh is not None)
 
 
@@ -240,7 +240,7 @@ class Stage:
     @property
     def unready(self) -> frozenset[Workload]:
         """The workloads that are expected not to be ready in it."""
-        return frozenset(one for check in self.checks for one in check.expectation.unready())
+        return frozenset(workload for check in self.checks for workload in check.expectation.unready())
 
     @property
     def digest(self) -> str:

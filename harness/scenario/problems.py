@@ -29,7 +29,7 @@ class Problems:
     def __init__(self, document: Document, name: str) -> None:
         self.document = document
         self.name = name
-        self.found: list[tuple[int, int, str]] = []
+        self.entries: list[tuple[int, int, str]] = []
 
     def where(self, path: KeyPath) -> str:
         """Returns file:line:column of a place."""
@@ -39,7 +39,7 @@ class Problems:
     def add(self, path: KeyPath, what: str) -> None:
         """Notes a problem at a place."""
         mark = self.document.mark(path)
-        self.found.append((mark.line, mark.column, what))
+        self.entries.append((mark.line, mark.column, what))
 
     def unknown(self, path: KeyPath, what: str, word: str, valid: Iterable[str]) -> None:
         """Notes a word that isn't one of the valid ones."""
@@ -62,9 +62,9 @@ class Problems:
 
     def raise_if_any(self) -> None:
         """Raises InputError with all problems, in the order of their lines."""
-        if not self.found:
+        if not self.entries:
             return
-        (line, column, first), *others = sorted(set(self.found))
+        (line, column, first), *others = sorted(set(self.entries))
         text = first + "".join(f"\n{self.name}:{row}:{col}: {what}" for row, col, what in others)
         raise InputError(text, where=f"{self.name}:{line}:{column}")
 
@@ -111,15 +111,15 @@ class Problems:
         chosen = [model]
         for part in path[len(prefix) :]:
             below = [
-                found
-                for one in chosen
-                for name, info in one.model_fields.items()
+                inner
+                for model in chosen
+                for name, info in model.model_fields.items()
                 if part == (info.alias or name)
-                for found in _models(info.annotation)
+                for inner in _models(info.annotation)
             ]
             chosen = below or chosen
-        for one in chosen:
-            for name, info in one.model_fields.items():
+        for last in chosen:
+            for name, info in last.model_fields.items():
                 yield info.alias or name
 
 

@@ -20,10 +20,10 @@ def scenario_schema() -> dict[str, Any]:
     """
     schema = ScenarioFile.model_json_schema()
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
-    one = _entries("Expectation", KINDS, definitions)
-    schema["properties"]["always"] = one
+    expectation = _entries("Expectation", KINDS, definitions)
+    schema["properties"]["always"] = expectation
     schema["properties"]["during"] = _entries("Meanwhile", DURING, definitions)
-    definitions["StageFile"]["properties"]["expect"] = one
+    definitions["StageFile"]["properties"]["expect"] = expectation
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

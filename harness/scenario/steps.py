@@ -71,11 +71,11 @@ class Site:
 
     def remove(self, resources: Iterable[Resource]) -> None:
         """Deletes objects; what an app or another applied configuration has, too, becomes as that has it."""
-        others = [*self.apps, *(one for name in self.applied for one in self.configs[name])]
-        kept = {one.key: one for one in others}
+        others = [*self.apps, *(resource for name in self.applied for resource in self.configs[name])]
+        kept = {resource.key: resource for resource in others}
         named = tuple(resources)
-        gone = [one for one in named if one.key not in kept]
-        shared = [kept[one.key] for one in named if one.key in kept]
+        gone = [resource for resource in named if resource.key not in kept]
+        shared = [kept[resource.key] for resource in named if resource.key in kept]
         if gone:
             self.provider.remove(gone)
         if shared:
@@ -152,21 +152,21 @@ class Translate(Step):
     def perform(self, site: Site) -> None:
         from harness.analysis.translate import translate  # most scenarios translate nothing
 
-        written = [one for name in site.sources[self.config] for one in site.configs[name]]
-        live = [found for one in written if (found := self._now(site.provider, one))]
+        written = [resource for name in site.sources[self.config] for resource in site.configs[name]]
+        live = [now for resource in written if (now := self._now(site.provider, resource))]
         made = translate([*site.apps, *live])
         before = site.configs[self.config] if self.config in site.applied else ()
         site.configs[self.config], site.translations[self.config] = made.objects, made
         site.apply(self.config)
-        kept = {one.key for one in made.objects}
-        site.remove([one for one in before if one.key not in kept])
+        kept = {resource.key for resource in made.objects}
+        site.remove([resource for resource in before if resource.key not in kept])
 
     @staticmethod
     def _now(provider: Provider, written: Resource) -> Resource | None:
         if not written.group.endswith("istio.io") and written.key != _MESH_CONFIG:
             return written
-        found = provider.find(ObjectName.of(written))
-        return replace(found, where=written.where) if found else None
+        live = provider.find(ObjectName.of(written))
+        return replace(live, where=written.where) if live else None
 
 
 @dataclass(frozen=True)

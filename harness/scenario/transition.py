@@ -37,7 +37,7 @@ def steps_of(
 
     Then namespaces are placed before their pods exist, which spares a restart.
     """
-    meshes = sorted({*written.install, *(mesh for asked in written.mesh.values() for mesh in asked)})
+    meshes = sorted(set(written.install).union(*written.mesh.values()))
     if meshes:
         yield Install({mesh: installations[mesh] for mesh in meshes})
     places = [Place(_where(where), tuple(sorted(asked))) for where, asked in written.mesh.items()]
@@ -53,7 +53,7 @@ def steps_of(
     yield from (Restart(_where(where)) for where in written.restart)
     yield from map(Remove, written.remove)
     yield from map(Uninstall, written.uninstall)
-    yield from (Wait(_condition(one)) for one in written.wait)
+    yield from (Wait(_condition(wait)) for wait in written.wait)
     if written.run:
         yield Run(tuple(written.run))
 

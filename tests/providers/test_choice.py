@@ -22,7 +22,7 @@ class Given(Knobs):
         super().__init__(config)
         self.values = values
 
-    def _given(self, knob):
+    def _chosen(self, knob):
         return self.values.get(knob.name)
 
 

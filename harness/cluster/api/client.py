@@ -188,11 +188,11 @@ class Client:
 
     def watch(self, path: str, *, since: str, seconds: int, query: Query | None = None) -> Iterator[Json]:
         """Yields the changes of a collection after a resource version, for at most `seconds`."""
-        asked = {**(query or {}), "watch": "1", "resourceVersion": since, "timeoutSeconds": seconds}
+        options = {**(query or {}), "watch": "1", "resourceVersion": since, "timeoutSeconds": seconds}
         try:
             response = self._pool.request(
                 "GET",
-                self._url(path, asked),
+                self._url(path, options),
                 headers={**self._auth(), "Accept": "application/json"},
                 timeout=urllib3.Timeout(connect=10, read=seconds + 10),
                 preload_content=False,

@@ -86,9 +86,9 @@ class Discovery:
         if not kinds:
             raise ApiError(404, "NoKindMatch", f'no matches for kind "{name.kind}"', where=str(name))
         if len(kinds) > 1:
-            there = [one for one in kinds if self._client.find(one.path(name.namespace, name.name))]
+            there = [kind for kind in kinds if self._client.find(kind.path(name.namespace, name.name))]
             if len(there) != 1:
-                groups = ", ".join(f"{name.kind}.{one.api_version.partition('/')[0]}" for one in kinds)
+                groups = ", ".join(f"{name.kind}.{kind.api_version.partition('/')[0]}" for kind in kinds)
                 raise StageError(f"{name} may be of several kinds", todo=f"write the group: {groups}")
             kinds = there
         return kinds[0]

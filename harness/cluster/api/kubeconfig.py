@@ -30,17 +30,17 @@ def extract(context: str, kubeconfig: Path | None = None) -> str:
     loaded = [(file, _read(file)) for file in files if kubeconfig or file.is_file()]
     chosen = _named(loaded, "context", context)
     if chosen is None:
-        known = [entry["name"] for _, config in loaded for entry in config.get("contexts") or ()]
+        names = [entry["name"] for _, config in loaded for entry in config.get("contexts") or ()]
         raise MissingError(
             f"there is no context {context!r} in {', '.join(map(str, files))}",
-            why=did_you_mean(context, known),
+            why=did_you_mean(context, names),
         )
     parts: dict[str, list[dict[str, Any]]] = {}
     for part in ("cluster", "user"):
-        found = _named(loaded, part, str(chosen.get(part)))
-        if found is None:
+        value = _named(loaded, part, str(chosen.get(part)))
+        if value is None:
             raise InputError(f"context {context!r} names a {part} that isn't there: {chosen.get(part)!r}")
-        parts[f"{part}s"] = [{"name": chosen[part], part: found}]
+        parts[f"{part}s"] = [{"name": chosen[part], part: value}]
     contexts = [{"name": context, "context": chosen}]
     config = {"apiVersion": "v1", "kind": "Config", "current-context": context, "contexts": contexts}
     return yaml.safe_dump({**config, **parts})
@@ -63,9 +63,9 @@ def _named(loaded: list[tuple[Path, dict[str, Any]]], part: str, name: str) -> d
     for file, config in loaded:
         for entry in config.get(f"{part}s") or ():
             if entry.get("name") == name:
-                found: dict[str, Any] = dict(entry.get(part) or {})
+                value: dict[str, Any] = dict(entry.get(part) or {})
                 for field in _FILES.get(part, ()):
-                    if found.get(field):
-                        found[field] = str(file.resolve().parent / found[field])
-                return found
+                    if value.get(field):
+                        value[field] = str(file.resolve().parent / value[field])
+                return value
     return None

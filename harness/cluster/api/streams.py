@@ -116,10 +116,10 @@ def get(client: Client, namespace: str, pod: str, port: int, path: str, deadline
 def _joined(body: bytes) -> bytes:
     """The chunks of a chunked body as one."""
     joined = b""
-    while found := re.match(rb"([0-9a-fA-F]+)[^\r]*\r\n", body):
-        size = int(found[1], 16)
-        joined += body[found.end() : found.end() + size]
-        body = body[found.end() + size + 2 :]
+    while chunk := re.match(rb"([0-9a-fA-F]+)[^\r]*\r\n", body):
+        size = int(chunk[1], 16)
+        joined += body[chunk.end() : chunk.end() + size]
+        body = body[chunk.end() + size + 2 :]
     return joined
 
 

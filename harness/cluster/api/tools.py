@@ -44,8 +44,8 @@ class Run(Protocol):
 
 def find(tool: str) -> Path | None:
     """Returns the absolute path of a tool given by path or by its name on PATH, or None."""
-    found = shutil.which(tool)
-    return Path(found).absolute() if found else None
+    path = shutil.which(tool)
+    return Path(path).absolute() if path else None
 
 
 def run(

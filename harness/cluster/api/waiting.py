@@ -54,11 +54,11 @@ def wait_until(
                 ) from None
             while not changes.empty():
                 news.append(changes.get())
-            for path, found in news:
-                if isinstance(found, ApiError):
-                    missing = str(found)
+            for path, objects in news:
+                if isinstance(objects, ApiError):
+                    missing = str(objects)
                 else:
-                    view[path] = found
+                    view[path] = objects
             if len(view) == len(paths) and not isinstance(news[-1][1], ApiError):
                 reason = unmet(view)
                 if reason is None:

@@ -66,7 +66,7 @@ class Volley:
         mine = [pod for pod in seen if pods.workload(pod) == self.load.request.source and pods.ready(pod)]
         with self._lock:
             created = [(pods.metadata(pod).created, pods.name(pod), pod) for pod in mine]
-            self._wanted = max(created, key=lambda one: one[:2])[2] if created else None
+            self._wanted = max(created, key=lambda entry: entry[:2])[2] if created else None
             if self._active and self._active.pod not in map(pods.name, mine):
                 self._rest(f"{self._active.pod}, which sent it, was ending")
         self._looked.set()
@@ -236,9 +236,9 @@ class BackgroundLoad:
         watched = [change for change in self._watch.changes if change.pod.partition("/")[0] in mine]
         changes = [replace(change, at=change.at - self._begun) for change in watched]
         shots = by_clients((shot for _, shot in sorted(volley.shots.items())), changes)
-        known = sum(shot.outcome is not None for shot in shots)
+        answered = sum(shot.outcome is not None for shot in shots)
         logger.info(
-            "%s: %d of %d turns sent and answered in %.0f s", volley.load, known, len(shots), steps[-1].end
+            "%s: %d of %d turns sent and answered in %.0f s", volley.load, answered, len(shots), steps[-1].end
         )
         began = f"{self._began:%Y-%m-%dT%H:%M:%S.%fZ}"
         return Timeline(volley.load, began, steps, tuple(changes), tuple(shots))

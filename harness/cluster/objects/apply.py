@@ -110,7 +110,8 @@ class Applier:
 
     def memory(self) -> dict[str, Any]:
         """Returns which objects are its own, and what it has patched, as plain data."""
-        created = [[one.api_version, one.kind, one.namespace, one.name] for one in self.created.values()]
+        resources = self.created.values()
+        created = [[each.api_version, each.kind, each.namespace, each.name] for each in resources]
         return {"created": created, "patched": self._patched}
 
     def remember(self, memory: Mapping[str, Any]) -> None:
@@ -156,12 +157,12 @@ class Applier:
         One that is still being deleted is waited for.
         """
         path = kinds.NAMESPACES.path("", name)
-        found = self._client.find(path)
-        if found and Metadata.live(found).deleted:
+        live = self._client.find(path)
+        if live and Metadata.live(live).deleted:
             self._wait_gone(f"namespace {name}", kinds.NAMESPACES.only("", name), deadline)
-            found = None
-        if found:
-            return self.labels.items() <= Metadata.live(found).labels.items()
+            live = None
+        if live:
+            return self.labels.items() <= Metadata.live(live).labels.items()
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": self.labels}}
         self._client.call("POST", kinds.NAMESPACES.collection(), body=body)
         return True
@@ -174,9 +175,9 @@ class Applier:
         body = {"metadata": {"labels": dict(labels), "annotations": dict(annotations)}}
         self._client.patch(kinds.NAMESPACES.path("", namespace), body)
 
-    def owns(self, found: Json) -> bool:
+    def owns(self, live: Json) -> bool:
         """Whether nobody but the harness has ever written to an object that it applied."""
-        return [entry.manager for entry in Metadata.live(found).managers] == [MANAGER]
+        return [entry.manager for entry in Metadata.live(live).managers] == [MANAGER]
 
     def delete_namespaces(self, names: Sequence[str], deadline: Deadline) -> None:
         """Deletes namespaces with all that is in them, and returns when they are gone.

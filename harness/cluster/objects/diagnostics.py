@@ -177,7 +177,7 @@ def _difference(client: Client, discovery: Discovery, resource: Resource) -> str
     """An object as it was applied, and what the cluster made of it."""
     live = client.find(discovery.path(resource))
     now = dumps.cleaned(live, resource.namespace, running=False) if live else None
-    before, after = (_yaml([one]) if one else "" for one in (resource.data, now))
+    before, after = (_yaml([data]) if data else "" for data in (resource.data, now))
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), "applied", "live" if live else "gone", lineterm="", n=1000
     )

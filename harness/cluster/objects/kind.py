@@ -93,11 +93,11 @@ class Kind:
     def images(self, name: str) -> frozenset[str]:
         """Returns the images that all nodes of a cluster have: full names, and ids (sha256:…)."""
         listing = ["ctr", "--namespace=k8s.io", "images", "ls", "-q"]
-        found = [
+        images = [
             frozenset(self.run(["docker", "exec", node, *listing], timeout=_TOOL_SECONDS).split())
             for node in self.nodes(name)
         ]
-        return frozenset.intersection(*found) if found else frozenset()
+        return frozenset.intersection(*images) if images else frozenset()
 
     def load(self, name: str, images: Collection[str], scratch: Path, seconds: float) -> None:
         """Copies images of the local Docker to a cluster's nodes; kind packs them up in `scratch`."""

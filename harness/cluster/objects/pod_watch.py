@@ -37,9 +37,9 @@ def full_name(pod: Json) -> str:
 
 def changes(before: dict[str, Phase], now: dict[str, Phase], at: float) -> list[PodChange]:
     """Returns what differs between two looks at pods, by their full names."""
-    entered = [PodChange(at, pod, one) for pod, one in now.items() if before.get(pod, Phase.GONE) is not one]
-    gone = [pod for pod, one in before.items() if pod not in now and one is not Phase.GONE]
-    return entered + [PodChange(at, pod, Phase.GONE) for pod in gone]
+    entered = [pod for pod, phase in now.items() if before.get(pod, Phase.GONE) is not phase]
+    gone = [pod for pod, phase in before.items() if pod not in now and phase is not Phase.GONE]
+    return [PodChange(at, pod, now.get(pod, Phase.GONE)) for pod in (*entered, *gone)]
 
 
 class PodWatch:
@@ -75,7 +75,7 @@ class PodWatch:
                 continue  # it is asked again
             now = {full_name(pod): phase(pod) for pod in view}
             if before is None:  # what was ready from the beginning needs no word
-                before = {pod: one for pod, one in now.items() if one is Phase.READY}
+                before = {pod: phase for pod, phase in now.items() if phase is Phase.READY}
             self.changes += changes(before, now, time.monotonic())
             before = now
             self._look(view)

@@ -123,7 +123,7 @@ def age(pod: Json, now: datetime) -> timedelta:
 
 def started(pod: Json, container: str) -> bool:
     """Whether a container has started, its startup probe included."""
-    return any(one.name == container and one.started for one in status(pod).of_template)
+    return any(each.name == container and each.started for each in status(pod).of_template)
 
 
 def running(pod: Json) -> bool:
@@ -176,19 +176,19 @@ def trouble(pod: Json) -> tuple[str, str] | None:
     return None
 
 
-def told(pod: Json) -> str:
+def plight(pod: Json) -> str:
     """Returns what keeps a pod from being ready, in words; empty if it is."""
     return "" if ready(pod) else ": ".join(filter(None, trouble(pod) or ("not ready",)))
 
 
-def misplaced(pod: Json, asked: Collection[Mesh]) -> bool:
+def misplaced(pod: Json, wanted: Collection[Mesh]) -> bool:
     """Whether a pod's proxies aren't those that it would get if these meshes were asked to inject it.
 
     Asked for both, it would get Istio's: Linkerd skips a pod with a sidecar [semantics: two meshes].
     What the pod asks or declines itself doesn't depend on the namespace.
     """
     undecided = [mesh for mesh in Mesh if choice(pod, mesh) is None]
-    expected = [mesh for mesh in undecided if mesh in asked][:1]
+    expected = [mesh for mesh in undecided if mesh in wanted][:1]
     return any((mesh in meshes(pod)) != (mesh in expected) for mesh in undecided)
 
 

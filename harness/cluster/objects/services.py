@@ -48,11 +48,11 @@ def service_of(host: str, namespace: str) -> Workload | None:
 def behind(client: Client, request: Request) -> Behind:
     """Returns what stands behind a request's URL; raises HarnessError if that isn't a Service with pods."""
     service = service_of(request.host, request.source.namespace)
-    found = client.find(SERVICES.path(service.namespace, service.name)) if service else None
-    if service is None or found is None:
+    live = client.find(SERVICES.path(service.namespace, service.name)) if service else None
+    if service is None or live is None:
         raise HarnessError(f"{request.host} isn't a Service of this cluster", where=str(request))
-    read = Service.live(found)
-    port = next((one for one in read.ports if one.number == request.port), None)
+    read = Service.live(live)
+    port = next((each for each in read.ports if each.number == request.port), None)
     if port is None:
         raise HarnessError(f"Service {service} has no port {request.port}", where=str(request))
     if not read.selector:

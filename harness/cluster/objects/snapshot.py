@@ -96,16 +96,16 @@ def take(client: Client, source: str, namespaces: Collection[str] | None = None)
     planes = {mesh: _namespaces_of(client, *label) for mesh, label in _LABELS.items()}
     inside = None if namespaces is None else sorted({*namespaces, *chain.from_iterable(planes.values())})
     groups = tuple(_groups(client))
-    objects = [one for endpoint in (*_CORE, *_endpoints(groups)) for one in _all(client, endpoint, inside)]
+    objects = [live for endpoint in (*_CORE, *_endpoints(groups)) for live in _all(client, endpoint, inside)]
     objects += _secrets(client, objects)
-    meshes = frozenset(mesh for mesh, found in planes.items() if found)
+    meshes = frozenset(mesh for mesh, homes in planes.items() if homes)
     return Snapshot(from_api(objects, source), meshes, from_api(_definitions(groups), source))
 
 
 def _namespaces_of(client: Client, label: str, value: str) -> set[str]:
     query = {"labelSelector": f"{label}={value}"}
-    found = client.list(discovery.DEPLOYMENTS.collection(), query)
-    return {Metadata.live(one).namespace for one in found}
+    deployments = client.list(discovery.DEPLOYMENTS.collection(), query)
+    return {Metadata.live(deployment).namespace for deployment in deployments}
 
 
 def _groups(client: Client) -> Iterator[Group]:
@@ -121,11 +121,11 @@ def _groups(client: Client) -> Iterator[Group]:
 def _endpoints(groups: Iterable[Group]) -> Iterator[Endpoint]:
     """The endpoints of all kinds, each in its preferred version."""
     for group in groups:
-        known: set[str] = set()
+        seen: set[str] = set()
         for version, entries in group.items():
             for entry in entries:
-                if "list" in entry["verbs"] and entry["kind"] not in known:
-                    known.add(entry["kind"])
+                if "list" in entry["verbs"] and entry["kind"] not in seen:
+                    seen.add(entry["kind"])
                     yield Endpoint(version, entry["name"], entry["namespaced"])
 
 
@@ -145,7 +145,7 @@ def _definitions(groups: Iterable[Group]) -> Iterator[Json]:
                 "spec": {
                     "group": name,
                     "names": {"kind": kind, "plural": plural},
-                    "versions": [{"name": one.rpartition("/")[2], "served": True} for one in served],
+                    "versions": [{"name": version.rpartition("/")[2], "served": True} for version in served],
                 },
             }
 
@@ -161,9 +161,9 @@ def _all(client: Client, endpoint: Endpoint, namespaces: Collection[str] | None)
             # A list's items say neither kind nor version: the list does.
             kind = page["kind"].removesuffix("List")
             for item in page.get("items") or ():
-                one = {"apiVersion": page["apiVersion"], "kind": kind, **item}
-                if namespaces is None or kind != "Namespace" or Metadata.live(one).name in namespaces:
-                    yield one
+                live = {"apiVersion": page["apiVersion"], "kind": kind, **item}
+                if namespaces is None or kind != "Namespace" or Metadata.live(live).name in namespaces:
+                    yield live
             following = page["metadata"].get("continue") or ""
             if not following:
                 break
@@ -171,9 +171,10 @@ def _all(client: Client, endpoint: Endpoint, namespaces: Collection[str] | None)
 
 def _secrets(client: Client, objects: Collection[Json]) -> Iterator[Json]:
     """The Secrets beside Gateways, which may name them: their names, without what is in them."""
-    gateways = [one for one in objects if one["kind"] == "Gateway"]
-    pods = [one for one in objects if one["kind"] == "Pod" and "istio" in Metadata.live(one).labels]
-    for namespace in sorted({Metadata.live(one).namespace for one in (*gateways, *pods)} if gateways else ()):
+    gateways = [live for live in objects if live["kind"] == "Gateway"]
+    pods = [live for live in objects if live["kind"] == "Pod" and "istio" in Metadata.live(live).labels]
+    homes = {Metadata.live(live).namespace for live in (*gateways, *pods)} if gateways else set()
+    for namespace in sorted(homes):
         for name in client.names(_SECRETS.collection(namespace)):
             yield {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
 
@@ -185,23 +186,23 @@ def standing(client: Client, namespaces: Collection[str], meshes: Collection[Mes
     """
     systems = {CONTROL_PLANES[mesh] for mesh in meshes}
     taken = take(client, "the cluster", {*namespaces, *systems}).objects
-    return tuple(one for one in taken if _is_mesh_wide(one, systems) or _is_own(one, namespaces))
+    return tuple(each for each in taken if _is_mesh_wide(each, systems) or _is_own(each, namespaces))
 
 
-def _is_mesh_wide(one: Resource, systems: Collection[str]) -> bool:
-    if one.namespace not in systems:
+def _is_mesh_wide(resource: Resource, systems: Collection[str]) -> bool:
+    if resource.namespace not in systems:
         return False
-    if one.kind == "ConfigMap":
-        return (one.namespace, one.name) in SETTINGS
-    return one.namespace == ROOT_NAMESPACE and one.group.endswith("istio.io")
+    if resource.kind == "ConfigMap":
+        return (resource.namespace, resource.name) in SETTINGS
+    return resource.namespace == ROOT_NAMESPACE and resource.group.endswith("istio.io")
 
 
-def _is_own(one: Resource, namespaces: Collection[str]) -> bool:
-    if one.home not in namespaces:
+def _is_own(resource: Resource, namespaces: Collection[str]) -> bool:
+    if resource.home not in namespaces:
         return False
-    controlled = Metadata.of(one).controller is not None
-    default = one.kind == "ServiceAccount" and one.name == "default"
-    return not (controlled or default or one.kind in _DERIVED)
+    controlled = Metadata.of(resource).controller is not None
+    default = resource.kind == "ServiceAccount" and resource.name == "default"
+    return not (controlled or default or resource.kind in _DERIVED)
 
 
 def lacking_enforcement(client: Client) -> str | None:

@@ -61,8 +61,8 @@ class Guest(Applier):
         if super().make_namespace(name, deadline):
             self.admit(name)
             return True
-        found = Metadata.live(self._client.get(NAMESPACES.path("", name))).labels
-        other = found.get(RUN) or found.get(GUEST) or self._run
+        labels = Metadata.live(self._client.get(NAMESPACES.path("", name))).labels
+        other = labels.get(RUN) or labels.get(GUEST) or self._run
         if other != self._run:
             raise StageError(
                 f"namespace {name} is in use by another run of the harness ({other})",
@@ -73,22 +73,22 @@ class Guest(Applier):
 
     def mark(self, namespace: str, labels: Marks, annotations: Marks) -> None:
         """Sets labels and annotations of a Namespace; someone else's keeps what was there before."""
-        found = self._client.get(NAMESPACES.path("", namespace))
-        if self.owns(found):
+        live = self._client.get(NAMESPACES.path("", namespace))
+        if self.owns(live):
             super().mark(namespace, labels, annotations)
         else:
-            super().mark(namespace, *_borrowed(found, labels, annotations, self._run))
+            super().mark(namespace, *_borrowed(live, labels, annotations, self._run))
 
     def unmark(self, namespace: str) -> bool:
         """Makes a Namespace of someone else's what it was before the run; returns whether it had changed."""
-        found = self._client.get(NAMESPACES.path("", namespace))
-        before = _given_back(found)
+        live = self._client.get(NAMESPACES.path("", namespace))
+        before = _given_back(live)
         if before is None:
             return False
         super().mark(namespace, *before)
         return any(
             part.get(key) != value
-            for part, marks in zip(_marks(found), before, strict=True)
+            for part, marks in zip(_marks(live), before, strict=True)
             for key, value in marks.items()
             if key not in (GUEST, BEFORE)
         )
@@ -109,9 +109,9 @@ class Guest(Applier):
         self._journal.unlink(missing_ok=True)
         return namespaces
 
-    def owns(self, found: Json) -> bool:
+    def owns(self, live: Json) -> bool:
         """Whether an object bears the run's label."""
-        return Metadata.live(found).labels.get(RUN) == self._run
+        return Metadata.live(live).labels.get(RUN) == self._run
 
     def recall(self) -> None:
         """Takes over from the journal what a killed run patched, for `restore`."""
@@ -132,8 +132,8 @@ class Guest(Applier):
         """Deletes objects of the run's own; raises StageError for those of someone else."""
         listed = list(resources)
         for resource in listed:
-            found = self._find(resource)
-            if found is not None and not self.owns(found):
+            live = self._find(resource)
+            if live is not None and not self.owns(live):
                 raise StageError(
                     f"{resource} isn't deleted: it is someone else's",
                     where=resource.place(),
@@ -147,7 +147,7 @@ class Guest(Applier):
         mine = [
             name
             for name in names
-            if (found := self._client.find(NAMESPACES.path("", name))) and self.owns(found)
+            if (live := self._client.find(NAMESPACES.path("", name))) and self.owns(live)
         ]
         super().delete_namespaces(mine, deadline)
 
@@ -176,11 +176,11 @@ def _borrowed(
     namespace: Json, labels: Marks, annotations: Marks, run: str
 ) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """The labels and annotations to set in someone else's namespace: what was there before is among them."""
-    found = _marks(namespace)
-    kept = json.loads(found[1].get(BEFORE) or "[{}, {}]")
+    now = _marks(namespace)
+    kept = json.loads(now[1].get(BEFORE) or "[{}, {}]")
     before = [
         {key: part.get(key) for key in marks} | earlier
-        for part, marks, earlier in zip(found, (labels, annotations), kept, strict=True)
+        for part, marks, earlier in zip(now, (labels, annotations), kept, strict=True)
     ]
     return {**labels, GUEST: run}, {**annotations, BEFORE: json.dumps(before)}
 

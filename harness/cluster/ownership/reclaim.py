@@ -112,10 +112,10 @@ def cluster(lease: Lease, name: str, kind: Kind) -> None:
 def namespaces(client: Client, deadline: Deadline) -> None:
     """Deletes the namespaces that runs left in a cluster of the harness's own; a guest's aren't theirs."""
     [(label, value)] = MANAGED_BY.items()
-    found = set(_labelled(client, label, value)) - set(_labelled(client, RUN))
-    if found:
-        with timed(logger, f"reclaimed namespaces {', '.join(sorted(found))}"):
-            Applier(client, Discovery(client)).delete_namespaces(sorted(found), deadline)
+    left = set(_labelled(client, label, value)) - set(_labelled(client, RUN))
+    if left:
+        with timed(logger, f"reclaimed namespaces {', '.join(sorted(left))}"):
+            Applier(client, Discovery(client)).delete_namespaces(sorted(left), deadline)
 
 
 def left(client: Client, run: str) -> bool:
@@ -146,8 +146,8 @@ def guests(client: Client, run: str, lease: Lease) -> None:
 def _labelled(client: Client, label: str, value: str | None = None) -> list[str]:
     """The namespaces that have a label, with any value if none is given."""
     selector = label if value is None else f"{label}={value}"
-    found = client.list(NAMESPACES.collection(), {"labelSelector": selector})
-    return [Metadata.live(item).name for item in found]
+    listed = client.list(NAMESPACES.collection(), {"labelSelector": selector})
+    return [Metadata.live(item).name for item in listed]
 
 
 def _kinds(client: Client) -> Iterator[Endpoint]:

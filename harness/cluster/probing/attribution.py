@@ -78,8 +78,8 @@ def by_wire(shown: Shown, server: Mesh | None) -> Hop | None:
         return Hop(False, witnesses=(f"no certificate, and plain HTTP, at {shown.where} (openssl s_client)",))
     identity = shown.identity(server)
     if identity and shown.asks and shown.plaintext is False:
-        said = f"the certificate of {identity}, and plaintext refused, at {shown.where} (openssl s_client)"
-        return Hop(True, server, None, (said,), identity)
+        words = f"the certificate of {identity}, and plaintext refused, at {shown.where} (openssl s_client)"
+        return Hop(True, server, None, (words,), identity)
     return None
 
 
@@ -90,8 +90,8 @@ def confirmed(hop: Hop | None, shown: Shown, server: Mesh | None, where: str) ->
     """
     seen, identity = by_wire(shown, server), shown.identity(server)
     if seen is None and identity and hop is not None and hop.mutual:
-        said = f"the certificate of {identity} at {shown.where} (openssl s_client)"
-        seen = Hop(True, server, None, (said,), identity)
+        words = f"the certificate of {identity} at {shown.where} (openssl s_client)"
+        seen = Hop(True, server, None, (words,), identity)
     return agreed((hop, seen), where)
 
 
@@ -100,27 +100,27 @@ def agreed(hops: Iterable[Hop | None], where: str) -> Hop | None:
 
     Raises WitnessError if they contradict each other.
     """
-    told = [hop for hop in hops if hop is not None]
-    if not told:
+    shown = [hop for hop in hops if hop is not None]
+    if not shown:
         return None
-    clients = {hop.client for hop in told if hop.client}
-    servers = {hop.server for hop in told if hop.server}
-    if len({(hop.mutual, hop.mesh) for hop in told}) > 1 or len(clients) > 1 or len(servers) > 1:
-        raise _contradiction(told, where)
-    witnesses = dict.fromkeys(witness for hop in told for witness in hop.witnesses)
+    clients = {hop.client for hop in shown if hop.client}
+    servers = {hop.server for hop in shown if hop.server}
+    if len({(hop.mutual, hop.mesh) for hop in shown}) > 1 or len(clients) > 1 or len(servers) > 1:
+        raise _contradiction(shown, where)
+    witnesses = dict.fromkeys(witness for hop in shown for witness in hop.witnesses)
     return Hop(
-        told[0].mutual, told[0].mesh, next(iter(clients), None), tuple(witnesses), next(iter(servers), None)
+        shown[0].mutual, shown[0].mesh, next(iter(clients), None), tuple(witnesses), next(iter(servers), None)
     )
 
 
 def _contradiction(hops: Iterable[Hop], where: str) -> WitnessError:
-    said = (
+    words = (
         f"{', '.join(hop.witnesses)}: {hop}" + (f", to {hop.server}" if hop.server else "") for hop in hops
     )
     return WitnessError(
         "the witnesses of this hop disagree, so how it was protected isn't known",
         where=where,
-        why="; ".join(said),
+        why="; ".join(words),
         todo="probe again; other clients' traffic at that moment may have confused the counters",
     )
 
@@ -140,10 +140,10 @@ def attributed(
     `before` and `after` are the counters of the proxies that may be the servers', `looks` what the ports of
     servers' pods show on the wire.
     """
-    known = sources.owners
-    named = [answering_pods(answer, known) for answer in answers]
+    owners = sources.owners
+    named = [answering_pods(answer, owners) for answer in answers]
     counted = {
-        name: plane.witness(before[name][1], text, max(1, sum(one == {name} for one in named)))
+        name: plane.witness(before[name][1], text, max(1, sum(names == {name} for names in named)))
         for name, (plane, text) in after.items()
         if name in before
     }
@@ -156,13 +156,13 @@ def attributed(
             shown = _by_headers(plain, names, sources, fallback, planes)
             hop = agreed((shown, _by_counters(names, counted)), str(request))
             hop = _on_the_wire(hop, names, looks, sources, str(request))
-        backend = known[min(names)] if names else None
+        backend = owners[min(names)] if names else None
         groups.append(Group(replace(plain, backend=backend, hop=hop), Fraction(1)))
     return Outcomes(tuple(groups), len(groups))
 
 
 def _by_headers(
-    found: Outcome,
+    plain: Outcome,
     names: frozenset[str],
     sources: Sources,
     fallback: frozenset[Mesh] | None,
@@ -170,8 +170,8 @@ def _by_headers(
 ) -> Hop | None:
     if names:
         kinds = {pods.meshes(pod) for name in names for pod in sources.known[name].values()}
-        return by_headers(found.server_saw, kinds.pop(), planes) if len(kinds) == 1 else None
-    return by_headers(found.server_saw, fallback, planes) if found.server_saw else None
+        return by_headers(plain.server_saw, kinds.pop(), planes) if len(kinds) == 1 else None
+    return by_headers(plain.server_saw, fallback, planes) if plain.server_saw else None
 
 
 def _servers(client: Client, request: Request) -> frozenset[Mesh] | None:
@@ -187,8 +187,8 @@ def _by_counters(names: frozenset[str], counted: Mapping[str, Hop | None]) -> Ho
     """What the answering pod's proxy counted; of an unknown pod, what all that counted anything say."""
     if len(names) == 1:
         return counted.get(min(names))
-    told = {(hop.mutual, hop.mesh, hop.client): hop for hop in counted.values() if hop is not None}
-    return next(iter(told.values())) if len(told) == 1 else None
+    ways = {(hop.mutual, hop.mesh, hop.client): hop for hop in counted.values() if hop is not None}
+    return next(iter(ways.values())) if len(ways) == 1 else None
 
 
 def _on_the_wire(
@@ -197,8 +197,8 @@ def _on_the_wire(
     """The hop confirmed by what the answering pod's port shows; of an unknown pod, by what all of them do."""
     looked = {name: looks[name] for name in names & looks.keys()} or ({} if names else dict(looks))
     servers = {name: _mesh(sources, name) for name in looked}
-    said = {name: by_wire(shown, servers[name]) for name, shown in looked.items()}
-    if len({one and (one.mutual, one.mesh) for one in said.values()}) > 1:
+    seen = {name: by_wire(shown, servers[name]) for name, shown in looked.items()}
+    if len({way and (way.mutual, way.mesh) for way in seen.values()}) > 1:
         return hop  # pods that differ: which of them answered isn't known
     for name, shown in looked.items():
         hop = confirmed(hop, shown, servers[name], where)
@@ -207,5 +207,5 @@ def _on_the_wire(
 
 def _mesh(sources: Sources, name: str) -> Mesh | None:
     """The mesh whose proxy is in the pods of this name; None for none, or several."""
-    found = {mesh for pod in sources.known[name].values() for mesh in pods.meshes(pod)}
-    return found.pop() if len(found) == 1 else None
+    meshes = {mesh for pod in sources.known[name].values() for mesh in pods.meshes(pod)}
+    return meshes.pop() if len(meshes) == 1 else None

@@ -64,8 +64,8 @@ def scrape(client: Client, planes: Mapping[Mesh, ControlPlane], listed: Iterable
 def at(client: Client, planes: Mapping[Mesh, ControlPlane], workload: Workload) -> Counters:
     """Returns the counters of a workload's proxies; raises HarnessError if they can't be had of each pod."""
     mine = services.pods_of(client, workload)
-    found = scrape(client, planes, mine)
-    lacking = sorted(pods.name(pod) for pod in mine if pods.name(pod) not in found)
+    counters = scrape(client, planes, mine)
+    lacking = sorted(pods.name(pod) for pod in mine if pods.name(pod) not in counters)
     if lacking or not mine:
         raise HarnessError(
             f"what arrives at {workload} can't be counted",
@@ -74,7 +74,7 @@ def at(client: Client, planes: Mapping[Mesh, ControlPlane], workload: Workload) 
             else "it has no running pod",
             todo="have its namespace in a mesh: a server's own proxy counts",
         )
-    return found
+    return counters
 
 
 def settled(
@@ -198,8 +198,8 @@ def metered(
         for name in meter.counters
     )
     where = ", ".join(f"Pod {meter.at.namespace}/{name}" for name in after) or "no pod"
-    told = f"{meter.mesh.proxy} of {where} was read: {taken:.1f} s with the requests, then as long without"
-    return Metered(count, outcomes, growths, (told,))
+    times = f"{taken:.1f} s with the requests, then as long without"
+    return Metered(count, outcomes, growths, (f"{meter.mesh.proxy} of {where} was read: {times}",))
 
 
 def _read(client: Client, plane: ControlPlane, meter: Meter) -> dict[str, str]:
@@ -208,21 +208,21 @@ def _read(client: Client, plane: ControlPlane, meter: Meter) -> dict[str, str]:
     if not mine:
         raise HarnessError(f"{meter.at} has no running pod")
     proxied = [pod for pod in mine if pods.meshes(pod) == {meter.mesh}]
-    found = {name: text for name, (_, text) in scrape(client, {meter.mesh: plane}, proxied).items()}
-    if unread := sorted({pods.name(pod) for pod in proxied} - found.keys()):
+    texts = {name: text for name, (_, text) in scrape(client, {meter.mesh: plane}, proxied).items()}
+    if unread := sorted({pods.name(pod) for pod in proxied} - texts.keys()):
         raise HarnessError(
             f"the counters of {meter.mesh.proxy} can't be read",
             where=f"Pod {meter.at.namespace}/{unread[0]}",
             todo=f"check that the API server reaches its port {plane.counters.port}",
         )
-    return found
+    return texts
 
 
 def _grown(before: Mapping[str, str], after: Mapping[str, str], name: str, comes_in: bool) -> int:
     """By how much a counter grew on one side of all proxies; a series that doesn't tell its side counts."""
     return sum(
-        int(one.value)
+        int(sample.value)
         for pod, text in after.items()
-        for one in growth(before.get(pod, ""), text, name)
-        if inbound(name, dict(one.labels)) in (comes_in, None)
+        for sample in growth(before.get(pod, ""), text, name)
+        if inbound(name, dict(sample.labels)) in (comes_in, None)
     )

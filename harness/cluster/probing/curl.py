@@ -98,8 +98,8 @@ def shares(count: int, parallel: int) -> list[int]:
 
 def script(jobs: Iterable[str], url: str, arguments: Iterable[str], report: str, mark: str) -> list[str]:
     """Returns the argv that does these jobs; the report on each answer stands between `mark`s."""
-    jobs, told = " ".join(jobs), f"\\n{report}\\n{mark}.\\n"
-    return ["sh", "-c", SCRIPT, "probe", jobs, url, *arguments, "-w", told]
+    printed = f"\\n{report}\\n{mark}.\\n"
+    return ["sh", "-c", SCRIPT, "probe", " ".join(jobs), url, *arguments, "-w", printed]
 
 
 def url_of(request: Request) -> str:

@@ -35,28 +35,28 @@ def resolve(client: Client, namespace: str, sender: Curl, name: str, deadline: D
     if done.code:
         why = "there is no getent" if done.code == NOT_RUN else f"getent ended with {done.code}"
         raise HarnessError(f"{name} can't be looked up", where=where, why=f"{why} {done.stderr}".strip())
-    found = tuple(dict.fromkeys(line.split()[0] for line in done.stdout.splitlines() if line.strip()))
-    service = _service(client, set(found), name, namespace)
-    outside = service is None and not _pods(client, set(found))
-    return Resolution(service, outside, found, (f"getent in {where}: {', '.join(found)}",))
+    addresses = tuple(dict.fromkeys(line.split()[0] for line in done.stdout.splitlines() if line.strip()))
+    service = _service(client, set(addresses), name, namespace)
+    outside = service is None and not _pods(client, set(addresses))
+    return Resolution(service, outside, addresses, (f"getent in {where}: {', '.join(addresses)}",))
 
 
-def _service(client: Client, found: set[str], name: str, namespace: str) -> Workload | None:
+def _service(client: Client, addresses: set[str], name: str, namespace: str) -> Workload | None:
     """The Service whose own addresses these are, or, headless, whose pods'."""
-    services = [(Metadata.live(one), Service.live(one)) for one in client.list(SERVICES.collection())]
+    services = [(Metadata.live(live), Service.live(live)) for live in client.list(SERVICES.collection())]
     for metadata, service in services:
-        if not found.isdisjoint(service.addresses):
+        if not addresses.isdisjoint(service.addresses):
             return Workload(metadata.namespace, metadata.name)
     labels = name.rstrip(".").split(".")
     for metadata, service in services:
-        asked = metadata.name in labels[:2] and metadata.namespace in (*labels[1:3], namespace)
-        if service.headless and service.selector and asked:
+        meant = metadata.name in labels[:2] and metadata.namespace in (*labels[1:3], namespace)
+        if service.headless and service.selector and meant:
             behind = selected(client, metadata.namespace, service.selector)
-            if found <= {pods.status(pod).ip for pod in behind}:
+            if addresses <= {pods.status(pod).ip for pod in behind}:
                 return Workload(metadata.namespace, metadata.name)
     return None
 
 
-def _pods(client: Client, found: set[str]) -> list[Json]:
+def _pods(client: Client, addresses: set[str]) -> list[Json]:
     listed = client.list(PODS.collection())
-    return [pod for pod in listed if pods.running(pod) and pods.status(pod).ip in found]
+    return [pod for pod in listed if pods.running(pod) and pods.status(pod).ip in addresses]

@@ -47,17 +47,17 @@ def door(client: Client, service: Workload, port: int) -> Door | None:
 
     None if the Service doesn't have the port. Raises HarnessError if it isn't there, or can't be reached.
     """
-    found = client.find(SERVICES.path(service.namespace, service.name))
-    if found is None:
+    live = client.find(SERVICES.path(service.namespace, service.name))
+    if live is None:
         raise HarnessError(f"there is no Service {service}", todo="check the gateway's name")
-    entry = next((one for one in Service.live(found).ports if one.number == port), None)
+    entry = next((each for each in Service.live(live).ports if each.number == port), None)
     if entry is None:
         return None
     tried = []
-    for one in _doors(client, found, entry):
-        if reachable(one):
-            return one
-        tried.append(str(one))
+    for door in _doors(client, live, entry):
+        if reachable(door):
+            return door
+        tried.append(str(door))
     raise HarnessError(
         f"port {port} of Service {service} can't be reached from this machine",
         why=f"no answer at {', '.join(tried)}"
@@ -77,10 +77,10 @@ def _doors(client: Client, service: Json, port: ServicePort) -> Iterator[Door]:
                     yield Door(address.address, port.node_port)
 
 
-def reachable(found: Door) -> bool:
+def reachable(door: Door) -> bool:
     """Returns whether there is a way to it: also where the connection is refused."""
     try:
-        socket.create_connection((found.address, found.port), _REACH_SECONDS).close()
+        socket.create_connection((door.address, door.port), _REACH_SECONDS).close()
     except ConnectionRefusedError:
         return True
     except OSError:
@@ -89,26 +89,24 @@ def reachable(found: Door) -> bool:
 
 
 def ask(
-    found: Door | None, request: Request, count: int, *, parallel: int, seconds: float
+    door: Door | None, request: Request, count: int, *, parallel: int, seconds: float
 ) -> list[CurlAnswer]:
     """Sends equal requests to a door, and returns an answer for each, in curl's terms.
 
     The URL's host is the Host header and, with TLS, the name asked for; certificates aren't verified, since
     what is probed is where it goes. Without a door each is refused.
     """
-    if found is None:
+    if door is None:
         return [CurlAnswer(_REFUSED, 0, 0.0, "the gateway's Service doesn't have the port", (), "")] * count
     with ThreadPoolExecutor(parallel) as pool:
-        batches = pool.map(
-            lambda share: list(_batch(found, request, share, seconds)), shares(count, parallel)
-        )
+        batches = pool.map(lambda share: list(_batch(door, request, share, seconds)), shares(count, parallel))
         return [answer for batch in batches for answer in batch]
 
 
-def _batch(found: Door, request: Request, count: int, seconds: float) -> Iterator[CurlAnswer]:
+def _batch(door: Door, request: Request, count: int, seconds: float) -> Iterator[CurlAnswer]:
     target = f"{request.path}?{request.query}" if request.query else request.path
     scheme = "https" if request.tls else "http"
-    url = httpx.URL(scheme=scheme, host=found.address, port=found.port)
+    url = httpx.URL(scheme=scheme, host=door.address, port=door.port)
     headers = [(name, value) for name, value in request.headers if name.lower() != "host"]
     defaults = {"accept-encoding": "identity", "user-agent": "harness"}
     # By itself httpx would put a path such as /a/../b in order.
@@ -138,11 +136,11 @@ def _answer(client: httpx.Client, sent: httpx.Request) -> CurlAnswer:
 
 def _exit_code(error: httpx.TransportError, sent: httpx.Request) -> int:
     """The exit code by which curl would tell of the same failure."""
-    said = str(error).lower()
+    words = str(error).lower()
     match error:
         case httpx.TimeoutException():
             return _TIMED_OUT
-        case httpx.ConnectError() if "refused" in said:
+        case httpx.ConnectError() if "refused" in words:
             return _REFUSED
         case httpx.ConnectError() if sent.url.scheme == "https":
             return _TLS

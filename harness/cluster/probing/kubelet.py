@@ -76,9 +76,9 @@ def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Prob
     policy has still to change doesn't count. Raises HarnessError if a probe does neither in time, or if the
     kubelet's counters can't be read (this takes the right to get nodes/proxy).
     """
-    found = [watched for pod in services.pods_of(client, workload, pods.lasting) for watched in declared(pod)]
-    time.sleep(min(SETTLING, deadline.left) if found else 0)
-    waiting = [one for one in found if one.probe.name != "startupProbe"]
+    probes = [probe for pod in services.pods_of(client, workload, pods.lasting) for probe in declared(pod)]
+    time.sleep(min(SETTLING, deadline.left) if probes else 0)
+    waiting = [probe for probe in probes if probe.probe.name != "startupProbe"]
     while waiting := _undecided(client, waiting):
         if deadline.over:
             raise HarnessError(
@@ -87,7 +87,7 @@ def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Prob
                 why=": ".join(pods.trouble(waiting[0].pod) or ("the kubelet counted too few of it",)),
             )
         time.sleep(_POLL_SECONDS)
-    return tuple(_probed(client, one) for one in found)
+    return tuple(_probed(client, probe) for probe in probes)
 
 
 def declared(pod: Json) -> Iterator[Watched]:
@@ -100,30 +100,30 @@ def declared(pod: Json) -> Iterator[Watched]:
 
 def _undecided(client: Client, waiting: Sequence[Watched]) -> list[Watched]:
     """Those that are still to be decided, after another look at the kubelets' counters."""
-    counts = _counts(client, {pods.spec(one.pod).node_name for one in waiting})
-    for one in waiting:
-        one.note(counts.get(one.key, (0, 0)))
-    return [one for one in waiting if not one.decided]
+    counts = _counts(client, {pods.spec(probe.pod).node_name for probe in waiting})
+    for probe in waiting:
+        probe.note(counts.get(probe.key, (0, 0)))
+    return [probe for probe in waiting if not probe.decided]
 
 
 def _counts(client: Client, nodes: Iterable[str]) -> dict[Key, Count]:
-    found: dict[Key, Count] = {}
+    counts: dict[Key, Count] = {}
     for node in nodes:
         text = client.text("GET", f"/api/v1/nodes/{node}/proxy/metrics/probes")
-        for one in samples(text, _COUNTER):
-            key = one.label("pod_uid"), one.label("container"), one.label("probe_type")
-            passed, failed = found.get(key, (0, 0))
-            good = one.label("result") == "successful"
-            found[key] = (passed + int(one.value) * good, failed + int(one.value) * (not good))
-    return found
+        for sample in samples(text, _COUNTER):
+            key = sample.label("pod_uid"), sample.label("container"), sample.label("probe_type")
+            passed, failed = counts.get(key, (0, 0))
+            good = sample.label("result") == "successful"
+            counts[key] = (passed + int(sample.value) * good, failed + int(sample.value) * (not good))
+    return counts
 
 
 def _probed(client: Client, watched: Watched) -> Probed:
     name = pods.name(watched.pod)
     if watched.probe.name == "startupProbe":
         started = pods.started(watched.pod, watched.container.name)
-        told = "the container has started" if started else "the container hasn't started"
-        return Probed(name, str(watched), started, told)
+        words = "the container has started" if started else "the container hasn't started"
+        return Probed(name, str(watched), started, words)
     times = f"{watched.run} times in a row by the kubelet's count"
     if watched.passed:
         return Probed(name, str(watched), True, times)

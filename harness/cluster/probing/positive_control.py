@@ -24,21 +24,21 @@ def control(client: Client, request: Request, seconds: float) -> str:
 
     An answer of any status will do: it shows that the application is up. Raises HarnessError.
     """
-    found = services.behind(client, request)
-    ready = [pod for pod in found.pods if pods.ready(pod)]
-    port = found.port(ready[0]) if ready else None
+    behind = services.behind(client, request)
+    ready = [pod for pod in behind.pods if pods.ready(pod)]
+    port = behind.port(ready[0]) if ready else None
     if port is None:
         raise HarnessError(
-            f"Service {found.service} has no ready pod with port {found.target}", where=str(request)
+            f"Service {behind.service} has no ready pod with port {behind.target}", where=str(request)
         )
     if request.tcp:
         message, enough = LINE.encode(), _something
     else:
         message, enough = (_HTTP2_HELLO, _is_settings) if request.grpc else (_http1(request), is_status_line)
     name = pods.name(ready[0])
-    answer = exchange(client, found.service.namespace, name, port, message, enough, Deadline(seconds))
-    said = "speaks HTTP/2" if request.grpc else answer.split(b"\r\n")[0].decode(errors="replace")
-    return f"past its proxy, Pod {found.service.namespace}/{name} answers on port {port}: {said}"
+    answer = exchange(client, behind.service.namespace, name, port, message, enough, Deadline(seconds))
+    words = "speaks HTTP/2" if request.grpc else answer.split(b"\r\n")[0].decode(errors="replace")
+    return f"past its proxy, Pod {behind.service.namespace}/{name} answers on port {port}: {words}"
 
 
 def _http1(request: Request) -> bytes:

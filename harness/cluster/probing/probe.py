@@ -97,8 +97,8 @@ class Prober:
         outcomes = self.send(request, count, witness=False)
         deadline = Deadline(_COUNTING_SECONDS)
         number = counters.settled(self._client, self._planes, workload, before, deadline)
-        told = f"the proxies of {workload} counted {number} requests while {count} were sent"
-        return Arrived(count, Fraction(number), outcomes, (told,))
+        evidence = f"the proxies of {workload} counted {number} requests while {count} were sent"
+        return Arrived(count, Fraction(number), outcomes, (evidence,))
 
     def equipped(self, pod: Json, deadline: Deadline) -> curl.Curl:
         return self._sources.equipped(pod, deadline)
@@ -161,13 +161,13 @@ class Prober:
         return answers
 
     def _refuse_unless_complete(
-        self, source: curl.Curl, request: Request, answers: Sequence[CurlAnswer], count: int, said: str
+        self, source: curl.Curl, request: Request, answers: Sequence[CurlAnswer], count: int, stderr: str
     ) -> None:
         if len(answers) != count:
             raise HarnessError(
                 f"curl reported {len(answers)} of {count} requests",
                 where=f"Pod {request.source.namespace}/{source.pod}, container {source.container}",
-                why=tail(said),
+                why=tail(stderr),
             )
 
     def _regained(
@@ -194,7 +194,7 @@ class Prober:
         except HarnessError:
             return {}
         client = next(pod for pod in known[source].values())
-        named = frozenset[str]().union(*(answering_pods(one, self._sources.owners) for one in answers))
+        named = frozenset[str]().union(*(answering_pods(answer, self._sources.owners) for answer in answers))
         answered = [pod for name in sorted(named) for pod in known[name].values()]
         looks = {}
         for pod in (answered or sorted(behind.pods, key=pods.name))[:_LOOKS]:

@@ -88,9 +88,9 @@ class Sources:
     def _ready_pod(self, source: Workload, deadline: Deadline) -> Json:
         mine = self._of(source, self.look())
         if not mine:
-            known = {str(owner) for owners in self.known.values() for owner in owners}
+            names = {str(owner) for owners in self.known.values() for owner in owners}
             raise HarnessError(
-                f"there is no workload {source} with a pod", why=did_you_mean(str(source), known)
+                f"there is no workload {source} with a pod", why=did_you_mean(str(source), names)
             )
         ready = list(filter(pods.ready, mine))
         if not ready:
