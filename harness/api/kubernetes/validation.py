@@ -14,7 +14,6 @@ from harness.api.refusal import Refused
 from harness.base.errors import not_modelled
 
 if TYPE_CHECKING:
-    from harness.api.kubernetes.network_policy import NetworkPolicyPeer, NetworkPolicyPort
     from harness.base.resources import Resource
 
 
@@ -59,27 +58,20 @@ def _network_policy(resource: Resource) -> None:
     policy = NetworkPolicy.of(resource)
     for rule in (*policy.ingress, *policy.egress):
         for peer in rule.peers:
-            if words := _peer_fault(peer):
+            if not peer:
+                raise Refused.invalid(resource, peer.path, "Required value: must specify a peer")
+            if peer.has("ipBlock") and len(peer.data) > 1:
+                words = "Forbidden: may not specify both ipBlock and another peer"
                 raise Refused.invalid(resource, peer.path, words)
         for port in rule.ports:
-            if words := _port_fault(port):
-                raise Refused.invalid(resource, port.at("endPort"), words)
+            if words := _range_fault(port.port, port.end):
+                raise Refused.invalid(resource, port.at("endPort"), f"Invalid value: {words}")
 
 
-def _peer_fault(peer: NetworkPolicyPeer) -> str:
-    if not peer:
-        return "Required value: must specify a peer"
-    if peer.has("ipBlock") and len(peer.data) > 1:
-        return "Forbidden: may not specify both ipBlock and another peer"
-    return ""
-
-
-def _port_fault(part: NetworkPolicyPort) -> str:
-    port, end = part.port, part.end
+def _range_fault(port: int | str | None, end: int | None) -> str:
     if end is None:
         return ""
-    if port is None:
-        return f"Invalid value: {end}: may not be specified when `port` is not specified"
-    if isinstance(port, str):
-        return f"Invalid value: {end}: may not be specified when `port` is non-numeric"
-    return f"Invalid value: {port}: must be greater than or equal to `port`" if end < port else ""
+    if not isinstance(port, int):
+        what = "not specified" if port is None else "non-numeric"
+        return f"{end}: may not be specified when `port` is {what}"
+    return f"{port}: must be greater than or equal to `port`" if end < port else ""
