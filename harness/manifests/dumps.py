@@ -8,13 +8,8 @@ from typing import Any
 _KINDS = frozenset(("Event", "ControllerRevision", "PodMetrics"))
 # ConfigMaps that controllers put into every namespace.
 _BUNDLES = ("kube-root-ca.crt", "istio-ca-root-cert", "istio-ca-crl")
-_METADATA = (
-    "managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink",
-)  # fmt: skip
-_ANNOTATIONS = (
-    "kubectl.kubernetes.io/last-applied-configuration",
-    "deployment.kubernetes.io/revision",
-)
+_METADATA = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
+_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
 
 
 def _is_pod(data: dict[str, Any]) -> bool:

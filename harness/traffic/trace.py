@@ -82,16 +82,7 @@ class Action(StrEnum):
         return self in _PASSED_OVER
 
 
-_PASSED_OVER = frozenset(
-    (
-        Action.UNMATCHED,
-        Action.OUTRANKED,
-        Action.HIDDEN,
-        Action.IGNORED,
-        Action.BESIDE,
-        Action.NOT_MODELLED,
-    )
-)
+_PASSED_OVER = frozenset(map(Action, "unmatched outranked hidden ignored beside not-modelled".split()))
 
 
 class Words(NamedTuple):

@@ -6,12 +6,7 @@ GROUP = "policy.linkerd.io"
 PROFILES = "linkerd.io"
 """The API group of ServiceProfile."""
 
-POLICIES = (
-    "all-unauthenticated",
-    "all-authenticated",
-    "cluster-unauthenticated",
-    "cluster-authenticated",
-    "deny",
-    "audit",
+POLICIES = tuple(
+    "all-unauthenticated all-authenticated cluster-unauthenticated cluster-authenticated deny audit".split()
 )
 """The default inbound policies, of an installation, a namespace, a workload, or a Server."""

@@ -38,13 +38,7 @@ class LinkerdConfig:
     skip_inbound: Ports = frozenset((4567, 4568))
     skip_outbound: Ports = frozenset((4567, 4568))
     skip_subnets: tuple[str, ...] = ()
-    networks: tuple[str, ...] = (
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "fd00::/8",
-    )
+    networks: tuple[str, ...] = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8")
     probe_networks: tuple[str, ...] = ("0.0.0.0/0", "::/0")
     egress_namespace: str = "linkerd-egress"
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Kind = Literal["quote", "escape", "count", "open", "close", "named", "group", "operator", "literal"]
 
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 _SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _ESCAPE = r"(?P<escape>\\(?:[pP]\{[^}]*\}|[pP].|x\{[^}]*\}|.))"
 _OUTSIDE = re.compile(
@@ -49,19 +50,6 @@ def tokens(pattern: str) -> Iterator[Token]:
                 inside = kind == "open" or (inside and kind != "close")
                 break
         at = match.end()
-
-
-_KINDS: tuple[Kind, ...] = (
-    "quote",
-    "escape",
-    "count",
-    "open",
-    "close",
-    "named",
-    "group",
-    "operator",
-    "literal",
-)
 
 
 def spanning(pattern: str) -> str:

@@ -17,11 +17,7 @@ _WORDS = {
     "invalid named capture group": "invalid named capture",
     "trailing \\": "trailing backslash at end of expression",
 }
-_LOOSER = (
-    "pattern too large",
-    "invalid character class range: \\p{",
-    "invalid character class range: \\P{",
-)
+_LOOSER = ("pattern too large", *(f"invalid character class range: \\{sign}{{" for sign in "pP"))
 _ESCAPES = re.compile(r"\\Q.*?(?:\\E|$)|\\.", re.DOTALL)
 _LOOK_BEHIND = re.compile(r"\(\?<[=!](?:[^>]*>|.*)", re.DOTALL)
 
