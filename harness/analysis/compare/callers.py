@@ -79,16 +79,16 @@ def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> lis
     """
     namespaces = {*_namespaces(before), *_namespaces(after)}
     wanted = [*_labels(before), *_labels(after)]
-    words = {*_identities(before), *_identities(after)}
+    patterns = {word: _pattern(word) for word in sorted({*_identities(before), *_identities(after)})}
     first: dict[object, Caller] = {}
     for caller in sorted(callers, key=_is_stranger):
-        pod = caller.before
+        pod, forms = caller.before, _forms(caller)
         key = (
             caller.before.mesh,
             caller.after.mesh,
             pod.namespace if pod.namespace in namespaces else "",
             tuple(selects(labels, pod.labels) for labels in wanted),
-            tuple(word for word in sorted(words) if _fits(word, caller)),
+            tuple(word for word, pattern in patterns.items() if _fits(pattern, forms)),
         )
         first.setdefault(key, caller)
     return list(first.values())
@@ -129,9 +129,14 @@ def _identities(part: Relevant) -> Iterator[str]:
         yield from relevant.identities(resource, part.trust_domain, part.domains)
 
 
-def _fits(word: str, caller: Caller) -> bool:
-    """Whether a pattern of an identity (`*` at either end) is the caller's, in any of the forms they take."""
-    forms = {
+def _pattern(word: str) -> str:
+    """The expression for a pattern of an identity: `*` at either end."""
+    return ".*".join(map(expressions.quoted, word.split("*")))
+
+
+def _forms(caller: Caller) -> set[str]:
+    """A caller's identity in all forms that patterns take."""
+    return {
         form
         for pod in (caller.before, caller.after)
         for form in (
@@ -140,5 +145,7 @@ def _fits(word: str, caller: Caller) -> bool:
             f"{pod.namespace}/{pod.service_account}",
         )
     }
-    pattern = ".*".join(map(expressions.quoted, word.split("*")))
+
+
+def _fits(pattern: str, forms: Iterable[str]) -> bool:
     return any(expressions.matches(pattern, form) for form in forms)
