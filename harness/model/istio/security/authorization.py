@@ -192,9 +192,13 @@ def _request_matches(
         case "request.method":
             return _header(value, message.method)
         case "request.path":
-            return _path(value, message.path)
+            condition, path = path_condition(value), message.path
+            return condition.holds(path) if condition.kind == "regex" else _text(value, path)
         case "request.headers":
-            return _header(value, _named(message, key[len("request.headers[") : -1].lower()))
+            name = key[len("request.headers[") : -1].lower()
+            pseudo = {":method": message.method, ":path": message.target, ":scheme": message.scheme}
+            pseudo |= {":authority": message.authority, "host": message.authority}
+            return _header(value, pseudo[name] if name in pseudo else message.header(name))
         case "request.auth.principal":
             return _request_principal(value, said)
         case "request.auth.audiences":
@@ -220,18 +224,6 @@ def _text(wanted: str, text: str | None) -> bool:
 def _header(wanted: str, text: str | None) -> bool:
     """The same for a header, which may be there and empty."""
     return text is not None if wanted == "*" else _text(wanted, text)
-
-
-def _named(message: Message, name: str) -> str | None:
-    pseudo = {":method": message.method, ":path": message.target, ":scheme": message.scheme}
-    if name in (":authority", "host"):
-        return message.authority
-    return pseudo[name] if name in pseudo else message.header(name)
-
-
-def _path(wanted: str, path: str) -> bool:
-    condition = path_condition(wanted)
-    return condition.holds(path) if condition.kind == "regex" else _text(wanted, path)
 
 
 def _request_principal(wanted: str, said: Mapping[str, Any] | None) -> bool:

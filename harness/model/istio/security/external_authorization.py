@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from harness.api.istio.mesh_config import HTTPAuthorizer
     from harness.base.resources import Resource
     from harness.model.message import Arrival, Deliver, Message
-    from harness.model.network.services import Endpoint
     from harness.model.state import State
     from harness.traffic.outcomes import Outcome
 
@@ -92,8 +91,10 @@ def _asked(
     namespace, _, host = http.service.rpartition("/")
     if service_entry.by_host(state).covering(host):
         raise not_modelled(policy, field, f"a ServiceEntry may be meant by the provider's {host}")
-    service = _service(state, namespace, host)
-    if service is None:
+    name, _, rest = host.partition(".")
+    service = state.get("", "Service", rest.partition(".")[0], name)
+    # It is named in full, and in this namespace if one is given [istio/istio: LookupCluster].
+    if service is None or fqdn(service) != host or namespace not in ("", service.namespace):
         text = "the provider's Service {} isn't there by its full name: what matches is denied"
         refusal = replies.envoy(arrival.message, 403, DENIED)
         return certain(Authorized(arrival.message, refusal), step(policy, field, Action.DENIED, text, host))
@@ -103,7 +104,8 @@ def _asked(
         why = step(policy, field, Action.FAILED, text, service, str(http.port))
         return certain(_failed(http, arrival.message), why)
     for endpoint in endpoints(state, port):
-        if not _known(endpoint):
+        container = apps.listening(endpoint.pod, endpoint.port)
+        if container is not None and apps.known(container) is None:
             text = f"nobody knows what {endpoint.pod.workload} answers to an authorization request"
             raise not_modelled(policy, field, text)
     why = step(policy, field, Action.CALLED, "asks {}", port.service)
@@ -117,19 +119,6 @@ def _asked(
         return replace(answer, seconds=min(outcome.seconds, limit))
 
     return mapped(answers, read)
-
-
-def _known(endpoint: Endpoint) -> bool:
-    container = apps.listening(endpoint.pod, endpoint.port)
-    return container is None or apps.known(container) is not None
-
-
-def _service(state: State, namespace: str, host: str) -> Resource | None:
-    """The Service of a full name, in this namespace if one is given [istio/istio: LookupCluster]."""
-    name, _, rest = host.partition(".")
-    found = state.get("", "Service", rest.partition(".")[0], name)
-    fits = found is not None and fqdn(found) == host and namespace in ("", found.namespace)
-    return found if fits else None
 
 
 def _check(http: HTTPAuthorizer, message: Message) -> Message:

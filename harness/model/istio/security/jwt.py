@@ -54,13 +54,11 @@ class Jwt:
 
     @property
     def issuer(self) -> str:
-        """The issuer, empty if it names none."""
         issuer: str = self.claims.get("iss", "")
         return issuer
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """The audiences that it is meant for."""
         said = self.claims.get("aud", ())
         return (said,) if isinstance(said, str) else tuple(said)
 
@@ -149,10 +147,9 @@ def _check_claims(claims: Mapping[str, Any]) -> None:
 
 
 def _part(text: str, name: str) -> bytes:
-    try:
-        return _decoded(text)
-    except ValueError:
-        raise Invalid(f"Jwt {name} is an invalid Base64url encoded") from None
+    if (decoded := _decoded(text)) is None:
+        raise Invalid(f"Jwt {name} is an invalid Base64url encoded")
+    return decoded
 
 
 def _object(text: str, name: str) -> dict[str, Any]:
@@ -165,9 +162,10 @@ def _object(text: str, name: str) -> dict[str, Any]:
     return value
 
 
-def _decoded(text: str) -> bytes:
+def _decoded(text: str) -> bytes | None:
+    """What a text in base64url stands for, None for one that is in no such form."""
     if not re.fullmatch(r"[\w-]*", text, re.ASCII) or len(text) % 4 == 1:
-        raise ValueError("not base64url")
+        return None
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
@@ -183,15 +181,12 @@ def _keys(jwks: str) -> tuple[Mapping[str, str], ...]:
     return tuple(
         key
         for key in found
-        if key.get("kty") in needed and all(_readable(key.get(part)) for part in needed[key["kty"]])
+        if key.get("kty") in needed and all(_is_readable(key.get(part)) for part in needed[key["kty"]])
     )
 
 
-def _readable(text: object) -> bool:
-    try:
-        return isinstance(text, str) and bool(_decoded(text))
-    except ValueError:
-        return False
+def _is_readable(text: object) -> bool:
+    return isinstance(text, str) and bool(_decoded(text))
 
 
 def _audience(text: str) -> str:

@@ -19,7 +19,7 @@ from harness.traffic.token import Token
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from harness.api.istio.security.authentication import JWTRule
     from harness.model.istio.security.jwt import Jwt
@@ -58,11 +58,14 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     found = map(RequestAuthentication.kept, policies.selecting(state, pod, "RequestAuthentication"))
     rules = sorted((rule for policy in found for rule in policy.rules), key=lambda rule: rule.issuer)
     apart = tuple(policies.apart(state, "RequestAuthentication", pod))
-    if not rules or _preflight(message):
+    preflight = message.method == "OPTIONS" and all(map(message.header, _PREFLIGHT))
+    if not rules or preflight:  # which carries no credentials
         return CheckedToken(message, trace=apart)
     faults: list[tuple[JWTRule, str]] = []
     for rule in rules:
-        message = message.without(_outputs(rule))
+        # The headers that the rule writes: a client's own are taken away.
+        outputs = (output.header for output in rule.output_claim_to_headers)
+        message = message.without(filter(None, (*outputs, rule.output_payload_to_header)))
         tokens = list(_tokens(rule, message))
         if not tokens:
             faults.append((rule, jwt.MISSING))
@@ -82,11 +85,6 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     text = "the token isn't accepted ({}): {}"
     why = step(rule.resource, rule.path, Action.DENIED, text, fault, checked.status)
     return replace(checked, trace=(*lost, why))
-
-
-def _preflight(message: Message) -> bool:
-    """CORS preflights carry no credentials, and pass."""
-    return message.method == "OPTIONS" and all(message.header(name) for name in _PREFLIGHT)
 
 
 def _worst(faults: list[tuple[JWTRule, str]]) -> tuple[JWTRule, str]:
@@ -191,30 +189,19 @@ def _passed(
     return CheckedToken(replace(message, verified=Token.of(known)), trace=(*lost, why))
 
 
-def _outputs(rule: JWTRule) -> list[str]:
-    """The headers that the rule writes: a client's own are taken away."""
-    names = [output.header for output in rule.output_claim_to_headers]
-    return [name for name in (*names, rule.output_payload_to_header) if name]
-
-
 def _with_outputs(rule: JWTRule, message: Message, token: Jwt) -> Message:
     added = []
     if rule.output_payload_to_header:
         added.append((rule.output_payload_to_header.lower(), token.payload))
     for output in rule.output_claim_to_headers:
-        value: Any = _at(token.claims, output.claim)
+        value: Any = token.claims
+        for part in output.claim.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
         if isinstance(value, list | dict):
             raise not_modelled(rule.resource, output.at("claim"), "the claim is a list or an object")
         if value not in (None, ""):
             added.append((output.header.lower(), _told(value)))
     return replace(message, headers=(*message.headers, *added))
-
-
-def _at(said: Mapping[str, Any], name: str) -> Any:
-    found: Any = said
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
 
 
 def _told(value: Any) -> str:
