@@ -55,13 +55,13 @@ def send(
     state, client = side.state, side.client
     port: Port | None
     if isinstance(dialled, ServicePort):
-        hidden = registry.hidden(state, client, sidecar_scope.of(state, client), dialled)
+        hidden = registry.hidden(state, client, dialled)
         port, trace = (None, [hidden]) if hidden else (dialled, [])
     else:
         port, trace = registry.known(state, client, message.sni or message.dialled, dialled.port)
     if port is None:
         return passed_through(*trace)
-    origin = registry.origin(port)
+    origin = port.origin
     if port.http:
         text = "port {} is HTTP's by name or appProtocol: what isn't HTTP is passed through"
         return passed_through(*trace, step(origin, "spec.ports", Action.BYPASSED, text, port.number))

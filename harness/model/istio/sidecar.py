@@ -59,7 +59,7 @@ def send(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) ->
         return after(connection.passed_http(side, ready, message), *trace)
     field = "spec.selector" if isinstance(heard.port, ServicePort) else "spec.resolution"
     text = "no route for it: its endpoints about evenly"
-    why = step(registry.origin(heard.port), field, Action.MATCHED, text)
+    why = step(heard.port.origin, field, Action.MATCHED, text)
     target = upstream.cluster(side, heard.port, why, message.dialled)
     return after(upstream.send(side, message, target, Retries()), *trace)
 
@@ -74,7 +74,7 @@ def _virtual_host(
         routes, lost = gamma.attached(state, heard.port, client.namespace)
         trace += lost
         rules = gateway_route.sidecar_rules(routes)
-    full = registry.host_of(heard.port) if heard.port else host
+    full = heard.port.host if heard.port else host
     called = (full, host) if heard.named else (full,)
     claims = []
     told, unseen = virtual_service.told(state, client, *called)

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 
+HTTP = ("http", "http2", "grpc")
+"""What a port may say to speak that is HTTP."""
+
+
 @dataclass(frozen=True)
 class ServicePort:
     """One port of a Service."""
@@ -51,7 +55,17 @@ class ServicePort:
     @property
     def http(self) -> bool:
         """Whether the port says that it speaks HTTP."""
-        return self.protocol in ("http", "http2", "grpc")
+        return self.protocol in HTTP
+
+    @property
+    def origin(self) -> Resource:
+        """The object that it is from: as of what is no Service's."""
+        return self.service
+
+    @property
+    def host(self) -> str:
+        """The full name that it is known by."""
+        return fqdn(self.service)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
-    from harness.model.istio.registry.sidecar_scope import Scope
     from harness.model.network.services import Endpoint
     from harness.model.state import Pod, State
 
@@ -47,52 +46,34 @@ class Heard:
     trace: tuple[Step, ...] = ()
 
 
-def origin(port: Port) -> Resource:
-    """Returns the object that a port of the registry is from."""
-    return port.entry if isinstance(port, EntryPort) else port.service
-
-
-def host_of(port: Port) -> str:
-    """Returns the full host name that a port of the registry is known by."""
-    return port.host if isinstance(port, EntryPort) else fqdn(port.service)
-
-
 def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | None, list[Step]]:
     """Returns the port of a host, as dialled by a client, that its proxy knows; and what it isn't told of.
 
     A Service comes before a ServiceEntry of the same name; of ServiceEntries the most specific host, there
     one of the client's namespace, then the oldest.
     """
-    scope = sidecar_scope.of(state, client)
     lost: list[Step] = []
     service = resolve(state, host, client.namespace)
     port = service_port(service, number) if service else None
     if port is not None:
-        why = hidden(state, client, scope, port)
+        why = hidden(state, client, port)
         if why is None:
             return port, lost
         lost.append(why)
     lost += service_entry.passed_over(state, host.lower())
-    candidates = []
-    for entry in service_entry.by_host(state).covering(host.lower()):
-        if entry.number == number:
-            why = hidden(state, client, scope, entry)
-            if why is None:
-                candidates.append(entry)
-            else:
-                lost.append(why)
-    return _preferred(candidates, client.namespace), lost
+    covering = service_entry.by_host(state).covering(host.lower())
+    whys = [(entry, hidden(state, client, entry)) for entry in covering if entry.number == number]
+    lost += [why for _, why in whys if why is not None]
+    return _preferred([entry for entry, why in whys if why is None], client.namespace), lost
 
 
-def hidden(state: State, client: Pod, scope: Scope, port: Port) -> Step | None:
+def hidden(state: State, client: Pod, port: Port) -> Step | None:
     """Returns why a client's proxy isn't told of a port, None if it is."""
+    scope, namespace = sidecar_scope.of(state, client), port.origin.namespace
     unseen = _unexported(state, client, port)
-    if unseen is not None:
+    if unseen is not None or scope.has_service(namespace, port.host):
         return unseen
-    resource = origin(port)
-    if scope.has_service(resource.namespace, host_of(port)):
-        return None
-    return scope.hidden(resource, "{}/{}", resource.namespace, host_of(port))
+    return scope.hidden(port.origin, "{}/{}", namespace, port.host)
 
 
 def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Port, ...], list[Step]]:
@@ -108,12 +89,13 @@ def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, 
         if unseen is None or service.namespace == client.namespace:
             return service, ports, lost
         lost.append(unseen)
-    entries = [one for one in service_entry.by_host(state).covering(host) if one.host == host]
-    seen = [one for one in entries if _unexported(state, client, one) is None]
+    entries = [entry for entry in service_entry.by_host(state).covering(host) if entry.host == host]
+    seen = [entry for entry in entries if _unexported(state, client, entry) is None]
     best = _preferred(seen, client.namespace)
     if best is None:
         return None, (), lost
-    return best.entry, tuple(one for one in seen if one.entry.namespace == best.entry.namespace), lost
+    namespace = best.origin.namespace
+    return best.origin, tuple(entry for entry in seen if entry.origin.namespace == namespace), lost
 
 
 def heard(state: State, client: Pod, dialled: ServicePort | Endpoint, host: str) -> Heard:
@@ -125,12 +107,12 @@ def heard(state: State, client: Pod, dialled: ServicePort | Endpoint, host: str)
     number = dialled.number if isinstance(dialled, ServicePort) else dialled.port
     lost: list[Step] = []
     if isinstance(dialled, ServicePort) and not dialled.protocol:
-        why = hidden(state, client, sidecar_scope.of(state, client), dialled)
+        why = hidden(state, client, dialled)
         if why is None:
             return Heard(number, listens=True, port=dialled, named=False)
         lost.append(why)
     port, unseen = known(state, client, host, number)
-    lost += [one for one in unseen if one not in lost]
+    lost += [why for why in unseen if why not in lost]
     if listens_for_http(state, client, number):
         named = port if port is not None and port.protocol not in ("tcp", "tls") else None
         return Heard(number, listens=True, port=named, trace=tuple(lost))
@@ -147,7 +129,7 @@ def listens_for_http(state: State, client: Pod, number: int) -> bool:
     key = (scope.namespace, scope.origin, number)
     if key not in known_to_scope:
         ports = _http_ports(state).get(number, ())
-        known_to_scope[key] = any(hidden(state, client, scope, port) is None for port in ports)
+        known_to_scope[key] = any(hidden(state, client, port) is None for port in ports)
     return known_to_scope[key]
 
 
@@ -178,26 +160,24 @@ def _http_ports(state: State) -> dict[int, list[Port]]:
 def _preferred(entries: list[EntryPort], namespace: str) -> EntryPort | None:
     if not entries:
         return None
-    best = max(entries, key=lambda one: (specificity(one.host), one.entry.namespace == namespace))
-    twin = next((one for one in entries if one != best and _clashes(one, best)), None)
+
+    def place(entry: EntryPort) -> tuple[str, int, str]:
+        return entry.host, entry.number, entry.origin.namespace
+
+    best = max(entries, key=lambda entry: (specificity(entry.host), entry.origin.namespace == namespace))
+    twin = next((entry for entry in entries if entry != best and place(entry) == place(best)), None)
     if twin is not None:
-        why = f"{best.entry} has the same host and port, and Istio joins what both say"
-        raise not_modelled(twin.entry, "spec.hosts", why)
+        why = f"{best.origin} has the same host and port, and Istio joins what both say"
+        raise not_modelled(twin.origin, "spec.hosts", why)
     return best
 
 
-def _clashes(one: EntryPort, other: EntryPort) -> bool:
-    return (one.host, one.number, one.entry.namespace) == (other.host, other.number, other.entry.namespace)
-
-
 def _unexported(state: State, client: Pod, port: Port) -> Step | None:
-    config = mesh_config.of(state)
-    resource = origin(port)
-    default, field = config.service_export_to, "spec.exportTo"
+    default, field = mesh_config.of(state).service_export_to, "spec.exportTo"
     if isinstance(port, ServicePort):
         field = f"annotation {EXPORT_TO}"
-        said = annotations_of(resource).get(EXPORT_TO, "")
-        default = tuple(one.strip() for one in said.split(",") if one.strip()) or default
-    if visibility(resource, client.namespace, default) is not None:
+        names = annotations_of(port.origin).get(EXPORT_TO, "").split(",")
+        default = tuple(name.strip() for name in names if name.strip()) or default
+    if visibility(port.origin, client.namespace, default) is not None:
         return None
-    return step(resource, field, Action.HIDDEN, "isn't exported to namespace {}", client.namespace)
+    return step(port.origin, field, Action.HIDDEN, "isn't exported to namespace {}", client.namespace)

@@ -14,7 +14,7 @@ from harness.base.networks import is_address
 from harness.model.istio import revision
 from harness.model.network import dns
 from harness.model.network.addresses import leads_out
-from harness.model.network.services import Endpoint, endpoints, service_port
+from harness.model.network.services import HTTP, Endpoint, endpoints, service_port
 from harness.model.state import Pod
 from harness.model.state.tables import HostTable, LabelTable, per_state
 
@@ -28,22 +28,14 @@ if TYPE_CHECKING:
 TLS_MODE_LABEL = "security.istio.io/tlsMode"
 """The label that says of an endpoint outside of pods that a proxy of Istio's is there (`istio`)."""
 
-_PROTOCOLS = {
-    "http": "http",
-    "http2": "http2",
-    "grpc": "grpc",
-    "grpc-web": "http",
-    "https": "tls",
-    "tls": "tls",
-    "": "",
-}
+_PROTOCOLS = {**{name: name for name in (*HTTP, "tls", "")}, "grpc-web": "http", "https": "tls"}
 
 
 @dataclass(frozen=True)
 class EntryPort:
     """One port of one of a ServiceEntry's hosts; `protocol` as a Service port's."""
 
-    entry: Resource
+    origin: Resource
     host: str
     number: int
     target: int
@@ -53,12 +45,12 @@ class EntryPort:
     @property
     def http(self) -> bool:
         """Whether the port says that it speaks HTTP."""
-        return self.protocol in ("http", "http2", "grpc")
+        return self.protocol in HTTP
 
     @property
     def spec(self) -> ServiceEntry:
         """All that the ServiceEntry says."""
-        return ServiceEntry.kept(self.entry)
+        return ServiceEntry.kept(self.origin)
 
 
 @dataclass(frozen=True)
@@ -108,24 +100,26 @@ def targets(state: State, client: Pod, port: EntryPort, dialled: str) -> tuple[T
     Without it resolution NONE leads nowhere: that is so at a gateway, which ends its clients' connections.
     Raises NotModelledError for an address inside of the cluster that no object has.
     """
-    found = _targets(state, client, port, dialled)
-    return tuple(replace(one, meshed=one.meshed and port.spec.is_internal) for one in found)
+    places, internal = _targets(state, client, port, dialled), port.spec.is_internal
+    return tuple(replace(place, meshed=place.meshed and internal) for place in places)
 
 
 def _targets(state: State, client: Pod, port: EntryPort, dialled: str) -> Iterator[Target]:
     spec = port.spec
     if spec.resolution == "NONE":
         if dialled:
-            yield from map(Target, _places(state, port.entry, client.namespace, dialled, port.number))
+            yield from map(Target, _places(state, port.origin, client.namespace, dialled, port.number))
     elif spec.workload_selector is not None:
-        yield from _pods(state, port, spec.selector)
-        for entry in selected_entries(state, port.entry.namespace, spec.selector):
+        for pod in _pods_by_labels(state).selected(port.origin.namespace, spec.selector):
+            if pod.ready:
+                yield Target(Endpoint(pod, port.target), pod.labels, meshed=True)
+        for entry in selected_entries(state, port.origin.namespace, spec.selector):
             yield from listed(state, entry, port.target, port.name)
     elif spec.endpoints:
         for part in spec.endpoints:
             yield from listed(state, part, port.target, port.name)
     elif spec.resolution.startswith("DNS"):
-        yield from map(Target, _places(state, port.entry, port.entry.namespace, port.host, port.target))
+        yield from map(Target, _places(state, port.origin, port.origin.namespace, port.host, port.target))
 
 
 def selected_entries(state: State, namespace: str, selector: Mapping[str, str]) -> list[WorkloadEntry]:
@@ -150,12 +144,6 @@ def listed(state: State, part: EntryEndpoint, number: int, name: str) -> Iterato
         yield Target(place, part.labels, part.weight or 1, meshed)
 
 
-def _pods(state: State, port: EntryPort, selector: Mapping[str, str]) -> Iterator[Target]:
-    for pod in _pods_by_labels(state).selected(port.entry.namespace, selector):
-        if pod.ready:
-            yield Target(Endpoint(pod, port.target), pod.labels, meshed=True)
-
-
 def _places(state: State, origin: Resource, namespace: str, host: str, number: int) -> Iterator[Endpoint]:
     """What is at a host name or an address: pods, by themselves or behind a Service, or the outside."""
     answer = dns.lookup(state, host, namespace)
@@ -163,9 +151,8 @@ def _places(state: State, origin: Resource, namespace: str, host: str, number: i
         yield Endpoint(Pod.at(host), number)
     elif answer is None:
         if is_address(host):
-            raise not_modelled(
-                origin, f"address {host}", "no object tells what has this address in the cluster"
-            )
+            why = "no object tells what has this address in the cluster"
+            raise not_modelled(origin, f"address {host}", why)
     elif answer.outside:
         yield Endpoint(Pod.at(answer.outside), number)
     elif answer.pods or answer.service is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import covers
@@ -10,7 +11,7 @@ from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY, Sidecar
 from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
-from harness.model.state.tables import grouped, per_state
+from harness.model.state.tables import grouped, per_key, per_state
 from harness.traffic.trace import Action, Part, Step, Words, step
 
 if TYPE_CHECKING:
@@ -38,10 +39,6 @@ class Import:
         namespace = namespace.removeprefix(_NOT) or _EVERY_NAMESPACE
         return cls(own if namespace == _OWN else namespace, host, excludes)
 
-    def concerns(self, namespace: str) -> bool:
-        """Returns whether objects of a namespace are meant."""
-        return self.namespace in (_EVERY_NAMESPACE, namespace)
-
 
 @dataclass(frozen=True)
 class Scope:
@@ -64,10 +61,10 @@ class Scope:
         )
 
     def _has(self, namespace: str, hosts: Iterable[str], fits: Callable[[str, str], bool]) -> bool:
-        said = [one for one in self.imports if one.concerns(namespace)]
+        meant = [each for each in self.imports if each.namespace in (_EVERY_NAMESPACE, namespace)]
         return any(
-            any(fits(one.host, host) for one in said if not one.excludes)
-            and not any(covers(one.host, host) for one in said if one.excludes)
+            any(fits(each.host, host) for each in meant if not each.excludes)
+            and not any(covers(each.host, host) for each in meant if each.excludes)
             for host in hosts
         )
 
@@ -77,6 +74,7 @@ class Scope:
         return step(origin, "spec.egress", Action.HIDDEN, "doesn't import {}", Words(what, parts))
 
 
+@per_key(lambda client: (client.namespace, client.name))
 def of(state: State, client: Pod) -> Scope:
     """Returns the scope of a client's proxy.
 
@@ -89,12 +87,21 @@ def of(state: State, client: Pod) -> Scope:
         config.outbound == ALLOW_ANY,
         mesh_config.setting(config, "outboundTrafficPolicy.mode", Action.MATCHED, "is {}", config.outbound),
     )
-    if client.gateway:
+    sidecars = _sidecars(state)
+    own = (one for one in sidecars.get(client.namespace, ()) if selects(one.selector, client.labels))
+    general = (one for one in sidecars.get(ROOT_NAMESPACE, ()) if not one.selector)
+    sidecar = None if client.gateway else next(chain(own, general), None)
+    if sidecar is None:
         return default
-    chosen = _chosen(state, client)
-    if chosen is None:
-        return default
-    return _scope(chosen, default)
+    hosts = [host for listener in sidecar.egress for host in listener.hosts]
+    imports = tuple(Import.parse(host, client.namespace) for host in hosts) or default.imports
+    policy, origin = sidecar.outbound_traffic_policy, sidecar.resource
+    if policy is None:
+        return replace(default, origin=origin, imports=imports)
+    # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
+    mode = policy.mode or REGISTRY_ONLY
+    why = step(origin, policy.at("mode"), Action.MATCHED, "is {}", mode)
+    return Scope(client.namespace, mode == ALLOW_ANY, why, origin, imports)
 
 
 def passed_over(state: State, client: Pod) -> list[Step]:
@@ -107,25 +114,6 @@ def passed_over(state: State, client: Pod) -> list[Step]:
             and selects(Sidecar.kept(sidecar).selector, client.labels)
         ),
     )
-
-
-def _scope(sidecar: Sidecar, default: Scope) -> Scope:
-    hosts = [host for listener in sidecar.egress for host in listener.hosts]
-    imports = tuple(Import.parse(host, default.namespace) for host in hosts) or default.imports
-    policy, origin = sidecar.outbound_traffic_policy, sidecar.resource
-    if policy is None:
-        return Scope(default.namespace, default.allow_any, default.outbound, origin, imports)
-    # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
-    mode = policy.mode or REGISTRY_ONLY
-    why = step(origin, policy.at("mode"), Action.MATCHED, "is {}", mode)
-    return Scope(default.namespace, mode == ALLOW_ANY, why, origin, imports)
-
-
-def _chosen(state: State, client: Pod) -> Sidecar | None:
-    for sidecar in _sidecars(state).get(client.namespace, ()):
-        if selects(sidecar.selector, client.labels):
-            return sidecar
-    return next((one for one in _sidecars(state).get(ROOT_NAMESPACE, ()) if not one.selector), None)
 
 
 @per_state

@@ -9,7 +9,6 @@ from harness.api.istio.hosts import MESH, covers, specificity
 from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
-from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gamma, virtual_service
 from harness.model.network.addresses import SERVICE_NETWORK
 from harness.traffic.trace import Action, Step, Words, step, words
@@ -32,7 +31,7 @@ def find(state: State, client: Pod, port: Port, message: Message) -> Found:
     None if no rule is about the port: then the host's own endpoints are meant; a Step where rules are, but
     none for the name that TLS asks for: then the connection is passed through.
     """
-    told, lost = virtual_service.told(state, client, registry.host_of(port))
+    told, lost = virtual_service.told(state, client, port.host)
     ordered = [resource for _, resource in sorted(told, key=lambda one: one[0])]
     routes, unattached = gamma.connection_rules(state, port, client.namespace)
     if port.protocol == "tls":
@@ -81,7 +80,7 @@ def _by_name(
     if best is not None:
         return best, lost + why
     text = "has tls rules, but none for {}: passed through"
-    passed = step(registry.origin(port), "spec.ports", Action.BYPASSED, text, asked(message))
+    passed = step(port.origin, "spec.ports", Action.BYPASSED, text, asked(message))
     return passed, lost + why
 
 
@@ -126,7 +125,7 @@ def _elsewhere(match: RoutingMatch, port: Port, rule: RoutingRule) -> str:
     """Why the Service's address isn't in the networks of a match, empty if it is."""
     if not match.subnets:
         return ""
-    said = Service.of(registry.origin(port)).cluster_ip
+    said = Service.of(port.origin).cluster_ip
     networks = [ip_network(subnet, strict=False) for subnet in match.subnets]
     if is_address(said):
         inside = any(ip_address(said) in network for network in networks)
@@ -135,5 +134,5 @@ def _elsewhere(match: RoutingMatch, port: Port, rule: RoutingRule) -> str:
         return ""
     if not any(network.overlaps(SERVICE_NETWORK) for network in networks if network.version == 4):
         return "no Service's address is in its destinationSubnets"
-    why = f"the address of {registry.origin(port)} isn't known: its spec.clusterIP tells"
+    why = f"the address of {port.origin} isn't known: its spec.clusterIP tells"
     raise not_modelled(rule.origin, f"{match.where}.destinationSubnets", why)

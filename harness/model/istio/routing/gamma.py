@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.model.istio import revision
-from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.network import attachment
 from harness.traffic.trace import Action, Step, step
@@ -38,7 +37,7 @@ def attached(
     producers: list[Attached] = []
     consumers: list[Attached] = []
     lost: list[Step] = []
-    parent = registry.origin(port)
+    parent = port.origin
     for one in attachment.about(state, parent):
         if one.live.group != gateway_api.GROUP or one.live.kind not in kinds:
             continue
@@ -82,5 +81,5 @@ def connection_rules(state: State, port: Port, namespace: str) -> tuple[list[Rou
     """Returns the rules of TLSRoutes (on a port of TLS) or TCPRoutes that clients follow, oldest first."""
     kind = "TLSRoute" if port.protocol == "tls" else "TCPRoute"
     routes, lost = attached(state, port, namespace, (kind,))
-    parent = registry.host_of(port)
+    parent = port.host
     return [gateway_route.sidecar_connection_rule(route, parent) for route in routes], lost

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     )
     from harness.api.istio.virtual_service import ConnectionMatch, ConnectionRule
     from harness.base.resources import Resource
-    from harness.model.istio.registry.sidecar_scope import Scope
     from harness.model.state import Pod, State
 
 
@@ -217,29 +216,22 @@ def told(state: State, client: Pod, *names: str) -> tuple[list[Told], list[Step]
 
     Each comes with the class in which the client sees it (lower ones are looked at first), older first.
     """
-    scope = sidecar_scope.of(state, client)
+    scope, namespace = sidecar_scope.of(state, client), client.namespace
+    default = mesh_config.of(state).virtual_service_export_to
     found: list[Told] = []
     lost: list[Step] = []
     for resource in by_host(state).covering(*names):
-        seen, why = _seen(state, client, scope, resource)
-        if seen is not None:
+        if MESH not in gateways(resource):
+            text = "is bound to gateways only: no effect on sidecars"
+            lost.append(step(resource, "spec.gateways", Action.IGNORED, text))
+        elif (seen := visibility(resource, namespace, default)) is None:
+            text = "isn't exported to namespace {}"
+            lost.append(step(resource, "spec.exportTo", Action.HIDDEN, text, namespace))
+        elif not scope.has_rules(resource.namespace, hosts(resource)):
+            lost.append(scope.hidden(resource, "hosts of {}", resource))
+        else:
             found.append((seen, resource))
-        elif why is not None:
-            lost.append(why)
     lost += revision.passed_over(
         state, VirtualService.KIND, lambda apart: MESH in gateways(apart) and speaks_for(apart, *names)
     )
     return found, lost
-
-
-def _seen(state: State, client: Pod, scope: Scope, resource: Resource) -> tuple[int | None, Step | None]:
-    if MESH not in gateways(resource):
-        text = "is bound to gateways only: no effect on sidecars"
-        return None, step(resource, "spec.gateways", Action.IGNORED, text)
-    seen = visibility(resource, client.namespace, mesh_config.of(state).virtual_service_export_to)
-    if seen is None:
-        text = "isn't exported to namespace {}"
-        return None, step(resource, "spec.exportTo", Action.HIDDEN, text, client.namespace)
-    if not scope.has_rules(resource.namespace, hosts(resource)):
-        return None, scope.hidden(resource, "hosts of {}", resource)
-    return seen, None

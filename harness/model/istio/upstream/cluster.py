@@ -92,7 +92,7 @@ def cluster(
     side: ClientSide, port: Port, why: Step, dialled: str = "", subset: str = ""
 ) -> Upstream | Missing:
     """Returns the endpoints of a registry's port (or of a subset of them) under the DestinationRules."""
-    state, host, namespace = side.state, registry.host_of(port), registry.origin(port).namespace
+    state, host, namespace = side.state, port.host, port.origin.namespace
     rules = destination_rule.find(state, host, side.client, namespace)
     targets = _targets(state, side.client, port, dialled)
     passed_over = destination_rule.passed_over(state, host)
