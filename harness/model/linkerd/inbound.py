@@ -63,7 +63,7 @@ def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Delive
     changed = filters.apply(arrival.message, taken)
     if isinstance(changed, filters.Redirected):
         return certain(with_fields(changed.answer, hop=arrival.hop), *trace, changed.why)
-    served = _served(with_fields(arrival, message=changed.message), found, serve)
+    served = _served(state, with_fields(arrival, message=changed.message), found, serve)
     return after(changed.answered(served), *trace)
 
 
@@ -76,9 +76,9 @@ def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver)
     probed = arrival.server.probe_paths(arrival.port) if config.of(state).probe_networks else ()
     if message.method == "GET" and message.path in probed and found.protocol != GRPC:
         text = "{} is a probe's path: open to everyone"
-        return after(_served(arrival, found, serve), built_in(Action.ALLOWED, text, message.path))
+        return after(_served(state, arrival, found, serve), built_in(Action.ALLOWED, text, message.path))
     allowed, why = _authorized(found.authorizations, arrival)
-    return after(_served(arrival, found, serve) if allowed else certain(_own(arrival, 403)), *why)
+    return after(_served(state, arrival, found, serve) if allowed else certain(_own(arrival, 403)), *why)
 
 
 def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[Step, ...]:
@@ -113,7 +113,7 @@ def _own(arrival: Arrival, status: int) -> Outcome:
     return with_fields(replies.linkerd(arrival.message, status), hop=arrival.hop)
 
 
-def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
+def _served(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
     message = arrival.message.without(["l5d-client-id"])
     if arrival.tls is Mesh.LINKERD:
         message = message.plus(("l5d-client-id", arrival.client.identities[Mesh.LINKERD]))
@@ -124,7 +124,7 @@ def _served(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
         return with_fields(replies.linkerd(message, 502, close=True), hop=arrival.hop)
 
     answered = mapped(serve(with_fields(arrival, message=message)), connected)
-    return after(answered, *(found.limit.trace(arrival) if found.limit else ()))
+    return after(answered, *policy.limited(state, found.limits, arrival))
 
 
 def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:

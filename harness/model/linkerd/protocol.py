@@ -99,17 +99,15 @@ def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Step, ..
     if app in _BY_APP_PROTOCOL:
         return _BY_APP_PROTOCOL[app], ()
     if app:
-        return OPAQUE, (
-            step(parent, "spec.ports", Action.DETECTED, "appProtocol {} is opaque to Linkerd", app),
-        )
+        text = "appProtocol {} is opaque to Linkerd"
+        return OPAQUE, (step(parent, "spec.ports", Action.DETECTED, text, app),)
     if parent.kind == "Service":
         opaque = ports.opaque_of_service(call.state, parent)
     else:
         said = annotations_of(parent).get(OPAQUE_PORTS)
         opaque = config.of(call.state).opaque_ports if said is None else strict(said)
     if call.number in opaque:
-        field = f"annotation {OPAQUE_PORTS}"
-        text = "port {} is opaque (there, or by default)"
+        text, field = "port {} is opaque (there, or by default)", f"annotation {OPAQUE_PORTS}"
         return OPAQUE, (step(parent, field, Action.DETECTED, text, call.number),)
     return DETECT, ()
 

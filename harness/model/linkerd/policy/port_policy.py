@@ -30,7 +30,7 @@ from harness.model.state.tables import SelectorTable, grouped, per_key, per_stat
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
@@ -46,7 +46,8 @@ class PortPolicy:
     authorizations: tuple[Authorization, ...]
     trace: tuple[Step, ...]
     routes: tuple[Route, ...] = ()
-    limit: RateLimit | None = None
+    limits: tuple[HTTPLocalRateLimitPolicy, ...] = ()
+    """Those on the Server: the oldest counts (of one age: the first by name)."""
 
 
 @per_key(lambda pod, port: (pod.namespace, pod.name, port))
@@ -65,20 +66,27 @@ def at(state: State, pod: Pod, port: int) -> PortPolicy:
         (*authorizations, *authentication.of_default(config.of(state), access, resource)),
         (selects, *lost, *ignored),
         attached,
-        None if grpc else _rate_limit(state, resource),
+        () if grpc else tuple(_rate_limits(state).get((resource.namespace, resource.name), ())),
     )
 
 
 def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
     """Returns whom policies on a route let in, and why others of them don't count."""
     resource = route.resource
-    found, lost = [], []
-    for policy in _targeting(state, resource.namespace, resource.kind, resource.name):
-        target = LinkerdAuthorizationPolicy.kept(policy).target
-        if (target.group or gateway_api.GROUP) == resource.group:
-            made = authentication.of_policy(state, policy)
-            found.append(made) if isinstance(made, Authorization) else lost.append(made)
-    return tuple(found), tuple(lost)
+    return _parted(
+        authentication.of_policy(state, policy)
+        for policy in _targeting(state, resource.namespace, resource.kind, resource.name)
+        if (LinkerdAuthorizationPolicy.kept(policy).target.group or gateway_api.GROUP) == resource.group
+    )
+
+
+def _parted(
+    made: Iterable[Authorization | Step],
+) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
+    """The authorizations, and why there are no others."""
+    listed = tuple(made)
+    found = tuple(each for each in listed if isinstance(each, Authorization))
+    return found, tuple(each for each in listed if isinstance(each, Step))
 
 
 def _default(state: State, pod: Pod, port: int) -> PortPolicy:
@@ -130,24 +138,16 @@ def _detached(state: State, route: Route, parent: Resource) -> str | None:
 
 
 def _of_server(state: State, found: Resource) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
+    labels = {**labels_of(found), _NAME: found.name}
+    older = _server_authorizations(state).selecting(found.namespace, labels)
+    policies = [*_targeting(state, found.namespace, "Server", found.name)]
     made = [
-        authentication.of_server_authorization(config.of(state), one)
-        for one in _server_authorizations(state).selecting(
-            found.namespace, {**labels_of(found), _NAME: found.name}
-        )
-        if _selects(one, found)
+        authentication.of_server_authorization(config.of(state), authorization)
+        for authorization in older
+        if ServerAuthorization.kept(authorization).server.includes(found)
     ]
-    made += [
-        authentication.of_policy(state, policy)
-        for policy in (
-            *_targeting(state, found.namespace, "Server", found.name),
-            *_targeting(state, found.namespace, "Namespace"),
-        )
-    ]
-    return (
-        tuple(one for one in made if isinstance(one, Authorization)),
-        tuple(one for one in made if isinstance(one, Step)),
-    )
+    policies += _targeting(state, found.namespace, "Namespace")
+    return _parted((*made, *(authentication.of_policy(state, policy) for policy in policies)))
 
 
 _NAME = ""
@@ -156,16 +156,12 @@ _NAME = ""
 
 @per_state
 def _server_authorizations(state: State) -> SelectorTable[Resource]:
-    def wanted(one: Resource) -> Mapping[str, str]:
-        servers = ServerAuthorization.kept(one).server
-        return {_NAME: servers.name} if servers.name else servers.selector.match_labels
-
     every = state.all(GROUP, "ServerAuthorization")
-    return SelectorTable((one.namespace, wanted(one), one) for one in every)
-
-
-def _selects(authorization: Resource, found: Resource) -> bool:
-    return ServerAuthorization.kept(authorization).server.includes(found)
+    read = ((authorization, ServerAuthorization.kept(authorization).server) for authorization in every)
+    return SelectorTable(
+        (each.namespace, {_NAME: servers.name} if servers.name else servers.selector.match_labels, each)
+        for each, servers in read
+    )
 
 
 def _targeting(state: State, namespace: str, kind: str, name: str = "") -> list[Resource]:
@@ -183,61 +179,42 @@ def _by_target(state: State) -> dict[tuple[str, str, str], list[Resource]]:
     )
 
 
-@dataclass(frozen=True)
-class RateLimit:
-    """A Server's limit, and those that an older one keeps from counting."""
+def limited(state: State, limits: tuple[HTTPLocalRateLimitPolicy, ...], arrival: Arrival) -> Iterator[Step]:
+    """Yields the limits that a client's requests are under, the narrower last.
 
-    trust_domain: str
-    policy: HTTPLocalRateLimitPolicy
-    superseded: tuple[Resource, ...] = ()
-
-    def trace(self, arrival: Arrival) -> tuple[Step, ...]:
-        """Returns the limits that a client's requests are under, the narrower last."""
-        return tuple(self._trace(arrival))
-
-    def _trace(self, arrival: Arrival) -> Iterator[Step]:
-        for other in self.superseded:
-            text = "{} is older: one limit counts for a Server"
-            yield step(other, "spec.targetRef", Action.OUTRANKED, text, self.policy.resource)
-        if self.policy.total:
-            yield _step(self.policy.total, "all clients together")
-        override = self._override(arrival)
+    A limit depends on the requests before: each proxy lets a burst of a second's worth pass, and then what
+    the rate allows. A request that the model decides comes alone, so within every limit.
+    """
+    for other in limits[1:]:
+        text = "{} is older: one limit counts for a Server"
+        yield step(other.resource, "spec.targetRef", Action.OUTRANKED, text, limits[0].resource)
+    for policy in limits[:1]:
+        if policy.total:
+            yield _limit(policy.total, "all clients together")
+        override = _override(state, policy, arrival)
         if override is not None:
-            yield _step(override, "the clients that it names together")
-        elif self.policy.identity:
-            yield _step(self.policy.identity, "each identity (the unmeshed as one)")
-
-    def _override(self, arrival: Arrival) -> RateOverride | None:
-        """The last override for the client's identity: a later one takes an earlier one's place."""
-        if arrival.tls is not Mesh.LINKERD:
-            return None
-        identity, found = arrival.client.identities[Mesh.LINKERD], None
-        for override in self.policy.overrides:
-            accounts = (
-                service_account(one.name, one.namespace, self.trust_domain) for one in override.clients
-            )
-            if identity in accounts:
-                found = override
-        return found
+            yield _limit(override, "the clients that it names together")
+        elif policy.identity:
+            yield _limit(policy.identity, "each identity (the unmeshed as one)")
 
 
-def _step(rate: RequestRate, who: str) -> Step:
+def _override(state: State, policy: HTTPLocalRateLimitPolicy, arrival: Arrival) -> RateOverride | None:
+    """The last override for the client's identity: a later one takes an earlier one's place."""
+    if arrival.tls is not Mesh.LINKERD:
+        return None
+    identity, domain = arrival.client.identities[Mesh.LINKERD], config.of(state).trust_domain
+    for override in reversed(policy.overrides):
+        if any(service_account(who.name, who.namespace, domain) == identity for who in override.clients):
+            return override
+    return None
+
+
+def _limit(rate: RequestRate, who: str) -> Step:
     text = "lets {} requests a second of {} pass, this one among them; more would get 429"
     return step(rate.resource, rate.at("requestsPerSecond"), Action.LIMITED, text, rate.requests, who)
 
 
-def _rate_limit(state: State, server: Resource) -> RateLimit | None:
-    """Returns the limit on a Server, the oldest of several (of one age: the first by name)."""
-    found = _by_server(state).get((server.namespace, server.name))
-    if not found:
-        return None
-    oldest = HTTPLocalRateLimitPolicy.kept(found[0])
-    return RateLimit(config.of(state).trust_domain, oldest, tuple(found[1:]))
-
-
 @per_state
-def _by_server(state: State) -> dict[tuple[str, str], list[Resource]]:
-    policies = state.all(GROUP, "HTTPLocalRateLimitPolicy")
-    return grouped(
-        ((policy.namespace, HTTPLocalRateLimitPolicy.kept(policy).target.name), policy) for policy in policies
-    )
+def _rate_limits(state: State) -> dict[tuple[str, str], list[HTTPLocalRateLimitPolicy]]:
+    policies = map(HTTPLocalRateLimitPolicy.kept, state.all(GROUP, "HTTPLocalRateLimitPolicy"))
+    return grouped(((policy.resource.namespace, policy.target.name), policy) for policy in policies)
