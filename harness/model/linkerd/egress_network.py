@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
@@ -34,19 +34,18 @@ def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[S
         for one in common
         if own and one not in own
     ]
-    sizes = {}
-    for one in own or common:
-        size = _smallest(state, one, host)
-        if size is None:
-            lost.append(step(one, "spec.networks", Action.UNMATCHED, "{} isn't in them", host))
-        else:
-            sizes[one.key] = (size, one)
-    if not sizes:
-        return None, tuple(lost)
-    ranked = [one for _, one in sorted(sizes.values(), key=lambda pair: pair[0])]  # stable: older first
+    sizes = [(_smallest(state, network, host), network) for network in own or common]
+    text = "{} isn't in them"
+    lost += [
+        step(network, "spec.networks", Action.UNMATCHED, text, host)
+        for size, network in sizes
+        if size is None
+    ]
+    holding = [(size, network) for size, network in sizes if size is not None]
+    ranked = [network for _, network in sorted(holding, key=lambda pair: pair[0])]  # stable: older first
     text = "another's network is smaller, or it is older"
-    lost += [step(one, "spec.networks", Action.OUTRANKED, text) for one in ranked[1:]]
-    return ranked[0], tuple(lost)
+    lost += [step(network, "spec.networks", Action.OUTRANKED, text) for network in ranked[1:]]
+    return (ranked[0] if ranked else None), tuple(lost)
 
 
 def accepted(state: State, network: Resource) -> bool:
@@ -73,7 +72,7 @@ def _holds(state: State, network: Resource, host: str, cidr: Network, excepted: 
     """Whether a network holds an address; a host's is any outside of the cluster, over IPv4."""
     if is_address(host):
         ip = ip_address(host)
-        return _in(ip, cidr) and not any(_in(ip, one) for one in excepted)
+        return ip in cidr and not any(ip in each for each in excepted)
     if cidr.version == 6:
         return False
     inside = config.of(state).blocks
@@ -92,7 +91,3 @@ def _networks(state: State, network: Resource) -> list[tuple[Network, tuple[Netw
         return [(block.cidr, block.exceptions) for block in read.networks]
     inside = config.of(state).blocks
     return [(one, tuple(block for block in inside if block.version == one.version)) for one in _EVERYTHING]
-
-
-def _in(address: IPv4Address | IPv6Address, network: Network) -> bool:
-    return address.version == network.version and address in network

@@ -57,20 +57,19 @@ class Authorization:
     """
 
     origin: Resource | None
-    name: str
     field: str
     networks: Networks | None = None
     identities: tuple[str, ...] | None = None
     audit: bool = False
+    name: str = ""
+    """That of a default policy, which is no object's."""
 
     def admits(self, arrival: Arrival) -> bool:
         """Returns whether the client of a request is let in."""
         if self.networks is not None and not self.networks.hold(arrival):
             return False
-        if self.identities is None:
-            return True
-        if arrival.tls is not Mesh.LINKERD:
-            return False
+        if self.identities is None or arrival.tls is not Mesh.LINKERD:
+            return self.identities is None
         identity = arrival.client.identities[Mesh.LINKERD]
         return not self.identities or any(admits(wanted, identity) for wanted in self.identities)
 
@@ -90,7 +89,7 @@ def of_default(
     who: tuple[str, ...] | None = () if policy.endswith("-authenticated") else None
     networks = _of_cluster(settings) if policy.startswith("cluster-") else None
     field = "spec.accessPolicy" if server else ""
-    return (Authorization(server, f"default policy {policy}", field, networks, who, policy == "audit"),)
+    return (Authorization(server, field, networks, who, policy == "audit", f"default policy {policy}"),)
 
 
 def _of_cluster(settings: LinkerdConfig) -> Networks:
@@ -113,14 +112,14 @@ def of_server_authorization(settings: LinkerdConfig, resource: Resource) -> Auth
     if client.networks:
         networks = _written(resource, client.at("networks"), client.networks)
     if client.unauthenticated:
-        return Authorization(resource, str(resource), client.at("unauthenticated"), networks)
+        return Authorization(resource, client.at("unauthenticated"), networks)
     if client.tls.anyone:  # only meshed clients bring a TLS that the proxy ends
-        return Authorization(resource, str(resource), client.tls.path, networks, ())
+        return Authorization(resource, client.tls.path, networks, ())
     names = client.tls.identities(settings.trust_domain)
     if not names:
         text = "admits nobody: neither unauthenticated nor any identity; it is ignored"
         return step(resource, client.path, Action.IGNORED, text)
-    return Authorization(resource, str(resource), client.tls.path, networks, names)
+    return Authorization(resource, client.tls.path, networks, names)
 
 
 def of_policy(state: State, policy: Resource) -> Authorization | Step:
@@ -146,4 +145,4 @@ def of_policy(state: State, policy: Resource) -> Authorization | Step:
             identities = MeshTLSAuthentication.kept(found).identities(domain)
         else:
             raise not_modelled(policy, reference.path, f"authentication by {kind}")
-    return Authorization(policy, str(policy), "spec.requiredAuthenticationRefs", networks, identities)
+    return Authorization(policy, "spec.requiredAuthenticationRefs", networks, identities)
