@@ -70,7 +70,7 @@ def probes(state: State, workload: Workload) -> tuple[CheckedProbe, ...]:
             pod.name,
             container.name,
             probe,
-            _asked(state, pod, probe, by_agent=_rewritten(pod)),
+            _asked(state, pod, probe, by_agent=len(pod.proxies) == 1 and planes.of(pod).rewrites_probes(pod)),
             _asked(state, pod, probe, by_agent=True),
         )
         for pod in state.pods_of(workload)
@@ -108,11 +108,6 @@ def _told(outcomes: Outcomes) -> str:
 
 def _certain(outcome: Outcome, why: Step) -> Outcomes:
     return Outcomes((Group(outcome, ONE, (why,)),))
-
-
-def _rewritten(pod: Pod) -> bool:
-    """Whether its mesh's agent asks in the kubelet's place."""
-    return len(pod.proxies) == 1 and planes.of(pod).rewrites_probes(pod)
 
 
 def _succeeds(probe: KubeletProbe, outcome: Outcome) -> bool:

@@ -70,11 +70,6 @@ def smiley_of(name: str) -> str:
     return SMILEYS["Vomiting"]
 
 
-def color_of(name: str) -> str:
-    """Returns the color that a name stands for; an unknown one is yellow."""
-    return name if name.startswith("#") else COLORS.get(name, COLORS["yellow"])
-
-
 def _number(asked: Asked, name: str) -> int:
     text = asked.container.env.get(name, "0").strip()
     return int(text) if _NUMBER.fullmatch(text) else 0
@@ -148,7 +143,8 @@ def color(asked: Asked) -> Answers:
         raise asked.not_modelled("UpdateColor, which changes the color,")
     if message.path not in ("/ColorService/Center", "/ColorService/Edge"):
         return certain(asked.outcome(body="", grpc_status=12))
-    value = color_of(asked.container.env.get("COLOR") or "blue")
+    name = asked.container.env.get("COLOR") or "blue"
+    value = name if name.startswith("#") else COLORS.get(name, COLORS["yellow"])
     headers = (("content-type", "application/grpc"),)
     calm = certain(asked.outcome(body=value, headers=headers, grpc_status=0))
     return _troubled(asked, "Color", calm, asked.outcome(body="", headers=headers, grpc_status=13))

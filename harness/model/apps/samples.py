@@ -108,7 +108,8 @@ def echo(asked: Asked) -> Answers:
     """
     http_only(asked)
     message = asked.message
-    clean = _clean(message.path)
+    slash = "/" if message.path.endswith("/") and message.path != "/" else ""
+    clean = normpath(message.path).replace("//", "/") + slash
     if clean != message.path:
         target = replace(message, path=clean).target
         body = f'<a href="{target}">Temporary Redirect</a>.'
@@ -132,11 +133,6 @@ def _number(asked: Asked, name: str) -> int | None:
     if text is not None and not re.fullmatch("[0-9]{1,9}", text):
         raise asked.not_modelled(f"{name}={text}")
     return None if text is None else int(text)
-
-
-def _clean(path: str) -> str:
-    slash = "/" if path.endswith("/") and path != "/" else ""
-    return normpath(path).replace("//", "/") + slash if path != "/" else path
 
 
 APPS = {

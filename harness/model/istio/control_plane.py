@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks
+from harness.api.gateway_api.gateway import class_of
 from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.security import identity
 from harness.api.istio.validation import validate
@@ -50,7 +51,7 @@ class IstioControlPlane(ControlPlane):
         return MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO and _COMPONENT in labels_of(resource)
 
     def implements(self, resource: Resource) -> bool:
-        return deployment.is_istios(resource)
+        return class_of(resource) == deployment.BUILTIN_CLASS
 
     def validate(self, resource: Resource) -> None:
         if MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO:  # of other kinds its webhook is asked about none

@@ -73,7 +73,7 @@ def _virtual_host(
     if heard.port is not None:
         routes, lost = gamma.attached(state, heard.port, client.namespace)
         trace += lost
-        rules = gateway_route.sidecar_rules(routes)
+        rules = gateway_route.rules(routes)
     full = heard.port.host if heard.port else host
     called = (full, host) if heard.named else (full,)
     claims = []

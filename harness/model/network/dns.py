@@ -156,16 +156,10 @@ def _record(state: State, name: str) -> Lookup | None:
             name = written.alias
             trace.append(step(service, "spec.externalName", Action.LED, "is another name for {}", name))
         elif len(labels) == 3:
-            return _pod_record(state, service, labels[0], tuple(trace))
+            place = (labels[0], service.name)  # a pod's hostname, and its Service as its subdomain
+            below = (pod for pod in addresses(state, service) if (pod.hostname, pod.subdomain) == place)
+            return Lookup(service, pods, trace=tuple(trace)) if (pods := tuple(below)) else None
         else:
             pods = addresses(state, service) if written.headless else ()
             return Lookup(service, pods, trace=tuple(trace))
     return None
-
-
-def _pod_record(state: State, service: Resource, hostname: str, trace: tuple[Step, ...]) -> Lookup | None:
-    """A pod below its Service: by its hostname, if its subdomain is the Service's name."""
-    pods = tuple(
-        pod for pod in addresses(state, service) if (pod.hostname, pod.subdomain) == (hostname, service.name)
-    )
-    return Lookup(service, pods, trace=trace) if pods else None

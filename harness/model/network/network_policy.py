@@ -17,14 +17,13 @@ from harness.base.vocabulary import Workload
 from harness.model.network.addresses import contains
 from harness.model.state import Pod, namespace_labels
 from harness.model.state.tables import SelectorTable, per_state
-from harness.traffic.trace import Action, Step, Words, built_in, step, words
+from harness.traffic.trace import Action, Step, built_in, step, words
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.network_policy import (
         Direction,
         NetworkPolicyPeer,
         NetworkPolicyPort,
-        NetworkPolicyRule,
     )
     from harness.base.resources import Resource
     from harness.model.message import Arrival
@@ -92,10 +91,14 @@ def _direction(
     if pod.host_network or pod.outside:
         return ALLOWED
     lost: list[Step] = []
-    way = _way(pod, other, direction)
+    way = words("{} in", other.workload)
+    if direction == "egress":
+        way = words("{} out to {}", pod.workload, other.workload)
     for policy in _selecting(state, pod, direction):
         for rule in NetworkPolicy.kept(policy).rules(direction):
-            if _ports(rule, server, port, protocol) and _peers(state, policy, rule, other):
+            ports, peers = rule.ports, rule.peers  # none of one kind is all
+            fits = not ports or any(_port(part, server, port, protocol) for part in ports)
+            if fits and (not peers or any(_peer(state, policy, peer, other) for peer in peers)):
                 lets = step(policy, rule.path, Action.ALLOWED, "lets {} through on port {}", way, port)
                 return ConnectionVerdict(allowed=True, trace=(lets,))
         text = "no rule lets {} through on port {}"
@@ -105,12 +108,6 @@ def _direction(
     text = "{} of {} is isolated: the connection is dropped, unanswered"
     dropped = built_in(Action.FAILED, text, direction, pod.workload)
     return ConnectionVerdict(allowed=False, trace=(*lost, dropped))
-
-
-def _way(pod: Pod, other: Pod, direction: Direction) -> Words:
-    if direction == "ingress":
-        return words("{} in", other.workload)
-    return words("{} out to {}", pod.workload, other.workload)
 
 
 def _selecting(state: State, pod: Pod, direction: str) -> list[Resource]:
@@ -131,11 +128,6 @@ def _policies(state: State) -> SelectorTable[Resource] | None:
     return SelectorTable(entries) if entries else None
 
 
-def _ports(rule: NetworkPolicyRule, server: Pod, number: int, protocol: str) -> bool:
-    """Whether a rule is for a port of the server's pod; one without ports is for all."""
-    return not rule.ports or any(_port(part, server, number, protocol) for part in rule.ports)
-
-
 def _port(part: NetworkPolicyPort, server: Pod, number: int, protocol: str) -> bool:
     wanted = part.port
     if part.protocol != protocol:
@@ -146,11 +138,6 @@ def _port(part: NetworkPolicyPort, server: Pod, number: int, protocol: str) -> b
         of_proxy = server.tunnel if server.mesh and wanted == server.mesh.proxy else None
         return (of_proxy or server.port(wanted, protocol)) == number
     return wanted <= number <= (part.end or wanted)
-
-
-def _peers(state: State, policy: Resource, rule: NetworkPolicyRule, other: Pod) -> bool:
-    """Whether a rule is for the pod on the other side; one without peers is for all."""
-    return not rule.peers or any(_peer(state, policy, peer, other) for peer in rule.peers)
 
 
 def _peer(state: State, policy: Resource, peer: NetworkPolicyPeer, other: Pod) -> bool:

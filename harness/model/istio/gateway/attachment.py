@@ -103,7 +103,7 @@ def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule
     sets = grouped(((attached.listener, attached.host), attached) for attached in found)
     made: list[RoutingRule] = []
     for merged in sorted(sets.values(), key=lambda alike: alike[0].route.resource.namespace != pod.namespace):
-        ordered = gateway_route.gateway_rules(state, [attached.route for attached in merged])
+        ordered = gateway_route.rules((attached.route for attached in merged), state)
         made += applicable(ordered, pod, merged[0].listener.port)[0]
     return made
 
@@ -114,7 +114,7 @@ def connection_rule(state: State, listener: Listener, name: str) -> tuple[Routin
     best = max(found, key=lambda attached: attached.level, default=None)
     if best is None:
         return None, lost
-    rule = gateway_route.gateway_connection_rule(state, best.route)
+    rule = gateway_route.connection_rule(best.route, state)
     return rule, [*lost, step(rule.origin, rule.field, Action.MATCHED, "takes the connection")]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api import gateway_api
 from harness.api.gateway_api import GROUP
-from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, Listener, class_of
+from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, Listener
 from harness.api.gateway_api.reference import ReferenceGrant
 from harness.api.istio.gateway import MANAGED
 from harness.api.kubernetes.metadata import Metadata
@@ -30,16 +30,11 @@ if TYPE_CHECKING:
     from harness.model.state import Objects
 
 _CONTROLLER = "istio.io/gateway-controller"
-_BUILTIN_CLASS = "istio"
+BUILTIN_CLASS = "istio"
 
 _NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
 _CLASS_LABEL = "gateway.networking.k8s.io/gateway-class-name"
 _STATUS_PORT = {"name": "status-port", "port": 15021, "appProtocol": "tcp"}
-
-
-def is_istios(resource: Resource) -> bool:
-    """Returns whether an object, unchecked yet, is a Gateway of Istio's own class."""
-    return class_of(resource) == _BUILTIN_CLASS
 
 
 def implemented(objects: Objects, gateway: Resource) -> bool:
@@ -50,7 +45,7 @@ def implemented(objects: Objects, gateway: Resource) -> bool:
     found = objects.get(gateway_api.GROUP, "GatewayClass", "", name)
     if found and revision.is_foreign(objects, found):
         found = None
-    return GatewayClass.kept(found).controller == _CONTROLLER if found else name == _BUILTIN_CLASS
+    return GatewayClass.kept(found).controller == _CONTROLLER if found else name == BUILTIN_CLASS
 
 
 def services(gateway: Resource) -> tuple[str, ...]:

@@ -87,10 +87,11 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
             text = "isn't taken: another name that covers {} is more specific"
             trace.append(step(route, "spec.hostnames", Action.OUTRANKED, text, host))
     rules += gateway_attachment.rules(state, pod, [route for route in routes if route.level == best])
+    ordered = sorted(rules, key=lambda rule: not rule.matches or rule.matches[0].takes_all)
     sender = next((server for level, server in redirecting if level == best), None)
     text = "sends plain HTTP to https"
     sends = sender.step("tls.httpsRedirect", Action.REDIRECTED, text) if sender else None
-    return VirtualHost(tuple(sorted(rules, key=_takes_all)), sends, tuple(trace))
+    return VirtualHost(tuple(ordered), sends, tuple(trace))
 
 
 def chains(
@@ -165,7 +166,3 @@ def _shared(resource: Resource, server: GatewayServer, host: str) -> str | None:
         if covers(wanted, host) and covers(offered, host)
     ]
     return max(shared, key=specificity) if shared else None
-
-
-def _takes_all(rule: RoutingRule) -> bool:
-    return not rule.matches or rule.matches[0].takes_all

@@ -10,6 +10,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.istio.routing import gamma, virtual_service
+from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.network.addresses import SERVICE_NETWORK
 from harness.traffic.trace import Action, Step, Words, step, words
 
@@ -33,7 +34,9 @@ def find(state: State, client: Pod, port: Port, message: Message) -> Found:
     """
     told, lost = virtual_service.told(state, client, port.host)
     ordered = [resource for _, resource in sorted(told, key=lambda one: one[0])]
-    routes, unattached = gamma.connection_rules(state, port, client.namespace)
+    kind = "TLSRoute" if port.protocol == "tls" else "TCPRoute"
+    attached, unattached = gamma.attached(state, port, client.namespace, (kind,))
+    routes = [gateway_route.sidecar_connection_rule(route, port.host) for route in attached]
     if port.protocol == "tls":
         chosen, why = _by_name(routes, ordered, client, port, message)
     else:

@@ -18,7 +18,6 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.model.istio.registry.hosts import Port
-    from harness.model.istio.routing.rule import RoutingRule
     from harness.model.state import State
 
 Attached = tuple[tuple[bool, str, int], Route, "ParentRef"]
@@ -75,11 +74,3 @@ def _one_set(found: list[Attached]) -> tuple[list[Route], list[Step]]:
     ]
     kept = {route.resource.key: route for _, route, ref in found if (ref.port is not None) == with_port}
     return list(kept.values()), unmerged
-
-
-def connection_rules(state: State, port: Port, namespace: str) -> tuple[list[RoutingRule], list[Step]]:
-    """Returns the rules of TLSRoutes (on a port of TLS) or TCPRoutes that clients follow, oldest first."""
-    kind = "TLSRoute" if port.protocol == "tls" else "TCPRoute"
-    routes, lost = attached(state, port, namespace, (kind,))
-    parent = port.host
-    return [gateway_route.sidecar_connection_rule(route, parent) for route in routes], lost

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route
@@ -73,18 +74,15 @@ def _unconvertible(backend: BackendRef) -> tuple[str, str] | None:
     return None
 
 
-def sidecar_rules(routes: Iterable[Route]) -> tuple[RoutingRule, ...]:
-    """Returns the rules of a Service's routes in the order in which requests are tried on them.
+def rules(routes: Iterable[Route], state: State | None = None) -> tuple[RoutingRule, ...]:
+    """Returns the rules of routes on one Service, or gateway, in the order in which requests try them.
 
     Exact paths before prefixes before regexes, then longer, then with method, more headers, more
-    query parameters; ties keep the older route's and the earlier rule's place.
+    query parameters; ties keep the older route's and the earlier rule's place. On a gateway the `state` is
+    asked for ReferenceGrants.
     """
-    return _sorted(_converted(route.resource, frozenset()) for route in routes)
-
-
-def gateway_rules(state: State, routes: Iterable[Route]) -> tuple[RoutingRule, ...]:
-    """Returns the rules of routes on a gateway in the same order; there ReferenceGrants are asked for."""
-    return _sorted(_converted(route.resource, _forbidden(state, route)) for route in routes)
+    converted = (_converted(route.resource, _forbidden(state, route)) for route in routes)
+    return tuple(sorted(chain.from_iterable(converted), key=_precedence))
 
 
 def sidecar_connection_rule(route: Route, parent: str) -> RoutingRule:
@@ -92,7 +90,7 @@ def sidecar_connection_rule(route: Route, parent: str) -> RoutingRule:
 
     Without host names a TLSRoute is for the parent's name alone; of several those count that fit it.
     """
-    rule = _connection_rule(route, frozenset())
+    rule = connection_rule(route)
     if route.resource.kind == "TCPRoute":
         return rule
     names = tuple(name.lower() for name in route.hostnames) or (parent,)
@@ -101,29 +99,21 @@ def sidecar_connection_rule(route: Route, parent: str) -> RoutingRule:
     return replace(rule, matches=(RoutingMatch("spec.hostnames", sni=names),))
 
 
-def gateway_connection_rule(state: State, route: Route) -> RoutingRule:
-    """Returns the rule of a TLSRoute or TCPRoute on a gateway."""
-    return _connection_rule(route, _forbidden(state, route))
-
-
-def _connection_rule(route: Route, forbidden: frozenset[str]) -> RoutingRule:
-    rule = route.rules[0]
+def connection_rule(route: Route, state: State | None = None) -> RoutingRule:
+    """Returns the rule of a TLSRoute or TCPRoute; on a gateway the `state` is asked for ReferenceGrants."""
+    rule, forbidden = route.rules[0], _forbidden(state, route)
     destinations = tuple(_destination(route, one, forbidden) for one in rule.backends if one.weight)
     nowhere = RoutingDestination(f"{rule.path}.backendRefs", "", invalid="no backend has a weight above 0")
     return RoutingRule(route.resource, rule.path, destinations=destinations or (nowhere,))
 
 
-def _sorted(converted: Iterable[tuple[RoutingRule, ...]]) -> tuple[RoutingRule, ...]:
-    return tuple(sorted((rule for rules in converted for rule in rules), key=_precedence))
-
-
-def _forbidden(state: State, route: Route) -> frozenset[str]:
+def _forbidden(state: State | None, route: Route) -> frozenset[str]:
     """The fields of the backends that no ReferenceGrant lets the route refer to."""
     return frozenset(
         backend.path
-        for rule in route.rules
+        for rule in (route.rules if state else ())
         for backend in rule.backends
-        if not permits(state, route.resource, backend.kind, backend.namespace, backend.name)
+        if state and not permits(state, route.resource, backend.kind, backend.namespace, backend.name)
     )
 
 

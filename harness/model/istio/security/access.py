@@ -58,19 +58,16 @@ def _checked(state: State, arrival: Arrival, pass_on: Deliver) -> Answers:
         checked = request_authentication.check(state, arrival.server, arrival.message)
         arrival, trace = with_fields(arrival, message=checked.message), checked.trace
         if checked.refusal:
-            return certain(_refused(arrival, _challenge(checked.message, checked)), *trace)
-    verdict = authorize(state, arrival)
-    if verdict.allowed:
-        return after(pass_on(arrival), *trace, *verdict.trace)
+            # As Envoy's JWT filter refuses one [envoy: jwt_authn; RFC 6750].
+            realm = f"{arrival.message.scheme}://{arrival.message.authority}{arrival.message.target}"
+            challenge = (("www-authenticate", f'Bearer realm="{realm}", error="invalid_token"'),)
+            refusal = replies.envoy(arrival.message, checked.status, checked.refusal, challenge)
+            return certain(_refused(arrival, refusal), *trace)
+    allowed, why = authorize(state, arrival)
+    if allowed:
+        return after(pass_on(arrival), *trace, *why)
     denied = replies.envoy(arrival.message, 403, DENIED)
-    return certain(_refused(arrival, denied), *trace, *verdict.trace, *_closing(arrival))
-
-
-def _challenge(message: Message, checked: request_authentication.CheckedToken) -> Outcome:
-    """The refusal of a token [envoy: jwt_authn's answer, RFC 6750]."""
-    realm = f"{message.scheme}://{message.authority}{message.target}"
-    challenge = (("www-authenticate", f'Bearer realm="{realm}", error="invalid_token"'),)
-    return replies.envoy(message, checked.status, checked.refusal, challenge)
+    return certain(_refused(arrival, denied), *trace, *why, *_closing(arrival))
 
 
 def _refused(arrival: Arrival, answer: Outcome) -> Outcome:

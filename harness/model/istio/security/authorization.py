@@ -37,16 +37,8 @@ if TYPE_CHECKING:
 DENIED = "RBAC: access denied"
 
 
-@dataclass(frozen=True)
-class AccessVerdict:
-    """Whether a request is let through, and the reasons."""
-
-    allowed: bool
-    trace: tuple[Step, ...]
-
-
-def authorize(state: State, arrival: Arrival) -> AccessVerdict:
-    """Returns whether the policies that select the server let a request, or a connection, through.
+def authorize(state: State, arrival: Arrival) -> tuple[bool, tuple[Step, ...]]:
+    """Returns whether the policies that select the server let a request or a connection through, and why.
 
     One that denies and matches decides first; then one that allows must match, if there is any.
     """
@@ -57,18 +49,18 @@ def authorize(state: State, arrival: Arrival) -> AccessVerdict:
     for policy in found:
         if policy.action == "DENY" and (field := matching_rule(policy, seen, passed)):
             denied = step(policy.resource, field, Action.DENIED, "matches, and the action is DENY")
-            return AccessVerdict(False, (*passed, denied))
+            return False, (*passed, denied)
     allowing = [policy for policy in found if policy.action == "ALLOW"]
     for policy in allowing:
         if field := matching_rule(policy, seen, passed):
             allowed = step(policy.resource, field, Action.ALLOWED, "matches, and the action is ALLOW")
-            return AccessVerdict(True, (*passed, allowed))
+            return True, (*passed, allowed)
     if allowing:
         text, names = "no rule matches of those that allow ({}): denied", [one.resource for one in allowing]
         denied = step(names[0], "spec.rules", Action.DENIED, text, listed(names))
-        return AccessVerdict(False, (*passed, denied))
+        return False, (*passed, denied)
     text = "no AuthorizationPolicy with action ALLOW selects {}: allowed"
-    return AccessVerdict(True, (*passed, built_in(Action.ALLOWED, text, arrival.server.workload)))
+    return True, (*passed, built_in(Action.ALLOWED, text, arrival.server.workload))
 
 
 def matching_rule(policy: AuthorizationPolicy, seen: Seen, passed: list[Step]) -> str:

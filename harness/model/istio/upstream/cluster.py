@@ -145,6 +145,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
     """
     if isinstance(target, Missing):
         return certain(replies.envoy(message, target.status, target.body), *target.trace)
+    conditions = retries.retry_on or _DEFAULT_RETRY_ON
     pods = Counter(place.endpoint.pod.workload for place in target.targets)
     groups = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
 
@@ -159,7 +160,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
         ):
             for branch in _once(side, picked.value, message, number, target.policy, retries):
                 weight = picked.weight * branch.weight
-                if number <= retries.attempts and retryable(branch.value, retries):
+                if number <= retries.attempts and any(_meets(branch.value, each) for each in conditions):
                     text = "try {} gave {}, which is retried"
                     trace = (*branch.trace, built_in(Action.RETRIED, text, number, str(branch.value)))
                     spent = (picked.value.endpoint.pod.workload, branch.value.seconds)
@@ -215,12 +216,6 @@ def _waited(policy: Policy, outcome: Outcome) -> Outcome:
         return outcome
     pool = policy.connection_pool
     return with_fields(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or _CONNECT_TIMEOUT)
-
-
-def retryable(outcome: Outcome, retries: Retries) -> bool:
-    """Returns whether an answer is one that the retry policy retries."""
-    conditions = retries.retry_on or _DEFAULT_RETRY_ON
-    return any(_meets(outcome, condition) for condition in conditions)
 
 
 def _meets(outcome: Outcome, condition: str) -> bool:

@@ -94,7 +94,9 @@ def find(state: State, host: str, client: Pod, owner: str) -> Destinations:
             continue
         best = max((rule.full_host for rule in rules), key=specificity)
         joined = _joined(rule for rule in rules if rule.full_host == best)
-        seen = joined if own else [one for one in joined if _is_exported(one[0], client.namespace)]
+        everyone = frozenset(("*", client.namespace))
+        exported = ((rules, _exported(rules[0])) for rules in joined)
+        seen = joined if own else [rules for rules, to in exported if not to or to & everyone]
         if seen:
             return Destinations(_for_workload(seen, client))
     return Destinations()
@@ -153,11 +155,6 @@ def _is_local(rule: DestinationRule, default: tuple[str, ...]) -> bool:
 def _is_private(rule: DestinationRule, default: tuple[str, ...]) -> bool:
     exported = _exported(rule)
     return ("." in default) if not exported else exported in ({"."}, {rule.resource.namespace})
-
-
-def _is_exported(rule: DestinationRule, namespace: str) -> bool:
-    exported = _exported(rule)
-    return not exported or bool(exported & {"*", namespace})
 
 
 def _exported(rule: DestinationRule) -> frozenset[str]:

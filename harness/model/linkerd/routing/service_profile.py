@@ -87,7 +87,9 @@ def _holds(condition: RequestCondition, message: Message) -> bool | None:
     if condition.method is not None:
         held.append(message.method == condition.method.upper())
     if condition.path_regex is not None:
-        held.append(_path_holds(condition.path_regex, message.path))
+        pattern = condition.path_regex
+        readable = not expressions.fault(pattern, Dialect.PROFILE)
+        held.append(expressions.matches(pattern, message.path, Dialect.PROFILE) if readable else None)
     if condition.has("all"):
         held.append(all(_readable(condition.all, message)))
     if condition.has("any"):
@@ -101,12 +103,6 @@ def _holds(condition: RequestCondition, message: Message) -> bool | None:
 def _readable(conditions: Iterable[RequestCondition], message: Message) -> list[bool]:
     held = (_holds(part, message) for part in conditions)
     return [one for one in held if one is not None]
-
-
-def _path_holds(pattern: str, path: str) -> bool | None:
-    if expressions.fault(pattern, Dialect.PROFILE):
-        return None
-    return expressions.matches(pattern, path, Dialect.PROFILE)
 
 
 def _answers(condition: ResponseCondition, status: int) -> bool | None:
