@@ -17,7 +17,7 @@ from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.api.tools import run
 from harness.cluster.api.waiting import Deadline, timed, wait_until
 from harness.cluster.objects.apply import Applier
-from harness.cluster.objects.images import images_of
+from harness.cluster.objects.docker import images_of
 from harness.cluster.objects.rollout import restart, wait_for_rollouts
 from harness.cluster.objects.snapshot import lacking_enforcement
 from harness.cluster.ownership import ownership
@@ -50,6 +50,7 @@ _PLANES = {Mesh.ISTIO: Istio, Mesh.LINKERD: Linkerd}
 class ClusterProvider(ClusterObserver):
     """Runs scenarios on a real cluster; a subclass says where that is and what may be done to it."""
 
+    name: str
     basis = Basis.OBSERVED
 
     def __init__(self, settings: ClusterSettings) -> None:
@@ -58,10 +59,6 @@ class ClusterProvider(ClusterObserver):
         self._installed: dict[Mesh, Installation] = {}
         self._unready: frozenset[Workload] = frozenset()
         self._lease: Lease | None = None
-
-    @property
-    @abstractmethod
-    def name(self) -> str: ...
 
     @abstractmethod
     def connect(self) -> Path:

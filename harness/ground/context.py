@@ -45,16 +45,13 @@ class ContextProvider(ClusterProvider):
     reclaimed by the next one on the context, or by `harness clean`.
     """
 
+    name = "context"
     settings: ContextSettings
 
     def __init__(self, settings: ContextSettings) -> None:
         super().__init__(settings)
         self.run_id = secrets.token_hex(4)
         self._installed_here: set[Mesh] = set()
-
-    @property
-    def name(self) -> str:
-        return "context"
 
     def preflight(self) -> None:
         """Raises InputError or MissingError where there is no such context; the cluster isn't asked yet."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.base.errors import HarnessError
 from harness.base.settings import KNOBS
 from harness.cluster.api.tools import SITES, find, run
-from harness.cluster.objects.images import NODE_REPOSITORY, Images, images_of
+from harness.cluster.objects.docker import NODE_REPOSITORY, Images, images_of
 from harness.manifests.files import read_manifests
 from harness.meshes.charts import istio_images, linkerd_images
 

@@ -18,8 +18,7 @@ from harness.cluster.api.client import Client
 from harness.cluster.api.settings import ClusterSettings
 from harness.cluster.api.tools import SITES, find, run, tail
 from harness.cluster.api.waiting import Deadline, timed
-from harness.cluster.objects.images import Images, full_name, images_of
-from harness.cluster.objects.kind import MAKER, Kind, wait_for_cluster
+from harness.cluster.objects.docker import MAKER, Images, Kind, full_name, images_of, wait_for_cluster
 from harness.cluster.ownership import ownership, reclaim
 from harness.cluster.ownership.ownership import Lease, Record, uninterrupted
 from harness.ground.cluster import ClusterProvider
@@ -64,6 +63,7 @@ class KindProvider(ClusterProvider):
     What a killed process leaves is reclaimed by the next one, or by `harness clean`.
     """
 
+    name = "kind"
     settings: KindSettings
 
     def __init__(self, settings: KindSettings, run: Run = run) -> None:
@@ -80,10 +80,6 @@ class KindProvider(ClusterProvider):
         self._loading = threading.Lock()
         self._ahead: Future[None] | None = None
         self._mine = False
-
-    @property
-    def name(self) -> str:
-        return "kind"
 
     @property
     def kept_as(self) -> str | None:

@@ -93,7 +93,7 @@ class ClusterObserver(ABC):
             EVENTS.collection(workload.namespace), {"fieldSelector": "reason=InjectionSkipped"}
         )
         return tuple(
-            Pod(podlib.name(pod), podlib.proxies(pod), skipped(pod, workload, events), podlib.plight(pod))
+            Pod(podlib.name(pod), podlib.proxies(pod), skipped(pod, workload, events), podlib.unready(pod))
             for pod in sorted(mine, key=podlib.name)
         )
 

@@ -14,7 +14,7 @@ from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.node import live
 from harness.base.errors import StageError
 from harness.cluster.api.tools import find
-from harness.cluster.objects.images import images_of
+from harness.cluster.objects.docker import images_of
 from harness.manifests.documents import Loader
 from harness.meshes import istio_tls
 

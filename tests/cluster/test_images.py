@@ -2,7 +2,7 @@ import pytest
 
 from harness.base.errors import MissingError, StageError
 from harness.base.resources import Resource
-from harness.cluster.objects.images import Images, images_of
+from harness.cluster.objects.docker import Images, images_of
 from tests.cluster.fakes import FakeRun
 
 NO_SUCH = StageError("docker failed", why="Error: no such image")

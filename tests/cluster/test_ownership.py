@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import HarnessError, MissingError, StageError
-from harness.cluster.objects.kind import Kind
+from harness.cluster.objects.docker import Kind
 from harness.cluster.ownership import ownership, reclaim
 from harness.cluster.ownership.ownership import CONTEXT, KIND, Record
 from tests.cluster.fakes import FakeRun
@@ -29,7 +29,7 @@ sys.stdin.read()
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("harness.cluster.objects.kind._STRAY_CHECKS", 0)
+    monkeypatch.setattr("harness.cluster.objects.docker._STRAY_CHECKS", 0)
     return tmp_path
 
 

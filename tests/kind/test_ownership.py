@@ -12,7 +12,7 @@ import pytest
 
 from harness.base.errors import MissingError
 from harness.cluster.api.tools import run
-from harness.cluster.objects.kind import Kind
+from harness.cluster.objects.docker import Kind
 from harness.cluster.ownership import ownership
 from harness.cluster.ownership.reclaim import clean
 from harness.ground.kind import KindProvider

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import urlencode
 
 import urllib3
@@ -41,6 +41,15 @@ logger = logging.getLogger(__name__)
 
 # A watch that ends, and a pool that is full for a moment, are everyday events here.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+class Options(TypedDict, total=False):
+    """What a request may have beside its method and path."""
+
+    query: Query | None
+    body: Body
+    content_type: str
+    accept: str
 
 
 class ApiError(HarnessError):
@@ -110,34 +119,19 @@ class Client:
         """Patches an object (by default a JSON merge patch) and returns it."""
         return self.call("PATCH", path, query=query, body=body, content_type=content_type)
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: Body | None = None,
-        content_type: str = "application/json",
-    ) -> Json:
+    def call(self, method: str, path: str, **options: Unpack[Options]) -> Json:
         """Returns the API's answer to one request as an object; raises ApiError."""
-        answer: Json = json.loads(self.text(method, path, query=query, body=body, content_type=content_type))
+        answer: Json = json.loads(self.text(method, path, **options))
         return answer
 
-    def text(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: Body | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json, */*",
-    ) -> str:
+    def text(self, method: str, path: str, **options: Unpack[Options]) -> str:
         """Returns the body of the API's answer; raises ApiError.
 
         What can be asked twice is asked again for some time, if the server can't be reached.
         """
-        url = self._url(path, query)
+        content_type = options.get("content_type", "application/json")
+        url = self._url(path, options.get("query"))
+        accept = options.get("accept", "application/json, */*")
         headers = {**self._auth(), "Accept": accept, "Content-Type": content_type}
         start = time.monotonic()
         repeatable = method == "GET" or (method == "PATCH" and content_type != JSON_PATCH)
@@ -145,7 +139,7 @@ class Client:
         asked_again = False
         while True:
             try:
-                answer = self._ask(method, url, body, headers)
+                answer = self._ask(method, url, options.get("body"), headers)
             except ApiError as error:
                 if error.reason != UNREACHABLE or time.monotonic() - start > patience:
                     raise

@@ -176,7 +176,7 @@ def trouble(pod: Json) -> tuple[str, str] | None:
     return None
 
 
-def plight(pod: Json) -> str:
+def unready(pod: Json) -> str:
     """Returns what keeps a pod from being ready, in words; empty if it is."""
     return "" if ready(pod) else ": ".join(filter(None, trouble(pod) or ("not ready",)))
 

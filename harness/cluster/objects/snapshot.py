@@ -28,21 +28,14 @@ _PAGE = 500
 """Objects that are asked for at once."""
 
 _CORE = (
-    discovery.NAMESPACES,
-    discovery.SERVICES,
-    discovery.PODS,
-    discovery.NODES,
-    discovery.DEPLOYMENTS,
-    discovery.STATEFUL_SETS,
-    discovery.DAEMON_SETS,
-    Endpoint("v1", "serviceaccounts", namespaced=True),
-    Endpoint("v1", "configmaps", namespaced=True),
-    Endpoint("v1", "endpoints", namespaced=True),
+    discovery.NAMESPACES, discovery.SERVICES, discovery.PODS, discovery.NODES,
+    discovery.DEPLOYMENTS, discovery.STATEFUL_SETS, discovery.DAEMON_SETS,
+    *(Endpoint("v1", plural, namespaced=True) for plural in ("serviceaccounts", "configmaps", "endpoints")),
     Endpoint("discovery.k8s.io/v1", "endpointslices", namespaced=True),
     Endpoint("networking.k8s.io/v1", "networkpolicies", namespaced=True),
     Endpoint("networking.k8s.io/v1", "ingresses", namespaced=True),
     Endpoint("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", namespaced=False),
-)
+)  # fmt: skip
 # All kinds of these groups are read: what the model doesn't know among them is its to refuse, by name.
 _GROUPS = ("istio.io", "linkerd.io", "gateway.networking.k8s.io")
 _SECRETS = Endpoint("v1", "secrets", namespaced=True)

@@ -74,23 +74,28 @@ class Guest(Applier):
     def mark(self, namespace: str, labels: Marks, annotations: Marks) -> None:
         """Sets labels and annotations of a Namespace; someone else's keeps what was there before."""
         live = self._client.get(NAMESPACES.path("", namespace))
-        if self.owns(live):
-            super().mark(namespace, labels, annotations)
-        else:
-            super().mark(namespace, *_borrowed(live, labels, annotations, self._run))
+        if not self.owns(live):
+            now = _marks(live)
+            kept = json.loads(now[1].get(BEFORE) or "[{}, {}]")
+            before = [
+                {key: part.get(key) for key in marks} | earlier
+                for part, marks, earlier in zip(now, (labels, annotations), kept, strict=True)
+            ]
+            labels = {**labels, GUEST: self._run}
+            annotations = {**annotations, BEFORE: json.dumps(before)}
+        super().mark(namespace, labels, annotations)
 
     def unmark(self, namespace: str) -> bool:
         """Makes a Namespace of someone else's what it was before the run; returns whether it had changed."""
-        live = self._client.get(NAMESPACES.path("", namespace))
-        before = _given_back(live)
-        if before is None:
+        now = _marks(self._client.get(NAMESPACES.path("", namespace)))
+        if BEFORE not in now[1]:
             return False
-        super().mark(namespace, *before)
+        before = labels, annotations = json.loads(now[1][BEFORE])
+        super().mark(namespace, {**labels, GUEST: None}, {**annotations, BEFORE: None})
         return any(
             part.get(key) != value
-            for part, marks in zip(_marks(live), before, strict=True)
+            for part, marks in zip(now, before, strict=True)
             for key, value in marks.items()
-            if key not in (GUEST, BEFORE)
         )
 
     def patch(self, patch: Patch) -> bool:
@@ -120,12 +125,11 @@ class Guest(Applier):
 
     def _refuse_foreign(self, namespace: str) -> None:
         if not self.admits(namespace):
+            name_it = f"name it in a stage (mesh: {{{namespace}: none}}), or use another namespace"
             raise StageError(
                 f"namespace {namespace} is someone else's" if namespace else _WHOLE_CLUSTER,
                 why="only namespaces that the run makes, or that the scenario places, are touched here",
-                todo=f"name it in a stage (mesh: {{{namespace}: none}}), or use another namespace"
-                if namespace
-                else _ELSEWHERE,
+                todo=name_it if namespace else _ELSEWHERE,
             )
 
     def delete(self, resources: Iterable[Resource], deadline: Deadline) -> None:
@@ -144,11 +148,8 @@ class Guest(Applier):
 
     def delete_namespaces(self, names: Sequence[str], deadline: Deadline) -> None:
         """Deletes namespaces of the run's own, and leaves others alone."""
-        mine = [
-            name
-            for name in names
-            if (live := self._client.find(NAMESPACES.path("", name))) and self.owns(live)
-        ]
+        there = {name: self._client.find(NAMESPACES.path("", name)) for name in names}
+        mine = [name for name, live in there.items() if live and self.owns(live)]
         super().delete_namespaces(mine, deadline)
 
     def _claim(self, resource: Resource) -> tuple[Json, bool]:
@@ -160,38 +161,11 @@ class Guest(Applier):
         live = self._find(resource)
         if live is not None and not self.owns(live):
             return resource.data, False
-        return _labelled(resource.data, self.labels), True
+        labels = {**self.labels, **Metadata.live(resource.data).labels}  # a manager that it names stays
+        return {**resource.data, "metadata": {**resource.data["metadata"], "labels": labels}}, True
 
     def _find(self, resource: Resource) -> Json | None:
         return self._client.find(self._discovery.path(resource))
-
-
-def _labelled(data: Json, labels: dict[str, str]) -> Json:
-    """An object with labels beside its own; a manager that it names stays."""
-    metadata = {**data["metadata"], "labels": {**labels, **Metadata.live(data).labels}}
-    return {**data, "metadata": metadata}
-
-
-def _borrowed(
-    namespace: Json, labels: Marks, annotations: Marks, run: str
-) -> tuple[dict[str, str | None], dict[str, str | None]]:
-    """The labels and annotations to set in someone else's namespace: what was there before is among them."""
-    now = _marks(namespace)
-    kept = json.loads(now[1].get(BEFORE) or "[{}, {}]")
-    before = [
-        {key: part.get(key) for key in marks} | earlier
-        for part, marks, earlier in zip(now, (labels, annotations), kept, strict=True)
-    ]
-    return {**labels, GUEST: run}, {**annotations, BEFORE: json.dumps(before)}
-
-
-def _given_back(namespace: Json) -> tuple[Marks, Marks] | None:
-    """Returns the labels and annotations that make a namespace what it was before a run; None if it is so."""
-    kept = _marks(namespace)[1].get(BEFORE)
-    if kept is None:
-        return None
-    labels, annotations = json.loads(kept)
-    return {**labels, GUEST: None}, {**annotations, BEFORE: None}
 
 
 def _marks(namespace: Json) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -14,7 +14,7 @@ from harness.cluster.api.discovery import NAMESPACES, Discovery, Endpoint, root,
 from harness.cluster.api.tools import find, run
 from harness.cluster.api.waiting import Deadline, timed
 from harness.cluster.objects.apply import Applier
-from harness.cluster.objects.kind import Kind
+from harness.cluster.objects.docker import Kind
 from harness.cluster.objects.rollout import restart
 from harness.cluster.ownership import ownership
 from harness.cluster.ownership.guest import GUEST, RUN, Guest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.base.errors import HarnessError, WitnessError
 from harness.base.vocabulary import Mesh
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from harness.cluster.probing.answers import CurlAnswer
     from harness.cluster.probing.counters import Counters
     from harness.cluster.probing.sources import Sources
-    from harness.traffic.outcomes import Outcome, ServerSaw
+    from harness.traffic.outcomes import ServerSaw
     from harness.traffic.request import Request
+
+T = TypeVar("T")
 
 UNMESHED = Hop(False, witnesses=("no proxy in the server's pod",))
 
@@ -153,7 +155,9 @@ def attributed(
         plain = outcome(answer, request)
         hop = None
         if plain.failure is None:
-            shown = _by_headers(plain, names, sources, fallback, planes)
+            known = [pods.meshes(pod) for name in names for pod in sources.known[name].values()]
+            server = _only(known) if names else fallback
+            shown = by_headers(plain.server_saw, server, planes) if names or plain.server_saw else None
             hop = agreed((shown, _by_counters(names, counted)), str(request))
             hop = _on_the_wire(hop, names, looks, sources, str(request))
         backend = owners[min(names)] if names else None
@@ -161,26 +165,18 @@ def attributed(
     return Outcomes(tuple(groups), len(groups))
 
 
-def _by_headers(
-    plain: Outcome,
-    names: frozenset[str],
-    sources: Sources,
-    fallback: frozenset[Mesh] | None,
-    planes: Mapping[Mesh, ControlPlane],
-) -> Hop | None:
-    if names:
-        kinds = {pods.meshes(pod) for name in names for pod in sources.known[name].values()}
-        return by_headers(plain.server_saw, kinds.pop(), planes) if len(kinds) == 1 else None
-    return by_headers(plain.server_saw, fallback, planes) if plain.server_saw else None
-
-
 def _servers(client: Client, request: Request) -> frozenset[Mesh] | None:
     """The proxies in the pods behind the URL's Service, if they are the same in all of them."""
     try:
-        kinds = {pods.meshes(pod) for pod in services.behind(client, request).pods}
+        return _only(map(pods.meshes, services.behind(client, request).pods))
     except HarnessError:
         return None
-    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _only(values: Iterable[T]) -> T | None:
+    """The value that all are; None if they differ, or there is none."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _by_counters(names: frozenset[str], counted: Mapping[str, Hop | None]) -> Hop | None:
@@ -196,16 +192,13 @@ def _on_the_wire(
 ) -> Hop | None:
     """The hop confirmed by what the answering pod's port shows; of an unknown pod, by what all of them do."""
     looked = {name: looks[name] for name in names & looks.keys()} or ({} if names else dict(looks))
-    servers = {name: _mesh(sources, name) for name in looked}
+    servers = {
+        name: _only(mesh for pod in sources.known[name].values() for mesh in pods.meshes(pod))
+        for name in looked
+    }
     seen = {name: by_wire(shown, servers[name]) for name, shown in looked.items()}
     if len({way and (way.mutual, way.mesh) for way in seen.values()}) > 1:
         return hop  # pods that differ: which of them answered isn't known
     for name, shown in looked.items():
         hop = confirmed(hop, shown, servers[name], where)
     return hop
-
-
-def _mesh(sources: Sources, name: str) -> Mesh | None:
-    """The mesh whose proxy is in the pods of this name; None for none, or several."""
-    meshes = {mesh for pod in sources.known[name].values() for mesh in pods.meshes(pod)}
-    return meshes.pop() if len(meshes) == 1 else None

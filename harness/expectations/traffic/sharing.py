@@ -1,26 +1,28 @@
-"""`mirror` and `retry`: requests counted at a server, beside those that were sent."""
+"""`split`, `mirror`, `retry`: which share of requests arrives where, and how many of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from harness.api.kubernetes.service import services_of
+from harness.api.kubernetes.workload import workloads
 from harness.base.errors import HarnessError, InputError
-from harness.expectations.base import WARM_UP, Ground, Probing, controlled, settled
-from harness.expectations.values import WorkloadName, number
-from harness.expectations.verdict import NOT_PREDICTED, Result, Verdict
+from harness.base.vocabulary import Workload
+from harness.expectations.base import WARM_UP, Ground, Probing, Reference, controlled, settled
+from harness.expectations.values import Strict, WorkloadName, json_value, number
+from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Result, Verdict
 from harness.traffic.observables import Arrived, Basis
 from harness.traffic.outcomes import Outcome, Outcomes
 from harness.traffic.request import Request
-from harness.traffic.statistics import compare_sample, looks
+from harness.traffic.statistics import compare_sample, looks, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.base.settings import Confidence
     from harness.ground.ground import Provider
@@ -188,3 +190,59 @@ class Retry(Counting):
 
 def _failed(outcome: Outcome) -> bool:
     return outcome.failure is not None or (outcome.status or 0) >= 500 or bool(outcome.grpc_status)
+
+
+class By(Strict):
+    """What in an answer tells its share: a header's value, or a value in its JSON body."""
+
+    header: str | None = None
+    json_: str | None = Field(default=None, alias="json")
+
+    @model_validator(mode="after")
+    def _one(self) -> By:
+        if (self.header is None) is (self.json_ is None):
+            raise ValueError("by says one of header and json")
+        return self
+
+
+def _positive(weights: dict[str, float]) -> dict[str, float]:
+    normalised(weights)
+    return weights
+
+
+class Split(Probing):
+    """Requests are shared by `weights`.
+
+    The weights' keys are workloads (`name`, or `namespace/name` where the name alone isn't
+    unique), HTTP statuses, or values of what `by` names. What has no weight must get nothing.
+    """
+
+    kind: ClassVar[str] = "split"
+
+    weights: Annotated[dict[str, int | float], Field(min_length=1), AfterValidator(_positive)]
+    by: By | Literal["workload", "status"] = "workload"
+
+    def references(self) -> Iterator[Reference]:
+        yield from super().references()
+        if self.by == "workload":
+            for key in self.weights:
+                workload = Workload.parse(key) if "/" in key else Workload("", key)
+                yield Reference(("weights", key), workload=workload)
+
+    def expected(self, ground: Ground) -> Mapping[str, Fraction]:
+        shares = normalised(self.weights)
+        if self.by != "workload":
+            return shares
+        by_name = {workload.name: str(workload) for workload in workloads(ground.apps)}
+        return {by_name.get(key, key): share for key, share in shares.items()}
+
+    def class_of(self, outcome: Outcome) -> str:
+        if outcome.failure is None and self.by == "status":
+            return str(outcome.status)
+        if outcome.failure is not None or (outcome.status or 0) >= 400 or outcome.grpc_status:
+            return str(outcome)
+        if not isinstance(self.by, By):
+            return str(outcome.backend) if outcome.backend else UNKNOWN
+        if self.by.header:
+            return outcome.header(self.by.header) or f"no header {self.by.header}"
+        return json_value(outcome.body, self.by.json_ or "")

@@ -1,9 +1,10 @@
-"""What the tools kind and docker say about kind clusters, and do to them."""
+"""What kind and docker have on this machine: clusters and images; and which images are needed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -11,20 +12,23 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import NodeStatus
-from harness.base.errors import StageError
+from harness.api.kubernetes.workload import WORKLOAD_KINDS, template_of
+from harness.base.errors import MissingError, StageError
 from harness.cluster.api.discovery import NODES
 from harness.cluster.api.tools import find
 from harness.cluster.api.waiting import wait_until
 from harness.cluster.objects.rollout import wait_for_rollouts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
     from threading import Event
 
+    from harness.base.resources import Resource
     from harness.cluster.api.client import Client
     from harness.cluster.api.tools import Run
     from harness.cluster.api.waiting import Deadline, View
+
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"  # on the containers that are a cluster's nodes
 
@@ -129,3 +133,75 @@ def _stop_maker(file: Path, name: str, run: Run) -> None:
     if f"--name={name}" in args.split():  # and not another process that got its id
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+NODE_REPOSITORY = "kindest/node"
+_INSPECT_SECONDS = 60.0
+_WORKLOADS = frozenset((*WORKLOAD_KINDS, "ReplicaSet", "Job", "CronJob", "Pod"))
+
+
+@dataclass(frozen=True)
+class Images:
+    """The local Docker's images."""
+
+    _run: Run
+
+    def local(self, image: str) -> bool:
+        return self.id(image) is not None
+
+    def id(self, image: str) -> str | None:
+        """Returns the id (sha256:…) of an image of the local Docker, None where it has none of this name."""
+        try:
+            return self._inspect("inspect", "--format", "{{.Id}}", image).strip()
+        except StageError:
+            return None
+
+    def newest_node(self) -> str | None:
+        """Returns the local kind node image of the highest version, or None."""
+        listed = self._inspect("ls", "--format", "{{.Repository}}:{{.Tag}}", NODE_REPOSITORY).split()
+        tagged = [image for image in listed if not image.endswith(":<none>")]
+        return max(tagged, key=_version, default=None)
+
+    def _inspect(self, *arguments: str) -> str:
+        return self._run(["docker", "image", *arguments], timeout=_INSPECT_SECONDS)
+
+    def require(self, images: Iterable[str], timeout: float) -> None:
+        """Pulls the images that aren't local; raises MissingError, naming all that can't be had."""
+        failures: dict[str, str] = {}
+        for image in dict.fromkeys(images):
+            if not self.local(image):
+                try:
+                    self._run(["docker", "pull", "--quiet", image], timeout=timeout)
+                except StageError as error:
+                    failures[image] = error.why or error.what
+        if failures:
+            raise MissingError(
+                f"images that aren't here and can't be pulled: {', '.join(failures)}",
+                why="; ".join(f"{image}: {why.splitlines()[-1].strip()}" for image, why in failures.items()),
+                todo="docker load -i an archive of each, build it, or name another image",
+            )
+
+
+def full_name(image: str) -> str:
+    """Returns an image's name with the registry and tag that are meant if it names none.
+
+    The rule is that of Docker's references [distribution: reference].
+    """
+    first, slash, _ = image.partition("/")
+    if not slash:
+        image = f"docker.io/library/{image}"
+    elif not (first == "localhost" or "." in first or ":" in first):
+        image = f"docker.io/{image}"
+    tagged = ":" in image.rpartition("/")[2] or "@" in image
+    return image if tagged else f"{image}:latest"
+
+
+def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Returns the images in the pod specs of workloads, each once, in order."""
+    specs = [template_of(resource).spec for resource in resources if resource.kind in _WORKLOADS]
+    images = [each.image for spec in specs for each in (*spec.init_containers, *spec.containers)]
+    return tuple(dict.fromkeys(filter(None, images)))
+
+
+def _version(image: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", image.rpartition(":")[2])))
