@@ -9,10 +9,9 @@ from harness.expectations.state.metrics import Metrics
 from harness.expectations.state.pods import DoubleInjected, Injected, Ready
 from harness.expectations.state.resolves import Resolves
 from harness.expectations.traffic.availability import Available
-from harness.expectations.traffic.connection import Refused, Tcp
+from harness.expectations.traffic.connection import Latency, Refused, Tcp, Timeout
 from harness.expectations.traffic.response import Grpc, Header, Ingress, Redirect, Response, Rewrite
 from harness.expectations.traffic.sharing import Mirror, Retry, Split
-from harness.expectations.traffic.timing import Latency, Timeout
 from harness.expectations.verdict import Explanation, Result, Verdict
 
 _KINDS: tuple[type[Expectation], ...] = (

@@ -97,6 +97,20 @@ class Expectation(Strict):
         raise NotImplementedError
 
 
+class Sending(Expectation):
+    """An expectation on what requests from a workload's pod do elsewhere than in their answers."""
+
+    source: WorkloadName = Field(alias="from")
+    to: Url
+    method: Method = "GET"
+    headers: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def sent(self) -> Request:
+        """The request that is sent."""
+        return Request(self.source, self.to, self.method, tuple(self.headers.items()))
+
+
 class Asking(Expectation):
     """An expectation on what comes back of equal requests, wherever they are sent from."""
 

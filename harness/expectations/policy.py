@@ -10,7 +10,7 @@ from harness.api.kubernetes.service import services_of
 from harness.base.errors import HarnessError, InputError
 from harness.base.vocabulary import Workload
 from harness.expectations.base import WARM_UP, Probing
-from harness.expectations.traffic.timing import timed_out
+from harness.expectations.traffic.connection import timed_out
 from harness.expectations.values import MeshName, Url
 from harness.expectations.verdict import UNKNOWN
 from harness.traffic.outcomes import Failure, Outcome

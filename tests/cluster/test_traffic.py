@@ -11,7 +11,7 @@ from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.api.streams import NOT_RUN, Finished
 from harness.cluster.api.waiting import Deadline
-from harness.cluster.probing import counters, dns, ingress, tcp
+from harness.cluster.probing import counters, curl, dns, ingress
 from harness.cluster.probing import positive_control as control
 from harness.cluster.probing.answers import CurlAnswer
 from harness.cluster.probing.counters import arrived
@@ -84,7 +84,7 @@ def answer(code=0, seconds=0.1, body="", error=""):
     [
         (answer(28, body="HTTP/1.1 400 Bad Request\r\n"), None, True, ""),
         (answer(body="-ERR unknown command\r\n"), None, True, ""),
-        (answer(28), None, True, tcp.SILENT),
+        (answer(28), None, True, curl.SILENT),
         (answer(28, seconds=0, error="Connection timed out"), Failure.TIMEOUT, False, "Connection timed out (curl 28)"),
         (answer(28, seconds=0, error="Resolving timed out"), Failure.RESOLVE, False, "Resolving timed out (curl 28)"),
         (answer(), Failure.EMPTY_REPLY, False, "connected, then closed without a word"),
@@ -94,7 +94,7 @@ def answer(code=0, seconds=0.1, body="", error=""):
     ],
 )  # fmt: skip
 def test_bare_connections(came, failure, connected, detail):
-    found = tcp.outcome(came)
+    found = curl.connected(came)
     assert (found.failure, found.connected, found.detail) == (failure, connected, detail)
 
 

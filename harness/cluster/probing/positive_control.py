@@ -8,7 +8,7 @@ from harness.base.errors import HarnessError
 from harness.cluster.api.streams import exchange, is_status_line
 from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods, services
-from harness.cluster.probing.tcp import LINE
+from harness.cluster.probing.curl import LINE
 
 if TYPE_CHECKING:
     from harness.cluster.api.client import Client

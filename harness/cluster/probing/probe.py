@@ -14,7 +14,7 @@ from harness.cluster.api.streams import ExecInterruptedError, execute
 from harness.cluster.api.tools import tail
 from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods, services
-from harness.cluster.probing import counters, curl, disruption, dns, ingress, tcp
+from harness.cluster.probing import counters, curl, disruption, dns, ingress
 from harness.cluster.probing.answers import answering_pods, lost, parse, refusal
 from harness.cluster.probing.attribution import attributed
 from harness.cluster.probing.positive_control import control
@@ -128,13 +128,13 @@ class Prober:
     def _connect(self, source: curl.Curl, request: Request, count: int, deadline: Deadline) -> Outcomes:
         """Makes `count` connections by one exec."""
         mark = f"--{secrets.token_hex(12)}"
-        argv = tcp.command(request, count, parallel=self._settings.parallel, mark=mark)
+        argv = curl.connecting(request, count, parallel=self._settings.parallel, mark=mark)
         namespace = request.source.namespace
         done = execute(self._client, namespace, source.pod, source.container, argv, deadline)
         answers = parse(done.stdout, mark)
         self._refuse_unless_complete(source, request, answers, count, done.stderr)
         disruption.refuse_if_ending(self._client, request, source.pod, self._sources.look(), answers)
-        return Outcomes(tuple(Group(tcp.outcome(answer), Fraction(1)) for answer in answers), count)
+        return Outcomes(tuple(Group(curl.connected(answer), Fraction(1)) for answer in answers), count)
 
     def _ask(
         self, source: curl.Curl, request: Request, count: int, deadline: Deadline, *, message: bool = True

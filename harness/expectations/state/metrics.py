@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.expectations.base import Expectation
-from harness.expectations.values import MeshName, Method, Url, WorkloadName
+from harness.expectations.base import Sending
+from harness.expectations.values import MeshName, WorkloadName
 from harness.expectations.verdict import Explanation, Result, Verdict
 from harness.traffic.observables import Meter
-from harness.traffic.request import Request
 from harness.traffic.statistics import at_least
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ SENT = 200
 """Requests of a sample: each counted twice, it can't be others' requests that happened to come meanwhile."""
 
 
-class Metrics(Expectation):
+class Metrics(Sending):
     """Each of the mesh's golden counters, or of those that `counters` names, grows by the requests sent.
 
     The counters are those of the proxies of `at`: of the requests that go out where that is `from` (as it
@@ -31,10 +30,6 @@ class Metrics(Expectation):
 
     kind: ClassVar[str] = "metrics"
 
-    source: WorkloadName = Field(alias="from")
-    to: Url
-    method: Method = "GET"
-    headers: dict[str, str] = Field(default_factory=dict)
     mesh: MeshName
     at: WorkloadName | None = None
     counters: Annotated[list[str], Field(min_length=1)] | None = None
@@ -43,9 +38,8 @@ class Metrics(Expectation):
         return f"{self.mesh} counts {self.method} from {self.source} to {self.to} at {self.at or self.source}"
 
     def judge(self, ground: Ground) -> Verdict:
-        request = Request(self.source, self.to, self.method, tuple(self.headers.items()))
         meter = Meter(self.at or self.source, self.mesh, tuple(self.counters or ()))
-        metered = ground.provider.metered(request, SENT, meter)
+        metered = ground.provider.metered(self.sent, SENT, meter)
         due, unlikely = Due.of(metered), ground.confidence.false_fail
         problems = {growth.counter: due.problem(growth, unlikely) for growth in metered.growths}
         result = Result.FAIL if any(problems.values()) else Result.PASS

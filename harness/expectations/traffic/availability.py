@@ -8,14 +8,13 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from harness.base.errors import HarnessError
-from harness.expectations.base import Expectation
-from harness.expectations.values import Method, Seconds, Url, WorkloadName, number
+from harness.expectations.base import Sending
+from harness.expectations.values import Seconds, number
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
 from harness.traffic.load import Forecast, Load
-from harness.traffic.request import Request
 from harness.traffic.statistics import Share, at_least, interval
 from harness.traffic.timeline import failure_lines
 
@@ -62,15 +61,11 @@ Rate = Annotated[float, BeforeValidator(_rate, json_schema_input_type=str)]
 PerCent = Annotated[Fraction, BeforeValidator(_share, json_schema_input_type=str)]
 
 
-class Available(Expectation):
+class Available(Sending):
     """This share of the requests that are sent all through a transition succeeds: below 400, in time."""
 
     kind: ClassVar[str] = "available"
 
-    source: WorkloadName = Field(alias="from")
-    to: Url
-    method: Method = "GET"
-    headers: dict[str, str] = Field(default_factory=dict)
     rate: Rate = 20.0
     success: PerCent = Fraction(1)
     within: Seconds | None = None
@@ -80,8 +75,7 @@ class Available(Expectation):
 
     def load(self) -> Load:
         """Returns what is sent while the stage changes."""
-        request = Request(self.source, self.to, self.method, tuple(self.headers.items()))
-        return Load(request, self.rate, max(PATIENCE, 2 * (self.within or 0)))
+        return Load(self.sent, self.rate, max(PATIENCE, 2 * (self.within or 0)))
 
     def wrong(self, outcome: Outcome) -> str:
         """Returns what is wrong with an answer; empty if nothing is."""
