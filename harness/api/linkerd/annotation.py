@@ -98,10 +98,8 @@ def accrues(resource: Resource) -> bool:
 
 
 def _timeouts(entries: Mapping[str, str]) -> Timeouts:
-    response, request, idle = (
-        duration_of(entries.get(f"timeout.linkerd.io/{name}")) for name in ("response", "request", "idle")
-    )
-    return Timeouts(request, response, idle)
+    names = ("response", "request", "idle")
+    return Timeouts(**{name: duration_of(entries.get(f"timeout.linkerd.io/{name}")) for name in names})
 
 
 def _retries(entries: Mapping[str, str], *, grpc: bool) -> Retries | None:

@@ -75,6 +75,23 @@ def for_rust(pattern: str) -> str | Fault:
 
 def substitution_fault(pattern: str, replacement: str) -> Fault | None:
     """Returns why a pattern and what replaces its matches can't be used in RE2, None if they can."""
+    ready = _substitution(pattern, replacement)
+    return ready if isinstance(ready, Fault) else None
+
+
+@lru_cache(maxsize=1 << 10)
+def substitute(pattern: str, replacement: str, text: str) -> str:
+    r"""Replaces every match as Envoy does; `\1` in the replacement is a group, `\0` the whole match.
+
+    Raises NotModelledError for a pattern or replacement with a fault.
+    """
+    ready = _substitution(pattern, replacement)
+    if isinstance(ready, Fault):
+        raise _undecided(pattern, ready.why)
+    return envoy.replaced(*ready, text)
+
+
+def _substitution(pattern: str, replacement: str) -> tuple[envoy.Engine, tuple[str | int, ...]] | Fault:
     ready, parts = envoy.compiled(pattern), _template(replacement)
     if isinstance(ready, envoy.Refusal):
         return Fault(ready.why)
@@ -84,21 +101,7 @@ def substitution_fault(pattern: str, replacement: str) -> Fault | None:
     if wanted > ready.groups:
         words = f"the regexp only has {ready.groups} parenthesized subexpressions"
         return Fault(f"Rewrite schema requests {wanted} matches, but {words}")
-    return None
-
-
-@lru_cache(maxsize=1 << 10)
-def substitute(pattern: str, replacement: str, text: str) -> str:
-    r"""Replaces every match as Envoy does; `\1` in the replacement is a group, `\0` the whole match.
-
-    Raises NotModelledError for a pattern or replacement with a fault.
-    """
-    ready, parts = envoy.compiled(pattern), _template(replacement)
-    if why := substitution_fault(pattern, replacement):
-        raise _undecided(pattern, why.why)
-    if isinstance(ready, envoy.Refusal) or isinstance(parts, Fault):
-        raise AssertionError("substitution_fault has looked at both")
-    return envoy.replaced(ready, parts, text)
+    return ready, parts
 
 
 @lru_cache(maxsize=1 << 12)
