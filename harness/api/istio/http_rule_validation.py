@@ -35,23 +35,27 @@ _RETRY_ON = frozenset(
 )
 _LONGEST_EXPRESSION = 1024
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
+_TEXTS = ("scheme", "method", "authority")
 _OWN_ANSWERS = {"redirect": "redirect", "directResponse": "direct_response"}
 
 
 def refuse(rule: HTTPRule) -> None:
     """Raises NotModelledError for what a cluster would take of a rule and the model doesn't decide on."""
-    if (rule.retries.attempts or 0) > MAX_ATTEMPTS:
+    if rule.has("retries") and (rule.retries.attempts or 0) > MAX_ATTEMPTS:
         raise not_modelled(rule.resource, rule.retries.at("attempts"), f"more than {MAX_ATTEMPTS}")
     if rule.has("rewrite"):
         regex = rule.rewrite.uri_regex_rewrite
         fault = expressions.substitution_fault(regex.match, regex.rewrite)
         if fault and not _refused(regex.match):
             raise not_modelled(rule.resource, regex.path, f"Envoy doesn't take it: {fault.why}")
-    if 300 <= rule.redirect.status < 400 and rule.redirect.status not in _REDIRECT_CODES:
+    status = rule.redirect.status if rule.has("redirect") else 301
+    if 300 <= status < 400 and status not in _REDIRECT_CODES:
         why = "Istio makes a rule without action of it, and Envoy then refuses all routes of the port"
         raise not_modelled(rule.resource, rule.redirect.at("redirectCode"), why)
-    texts = [text for match in rule.matches for text in (match.uri, *(text for _, text in _texts(match)))]
-    for text in (*texts, *rule.cors_policy.allow_origins):
+    texts = [match.uri for match in rule.matches if match.has("uri")]
+    texts += [text for match in rule.matches for _, text in _texts(match)]
+    texts += rule.cors_policy.allow_origins if rule.has("corsPolicy") else ()
+    for text in texts:
         fault = expressions.fault(text.regex, Dialect.RE2) if text.has("regex") else None
         if fault and not _refused(text.regex):
             raise not_modelled(rule.resource, text.at("regex"), f"Envoy doesn't take it: {fault.why}")
@@ -59,7 +63,7 @@ def refuse(rule: HTTPRule) -> None:
 
 def _texts(match: HTTPMatchRequest) -> Iterator[tuple[str, StringMatch]]:
     """The conditions of a match on texts but its path, each with its field's name."""
-    yield from (("scheme", match.scheme), ("method", match.method), ("authority", match.authority))
+    yield from ((name, getattr(match, name)) for name in _TEXTS if match.has(name))
     yield from (("headers", text) for text in match.headers.values())
     # A lone asterisk is no expression there.
     yield from (("withoutHeaders", text) for text in match.without_headers.values() if text.regex != "*")
@@ -79,19 +83,23 @@ def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
                 yield f'"{name}": prefix string match should not be empty'
             if text.has("regex"):
                 yield from _expression(name, text.regex)
-        if match.uri.has("regex"):
+        if match.has("uri") and match.uri.has("regex"):
             yield from _expression("uri", match.uri.regex)
-    yield from _cors(rule.cors_policy)
+    if rule.has("corsPolicy"):
+        yield from _cors(rule.cors_policy)
     if rule.has("fault"):
         yield from _fault(rule.fault)
     yield from _mirrors(rule)
     if rule.has("redirect"):
         yield from _redirect(rule.redirect, rule)
-    yield from _status(rule.direct_response.status)
-    yield from _retries(rule.retries)
+    if rule.has("directResponse"):
+        yield from _status(rule.direct_response.status)
+    if rule.has("retries"):
+        yield from _retries(rule.retries)
     if rule.has("rewrite"):
         yield from _rewrite(rule.rewrite)
-    yield from _authorities(rule)
+    if rule.has("rewrite") or rule.has("headers"):
+        yield from _authorities(rule)
     yield from weight_faults(rule.route)
 
 
@@ -183,8 +191,9 @@ def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
 def _mirrors(rule: HTTPRule) -> Iterator[str]:
     if (rule.mirror_percent or 0) > 100:
         yield f"mirror_percent must have a max value of 100 (it has {rule.mirror_percent})"
-    shares = [("mirror percentage", policy.percentage) for policy in rule.mirrors]
-    for name, share in (("mirror_percentage", rule.mirror_percentage), *shares):
+    shares = [("mirror_percentage", rule.mirror_percentage)] if rule.has("mirrorPercentage") else []
+    shares += [("mirror percentage", policy.percentage) for policy in rule.mirrors]
+    for name, share in shares:
         value = share.value or 0
         if value > 100:
             yield f"{name} must have a max value of 100 (it has {value:f})"
