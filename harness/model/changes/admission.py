@@ -48,7 +48,9 @@ def admit(objects: Objects, resource: Resource) -> Resource:
         from harness.api.schema import structure  # its libraries are needed for definitions alone
 
         structure.check(definition, without_nulls(resource), objects.get(*resource.key))
-    if kind in schemas.INERT or (kind not in schemas.KINDS and _is_brought(resource)):
+    if kind in schemas.INERT or (
+        kind not in schemas.KINDS and any(plane.brought(resource) for plane in CONTROL_PLANES.values())
+    ):
         return resource
     resource = _known(checked, resource, definition)
     if kind == ("", "Service"):
@@ -92,8 +94,3 @@ def _known(
             raise
         why = f"its definition takes it, unlike the release that the model knows: {error.what}"
         raise not_modelled(resource, "", why) from None
-
-
-def _is_brought(resource: Resource) -> bool:
-    """Whether a mesh's installer made the object: a part of what the model takes for that mesh."""
-    return any(plane.brought(resource) for plane in CONTROL_PLANES.values())

@@ -75,11 +75,12 @@ class Draft:
         is_workload = (resource.group, resource.kind) in _WORKLOADS
         if is_workload and not (before and same_pods(before.live, live)):
             self.start(live)
+        indexed = all(plane.indexes(live) for plane in CONTROL_PLANES.values())
         self._objects[resource.key] = Stored(
             live,
             resource,
             before.created if before else (resource.created, self._clock),
-            indexed=live if _is_indexed(live) else before.indexed if before else None,
+            indexed=live if indexed else before.indexed if before else None,
         )
         self._by_kind.setdefault(resource.key[:2], {})[resource.key] = None
         if resource.key[:2] == DEFINITION:
@@ -111,8 +112,3 @@ class Draft:
         """Starts the pods of a workload object anew: injected as namespace and webhooks are now."""
         pods = start(self, workload)
         self._running[Workload(workload.namespace, workload.name)] = pods
-
-
-def _is_indexed(resource: Resource) -> bool:
-    """Whether each mesh's index takes this version of an object in."""
-    return all(plane.indexes(resource) for plane in CONTROL_PLANES.values())

@@ -1,25 +1,27 @@
-"""Pods as they are started: with which proxies the injectors' webhooks put into them, and as whom."""
+"""Pods: as they are started, with which proxies and as whom, or as a dump of a live cluster shows them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.webhooks import MUTATING
-from harness.api.kubernetes.workload import host_names, pod_names, template_of
+from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.status import PodStatus
+from harness.api.kubernetes.webhooks import MUTATING, MutatingWebhook, MutatingWebhookConfiguration
+from harness.api.kubernetes.workload import host_names, made_by, pod_names, template_of
 from harness.api.objects import annotations_of, labels_of
 from harness.base.kept import per_object
+from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh, Workload
-from harness.model.changes import webhooks
 from harness.model.control_plane import Candidate
 from harness.model.planes import CONTROL_PLANES
-from harness.model.state import Pod, RunningContainer, namespace_object
+from harness.model.state import Pod, RunningContainer, State, namespace_object
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from harness.api.kubernetes.pod import PodSpec, PodTemplate
+    from harness.api.kubernetes.pod import PodSpec
     from harness.base.resources import Resource
     from harness.model.state import Objects
 
@@ -39,7 +41,7 @@ def start(objects: Objects, resource: Resource) -> tuple[Pod, ...]:
     notes = annotations_of(namespace).items()
     inherited = tuple((key, text) for key, text in notes if key.startswith(prefixes))
     account = template_of(resource).spec.service_account
-    identities = tuple(identities_of(objects, resource.namespace, account).items())
+    identities = tuple(_identities(objects, resource.namespace, account).items())
     return _pods(resource, proxies, skipped, inherited, identities)
 
 
@@ -52,58 +54,59 @@ def _pods(
     identities: tuple[tuple[Mesh, str], ...],
 ) -> tuple[Pod, ...]:
     """The pods of a workload object, injected in this way."""
+    workload = Workload(resource.namespace, resource.name)
+    pod = _pod(resource, workload, proxies, dict(identities))
+    pod = with_fields(
+        pod, annotations={**dict(inherited), **pod.annotations}, skipped=skipped, ready=len(proxies) < 2
+    )
+    named = ((name, host_names(resource, name)) for name in pod_names(resource))
+    return tuple(
+        with_fields(pod, name=name, hostname=hostname, subdomain=subdomain)
+        for name, (hostname, subdomain) in named
+    )
+
+
+def _pod(
+    resource: Resource, workload: Workload, proxies: tuple[Proxy, ...], identities: Mapping[Mesh, str]
+) -> Pod:
+    """A pod as an object (it, or a workload) describes it."""
     template = template_of(resource)
     spec = template.spec
-    containers = tuple(map(RunningContainer.of, spec.lasting))
-    resolver, gateway, named_ports = spec.resolver, gateway_of(template), spec.named_ports
-    return tuple(
-        Pod(
-            name=name,
-            workload=Workload(resource.namespace, resource.name),
-            labels=template.metadata.labels,
-            annotations={**dict(inherited), **template.metadata.annotations},
-            service_account=spec.service_account,
-            containers=containers,
-            proxies=proxies,
-            skipped=skipped,
-            ready=len(proxies) < 2,
-            gateway=gateway,
-            host_network=spec.host_network,
-            hostname=hostname,
-            subdomain=subdomain,
-            resolver=resolver,
-            named_ports=named_ports,
-            identities=dict(identities),
-            tunnel=tunnel_of(proxies),
-        )
-        for name in pod_names(resource)
-        for hostname, subdomain in (host_names(resource, name),)
+    return Pod(
+        name=resource.name,
+        workload=workload,
+        labels=template.metadata.labels,
+        annotations=template.metadata.annotations,
+        service_account=spec.service_account,
+        containers=tuple(map(RunningContainer.of, spec.lasting)),
+        proxies=proxies,
+        gateway=next((mesh for mesh, plane in CONTROL_PLANES.items() if plane.is_gateway(template)), None),
+        host_network=spec.host_network,
+        hostname=spec.hostname,
+        subdomain=spec.subdomain,
+        resolver=spec.resolver,
+        named_ports=spec.named_ports,
+        identities=identities,
+        tunnel=_tunnel(proxies),
     )
 
 
 def meshed(pod: Pod, mesh: Mesh) -> Pod:
     """Returns a pod as it would be if this mesh alone had injected it."""
     proxies = (Proxy(mesh, native=True),)
-    return replace(pod, proxies=proxies, tunnel=tunnel_of(proxies))
+    return replace(pod, proxies=proxies, tunnel=_tunnel(proxies))
 
 
-def identities_of(objects: Objects, namespace: str, account: str) -> Mapping[Mesh, str]:
-    """Returns the identities that pods of a ServiceAccount have if they start now, by mesh."""
+def _identities(objects: Objects, namespace: str, account: str) -> Mapping[Mesh, str]:
     return {mesh: plane.identity(objects, namespace, account) for mesh, plane in CONTROL_PLANES.items()}
 
 
-def gateway_of(template: PodTemplate) -> Mesh | None:
-    """Returns the mesh as whose gateways pods run, None if they aren't any's."""
-    return next((mesh for mesh, plane in CONTROL_PLANES.items() if plane.is_gateway(template)), None)
-
-
-def tunnel_of(proxies: tuple[Proxy, ...]) -> int | None:
-    """Returns the port on which pods with these proxies take what their mesh's other proxies send."""
+def _tunnel(proxies: tuple[Proxy, ...]) -> int | None:
     return CONTROL_PLANES[proxies[0].mesh].tunnel if proxies else None
 
 
-def proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
-    """Returns the proxies that a pod's spec itself brings: injected by hand, or at its start."""
+def _proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
+    """The proxies that a pod's spec itself brings: injected by hand, or at its start."""
     found: dict[Mesh, Proxy] = {}
     for native, containers in ((True, spec.init_containers), (False, spec.containers)):
         names = [container.name for container in containers]
@@ -121,16 +124,53 @@ def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Inject
     ):
         for mesh, plane in CONTROL_PLANES.items():
             plane.check_marks(owner, labels, notes, installed=mesh in objects.meshes)
-    present = proxies_in(template.spec)
+    present = _proxies_in(template.spec)
     configurations = objects.all(*MUTATING)
     skipped: list[tuple[Mesh, str]] = []
     for mesh, plane in CONTROL_PLANES.items():
         if mesh not in objects.meshes:
             continue
-        told = tuple(webhook for one in configurations for webhook in webhooks.of(one).get(mesh, ()))
+        told = tuple(webhook for one in configurations for webhook in webhooks_in(one).get(mesh, ()))
         answer = plane.inject(Candidate(resource, namespace, metadata, template.spec, present), told)
         if isinstance(answer, Proxy):
             present[mesh] = answer
         elif answer:
             skipped.append((mesh, answer))
     return tuple(present.values()), tuple(skipped)
+
+
+@per_object
+def webhooks_in(configuration: Resource) -> dict[Mesh, tuple[MutatingWebhook, ...]]:
+    """Returns the injectors' webhooks in a MutatingWebhookConfiguration, by their mesh."""
+    found: dict[Mesh, tuple[MutatingWebhook, ...]] = {}
+    for webhook in MutatingWebhookConfiguration.of(configuration).webhooks:
+        for mesh, plane in CONTROL_PLANES.items():
+            if webhook.name.endswith(plane.injector):
+                found[mesh] = (*found.get(mesh, ()), webhook)
+    return found
+
+
+def is_controlled(resource: Resource) -> bool:
+    """Returns whether an object is a pod that a controller made: not one to apply."""
+    return resource.kind == "Pod" and not resource.group and Metadata.of(resource).controller is not None
+
+
+def observe(state: State, resources: Iterable[Resource]) -> State:
+    """Returns the state in which workloads run the pods that a dump shows of them.
+
+    What those pods are is then as it was: their proxies, labels, addresses, and whether they are ready.
+    A workload of which no pod is shown runs those of its template; a restart starts all anew.
+    """
+    shown: dict[Workload, tuple[Pod, ...]] = {}
+    for resource in resources:
+        if resource.kind != "Pod" or resource.group or not (status := PodStatus.of(resource)):
+            continue
+        workload = made_by(resource) or Workload(resource.namespace, resource.name)
+        pods = shown.setdefault(workload, ())
+        if not status.over:
+            template = template_of(resource)
+            account, ready = template.spec.service_account, status.ready and not template.metadata.deleted
+            identities = _identities(state, resource.namespace, account)
+            pod = _pod(resource, workload, tuple(_proxies_in(template.spec).values()), identities)
+            shown[workload] = (*pods, with_fields(pod, ip=status.ip, ready=ready))
+    return replace(state, running={**state.running, **shown}) if shown else state

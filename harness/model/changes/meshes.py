@@ -9,8 +9,8 @@ from harness.api import marks
 from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefinition
 from harness.api.kubernetes.webhooks import MUTATING
 from harness.api.schema.kinds import MESH_OF_GROUP
-from harness.model.changes import webhooks
 from harness.model.changes.draft import Draft
+from harness.model.changes.injection import webhooks_in
 from harness.model.changes.kubectl import mark
 from harness.model.planes import CONTROL_PLANES
 
@@ -62,7 +62,7 @@ def place(state: State, namespace: str, meshes: Collection[Mesh]) -> State:
 def _belongs(resource: Resource, mesh: Mesh, namespaces: Collection[str]) -> bool:
     """Whether an object goes with its mesh: of its kinds, or in its namespaces."""
     if (resource.group, resource.kind) == MUTATING:
-        return mesh in webhooks.of(resource)
+        return mesh in webhooks_in(resource)
     if (resource.group, resource.kind) == DEFINITION:
         return MESH_OF_GROUP.get(CustomResourceDefinition.kept(resource).group) is mesh
     name = resource.name if resource.kind == "Namespace" else resource.namespace
