@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from harness.api.kubernetes.service import services_of
 from harness.base.errors import HarnessError, InputError
@@ -17,7 +17,7 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from harness.expectations.base import Ground
 
@@ -99,13 +99,11 @@ class Mtls(Probing):
     mesh: MeshName | None = None
     client: str | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Mtls:
+    def faults(self) -> Iterator[str]:
         if self.mode == "mutual" and self.mesh is None:
-            raise ValueError("say by which mesh (mesh: istio or linkerd), or mode: plaintext")
+            yield "say by which mesh (mesh: istio or linkerd), or mode: plaintext"
         if self.mode == "plaintext" and (self.mesh or self.client):
-            raise ValueError("plaintext has neither mesh nor client identity")
-        return self
+            yield "plaintext has neither mesh nor client identity"
 
     def title(self) -> str:
         how = f"mtls by {self.mesh}" if self.mode == "mutual" else "plaintext"
@@ -170,13 +168,11 @@ class Egress(Probing):
     allowed: bool = True
     control_: Url | None = Field(default=None, alias="control")
 
-    @model_validator(mode="after")
-    def _controlled(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.control_ is not None and self.allowed:
-            raise ValueError("a control shows what allowed: false needs: that there is a way out at all")
+            yield "a control shows what allowed: false needs: that there is a way out at all"
         if not self.allowed and self.control_ is None and not self.to.startswith("http://"):
-            raise ValueError("a closed connection proves little: name a control, a URL that is let out")
-        return self
+            yield "a closed connection proves little: name a control, a URL that is let out"
 
     def title(self) -> str:
         return f"egress {self.label} from {self.source} to {self.to}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
@@ -16,6 +16,9 @@ from harness.base.vocabulary import Mesh, Workload
 from harness.expectations.verdict import UNKNOWN
 from harness.traffic.request import Request
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
@@ -23,6 +26,16 @@ class Strict(BaseModel):
     """A part of a scenario file: no unknown keys, no conversions, no changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+
+    def faults(self) -> Iterator[str]:
+        """Yields how its parts contradict each other, or what is missing among them."""
+        return iter(())
+
+    @model_validator(mode="after")
+    def _faultless(self) -> Self:
+        for fault in self.faults():
+            raise ValueError(fault)
+        return self
 
 
 def _workload(value: object) -> object:
@@ -100,11 +113,9 @@ class TextMatch(Strict):
     matches: Annotated[str | None, AfterValidator(_regex)] = None
     absent: bool | None = None
 
-    @model_validator(mode="after")
-    def _one(self) -> TextMatch:
+    def faults(self) -> Iterator[str]:
         if len(self.model_fields_set) != 1:
-            raise ValueError("write one of equals, contains, matches, absent")
-        return self
+            yield "write one of equals, contains, matches, absent"
 
     def holds(self, text: str | None) -> bool:
         """Returns whether the text (None: there is none) is as it must be."""

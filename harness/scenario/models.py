@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from harness.base.resources import ObjectName
 from harness.base.vocabulary import Mesh, Workload
@@ -16,7 +16,7 @@ from harness.manifests import patching
 from harness.scenario.steps import Install, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from harness.analysis.translate import Translation
@@ -67,13 +67,11 @@ class PatchFile(Strict):
     merge: dict[str, Any] | None = None
     json_: list[dict[str, Any]] | None = Field(default=None, alias="json")
 
-    @model_validator(mode="after")
-    def _one(self) -> PatchFile:
+    def faults(self) -> Iterator[str]:
         if (self.merge is None) is (self.json_ is None):
-            raise ValueError("a patch says one of merge and json")
+            yield "a patch says one of merge and json"
         for operation in self.json_ or ():
             patching.check(operation)
-        return self
 
 
 class WaitFile(Strict):
@@ -86,13 +84,11 @@ class WaitFile(Strict):
     absent: Literal[True] | None = None
     within: Seconds | None = None
 
-    @model_validator(mode="after")
-    def _one(self) -> WaitFile:
+    def faults(self) -> Iterator[str]:
         if sum(map(bool, (self.condition, self.field, self.absent))) > 1:
-            raise ValueError("a wait says one of condition, field and absent")
+            yield "a wait says one of condition, field and absent"
         if self.is_ is not None and not self.field:
-            raise ValueError("'is' goes with 'field'")
-        return self
+            yield "'is' goes with 'field'"
 
 
 Waits = Annotated[list[WaitFile], BeforeValidator(_as_list, json_schema_input_type=WaitFile | list[WaitFile])]
@@ -129,14 +125,10 @@ class StageFile(TransitionFile):
     needs: list[Literal["network-policy"]] = Field(default_factory=list)
     expect: list[dict[str, Any]] = Field(default_factory=list)
 
-    @model_validator(mode="after")
-    def _one_way(self) -> StageFile:
+    def faults(self) -> Iterator[str]:
         beside = sorted(self.model_fields_set & TransitionFile.model_fields.keys())
         if self.steps and beside:
-            raise ValueError(
-                f"{', '.join(beside)} beside steps: which is first? Write it as one of the steps"
-            )
-        return self
+            yield f"{', '.join(beside)} beside steps: which is first? Write it as one of the steps"
 
 
 class TranslationFile(Strict):
@@ -158,13 +150,11 @@ class InstallationFile(Strict):
     manifests: str = ""
     values: str = ""
 
-    @model_validator(mode="after")
-    def _one(self) -> InstallationFile:
+    def faults(self) -> Iterator[str]:
         if self.charts and self.manifests:
-            raise ValueError("a mesh is installed from one of charts and manifests")
+            yield "a mesh is installed from one of charts and manifests"
         if self.manifests and self.values:
-            raise ValueError("manifests are rendered already: 'values' change nothing of them")
-        return self
+            yield "manifests are rendered already: 'values' change nothing of them"
 
 
 class MeshesFile(Strict):

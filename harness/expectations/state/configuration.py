@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from harness.expectations.base import Expectation, Reference
 from harness.expectations.values import MeshName, Strict, Text
@@ -102,11 +102,9 @@ class Findings(Expectation):
     exactly: SoughtList | None = None
     severity: SeverityName | None = None
 
-    @model_validator(mode="after")
-    def _one(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if (self.include is None) is (self.exactly is None):
-            raise ValueError("say one of include and exactly")
-        return self
+            yield "say one of include and exactly"
 
     def title(self) -> str:
         return f"findings of {self.config}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from harness.expectations.base import Expectation, settled
 from harness.expectations.values import MeshName, MeshNameOrNone, WorkloadName
@@ -35,11 +35,9 @@ class Injected(Expectation):
     form: Literal["native-sidecar", "container"] | None = None
     skipped: MeshName | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Injected:
+    def faults(self) -> Iterator[str]:
         if self.mesh is None and self.form:
-            raise ValueError("form says how a proxy runs, and mesh: none says that there is none")
-        return self
+            yield "form says how a proxy runs, and mesh: none says that there is none"
 
     def title(self) -> str:
         return f"injected {self._proxy} into {self.workload}"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from harness.expectations.base import Probing
 from harness.expectations.values import Seconds, Url, scheme
@@ -13,7 +11,7 @@ from harness.expectations.verdict import UNKNOWN
 from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from harness.expectations.base import Ground
     from harness.traffic.outcomes import Outcome
@@ -97,13 +95,11 @@ class Latency(Probing):
     at_least: Seconds | None = None
     at_most: Seconds | None = None
 
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least, at_most, or both")
+            yield "give at_least, at_most, or both"
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError("at_least is more than at_most")
-        return self
+            yield "at_least is more than at_most"
 
     @property
     def label(self) -> str:
@@ -146,11 +142,9 @@ class Timeout(Probing):
     after: Seconds
     at_most: Seconds | None = None
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.at_most is not None and self.at_most < self.after:
-            raise ValueError("at_most is less than after")
-        return self
+            yield "at_most is less than after"
 
     @property
     def label(self) -> str:

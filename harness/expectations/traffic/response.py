@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from harness.base.errors import HarnessError, did_you_mean
 from harness.base.grpc import STATUSES
@@ -61,15 +61,9 @@ class Answered(Checking):
         """What it says of the answer."""
         return self.model_fields_set & {"status", "grpc_status", "header", "body", "json_"}
 
-    @model_validator(mode="after")
-    def _meant(self) -> Self:
-        self.check()
-        return self
-
-    def check(self) -> None:
-        """Raises ValueError if it says nothing, or contradicts itself."""
+    def faults(self) -> Iterator[str]:
         if not self.says:
-            raise ValueError("say what the response must have: status, grpc_status, header, body or json")
+            yield "say what the response must have: status, grpc_status, header, body or json"
 
     def problems(self, outcome: Outcome) -> Iterator[str]:
         if self.status is not None and outcome.status != self.status:
@@ -108,11 +102,9 @@ class Header(Probing, Checking):
     request_: dict[str, Text] = Field(default_factory=dict, alias="request")
     response: dict[str, Text] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if not self.request_ and not self.response:
-            raise ValueError("say which headers: of the request, of the response, or both")
-        return self
+            yield "say which headers: of the request, of the response, or both"
 
     def problems(self, outcome: Outcome) -> Iterator[str]:
         yield from _wrong("response header", self.response, outcome.header)
@@ -130,11 +122,9 @@ class Rewrite(Probing, Checking):
     path: Text | None = None
     host: Text | None = None
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
+    def faults(self) -> Iterator[str]:
         if self.path is None and self.host is None:
-            raise ValueError("say what the server must see: path, host or both")
-        return self
+            yield "say what the server must see: path, host or both"
 
     def problems(self, outcome: Outcome) -> Iterator[str]:
         if outcome.server_saw is None:
@@ -221,13 +211,13 @@ class Ingress(Answered):
     closed: bool = False
     control_: WebUrl | None = Field(default=None, alias="control")
 
-    def check(self) -> None:
+    def faults(self) -> Iterator[str]:
         if not self.closed:
-            super().check()
+            yield from super().faults()
         elif self.says:
-            raise ValueError(f"{', '.join(sorted(self.says))} beside closed: there is no answer")
+            yield f"{', '.join(sorted(self.says))} beside closed: there is no answer"
         elif self.control_ is None:
-            raise ValueError("closed needs a control: a URL that the gateway answers")
+            yield "closed needs a control: a URL that the gateway answers"
 
     def title(self) -> str:
         what = "closed" if self.closed else self.method

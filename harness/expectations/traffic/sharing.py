@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from harness.api.kubernetes.service import services_of
 from harness.api.kubernetes.workload import workloads
@@ -198,11 +198,9 @@ class By(Strict):
     header: str | None = None
     json_: str | None = Field(default=None, alias="json")
 
-    @model_validator(mode="after")
-    def _one(self) -> By:
+    def faults(self) -> Iterator[str]:
         if (self.header is None) is (self.json_ is None):
-            raise ValueError("by says one of header and json")
-        return self
+            yield "by says one of header and json"
 
 
 def _positive(weights: dict[str, float]) -> dict[str, float]:
