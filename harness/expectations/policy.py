@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from harness.api.kubernetes.service import services_of
 from harness.base.errors import HarnessError, InputError
 from harness.base.vocabulary import Workload
 from harness.expectations.base import WARM_UP, Probing
 from harness.expectations.traffic.connection import timed_out
-from harness.expectations.values import MeshName, Url
+from harness.expectations.values import MeshName, Url, text_as
 from harness.expectations.verdict import UNKNOWN
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.request import Request
@@ -81,10 +81,6 @@ class Deny(Probing):
         yield ground.provider.control(self.request(ground))
 
 
-def _target(value: object) -> object:
-    return Workload.parse(value) if isinstance(value, str) and "://" not in value else value
-
-
 class Mtls(Probing):
     """The hop is mutual TLS by `mesh`, or plaintext; `client` is the identity that the server sees.
 
@@ -94,7 +90,9 @@ class Mtls(Probing):
     kind: ClassVar[str] = "mtls"
     witness: ClassVar[bool] = True
 
-    to: Annotated[Workload | Url, BeforeValidator(_target, json_schema_input_type=str)]  # type: ignore[assignment]
+    to: Annotated[  # type: ignore[assignment]
+        Workload | Url, text_as(lambda text: text if "://" in text else Workload.parse(text))
+    ]
     mode: Literal["mutual", "plaintext"] = "mutual"
     mesh: MeshName | None = None
     client: str | None = None

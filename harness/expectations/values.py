@@ -17,7 +17,7 @@ from harness.expectations.verdict import UNKNOWN
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -38,10 +38,6 @@ class Strict(BaseModel):
         return self
 
 
-def _workload(value: object) -> object:
-    return Workload.parse(value) if isinstance(value, str) else value
-
-
 def _url(value: str) -> str:
     Request(Workload("any", "any"), value)
     return value
@@ -60,6 +56,16 @@ def mesh_or_none(value: object, valid: tuple[str, ...] = (*Mesh, "none")) -> Mes
     return None if value == "none" else Mesh(str(value))
 
 
+def text_as(parse: Callable[[str], object], written: object = str) -> BeforeValidator:
+    """Returns what reads a text as something else, and leaves all that isn't text as it is.
+
+    `written` is the type that may be written, for the schema.
+    """
+    return BeforeValidator(
+        lambda value: parse(value) if isinstance(value, str) else value, json_schema_input_type=written
+    )
+
+
 def scheme(*valid: str, words: str) -> AfterValidator:
     """Returns what refuses URLs that don't begin so, in these words."""
 
@@ -76,7 +82,7 @@ MeshName = Annotated[Mesh, BeforeValidator(_mesh, json_schema_input_type=Literal
 MeshNameOrNone = Annotated[
     Mesh | None, BeforeValidator(mesh_or_none, json_schema_input_type=Literal["istio", "linkerd", "none"])
 ]
-WorkloadName = Annotated[Workload, BeforeValidator(_workload, json_schema_input_type=str)]
+WorkloadName = Annotated[Workload, text_as(Workload.parse)]
 Url = Annotated[str, AfterValidator(_url)]
 Method = Annotated[str, AfterValidator(_method)]
 
@@ -134,11 +140,7 @@ class TextMatch(Strict):
         return f"{name} {getattr(self, name)!r}"
 
 
-def _match(value: object) -> object:
-    return {"equals": value} if isinstance(value, str) else value
-
-
-Text = Annotated[TextMatch, BeforeValidator(_match, json_schema_input_type=str | TextMatch)]
+Text = Annotated[TextMatch, text_as(lambda text: {"equals": text}, str | TextMatch)]
 """A text match; a plain string means `equals`."""
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from harness.base.resources import ObjectName
 from harness.base.vocabulary import Mesh, Workload
 from harness.expectations.traffic.availability import Available
-from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none
+from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none, text_as
 from harness.manifests import patching
 from harness.scenario.steps import Install, Site
 
@@ -44,12 +44,8 @@ def _placement(value: object) -> object:
     return frozenset(mesh for mesh in meshes if mesh is not None)
 
 
-def _object(value: object) -> object:
-    return ObjectName.parse(value) if isinstance(value, str) else value
-
-
 Name = Annotated[str, AfterValidator(one_line)]
-Object = Annotated[ObjectName, BeforeValidator(_object, json_schema_input_type=str)]
+Object = Annotated[ObjectName, text_as(ObjectName.parse)]
 Placement = Annotated[
     frozenset[Mesh], BeforeValidator(_placement, json_schema_input_type=MeshWord | list[MeshWord])
 ]

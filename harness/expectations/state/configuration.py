@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from harness.expectations.base import Expectation, Reference
-from harness.expectations.values import MeshName, Strict, Text
+from harness.expectations.values import MeshName, Strict, Text, text_as
 from harness.expectations.verdict import Result, Verdict
 from harness.traffic.observables import Basis
 
@@ -140,13 +140,7 @@ def _named(finding: Finding) -> str:
     return f"{finding.severity} [{finding.topic}] {finding.resource}"
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-ConfigNames = Annotated[
-    list[str], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=str | list[str])
-]
+ConfigNames = Annotated[list[str], Field(min_length=1), text_as(lambda name: [name], str | list[str])]
 
 
 class Equivalent(Expectation):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
 from harness.expectations.base import Expectation, Reference, controlled, settled
-from harness.expectations.values import WorkloadName
+from harness.expectations.values import WorkloadName, text_as
 from harness.expectations.verdict import NOT_PREDICTED, Result, Verdict
 from harness.traffic.observables import Basis
 
@@ -30,10 +30,6 @@ def _name(value: str) -> str:
     return value
 
 
-def _target(value: object) -> object:
-    return Workload.parse(value) if isinstance(value, str) and value not in (NOTHING, OUTSIDE) else value
-
-
 class Resolves(Expectation):
     """In a workload's pod a name leads to a Service (`namespace/name`), to a place outside, or to nothing."""
 
@@ -42,7 +38,8 @@ class Resolves(Expectation):
     source: WorkloadName = Field(alias="from")
     name: Annotated[str, AfterValidator(_name)]
     to: Annotated[
-        Workload | Literal["nothing", "outside"], BeforeValidator(_target, json_schema_input_type=str)
+        Workload | Literal["nothing", "outside"],
+        text_as(lambda text: text if text in (NOTHING, OUTSIDE) else Workload.parse(text)),
     ]
 
     def title(self) -> str:
