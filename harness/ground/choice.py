@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,16 +72,16 @@ class Knobs:
         return value or os.environ.get(knob.variable) or self.config.getini(knob.ini)
 
 
+@dataclass(frozen=True)
 class Choice:
     """Makes the provider that a run's knobs, and pytest-kind's own options, ask for.
 
     `worker` is what pytest-xdist told this process, if it is one of its workers.
     """
 
-    def __init__(self, knobs: Knobs, config: pytest.Config, worker: Mapping[str, str]) -> None:
-        self.knobs = knobs
-        self.config = config
-        self.worker = worker
+    knobs: Knobs
+    config: pytest.Config
+    worker: Mapping[str, str]
 
     @property
     def kind(self) -> str:

@@ -74,13 +74,13 @@ def case_id(scenario: Path, stage: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{scenario.parent.name} {scenario.stem} {stage}".lower()).strip("-")
 
 
+@dataclass(eq=False)
 class Recorder:
     """Collects observations by scenario and stage, and writes them to one file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._cases: dict[str, Case] = {}
-        self._versions: dict[str, str] = {}
+    _path: Path
+    _cases: dict[str, Case] = field(default_factory=dict)
+    _versions: dict[str, str] = field(default_factory=dict)
 
     def knows(self, case: str) -> bool:
         return case in self._cases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -23,13 +24,13 @@ NOUNS = {
 }  # fmt: skip
 
 
+@dataclass(eq=False)
 class Problems:
     """The problems of one file; `path`s are places in its YAML."""
 
-    def __init__(self, document: Document, name: str) -> None:
-        self.document = document
-        self.name = name
-        self.entries: list[tuple[int, int, str]] = []
+    document: Document
+    name: str
+    entries: list[tuple[int, int, str]] = field(default_factory=list)
 
     def where(self, path: KeyPath) -> str:
         """Returns file:line:column of a place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -49,13 +49,13 @@ DAEMON_SETS = Endpoint("apps/v1", "daemonsets", namespaced=True)
 CRDS = Endpoint("apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False)
 
 
+@dataclass(eq=False)
 class Discovery:
     """Knows each kind's endpoint; asks the API again about a kind that wasn't there before."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._known: dict[tuple[str, str], Endpoint] = {}
-        self._asked: set[str] = set()
+    _client: Client
+    _known: dict[tuple[str, str], Endpoint] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
 
     def endpoint(self, api_version: str, kind: str) -> Endpoint:
         """Returns a kind's endpoint; raises ApiError in kubectl's words if the cluster has no such kind."""

@@ -66,12 +66,12 @@ class Record:
     since: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
 
+@dataclass(frozen=True)
 class Lease:
     """A directory that one process holds; the lock ends with the process, however that ends."""
 
-    def __init__(self, directory: Path, descriptor: int) -> None:
-        self.directory = directory
-        self._descriptor = descriptor
+    directory: Path
+    _descriptor: int
 
     @property
     def kubeconfig(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -43,21 +44,18 @@ _LOOKS = 4
 """Pods at whose ports is looked on the wire, at most: those of one workload hardly differ."""
 
 
+@dataclass(eq=False)
 class Prober:
     """Sends requests from pods of one cluster; safe to share between threads."""
 
-    def __init__(
-        self,
-        client: Client,
-        planes: Mapping[Mesh, ControlPlane],
-        settings: ClusterSettings,
-        provide_images: Callable[[Collection[str]], None],
-    ) -> None:
-        self._client = client
-        self._planes = planes
-        self._settings = settings
-        self._sources = Sources(client, settings, provide_images)
-        self._wire = Wire(client, settings, provide_images, planes)
+    client: Client
+    planes: Mapping[Mesh, ControlPlane]
+    settings: ClusterSettings
+    provide_images: Callable[[Collection[str]], None]
+
+    def __post_init__(self) -> None:
+        self._sources = Sources(self.client, self.settings, self.provide_images)
+        self._wire = Wire(self.client, self.settings, self.provide_images, self.planes)
 
     def send(self, request: Request, count: int, *, witness: bool) -> Outcomes:
         """Sends `count` equal requests by one exec, and returns an outcome for each.
@@ -73,7 +71,7 @@ class Prober:
             )
         if request.through:
             return self._enter(request, count)
-        deadline = Deadline(self._settings.timeout)
+        deadline = Deadline(self.settings.timeout)
         source = self._sources.sender(request.source, deadline)
         if request.tcp:
             return self._connect(source, request, count, deadline)
@@ -84,19 +82,19 @@ class Prober:
         logger.info("%s: %d requests in %.1f s (%.0f/s)", request, count, seconds, count / seconds)
         if any(map(lost, answers)):
             answers = self._regained(source, request, answers, deadline)
-        disruption.refuse_if_ending(self._client, request, source.pod, self._sources.look(), answers)
-        disruption.refuse_if_disrupted(self._client, request, there, self._sources.seen, answers)
+        disruption.refuse_if_ending(self.client, request, source.pod, self._sources.look(), answers)
+        disruption.refuse_if_disrupted(self.client, request, there, self._sources.seen, answers)
         after = self._scrape(request) if witness else {}
         looks = self._look(request, source.pod, answers) if witness else {}
         shown = (before, after, looks)
-        return attributed(self._client, self._planes, self._sources, request, answers, *shown)
+        return attributed(self.client, self.planes, self._sources, request, answers, *shown)
 
     def count(self, request: Request, count: int, workload: Workload) -> Arrived:
         """Sends requests, and counts by the proxies of a workload's pods what arrives there meanwhile."""
-        before = counters.at(self._client, self._planes, workload)
+        before = counters.at(self.client, self.planes, workload)
         outcomes = self.send(request, count, witness=False)
         deadline = Deadline(_COUNTING_SECONDS)
-        number = counters.settled(self._client, self._planes, workload, before, deadline)
+        number = counters.settled(self.client, self.planes, workload, before, deadline)
         evidence = f"the proxies of {workload} counted {number} requests while {count} were sent"
         return Arrived(count, Fraction(number), outcomes, (evidence,))
 
@@ -104,36 +102,36 @@ class Prober:
         return self._sources.equipped(pod, deadline)
 
     def resolve(self, source: Workload, name: str) -> Resolution:
-        deadline = Deadline(self._settings.timeout)
+        deadline = Deadline(self.settings.timeout)
         return dns.resolve(
-            self._client, source.namespace, self._sources.sender(source, deadline), name, deadline
+            self.client, source.namespace, self._sources.sender(source, deadline), name, deadline
         )
 
     def control(self, request: Request) -> str:
         """Returns that a server's application answers past its proxy; raises HarnessError."""
-        return control(self._client, request, self._settings.request_timeout)
+        return control(self.client, request, self.settings.request_timeout)
 
     def _enter(self, request: Request, count: int) -> Outcomes:
         """Sends requests from this machine through a gateway."""
         assert request.through is not None
-        door = ingress.door(self._client, request.through, request.port)
+        door = ingress.door(self.client, request.through, request.port)
         self._sources.look()
-        start, settings = time.monotonic(), self._settings
+        start, settings = time.monotonic(), self.settings
         answers = ingress.ask(
             door, request, count, parallel=settings.parallel, seconds=settings.request_timeout
         )
         logger.info("%s, at %s: %d requests in %.1f s", request, door, count, time.monotonic() - start)
-        return attributed(self._client, self._planes, self._sources, request, answers, {}, {}, {})
+        return attributed(self.client, self.planes, self._sources, request, answers, {}, {}, {})
 
     def _connect(self, source: curl.Curl, request: Request, count: int, deadline: Deadline) -> Outcomes:
         """Makes `count` connections by one exec."""
         mark = f"--{secrets.token_hex(12)}"
-        argv = curl.connecting(request, count, parallel=self._settings.parallel, mark=mark)
+        argv = curl.connecting(request, count, parallel=self.settings.parallel, mark=mark)
         namespace = request.source.namespace
-        done = execute(self._client, namespace, source.pod, source.container, argv, deadline)
+        done = execute(self.client, namespace, source.pod, source.container, argv, deadline)
         answers = parse(done.stdout, mark)
         self._refuse_unless_complete(source, request, answers, count, done.stderr)
-        disruption.refuse_if_ending(self._client, request, source.pod, self._sources.look(), answers)
+        disruption.refuse_if_ending(self.client, request, source.pod, self._sources.look(), answers)
         return Outcomes(tuple(Group(curl.connected(answer), Fraction(1)) for answer in answers), count)
 
     def _ask(
@@ -145,16 +143,16 @@ class Prober:
             request,
             count,
             version=source.version,
-            parallel=self._settings.parallel,
-            seconds=self._settings.request_timeout,
+            parallel=self.settings.parallel,
+            seconds=self.settings.request_timeout,
             mark=mark,
             message=message,
         )
         namespace = request.source.namespace
         try:
-            done = execute(self._client, namespace, source.pod, source.container, argv, deadline)
+            done = execute(self.client, namespace, source.pod, source.container, argv, deadline)
         except ExecInterruptedError as error:
-            error.why = disruption.of_client(self._client, namespace, source.pod)
+            error.why = disruption.of_client(self.client, namespace, source.pod)
             raise
         answers = parse(done.stdout, mark)
         self._refuse_unless_complete(source, request, answers, count, done.stderr)
@@ -183,14 +181,14 @@ class Prober:
     def _scrape(self, request: Request) -> Counters:
         """Reads the counters of the proxies that may be the servers': all of the Service's namespace."""
         service = services.service_of(request.host, request.source.namespace)
-        listed = self._client.list(PODS.collection(service.namespace)) if service else []
-        return counters.scrape(self._client, self._planes, listed)
+        listed = self.client.list(PODS.collection(service.namespace)) if service else []
+        return counters.scrape(self.client, self.planes, listed)
 
     def _look(self, request: Request, source: str, answers: Sequence[CurlAnswer]) -> dict[str, Shown]:
         """Looks at the ports of the pods that answered, or may have: those behind the URL's Service."""
         known = self._sources.known
         try:
-            behind = services.behind(self._client, request)
+            behind = services.behind(self.client, request)
         except HarnessError:
             return {}
         client = next(pod for pod in known[source].values())
