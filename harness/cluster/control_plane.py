@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from harness.api.gateway_api.reference import ParentRef
     from harness.base.vocabulary import Mesh
-    from harness.cluster.api.client import Json
-    from harness.cluster.api.waiting import Deadline
+    from harness.cluster.api import Deadline, Json
     from harness.traffic.outcomes import Hop, ServerSaw
 
 

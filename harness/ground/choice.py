@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pytest
 
     from harness.base.settings import Knob
-    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api import ClusterSettings
     from harness.ground.context import ContextProvider
     from harness.ground.ground import Provider
     from harness.ground.kind import KindProvider

@@ -14,8 +14,7 @@ from harness.api import marks
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
 from harness.base.vocabulary import Mesh, Workload
-from harness.cluster.api.tools import run
-from harness.cluster.api.waiting import Deadline, timed, wait_until
+from harness.cluster.api import Deadline, run, timed, wait_until
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.docker import images_of
 from harness.cluster.objects.rollout import restart, wait_for_rollouts
@@ -34,10 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Client
-    from harness.cluster.api.discovery import Discovery
-    from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.waiting import View
+    from harness.cluster.api import Client, ClusterSettings, Discovery, View
     from harness.cluster.ownership.ownership import Lease
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch

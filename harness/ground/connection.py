@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import MissingError, StageError
-from harness.cluster.api.client import Client
-from harness.cluster.api.discovery import NAMESPACES, PODS, SERVICES, Discovery
-from harness.cluster.api.tools import run
-from harness.cluster.api.waiting import timed, wait_until
+from harness.cluster.api import NAMESPACES, PODS, SERVICES, Client, Discovery, run, timed, wait_until
 from harness.cluster.objects import pods
 from harness.cluster.objects.pods import misplaced
 from harness.cluster.probing.probe import Prober
@@ -26,8 +23,7 @@ if TYPE_CHECKING:
     from harness.base.installation import Installation
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh, Workload
-    from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.waiting import Deadline, View
+    from harness.cluster.api import ClusterSettings, Deadline, View
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.objects.apply import Applier
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation
+from harness.cluster.api import ClusterSettings
 from harness.cluster.api.kubeconfig import extract
-from harness.cluster.api.settings import ClusterSettings
 from harness.cluster.objects.apply import Applier
 from harness.cluster.ownership import ownership, reclaim
 from harness.cluster.ownership.guest import Guest
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
-    from harness.cluster.api.client import Client
-    from harness.cluster.api.discovery import Discovery
+    from harness.cluster.api import Client, Discovery
 
 
 @dataclass(frozen=True)

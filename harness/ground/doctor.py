@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.base.settings import KNOBS
-from harness.cluster.api.tools import SITES, find, run
+from harness.cluster.api import SITES, find, run
 from harness.cluster.objects.docker import NODE_REPOSITORY, Images, images_of
 from harness.manifests.files import read_manifests
 from harness.meshes.charts import istio_images, linkerd_images
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from harness.cluster.api.tools import Run
+    from harness.cluster.api import Run
 
 _SECONDS = 60.0
 

@@ -14,10 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from harness.base.errors import MissingError, StageError
-from harness.cluster.api.client import Client
-from harness.cluster.api.settings import ClusterSettings
-from harness.cluster.api.tools import SITES, find, run, tail
-from harness.cluster.api.waiting import Deadline, timed
+from harness.cluster.api import SITES, Client, ClusterSettings, Deadline, find, run, tail, timed
 from harness.cluster.objects.docker import MAKER, Images, Kind, full_name, images_of, wait_for_cluster
 from harness.cluster.ownership import ownership, reclaim
 from harness.cluster.ownership.ownership import Lease, Record, uninterrupted
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.cluster.api.tools import Run
+    from harness.cluster.api import Run
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.cluster.api.discovery import EVENTS
-from harness.cluster.api.waiting import Deadline
+from harness.cluster.api import EVENTS, Deadline
 from harness.cluster.load.load import BackgroundLoad
 from harness.cluster.objects import diagnostics, services
 from harness.cluster.objects import pods as podlib
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import ObjectName, Resource
     from harness.base.vocabulary import Mesh, Workload
-    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api import ClusterSettings
     from harness.ground.connection import Connection
     from harness.traffic.load import Load
     from harness.traffic.observables import Meter, Metered

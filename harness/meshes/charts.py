@@ -13,7 +13,7 @@ import yaml
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.node import live
 from harness.base.errors import StageError
-from harness.cluster.api.tools import find
+from harness.cluster.api import find
 from harness.cluster.objects.docker import images_of
 from harness.manifests.documents import Loader
 from harness.meshes import istio_tls
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.base.installation import Installation
     from harness.base.resources import Resource
-    from harness.cluster.api.tools import Run
+    from harness.cluster.api import Run
 
 STATISTICS = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"
 

@@ -12,16 +12,14 @@ from harness.api.gateway_api.route import Route, RouteStatus
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.node import live
 from harness.base.errors import MissingError
-from harness.cluster.api.discovery import CRDS
-from harness.cluster.api.waiting import timed
+from harness.cluster.api import CRDS, timed
 from harness.meshes.charts import objects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from harness.api.gateway_api.reference import ParentRef
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.waiting import Deadline
+    from harness.cluster.api import Client, Deadline, Json
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.objects.apply import Applier
 

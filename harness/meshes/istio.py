@@ -14,10 +14,8 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError, StageError
 from harness.base.installation import Installer
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
-from harness.cluster.api.discovery import PODS, Endpoint
+from harness.cluster.api import PODS, Deadline, Endpoint, find, timed
 from harness.cluster.api.streams import get
-from harness.cluster.api.tools import find
-from harness.cluster.api.waiting import Deadline, timed
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
 from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing
@@ -32,9 +30,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.base.installation import Installation
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Json
-    from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.tools import Run
+    from harness.cluster.api import ClusterSettings, Json, Run
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,7 @@ from harness.api.linkerd.identity import service_account
 from harness.base.errors import StageError
 from harness.base.installation import Installer
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE, Mesh
-from harness.cluster.api.discovery import DEPLOYMENTS, NAMESPACES, PODS
-from harness.cluster.api.tools import find
-from harness.cluster.api.waiting import wait_until
+from harness.cluster.api import DEPLOYMENTS, NAMESPACES, PODS, find, wait_until
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
 from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing
@@ -28,10 +26,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.base.installation import Installation
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Json
-    from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.tools import Run
-    from harness.cluster.api.waiting import Deadline, View
+    from harness.cluster.api import ClusterSettings, Deadline, Json, Run, View
     from harness.traffic.outcomes import ServerSaw
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,7 @@ from harness.api.kubernetes.workload import PodController
 from harness.base.errors import StageError
 from harness.base.installation import DEFAULT, Installation, Installer
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
-from harness.cluster.api.discovery import DEPLOYMENTS
-from harness.cluster.api.tools import SITES, find, run
+from harness.cluster.api import DEPLOYMENTS, SITES, find, run
 from harness.cluster.objects.rollout import wait_for_rollouts
 from harness.manifests.files import read_manifests
 from harness.meshes import charts
@@ -23,10 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.tools import Run
-    from harness.cluster.api.waiting import Deadline
+    from harness.cluster.api import Client, ClusterSettings, Deadline, Json, Run
     from harness.cluster.objects.apply import Applier
 
 TOOL_SECONDS = 30.0

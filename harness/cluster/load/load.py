@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.waiting import Deadline
+from harness.cluster.api import Deadline
 from harness.cluster.load.stream import ROOM, LoadStream, Turn
 from harness.cluster.objects import pods
 from harness.cluster.objects.pod_watch import PodWatch, full_name
@@ -24,7 +24,7 @@ from harness.traffic.timeline import Phase, Timeline, TransitionStep
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api import Client, Json
     from harness.cluster.probing.curl import Curl
     from harness.traffic.load import Load
     from harness.traffic.outcomes import Outcome

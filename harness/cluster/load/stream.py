@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
-from harness.cluster.api.discovery import PODS
+from harness.cluster.api import PODS
 from harness.cluster.api.streams import STATUS, STDERR, STDOUT
 from harness.cluster.probing import curl
 from harness.cluster.probing.answers import FAILURES
@@ -24,7 +24,7 @@ from harness.traffic.outcomes import Failure, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.cluster.api.client import Client
+    from harness.cluster.api import Client
     from harness.traffic.load import Load
 
 logger = logging.getLogger(__name__)

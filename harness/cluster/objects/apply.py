@@ -13,17 +13,15 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import ConditionedStatus
 from harness.base.errors import StageError
 from harness.base.resources import Resource
+from harness.cluster.api import ApiError, wait_until
 from harness.cluster.api import discovery as kinds
-from harness.cluster.api.client import APPLY_PATCH, JSON_PATCH, ApiError
-from harness.cluster.api.waiting import wait_until
+from harness.cluster.api.client import APPLY_PATCH, JSON_PATCH
 from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.cluster.api.client import Client, Json, Query
-    from harness.cluster.api.discovery import Discovery
-    from harness.cluster.api.waiting import Deadline
+    from harness.cluster.api import Client, Deadline, Discovery, Json, Query
     from harness.manifests.patching import Patch
 
 Marks = Mapping[str, str | None]

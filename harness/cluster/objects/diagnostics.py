@@ -13,9 +13,8 @@ import yaml
 from harness.api.kubernetes.status import Event
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import CONTROL_PLANES, Mesh
-from harness.cluster.api.discovery import EVENTS, PODS
+from harness.cluster.api import EVENTS, PODS, Deadline
 from harness.cluster.api.streams import get
-from harness.cluster.api.waiting import Deadline
 from harness.cluster.objects import pods
 from harness.manifests import dumps
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Client, Json, Query
-    from harness.cluster.api.discovery import Discovery
+    from harness.cluster.api import Client, Discovery, Json, Query
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ENVOY_ADMIN, _LINKERD_ADMIN = 15000, 4191

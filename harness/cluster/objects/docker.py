@@ -14,9 +14,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import NodeStatus
 from harness.api.kubernetes.workload import WORKLOAD_KINDS, template_of
 from harness.base.errors import MissingError, StageError
-from harness.cluster.api.discovery import NODES
-from harness.cluster.api.tools import find
-from harness.cluster.api.waiting import wait_until
+from harness.cluster.api import NODES, find, wait_until
 from harness.cluster.objects.rollout import wait_for_rollouts
 
 if TYPE_CHECKING:
@@ -25,9 +23,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Client
-    from harness.cluster.api.tools import Run
-    from harness.cluster.api.waiting import Deadline, View
+    from harness.cluster.api import Client, Deadline, Run, View
 
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"  # on the containers that are a cluster's nodes

@@ -7,8 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from harness.cluster.api.client import ApiError
-from harness.cluster.api.discovery import PODS
+from harness.cluster.api import PODS, ApiError
 from harness.cluster.api.waiting import follow
 from harness.cluster.objects import pods
 from harness.traffic.timeline import Phase, PodChange
@@ -16,7 +15,7 @@ from harness.traffic.timeline import Phase, PodChange
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api import Client, Json
 
 _POLL_SECONDS = 0.5
 

@@ -11,15 +11,13 @@ from harness.api.kubernetes.workload import PodController, replicas
 from harness.api.node import live
 from harness.base.errors import StageError
 from harness.base.vocabulary import Workload
-from harness.cluster.api.discovery import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS, STATEFUL_SETS
-from harness.cluster.api.waiting import wait_until
+from harness.cluster.api import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS, STATEFUL_SETS, wait_until
 from harness.cluster.objects import pods
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.waiting import Deadline, View
+    from harness.cluster.api import Client, Deadline, Json, View
 
 CONTROLLERS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
 _PATIENCE = timedelta(seconds=60)  # in which one proxy of two might still get ready

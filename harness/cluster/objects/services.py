@@ -9,13 +9,13 @@ from harness.api.kubernetes.pod import port_of
 from harness.api.kubernetes.service import Service
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
-from harness.cluster.api.discovery import PODS, SERVICES
+from harness.cluster.api import PODS, SERVICES
 from harness.cluster.objects import pods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api import Client, Json
     from harness.traffic.request import Request
 
 

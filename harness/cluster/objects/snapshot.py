@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import InputError
 from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE, ROOT_NAMESPACE, Mesh
-from harness.cluster.api import discovery
-from harness.cluster.api.client import Client
-from harness.cluster.api.discovery import DAEMON_SETS, Endpoint
+from harness.cluster.api import DAEMON_SETS, Client, Endpoint, discovery
 from harness.manifests.files import from_api
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Json
+    from harness.cluster.api import Json
 
 Group = dict[str, list["Json"]]
 """The kinds of an API group that discovery tells, by version."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import StageError
-from harness.cluster.api.discovery import NAMESPACES
+from harness.cluster.api import NAMESPACES
 from harness.cluster.objects.apply import Applier
 from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.base.resources import Resource
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.discovery import Discovery
-    from harness.cluster.api.waiting import Deadline
+    from harness.cluster.api import Client, Deadline, Discovery, Json
     from harness.cluster.objects.apply import Marks
     from harness.manifests.patching import Patch
 

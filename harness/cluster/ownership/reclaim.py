@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import HarnessError
-from harness.cluster.api.client import ApiError, Client
-from harness.cluster.api.discovery import NAMESPACES, Discovery, Endpoint, root, served
-from harness.cluster.api.tools import find, run
-from harness.cluster.api.waiting import Deadline, timed
+from harness.cluster.api import NAMESPACES, ApiError, Client, Deadline, Discovery, Endpoint, find, run, timed
+from harness.cluster.api.discovery import root, served
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.docker import Kind
 from harness.cluster.objects.rollout import restart

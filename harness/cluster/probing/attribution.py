@@ -16,7 +16,7 @@ from harness.traffic.outcomes import Group, Hop, Outcomes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.cluster.api.client import Client
+    from harness.cluster.api import Client
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.probing.answers import CurlAnswer
     from harness.cluster.probing.counters import Counters

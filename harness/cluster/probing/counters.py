@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
-from harness.cluster.api.client import ApiError
-from harness.cluster.api.discovery import PODS
+from harness.cluster.api import PODS, ApiError
 from harness.cluster.objects import pods, services
 from harness.traffic.observables import Growth, Metered, inbound
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from harness.base.vocabulary import Workload
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.waiting import Deadline
+    from harness.cluster.api import Client, Deadline, Json
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.probing.probe import Prober
     from harness.traffic.observables import Meter

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.status import Event
-from harness.cluster.api.client import ApiError
-from harness.cluster.api.discovery import EVENTS, PODS
-from harness.cluster.api.streams import ExecInterruptedError
+from harness.cluster.api import EVENTS, PODS, ApiError, ExecInterruptedError
 from harness.cluster.objects import pods, services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api import Client, Json
     from harness.cluster.probing.answers import CurlAnswer
     from harness.traffic.request import Request
 

@@ -8,15 +8,14 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.service import Service
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
-from harness.cluster.api.discovery import PODS, SERVICES
-from harness.cluster.api.streams import NOT_RUN, execute
+from harness.cluster.api import PODS, SERVICES, execute
+from harness.cluster.api.streams import NOT_RUN
 from harness.cluster.objects import pods
 from harness.cluster.objects.services import selected
 from harness.traffic.observables import Resolution
 
 if TYPE_CHECKING:
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.waiting import Deadline
+    from harness.cluster.api import Client, Deadline, Json
     from harness.cluster.probing.curl import Curl
 
 _NOT_FOUND = 2  # getent's exit code for a name that has no entry

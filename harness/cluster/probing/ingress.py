@@ -14,7 +14,7 @@ import httpx
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.status import NodeStatus, ServiceStatus
 from harness.base.errors import HarnessError
-from harness.cluster.api.discovery import NODES, SERVICES
+from harness.cluster.api import NODES, SERVICES
 from harness.cluster.probing.answers import CurlAnswer
 from harness.cluster.probing.curl import shares
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.api.kubernetes.service import ServicePort
     from harness.base.vocabulary import Workload
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api import Client, Json
     from harness.traffic.request import Request
 
 _REACH_SECONDS = 2.0

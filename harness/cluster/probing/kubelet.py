@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
-from harness.cluster.api.streams import exchange, is_status_line
-from harness.cluster.api.waiting import Deadline
+from harness.cluster.api import Deadline, exchange
+from harness.cluster.api.streams import is_status_line
 from harness.cluster.objects import pods, services
 from harness.cluster.probing.counters import samples
 from harness.traffic.observables import Probed
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.api.kubernetes.pod import Container, KubeletProbe
     from harness.base.vocabulary import Workload
-    from harness.cluster.api.client import Client, Json
+    from harness.cluster.api import Client, Json
 
 SETTLING = 5.0
 """Seconds after which a policy that was applied just before is in force [semantics: within 3-4 s]."""

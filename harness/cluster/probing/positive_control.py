@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.streams import exchange, is_status_line
-from harness.cluster.api.waiting import Deadline
+from harness.cluster.api import Deadline, exchange
+from harness.cluster.api.streams import is_status_line
 from harness.cluster.objects import pods, services
 from harness.cluster.probing.curl import LINE
 
 if TYPE_CHECKING:
-    from harness.cluster.api.client import Client
+    from harness.cluster.api import Client
     from harness.traffic.request import Request
 
 # The start of every HTTP/2 connection, and an empty SETTINGS frame [RFC 9113, 3.4].

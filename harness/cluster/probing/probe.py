@@ -10,10 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
-from harness.cluster.api.discovery import PODS
-from harness.cluster.api.streams import ExecInterruptedError, execute
-from harness.cluster.api.tools import tail
-from harness.cluster.api.waiting import Deadline
+from harness.cluster.api import PODS, Deadline, ExecInterruptedError, execute, tail
 from harness.cluster.objects import pods, services
 from harness.cluster.probing import counters, curl, disruption, dns, ingress
 from harness.cluster.probing.answers import answering_pods, lost, parse, refusal
@@ -28,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from harness.base.vocabulary import Mesh, Workload
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api import Client, ClusterSettings, Json
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.probing.answers import CurlAnswer
     from harness.cluster.probing.attribution import Shown

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError, StageError, did_you_mean
+from harness.cluster.api import PODS, execute, timed, wait_until
 from harness.cluster.api.client import STRATEGIC_MERGE_PATCH
-from harness.cluster.api.discovery import PODS
-from harness.cluster.api.streams import execute
-from harness.cluster.api.waiting import timed, wait_until
 from harness.cluster.objects import pods
 from harness.cluster.probing import curl
 from harness.cluster.probing.curl import Curl
@@ -21,9 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from harness.base.vocabulary import Workload
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.settings import ClusterSettings
-    from harness.cluster.api.waiting import Deadline, View
+    from harness.cluster.api import Client, ClusterSettings, Deadline, Json, View
 
 logger = logging.getLogger(__name__)
 

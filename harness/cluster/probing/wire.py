@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh
-from harness.cluster.api.streams import execute
-from harness.cluster.api.waiting import Deadline
+from harness.cluster.api import Deadline, execute
 from harness.cluster.objects import pods
 from harness.cluster.probing import sources
 from harness.cluster.probing.attribution import Shown
@@ -18,8 +17,7 @@ from harness.cluster.probing.attribution import Shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from harness.cluster.api.client import Client, Json
-    from harness.cluster.api.settings import ClusterSettings
+    from harness.cluster.api import Client, ClusterSettings, Json
     from harness.cluster.control_plane import ControlPlane
 
 logger = logging.getLogger(__name__)
