@@ -14,7 +14,8 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import NodeStatus
 from harness.api.kubernetes.workload import WORKLOAD_KINDS, template_of
 from harness.base.errors import MissingError, StageError
-from harness.cluster.api import NODES, find, wait_until
+from harness.cluster.api import find, wait_until
+from harness.cluster.api.discovery import NODES
 from harness.cluster.objects.rollout import wait_for_rollouts
 
 if TYPE_CHECKING:

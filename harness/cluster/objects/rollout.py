@@ -11,7 +11,8 @@ from harness.api.kubernetes.workload import PodController, replicas
 from harness.api.node import live
 from harness.base.errors import StageError
 from harness.base.vocabulary import Workload
-from harness.cluster.api import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS, STATEFUL_SETS, wait_until
+from harness.cluster.api import DEPLOYMENTS, EVENTS, PODS, wait_until
+from harness.cluster.api.discovery import DAEMON_SETS, STATEFUL_SETS
 from harness.cluster.objects import pods
 
 if TYPE_CHECKING:

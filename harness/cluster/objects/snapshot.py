@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.metadata import Metadata
 from harness.base.errors import InputError
 from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE, ROOT_NAMESPACE, Mesh
-from harness.cluster.api import DAEMON_SETS, Client, Endpoint, discovery
+from harness.cluster.api import Client, Endpoint, discovery
+from harness.cluster.api.discovery import DAEMON_SETS
 from harness.manifests.files import from_api
 
 if TYPE_CHECKING:

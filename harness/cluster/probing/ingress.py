@@ -14,7 +14,8 @@ import httpx
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.status import NodeStatus, ServiceStatus
 from harness.base.errors import HarnessError
-from harness.cluster.api import NODES, SERVICES
+from harness.cluster.api import SERVICES
+from harness.cluster.api.discovery import NODES
 from harness.cluster.probing.answers import CurlAnswer
 from harness.cluster.probing.curl import shares
 
