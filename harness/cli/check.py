@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.base.settings import SCENARIO_SUFFIXES, is_scenario
 
 

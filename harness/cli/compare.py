@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.base.vocabulary import Mesh
+from harness.base import Mesh
 from harness.cli.options import AsJson, reported
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.base.errors import InputError
+from harness.base import InputError
 from harness.cli.options import AsJson, Context, Kubeconfig, cluster_objects, reported
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.errors import InputError
-from harness.base.vocabulary import Workload
+from harness.base import InputError, Workload
 from harness.cli.options import AsJson, Context, Kubeconfig, Lenient, Meshes, model_of, reported
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.errors import InputError, did_you_mean
+from harness.base import InputError, did_you_mean
 from harness.cli.options import AsJson, Context, Kubeconfig, Meshes, model_of, reported
 
 if TYPE_CHECKING:

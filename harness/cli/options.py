@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.errors import HarnessError, InputError, did_you_mean
-from harness.base.vocabulary import Mesh
+from harness.base import HarnessError, InputError, Mesh, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.model import Model
 
 Context = Annotated[

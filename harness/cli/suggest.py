@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.errors import InputError
+from harness.base import InputError
 from harness.cli.options import Context, Kubeconfig, cluster_objects, reported
 
 if TYPE_CHECKING:

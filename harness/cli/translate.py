@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.errors import InputError, did_you_mean
-from harness.base.vocabulary import Mesh
+from harness.base import InputError, Mesh, did_you_mean
 from harness.cli.options import Context, Kubeconfig, cluster_objects, reported
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from harness.base.installation import DEFAULT, Installation
+from harness.base import DEFAULT, Installation
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from harness.api.gateway_api.reference import ParentRef
-    from harness.base.vocabulary import Mesh
+    from harness.base import Mesh
     from harness.cluster.api import Deadline, Json
     from harness.traffic.outcomes import Hop, ServerSaw
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pydantic import Field
 
-from harness.base.errors import HarnessError, WitnessError
+from harness.base import HarnessError, Workload
+from harness.base.errors import WitnessError
 from harness.base.settings import Confidence
-from harness.base.vocabulary import Workload
 from harness.expectations.values import Method, Strict, Url, WorkloadName
 from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Explanation, Result, Verdict
 from harness.traffic.disagreement import disagreement
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from harness.analysis.translate import Translation
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.ground.ground import Provider
     from harness.traffic.load import Course
     from harness.traffic.outcomes import Outcome

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from harness.api.kubernetes.service import services_of
-from harness.base.errors import HarnessError, InputError
-from harness.base.vocabulary import Workload
+from harness.base import HarnessError, InputError, Workload
 from harness.expectations.base import WARM_UP, Probing
 from harness.expectations.traffic.connection import timed_out
 from harness.expectations.values import MeshName, Url, text_as

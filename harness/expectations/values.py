@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from harness.base import expressions
-from harness.base.errors import did_you_mean
+from harness.base import Mesh, Workload, did_you_mean, expressions
 from harness.base.expressions import Dialect
-from harness.base.vocabulary import Mesh, Workload
 from harness.expectations.verdict import UNKNOWN
 from harness.traffic.request import Request
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.base.errors import InputError, did_you_mean
-from harness.base.installation import Installation, Installer
+from harness.base import InputError, Installation, Installer, Mesh, did_you_mean
 from harness.base.settings import KNOBS
-from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

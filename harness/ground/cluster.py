@@ -11,9 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
-from harness.base.errors import StageError
-from harness.base.installation import DEFAULT, Installation
-from harness.base.vocabulary import Mesh, Workload
+from harness.base import DEFAULT, Installation, Mesh, StageError, Workload
 from harness.cluster.api import Deadline, run, timed, wait_until
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.docker import images_of
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.cluster.api import Client, ClusterSettings, Discovery, View
     from harness.cluster.ownership.ownership import Lease
     from harness.ground.condition import Condition

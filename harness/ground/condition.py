@@ -10,7 +10,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import ConditionedStatus
 
 if TYPE_CHECKING:
-    from harness.base.resources import ObjectName
+    from harness.base import ObjectName
 
 MISSING = object()
 

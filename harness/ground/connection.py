@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.base.errors import MissingError, StageError
+from harness.base import MissingError, StageError
 from harness.cluster.api import NAMESPACES, PODS, SERVICES, Client, Discovery, run, timed, wait_until
 from harness.cluster.objects import pods
 from harness.cluster.objects.pods import misplaced
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from harness.base.installation import Installation
-    from harness.base.resources import Resource
-    from harness.base.vocabulary import Mesh, Workload
+    from harness.base import Installation, Mesh, Resource, Workload
     from harness.cluster.api import ClusterSettings, Deadline, View
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.objects.apply import Applier

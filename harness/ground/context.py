@@ -6,8 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.base.errors import StageError
-from harness.base.installation import DEFAULT, Installation
+from harness.base import DEFAULT, Installation, StageError
 from harness.cluster.api import ClusterSettings
 from harness.cluster.api.kubeconfig import extract
 from harness.cluster.objects.apply import Applier
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from harness.base.resources import Resource
-    from harness.base.vocabulary import Mesh
+    from harness.base import Mesh, Resource
     from harness.cluster.api import Client, Discovery
 
 

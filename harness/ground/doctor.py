@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.base.settings import KNOBS
 from harness.cluster.api import SITES, find, run
 from harness.cluster.objects.docker import NODE_REPOSITORY, Images, images_of

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.api import marks
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.objects import annotations_of, labels_of
-from harness.base.errors import StageError
-from harness.base.installation import DEFAULT, Installation
-from harness.base.resources import ObjectName
+from harness.base import DEFAULT, Installation, ObjectName, StageError
 from harness.manifests.patching import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from harness.base.resources import Resource
-    from harness.base.vocabulary import Mesh, Workload
+    from harness.base import Mesh, Resource, Workload
     from harness.ground.condition import Condition
     from harness.traffic.load import Load, Running
     from harness.traffic.observables import Arrived, Basis, Meter, Metered, Pod, Probed, Resolution

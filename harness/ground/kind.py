@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from harness.base.errors import MissingError, StageError
+from harness.base import MissingError, StageError
 from harness.cluster.api import SITES, Client, ClusterSettings, Deadline, find, run, tail, timed
 from harness.cluster.objects.docker import MAKER, Images, Kind, full_name, images_of, wait_for_cluster
 from harness.cluster.ownership import ownership, reclaim
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.cluster.api import Run
 
 logger = logging.getLogger(__name__)

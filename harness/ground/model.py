@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
 from harness.api.objects import annotations_of, labels_of
-from harness.base.errors import HarnessError, NotModelledError, NotPredictedError, StageError
-from harness.base.installation import DEFAULT, Installation
+from harness.base import DEFAULT, HarnessError, Installation, StageError
+from harness.base.errors import NotModelledError, NotPredictedError
 from harness.ground.forecasting import Forecasting
 from harness.ground.ground import cleared, placing_patch
 from harness.model import Refused, State, changes, double_injection
@@ -22,8 +22,7 @@ from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from harness.base.resources import ObjectName, Resource
-    from harness.base.vocabulary import Mesh, Workload
+    from harness.base import Mesh, ObjectName, Resource, Workload
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
     from harness.traffic.load import Load

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from harness.base.resources import ObjectName, Resource
-    from harness.base.vocabulary import Mesh, Workload
+    from harness.base import Mesh, ObjectName, Resource, Workload
     from harness.cluster.api import ClusterSettings
     from harness.ground.connection import Connection
     from harness.traffic.load import Load

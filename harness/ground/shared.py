@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from harness.base.installation import DEFAULT, Installation
+from harness.base import DEFAULT, Installation
 from harness.cluster.ownership import ownership
 from harness.cluster.ownership.ownership import turn
 from harness.ground.kind import KindProvider
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from harness.base.vocabulary import Mesh
+    from harness.base import Mesh
     from harness.ground.kind import KindSettings
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.node import live
-from harness.base.errors import StageError
+from harness.base import StageError
 from harness.cluster.api import find
 from harness.cluster.objects.docker import images_of
 from harness.manifests.documents import Loader
@@ -21,8 +21,7 @@ from harness.meshes import istio_tls
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.base.installation import Installation
-    from harness.base.resources import Resource
+    from harness.base import Installation, Resource
     from harness.cluster.api import Run
 
 STATISTICS = "meshConfig.defaultConfig.proxyStatsMatcher.inclusionSuffixes"

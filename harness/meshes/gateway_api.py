@@ -11,7 +11,7 @@ import httpx
 from harness.api.gateway_api.route import Route, RouteStatus
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.node import live
-from harness.base.errors import MissingError
+from harness.base import MissingError
 from harness.cluster.api import timed
 from harness.cluster.api.discovery import CRDS
 from harness.meshes.charts import objects

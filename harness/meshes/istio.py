@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
 from harness.api.kubernetes.metadata import Metadata
-from harness.base.errors import HarnessError, StageError
-from harness.base.installation import Installer
-from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
+from harness.base import ROOT_NAMESPACE, HarnessError, Installer, Mesh, StageError
 from harness.cluster.api import PODS, Deadline, Endpoint, find, timed
 from harness.cluster.api.streams import get
 from harness.cluster.control_plane import Scrape
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.api.gateway_api.reference import ParentRef
-    from harness.base.installation import Installation
-    from harness.base.resources import Resource
+    from harness.base import Installation, Resource
     from harness.cluster.api import ClusterSettings, Json, Run
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.base.vocabulary import Mesh
+from harness.base import Mesh
 from harness.cluster.probing.counters import growth, samples
 from harness.traffic.outcomes import Hop
 

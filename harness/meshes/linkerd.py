@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.linkerd.identity import service_account
-from harness.base.errors import StageError
-from harness.base.installation import Installer
-from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE, Mesh
+from harness.base import Installer, Mesh, StageError
+from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE
 from harness.cluster.api import DEPLOYMENTS, NAMESPACES, PODS, find, wait_until
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from harness.api.gateway_api.reference import ParentRef
-    from harness.base.installation import Installation
-    from harness.base.resources import Resource
+    from harness.base import Installation, Resource
     from harness.cluster.api import ClusterSettings, Deadline, Json, Run, View
     from harness.traffic.outcomes import ServerSaw
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.api import marks
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import PodController
-from harness.base.errors import StageError
-from harness.base.installation import DEFAULT, Installation, Installer
-from harness.base.vocabulary import CONTROL_PLANES, Mesh
+from harness.base import DEFAULT, Installation, Installer, Mesh, StageError
+from harness.base.vocabulary import CONTROL_PLANES
 from harness.cluster.api import DEPLOYMENTS, SITES, find, run
 from harness.cluster.objects.rollout import wait_for_rollouts
 from harness.manifests.files import read_manifests
@@ -21,7 +20,7 @@ from harness.meshes import charts
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.cluster.api import Client, ClusterSettings, Deadline, Json, Run
     from harness.cluster.objects.apply import Applier
 

@@ -12,7 +12,7 @@ from harness.plugin.imports import import_as_written
 
 import_as_written("harness")  # before the imports that follow
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.base.settings import KNOBS, SCENARIO_SUFFIXES, is_scenario
 from harness.plugin import fixtures
 from harness.plugin.session import PROPERTY, RUNS, Runs

@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from harness.api.kubernetes.workload import workloads
-from harness.base.errors import InputError
-from harness.base.vocabulary import Mesh, Workload
+from harness.base import InputError, Mesh, Workload
 from harness.expectations import Result
 from harness.plugin.collection import ExpectationError, row
 from harness.plugin.session import PROPERTY

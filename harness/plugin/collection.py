@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.expectations import Result
 from harness.plugin.session import PROPERTY, RUNS
 from harness.report.terminal import beside, explained, summary

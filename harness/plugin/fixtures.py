@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.base.vocabulary import Mesh
+from harness.base import Mesh
 from harness.plugin.session import RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.expectations import Verdict
     from harness.plugin.bench import Bench
     from harness.traffic.outcomes import Outcomes

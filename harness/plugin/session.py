@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.base.errors import HarnessError, InputError, MissingError, did_you_mean
+from harness.base import HarnessError, InputError, MissingError, did_you_mean
 from harness.base.settings import Confidence, OnDrift
 from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice, Knobs
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from harness.base.resources import Resource
-from harness.base.vocabulary import Workload
+from harness.base import Resource, Workload
 from harness.traffic.trace import leaves
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.traffic.load import Forecast
 
 if TYPE_CHECKING:

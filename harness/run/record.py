@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from harness.base.vocabulary import Mesh
+from harness.base import Mesh
 from harness.manifests.dumps import unassigned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.ground.ground import Provider
     from harness.scenario import Scenario, Stage
     from harness.traffic.outcomes import Outcome, Outcomes

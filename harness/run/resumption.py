@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.errors import InputError, did_you_mean
+from harness.base import InputError, did_you_mean
 from harness.cluster.ownership.ownership import Entry, Journal
 
 if TYPE_CHECKING:

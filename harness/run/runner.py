@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError, NotPredictedError, StageError
+from harness.base import HarnessError, StageError
+from harness.base.errors import NotPredictedError
 from harness.base.settings import Confidence, OnDrift
 from harness.cluster.ownership.ownership import Entry
 from harness.expectations import Ground, Result, Verdict

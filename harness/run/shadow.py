@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError, NotModelledError
+from harness.base import HarnessError
+from harness.base.errors import NotModelledError
 from harness.base.settings import OnDrift
 from harness.expectations import Result
 from harness.expectations.verdict import NOT_PREDICTED
@@ -14,7 +15,7 @@ from harness.scenario.steps import Install
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.expectations import Expectation, Ground, Verdict
     from harness.ground.ground import Provider
     from harness.scenario import Stage

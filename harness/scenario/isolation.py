@@ -12,8 +12,8 @@ from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.hosts import exported_to
 from harness.api.istio.registry import GROUP
 from harness.api.istio.virtual_service import VirtualService
-from harness.base.resources import ObjectName, Resource
-from harness.base.vocabulary import PLATFORM, Workload
+from harness.base import ObjectName, Resource, Workload
+from harness.base.vocabulary import PLATFORM
 from harness.scenario.models import Check, Stage
 from harness.scenario.steps import Change, Place, Restart, Run, Uninstall
 

@@ -9,10 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from harness.api.kubernetes.workload import workloads
-from harness.base.errors import InputError, did_you_mean
-from harness.base.installation import Installation, Installer
-from harness.base.resources import Resource
-from harness.base.vocabulary import Mesh
+from harness.base import InputError, Installation, Installer, Mesh, Resource, did_you_mean
 from harness.expectations import DURING, KINDS, Expectation
 from harness.manifests.documents import parse, read_text
 from harness.manifests.files import read_manifests

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from harness.base.resources import ObjectName
-from harness.base.vocabulary import Mesh, Workload
+from harness.base import Mesh, ObjectName, Workload
 from harness.expectations.traffic.availability import Available
 from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none, text_as
 from harness.manifests import patching
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.analysis.translate import Translation
-    from harness.base.installation import Installation
-    from harness.base.resources import Resource
+    from harness.base import Installation, Resource
     from harness.expectations import Expectation
     from harness.ground.ground import Provider
     from harness.scenario.steps import Step

@@ -7,14 +7,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.api.kubernetes.workload import workloads
-from harness.base.errors import InputError, did_you_mean
+from harness.base import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pydantic import BaseModel, ValidationError
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.expectations import Reference
     from harness.manifests.spans import Document, KeyPath
 

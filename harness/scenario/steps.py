@@ -8,18 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.base.errors import StageError
-from harness.base.resources import ObjectName
-from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.base import ROOT_NAMESPACE, ObjectName, StageError
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.analysis.translate import Translation
-    from harness.base.installation import Installation
-    from harness.base.resources import Resource
-    from harness.base.vocabulary import Mesh, Workload
+    from harness.base import Installation, Mesh, Resource, Workload
     from harness.ground.condition import Condition
     from harness.ground.ground import Provider
     from harness.manifests.patching import Patch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.vocabulary import Workload
+from harness.base import Workload
 from harness.ground.condition import Condition
 from harness.manifests.patching import Patch
 from harness.scenario.steps import (
@@ -24,8 +24,7 @@ from harness.scenario.steps import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.base.installation import Installation
-    from harness.base.vocabulary import Mesh
+    from harness.base import Installation, Mesh
     from harness.scenario.models import TransitionFile, WaitFile
     from harness.scenario.steps import Step
 

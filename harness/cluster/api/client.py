@@ -14,7 +14,7 @@ from kubernetes.config import ConfigException, new_client_from_config
 from kubernetes.stream import ws_client
 from websocket import WebSocketException
 
-from harness.base.errors import HarnessError, MissingError
+from harness.base import HarnessError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

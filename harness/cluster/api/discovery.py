@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from harness.base.errors import StageError
+from harness.base import StageError
 from harness.cluster.api.client import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.base.resources import ObjectName, Resource
+    from harness.base import ObjectName, Resource
     from harness.cluster.api.client import Client, Json
 
 

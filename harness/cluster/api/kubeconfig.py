@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from harness.base.errors import InputError, MissingError, did_you_mean
+from harness.base import InputError, MissingError, did_you_mean
 from harness.manifests.documents import plain
 
 _FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}

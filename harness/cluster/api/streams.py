@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.cluster.api.discovery import PODS
 
 if TYPE_CHECKING:

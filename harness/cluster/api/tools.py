@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from harness.base.errors import StageError
+from harness.base import StageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.base.errors import StageError
+from harness.base import StageError
 from harness.cluster.api.client import ApiError, Client, Json
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.cluster.api import Deadline
 from harness.cluster.load.stream import ROOM, LoadStream, Turn
 from harness.cluster.objects import pods

@@ -11,8 +11,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import ConditionedStatus
-from harness.base.errors import StageError
-from harness.base.resources import Resource
+from harness.base import Resource, StageError
 from harness.cluster.api import ApiError, wait_until
 from harness.cluster.api import discovery as kinds
 from harness.cluster.api.client import APPLY_PATCH, JSON_PATCH

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.api.kubernetes.status import Event
-from harness.base.errors import HarnessError
-from harness.base.vocabulary import CONTROL_PLANES, Mesh
+from harness.base import HarnessError, Mesh
+from harness.base.vocabulary import CONTROL_PLANES
 from harness.cluster.api import EVENTS, PODS, Deadline
 from harness.cluster.api.streams import get
 from harness.cluster.objects import pods
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.cluster.api import Client, Discovery, Json, Query
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import NodeStatus
 from harness.api.kubernetes.workload import WORKLOAD_KINDS, template_of
-from harness.base.errors import MissingError, StageError
+from harness.base import MissingError, StageError
 from harness.cluster.api import find, wait_until
 from harness.cluster.api.discovery import NODES
 from harness.cluster.objects.rollout import wait_for_rollouts
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.cluster.api import Client, Deadline, Run, View
 
 

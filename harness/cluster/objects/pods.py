@@ -11,13 +11,13 @@ from harness.api.kubernetes.pod import PodSpec
 from harness.api.kubernetes.status import Event, PodStatus
 from harness.api.kubernetes.workload import made_by
 from harness.api.node import live
-from harness.base.vocabulary import Mesh
+from harness.base import Mesh
 from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.cluster.api import Json
 
 HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))

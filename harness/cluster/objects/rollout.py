@@ -9,8 +9,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import Event, WorkloadStatus
 from harness.api.kubernetes.workload import PodController, replicas
 from harness.api.node import live
-from harness.base.errors import StageError
-from harness.base.vocabulary import Workload
+from harness.base import StageError, Workload
 from harness.cluster.api import DEPLOYMENTS, EVENTS, PODS, wait_until
 from harness.cluster.api.discovery import DAEMON_SETS, STATEFUL_SETS
 from harness.cluster.objects import pods

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.pod import port_of
 from harness.api.kubernetes.service import Service
-from harness.base.errors import HarnessError
-from harness.base.vocabulary import Workload
+from harness.base import HarnessError, Workload
 from harness.cluster.api import PODS, SERVICES
 from harness.cluster.objects import pods
 

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.base.errors import InputError
-from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE, ROOT_NAMESPACE, Mesh
+from harness.base import ROOT_NAMESPACE, InputError, Mesh
+from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE
 from harness.cluster.api import Client, Endpoint, discovery
 from harness.cluster.api.discovery import DAEMON_SETS
 from harness.manifests.files import from_api
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.cluster.api import Json
 
 Group = dict[str, list["Json"]]

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.base.errors import StageError
+from harness.base import StageError
 from harness.cluster.api import NAMESPACES
 from harness.cluster.objects.apply import Applier
 from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.cluster.api import Client, Deadline, Discovery, Json
     from harness.cluster.objects.apply import Marks
     from harness.manifests.patching import Patch

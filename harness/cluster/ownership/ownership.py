@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from harness.base.errors import InputError, MissingError, StageError
+from harness.base import InputError, MissingError, StageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

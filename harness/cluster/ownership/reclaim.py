@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.cluster.api import NAMESPACES, ApiError, Client, Deadline, Discovery, Endpoint, find, run, timed
 from harness.cluster.api.discovery import root, served
 from harness.cluster.objects.apply import Applier

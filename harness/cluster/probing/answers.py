@@ -13,7 +13,7 @@ from harness.traffic.outcomes import Failure, Outcome, ServerSaw
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.traffic.request import Request
 
 BODY_CHARACTERS = 4096

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.base.errors import HarnessError, WitnessError
-from harness.base.vocabulary import Mesh
+from harness.base import HarnessError, Mesh
+from harness.base.errors import WitnessError
 from harness.cluster.objects import pods, services
 from harness.cluster.probing.answers import answering_pods, outcome
 from harness.traffic.outcomes import Group, Hop, Outcomes

@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError
-from harness.base.vocabulary import Mesh
+from harness.base import HarnessError, Mesh
 from harness.cluster.api import PODS, ApiError
 from harness.cluster.objects import pods, services
 from harness.traffic.observables import Growth, Metered, inbound
@@ -18,7 +17,7 @@ from harness.traffic.observables import Growth, Metered, inbound
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.cluster.api import Client, Deadline, Json
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.probing.probe import Prober

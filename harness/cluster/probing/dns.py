@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.service import Service
-from harness.base.errors import HarnessError
-from harness.base.vocabulary import Workload
+from harness.base import HarnessError, Workload
 from harness.cluster.api import PODS, SERVICES, execute
 from harness.cluster.api.streams import NOT_RUN
 from harness.cluster.objects import pods

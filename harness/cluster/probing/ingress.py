@@ -13,7 +13,7 @@ import httpx
 
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.status import NodeStatus, ServiceStatus
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.cluster.api import SERVICES
 from harness.cluster.api.discovery import NODES
 from harness.cluster.probing.answers import CurlAnswer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.api.kubernetes.service import ServicePort
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.cluster.api import Client, Json
     from harness.traffic.request import Request
 

@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError
-from harness.base.vocabulary import Mesh
+from harness.base import HarnessError, Mesh
 from harness.cluster.api import Deadline, exchange
 from harness.cluster.api.streams import is_status_line
 from harness.cluster.objects import pods, services
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from harness.api.kubernetes.pod import Container, KubeletProbe
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.cluster.api import Client, Json
 
 SETTLING = 5.0

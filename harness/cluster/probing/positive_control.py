@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.cluster.api import Deadline, exchange
 from harness.cluster.api.streams import is_status_line
 from harness.cluster.objects import pods, services

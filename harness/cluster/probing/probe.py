@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.cluster.api import PODS, Deadline, ExecInterruptedError, execute, tail
 from harness.cluster.objects import pods, services
 from harness.cluster.probing import counters, curl, disruption, dns, ingress
@@ -24,7 +24,7 @@ from harness.traffic.outcomes import Group, Outcomes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from harness.base.vocabulary import Mesh, Workload
+    from harness.base import Mesh, Workload
     from harness.cluster.api import Client, ClusterSettings, Json
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.probing.answers import CurlAnswer

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError, StageError, did_you_mean
+from harness.base import HarnessError, StageError, did_you_mean
 from harness.cluster.api import PODS, execute, timed, wait_until
 from harness.cluster.api.client import STRATEGIC_MERGE_PATCH
 from harness.cluster.objects import pods
@@ -18,7 +18,7 @@ from harness.cluster.probing.curl import Curl
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.cluster.api import Client, ClusterSettings, Deadline, Json, View
 
 logger = logging.getLogger(__name__)

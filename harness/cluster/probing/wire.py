@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.base.errors import HarnessError
-from harness.base.vocabulary import Mesh
+from harness.base import HarnessError, Mesh
 from harness.cluster.api import Deadline, execute
 from harness.cluster.objects import pods
 from harness.cluster.probing import sources

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.analysis.translate import Finding
-    from harness.base.resources import Resource
+    from harness.base import Resource
     from harness.expectations.base import Ground
 
 SeverityName = Literal["lost", "changed", "check", "repaired"]

@@ -14,7 +14,7 @@ from harness.traffic.observables import Basis
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.base.vocabulary import Workload
+    from harness.base import Workload
     from harness.expectations.base import Ground
     from harness.traffic.observables import Pod, Probed
 

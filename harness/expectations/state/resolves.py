@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from harness.base.errors import HarnessError
-from harness.base.vocabulary import Workload
+from harness.base import HarnessError, Workload
 from harness.expectations.base import Expectation, Reference, controlled, settled
 from harness.expectations.values import WorkloadName, text_as
 from harness.expectations.verdict import NOT_PREDICTED, Result, Verdict

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator
 
-from harness.base.errors import HarnessError
+from harness.base import HarnessError
 from harness.expectations.base import Sending
 from harness.expectations.values import Seconds, number
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict

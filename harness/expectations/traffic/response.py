@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from harness.base.errors import HarnessError, did_you_mean
+from harness.base import HarnessError, did_you_mean
 from harness.base.grpc import STATUSES
 from harness.expectations.base import WARM_UP, Asking, Probing
 from harness.expectations.values import Text, Url, WorkloadName, json_value, scheme

@@ -11,8 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from harness.api.kubernetes.service import services_of
 from harness.api.kubernetes.workload import workloads
-from harness.base.errors import HarnessError, InputError
-from harness.base.vocabulary import Workload
+from harness.base import HarnessError, InputError, Workload
 from harness.expectations.base import WARM_UP, Ground, Probing, Reference, controlled, settled
 from harness.expectations.values import Strict, WorkloadName, json_value, number
 from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Result, Verdict
