@@ -62,7 +62,6 @@ class TargetRef(ObjectRef):
 
     @property
     def is_service(self) -> bool:
-        """Whether it refers to a Service."""
         return self.kind == "Service" and self.group in ("", "core")
 
     @property

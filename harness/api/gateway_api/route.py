@@ -183,7 +183,6 @@ class Route(Spec):
 
     @property
     def is_grpc(self) -> bool:
-        """Whether it is a GRPCRoute."""
         return self.resource.kind == "GRPCRoute"
 
 

@@ -133,7 +133,6 @@ class DestinationRule(Spec):
 
     @cached_property
     def full_host(self) -> str:
-        """Its host in full."""
         return full_host(self.host, self.resource.namespace)
 
     @property

@@ -100,7 +100,6 @@ class HTTPRedirect(Node):
 
     @property
     def status(self) -> int:
-        """The status that it answers with."""
         return self.redirect_code or 301
 
 
@@ -222,7 +221,6 @@ class Delegate(Node):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Its namespace and name."""
         return self.namespace or self.resource.namespace, self.name
 
 

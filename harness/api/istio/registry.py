@@ -74,7 +74,6 @@ class EntryEndpoint(Node):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Its labels."""
         return self.own_labels
 
 

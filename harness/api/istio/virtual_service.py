@@ -51,7 +51,6 @@ class VirtualService(Spec):
 
     @property
     def full_hosts(self) -> tuple[str, ...]:
-        """Its hosts in full."""
         return tuple(full_host(host, self.resource.namespace) for host in self.hosts)
 
     @property

@@ -50,7 +50,6 @@ class CustomResourceDefinition(Spec):
 
     @derived
     def served(self) -> frozenset[str]:
-        """The versions that are served."""
         return frozenset(version.name for version in self.versions if version.served)
 
 

@@ -61,5 +61,4 @@ class NetworkPolicy(Spec):
         return tuple(direction.lower() for direction in types)
 
     def rules(self, direction: Direction) -> tuple[NetworkPolicyRule, ...]:
-        """Returns its rules for a direction."""
         return self.ingress if direction == "ingress" else self.egress

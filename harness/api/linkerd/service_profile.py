@@ -81,12 +81,10 @@ class DestinationOverride(Node):
 
     @property
     def host(self) -> str:
-        """The Service's host name."""
         return self.authority.partition(":")[0]
 
     @property
     def port(self) -> int | None:
-        """The Service's port."""
         written = self.authority.partition(":")[2]
         return int(written) if written else None
 
