@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.api.istio.security.authentication import PolicySpec
-from harness.api.node import Node, node, nodes, text, texts
+from harness.api.node import Node, node, nodes, nonempty, text, texts
 from harness.api.objects import annotations_of
 from harness.base.expressions import quoted
 from harness.base.matching import TextMatch
@@ -172,14 +172,9 @@ class ExtensionProvider(Node):
 class AuthorizationPolicy(PolicySpec):
     """What is let in, kept out, logged, or asked of an external authorizer."""
 
-    written_action = text("action")
+    action = nonempty("action", "ALLOW")
     rules = nodes("rules", AuthorizationRule)
     provider = node("provider", ExtensionProvider)
-
-    @property
-    def action(self) -> str:
-        """ALLOW, DENY, AUDIT or CUSTOM."""
-        return self.written_action or "ALLOW"
 
     @property
     def is_dry_run(self) -> bool:
