@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.port_protocol import protocol_of
 from harness.api.kubernetes.selector import selects
-from harness.api.kubernetes.workload import is_of, template_of
+from harness.api.kubernetes.workload import template_of, workloads
 from harness.api.node import (
     Node,
     Object,
@@ -85,7 +85,8 @@ def services_of(workload: Workload, resources: Iterable[Resource]) -> tuple[str,
     ports that say neither are taken for HTTP, as meshes that detect protocols do.
     """
     objects = tuple(resources)
-    labels = next((template_of(each).metadata.labels for each in objects if is_of(each, workload)), {})
+    controllers = (each for each in objects if workloads((each,)) == (workload,))
+    labels = next((template_of(each).metadata.labels for each in controllers), {})
     urls: list[tuple[int, str]] = []
     for resource in objects:
         if resource.kind != "Service" or resource.group or resource.namespace != workload.namespace:

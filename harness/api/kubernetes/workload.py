@@ -90,17 +90,8 @@ def same_pods(before: Resource, after: Resource) -> bool:
 
 def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:
     """Returns the workloads (Deployments, StatefulSets, DaemonSets) among these objects."""
-    return tuple(Workload(each.namespace, each.name) for each in resources if is_controller(each))
-
-
-def is_controller(resource: Resource) -> bool:
-    """Returns whether an object is a Deployment, a StatefulSet or a DaemonSet."""
-    return resource.group == "apps" and resource.kind in WORKLOAD_KINDS
-
-
-def is_of(resource: Resource, workload: Workload) -> bool:
-    """Returns whether an object is the Deployment, StatefulSet or DaemonSet of this name."""
-    return is_controller(resource) and Workload(resource.namespace, resource.name) == workload
+    controllers = (each for each in resources if each.group == "apps" and each.kind in WORKLOAD_KINDS)
+    return tuple(Workload(each.namespace, each.name) for each in controllers)
 
 
 def replicas(resource: Resource) -> int:
