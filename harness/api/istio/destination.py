@@ -36,11 +36,6 @@ class Destination(Node):
         """The host in full: a short one is of the object's own namespace."""
         return full_host(self.host, self.resource.namespace)
 
-    @property
-    def port_number(self) -> int | None:
-        """The port, None if it isn't said."""
-        return self.port.number if self.has("port") else None
-
 
 class HeaderOperations(Node):
     """Changes of the headers of requests, or of answers."""

@@ -37,7 +37,7 @@ class RouteTarget:
     def of(cls, part: RouteDestination, weight: int | None, filters: tuple[Fields, ...] = ()) -> RouteTarget:
         """Returns what a rule's destination says, which counts as read by that."""
         to = part.required("destination").destination.required("host")
-        return cls(to, to.host, to.subset, to.port_number, weight, filters)
+        return cls(to, to.host, to.subset, to.port.number, weight, filters)
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _destination(
     part: Destination, field: str, headers: Headers | None = None, weight: int = 1
 ) -> RoutingDestination:
     changes = (headers.request.changes, headers.response.changes) if headers else ()
-    return RoutingDestination(field, part.full_host, weight, part.subset, part.port_number, *changes)
+    return RoutingDestination(field, part.full_host, weight, part.subset, part.port.number, *changes)
 
 
 def _redirect(part: HTTPRedirect) -> Redirect:
