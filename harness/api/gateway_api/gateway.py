@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Spec, count, derived, labels, node, nodes, text
+from harness.api.node import Node, Spec, count, derived, labels, node, nodes, optional_node, text
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -65,17 +65,12 @@ class Listener(Node):
     protocol = text("protocol")
     allowed = node("allowedRoutes", AllowedRoutes)
     written_hostname = text("hostname")
-    _tls = node("tls", ListenerTLS)
+    tls = optional_node("tls", ListenerTLS)
 
     @derived
     def hostname(self) -> str:
         """The host name that it serves, perhaps a wildcard; `*` for all."""
         return (self.written_hostname or "*").lower()
-
-    @property
-    def tls(self) -> ListenerTLS | None:
-        """How it treats TLS, if it says."""
-        return self._tls if self.has("tls") else None
 
     @property
     def server_name(self) -> str:

@@ -44,7 +44,21 @@ def _condition(match: StringMatch) -> TextMatch:
     return TextMatch("present") if condition in (None, TextMatch("regex", "*")) else condition
 
 
-class HTTPMatchRequest(Node):
+class GatewayMatch(Node):
+    """Where a match holds: at which port, for which clients and gateways."""
+
+    port = integer("port")
+    source_labels = labels("sourceLabels")
+    source_namespace = text("sourceNamespace")
+    gateways = texts("gateways")
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The gateways that it is for, in full; none: for all."""
+        return gateways_in_full(self.gateways, self.resource.namespace)
+
+
+class HTTPMatchRequest(GatewayMatch):
     """Conditions on a request, all of which must hold."""
 
     name = text("name")
@@ -55,10 +69,6 @@ class HTTPMatchRequest(Node):
     headers = named("headers", StringMatch)
     without_headers = named("withoutHeaders", StringMatch)
     query_params = named("queryParams", StringMatch)
-    port = integer("port")
-    source_labels = labels("sourceLabels")
-    source_namespace = text("sourceNamespace")
-    gateways = texts("gateways")
     ignore_uri_case = boolean("ignoreUriCase")
 
     @property
@@ -80,11 +90,6 @@ class HTTPMatchRequest(Node):
     def query_conditions(self) -> NamedTexts:
         """What query parameters must be."""
         return _conditions(self.query_params)
-
-    @property
-    def bound(self) -> tuple[str, ...]:
-        """The gateways that it is for, in full; none: for all."""
-        return gateways_in_full(self.gateways, self.resource.namespace)
 
 
 class HTTPRedirect(Node):
@@ -247,7 +252,7 @@ class HTTPRule(Node):
     @property
     def copies(self) -> Iterator[tuple[Destination, str, float]]:
         """Where copies of requests go: the destination, the field that says so, and the share in percent."""
-        if self.has("mirror") and self.mirror:
+        if self.mirror:
             share = float(100 if self.mirror_percent is None else self.mirror_percent)
             if self.has("mirrorPercentage"):
                 share = self.mirror_percentage.value or 0.0

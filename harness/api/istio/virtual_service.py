@@ -6,28 +6,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.api.istio.destination import RouteDestination
 from harness.api.istio.hosts import MESH, full_host, gateways_in_full
-from harness.api.istio.http_rule import HTTPRule
-from harness.api.node import Node, Spec, integer, labels, nodes, text, texts
+from harness.api.istio.http_rule import GatewayMatch, HTTPRule
+from harness.api.node import Node, Spec, nodes, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class ConnectionMatch(Node):
+class ConnectionMatch(GatewayMatch):
     """Conditions on a connection [Istio: TLSMatchAttributes, L4MatchAttributes]."""
 
     sni_hosts = texts("sniHosts")
     destination_subnets = texts("destinationSubnets")
-    port = integer("port")
-    source_labels = labels("sourceLabels")
-    source_namespace = text("sourceNamespace")
     source_subnet = text("sourceSubnet")
-    gateways = texts("gateways")
-
-    @property
-    def bound(self) -> tuple[str, ...]:
-        """The gateways that it is for, in full; none: for all."""
-        return gateways_in_full(self.gateways, self.resource.namespace)
 
 
 class ConnectionRule(Node):
