@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.node import Node, Spec, boolean, named, node, nodes, text, texts
 
@@ -17,24 +18,15 @@ if TYPE_CHECKING:
 GROUP = "security.istio.io"
 
 
-class PolicyTarget(Node):
-    """A reference to what a policy is attached to [Istio: PolicyTargetReference]."""
-
-    group = text("group")
-    kind = text("kind")
-    name = text("name")
-    namespace = text("namespace")
-
-
 class PolicySpec(Spec):
     """A policy for some pods of its namespace; in the root namespace, of the whole mesh."""
 
     selector = node("selector", LabelSelector)
-    target_ref = node("targetRef", PolicyTarget)
-    target_refs = nodes("targetRefs", PolicyTarget)
+    target_ref = node("targetRef", ObjectRef)
+    target_refs = nodes("targetRefs", ObjectRef)
 
     @property
-    def targets(self) -> tuple[PolicyTarget, ...]:
+    def targets(self) -> tuple[ObjectRef, ...]:
         """What it is attached to, however many fields name it; nothing: to pods, by its selector."""
         return self.target_refs or ((self.target_ref,) if self.target_ref else ())
 

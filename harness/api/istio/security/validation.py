@@ -124,7 +124,7 @@ def _scope(policy: PolicySpec) -> Iterator[str]:
     for target in policy.targets:
         if not target.name:
             yield "targetRef name must be set"
-        if target.namespace:
+        if target.written_namespace:
             yield "targetRef namespace must not be set; cross namespace referencing is not supported"
         if (target.group, target.kind) not in _TARGETS:
             yield f"{_ONE_OF} but was {target.group}/{target.kind}"
