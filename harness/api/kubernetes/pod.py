@@ -89,17 +89,17 @@ class Probe(Node):
     http_get = node("httpGet", ProbeAction)
     tcp_socket = node("tcpSocket", ProbeAction)
     grpc = node("grpc", ProbeAction)
-    exec = node("exec", Node)
+    exec = node("exec", ProbeAction)
     failure_threshold = integer("failureThreshold")
 
     @property
-    def action(self) -> tuple[Handler, ProbeAction | None] | None:
+    def action(self) -> tuple[Handler, ProbeAction] | None:
         """How it asks, and by which fields; None for a probe that says nothing."""
         if self.http_get:
             return "httpGet", self.http_get
         if self.tcp_socket:
             return "tcpSocket", self.tcp_socket
-        return ("grpc", self.grpc) if self.grpc else ("exec", None) if self.exec else None
+        return ("grpc", self.grpc) if self.grpc else ("exec", self.exec) if self.exec else None
 
 
 class Container(Node):
@@ -133,9 +133,6 @@ class Container(Node):
                 continue
             handler, action = probe.action
             threshold = probe.failure_threshold or KubeletProbe.threshold
-            if action is None:
-                yield KubeletProbe(name, handler, threshold=threshold)
-                continue
             port = action.port or ""
             number = port if isinstance(port, int) else self.named_ports.get(port) or port_of(port, {})
             yield KubeletProbe(
