@@ -1,11 +1,16 @@
-"""Kubernetes objects as read from the user's files."""
+"""Kubernetes objects as read from the user's files, and what was read of them: neither changes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from harness.base.places import NOWHERE, Location, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 CLUSTER_SCOPED = frozenset(
     "Namespace Node PersistentVolume StorageClass PriorityClass ClusterRole ClusterRoleBinding "
@@ -23,8 +28,8 @@ class Resource:
     `data` is the whole object as plain dicts and lists: treat it as read-only. `where` is
     what it was read from, `place` says where a field stands in it. `namespace` is empty for
     cluster-scoped kinds. `created` is when a live cluster made it (RFC 3339, in UTC), empty if unknown.
-    `lookups` keeps what was read of it (see `kept`). Two are equal if they say the same, wherever they were
-    read and whenever they were made; who means one object, however it changes, asks for `key`.
+    `lookups` keeps what was read of it (see `per_object`). Two are equal if they say the same, wherever they
+    were read and whenever they were made; who means one object, however it changes, asks for `key`.
     """
 
     api_version: str
@@ -99,3 +104,23 @@ class ObjectName:
     def __str__(self) -> str:
         kind = f"{self.kind}.{self.group}" if self.group else self.kind
         return f"{kind} {self.namespace}/{self.name}" if self.namespace else f"{kind} {self.name}"
+
+
+Kept = TypeVar("Kept")
+Rest = ParamSpec("Rest")
+
+
+def per_object(
+    make: Callable[Concatenate[Resource, Rest], Kept],
+) -> Callable[Concatenate[Resource, Rest], Kept]:
+    """Keeps what a pure function reads of an object (with these further arguments) with that object."""
+
+    @wraps(make)
+    def keeping(resource: Resource, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Kept:
+        key = (make, args, *kwargs.items())
+        if key not in resource.lookups:
+            resource.lookups[key] = make(resource, *args, **kwargs)
+        value: Kept = resource.lookups[key]
+        return value
+
+    return keeping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.api import marks
+from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
-from harness.api.objects import annotations_of, labels_of
 from harness.base import DEFAULT, Installation, ObjectName, StageError
 from harness.manifests.patching import Patch
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
-from harness.api.objects import annotations_of, labels_of
+from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.base import DEFAULT, HarnessError, Installation, StageError
 from harness.base.errors import NotModelledError, NotPredictedError
 from harness.ground.forecasting import Forecasting

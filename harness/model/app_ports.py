@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio.port_protocol import protocol_of
+from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.service import Service
 from harness.base.errors import NotModelledError
 from harness.model import apps

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from harness.api.kubernetes.webhooks import MUTATING, MutatingWebhookConfiguration
+from harness.api.kubernetes.definition import MUTATING, MutatingWebhookConfiguration
 from harness.api.node import live
 from harness.manifests.documents import Loader
 from harness.model.state import namespace_labels
@@ -21,9 +21,9 @@ from harness.model.state import namespace_labels
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.api.kubernetes.definition import MutatingWebhook
     from harness.api.kubernetes.metadata import Metadata
     from harness.api.kubernetes.pod import PodSpec, PodTemplate
-    from harness.api.kubernetes.webhooks import MutatingWebhook
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
     from harness.model.state import Objects

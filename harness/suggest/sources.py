@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.texts import free
 from harness.api import marks
+from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import template_of
-from harness.api.objects import annotations_of, labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh

@@ -2,13 +2,13 @@
 
 import pytest
 
+from harness.api.kubernetes.definition import MutatingWebhookConfiguration
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.api.kubernetes.pod import KubeletProbe, Resolver, port_of
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.kubernetes.service import Endpoints, EndpointSlice, Service
 from harness.api.kubernetes.status import PodStatus
-from harness.api.kubernetes.webhooks import MutatingWebhookConfiguration
 from harness.api.kubernetes.workload import made_by, pod_names, replicas, same_pods, template_of, workloads
 from harness.base.resources import Resource
 from harness.base.vocabulary import Workload

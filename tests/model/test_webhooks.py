@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.api.kubernetes.webhooks import MUTATING
+from harness.api.kubernetes.definition import MUTATING
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import changes

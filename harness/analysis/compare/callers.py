@@ -13,7 +13,7 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.selector import selects
 from harness.api.node import live
 from harness.base import expressions
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import changes
 

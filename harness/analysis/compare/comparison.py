@@ -10,7 +10,7 @@ from harness.analysis.compare import callers, examples
 from harness.analysis.compare.answer import answers, unlike, worded
 from harness.analysis.compare.relevant import at_gateways, is_gateway, relevant
 from harness.base.errors import NotModelledError
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import PLATFORM, Workload
 from harness.model.decide import decide
 from harness.model.network.services import names, service_ports

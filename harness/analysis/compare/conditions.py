@@ -13,8 +13,8 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.base import expressions
 from harness.base.expressions import Dialect
-from harness.base.kept import per_object
 from harness.base.matching import TextMatch
+from harness.base.resources import per_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,7 +19,7 @@ from harness.api.istio.security.identity import with_aliases
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.linkerd.identity import service_account
 from harness.api.linkerd.policy import LinkerdAuthorizationPolicy, MeshTLSAuthentication, ServerAuthorization
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.istio import mesh_config
 from harness.model.istio.routing import virtual_service

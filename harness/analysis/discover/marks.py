@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.analysis.discover.facts import Fact, Verdict, of_class
 from harness.analysis.translate.injection import Marks
 from harness.api.gateway_api.gateway import class_of
-from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.metadata import Metadata, labels_of
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.marks import ISTIO_AMBIENT, ISTIO_INJECT, ISTIO_INJECTION, ISTIO_TEMPLATES
-from harness.api.objects import labels_of
 from harness.api.schema.kinds import GATEWAY_API
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.gateway.gateway import INGRESS
 from harness.api import marks
 from harness.api.istio.gateway import IstioGateway
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.objects import labels_of
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 from harness.model.changes.loading import load_objects
 from harness.model.leniency import Leniency

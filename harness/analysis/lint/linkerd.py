@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.lint.trap import Sign, rule, seen
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
+from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY
@@ -16,7 +17,6 @@ from harness.api.linkerd.policy import (
     MeshTLSAuthentication,
     ServerAuthorization,
 )
-from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:

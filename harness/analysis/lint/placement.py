@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.trap import Sign, rule, seen
+from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.marks import ISTIO_INJECTION, LINKERD_INJECT, asks
-from harness.api.objects import annotations_of, labels_of
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
 from harness.api.istio.registry import ServiceEntry
 from harness.api.istio.virtual_service import VirtualService
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import Mesh
 from harness.model.istio.routing import virtual_service
 

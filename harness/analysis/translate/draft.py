@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.finding import Finding, unread
-from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.metadata import Metadata, labels_of
 from harness.api.kubernetes.workload import template_of
-from harness.api.objects import labels_of
 from harness.base.places import NOWHERE
 from harness.base.resources import CLUSTER_SCOPED, Resource
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.node import (
     Node,
     Spec,
@@ -18,7 +19,6 @@ from harness.api.node import (
     text,
     texts,
 )
-from harness.api.objects import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

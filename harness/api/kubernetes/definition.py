@@ -1,14 +1,16 @@
-"""CustomResourceDefinition: a kind that a cluster's API server serves, and in which versions."""
+"""What extends an API server: definitions of kinds, with their versions, and mutating webhooks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.node import Node, Spec, boolean, derived, node, nodes, raw, text
-from harness.api.objects import annotations_of
+from harness.api.kubernetes.metadata import annotations_of
+from harness.api.kubernetes.selector import LabelSelector
+from harness.api.node import Node, Object, Spec, boolean, derived, node, nodes, raw, text
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
+
 
 DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
@@ -57,3 +59,20 @@ def release(definition: Resource) -> str:
     """Returns the release and channel of the Gateway API that a definition is from, if it says so."""
     marks = annotations_of(definition)
     return "/".join(filter(None, (marks.get(_RELEASE), marks.get(_CHANNEL))))
+
+
+MUTATING = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
+
+
+class MutatingWebhook(Node):
+    """One webhook: both selectors must select, the namespace's labels and the object's."""
+
+    name = text("name")
+    namespaces = node("namespaceSelector", LabelSelector)
+    objects = node("objectSelector", LabelSelector)
+
+
+class MutatingWebhookConfiguration(Object):
+    """A MutatingWebhookConfiguration."""
+
+    webhooks = nodes("webhooks", MutatingWebhook)

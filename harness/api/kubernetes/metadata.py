@@ -64,3 +64,13 @@ def configuration(objects: Iterable[Resource]) -> tuple[Resource, ...]:
         and Metadata.of(resource).controller is None
         and resource.namespace not in PLATFORM - {ROOT_NAMESPACE}
     )
+
+
+def labels_of(resource: Resource) -> dict[str, str]:
+    """Returns the object's labels."""
+    return (resource.data.get("metadata") or {}).get("labels") or {}
+
+
+def annotations_of(resource: Resource) -> dict[str, str]:
+    """Returns the object's annotations."""
+    return (resource.data.get("metadata") or {}).get("annotations") or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio.port_protocol import protocol_of
+from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.workload import template_of, workloads
 from harness.api.node import (

@@ -9,7 +9,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.pod import PodTemplate
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.node import Node, Spec, integer, node, text
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.objects import annotations_of
+from harness.api.kubernetes.metadata import annotations_of
 from harness.base.grpc import RETRYABLE
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.reference import ObjectRef
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.linkerd.identity import service_account
 from harness.api.node import (
@@ -21,7 +22,6 @@ from harness.api.node import (
     text,
     texts,
 )
-from harness.api.objects import labels_of
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource

@@ -13,7 +13,7 @@ from harness.api.schema.rules import Rule, Unevaluated, escaped
 from harness.api.schema.shapes import NAMES
 from harness.base import expressions
 from harness.base.errors import not_modelled
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping

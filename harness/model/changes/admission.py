@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.validation import validate
-from harness.api.objects import annotations_of, labels_of
 from harness.api.refusal import Refused
 from harness.api.schema import kinds as schemas
 from harness.api.schema.shapes import check, without_nulls
 from harness.base.errors import not_modelled
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.model.planes import CONTROL_PLANES
 
 if TYPE_CHECKING:

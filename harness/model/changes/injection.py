@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.definition import MUTATING, MutatingWebhook, MutatingWebhookConfiguration
+from harness.api.kubernetes.metadata import Metadata, annotations_of, labels_of
 from harness.api.kubernetes.status import PodStatus
-from harness.api.kubernetes.webhooks import MUTATING, MutatingWebhook, MutatingWebhookConfiguration
 from harness.api.kubernetes.workload import host_names, made_by, pod_names, template_of
-from harness.api.objects import annotations_of, labels_of
-from harness.base.kept import per_object
 from harness.base.records import with_fields
+from harness.base.resources import per_object
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.control_plane import Candidate
 from harness.model.planes import CONTROL_PLANES

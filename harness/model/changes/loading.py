@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from harness.api import marks, served
 from harness.api.kubernetes.definition import DEFINITION
+from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import template_of
-from harness.api.objects import annotations_of, labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP, READ
 from harness.api.served import NOTHING
 from harness.base.errors import InputError, did_you_mean

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefinition
-from harness.api.kubernetes.webhooks import MUTATING
+from harness.api.kubernetes.definition import DEFINITION, MUTATING, CustomResourceDefinition
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.model.changes.draft import Draft
 from harness.model.changes.injection import webhooks_in

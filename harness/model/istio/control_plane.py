@@ -9,7 +9,7 @@ from harness.api.gateway_api.gateway import class_of
 from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.security import identity
 from harness.api.istio.validation import validate
-from harness.api.objects import labels_of
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
@@ -21,8 +21,8 @@ from harness.traffic.observables import Proxy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.api.kubernetes.definition import MutatingWebhook
     from harness.api.kubernetes.pod import PodTemplate
-    from harness.api.kubernetes.webhooks import MutatingWebhook
     from harness.base.resources import Resource
     from harness.model.control_plane import Candidate
     from harness.model.state import Objects

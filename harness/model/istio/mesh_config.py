@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.mesh_config import KEY, MeshConfig
 from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY
 from harness.base.errors import InputError, did_you_mean, not_modelled
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import per_state
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step

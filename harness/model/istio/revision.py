@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.kubernetes.webhooks import MUTATING
+from harness.api.kubernetes.definition import MUTATING
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.workload import template_of
-from harness.api.objects import labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh

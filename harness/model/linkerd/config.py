@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.config import NAME, LinkerdConfig
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import LINKERD_NAMESPACE
 from harness.model.state.tables import per_state
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks
+from harness.api.kubernetes.metadata import annotations_of
 from harness.api.linkerd.identity import service_account
 from harness.api.linkerd.validation import validate
-from harness.api.objects import annotations_of
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
@@ -18,7 +18,7 @@ from harness.traffic.observables import Proxy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.api.kubernetes.webhooks import MutatingWebhook
+    from harness.api.kubernetes.definition import MutatingWebhook
     from harness.base.resources import Resource
     from harness.model.control_plane import Candidate
     from harness.model.state import Objects

@@ -5,12 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.api.linkerd import GROUP
 from harness.api.linkerd.annotation import OPAQUE_PORTS, SKIP_INBOUND, SKIP_OUTBOUND, SKIP_SUBNETS
 from harness.api.linkerd.policy import OPAQUE, LinkerdServer
 from harness.api.linkerd.ports import Ports, lenient, strict
-from harness.api.objects import annotations_of
 from harness.base.errors import not_modelled
 from harness.model.linkerd import config
 from harness.model.network.addresses import contains

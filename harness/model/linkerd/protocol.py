@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.service import Service
 from harness.api.linkerd.annotation import OPAQUE_PORTS
 from harness.api.linkerd.ports import strict
-from harness.api.objects import annotations_of
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config, egress_network, ports
 from harness.model.linkerd.routing import routes

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.api.istio.port_protocol import protocol_of
+from harness.api.istio.hosts import protocol_of
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.service import (
     MANAGED_BY,
     SERVICE_NAME,
@@ -18,9 +19,8 @@ from harness.api.kubernetes.service import (
     EndpointSlice,
     Service,
 )
-from harness.api.objects import labels_of
 from harness.base.errors import not_modelled
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model import apps
 from harness.model.network.addresses import inside

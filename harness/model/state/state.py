@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.api.objects import annotations_of, labels_of
+from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.served import NOTHING, Served
 from harness.base.resources import Resource
 

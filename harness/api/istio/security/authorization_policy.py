@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.api.istio.security.authentication import PolicySpec
+from harness.api.kubernetes.metadata import annotations_of
 from harness.api.node import Node, node, nodes, nonempty, text, texts
-from harness.api.objects import annotations_of
 from harness.base.expressions import quoted
 from harness.base.matching import TextMatch
 

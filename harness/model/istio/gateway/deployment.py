@@ -13,12 +13,10 @@ from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, Listener
 from harness.api.gateway_api.reference import ReferenceGrant
 from harness.api.istio.gateway import MANAGED
-from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.metadata import Metadata, annotations_of, labels_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.objects import annotations_of, labels_of
-from harness.base.kept import per_object
-from harness.base.resources import Resource
+from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio import revision
 from harness.model.network.dns import resolve

@@ -13,7 +13,7 @@ from harness.api.istio.hosts import covers, specificity
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.model.istio import revision
 from harness.model.istio.gateway import deployment
 from harness.model.network.services import service_ports

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.hosts import specificity, visibility
 from harness.api.istio.registry import GROUP
-from harness.api.objects import annotations_of
+from harness.api.kubernetes.metadata import annotations_of
 from harness.base.errors import not_modelled
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import service_entry, sidecar_scope

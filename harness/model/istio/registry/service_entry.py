@@ -9,8 +9,8 @@ from harness.api.istio.hosts import covers
 from harness.api.istio.registry import GROUP, EntryEndpoint, ServiceEntry, WorkloadEntry
 from harness.api.kubernetes.selector import selects
 from harness.base.errors import not_modelled
-from harness.base.kept import per_object
 from harness.base.networks import is_address
+from harness.base.resources import per_object
 from harness.model.istio import revision
 from harness.model.network import dns
 from harness.model.network.addresses import leads_out

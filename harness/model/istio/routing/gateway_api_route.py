@@ -14,8 +14,8 @@ from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.istio.hosts import covers
 from harness.base import expressions
 from harness.base.errors import not_modelled
-from harness.base.kept import per_object
 from harness.base.matching import TextMatch
+from harness.base.resources import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.istio.gateway.deployment import permits
 from harness.model.istio.routing.cors import Cors

@@ -8,7 +8,7 @@ from harness.api.headers import UNCHANGED
 from harness.api.istio.destination import weighted
 from harness.api.istio.hosts import MESH, covers, visibility
 from harness.api.istio.virtual_service import VirtualService
-from harness.base.kept import per_object
+from harness.base.resources import per_object
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing.cors import Cors

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
 from harness.api.linkerd.identity import service_account
@@ -20,7 +21,6 @@ from harness.api.linkerd.policy import (
     ServerAuthorization,
 )
 from harness.api.linkerd.ports import strict
-from harness.api.objects import labels_of
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config, ports
 from harness.model.linkerd.policy import authentication
