@@ -188,7 +188,7 @@ class ModelProvider:
 
     def pods(self, workload: Workload) -> tuple[Pod, ...]:
         return tuple(
-            Pod(pod.name, pod.proxies, pod.skipped, str(double_injection.told(pod) or ""))
+            Pod(pod.name, pod.proxies, pod.skipped, str(double_injection.fault(pod) or ""))
             for pod in self.state.pods_of(workload)
         )
 

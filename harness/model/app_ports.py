@@ -31,13 +31,13 @@ def declared(state: State, pod: Pod, port: int) -> ServicePort | None:
 
 def _leading(state: State, pod: Pod, port: int) -> Iterator[ServicePort]:
     for service in _services(state).selecting(pod.namespace, pod.labels):
-        yield from (one for one in service_ports(service) if pod.port(one.target) == port)
+        yield from (each for each in service_ports(service) if pod.port(each.target) == port)
 
 
 @per_state
 def _services(state: State) -> SelectorTable[Resource]:
-    every = ((one, Service.kept(one).selector) for one in state.all("", "Service"))
-    return SelectorTable((one.namespace, selector, one) for one, selector in every if selector)
+    every = ((service, Service.kept(service).selector) for service in state.all("", "Service"))
+    return SelectorTable((service.namespace, selector, service) for service, selector in every if selector)
 
 
 def speaks_tls(state: State, pod: Pod, port: int) -> bool:
@@ -49,15 +49,15 @@ def speaks_tls(state: State, pod: Pod, port: int) -> bool:
     container = apps.listening(pod, port)
     if container is None or apps.known(container):
         return False
-    said = {protocol_of(name) for name, number in container.ports.items() if number == port}
-    said |= {one.protocol for one in _leading(state, pod, port)}
-    if said <= {"", "tcp"}:
+    spoken = {protocol_of(name) for name, number in container.ports.items() if number == port}
+    spoken |= {service_port.protocol for service_port in _leading(state, pod, port)}
+    if spoken <= {"", "tcp"}:
         raise NotModelledError(
             f"whether {pod.workload} speaks TLS on port {port} isn't known",
             why=f"the model doesn't know {container.image}, and nothing names the port",
             todo="name the container's or the Service's port: https or tls, or else http",
         )
-    return "tls" in said
+    return "tls" in spoken
 
 
 def answer(state: State, arrival: Arrival) -> Answers:

@@ -42,14 +42,14 @@ def calls(state: State) -> tuple[Call, ...]:
     value of a variable that is named as an address (`COLOR_SERVICE`). What programs are told by files
     or by other programs isn't seen.
     """
-    found: dict[tuple[Workload, tuple[str, str, str, str]], Call] = {}
+    by_pair: dict[tuple[Workload, tuple[str, str, str, str]], Call] = {}
     for kind in WORKLOADS:
         for resource in state.all(*kind):
             caller = Workload(resource.namespace, resource.name)
             for field, text, address in _texts(resource):
                 for service in _services(state, text, caller.namespace, address=address):
-                    found.setdefault((caller, service.key), Call(caller, service, resource, field))
-    return tuple(found.values())
+                    by_pair.setdefault((caller, service.key), Call(caller, service, resource, field))
+    return tuple(by_pair.values())
 
 
 def _texts(resource: Resource) -> Iterator[tuple[str, str, bool]]:

@@ -63,11 +63,11 @@ class ControlPlane(ABC):
     @cached_property
     def installed(self) -> tuple[Resource, ...]:
         """The objects that its installation makes, as far as requests notice them, without webhooks."""
-        return tuple(one for one in self._installation if one.kind != MUTATING[1])
+        return tuple(resource for resource in self._installation if resource.kind != MUTATING[1])
 
     @cached_property
     def _webhooks(self) -> tuple[MutatingWebhook, ...]:
-        (installed,) = (one for one in self._installation if one.kind == MUTATING[1])
+        (installed,) = (resource for resource in self._installation if resource.kind == MUTATING[1])
         return MutatingWebhookConfiguration.of(installed).webhooks
 
     def is_asked(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> bool:

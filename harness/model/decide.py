@@ -56,8 +56,8 @@ def unguarded(state: State, request: Request) -> Outcomes | None:
     answer = dns.lookup(state, request.host, client.namespace) or dns.Lookup()
     port = service_port(answer.service, request.port) if answer.service and not answer.pods else None
     dialled = tuple(Endpoint(pod, request.port) for pod in answer.pods)
-    found = endpoints(state, port) if port else dialled
-    if not found:
+    places = endpoints(state, port) if port else dialled
+    if not places:
         return None
 
     def dial(endpoint: Endpoint) -> Answers:
@@ -66,7 +66,7 @@ def unguarded(state: State, request: Request) -> Outcomes | None:
             return _arrive(state, arrival, _MAX_DEPTH)
         return _application(state, arrival, endpoint.pod, _MAX_DEPTH)
 
-    return Outcomes(_merged(then(shares((1, endpoint, ()) for endpoint in found), dial)))
+    return Outcomes(_merged(then(shares((1, endpoint, ()) for endpoint in places), dial)))
 
 
 def kubelet_asks(state: State, arrival: Arrival, *, by_agent: bool) -> Outcomes:
@@ -91,7 +91,7 @@ def _client(state: State, request: Request) -> Pod:
 
 
 def _merged(branches: Answers) -> tuple[Group, ...]:
-    return tuple(Group(one.value, one.weight, one.trace) for one in pooled(branches))
+    return tuple(Group(branch.value, branch.weight, branch.trace) for branch in pooled(branches))
 
 
 def _send(state: State, client: Pod, request: Request, depth: int) -> Answers:
@@ -200,16 +200,16 @@ def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Answer
 def _asked(state: State, pod: Pod, request: Request, depth: int) -> Answers:
     """What a pod's application gets of another: its reasons lie a step further from the first request."""
     why = built_in(Action.CALLED, "{} asks {} to answer", pod.workload, request.url)
-    said = after(_send(state, pod, request, depth), why)
-    outside = next((one.value.external for one in said if one.value.external), "")
+    answers = after(_send(state, pod, request, depth), why)
+    outside = next((branch.value.external for branch in answers if branch.value.external), "")
     if outside:
         raise NotModelledError(
             f"an answer of {pod.workload} that depends on {outside} isn't modelled",
             why=f"{request.url} leads out of the cluster, and what answers there isn't known",
         )
     return tuple(
-        Branch(one.weight, one.value, tuple(with_fields(r, depth=r.depth + 1) for r in one.trace))
-        for one in said
+        Branch(branch.weight, branch.value, tuple(with_fields(r, depth=r.depth + 1) for r in branch.trace))
+        for branch in answers
     )
 
 

@@ -73,14 +73,14 @@ def mapped(branches: Branches[T], change: Callable[[T], U]) -> Branches[U]:
 
 def pooled(branches: Iterable[Branch[T]]) -> Branches[T]:
     """Returns the branches with equal values as one, with the trace of the first of them."""
-    found: dict[T, tuple[Fraction, Trace]] = {}
+    pools: dict[T, tuple[Fraction, Trace]] = {}
     for branch in branches:
-        if branch.value in found:
-            weight, trace = found[branch.value]
-            found[branch.value] = (weight + branch.weight, trace)
+        if branch.value in pools:
+            weight, trace = pools[branch.value]
+            pools[branch.value] = (weight + branch.weight, trace)
         else:
-            found[branch.value] = (branch.weight, branch.trace)
-    return tuple(Branch(weight, value, trace) for value, (weight, trace) in found.items())
+            pools[branch.value] = (branch.weight, branch.trace)
+    return tuple(Branch(weight, value, trace) for value, (weight, trace) in pools.items())
 
 
 def tally(branches: Iterable[Branch[Outcome]]) -> Arrivals | None:

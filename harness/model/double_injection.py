@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.model.state import Pod, State
 
 
-def told(pod: Pod) -> Words | None:
+def fault(pod: Pod) -> Words | None:
     """Returns what is wrong with such a pod; empty for any other."""
     if len(pod.proxies) < 2:
         return None
@@ -51,7 +51,7 @@ def receiving(arrival: Arrival) -> Answers:
 
 
 def _step(pod: Pod, action: Action) -> Step:
-    return built_in(action, "{}", told(pod) or "")
+    return built_in(action, "{}", fault(pod) or "")
 
 
 @per_state

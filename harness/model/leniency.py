@@ -52,7 +52,7 @@ class Leniency:
     @property
     def omissions(self) -> tuple[Omission, ...]:
         """All that was left out."""
-        return tuple(one for found in self._omissions.values() for one in found)
+        return tuple(omission for omissions in self._omissions.values() for omission in omissions)
 
     def __call__(self, resource: Resource, error: NotModelledError | Refused) -> Resource | None:
         """Returns the object without the field that the error is about; None if it is to be left out."""
@@ -60,16 +60,17 @@ class Leniency:
         if isinstance(error, NotModelledError):
             field, why = error.field, error.why
         amended = without(resource, field) if field else None
-        found = self._omissions.setdefault(resource.key, [])
+        omissions = self._omissions.setdefault(resource.key, [])
         if amended is None:
-            found[:] = [Omission(resource, "", why)]
+            omissions[:] = [Omission(resource, "", why)]
         else:
-            found.append(Omission(resource, _as_written(field, [one.field for one in found]), why))
+            gone = [omission.field for omission in omissions]
+            omissions.append(Omission(resource, _as_written(field, gone), why))
         return amended
 
     def leaves_out(self, resource: Resource) -> bool:
         """Returns whether nothing of the object is left."""
-        return any(not one.field for one in self._omissions.get(resource.key, ()))
+        return any(not omission.field for omission in self._omissions.get(resource.key, ()))
 
     def taken(self, resource: Resource, check: Callable[[Resource], Resource]) -> Resource | None:
         """Returns what a check makes of the object, amended until it passes; None if it is to be left out."""
@@ -90,8 +91,8 @@ def _as_written(field: str, gone: Collection[str]) -> str:
             written += name
             continue
         at = int(index)
-        items = (re.fullmatch(re.escape(written) + r"\[(\d+)\]", one) for one in gone)
-        for item in sorted(int(found[1]) for found in items if found):
+        items = (re.fullmatch(re.escape(written) + r"\[(\d+)\]", path) for path in gone)
+        for item in sorted(int(match[1]) for match in items if match):
             at += at >= item
         written += f"[{at}]"
     return written
@@ -123,8 +124,8 @@ def _without(value: Any, path: str) -> Any:
         rest = path[len(key) :].removeprefix(".")
         kept = {name: item for name, item in value.items() if rest or name != key}
         return {name: _without(item, rest) if name == key else item for name, item in kept.items()}
-    if isinstance(value, list) and (found := re.match(r"\[(\d+)\]\.?", path)):
-        index, rest = int(found[1]), path[found.end() :]
+    if isinstance(value, list) and (indexed := re.match(r"\[(\d+)\]\.?", path)):
+        index, rest = int(indexed[1]), path[indexed.end() :]
         if not rest:
             return value[:index] + value[index + 1 :]
         return [_without(item, rest) if at == index else item for at, item in enumerate(value)]
@@ -133,20 +134,20 @@ def _without(value: Any, path: str) -> Any:
     return value
 
 
-def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) -> Outcomes:
+def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) -> Outcomes:
     """Returns the outcomes, in each trace what was left out that may have counted for this request.
 
     That is: of the objects that the traces name; of workloads that they mention; in the namespaces that take
     part, of kinds that count without being named; and all objects that were left out whole (those in short).
     """
-    steps = [one for group in outcomes.groups for one in group.trace]
-    named = {one.resource.key for one in steps if one.resource}
-    mentioned = {request.source, *(part for one in steps for part in leaves(one.parts))}
+    steps = [reason for group in outcomes.groups for reason in group.trace]
+    named = {reason.resource.key for reason in steps if reason.resource}
+    mentioned = {request.source, *(part for reason in steps for part in leaves(reason.parts))}
     places = {namespace for _, _, namespace, _ in named if namespace}
     namespaces = {request.source.namespace, *places, *CONTROL_PLANES.values()}
 
-    def counts(one: Omission) -> bool:
-        resource = one.resource
+    def counts(omission: Omission) -> bool:
+        resource = omission.resource
         if resource.key in named:
             return True
         if resource.kind in _WORKLOADS:
@@ -155,8 +156,8 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
         return resource.kind not in _ALWAYS_NAMED and at in namespaces
 
     listed = tuple(omissions)
-    trace = tuple(one.step() for one in listed if one.field and counts(one))
-    trace += tuple(_in_short([one for one in listed if not one.field]))
+    trace = tuple(omission.step() for omission in listed if omission.field and counts(omission))
+    trace += tuple(_in_short([omission for omission in listed if not omission.field]))
     groups = tuple(replace(group, trace=(*group.trace, *trace)) for group in outcomes.groups)
     return replace(outcomes, groups=groups)
 
@@ -164,9 +165,9 @@ def told(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) ->
 def _in_short(omissions: list[Omission]) -> Iterator[Step]:
     """A line for each kind of which objects were left out."""
 
-    def kind(one: Omission) -> tuple[str, str, str]:
-        return one.resource.kind, one.resource.group, one.why
+    def kind(omission: Omission) -> tuple[str, str, str]:
+        return omission.resource.kind, omission.resource.group, omission.why
 
-    for (_, _, why), found in groupby(sorted(omissions, key=kind), kind):
-        first, *others = (one.resource for one in found)
+    for (_, _, why), alike in groupby(sorted(omissions, key=kind), kind):
+        first, *others = (omission.resource for omission in alike)
         yield Step(Action.NOT_MODELLED, "not modelled, left out: {}", (why,), first, also=tuple(others))

@@ -13,7 +13,7 @@ from harness.manifests.files import read_manifests
 from harness.model import changes
 from harness.model.changes.loading import load_objects
 from harness.model.decide import decide
-from harness.model.leniency import Leniency, Omission, told
+from harness.model.leniency import Leniency, Omission, with_omissions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -93,8 +93,8 @@ class Answer:
         return self._last(_POLICIES)
 
     def _last(self, kinds: frozenset[str]) -> Step | None:
-        taken = (one for one in reversed(self.trace) if not one.passed_over and not one.depth)
-        return next((one for one in taken if one.resource and one.resource.kind in kinds), None)
+        taken = (reason for reason in reversed(self.trace) if not reason.passed_over and not reason.depth)
+        return next((reason for reason in taken if reason.resource and reason.resource.kind in kinds), None)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Model:
         snapshot = read(context, Path(kubeconfig) if kubeconfig else None, namespaces)
         # An uninstalled mesh may leave its definitions and objects behind: nobody reads them any more.
         readers = {None, *snapshot.meshes}
-        objects = [one for one in snapshot.objects if MESH_OF_GROUP.get(one.group) in readers]
+        objects = [resource for resource in snapshot.objects if MESH_OF_GROUP.get(resource.group) in readers]
         state = load_objects([[*snapshot.definitions, *objects]], snapshot.meshes, None, leniency)
         return cls(state, lenient, leniency.omissions if leniency else ())
 
@@ -196,7 +196,7 @@ class Model:
                 raise
             return self._without(error).decide(request)
         if self.omissions:
-            outcomes = told(request, outcomes, self.omissions)
+            outcomes = with_omissions(request, outcomes, self.omissions)
         return Decision(request, pods[0].mesh.proxy if pods[0].mesh else None, outcomes)
 
     @property

@@ -134,9 +134,9 @@ def metered(state: State, request: Request, count: int, meter: Meter) -> Metered
     outcomes, arrived = arrivals(state, request)
     without = next((pod for pod in pods if meter.mesh not in [proxy.mesh for proxy in pod.proxies]), None)
     if without or not pods:
-        told = f"{meter.at} has no {meter.mesh.proxy}"
+        why = f"{meter.at} has no {meter.mesh.proxy}"
         absent = tuple(Growth(name, 0, there=False) for name in meter.counters)
-        return Metered(count, outcomes, absent, (told,))
+        return Metered(count, outcomes, absent, (why,))
     _refuse_unpredictable(meter, outcomes)
     goes_out = meter.at == request.source
     past = planes.of(pods[0]).outbound_bypass(state, pods[0], request.port)

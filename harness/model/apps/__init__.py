@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model.apps import bookinfo, conformance, faces, httpbin, samples
-from harness.model.apps.base import App, Asked, Send, answered
+from harness.model.apps.base import App, AppRequest, Send, answered
 from harness.model.distribution import ONE, after, certain
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, words
@@ -51,12 +51,12 @@ def answer(arrival: Arrival, send: Send) -> Answers:
         text = "no container of {} listens on port {}: refused"
         refused = built_in(Action.FAILED, text, pod.workload, arrival.port)
         return certain(Outcome(failure=Failure.REFUSED), refused)
-    asked = Asked(pod, container, arrival, send)
+    request = AppRequest(pod, container, arrival, send)
     app, why = known(container), words("{} answers", pod.workload)
     if app is None:
         text = "{} answers (the model doesn't know {}: taken to answer 200)"
         app, why = App(None, answered), words(text, pod.workload, container.image)
-    return after(app.answer(asked), Step(Action.ANSWERED, *why, arrivals=((pod.workload, ONE),)))
+    return after(app.answer(request), Step(Action.ANSWERED, *why, arrivals=((pod.workload, ONE),)))
 
 
 def listening(pod: Pod, port: int) -> RunningContainer | None:

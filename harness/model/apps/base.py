@@ -24,7 +24,7 @@ Send = Callable[[Request], Answers]
 
 
 @dataclass(frozen=True)
-class Asked:
+class AppRequest:
     """A request that reached an application, and the way to send requests of its own."""
 
     pod: Pod
@@ -94,23 +94,23 @@ class App:
     """An application: the ports that it listens on (None: whichever it is told), and what it answers."""
 
     ports: tuple[int, ...] | None
-    answer: Callable[[Asked], Answers]
+    answer: Callable[[AppRequest], Answers]
 
 
-def answered(asked: Asked) -> Answers:
+def answered(request: AppRequest) -> Answers:
     """Returns the plain 200 of an application about which nothing is known."""
-    return certain(asked.outcome(grpc_status=0 if asked.message.grpc else None))
+    return certain(request.outcome(grpc_status=0 if request.message.grpc else None))
 
 
-def http_only(asked: Asked) -> None:
+def http_only(request: AppRequest) -> None:
     """Raises NotModelledError for a gRPC call to an application that doesn't speak it."""
-    if asked.message.grpc:
-        raise asked.not_modelled("a gRPC call to an application that speaks plain HTTP")
+    if request.message.grpc:
+        raise request.not_modelled("a gRPC call to an application that speaks plain HTTP")
 
 
-def http_to_grpc(asked: Asked) -> Answers:
+def http_to_grpc(request: AppRequest) -> Answers:
     """Returns what HTTP/1 gets from a server of gRPC only: ends as HTTP/0.9, or 500 by a proxy on its way."""
-    if asked.pod.mesh is None and asked.arrival.client.mesh is None:
+    if request.pod.mesh is None and request.arrival.client.mesh is None:
         return certain(Outcome(failure=Failure.HTTP09))
     return certain(Outcome(status=500, body=""))
 

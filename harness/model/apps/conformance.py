@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from harness.model.apps.base import Asked, canonical, http_only, http_to_grpc
+from harness.model.apps.base import AppRequest, canonical, http_only, http_to_grpc
 from harness.model.distribution import certain, shares
 from harness.model.state.tables import grouped
 
@@ -19,21 +19,21 @@ _GRPC_METHOD = "/proto.EchoTestService/Echo"
 _JSON = ("content-type", "application/json")
 
 
-def basic(asked: Asked) -> Answers:
+def basic(request: AppRequest) -> Answers:
     """Returns echo-basic's answer: the request as JSON; /status/N answers N, `?delay=1s` waits.
 
     Pod and namespace are told as the tests' manifests have them told, by the downward API.
     """
-    env = asked.container.env
+    env = request.container.env
     if env.get("GRPC_ECHO_SERVER") or env.get("TCP_ECHO_SERVER"):
-        raise asked.not_modelled("echo-basic as a gRPC or TCP server")
-    http_only(asked)
-    message = asked.message
+        raise request.not_modelled("echo-basic as a gRPC or TCP server")
+    http_only(request)
+    message = request.message
     if message.path == "/health":
-        return certain(asked.outcome(body="OK"))
+        return certain(request.outcome(body="OK"))
     if message.path.startswith("/status/"):
         code = message.target.removeprefix("/status/")
-        return certain(asked.outcome(int(code) if re.fullmatch("[0-9]{3}", code) else 400, body=""))
+        return certain(request.outcome(int(code) if re.fullmatch("[0-9]{3}", code) else 400, body=""))
     body = {
         "path": message.target,
         "host": message.authority,
@@ -41,13 +41,13 @@ def basic(asked: Asked) -> Answers:
         "proto": "HTTP/1.1",
         "headers": grouped((canonical(name), value) for name, value in message.headers),
         "httpPort": env.get("HTTP_PORT") or "3000",
-        "namespace": env.get("NAMESPACE", asked.pod.namespace),
+        "namespace": env.get("NAMESPACE", request.pod.namespace),
         "ingress": env.get("INGRESS_NAME", ""),
         "service": env.get("SERVICE_NAME", ""),
-        "pod": env.get("POD_NAME", asked.pod.name),
+        "pod": env.get("POD_NAME", request.pod.name),
     }
-    told = (*_asked_for(message.header("x-echo-set-header")), _JSON)
-    return certain(asked.outcome(body=json.dumps(body, indent=1), headers=told, seconds=asked.delay))
+    answered = (*_asked_for(message.header("x-echo-set-header")), _JSON)
+    return certain(request.outcome(body=json.dumps(body, indent=1), headers=answered, seconds=request.delay))
 
 
 def _asked_for(text: str | None) -> tuple[tuple[str, str], ...]:
@@ -56,45 +56,46 @@ def _asked_for(text: str | None) -> tuple[tuple[str, str], ...]:
     return tuple((name.lower(), value) for name, _, value in pairs)
 
 
-def advanced(asked: Asked) -> Answers:
+def advanced(request: AppRequest) -> Answers:
     """Returns the answer of Istio's echo: lines of `Name=value` that tell the request and the pod.
 
     `?codes=500:1,200:3` shares the answers out, `?delay=1s` waits, `?headers=a:b` sends headers back.
     """
-    message = asked.message
-    if str(asked.arrival.port) in (asked.arguments("--grpc") or ["7070"]):
+    message = request.message
+    if str(request.arrival.port) in (request.arguments("--grpc") or ["7070"]):
         if not message.grpc:
-            return http_to_grpc(asked)
+            return http_to_grpc(request)
         if message.path != _GRPC_METHOD:
-            return certain(asked.outcome(body="", grpc_status=12))
-        body = _lines(asked, ("StatusCode", "200"), ("Proto", "GRPC"))
-        return certain(asked.outcome(body=body, grpc_status=0))
-    http_only(asked)
-    body = _lines(asked, ("URL", message.target), ("Method", message.method), ("Proto", "HTTP/1.1"))
-    headers = (*_asked_for(asked.parameter("headers")), ("content-type", "application/text"))
+            return certain(request.outcome(body="", grpc_status=12))
+        body = _lines(request, ("StatusCode", "200"), ("Proto", "GRPC"))
+        return certain(request.outcome(body=body, grpc_status=0))
+    http_only(request)
+    body = _lines(request, ("URL", message.target), ("Method", message.method), ("Proto", "HTTP/1.1"))
+    headers = (*_asked_for(request.parameter("headers")), ("content-type", "application/text"))
     return shares(
-        (share, asked.outcome(code, body, headers, seconds=asked.delay), ()) for code, share in _codes(asked)
+        (share, request.outcome(code, body, headers, seconds=request.delay), ())
+        for code, share in _codes(request)
     )
 
 
-def _codes(asked: Asked) -> list[tuple[int, int]]:
+def _codes(request: AppRequest) -> list[tuple[int, int]]:
     """The statuses that a request asks for, with their shares."""
-    codes = asked.parameter("codes")
+    codes = request.parameter("codes")
     parts = ["200"] if codes is None else codes.split(",")
     if not all(re.fullmatch("[2-5][0-9]{2}(:[0-9]{1,6})?", part) for part in parts):
-        raise asked.not_modelled(f"codes={codes}")
+        raise request.not_modelled(f"codes={codes}")
     return [(int(part[:3]), int(part[4:] or 1)) for part in parts]
 
 
-def _lines(asked: Asked, *own: tuple[str, str]) -> str:
-    headers = sorted((canonical(name), value) for name, value in asked.message.headers)
-    told = [
-        ("ServiceVersion", "".join(asked.arguments("--version")[:1])),
-        ("ServicePort", str(asked.arrival.port)),
-        ("Host", asked.message.authority),
+def _lines(request: AppRequest, *own: tuple[str, str]) -> str:
+    headers = sorted((canonical(name), value) for name, value in request.message.headers)
+    fields = [
+        ("ServiceVersion", "".join(request.arguments("--version")[:1])),
+        ("ServicePort", str(request.arrival.port)),
+        ("Host", request.message.authority),
         *own,
         ("IP", "<ip>"),
         *(("RequestHeader", f"{name}:{value}") for name, value in headers),
-        ("Hostname", asked.pod.name),
+        ("Hostname", request.pod.name),
     ]
-    return "".join(f"{name}={value}\n" for name, value in told)
+    return "".join(f"{name}={value}\n" for name, value in fields)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from harness.model.apps.base import App, Asked, http_only, http_to_grpc
+from harness.model.apps.base import App, AppRequest, http_only, http_to_grpc
 from harness.model.distribution import ONE, Branch, certain, mapped, shares, then
 
 if TYPE_CHECKING:
@@ -70,22 +70,22 @@ def smiley_of(name: str) -> str:
     return SMILEYS["Vomiting"]
 
 
-def _number(asked: Asked, name: str) -> int:
-    text = asked.container.env.get(name, "0").strip()
+def _number(request: AppRequest, name: str) -> int:
+    text = request.container.env.get(name, "0").strip()
     return int(text) if _NUMBER.fullmatch(text) else 0
 
 
-def _troubled(asked: Asked, title: str, calm: Answers, failed: Outcome) -> Answers:
+def _troubled(request: AppRequest, title: str, calm: Answers, failed: Outcome) -> Answers:
     """The answers with the delays and errors that the environment asks for.
 
     ERROR_FRACTION fails one percent more than it says; DELAY_BUCKETS are equally likely, in ms.
     Raises NotModelledError for latches and rates, which depend on other requests.
     """
-    env = asked.container.env
+    env = request.container.env
     for name in ("LATCH_FRACTION", "MAX_RATE"):
         if env.get(name, "0") not in ("", "0", "0.0"):
-            raise asked.not_modelled(f"{title} with {name}={env[name]}")
-    percent = min(max(_number(asked, "ERROR_FRACTION"), 0), 100)
+            raise request.not_modelled(f"{title} with {name}={env[name]}")
+    percent = min(max(_number(request, "ERROR_FRACTION"), 0), 100)
     share = min(Fraction(percent + 1, 100), ONE) if percent else Fraction(0)
     buckets = env.get("DELAY_BUCKETS", "").split(",")
     delays = [int(text) / 1000 for text in buckets if _NUMBER.fullmatch(text.strip())]
@@ -97,74 +97,74 @@ def _troubled(asked: Asked, title: str, calm: Answers, failed: Outcome) -> Answe
     return then(shares((1, wait, ()) for wait in delays or [0.0]), delayed)
 
 
-def _http(asked: Asked, title: str, answer: Callable[[], Answers]) -> Answers:
+def _http(request: AppRequest, title: str, answer: Callable[[], Answers]) -> Answers:
     """What the HTTP services do with a method: GET is answered, HEAD is 200, the rest 405."""
-    http_only(asked)
-    method = asked.message.method
+    http_only(request)
+    method = request.message.method
     if method == "HEAD":
-        return certain(asked.outcome(body="", headers=_headers(asked)))
+        return certain(request.outcome(body="", headers=_headers(request)))
     if method == "PUT" and title == "Smiley":
-        raise asked.not_modelled("PUT, which changes the smiley,")
+        raise request.not_modelled("PUT, which changes the smiley,")
     if method != "GET":
-        return certain(_reply(asked, 405, {"errors": [f"method {method} not allowed"]}))
-    percent = _number(asked, "ERROR_FRACTION")
-    failed = _reply(asked, 500, {"errors": [f"{title} error! (error fraction {percent}%)"]})
-    return _troubled(asked, title, answer(), failed)
+        return certain(_reply(request, 405, {"errors": [f"method {method} not allowed"]}))
+    percent = _number(request, "ERROR_FRACTION")
+    failed = _reply(request, 500, {"errors": [f"{title} error! (error fraction {percent}%)"]})
+    return _troubled(request, title, answer(), failed)
 
 
-def _headers(asked: Asked) -> Headers:
-    user = asked.container.env.get("USER_HEADER_NAME", "X-Faces-User").lower()
+def _headers(request: AppRequest) -> Headers:
+    user = request.container.env.get("USER_HEADER_NAME", "X-Faces-User").lower()
     return (
         ("content-type", "application/json"),
-        (user, asked.message.header(user) or ""),
-        ("user-agent", asked.message.header("user-agent") or ""),
-        ("x-faces-pod", asked.pod.name),
+        (user, request.message.header(user) or ""),
+        ("user-agent", request.message.header("user-agent") or ""),
+        ("x-faces-pod", request.pod.name),
     )
 
 
-def _reply(asked: Asked, status: int, data: dict[str, object], seconds: float = 0.0) -> Outcome:
-    fields = {"path": asked.message.path, "method": asked.message.method, "status": status, **data}
+def _reply(request: AppRequest, status: int, data: dict[str, object], seconds: float = 0.0) -> Outcome:
+    fields = {"path": request.message.path, "method": request.message.method, "status": status, **data}
     body = json.dumps(fields, sort_keys=True, ensure_ascii=False)
-    return asked.outcome(status, body, _headers(asked), seconds=seconds)
+    return request.outcome(status, body, _headers(request), seconds=seconds)
 
 
-def smiley(asked: Asked) -> Answers:
+def smiley(request: AppRequest) -> Answers:
     """Returns smiley's answer: the smiley that SMILEY names."""
-    value = smiley_of(asked.container.env.get("SMILEY") or "Grinning")
-    return _http(asked, "Smiley", lambda: certain(_reply(asked, 200, {"smiley": value})))
+    value = smiley_of(request.container.env.get("SMILEY") or "Grinning")
+    return _http(request, "Smiley", lambda: certain(_reply(request, 200, {"smiley": value})))
 
 
-def color(asked: Asked) -> Answers:
+def color(request: AppRequest) -> Answers:
     """Returns color's answer, which is gRPC only: the color that COLOR names."""
-    message = asked.message
+    message = request.message
     if not message.grpc:
-        return http_to_grpc(asked)
+        return http_to_grpc(request)
     if message.path == "/ColorService/UpdateColor":
-        raise asked.not_modelled("UpdateColor, which changes the color,")
+        raise request.not_modelled("UpdateColor, which changes the color,")
     if message.path not in ("/ColorService/Center", "/ColorService/Edge"):
-        return certain(asked.outcome(body="", grpc_status=12))
-    name = asked.container.env.get("COLOR") or "blue"
+        return certain(request.outcome(body="", grpc_status=12))
+    name = request.container.env.get("COLOR") or "blue"
     value = name if name.startswith("#") else COLORS.get(name, COLORS["yellow"])
     headers = (("content-type", "application/grpc"),)
-    calm = certain(asked.outcome(body=value, headers=headers, grpc_status=0))
-    return _troubled(asked, "Color", calm, asked.outcome(body="", headers=headers, grpc_status=13))
+    calm = certain(request.outcome(body=value, headers=headers, grpc_status=0))
+    return _troubled(request, "Color", calm, request.outcome(body="", headers=headers, grpc_status=13))
 
 
-def face(asked: Asked) -> Answers:
+def face(request: AppRequest) -> Answers:
     """Returns face's answer: both backends asked at once, as the face workload itself.
 
     A backend that fails shows as a cursing smiley (504: a sleeping one) or a grey color, with a line
     in `errors`; the status is 200 all the same. Takes as long as the slower backend.
     """
-    return _http(asked, "Face", lambda: _fanned_out(asked))
+    return _http(request, "Face", lambda: _fanned_out(request))
 
 
-def _fanned_out(asked: Asked) -> Answers:
+def _fanned_out(request: AppRequest) -> Answers:
     def number(name: str) -> int:
-        text = asked.parameter(name) or ""
+        text = request.parameter(name) or ""
         return int(text) if _NUMBER.fullmatch(text) else -1
 
-    env, message = asked.container.env, asked.message
+    env, message = request.container.env, request.message
     which = message.path.strip("/").partition("/")[0]
     user = env.get("USER_HEADER_NAME", "X-Faces-User")
     smiley_host, color_host = env.get("SMILEY_SERVICE", "smiley"), env.get("COLOR_SERVICE", "color")
@@ -174,9 +174,9 @@ def _fanned_out(asked: Asked) -> Answers:
     )
     method = "Center" if which == "center" else "Edge"
     url = f"http://{smiley_host}/{which}/?row={number('row')}&col={number('col')}"
-    smileys = asked.send(asked.onward(url, headers))
-    colors = asked.send(
-        asked.onward(f"grpc://{color_host}/ColorService/{method}", (("x-faces-user", headers[0][1]),))
+    smileys = request.send(request.onward(url, headers))
+    colors = request.send(
+        request.onward(f"grpc://{color_host}/ColorService/{method}", (("x-faces-user", headers[0][1]),))
     )
 
     def both(first: Branch[Outcome], second: Branch[Outcome]) -> Branch[Outcome]:
@@ -186,7 +186,7 @@ def _fanned_out(asked: Asked) -> Answers:
         if trouble or more:
             data["errors"] = [*trouble, *more]
         slower = max(first.value.seconds, second.value.seconds)
-        outcome = _reply(asked, 200, data, slower)
+        outcome = _reply(request, 200, data, slower)
         return Branch(first.weight * second.weight, outcome, first.trace + second.trace)
 
     return tuple(both(first, second) for first in smileys for second in colors)
@@ -216,31 +216,31 @@ def _color_in(outcome: Outcome, host: str) -> tuple[str, list[str]]:
     return COLORS["grey"], [f"color: couldn't get color from {target}: {error}"]
 
 
-def gui(asked: Asked) -> Answers:
+def gui(request: AppRequest) -> Answers:
     """Returns the gui's answer: a page, a readiness path, and what face says under /face/."""
-    http_only(asked)
-    message = asked.message
-    own = ("x-faces-podname", asked.pod.name)
-    names = (own, ("x-faces-pod", asked.pod.name))
+    http_only(request)
+    message = request.message
+    own = ("x-faces-podname", request.pod.name)
+    names = (own, ("x-faces-pod", request.pod.name))
     if message.method not in ("GET", "HEAD"):
-        return certain(asked.outcome(405, f"method {message.method} not allowed", names))
+        return certain(request.outcome(405, f"method {message.method} not allowed", names))
     if message.path == "/ready":
-        return certain(asked.outcome(body="Ready and waiting!", headers=names))
+        return certain(request.outcome(body="Ready and waiting!", headers=names))
     if message.path in ("/", "/index.html"):
-        return certain(asked.outcome(headers=(("content-type", "text/html"), *names)))
+        return certain(request.outcome(headers=(("content-type", "text/html"), *names)))
     if not message.path.startswith("/face/"):
-        return certain(asked.outcome(404, "file not found", names))
-    host = asked.container.env.get("FACE_SERVICE", "face")
+        return certain(request.outcome(404, "file not found", names))
+    host = request.container.env.get("FACE_SERVICE", "face")
     target = message.target.removeprefix("/face/")
 
     def passed_on(outcome: Outcome) -> Outcome:
         if outcome.failure is not None:
-            return asked.outcome(500, str(outcome.failure), names, seconds=outcome.seconds)
-        pod = outcome.header("x-faces-pod") or asked.pod.name
+            return request.outcome(500, str(outcome.failure), names, seconds=outcome.seconds)
+        pod = outcome.header("x-faces-pod") or request.pod.name
         headers = (("content-type", outcome.header("content-type") or ""), own, ("x-faces-pod", pod))
-        return asked.outcome(outcome.status or 0, outcome.body, headers, seconds=outcome.seconds)
+        return request.outcome(outcome.status or 0, outcome.body, headers, seconds=outcome.seconds)
 
-    return mapped(asked.send(asked.onward(f"http://{host}/{target}", message.headers)), passed_on)
+    return mapped(request.send(request.onward(f"http://{host}/{target}", message.headers)), passed_on)
 
 
 APPS = {

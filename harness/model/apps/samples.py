@@ -8,7 +8,7 @@ from fractions import Fraction
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from harness.model.apps.base import App, Asked, http_only
+from harness.model.apps.base import App, AppRequest, http_only
 from harness.model.distribution import ONE, certain, shares
 
 if TYPE_CHECKING:
@@ -20,118 +20,119 @@ _AUTHORIZED_BY, _AUTHORIZER_RESULT = "x-ext-authz", "x-ext-authz-check-result"
 
 
 def _helloworld(version: str) -> App:
-    def answer(asked: Asked) -> Answers:
-        http_only(asked)
-        shown = asked.container.env.get("SERVICE_VERSION", version)
-        match asked.message.path:
+    def answer(request: AppRequest) -> Answers:
+        http_only(request)
+        shown = request.container.env.get("SERVICE_VERSION", version)
+        match request.message.path:
             case "/hello":
-                return certain(asked.outcome(body=f"Hello version: {shown}, instance: {asked.pod.name}\n"))
+                body = f"Hello version: {shown}, instance: {request.pod.name}\n"
+                return certain(request.outcome(body=body))
             case "/health":
-                return certain(asked.outcome(body="Helloworld is healthy"))
-        return certain(asked.outcome(404))
+                return certain(request.outcome(body="Helloworld is healthy"))
+        return certain(request.outcome(404))
 
     return App((5000,), answer)
 
 
-def http_echo(asked: Asked) -> Answers:
+def http_echo(request: AppRequest) -> Answers:
     """Returns the text of the container's `-text` (or ECHO_TEXT), with the status of `-status-code`."""
-    http_only(asked)
-    texts = [*asked.arguments("-text"), *asked.arguments("--text")]
-    text = texts[0] if texts else asked.container.env.get("ECHO_TEXT", "hello-world")
-    codes = [*asked.arguments("-status-code"), *asked.arguments("--status-code"), "200"]
-    if asked.message.path == "/health":
-        return certain(asked.outcome(body='{"status":"ok"}\n'))
-    return certain(asked.outcome(int(codes[0]), f"{text}\n", (("x-app-name", "http-echo"),)))
+    http_only(request)
+    texts = [*request.arguments("-text"), *request.arguments("--text")]
+    text = texts[0] if texts else request.container.env.get("ECHO_TEXT", "hello-world")
+    codes = [*request.arguments("-status-code"), *request.arguments("--status-code"), "200"]
+    if request.message.path == "/health":
+        return certain(request.outcome(body='{"status":"ok"}\n'))
+    return certain(request.outcome(int(codes[0]), f"{text}\n", (("x-app-name", "http-echo"),)))
 
 
-def podinfo(asked: Asked) -> Answers:
+def podinfo(request: AppRequest) -> Answers:
     """Returns podinfo's answer: /status/N answers N, /delay/N waits N seconds; bodies aren't known."""
-    http_only(asked)
-    name, _, value = asked.message.path.strip("/").partition("/")
+    http_only(request)
+    name, _, value = request.message.path.strip("/").partition("/")
     if name == "status" and re.fullmatch("[2-5][0-9]{2}", value):
-        return certain(asked.outcome(int(value)))
+        return certain(request.outcome(int(value)))
     if name == "delay" and re.fullmatch("[0-9]{1,3}", value):
-        return certain(asked.outcome(seconds=float(value)))
+        return certain(request.outcome(seconds=float(value)))
     if name in ("status", "delay"):
-        raise asked.not_modelled(f"podinfo's /{name}/{value}")
-    return certain(asked.outcome())
+        raise request.not_modelled(f"podinfo's /{name}/{value}")
+    return certain(request.outcome())
 
 
-def fortio(asked: Asked) -> Answers:
+def fortio(request: AppRequest) -> Answers:
     """Returns fortio's echo: `?status=503:20` fails 20 % with 503, `?delay=1s` waits."""
-    http_only(asked)
-    statuses, delay, wait = asked.parameter("status"), asked.parameter("delay"), asked.delay
+    http_only(request)
+    statuses, delay, wait = request.parameter("status"), request.parameter("delay"), request.delay
     if delay is not None and wait == 0.0:
-        raise asked.not_modelled(f"fortio's delay={delay}")
+        raise request.not_modelled(f"fortio's delay={delay}")
     if statuses is None:
-        return certain(asked.outcome(seconds=wait))
+        return certain(request.outcome(seconds=wait))
     parts = [re.fullmatch("([1-5][0-9]{2})(?::([0-9]{1,3}))?", part) for part in statuses.split(",")]
     chosen = [(int(part[1]), Fraction(int(part[2] or 100), 100)) for part in parts if part]
     left = ONE - sum((share for _, share in chosen), Fraction(0))
     if len(chosen) < len(parts) or left < 0:
-        raise asked.not_modelled(f"fortio's status={statuses}")
-    return shares((share, asked.outcome(code, seconds=wait), ()) for code, share in [*chosen, (200, left)])
+        raise request.not_modelled(f"fortio's status={statuses}")
+    return shares((share, request.outcome(code, seconds=wait), ()) for code, share in [*chosen, (200, left)])
 
 
-def hello(asked: Asked) -> Answers:
+def hello(request: AppRequest) -> Answers:
     """Returns nginxdemos/hello:plain-text's page, what changes as <…>; other tags' isn't known."""
-    http_only(asked)
-    if not asked.container.image.endswith(":plain-text"):
-        return certain(asked.outcome())
+    http_only(request)
+    if not request.container.image.endswith(":plain-text"):
+        return certain(request.outcome())
     body = (
-        f"Server address: <ip>:{asked.arrival.port}\n"
-        f"Server name: {asked.pod.name}\n"
+        f"Server address: <ip>:{request.arrival.port}\n"
+        f"Server name: {request.pod.name}\n"
         "Date: <date>\n"
-        f"URI: {asked.message.target}\n"
+        f"URI: {request.message.target}\n"
         "Request ID: <id>\n"
     )
-    return certain(asked.outcome(body=body, headers=(("content-type", "text/plain"),)))
+    return certain(request.outcome(body=body, headers=(("content-type", "text/plain"),)))
 
 
-def authorizer(asked: Asked) -> Answers:
+def authorizer(request: AppRequest) -> Answers:
     """Returns what Istio's sample of an authorizer answers: 200 to `x-ext-authz: allow`, else 403."""
-    if asked.message.header(_AUTHORIZED_BY) == "allow":
-        return certain(asked.outcome(body="", headers=((_AUTHORIZER_RESULT, "allowed"),)))
+    if request.message.header(_AUTHORIZED_BY) == "allow":
+        return certain(request.outcome(body="", headers=((_AUTHORIZER_RESULT, "allowed"),)))
     body = f"denied by ext_authz for not found header `{_AUTHORIZED_BY}: allow` in the request"
-    return certain(asked.outcome(403, body, ((_AUTHORIZER_RESULT, "denied"),)))
+    return certain(request.outcome(403, body, ((_AUTHORIZER_RESULT, "denied"),)))
 
 
-def slow(asked: Asked) -> Answers:
+def slow(request: AppRequest) -> Answers:
     """Returns a plain 200, an hour later: it shows which time limit ends a request."""
-    return certain(asked.outcome(seconds=3600.0, grpc_status=0 if asked.message.grpc else None))
+    return certain(request.outcome(seconds=3600.0, grpc_status=0 if request.message.grpc else None))
 
 
-def echo(asked: Asked) -> Answers:
+def echo(request: AppRequest) -> Answers:
     """Returns a small echo: `?status=N` and `?delay=3s` shape it, `?flaky=K` fails all but each K-th request.
 
     Whose turn it is isn't known. A path that isn't clean is redirected, as Go's ServeMux does.
     """
-    http_only(asked)
-    message = asked.message
+    http_only(request)
+    message = request.message
     slash = "/" if message.path.endswith("/") and message.path != "/" else ""
     clean = normpath(message.path).replace("//", "/") + slash
     if clean != message.path:
         target = replace(message, path=clean).target
         body = f'<a href="{target}">Temporary Redirect</a>.'
-        return certain(asked.outcome(307, body, (("location", target),)))
+        return certain(request.outcome(307, body, (("location", target),)))
     if message.path == "/healthz":
-        return certain(asked.outcome(body="ok"))
-    served = (("x-served-by", str(asked.pod.workload)),)
-    flaky = _number(asked, "flaky")
+        return certain(request.outcome(body="ok"))
+    served = (("x-served-by", str(request.pod.workload)),)
+    flaky = _number(request, "flaky")
     if flaky is not None:
         # After so many tries that failed in a row the turn is among the requests that are left.
         left = max(flaky - (message.attempt - 1), 1)
-        right, wrong = asked.outcome(headers=served), asked.outcome(500, headers=served)
+        right, wrong = request.outcome(headers=served), request.outcome(500, headers=served)
         return shares(((1, right, ()), (left - 1, wrong, ())))
-    status = _number(asked, "status")
-    return certain(asked.outcome(200 if status is None else status, headers=served, seconds=asked.delay))
+    status = _number(request, "status")
+    return certain(request.outcome(200 if status is None else status, headers=served, seconds=request.delay))
 
 
-def _number(asked: Asked, name: str) -> int | None:
+def _number(request: AppRequest, name: str) -> int | None:
     """A query parameter's number; raises NotModelledError for one that is none."""
-    text = asked.parameter(name)
+    text = request.parameter(name)
     if text is not None and not re.fullmatch("[0-9]{1,9}", text):
-        raise asked.not_modelled(f"{name}={text}")
+        raise request.not_modelled(f"{name}={text}")
     return None if text is None else int(text)
 
 

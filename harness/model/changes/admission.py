@@ -73,13 +73,13 @@ def checked(resource: Resource) -> Resource:
     Raises NotModelledError for a kind or a field that the model doesn't know, Refused for a version that
     Kubernetes doesn't serve, for fields that are absent or of a wrong form.
     """
-    known = schemas.KINDS.get((resource.group, resource.kind))
-    if known is None:
+    shape = schemas.KINDS.get((resource.group, resource.kind))
+    if shape is None:
         raise not_modelled(resource, "", f"the model knows no {resource.api_version} {resource.kind}")
-    if resource.version not in known.versions:
+    if resource.version not in shape.versions:
         raise Refused.unknown_kind(resource)
     resource = without_nulls(resource)
-    check(resource, known)
+    check(resource, shape)
     return resource
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.definition import MUTATING, MutatingWebhook, MutatingWebhookConfiguration
@@ -106,11 +107,11 @@ def _tunnel(proxies: tuple[Proxy, ...]) -> int | None:
 
 def _proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
     """The proxies that a pod's spec itself brings: injected by hand, or at its start."""
-    found: dict[Mesh, Proxy] = {}
+    proxies: dict[Mesh, Proxy] = {}
     for native, containers in ((True, spec.init_containers), (False, spec.containers)):
         names = [container.name for container in containers]
-        found |= {mesh: Proxy(mesh, native) for mesh in Mesh if mesh.proxy in names}
-    return found
+        proxies |= {mesh: Proxy(mesh, native) for mesh in Mesh if mesh.proxy in names}
+    return proxies
 
 
 def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Injected:
@@ -129,8 +130,8 @@ def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Inject
     for mesh, plane in CONTROL_PLANES.items():
         if mesh not in objects.meshes:
             continue
-        told = tuple(webhook for one in configurations for webhook in webhooks_in(one).get(mesh, ()))
-        answer = plane.inject(Candidate(resource, namespace, metadata, template.spec, present), told)
+        own = tuple(chain.from_iterable(webhooks_in(each).get(mesh, ()) for each in configurations))
+        answer = plane.inject(Candidate(resource, namespace, metadata, template.spec, present), own)
         if isinstance(answer, Proxy):
             present[mesh] = answer
         elif answer:
@@ -141,12 +142,12 @@ def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Inject
 @per_object
 def webhooks_in(configuration: Resource) -> dict[Mesh, tuple[MutatingWebhook, ...]]:
     """Returns the injectors' webhooks in a MutatingWebhookConfiguration, by their mesh."""
-    found: dict[Mesh, tuple[MutatingWebhook, ...]] = {}
+    by_mesh: dict[Mesh, tuple[MutatingWebhook, ...]] = {}
     for webhook in MutatingWebhookConfiguration.of(configuration).webhooks:
         for mesh, plane in CONTROL_PLANES.items():
             if webhook.name.endswith(plane.injector):
-                found[mesh] = (*found.get(mesh, ()), webhook)
-    return found
+                by_mesh[mesh] = (*by_mesh.get(mesh, ()), webhook)
+    return by_mesh
 
 
 def is_controlled(resource: Resource) -> bool:

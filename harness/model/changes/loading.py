@@ -70,11 +70,11 @@ def load_objects(
     state = State(served=NOTHING.having(served.GATEWAY_API) if uses_gateway_api else NOTHING)
     for mesh in sorted(wanted.union(mesh for mesh in placed.values() if mesh)):
         state = install(state, mesh)
-    state = apply(state, (one for one in resources if one.key[:2] == DEFINITION), leniency)
+    state = apply(state, (resource for resource in resources if resource.key[:2] == DEFINITION), leniency)
     # Pods are started as their namespaces stand: those come first, wherever they are declared.
     namespaces = _namespaces(resources)
     state = apply(state, map(namespace_object, namespaces))
-    state = apply(state, (one for one in resources if one.kind == "Namespace"), leniency)
+    state = apply(state, (resource for resource in resources if resource.kind == "Namespace"), leniency)
     for namespace, chosen in placed.items():
         if namespace not in namespaces:
             raise InputError(
@@ -83,9 +83,9 @@ def load_objects(
             )
         state = place(state, namespace, [chosen] if chosen else [])
     for batch in batches:
-        others = (one for one in batch if one.key[:2] not in _FIRST and not is_controlled(one))
+        others = (each for each in batch if each.key[:2] not in _FIRST and not is_controlled(each))
         state = apply(state, others, leniency)
-    return observe(restart(state, *namespaces), (one for one in resources if one.namespace not in placed))
+    return observe(restart(state, *namespaces), (each for each in resources if each.namespace not in placed))
 
 
 def _readable(resources: Iterable[Resource], leniency: Leniency | None) -> Iterator[Resource]:
@@ -116,5 +116,5 @@ def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
 
 
 def _namespaces(resources: Iterable[Resource]) -> tuple[str, ...]:
-    found = (one.name if one.kind == "Namespace" else one.namespace for one in resources)
-    return tuple(namespace for namespace in dict.fromkeys(found) if namespace)
+    names = (resource.name if resource.kind == "Namespace" else resource.namespace for resource in resources)
+    return tuple(namespace for namespace in dict.fromkeys(names) if namespace)

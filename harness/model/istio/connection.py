@@ -97,7 +97,7 @@ def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -
         tls, endpoint = mutual_tls.begin(side.state, place, target.policy.tls), place.endpoint
         sent = replace(message, tls=True, sni=tls.sni or message.dialled) if tls.own else message
         arrival = Arrival(side.client, endpoint.pod, endpoint.port, sent, tls.mesh, opaque=True)
-        return after(mapped(side.deliver(arrival), tls.told), tls.why)
+        return after(mapped(side.deliver(arrival), tls.detailed), tls.why)
 
     answered = then(shares((place.weight, place, ()) for place in target.targets), dial)
 

@@ -28,8 +28,8 @@ def remote(state: State, arrival: Arrival) -> str:
     topology = mesh_config.of(state).proxy.gateway_topology
     hops = int(topology.trusted_proxies or 0) if arrival.server.gateway else 1
     named = [part.strip() for part in (arrival.message.header(ADDRESS) or "").split(",")]
-    said = named[-hops] if 0 < hops <= len(named) else ""
-    return said if is_address(said) else ""
+    address = named[-hops] if 0 < hops <= len(named) else ""
+    return address if is_address(address) else ""
 
 
 def at_sidecar(arrival: Arrival) -> Message:
@@ -63,5 +63,5 @@ def _certificate(arrival: Arrival, whole: str) -> str:
 
 
 def _added(message: Message, name: str, value: str) -> Message:
-    said = message.header(name)
-    return message.plus((name, f"{said},{value}" if said else value))
+    before = message.header(name)
+    return message.plus((name, f"{before},{value}" if before else value))

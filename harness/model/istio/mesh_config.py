@@ -76,8 +76,8 @@ def _refuse(config: MeshConfig) -> None:
     for key in config.undeclared():
         if key not in _WITHOUT_EFFECT:
             why = "the model doesn't decide on this setting"
-            known = _WITHOUT_EFFECT.union(config.keys())
-            raise not_modelled(origin, config.at(key), why, did_you_mean(key, known))
+            names = _WITHOUT_EFFECT.union(config.keys())
+            raise not_modelled(origin, config.at(key), why, did_you_mean(key, names))
     if config.outbound not in (ALLOW_ANY, REGISTRY_ONLY):
         policy = config.outbound_traffic_policy
         raise not_modelled(origin, policy.at("mode"), f"{policy.mode} resolves names itself")

@@ -36,12 +36,12 @@ _DEFAULT_VALIDATOR = (MUTATING[0], "ValidatingWebhookConfiguration", "", "istiod
 
 def running(objects: Objects) -> frozenset[str]:
     """Returns the revisions of the control planes, as istiods' Deployments tell; else the default one."""
-    found = set()
+    revisions = set()
     for istiod in objects.all("apps", "Deployment", ROOT_NAMESPACE):
         for container in template_of(istiod).spec.containers:
             if container.name == "discovery":
-                found.add(container.variables.get("REVISION", labels_of(istiod).get(marks.ISTIO_REVISION)))
-    return frozenset(revision for revision in found if revision) or frozenset((DEFAULT,))
+                revisions.add(container.variables.get("REVISION", _of(istiod)))
+    return frozenset(revision for revision in revisions if revision) or frozenset((DEFAULT,))
 
 
 @per_state
@@ -56,7 +56,7 @@ def is_foreign(objects: Objects, resource: Resource) -> bool:
 
 def acting(state: State, group: str, kind: str) -> tuple[Resource, ...]:
     """Returns the objects of a kind that a control plane takes in, older first."""
-    return tuple(one for one in state.all(group, kind) if _of(one) in (None, *_running(state)))
+    return tuple(resource for resource in state.all(group, kind) if _of(resource) in (None, *_running(state)))
 
 
 def apart(state: State, group: str, kind: str) -> tuple[Resource, ...]:
@@ -99,11 +99,11 @@ def deploys(objects: Objects, gateway: Resource) -> bool:
     webhook among the objects nothing tells of those.
     """
     namespace = objects.get("", "Namespace", "", gateway.namespace)
-    asked = _of(gateway) or (_of(namespace) if namespace else None)
+    wanted = _of(gateway) or (_of(namespace) if namespace else None)
     revisions, webhooks = running(objects), objects.all(*MUTATING)
-    tags = {tag: _of(one) for one in webhooks if (tag := labels_of(one).get(_TAG))}
-    if asked is not None:
-        return asked in revisions or tags.get(asked) in revisions
+    tags = {tag: _of(webhook) for webhook in webhooks if (tag := labels_of(webhook).get(_TAG))}
+    if wanted is not None:
+        return wanted in revisions or tags.get(wanted) in revisions
     if DEFAULT in revisions or not webhooks:
         return True
     validator = objects.get(*_DEFAULT_VALIDATOR)
@@ -116,10 +116,10 @@ def _of(resource: Resource) -> str | None:
 
 @per_state
 def _apart(state: State) -> dict[tuple[str, str], tuple[Resource, ...]]:
-    found: dict[tuple[str, str], tuple[Resource, ...]] = {}
+    by_kind: dict[tuple[str, str], tuple[Resource, ...]] = {}
     for stored in sorted(state.objects.values(), key=lambda stored: stored.age):
         live = stored.live
         read = live.group == GATEWAY_API or MESH_OF_GROUP.get(live.group) is Mesh.ISTIO
         if read and is_apart(state, live):
-            found[live.group, live.kind] = (*found.get((live.group, live.kind), ()), live)
-    return found
+            by_kind[live.group, live.kind] = (*by_kind.get((live.group, live.kind), ()), live)
+    return by_kind

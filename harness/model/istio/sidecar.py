@@ -77,9 +77,9 @@ def _virtual_host(
     full = heard.port.host if heard.port else host
     called = (full, host) if heard.named else (full,)
     claims = []
-    told, unseen = virtual_service.told(state, client, *called)
+    candidates, unseen = virtual_service.visible(state, client, *called)
     trace += unseen
-    for seen, resource in told:
+    for seen, resource in candidates:
         hosts = virtual_service.hosts(resource)
         if heard.port is None and not registry.serves(state, client, hosts, heard.number):
             text = "has no host that the sidecar knows on port {}"

@@ -70,7 +70,7 @@ def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], 
 
     It is connected to meshed pods beforehand, and passes over those to which no connection gets through.
     """
-    found: list[Endpoint] = []
+    reached: list[Endpoint] = []
     lost: list[Step] = []
     for endpoint in endpoints(call.state, port):
         verdict = network_policy.ALLOWED
@@ -79,10 +79,10 @@ def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], 
                 call.state, call.client, endpoint.pod, endpoint.pod.tunnel or endpoint.port
             )
         if verdict.allowed:
-            found.append(endpoint)
+            reached.append(endpoint)
         else:
             lost += verdict.trace
-    return tuple(found), tuple(lost)
+    return tuple(reached), tuple(lost)
 
 
 def _is_meshed(endpoint: Endpoint) -> bool:
@@ -93,7 +93,7 @@ def _is_meshed(endpoint: Endpoint) -> bool:
 def dispatch(
     call: OutboundCall,
     port: ServicePort,
-    found: tuple[Endpoint, ...],
+    reached: tuple[Endpoint, ...],
     message: Message,
     *,
     opaque: bool = False,
@@ -103,16 +103,16 @@ def dispatch(
     Without a rule for shares the model gives each pod the same, and says that this isn't specified.
     Raises NotModelledError where failure accrual would act on what is answered.
     """
-    uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(found), UNEVEN)
-    spread = () if len(found) == 1 else (uneven,)
-    groups = alike(call.state, ((1, endpoint, endpoint) for endpoint in found))
+    uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(reached), UNEVEN)
+    spread = () if len(reached) == 1 else (uneven,)
+    groups = alike(call.state, ((1, endpoint, endpoint) for endpoint in reached))
     branches = tuple(
-        Branch(picked.weight * one.weight, one.value, one.trace)
+        Branch(picked.weight * branch.weight, branch.value, branch.trace)
         for picked in shares((count, endpoint, ()) for count, endpoint in groups)
-        for one in forward(call, picked.value, message, opaque=opaque)
+        for branch in forward(call, picked.value, message, opaque=opaque)
     )
     accrues = call.parent is not None and not opaque and accrues_failures(call.parent)
-    if accrues and any(_fails(one.value) for one in branches):
+    if accrues and any(_fails(branch.value) for branch in branches):
         why = "an endpoint that fails is taken out after some failures: that depends on other requests"
         raise not_modelled(call.parent or port.service, f"annotation {ACCRUAL}", why)
     return after(branches, *spread)

@@ -30,9 +30,9 @@ def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[S
     common = state.all(GROUP, "EgressNetwork", config.of(state).egress_namespace)
     text = "{} has EgressNetworks of its own"
     lost = [
-        step(one, "metadata.namespace", Action.OUTRANKED, text, client.namespace)
-        for one in common
-        if own and one not in own
+        step(network, "metadata.namespace", Action.OUTRANKED, text, client.namespace)
+        for network in common
+        if own and network not in own
     ]
     sizes = [(_smallest(state, network, host), network) for network in own or common]
     text = "{} isn't in them"
@@ -52,7 +52,7 @@ def accepted(state: State, network: Resource) -> bool:
     """Returns whether routes on it are accepted: none of its networks may reach into the cluster's."""
     inside = config.of(state).blocks
     return not any(
-        (within(block, cidr) or within(cidr, block)) and not any(within(block, one) for one in excepted)
+        (within(block, cidr) or within(cidr, block)) and not any(within(block, each) for each in excepted)
         for cidr, excepted in _networks(state, network)
         for block in inside
     )
@@ -61,7 +61,7 @@ def accepted(state: State, network: Resource) -> bool:
 def _smallest(state: State, network: Resource, host: str) -> int | None:
     """The size of the smallest of its networks that holds an address, None if none does."""
     sizes = [
-        cidr.num_addresses - sum(one.num_addresses for one in excepted)
+        cidr.num_addresses - sum(exception.num_addresses for exception in excepted)
         for cidr, excepted in _networks(state, network)
         if _holds(state, network, host, cidr, excepted)
     ]
@@ -78,7 +78,7 @@ def _holds(state: State, network: Resource, host: str, cidr: Network, excepted: 
     inside = config.of(state).blocks
     if any(within(cidr, block) for block in inside):
         return False
-    if cidr in _EVERYTHING and all(any(within(one, block) for block in inside) for one in excepted):
+    if cidr in _EVERYTHING and all(any(within(each, block) for block in inside) for each in excepted):
         return True
     why = f"the address of {host} isn't known, and may be in {cidr} or not"
     raise not_modelled(network, "spec.networks", why)
@@ -90,4 +90,4 @@ def _networks(state: State, network: Resource) -> list[tuple[Network, tuple[Netw
     if read.has("networks"):
         return [(block.cidr, block.exceptions) for block in read.networks]
     inside = config.of(state).blocks
-    return [(one, tuple(block for block in inside if block.version == one.version)) for one in _EVERYTHING]
+    return [(all_, tuple(block for block in inside if block.version == all_.version)) for all_ in _EVERYTHING]

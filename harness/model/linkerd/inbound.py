@@ -30,66 +30,67 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Answers:
     application is told a meshed client's identity in l5d-client-id, and no other. A connection without
     HTTP to see is decided on as one: a denied one is reset.
     """
-    found = policy.at(state, arrival.server, arrival.port)
+    in_force = policy.at(state, arrival.server, arrival.port)
     meshed, message = arrival.tls is Mesh.LINKERD, arrival.message
-    if arrival.opaque or found.protocol == OPAQUE or (found.protocol == TLS and not meshed):
-        return _forward(arrival, found, serve)
+    if arrival.opaque or in_force.protocol == OPAQUE or (in_force.protocol == TLS and not meshed):
+        return _forward(arrival, in_force, serve)
     if message.opaque:
-        return _without_http(arrival, found, serve)
-    if found.protocol == TLS:
+        return _without_http(arrival, in_force, serve)
+    if in_force.protocol == TLS:
         text = "the Server is for TLS, and has no route for HTTP between proxies: 404"
-        return certain(_own(arrival, 404), *found.trace, built_in(Action.ANSWERED, text))
-    two = found.protocol in (HTTP2, GRPC)
-    if not meshed and ((two and not message.grpc) or (found.protocol == HTTP1 and message.grpc)):
+        return certain(_own(arrival, 404), *in_force.trace, built_in(Action.ANSWERED, text))
+    two = in_force.protocol in (HTTP2, GRPC)
+    if not meshed and ((two and not message.grpc) or (in_force.protocol == HTTP1 and message.grpc)):
         failure = Failure.HTTP09 if two else Failure.EMPTY_REPLY
         text = "the Server speaks {} only to clients without a proxy of its mesh"
-        other = built_in(Action.FAILED, text, found.protocol)
-        return certain(Outcome(failure=failure, hop=arrival.hop), *found.trace, other)
-    return after(_by_request(state, arrival, found, serve), *found.trace)
+        other = built_in(Action.FAILED, text, in_force.protocol)
+        return certain(Outcome(failure=failure, hop=arrival.hop), *in_force.trace, other)
+    return after(_by_request(state, arrival, in_force, serve), *in_force.trace)
 
 
-def _by_request(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
-    if not found.routes:
-        return _unrouted(state, arrival, found, serve)
-    taken = routes.best(found.routes, arrival.message)
+def _by_request(state: State, arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:
+    if not in_force.routes:
+        return _unrouted(state, arrival, in_force, serve)
+    taken = routes.best(in_force.routes, arrival.message)
     if not isinstance(taken, routes.Taken):
         text = "routes on the Server don't take the request: 404"
         return certain(_own(arrival, 404), *taken, built_in(Action.ANSWERED, text))
     of_route, lost = policy.of_route(state, taken.route)
-    allowed, why = _authorized((*found.authorizations, *of_route), arrival)
-    trace = (*_refused_probes(state, arrival, found), *taken.trace, *lost, *why)
+    allowed, why = _authorized((*in_force.authorizations, *of_route), arrival)
+    trace = (*_refused_probes(state, arrival, in_force), *taken.trace, *lost, *why)
     if not allowed:
         return certain(_own(arrival, 403), *trace)
     changed = filters.apply(arrival.message, taken)
     if isinstance(changed, filters.Redirected):
         return certain(with_fields(changed.answer, hop=arrival.hop), *trace, changed.why)
-    served = _served(state, with_fields(arrival, message=changed.message), found, serve)
+    served = _served(state, with_fields(arrival, message=changed.message), in_force, serve)
     return after(changed.answered(served), *trace)
 
 
-def _unrouted(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
+def _unrouted(state: State, arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:
     """What becomes of a request where no route is attached: paths of the pod's probes are open."""
     message = arrival.message
-    if found.protocol == GRPC and not routes.is_rpc(message):
+    if in_force.protocol == GRPC and not routes.is_rpc(message):
         text = "isn't a gRPC call, and the Server takes no other: 404"
         return certain(_own(arrival, 404), built_in(Action.ANSWERED, text))
     probed = arrival.server.probe_paths(arrival.port) if config.of(state).probe_networks else ()
-    if message.method == "GET" and message.path in probed and found.protocol != GRPC:
+    if message.method == "GET" and message.path in probed and in_force.protocol != GRPC:
         text = "{} is a probe's path: open to everyone"
-        return after(_served(state, arrival, found, serve), built_in(Action.ALLOWED, text, message.path))
-    allowed, why = _authorized(found.authorizations, arrival)
-    return after(_served(state, arrival, found, serve) if allowed else certain(_own(arrival, 403)), *why)
+        return after(_served(state, arrival, in_force, serve), built_in(Action.ALLOWED, text, message.path))
+    allowed, why = _authorized(in_force.authorizations, arrival)
+    return after(_served(state, arrival, in_force, serve) if allowed else certain(_own(arrival, 403)), *why)
 
 
-def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[Step, ...]:
+def _refused_probes(state: State, arrival: Arrival, in_force: PortPolicy) -> tuple[Step, ...]:
     """Routes end the openness of probe paths: tells which of the kubelet's probes are refused now."""
     refused = []
     for path in arrival.server.probe_paths(arrival.port):
-        taken = routes.best(found.routes, Message("GET", path, "", "", ()))
-        open_to = found.authorizations
+        taken = routes.best(in_force.routes, Message("GET", path, "", "", ()))
+        open_to = in_force.authorizations
         if isinstance(taken, routes.Taken):
             open_to = (*open_to, *policy.of_route(state, taken.route)[0])
-        if not isinstance(taken, routes.Taken) or all(one.identities is not None for one in open_to):
+        closed = all(each.identities is not None for each in open_to)
+        if closed or not isinstance(taken, routes.Taken):
             text = "the kubelet's probe of {} is refused: {} will turn not ready"
             refused.append(built_in(Action.BESIDE, text, path, arrival.server.workload))
     return tuple(refused)
@@ -98,13 +99,13 @@ def _refused_probes(state: State, arrival: Arrival, found: PortPolicy) -> tuple[
 def _authorized(authorizations: tuple[Authorization, ...], arrival: Arrival) -> tuple[bool, tuple[Step, ...]]:
     """Whether one authorization admits the client; several policies are ORed."""
     passed: list[Step] = []
-    for one in authorizations:
-        if one.admits(arrival):
+    for authorization in authorizations:
+        if authorization.admits(arrival):
             text = "admits {}"
-            if one.audit:
+            if authorization.audit:
                 text += ", and logs it (audit): no other authorization did"
-            return True, (*passed, one.step(Action.ALLOWED, text, arrival.client.workload))
-        passed.append(one.step(Action.UNMATCHED, "doesn't admit {}", arrival.client.workload))
+            return True, (*passed, authorization.step(Action.ALLOWED, text, arrival.client.workload))
+        passed.append(authorization.step(Action.UNMATCHED, "doesn't admit {}", arrival.client.workload))
     return False, (*passed, built_in(Action.DENIED, "no authorization admits the client"))
 
 
@@ -113,7 +114,7 @@ def _own(arrival: Arrival, status: int) -> Outcome:
     return with_fields(replies.linkerd(arrival.message, status), hop=arrival.hop)
 
 
-def _served(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
+def _served(state: State, arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:
     message = arrival.message.without(["l5d-client-id"])
     if arrival.tls is Mesh.LINKERD:
         message = message.plus(("l5d-client-id", arrival.client.identities[Mesh.LINKERD]))
@@ -124,10 +125,10 @@ def _served(state: State, arrival: Arrival, found: PortPolicy, serve: Deliver) -
         return with_fields(replies.linkerd(message, 502, close=True), hop=arrival.hop)
 
     answered = mapped(serve(with_fields(arrival, message=message)), connected)
-    return after(answered, *policy.limited(state, found.limits, arrival))
+    return after(answered, *policy.limited(state, in_force.limits, arrival))
 
 
-def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
+def _forward(arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:
     """What becomes of bytes: the connection is authorized, unless the Server declares a version of HTTP."""
     arrival = with_fields(arrival, opaque=True)
     versions = (HTTP1, HTTP2, GRPC)
@@ -135,30 +136,30 @@ def _forward(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
         Action.DETECTED, "the port is opaque to Linkerd: connections, not requests, are decided on"
     )
     reset = Outcome(failure=Failure.RESET, hop=arrival.hop)
-    if found.protocol in versions:
+    if in_force.protocol in versions:
         text = "the Server takes {} alone: the connection is reset"
-        return certain(reset, *found.trace, why, built_in(Action.FAILED, text, found.protocol))
-    allowed, trace = _authorized(found.authorizations, arrival)
+        return certain(reset, *in_force.trace, why, built_in(Action.FAILED, text, in_force.protocol))
+    allowed, trace = _authorized(in_force.authorizations, arrival)
     if not allowed:
-        return certain(reset, *found.trace, why, *trace)
+        return certain(reset, *in_force.trace, why, *trace)
 
     def connected(outcome: Outcome) -> Outcome:
         if outcome.failure is Failure.REFUSED:  # by the application; the proxy had taken the connection
             return with_fields(outcome, failure=Failure.RESET)
         return outcome
 
-    return after(mapped(serve(arrival), connected), *found.trace, why, *trace)
+    return after(mapped(serve(arrival), connected), *in_force.trace, why, *trace)
 
 
-def _without_http(arrival: Arrival, found: PortPolicy, serve: Deliver) -> Answers:
+def _without_http(arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:
     """What becomes of a plaintext client's own TLS, or bare connection, where no port is opaque."""
-    if found.protocol == UNKNOWN:
-        return _forward(arrival, found, serve)
+    if in_force.protocol == UNKNOWN:
+        return _forward(arrival, in_force, serve)
     if arrival.message.tls:
         text = "the Server speaks {}: it can't read the client's TLS"
-        unread = built_in(Action.FAILED, text, found.protocol)
-        return certain(Outcome(failure=Failure.TLS, hop=arrival.hop), *found.trace, unread)
+        unread = built_in(Action.FAILED, text, in_force.protocol)
+        return certain(Outcome(failure=Failure.TLS, hop=arrival.hop), *in_force.trace, unread)
     waits = built_in(
-        Action.DETECTED, "the Server speaks {}: it connects, and waits for a request", found.protocol
+        Action.DETECTED, "the Server speaks {}: it connects, and waits for a request", in_force.protocol
     )
-    return certain(Outcome(connected=True, hop=arrival.hop), *found.trace, waits)
+    return certain(Outcome(connected=True, hop=arrival.hop), *in_force.trace, waits)

@@ -179,9 +179,9 @@ def _unrouted(call: OutboundCall, message: Message, what: Words) -> Answers:
 def _dial(call: OutboundCall, target: ServicePort | Endpoint, message: Message) -> Answers:
     if not isinstance(target, ServicePort):
         return balancer.forward(call, target, message, opaque=True)
-    found, lost = balancer.ready(call, target)
-    if not found:
+    reached, lost = balancer.ready(call, target)
+    if not reached:
         text = "has no pods that can be reached: the connection ends after 3 s"
         ends = step(target.service, "spec.selector", Action.FAILED, text)
         return certain(replies.closed(message), *lost, ends)
-    return after(balancer.dispatch(call, target, found, message, opaque=True), *lost)
+    return after(balancer.dispatch(call, target, reached, message, opaque=True), *lost)

@@ -33,12 +33,12 @@ def opaque_of_service(state: State, service: Resource) -> Ports:
     The injector writes the last two onto the Service: of the installation's ports those that the Service
     has or targets. Where it finds none of them it writes nothing, and then all of them count.
     """
-    said = annotations_of(service).get(OPAQUE_PORTS)
-    if said is None:
+    written = annotations_of(service).get(OPAQUE_PORTS)
+    if written is None:
         namespace = state.get("", "Namespace", "", service.namespace)
-        said = annotations_of(namespace).get(OPAQUE_PORTS) if namespace else None
-    if said is not None:
-        return lenient(said)
+        written = annotations_of(namespace).get(OPAQUE_PORTS) if namespace else None
+    if written is not None:
+        return lenient(written)
     default = config.of(state).opaque_ports
     here = frozenset(port.number for port in service_ports(service) if port.target in default)
     return here or default
@@ -47,9 +47,9 @@ def opaque_of_service(state: State, service: Resource) -> Ports:
 @per_key(lambda pod, port: (pod.namespace, pod.name, port))
 def opaque_to_clients(state: State, pod: Pod, port: int) -> bool:
     """Returns whether clients' proxies are told that a pod's port is opaque: by annotation or a Server."""
-    said = _annotated(state, pod)
-    names = {name: number for one in pod.containers for name, number in one.ports.items()}
-    opaque = config.of(state).opaque_ports if said is None else lenient(said, names)
+    written = _annotated(state, pod)
+    names = {name: number for container in pod.containers for name, number in container.ports.items()}
+    opaque = config.of(state).opaque_ports if written is None else lenient(written, names)
     return port in opaque or _makes_opaque(state, pod, port)
 
 
@@ -60,9 +60,9 @@ def opaque_inbound(state: State, pod: Pod, port: int) -> bool:
 
 def _annotated(state: State, pod: Pod) -> str | None:
     """The pod's annotation: its own, its namespace's, or of the default ports those of its containers."""
-    said = pod.annotations.get(OPAQUE_PORTS)
-    if said is not None:
-        return said
+    written = pod.annotations.get(OPAQUE_PORTS)
+    if written is not None:
+        return written
     default = config.of(state).opaque_ports
     here = [str(port) for container in pod.containers for port in container.exposed if port in default]
     return ",".join(here) or None
@@ -87,7 +87,7 @@ def _selecting(state: State, pod: Pod, port: int) -> Iterator[LinkerdServer]:
 @per_state
 def _servers(state: State) -> SelectorTable[LinkerdServer]:
     servers = map(LinkerdServer.kept, state.all(GROUP, "Server"))
-    return SelectorTable((one.resource.namespace, one.pod_selector.match_labels, one) for one in servers)
+    return SelectorTable((each.resource.namespace, each.pod_selector.match_labels, each) for each in servers)
 
 
 def outbound_bypass(state: State, client: Pod, port: int) -> Step | None:
@@ -116,8 +116,8 @@ def inbound_bypass(state: State, arrival: Arrival) -> Step | None:
     if arrival.port in skipped:
         text = "port {} of {} goes round its proxy ({}): no policy"
         return built_in(Action.BYPASSED, text, arrival.port, server.workload, where)
-    said = server.annotations.get(SKIP_SUBNETS)
-    networks = said.split(",") if said is not None else settings.skip_subnets
+    written = server.annotations.get(SKIP_SUBNETS)
+    networks = written.split(",") if written is not None else settings.skip_subnets
     if any(_from(state, arrival, network.strip()) for network in networks if network.strip()):
         text = "{} is reached round its proxy from there ({}): no policy"
         return built_in(Action.BYPASSED, text, server.workload, SKIP_SUBNETS)
@@ -125,8 +125,8 @@ def inbound_bypass(state: State, arrival: Arrival) -> Step | None:
 
 
 def _ports(pod: Pod, annotation: str, default: Ports) -> tuple[Ports, str]:
-    said = pod.annotations.get(annotation)
-    return (default, "by default") if said is None else (lenient(said), annotation)
+    written = pod.annotations.get(annotation)
+    return (default, "by default") if written is None else (lenient(written), annotation)
 
 
 def _from(state: State, arrival: Arrival, network: str) -> bool:

@@ -62,15 +62,15 @@ def _told(_: State, call: OutboundCall, parent: Resource) -> Protocol:
     counting: tuple[Route, ...] = ()
     lost: list[Step] = []
     for kind in routes.PRECEDENCE:
-        found, passed = _attached(call, parent, kind)
+        own, passed = _attached(call, parent, kind)
         lost += passed
-        if found and kind not in _KINDS[declared]:
-            lost += _not_counting(found, Action.IGNORED, "a port that is {} follows no {}", declared, kind)
-        elif found and counting:
+        if own and kind not in _KINDS[declared]:
+            lost += _not_counting(own, Action.IGNORED, "a port that is {} follows no {}", declared, kind)
+        elif own and counting:
             text, first = "a {} on {} comes before {}s", counting[0].resource.kind
-            lost += _not_counting(found, Action.OUTRANKED, text, first, parent, kind)
-        elif found:
-            counting = tuple(found)
+            lost += _not_counting(own, Action.OUTRANKED, text, first, parent, kind)
+        elif own:
+            counting = tuple(own)
     name = declared
     if counting and declared == DETECT:
         name = _BY_KIND[counting[0].resource.kind]
@@ -104,16 +104,16 @@ def _declared(call: OutboundCall, parent: Resource) -> tuple[str, tuple[Step, ..
     if parent.kind == "Service":
         opaque = ports.opaque_of_service(call.state, parent)
     else:
-        said = annotations_of(parent).get(OPAQUE_PORTS)
-        opaque = config.of(call.state).opaque_ports if said is None else strict(said)
+        written = annotations_of(parent).get(OPAQUE_PORTS)
+        opaque = config.of(call.state).opaque_ports if written is None else strict(written)
     if call.number in opaque:
         text, field = "port {} is opaque (there, or by default)", f"annotation {OPAQUE_PORTS}"
         return OPAQUE, (step(parent, field, Action.DETECTED, text, call.number),)
     return DETECT, ()
 
 
-def _not_counting(found: list[Route], action: Action, text: str, *parts: Part) -> list[Step]:
-    return [step(route.resource, "spec.parentRefs", action, text, *parts) for route in found]
+def _not_counting(listed: list[Route], action: Action, text: str, *parts: Part) -> list[Step]:
+    return [step(route.resource, "spec.parentRefs", action, text, *parts) for route in listed]
 
 
 def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Route], list[Step]]:
@@ -121,9 +121,9 @@ def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Rou
 
     Producers' routes are for all clients; a consumer's namespace has its own beside them.
     """
-    found, lost = routes.indexed(call.state, kind, parent)
+    indexed, lost = routes.indexed(call.state, kind, parent)
     attached = []
-    for route in found:
+    for route in indexed:
         if not route.parents and route.resource.namespace == parent.namespace:
             lost.append(step(route.resource, "spec.parentRefs", Action.IGNORED, "names no parent: no effect"))
         for named in route.parents:

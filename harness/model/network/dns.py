@@ -57,13 +57,13 @@ def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLU
         return table[host]
     if not resolver.cluster:
         return None
-    known = _answers(state)
-    if (host, namespace, resolver) in known:
-        return known[host, namespace, resolver]
-    found = (_record(state, name) for name in _searched(host, namespace, resolver))
-    answer = next((answer for answer in found if answer), None)
+    answers = _answers(state)
+    if (host, namespace, resolver) in answers:
+        return answers[host, namespace, resolver]
+    records = (_record(state, name) for name in _searched(host, namespace, resolver))
+    answer = next((answer for answer in records if answer), None)
     if answer:
-        known[host, namespace, resolver] = answer
+        answers[host, namespace, resolver] = answer
     return answer
 
 

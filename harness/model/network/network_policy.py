@@ -143,8 +143,9 @@ def _port(part: NetworkPolicyPort, server: Pod, number: int, protocol: str) -> b
 def _peer(state: State, policy: Resource, peer: NetworkPolicyPeer, other: Pod) -> bool:
     block = peer.block
     if block:
-        return contains(policy, block.path, ip_network(block.cidr, strict=False), other) and not any(
-            contains(policy, block.path, ip_network(one, strict=False), other) for one in block.excluded
+        inside, *outside = (ip_network(cidr, strict=False) for cidr in (block.cidr, *block.excluded))
+        return contains(policy, block.path, inside, other) and not any(
+            contains(policy, block.path, network, other) for network in outside
         )
     if other.outside or other.host_network:
         return False

@@ -114,13 +114,13 @@ def endpoints(state: State, port: ServicePort) -> tuple[Endpoint, ...]:
     Raises NotModelledError for an endpoint whose address is a pod's that nobody knows.
     """
     if Service.kept(port.service).selector:
-        found = ((pod, pod.port(port.target)) for pod in _selected(state, port.service))
-        return tuple(Endpoint(pod, number) for pod, number in found if number is not None)
+        targets = ((pod, pod.port(port.target)) for pod in _selected(state, port.service))
+        return tuple(Endpoint(pod, number) for pod, number in targets if number is not None)
     return tuple(
-        Endpoint(pod, one.ports[port.name], named=bool(one.pod))
-        for one in _written(state, port.service)
-        if port.name in one.ports
-        for pod in _at(state, port.service, one)
+        Endpoint(pod, written.ports[port.name], named=bool(written.pod))
+        for written in _written(state, port.service)
+        if port.name in written.ports
+        for pod in _at(state, port.service, written)
     )
 
 
@@ -128,8 +128,8 @@ def addresses(state: State, service: Resource) -> tuple[Pod, ...]:
     """Returns the pods that a headless Service's name leads to, whatever their ports."""
     if Service.kept(service).selector:
         return _selected(state, service)
-    found = (_at(state, service, one) for one in _written(state, service))
-    return tuple({(pod.namespace, pod.name): pod for pods in found for pod in pods}.values())
+    places = (_at(state, service, written) for written in _written(state, service))
+    return tuple({(pod.namespace, pod.name): pod for pods in places for pod in pods}.values())
 
 
 def _selected(state: State, service: Resource) -> tuple[Pod, ...]:
@@ -137,19 +137,19 @@ def _selected(state: State, service: Resource) -> tuple[Pod, ...]:
     return tuple(pod for pod in pods if pod.ready or Service.kept(service).publishes_unready)
 
 
-def _at(state: State, service: Resource, said: Written) -> tuple[Pod, ...]:
+def _at(state: State, service: Resource, written: Written) -> tuple[Pod, ...]:
     """The pods, or places outside of the cluster, that a hand-written endpoint means."""
-    if not (said.ready or Service.kept(service).publishes_unready):
+    if not (written.ready or Service.kept(service).publishes_unready):
         return ()
-    named = _pods_by_name(state).get((service.namespace, said.pod))
+    named = _pods_by_name(state).get((service.namespace, written.pod))
     if named:
         return (named,)
-    known = [pods_by_address(state).get(address) for address in said.addresses]
-    for address, pod in zip(said.addresses, known, strict=True):
+    pods = [pods_by_address(state).get(address) for address in written.addresses]
+    for address, pod in zip(written.addresses, pods, strict=True):
         if pod is None and inside(address):
             why = f"{address} is in the cluster, but nobody knows whose it is"
-            raise not_modelled(said.origin, said.field, why)
-    return tuple(pod or Pod.at(address) for address, pod in zip(said.addresses, known, strict=True))
+            raise not_modelled(written.origin, written.field, why)
+    return tuple(pod or Pod.at(address) for address, pod in zip(written.addresses, pods, strict=True))
 
 
 @per_state
@@ -177,13 +177,13 @@ def alike(state: State, choices: Iterable[tuple[int, Endpoint, Item]]) -> list[t
     Those are the pods of one workload that differ by name alone, if their application isn't known to
     answer with its name.
     """
-    found: dict[tuple[int, int, bool], tuple[int, Item]] = {}
+    groups: dict[tuple[int, int, bool], tuple[int, Item]] = {}
     for weight, endpoint, item in choices:
         pod = _alike(state).get(id(endpoint.pod), endpoint.pod)
         key = (id(pod), endpoint.port, endpoint.named)
-        before, first = found.get(key, (0, item))
-        found[key] = (before + weight, first)
-    return list(found.values())
+        before, first = groups.get(key, (0, item))
+        groups[key] = (before + weight, first)
+    return list(groups.values())
 
 
 @per_state

@@ -45,7 +45,7 @@ class State:
 
     def all(self, group: str, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
         """Returns the objects of a kind (in a namespace, or in all), older first."""
-        return tuple(one.live for one in self._by_age.get((group, kind, namespace), ()))
+        return tuple(stored.live for stored in self._by_age.get((group, kind, namespace), ()))
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
         """Returns an object, or None if there is none."""

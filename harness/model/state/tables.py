@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.model.state.pods import Pod
     from harness.model.state.state import State
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 Item = TypeVar("Item")
 Name = TypeVar("Name")
 Rest = ParamSpec("Rest")
@@ -26,55 +26,55 @@ Label = tuple[str, str]
 Labels = Mapping[str, str]
 
 
-def per_state(make: Callable[[State], Found]) -> Callable[[State], Found]:
+def per_state(make: Callable[[State], Value]) -> Callable[[State], Value]:
     """Keeps what a pure function of a state returns for as long as that state lives.
 
     Rules look objects up in such tables (by host, by Service, by namespace); none goes through all.
     """
 
     @wraps(make)
-    def found(state: State) -> Found:
+    def looked_up(state: State) -> Value:
         if make not in state.lookups:
             state.lookups[make] = make(state)
-        kept: Found = state.lookups[make]
+        kept: Value = state.lookups[make]
         return kept
 
-    return found
+    return looked_up
 
 
 def per_key(
     key: Callable[Rest, Hashable],
-) -> Callable[[Callable[Concatenate[State, Rest], Found]], Callable[Concatenate[State, Rest], Found]]:
+) -> Callable[[Callable[Concatenate[State, Rest], Value]], Callable[Concatenate[State, Rest], Value]]:
     """Keeps what a pure function of a state and more returns, by a key of what is more than the state."""
 
-    def keeping(make: Callable[Concatenate[State, Rest], Found]) -> Callable[Concatenate[State, Rest], Found]:
+    def keeping(make: Callable[Concatenate[State, Rest], Value]) -> Callable[Concatenate[State, Rest], Value]:
         @wraps(make)
-        def found(state: State, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Found:
+        def looked_up(state: State, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Value:
             place = (make, key(*args, **kwargs))
             if place not in state.lookups:
                 state.lookups[place] = make(state, *args, **kwargs)
-            kept: Found = state.lookups[place]
+            kept: Value = state.lookups[place]
             return kept
 
-        return found
+        return looked_up
 
     return keeping
 
 
 def per_pod(
-    make: Callable[Concatenate[State, Pod, Rest], Found],
-) -> Callable[Concatenate[State, Pod, Rest], Found]:
+    make: Callable[Concatenate[State, Pod, Rest], Value],
+) -> Callable[Concatenate[State, Pod, Rest], Value]:
     """Keeps what a pure function of a state and one of its pods returns as long as that state lives."""
 
     @wraps(make)
-    def found(state: State, pod: Pod, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Found:
+    def looked_up(state: State, pod: Pod, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Value:
         key = (make, id(pod), args, *kwargs.items())
         if key not in state.lookups:  # with the pod, so that no other takes its place in memory
             state.lookups[key] = (pod, make(state, pod, *args, **kwargs))
-        kept: Found = state.lookups[key][1]
+        kept: Value = state.lookups[key][1]
         return kept
 
-    return found
+    return looked_up
 
 
 def grouped(entries: Iterable[tuple[Name, Item]]) -> dict[Name, list[Item]]:
@@ -96,13 +96,13 @@ class HostTable(Generic[Item]):
 
     def covering(self, *hosts: str) -> list[Item]:
         """Returns the items with a pattern that covers one of the hosts, each once, in their order."""
-        found: set[int] = set()
+        indexes: set[int] = set()
         for host in hosts:
-            found.update(self._by_pattern.get(host, ()))
+            indexes.update(self._by_pattern.get(host, ()))
             for length in self._wildcards:
                 if length <= len(host):
-                    found.update(self._by_pattern.get(f"*{host[len(host) - length :]}", ()))
-        return list({id(item): item for item in (self._items[index] for index in sorted(found))}.values())
+                    indexes.update(self._by_pattern.get(f"*{host[len(host) - length :]}", ()))
+        return list({id(item): item for item in (self._items[index] for index in sorted(indexes))}.values())
 
 
 class SelectorTable(Generic[Item]):
@@ -121,13 +121,13 @@ class SelectorTable(Generic[Item]):
         """Returns a namespace's items whose wanted labels are all among these, in their order."""
         if namespace not in self._namespaces:
             return []
-        found = [
+        entries = [
             entry
             for label in (None, *labels.items())
             for entry in self._by_label.get((namespace, label), ())
             if entry[1].items() <= labels.items()
         ]
-        return [item for _, _, item in sorted(found, key=lambda entry: entry[0])]
+        return [item for _, _, item in sorted(entries, key=lambda entry: entry[0])]
 
 
 class LabelTable(Generic[Item]):

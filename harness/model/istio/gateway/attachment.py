@@ -46,7 +46,7 @@ class Attached:
 
 def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[list[Attached], list[Step]]:
     """Returns the routes on listeners that have a name for a host, oldest first, and why not others."""
-    found: list[Attached] = []
+    taken: list[Attached] = []
     lost: list[Step] = []
     for key, own in grouped((listener.resource.key, listener) for listener in listeners).items():
         table = _by_gateway(state).get(key)
@@ -66,13 +66,13 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
                 for name, shared in _hosts(listener, route)
                 if covers(shared, host)
             ]
-            found += named
+            taken += named
             if not named:
                 why = listed((each for each in whys if each), "; ")
                 if None in whys:
                     why = words("its host names there are another listener's")
                 lost.append(step(route.resource, parent.path, Action.UNMATCHED, "{}", why))
-    return sorted(found, key=lambda attached: attached.age), lost
+    return sorted(taken, key=lambda attached: attached.age), lost
 
 
 @per_state
@@ -94,13 +94,13 @@ def _naming(state: State, gateway: Resource) -> Iterator[tuple[str, AttachingRou
                     yield from ((host.lower(), candidate) for host in route.hostnames or ("*",))
 
 
-def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule]:
+def rules(state: State, pod: Pod, taken: Iterable[Attached]) -> list[RoutingRule]:
     """Returns the rules of a virtual host for routes that are attached for it, oldest first.
 
     Routes for one name on one listener are merged by precedence; such sets follow each other by their oldest
     route, those of the gateway's own namespace first.
     """
-    sets = grouped(((attached.listener, attached.host), attached) for attached in found)
+    sets = grouped(((attached.listener, attached.host), attached) for attached in taken)
     made: list[RoutingRule] = []
     for merged in sorted(sets.values(), key=lambda alike: alike[0].route.resource.namespace != pod.namespace):
         ordered = gateway_route.rules((attached.route for attached in merged), state)
@@ -110,8 +110,8 @@ def rules(state: State, pod: Pod, found: Iterable[Attached]) -> list[RoutingRule
 
 def connection_rule(state: State, listener: Listener, name: str) -> tuple[RoutingRule | None, list[Step]]:
     """Returns the rule of the route that takes bytes: the most specific name for TLS's, then the oldest."""
-    found, lost = attached(state, [listener], name)
-    best = max(found, key=lambda attached: attached.level, default=None)
+    taken, lost = attached(state, [listener], name)
+    best = max(taken, key=lambda attached: attached.level, default=None)
     if best is None:
         return None, lost
     rule = gateway_route.connection_rule(best.route, state)

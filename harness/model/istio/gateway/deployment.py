@@ -40,10 +40,10 @@ def implemented(objects: Objects, gateway: Resource) -> bool:
     if Mesh.ISTIO not in objects.meshes:
         return False
     name = KubernetesGateway.kept(gateway).class_name
-    found = objects.get(gateway_api.GROUP, "GatewayClass", "", name)
-    if found and revision.is_foreign(objects, found):
-        found = None
-    return GatewayClass.kept(found).controller == _CONTROLLER if found else name == BUILTIN_CLASS
+    own = objects.get(gateway_api.GROUP, "GatewayClass", "", name)
+    if own and revision.is_foreign(objects, own):
+        own = None
+    return GatewayClass.kept(own).controller == _CONTROLLER if own else name == BUILTIN_CLASS
 
 
 def services(gateway: Resource) -> tuple[str, ...]:
@@ -64,8 +64,8 @@ def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
         return ()
     own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: read.class_name}
     wanted = (_deployment(gateway, own), _service(gateway, own))
-    there = ((one, objects.get(one.group, one.kind, one.namespace, one.name)) for one in wanted)
-    return tuple(one for one, found in there if found is None or (_made(found) and found.data != one.data))
+    pairs = ((made, objects.get(*made.key)) for made in wanted)
+    return tuple(made for made, old in pairs if old is None or (_made(old) and old.data != made.data))
 
 
 def _made(resource: Resource) -> bool:
@@ -189,14 +189,14 @@ def serving(state: State, pod: Pod) -> list[tuple[Listener, int]]:
 
     A listener is served on the target of its port in the Gateway's Service, if the pod is behind that.
     """
-    found = []
+    served = []
     for service, listeners in _by_namespace(state).get(pod.namespace, ()):
         selector = Service.kept(service).selector
         if selector and selects(selector, pod.labels):
             targets = {port.number: pod.port(port.target) for port in service_ports(service)}
             ports = ((listener, targets.get(listener.port)) for listener in listeners)
-            found += [(listener, port) for listener, port in ports if port is not None]
-    return found
+            served += [(listener, port) for listener, port in ports if port is not None]
+    return served
 
 
 @per_state
@@ -226,7 +226,8 @@ def _programmed(gateway: Resource) -> list[Listener]:
     served: list[Listener] = []
     for listener in KubernetesGateway.kept(gateway).listeners:
         served_tls = bool(tls_mode(listener)) == (listener.protocol in ("HTTPS", "TLS"))
-        if listener.protocol in _KINDS and served_tls and not any(_conflict(listener, one) for one in served):
+        free = not any(_conflict(listener, earlier) for earlier in served)
+        if listener.protocol in _KINDS and served_tls and free:
             served.append(listener)
     return served
 

@@ -78,9 +78,9 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
 
 def _no_server(arrival: Arrival, listener: PortListener) -> Answers:
     message = arrival.message
-    asked = connection_rule.asked(message) if arrival.tls is None else "the mesh's own TLS"
+    wanted = connection_rule.sought(message) if arrival.tls is None else "the mesh's own TLS"
     text = "the port's servers have no host for {}: the connection is closed"
-    why = listener.tls[0].step("hosts", Action.FAILED, text, asked)
+    why = listener.tls[0].step("hosts", Action.FAILED, text, wanted)
     failure = Failure.TLS if message.tls else Failure.RESET
     return certain(Outcome(failure=failure), why)
 
@@ -94,7 +94,7 @@ def _by_tls(side: ClientSide, arrival: Arrival, server: GatewayServer) -> Answer
     if isinstance(ended, Outcome):
         return certain(ended, server.step("tls", Action.FAILED, "mode {}: {}", mode or "", str(ended)))
     trace = server.step(
-        "tls.mode", Action.ENCRYPTED, "mode {} ends TLS for {}", mode or "", connection_rule.asked(message)
+        "tls.mode", Action.ENCRYPTED, "mode {} ends TLS for {}", mode or "", connection_rule.sought(message)
     )
     # Inside of Istio's own mutual TLS the client's, if there is any, stays.
     inner = message if arrival.tls else replace(message, tls=False, scheme="https")
@@ -141,23 +141,23 @@ def _http(
     def routed(admitted: Arrival) -> Answers:
         inner = admitted.message
         host = inner.host.lower()
-        found = gateway_host.find(side.state, side.client, servers, host)
-        if found.redirects and inner.scheme != "https":
+        virtual_host = gateway_host.find(side.state, side.client, servers, host)
+        if virtual_host.redirects and inner.scheme != "https":
             target = f"https://{inner.authority}{inner.target}"
             answer = replies.envoy(inner, 301, headers=(("location", target),))
-            return certain(answer, *found.trace, found.redirects)
+            return certain(answer, *virtual_host.trace, virtual_host.redirects)
         port = servers[0].number
-        if not found.rules:
+        if not virtual_host.rules:
             unbound = built_in(
                 Action.FAILED, "nothing bound to a Gateway on port {} has host {}: 404", port, host
             )
-            return certain(replies.envoy(inner, 404), *found.trace, unbound)
-        chosen = first_match(found.rules, inner)
+            return certain(replies.envoy(inner, 404), *virtual_host.trace, unbound)
+        chosen = first_match(virtual_host.rules, inner)
         if not isinstance(chosen, Chosen):
             no_route = built_in(Action.ANSWERED, "no rule matches: the gateway answers 404")
-            return certain(replies.envoy(inner, 404), *found.trace, *chosen, no_route)
+            return certain(replies.envoy(inner, 404), *virtual_host.trace, *chosen, no_route)
         sent = forwarding.at_gateway(side.state, admitted)
-        return after(router.follow(side, port, sent, chosen), *found.trace)
+        return after(router.follow(side, port, sent, chosen), *virtual_host.trace)
 
     read = replace(arrival, message=message, opaque=False)
     return mapped(access.guarded(side.state, read, side.deliver, routed), signed)

@@ -102,9 +102,9 @@ class PortListener:
         plain: list[GatewayServer] = []
         tls: list[GatewayServer] = []
         left_out: list[Step] = []
-        known: set[str] = set()
+        secured: set[str] = set()
         for server in servers:
-            twice = [host for host in server.hosts if server.mode is not None and host in known]
+            twice = [host for host in server.hosts if server.mode is not None and host in secured]
             if twice:
                 text = "is left out: the port has {} with TLS settings already"
                 left_out.append(server.step("", Action.IGNORED, text, ", ".join(twice)))
@@ -114,7 +114,7 @@ class PortListener:
                 left_out.append(server.step("", Action.IGNORED, text, *parts))
             else:
                 (plain if server.plain else tls).append(server)
-                known.update(server.hosts if server.mode is not None else ())
+                secured.update(server.hosts if server.mode is not None else ())
         return cls(tuple(plain), tuple(tls), tuple(left_out))
 
     def named(self, sni: str) -> GatewayServer | None:
@@ -131,12 +131,12 @@ def listener(state: State, pod: Pod, port: int) -> PortListener | None:
     key = (pod.namespace, frozenset(pod.labels.items()))
     if key not in made:
         made[key] = _merged(state, pod)
-    found = made[key].get(port)
-    for server in found.tls if found else ():
+    listener = made[key].get(port)
+    for server in listener.tls if listener else ():
         if server.mode == "AUTO_PASSTHROUGH":
             why = "it is for other clusters' proxies"
             raise not_modelled(server.gateway, f"{server.field}.tls.mode", why)
-    return found
+    return listener
 
 
 def passed_over(state: State, pod: Pod) -> list[Step]:
@@ -182,15 +182,15 @@ def _service_ports(state: State, pod: Pod) -> dict[int, int]:
     A Gateway's port number names a port of the gateway's Service, and is served on that one's target; a
     number that no Service port has is served as it is [resolvePorts, for gateways chosen by label].
     """
-    found: dict[int, int] = {}
+    targets: dict[int, int] = {}
     for service in state.all("", "Service", pod.namespace):
         selector = Service.kept(service).selector
         if selector and selects(selector, pod.labels):
             for port in service_ports(service):
                 target = pod.port(port.target)
                 if target is not None:
-                    found.setdefault(port.number, target)
-    return found
+                    targets.setdefault(port.number, target)
+    return targets
 
 
 @per_object

@@ -103,7 +103,7 @@ def chains(
     don't count is added to `lost`.
     """
     read = virtual_service.tls_rules if server.passes_tls_on else virtual_service.tcp_rules
-    found = []
+    pairs = []
     candidates = _by_gateway(state).get(server.gateway_name, [])
     for resource in _visible(state, pod, candidates, {server.gateway_name: [server]}, lost):
         offered = server.hosts_for(resource.namespace)
@@ -117,13 +117,13 @@ def chains(
                 if unmet:
                     lost.append(step(resource, match.where, Action.UNMATCHED, "{}", unmet))
                 else:
-                    found.append((match, rule))
+                    pairs.append((match, rule))
     lost += revision.passed_over(
         state,
         VirtualService.KIND,
         lambda apart: server.gateway_name in virtual_service.gateways(apart) and bool(read(apart)),
     )
-    return found
+    return pairs
 
 
 def _visible(
@@ -135,7 +135,7 @@ def _visible(
 ) -> list[Resource]:
     """Those bound to one of the Gateways that the gateway's pod sees, in the order of its looking."""
     default = mesh_config.of(state).virtual_service_export_to
-    found: list[tuple[int, Resource]] = []
+    seen_by: list[tuple[int, Resource]] = []
     for resource in candidates:
         if _of(resource, by_gateway):
             seen = visibility(resource, pod.namespace, default)
@@ -143,8 +143,8 @@ def _visible(
                 text = "isn't exported to {}"
                 lost.append(step(resource, "spec.exportTo", Action.HIDDEN, text, pod.namespace))
             else:
-                found.append((seen, resource))
-    return [resource for _, resource in sorted(found, key=lambda visible: visible[0])]
+                seen_by.append((seen, resource))
+    return [resource for _, resource in sorted(seen_by, key=lambda visible: visible[0])]
 
 
 def _of(resource: Resource, by_gateway: dict[str, list[GatewayServer]]) -> list[GatewayServer]:

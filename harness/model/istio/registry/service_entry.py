@@ -170,4 +170,4 @@ def _pods_by_labels(state: State) -> LabelTable[Pod]:
 @per_state
 def _workload_entries_by_labels(state: State) -> LabelTable[WorkloadEntry]:
     entries = map(WorkloadEntry.kept, revision.acting(state, GROUP, "WorkloadEntry"))
-    return LabelTable((one.resource.namespace, one.labels, one) for one in entries)
+    return LabelTable((entry.resource.namespace, entry.labels, entry) for entry in entries)

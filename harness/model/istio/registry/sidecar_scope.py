@@ -88,8 +88,8 @@ def of(state: State, client: Pod) -> Scope:
         mesh_config.setting(config, "outboundTrafficPolicy.mode", Action.MATCHED, "is {}", config.outbound),
     )
     sidecars = _sidecars(state)
-    own = (one for one in sidecars.get(client.namespace, ()) if selects(one.selector, client.labels))
-    general = (one for one in sidecars.get(ROOT_NAMESPACE, ()) if not one.selector)
+    own = (each for each in sidecars.get(client.namespace, ()) if selects(each.selector, client.labels))
+    general = (sidecar for sidecar in sidecars.get(ROOT_NAMESPACE, ()) if not sidecar.selector)
     sidecar = None if client.gateway else next(chain(own, general), None)
     if sidecar is None:
         return default

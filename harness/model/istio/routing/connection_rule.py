@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from harness.model.message import Message
     from harness.model.state import Pod, State
 
-Found = tuple["RoutingRule | Step | None", list["Step"]]
+Choice = tuple["RoutingRule | Step | None", list["Step"]]
 
 
-def find(state: State, client: Pod, port: Port, message: Message) -> Found:
+def find(state: State, client: Pod, port: Port, message: Message) -> Choice:
     """Returns the rule that a sidecar follows for a connection to a port, and why others aren't followed.
 
     None if no rule is about the port: then the host's own endpoints are meant; a Step where rules are, but
     none for the name that TLS asks for: then the connection is passed through.
     """
-    told, lost = virtual_service.told(state, client, port.host)
-    ordered = [resource for _, resource in sorted(told, key=lambda one: one[0])]
+    candidates, lost = virtual_service.visible(state, client, port.host)
+    ordered = [resource for _, resource in sorted(candidates, key=lambda candidate: candidate[0])]
     kind = "TLSRoute" if port.protocol == "tls" else "TCPRoute"
     attached, unattached = gamma.attached(state, port, client.namespace, (kind,))
     routes = [gateway_route.sidecar_connection_rule(route, port.host) for route in attached]
@@ -44,7 +44,7 @@ def find(state: State, client: Pod, port: Port, message: Message) -> Found:
     return chosen, unattached + lost + why
 
 
-def _by_port(routes: list[RoutingRule], ordered: list[Resource], client: Pod, port: Port) -> Found:
+def _by_port(routes: list[RoutingRule], ordered: list[Resource], client: Pod, port: Port) -> Choice:
     """The oldest route's rule, or the first `tcp` rule of all VirtualServices that fits."""
     lost: list[Step] = []
     for route in routes:
@@ -65,7 +65,7 @@ def _by_port(routes: list[RoutingRule], ordered: list[Resource], client: Pod, po
 
 def _by_name(
     routes: list[RoutingRule], ordered: list[Resource], client: Pod, port: Port, message: Message
-) -> Found:
+) -> Choice:
     """The `tls` rule, or route, with the most specific name."""
     chains: list[tuple[RoutingMatch, RoutingRule]] = [(rule.matches[0], rule) for rule in routes]
     lost: list[Step] = []
@@ -79,11 +79,12 @@ def _by_name(
                     chains.append((match, rule))
     if not chains:
         return None, lost
-    best, why = most_specific((one for one in chains if not _elsewhere(one[0], port, one[1])), message)
+    here = ((match, rule) for match, rule in chains if not _elsewhere(match, port, rule))
+    best, why = most_specific(here, message)
     if best is not None:
         return best, lost + why
     text = "has tls rules, but none for {}: passed through"
-    passed = step(port.origin, "spec.ports", Action.BYPASSED, text, asked(message))
+    passed = step(port.origin, "spec.ports", Action.BYPASSED, text, sought(message))
     return passed, lost + why
 
 
@@ -99,14 +100,14 @@ def most_specific(
             ranked.append((max(specificity(name) for name in names), match, rule))
         else:
             text = "{} is none of its sniHosts"
-            lost.append(step(rule.origin, match.where, Action.UNMATCHED, text, asked(message)))
+            lost.append(step(rule.origin, match.where, Action.UNMATCHED, text, sought(message)))
     if not ranked:
         return None, lost
-    _, match, rule = max(ranked, key=lambda one: one[0])
-    return rule, [*lost, step(rule.origin, match.where, Action.MATCHED, "is for {}", asked(message))]
+    _, match, rule = max(ranked, key=lambda candidate: candidate[0])
+    return rule, [*lost, step(rule.origin, match.where, Action.MATCHED, "is for {}", sought(message))]
 
 
-def asked(message: Message) -> str:
+def sought(message: Message) -> str:
     """Returns the words for what a connection asks for."""
     return f"SNI {message.sni}" if message.tls else "what isn't TLS"
 
@@ -128,11 +129,11 @@ def _elsewhere(match: RoutingMatch, port: Port, rule: RoutingRule) -> str:
     """Why the Service's address isn't in the networks of a match, empty if it is."""
     if not match.subnets:
         return ""
-    said = Service.of(port.origin).cluster_ip
+    address = Service.of(port.origin).cluster_ip
     networks = [ip_network(subnet, strict=False) for subnet in match.subnets]
-    if is_address(said):
-        inside = any(ip_address(said) in network for network in networks)
-        return "" if inside else f"{said} isn't in its destinationSubnets"
+    if is_address(address):
+        inside = any(ip_address(address) in network for network in networks)
+        return "" if inside else f"{address} isn't in its destinationSubnets"
     if any(network == ip_network("0.0.0.0/0") for network in networks):
         return ""
     if not any(network.overlaps(SERVICE_NETWORK) for network in networks if network.version == 4):

@@ -34,12 +34,12 @@ class Cors:
         """Returns the request's origin if it is one that may ask, else an empty text."""
         origin = message.header("origin") or ""
         # What matches a lone asterisk lets every origin in.
-        return origin if any(one.holds("*") or one.holds(origin) for one in self.origins) else ""
+        return origin if any(pattern.holds("*") or pattern.holds(origin) for pattern in self.origins) else ""
 
     def preflight(self, message: Message) -> Outcome | None:
         """Returns the proxy's own answer to a preflight; None for what goes on to the server."""
-        asked = message.header("access-control-request-method")
-        if message.method != "OPTIONS" or not message.header("origin") or not asked:
+        method = message.header("access-control-request-method")
+        if message.method != "OPTIONS" or not message.header("origin") or not method:
             return None
         origin = self.allowed(message)
         if not origin and self.forwards:
@@ -47,23 +47,23 @@ class Cors:
         headers = ",".join(self.headers)
         if self.headers == ("*",):
             headers = message.header("access-control-request-headers") or ""
-        told = (
+        fields = (
             ("access-control-allow-origin", origin),
             ("access-control-allow-credentials", "true" if self.credentials else ""),
-            ("access-control-allow-methods", asked if self.methods == ("*",) else ",".join(self.methods)),
+            ("access-control-allow-methods", method if self.methods == ("*",) else ",".join(self.methods)),
             ("access-control-allow-headers", headers),
             ("access-control-max-age", self.max_age),
         )
-        return replies.envoy(message, 200, headers=tuple((name, text) for name, text in told if text))
+        return replies.envoy(message, 200, headers=tuple((name, text) for name, text in fields if text))
 
     def on_response(self, message: Message, headers: Headers) -> Headers:
         """Returns an answer's headers with those that tell a browser that the origin may read it."""
         origin = self.allowed(message)
         if not origin:
             return headers
-        told = (
+        fields = (
             ("access-control-allow-origin", origin),
             ("access-control-allow-credentials", "true" if self.credentials else ""),
             ("access-control-expose-headers", ",".join(self.exposed)),
         )
-        return HeaderChanges(set=tuple((name, text) for name, text in told if text)).apply(headers)
+        return HeaderChanges(set=tuple((name, text) for name, text in fields if text)).apply(headers)

@@ -41,12 +41,12 @@ def _merged(state: State) -> dict[tuple[str, str, str], tuple[tuple[RoutingRule,
 
 
 def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRule, ...], list[Step]]:
-    found: list[RoutingRule | None] = []
+    kept: list[RoutingRule | None] = []
     lost: list[Step] = []
     exported = mesh_config.of(state).virtual_service_export_to
     for part in VirtualService.of(root).http:
         if not part.delegate:
-            found.append(virtual_service.rule(part, gateway))
+            kept.append(virtual_service.rule(part, gateway))
             continue
         namespace, name = part.delegate.key
         leaf = state.get(*VirtualService.KIND, namespace, name)
@@ -66,5 +66,5 @@ def _rules(state: State, root: Resource, gateway: str) -> tuple[tuple[RoutingRul
                 text = "is left out: a match of it contradicts all those of {} {}"
                 lost.append(step(leaf, own.at("match"), Action.IGNORED, text, root, part.path))
             elif made := virtual_service.rule(merged, gateway):
-                found.append(replace(made, via=(via,)))
-    return tuple(rule for rule in found if rule), lost
+                kept.append(replace(made, via=(via,)))
+    return tuple(rule for rule in kept if rule), lost

@@ -37,40 +37,41 @@ def attached(
     consumers: list[Attached] = []
     lost: list[Step] = []
     parent = port.origin
-    for one in attachment.about(state, parent):
-        if one.live.group != gateway_api.GROUP or one.live.kind not in kinds:
+    for stored in attachment.about(state, parent):
+        if stored.live.group != gateway_api.GROUP or stored.live.kind not in kinds:
             continue
-        if revision.is_apart(state, one.live):
-            lost.append(revision.why_apart(state, one.live))
+        if revision.is_apart(state, stored.live):
+            lost.append(revision.why_apart(state, stored.live))
             continue
-        route = Route.kept(one.live)
-        if not route.parents and one.live.namespace == parent.namespace:
-            lost.append(step(one.live, "spec.parentRefs", Action.IGNORED, "names no parent: no effect"))
+        route = Route.kept(stored.live)
+        if not route.parents and stored.live.namespace == parent.namespace:
+            lost.append(step(stored.live, "spec.parentRefs", Action.IGNORED, "names no parent: no effect"))
         for ref in route.parents:
             why = ref.detached(parent, port.number, (parent.group,))
             if why == "" and (fault := gateway_route.unusable(state, route)):
-                lost.append(step(one.live, fault[0], Action.IGNORED, "{}: the route is ignored", fault[1]))
-            elif why == "" and one.live.namespace == parent.namespace:
-                producers.append((one.age[:3], route, ref))
-            elif why == "" and one.live.namespace == namespace:
-                consumers.append((one.age[:3], route, ref))
+                lost.append(step(stored.live, fault[0], Action.IGNORED, "{}: the route is ignored", fault[1]))
+            elif why == "" and stored.live.namespace == parent.namespace:
+                producers.append((stored.age[:3], route, ref))
+            elif why == "" and stored.live.namespace == namespace:
+                consumers.append((stored.age[:3], route, ref))
             elif why:
-                lost.append(step(one.live, ref.path, Action.UNMATCHED, "{}", why))
-    found, unmerged = _one_set(consumers or producers)
-    return found, lost + unmerged
+                lost.append(step(stored.live, ref.path, Action.UNMATCHED, "{}", why))
+    merged, unmerged = _one_set(consumers or producers)
+    return merged, lost + unmerged
 
 
-def _one_set(found: list[Attached]) -> tuple[list[Route], list[Step]]:
+def _one_set(candidates: list[Attached]) -> tuple[list[Route], list[Step]]:
     """Those that share the oldest one's kind of parentRef, with or without port; of one age, with port."""
-    if not found:
+    if not candidates:
         return [], []
-    with_port = min(found, key=lambda one: (one[0], one[2].port is None))[2].port is not None
+    oldest = min(candidates, key=lambda candidate: (candidate[0], candidate[2].port is None))
+    with_port = oldest[2].port is not None
     older = "this port" if with_port else "all ports"
     text = "isn't merged with routes for {}, one of which is older"
     unmerged = [
         step(route.resource, f"{ref.path}.port", Action.OUTRANKED, text, older)
-        for _, route, ref in found
+        for _, route, ref in candidates
         if (ref.port is not None) != with_port
     ]
-    kept = {route.resource.key: route for _, route, ref in found if (ref.port is not None) == with_port}
+    kept = {route.resource.key: route for _, route, ref in candidates if (ref.port is not None) == with_port}
     return list(kept.values()), unmerged

@@ -48,13 +48,13 @@ _HEADER_FILTERS = ("RequestHeaderModifier", "ResponseHeaderModifier")
 def unusable(state: State, route: Route) -> tuple[str, str] | None:
     """Returns the field that Istio can't convert, and why: then the whole route is as if it weren't there."""
     for rule in route.rules:
-        for one in rule.filters:
-            if one.type == "ExtensionRef":
-                return one.path, "Istio knows no extensions"
-            if one.type == "RequestMirror" and route.is_grpc:
-                to = one.mirror.to
+        for part in rule.filters:
+            if part.type == "ExtensionRef":
+                return part.path, "Istio knows no extensions"
+            if part.type == "RequestMirror" and route.is_grpc:
+                to = part.mirror.to
                 if state.get("", "Service", to.namespace, to.name) is None:
-                    return one.path, "there is no such Service to mirror to"
+                    return part.path, "there is no such Service to mirror to"
         for backend in rule.backends:
             if backend.weight and (fault := _unconvertible(backend)):
                 return fault
@@ -62,9 +62,9 @@ def unusable(state: State, route: Route) -> tuple[str, str] | None:
 
 
 def _unconvertible(backend: BackendRef) -> tuple[str, str] | None:
-    for one in backend.filters:
-        if one.type not in _HEADER_FILTERS:
-            return one.path, f"Istio knows no {one.type} of a single backend"
+    for part in backend.filters:
+        if part.type not in _HEADER_FILTERS:
+            return part.path, f"Istio knows no {part.type} of a single backend"
     if backend.is_service and "." in backend.name:
         return f"{backend.path}.name", "isn't a Service's name, but a host name"
     if backend.is_host and backend.written_namespace:
@@ -102,7 +102,7 @@ def sidecar_connection_rule(route: Route, parent: str) -> RoutingRule:
 def connection_rule(route: Route, state: State | None = None) -> RoutingRule:
     """Returns the rule of a TLSRoute or TCPRoute; on a gateway the `state` is asked for ReferenceGrants."""
     rule, forbidden = route.rules[0], _forbidden(state, route)
-    destinations = tuple(_destination(route, one, forbidden) for one in rule.backends if one.weight)
+    destinations = tuple(_destination(route, b, forbidden) for b in rule.backends if b.weight)
     nowhere = RoutingDestination(f"{rule.path}.backendRefs", "", invalid="no backend has a weight above 0")
     return RoutingRule(route.resource, rule.path, destinations=destinations or (nowhere,))
 
@@ -127,7 +127,7 @@ def _precedence(rule: RoutingRule) -> tuple[int, int, bool, int, int]:
 def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRule, ...]:
     """A rule for each match; the backends of the forbidden fields lead nowhere."""
     route = Route.kept(resource)
-    found = []
+    rules = []
     for part in route.rules:
         by_type = {each.type: each for each in reversed(part.filters)}
         redirect, rewrite, cors = map(by_type.get, ("RequestRedirect", "URLRewrite", "CORS"))
@@ -150,8 +150,8 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRu
             ),
             cors=_cors(cors.cors) if cors else None,
         )
-        found += [replace(rule, matches=(_match(route, match),)) for match in part.matches]
-    return tuple(found)
+        rules += [replace(rule, matches=(_match(route, match),)) for match in part.matches]
+    return tuple(rules)
 
 
 def _match(route: Route, match: RouteMatch) -> RoutingMatch:

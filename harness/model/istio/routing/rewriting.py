@@ -25,7 +25,7 @@ def forwarded(
     """
     headers = message.headers
     for change in (by_destination, rule.request_headers):
-        headers = tuple(one for one in change.apply(headers) if one[0] not in _AUTHORITY)
+        headers = tuple(header for header in change.apply(headers) if header[0] not in _AUTHORITY)
     changed = with_fields(message, headers=headers)
     path = rewritten_path(message.path, rule.rewrite, match)
     if path != message.path or rule.rewrite.mode:

@@ -93,7 +93,7 @@ def _acted(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Ans
         if cors.allowed(message):
             action, text = Action.ALLOWED, "origin {} may read the answer"
         branches = after(branches, step(rule.origin, field, action, text, origin))
-    return mapped(branches, lambda one: with_fields(one, headers=cors.on_response(message, one.headers)))
+    return mapped(branches, lambda each: with_fields(each, headers=cors.on_response(message, each.headers)))
 
 
 def _with_headers(outcome: Outcome, changes: HeaderChanges) -> Outcome:
@@ -106,7 +106,7 @@ def _forwarded(side: ClientSide, port: int, message: Message, chosen: Chosen) ->
     if rule.timeout is not None:
         text = "limits the whole request to {:g} s"
         limit = step(rule.origin, rule.field, Action.LIMITED, text, rule.timeout)
-        branches = after(tuple(_cut(message, one, rule.timeout) for one in branches), limit)
+        branches = after(tuple(_cut(message, branch, rule.timeout) for branch in branches), limit)
     return after(branches, *(_copied(side, port, message, chosen, mirror) for mirror in rule.mirrors))
 
 
@@ -129,7 +129,7 @@ def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outc
     if branch.value.seconds <= limit:
         return branch
     trace = branch.trace
-    if sum(bool(one.arrivals) and not one.depth for one in trace) > 1:
+    if sum(bool(reason.arrivals) and not reason.depth for reason in trace) > 1:
         trace = (*trace, Step(Action.TIMED_OUT, "the time limit ends the tries", arrivals=None))
     return Branch(branch.weight, upstream.bounded(message, branch.value, limit), trace)
 

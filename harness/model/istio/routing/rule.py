@@ -116,8 +116,8 @@ class RoutingMatch:
 
 def _claimed(message: Message, claim: tuple[str, ...], wanted: TextMatch) -> bool:
     """Whether the verified token, if there is one, has such a claim."""
-    said = message.verified.claims if message.verified else None
-    return any(wanted.holds(text) for text in claims.texts(said, claim))
+    stated = message.verified.claims if message.verified else None
+    return any(wanted.holds(text) for text in claims.texts(stated, claim))
 
 
 @dataclass(frozen=True)

@@ -208,17 +208,17 @@ def _cors(part: CorsPolicy) -> Cors:
     )
 
 
-Told = tuple[int, "Resource"]
+Visible = tuple[int, "Resource"]
 
 
-def told(state: State, client: Pod, *names: str) -> tuple[list[Told], list[Step]]:
+def visible(state: State, client: Pod, *names: str) -> tuple[list[Visible], list[Step]]:
     """Returns the VirtualServices with a host that covers one of these, and why others don't count.
 
     Each comes with the class in which the client sees it (lower ones are looked at first), older first.
     """
     scope, namespace = sidecar_scope.of(state, client), client.namespace
     default = mesh_config.of(state).virtual_service_export_to
-    found: list[Told] = []
+    seen_by: list[Visible] = []
     lost: list[Step] = []
     for resource in by_host(state).covering(*names):
         if MESH not in gateways(resource):
@@ -230,8 +230,8 @@ def told(state: State, client: Pod, *names: str) -> tuple[list[Told], list[Step]
         elif not scope.has_rules(resource.namespace, hosts(resource)):
             lost.append(scope.hidden(resource, "hosts of {}", resource))
         else:
-            found.append((seen, resource))
+            seen_by.append((seen, resource))
     lost += revision.passed_over(
         state, VirtualService.KIND, lambda apart: MESH in gateways(apart) and speaks_for(apart, *names)
     )
-    return found, lost
+    return seen_by, lost

@@ -47,7 +47,7 @@ def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) 
         checked = _checked(state, with_fields(arrival, message=answer.message), pass_on)
         if not answer.seconds:
             return checked
-        return mapped(checked, lambda one: with_fields(one, seconds=one.seconds + answer.seconds))
+        return mapped(checked, lambda outcome: with_fields(outcome, seconds=outcome.seconds + answer.seconds))
 
     return then(external_authorization.ask(state, arrival, deliver), answered)
 

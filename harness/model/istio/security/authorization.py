@@ -44,19 +44,20 @@ def authorize(state: State, arrival: Arrival) -> tuple[bool, tuple[Step, ...]]:
     """
     seen = Seen.of(state, arrival)
     selecting = map(AuthorizationPolicy.kept, policies.selecting(state, arrival.server, KIND))
-    found = [policy for policy in selecting if not policy.is_dry_run]
+    acting = [policy for policy in selecting if not policy.is_dry_run]
     passed = policies.passed_over(state, KIND, arrival.server)
-    for policy in found:
+    for policy in acting:
         if policy.action == "DENY" and (field := matching_rule(policy, seen, passed)):
             denied = step(policy.resource, field, Action.DENIED, "matches, and the action is DENY")
             return False, (*passed, denied)
-    allowing = [policy for policy in found if policy.action == "ALLOW"]
+    allowing = [policy for policy in acting if policy.action == "ALLOW"]
     for policy in allowing:
         if field := matching_rule(policy, seen, passed):
             allowed = step(policy.resource, field, Action.ALLOWED, "matches, and the action is ALLOW")
             return True, (*passed, allowed)
     if allowing:
-        text, names = "no rule matches of those that allow ({}): denied", [one.resource for one in allowing]
+        names = [policy.resource for policy in allowing]
+        text = "no rule matches of those that allow ({}): denied"
         denied = step(names[0], "spec.rules", Action.DENIED, text, listed(names))
         return False, (*passed, denied)
     text = "no AuthorizationPolicy with action ALLOW selects {}: allowed"
@@ -124,7 +125,7 @@ def _unmet(rule: AuthorizationRule, seen: Seen, *, widens: bool) -> tuple[str, s
                 why = "is about HTTP, and the connection shows none: the rule allows nothing"
                 return attribute.field, why
     for name, parts in (("from", rule.client_attributes), ("to", rule.request_attributes)):
-        if parts and not any(all(_holds(rule, one, seen) for one in part) for part in parts):
+        if parts and not any(all(_holds(rule, attribute, seen) for attribute in part) for part in parts):
             return rule.at(name), "doesn't match the request"
     for condition in rule.conditions:
         if not _holds(rule, condition.attribute, seen):
@@ -148,7 +149,7 @@ def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> 
     key, field, who = attribute.key, attribute.field, seen.principal
     match key:
         case "source.principal":
-            return any(_text(one, who) for one in identity.with_aliases(value, seen.domains))
+            return any(_text(alias, who) for alias in identity.with_aliases(value, seen.domains))
         case "source.namespace":
             pattern = ".*".join(map(expressions.quoted, value.split("*")))
             return who is not None and expressions.matches(f".*/ns/{pattern}/.*", f"spiffe://{who}")
@@ -159,7 +160,7 @@ def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> 
         case "source.trustDomain":
             wanted = seen.domains if value in seen.domains else (value,)
             domain = who.partition("/")[0] if who else None
-            return any(_text(one, domain) for one in wanted)
+            return any(_text(trusted, domain) for trusted in wanted)
         case "remote.ip" if seen.remote:
             return ip_address(seen.remote) in ip_network(value, strict=False)
         case "source.ip" | "remote.ip" | "destination.ip":
@@ -175,7 +176,7 @@ def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> 
 
 
 def _request_matches(
-    policy: Resource, attribute: Attribute, value: str, message: Message, said: Mapping[str, Any] | None
+    policy: Resource, attribute: Attribute, value: str, message: Message, stated: Mapping[str, Any] | None
 ) -> bool:
     key = attribute.key
     match key.partition("[")[0]:
@@ -192,13 +193,13 @@ def _request_matches(
             pseudo |= {":authority": message.authority, "host": message.authority}
             return _header(value, pseudo[name] if name in pseudo else message.header(name))
         case "request.auth.principal":
-            return _request_principal(value, said)
+            return _request_principal(value, stated)
         case "request.auth.audiences":
-            return any(_text(value, one) for one in claims.texts(said, ["aud"]))
+            return any(_text(value, text) for text in claims.texts(stated, ["aud"]))
         case "request.auth.presenter":
-            return any(_text(value, one) for one in claims.texts(said, ["azp"]))
+            return any(_text(value, text) for text in claims.texts(stated, ["azp"]))
         case "request.auth.claims":
-            return any(_text(value, one) for one in claims.texts(said, claims.bracketed(key)))
+            return any(_text(value, text) for text in claims.texts(stated, claims.bracketed(key)))
     raise not_modelled(policy, f"{attribute.field}.key", f"the attribute {key!r}")
 
 
@@ -218,9 +219,9 @@ def _header(wanted: str, text: str | None) -> bool:
     return text is not None if wanted == "*" else _text(wanted, text)
 
 
-def _request_principal(wanted: str, said: Mapping[str, Any] | None) -> bool:
+def _request_principal(wanted: str, stated: Mapping[str, Any] | None) -> bool:
     """Whether `issuer/subject` matches; without a slash a wildcard is about the end that it stands at."""
-    (issuer,), (subject,) = (claims.texts(said, [name]) or (None,) for name in ("iss", "sub"))
+    (issuer,), (subject,) = (claims.texts(stated, [name]) or (None,) for name in ("iss", "sub"))
     left, slash, right = wanted.rpartition("/")
     if not slash:
         at_end = wanted.startswith("*") and wanted != "*"

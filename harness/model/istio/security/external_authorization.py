@@ -51,20 +51,20 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Authorized
     what they match is denied. Raises NotModelledError for an authorizer whose answer isn't known.
     """
     selecting = map(AuthorizationPolicy.kept, policies.selecting(state, arrival.server, KIND))
-    found = [one for one in selecting if one.action == "CUSTOM"]
-    if not found:
+    custom = [policy for policy in selecting if policy.action == "CUSTOM"]
+    if not custom:
         return certain(Authorized(arrival.message))
     seen, passed = Seen.of(state, arrival), list[Step]()
-    for trial in (one.resource for one in found if one.is_dry_run):
+    for trial in (policy.resource for policy in custom if policy.is_dry_run):
         raise not_modelled(trial, "metadata.annotations istio.io/dry-run", "together with CUSTOM")
-    matching = [(one, field) for one in found if (field := matching_rule(one, seen, passed))]
+    matching = [(policy, field) for policy in custom if (field := matching_rule(policy, seen, passed))]
     if not matching:
         return certain(Authorized(arrival.message), *passed)
     decisive, field = matching[0]
     policy, name = decisive.resource, decisive.provider.name
-    names = {one.provider.name for one in found}
+    names = {policy.provider.name for policy in custom}
     providers = mesh_config.of(state).extension_providers
-    provider = next((one for one in reversed(providers) if one.name == name), None)
+    provider = next((each for each in reversed(providers) if each.name == name), None)
     if provider is None or len(names) > 1:
         fault = words("names an extension provider that MeshConfig doesn't have ({})", name)
         if len(names) > 1:
@@ -123,10 +123,10 @@ def _asked(
 
 def _check(http: HTTPAuthorizer, message: Message) -> Message:
     """What the authorizer is asked: the request without body, and with those headers that it is told."""
-    told = _chosen(message.headers, (*_ALWAYS_TOLD, *http.request_headers))
+    headers = _chosen(message.headers, (*_ALWAYS_TOLD, *http.request_headers))
     added = tuple((name.lower(), value) for name, value in http.additional_headers.items())
     return replace(
-        message, path=f"{http.path_prefix}{message.path}", headers=told, grpc=False, verified=None
+        message, path=f"{http.path_prefix}{message.path}", headers=headers, grpc=False, verified=None
     ).plus(*added)
 
 

@@ -59,8 +59,8 @@ class Jwt:
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        said = self.claims.get("aud", ())
-        return (said,) if isinstance(said, str) else tuple(said)
+        audiences = self.claims.get("aud", ())
+        return (audiences,) if isinstance(audiences, str) else tuple(audiences)
 
     def check_times(self, now: float) -> None:
         """Raises Invalid if the token isn't valid yet, or not any more, `now` (seconds since 1970)."""
@@ -142,7 +142,7 @@ def _check_claims(claims: Mapping[str, Any]) -> None:
             raise Invalid(f"Jwt payload [{name}] field is not a positive 64 bit integer")
     audiences = claims.get("aud", "")
     listed = audiences if isinstance(audiences, list) else [audiences]
-    if not all(isinstance(one, str) for one in listed):
+    if not all(isinstance(audience, str) for audience in listed):
         raise Invalid("Jwt payload [aud] field is not a string or string list")
 
 
@@ -177,10 +177,10 @@ def _keys(jwks: str) -> tuple[Mapping[str, str], ...]:
         keys = json.loads(jwks)["keys"]
     except (ValueError, KeyError, TypeError):
         return ()
-    found = (key for key in keys if isinstance(key, dict)) if isinstance(keys, list) else ()
+    readable = (key for key in keys if isinstance(key, dict)) if isinstance(keys, list) else ()
     return tuple(
         key
-        for key in found
+        for key in readable
         if key.get("kty") in needed and all(_is_readable(key.get(part)) for part in needed[key["kty"]])
     )
 

@@ -36,10 +36,10 @@ def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
     namespace = [policy for policy in own if not policy.labels]
     mesh = [policy for policy in _by_labels(state).selecting(ROOT_NAMESPACE, {}) if not policy.labels]
     for policy in workload[:1]:
-        said = policy.ports.get(str(port))
-        if said is not None and said.mode != UNSET:
-            text, field = "is {} for port {}", said.at("mode")
-            return said.mode, step(policy.resource, field, Action.MATCHED, text, said.mode, port)
+        setting = policy.ports.get(str(port))
+        if setting is not None and setting.mode != UNSET:
+            text, field = "is {} for port {}", setting.at("mode")
+            return setting.mode, step(policy.resource, field, Action.MATCHED, text, setting.mode, port)
     for level in (workload, namespace, mesh):
         for policy in level[:1]:
             mode, field = policy.mtls.mode, policy.mtls.at("mode")
@@ -55,7 +55,7 @@ def passed_over(state: State, pod: Pod) -> list[Step]:
         return []
     table = _apart(state)
     own = [*table.selecting(pod.namespace, pod.labels), *table.selecting(ROOT_NAMESPACE, {})]
-    return [revision.why_apart(state, one) for one in dict.fromkeys(policy.resource for policy in own)]
+    return [revision.why_apart(state, each) for each in dict.fromkeys(policy.resource for policy in own)]
 
 
 @per_state
@@ -104,25 +104,25 @@ class ClientTls:
         """Whether the proxy speaks TLS with the application."""
         return self.mode in (SIMPLE, MUTUAL)
 
-    def told(self, outcome: Outcome) -> Outcome:
+    def detailed(self, outcome: Outcome) -> Outcome:
         """Returns the outcome; one that left the cluster tells of the TLS over which it did."""
         if not outcome.external or self.mode == DISABLE:
             return outcome
         return replace(outcome, detail=f"with {_TOLD[self.mode]}")
 
 
-def begin(state: State, target: Target, said: ClientTLSSettings | None) -> ClientTls:
+def begin(state: State, target: Target, wanted: ClientTLSSettings | None) -> ClientTls:
     """Returns the TLS towards an endpoint: as a DestinationRule says, else where the pod takes Istio's.
 
     TLS modes SIMPLE and MUTUAL are between the proxy and the application: a proxy at the server sees them as
     the client's own TLS.
     """
     pod = target.endpoint.pod
-    if said is not None:
-        action = Action.UNENCRYPTED if said.mode == DISABLE else Action.ENCRYPTED
+    if wanted is not None:
+        action = Action.UNENCRYPTED if wanted.mode == DISABLE else Action.ENCRYPTED
         text, towards = "is {}: {} towards {}", pod.ip if pod.outside else pod.workload
-        why = step(said.resource, said.at("mode"), action, text, said.mode, _TOLD[said.mode], towards)
-        return ClientTls(why, said.mode, said.sni)
+        why = step(wanted.resource, wanted.at("mode"), action, text, wanted.mode, _TOLD[wanted.mode], towards)
+        return ClientTls(why, wanted.mode, wanted.sni)
     config = mesh_config.of(state)
     if not config.auto_mtls:
         text = "is false: plaintext, as no DestinationRule says else"

@@ -55,8 +55,8 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     """
     if message.verified:  # by a proxy before this one
         message = replace(message, verified=None)
-    found = map(RequestAuthentication.kept, policies.selecting(state, pod, "RequestAuthentication"))
-    rules = sorted((rule for policy in found for rule in policy.rules), key=lambda rule: rule.issuer)
+    reading = map(RequestAuthentication.kept, policies.selecting(state, pod, "RequestAuthentication"))
+    rules = sorted((rule for policy in reading for rule in policy.rules), key=lambda rule: rule.issuer)
     apart = tuple(policies.apart(state, "RequestAuthentication", pod))
     preflight = message.method == "OPTIONS" and all(map(message.header, _PREFLIGHT))
     if not rules or preflight:  # which carries no credentials
@@ -92,11 +92,11 @@ def _worst(faults: list[tuple[JWTRule, str]]) -> tuple[JWTRule, str]:
 
     Where there are several rules, the first fault of all is looked at once more, at the end.
     """
-    again = [one for one in faults if one[1] != jwt.MISSING][:1] if len(faults) > 1 else []
+    again = [fault for fault in faults if fault[1] != jwt.MISSING][:1] if len(faults) > 1 else []
     worst = faults[0]
-    for one in (*faults[1:], *again):
-        if one[1] not in (jwt.MISSING, jwt.UNKNOWN_ISSUER) or worst[1] == jwt.MISSING:
-            worst = one
+    for fault in (*faults[1:], *again):
+        if fault[1] not in (jwt.MISSING, jwt.UNKNOWN_ISSUER) or worst[1] == jwt.MISSING:
+            worst = fault
     return worst
 
 
@@ -181,12 +181,12 @@ def _passed(
         if not rule.forward_original_token:
             message = _without(message, place)
     token = accepted[-1][0]
-    known = claims.normalized(token.claims, rule.space_delimited_claims)
+    normal = claims.normalized(token.claims, rule.space_delimited_claims)
     who = f"{token.issuer}/{token.claims.get('sub', '')}"
     text = "the token of {} is valid" + (", its signature taken for granted" if token.stated else "")
     lost = tuple(_lost(rule, words) for rule, words in faults)
     why = step(rule.resource, rule.path, Action.MATCHED, text, who)
-    return CheckedToken(replace(message, verified=Token.of(known)), trace=(*lost, why))
+    return CheckedToken(replace(message, verified=Token.of(normal)), trace=(*lost, why))
 
 
 def _with_outputs(rule: JWTRule, message: Message, token: Jwt) -> Message:

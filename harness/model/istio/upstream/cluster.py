@@ -203,7 +203,7 @@ def _once(
     return tuple(
         Branch(
             branch.weight,
-            bounded(message, _waited(policy, tls.told(branch.value)), retries.per_try_timeout),
+            bounded(message, _waited(policy, tls.detailed(branch.value)), retries.per_try_timeout),
             (*branch.trace, *filter(None, [destination_rule.counted(policy, branch.value)])),
         )
         for branch in after(side.deliver(arrival), tls.why)

@@ -42,18 +42,18 @@ class Policy:
         [istio/istio: util.MergeSubsetTrafficPolicy].
         """
         own = level.at_port(port)
-        general, said = (self, level) if own is None else (Policy(), own)
+        general, settings = (self, level) if own is None else (Policy(), own)
         return Policy(
-            _first(said.connection_pool, general.connection_pool),
-            _first(said.load_balancer, general.load_balancer),
-            _first(said.outlier_detection, general.outlier_detection),
-            _first(said.tls, general.tls),
+            _first(settings.connection_pool, general.connection_pool),
+            _first(settings.load_balancer, general.load_balancer),
+            _first(settings.outlier_detection, general.outlier_detection),
+            _first(settings.tls, general.tls),
             _first(level.retry_budget, self.retry_budget),
         )
 
 
-def _first(said: Part | None, general: Part | None) -> Part | None:
-    return general if said is None else said
+def _first(own: Part | None, general: Part | None) -> Part | None:
+    return general if own is None else own
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Destinations:
 
     def subset(self, name: str) -> Subset | None:
         """Returns the subset of this name, if one is defined."""
-        return next((one for rule in self.rules for one in rule.subsets if one.name == name), None)
+        return next((subset for rule in self.rules for subset in rule.subsets if subset.name == name), None)
 
     def policy(self, port: int, subset: Subset | None) -> Policy:
         """Returns the traffic policy for a port: the subset's over that of the first rule that has one."""
@@ -121,24 +121,24 @@ def _joined(rules: Iterable[DestinationRule]) -> list[tuple[DestinationRule, ...
 
     Those exported alike, or further, join an older one if both have the same workload selector or none.
     """
-    found: list[tuple[DestinationRule, ...]] = []
+    joined: list[tuple[DestinationRule, ...]] = []
     for rule in rules:
         exported, apart = _exported(rule), True
-        for index, others in enumerate(found):
+        for index, others in enumerate(joined):
             before = _exported(others[0])
             if exported != before and not (before and exported >= before):
                 continue
             apart = exported != before
-            one, other = rule.selector, others[0].selector
-            if one is not None and other is not None and one != other:
+            mine, other = rule.selector, others[0].selector
+            if mine is not None and other is not None and mine != other:
                 apart = True
                 continue
-            if one == other:
+            if mine == other:
                 apart = False
-            found[index] = (*others, rule)
+            joined[index] = (*others, rule)
         if apart:
-            found.append((rule,))
-    return found
+            joined.append((rule,))
+    return joined
 
 
 def _is_local(rule: DestinationRule, default: tuple[str, ...]) -> bool:

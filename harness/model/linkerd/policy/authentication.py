@@ -135,14 +135,14 @@ def of_policy(state: State, policy: Resource) -> Authorization | Step:
         if kind == "ServiceAccount":
             identities = (service_account(name, namespace, domain),)
             continue
-        found = state.get(GROUP, kind, namespace, name)
-        if found is None:
+        wanted = state.get(GROUP, kind, namespace, name)
+        if wanted is None:
             text = "there is no {} {}/{}: the policy is ignored"
             return step(policy, reference.path, Action.IGNORED, text, kind, namespace, name)
         if kind == "NetworkAuthentication":
-            networks = _written(found, "spec.networks", NetworkAuthentication.kept(found).networks)
+            networks = _written(wanted, "spec.networks", NetworkAuthentication.kept(wanted).networks)
         elif kind == "MeshTLSAuthentication":
-            identities = MeshTLSAuthentication.kept(found).identities(domain)
+            identities = MeshTLSAuthentication.kept(wanted).identities(domain)
         else:
             raise not_modelled(policy, reference.path, f"authentication by {kind}")
     return Authorization(policy, "spec.requiredAuthenticationRefs", networks, identities)

@@ -53,16 +53,16 @@ class PortPolicy:
 @per_key(lambda pod, port: (pod.namespace, pod.name, port))
 def at(state: State, pod: Pod, port: int) -> PortPolicy:
     """Returns the policy of the Server that selects a pod's port, else the pod's default policy."""
-    found = ports.server_at(state, pod, port)
-    if found is None:
+    server = ports.server_at(state, pod, port)
+    if server is None:
         return _default(state, pod, port)
-    resource, access, grpc = found.resource, found.access_policy, found.protocol == GRPC
+    resource, access, grpc = server.resource, server.access_policy, server.protocol == GRPC
     authorizations, lost = _of_server(state, resource)
     attached, ignored = _attached(state, resource, "GRPCRoute" if grpc else "HTTPRoute")
     text = "selects {}; its accessPolicy is {}"
     selects = step(resource, "spec.podSelector", Action.MATCHED, text, pod.workload, access)
     return PortPolicy(
-        found.protocol,
+        server.protocol,
         (*authorizations, *authentication.of_default(config.of(state), access, resource)),
         (selects, *lost, *ignored),
         attached,
@@ -85,16 +85,16 @@ def _parted(
 ) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
     """The authorizations, and why there are no others."""
     listed = tuple(made)
-    found = tuple(each for each in listed if isinstance(each, Authorization))
-    return found, tuple(each for each in listed if isinstance(each, Step))
+    authorizations = tuple(each for each in listed if isinstance(each, Authorization))
+    return authorizations, tuple(each for each in listed if isinstance(each, Step))
 
 
 def _default(state: State, pod: Pod, port: int) -> PortPolicy:
     settings = config.of(state)
-    said = pod.annotations.get(DEFAULT_POLICY)
-    name = said if said in POLICIES else settings.default_policy
+    own = pod.annotations.get(DEFAULT_POLICY)
+    name = own if own in POLICIES else settings.default_policy
     text, parts = "no Server selects {}'s port: its default inbound policy is {}", (pod.workload, name)
-    if said == name:
+    if own == name:
         trace = [built_in(Action.MATCHED, text, *parts)]
     else:
         trace = [config.setting(settings, "proxy.defaultInboundPolicy", text, *parts)]
@@ -112,9 +112,9 @@ def _default(state: State, pod: Pod, port: int) -> PortPolicy:
 
 def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
     """The routes on a Server, older first, and why others aren't: a GRPCRoute on it shuts HTTPRoutes out."""
-    found, lost = routes.indexed(state, kind, parent)
+    indexed, lost = routes.indexed(state, kind, parent)
     attached = []
-    for route in found:
+    for route in indexed:
         why = _detached(state, route, parent)
         if why == "":
             attached.append(route)
@@ -128,25 +128,25 @@ def _detached(state: State, route: Route, parent: Resource) -> str | None:
 
     A parentRef to a Server with a namespace of its own, a port or a section voids the whole route.
     """
-    named = [one for one in route.parents if (one.group, one.kind) == (GROUP, "Server")]
-    if not any((one.namespace, one.name) == (parent.namespace, parent.name) for one in named):
+    named = [ref for ref in route.parents if (ref.group, ref.kind) == (GROUP, "Server")]
+    if not any((ref.namespace, ref.name) == (parent.namespace, parent.name) for ref in named):
         return None
-    if any(one.namespace != route.resource.namespace or one.port or one.section for one in named):
+    if any(ref.namespace != route.resource.namespace or ref.port or ref.section for ref in named):
         return "a Server's route names it without port and section, and is in its namespace: ignored"
     other = routes.conflict(state, parent, route.resource.kind, None)
     return f"{other} is on the Server, too: not accepted (RouteReasonConflicted)" if other else ""
 
 
-def _of_server(state: State, found: Resource) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
-    labels = {**labels_of(found), _NAME: found.name}
-    older = _server_authorizations(state).selecting(found.namespace, labels)
-    policies = [*_targeting(state, found.namespace, "Server", found.name)]
+def _of_server(state: State, server: Resource) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
+    labels = {**labels_of(server), _NAME: server.name}
+    older = _server_authorizations(state).selecting(server.namespace, labels)
+    policies = [*_targeting(state, server.namespace, "Server", server.name)]
     made = [
         authentication.of_server_authorization(config.of(state), authorization)
         for authorization in older
-        if ServerAuthorization.kept(authorization).server.includes(found)
+        if ServerAuthorization.kept(authorization).server.includes(server)
     ]
-    policies += _targeting(state, found.namespace, "Namespace")
+    policies += _targeting(state, server.namespace, "Namespace")
     return _parted((*made, *(authentication.of_policy(state, policy) for policy in policies)))
 
 

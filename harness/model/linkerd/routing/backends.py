@@ -135,14 +135,14 @@ def to_target(
         name = f"{route.resource.kind}.{route.resource.namespace}.{route.resource.name}"
     prefix = f"logical service <ip>:{call.number}: route {name}: "
     if isinstance(target, ServicePort):
-        found, lost = balancer.ready(call, target)
-        if not found:
+        reached, lost = balancer.ready(call, target)
+        if not reached:
             error = f"{prefix}service unavailable"
             text = "has no pods that can be reached: 503 (the first request waits 3 s and gets 504)"
             why = step(target.service, "spec.selector", Action.FAILED, text)
             return certain(replies.linkerd(message, 503, error, close=True), *lost, why)
         backend = f"Service.{target.service.namespace}.{target.service.name}:{target.number}"
-        branches = after(balancer.dispatch(call, target, found, message), *lost)
+        branches = after(balancer.dispatch(call, target, reached, message), *lost)
     else:
         backend = f"endpoint.{target.pod.name}:{target.port}"
         branches = balancer.forward(call, target, message)

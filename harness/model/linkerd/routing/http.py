@@ -58,12 +58,12 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
 def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, Repetition | None]:
     """A route's annotations go over its spec's timeouts; only without either does its parent's count."""
     resource, grpc = taken.route.resource, taken.route.is_grpc
-    asked = timeouts(resource)
-    asked = replace(asked, request=asked.request or limits.request_timeout(taken.route, taken.rule))
-    if asked == Timeouts():
-        asked = timeouts(parent)
+    wanted = timeouts(resource)
+    wanted = replace(wanted, request=wanted.request or limits.request_timeout(taken.route, taken.rule))
+    if wanted == Timeouts():
+        wanted = timeouts(parent)
     again = limits.repetition(resource, grpc=grpc) or limits.repetition(parent, grpc=grpc)
-    return limits.shortest(asked), again
+    return limits.shortest(wanted), again
 
 
 def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Answers:

@@ -50,17 +50,17 @@ def own_error(outcome: Outcome) -> bool:
 
 def repetition(resource: Resource, *, grpc: bool) -> Repetition | None:
     """Returns the retries that an object's annotations ask for, if any."""
-    asked = annotation.retries(resource, grpc=grpc)
-    if asked is None:
+    wanted = annotation.retries(resource, grpc=grpc)
+    if wanted is None:
         return None
-    codes, statuses = asked.codes, asked.statuses
+    codes, statuses = wanted.codes, wanted.statuses
 
     def applies(outcome: Outcome) -> bool:
         status = outcome.status or 0
         answered = outcome.grpc_status in codes or any(low <= status <= high for low, high in statuses)
         return answered and not own_error(outcome)
 
-    return Repetition(asked.limit, applies, asked.timeout)
+    return Repetition(wanted.limit, applies, wanted.timeout)
 
 
 def shortest(timeouts: Timeouts) -> Limit | None:
@@ -106,16 +106,16 @@ def with_retries(
         sent = replace(message, attempt=message.attempt + tries - 1)
         for before in pending:
             left = limit.after(before.value) if limit else None
-            for one in attempt(sent, left):
-                weight, trace = before.weight * one.weight, before.trace + one.trace
-                spent = one.value.seconds
+            for branch in attempt(sent, left):
+                weight, trace = before.weight * branch.weight, before.trace + branch.trace
+                spent = branch.value.seconds
                 slow = again.timeout is not None and spent > again.timeout
                 over = left is not None and spent >= left.seconds
-                if tries > again.limit or not (slow or (not over and again.applies(one.value))):
-                    outcome = replace(one.value, seconds=before.value + spent)
+                if tries > again.limit or not (slow or (not over and again.applies(branch.value))):
+                    outcome = replace(branch.value, seconds=before.value + spent)
                     kept.append(Branch(weight, outcome, trace))
                     continue
-                ended = words("took too long") if slow else words("gave {}", str(one.value))
+                ended = words("took too long") if slow else words("gave {}", str(branch.value))
                 why = built_in(Action.RETRIED, "try {} {}: sent again", tries, ended)
                 after = before.value + (again.timeout if slow and again.timeout else spent)
                 retried.append(Branch(weight, after, (*trace, why)))

@@ -50,16 +50,16 @@ def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], lis
     """
     groups = (gateway_api.GROUP, GROUP) if kind == "HTTPRoute" else (gateway_api.GROUP,)
     routes, lost = [], []
-    for one in sorted(attachment.about(state, parent), key=lambda s: (*s.age[:3], s.live.name)):
-        if one.live.group not in groups or one.live.kind != kind:
+    for stored in sorted(attachment.about(state, parent), key=lambda s: (*s.age[:3], s.live.name)):
+        if stored.live.group not in groups or stored.live.kind != kind:
             continue
-        if one.indexed is not one.live:
-            field = unreadable(one.live) or ""
-            kept = "the version before stays in force" if one.indexed else "the route is ignored"
+        if stored.indexed is not stored.live:
+            field = unreadable(stored.live) or ""
+            kept = "the version before stays in force" if stored.indexed else "the route is ignored"
             text = "Linkerd's index can't read this: {}"
-            lost.append(step(one.live, field, Action.IGNORED, text, kept))
-        if one.indexed is not None:
-            routes.append(Route.kept(one.indexed))
+            lost.append(step(stored.live, field, Action.IGNORED, text, kept))
+        if stored.indexed is not None:
+            routes.append(Route.kept(stored.indexed))
     return routes, lost
 
 
@@ -73,10 +73,10 @@ def conflict(state: State, parent: Resource, kind: str, port: int | None) -> Res
     groups = GROUPS[parent.kind]
     for stored in attachment.naming(state, parent):
         if stored.live.kind in before and any(
-            (one.kind, one.namespace, one.name, one.port)
+            (ref.kind, ref.namespace, ref.name, ref.port)
             == (parent.kind, parent.namespace, parent.name, port)
-            and one.group in groups
-            for one in Route.kept(stored.live).parents
+            and ref.group in groups
+            for ref in Route.kept(stored.live).parents
         ):
             return stored.live
     return None

@@ -97,12 +97,12 @@ def _holds(condition: RequestCondition, message: Message) -> bool | None:
     if condition.has("not"):
         inner = _holds(condition.negated, message)
         held.append(None if inner is None else not inner)
-    return held[0] if len(held) == 1 else all(one for one in held if one is not None)
+    return held[0] if len(held) == 1 else all(value for value in held if value is not None)
 
 
 def _readable(conditions: Iterable[RequestCondition], message: Message) -> list[bool]:
     held = (_holds(part, message) for part in conditions)
-    return [one for one in held if one is not None]
+    return [value for value in held if value is not None]
 
 
 def _answers(condition: ResponseCondition, status: int) -> bool | None:
@@ -110,16 +110,16 @@ def _answers(condition: ResponseCondition, status: int) -> bool | None:
 
     That is a range without one of its bounds, and a list of nothing else.
     """
-    found: list[bool | None] = []
+    held: list[bool | None] = []
     if condition.has("status"):
         low, high = condition.status.low, condition.status.high
-        found.append(low <= status <= high if low and high else None)
+        held.append(low <= status <= high if low and high else None)
     for key, parts, test in (("all", condition.all, all), ("any", condition.any, any)):
         if condition.has(key):
-            readable = [one for part in parts if (one := _answers(part, status)) is not None]
-            found.append(test(readable) if readable else None)
+            readable = [value for part in parts if (value := _answers(part, status)) is not None]
+            held.append(test(readable) if readable else None)
     if condition.has("not"):
         inner = _answers(condition.negated, status)
-        found.append(None if inner is None else not inner)
-    known = [one for one in found if one is not None]
-    return all(known) if known else None
+        held.append(None if inner is None else not inner)
+    readable_parts = [value for value in held if value is not None]
+    return all(readable_parts) if readable_parts else None
