@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from harness.cluster.api import EVENTS, Deadline
 from harness.cluster.load.load import BackgroundLoad
-from harness.cluster.objects import diagnostics, services
+from harness.cluster.objects import diagnostics
 from harness.cluster.objects import pods as podlib
 from harness.cluster.objects.pods import skipped
 from harness.cluster.objects.snapshot import standing
-from harness.cluster.probing import counters, kubelet
+from harness.cluster.probing import counters, kubelet, services
 from harness.manifests.files import from_api
 from harness.traffic.observables import Arrived, Pod, Probed, Resolution
 

@@ -2,7 +2,7 @@ import pytest
 
 from harness.base.errors import HarnessError
 from harness.base.vocabulary import Workload
-from harness.cluster.objects.services import behind, service_of
+from harness.cluster.probing.services import behind, service_of
 from harness.traffic.request import Request
 from tests.cluster.fakes import FakeClient, pod
 

@@ -11,7 +11,7 @@ from harness.base.errors import HarnessError
 from harness.base.vocabulary import Mesh, Workload
 from harness.cluster.api.streams import NOT_RUN, Finished
 from harness.cluster.api.waiting import Deadline
-from harness.cluster.probing import counters, curl, dns, ingress
+from harness.cluster.probing import counters, curl, ingress, services
 from harness.cluster.probing import positive_control as control
 from harness.cluster.probing.answers import CurlAnswer
 from harness.cluster.probing.counters import arrived
@@ -63,16 +63,16 @@ def test_names(monkeypatch, case):
         )
         return Finished(code, printed, "")
 
-    monkeypatch.setattr(dns, "execute", execute)
-    got = dns.resolve(FakeClient(CLUSTER_IP, HEADLESS, POD), "shop", SENDER, name, LATER)
+    monkeypatch.setattr(services, "execute", execute)
+    got = services.resolve(FakeClient(CLUSTER_IP, HEADLESS, POD), "shop", SENDER, name, LATER)
     assert (got.service and str(got.service), got.outside) == (found, outside)
     assert len(got.addresses) == (code == 0)
 
 
 def test_a_container_without_getent(monkeypatch):
-    monkeypatch.setattr(dns, "execute", lambda *_: Finished(NOT_RUN, "", "no such file"))
+    monkeypatch.setattr(services, "execute", lambda *_: Finished(NOT_RUN, "", "no such file"))
     with pytest.raises(HarnessError, match="there is no getent"):
-        dns.resolve(FakeClient(), "shop", SENDER, "web", LATER)
+        services.resolve(FakeClient(), "shop", SENDER, "web", LATER)
 
 
 def answer(code=0, seconds=0.1, body="", error=""):

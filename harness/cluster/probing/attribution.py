@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.base import HarnessError, Mesh
 from harness.base.errors import WitnessError
-from harness.cluster.objects import pods, services
+from harness.cluster.objects import pods
+from harness.cluster.probing import services
 from harness.cluster.probing.answers import answering_pods, outcome
 from harness.traffic.outcomes import Group, Hop, Outcomes
 

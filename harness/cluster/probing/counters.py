@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.base import HarnessError, Mesh
 from harness.cluster.api import PODS, ApiError
-from harness.cluster.objects import pods, services
+from harness.cluster.objects import pods
+from harness.cluster.probing import services
 from harness.traffic.observables import Growth, Metered, inbound
 
 if TYPE_CHECKING:

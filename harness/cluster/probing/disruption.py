@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.status import Event
 from harness.cluster.api import EVENTS, PODS, ApiError, ExecInterruptedError
-from harness.cluster.objects import pods, services
+from harness.cluster.objects import pods
+from harness.cluster.probing import services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from harness.base import HarnessError, Mesh
 from harness.cluster.api import Deadline, exchange
 from harness.cluster.api.streams import is_status_line
-from harness.cluster.objects import pods, services
+from harness.cluster.objects import pods
+from harness.cluster.probing import services
 from harness.cluster.probing.counters import samples
 from harness.traffic.observables import Probed
 

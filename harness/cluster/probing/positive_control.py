@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from harness.base import HarnessError
 from harness.cluster.api import Deadline, exchange
 from harness.cluster.api.streams import is_status_line
-from harness.cluster.objects import pods, services
+from harness.cluster.objects import pods
+from harness.cluster.probing import services
 from harness.cluster.probing.curl import LINE
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.base import HarnessError
 from harness.cluster.api import PODS, Deadline, ExecInterruptedError, execute, tail
-from harness.cluster.objects import pods, services
-from harness.cluster.probing import counters, curl, disruption, dns, ingress
+from harness.cluster.objects import pods
+from harness.cluster.probing import counters, curl, disruption, ingress, services
 from harness.cluster.probing.answers import answering_pods, lost, parse, refusal
 from harness.cluster.probing.attribution import attributed
 from harness.cluster.probing.positive_control import control
@@ -99,7 +99,7 @@ class Prober:
 
     def resolve(self, source: Workload, name: str) -> Resolution:
         deadline = Deadline(self.settings.timeout)
-        return dns.resolve(
+        return services.resolve(
             self.client, source.namespace, self._sources.sender(source, deadline), name, deadline
         )
 
