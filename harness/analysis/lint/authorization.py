@@ -12,9 +12,10 @@ from harness.api.linkerd.identity import account_of
 from harness.api.linkerd.policy import LinkerdServer, MeshTLSAuthentication
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.network.services import endpoints, service_ports
+from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from harness.api.istio.security.authorization_policy import Source
     from harness.api.kubernetes.selector import LabelSelector
@@ -29,7 +30,7 @@ _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
 def policy_unknown_service_account(state: State) -> Iterator[Sign]:
     """A policy that lets in a service account that isn't there lets nobody in by it."""
     for policy, field, namespace, name in _accounts(state):
-        if state.get("", "ServiceAccount", namespace, name) or any(_runs_as(state, namespace, name)):
+        if state.get("", "ServiceAccount", namespace, name) or _runs_as(state, namespace, name):
             continue
         yield seen(policy, field, namespace=namespace, name=name)
 
@@ -39,7 +40,7 @@ def policy_caller_in_another_mesh(state: State) -> Iterator[Sign]:
     """An identity counts inside its own mesh alone: there is no mutual TLS between two meshes."""
     for policy, field, namespace, name in _accounts(state):
         own = Mesh.ISTIO if policy.group == _ISTIO else Mesh.LINKERD
-        pods = list(_runs_as(state, namespace, name))
+        pods = _runs_as(state, namespace, name)
         if pods and all(pod.mesh is not own for pod in pods):
             where = f"in {pods[0].mesh}" if pods[0].mesh else "without a proxy"
             yield seen(policy, field, workload=pods[0].workload, where=where, mesh=own)
@@ -77,18 +78,17 @@ def policy_selects_nothing(state: State) -> Iterator[Sign]:
 @rule
 def policy_keeps_grpc_out(state: State) -> Iterator[Sign]:
     """Policies that allow GET alone cut gRPC off: every gRPC request is a POST."""
-    allowing = [
-        (policy, _selected(state, policy.resource))
-        for policy in map(AuthorizationPolicy.kept, state.all(_ISTIO, "AuthorizationPolicy"))
-        if policy.action == "ALLOW" and policy.rules
-    ]
+    policies = map(AuthorizationPolicy.kept, state.all(_ISTIO, "AuthorizationPolicy"))
+    allowing = [policy for policy in policies if policy.action == "ALLOW" and policy.rules]
     for service in state.all("", "Service"):
         ports = [port for port in service_ports(service) if port.protocol in ("grpc", "http2")]
         behind = [e.pod for port in ports if Service.kept(service).selector for e in endpoints(state, port)]
         for pod in behind[:1]:
-            policies = [policy for policy, selected in allowing if pod in selected]
-            if policies and not any(_takes_post(policy) for policy in policies):
-                yield seen(policies[0].resource, "spec.rules", service=service)
+            spaces = (pod.namespace, ROOT_NAMESPACE)
+            here = [policy for policy in allowing if policy.resource.namespace in spaces]
+            selecting = [policy for policy in here if _selected_of([pod], policy.resource)]
+            if selecting and not any(_takes_post(policy) for policy in selecting):
+                yield seen(selecting[0], "rules", service=service)
 
 
 def _takes_post(policy: AuthorizationPolicy) -> bool:
@@ -136,8 +136,18 @@ def _sources(state: State) -> Iterator[Source]:
             yield from (entry.source for rule in policy.rules for entry in rule.sources)
 
 
-def _runs_as(state: State, namespace: str, name: str) -> Iterator[Pod]:
-    return (pod for pod in state.pods if (pod.namespace, pod.service_account) == (namespace, name))
+def _runs_as(state: State, namespace: str, name: str) -> list[Pod]:
+    return _by_account(state).get((namespace, name), [])
+
+
+@per_state
+def _by_account(state: State) -> dict[tuple[str, str], list[Pod]]:
+    return grouped(((pod.namespace, pod.service_account), pod) for pod in state.pods)
+
+
+@per_state
+def _by_namespace(state: State) -> dict[str, list[Pod]]:
+    return grouped((pod.namespace, pod) for pod in state.pods)
 
 
 def _selector(policy: Resource) -> LabelSelector:
@@ -148,9 +158,15 @@ def _selector(policy: Resource) -> LabelSelector:
 
 def _selected(state: State, policy: Resource) -> list[Pod]:
     anywhere = policy.group == _ISTIO and policy.namespace == ROOT_NAMESPACE
-    here = [pod for pod in state.pods if anywhere or pod.namespace == policy.namespace]
-    if policy.group == _ISTIO and PolicySpec.kept(policy).targets:
+    here = state.pods if anywhere else _by_namespace(state).get(policy.namespace, ())
+    return _selected_of(here, policy)
+
+
+def _selected_of(pods: Iterable[Pod], policy: Resource) -> list[Pod]:
+    """Those that a policy selects of the pods of its namespace, or of all if that is the mesh's root."""
+    selector, istio = _selector(policy), policy.group == _ISTIO
+    if istio and PolicySpec.kept(policy).targets:
         return []
-    if anywhere and _selector(policy).is_empty:
-        return [pod for pod in here if pod.mesh is Mesh.ISTIO]  # the whole mesh is meant
-    return [pod for pod in here if _selector(policy).selects(pod.labels)]
+    if istio and policy.namespace == ROOT_NAMESPACE and selector.is_empty:
+        return [pod for pod in pods if pod.mesh is Mesh.ISTIO]  # the whole mesh is meant
+    return [pod for pod in pods if selector.selects(pod.labels)]

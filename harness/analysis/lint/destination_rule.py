@@ -10,6 +10,7 @@ from harness.api.istio.hosts import covers
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
+from harness.model.state.tables import LabelTable, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,9 @@ def service_of(state: State, host: str) -> Resource | None:
 
 def _pods(state: State, service: Resource) -> list[Pod]:
     selector = Service.kept(service).selector
-    if not selector:
-        return []
-    return [p for p in state.pods if p.namespace == service.namespace and selects(selector, p.labels)]
+    return _by_labels(state).selected(service.namespace, selector) if selector else []
+
+
+@per_state
+def _by_labels(state: State) -> LabelTable[Pod]:
+    return LabelTable((pod.namespace, pod.labels, pod) for pod in state.pods)
