@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model.calls import calls
 from harness.model.decide import decide
 from harness.model.network.services import endpoints, service_ports
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -87,10 +88,7 @@ class Estate:
 
     @cached_property
     def _callers(self) -> dict[tuple[str, ...], list[Workload]]:
-        callers: defaultdict[tuple[str, ...], list[Workload]] = defaultdict(list)
-        for call in self.calls:
-            callers[call.service.key].append(call.caller)
-        return callers
+        return grouped((call.service.key, call.caller) for call in self.calls)
 
     def known_callers(self, service: Resource) -> tuple[Workload, ...]:
         """Returns the workloads that are told to call a Service, by their own configuration."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.taken_texts import taken
 from harness.base.errors import NotModelledError
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -178,13 +178,8 @@ def _texts(wanted: Iterable[TextMatch], candidates: Iterable[str]) -> Iterable[s
 
 
 def _named(wanted: Iterable[Named]) -> Values:
-    by_name: defaultdict[str, list[TextMatch]] = defaultdict(list)
-    for name, term in sorted(wanted, key=str):
-        by_name[name].append(term)
-    return {
-        name: [None, *_texts(conditions, [*_candidates(conditions), "other"])]
-        for name, conditions in by_name.items()
-    }
+    by_name = grouped(sorted(wanted, key=str)).items()
+    return {name: [None, *_texts(terms, [*_candidates(terms), "other"])] for name, terms in by_name}
 
 
 def _all(named: Values) -> list[Pairs]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from harness.model.istio.routing import virtual_service
 from harness.model.linkerd import config
 from harness.model.network import attachment
 from harness.model.network.services import addresses, fqdn
-from harness.model.state.tables import HostTable, SelectorTable, per_state
+from harness.model.state.tables import HostTable, SelectorTable, grouped, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,10 +114,7 @@ def _destination_rules(state: State) -> HostTable[Resource]:
 
 @per_state
 def _profiles(state: State) -> dict[str, list[Resource]]:
-    profiles: defaultdict[str, list[Resource]] = defaultdict(list)
-    for profile in state.all("linkerd.io", "ServiceProfile"):
-        profiles[profile.name].append(profile)
-    return profiles
+    return grouped((profile.name, profile) for profile in state.all("linkerd.io", "ServiceProfile"))
 
 
 @per_state
@@ -131,18 +127,16 @@ def _policies(state: State) -> SelectorTable[Resource]:
 @per_state
 def _linkerd(state: State) -> dict[str, list[Resource]]:
     """Linkerd's policies by namespace, with the authentications that they ask for and routes on Servers."""
-    policies: defaultdict[str, list[Resource]] = defaultdict(list)
     kinds = ("AuthorizationPolicy", "MeshTLSAuthentication", "NetworkAuthentication", "ServerAuthorization")
-    for policy in (policy for kind in kinds for policy in state.all(_LINKERD, kind)):
-        policies[policy.namespace].append(policy)
+    policies = [(policy.namespace, policy) for kind in kinds for policy in state.all(_LINKERD, kind)]
     for policy in state.all(_LINKERD, "AuthorizationPolicy"):
         for reference in LinkerdAuthorizationPolicy.of(policy).authentications:
             authentication = state.get(_LINKERD, reference.kind, reference.namespace, reference.name)
             if authentication is not None and authentication.namespace != policy.namespace:
-                policies[policy.namespace].append(authentication)
+                policies.append((policy.namespace, authentication))
     for server in state.all(_LINKERD, "Server"):
-        policies[server.namespace] += (stored.live for stored in attachment.naming(state, server))
-    return policies
+        policies += ((server.namespace, stored.live) for stored in attachment.naming(state, server))
+    return grouped(policies)
 
 
 @per_state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +11,7 @@ from harness.analysis.discover.marks import is_installed, marks
 from harness.analysis.translate.coverage import groups
 from harness.api.istio.mesh_config import is_mesh_config
 from harness.api.schema.fields import set_fields
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,13 +66,9 @@ def features(resources: Iterable[Resource], findings: Iterable[Finding]) -> tupl
 
     Each of the translation's findings about them is told of the field that it is about.
     """
-    by_object: defaultdict[tuple[str, str, str, str], list[Finding]] = defaultdict(list)
-    for finding in findings:
-        by_object[finding.origin.key].append(finding)
-    by_name: defaultdict[str, list[_Use]] = defaultdict(list)
-    for use in (use for resource in resources for use in _uses(resource, by_object[resource.key])):
-        by_name[use.name].append(use)
-    used = (_feature(name, uses) for name, uses in by_name.items())
+    by_object = grouped((finding.origin.key, finding) for finding in findings)
+    every = (use for resource in resources for use in _uses(resource, by_object.get(resource.key, [])))
+    used = (_feature(name, uses) for name, uses in grouped((use.name, use) for use in every).items())
     return tuple(sorted(used, key=lambda feature: (feature.verdict.rank, feature.name)))
 
 

@@ -17,7 +17,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 from harness.model.changes.loading import load_objects
 from harness.model.leniency import Leniency
-from harness.model.state.tables import LabelTable
+from harness.model.state.tables import LabelTable, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,13 +62,9 @@ class Places:
         return dict(sorted(meshes.items()))
 
     @cached_property
-    def pods(self) -> defaultdict[str, list[Pod]]:
+    def pods(self) -> dict[str, list[Pod]]:
         """The pods that are in a mesh, by their place."""
-        pods: defaultdict[str, list[Pod]] = defaultdict(list)
-        for pod in self.state.pods:
-            if self._mesh(pod):
-                pods[self._place(pod)].append(pod)
-        return pods
+        return grouped((self._place(pod), pod) for pod in self.state.pods if self._mesh(pod))
 
     @cached_property
     def _by_labels(self) -> LabelTable[Pod]:

@@ -80,14 +80,14 @@ def _servers(places: Places, call: Call) -> Iterator[tuple[Pod, tuple[int, ...]]
             targets = (pod.port(port.target) for port in service_ports(service))
             yield pod, tuple(dict.fromkeys(port for port in targets if port is not None))
     else:
-        for pod in places.pods[call.target]:
+        for pod in places.pods.get(call.target, []):
             yield pod, tuple(port for container in pod.containers for port in container.exposed)
 
 
 def _callers(places: Places, call: Call) -> tuple[Pod, ...]:
     if "/" in call.caller and (pods := places.state.pods_of(Workload.parse(call.caller))):
         return pods[:1]
-    return tuple(places.pods[call.source])
+    return tuple(places.pods.get(call.source, []))
 
 
 def _of_policies(selecting: Sequence[AuthorizationPolicy], callers: Sequence[Pod]) -> Iterator[Trust]:

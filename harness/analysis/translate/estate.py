@@ -17,9 +17,10 @@ from harness.api.kubernetes.workload import WORKLOADS, PodController, template_o
 from harness.api.linkerd.config import NAME, trust_domain_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE
 from harness.model.network.services import ServicePort, service_ports
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.base.resources import Resource
 
@@ -74,13 +75,11 @@ class Estate:
         return frozenset(resource.key for resource in self.resources)
 
     @cached_property
-    def _by_kind(self) -> dict[tuple[str, str], tuple[Resource, ...]]:
-        by_kind: dict[tuple[str, str], list[Resource]] = {}
-        for resource in sorted(self.resources, key=_age):
-            by_kind.setdefault((resource.group, resource.kind), []).append(resource)
-        return {kind: tuple(resources) for kind, resources in by_kind.items()}
+    def _by_kind(self) -> dict[tuple[str, str], list[Resource]]:
+        ordered = sorted(self.resources, key=_age)
+        return grouped(((resource.group, resource.kind), resource) for resource in ordered)
 
-    def all(self, group: str, kind: str) -> tuple[Resource, ...]:
+    def all(self, group: str, kind: str) -> Sequence[Resource]:
         """Returns the objects of a kind, older first, then by namespace and name."""
         return self._by_kind.get((group, kind), ())
 
@@ -100,13 +99,10 @@ class Estate:
         return {namespace.name: namespace for namespace in self.all("", "Namespace")}
 
     @cached_property
-    def deployed(self) -> dict[str, tuple[Deployed, ...]]:
+    def deployed(self) -> dict[str, list[Deployed]]:
         """The workloads of each namespace."""
-        deployed: dict[str, list[Deployed]] = {}
-        for kind in WORKLOADS:
-            for resource in self.all(*kind):
-                deployed.setdefault(resource.namespace, []).append(self._deployed(resource))
-        return {namespace: tuple(all_) for namespace, all_ in deployed.items()}
+        resources = (resource for kind in WORKLOADS for resource in self.all(*kind))
+        return grouped((resource.namespace, self._deployed(resource)) for resource in resources)
 
     @property
     def workloads(self) -> Iterator[Deployed]:
@@ -151,11 +147,11 @@ class Estate:
     @cached_property
     def _services_by_label(self) -> dict[tuple[str, str, str], list[Resource]]:
         """The Services that select pods, each under its namespace and the first label that it wants."""
-        services: dict[tuple[str, str, str], list[Resource]] = {}
-        for service in self.services.values():
-            for key, value in list(Service.kept(service).selector.items())[:1]:
-                services.setdefault((service.namespace, key, value), []).append(service)
-        return services
+        return grouped(
+            ((service.namespace, key, value), service)
+            for service in self.services.values()
+            for key, value in list(Service.kept(service).selector.items())[:1]
+        )
 
     def _services_of(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Resource]:
         for key, value in labels.items():

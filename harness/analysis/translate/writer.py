@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from harness.base.errors import InputError
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,9 +28,7 @@ Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 def files(translation: Translation) -> dict[str, str]:
     """Returns the text of each file by its name: a file for each namespace, patches, and the findings."""
-    by_name: defaultdict[str, list[Translated]] = defaultdict(list)
-    for made in translation.translated:
-        by_name[f"{made.resource.namespace or 'cluster'}.yaml"].append(made)
+    by_name = grouped((f"{m.resource.namespace or 'cluster'}.yaml", m) for m in translation.translated)
     texts = {name: HEADER + manifests(parts, translation.findings) for name, parts in sorted(by_name.items())}
     for patch in translation.patches:
         texts[_patch_file(patch)] = json.dumps(patch.operations, indent=2) + "\n"
@@ -40,9 +38,7 @@ def files(translation: Translation) -> dict[str, str]:
 
 def manifests(objects: Iterable[Translated], findings: Iterable[Finding]) -> str:
     """Returns objects as YAML documents, with comments on origins and on what they do differently."""
-    by_origin: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        by_origin[finding.resource].append(finding)
+    by_origin = grouped((finding.resource, finding) for finding in findings)
     return "".join("---\n" + _comments(made, by_origin) + dumped(made.resource.data) for made in objects)
 
 

@@ -10,6 +10,7 @@ from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import covers, specificity
 from harness.model.network.services import fqdn
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,11 +36,12 @@ def speakers(draft: Draft, readings: Iterable[VirtualService]) -> dict[Resource,
     """
     routed = frozenset(_routed(draft))
     heard: defaultdict[Resource, list[Host]] = defaultdict(list)
-    claimed: defaultdict[str, list[Claim]] = defaultdict(list)
-    for reading in readings:
-        for name in reading.full_hosts:
-            for host in _named(draft, reading, name):
-                claimed[host.name].append((reading, name, host))
+    claimed = grouped(
+        (host.name, (reading, name, host))
+        for reading in readings
+        for name in reading.full_hosts
+        for host in _named(draft, reading, name)
+    )
     for rivals in claimed.values():
         rivals.sort(key=_rank)  # which is stable
         winner, host = rivals[0][0].resource, rivals[0][2]
