@@ -47,9 +47,7 @@ class KindSettings(ClusterSettings):
     node_image: str | None = None
     """None: the newest local kindest/node, else kind's own default."""
     kind_bin: str = "kind"
-    """Path, or name on PATH."""
     kubectl_bin: str = "kubectl"
-    """Path, or name on PATH."""
     images: tuple[str, ...] = ()
     """Images to load into the cluster, beside those of the apps that are in the local Docker."""
 
@@ -83,10 +81,7 @@ class KindProvider(ClusterProvider):
         return self.cluster_name if self.lasting else None
 
     def share(self) -> Path:
-        """Makes the cluster, unless it is there, for other processes; to `close` it is still this one's.
-
-        Returns its kubeconfig.
-        """
+        """Makes the cluster, unless it is there, for other processes; returns its kubeconfig."""
         return self._at.kubeconfig
 
     @property

@@ -23,11 +23,9 @@ class ClusterSettings:
     """How meshes are installed, and how probes are sent."""
 
     istioctl: str = "istioctl"
-    """Path, or name on PATH."""
     linkerd: str = "linkerd"
-    """Path, or name on PATH."""
     helm: str = "helm"
-    """Path, or name on PATH."""
+    """Each tool is a path, or a name on PATH."""
     installations: Mapping[Mesh, Installation] = field(default_factory=dict)
     """How meshes are to be installed, whatever a scenario says."""
     istio_config: Path | None = None

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from harness.base import Workload
     from harness.cluster.api import Json
 
+metadata, spec, status = Metadata.live, PodSpec.live, PodStatus.live
+"""What reads a pod's parts."""
+
+PROXIES = frozenset(mesh.proxy for mesh in Mesh)
+
 HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"))
 """Waiting reasons that time doesn't mend."""
 
@@ -31,21 +36,6 @@ RELAPSE = timedelta(seconds=10)
 _UNDERWAY = frozenset(("", "PodInitializing", "ContainerCreating"))
 
 _EVENT_MARGIN = timedelta(seconds=10)  # clocks, and the time from a webhook's call to the pod's creation
-
-
-def metadata(pod: Json) -> Metadata:
-    """Returns a reading of a pod's metadata."""
-    return Metadata.live(pod)
-
-
-def spec(pod: Json) -> PodSpec:
-    """Returns a reading of a pod's spec."""
-    return PodSpec.live(pod)
-
-
-def status(pod: Json) -> PodStatus:
-    """Returns a reading of a pod's status."""
-    return PodStatus.live(pod)
 
 
 def name(pod: Json) -> str:
@@ -97,7 +87,7 @@ def application(pod: Json) -> str:
     """Returns the name of the container that is the workload's own."""
     containers = [container.name for container in spec(pod).containers]
     chosen = metadata(pod).annotations.get("kubectl.kubernetes.io/default-container")
-    own = [container for container in containers if container not in {mesh.proxy for mesh in Mesh}]
+    own = [container for container in containers if container not in PROXIES]
     return chosen if chosen in containers else (own or containers)[0]
 
 
@@ -161,8 +151,8 @@ def trouble(pod: Json) -> tuple[str, str] | None:
         for state in (container.state, container.last_state)
         if state.terminated.exit_code
     ]
-    proxies = [container for container in containers if container.name in {mesh.proxy for mesh in Mesh}]
-    stuck = " and ".join(proxy.name for proxy in proxies if not proxy.ready) if len(proxies) > 1 else ""
+    meshed = [container for container in containers if container.name in PROXIES]
+    stuck = " and ".join(proxy.name for proxy in meshed if not proxy.ready) if len(meshed) > 1 else ""
     if stuck and not any(state.reason in HOPELESS for state in stalled):
         return DOUBLE_INJECTION, f"{stuck} never ready: two proxies in a pod take each other's connections"
     if stalled:

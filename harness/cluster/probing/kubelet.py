@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.base import HarnessError, Mesh
+from harness.base import HarnessError
 from harness.cluster.api import Deadline, exchange
 from harness.cluster.api.streams import is_status_line
 from harness.cluster.objects import pods
@@ -76,9 +76,9 @@ def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Prob
     policy has still to change doesn't count. Raises HarnessError if a probe does neither in time, or if the
     kubelet's counters can't be read (this takes the right to get nodes/proxy).
     """
-    probes = [probe for pod in services.pods_of(client, workload, pods.lasting) for probe in declared(pod)]
-    time.sleep(min(SETTLING, deadline.left) if probes else 0)
-    waiting = [probe for probe in probes if probe.probe.name != "startupProbe"]
+    watched = [each for pod in services.pods_of(client, workload, pods.lasting) for each in declared(pod)]
+    time.sleep(min(SETTLING, deadline.left) if watched else 0)
+    waiting = [each for each in watched if each.probe.name != "startupProbe"]
     while waiting := _undecided(client, waiting):
         if deadline.over:
             raise HarnessError(
@@ -87,14 +87,13 @@ def probes(client: Client, workload: Workload, deadline: Deadline) -> tuple[Prob
                 why=": ".join(pods.trouble(waiting[0].pod) or ("the kubelet counted too few of it",)),
             )
         time.sleep(_POLL_SECONDS)
-    return tuple(_probed(client, probe) for probe in probes)
+    return tuple(_probed(client, each) for each in watched)
 
 
 def declared(pod: Json) -> Iterator[Watched]:
     """Yields the probes of a pod's containers, meshes' proxies left out."""
-    proxies = {mesh.proxy for mesh in Mesh}
     for container in pods.spec(pod).lasting:
-        if container.name not in proxies:
+        if container.name not in pods.PROXIES:
             yield from (Watched(pod, container, probe) for probe in container.probes())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from harness.expectations.base import Expectation, Reference
 from harness.expectations.values import MeshName, Strict, Text, text_as
@@ -77,15 +77,8 @@ class Sought(Strict):
         return " ".join(filter(None, [f"{severity}[{self.topic}]", self.resource, self.field]))
 
 
-def _sought(value: object) -> object:
-    return (
-        [{"topic": item} if isinstance(item, str) else item for item in value]
-        if isinstance(value, list)
-        else value
-    )
-
-
-SoughtList = Annotated[list[Sought], BeforeValidator(_sought, json_schema_input_type=list[str | Sought])]
+SoughtList = list[Annotated[Sought, text_as(lambda topic: {"topic": topic}, str | Sought)]]
+"""What findings are sought; a plain string is a topic."""
 
 
 class Findings(Expectation):
