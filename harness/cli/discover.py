@@ -28,8 +28,8 @@ def discover(
 ) -> None:
     """Tell which of Istio's features are in use, what becomes of each, and in which order to migrate."""
     # The other commands need no translator.
+    from harness.analysis.discover import discover as discovered
     from harness.analysis.discover import installation
-    from harness.analysis.discover.discovery import discover as discovered
     from harness.manifests.files import read_manifests
     from harness.report import discovery
 

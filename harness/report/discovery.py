@@ -13,8 +13,8 @@ from harness.analysis.discover.ordering import EXACT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from harness.analysis.discover import Discovery
     from harness.analysis.discover.call_graph import Call
-    from harness.analysis.discover.discovery import Discovery
     from harness.analysis.discover.features import Feature
     from harness.analysis.discover.installation import Setting
     from harness.analysis.discover.migration import Migration, Stage

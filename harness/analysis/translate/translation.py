@@ -9,7 +9,7 @@ from harness.analysis.translate import coverage, destination_rule, egress, injec
 from harness.analysis.translate.draft import Draft, Translated
 from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.finding import Finding, Severity
-from harness.analysis.translate.gateway import gateway, gateway_route, ingress_gateway
+from harness.analysis.translate.gateway import gateway, gateway_route
 from harness.analysis.translate.policy import inbound
 from harness.analysis.translate.policy.authorization_policy import policies
 from harness.analysis.translate.policy.peer_authentication import modes
@@ -67,7 +67,7 @@ def translate(resources: Iterable[Resource]) -> Translation:
     gateway_route.grant(draft)
     inbound.add(draft, policies(draft), modes(draft))
     egress.translate(draft)
-    ingress_gateway.mesh(draft)
+    gateway.mesh(draft)
     served = _served(draft)
     order = list(Severity)
     findings = sorted(draft.findings, key=lambda finding: order.index(finding.severity))

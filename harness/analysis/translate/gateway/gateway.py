@@ -6,14 +6,17 @@ They stay with Istio's ingress gateway, whose pods Linkerd then meshes: class `i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis.texts import free
 from harness.analysis.translate.route.routes import GATEWAY_API as API
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
+from harness.api.kubernetes.workload import PodController
+from harness.base.resources import ObjectName
 from harness.base.vocabulary import CLUSTER_DOMAIN, ROOT_NAMESPACE
+from harness.manifests.patching import Patch
 from harness.model.network.services import service_ports
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 INGRESS = {"istio": "ingressgateway"}
 CLASS = "istio"
+_ANNOTATION = "/spec/template/metadata/annotations"
 _DEFAULT_PORTS = {8080: 80, 8443: 443}
 """The default installation's Service: ports by what they lead to."""
 _HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
@@ -162,3 +166,48 @@ def _tls(draft: Draft, tls: ServerTLSSettings, protocol: str) -> Fields | None:
         return {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": secret}]}
     draft.report("gateway-tls.certificate", tls)
     return {"mode": "Terminate"}
+
+
+def mesh(draft: Draft) -> None:
+    """Adds a patch for each ingress gateway that Gateways select; reports those that can't be patched.
+
+    Its container is renamed, since `istio-proxy` keeps Linkerd out.
+    """
+    selected: dict[tuple[str, str], tuple[Resource | None, Resource]] = {}
+    for gateway in draft.estate.all(*IstioGateway.KIND):
+        selector = IstioGateway.of(gateway).selector
+        deployed = [
+            workload.resource
+            for workload in draft.estate.workloads
+            if selector and selects(selector, workload.labels)
+        ]
+        for workload in deployed:
+            selected.setdefault((workload.namespace, workload.name), (workload, gateway))
+        if not deployed and selector == INGRESS:
+            selected.setdefault((ROOT_NAMESPACE, "istio-ingressgateway"), (None, gateway))
+    for name, (resource, origin) in selected.items():
+        index, annotated = _container(draft, resource, origin)
+        if index is not None:
+            container = f"/spec/template/spec/containers/{index}/name"
+            operations: list[dict[str, Any]] = [
+                {"op": "test", "path": container, "value": "istio-proxy"},
+                {"op": "replace", "path": container, "value": "istio-gateway"},
+                *([] if annotated else [{"op": "add", "path": _ANNOTATION, "value": {}}]),
+                {"op": "add", "path": f"{_ANNOTATION}/linkerd.io~1inject", "value": "enabled"},
+            ]
+            draft.patches.append(Patch(ObjectName("Deployment", *name), operations=tuple(operations)))
+
+
+def _container(draft: Draft, resource: Resource | None, origin: Resource) -> tuple[int | None, bool]:
+    """The place of the container to rename (None: it can't be), and whether the pods have annotations."""
+    if resource is None:
+        draft.report("ingress-gateway", origin, "spec.selector")
+        return 0, True
+    template = PodController.of(resource).template
+    annotated = bool(template.metadata.annotations)
+    for index, container in enumerate(template.spec.containers):
+        if container.name == "istio-proxy":
+            if container.image != "auto":
+                return index, annotated
+            draft.report("ingress-gateway.injected", container, "name")
+    return None, annotated

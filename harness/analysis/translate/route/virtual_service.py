@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.route.condition import RuleCondition, conditions_of
-from harness.analysis.translate.route.retries import retry_annotations
 from harness.api.istio.destination import weighted
 from harness.base.durations import written
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REDIRECTS = (301, 302, 303, 307, 308)
 """Statuses that a route can redirect with [Gateway API: HTTPRequestRedirectFilter]."""
+_GRPC = frozenset("cancelled deadline-exceeded internal resource-exhausted unavailable".split())
+_MAX_RETRIES = 20
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
     targets = tuple(
         RouteTarget.of(to, weight, _header_filters(draft, to)) for to, weight in weighted(part.route)
     )
-    wait, retries = written(part.timeout or 0), retry_annotations(draft, part)
+    wait, retries = written(part.timeout or 0), _retry_annotations(draft, part)
     for code, field in (("direct-response", "directResponse"), ("delegate", "delegate")):
         if part.has(field):
             part.leave(field)
@@ -137,3 +139,33 @@ def _redirect(draft: Draft, part: HTTPRule) -> tuple[Fields, ...]:
         status = 302
     kept = {key: value for key, value in fields.items() if value}
     return ({"type": "RequestRedirect", "requestRedirect": {**kept, "statusCode": status}},)
+
+
+def _retry_annotations(draft: Draft, rule: HTTPRule) -> tuple[tuple[str, str], ...]:
+    """The annotations of a route that retries as a rule does; reports what changes."""
+    retries, conditions = rule.retries, rule.retries.conditions
+    attempts, wait = retries.attempts or 0, written(retries.per_try_timeout or 0)
+    if attempts == 0:
+        return ()
+    statuses = [word for word in conditions if re.fullmatch("5xx|gateway-error|[1-5]..", word)]
+    statuses += ["409"] if "retriable-4xx" in conditions else []
+    grpc = [word for word in conditions if word in _GRPC]
+    rest = [word for word in conditions if word not in (*statuses, *grpc, "retriable-4xx")]
+    if rest or not conditions:
+        words = ", ".join(rest) or "without conditions: failed connections"
+        draft.report("retries.conditions", retries, "retryOn" if conditions else "attempts", conditions=words)
+    if not statuses and not grpc:
+        return ()
+    if attempts > _MAX_RETRIES:
+        draft.report("retries.many", retries, "attempts", attempts=attempts)
+    annotations = {"limit": str(attempts)}
+    if statuses:
+        annotations["http"] = ",".join(dict.fromkeys(statuses))
+    if grpc:
+        annotations["grpc"] = ",".join(grpc)
+        if not statuses:
+            draft.report("retries.grpc", retries, "retryOn")
+    if wait:
+        annotations["timeout"] = wait
+        draft.report("retries.timeout", retries, "perTryTimeout")
+    return tuple(sorted((f"retry.linkerd.io/{name}", value) for name, value in annotations.items()))
