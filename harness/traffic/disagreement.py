@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from harness.base.settings import Confidence
     from harness.traffic.outcomes import Group, Outcome, Outcomes
-    from harness.traffic.trace import Step
 
 
 def disagreement(

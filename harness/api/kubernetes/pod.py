@@ -68,8 +68,8 @@ class ContainerPort(Node):
     number = count("containerPort")
 
 
-class EnvVar(Node):
-    """A variable of a container's environment; what comes from elsewhere has no value here."""
+class NamedValue(Node):
+    """A variable of an environment, or a resolver's option; what comes from elsewhere has no value here."""
 
     name = text("name")
     value = text("value")
@@ -109,7 +109,7 @@ class Container(Node):
     image = text("image")
     command = texts("command")
     args = texts("args")
-    env = nodes("env", EnvVar)
+    env = nodes("env", NamedValue)
     ports = nodes("ports", ContainerPort)
     restart_policy = text("restartPolicy")
     liveness = node("livenessProbe", Probe)
@@ -140,18 +140,11 @@ class Container(Node):
             )
 
 
-class DnsOption(Node):
-    """An option of a pod's resolver."""
-
-    name = text("name")
-    value = text("value")
-
-
 class DnsConfig(Node):
     """What a pod adds to its resolver's settings."""
 
     searches = texts("searches")
-    options = nodes("options", DnsOption)
+    options = nodes("options", NamedValue)
 
 
 class PodSpec(Spec):
