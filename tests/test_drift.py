@@ -18,9 +18,9 @@ from harness.ground.model import ModelProvider
 from harness.run.runner import Runner, RunSettings
 from harness.scenario.models import Check, Scenario, Stage
 from harness.scenario.steps import Deploy, Install
-from harness.traffic.disagreement import disagreement
 from harness.traffic.observables import Basis, Pod, Proxy
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
+from harness.traffic.statistics import disagreement
 from harness.traffic.trace import Action, built_in
 from tests.scripted import Scripted
 

@@ -69,8 +69,7 @@ def _explained(model: Model, request: Request, as_json: bool) -> str:
 
 
 def _request(source: str, target: list[str], headers: list[str], claims: list[str]) -> Request:
-    from harness.traffic.request import Request
-    from harness.traffic.token import Token
+    from harness.traffic.request import Request, Token
 
     *methods, url = target
     method = methods[0] if methods else "GET"

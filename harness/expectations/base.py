@@ -15,11 +15,10 @@ from harness.base.errors import WitnessError
 from harness.base.settings import Confidence
 from harness.expectations.values import Method, Strict, Url, WorkloadName
 from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Explanation, Result, Verdict
-from harness.traffic.disagreement import disagreement
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.request import Request
-from harness.traffic.statistics import Comparison, compare_exact, compare_sample, looks
+from harness.traffic.statistics import Comparison, compare_exact, compare_sample, disagreement, looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

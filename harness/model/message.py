@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from harness.base.vocabulary import Mesh
     from harness.model.state import Pod, State
-    from harness.traffic.request import Request
-    from harness.traffic.token import Token
+    from harness.traffic.request import Request, Token
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import pytest
 from harness.api.linkerd import annotation
 from harness.api.linkerd.annotation import Retries, Timeouts
 from harness.api.linkerd.config import LinkerdConfig
-from harness.api.linkerd.identity import admits
 from harness.api.linkerd.policy import (
     EgressNetwork,
     HTTPLocalRateLimitPolicy,
@@ -17,6 +16,7 @@ from harness.api.linkerd.policy import (
     MeshTLSAuthentication,
     NetworkAuthentication,
     ServerAuthorization,
+    admits,
 )
 from harness.api.linkerd.ports import lenient, strict
 from harness.api.linkerd.service_profile import ServiceProfile

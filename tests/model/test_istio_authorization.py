@@ -12,8 +12,7 @@ from harness.base.vocabulary import Workload
 from harness.model import Refused, changes
 from harness.model.decide import decide
 from harness.model.istio.security.access import normalized
-from harness.traffic.request import Request
-from harness.traffic.token import Token
+from harness.traffic.request import Request, Token
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 SECURITY = "security.istio.io/v1"

@@ -19,8 +19,7 @@ from harness.base.vocabulary import Workload
 from harness.cli import app as cli
 from harness.model import Refused, changes
 from harness.model.decide import decide
-from harness.traffic.request import Request
-from harness.traffic.token import Token
+from harness.traffic.request import Request, Token
 from tests.model.clusters import ISTIO, app, cluster, resource, told
 
 SECURITY = "security.istio.io/v1"

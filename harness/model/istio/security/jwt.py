@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from harness.traffic.token import STATED
+from harness.traffic.request import STATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from harness.api.istio.security.authentication import RequestAuthentication
 from harness.base.errors import not_modelled
 from harness.base.matching import query_values
 from harness.model.istio.security import jwt, policies
-from harness.traffic.token import Token
+from harness.traffic.request import Token
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
-from harness.api.linkerd.identity import admits, service_account
 from harness.api.linkerd.policy import (
     LinkerdAuthorizationPolicy,
     MeshTLSAuthentication,
     NetworkAuthentication,
     ServerAuthorization,
+    admits,
+    service_account,
 )
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh

@@ -9,7 +9,6 @@ from harness.api import gateway_api
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
-from harness.api.linkerd.identity import service_account
 from harness.api.linkerd.policy import (
     GRPC,
     OPAQUE,
@@ -19,6 +18,7 @@ from harness.api.linkerd.policy import (
     RateOverride,
     RequestRate,
     ServerAuthorization,
+    service_account,
 )
 from harness.api.linkerd.ports import strict
 from harness.base.vocabulary import Mesh
