@@ -74,9 +74,8 @@ class Layout:
         """Raises InputError if a file is there already that the user may have edited."""
         for file in (self.file, *self.manifests):
             if file.exists():
-                raise InputError(
-                    "would be replaced", where=str(file), todo="write another file (-o), or use --force"
-                )
+                todo = "write another file (-o), or use --force"
+                raise InputError("would be replaced", where=str(file), todo=todo)
 
     def write(self, text: str) -> None:
         """Writes the scenario and its manifests."""

@@ -40,15 +40,13 @@ def scenario(
         lines += _items(suggestion.always, {}, set(), "")
     lines += ["", "stages:"]
     anchors, anchored = _anchors(suggestion.stages), set[str]()
-    for index, (stage, items) in enumerate(zip(stages, suggestion.stages, strict=True)):
-        lines += [""] if index else []
-        members = [line for key, value in stage.items() for line in _member(key, value, "  ")]
-        lines.append(f"- {members[0].strip()}")
-        lines += members[1:]
+    for stage, items in zip(stages, suggestion.stages, strict=True):
+        first, *members = (line for key, value in stage.items() for line in _member(key, value, "  "))
+        lines += [f"- {first.strip()}", *members]
         if items:
-            lines.append("  expect:")
-            lines += _items(items, anchors, anchored, "  ")
-    return "\n".join(lines) + "\n"
+            lines += ["  expect:", *_items(items, anchors, anchored, "  ")]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def manifests(objects: Iterable[Resource]) -> str:
@@ -88,13 +86,9 @@ def _entry(item: Item, anchor: str, indent: str) -> Iterator[str]:
         yield from _comment(f"changes: before, {item.was.name}", indent)
         for finding in item.why:
             yield from _comment(f"{finding.severity} [{finding.topic}]: {finding.why}", indent)
-    entry = item.entry
-    if anchor:
-        yield f"{indent}- &{anchor}"
-        yield f"{indent}  name: {_line(entry.name)}"
-    else:
-        yield f"{indent}- name: {_line(entry.name)}"
-    yield from _member(entry.kind, entry.fields, f"{indent}  ")
+    anchored = f"&{anchor}\n{indent}  " if anchor else ""
+    yield f"{indent}- {anchored}name: {_line(item.entry.name)}"
+    yield from _member(item.entry.kind, item.entry.fields, f"{indent}  ")
 
 
 def _member(key: str, value: Any, indent: str) -> list[str]:

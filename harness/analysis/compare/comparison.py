@@ -17,7 +17,7 @@ from harness.model.network.services import names, service_ports
 from harness.traffic.request import HOST, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from harness.analysis.compare.callers import Caller
     from harness.analysis.compare.examples import Example
@@ -256,9 +256,13 @@ def _alike(state: State, image: str) -> State:
     """The state with one application everywhere: only meshes are compared."""
 
     def alike(pod: Pod) -> Pod:
-        if pod.gateway:
-            return pod
-        return replace(pod, containers=tuple(replace(container, image=image) for container in pod.containers))
+        containers = tuple(replace(container, image=image) for container in pod.containers)
+        return pod if pod.gateway else replace(pod, containers=containers)
 
-    running = {workload: tuple(map(alike, pods)) for workload, pods in state.running.items()}
+    return with_pods(state, alike)
+
+
+def with_pods(state: State, change: Callable[[Pod], Pod]) -> State:
+    """Returns the state with each of its pods changed."""
+    running = {workload: tuple(map(change, pods)) for workload, pods in state.running.items()}
     return replace(state, running=running)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare
+from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare, with_pods
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
@@ -56,24 +55,18 @@ def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
         return load_objects([resources])
     namespaces = {resource.namespace for resource in resources if resource.kind in (*WORKLOAD_KINDS, "Pod")}
     state = load_objects([resources], None, dict.fromkeys(sorted(namespaces), mesh))
-    return _with_meshed_gateways(state) if mesh is Mesh.LINKERD else state
+    return with_pods(state, _with_linkerd) if mesh is Mesh.LINKERD else state
 
 
-def _with_meshed_gateways(state: State) -> State:
-    """The state in which Linkerd's proxy stands beside Istio's ingress gateways, as translations do."""
-
-    def held(pod: Pod) -> Pod:
-        return meshed(pod, Mesh.LINKERD) if pod.gateway else pod
-
-    running = {workload: tuple(map(held, pods)) for workload, pods in state.running.items()}
-    return replace(state, running=running)
+def _with_linkerd(pod: Pod) -> Pod:
+    """The pod with Linkerd's proxy beside it if it is an ingress gateway of Istio's, as translations do."""
+    return meshed(pod, Mesh.LINKERD) if pod.gateway else pod
 
 
 def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
     """Whether a difference is accepted by one of `namespace/service[:part]`, either with `*`."""
     resource = f"{difference.service.namespace}/{difference.service.name}"
-    for pattern in patterns:
-        service, colon, part = pattern.partition(":")
-        if fnmatch(resource, service) and (not colon or {part} >= set(difference.parts)):
-            return True
-    return False
+    return any(
+        fnmatch(resource, service) and (not colon or {part} >= set(difference.parts))
+        for service, colon, part in (pattern.partition(":") for pattern in patterns)
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.draft import Translated
@@ -26,7 +26,7 @@ from harness.base.resources import Resource
 from harness.manifests.documents import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from harness.api.gateway_api.route import RouteRule
@@ -98,55 +98,37 @@ def repaired(resources: Iterable[Resource], made_by_tool: Iterable[Resource]) ->
     made_by_tool = tuple(made_by_tool)
     right = translate(resources)
     origins = _origins(resources, made_by_tool)
+    read = dict.fromkeys(resource for resource, _ in origins.values())
     kept = tuple(Translated(made, ()) for made in made_by_tool if made not in origins)
     findings = (
         *right.findings,
         *(_fault("origin", made.resource, "metadata.name") for made in kept),
-        *(fault for made, origin in origins.items() for fault in _faults(made, origin)),
-        *_passed_over(resources, origins.values()),
-        *_reordered(origins.values()),
+        *(fault for made, origin in origins.items() for fault in _faults(made, *origin)),
+        *_passed_over(resources, read),
+        *_reordered(read),
     )
     return replace(right, translated=(*right.translated, *kept), findings=tuple(dict.fromkeys(findings)))
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The object that the tool read, and the index of its rule."""
-
-    resource: Resource
-    index: int
-
-    @property
-    def rule(self) -> HTTPRule:
-        """The rule, as the VirtualService has it; an empty one for what is none of its HTTP rules."""
-        rules = VirtualService.of(self.resource).http
-        return rules[self.index] if self.index < len(rules) else HTTPRule(self.resource, "spec", None)
-
-    @property
-    def mesh(self) -> bool:
-        """Whether it is for the sidecars."""
-        return MESH in VirtualService.of(self.resource).bound
-
-
-def _origins(resources: Sequence[Resource], made: Iterable[Resource]) -> dict[Resource, Origin]:
-    """The object behind each of the tool's: it names routes after their VirtualService and rule."""
+def _origins(resources: Sequence[Resource], made: Iterable[Resource]) -> dict[Resource, tuple[Resource, int]]:
+    """The object behind each of the tool's, and its rule's index: routes are named after both."""
     sources: dict[tuple[str, str, str], Resource] = {}
     for resource in resources:
         if resource.group == "networking.istio.io" and resource.kind in _READ_KINDS:
             sources[resource.kind, resource.namespace, resource.name] = resource
     services = [key for key in sources if key[0] == "VirtualService"]
-    origins = {}
+    origins: dict[Resource, tuple[Resource, int]] = {}
     for route in made:
         namespace, name = route.namespace, route.name
         if route.kind == "Gateway" and (source := sources.get(("Gateway", namespace, name))):
-            origins[route] = Origin(source, 0)
+            origins[route] = (source, 0)
         elif route.kind == "ReferenceGrant" and name.startswith("generated-reference-grant") and services:
-            origins[route] = Origin(sources[services[0]], 0)
+            origins[route] = (sources[services[0]], 0)
         elif route.kind in _ROUTES:
             named = [key for key in services if key[1] == namespace and f"{name}-".startswith(f"{key[2]}-")]
             if named:
                 source = sources[max(named, key=lambda key: len(key[2]))]
-                origins[route] = Origin(source, _rule(name.removeprefix(source.name), source))
+                origins[route] = (source, _rule(name.removeprefix(source.name), source))
     return origins
 
 
@@ -160,17 +142,18 @@ def _rule(suffix: str, source: Resource) -> int:
 # --- faults
 
 
-def _faults(made: Resource, origin: Origin) -> Iterator[Finding]:
+def _faults(made: Resource, resource: Resource, index: int) -> Iterator[Finding]:
     if made.kind == "Gateway":
-        yield from _gateway_faults(origin)
+        yield from _gateway_faults(resource)
     if made.kind not in _ROUTES:
         return
-    route = Route.of(made)
-    if origin.mesh and not route.parents:
-        yield _fault("parents", origin.resource, "spec.hosts")
+    reading, route = VirtualService.of(resource), Route.of(made)
+    if MESH in reading.bound and not route.parents:
+        yield _fault("parents", resource, "spec.hosts")
     if made.kind != "HTTPRoute":
         return
-    source = origin.rule
+    rules = reading.http
+    source = rules[index] if index < len(rules) else HTTPRule(resource, "spec", None)
     for rule in route.written_rules:
         yield from _backend_faults(source, rule)
         yield from _match_faults(source, rule)
@@ -199,8 +182,8 @@ def _backend_faults(source: HTTPRule, rule: RouteRule) -> Iterator[Finding]:
         yield _fault("redirect", source, "redirect")
 
 
-def _gateway_faults(origin: Origin) -> Iterator[Finding]:
-    for server in IstioGateway.of(origin.resource).servers:
+def _gateway_faults(resource: Resource) -> Iterator[Finding]:
+    for server in IstioGateway.of(resource).servers:
         settings = {"httpsRedirect": server.tls.https_redirect, "credentialName": server.tls.credential_name}
         for key in (key for key, value in settings.items() if value):
             yield _fault("tls", server.tls, key, what=key)
@@ -234,8 +217,7 @@ def _dropped(match: HTTPMatchRequest) -> Iterator[str]:
         yield from (text.path for text in named.values() if not (text.has("exact") or text.has("regex")))
 
 
-def _passed_over(resources: Iterable[Resource], origins: Iterable[Origin]) -> Iterator[Finding]:
-    read = {origin.resource for origin in origins}
+def _passed_over(resources: Iterable[Resource], read: Collection[Resource]) -> Iterator[Finding]:
     for resource in resources:
         if not resource.group.endswith("istio.io") or resource in read:
             continue
@@ -245,8 +227,8 @@ def _passed_over(resources: Iterable[Resource], origins: Iterable[Origin]) -> It
             yield _fault("unread.version", resource, "apiVersion", version=resource.version)
 
 
-def _reordered(origins: Iterable[Origin]) -> Iterator[Finding]:
-    for resource in dict.fromkeys(origin.resource for origin in origins):
+def _reordered(read: Iterable[Resource]) -> Iterator[Finding]:
+    for resource in read:
         if resource.kind == "VirtualService" and len(VirtualService.of(resource).http) > 1:
             yield _fault("order", resource, "spec.http")
 

@@ -40,22 +40,16 @@ class Region:
 
 def regions_of(_: Draft, part: Operation) -> Iterable[Region]:
     """Yields the requests of an operation; raises Unsayable for a part that no route can say."""
-    for key in (key for key, hosts in (("hosts", part.hosts), ("notHosts", part.not_hosts)) if hosts):
-        raise Unsayable(f"a Server's routes don't go by Host here ({key})")
+    for key, hosts in (("hosts", part.hosts), ("notHosts", part.not_hosts)):
+        if hosts:
+            raise Unsayable(f"a Server's routes don't go by Host here ({key})")
     methods = [method for text in part.methods for method in _methods(text)]
     paths = [_path(text) for text in part.paths]
-    unless = [
-        RequestMatch(method=method) for text in part.not_methods for method in _methods(text) or METHODS
-    ]
+    unless = [RequestMatch(method=method) for text in part.not_methods for method in _methods(text)]
     unless += [RequestMatch(path=_path(text)) for text in part.not_paths]
     ports, not_ports = numbers(part, "ports", part.ports), numbers(part, "notPorts", part.not_ports)
     for method, path in product(methods or [None], paths or [None]):
-        yield Region(
-            RequestMatch(path, method),
-            tuple(unless),
-            ports or None,
-            not_ports,
-        )
+        yield Region(RequestMatch(path, method), tuple(unless), ports or None, not_ports)
 
 
 def numbers(part: Node, key: str, texts: Iterable[str]) -> frozenset[int]:
