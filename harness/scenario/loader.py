@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from harness.api.kubernetes.workload import workloads
 from harness.base import InputError, Installation, Installer, Mesh, Resource, did_you_mean
-from harness.expectations import DURING, KINDS, Expectation
+from harness.expectations import DURING, KINDS
 from harness.manifests.documents import parse, read_text
 from harness.manifests.files import read_manifests
 from harness.manifests.self_signed import completed
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1024 * 1024
 MANIFESTS = "manifests"
 
+Written = TypeVar("Written", bound=BaseModel)
 Configs = dict[str, tuple[Resource, ...]]
 
 
@@ -78,7 +79,9 @@ class _Loader:
         if not isinstance(self.data, dict):
             self.problems.add((), "a scenario is a mapping with name, apps and stages")
             self.problems.raise_if_any()
-        file = self._file()
+        file = self._validated(ScenarioFile, self.data, ())
+        self.problems.raise_if_any()
+        assert file is not None
         apps = tuple(resource for i, app in enumerate(file.apps) for resource in self._app(app, ("apps", i)))
         configs = {
             name: self._manifests(to, ("configs", name))
@@ -99,24 +102,21 @@ class _Loader:
         self.problems.raise_if_any()
         return Scenario(self.path, file.name, apps, configs, stages, translations, sources)
 
-    def _file(self) -> ScenarioFile:
+    def _validated(self, model: type[Written], data: object, path: KeyPath) -> Written | None:
         try:
-            return ScenarioFile.model_validate(self.data)
+            return model.model_validate(data)
         except ValidationError as error:
-            self.problems.add_validation(error, (), ScenarioFile)
-            self.problems.raise_if_any()
-            raise
+            self.problems.add_validation(error, path, model)
+            return None
 
     # -- manifests
 
     def _app(self, name: str, path: KeyPath) -> tuple[Resource, ...]:
-        if "/" not in name:
-            known = sorted({f.name for folder in self._manifest_folders() for f in folder.iterdir()})
-            if name not in known:
-                self.problems.unknown(path, "app", name, known)
-                return ()
-            return self._manifests(f"{MANIFESTS}/{name}", path)
-        return self._manifests(name, path)
+        if "/" in name:
+            return self._manifests(name, path)
+        known = {file.name for folder in self._manifest_folders() for file in folder.iterdir()}
+        there = self.problems.require(path, "app", name, known)
+        return self._manifests(f"{MANIFESTS}/{name}", path) if there else ()
 
     def _manifest_folders(self) -> Iterator[Path]:
         for folder in self.path.resolve().parents:
@@ -141,9 +141,8 @@ class _Loader:
 
     def _sources(self, written: TranslationFile, configs: Configs, path: KeyPath) -> tuple[str, ...]:
         for index, name in enumerate(written.sources):
-            if name not in configs:
-                part = () if isinstance(written.translate, str) else (index,)
-                self.problems.unknown((*path, "translate", *part), "config of manifests", name, configs)
+            part = () if isinstance(written.translate, str) else (index,)
+            self.problems.require((*path, "translate", *part), "config of manifests", name, configs)
         return written.sources
 
     @staticmethod
@@ -178,8 +177,7 @@ class _Loader:
         for key, names in known.items():
             noun = "translated config" if key == "translate" else "config"
             for i, name in enumerate(getattr(written, key)):
-                if name not in names:
-                    self.problems.unknown((*at, key, i), noun, name, names)
+                self.problems.require((*at, key, i), noun, name, names)
         for where in written.mesh:
             self._check_place(where, apps, (*at, "mesh", where))
         for i, where in enumerate(written.restart):
@@ -188,14 +186,10 @@ class _Loader:
     def _check_place(self, where: str, apps: tuple[Resource, ...], path: KeyPath) -> None:
         """Notes a namespace, or a workload `namespace/name`, that the apps don't have."""
         if "/" in where:
-            known = list(map(str, workloads(apps)))
-            if where not in known:
-                self.problems.unknown(path, "workload", where, known)
-            return
-        namespaces = {resource.namespace for resource in apps if resource.namespace}
-        namespaces |= {resource.name for resource in apps if resource.kind == "Namespace"}
-        if where not in namespaces:
-            self.problems.unknown(path, "namespace", where, namespaces)
+            self.problems.require(path, "workload", where, set(map(str, workloads(apps))))
+        else:
+            homes = {resource.home for resource in apps} - {""}
+            self.problems.require(path, "namespace", where, homes)
 
     def _stage(self, file: ScenarioFile, index: int, configs: Configs, apps: tuple[Resource, ...]) -> Stage:
         written: StageFile = file.stages[index]
@@ -240,10 +234,8 @@ class _Loader:
             entry = entry[part]  # type: ignore[index]
         known = DURING if path[0] == "during" else KINDS
         kinds = [key for key in entry if key != "name"]
-        for kind in kinds:
-            if kind not in known:
-                self.problems.unknown((*path, kind), "expectation", kind, known)
-                return None
+        if not all(self.problems.require((*path, kind), "expectation", kind, known) for kind in kinds):
+            return None
         try:
             name = one_line(str(entry["name"])) if "name" in entry else None
         except ValueError as error:
@@ -253,7 +245,7 @@ class _Loader:
             words = " and ".join(kinds) or "none"
             self.problems.add(path, f"one expectation an entry, here {words}; {did_you_mean('', known)}")
             return None
-        expectation = self._expectation(known[kinds[0]], entry[kinds[0]], (*path, kinds[0]))
+        expectation = self._validated(known[kinds[0]], entry[kinds[0]], (*path, kinds[0]))
         if expectation is None:
             return None
         for reference in expectation.references():
@@ -267,13 +259,6 @@ class _Loader:
         name = name or expectation.title()
         name = f"during: {name}" if path[0] == "during" else name
         return Check(name, expectation, self.problems.where(path), source)
-
-    def _expectation(self, kind: type[Expectation], data: object, path: KeyPath) -> Expectation | None:
-        try:
-            return kind.model_validate(data)
-        except ValidationError as error:
-            self.problems.add_validation(error, path, kind)
-            return None
 
 
 def _short(path: Path) -> Path:

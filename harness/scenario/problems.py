@@ -46,6 +46,12 @@ class Problems:
         """Notes a word that isn't one of the valid ones."""
         self.add(path, f"unknown {what} {word!r}; {did_you_mean(word, valid)}")
 
+    def require(self, path: KeyPath, what: str, word: str, valid: Collection[str]) -> bool:
+        """Returns whether a word is one of the valid ones; notes it if it isn't."""
+        if word not in valid:
+            self.unknown(path, what, word, valid)
+        return word in valid
+
     def add_validation(self, error: ValidationError, prefix: KeyPath, model: type[BaseModel]) -> None:
         """Notes what pydantic found below `prefix`."""
         details: dict[KeyPath, Any] = {}
@@ -155,22 +161,16 @@ def check_reference(
     """Notes a config (of those `translated`, if it must be), an object or a workload that isn't there."""
     if reference.config is not None:
         noun, known = ("translated config", translated) if reference.translated else ("config", configs)
-        if reference.config not in known:
-            problems.unknown(path, noun, reference.config, known)
+        problems.require(path, noun, reference.config, known)
     if reference.object_of is not None and reference.object_of[0] in configs:
         config, name = reference.object_of
-        objects = [str(resource) for resource in configs[config]]
-        if name not in objects:
-            problems.unknown(path, f"object of config {config}", name, objects)
-    if reference.workload is None:
+        problems.require(path, f"object of config {config}", name, set(map(str, configs[config])))
+    if (workload := reference.workload) is None:
         return
     there = workloads(apps)
-    if reference.workload.namespace:
-        if reference.workload not in there:
-            problems.unknown(path, "workload", str(reference.workload), map(str, there))
+    if workload.namespace:
+        problems.require(path, "workload", str(workload), set(map(str, there)))
         return
-    same = [workload for workload in there if workload.name == reference.workload.name]
-    if not same:
-        problems.unknown(path, "workload", reference.workload.name, (w.name for w in there))
-    elif len(same) > 1:
+    same = [other for other in there if other.name == workload.name]
+    if problems.require(path, "workload", workload.name, {other.name for other in there}) and len(same) > 1:
         problems.add(path, f"several workloads have this name: {', '.join(map(str, same))}")
