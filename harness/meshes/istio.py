@@ -16,10 +16,10 @@ from harness.cluster.api import PODS, Deadline, Endpoint, find, timed
 from harness.cluster.api.streams import get
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
-from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing
+from harness.cluster.objects.rollout import available, behind
 from harness.manifests.documents import plain
 from harness.meshes import charts, istio_tls
-from harness.meshes.plane import TOOL_SECONDS, Plane, analyzed
+from harness.meshes.plane import TOOL_SECONDS, Plane, analyzed, refuse_scaled_down
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -118,13 +118,8 @@ class Istio(Plane):
         )
         if not proxied:
             return
-        istiod = self._main()
-        if istiod is not None and is_scaled_to_nothing(istiod):
-            raise StageError(
-                "istiod is scaled to 0, so no proxy learns of the change",
-                where=f"Deployment {ROOT_NAMESPACE}/istiod",
-                todo=f"kubectl -n {ROOT_NAMESPACE} scale deployment/istiod --replicas=1",
-            )
+        if (istiod := self._main()) is not None:
+            refuse_scaled_down(istiod, "no proxy learns of the change")
         marker = f"harness-marker-{secrets.token_hex(6)}"
         homes = sorted({pods.namespace(pod) for pod in proxied})
         with timed(logger, f"Istio: configuration in force in {len(proxied)} proxies"):
@@ -246,19 +241,15 @@ def _suffixes_in(config: Path) -> int:
 
 def _marker(name: str, namespace: str, labels: dict[str, str]) -> Json:
     """An EnvoyFilter that gives every proxy of its namespace one more cluster, which nothing uses."""
-    cluster = {"name": name, "type": "STATIC", "connect_timeout": "1s"}
+    added = {"operation": "ADD", "value": {"name": name, "type": "STATIC", "connect_timeout": "1s"}}
+    contexts = ("SIDECAR_OUTBOUND", "GATEWAY")
     return {
         "apiVersion": ENVOY_FILTERS.api_version,
         "kind": "EnvoyFilter",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
             "configPatches": [
-                {
-                    "applyTo": "CLUSTER",
-                    "match": {"context": context},
-                    "patch": {"operation": "ADD", "value": cluster},
-                }
-                for context in ("SIDECAR_OUTBOUND", "GATEWAY")
+                {"applyTo": "CLUSTER", "match": {"context": context}, "patch": added} for context in contexts
             ]
         },
     }

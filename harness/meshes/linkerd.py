@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.linkerd.policy import service_account
-from harness.base import Installer, Mesh, StageError
+from harness.base import Installer, Mesh
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE
 from harness.cluster.api import DEPLOYMENTS, NAMESPACES, PODS, find, wait_until
 from harness.cluster.control_plane import Scrape
 from harness.cluster.objects import pods
-from harness.cluster.objects.rollout import available, behind, is_scaled_to_nothing
+from harness.cluster.objects.rollout import available, behind
 from harness.cluster.probing.counters import growth
 from harness.meshes import charts
-from harness.meshes.plane import TOOL_SECONDS, Plane, checked
+from harness.meshes.plane import TOOL_SECONDS, Plane, checked, refuse_scaled_down
 from harness.traffic.outcomes import Hop
 
 if TYPE_CHECKING:
@@ -170,11 +170,6 @@ class Linkerd(Plane):
 def _lag(part: Json) -> str | None:
     """How far a part of the control plane is behind its spec; raises StageError if it is scaled to 0."""
     name = Metadata.live(part).name
-    if is_scaled_to_nothing(part):
-        raise StageError(
-            f"{name} is scaled to 0, so {CONTROL_PLANE[name]}",
-            where=f"Deployment {LINKERD_NAMESPACE}/{name}",
-            todo=f"kubectl -n {LINKERD_NAMESPACE} scale deployment/{name} --replicas=1",
-        )
+    refuse_scaled_down(part, CONTROL_PLANE[name])
     lag = behind(part)
     return f"{name}: {lag}; {CONTROL_PLANE[name]}" if lag else None

@@ -13,7 +13,7 @@ from harness.api.kubernetes.workload import PodController
 from harness.base import DEFAULT, Installation, Installer, Mesh, StageError
 from harness.base.vocabulary import CONTROL_PLANES
 from harness.cluster.api import DEPLOYMENTS, SITES, find, run
-from harness.cluster.objects.rollout import wait_for_rollouts
+from harness.cluster.objects.rollout import is_scaled_to_nothing, wait_for_rollouts
 from harness.manifests.files import read_manifests
 from harness.meshes import charts
 
@@ -149,6 +149,17 @@ class Plane(ABC):
         """The CLI's command line."""
         tool = self._settings.cli(self.mesh)
         return [str(find(tool) or tool), *arguments, "--kubeconfig", str(self._kubeconfig)]
+
+
+def refuse_scaled_down(deployment: Json, so: str) -> None:
+    """Raises StageError, with what comes of it, if a control plane's Deployment is to have no pods."""
+    metadata = Metadata.live(deployment)
+    if is_scaled_to_nothing(deployment):
+        raise StageError(
+            f"{metadata.name} is scaled to 0, so {so}",
+            where=f"Deployment {metadata.namespace}/{metadata.name}",
+            todo=f"kubectl -n {metadata.namespace} scale deployment/{metadata.name} --replicas=1",
+        )
 
 
 def analyzed(text: str, namespaces: Collection[str], accepted: Collection[str]) -> list[str]:

@@ -162,11 +162,9 @@ class Runner:
         if self._reached < 0:
             return f"{where} didn't reach stage {names[0]!r}"
         later = names[self._reached + 1 :]
-        return f"{where} is at stage {names[self._reached]!r}" + (
-            f"; go on with --reuse --cluster-name {self.provider.kept_as} --from {later[0]!r}"
-            if later
-            else ""
-        )
+        where = f"{where} is at stage {names[self._reached]!r}"
+        again = f"--reuse --cluster-name {self.provider.kept_as}"
+        return f"{where}; go on with {again} --from {later[0]!r}" if later else where
 
     def close(self) -> None:
         """Takes away what the scenario made; the ground stays for the next one."""
@@ -225,14 +223,11 @@ class Runner:
             self._shadow.perform(stage, step)
 
     def _refuse_unreachable(self, stage: Stage) -> None:
-        for mesh, wanted in stage.meshes.items():
-            reason = self.provider.lacking(mesh, wanted)
+        lacking = ((mesh, self.provider.lacking(mesh, wanted)) for mesh, wanted in stage.meshes.items())
+        unable = ((need, self.provider.unable(need)) for need in stage.needs)
+        for what, reason in chain(lacking, unable):
             if reason:
-                raise UnreachableError(f"stage {stage.name!r} needs {mesh}: {reason}")
-        for need in stage.needs:
-            reason = self.provider.unable(need)
-            if reason:
-                raise UnreachableError(f"stage {stage.name!r} needs {need}: {reason}")
+                raise UnreachableError(f"stage {stage.name!r} needs {what}: {reason}")
         for step in stage.steps:
             if isinstance(step, Run) and self.provider.basis is Basis.PREDICTED:
                 raise UnreachableError(
@@ -246,15 +241,9 @@ class Runner:
         site = self._site
         anew = [name for name in site.applied if name in site.sources]
         translated = {name: [resource.data for resource in site.configs[name]] for name in anew}
-        self.journal.write(
-            Entry(
-                str(self.scenario.path.resolve()),
-                tuple((stage.name, stage.digest) for stage in self.scenario.stages[:reached]),
-                dict(self.provider.memory()),
-                tuple(site.applied),
-                translated,
-            )
-        )
+        stages = tuple((stage.name, stage.digest) for stage in self.scenario.stages[:reached])
+        path, memory = str(self.scenario.path.resolve()), dict(self.provider.memory())
+        self.journal.write(Entry(path, stages, memory, tuple(site.applied), translated))
 
     def _unreached(self, index: int) -> HarnessError:
         assert self._broken is not None
@@ -264,9 +253,5 @@ class Runner:
         name = self.scenario.stages[self._broken.index].name
         if self._broken.index < index:
             return UnreachableError(f"stage {name!r} before it wasn't reached: {error}")
-        return StageError(
-            f"stage {name!r} wasn't reached, at `{self._broken.doing}`: {error.what}",
-            where=error.where,
-            why=error.why,
-            todo=error.todo,
-        )
+        what = f"stage {name!r} wasn't reached, at `{self._broken.doing}`: {error.what}"
+        return StageError(what, where=error.where, why=error.why, todo=error.todo)
