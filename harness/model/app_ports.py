@@ -30,8 +30,13 @@ def declared(state: State, pod: Pod, port: int) -> ServicePort | None:
 
 
 def _leading(state: State, pod: Pod, port: int) -> Iterator[ServicePort]:
-    for service in _services(state).selecting(pod.namespace, pod.labels):
+    for service in selecting(state, pod):
         yield from (each for each in service_ports(service) if pod.port(each.target) == port)
+
+
+def selecting(state: State, pod: Pod) -> list[Resource]:
+    """Returns the Services whose selector selects a pod, older first."""
+    return _services(state).selecting(pod.namespace, pod.labels)
 
 
 @per_state

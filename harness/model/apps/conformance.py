@@ -20,10 +20,7 @@ _JSON = ("content-type", "application/json")
 
 
 def basic(request: AppRequest) -> Answers:
-    """Returns echo-basic's answer: the request as JSON; /status/N answers N, `?delay=1s` waits.
-
-    Pod and namespace are told as the tests' manifests have them told, by the downward API.
-    """
+    """Returns echo-basic's answer: the request as JSON; /status/N answers N, `?delay=1s` waits."""
     env = request.container.env
     if env.get("GRPC_ECHO_SERVER") or env.get("TCP_ECHO_SERVER"):
         raise request.not_modelled("echo-basic as a gRPC or TCP server")

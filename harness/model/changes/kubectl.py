@@ -40,10 +40,7 @@ def apply(state: State, resources: Iterable[Resource], amend: Amend | None = Non
 
 
 def remove(state: State, resources: Iterable[Resource]) -> State:
-    """Returns the state without these objects.
-
-    A Namespace takes all that is in it along, a CustomResourceDefinition all objects of its kind.
-    """
+    """Returns the state without objects: a Namespace takes what is in it along, a definition its kind's."""
     gone = {resource.key for resource in resources}
     there = {key: stored.live for key, stored in state.objects.items()}
     kinds = {

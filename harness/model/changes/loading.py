@@ -57,10 +57,7 @@ def load_objects(
     placed: Mapping[str, Mesh | None] | None = None,
     leniency: Leniency | None = None,
 ) -> State:
-    """Returns the same of objects: each batch is applied at one instant.
-
-    With leniency NotModelledError and Refused aren't raised: objects are amended.
-    """
+    """Returns the same of objects, each batch applied at one instant; with leniency they are amended."""
     batches = [tuple(_readable(batch, leniency)) for batch in batches]
     resources = [resource for batch in batches for resource in batch]
     placed = placed or {}

@@ -60,10 +60,7 @@ def acting(state: State, group: str, kind: str) -> tuple[Resource, ...]:
 
 
 def apart(state: State, group: str, kind: str) -> tuple[Resource, ...]:
-    """Returns the objects of a kind that not all proxies are told of, older first.
-
-    They are of other revisions, or of one of several control planes.
-    """
+    """Returns a kind's objects of other revisions, or of one of several control planes, older first."""
     return _apart(state).get((group, kind), ())
 
 
@@ -78,11 +75,7 @@ def passed_over(state: State, kind: tuple[str, str], concerned: Callable[[Resour
 
 
 def why_apart(state: State, resource: Resource) -> Step:
-    """Returns why an object that is `apart` doesn't count.
-
-    Raises NotModelledError where it is of one of several control planes: which proxies that one has isn't
-    modelled.
-    """
+    """Returns why an object that is `apart` doesn't count; NotModelledError if one of several takes it in."""
     planes = ", ".join(sorted(_running(state)))
     if _of(resource) in _running(state):
         why = f"of several control planes ({planes}) one takes it in"

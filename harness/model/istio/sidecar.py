@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
 
 def send(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) -> Answers:
-    """Returns what a request gets that a pod with an Istio sidecar sends to a Service's port, or elsewhere.
-
-    What the sidecar takes for HTTP it routes by virtual hosts; what it doesn't know is passed through, or not
-    (`registry.heard`, `egress`).
-    """
+    """Returns what a request gets that a pod with a sidecar sends to a Service's port, or elsewhere."""
     state, client = side.state, side.client
     ready = endpoints(state, dialled) if isinstance(dialled, ServicePort) else (dialled,)
     if connection.is_opaque(dialled, message):

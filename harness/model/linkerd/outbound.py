@@ -102,10 +102,7 @@ def _in_another_version(call: OutboundCall, spoken: Protocol, message: Message) 
 
 
 def _as_bytes(call: OutboundCall, routes: tuple[Route, ...], message: Message) -> Answers:
-    """Returns what becomes of an opaque connection: by a TCPRoute, or else where it was dialled.
-
-    A ServiceProfile's overrides come before routes; an EgressNetwork that denies forbids what no route takes.
-    """
+    """Returns what becomes of bytes: by a profile's overrides, a TCPRoute, or where they were dialled."""
     profile = service_profile.find(call)
     if profile and (overrides := service_profile.overrides(profile, call)):
         return then(overrides, lambda port: _dial(call, port, message))

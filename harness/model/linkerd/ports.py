@@ -105,10 +105,7 @@ def unmeshed(pod: Pod, port: int) -> bool:
 
 
 def inbound_bypass(state: State, arrival: Arrival) -> Step | None:
-    """Returns why a plaintext connection reaches a pod round Linkerd's proxy, None if it doesn't.
-
-    What comes over Linkerd's mutual TLS comes to the proxy's own port, which nothing skips.
-    """
+    """Returns why a plaintext connection reaches a pod round Linkerd's proxy, None if it doesn't."""
     if arrival.tls is not None:
         return None
     server, settings = arrival.server, config.of(state)

@@ -117,10 +117,7 @@ def _not_counting(listed: list[Route], action: Action, text: str, *parts: Part) 
 
 
 def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Route], list[Step]]:
-    """The routes of a kind that this client follows, oldest first, and why others aren't.
-
-    Producers' routes are for all clients; a consumer's namespace has its own beside them.
-    """
+    """The routes of a kind for this client (consumers' beside producers'), oldest first; why not others."""
     indexed, lost = routes.indexed(call.state, kind, parent)
     attached = []
     for route in indexed:

@@ -20,10 +20,7 @@ _GROUPS = (gateway_api.GROUP, linkerd.GROUP)
 
 
 def naming(state: State, parent: Resource) -> list[Stored]:
-    """Returns the routes of every kind of which a version names this parent, older first.
-
-    By which group they name it, which port and which section, is the reader's to judge.
-    """
+    """Returns the routes of which a version names this parent, older first; the reader judges how."""
     return _by_parent(state).get((parent.kind, parent.namespace, parent.name), [])
 
 

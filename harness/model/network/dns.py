@@ -19,7 +19,7 @@ from harness.model.network import network_policy
 from harness.model.network.addresses import leads_out
 from harness.model.network.services import Endpoint, addresses
 from harness.model.state import Pod
-from harness.model.state.tables import per_state
+from harness.model.state.tables import per_key, per_state
 from harness.traffic.observables import Resolution
 from harness.traffic.trace import Action, Step, built_in, step
 
@@ -57,20 +57,13 @@ def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLU
         return table[host]
     if not resolver.cluster:
         return None
-    answers = _answers(state)
-    if (host, namespace, resolver) in answers:
-        return answers[host, namespace, resolver]
+    return _answer(state, host, namespace, resolver)
+
+
+@per_key(lambda *name: name)
+def _answer(state: State, host: str, namespace: str, resolver: Resolver) -> Lookup | None:
     records = (_record(state, name) for name in _searched(host, namespace, resolver))
-    answer = next((answer for answer in records if answer), None)
-    if answer:
-        answers[host, namespace, resolver] = answer
-    return answer
-
-
-@per_state
-def _answers(state: State) -> dict[tuple[str, str, Resolver], Lookup]:
-    """What names were found to lead to: most are asked for often."""
-    return {}
+    return next((answer for answer in records if answer), None)
 
 
 def resolution(state: State, source: Workload, name: str) -> Resolution:

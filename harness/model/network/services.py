@@ -70,11 +70,7 @@ class ServicePort:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A ready pod's port behind a Service.
-
-    `named` tells that the endpoint names its pod, and not just an address: only then does Linkerd look at the
-    pod for its proxy.
-    """
+    """A ready pod's port behind a Service; `named`: by its pod, for only then Linkerd looks for a proxy."""
 
     pod: Pod
     port: int

@@ -109,10 +109,7 @@ class Stored:
 
     @property
     def age(self) -> tuple[bool, str, int, str, str]:
-        """The order in which meshes prefer objects: older first, then by namespace and name.
-
-        What a live cluster's dump gave a time is older than what is yet to be applied.
-        """
+        """The order in which meshes prefer objects: older (what a dump gave a time) first, then by name."""
         time, instant = self.created
         return (not time, time, instant, self.live.namespace, self.live.name)
 

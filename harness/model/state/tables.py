@@ -27,10 +27,7 @@ Labels = Mapping[str, str]
 
 
 def per_state(make: Callable[[State], Value]) -> Callable[[State], Value]:
-    """Keeps what a pure function of a state returns for as long as that state lives.
-
-    Rules look objects up in such tables (by host, by Service, by namespace); none goes through all.
-    """
+    """Keeps what a pure function of a state returns for as long as that state lives."""
 
     @wraps(make)
     def looked_up(state: State) -> Value:

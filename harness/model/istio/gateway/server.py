@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
 from harness.api.kubernetes.selector import selects
-from harness.api.kubernetes.service import Service
 from harness.base.errors import not_modelled
 from harness.base.resources import per_object
+from harness.model import app_ports
 from harness.model.istio import revision
 from harness.model.istio.gateway import deployment
 from harness.model.network.services import service_ports
-from harness.model.state.tables import grouped, per_state
+from harness.model.state.tables import grouped, per_key
 from harness.traffic.trace import Action, Part, Step, step
 
 if TYPE_CHECKING:
@@ -127,11 +127,7 @@ class PortListener:
 
 def listener(state: State, pod: Pod, port: int) -> PortListener | None:
     """Returns what a port of a gateway's pod serves; NotModelledError for other clusters' servers."""
-    made = _made(state)
-    key = (pod.namespace, frozenset(pod.labels.items()))
-    if key not in made:
-        made[key] = _merged(state, pod)
-    listener = made[key].get(port)
+    listener = _merged(state, pod).get(port)
     for server in listener.tls if listener else ():
         if server.mode == "AUTO_PASSTHROUGH":
             why = "it is for other clusters' proxies"
@@ -146,12 +142,7 @@ def passed_over(state: State, pod: Pod) -> list[Step]:
     )
 
 
-@per_state
-def _made(state: State) -> dict[tuple[str, frozenset[tuple[str, str]]], dict[int, PortListener]]:
-    """Fills as pods are asked for: the listeners of pods with these labels."""
-    return {}
-
-
+@per_key(lambda pod: (pod.namespace, frozenset(pod.labels.items())))
 def _merged(state: State, pod: Pod) -> dict[int, PortListener]:
     ports = _service_ports(state, pod)
     gateways = map(_serving, revision.acting(state, *IstioGateway.KIND))
@@ -182,15 +173,9 @@ def _service_ports(state: State, pod: Pod) -> dict[int, int]:
     A Gateway's port number names a port of the gateway's Service, and is served on that one's target; a
     number that no Service port has is served as it is [resolvePorts, for gateways chosen by label].
     """
-    targets: dict[int, int] = {}
-    for service in state.all("", "Service", pod.namespace):
-        selector = Service.kept(service).selector
-        if selector and selects(selector, pod.labels):
-            for port in service_ports(service):
-                target = pod.port(port.target)
-                if target is not None:
-                    targets.setdefault(port.number, target)
-    return targets
+    services = reversed(app_ports.selecting(state, pod))
+    pairs = ((port.number, pod.port(port.target)) for each in services for port in service_ports(each))
+    return {number: target for number, target in pairs if target is not None}
 
 
 @per_object

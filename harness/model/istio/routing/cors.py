@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cors:
-    """Which origins may ask what; `max_age` is in seconds, as a text.
-
-    `forwards` says that preflights of other origins go on to the server.
-    """
+    """Which origins may ask what; `max_age` in seconds; `forwards`: preflights of others go to the server."""
 
     origins: tuple[TextMatch, ...] = ()
     methods: tuple[str, ...] = ()

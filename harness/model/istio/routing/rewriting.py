@@ -19,10 +19,7 @@ _AUTHORITY = ("host", ":authority")
 def forwarded(
     message: Message, rule: RoutingRule, match: RoutingMatch | None, by_destination: HeaderChanges
 ) -> Message:
-    """Returns the request as it is sent on: headers changed, then path and authority rewritten.
-
-    What was replaced is told in x-envoy-original-path and x-envoy-original-host.
-    """
+    """Returns the request as it is sent on; x-envoy-original-path and -host tell what was replaced."""
     headers = message.headers
     for change in (by_destination, rule.request_headers):
         headers = tuple(header for header in change.apply(headers) if header[0] not in _AUTHORITY)

@@ -122,10 +122,7 @@ def _claimed(message: Message, claim: tuple[str, ...], wanted: TextMatch) -> boo
 
 @dataclass(frozen=True)
 class RoutingDestination:
-    """A share of a rule's requests: a host, which may not exist, with its subset and port.
-
-    `invalid` says why it leads nowhere in any case, and is empty otherwise.
-    """
+    """A share of a rule's requests: a host, subset and port; `invalid` says why it leads nowhere, if so."""
 
     field: str
     host: str
@@ -153,10 +150,7 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Redirect:
-    """An answer that sends the client elsewhere; what is None stays as it was.
-
-    `prefix` takes the place of the path's beginning that the rule matched.
-    """
+    """An answer that leads elsewhere; None leaves as it was, `prefix` replaces what was matched of a path."""
 
     status: int = 301
     path: str | None = None

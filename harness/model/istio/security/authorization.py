@@ -38,10 +38,7 @@ DENIED = "RBAC: access denied"
 
 
 def authorize(state: State, arrival: Arrival) -> tuple[bool, tuple[Step, ...]]:
-    """Returns whether the policies that select the server let a request or a connection through, and why.
-
-    One that denies and matches decides first; then one that allows must match, if there is any.
-    """
+    """Returns whether policies let a request or connection through, and why: those that deny decide first."""
     seen = Seen.of(state, arrival)
     selecting = map(AuthorizationPolicy.kept, policies.selecting(state, arrival.server, KIND))
     acting = [policy for policy in selecting if not policy.is_dry_run]

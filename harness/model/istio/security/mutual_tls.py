@@ -85,10 +85,7 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class ClientTls:
-    """What goes over a connection: nothing but plaintext, Istio's mutual TLS, or TLS of the proxy's own.
-
-    `sni` is the name that the proxy's own TLS asks for, empty for the host that is called.
-    """
+    """The TLS over a connection, if any; `sni` is what the proxy's own asks for (empty: the host called)."""
 
     why: Step
     mode: str = DISABLE

@@ -124,10 +124,7 @@ def of_server_authorization(settings: LinkerdConfig, resource: Resource) -> Auth
 
 
 def of_policy(state: State, policy: Resource) -> Authorization | Step:
-    """Returns what an AuthorizationPolicy lets in; its authentications must all hold, none is everybody.
-
-    A reference to an authentication that doesn't exist voids the policy: then the reason why.
-    """
+    """Returns what an AuthorizationPolicy lets in by all its authentications, or why it is void."""
     domain = config.of(state).trust_domain
     networks: Networks | None = None
     identities: tuple[str, ...] | None = None

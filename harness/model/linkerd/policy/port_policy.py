@@ -124,10 +124,7 @@ def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, .
 
 
 def _detached(state: State, route: Route, parent: Resource) -> str | None:
-    """Why a route isn't on a Server: empty if it is, None if it doesn't name it.
-
-    A parentRef to a Server with a namespace of its own, a port or a section voids the whole route.
-    """
+    """Why a route isn't on a Server: empty if it is, None if it doesn't name it."""
     named = [ref for ref in route.parents if (ref.group, ref.kind) == (GROUP, "Server")]
     if not any((ref.namespace, ref.name) == (parent.namespace, parent.name) for ref in named):
         return None

@@ -97,10 +97,7 @@ _FAILED_PRECONDITION = 9
 
 
 def profiled(call: OutboundCall, profile: Resource, message: Message) -> Answers:
-    """Returns what a ServiceProfile makes of a request: its overrides' shares, its route's limit and retries.
-
-    Raises NotModelledError where retries depend on what its budget was spent on.
-    """
+    """Returns what a ServiceProfile makes of a request; NotModelledError if its retry budget decides."""
     service = call.service
     assert service is not None
     canonical = f"{service.name}.{service.namespace}.svc.cluster.local:{call.number}"
@@ -131,10 +128,7 @@ def _sent_again(
     limit: Limit | None,
     message: Message,
 ) -> Answers:
-    """What failures become that are sent again while the budget lasts.
-
-    Where all that is tried fails at once the last failure is the answer, however often it is tried.
-    """
+    """What failures become that are sent again while the budget lasts; if all fail at once, the last one."""
     budget, fails = ServiceProfile.kept(profile).budget, partial(service_profile.fails, route)
     failing = sum((answer.weight for answer in once if fails(answer.value)), Fraction(0))
     if not failing:

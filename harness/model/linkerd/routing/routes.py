@@ -136,10 +136,7 @@ def _outranked(taken: Taken) -> Step:
 
 
 def host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
-    """Returns how well a route's names fit a host (greater is better), None if none does; no names fit all.
-
-    An exact name comes before a wildcard, the longer before the shorter.
-    """
+    """Returns how well names fit a host (exact, then long ones), None if none does; no names fit all."""
     if not hostnames:
         return (0, 0)
     host = host.rstrip(".").lower()
