@@ -54,10 +54,7 @@ def _asked_for(text: str | None) -> tuple[tuple[str, str], ...]:
 
 
 def advanced(request: AppRequest) -> Answers:
-    """Returns the answer of Istio's echo: lines of `Name=value` that tell the request and the pod.
-
-    `?codes=500:1,200:3` shares the answers out, `?delay=1s` waits, `?headers=a:b` sends headers back.
-    """
+    """Returns Istio's echo: lines of `Name=value`; `codes`, `delay`, `headers` in the query shape it."""
     message = request.message
     if str(request.arrival.port) in (request.arguments("--grpc") or ["7070"]):
         if not message.grpc:

@@ -49,10 +49,7 @@ class LinkerdDataPlane(DataPlane):
         return after(outbound.forward(side, endpoint, message), *unread)
 
     def pass_on(self, side: ClientSide, arrival: Arrival) -> Answers:
-        """Returns what a gateway's connection gets by the proxy beside it, which forwards to its address.
-
-        Istio's own mutual TLS passes, and so does what shows no HTTP.
-        """
+        """Returns what the proxy beside a gateway forwards; Istio's mutual TLS, and bytes, pass it."""
         if arrival.tls is not None or arrival.message.opaque:
             return side.deliver(arrival)
         return outbound.forward(side, Endpoint(arrival.server, arrival.port), arrival.message)

@@ -35,10 +35,7 @@ def send(side: ClientSide, service: Resource, ready: tuple[Endpoint, ...], messa
 
 
 def enter(state: State, request: Request, deliver: Deliver) -> Answers:
-    """Returns what a request gets that comes in from outside of the cluster, through a Service.
-
-    Refused if the Service doesn't have the port. Raises NotModelledError if it isn't there.
-    """
+    """Returns what comes in through a Service: refused without the port, NotModelledError without it."""
     assert request.through is not None
     service = state.get("", "Service", request.through.namespace, request.through.name)
     if service is None:

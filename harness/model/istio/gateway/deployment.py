@@ -185,10 +185,7 @@ def _conflict(listener: Listener, earlier: Listener) -> bool:
 
 
 def serving(state: State, pod: Pod) -> list[tuple[Listener, int]]:
-    """Returns the listeners that a pod serves, each with the pod's port, those of older Gateways first.
-
-    A listener is served on the target of its port in the Gateway's Service, if the pod is behind that.
-    """
+    """Returns the listeners that a pod behind Gateways' Services serves, with its ports, older ones first."""
     served = []
     for service, listeners in _by_namespace(state).get(pod.namespace, ()):
         selector = Service.kept(service).selector

@@ -34,10 +34,7 @@ class VirtualHost:
 
 
 def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) -> VirtualHost:
-    """Returns the virtual host for a Host header: the most specific one of all that the servers make.
-
-    VirtualServices and routes of one virtual host are merged; rules that take everything come last.
-    """
+    """Returns the most specific virtual host for a host; rules that take everything come last in it."""
     trace: list[Step] = []
     by_gateway = grouped((server.gateway_name, server) for server in servers)
     redirecting = [  # a host with a namespace covers nothing here: its name is taken as it is

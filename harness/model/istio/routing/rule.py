@@ -163,10 +163,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Retries:
-    """How often and upon what a request is sent again; the default of the mesh if `retry_on` is empty.
-
-    `elsewhere` says that a retry avoids pods that were tried already.
-    """
+    """How often and upon what (empty: the mesh's default) to send again; `elsewhere`: to other pods."""
 
     attempts: int = 2
     retry_on: tuple[str, ...] = ()

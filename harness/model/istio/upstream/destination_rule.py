@@ -142,10 +142,7 @@ def _joined(rules: Iterable[DestinationRule]) -> list[tuple[DestinationRule, ...
 
 
 def _is_local(rule: DestinationRule, default: tuple[str, ...]) -> bool:
-    """Whether clients in the rule's own namespace see it.
-
-    In the root namespace they first see what is for it alone; what it exports comes last, as for all.
-    """
+    """Whether clients in the rule's namespace see it; in the root one what is exported comes last."""
     exported = _exported(rule)
     if rule.resource.namespace == ROOT_NAMESPACE and not _is_private(rule, default):
         return False

@@ -106,10 +106,7 @@ def _readable(conditions: Iterable[RequestCondition], message: Message) -> list[
 
 
 def _answers(condition: ResponseCondition, status: int) -> bool | None:
-    """Whether a response class's condition holds for a status; None for what the proxy can't read.
-
-    That is a range without one of its bounds, and a list of nothing else.
-    """
+    """Whether a condition holds for a status; None if the proxy can't read it (a range lacks a bound)."""
     held: list[bool | None] = []
     if condition.has("status"):
         low, high = condition.status.low, condition.status.high
