@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.apps import bookinfo, conformance, faces, httpbin, samples
+from harness.model.apps import bookinfo, conformance, faces, samples
 from harness.model.apps.base import App, AppRequest, Send, answered
 from harness.model.distribution import ONE, after, certain
 from harness.traffic.outcomes import Failure, Outcome
@@ -19,8 +19,8 @@ APPS: dict[str, App] = {
     "istio/pilot": App((), answered),
     "istio/proxyv2": App((), answered),
     "nginxdemos/hello": App((80,), samples.hello),
-    "ghcr.io/mccutchen/go-httpbin": App((8080,), httpbin.answer),
-    "mccutchen/go-httpbin": App((8080,), httpbin.answer),
+    "ghcr.io/mccutchen/go-httpbin": App((8080,), samples.httpbin),
+    "mccutchen/go-httpbin": App((8080,), samples.httpbin),
     "istio/app": App(None, conformance.advanced),
     "gcr.io/istio-testing/app": App(None, conformance.advanced),
     "l5d/echo": App((8080,), samples.echo),

@@ -13,7 +13,7 @@ from harness.model.linkerd.routing import backends, http, service_profile
 from harness.model.linkerd.routing.routes import host_rank
 from harness.model.network.services import Endpoint, ServicePort, service_port
 from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Action, Words, built_in, step, words
+from harness.traffic.trace import Action, Part, Words, built_in, step, words
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
@@ -27,15 +27,13 @@ def send(side: ClientSide, service: Resource, number: int, message: Message) -> 
     port = service_port(service, number)
     if port is None:
         text = "has no port {}: the connection ends without an answer"
-        return certain(replies.closed(message), step(service, "spec.ports", Action.FAILED, text, number))
+        return _ended(message, service, "spec.ports", text, number)
     call = OutboundCall.of(side, port, service)
     spoken = protocol.of(call)
-    if spoken.name in (protocol.HTTP1, protocol.HTTP2) and number in ports.opaque_of_service(
-        side.state, service
-    ):
+    opaque = number in ports.opaque_of_service(side.state, service)
+    if opaque and spoken.name in (protocol.HTTP1, protocol.HTTP2):
         text = "is opaque and declares HTTP by its appProtocol: the proxy panics, and ends the connection"
-        panics = step(service, "spec.ports", Action.FAILED, text)
-        return certain(replies.closed(message), *spoken.trace, panics)
+        return after(_ended(message, service, "spec.ports", text), *spoken.trace)
     return after(_proceed(call, spoken, message), *spoken.trace)
 
 
@@ -119,8 +117,7 @@ def _by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) ->
     """
     if not message.tls:
         text = "a TLSRoute on {} makes its port TLS only: the connection ends without an answer"
-        ends = step(routes[0].resource, "spec.parentRefs", Action.FAILED, text, call.parent or "")
-        return certain(replies.closed(message), ends)
+        return _ended(message, routes[0].resource, "spec.parentRefs", text, call.parent or "")
     ranks = [host_rank(route.hostnames, message.sni) for route in routes]
     ranked = [(rank, route) for rank, route in zip(ranks, routes, strict=True) if rank]
     passed = [
@@ -132,8 +129,7 @@ def _by_name(call: OutboundCall, routes: tuple[Route, ...], message: Message) ->
         if call.egress:
             return after(_unrouted(call, message, words("TLS for {}", message.sni)), *passed)
         text = "has TLSRoutes, but none for {}: the connection ends"
-        ends = step(routes[0].resource, "spec.hostnames", Action.FAILED, text, message.sni)
-        return certain(replies.closed(message), *passed, ends)
+        return after(_ended(message, routes[0].resource, "spec.hostnames", text, message.sni), *passed)
     _, winner = max(ranked, key=lambda candidate: candidate[0])  # the first of equals
     passed += [
         step(route.resource, "spec.hostnames", Action.OUTRANKED, "another fits better, or is older")
@@ -148,16 +144,14 @@ def _routed(call: OutboundCall, route: Route, message: Message) -> Answers:
     rule = route.rules[0]
     if backends.all_zero(rule):
         text = "all weights are 0: the proxy panics, and the connection ends"
-        ends = step(route.resource, f"{rule.path}.backendRefs", Action.FAILED, text)
-        return certain(replies.closed(message), ends)
+        return _ended(message, route.resource, f"{rule.path}.backendRefs", text)
 
     def to_backend(backend: BackendRef | None) -> Answers:
         target = backends.destination(call, backend)
         if isinstance(target, backends.Nowhere):
             assert backend is not None
-            text, why = "{}: the connection ends", target.error or target.text
-            ends = step(route.resource, backend.path, Action.FAILED, text, why)
-            return certain(replies.closed(message), ends)
+            why = target.error or target.text
+            return _ended(message, route.resource, backend.path, "{}: the connection ends", why)
         return _dial(call, target, message)
 
     return then(backends.weighted(call, route, rule), to_backend)
@@ -179,6 +173,10 @@ def _dial(call: OutboundCall, target: ServicePort | Endpoint, message: Message) 
     reached, lost = balancer.ready(call, target)
     if not reached:
         text = "has no pods that can be reached: the connection ends after 3 s"
-        ends = step(target.service, "spec.selector", Action.FAILED, text)
-        return certain(replies.closed(message), *lost, ends)
+        return after(_ended(message, target.service, "spec.selector", text), *lost)
     return after(balancer.dispatch(call, target, reached, message, opaque=True), *lost)
+
+
+def _ended(message: Message, resource: Resource, field: str, text: str, *parts: Part) -> Answers:
+    """What the client sees of a connection that the proxy ends, and the field that makes it do so."""
+    return certain(replies.closed(message), step(resource, field, Action.FAILED, text, *parts))

@@ -1,7 +1,15 @@
 """The state of a cluster as the model keeps it, and the pods that run in it."""
 
-from harness.model.state.pods import Pod, RunningContainer
-from harness.model.state.state import Key, Objects, State, Stored, namespace_labels, namespace_object
+from harness.model.state.state import (
+    Key,
+    Objects,
+    Pod,
+    RunningContainer,
+    State,
+    Stored,
+    namespace_labels,
+    namespace_object,
+)
 
 __all__ = [
     "Key",

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from harness.model.state.pods import Pod
-    from harness.model.state.state import State
+    from harness.model.state.state import Pod, State
 
 Value = TypeVar("Value")
 Item = TypeVar("Item")

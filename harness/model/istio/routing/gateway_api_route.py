@@ -18,7 +18,7 @@ from harness.base.matching import TextMatch
 from harness.base.resources import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.istio.gateway.deployment import permits
-from harness.model.istio.routing.cors import Cors
+from harness.model.istio.routing.rewriting import Cors
 from harness.model.istio.routing.rule import (
     Mirror,
     Redirect,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.api.istio.http_rule import HTTPFaultInjection
     from harness.base.resources import Resource
-    from harness.model.istio.routing.cors import Cors
+    from harness.model.istio.routing.rewriting import Cors
     from harness.model.message import Message
     from harness.model.state import Pod
 

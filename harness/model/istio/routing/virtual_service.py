@@ -11,7 +11,7 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.base.resources import per_object
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import sidecar_scope
-from harness.model.istio.routing.cors import Cors
+from harness.model.istio.routing.rewriting import Cors
 from harness.model.istio.routing.rule import (
     Mirror,
     Redirect,
