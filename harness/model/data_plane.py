@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.network import kube_proxy
-from harness.model.network.services import endpoints, service_port
+from harness.model.network.services import by_kube_proxy, endpoints, service_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +50,7 @@ class DataPlane:
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
         """Returns what a request gets that a pod sends to a port of a Service."""
         dialled = service_port(service, port)
-        return kube_proxy.send(side, service, endpoints(side.state, dialled) if dialled else (), message)
+        return by_kube_proxy(side, service, endpoints(side.state, dialled) if dialled else (), message)
 
     def dial(
         self, side: ClientSide, service: Resource | None, endpoint: Endpoint, message: Message

@@ -11,9 +11,9 @@ from harness.base.records import with_fields
 from harness.model import app_ports, apps, double_injection, planes
 from harness.model.distribution import Branch, after, certain, pooled, shares, tally, then
 from harness.model.message import Answers, Arrival, ClientSide, Message
-from harness.model.network import dns, kube_proxy, network_policy
+from harness.model.network import dns, network_policy
 from harness.model.network.addresses import leads_out
-from harness.model.network.services import Endpoint, endpoints, service_port
+from harness.model.network.services import Endpoint, endpoints, enter_by_kube_proxy, service_port
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Action, Arrivals, built_in, step
 
@@ -37,7 +37,7 @@ def decide(state: State, request: Request) -> Outcomes:
 def paths(state: State, request: Request) -> Answers:
     """Returns each way that a request may take, with what comes back: of equal answers none is left out."""
     if request.through:
-        return kube_proxy.enter(state, request, lambda arrival: _arrive(state, arrival, _MAX_DEPTH))
+        return enter_by_kube_proxy(state, request, lambda arrival: _arrive(state, arrival, _MAX_DEPTH))
     return _send(state, _client(state, request), request, _MAX_DEPTH)
 
 

@@ -38,10 +38,6 @@ class Omission:
     field: str
     why: str
 
-    def step(self) -> Step:
-        """Returns the step of a trace that names it."""
-        return step(self.resource, self.field, Action.NOT_MODELLED, "not modelled: {}", self.why)
-
 
 class Leniency:
     """Amends objects that the model doesn't take, and keeps what that left out (beside `omissions`)."""
@@ -156,7 +152,11 @@ def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Omi
         return resource.kind not in _ALWAYS_NAMED and at in namespaces
 
     listed = tuple(omissions)
-    trace = tuple(omission.step() for omission in listed if omission.field and counts(omission))
+    trace = tuple(
+        step(omission.resource, omission.field, Action.NOT_MODELLED, "not modelled: {}", omission.why)
+        for omission in listed
+        if omission.field and counts(omission)
+    )
     trace += tuple(_in_short([omission for omission in listed if not omission.field]))
     groups = tuple(replace(group, trace=(*group.trace, *trace)) for group in outcomes.groups)
     return replace(outcomes, groups=groups)

@@ -15,7 +15,7 @@ from harness.model.state import Pod, State
 from harness.traffic.observables import Growth, Meter, Metered, Probed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.request import Request
-from harness.traffic.trace import Action, Step, built_in
+from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.pod import KubeletProbe
@@ -83,14 +83,13 @@ def probes(state: State, workload: Workload) -> tuple[CheckedProbe, ...]:
 def _asked(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Outcomes:
     if probe.port is None:
         if probe.handler == "exec":
-            runs = built_in(Action.ANSWERED, "{} runs in the container", probe.name)
-            return _certain(Outcome(connected=True), runs)
+            return _certain(probe, Outcome(connected=True), Action.ANSWERED, "{} runs in the container")
         text = "{} asks a port that the container doesn't name"
-        return _certain(Outcome(failure=Failure.REFUSED), built_in(Action.FAILED, text, probe.name))
+        return _certain(probe, Outcome(failure=Failure.REFUSED), Action.FAILED, text)
     plane = planes.of(pod)
     if probe.port == plane.agent_port:
         text = "{} was rewritten at the pod's start: Istio's agent asks the application itself"
-        return _certain(Outcome(connected=True), built_in(Action.REWRITTEN, text, probe.name))
+        return _certain(probe, Outcome(connected=True), Action.REWRITTEN, text)
     scheme = "https" if probe.tls else _SCHEMES[probe.handler]
     path = "/grpc.health.v1.Health/Check" if probe.handler == "grpc" else probe.path
     url = f"{scheme}://{pod.ip or pod.name}:{probe.port}{path}"
@@ -98,7 +97,7 @@ def _asked(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Ou
     past = plane.inbound_bypass(state, arrival)
     if probe.handler == "tcpSocket" and pod.proxies and not (by_agent or past):
         text = "{} asks for a connection alone: the proxy takes each before a policy decides"
-        return _certain(Outcome(connected=True), built_in(Action.ANSWERED, text, probe.name))
+        return _certain(probe, Outcome(connected=True), Action.ANSWERED, text)
     return kubelet_asks(state, arrival, by_agent=by_agent)
 
 
@@ -106,8 +105,8 @@ def _told(outcomes: Outcomes) -> str:
     return ", ".join(dict.fromkeys(str(group.outcome) for group in outcomes.groups))
 
 
-def _certain(outcome: Outcome, why: Step) -> Outcomes:
-    return Outcomes((Group(outcome, ONE, (why,)),))
+def _certain(probe: KubeletProbe, outcome: Outcome, action: Action, text: str) -> Outcomes:
+    return Outcomes((Group(outcome, ONE, (built_in(action, text, probe.name),)),))
 
 
 def _succeeds(probe: KubeletProbe, outcome: Outcome) -> bool:

@@ -66,19 +66,14 @@ def advanced(request: AppRequest) -> Answers:
     http_only(request)
     body = _lines(request, ("URL", message.target), ("Method", message.method), ("Proto", "HTTP/1.1"))
     headers = (*_asked_for(request.parameter("headers")), ("content-type", "application/text"))
-    return shares(
-        (share, request.outcome(code, body, headers, seconds=request.delay), ())
-        for code, share in _codes(request)
-    )
-
-
-def _codes(request: AppRequest) -> list[tuple[int, int]]:
-    """The statuses that a request asks for, with their shares."""
     codes = request.parameter("codes")
     parts = ["200"] if codes is None else codes.split(",")
     if not all(re.fullmatch("[2-5][0-9]{2}(:[0-9]{1,6})?", part) for part in parts):
         raise request.not_modelled(f"codes={codes}")
-    return [(int(part[:3]), int(part[4:] or 1)) for part in parts]
+    return shares(
+        (int(part[4:] or 1), request.outcome(int(part[:3]), body, headers, seconds=request.delay), ())
+        for part in parts
+    )
 
 
 def _lines(request: AppRequest, *own: tuple[str, str]) -> str:

@@ -21,7 +21,6 @@ from harness.model.network.services import ServicePort, endpoints
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
     from harness.model.istio.registry.hosts import Heard
     from harness.model.message import Answers, ClientSide, Message
     from harness.model.network.services import Endpoint
@@ -85,7 +84,9 @@ def _virtual_host(
         own, lost = applicable(written, client, heard.number)
         trace += [*left_out, *lost]
         if own:  # one without any rule for this proxy is as if it weren't there
-            claims.append((_claim(resource, called, seen), resource, own))
+            covering = (host for host in hosts if any(covers(host, name) for name in called))
+            exact, length = max(map(specificity, covering))
+            claims.append(((not exact, -length, seen), resource, own))
     if rules:
         text, first = "{} on the Service comes before VirtualServices", rules[0].origin
         trace += [step(resource, "spec.hosts", Action.OUTRANKED, text, first) for _, resource, _ in claims]
@@ -100,15 +101,3 @@ def _virtual_host(
         trace.append(step(other, "spec.hosts", Action.OUTRANKED, text, winner, host))
     trace.append(step(winner, "spec.hosts", Action.MATCHED, "speaks for {} on the client's sidecar", host))
     return chosen, trace
-
-
-Claim = tuple[bool, int, int]
-
-
-def _claim(resource: Resource, called: tuple[str, ...], seen: int) -> Claim:
-    """How good a VirtualService's claim to a host is: the lower the better."""
-    covering = (
-        host for host in virtual_service.hosts(resource) if any(covers(host, name) for name in called)
-    )
-    exact, length = max(specificity(host) for host in covering)
-    return (not exact, -length, seen)

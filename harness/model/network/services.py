@@ -19,18 +19,21 @@ from harness.api.kubernetes.service import (
     EndpointSlice,
     Service,
 )
-from harness.base.errors import not_modelled
-from harness.base.resources import per_object
+from harness.base.errors import NotModelledError, not_modelled
+from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model import apps
+from harness.model.distribution import certain, shares, then
+from harness.model.message import Answers, ClientSide, Deliver, Message
 from harness.model.network.addresses import inside
 from harness.model.state import Pod, State
 from harness.model.state.tables import LabelTable, grouped, per_state
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.request import HOST, Request
+from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from harness.base.resources import Resource
 
 
 HTTP = ("http", "http2", "grpc")
@@ -248,3 +251,35 @@ def _of_endpoints(resource: Resource) -> Iterator[Written]:
 
 def _ports(ports: Iterable[EndpointPort]) -> dict[str, int]:
     return {port.name: port.number for port in ports if port.number and port.protocol == "TCP"}
+
+
+def by_kube_proxy(
+    side: ClientSide, service: Resource, ready: tuple[Endpoint, ...], message: Message
+) -> Answers:
+    """Returns what the pods answer of which kube-proxy picks one for each connection; no route counts."""
+    if not ready:
+        refused = step(service, "spec.selector", Action.FAILED, "has no pods: refused")
+        return certain(Outcome(failure=Failure.REFUSED), refused)
+    if len(ready) > 1:
+        text = "{} pods, one by connection: which gets which share isn't specified"
+        why = step(service, "spec.selector", Action.LEFT_OPEN, text, len(ready))
+    else:
+        why = step(service, "spec.selector", Action.MATCHED, "its only pod")
+    groups = alike(side.state, ((1, endpoint, endpoint) for endpoint in ready))
+    picked = shares((count, endpoint, (why,)) for count, endpoint in groups)
+    return then(picked, lambda endpoint: side.dial(endpoint.pod, endpoint.port, message))
+
+
+def enter_by_kube_proxy(state: State, request: Request, deliver: Deliver) -> Answers:
+    """Returns what comes in through a Service: refused without the port, NotModelledError without it."""
+    assert request.through is not None
+    service = state.get("", "Service", request.through.namespace, request.through.name)
+    if service is None:
+        raise NotModelledError(f"there is no Service {request.through}", todo="check the gateway's name")
+    port = service_port(service, request.port)
+    if port is None:
+        text = "has no port {}: there is no way in"
+        no_port = step(service, "spec.ports", Action.FAILED, text, request.port)
+        return certain(Outcome(failure=Failure.REFUSED), no_port)
+    side = ClientSide(state, Pod.at(HOST.name), deliver)
+    return by_kube_proxy(side, service, endpoints(state, port), Message.of(request))

@@ -24,10 +24,10 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from harness.model.istio.gateway.server import GatewayServer, PortListener
+    from harness.model.istio.gateway.server import GatewayServer
     from harness.model.istio.routing.rule import RoutingRule
     from harness.model.message import Answers, Arrival, Deliver, Message
-    from harness.model.state import Pod, State
+    from harness.model.state import State
 
 
 def receive(state: State, arrival: Arrival, deliver: Deliver) -> Answers:
@@ -67,22 +67,16 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
         if server is not None:
             return after(_by_tls(side, arrival, server), *left_out)
     if not listener.plain:
-        return after(_no_server(arrival, listener), *left_out)
+        wanted = connection_rule.sought(message) if arrival.tls is None else "the mesh's own TLS"
+        text = "the port's servers have no host for {}: the connection is closed"
+        why = listener.tls[0].step("hosts", Action.FAILED, text, wanted)
+        return certain(Outcome(failure=Failure.TLS if message.tls else Failure.RESET), *left_out, why)
     if not listener.plain[0].http:
         return after(_bytes(side, arrival, listener.plain[0], message), *left_out)
     if message.opaque or arrival.tls is not None:
         why = listener.plain[0].step("", Action.FAILED, "speaks plain HTTP: what isn't that is closed")
         return certain(replies.closed(message), *left_out, why)
     return after(_http(side, arrival, listener.plain, message), *left_out)
-
-
-def _no_server(arrival: Arrival, listener: PortListener) -> Answers:
-    message = arrival.message
-    wanted = connection_rule.sought(message) if arrival.tls is None else "the mesh's own TLS"
-    text = "the port's servers have no host for {}: the connection is closed"
-    why = listener.tls[0].step("hosts", Action.FAILED, text, wanted)
-    failure = Failure.TLS if message.tls else Failure.RESET
-    return certain(Outcome(failure=failure), why)
 
 
 def _by_tls(side: ClientSide, arrival: Arrival, server: GatewayServer) -> Answers:
@@ -117,20 +111,14 @@ def _handshake(state: State, arrival: Arrival, server: GatewayServer) -> Outcome
     if mode == "ISTIO_MUTUAL":
         return refused
     for name in server.credentials:
-        namespace, secret = _secret(name, arrival.server)
+        # Of the gateway's own namespace, unless it names another.
+        namespace, secret = arrival.server.namespace, name.removeprefix("kubernetes://")
+        if secret.startswith("kubernetes-gateway://"):
+            namespace, _, secret = secret.removeprefix("kubernetes-gateway://").partition("/")
         if "://" not in secret and state.get("", "Secret", namespace, secret) is None:
             detail = f"TLS handshake failed (curl 35): there is no Secret {namespace}/{secret}"
             return Outcome(failure=Failure.TLS, detail=detail)
     return refused if mode == "MUTUAL" else ()
-
-
-def _secret(name: str, pod: Pod) -> tuple[str, str]:
-    """A credential's Secret: of the gateway's own namespace, unless it names another."""
-    name = name.removeprefix("kubernetes://")
-    if name.startswith("kubernetes-gateway://"):
-        namespace, _, secret = name.removeprefix("kubernetes-gateway://").partition("/")
-        return namespace, secret
-    return pod.namespace, name
 
 
 def _http(

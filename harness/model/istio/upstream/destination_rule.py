@@ -97,23 +97,18 @@ def find(state: State, host: str, client: Pod, owner: str) -> Destinations:
         everyone = frozenset(("*", client.namespace))
         exported = ((rules, _exported(rules[0])) for rules in joined)
         seen = joined if own else [rules for rules, to in exported if not to or to & everyone]
-        if seen:
-            return Destinations(_for_workload(seen, client))
+        for alike in seen:  # those that select the client's pod
+            selector, namespace = alike[0].selector, alike[0].resource.namespace
+            if selector is not None and namespace == client.namespace and selects(selector, client.labels):
+                return Destinations(alike)
+        if seen:  # else the last of those for all
+            return Destinations(next((each for each in reversed(seen) if each[0].selector is None), ()))
     return Destinations()
 
 
 def passed_over(state: State, host: str) -> list[Step]:
     """Returns why rules for a host don't count that the control plane doesn't take in."""
     return revision.passed_over(state, KIND, lambda rule: covers(DestinationRule.kept(rule).full_host, host))
-
-
-def _for_workload(joined: list[tuple[DestinationRule, ...]], client: Pod) -> tuple[DestinationRule, ...]:
-    """Those that select the client's pod, else the last of those for all."""
-    for rules in joined:
-        selector, namespace = rules[0].selector, rules[0].resource.namespace
-        if selector is not None and namespace == client.namespace and selects(selector, client.labels):
-            return rules
-    return next((rules for rules in reversed(joined) if rules[0].selector is None), ())
 
 
 def _joined(rules: Iterable[DestinationRule]) -> list[tuple[DestinationRule, ...]]:
