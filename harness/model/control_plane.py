@@ -106,10 +106,7 @@ class ControlPlane(ABC):
 
     @abstractmethod
     def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy | str | None:
-        """Returns the proxy that its injector puts into pods, or why it leaves them alone; None if silently.
-
-        `webhooks` are the cluster's own; without any, those of the default installation are asked.
-        """
+        """Returns the proxy that its injector puts in, or why it leaves pods alone; None if silently."""
 
     def is_gateway(self, template: PodTemplate) -> bool:
         """Returns whether pods are its gateways: injected as such, deployed for a Gateway, or by hand."""

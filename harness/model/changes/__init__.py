@@ -5,7 +5,6 @@ state = changes.apply(changes.install(State(), Mesh.ISTIO), resources)
 
 from __future__ import annotations
 
-from harness.model.changes.kubectl import apply, mark, remove, restart
-from harness.model.changes.meshes import install, place, uninstall
+from harness.model.changes.kubectl import apply, install, mark, place, remove, restart, uninstall
 
 __all__ = ["apply", "install", "mark", "place", "remove", "restart", "uninstall"]

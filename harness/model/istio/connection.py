@@ -38,10 +38,7 @@ def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
 def send(
     side: ClientSide, dialled: ServicePort | Endpoint, ready: tuple[Endpoint, ...], message: Message
 ) -> Answers:
-    """Returns what comes back of a connection that a pod with an Istio sidecar opens to a port, or elsewhere.
-
-    `ready` is where it would get without the sidecar: there it goes if the sidecar has no rule for it.
-    """
+    """Returns what a sidecar makes of a connection; what it has no rule for goes to `ready`, as it is."""
 
     def passed_through(*trace: Step) -> Answers:
         passed = passed_on(side, ready, message)

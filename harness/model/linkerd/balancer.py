@@ -119,10 +119,7 @@ def dispatch(
 
 
 def forward(call: OutboundCall, endpoint: Endpoint, message: Message, *, opaque: bool = False) -> Answers:
-    """Returns what one endpoint answers: over mutual TLS if its pod is known to be meshed.
-
-    `opaque` forwards bytes: the client then sees that the connection ends, and no answer of its proxy's.
-    """
+    """Returns what an endpoint answers; `opaque` forwards bytes, of whose end the client gets no answer."""
     pod, port = endpoint.pod, endpoint.port
     meshed = _is_meshed(endpoint)
     bytes_only = opaque or (meshed and ports.opaque_to_clients(call.state, pod, port))

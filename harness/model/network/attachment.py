@@ -25,10 +25,7 @@ def naming(state: State, parent: Resource) -> list[Stored]:
 
 
 def about(state: State, service: Resource) -> list[Stored]:
-    """Returns the routes that name a Service, and those that name no parent but this one as backend or host.
-
-    Older first. What names no parent has no effect anywhere, which is often not what was meant.
-    """
+    """Returns the routes that name a Service, or no parent but it as backend or host; older first."""
     meant = _by_parent(state).get(("", service.namespace, service.name), [])
     every = {id(stored): stored for stored in (*naming(state, service), *meant)}
     return sorted(every.values(), key=lambda stored: stored.age)

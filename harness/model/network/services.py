@@ -1,4 +1,4 @@
-"""Services and their ports, and the pods behind them, or what somebody wrote by hand to be there.
+"""Services and their ports, the pods behind them (or what somebody wrote to be there), and kube-proxy's pick.
 
 Endpoints that Kubernetes' controllers write for Services with a selector are taken in and passed over: the
 model knows the pods. [Kubernetes: Services without selectors, EndpointSlices]

@@ -77,10 +77,7 @@ def hidden(state: State, client: Pod, port: Port) -> Step | None:
 
 
 def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Port, ...], list[Step]]:
-    """Returns the object of a routing rule's destination with its ports, and what isn't exported.
-
-    What a rule names is known to a proxy that knows the rule: a Sidecar needn't import it, too.
-    """
+    """Returns the object of a rule's destination with its ports, imported or not, and what isn't exported."""
     service = resolve(state, host, client.namespace)
     lost: list[Step] = []
     if service is not None and fqdn(service) == host:

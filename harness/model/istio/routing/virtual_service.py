@@ -212,10 +212,7 @@ Visible = tuple[int, "Resource"]
 
 
 def visible(state: State, client: Pod, *names: str) -> tuple[list[Visible], list[Step]]:
-    """Returns the VirtualServices with a host that covers one of these, and why others don't count.
-
-    Each comes with the class in which the client sees it (lower ones are looked at first), older first.
-    """
+    """Returns the VirtualServices for hosts, with the class in which a client sees each; why not others."""
     scope, namespace = sidecar_scope.of(state, client), client.namespace
     default = mesh_config.of(state).virtual_service_export_to
     seen_by: list[Visible] = []

@@ -88,10 +88,7 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
 
 
 def _worst(faults: list[tuple[JWTRule, str]]) -> tuple[JWTRule, str]:
-    """The fault that is answered: the last that is about a token of the rule's own issuer, if any is.
-
-    Where there are several rules, the first fault of all is looked at once more, at the end.
-    """
+    """The fault that is answered: the last about the rule's own issuer; of several the first counts again."""
     again = [fault for fault in faults if fault[1] != jwt.MISSING][:1] if len(faults) > 1 else []
     worst = faults[0]
     for fault in (*faults[1:], *again):

@@ -170,10 +170,7 @@ _GATEWAY_ERRORS = (502, 503, 504)
 
 
 def reasons(policy: Policy, endpoints: int) -> Iterator[Step]:
-    """Yields what a policy's settings mean for a request that may go to so many endpoints.
-
-    Raises NotModelledError for what changes even a single request in a way that the model doesn't follow.
-    """
+    """Yields what a policy means for a request to so many endpoints; raises NotModelledError."""
     balancer = policy.load_balancer
     if balancer is not None:
         if balancer.simple == "PASSTHROUGH":
