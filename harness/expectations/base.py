@@ -156,8 +156,8 @@ class Asking(Expectation):
         verdict = Verdict(
             result=Result.PASS if comparison.holds else unproven,
             basis=ground.provider.basis,
-            expected=_percentages((label, float(share)) for label, share in expected.items()),
-            seen=_percentages((share.label, share.seen) for share in comparison.shares),
+            expected=percentages(expected.items()),
+            seen=percentages((share.label, share.seen) for share in comparison.shares),
             n=outcomes.n,
             shares=comparison.shares,
             evidence=() if outcomes.exact else tuple(dict.fromkeys(witnesses)),
@@ -215,7 +215,7 @@ class Asking(Expectation):
         return replace(
             verdict,
             explanations=self._explanations(exact),
-            predicted=_percentages((label, float(share)) for label, share in classes.items()),
+            predicted=percentages(classes.items()),
             drift=disagreement(exact, outcomes, self.compared, ground.confidence, UNKNOWN),
         )
 
@@ -259,5 +259,6 @@ def settled(
     return answer
 
 
-def _percentages(shares: Iterable[tuple[str, float]]) -> str:
-    return ", ".join(f"{label} {100 * share:.4g} %" for label, share in shares)
+def percentages(shares: Iterable[tuple[str, Fraction | float]]) -> str:
+    """Returns classes with their shares, in words."""
+    return ", ".join(f"{label} {100 * float(share):.4g} %" for label, share in shares)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import BeforeValidator
 
 from harness.base import HarnessError
-from harness.expectations.base import Sending
+from harness.expectations.base import Sending, percentages
 from harness.expectations.values import Seconds, number
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
 from harness.traffic.load import Forecast, Load
@@ -19,6 +19,8 @@ from harness.traffic.statistics import Share, at_least, interval
 from harness.traffic.timeline import failure_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.expectations.base import Ground
     from harness.traffic.load import Moment
     from harness.traffic.outcomes import Outcome
@@ -109,7 +111,7 @@ class Available(Sending):
         outside = any(g.outcome.external for moment in forecast.moments for g in moment.outcomes.groups)
         enough = "all" if self.success == 1 else "enough"
         states = f"{enough} succeed in each of {len(forecast.moments)} states on the way"
-        causes = [f"{moment.when}: {self._classes(moment)}" for moment in bad]
+        causes = [f"{moment.when}: {percentages(self._classes(moment).items())}" for moment in bad]
         return Verdict(
             result=Result.INCONCLUSIVE if outside else Result.FAIL if bad else Result.PASS,
             basis=ground.provider.basis,
@@ -127,9 +129,8 @@ class Available(Sending):
     def _failing(self, moment: Moment) -> Fraction:
         return sum((g.weight for g in moment.outcomes.groups if self.wrong(g.outcome)), Fraction(0))
 
-    def _classes(self, moment: Moment) -> str:
-        classes = moment.outcomes.classes(lambda outcome: self.wrong(outcome) or "succeeds")
-        return ", ".join(f"{label} {100 * float(share):.4g} %" for label, share in classes.items())
+    def _classes(self, moment: Moment) -> Mapping[str, Fraction]:
+        return moment.outcomes.classes(lambda outcome: self.wrong(outcome) or "succeeds")
 
     # -- on a cluster
 
@@ -139,16 +140,11 @@ class Available(Sending):
         short = self._shortcomings(timeline)
         enough = Fraction(len(failed), n) <= 1 - self.success if n else False
         proven = n and at_least(len(failed), n, float(1 - self.success)) < ground.confidence.false_fail
-        if proven:
-            result = Result.FAIL
-        elif enough and not short:
-            result = Result.PASS
-        else:
-            result = Result.INCONCLUSIVE
+        passed = Result.PASS if enough and not short else Result.INCONCLUSIVE
         if not (proven or enough or short):
             short = [f"{n} requests don't tell this share from the expected one: raise the rate"]
         return Verdict(
-            result=result,
+            result=Result.FAIL if proven else passed,
             basis=ground.provider.basis,
             expected=self._expected(),
             seen=_seen(failed, n, timeline),
@@ -191,8 +187,5 @@ def _seen(failed: tuple[Failed, ...], n: int, timeline: Timeline) -> str:
     if len(kinds) > 3:
         what += ", …"
     slowest = max(shot.outcome.seconds for shot in timeline.known if shot.outcome)
-    return (
-        f"{n - len(failed)} of {n} succeed"
-        + (f" ({what})" if failed else "")
-        + f" in {timeline.seconds:.0f} s, the slowest after {slowest:.2f} s"
-    )
+    times = f"in {timeline.seconds:.0f} s, the slowest after {slowest:.2f} s"
+    return f"{n - len(failed)} of {n} succeed{f' ({what})' if failed else ''} {times}"
