@@ -2,9 +2,7 @@
 
 import pytest
 
-from harness.api.node import (
-    Node,
-    Spec,
+from harness.api.field import (
     boolean,
     count,
     derived,
@@ -19,6 +17,10 @@ from harness.api.node import (
     texts,
     value,
     values,
+)
+from harness.api.node import (
+    Node,
+    Spec,
 )
 from harness.base.errors import InputError
 from harness.base.places import Location

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from harness.api.field import boolean, count, integer, node, optional, text, texts, value, values
 from harness.api.gateway_api.reference import TargetRef
 from harness.api.headers import UNCHANGED, HeaderChanges
-from harness.api.node import Node, boolean, count, integer, node, optional, text, texts, value, values
+from harness.api.node import Node
 
 
 class HeaderValue(Node):

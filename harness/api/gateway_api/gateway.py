@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.field import count, derived, labels, node, nodes, optional_node, text
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Spec, count, derived, labels, node, nodes, optional_node, text
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource

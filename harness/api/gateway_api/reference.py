@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.node import Node, Spec, derived, integer, nodes, optional, text
+from harness.api.field import derived, integer, nodes, optional, text
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource

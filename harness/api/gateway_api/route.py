@@ -5,23 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from harness.api.field import count, derived, node, nodes, optional, text, texts, value, values
 from harness.api.gateway_api.filters import RouteFilter
 from harness.api.gateway_api.reference import ParentRef, TargetRef
 from harness.api.kubernetes.status import StatusCondition
-from harness.api.node import (
-    Node,
-    Spec,
-    Status,
-    count,
-    derived,
-    node,
-    nodes,
-    optional,
-    text,
-    texts,
-    value,
-    values,
-)
+from harness.api.node import Node, Spec, Status
 from harness.base.durations import seconds
 from harness.base.matching import Kind, TextMatch
 

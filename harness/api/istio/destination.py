@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.field import integer, labels, node, number, text, texts
 from harness.api.headers import HeaderChanges
 from harness.api.istio.hosts import full_host
-from harness.api.node import Node, integer, labels, node, number, text, texts
+from harness.api.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

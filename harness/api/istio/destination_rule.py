@@ -5,12 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.api.istio.destination import PortSelector
-from harness.api.istio.hosts import full_host
-from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import (
-    Node,
-    Spec,
+from harness.api.field import (
     boolean,
     count,
     duration,
@@ -24,6 +19,10 @@ from harness.api.node import (
     text,
     texts,
 )
+from harness.api.istio.destination import PortSelector
+from harness.api.istio.hosts import full_host
+from harness.api.kubernetes.selector import LabelSelector
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

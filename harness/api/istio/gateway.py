@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.api import marks
-from harness.api.node import Node, Spec, boolean, integer, labels, node, nodes, text, texts
+from harness.api.field import boolean, integer, labels, node, nodes, text, texts
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.pod import PodTemplate

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from harness.api.field import boolean, duration, integer, labels, named, node, nodes, text, texts
 from harness.api.istio.destination import Destination, Headers, Percent, RouteDestination
 from harness.api.istio.hosts import gateways_in_full
-from harness.api.node import Node, boolean, duration, integer, labels, named, node, nodes, text, texts
+from harness.api.node import Node
 from harness.base.matching import TextMatch
 
 if TYPE_CHECKING:

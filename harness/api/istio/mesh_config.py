@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from harness.api.istio.registry import ALLOW_ANY, OutboundTrafficPolicy
-from harness.api.kubernetes.config_map import ConfigMap
-from harness.api.node import (
-    Node,
-    Spec,
+from harness.api.field import (
     boolean,
     duration,
     integer_or_text,
@@ -20,6 +16,9 @@ from harness.api.node import (
     text,
     texts,
 )
+from harness.api.istio.registry import ALLOW_ANY, OutboundTrafficPolicy
+from harness.api.kubernetes.config_map import ConfigMap
+from harness.api.node import Node, Spec
 from harness.base.resources import Resource
 from harness.base.vocabulary import ROOT_NAMESPACE
 

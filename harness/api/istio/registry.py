@@ -5,10 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.api.kubernetes.metadata import labels_of
-from harness.api.node import (
-    Node,
-    Spec,
+from harness.api.field import (
     count,
     integers_by_name,
     labels,
@@ -19,6 +16,8 @@ from harness.api.node import (
     text,
     texts,
 )
+from harness.api.kubernetes.metadata import labels_of
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

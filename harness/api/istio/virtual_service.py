@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from harness.api.field import nodes, text, texts
 from harness.api.istio.destination import RouteDestination
 from harness.api.istio.hosts import MESH, full_host, gateways_in_full
 from harness.api.istio.http_rule import GatewayMatch, HTTPRule
-from harness.api.node import Node, Spec, nodes, text, texts
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import yaml
 
-from harness.api.node import Object, labels
+from harness.api.field import labels
+from harness.api.node import Object
 from harness.base.errors import InputError
 from harness.manifests.documents import plain
 

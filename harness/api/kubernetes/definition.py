@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.field import boolean, derived, node, nodes, raw, text
 from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Object, Spec, boolean, derived, node, nodes, raw, text
+from harness.api.node import Node, Object, Spec
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.node import Node, Section, boolean, integer, labels, nodes, text, texts
+from harness.api.field import boolean, integer, labels, nodes, text, texts
+from harness.api.node import Node, Section
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE
 
 if TYPE_CHECKING:

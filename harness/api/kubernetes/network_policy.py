@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from harness.api.field import integer, integer_or_text, node, nodes, text, texts
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Spec, integer, integer_or_text, node, nodes, text, texts
+from harness.api.node import Node, Spec
 
 Direction = Literal["ingress", "egress"]
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from harness.api.field import boolean, count, integer, integer_or_text, node, nodes, text, texts
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.node import Node, Spec, boolean, count, integer, integer_or_text, node, nodes, text, texts
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

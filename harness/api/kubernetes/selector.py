@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.node import Node, labels, nodes, text, texts
+from harness.api.field import labels, nodes, text, texts
+from harness.api.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.field import boolean, count, integer, integer_or_text, labels, node, nodes, text, texts
 from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.workload import template_of, workloads
-from harness.api.node import (
-    Node,
-    Object,
-    Spec,
-    boolean,
-    count,
-    integer,
-    integer_or_text,
-    labels,
-    node,
-    nodes,
-    text,
-    texts,
-)
+from harness.api.node import Node, Object, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.api.node import Node, Object, Status, boolean, integer, node, nodes, text
+from harness.api.field import boolean, integer, node, nodes, text
+from harness.api.node import Node, Object, Status
 
 
 class StatusCondition(Node):

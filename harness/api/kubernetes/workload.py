@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from harness.api.field import integer, node, text
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.pod import PodTemplate
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Spec, integer, node, text
+from harness.api.node import Node, Spec
 from harness.base.resources import per_object
 from harness.base.vocabulary import Workload
 

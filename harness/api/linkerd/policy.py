@@ -5,22 +5,11 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
+from harness.api.field import boolean, count, derived, integer_or_text, node, nodes, nonempty, text, texts
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import (
-    Node,
-    Spec,
-    boolean,
-    count,
-    derived,
-    integer_or_text,
-    node,
-    nodes,
-    nonempty,
-    text,
-    texts,
-)
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from harness.api.node import (
-    Node,
-    Spec,
-    boolean,
-    count,
-    derived,
-    duration,
-    node,
-    nodes,
-    number,
-    optional,
-    raw,
-    text,
-)
+from harness.api.field import boolean, count, derived, duration, node, nodes, number, optional, raw, text
+from harness.api.node import Node, Spec
 from harness.base.durations import seconds
 
 _SUFFIXES = {"m": Fraction(1, 1000), "k": Fraction(1000), "": Fraction(1)}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.field import boolean, named, node, nodes, text, texts
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Spec, boolean, named, node, nodes, text, texts
+from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

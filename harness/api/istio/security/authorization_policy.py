@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from harness.api.field import node, nodes, nonempty, text, texts
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.kubernetes.metadata import annotations_of
-from harness.api.node import Node, node, nodes, nonempty, text, texts
+from harness.api.node import Node
 from harness.base.expressions import quoted
 from harness.base.matching import TextMatch
 
