@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.api.field import boolean, count, integer, node, optional, text, texts, value, values
+from harness.api import field
 from harness.api.gateway_api.reference import TargetRef
 from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.node import Node
@@ -11,8 +11,8 @@ from harness.api.node import Node
 class HeaderValue(Node):
     """A header, and the value that it gets."""
 
-    _name = text("name")
-    _value = text("value")
+    _name = field.text("name")
+    _value = field.text("value")
 
     def pair(self) -> tuple[str, str]:
         """Returns both."""
@@ -22,9 +22,9 @@ class HeaderValue(Node):
 class HeaderModifier(Node):
     """Headers that are set, added, taken away."""
 
-    _set = values("set", HeaderValue, HeaderValue.pair)
-    _add = values("add", HeaderValue, HeaderValue.pair)
-    _remove = texts("remove")
+    _set = field.values("set", HeaderValue, HeaderValue.pair)
+    _add = field.values("add", HeaderValue, HeaderValue.pair)
+    _remove = field.texts("remove")
 
     def changes(self) -> HeaderChanges:
         """Returns what it does to headers."""
@@ -34,41 +34,41 @@ class HeaderModifier(Node):
 class PathModifier(Node):
     """What a path becomes: another one, or another prefix in place of the one that was matched."""
 
-    type = text("type")
-    full = optional("replaceFullPath")
-    prefix = optional("replacePrefixMatch")
+    type = field.text("type")
+    full = field.optional("replaceFullPath")
+    prefix = field.optional("replacePrefixMatch")
 
 
 class RequestRedirect(Node):
     """Where a client is sent instead; `status` is the API's default, 302, if it isn't said."""
 
-    scheme = optional("scheme")
-    hostname = optional("hostname")
-    port = integer("port")
-    path_modifier = node("path", PathModifier)
-    status = count("statusCode", 302)
+    scheme = field.optional("scheme")
+    hostname = field.optional("hostname")
+    port = field.integer("port")
+    path_modifier = field.node("path", PathModifier)
+    status = field.count("statusCode", 302)
 
 
 class URLRewrite(Node):
     """What the backend gets to see in place of the client's host and path."""
 
-    hostname = text("hostname")
-    path_modifier = node("path", PathModifier)
+    hostname = field.text("hostname")
+    path_modifier = field.node("path", PathModifier)
 
 
 class MirrorFraction(Node):
     """A share of requests."""
 
-    numerator = count("numerator")
-    denominator = count("denominator", 100)
+    numerator = field.count("numerator")
+    denominator = field.count("denominator", 100)
 
 
 class RequestMirror(Node):
     """Where copies of requests go, and of how many."""
 
-    to = node("backendRef", TargetRef)
-    fraction = node("fraction", MirrorFraction)
-    _percent = count("percent", 100)
+    to = field.node("backendRef", TargetRef)
+    fraction = field.node("fraction", MirrorFraction)
+    _percent = field.count("percent", 100)
 
     @property
     def percent(self) -> float:
@@ -81,24 +81,24 @@ class RequestMirror(Node):
 class CORSFilter(Node):
     """Which web pages of other origins may call; `max_age` is in seconds."""
 
-    origins = texts("allowOrigins")
-    methods = texts("allowMethods")
-    headers = texts("allowHeaders")
-    exposed = texts("exposeHeaders")
-    credentials = boolean("allowCredentials")
-    max_age = count("maxAge", 5)
+    origins = field.texts("allowOrigins")
+    methods = field.texts("allowMethods")
+    headers = field.texts("allowHeaders")
+    exposed = field.texts("exposeHeaders")
+    credentials = field.boolean("allowCredentials")
+    max_age = field.count("maxAge", 5)
 
 
 class RouteFilter(Node):
     """One filter; what counts of it is the field of its type."""
 
-    type = text("type")
-    redirect = node("requestRedirect", RequestRedirect)
-    rewrite = node("urlRewrite", URLRewrite)
-    mirror = node("requestMirror", RequestMirror)
-    cors = node("cors", CORSFilter)
-    _request = value("requestHeaderModifier", HeaderModifier, HeaderModifier.changes)
-    _response = value("responseHeaderModifier", HeaderModifier, HeaderModifier.changes)
+    type = field.text("type")
+    redirect = field.node("requestRedirect", RequestRedirect)
+    rewrite = field.node("urlRewrite", URLRewrite)
+    mirror = field.node("requestMirror", RequestMirror)
+    cors = field.node("cors", CORSFilter)
+    _request = field.value("requestHeaderModifier", HeaderModifier, HeaderModifier.changes)
+    _response = field.value("responseHeaderModifier", HeaderModifier, HeaderModifier.changes)
 
     @property
     def header_changes(self) -> HeaderChanges:

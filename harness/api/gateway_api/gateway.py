@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import count, derived, labels, node, nodes, optional_node, text
+from harness.api import field
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.selector import LabelSelector
@@ -19,36 +19,36 @@ _TERMINATE_MODE = "gateway.istio.io/tls-terminate-mode"
 class GatewayClass(Spec):
     """The controller that serves the Gateways of a class."""
 
-    controller = text("controllerName")
+    controller = field.text("controllerName")
 
 
 class RouteNamespaces(Node):
     """The namespaces whose routes may attach: All, Same (the Gateway's), or those of a Selector."""
 
-    source = text("from", "Same")
-    selector = node("selector", LabelSelector)
+    source = field.text("from", "Same")
+    selector = field.node("selector", LabelSelector)
 
 
 class RouteGroupKind(Node):
     """A kind of routes."""
 
-    group = text("group", GROUP)
-    kind = text("kind")
+    group = field.text("group", GROUP)
+    kind = field.text("kind")
 
 
 class AllowedRoutes(Node):
     """The routes that may attach to a listener; without `kinds` all that fit its protocol."""
 
-    namespaces = node("namespaces", RouteNamespaces)
-    kinds = nodes("kinds", RouteGroupKind)
+    namespaces = field.node("namespaces", RouteNamespaces)
+    kinds = field.nodes("kinds", RouteGroupKind)
 
 
 class ListenerTLS(Node):
     """How a listener treats TLS."""
 
-    mode = text("mode", "Terminate")
-    certificates = nodes("certificateRefs", ObjectRef)
-    options = labels("options")
+    mode = field.text("mode", "Terminate")
+    certificates = field.nodes("certificateRefs", ObjectRef)
+    options = field.labels("options")
 
     @property
     def istio_mode(self) -> str:
@@ -61,14 +61,14 @@ class ListenerTLS(Node):
 class Listener(Node):
     """A port of a Gateway with the protocol and host name that it is for."""
 
-    name = text("name")
-    port = count("port")
-    protocol = text("protocol")
-    allowed = node("allowedRoutes", AllowedRoutes)
-    written_hostname = text("hostname")
-    tls = optional_node("tls", ListenerTLS)
+    name = field.text("name")
+    port = field.count("port")
+    protocol = field.text("protocol")
+    allowed = field.node("allowedRoutes", AllowedRoutes)
+    written_hostname = field.text("hostname")
+    tls = field.optional_node("tls", ListenerTLS)
 
-    @derived
+    @field.derived
     def hostname(self) -> str:
         """The host name that it serves, perhaps a wildcard; `*` for all."""
         return (self.written_hostname or "*").lower()
@@ -83,24 +83,24 @@ class Listener(Node):
 class GatewayAddress(Node):
     """An address that a Gateway asks for, or the host name of a Service that serves it."""
 
-    type = text("type", "IPAddress")
-    value = text("value")
+    type = field.text("type", "IPAddress")
+    value = field.text("value")
 
 
 class GatewayInfrastructure(Node):
     """What is set on what is deployed for a Gateway."""
 
-    written_labels = labels("labels")
-    written_annotations = labels("annotations")
+    written_labels = field.labels("labels")
+    written_annotations = field.labels("annotations")
 
 
 class KubernetesGateway(Spec):
     """A Gateway of the Gateway API; Istio has a kind of that name, too."""
 
-    class_name = text("gatewayClassName")
-    listeners = nodes("listeners", Listener)
-    addresses = nodes("addresses", GatewayAddress)
-    infrastructure = node("infrastructure", GatewayInfrastructure)
+    class_name = field.text("gatewayClassName")
+    listeners = field.nodes("listeners", Listener)
+    addresses = field.nodes("addresses", GatewayAddress)
+    infrastructure = field.node("infrastructure", GatewayInfrastructure)
 
     @property
     def is_deployed(self) -> bool:

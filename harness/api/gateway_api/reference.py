@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import derived, integer, nodes, optional, text
+from harness.api import field
 from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class NamedRef(Node):
     """A reference to an object, without a namespace of its own to one beside the referrer."""
 
-    name = text("name")
-    written_namespace = text("namespace")
+    name = field.text("name")
+    written_namespace = field.text("namespace")
 
-    @derived
+    @field.derived
     def namespace(self) -> str:
         """The namespace of what is referred to."""
         return self.written_namespace or self.resource.namespace
@@ -26,17 +26,17 @@ class NamedRef(Node):
 class ObjectRef(NamedRef):
     """A reference that says what kind of object it is to."""
 
-    group = text("group")
-    kind = text("kind")
+    group = field.text("group")
+    kind = field.text("kind")
 
 
 class ParentRef(NamedRef):
     """What a route wants to attach to; `group` is None where the reference names none."""
 
-    group = optional("group")
-    kind = text("kind", "Gateway")
-    port = integer("port")
-    section = text("sectionName")
+    group = field.optional("group")
+    kind = field.text("kind", "Gateway")
+    port = field.integer("port")
+    section = field.text("sectionName")
 
     def detached(self, parent: Resource, port: int, groups: tuple[str, ...]) -> str | None:
         """Returns why it doesn't attach to a parent's port for a mesh that knows it by these groups.
@@ -58,8 +58,8 @@ class ParentRef(NamedRef):
 class TargetRef(ObjectRef):
     """What a request is sent or copied to."""
 
-    kind = text("kind", "Service")
-    port = integer("port")
+    kind = field.text("kind", "Service")
+    port = field.integer("port")
 
     @property
     def is_service(self) -> bool:
@@ -74,5 +74,5 @@ class TargetRef(ObjectRef):
 class ReferenceGrant(Spec):
     """A permission for each pair: who may refer, and to what (without a name: to all of the kind)."""
 
-    sources = nodes("from", ObjectRef)
-    targets = nodes("to", ObjectRef)
+    sources = field.nodes("from", ObjectRef)
+    targets = field.nodes("to", ObjectRef)

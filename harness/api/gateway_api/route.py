@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.api.field import count, derived, node, nodes, optional, text, texts, value, values
+from harness.api import field
 from harness.api.gateway_api.filters import RouteFilter
 from harness.api.gateway_api.reference import ParentRef, TargetRef
 from harness.api.kubernetes.status import StatusCondition
@@ -42,9 +42,9 @@ Written: TypeAlias = tuple[str, TextMatch]
 class NamedMatch(Node):
     """A header or query parameter that a request must have, with a value or a pattern for it."""
 
-    _name = text("name")
-    _type = text("type", "Exact")
-    _value = text("value")
+    _name = field.text("name")
+    _type = field.text("type", "Exact")
+    _value = field.text("value")
 
     def pair(self) -> tuple[str, TextMatch]:
         """Returns the name, and what its value must be."""
@@ -54,8 +54,8 @@ class NamedMatch(Node):
 class PathMatch(Node):
     """The path that a request must have, by default any."""
 
-    _type = text("type", "PathPrefix")
-    _value = text("value", "/")
+    _type = field.text("type", "PathPrefix")
+    _value = field.text("value", "/")
 
     def condition(self) -> TextMatch:
         """Returns what the path must be."""
@@ -65,9 +65,9 @@ class PathMatch(Node):
 class MethodMatch(Node):
     """The service and method of a gRPC call."""
 
-    _type = text("type", "Exact")
-    _service = optional("service")
-    _method = optional("method")
+    _type = field.text("type", "Exact")
+    _service = field.optional("service")
+    _method = field.optional("method")
 
     def rpc(self) -> Rpc:
         """Returns them as what a call must be."""
@@ -77,10 +77,10 @@ class MethodMatch(Node):
 class HTTPMatch(Node):
     """A match of an HTTPRoute; without conditions it takes every request."""
 
-    path_match = value("path", PathMatch, PathMatch.condition)
-    headers = values("headers", NamedMatch, NamedMatch.pair)
-    query = values("queryParams", NamedMatch, NamedMatch.pair)
-    method = optional("method")
+    path_match = field.value("path", PathMatch, PathMatch.condition)
+    headers = field.values("headers", NamedMatch, NamedMatch.pair)
+    query = field.values("queryParams", NamedMatch, NamedMatch.pair)
+    method = field.optional("method")
     rpc = None
 
     @property
@@ -96,8 +96,8 @@ class RPCMatch(Node):
     """A match of a GRPCRoute; without conditions it takes every call. Path and method are the call's."""
 
     path_match, query, method = None, (), None
-    rpc = value("method", MethodMatch, MethodMatch.rpc)
-    headers = values("headers", NamedMatch, NamedMatch.pair)
+    rpc = field.value("method", MethodMatch, MethodMatch.rpc)
+    headers = field.values("headers", NamedMatch, NamedMatch.pair)
 
     @property
     def expressions(self) -> tuple[Written, ...]:
@@ -120,38 +120,38 @@ def _match(resource: Resource, path: str, data: Mapping[str, Any] | None) -> Rou
 class BackendRef(TargetRef):
     """Where a share of a rule's requests goes."""
 
-    weight = count("weight", 1)
-    filters = nodes("filters", RouteFilter)
+    weight = field.count("weight", 1)
+    filters = field.nodes("filters", RouteFilter)
 
 
 class RouteTimeouts(Node):
     """How long requests may take, as it is written."""
 
-    request = text("request")
-    backend_request = text("backendRequest")
+    request = field.text("request")
+    backend_request = field.text("backendRequest")
 
 
 class RouteRule(Node):
     """One rule of a route."""
 
-    filters = nodes("filters", RouteFilter)
-    backends = nodes("backendRefs", BackendRef)
-    timeouts = node("timeouts", RouteTimeouts)
-    written_matches = nodes("matches", _match)
+    filters = field.nodes("filters", RouteFilter)
+    backends = field.nodes("backendRefs", BackendRef)
+    timeouts = field.node("timeouts", RouteTimeouts)
+    written_matches = field.nodes("matches", _match)
 
-    @derived
+    @field.derived
     def matches(self) -> tuple[RouteMatch, ...]:
         """Its matches, by default one for every request; TLSRoutes and TCPRoutes have none."""
         if self.resource.kind not in ("HTTPRoute", "GRPCRoute"):
             return ()
         return self.written_matches or (_match(self.resource, f"{self.path}.matches[0]", None),)
 
-    @derived
+    @field.derived
     def request_timeout(self) -> float | None:
         """The limit on a whole request, in seconds."""
         return seconds(self.timeouts.request)
 
-    @derived
+    @field.derived
     def backend_timeout(self) -> float | None:
         """The limit on one try to a backend, in seconds."""
         return seconds(self.timeouts.backend_request)
@@ -160,11 +160,11 @@ class RouteRule(Node):
 class Route(Spec):
     """An HTTPRoute, GRPCRoute, TLSRoute or TCPRoute, the API's defaults filled in."""
 
-    parents = nodes("parentRefs", ParentRef)
-    hostnames = texts("hostnames")
-    written_rules = nodes("rules", RouteRule)
+    parents = field.nodes("parentRefs", ParentRef)
+    hostnames = field.texts("hostnames")
+    written_rules = field.nodes("rules", RouteRule)
 
-    @derived
+    @field.derived
     def rules(self) -> tuple[RouteRule, ...]:
         """Its rules, by default one that takes everything."""
         return self.written_rules or (RouteRule(self.resource, "spec.rules[0]", None),)
@@ -177,12 +177,12 @@ class Route(Spec):
 class RouteParentStatus(Node):
     """What one controller says of a route on one parent."""
 
-    controller = text("controllerName")
-    parent = node("parentRef", ParentRef)
-    conditions = nodes("conditions", StatusCondition)
+    controller = field.text("controllerName")
+    parent = field.node("parentRef", ParentRef)
+    conditions = field.nodes("conditions", StatusCondition)
 
 
 class RouteStatus(Status):
     """What all controllers say."""
 
-    parents = nodes("parents", RouteParentStatus)
+    parents = field.nodes("parents", RouteParentStatus)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import integer, labels, node, number, text, texts
+from harness.api import field
 from harness.api.headers import HeaderChanges
 from harness.api.istio.hosts import full_host
 from harness.api.node import Node
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 class PortSelector(Node):
     """A port of a host."""
 
-    number = integer("number")
+    number = field.integer("number")
 
 
 class Percent(Node):
     """A share in percent."""
 
-    value = number("value")
+    value = field.number("value")
 
 
 class Destination(Node):
     """Where requests or connections go."""
 
-    host = text("host")
-    subset = text("subset")
-    port = node("port", PortSelector)
+    host = field.text("host")
+    subset = field.text("subset")
+    port = field.node("port", PortSelector)
 
     @property
     def full_host(self) -> str:
@@ -41,9 +41,9 @@ class Destination(Node):
 class HeaderOperations(Node):
     """Changes of the headers of requests, or of answers."""
 
-    set = labels("set")
-    add = labels("add")
-    remove = texts("remove")
+    set = field.labels("set")
+    add = field.labels("add")
+    remove = field.texts("remove")
 
     @property
     def changes(self) -> HeaderChanges:
@@ -54,16 +54,16 @@ class HeaderOperations(Node):
 class Headers(Node):
     """Changes of headers, on the way to the server and back."""
 
-    request = node("request", HeaderOperations)
-    response = node("response", HeaderOperations)
+    request = field.node("request", HeaderOperations)
+    response = field.node("response", HeaderOperations)
 
 
 class RouteDestination(Node):
     """A destination with its share, and the changes that are made on the way there."""
 
-    destination = node("destination", Destination)
-    weight = integer("weight")
-    headers = node("headers", Headers)
+    destination = field.node("destination", Destination)
+    weight = field.integer("weight")
+    headers = field.node("headers", Headers)
 
 
 def weighted(route: tuple[RouteDestination, ...]) -> Iterator[tuple[RouteDestination, int | None]]:

@@ -5,20 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.api.field import (
-    boolean,
-    count,
-    duration,
-    integer,
-    integers,
-    labels,
-    node,
-    nodes,
-    nonempty,
-    optional_node,
-    text,
-    texts,
-)
+from harness.api import field
 from harness.api.istio.destination import PortSelector
 from harness.api.istio.hosts import full_host
 from harness.api.kubernetes.selector import LabelSelector
@@ -33,80 +20,80 @@ KIND = ("networking.istio.io", "DestinationRule")
 class TCPSettings(Node):
     """How connections are made."""
 
-    connect_timeout = duration("connectTimeout")
+    connect_timeout = field.duration("connectTimeout")
 
 
 class HTTPSettings(Node):
     """How requests go over connections."""
 
-    h2_upgrade_policy = text("h2UpgradePolicy")
+    h2_upgrade_policy = field.text("h2UpgradePolicy")
 
 
 class ConnectionPool(Node):
     """Limits of connections and requests."""
 
-    tcp = node("tcp", TCPSettings)
-    http = node("http", HTTPSettings)
+    tcp = field.node("tcp", TCPSettings)
+    http = field.node("http", HTTPSettings)
 
 
 class LocalityLoadBalancer(Node):
     """Whether zones count."""
 
-    enabled = boolean("enabled", default=True)
+    enabled = field.boolean("enabled", default=True)
 
 
 class LoadBalancerSettings(Node):
     """How requests are shared among endpoints."""
 
-    simple = nonempty("simple", "UNSPECIFIED")
-    consistent_hash = node("consistentHash", Node)
-    locality = node("localityLbSetting", LocalityLoadBalancer)
-    warmup = node("warmup", Node)
-    warmup_duration = text("warmupDurationSecs")
+    simple = field.nonempty("simple", "UNSPECIFIED")
+    consistent_hash = field.node("consistentHash", Node)
+    locality = field.node("localityLbSetting", LocalityLoadBalancer)
+    warmup = field.node("warmup", Node)
+    warmup_duration = field.text("warmupDurationSecs")
 
 
 class OutlierDetection(Node):
     """When an endpoint is left out for a time."""
 
-    splits_local_errors = boolean("splitExternalLocalOriginErrors")
-    local_origin_failures = count("consecutiveLocalOriginFailures")
-    server_errors = integer("consecutive5xxErrors")
-    gateway_errors = integer("consecutiveGatewayErrors")
-    errors = integer("consecutiveErrors")
-    base_ejection_time = duration("baseEjectionTime")
-    error_codes = integers("outlierDetectionHttpErrorCodes")
+    splits_local_errors = field.boolean("splitExternalLocalOriginErrors")
+    local_origin_failures = field.count("consecutiveLocalOriginFailures")
+    server_errors = field.integer("consecutive5xxErrors")
+    gateway_errors = field.integer("consecutiveGatewayErrors")
+    errors = field.integer("consecutiveErrors")
+    base_ejection_time = field.duration("baseEjectionTime")
+    error_codes = field.integers("outlierDetectionHttpErrorCodes")
 
 
 class ClientTLSSettings(Node):
     """Which TLS clients begin."""
 
-    mode = nonempty("mode", "DISABLE")
-    sni = text("sni")
-    client_certificate = text("clientCertificate")
-    private_key = text("privateKey")
-    credential_name = text("credentialName")
+    mode = field.nonempty("mode", "DISABLE")
+    sni = field.text("sni")
+    client_certificate = field.text("clientCertificate")
+    private_key = field.text("privateKey")
+    credential_name = field.text("credentialName")
 
 
 class LevelPolicy(Node):
     """What a traffic policy says for one port, or for all."""
 
-    connection_pool = optional_node("connectionPool", ConnectionPool)
-    load_balancer = optional_node("loadBalancer", LoadBalancerSettings)
-    outlier_detection = optional_node("outlierDetection", OutlierDetection)
-    tls = optional_node("tls", ClientTLSSettings)
+    connection_pool = field.optional_node("connectionPool", ConnectionPool)
+    load_balancer = field.optional_node("loadBalancer", LoadBalancerSettings)
+    outlier_detection = field.optional_node("outlierDetection", OutlierDetection)
+    tls = field.optional_node("tls", ClientTLSSettings)
 
 
 class PortTrafficPolicy(LevelPolicy):
     """What takes the place of a whole traffic policy for a port."""
 
-    port = optional_node("port", PortSelector)
+    port = field.optional_node("port", PortSelector)
 
 
 class TrafficPolicy(LevelPolicy):
     """How clients' proxies treat a host's endpoints."""
 
-    ports = nodes("portLevelSettings", PortTrafficPolicy)
-    retry_budget = optional_node("retryBudget", Node)
+    ports = field.nodes("portLevelSettings", PortTrafficPolicy)
+    retry_budget = field.optional_node("retryBudget", Node)
 
     def at_port(self, number: int) -> PortTrafficPolicy | None:
         """Returns what is said for this port alone, if anything is."""
@@ -116,19 +103,19 @@ class TrafficPolicy(LevelPolicy):
 class Subset(Node):
     """Those of a host's endpoints that have some labels."""
 
-    name = text("name")
-    labels = labels("labels")
-    traffic_policy = node("trafficPolicy", TrafficPolicy)
+    name = field.text("name")
+    labels = field.labels("labels")
+    traffic_policy = field.node("trafficPolicy", TrafficPolicy)
 
 
 class DestinationRule(Spec):
     """What clients' proxies do towards a host."""
 
-    host = text("host")
-    traffic_policy = node("trafficPolicy", TrafficPolicy)
-    subsets = nodes("subsets", Subset)
-    export_to = texts("exportTo")
-    workload_selector = optional_node("workloadSelector", LabelSelector)
+    host = field.text("host")
+    traffic_policy = field.node("trafficPolicy", TrafficPolicy)
+    subsets = field.nodes("subsets", Subset)
+    export_to = field.texts("exportTo")
+    workload_selector = field.optional_node("workloadSelector", LabelSelector)
 
     @cached_property
     def full_host(self) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.api import marks
-from harness.api.field import boolean, integer, labels, node, nodes, text, texts
+from harness.api import field, marks
 from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
@@ -22,29 +21,29 @@ BYTES = ("TCP", "MONGO", "REDIS", "MYSQL")
 class ServerPort(Node):
     """A port of the gateway's Service."""
 
-    number = integer("number")
-    name = text("name")
-    protocol = text("protocol", "HTTP")
-    target_port = integer("targetPort")
+    number = field.integer("number")
+    name = field.text("name")
+    protocol = field.text("protocol", "HTTP")
+    target_port = field.integer("targetPort")
 
 
 class ServerCertificate(Node):
     """A certificate in files of the gateway's pod."""
 
-    server_certificate = text("serverCertificate")
-    private_key = text("privateKey")
-    ca_certificates = text("caCertificates")
+    server_certificate = field.text("serverCertificate")
+    private_key = field.text("privateKey")
+    ca_certificates = field.text("caCertificates")
 
 
 class ServerTLSSettings(ServerCertificate):
     """How a server ends TLS, or passes it on."""
 
-    mode = text("mode")
-    https_redirect = boolean("httpsRedirect")
-    credential_name = text("credentialName")
-    credential_names = texts("credentialNames")
-    tls_certificates = nodes("tlsCertificates", ServerCertificate)
-    max_protocol_version = text("maxProtocolVersion")
+    mode = field.text("mode")
+    https_redirect = field.boolean("httpsRedirect")
+    credential_name = field.text("credentialName")
+    credential_names = field.texts("credentialNames")
+    tls_certificates = field.nodes("tlsCertificates", ServerCertificate)
+    max_protocol_version = field.text("maxProtocolVersion")
 
     @property
     def effective_mode(self) -> str:
@@ -60,10 +59,10 @@ class ServerTLSSettings(ServerCertificate):
 class Server(Node):
     """What a gateway listens for on a port."""
 
-    name = text("name")
-    port = node("port", ServerPort)
-    hosts = texts("hosts")
-    tls = node("tls", ServerTLSSettings)
+    name = field.text("name")
+    port = field.node("port", ServerPort)
+    hosts = field.texts("hosts")
+    tls = field.node("tls", ServerTLSSettings)
 
     @property
     def protocol(self) -> str:
@@ -90,8 +89,8 @@ class IstioGateway(Spec):
 
     KIND: ClassVar = ("networking.istio.io", "Gateway")
 
-    selector = labels("selector")
-    servers = nodes("servers", Server)
+    selector = field.labels("selector")
+    servers = field.nodes("servers", Server)
 
 
 MANAGED = ("gateway.istio.io/managed", "istio.io-gateway-controller")

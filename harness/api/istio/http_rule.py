@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from harness.api.field import boolean, duration, integer, labels, named, node, nodes, text, texts
+from harness.api import field
 from harness.api.istio.destination import Destination, Headers, Percent, RouteDestination
 from harness.api.istio.hosts import gateways_in_full
 from harness.api.node import Node
@@ -21,9 +21,9 @@ NamedTexts = tuple[tuple[str, TextMatch], ...]
 class StringMatch(Node):
     """What is asked of a text; of several forms the first counts."""
 
-    exact = text("exact")
-    prefix = text("prefix")
-    regex = text("regex")
+    exact = field.text("exact")
+    prefix = field.text("prefix")
+    regex = field.text("regex")
 
     def condition(self, *, ignore_case: bool = False) -> TextMatch | None:
         """Returns what it asks, None if nothing is; case counts in expressions always [Envoy: RouteMatch]."""
@@ -48,10 +48,10 @@ def _condition(match: StringMatch) -> TextMatch:
 class GatewayMatch(Node):
     """Where a match holds: at which port, for which clients and gateways."""
 
-    port = integer("port")
-    source_labels = labels("sourceLabels")
-    source_namespace = text("sourceNamespace")
-    gateways = texts("gateways")
+    port = field.integer("port")
+    source_labels = field.labels("sourceLabels")
+    source_namespace = field.text("sourceNamespace")
+    gateways = field.texts("gateways")
 
     @property
     def bound(self) -> tuple[str, ...]:
@@ -62,15 +62,15 @@ class GatewayMatch(Node):
 class HTTPMatchRequest(GatewayMatch):
     """Conditions on a request, all of which must hold."""
 
-    name = text("name")
-    uri = node("uri", StringMatch)
-    scheme = node("scheme", StringMatch)
-    method = node("method", StringMatch)
-    authority = node("authority", StringMatch)
-    headers = named("headers", StringMatch)
-    without_headers = named("withoutHeaders", StringMatch)
-    query_params = named("queryParams", StringMatch)
-    ignore_uri_case = boolean("ignoreUriCase")
+    name = field.text("name")
+    uri = field.node("uri", StringMatch)
+    scheme = field.node("scheme", StringMatch)
+    method = field.node("method", StringMatch)
+    authority = field.node("authority", StringMatch)
+    headers = field.named("headers", StringMatch)
+    without_headers = field.named("withoutHeaders", StringMatch)
+    query_params = field.named("queryParams", StringMatch)
+    ignore_uri_case = field.boolean("ignoreUriCase")
 
     @property
     def uri_condition(self) -> TextMatch | None:
@@ -96,13 +96,13 @@ class HTTPMatchRequest(GatewayMatch):
 class HTTPRedirect(Node):
     """An answer that sends the client elsewhere."""
 
-    uri = text("uri")
-    prefix_rewrite = text("prefixRewrite")
-    authority = text("authority")
-    scheme = text("scheme")
-    port = integer("port")
-    derive_port = text("derivePort")
-    redirect_code = integer("redirectCode")
+    uri = field.text("uri")
+    prefix_rewrite = field.text("prefixRewrite")
+    authority = field.text("authority")
+    scheme = field.text("scheme")
+    port = field.integer("port")
+    derive_port = field.text("derivePort")
+    redirect_code = field.integer("redirectCode")
 
     @property
     def status(self) -> int:
@@ -112,8 +112,8 @@ class HTTPRedirect(Node):
 class HTTPBody(Node):
     """What an answer holds."""
 
-    string = text("string")
-    bytes = text("bytes")
+    string = field.text("string")
+    bytes = field.text("bytes")
 
     @property
     def content(self) -> str:
@@ -126,32 +126,32 @@ class HTTPBody(Node):
 class HTTPDirectResponse(Node):
     """The proxy's own answer."""
 
-    status = integer("status")
-    body = node("body", HTTPBody)
+    status = field.integer("status")
+    body = field.node("body", HTTPBody)
 
 
 class RegexRewrite(Node):
     """A pattern, and what each of its matches becomes."""
 
-    match = text("match")
-    rewrite = text("rewrite")
+    match = field.text("match")
+    rewrite = field.text("rewrite")
 
 
 class HTTPRewrite(Node):
     """What becomes of path and host."""
 
-    uri = text("uri")
-    authority = text("authority")
-    uri_regex_rewrite = node("uriRegexRewrite", RegexRewrite)
+    uri = field.text("uri")
+    authority = field.text("authority")
+    uri_regex_rewrite = field.node("uriRegexRewrite", RegexRewrite)
 
 
 class HTTPRetry(Node):
     """How often, and upon what, a request is sent again."""
 
-    attempts = integer("attempts")
-    per_try_timeout = duration("perTryTimeout")
-    retry_on = text("retryOn")
-    retry_ignore_previous_hosts = boolean("retryIgnorePreviousHosts", default=True)
+    attempts = field.integer("attempts")
+    per_try_timeout = field.duration("perTryTimeout")
+    retry_on = field.text("retryOn")
+    retry_ignore_previous_hosts = field.boolean("retryIgnorePreviousHosts", default=True)
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -162,9 +162,9 @@ class HTTPRetry(Node):
 class FaultDelay(Node):
     """A delay for a share of the requests."""
 
-    fixed_delay = duration("fixedDelay")
-    percentage = node("percentage", Percent)
-    percent = integer("percent")
+    fixed_delay = field.duration("fixedDelay")
+    percentage = field.node("percentage", Percent)
+    percent = field.integer("percent")
 
     @property
     def share(self) -> float:
@@ -175,9 +175,9 @@ class FaultDelay(Node):
 class FaultAbort(Node):
     """An answer in place of the server's, for a share of the requests."""
 
-    http_status = integer("httpStatus")
-    grpc_status = text("grpcStatus")
-    percentage = node("percentage", Percent)
+    http_status = field.integer("httpStatus")
+    grpc_status = field.text("grpcStatus")
+    percentage = field.node("percentage", Percent)
 
     @property
     def share(self) -> float:
@@ -188,28 +188,28 @@ class FaultAbort(Node):
 class HTTPFaultInjection(Node):
     """Faults by the client's proxy."""
 
-    delay = node("delay", FaultDelay)
-    abort = node("abort", FaultAbort)
+    delay = field.node("delay", FaultDelay)
+    abort = field.node("abort", FaultAbort)
 
 
 class HTTPMirrorPolicy(Node):
     """Where copies of requests go."""
 
-    destination = node("destination", Destination)
-    percentage = node("percentage", Percent)
+    destination = field.node("destination", Destination)
+    percentage = field.node("percentage", Percent)
 
 
 class CorsPolicy(Node):
     """What browsers are told."""
 
-    allow_origins = nodes("allowOrigins", StringMatch)
-    allow_origin = texts("allowOrigin")
-    allow_methods = texts("allowMethods")
-    allow_headers = texts("allowHeaders")
-    expose_headers = texts("exposeHeaders")
-    max_age = duration("maxAge")
-    allow_credentials = boolean("allowCredentials")
-    unmatched_preflights = text("unmatchedPreflights")
+    allow_origins = field.nodes("allowOrigins", StringMatch)
+    allow_origin = field.texts("allowOrigin")
+    allow_methods = field.texts("allowMethods")
+    allow_headers = field.texts("allowHeaders")
+    expose_headers = field.texts("exposeHeaders")
+    max_age = field.duration("maxAge")
+    allow_credentials = field.boolean("allowCredentials")
+    unmatched_preflights = field.text("unmatchedPreflights")
 
     @property
     def origins(self) -> tuple[TextMatch, ...]:
@@ -222,8 +222,8 @@ class CorsPolicy(Node):
 class Delegate(Node):
     """Another VirtualService that a rule leaves its requests to."""
 
-    name = text("name")
-    namespace = text("namespace")
+    name = field.text("name")
+    namespace = field.text("namespace")
 
     @property
     def key(self) -> tuple[str, str]:
@@ -233,22 +233,22 @@ class Delegate(Node):
 class HTTPRule(Node):
     """An entry of `http` [Istio: HTTPRoute]."""
 
-    name = text("name")
-    matches = nodes("match", HTTPMatchRequest)
-    route = nodes("route", RouteDestination)
-    redirect = node("redirect", HTTPRedirect)
-    direct_response = node("directResponse", HTTPDirectResponse)
-    rewrite = node("rewrite", HTTPRewrite)
-    timeout = duration("timeout")
-    retries = node("retries", HTTPRetry)
-    fault = node("fault", HTTPFaultInjection)
-    mirror = node("mirror", Destination)
-    mirror_percentage = node("mirrorPercentage", Percent)
-    mirror_percent = integer("mirrorPercent")
-    mirrors = nodes("mirrors", HTTPMirrorPolicy)
-    headers = node("headers", Headers)
-    cors_policy = node("corsPolicy", CorsPolicy)
-    delegate = node("delegate", Delegate)
+    name = field.text("name")
+    matches = field.nodes("match", HTTPMatchRequest)
+    route = field.nodes("route", RouteDestination)
+    redirect = field.node("redirect", HTTPRedirect)
+    direct_response = field.node("directResponse", HTTPDirectResponse)
+    rewrite = field.node("rewrite", HTTPRewrite)
+    timeout = field.duration("timeout")
+    retries = field.node("retries", HTTPRetry)
+    fault = field.node("fault", HTTPFaultInjection)
+    mirror = field.node("mirror", Destination)
+    mirror_percentage = field.node("mirrorPercentage", Percent)
+    mirror_percent = field.integer("mirrorPercent")
+    mirrors = field.nodes("mirrors", HTTPMirrorPolicy)
+    headers = field.node("headers", Headers)
+    cors_policy = field.node("corsPolicy", CorsPolicy)
+    delegate = field.node("delegate", Delegate)
 
     @property
     def copies(self) -> Iterator[tuple[Destination, str, float]]:

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from harness.api.field import (
-    boolean,
-    duration,
-    integer_or_text,
-    labels,
-    node,
-    nodes,
-    nonempty,
-    optional_node,
-    text,
-    texts,
-)
+from harness.api import field
 from harness.api.istio.registry import ALLOW_ANY, OutboundTrafficPolicy
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.node import Node, Spec
@@ -34,73 +23,73 @@ _EVERYBODY = ("*",)
 class HTTPAuthorizer(Node):
     """An external authorizer that is asked by HTTP [Istio: EnvoyExternalAuthorizationHttpProvider]."""
 
-    service = text("service")
-    port = integer_or_text("port")
-    timeout = duration("timeout")
-    path_prefix = text("pathPrefix")
-    fail_open = boolean("failOpen")
-    status_on_error = integer_or_text("statusOnError")
-    request_headers = texts("includeRequestHeadersInCheck")
-    additional_headers = labels("includeAdditionalHeadersInCheck")
-    headers_on_allow = texts("headersToUpstreamOnAllow")
-    headers_on_deny = texts("headersToDownstreamOnDeny")
+    service = field.text("service")
+    port = field.integer_or_text("port")
+    timeout = field.duration("timeout")
+    path_prefix = field.text("pathPrefix")
+    fail_open = field.boolean("failOpen")
+    status_on_error = field.integer_or_text("statusOnError")
+    request_headers = field.texts("includeRequestHeadersInCheck")
+    additional_headers = field.labels("includeAdditionalHeadersInCheck")
+    headers_on_allow = field.texts("headersToUpstreamOnAllow")
+    headers_on_deny = field.texts("headersToDownstreamOnDeny")
 
 
 class MeshProvider(Node):
     """What policies and telemetry may name [Istio: MeshConfig.ExtensionProvider]."""
 
-    name = text("name")
-    http_authorizer = optional_node("envoyExtAuthzHttp", HTTPAuthorizer)
+    name = field.text("name")
+    http_authorizer = field.optional_node("envoyExtAuthzHttp", HTTPAuthorizer)
 
 
 class DefaultProviders(Node):
     """The providers of each namespace."""
 
-    metrics = texts("metrics")
+    metrics = field.texts("metrics")
 
 
 class PathNormalization(Node):
     """How far paths are brought into one form."""
 
-    normalization = nonempty("normalization", "BASE")
+    normalization = field.nonempty("normalization", "BASE")
 
 
 class GatewayTopology(Node):
     """What stands before gateways."""
 
-    trusted_proxies = integer_or_text("numTrustedProxies")
-    forward_client_cert = nonempty("forwardClientCertDetails", "SANITIZE_SET")
+    trusted_proxies = field.integer_or_text("numTrustedProxies")
+    forward_client_cert = field.nonempty("forwardClientCertDetails", "SANITIZE_SET")
 
 
 class ProxyStatsMatcher(Node):
     """Which of Envoy's own counters proxies show."""
 
-    inclusion_suffixes = texts("inclusionSuffixes")
+    inclusion_suffixes = field.texts("inclusionSuffixes")
 
 
 class ProxyConfig(Node):
     """What each proxy does by default."""
 
-    gateway_topology = node("gatewayTopology", GatewayTopology)
-    stats_matcher = node("proxyStatsMatcher", ProxyStatsMatcher)
-    metadata = labels("proxyMetadata")
+    gateway_topology = field.node("gatewayTopology", GatewayTopology)
+    stats_matcher = field.node("proxyStatsMatcher", ProxyStatsMatcher)
+    metadata = field.labels("proxyMetadata")
 
 
 class MeshConfig(Node):
     """The settings of an installation that anybody asks for."""
 
-    outbound_traffic_policy = node("outboundTrafficPolicy", OutboundTrafficPolicy)
-    root_namespace = nonempty("rootNamespace", ROOT_NAMESPACE)
-    trust_domain = nonempty("trustDomain", "cluster.local")
-    trust_domain_aliases = texts("trustDomainAliases")
-    auto_mtls = boolean("enableAutoMtls", default=True)
-    service_export_to = texts("defaultServiceExportTo", _EVERYBODY)
-    virtual_service_export_to = texts("defaultVirtualServiceExportTo", _EVERYBODY)
-    destination_rule_export_to = texts("defaultDestinationRuleExportTo", _EVERYBODY)
-    extension_providers = nodes("extensionProviders", MeshProvider)
-    default_providers = node("defaultProviders", DefaultProviders)
-    path_normalization = node("pathNormalization", PathNormalization)
-    proxy = node("defaultConfig", ProxyConfig)
+    outbound_traffic_policy = field.node("outboundTrafficPolicy", OutboundTrafficPolicy)
+    root_namespace = field.nonempty("rootNamespace", ROOT_NAMESPACE)
+    trust_domain = field.nonempty("trustDomain", "cluster.local")
+    trust_domain_aliases = field.texts("trustDomainAliases")
+    auto_mtls = field.boolean("enableAutoMtls", default=True)
+    service_export_to = field.texts("defaultServiceExportTo", _EVERYBODY)
+    virtual_service_export_to = field.texts("defaultVirtualServiceExportTo", _EVERYBODY)
+    destination_rule_export_to = field.texts("defaultDestinationRuleExportTo", _EVERYBODY)
+    extension_providers = field.nodes("extensionProviders", MeshProvider)
+    default_providers = field.node("defaultProviders", DefaultProviders)
+    path_normalization = field.node("pathNormalization", PathNormalization)
+    proxy = field.node("defaultConfig", ProxyConfig)
 
     @classmethod
     def of(cls, config_map: Resource | None) -> Self:
@@ -127,7 +116,7 @@ class MeshConfig(Node):
 class Telemetry(Spec):
     """What proxies measure [Istio: telemetry/v1, Telemetry]."""
 
-    metrics = nodes("metrics", Node)
+    metrics = field.nodes("metrics", Node)
 
 
 INSTALLATIONS = (

@@ -5,17 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.api.field import (
-    count,
-    integers_by_name,
-    labels,
-    node,
-    nodes,
-    nonempty,
-    optional_node,
-    text,
-    texts,
-)
+from harness.api import field
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.node import Node, Spec
 
@@ -29,20 +19,20 @@ ALLOW_ANY, REGISTRY_ONLY = "ALLOW_ANY", "REGISTRY_ONLY"
 class WorkloadSelector(Node):
     """The labels of the workloads that are meant."""
 
-    labels = labels("labels")
+    labels = field.labels("labels")
 
 
 class EgressListener(Node):
     """The hosts that proxies know, as `namespace/host`."""
 
-    hosts = texts("hosts")
-    capture_mode = text("captureMode")
+    hosts = field.texts("hosts")
+    capture_mode = field.text("captureMode")
 
 
 class OutboundTrafficPolicy(Node):
     """What becomes of requests for hosts that a proxy doesn't know."""
 
-    mode = text("mode")
+    mode = field.text("mode")
 
 
 class Sidecar(Spec):
@@ -50,9 +40,9 @@ class Sidecar(Spec):
 
     KIND: ClassVar = ("networking.istio.io", "Sidecar")
 
-    workload_selector = node("workloadSelector", WorkloadSelector)
-    egress = nodes("egress", EgressListener)
-    outbound_traffic_policy = optional_node("outboundTrafficPolicy", OutboundTrafficPolicy)
+    workload_selector = field.node("workloadSelector", WorkloadSelector)
+    egress = field.nodes("egress", EgressListener)
+    outbound_traffic_policy = field.optional_node("outboundTrafficPolicy", OutboundTrafficPolicy)
 
     @property
     def selector(self) -> Mapping[str, str]:
@@ -66,10 +56,10 @@ GROUP = "networking.istio.io"
 class EntryEndpoint(Node):
     """A place outside of pods; a ServiceEntry writes it like a WorkloadEntry."""
 
-    address = text("address")
-    ports = integers_by_name("ports")
-    own_labels = labels("labels")
-    weight = count("weight")
+    address = field.text("address")
+    ports = field.integers_by_name("ports")
+    own_labels = field.labels("labels")
+    weight = field.count("weight")
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -88,23 +78,23 @@ class WorkloadEntry(EntryEndpoint, Spec):
 class ServiceEntryPort(Node):
     """A port of all of a ServiceEntry's hosts."""
 
-    number = count("number")
-    name = text("name")
-    protocol = text("protocol")
-    target_port = count("targetPort")
+    number = field.count("number")
+    name = field.text("name")
+    protocol = field.text("protocol")
+    target_port = field.count("targetPort")
 
 
 class ServiceEntry(Spec):
     """Hosts that proxies know, and where they are."""
 
-    hosts = texts("hosts")
-    addresses = texts("addresses")
-    ports = nodes("ports", ServiceEntryPort)
-    location = text("location")
-    resolution = nonempty("resolution", "NONE")
-    endpoints = nodes("endpoints", EntryEndpoint)
-    workload_selector = optional_node("workloadSelector", WorkloadSelector)
-    export_to = texts("exportTo")
+    hosts = field.texts("hosts")
+    addresses = field.texts("addresses")
+    ports = field.nodes("ports", ServiceEntryPort)
+    location = field.text("location")
+    resolution = field.nonempty("resolution", "NONE")
+    endpoints = field.nodes("endpoints", EntryEndpoint)
+    workload_selector = field.optional_node("workloadSelector", WorkloadSelector)
+    export_to = field.texts("exportTo")
 
     @property
     def is_internal(self) -> bool:

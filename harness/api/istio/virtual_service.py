@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.api.field import nodes, text, texts
+from harness.api import field
 from harness.api.istio.destination import RouteDestination
 from harness.api.istio.hosts import MESH, full_host, gateways_in_full
 from harness.api.istio.http_rule import GatewayMatch, HTTPRule
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 class ConnectionMatch(GatewayMatch):
     """Conditions on a connection [Istio: TLSMatchAttributes, L4MatchAttributes]."""
 
-    sni_hosts = texts("sniHosts")
-    destination_subnets = texts("destinationSubnets")
-    source_subnet = text("sourceSubnet")
+    sni_hosts = field.texts("sniHosts")
+    destination_subnets = field.texts("destinationSubnets")
+    source_subnet = field.text("sourceSubnet")
 
 
 class ConnectionRule(Node):
     """An entry of `tls` or `tcp` [Istio: TLSRoute, TCPRoute]."""
 
-    matches = nodes("match", ConnectionMatch)
-    route = nodes("route", RouteDestination)
+    matches = field.nodes("match", ConnectionMatch)
+    route = field.nodes("route", RouteDestination)
 
 
 class VirtualService(Spec):
@@ -34,12 +34,12 @@ class VirtualService(Spec):
 
     KIND: ClassVar = ("networking.istio.io", "VirtualService")
 
-    hosts = texts("hosts")
-    gateways = texts("gateways")
-    http = nodes("http", HTTPRule)
-    tls = nodes("tls", ConnectionRule)
-    tcp = nodes("tcp", ConnectionRule)
-    export_to = texts("exportTo")
+    hosts = field.texts("hosts")
+    gateways = field.texts("gateways")
+    http = field.nodes("http", HTTPRule)
+    tls = field.nodes("tls", ConnectionRule)
+    tcp = field.nodes("tcp", ConnectionRule)
+    export_to = field.texts("exportTo")
 
     @property
     def full_hosts(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from harness.api.field import labels
+from harness.api import field
 from harness.api.node import Object
 from harness.base.errors import InputError
 from harness.manifests.documents import plain
@@ -13,7 +13,7 @@ from harness.manifests.documents import plain
 class ConfigMap(Object):
     """A ConfigMap."""
 
-    texts = labels("data")
+    texts = field.labels("data")
 
     def settings(self, key: str) -> dict[str, object]:
         """Returns what a text says that is YAML itself, empty if absent; InputError if it is none."""

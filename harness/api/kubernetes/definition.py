@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import boolean, derived, node, nodes, raw, text
+from harness.api import field
 from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.node import Node, Object, Spec
@@ -22,36 +22,36 @@ _CHANNEL = "gateway.networking.k8s.io/channel"
 class DefinitionNames(Node):
     """How objects of the kind are called."""
 
-    kind = text("kind")
+    kind = field.text("kind")
 
 
 class DefinitionSchema(Node):
     """What objects look like."""
 
-    structure = raw("openAPIV3Schema")
+    structure = field.raw("openAPIV3Schema")
 
 
 class DefinitionVersion(Node):
     """A version of the kind."""
 
-    name = text("name")
-    served = boolean("served")
-    schema = node("schema", DefinitionSchema)
+    name = field.text("name")
+    served = field.boolean("served")
+    schema = field.node("schema", DefinitionSchema)
 
 
 class CustomResourceDefinition(Spec):
     """A kind of an API group, with its versions."""
 
-    group = text("group")
-    names = node("names", DefinitionNames)
-    versions = nodes("versions", DefinitionVersion)
+    group = field.text("group")
+    names = field.node("names", DefinitionNames)
+    versions = field.nodes("versions", DefinitionVersion)
 
     @property
     def defines(self) -> tuple[str, str]:
         """API group and kind of its objects."""
         return self.group, self.names.kind
 
-    @derived
+    @field.derived
     def served(self) -> frozenset[str]:
         return frozenset(version.name for version in self.versions if version.served)
 
@@ -68,12 +68,12 @@ MUTATING = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 class MutatingWebhook(Node):
     """One webhook: both selectors must select, the namespace's labels and the object's."""
 
-    name = text("name")
-    namespaces = node("namespaceSelector", LabelSelector)
-    objects = node("objectSelector", LabelSelector)
+    name = field.text("name")
+    namespaces = field.node("namespaceSelector", LabelSelector)
+    objects = field.node("objectSelector", LabelSelector)
 
 
 class MutatingWebhookConfiguration(Object):
     """A MutatingWebhookConfiguration."""
 
-    webhooks = nodes("webhooks", MutatingWebhook)
+    webhooks = field.nodes("webhooks", MutatingWebhook)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import boolean, integer, labels, nodes, text, texts
+from harness.api import field
 from harness.api.node import Node, Section
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 class OwnerReference(Node):
     """An object that owns another; `controller` tells that it made it."""
 
-    api_version = text("apiVersion")
-    kind = text("kind")
-    name = text("name")
-    uid = text("uid")
-    controller = boolean("controller")
+    api_version = field.text("apiVersion")
+    kind = field.text("kind")
+    name = field.text("name")
+    uid = field.text("uid")
+    controller = field.boolean("controller")
 
 
 class Manager(Node):
     """Who wrote fields of an object."""
 
-    manager = text("manager")
+    manager = field.text("manager")
 
 
 class Metadata(Section):
@@ -35,17 +35,17 @@ class Metadata(Section):
 
     section = "metadata"
 
-    name = text("name")
-    namespace = text("namespace")
-    uid = text("uid")
-    generation = integer("generation")
-    created = text("creationTimestamp")
-    deleted = text("deletionTimestamp")
-    annotations = labels("annotations")
-    labels = labels("labels")
-    owners = nodes("ownerReferences", OwnerReference)
-    finalizers = texts("finalizers")
-    managers = nodes("managedFields", Manager)
+    name = field.text("name")
+    namespace = field.text("namespace")
+    uid = field.text("uid")
+    generation = field.integer("generation")
+    created = field.text("creationTimestamp")
+    deleted = field.text("deletionTimestamp")
+    annotations = field.labels("annotations")
+    labels = field.labels("labels")
+    owners = field.nodes("ownerReferences", OwnerReference)
+    finalizers = field.texts("finalizers")
+    managers = field.nodes("managedFields", Manager)
 
     @property
     def controller(self) -> OwnerReference | None:

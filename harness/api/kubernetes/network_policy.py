@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.api.field import integer, integer_or_text, node, nodes, text, texts
+from harness.api import field
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.node import Node, Spec
 
@@ -14,32 +14,32 @@ Direction = Literal["ingress", "egress"]
 class IPBlock(Node):
     """A network, and those in it that are left out."""
 
-    cidr = text("cidr")
-    excluded = texts("except")
+    cidr = field.text("cidr")
+    excluded = field.texts("except")
 
 
 class NetworkPolicyPeer(Node):
     """Pods of some namespaces, or a network."""
 
-    pods = node("podSelector", LabelSelector)
-    namespaces = node("namespaceSelector", LabelSelector)
-    block = node("ipBlock", IPBlock)
+    pods = field.node("podSelector", LabelSelector)
+    namespaces = field.node("namespaceSelector", LabelSelector)
+    block = field.node("ipBlock", IPBlock)
 
 
 class NetworkPolicyPort(Node):
     """A port, a range of ports, or a name of a container's port."""
 
-    protocol = text("protocol", "TCP")
-    port = integer_or_text("port")
-    end = integer("endPort")
+    protocol = field.text("protocol", "TCP")
+    port = field.integer_or_text("port")
+    end = field.integer("endPort")
 
 
 class NetworkPolicyRule(Node):
     """What a policy lets through: connections with any of the peers, on any of the ports."""
 
-    sources = nodes("from", NetworkPolicyPeer)
-    targets = nodes("to", NetworkPolicyPeer)
-    ports = nodes("ports", NetworkPolicyPort)
+    sources = field.nodes("from", NetworkPolicyPeer)
+    targets = field.nodes("to", NetworkPolicyPeer)
+    ports = field.nodes("ports", NetworkPolicyPort)
 
     @property
     def peers(self) -> tuple[NetworkPolicyPeer, ...]:
@@ -50,10 +50,10 @@ class NetworkPolicyRule(Node):
 class NetworkPolicy(Spec):
     """A NetworkPolicy's spec."""
 
-    pods = node("podSelector", LabelSelector)
-    types = texts("policyTypes")
-    ingress = nodes("ingress", NetworkPolicyRule)
-    egress = nodes("egress", NetworkPolicyRule)
+    pods = field.node("podSelector", LabelSelector)
+    types = field.texts("policyTypes")
+    ingress = field.nodes("ingress", NetworkPolicyRule)
+    egress = field.nodes("egress", NetworkPolicyRule)
 
     @property
     def directions(self) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ scheduling, security contexts, lifecycle…) is inert.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.api.field import boolean, count, integer, integer_or_text, node, nodes, text, texts
+from harness.api import field
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.node import Node, Spec
 
@@ -46,7 +47,7 @@ class KubeletProbe:
     port: int | None = None
     path: str = "/"
     tls: bool = False
-    threshold: int = field(default=3, compare=False)
+    threshold: int = dataclasses.field(default=3, compare=False)
 
 
 @dataclass(frozen=True)
@@ -64,34 +65,34 @@ class Resolver:
 class ContainerPort(Node):
     """A port that a container names."""
 
-    name = text("name")
-    protocol = text("protocol", "TCP")
-    number = count("containerPort")
+    name = field.text("name")
+    protocol = field.text("protocol", "TCP")
+    number = field.count("containerPort")
 
 
 class NamedValue(Node):
     """A variable of an environment, or a resolver's option; what comes from elsewhere has no value here."""
 
-    name = text("name")
-    value = text("value")
+    name = field.text("name")
+    value = field.text("value")
 
 
 class ProbeAction(Node):
     """What a probe does: the fields of httpGet, tcpSocket and grpc."""
 
-    port = integer_or_text("port")
-    url_path = text("path")
-    scheme = text("scheme", "HTTP")
+    port = field.integer_or_text("port")
+    url_path = field.text("path")
+    scheme = field.text("scheme", "HTTP")
 
 
 class Probe(Node):
     """A probe of a container's, as it is written."""
 
-    http_get = node("httpGet", ProbeAction)
-    tcp_socket = node("tcpSocket", ProbeAction)
-    grpc = node("grpc", ProbeAction)
-    exec = node("exec", ProbeAction)
-    failure_threshold = integer("failureThreshold")
+    http_get = field.node("httpGet", ProbeAction)
+    tcp_socket = field.node("tcpSocket", ProbeAction)
+    grpc = field.node("grpc", ProbeAction)
+    exec = field.node("exec", ProbeAction)
+    failure_threshold = field.integer("failureThreshold")
 
     @property
     def action(self) -> tuple[Handler, ProbeAction] | None:
@@ -106,16 +107,16 @@ class Probe(Node):
 class Container(Node):
     """A container of a pod."""
 
-    name = text("name")
-    image = text("image")
-    command = texts("command")
-    args = texts("args")
-    env = nodes("env", NamedValue)
-    ports = nodes("ports", ContainerPort)
-    restart_policy = text("restartPolicy")
-    liveness = node("livenessProbe", Probe)
-    readiness = node("readinessProbe", Probe)
-    startup = node("startupProbe", Probe)
+    name = field.text("name")
+    image = field.text("image")
+    command = field.texts("command")
+    args = field.texts("args")
+    env = field.nodes("env", NamedValue)
+    ports = field.nodes("ports", ContainerPort)
+    restart_policy = field.text("restartPolicy")
+    liveness = field.node("livenessProbe", Probe)
+    readiness = field.node("readinessProbe", Probe)
+    startup = field.node("startupProbe", Probe)
 
     @property
     def named_ports(self) -> dict[str, int]:
@@ -144,24 +145,24 @@ class Container(Node):
 class DnsConfig(Node):
     """What a pod adds to its resolver's settings."""
 
-    searches = texts("searches")
-    options = nodes("options", NamedValue)
+    searches = field.texts("searches")
+    options = field.nodes("options", NamedValue)
 
 
 class PodSpec(Spec):
     """A pod's spec."""
 
-    containers = nodes("containers", Container)
-    init_containers = nodes("initContainers", Container)
-    ephemeral_containers = nodes("ephemeralContainers", Container)
-    service_account_name = text("serviceAccountName")
-    deprecated_service_account = text("serviceAccount")
-    host_network = boolean("hostNetwork")
-    hostname = text("hostname")
-    subdomain = text("subdomain")
-    dns_policy = text("dnsPolicy", "ClusterFirst")
-    dns_config = node("dnsConfig", DnsConfig)
-    node_name = text("nodeName")
+    containers = field.nodes("containers", Container)
+    init_containers = field.nodes("initContainers", Container)
+    ephemeral_containers = field.nodes("ephemeralContainers", Container)
+    service_account_name = field.text("serviceAccountName")
+    deprecated_service_account = field.text("serviceAccount")
+    host_network = field.boolean("hostNetwork")
+    hostname = field.text("hostname")
+    subdomain = field.text("subdomain")
+    dns_policy = field.text("dnsPolicy", "ClusterFirst")
+    dns_config = field.node("dnsConfig", DnsConfig)
+    node_name = field.text("nodeName")
 
     @property
     def service_account(self) -> str:
@@ -207,5 +208,5 @@ class PodSpec(Spec):
 class PodTemplate(Node):
     """The pods that a workload object makes, or a Pod itself."""
 
-    metadata = node("metadata", Metadata)
-    spec = node("spec", PodSpec)
+    metadata = field.node("metadata", Metadata)
+    spec = field.node("spec", PodSpec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import labels, nodes, text, texts
+from harness.api import field
 from harness.api.node import Node
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ def selects(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 class Requirement(Node):
     """What a selector's expression wants of one label."""
 
-    key = text("key")
-    operator = text("operator")
-    values = texts("values")
+    key = field.text("key")
+    operator = field.text("operator")
+    values = field.texts("values")
 
     def met(self, labels: Mapping[str, str]) -> bool:
         """Returns whether the labels are as it wants."""
@@ -40,8 +40,8 @@ class Requirement(Node):
 class LabelSelector(Node):
     """A LabelSelector: an empty one selects everything."""
 
-    match_labels = labels("matchLabels")
-    match_expressions = nodes("matchExpressions", Requirement)
+    match_labels = field.labels("matchLabels")
+    match_expressions = field.nodes("matchExpressions", Requirement)
 
     @property
     def is_empty(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import boolean, count, integer, integer_or_text, labels, node, nodes, text, texts
+from harness.api import field
 from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.workload import template_of, workloads
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 class ServicePort(Node):
     """One port of a Service."""
 
-    name = text("name")
-    protocol = text("protocol", "TCP")
-    app_protocol = text("appProtocol")
-    node_port = integer("nodePort")
-    number = count("port")
-    written_target = integer_or_text("targetPort")
+    name = field.text("name")
+    protocol = field.text("protocol", "TCP")
+    app_protocol = field.text("appProtocol")
+    node_port = field.integer("nodePort")
+    number = field.count("port")
+    written_target = field.integer_or_text("targetPort")
 
     @property
     def target(self) -> int | str:
@@ -36,13 +36,13 @@ class ServicePort(Node):
 class Service(Spec):
     """A Service's spec."""
 
-    type = text("type", "ClusterIP")
-    cluster_ip = text("clusterIP")
-    cluster_ips = texts("clusterIPs")
-    external_name = text("externalName")
-    selector = labels("selector")
-    ports = nodes("ports", ServicePort)
-    publishes_unready = boolean("publishNotReadyAddresses")
+    type = field.text("type", "ClusterIP")
+    cluster_ip = field.text("clusterIP")
+    cluster_ips = field.texts("clusterIPs")
+    external_name = field.text("externalName")
+    selector = field.labels("selector")
+    ports = field.nodes("ports", ServicePort)
+    publishes_unready = field.boolean("publishNotReadyAddresses")
 
     @property
     def headless(self) -> bool:
@@ -99,16 +99,16 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 class EndpointPort(Node):
     """A port of endpoints; without a number it stands for none."""
 
-    name = text("name")
-    number = integer("port")
-    protocol = text("protocol", "TCP")
+    name = field.text("name")
+    number = field.integer("port")
+    protocol = field.text("protocol", "TCP")
 
 
 class TargetReference(Node):
     """The object that an endpoint is."""
 
-    kind = text("kind")
-    name = text("name")
+    kind = field.text("kind")
+    name = field.text("name")
 
     @property
     def pod(self) -> str:
@@ -119,40 +119,40 @@ class TargetReference(Node):
 class EndpointConditions(Node):
     """How an endpoint is: ready unless it says otherwise."""
 
-    ready = boolean("ready", default=True)
+    ready = field.boolean("ready", default=True)
 
 
 class SliceEndpoint(Node):
     """An endpoint of an EndpointSlice: one pod or place by its addresses."""
 
-    addresses = texts("addresses")
-    conditions = node("conditions", EndpointConditions)
-    target = node("targetRef", TargetReference)
+    addresses = field.texts("addresses")
+    conditions = field.node("conditions", EndpointConditions)
+    target = field.node("targetRef", TargetReference)
 
 
 class EndpointSlice(Object):
     """An EndpointSlice."""
 
-    endpoints = nodes("endpoints", SliceEndpoint)
-    ports = nodes("ports", EndpointPort)
+    endpoints = field.nodes("endpoints", SliceEndpoint)
+    ports = field.nodes("ports", EndpointPort)
 
 
 class EndpointAddress(Node):
     """An address of Endpoints."""
 
-    ip = text("ip")
-    target = node("targetRef", TargetReference)
+    ip = field.text("ip")
+    target = field.node("targetRef", TargetReference)
 
 
 class EndpointSubset(Node):
     """Addresses that have their ports in common."""
 
-    addresses = nodes("addresses", EndpointAddress)
-    unready = nodes("notReadyAddresses", EndpointAddress)
-    ports = nodes("ports", EndpointPort)
+    addresses = field.nodes("addresses", EndpointAddress)
+    unready = field.nodes("notReadyAddresses", EndpointAddress)
+    ports = field.nodes("ports", EndpointPort)
 
 
 class Endpoints(Object):
     """Endpoints: those of the Service of this name."""
 
-    subsets = nodes("subsets", EndpointSubset)
+    subsets = field.nodes("subsets", EndpointSubset)

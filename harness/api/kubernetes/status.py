@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from harness.api.field import boolean, integer, node, nodes, text
+from harness.api import field
 from harness.api.node import Node, Object, Status
 
 
 class StatusCondition(Node):
     """A condition of an object's status; `generation` is that of the object which it is about."""
 
-    type = text("type")
-    status = text("status")
-    reason = text("reason")
-    message = text("message")
-    generation = integer("observedGeneration")
+    type = field.text("type")
+    status = field.text("status")
+    reason = field.text("reason")
+    message = field.text("message")
+    generation = field.integer("observedGeneration")
 
     @property
     def holds(self) -> bool:
@@ -24,35 +24,35 @@ class StatusCondition(Node):
 class StateDetails(Node):
     """Why a container doesn't run yet, since when it runs, or how it ended."""
 
-    reason = text("reason")
-    message = text("message")
-    started = text("startedAt")
-    exit_code = integer("exitCode")
+    reason = field.text("reason")
+    message = field.text("message")
+    started = field.text("startedAt")
+    exit_code = field.integer("exitCode")
 
 
 class ContainerState(Node):
     """What a container does, or did before it was started again."""
 
-    waiting = node("waiting", StateDetails)
-    running = node("running", StateDetails)
-    terminated = node("terminated", StateDetails)
+    waiting = field.node("waiting", StateDetails)
+    running = field.node("running", StateDetails)
+    terminated = field.node("terminated", StateDetails)
 
 
 class ContainerStatus(Node):
     """How a container is."""
 
-    name = text("name")
-    ready = boolean("ready")
-    started = boolean("started")
-    restarts = integer("restartCount")
-    state = node("state", ContainerState)
-    last_state = node("lastState", ContainerState)
+    name = field.text("name")
+    ready = field.boolean("ready")
+    started = field.boolean("started")
+    restarts = field.integer("restartCount")
+    state = field.node("state", ContainerState)
+    last_state = field.node("lastState", ContainerState)
 
 
 class ConditionedStatus(Status):
     """How an object is, as far as its conditions say."""
 
-    conditions = nodes("conditions", StatusCondition)
+    conditions = field.nodes("conditions", StatusCondition)
 
     def holding(self, wanted: str) -> StatusCondition | None:
         """Returns the condition of this type, if it holds."""
@@ -67,13 +67,13 @@ class ConditionedStatus(Status):
 class PodStatus(ConditionedStatus):
     """How a pod is."""
 
-    phase = text("phase")
-    reason = text("reason")
-    message = text("message")
-    ip = text("podIP")
-    containers = nodes("containerStatuses", ContainerStatus)
-    init_containers = nodes("initContainerStatuses", ContainerStatus)
-    ephemeral_containers = nodes("ephemeralContainerStatuses", ContainerStatus)
+    phase = field.text("phase")
+    reason = field.text("reason")
+    message = field.text("message")
+    ip = field.text("podIP")
+    containers = field.nodes("containerStatuses", ContainerStatus)
+    init_containers = field.nodes("initContainerStatuses", ContainerStatus)
+    ephemeral_containers = field.nodes("ephemeralContainerStatuses", ContainerStatus)
 
     @property
     def over(self) -> bool:
@@ -89,58 +89,58 @@ class PodStatus(ConditionedStatus):
 class WorkloadStatus(ConditionedStatus):
     """How far a Deployment, StatefulSet or DaemonSet is."""
 
-    generation = integer("observedGeneration")
-    replicas = integer("replicas")
-    updated = integer("updatedReplicas")
-    available = integer("availableReplicas")
-    scheduled = integer("desiredNumberScheduled")
-    updated_scheduled = integer("updatedNumberScheduled")
-    available_scheduled = integer("numberAvailable")
+    generation = field.integer("observedGeneration")
+    replicas = field.integer("replicas")
+    updated = field.integer("updatedReplicas")
+    available = field.integer("availableReplicas")
+    scheduled = field.integer("desiredNumberScheduled")
+    updated_scheduled = field.integer("updatedNumberScheduled")
+    available_scheduled = field.integer("numberAvailable")
 
 
 class Address(Node):
     """An address of a node, or of a load balancer."""
 
-    type = text("type")
-    address = text("address")
-    ip = text("ip")
-    hostname = text("hostname")
+    type = field.text("type")
+    address = field.text("address")
+    ip = field.text("ip")
+    hostname = field.text("hostname")
 
 
 class NodeStatus(ConditionedStatus):
     """How a node of the cluster is, and where."""
 
-    addresses = nodes("addresses", Address)
+    addresses = field.nodes("addresses", Address)
 
 
 class LoadBalancerStatus(Node):
     """What a load balancer gave a Service."""
 
-    ingress = nodes("ingress", Address)
+    ingress = field.nodes("ingress", Address)
 
 
 class ServiceStatus(Status):
     """What a Service was given."""
 
-    balancer = node("loadBalancer", LoadBalancerStatus)
+    balancer = field.node("loadBalancer", LoadBalancerStatus)
 
 
 class Involved(Node):
     """The object that an event is about."""
 
-    kind = text("kind")
-    name = text("name")
+    kind = field.text("kind")
+    name = field.text("name")
 
 
 class Event(Object):
     """An Event."""
 
-    type = text("type")
-    reason = text("reason")
-    message = text("message")
-    about = node("involvedObject", Involved)
-    last = text("lastTimestamp")
-    first = text("eventTime")
+    type = field.text("type")
+    reason = field.text("reason")
+    message = field.text("message")
+    about = field.node("involvedObject", Involved)
+    last = field.text("lastTimestamp")
+    first = field.text("eventTime")
 
     @property
     def when(self) -> str:

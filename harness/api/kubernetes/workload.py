@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from harness.api.field import integer, node, text
+from harness.api import field
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.pod import PodTemplate
 from harness.api.kubernetes.selector import LabelSelector
@@ -31,29 +31,29 @@ _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 class Ordinals(Node):
     """How a StatefulSet numbers its pods."""
 
-    start = integer("start")
+    start = field.integer("start")
 
 
 class PodController(Spec):
     """The spec of a Deployment, StatefulSet, DaemonSet, ReplicaSet or Job."""
 
-    replicas = integer("replicas")
-    selector = node("selector", LabelSelector)
-    template = node("template", PodTemplate)
-    service_name = text("serviceName")
-    ordinals = node("ordinals", Ordinals)
+    replicas = field.integer("replicas")
+    selector = field.node("selector", LabelSelector)
+    template = field.node("template", PodTemplate)
+    service_name = field.text("serviceName")
+    ordinals = field.node("ordinals", Ordinals)
 
 
 class JobTemplate(Node):
     """What a CronJob makes."""
 
-    spec = node("spec", PodController)
+    spec = field.node("spec", PodController)
 
 
 class CronJob(Spec):
     """The spec of a CronJob."""
 
-    job = node("jobTemplate", JobTemplate)
+    job = field.node("jobTemplate", JobTemplate)
 
 
 @per_object

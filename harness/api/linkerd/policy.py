@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
-from harness.api.field import boolean, count, derived, integer_or_text, node, nodes, nonempty, text, texts
+from harness.api import field
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.selector import LabelSelector
@@ -46,10 +46,10 @@ UNKNOWN, HTTP1, HTTP2, GRPC, OPAQUE, TLS = "unknown", "HTTP/1", "HTTP/2", "gRPC"
 class LinkerdServer(Spec):
     """A port, by number or name, of the pods that a selector selects."""
 
-    pod_selector = node("podSelector", LabelSelector)
-    protocol = nonempty("proxyProtocol", UNKNOWN)
-    access_policy = nonempty("accessPolicy", "deny")
-    _port = integer_or_text("port")
+    pod_selector = field.node("podSelector", LabelSelector)
+    protocol = field.nonempty("proxyProtocol", UNKNOWN)
+    access_policy = field.nonempty("accessPolicy", "deny")
+    _port = field.integer_or_text("port")
 
     @property
     def port(self) -> int | str:
@@ -63,15 +63,15 @@ Network = IPv4Network | IPv6Network
 class NetworkBlock(Node):
     """A block of addresses; it and its exceptions may be written with host bits."""
 
-    _cidr = text("cidr")
-    _except = texts("except")
+    _cidr = field.text("cidr")
+    _except = field.texts("except")
 
-    @derived
+    @field.derived
     def cidr(self) -> Network:
         """The block; raises ValueError for what isn't one."""
         return ip_network(self._cidr, strict=False)
 
-    @derived
+    @field.derived
     def exceptions(self) -> tuple[Network, ...]:
         """Blocks in it that don't count; raises ValueError for what isn't one."""
         return tuple(ip_network(block, strict=False) for block in self._except)
@@ -95,8 +95,8 @@ class IdentityRef(ObjectRef):
 class MeshTLSAuthentication(Spec):
     """Identities, written out or by reference."""
 
-    written = texts("identities")
-    references = nodes("identityRefs", IdentityRef)
+    written = field.texts("identities")
+    references = field.nodes("identityRefs", IdentityRef)
 
     def identities(self, trust_domain: str) -> tuple[str, ...]:
         """Returns all of them, which may be patterns."""
@@ -106,21 +106,21 @@ class MeshTLSAuthentication(Spec):
 class NetworkAuthentication(Spec):
     """Networks that clients must come from."""
 
-    networks = nodes("networks", NetworkBlock)
+    networks = field.nodes("networks", NetworkBlock)
 
 
 class LinkerdAuthorizationPolicy(Spec):
     """Authentications that a client must all have; Istio has a kind of that name, too."""
 
-    target = node("targetRef", ObjectRef)
-    authentications = nodes("requiredAuthenticationRefs", ObjectRef)
+    target = field.node("targetRef", ObjectRef)
+    authentications = field.nodes("requiredAuthenticationRefs", ObjectRef)
 
 
 class ServerChoice(Node):
     """The Servers of a namespace that a ServerAuthorization is for: one by name, or some by labels."""
 
-    name = text("name")
-    selector = node("selector", LabelSelector)
+    name = field.text("name")
+    selector = field.node("selector", LabelSelector)
 
     def includes(self, server: Resource) -> bool:
         """Returns whether a Server of the ServerAuthorization's namespace is one of them."""
@@ -132,9 +132,9 @@ class ServerChoice(Node):
 class ClientTLS(Node):
     """Identities of clients over mutual TLS, or (`anyone`) all such clients."""
 
-    anyone = boolean("unauthenticatedTLS")
-    written = texts("identities")
-    accounts = nodes("serviceAccounts", ObjectRef)
+    anyone = field.boolean("unauthenticatedTLS")
+    written = field.texts("identities")
+    accounts = field.nodes("serviceAccounts", ObjectRef)
 
     def identities(self, trust_domain: str) -> tuple[str, ...]:
         """Returns all identities, which may be patterns."""
@@ -145,44 +145,44 @@ class ClientTLS(Node):
 class AuthorizedClients(Node):
     """Clients by network, and by identity or without one."""
 
-    unauthenticated = boolean("unauthenticated")
-    networks = nodes("networks", NetworkBlock)
-    tls = node("meshTLS", ClientTLS)
+    unauthenticated = field.boolean("unauthenticated")
+    networks = field.nodes("networks", NetworkBlock)
+    tls = field.node("meshTLS", ClientTLS)
 
 
 class ServerAuthorization(Spec):
     """Clients that some Servers let in."""
 
-    server = node("server", ServerChoice)
-    client = node("client", AuthorizedClients)
+    server = field.node("server", ServerChoice)
+    client = field.node("client", AuthorizedClients)
 
 
 class RequestRate(Node):
     """Requests a second."""
 
-    requests = count("requestsPerSecond")
+    requests = field.count("requestsPerSecond")
 
 
 class RateOverride(RequestRate):
     """A rate for some clients together."""
 
-    clients = nodes("clientRefs", ObjectRef)
+    clients = field.nodes("clientRefs", ObjectRef)
 
 
 class HTTPLocalRateLimitPolicy(Spec):
     """A rate for all clients together, one for each identity, and others for some clients."""
 
-    target = node("targetRef", ObjectRef)
-    total = node("total", RequestRate)
-    identity = node("identity", RequestRate)
-    overrides = nodes("overrides", RateOverride)
+    target = field.node("targetRef", ObjectRef)
+    total = field.node("total", RequestRate)
+    identity = field.node("identity", RequestRate)
+    overrides = field.nodes("overrides", RateOverride)
 
 
 class EgressNetwork(Spec):
     """Networks; where `has("networks")` is false everything outside of the cluster is meant."""
 
-    networks = nodes("networks", NetworkBlock)
-    _traffic_policy = text("trafficPolicy")
+    networks = field.nodes("networks", NetworkBlock)
+    _traffic_policy = field.text("trafficPolicy")
 
     @property
     def allows(self) -> bool:

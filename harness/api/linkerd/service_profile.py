@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from harness.api.field import boolean, count, derived, duration, node, nodes, number, optional, raw, text
+from harness.api import field
 from harness.api.node import Node, Spec
 from harness.base.durations import seconds
 
@@ -14,53 +14,53 @@ _SUFFIXES = {"m": Fraction(1, 1000), "k": Fraction(1000), "": Fraction(1)}
 class RequestCondition(Node):
     """What a request must be like: all of its parts hold, of which `has` tells the written ones."""
 
-    method = optional("method")
-    path_regex = optional("pathRegex")
-    all = nodes("all", lambda *part: RequestCondition(*part))
-    any = nodes("any", lambda *part: RequestCondition(*part))
-    negated = node("not", lambda *part: RequestCondition(*part))
+    method = field.optional("method")
+    path_regex = field.optional("pathRegex")
+    all = field.nodes("all", lambda *part: RequestCondition(*part))
+    any = field.nodes("any", lambda *part: RequestCondition(*part))
+    negated = field.node("not", lambda *part: RequestCondition(*part))
 
 
 class StatusRange(Node):
     """HTTP statuses from `low` to `high`; 0 stands for an absent bound."""
 
-    low = count("min")
-    high = count("max")
+    low = field.count("min")
+    high = field.count("max")
 
 
 class ResponseCondition(Node):
     """What an answer must be like: all of its parts hold, of which `has` tells the written ones."""
 
-    status = node("status", StatusRange)
-    all = nodes("all", lambda *part: ResponseCondition(*part))
-    any = nodes("any", lambda *part: ResponseCondition(*part))
-    negated = node("not", lambda *part: ResponseCondition(*part))
+    status = field.node("status", StatusRange)
+    all = field.nodes("all", lambda *part: ResponseCondition(*part))
+    any = field.nodes("any", lambda *part: ResponseCondition(*part))
+    negated = field.node("not", lambda *part: ResponseCondition(*part))
 
 
 class ResponseClass(Node):
     """Answers that count as failures, or as successes."""
 
-    condition = node("condition", ResponseCondition)
-    is_failure = boolean("isFailure")
+    condition = field.node("condition", ResponseCondition)
+    is_failure = field.boolean("isFailure")
 
 
 class ServiceProfileRoute(Node):
     """Requests with a time limit (in seconds), retries, and what counts as their failures."""
 
-    name = text("name")
-    condition = node("condition", RequestCondition)
-    timeout = duration("timeout")
-    is_retryable = boolean("isRetryable")
-    classes = nodes("responseClasses", ResponseClass)
+    name = field.text("name")
+    condition = field.node("condition", RequestCondition)
+    timeout = field.duration("timeout")
+    is_retryable = field.boolean("isRetryable")
+    classes = field.nodes("responseClasses", ResponseClass)
 
 
 class DestinationOverride(Node):
     """A share of requests that goes to another Service (`host`), or port (None: the one dialled)."""
 
-    authority = text("authority")
-    _weight = raw("weight")
+    authority = field.text("authority")
+    _weight = field.raw("weight")
 
-    @derived
+    @field.derived
     def weight(self) -> Fraction:
         """Its part of the sum of all weights."""
         written = str(self._weight)
@@ -80,9 +80,9 @@ class DestinationOverride(Node):
 class RetryBudget(Node):
     """What may be sent again: a share of what isn't, and so many requests a second in any case."""
 
-    _ratio = number("retryRatio")
-    _minimum = count("minRetriesPerSecond", 10)
-    _ttl = text("ttl", "10s")
+    _ratio = field.number("retryRatio")
+    _minimum = field.count("minRetriesPerSecond", 10)
+    _ttl = field.text("ttl", "10s")
 
     @property
     def ratio(self) -> Fraction:
@@ -98,11 +98,11 @@ class RetryBudget(Node):
 class ServiceProfile(Spec):
     """Routes, which are tried in their order, and destination overrides."""
 
-    routes = nodes("routes", ServiceProfileRoute)
-    budget = node("retryBudget", RetryBudget)
-    written_overrides = nodes("dstOverrides", DestinationOverride)
+    routes = field.nodes("routes", ServiceProfileRoute)
+    budget = field.node("retryBudget", RetryBudget)
+    written_overrides = field.nodes("dstOverrides", DestinationOverride)
 
-    @derived
+    @field.derived
     def overrides(self) -> tuple[DestinationOverride, ...]:
         """The destination overrides that have a weight."""
         return tuple(override for override in self.written_overrides if override.weight)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.field import boolean, named, node, nodes, text, texts
+from harness.api import field
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.node import Node, Spec
@@ -22,9 +22,9 @@ GROUP = "security.istio.io"
 class PolicySpec(Spec):
     """A policy for some pods of its namespace; in the root namespace, of the whole mesh."""
 
-    selector = node("selector", LabelSelector)
-    target_ref = node("targetRef", ObjectRef)
-    target_refs = nodes("targetRefs", ObjectRef)
+    selector = field.node("selector", LabelSelector)
+    target_ref = field.node("targetRef", ObjectRef)
+    target_refs = field.nodes("targetRefs", ObjectRef)
 
     @property
     def targets(self) -> tuple[ObjectRef, ...]:
@@ -44,47 +44,47 @@ UNSET = "UNSET"
 class MutualTLS(Node):
     """UNSET, DISABLE, PERMISSIVE or STRICT."""
 
-    mode = text("mode", UNSET)
+    mode = field.text("mode", UNSET)
 
 
 class PeerAuthentication(PolicySpec):
     """Which connections a server takes: mutual TLS alone, plaintext alone, or both."""
 
-    mtls = node("mtls", MutualTLS)
-    ports = named("portLevelMtls", MutualTLS)
+    mtls = field.node("mtls", MutualTLS)
+    ports = field.named("portLevelMtls", MutualTLS)
 
 
 class TokenHeader(Node):
     """A header that may hold a token, and what stands before it there [Istio: JWTHeader]."""
 
-    name = text("name")
-    prefix = text("prefix")
+    name = field.text("name")
+    prefix = field.text("prefix")
 
 
 class ClaimHeader(Node):
     """A header that is to tell the server a claim [Istio: ClaimToHeader]."""
 
-    header = text("header")
-    claim = text("claim")
+    header = field.text("header")
+    claim = field.text("claim")
 
 
 class JWTRule(Node):
     """Whose tokens are taken, where they are looked for, and what is passed on of them."""
 
-    issuer = text("issuer")
-    audiences = texts("audiences")
-    jwks = text("jwks")
-    jwks_uri = text("jwksUri")
-    from_headers = nodes("fromHeaders", TokenHeader)
-    from_params = texts("fromParams")
-    from_cookies = texts("fromCookies")
-    forward_original_token = boolean("forwardOriginalToken")
-    output_payload_to_header = text("outputPayloadToHeader")
-    output_claim_to_headers = nodes("outputClaimToHeaders", ClaimHeader)
-    space_delimited_claims = texts("spaceDelimitedClaims")
+    issuer = field.text("issuer")
+    audiences = field.texts("audiences")
+    jwks = field.text("jwks")
+    jwks_uri = field.text("jwksUri")
+    from_headers = field.nodes("fromHeaders", TokenHeader)
+    from_params = field.texts("fromParams")
+    from_cookies = field.texts("fromCookies")
+    forward_original_token = field.boolean("forwardOriginalToken")
+    output_payload_to_header = field.text("outputPayloadToHeader")
+    output_claim_to_headers = field.nodes("outputClaimToHeaders", ClaimHeader)
+    space_delimited_claims = field.texts("spaceDelimitedClaims")
 
 
 class RequestAuthentication(PolicySpec):
     """The tokens that a server's proxy verifies; a request without any passes."""
 
-    rules = nodes("jwtRules", JWTRule)
+    rules = field.nodes("jwtRules", JWTRule)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.api.field import node, nodes, nonempty, text, texts
+from harness.api import field
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.kubernetes.metadata import annotations_of
 from harness.api.node import Node
@@ -53,20 +53,20 @@ class Attribute:
 class Source(Node):
     """Who a client is, and where it comes from."""
 
-    principals = texts("principals")
-    not_principals = texts("notPrincipals")
-    request_principals = texts("requestPrincipals")
-    not_request_principals = texts("notRequestPrincipals")
-    namespaces = texts("namespaces")
-    not_namespaces = texts("notNamespaces")
-    service_accounts = texts("serviceAccounts")
-    not_service_accounts = texts("notServiceAccounts")
-    trust_domains = texts("trustDomains")
-    not_trust_domains = texts("notTrustDomains")
-    ip_blocks = texts("ipBlocks")
-    not_ip_blocks = texts("notIpBlocks")
-    remote_ip_blocks = texts("remoteIpBlocks")
-    not_remote_ip_blocks = texts("notRemoteIpBlocks")
+    principals = field.texts("principals")
+    not_principals = field.texts("notPrincipals")
+    request_principals = field.texts("requestPrincipals")
+    not_request_principals = field.texts("notRequestPrincipals")
+    namespaces = field.texts("namespaces")
+    not_namespaces = field.texts("notNamespaces")
+    service_accounts = field.texts("serviceAccounts")
+    not_service_accounts = field.texts("notServiceAccounts")
+    trust_domains = field.texts("trustDomains")
+    not_trust_domains = field.texts("notTrustDomains")
+    ip_blocks = field.texts("ipBlocks")
+    not_ip_blocks = field.texts("notIpBlocks")
+    remote_ip_blocks = field.texts("remoteIpBlocks")
+    not_remote_ip_blocks = field.texts("notRemoteIpBlocks")
 
     def attributes(self, field: str) -> Iterator[Attribute]:
         """Yields what it asks of the client, each as asked by a field."""
@@ -86,14 +86,14 @@ class Source(Node):
 class Operation(Node):
     """What a client does."""
 
-    hosts = texts("hosts")
-    not_hosts = texts("notHosts")
-    ports = texts("ports")
-    not_ports = texts("notPorts")
-    methods = texts("methods")
-    not_methods = texts("notMethods")
-    paths = texts("paths")
-    not_paths = texts("notPaths")
+    hosts = field.texts("hosts")
+    not_hosts = field.texts("notHosts")
+    ports = field.texts("ports")
+    not_ports = field.texts("notPorts")
+    methods = field.texts("methods")
+    not_methods = field.texts("notMethods")
+    paths = field.texts("paths")
+    not_paths = field.texts("notPaths")
 
     def attributes(self, field: str) -> Iterator[Attribute]:
         """Yields what it asks of the request, each as asked by a field."""
@@ -106,9 +106,9 @@ class Operation(Node):
 class PolicyCondition(Node):
     """A condition on any one attribute."""
 
-    key = text("key")
-    values = texts("values")
-    not_values = texts("notValues")
+    key = field.text("key")
+    values = field.texts("values")
+    not_values = field.texts("notValues")
 
     @cached_property
     def attribute(self) -> Attribute:
@@ -119,21 +119,21 @@ class PolicyCondition(Node):
 class From(Node):
     """One of a rule's sources."""
 
-    source = node("source", Source)
+    source = field.node("source", Source)
 
 
 class To(Node):
     """One of a rule's operations."""
 
-    operation = node("operation", Operation)
+    operation = field.node("operation", Operation)
 
 
 class AuthorizationRule(Node):
     """A rule: one of its sources must fit, one of its operations, and all conditions."""
 
-    sources = nodes("from", From)
-    operations = nodes("to", To)
-    conditions = nodes("when", PolicyCondition)
+    sources = field.nodes("from", From)
+    operations = field.nodes("to", To)
+    conditions = field.nodes("when", PolicyCondition)
 
     @cached_property
     def client_attributes(self) -> tuple[tuple[Attribute, ...], ...]:
@@ -167,15 +167,15 @@ class AuthorizationRule(Node):
 class ExtensionProvider(Node):
     """An external authorizer, by the name that MeshConfig gives it."""
 
-    name = text("name")
+    name = field.text("name")
 
 
 class AuthorizationPolicy(PolicySpec):
     """What is let in, kept out, logged, or asked of an external authorizer."""
 
-    action = nonempty("action", "ALLOW")
-    rules = nodes("rules", AuthorizationRule)
-    provider = node("provider", ExtensionProvider)
+    action = field.nonempty("action", "ALLOW")
+    rules = field.nodes("rules", AuthorizationRule)
+    provider = field.node("provider", ExtensionProvider)
 
     @property
     def is_dry_run(self) -> bool:
