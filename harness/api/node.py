@@ -1,8 +1,8 @@
 """Typed reading of objects: a class for each kind of mapping, a descriptor for each of its fields.
 
     class Destination(Node):
-        host = text("host")
-        port = node("port", PortSelector)
+        host = field.text("host")
+        port = field.node("port", PortSelector)
 
 A node is a mapping inside an object. It reads a field when it is asked for it, once; so it knows at any
 time which fields nobody asked for (`unread`), and each field's path in the object (`at`). A reading is made
