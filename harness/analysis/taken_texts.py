@@ -16,6 +16,7 @@ from harness.base.expressions.conversion import Token, tokens
 
 _EXAMPLES = 3
 _TRIES = 60
+_DIALECTS = (Dialect.RE2, Dialect.RUST, Dialect.PROFILE)
 _NAMED = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",
@@ -48,7 +49,7 @@ def taken(pattern: str) -> tuple[str, ...]:
         readable = readable.replace(".+", "[a-h]{1,3}")
         for count in range(_TRIES):
             text = _text(make, readable)
-            reading = _reading(pattern, text)
+            reading = tuple(_matches(pattern, text, dialect) for dialect in _DIALECTS)
             if any(reading) and (count < _EXAMPLES or reading not in readings):
                 texts[text] = None
                 readings.add(reading)
@@ -73,10 +74,6 @@ def _text(make: rstr.Rstr, pattern: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python may read otherwise some day
         return str(make.xeger(pattern))
-
-
-def _reading(pattern: str, text: str) -> tuple[bool, ...]:
-    return tuple(_matches(pattern, text, dialect) for dialect in (Dialect.RE2, Dialect.RUST, Dialect.PROFILE))
 
 
 def _matches(pattern: str, text: str, dialect: Dialect) -> bool:

@@ -66,7 +66,7 @@ def _stranger(namespace: str) -> Resource:
 
 def in_both(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
     """Returns the workloads that can call in both states, and those that only one of them has."""
-    both = [workload for workload in before.running if after.pods_of(workload) and before.pods_of(workload)]
+    both = dict.fromkeys(filter(after.pods_of, filter(before.pods_of, before.running)))
     callers = [Caller(workload, before.pods_of(workload)[0], after.pods_of(workload)[0]) for workload in both]
     alone = [workload for workload in {**before.running, **after.running} if workload not in both]
     return [caller for caller in callers if caller.workload.namespace not in PLATFORM], alone

@@ -39,14 +39,10 @@ def compared(
     """
     common = [resource for path in beside for resource in read_manifests(path)]
     old, new = read_manifests(before), read_manifests(after)
-    own = {resource.key for resource in new}
-    kept = [resource for resource in old if resource.key not in own and not _is_configuration(resource)]
+    own, meshes = {resource.key for resource in new}, {*MESH_OF_GROUP, GATEWAY_API}
+    kept = [resource for resource in old if resource.key not in own and resource.group not in meshes]
     sides = state_of([*common, *old], mesh_before), state_of([*common, *kept, *new], mesh_after)
     return compare(*sides, limit=limit)
-
-
-def _is_configuration(resource: Resource) -> bool:
-    return resource.group in MESH_OF_GROUP or resource.group == GATEWAY_API
 
 
 def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.model.istio.routing.rule import RoutingMatch
 
 _GROUP = "networking.istio.io"
 
@@ -62,13 +61,13 @@ def virtual_service_rule_shadowed(state: State) -> Iterator[Sign]:
             if taken:
                 yield seen(resource, part.field, taken=taken)
                 continue
-            everywhere = [match for match in part.matches if match.takes_all and not _narrowed(match)]
+            everywhere = [
+                match
+                for match in part.matches
+                if match.takes_all and not (match.port or match.source_labels or match.source_namespace)
+            ]
             if everywhere or not part.matches:
                 taken = everywhere[0].where if everywhere else part.field
-
-
-def _narrowed(match: RoutingMatch) -> bool:
-    return bool(match.port or match.source_labels or match.source_namespace)
 
 
 @rule
