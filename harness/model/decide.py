@@ -194,10 +194,10 @@ def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Answer
     """What the application of a pod answers, at whose door no proxy stands any more."""
     if arrival.message.opaque:
         return app_ports.answer(state, arrival)
-    return apps.answer(arrival, lambda request: _asked(state, pod, request, depth))
+    return apps.answer(arrival, lambda request: _called(state, pod, request, depth))
 
 
-def _asked(state: State, pod: Pod, request: Request, depth: int) -> Answers:
+def _called(state: State, pod: Pod, request: Request, depth: int) -> Answers:
     """What a pod's application gets of another: its reasons lie a step further from the first request."""
     why = built_in(Action.CALLED, "{} asks {} to answer", pod.workload, request.url)
     answers = after(_send(state, pod, request, depth), why)

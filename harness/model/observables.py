@@ -48,8 +48,8 @@ class CheckedProbe:
             self.pod,
             f"{self.container} {self.probe.name}",
             self.passes,
-            _told(self.outcomes),
-            f"without its proxy {self.container} answers {_told(self.unguarded)}" if answers else "",
+            _words(self.outcomes),
+            f"without its proxy {self.container} answers {_words(self.unguarded)}" if answers else "",
             tuple(reason for group in self.outcomes.groups for reason in group.trace),
         )
 
@@ -70,8 +70,10 @@ def probes(state: State, workload: Workload) -> tuple[CheckedProbe, ...]:
             pod.name,
             container.name,
             probe,
-            _asked(state, pod, probe, by_agent=len(pod.proxies) == 1 and planes.of(pod).rewrites_probes(pod)),
-            _asked(state, pod, probe, by_agent=True),
+            _answer(
+                state, pod, probe, by_agent=len(pod.proxies) == 1 and planes.of(pod).rewrites_probes(pod)
+            ),
+            _answer(state, pod, probe, by_agent=True),
         )
         for pod in state.pods_of(workload)
         for container in pod.containers
@@ -80,7 +82,7 @@ def probes(state: State, workload: Workload) -> tuple[CheckedProbe, ...]:
     )
 
 
-def _asked(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Outcomes:
+def _answer(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Outcomes:
     if probe.port is None:
         if probe.handler == "exec":
             return _certain(probe, Outcome(connected=True), Action.ANSWERED, "{} runs in the container")
@@ -101,7 +103,7 @@ def _asked(state: State, pod: Pod, probe: KubeletProbe, *, by_agent: bool) -> Ou
     return kubelet_asks(state, arrival, by_agent=by_agent)
 
 
-def _told(outcomes: Outcomes) -> str:
+def _words(outcomes: Outcomes) -> str:
     return ", ".join(dict.fromkeys(str(group.outcome) for group in outcomes.groups))
 
 

@@ -90,4 +90,4 @@ def _networks(state: State, network: Resource) -> list[tuple[Network, tuple[Netw
     if read.has("networks"):
         return [(block.cidr, block.exceptions) for block in read.networks]
     inside = config.of(state).blocks
-    return [(all_, tuple(block for block in inside if block.version == all_.version)) for all_ in _EVERYTHING]
+    return [(cidr, tuple(block for block in inside if block.version == cidr.version)) for cidr in _EVERYTHING]

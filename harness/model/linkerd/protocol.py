@@ -53,11 +53,11 @@ def of(call: OutboundCall) -> Protocol:
     What the port declares decides, else the first kind of which there is a route:
     GRPCRoute, HTTPRoute, TLSRoute, TCPRoute [linkerd/linkerd2: policy-controller, grpc/outbound.rs].
     """
-    return _told(call.state, call, call.parent) if call.parent else _to_endpoint(call)
+    return _of_parent(call.state, call, call.parent) if call.parent else _to_endpoint(call)
 
 
 @per_key(lambda call, parent: (parent.key, call.number, call.client.namespace))
-def _told(_: State, call: OutboundCall, parent: Resource) -> Protocol:
+def _of_parent(_: State, call: OutboundCall, parent: Resource) -> Protocol:
     declared, why = _declared(call, parent)
     counting: tuple[Route, ...] = ()
     lost: list[Step] = []

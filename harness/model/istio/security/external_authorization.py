@@ -79,10 +79,10 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Authorized
         text = "is ignored for a connection without HTTP: its provider is asked by HTTP"
         return certain(Authorized(arrival.message), *passed, step(policy, field, Action.IGNORED, text))
     matches = step(policy, field, Action.MATCHED, "matches")
-    return after(_asked(state, policy, http, arrival, deliver), *passed, matches)
+    return after(_answers(state, policy, http, arrival, deliver), *passed, matches)
 
 
-def _asked(
+def _answers(
     state: State, policy: Resource, http: HTTPAuthorizer, arrival: Arrival, deliver: Deliver
 ) -> Branches[Authorized]:
     field = "spec.provider.name"

@@ -75,7 +75,7 @@ def _table(resources: Iterable[Resource]) -> SelectorTable[PeerAuthentication]:
 
 DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL = "DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"
 
-_TOLD = {
+_WORDS = {
     DISABLE: "plaintext",
     SIMPLE: "TLS by the client's proxy",
     MUTUAL: "mutual TLS by the client's proxy",
@@ -105,7 +105,7 @@ class ClientTls:
         """Returns the outcome; one that left the cluster tells of the TLS over which it did."""
         if not outcome.external or self.mode == DISABLE:
             return outcome
-        return replace(outcome, detail=f"with {_TOLD[self.mode]}")
+        return replace(outcome, detail=f"with {_WORDS[self.mode]}")
 
 
 def begin(state: State, target: Target, wanted: ClientTLSSettings | None) -> ClientTls:
@@ -118,7 +118,9 @@ def begin(state: State, target: Target, wanted: ClientTLSSettings | None) -> Cli
     if wanted is not None:
         action = Action.UNENCRYPTED if wanted.mode == DISABLE else Action.ENCRYPTED
         text, towards = "is {}: {} towards {}", pod.ip if pod.outside else pod.workload
-        why = step(wanted.resource, wanted.at("mode"), action, text, wanted.mode, _TOLD[wanted.mode], towards)
+        why = step(
+            wanted.resource, wanted.at("mode"), action, text, wanted.mode, _WORDS[wanted.mode], towards
+        )
         return ClientTls(why, wanted.mode, wanted.sni)
     config = mesh_config.of(state)
     if not config.auto_mtls:

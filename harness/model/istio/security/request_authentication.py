@@ -197,11 +197,11 @@ def _with_outputs(rule: JWTRule, message: Message, token: Jwt) -> Message:
         if isinstance(value, list | dict):
             raise not_modelled(rule.resource, output.at("claim"), "the claim is a list or an object")
         if value not in (None, ""):
-            added.append((output.header.lower(), _told(value)))
+            added.append((output.header.lower(), _text(value)))
     return replace(message, headers=(*message.headers, *added))
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
