@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from harness.model.state import Pod, State
     from harness.traffic.request import Request, Token
 
+WITNESS = "the model"
+
 
 @dataclass(frozen=True)
 class Message:
@@ -99,9 +101,6 @@ class Message:
 
     def _having(self, headers: Headers) -> Message:
         return self if headers == self.headers else with_fields(self, headers=headers)
-
-
-WITNESS = "the model"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ KUBELET = Pod("kubelet", Workload("node", "kubelet"), {}, {}, "", (), host_netwo
 
 _SCHEMES = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc"}
 
+_ERROR = 400
+
 
 @dataclass(frozen=True)
 class CheckedProbe:
@@ -119,9 +121,6 @@ def _succeeds(probe: KubeletProbe, outcome: Outcome) -> bool:
     if probe.handler == "httpGet" and outcome.status is not None:
         return 200 <= outcome.status < 400
     return outcome.connected
-
-
-_ERROR = 400
 
 
 def metered(state: State, request: Request, count: int, meter: Meter) -> Metered:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _AUTHORIZED_BY, _AUTHORIZER_RESULT = "x-ext-authz", "x-ext-authz-check-result"
 
+_JSON = (("content-type", "application/json; charset=utf-8"),)
+
+_LONGEST_DELAY = 10.0
+
 
 def _helloworld(version: str) -> App:
     def answer(request: AppRequest) -> Answers:
@@ -139,10 +143,6 @@ def _number(request: AppRequest, name: str) -> int | None:
     if text is not None and not re.fullmatch("[0-9]{1,9}", text):
         raise request.not_modelled(f"{name}={text}")
     return None if text is None else int(text)
-
-
-_JSON = (("content-type", "application/json; charset=utf-8"),)
-_LONGEST_DELAY = 10.0
 
 
 def httpbin(request: AppRequest) -> Answers:

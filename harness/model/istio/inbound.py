@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _SERVER = ("server", "istio-envoy")
 
+SERVER_FIRST = "it waits for the client's first bytes: a server that speaks first isn't heard before"
+"""What a proxy does that has to find out what a connection is."""
+
 
 def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Answers:
     """Returns what a request gets from a pod with an Istio sidecar; `serve` is its application.
@@ -80,10 +83,6 @@ def signed(outcome: Outcome) -> Outcome:
         return outcome
     kept = (header for header in outcome.headers if header[0] != _SERVER[0])
     return with_fields(outcome, headers=(*kept, _SERVER))
-
-
-SERVER_FIRST = "it waits for the client's first bytes: a server that speaks first isn't heard before"
-"""What a proxy does that has to find out what a connection is."""
 
 
 def _as_read(state: State, arrival: Arrival) -> Arrival:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.message import Message
 
+CONNECT_TIMEOUT = 1.0
+"""Seconds that the outbound proxy waits for a connection [linkerd2: values, outboundConnectTimeout]."""
+
+UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
+
 
 @dataclass(frozen=True)
 class OutboundCall(ClientSide):
@@ -57,12 +62,6 @@ class OutboundCall(ClientSide):
     def egress(self) -> Resource | None:
         """The EgressNetwork that sees it, if any."""
         return self.parent if self.parent is not None and self.parent.kind == "EgressNetwork" else None
-
-
-CONNECT_TIMEOUT = 1.0
-"""Seconds that the outbound proxy waits for a connection [linkerd2: values, outboundConnectTimeout]."""
-
-UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
 
 
 def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], tuple[Step, ...]]:

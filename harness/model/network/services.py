@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 HTTP = ("http", "http2", "grpc")
 """What a port may say to speak that is HTTP."""
 
+GROUP = "discovery.k8s.io"
+
+_CONTROLLERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")
+
 
 @dataclass(frozen=True)
 class ServicePort:
@@ -194,10 +198,6 @@ def _alike(state: State) -> dict[int, Pod]:
         for pod in pods
         if not any(map(apps.known, pod.containers)) and replace(pod, name=pods[0].name) == pods[0]
     }
-
-
-GROUP = "discovery.k8s.io"
-_CONTROLLERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")
 
 
 @dataclass(frozen=True)

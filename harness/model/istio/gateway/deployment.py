@@ -34,6 +34,13 @@ _NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
 _CLASS_LABEL = "gateway.networking.k8s.io/gateway-class-name"
 _STATUS_PORT = {"name": "status-port", "port": 15021, "appProtocol": "tcp"}
 
+_KINDS = {
+    "HTTP": ("HTTPRoute", "GRPCRoute"),
+    "HTTPS": ("HTTPRoute", "GRPCRoute"),
+    "TLS": ("TLSRoute",),
+    "TCP": ("TCPRoute",),
+}
+
 
 def implemented(objects: Objects, gateway: Resource) -> bool:
     """Returns whether Istio is there and implements a Gateway's class; its own needs no GatewayClass."""
@@ -123,14 +130,6 @@ def _object(
     metadata = {"name": name, "namespace": gateway.namespace, "labels": labels, "ownerReferences": [owner]}
     data: dict[str, Any] = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
     return Resource(api_version, kind, gateway.namespace, name, data, gateway.where, gateway.created)
-
-
-_KINDS = {
-    "HTTP": ("HTTPRoute", "GRPCRoute"),
-    "HTTPS": ("HTTPRoute", "GRPCRoute"),
-    "TLS": ("TLSRoute",),
-    "TCP": ("TCPRoute",),
-}
 
 
 def tls_mode(listener: Listener) -> str:

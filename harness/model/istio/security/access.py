@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from harness.model.state import State
     from harness.traffic.outcomes import Outcome
 
+_UNRESERVED = frozenset(ascii_letters + digits + "-._~")
+
 
 def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) -> Answers:
     """Returns what `pass_on` makes of a request that is let in, or the answer of the proxy that refuses it.
@@ -77,9 +79,6 @@ def _refused(arrival: Arrival, answer: Outcome) -> Outcome:
 def _closing(arrival: Arrival) -> tuple[Step, ...]:
     closed = built_in(Action.FAILED, "the connection is closed without an answer")
     return (closed,) if arrival.opaque else ()
-
-
-_UNRESERVED = frozenset(ascii_letters + digits + "-._~")
 
 
 def with_normal_path(state: State, message: Message) -> Message | Step:

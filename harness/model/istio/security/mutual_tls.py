@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 DEFAULT = "PERMISSIVE"
 
+DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL = "DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"
+
+_WORDS = {
+    DISABLE: "plaintext",
+    SIMPLE: "TLS by the client's proxy",
+    MUTUAL: "mutual TLS by the client's proxy",
+    ISTIO_MUTUAL: "Istio's mutual TLS",
+}
+
 
 @per_pod
 def mode(state: State, pod: Pod, port: int) -> tuple[str, Step]:
@@ -71,16 +80,6 @@ def _apart(state: State) -> SelectorTable[PeerAuthentication]:
 def _table(resources: Iterable[Resource]) -> SelectorTable[PeerAuthentication]:
     policies = map(PeerAuthentication.of, resources)
     return SelectorTable((policy.resource.namespace, policy.labels, policy) for policy in policies)
-
-
-DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL = "DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"
-
-_WORDS = {
-    DISABLE: "plaintext",
-    SIMPLE: "TLS by the client's proxy",
-    MUTUAL: "mutual TLS by the client's proxy",
-    ISTIO_MUTUAL: "Istio's mutual TLS",
-}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part", bound=Node)
 
+_UNSPECIFIED = "which pod gets which share isn't specified"
+
+_GATEWAY_ERRORS = (502, 503, 504)
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -163,10 +167,6 @@ def _by_host(state: State) -> dict[str, HostTable[DestinationRule]]:
     selecting_first = sorted(every, key=lambda rule: rule.selector is None)
     groups = grouped((rule.resource.namespace, (rule.full_host, rule)) for rule in selecting_first)
     return {namespace: HostTable(entries) for namespace, entries in groups.items()}
-
-
-_UNSPECIFIED = "which pod gets which share isn't specified"
-_GATEWAY_ERRORS = (502, 503, 504)
 
 
 def reasons(policy: Policy, endpoints: int) -> Iterator[Step]:

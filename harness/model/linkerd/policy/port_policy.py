@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from harness.model.message import Arrival
     from harness.model.state import Pod, State
 
+_NAME = ""
+"""Stands among a Server's labels for its name: no label has an empty key."""
+
 
 @dataclass(frozen=True)
 class PortPolicy:
@@ -145,10 +148,6 @@ def _of_server(state: State, server: Resource) -> tuple[tuple[Authorization, ...
     ]
     policies += _targeting(state, server.namespace, "Namespace")
     return _parted((*made, *(authentication.of_policy(state, policy) for policy in policies)))
-
-
-_NAME = ""
-"""Stands among a Server's labels for its name: no label has an empty key."""
 
 
 @per_state

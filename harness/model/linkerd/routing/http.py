@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from harness.model.linkerd.balancer import OutboundCall
     from harness.model.message import Answers, Message
 
+_FAILED_PRECONDITION = 9
+
 
 def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Answers:
     """Returns what becomes of a request to what has routes: by the best rule, or an egress policy, or 404."""
@@ -91,9 +93,6 @@ def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Ans
     again = limits.repetition(call.parent, grpc=grpc) if call.parent else None
     limit = limits.shortest(timeouts(call.parent)) if call.parent else None
     return after(with_retries(attempt, again, limit, message), *trace)
-
-
-_FAILED_PRECONDITION = 9
 
 
 def profiled(call: OutboundCall, profile: Resource, message: Message) -> Answers:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 GRPC_FAILURES = frozenset((2, 4, 7, 13, 14, 15))
 """The gRPC statuses that Linkerd's proxies count as failures."""
 
+MAX_TRIES = 200
+"""Tries that the model follows one by one."""
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -82,9 +85,6 @@ def request_timeout(route: Route, rule: RouteRule) -> float | None:
 
 Attempt = Callable[[Message, Limit | None], Answers]
 """Sends a request once, within the time that is left."""
-
-MAX_TRIES = 200
-"""Tries that the model follows one by one."""
 
 
 def with_retries(

@@ -31,6 +31,10 @@ GROUPS = {"Service": ("", "core"), "EgressNetwork": (GROUP,), "Server": (GROUP,)
 
 Rank = tuple[int, ...]
 
+READABLE = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
+
+_READABLE_GRPC = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier"))
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -201,10 +205,6 @@ def _rpc_rank(wanted: Rpc, message: Message) -> Rank | None:
     if wanted.service not in (None, parts[1]) or wanted.method not in (None, parts[2]):
         return None
     return (len(wanted.service or ""), len(wanted.method or ""))
-
-
-READABLE = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
-_READABLE_GRPC = frozenset(("RequestHeaderModifier", "ResponseHeaderModifier"))
 
 
 def unreadable(resource: Resource) -> str | None:
