@@ -1,6 +1,7 @@
 """The architecture is a contract: docs/architecture.md tells it, `[tool.importlinter]` in pyproject.toml has it."""
 
 import ast
+import logging.config
 from functools import cache
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def graph():
     return grimp.build_graph("harness", cache_dir=None)
 
 
-def test_layers_hold(capsys):
+def test_layers_hold(capsys, monkeypatch):
+    # import-linter's would take the loggers of all tests after this one.
+    monkeypatch.setattr(logging.config, "dictConfig", lambda _: None)
     assert lint_imports(cache_dir=None) == 0, capsys.readouterr().out
 
 
