@@ -133,8 +133,9 @@ def _without(value: Any, path: str) -> Any:
 def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) -> Outcomes:
     """Returns the outcomes, in each trace what was left out that may have counted for this request.
 
-    That is: of the objects that the traces name; of workloads that they mention; in the namespaces that take
-    part, of kinds that count without being named; and all objects that were left out whole (those in short).
+    Steps name fields as they were written, also those behind items that are gone. What may have counted is:
+    of the objects that the traces name; of workloads that they mention; in the namespaces that take part, of
+    kinds that count without being named; and all objects that were left out whole (those in short).
     """
     steps = [reason for group in outcomes.groups for reason in group.trace]
     named = {reason.resource.key for reason in steps if reason.resource}
@@ -158,7 +159,13 @@ def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Omi
         if omission.field and counts(omission)
     )
     trace += tuple(_in_short([omission for omission in listed if not omission.field]))
-    groups = tuple(replace(group, trace=(*group.trace, *trace)) for group in outcomes.groups)
+    gone = grouped((omission.resource.key, omission.field) for omission in listed)
+
+    def as_written(reason: Step) -> Step:
+        fields = gone.get(reason.resource.key) if reason.resource else None
+        return replace(reason, field=_as_written(reason.field, fields)) if fields else reason
+
+    groups = tuple(replace(group, trace=(*map(as_written, group.trace), *trace)) for group in outcomes.groups)
     return replace(outcomes, groups=groups)
 
 

@@ -6,7 +6,7 @@ import yaml
 from harness.base.errors import NotModelledError, not_modelled
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import Model, Refused
-from harness.model.leniency import Leniency, without
+from harness.model.leniency import Leniency, Omission, with_omissions, without
 from harness.traffic.request import Request
 from tests.model.clusters import app, deployment, resource
 
@@ -145,6 +145,17 @@ def test_items_of_a_list_are_named_by_the_places_where_they_were_written():
         amended = leniency(amended, not_modelled(one, field, "it is new"))
     assert amended.data["spec"] == {"items": [{"a": 5}]}
     assert [one.field for one in leniency.omissions] == ["spec.items[1]", "spec.items[0]", "spec.items[2].b"]
+
+
+def test_steps_name_fields_as_they_were_written(tmp_path):
+    written = virtual_service(f"{{match: [{{uri: {{exact: /old}}}}], {ROUTE}}}, {{{ROUTE}}}")
+    later = virtual_service(f"{{{ROUTE}}}")
+    request = Request(CLIENT, "http://web/")
+    outcomes = model(tmp_path, later).decide(request).outcomes
+    (group,) = with_omissions(request, outcomes, [Omission(written, "spec.http[0]", "old")]).groups
+    fields = [one.field for one in group.trace if one.resource and one.resource.key == written.key]
+    assert any(field.startswith("spec.http[1]") for field in fields)
+    assert [field for field in fields if field.startswith("spec.http[0]")] == ["spec.http[0]"]
 
 
 DATA = {
