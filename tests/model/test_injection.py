@@ -6,7 +6,7 @@ import yaml
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model import changes
-from harness.model.changes.injection import observe
+from harness.model.changes.pods import observe
 from harness.traffic.observables import Proxy
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
 

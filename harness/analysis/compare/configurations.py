@@ -10,8 +10,8 @@ from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 from harness.manifests.files import read_manifests
-from harness.model.changes.injection import meshed
 from harness.model.changes.loading import load_objects
+from harness.model.changes.pods import meshed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -13,7 +13,7 @@ from harness.base.errors import NotModelledError
 from harness.base.resources import Resource
 from harness.base.vocabulary import Workload
 from harness.model.changes.admission import admit
-from harness.model.changes.injection import start
+from harness.model.changes.pods import start
 from harness.model.planes import CONTROL_PLANES
 from harness.model.state import Stored, namespace_object
 

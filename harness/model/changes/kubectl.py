@@ -11,7 +11,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.model.changes.draft import GATEWAY, Draft
-from harness.model.changes.injection import webhooks_in
+from harness.model.changes.pods import webhooks_in
 from harness.model.planes import CONTROL_PLANES
 from harness.model.state import State, namespace_object
 

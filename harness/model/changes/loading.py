@@ -15,8 +15,8 @@ from harness.base.vocabulary import Mesh
 from harness.manifests.documents import keeping_all
 from harness.manifests.files import read_manifests
 from harness.model.changes.admission import checked
-from harness.model.changes.injection import is_controlled, observe
 from harness.model.changes.kubectl import apply, install, place, restart
+from harness.model.changes.pods import is_controlled, observe
 from harness.model.planes import CONTROL_PLANES
 from harness.model.state import State, namespace_object
 

@@ -14,9 +14,8 @@ from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
-from harness.model.istio import mesh_config
+from harness.model.istio import injection, mesh_config
 from harness.model.istio.gateway import deployment
-from harness.traffic.observables import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.control_plane import Candidate
     from harness.model.state import Objects
+    from harness.traffic.observables import Proxy
 
 _COMPONENT = "operator.istio.io/component"
-
-_NEVER_INJECTED = frozenset(("kube-system", "kube-public", "kube-node-lease", "local-path-storage"))
 
 # Annotations by which some of a pod's traffic goes round its proxy, or is taken for something else.
 _BYPASSES = (
@@ -78,37 +76,15 @@ class IstioControlPlane(ControlPlane):
             raise not_modelled(owner, f"label {waypoint}", "a waypoint decides instead of sidecars")
 
     def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy | None:
-        """Returns Istio's proxy if it is injected [istio/istio: pkg/kube/inject, injectRequired].
-
-        Raises NotModelledError for a revision that no webhook is known of.
-        """
-        metadata = candidate.metadata
+        """Returns Istio's proxy; NotModelledError for a revision that no webhook is known of."""
         if not webhooks:
-            _refuse_unknown_revisions(candidate)
+            injection.refuse_unknown_revisions(candidate)
         if Mesh.ISTIO in candidate.present or not self.is_asked(candidate, webhooks):
             return None
-        declined = marks.choice(Mesh.ISTIO, metadata.labels, metadata.annotations) is False
-        if declined or candidate.spec.host_network or candidate.namespace.name in _NEVER_INJECTED:
-            return None
-        native = metadata.annotations.get("sidecar.istio.io/nativeSidecar") != "false"
-        return Proxy(Mesh.ISTIO, native=native)
+        return injection.inject(candidate)
 
     def is_gateway(self, template: PodTemplate) -> bool:
         return runs_gateway(template)
 
     def identity(self, objects: Objects, namespace: str, account: str) -> str:
         return identity.service_account(account, namespace, mesh_config.trust_domain(objects))
-
-
-def _refuse_unknown_revisions(candidate: Candidate) -> None:
-    """Raises NotModelledError where a revision or tag is asked and no webhook tells whether it is there."""
-    of_namespace, of_pod = labels_of(candidate.namespace), candidate.metadata.labels
-    if marks.ISTIO_INJECTION in of_namespace or of_pod.get(marks.ISTIO_INJECT) == "false":
-        return
-    for owner, labels in ((candidate.namespace, of_namespace), (candidate.workload, of_pod)):
-        revision = labels.get(marks.ISTIO_REVISION)
-        if revision not in (None, "default"):
-            why = f"no MutatingWebhookConfiguration tells whether a revision or tag {revision!r} is installed"
-            raise not_modelled(owner, f"label {marks.ISTIO_REVISION}", why)
-        if revision:
-            return
