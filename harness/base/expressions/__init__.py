@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness.base.errors import NotModelledError
-from harness.base.expressions import conversion, envoy, go
+from harness.base.expressions import conversion, envoy, go, rust
 from harness.base.expressions.conversion import quoted as quoted
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _substitution(pattern: str, replacement: str) -> tuple[envoy.Engine, tuple[s
 def _ready(pattern: str, dialect: Dialect) -> Callable[[str], bool] | Fault:
     """What tells whether a text matches; a fault where the engine doesn't take the pattern."""
     if dialect in (Dialect.RUST, Dialect.PROFILE):
-        return _in_rust(pattern, dialect)
+        ready = rust.spanning(pattern) if dialect is Dialect.RUST else rust.anchored(pattern)
+        return Fault(ready.why) if isinstance(ready, envoy.Refusal) else ready
     compiled = envoy.compiled(pattern)
     if dialect is Dialect.GO and (why := _refused_by_go(pattern, compiled)):
         return why
@@ -116,41 +117,6 @@ def _ready(pattern: str, dialect: Dialect) -> Callable[[str], bool] | Fault:
         return Fault(compiled.why)
     look = compiled.search if dialect is Dialect.GO else compiled.fullmatch
     return lambda text: look(envoy.encoded(text)) is not None
-
-
-def _in_rust(pattern: str, dialect: Dialect) -> Callable[[str], bool] | Fault:
-    from paula import Regex  # most commands need none
-
-    try:
-        regex = Regex(_anchored(pattern) if dialect is Dialect.PROFILE else pattern)
-    except ValueError as error:
-        return Fault(str(error).rpartition("error: ")[2].strip())
-    if dialect is Dialect.PROFILE:
-        return lambda text: regex.is_match(_utf8(text))
-
-    def spans(text: str) -> bool:
-        readable = _utf8(text)
-        first = regex.find(readable)
-        return first is not None and first.as_str() == readable
-
-    return spans
-
-
-def _anchored(pattern: str) -> str:
-    """A ServiceProfile's pattern as the proxy completes it: its text, not its sense."""
-    pattern = pattern.strip(_WHITE_SPACE)
-    start = "" if pattern.startswith("^") else "^"
-    return f"{start}{pattern}{'' if pattern.endswith('$') else '$'}"
-
-
-# Python counts four control characters more.
-_CONTROLS = "\x1c\x1d\x1e\x1f"
-_WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace() and sign not in _CONTROLS)
-
-
-def _utf8(text: str) -> str:
-    """The text as Rust has it: what was no UTF-8 isn't in there."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _refused_by_go(pattern: str, compiled: envoy.Engine | envoy.Refusal) -> Fault | None:

@@ -29,7 +29,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Refusal:
-    """RE2 doesn't take a pattern; `why` in its own words."""
+    """An engine doesn't take a pattern; `why` in its own words."""
 
     why: str
 
