@@ -12,7 +12,7 @@ from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import covers, specificity, within
 from harness.model.istio import revision
-from harness.model.istio.gateway import deployment
+from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.istio.routing.rule import RoutingRule, applicable
 from harness.model.network import attachment
@@ -126,9 +126,9 @@ def _refusal(state: State, listener: Listener, parent: ParentRef, route: Route) 
         return words("is for port {}, not {} {}'s {}", parent.port, *where, listener.port)
     if parent.section and parent.section != listener.name:
         return words("is for listener {}, not {}", parent.section, listener.name)
-    if kind not in deployment.kinds(listener):
+    if kind not in gateway_listener.kinds(listener):
         return words("{} {} takes no {}", *where, kind)
-    if not deployment.admits(state, listener, namespace):
+    if not gateway_listener.admits(state, listener, namespace):
         return words("{} {} takes no routes of namespace {}", *where, namespace)
     return None
 
@@ -139,7 +139,7 @@ def _hosts(listener: Listener, route: Route) -> Iterator[tuple[str, str]]:
     What a nearer name of the Gateway's listeners covers wholly belongs to that one alone.
     """
     own = listener.hostname
-    nearer = [host for host in deployment.siblings(listener) if len(host) >= len(own)]
+    nearer = [host for host in gateway_listener.siblings(listener) if len(host) >= len(own)]
     for name in map(str.lower, route.hostnames or ("*",)):
         if own.startswith("*") and any(within(name, host) for host in nearer):
             continue

@@ -15,7 +15,7 @@ from harness.base.errors import not_modelled
 from harness.base.resources import per_object
 from harness.model import app_ports
 from harness.model.istio import revision
-from harness.model.istio.gateway import deployment
+from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.network.services import service_ports
 from harness.model.state.tables import grouped, per_key
 from harness.traffic.trace import Action, Part, Step, step
@@ -148,13 +148,13 @@ def _merged(state: State, pod: Pod) -> dict[int, PortListener]:
     gateways = map(_serving, revision.acting(state, *IstioGateway.KIND))
     selected = (server for labels, servers in gateways if selects(labels, pod.labels) for server in servers)
     own = [(ports.get(server.number, server.number), server) for server in selected]
-    others = deployment.serving(state, pod)
+    others = gateway_listener.serving(state, pod)
     groups = grouped((*own, *((port, _listening(state, listener)) for listener, port in others)))
     return {port: PortListener.of(servers) for port, servers in groups.items()}
 
 
 def _listening(state: State, listener: Listener) -> GatewayServer:
-    tls = deployment.tls_mode(listener)
+    tls = gateway_listener.tls_mode(listener)
     return GatewayServer(
         listener.resource,
         listener.path,
@@ -163,7 +163,7 @@ def _listening(state: State, listener: Listener) -> GatewayServer:
         (listener.hostname,),
         tls.replace("ISTIO_SIMPLE", "SIMPLE") or None,
         listener=listener,
-        fault=deployment.uncertified(state, listener),
+        fault=gateway_listener.uncertified(state, listener),
     )
 
 

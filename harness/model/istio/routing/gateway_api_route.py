@@ -17,7 +17,7 @@ from harness.base.errors import not_modelled
 from harness.base.matching import TextMatch
 from harness.base.resources import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
-from harness.model.istio.gateway.deployment import permits
+from harness.model.istio.gateway.listener import permits
 from harness.model.istio.routing.rewriting import Cors
 from harness.model.istio.routing.rule import (
     Mirror,
