@@ -37,9 +37,9 @@ def row(
 ) -> dict[str, Any]:
     """Returns what a test's report holds of a verdict, or of why there is none; `order` is its place.
 
-    What isn't a pass has the steps that led to it (`harness.report.steps`).
+    What isn't a pass has the steps that led to it (`harness.report.trace`).
     """
-    from harness.report.steps import explanations
+    from harness.report.trace import explanations
 
     failed = verdict is not None and verdict.result is not Result.PASS
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.compare.answer import answers, worded
 from harness.analysis.compare.comparison import deciding
 from harness.analysis.compare.configurations import allowed
-from harness.report import steps
+from harness.report import trace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,5 +65,5 @@ def _side(outcomes: Outcomes) -> dict[str, Any]:
     return {
         "answer": worded(answers(outcomes)),
         "trace": list(dict.fromkeys(map(str, taken))),
-        "steps": list(map(steps.data, taken)),
+        "steps": list(map(trace.data, taken)),
     }

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from harness.report import steps
+from harness.report import trace
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -103,9 +103,9 @@ def _answer(answer: Answer) -> dict[str, Any]:
         },
         "hop": outcome.hop and _hop(outcome.hop),
         "transport": answer.transport and str(answer.transport),
-        "rule": answer.rule and steps.data(answer.rule),
-        "policy": answer.policy and steps.data(answer.policy),
-        "trace": list(map(steps.data, answer.trace)),
+        "rule": answer.rule and trace.data(answer.rule),
+        "policy": answer.policy and trace.data(answer.policy),
+        "trace": list(map(trace.data, answer.trace)),
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from harness.base.places import Location
 from harness.base.resources import Resource
 from harness.base.vocabulary import Workload
-from harness.report.steps import data
+from harness.report.trace import data
 from harness.traffic.trace import NAMED, Action, Step, built_in, leaves, listed, step, words
 
 ROUTE = Resource("networking.istio.io/v1", "VirtualService", "shop", "web", {}, Location("context it"))

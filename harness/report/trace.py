@@ -1,4 +1,4 @@
-"""The steps of a trace as plain data: what a machine needn't read out of words."""
+"""A trace as plain data, step by step: what a machine needn't read out of words."""
 
 from __future__ import annotations
 
