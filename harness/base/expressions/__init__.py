@@ -6,7 +6,6 @@ whose time is linear whatever the pattern. A pattern that its engine doesn't tak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.base.errors import NotModelledError
 from harness.base.expressions import conversion, envoy, go, rust
 from harness.base.expressions.conversion import quoted as quoted
+from harness.base.expressions.envoy import Fault as Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +30,6 @@ class Dialect(Enum):
     """The first match from the left must be the whole text [linkerd2-proxy: http/route/src/http/match]."""
     PROFILE = "Rust, between ^ and $"
     """Any part of the text, once `^` stands before and `$` behind it [linkerd2-proxy: service-profiles]."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a pattern can't be used: its engine refuses it, or (`refused` False) that isn't known."""
-
-    why: str
-    refused: bool = True
 
 
 def fault(pattern: str, dialect: Dialect) -> Fault | None:
@@ -93,8 +85,8 @@ def substitute(pattern: str, replacement: str, text: str) -> str:
 
 def _substitution(pattern: str, replacement: str) -> tuple[envoy.Engine, tuple[str | int, ...]] | Fault:
     ready, parts = envoy.compiled(pattern), _template(replacement)
-    if isinstance(ready, envoy.Refusal):
-        return Fault(ready.why)
+    if isinstance(ready, Fault):
+        return ready
     if isinstance(parts, Fault):
         return parts
     wanted = max((part for part in parts if isinstance(part, int)), default=0)
@@ -107,23 +99,19 @@ def _substitution(pattern: str, replacement: str) -> tuple[envoy.Engine, tuple[s
 @lru_cache(maxsize=1 << 12)
 def _ready(pattern: str, dialect: Dialect) -> Callable[[str], bool] | Fault:
     """What tells whether a text matches; a fault where the engine doesn't take the pattern."""
-    if dialect in (Dialect.RUST, Dialect.PROFILE):
-        ready = rust.spanning(pattern) if dialect is Dialect.RUST else rust.anchored(pattern)
-        return Fault(ready.why) if isinstance(ready, envoy.Refusal) else ready
+    if dialect is Dialect.RUST:
+        return rust.spanning(pattern)
+    if dialect is Dialect.PROFILE:
+        return rust.anchored(pattern)
     compiled = envoy.compiled(pattern)
-    if dialect is Dialect.GO and (why := _refused_by_go(pattern, compiled)):
-        return why
-    if isinstance(compiled, envoy.Refusal):
-        return Fault(compiled.why)
+    if dialect is Dialect.GO:
+        fault_in_go = go.fault(pattern, compiled if isinstance(compiled, Fault) else None)
+        if fault_in_go:
+            return fault_in_go
+    if isinstance(compiled, Fault):
+        return compiled
     look = compiled.search if dialect is Dialect.GO else compiled.fullmatch
     return lambda text: look(envoy.encoded(text)) is not None
-
-
-def _refused_by_go(pattern: str, compiled: envoy.Engine | envoy.Refusal) -> Fault | None:
-    if isinstance(compiled, envoy.Refusal):
-        return Fault(go.refusal(pattern, compiled.why), refused=not go.unsure(compiled.why))
-    words = go.refusal_of_bytes(pattern)
-    return Fault(words) if words else None
 
 
 def _template(replacement: str) -> tuple[str | int, ...] | Fault:

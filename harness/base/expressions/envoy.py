@@ -28,14 +28,15 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """An engine doesn't take a pattern; `why` in its own words."""
+class Fault:
+    """Why a pattern can't be used: its engine refuses it, or (`refused` False) that isn't known."""
 
     why: str
+    refused: bool = True
 
 
 @lru_cache(maxsize=1024)
-def compiled(pattern: str) -> Engine | Refusal:
+def compiled(pattern: str) -> Engine | Fault:
     """Returns the compiled pattern, or why RE2 doesn't take it; nothing is printed."""
     import re2  # most commands need no regular expression, and loading it costs some milliseconds
 
@@ -45,7 +46,7 @@ def compiled(pattern: str) -> Engine | Refusal:
         engine: Engine = re2.compile(encoded(pattern), options)
     except re2.error as error:
         (words,) = error.args
-        return Refusal(words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words))
+        return Fault(words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words))
     return engine
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from harness.base.expressions.envoy import Fault
+
 _WORDS = {
     "invalid perl operator": "invalid or unsupported Perl syntax",
     "bad repetition operator": "invalid nested repetition operator",
@@ -22,22 +24,18 @@ _ESCAPES = re.compile(r"\\Q.*?(?:\\E|$)|\\.", re.DOTALL)
 _LOOK_BEHIND = re.compile(r"\(\?<[=!](?:[^>]*>|.*)", re.DOTALL)
 
 
-def refusal(pattern: str, why: str) -> str:
-    """Returns what Go says of a pattern that RE2 refuses with these words."""
-    words, _, part = why.partition(": ")
+def fault(pattern: str, of_re2: Fault | None) -> Fault | None:
+    """Returns why Go doesn't take a pattern in which RE2 finds this fault, or none.
+
+    Go may take some of what RE2 refuses: it knows more properties, and no size.
+    """
+    if of_re2 is None:
+        if r"\C" in _ESCAPES.findall(pattern):
+            return Fault(r"error parsing regexp: invalid escape sequence: `\C`")
+        return None
+    words, _, part = of_re2.why.partition(": ")
     if part in ("(?<=", "(?<!") and (group := _LOOK_BEHIND.search(pattern)):
         # Go takes it for a group with a name.
         words, part = "invalid named capture group", group[0]
-    return f"error parsing regexp: {_WORDS.get(words, words)}: `{part}`"
-
-
-def refusal_of_bytes(pattern: str) -> str:
-    r"""Returns what Go says of a pattern with `\C`, a byte, that RE2 takes; empty if there is none in it."""
-    if r"\C" in _ESCAPES.findall(pattern):
-        return r"error parsing regexp: invalid escape sequence: `\C`"
-    return ""
-
-
-def unsure(why: str) -> bool:
-    """Returns whether Go may take what RE2 refuses so: it knows more properties, and no size."""
-    return why.startswith(_LOOSER)
+    refused = not of_re2.why.startswith(_LOOSER)
+    return Fault(f"error parsing regexp: {_WORDS.get(words, words)}: `{part}`", refused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.expressions.envoy import Refusal
+from harness.base.expressions.envoy import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +16,10 @@ _CONTROLS = "\x1c\x1d\x1e\x1f"
 _WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace() and sign not in _CONTROLS)
 
 
-def spanning(pattern: str) -> Callable[[str], bool] | Refusal:
+def spanning(pattern: str) -> Callable[[str], bool] | Fault:
     """Returns what tells whether the first match from the left is the whole text, or why Rust refuses."""
     regex = _compiled(pattern)
-    if isinstance(regex, Refusal):
+    if isinstance(regex, Fault):
         return regex
 
     def spans(text: str) -> bool:
@@ -30,7 +30,7 @@ def spanning(pattern: str) -> Callable[[str], bool] | Refusal:
     return spans
 
 
-def anchored(pattern: str) -> Callable[[str], bool] | Refusal:
+def anchored(pattern: str) -> Callable[[str], bool] | Fault:
     """Returns what tells whether a ServiceProfile's pattern matches a text, or why Rust refuses it.
 
     The proxy completes the pattern by `^` and `$`: its text, not its sense.
@@ -38,16 +38,16 @@ def anchored(pattern: str) -> Callable[[str], bool] | Refusal:
     pattern = pattern.strip(_WHITE_SPACE)
     start = "" if pattern.startswith("^") else "^"
     regex = _compiled(f"{start}{pattern}{'' if pattern.endswith('$') else '$'}")
-    return regex if isinstance(regex, Refusal) else lambda text: regex.is_match(_utf8(text))
+    return regex if isinstance(regex, Fault) else lambda text: regex.is_match(_utf8(text))
 
 
-def _compiled(pattern: str) -> Regex | Refusal:
+def _compiled(pattern: str) -> Regex | Fault:
     from paula import Regex  # most commands need none
 
     try:
         return Regex(pattern)
     except ValueError as error:
-        return Refusal(str(error).rpartition("error: ")[2].strip())
+        return Fault(str(error).rpartition("error: ")[2].strip())
 
 
 def _utf8(text: str) -> str:
