@@ -11,7 +11,7 @@ from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
 from harness.model.linkerd import config, injection
-from harness.model.linkerd.routing import routes
+from harness.model.linkerd.routing import index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class LinkerdControlPlane(ControlPlane):
         validate(resource)
 
     def indexes(self, resource: Resource) -> bool:
-        return routes.unreadable(resource) is None
+        return index.unreadable(resource) is None
 
     def check_marks(
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool

@@ -11,7 +11,7 @@ from harness.model import replies
 from harness.model.distribution import after, certain, mapped
 from harness.model.linkerd import config
 from harness.model.linkerd.policy import port_policy as policy
-from harness.model.linkerd.routing import filters, routes
+from harness.model.linkerd.routing import filters, matching
 from harness.model.message import Answers, Arrival, Deliver, Message
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in
@@ -51,8 +51,8 @@ def receive(state: State, arrival: Arrival, serve: Deliver) -> Answers:
 def _by_request(state: State, arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:
     if not in_force.routes:
         return _unrouted(state, arrival, in_force, serve)
-    taken = routes.best(in_force.routes, arrival.message)
-    if not isinstance(taken, routes.Taken):
+    taken = matching.best(in_force.routes, arrival.message)
+    if not isinstance(taken, matching.Taken):
         text = "routes on the Server don't take the request: 404"
         return certain(_own(arrival, 404), *taken, built_in(Action.ANSWERED, text))
     of_route, lost = policy.of_route(state, taken.route)
@@ -70,7 +70,7 @@ def _by_request(state: State, arrival: Arrival, in_force: PortPolicy, serve: Del
 def _unrouted(state: State, arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:
     """What becomes of a request where no route is attached: paths of the pod's probes are open."""
     message = arrival.message
-    if in_force.protocol == GRPC and not routes.is_rpc(message):
+    if in_force.protocol == GRPC and not matching.is_rpc(message):
         text = "isn't a gRPC call, and the Server takes no other: 404"
         return certain(_own(arrival, 404), built_in(Action.ANSWERED, text))
     probed = arrival.server.probe_paths(arrival.port) if config.of(state).probe_networks else ()
@@ -85,12 +85,12 @@ def _refused_probes(state: State, arrival: Arrival, in_force: PortPolicy) -> tup
     """Routes end the openness of probe paths: tells which of the kubelet's probes are refused now."""
     refused = []
     for path in arrival.server.probe_paths(arrival.port):
-        taken = routes.best(in_force.routes, Message("GET", path, "", "", ()))
+        taken = matching.best(in_force.routes, Message("GET", path, "", "", ()))
         open_to = in_force.authorizations
-        if isinstance(taken, routes.Taken):
+        if isinstance(taken, matching.Taken):
             open_to = (*open_to, *policy.of_route(state, taken.route)[0])
         closed = all(each.identities is not None for each in open_to)
-        if closed or not isinstance(taken, routes.Taken):
+        if closed or not isinstance(taken, matching.Taken):
             text = "the kubelet's probe of {} is refused: {} will turn not ready"
             refused.append(built_in(Action.BESIDE, text, path, arrival.server.workload))
     return tuple(refused)

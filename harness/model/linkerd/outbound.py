@@ -10,7 +10,7 @@ from harness.model.distribution import after, certain, then
 from harness.model.linkerd import balancer, egress_network, ports, protocol
 from harness.model.linkerd.balancer import OutboundCall
 from harness.model.linkerd.routing import backends, http, service_profile
-from harness.model.linkerd.routing.routes import host_rank
+from harness.model.linkerd.routing.matching import host_rank
 from harness.model.network.services import Endpoint, ServicePort, service_port
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Words, built_in, step, words

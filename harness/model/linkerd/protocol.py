@@ -11,7 +11,7 @@ from harness.api.linkerd.annotation import OPAQUE_PORTS
 from harness.api.linkerd.ports import strict
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config, egress_network, ports
-from harness.model.linkerd.routing import routes
+from harness.model.linkerd.routing import index
 from harness.model.network.services import Endpoint, ServicePort
 from harness.model.state.tables import per_key
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step, words
@@ -32,7 +32,7 @@ _KINDS = {
     HTTP1: ("HTTPRoute",),
     HTTP2: ("GRPCRoute", "HTTPRoute"),
     OPAQUE: ("TCPRoute",),
-    DETECT: routes.PRECEDENCE,
+    DETECT: index.PRECEDENCE,
 }
 _BY_KIND = {"GRPCRoute": HTTP2, "HTTPRoute": DETECT, "TLSRoute": TLS, "TCPRoute": OPAQUE}
 """What routes of a kind make of a port that declares nothing."""
@@ -61,7 +61,7 @@ def _of_parent(_: State, call: OutboundCall, parent: Resource) -> Protocol:
     declared, why = _declared(call, parent)
     counting: tuple[Route, ...] = ()
     lost: list[Step] = []
-    for kind in routes.PRECEDENCE:
+    for kind in index.PRECEDENCE:
         own, passed = _attached(call, parent, kind)
         lost += passed
         if own and kind not in _KINDS[declared]:
@@ -118,7 +118,7 @@ def _not_counting(listed: list[Route], action: Action, text: str, *parts: Part) 
 
 def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Route], list[Step]]:
     """The routes of a kind for this client (consumers' beside producers'), oldest first; why not others."""
-    indexed, lost = routes.indexed(call.state, kind, parent)
+    indexed, lost = index.indexed(call.state, kind, parent)
     attached = []
     for route in indexed:
         if not route.parents and route.resource.namespace == parent.namespace:
@@ -136,7 +136,7 @@ def _attached(call: OutboundCall, parent: Resource, kind: str) -> tuple[list[Rou
 def _detached(call: OutboundCall, parent: Resource, route: Route, named: ParentRef) -> Words | str | None:
     """Why a route's parentRef doesn't attach it for this client: empty if it does, None if it's another's."""
     namespace = route.resource.namespace
-    why = named.detached(parent, call.number, routes.GROUPS[parent.kind])
+    why = named.detached(parent, call.number, index.GROUPS[parent.kind])
     if why != "":
         return why
     if parent.kind == "Service" and Service.kept(parent).headless:
@@ -145,7 +145,7 @@ def _detached(call: OutboundCall, parent: Resource, route: Route, named: ParentR
         return "the EgressNetwork reaches into the cluster's networks: not accepted"
     if namespace not in (parent.namespace, call.client.namespace):
         return f"is a consumer route: for clients in {namespace} only"
-    other = routes.conflict(call.state, parent, route.resource.kind, named.port)
+    other = index.conflict(call.state, parent, route.resource.kind, named.port)
     if other is not None:
         return words("{} names the same parent: not accepted (RouteReasonConflicted)", other)
     return ""

@@ -25,7 +25,7 @@ from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config, ports
 from harness.model.linkerd.policy import authentication
 from harness.model.linkerd.policy.authentication import Authorization
-from harness.model.linkerd.routing import routes
+from harness.model.linkerd.routing import index
 from harness.model.state.tables import SelectorTable, grouped, per_key, per_state
 from harness.traffic.trace import Action, Step, built_in, step
 
@@ -115,7 +115,7 @@ def _default(state: State, pod: Pod, port: int) -> PortPolicy:
 
 def _attached(state: State, parent: Resource, kind: str) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
     """The routes on a Server, older first, and why others aren't: a GRPCRoute on it shuts HTTPRoutes out."""
-    indexed, lost = routes.indexed(state, kind, parent)
+    indexed, lost = index.indexed(state, kind, parent)
     attached = []
     for route in indexed:
         why = _detached(state, route, parent)
@@ -133,7 +133,7 @@ def _detached(state: State, route: Route, parent: Resource) -> str | None:
         return None
     if any(ref.namespace != route.resource.namespace or ref.port or ref.section for ref in named):
         return "a Server's route names it without port and section, and is in its namespace: ignored"
-    other = routes.conflict(state, parent, route.resource.kind, None)
+    other = index.conflict(state, parent, route.resource.kind, None)
     return f"{other} is on the Server, too: not accepted (RouteReasonConflicted)" if other else ""
 
 

@@ -10,7 +10,7 @@ from harness.model import replies
 from harness.model.distribution import Branches, after, certain, mapped, shares
 from harness.model.linkerd import balancer
 from harness.model.linkerd.routing import filters
-from harness.model.linkerd.routing.routes import READABLE
+from harness.model.linkerd.routing.index import READABLE
 from harness.model.network.services import ServicePort, service_port
 from harness.traffic.trace import Action, Step, step
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route, RouteRule
     from harness.model.linkerd.balancer import OutboundCall
     from harness.model.linkerd.routing.limits import Limit
-    from harness.model.linkerd.routing.routes import Taken
+    from harness.model.linkerd.routing.matching import Taken
     from harness.model.message import Answers, Message
     from harness.model.network.services import Endpoint
     from harness.traffic.outcomes import Outcome

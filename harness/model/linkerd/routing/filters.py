@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.filters import RouteFilter
     from harness.api.gateway_api.route import BackendRef
     from harness.api.headers import Headers
-    from harness.model.linkerd.routing.routes import Taken
+    from harness.model.linkerd.routing.matching import Taken
     from harness.model.message import Answers, Message
     from harness.traffic.outcomes import Outcome
 

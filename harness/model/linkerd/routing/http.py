@@ -13,7 +13,7 @@ from harness.api.linkerd.service_profile import ServiceProfile, ServiceProfileRo
 from harness.base.errors import not_modelled
 from harness.model import replies
 from harness.model.distribution import after, certain, then
-from harness.model.linkerd.routing import backends, filters, limits, routes, service_profile
+from harness.model.linkerd.routing import backends, filters, limits, matching, service_profile
 from harness.model.linkerd.routing.limits import MAX_TRIES, Attempt, Limit, Repetition, with_retries
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, step
@@ -30,8 +30,8 @@ _FAILED_PRECONDITION = 9
 def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Answers:
     """Returns what becomes of a request to what has routes: by the best rule, or an egress policy, or 404."""
     assert call.parent is not None
-    taken = routes.best(attached, message)
-    if not isinstance(taken, routes.Taken):
+    taken = matching.best(attached, message)
+    if not isinstance(taken, matching.Taken):
         if call.egress:
             return after(unrouted(call, message, grpc=attached[0].is_grpc), *taken)
         answer = replies.linkerd(message, 404, f"logical service <ip>:{call.number}: no route")
@@ -57,7 +57,7 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
     return after(changed.answered(answered), *taken.trace)
 
 
-def _limits(parent: Resource, taken: routes.Taken) -> tuple[Limit | None, Repetition | None]:
+def _limits(parent: Resource, taken: matching.Taken) -> tuple[Limit | None, Repetition | None]:
     """A route's annotations go over its spec's timeouts; only without either does its parent's count."""
     resource, grpc = taken.route.resource, taken.route.is_grpc
     wanted = timeouts(resource)
