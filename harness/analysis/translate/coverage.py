@@ -1,4 +1,4 @@
-"""Istio's kinds: those that are translated, and those that nothing of Linkerd's corresponds to."""
+"""What of Istio's is translated, kinds and fields (istio.yaml), and what is told of all else."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from harness.base.errors import InputError, NotModelledError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from harness.api.node import Node
     from harness.base.resources import Resource
 
 _GONE = ("authentication.istio.io", "config.istio.io", "rbac.istio.io")
@@ -99,6 +100,20 @@ def untranslated(resources: Iterable[Resource]) -> Iterator[Finding]:
             foreign.setdefault((resource.group, resource.kind), resource)
     for (group, kind), resource in foreign.items():
         yield Finding.of("foreign-kind", resource, "kind", kind=kind, group=group)
+
+
+def unread(reading: Node) -> Iterator[Finding]:
+    """Yields a finding for each field of an object, or of a part of one, that nobody read."""
+    for path in reading.unread():
+        yield Finding.of(_code(reading.resource.kind, path), reading.resource, path)
+
+
+def _code(kind: str, path: str) -> str:
+    """What istio.yaml says of a field, or of all around it."""
+    part = beside(__file__, "istio.yaml")["fields"].get(kind)
+    for key in re.sub(r"\[\d+\]", "", path).split(".")[1:]:
+        part = part.get(key) if isinstance(part, dict) else part
+    return part if isinstance(part, str) else "unknown-field"
 
 
 def _refuse_templates(resource: Resource) -> None:

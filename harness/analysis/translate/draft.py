@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.finding import Finding, unread
+from harness.analysis.translate.coverage import unread
+from harness.analysis.translate.finding import Finding
 from harness.api.kubernetes.metadata import Metadata, labels_of
 from harness.api.kubernetes.workload import template_of
 from harness.base.places import NOWHERE

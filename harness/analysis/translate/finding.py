@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING
 from harness.analysis.texts import beside, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.api.node import Node
     from harness.base.resources import Resource
 
@@ -87,17 +84,3 @@ def _texts() -> dict[str, tuple[Severity, str, str]]:
         for severity in Severity
         for code, texts in beside(__file__, "findings.yaml")[severity].items()
     }
-
-
-def unread(reading: Node) -> Iterator[Finding]:
-    """Yields a finding for each field of an object, or of a part of one, that nobody read."""
-    for path in reading.unread():
-        yield Finding.of(_code(reading.resource.kind, path), reading.resource, path)
-
-
-def _code(kind: str, path: str) -> str:
-    """What is told of a field: what is known of it, or of all around it."""
-    part = beside(__file__, "istio.yaml")["fields"].get(kind)
-    for key in re.sub(r"\[\d+\]", "", path).split(".")[1:]:
-        part = part.get(key) if isinstance(part, dict) else part
-    return part if isinstance(part, str) else "unknown-field"

@@ -1,4 +1,7 @@
-"""VirtualService: its HTTP rules, read into what a route can say."""
+"""VirtualService: its HTTP rules, read into what a route can say.
+
+A field that isn't read here is reported: istio.yaml says as what.
+"""
 
 from __future__ import annotations
 
