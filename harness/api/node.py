@@ -53,6 +53,10 @@ class Node:
         """Returns the path of a field, by the name that it has in YAML."""
         return f"{self.path}.{key}" if self.path else key
 
+    def entry(self, key: str, index: int) -> str:
+        """Returns the path of an entry of a list."""
+        return f"{self.at(key)}[{index}]"
+
     def has(self, key: str) -> bool:
         """Returns whether a field is written, and not null. It doesn't count as read by that."""
         return self.data.get(key) is not None

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from harness.base.errors import HarnessError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from harness.base.resources import Resource
+
+
+class Fault(str):
+    """What a webhook finds wrong, in its words; `path` is that of the field that it is about."""
+
+    __slots__ = ("path",)
+    path: str
+
+    def __new__(cls, words: str, path: str) -> Self:
+        fault = super().__new__(cls, words)
+        fault.path = path
+        return fault
+
+
+def about(path: str, faults: Iterable[str]) -> Iterator[Fault]:
+    """Yields the faults of a part of an object: those that tell no nearer field are about that part."""
+    for fault in faults:
+        yield fault if isinstance(fault, Fault) else Fault(fault, path)
 
 
 class Refused(HarnessError):  # noqa: N818
@@ -20,11 +40,11 @@ class Refused(HarnessError):  # noqa: N818
         return cls(what, where=resource.place(field))
 
     @classmethod
-    def by_webhook(cls, resource: Resource, webhook: str, words: str) -> Refused:
-        """Returns the refusal that an admission webhook gives."""
+    def by_webhook(cls, resource: Resource, webhook: str, words: str, field: str) -> Refused:
+        """Returns the refusal that an admission webhook gives; `field` is the first that it is about."""
         return cls(
             f'admission webhook "{webhook}" denied the request: {words}',
-            where=resource.place(),
+            where=resource.place(field),
             why=f"{resource} breaks a rule of the webhook's",
         )
 

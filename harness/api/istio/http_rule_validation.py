@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harness.api.refusal import Fault, about
 from harness.base import expressions
 from harness.base.errors import not_modelled
 from harness.base.expressions import Dialect
@@ -80,27 +81,27 @@ def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
     for match in rule.matches:
         for name, text in _texts(match):
             if text.has("prefix") and not text.prefix:
-                yield f'"{name}": prefix string match should not be empty'
+                yield Fault(f'"{name}": prefix string match should not be empty', text.at("prefix"))
             if text.has("regex"):
-                yield from _expression(name, text.regex)
+                yield from about(text.at("regex"), _expression(name, text.regex))
         if match.has("uri") and match.uri.has("regex"):
-            yield from _expression("uri", match.uri.regex)
+            yield from about(match.uri.at("regex"), _expression("uri", match.uri.regex))
     if rule.has("corsPolicy"):
         yield from _cors(rule.cors_policy)
     if rule.has("fault"):
-        yield from _fault(rule.fault)
+        yield from about(rule.fault.path, _fault(rule.fault))
     yield from _mirrors(rule)
     if rule.has("redirect"):
-        yield from _redirect(rule.redirect, rule)
+        yield from about(rule.redirect.path, _redirect(rule.redirect, rule))
     if rule.has("directResponse"):
-        yield from _status(rule.direct_response.status)
+        yield from about(rule.direct_response.at("status"), _status(rule.direct_response.status))
     if rule.has("retries"):
         yield from _retries(rule.retries)
     if rule.has("rewrite"):
-        yield from _rewrite(rule.rewrite)
+        yield from about(rule.rewrite.path, _rewrite(rule.rewrite))
     if rule.has("rewrite") or rule.has("headers"):
         yield from _authorities(rule)
-    yield from weight_faults(rule.route)
+    yield from about(rule.at("route"), weight_faults(rule.route))
 
 
 def _status(status: int | None) -> Iterator[str]:
@@ -111,10 +112,12 @@ def _status(status: int | None) -> Iterator[str]:
 def weight_faults(route: tuple[RouteDestination, ...]) -> Iterator[str]:
     """Yields what is wrong with the destinations of a rule of any kind."""
     weights = [part.weight or 0 for part in route]
-    if any(part.destination.host == "*" for part in route):
-        yield "invalid destination host *"
-    if any(weight < 0 for weight in weights):
-        yield "weight must be non-negative"
+    anywhere = [part.destination for part in route if part.destination.host == "*"]
+    if anywhere:
+        yield Fault("invalid destination host *", anywhere[0].at("host"))
+    negative = [part for part in route if (part.weight or 0) < 0]
+    if negative:
+        yield Fault("weight must be non-negative", negative[0].at("weight"))
     elif len(weights) > 1 and sum(weights) == 0:
         yield "total destination weight = 0"
 
@@ -124,20 +127,21 @@ def _conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
     if written("delegate") and not delegate:
         for name in ("redirect", "route"):
             if written(name):
-                yield f"root HTTP route {rule.name} must not specify {name}"
+                yield Fault(f"root HTTP route {rule.name} must not specify {name}", rule.at(name))
         return
     if written("delegate"):
-        yield "delegate HTTP route cannot contain delegate"
+        yield Fault("delegate HTTP route cannot contain delegate", rule.at("delegate"))
     own = [word for key, word in _OWN_ANSWERS.items() if written(key)]
     for name, words in (("route", "HTTP route"), ("fault", "HTTP route"), ("rewrite", "HTTP route rule")):
         if own and written(name):
-            yield f"{words} cannot contain both {name} and {own[0]}"
+            yield Fault(f"{words} cannot contain both {name} and {own[0]}", rule.at(name))
     if len(own) > 1:
-        yield "HTTP route rule cannot contain both direct_response and redirect"
+        words = "HTTP route rule cannot contain both direct_response and redirect"
+        yield Fault(words, rule.at("directResponse"))
     if not own and not written("route"):
         yield "HTTP route, redirect or direct_response is required"
     if written("mirror") and written("mirrors"):
-        yield "HTTP route cannot contain both mirror and mirrors"
+        yield Fault("HTTP route cannot contain both mirror and mirrors", rule.at("mirrors"))
 
 
 def _expression(where: str, pattern: str) -> Iterator[str]:
@@ -154,15 +158,15 @@ def _expression(where: str, pattern: str) -> Iterator[str]:
 def _cors(policy: CorsPolicy) -> Iterator[str]:
     for origin in policy.allow_origins:
         if not (origin.exact or origin.prefix or origin.regex):
-            yield "'' is not a valid match type for CORS allow origins"
+            yield Fault("'' is not a valid match type for CORS allow origins", origin.path)
         elif origin.has("regex"):
-            yield from _expression("corsPolicy.allowOrigins", origin.regex)
+            yield from about(origin.at("regex"), _expression("corsPolicy.allowOrigins", origin.regex))
     methods = "GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE *".split()
-    for method in policy.allow_methods:
+    for index, method in enumerate(policy.allow_methods):
         if method not in methods:
-            yield f'"{method}" is not a supported HTTP method'
+            yield Fault(f'"{method}" is not a supported HTTP method', policy.entry("allowMethods", index))
     if policy.max_age is not None and policy.max_age % 1:
-        yield "max_age duration is accurate only to seconds precision"
+        yield Fault("max_age duration is accurate only to seconds precision", policy.at("maxAge"))
 
 
 def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
@@ -172,91 +176,97 @@ def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
     for part in (abort, delay):
         percent = part.percentage.value or 0
         if not (percent == 0 or 0.0001 <= percent <= 100):
-            yield f"percentage {percent:g} is neither 0.0, nor in range [0.0001, 100.0]"
+            words = f"percentage {percent:g} is neither 0.0, nor in range [0.0001, 100.0]"
+            yield Fault(words, part.percentage.at("value"))
     if not 0 <= (delay.percent or 0) <= 100:
-        yield f"percentage {delay.percent} is not in range 0..100"
+        yield Fault(f"percentage {delay.percent} is not in range 0..100", delay.at("percent"))
     if delay.has("exponentialDelay"):
-        yield "exponentialDelay not supported yet"
+        yield Fault("exponentialDelay not supported yet", delay.at("exponentialDelay"))
     if abort.has("http2Error"):
-        yield "HTTP/2 abort fault injection not supported yet"
-    yield from _status(abort.http_status)
+        yield Fault("HTTP/2 abort fault injection not supported yet", abort.at("http2Error"))
+    yield from about(abort.at("httpStatus"), _status(abort.http_status))
     if abort.has("grpcStatus") and abort.grpc_status not in STATUSES:
-        yield (
+        yield Fault(
             f'gRPC status "{abort.grpc_status}" is not supported. See '
             "https://github.com/grpc/grpc/blob/master/doc/statuscodes.md for a list of supported codes, "
-            "for example 'NOT_FOUND'"
+            "for example 'NOT_FOUND'",
+            abort.at("grpcStatus"),
         )
 
 
 def _mirrors(rule: HTTPRule) -> Iterator[str]:
     if (rule.mirror_percent or 0) > 100:
-        yield f"mirror_percent must have a max value of 100 (it has {rule.mirror_percent})"
+        words = f"mirror_percent must have a max value of 100 (it has {rule.mirror_percent})"
+        yield Fault(words, rule.at("mirrorPercent"))
     shares = [("mirror_percentage", rule.mirror_percentage)] if rule.has("mirrorPercentage") else []
     shares += [("mirror percentage", policy.percentage) for policy in rule.mirrors]
     for name, share in shares:
         value = share.value or 0
         if value > 100:
-            yield f"{name} must have a max value of 100 (it has {value:f})"
+            yield Fault(f"{name} must have a max value of 100 (it has {value:f})", share.at("value"))
         if value < 0:
-            yield f"{name} must have a min value of 0 (it has {value:f})"
+            yield Fault(f"{name} must have a min value of 0 (it has {value:f})", share.at("value"))
 
 
 def _redirect(redirect: HTTPRedirect, rule: HTTPRule) -> Iterator[str]:
     uris = [match.uri for match in rule.matches if match.uri]
     code = redirect.redirect_code
     if redirect.uri and redirect.prefix_rewrite:
-        yield "redirect may only specify one of uri or prefix_rewrite"
+        words = "redirect may only specify one of uri or prefix_rewrite"
+        yield Fault(words, redirect.at("prefixRewrite"))
     elif redirect.prefix_rewrite and not all(uri.has("prefix") for uri in uris):
-        yield "redirect prefix_rewrite requires all URI matches to use prefix match type"
+        words = "redirect prefix_rewrite requires all URI matches to use prefix match type"
+        yield Fault(words, redirect.at("prefixRewrite"))
     elif not any(value for key, value in redirect.data.items() if key != "redirectCode"):
         yield "redirect must specify URI, authority, scheme, or port"
     elif code and not 300 <= code <= 399:
-        yield f"{code} is not a valid redirect code, must be 3xx"
+        yield Fault(f"{code} is not a valid redirect code, must be 3xx", redirect.at("redirectCode"))
     elif redirect.scheme not in ("", "http", "https"):
-        yield 'invalid redirect scheme, must be "http" or "https"'
+        yield Fault('invalid redirect scheme, must be "http" or "https"', redirect.at("scheme"))
 
 
 def _retries(retries: HTTPRetry) -> Iterator[str]:
     attempts = retries.attempts or 0
     if attempts < 0:
-        yield "attempts cannot be negative"
+        yield Fault("attempts cannot be negative", retries.at("attempts"))
     if attempts == 0 and any(map(retries.has, ("perTryTimeout", "retryOn", "retryRemoteLocalities"))):
-        yield "http retry policy configured when attempts are set to 0 (disabled)"
+        words = "http retry policy configured when attempts are set to 0 (disabled)"
+        yield Fault(words, retries.at("attempts"))
     for policy in retries.retry_on.split(",") if retries.retry_on else ():
         if policy not in _RETRY_ON and not re.fullmatch("[1-5][0-9][0-9]", policy):
-            yield f'"{policy}" is not a valid retryOn policy'
+            yield Fault(f'"{policy}" is not a valid retryOn policy', retries.at("retryOn"))
 
 
 def _rewrite(rewrite: HTTPRewrite) -> Iterator[str]:
     regex, has_regex = rewrite.uri_regex_rewrite, rewrite.has("uriRegexRewrite")
     if rewrite.uri and has_regex:
-        yield "rewrite may only contain one of URI or UriRegexRewrite"
+        yield Fault("rewrite may only contain one of URI or UriRegexRewrite", regex.path)
     elif not (rewrite.uri or has_regex or rewrite.authority):
         yield (
             "rewrite must specify at least one of URI, UriRegexRewrite, or authority. "
             "Only one of URI or UriRegexRewrite may be specified"
         )
     elif has_regex and not (regex.match and regex.rewrite):
-        yield (
+        yield Fault(
             "UriRegexRewrite has errors\n"
-            "UriRegexRewrite requires both Rewrite and Match fields to be specified"
+            "UriRegexRewrite requires both Rewrite and Match fields to be specified",
+            regex.path,
         )
     elif has_regex:
         for words in _expression("HTTPRewrite.UriRegexRewrite.Match", regex.match):
-            yield f"UriRegexRewrite has errors\n{words}"
+            yield Fault(f"UriRegexRewrite has errors\n{words}", regex.at("match"))
 
 
 def _authorities(rule: HTTPRule) -> Iterator[str]:
     request = rule.headers.request
-    named = [rule.rewrite.authority]
+    named = [(rule.rewrite.at("authority"), rule.rewrite.authority)]
     named += [
-        value
-        for entries in (request.set, request.add)
+        (f"{request.at(key)}.{name}", value)
+        for key, entries in (("set", request.set), ("add", request.add))
         for name, value in entries.items()
         if name.lower() in ("host", ":authority")
     ]
-    first, *others = [value for value in named if value] or [""]
-    if others:
-        yield (
-            f'authority header cannot be set multiple times: have "{first}", attempting to set "{others[0]}"'
-        )
+    (_, first), *others = [(field, value) for field, value in named if value] or [("", "")]
+    for field, value in others[:1]:
+        words = f'authority header cannot be set multiple times: have "{first}", attempting to set "{value}"'
+        yield Fault(words, field)

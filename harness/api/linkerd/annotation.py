@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import annotations_of
+from harness.api.refusal import Fault
 from harness.base.grpc import RETRYABLE
 
 if TYPE_CHECKING:
@@ -73,15 +74,23 @@ def retries(resource: Resource, *, grpc: bool = False) -> Retries | None:
         return None
 
 
-def unreadable(resource: Resource) -> str:
-    """Returns why a route's annotations can't be read, in the webhook's words; empty if they can."""
-    entries = annotations_of(resource)
+def unreadable(resource: Resource) -> Fault | None:
+    """Returns which of a route's annotations can't be read, and why; None if all can."""
+    entries, grpc = annotations_of(resource), resource.kind == "GRPCRoute"
+    words = _unreadable(entries, grpc=grpc)
+    if words is None:
+        return None
+    name = next(name for name in entries if _unreadable({name: entries[name]}, grpc=grpc) == words)
+    return Fault(words, f"metadata.annotations.{name}")
+
+
+def _unreadable(entries: Mapping[str, str], *, grpc: bool) -> str | None:
     try:
-        _retries(entries, grpc=resource.kind == "GRPCRoute")
+        _retries(entries, grpc=grpc)
         _timeouts(entries)
     except Unreadable as error:
         return str(error)
-    return ""
+    return None
 
 
 def accrues(resource: Resource) -> bool:

@@ -21,7 +21,7 @@ from harness.api.linkerd.policy import (
     within,
 )
 from harness.api.linkerd.service_profile import ServiceProfile
-from harness.api.refusal import Refused
+from harness.api.refusal import Fault, Refused, about
 from harness.base import expressions
 from harness.base.errors import not_modelled
 from harness.base.expressions import Dialect
@@ -29,8 +29,9 @@ from harness.base.expressions import Dialect
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.api.linkerd.policy import NetworkBlock
+    from harness.api.linkerd.policy import NetworkBlock, RequestRate
     from harness.api.linkerd.service_profile import RequestCondition, ResponseCondition
+    from harness.api.node import Node
     from harness.base.resources import Resource
 
 WEBHOOK = "linkerd-policy-validator.linkerd.io"
@@ -43,7 +44,7 @@ _AUTHENTICATIONS = ("MeshTLSAuthentication", "ServiceAccount", "NetworkAuthentic
 
 def validate(resource: Resource) -> None:
     """Raises Refused with the first thing that a webhook finds wrong with a route or Linkerd's own kinds."""
-    faults = {
+    find = {
         "Server": _server,
         "AuthorizationPolicy": _authorization_policy,
         "MeshTLSAuthentication": _mesh_tls,
@@ -57,36 +58,37 @@ def validate(resource: Resource) -> None:
         "TCPRoute": _route,
         "ServiceProfile": _service_profile,
     }.get(resource.kind)
-    if faults is None:
+    if find is None:
         return
     webhook = PROFILE_WEBHOOK if resource.kind == "ServiceProfile" else WEBHOOK
-    for words in faults(resource):
-        raise Refused.by_webhook(resource, webhook, words)
+    for fault in about("spec", find(resource)):
+        raise Refused.by_webhook(resource, webhook, fault, fault.path)
 
 
 def _server(resource: Resource) -> Iterator[str]:
-    policy = LinkerdServer.kept(resource).data.get("accessPolicy")
+    server = LinkerdServer.kept(resource)
+    policy = server.data.get("accessPolicy")
     if policy is not None and policy not in POLICIES:
-        yield f"Invalid 'accessPolicy' field: invalid mode: \"{policy}\""
+        yield Fault(f"Invalid 'accessPolicy' field: invalid mode: \"{policy}\"", server.at("accessPolicy"))
 
 
 def _authorization_policy(resource: Resource) -> Iterator[str]:
     policy = LinkerdAuthorizationPolicy.kept(resource)
     if policy.target.kind == "Namespace" and policy.target.name != resource.namespace:
-        yield f"cannot target another namespace: {policy.target.name}"
-    kinds = [reference.kind for reference in policy.authentications]
+        yield Fault(f"cannot target another namespace: {policy.target.name}", policy.target.at("name"))
+    references = policy.authentications
+    kinds = [reference.kind for reference in references]
     for kind in _AUTHENTICATIONS:
         if kinds.count(kind) > 1:
-            yield f"only a single {kind} may be set"
+            second = kinds.index(kind, kinds.index(kind) + 1)
+            yield Fault(f"only a single {kind} may be set", references[second].path)
     if "MeshTLSAuthentication" in kinds and "ServiceAccount" in kinds:
-        yield "a MeshTLSAuthentication and ServiceAccount may not be set together"
-    unknown = [
-        f"{reference.kind}.{reference.group or 'core'}"
-        for reference in policy.authentications
-        if reference.kind not in _AUTHENTICATIONS
-    ]
+        words = "a MeshTLSAuthentication and ServiceAccount may not be set together"
+        yield Fault(words, references[kinds.index("ServiceAccount")].path)
+    unknown = [reference for reference in references if reference.kind not in _AUTHENTICATIONS]
     if unknown:
-        yield f"unsupported authentication kind(s): {', '.join(unknown)}"
+        listed = ", ".join(f"{reference.kind}.{reference.group or 'core'}" for reference in unknown)
+        yield Fault(f"unsupported authentication kind(s): {listed}", unknown[0].at("kind"))
 
 
 def _mesh_tls(resource: Resource) -> Iterator[str]:
@@ -95,72 +97,80 @@ def _mesh_tls(resource: Resource) -> Iterator[str]:
         if authentication.data.get(field) == []:
             words = f"Invalid value: 0: spec.{field} in body should have at least 1 items"
             raise Refused.invalid(resource, f"spec.{field}", words)
-    for identity in authentication.written:
+    for index, identity in enumerate(authentication.written):
         if not re.match(_DNS_NAME, identity) and not _SPIFFE.fullmatch(identity):
-            yield (
+            yield Fault(
                 f"id {identity} is invalid: identity must be a valid SPIFFE id or a DNS SAN, "
-                f"matching the regex: {_DNS_NAME}"
+                f"matching the regex: {_DNS_NAME}",
+                authentication.entry("identities", index),
             )
     for reference in authentication.references:
         if reference.kind == "Namespace" and reference.written_namespace:
-            yield "Namespace identity_ref is cluster-scoped and cannot have a namespace"
+            words = "Namespace identity_ref is cluster-scoped and cannot have a namespace"
+            yield Fault(words, reference.at("namespace"))
         elif reference.kind not in ("Namespace", "ServiceAccount"):
-            yield f"invalid identity target kind: {reference.kind}"
+            yield Fault(f"invalid identity target kind: {reference.kind}", reference.at("kind"))
         elif reference.kind == "ServiceAccount" and not reference.name:
-            yield "missing field `name`"
+            yield Fault("missing field `name`", reference.at("name"))
 
 
 def _network(resource: Resource) -> Iterator[str]:
-    networks = NetworkAuthentication.kept(resource).networks
-    if not networks:
-        yield "at least one network must be specified"
-    yield from _networks(networks)
+    authentication = NetworkAuthentication.kept(resource)
+    if not authentication.networks:
+        yield Fault("at least one network must be specified", authentication.at("networks"))
+    yield from _networks(authentication.networks)
 
 
 def _server_authorization(resource: Resource) -> Iterator[str]:
     client = ServerAuthorization.kept(resource).client
     if client.tls and client.unauthenticated:
-        yield "`unauthenticated` must be false if `mesh_tls` is specified"
+        words = "`unauthenticated` must be false if `mesh_tls` is specified"
+        yield Fault(words, client.at("unauthenticated"))
     if client.tls.anyone and (client.tls.written or client.tls.accounts):
-        yield "`unauthenticatedTLS` be false if any `identities` or `service_accounts` is specified"
+        words = "`unauthenticatedTLS` be false if any `identities` or `service_accounts` is specified"
+        yield Fault(words, client.tls.at("unauthenticatedTLS"))
     yield from _networks(client.networks)
 
 
 def _networks(blocks: Sequence[NetworkBlock]) -> Iterator[str]:
     for block in blocks:
-        for exception in block.exceptions:
+        for index, exception in enumerate(block.exceptions):
             if within(block.cidr, exception):
-                yield f"cidr '{block.cidr}' is completely negated by exception '{exception}'"
+                words = f"cidr '{block.cidr}' is completely negated by exception '{exception}'"
+                yield Fault(words, block.entry("except", index))
             elif not within(exception, block.cidr):
-                yield f"cidr '{block.cidr}' does not include exception '{exception}'"
+                words = f"cidr '{block.cidr}' does not include exception '{exception}'"
+                yield Fault(words, block.entry("except", index))
 
 
 def _rate_limit(resource: Resource) -> Iterator[str]:
     policy = HTTPLocalRateLimitPolicy.kept(resource)
     target, total, identity = policy.target, policy.total, policy.identity
     if target.kind != "Server":
-        yield f"invalid targetRef kind: {target.kind}.{target.group or 'core'}"
+        yield Fault(f"invalid targetRef kind: {target.kind}.{target.group or 'core'}", target.at("kind"))
     if total:
         if total.requests == 0:
-            yield "total.requestsPerSecond must be greater than 0"
-        within_total = [("identity", identity.requests)] if identity else []
-        within_total += [("override", part.requests) for part in policy.overrides]
-        for name, requests in within_total:
-            if requests > total.requests:
-                yield f"{name}.requestsPerSecond must be less than or equal to total.requestsPerSecond"
+            yield Fault("total.requestsPerSecond must be greater than 0", total.at("requestsPerSecond"))
+        rates: list[tuple[str, RequestRate]] = [("identity", identity)] if identity else []
+        rates += [("override", part) for part in policy.overrides]
+        for name, rate in rates:
+            if rate.requests > total.requests:
+                words = f"{name}.requestsPerSecond must be less than or equal to total.requestsPerSecond"
+                yield Fault(words, rate.at("requestsPerSecond"))
     if identity and identity.requests == 0:
-        yield "identity.requestsPerSecond must be greater than 0"
+        yield Fault("identity.requestsPerSecond must be greater than 0", identity.at("requestsPerSecond"))
     for part in policy.overrides:
         if part.requests == 0:
-            yield "override.requestsPerSecond must be greater than 0"
-        if any(client.kind != "ServiceAccount" for client in part.clients):
-            yield "overrides.clientRefs must target a ServiceAccount"
+            yield Fault("override.requestsPerSecond must be greater than 0", part.at("requestsPerSecond"))
+        for client in part.clients:
+            if client.kind != "ServiceAccount":
+                yield Fault("overrides.clientRefs must target a ServiceAccount", client.at("kind"))
 
 
 def _egress_network(resource: Resource) -> Iterator[str]:
     network = EgressNetwork.kept(resource)
     if network.has("networks") and not network.networks:
-        yield "at least one network must be specified"
+        yield Fault("at least one network must be specified", network.at("networks"))
     yield from _networks(network.networks)
 
 
@@ -171,24 +181,25 @@ def _service_profile(resource: Resource) -> Iterator[str]:
             raise not_modelled(resource, override.at("authority"), "it isn't a Service's name")
     named = f'ServiceProfile "{resource.name}"'
     for route in profile.routes:
-        if not _complete(route.condition, "method", "pathRegex"):
+        for silent in _silent(route.condition, "method", "pathRegex"):
             why = "A request match must have a field set"
-            yield f"{named} has a route with an invalid condition: {why}"
+            yield Fault(f"{named} has a route with an invalid condition: {why}", silent.path)
         for part in route.classes:
-            if not _complete(part.condition, "status"):
+            for silent in _silent(part.condition, "status"):
                 why = "A response match must have a field set"
-                yield f"{named} has a response class with an invalid condition: {why}"
+                words = f"{named} has a response class with an invalid condition: {why}"
+                yield Fault(words, silent.path)
     if profile.budget.ratio < 0:
-        yield f"{named} RetryBudget RetryRatio must be non-negative: {float(profile.budget.ratio):f}"
+        words = f"{named} RetryBudget RetryRatio must be non-negative: {float(profile.budget.ratio):f}"
+        yield Fault(words, profile.budget.at("retryRatio"))
 
 
-def _complete(condition: RequestCondition | ResponseCondition, *leaves: str) -> bool:
-    """Whether a condition, and each one inside it, says anything."""
-    inner = [*condition.all, *condition.any, *([condition.negated] if condition.negated else [])]
-    says = any(condition.data.get(leaf) for leaf in leaves) or any(
-        condition.has(key) for key in ("all", "any", "not")
-    )
-    return says and all(_complete(part, *leaves) for part in inner)
+def _silent(condition: RequestCondition | ResponseCondition, *leaves: str) -> Iterator[Node]:
+    """A condition that says nothing, or those inside it."""
+    if not any(map(condition.data.get, leaves)) and not any(map(condition.has, ("all", "any", "not"))):
+        yield condition
+    for part in (*condition.all, *condition.any, *([condition.negated] if condition.negated else [])):
+        yield from _silent(part, *leaves)
 
 
 def _route(resource: Resource) -> Iterator[str]:
@@ -198,11 +209,14 @@ def _route(resource: Resource) -> Iterator[str]:
         (parent.kind, "core" if parent.group in (None, "", "core") else parent.group, parent.port)
         for parent in route.parents
     ]
-    if ("EgressNetwork", GROUP, None) in parents:
-        yield "cannot target an EgressNetwork without specifying a port"
+    whole = ("EgressNetwork", GROUP, None)
+    if whole in parents:
+        words = "cannot target an EgressNetwork without specifying a port"
+        yield Fault(words, route.parents[parents.index(whole)].path)
     if resource.kind in ("TLSRoute", "TCPRoute"):
         if len(route.written_rules) != 1:
-            yield f"{resource.kind.capitalize().replace('route', 'Route')} supports a single rule only"
+            words = f"{resource.kind.capitalize().replace('route', 'Route')} supports a single rule only"
+            yield Fault(words, route.at("rules"))
         return
     ours = [parent[:2] for parent in parents]
     if ("Service", "core") in ours or ("EgressNetwork", GROUP) in ours:
@@ -210,10 +224,13 @@ def _route(resource: Resource) -> Iterator[str]:
         if refusal:
             yield refusal
     for rule in route.written_rules:
-        if any(match.rpc and match.rpc.is_regex for match in rule.written_matches):
-            yield "unsupported GRPCRoute method match type: Some(RegularExpression)"
-        for _, text in (written for match in rule.written_matches for written in match.expressions):
+        for match in rule.written_matches:
+            if match.rpc and match.rpc.is_regex:
+                words = "unsupported GRPCRoute method match type: Some(RegularExpression)"
+                yield Fault(words, f"{match.at('method')}.type")
+        for field, text in (written for match in rule.written_matches for written in match.expressions):
             if fault := expressions.fault(text.value, Dialect.RUST):
-                yield f"regex parse error: {fault.why}"
-        if any((to.group, to.kind, to.port) == ("", "Service", None) for to in rule.backends):
-            yield "cannot reference a Service without a port"
+                yield Fault(f"regex parse error: {fault.why}", field)
+        for to in rule.backends:
+            if (to.group, to.kind, to.port) == ("", "Service", None):
+                yield Fault("cannot reference a Service without a port", to.path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.security.authentication import PeerAuthentication, RequestAuthentication
 from harness.api.istio.security.authorization_policy import IDENTITIES, AuthorizationPolicy
-from harness.api.refusal import Refused
+from harness.api.refusal import Fault, Refused, about
 from harness.base.networks import is_network
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ def peer_authentication(resource: Resource) -> Iterator[str]:
     """Yields what the webhook finds wrong with a PeerAuthentication."""
     policy = PeerAuthentication.of(resource)
     if policy.ports and not policy.labels:
-        yield "mesh/namespace peer authentication cannot have port level mTLS"
+        words = "mesh/namespace peer authentication cannot have port level mTLS"
+        yield Fault(words, policy.at("portLevelMtls"))
     if policy.has("portLevelMtls") and not policy.ports:
-        yield "port level mTLS, if defined, must have at least one element"
-    for port in policy.ports:
+        words = "port level mTLS, if defined, must have at least one element"
+        yield Fault(words, policy.at("portLevelMtls"))
+    for port, settings in policy.ports.items():
         if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-            yield "port must be in range 1..65535"
+            yield Fault("port must be in range 1..65535", settings.path)
     yield from _scope(policy)
 
 
@@ -69,9 +71,9 @@ def request_authentication(resource: Resource) -> Iterator[str]:
     yield from _scope(policy)
     for rule in policy.rules:
         if not rule.issuer and not rule.jwks_uri:
-            yield "issuer or jwksUri must be non-empty string"
+            yield Fault("issuer or jwksUri must be non-empty string", rule.at("issuer"))
         if rule.jwks and not _readable(rule.jwks):
-            yield "jwks parse error"
+            yield Fault("jwks parse error", rule.at("jwks"))
 
 
 def check_schema(resource: Resource) -> None:
@@ -99,35 +101,40 @@ def authorization_policy(resource: Resource) -> Iterator[str]:
     policy = AuthorizationPolicy.of(resource)
     yield from _scope(policy)
     if policy.action in ("CUSTOM", "DENY") and not policy.rules:
-        yield (
+        yield Fault(
             f"{policy.action} action without `rules` is meaningless as it will never be triggered, "
-            "add an empty rule `{}` if you want it be triggered for every request"
+            "add an empty rule `{}` if you want it be triggered for every request",
+            policy.at("action"),
         )
     elif policy.action == "CUSTOM" and not policy.provider.name:
-        yield "`provider.name` must not be empty"
+        yield Fault("`provider.name` must not be empty", policy.provider.at("name"))
     if policy.provider and policy.action != "CUSTOM":
-        yield f"`provider` must not be with non CUSTOM action, found {policy.action}"
+        words = f"`provider` must not be with non CUSTOM action, found {policy.action}"
+        yield Fault(words, policy.at("provider"))
     for index, rule in enumerate(policy.rules):
         if policy.action == "CUSTOM":
             yield from _without_identity(rule)
-        yield from _rule(index, rule)
+        yield from about(rule.path, _rule(index, rule))
 
 
 def _scope(policy: PolicySpec) -> Iterator[str]:
     if sum(map(bool, (policy.selector, policy.target_ref, policy.target_refs))) > 1:
-        yield "only one of targetRefs or workloadSelector can be set"
+        attached = policy.at("targetRefs" if policy.target_refs else "targetRef")
+        yield Fault("only one of targetRefs or workloadSelector can be set", attached)
     for key, value in policy.labels.items():
+        label = f"{policy.selector.at('matchLabels')}.{key}"
         if not key:
-            yield f'empty key is not supported in selector: "{key}={value}"'
+            yield Fault(f'empty key is not supported in selector: "{key}={value}"', label)
         if "*" in key or "*" in value:
-            yield f'wildcard is not supported in selector: "{key}={value}"'
+            yield Fault(f'wildcard is not supported in selector: "{key}={value}"', label)
     for target in policy.targets:
         if not target.name:
-            yield "targetRef name must be set"
+            yield Fault("targetRef name must be set", target.at("name"))
         if target.written_namespace:
-            yield "targetRef namespace must not be set; cross namespace referencing is not supported"
+            words = "targetRef namespace must not be set; cross namespace referencing is not supported"
+            yield Fault(words, target.at("namespace"))
         if (target.group, target.kind) not in _TARGETS:
-            yield f"{_ONE_OF} but was {target.group}/{target.kind}"
+            yield Fault(f"{_ONE_OF} but was {target.group}/{target.kind}", target.at("kind"))
 
 
 def _without_identity(rule: AuthorizationRule) -> Iterator[str]:
@@ -136,12 +143,12 @@ def _without_identity(rule: AuthorizationRule) -> Iterator[str]:
         for name in _WITHOUT_IDENTITY:
             for field in (name, f"not{name[0].upper()}{name[1:]}"):
                 if entry.source.data.get(field):
-                    yield (
-                        f"From.{field[0].upper()}{field[1:]} is currently not supported with CUSTOM action"
-                    )
+                    words = f"From.{field[0].upper()}{field[1:]} is currently not supported"
+                    yield Fault(f"{words} with CUSTOM action", entry.source.at(field))
     for condition in rule.conditions:
         if condition.key.startswith("request.auth.") or condition.key in IDENTITIES:
-            yield f"{condition.key} is currently not supported with CUSTOM action"
+            words = f"{condition.key} is currently not supported with CUSTOM action"
+            yield Fault(words, condition.at("key"))
 
 
 def _rule(index: int, rule: AuthorizationRule) -> Iterator[str]:
@@ -151,19 +158,20 @@ def _rule(index: int, rule: AuthorizationRule) -> Iterator[str]:
     )
     for part, inner, entries in parts:
         if rule.has(part) and not entries:
-            yield f"`{part}` must not be empty, found at rule {index}"
+            yield Fault(f"`{part}` must not be empty, found at rule {index}", rule.at(part))
         for entry in entries:
             fields = entry.data.get(inner)
             if fields is None:
-                yield f"`{part}.{inner}` must not be nil, found at rule {index}"
+                yield Fault(f"`{part}.{inner}` must not be nil, found at rule {index}", entry.path)
             elif not any(fields.values()):
-                yield f"`{part}.{inner}` must not be empty, found at rule {index}"
+                yield Fault(f"`{part}.{inner}` must not be empty, found at rule {index}", entry.at(inner))
             for name, values in (fields or {}).items():
-                yield from _field_values(name, values)
+                yield from _field_values(f"{entry.at(inner)}.{name}", name, values)
     for source in (entry.source for entry in rule.sources):
         named = {name.removeprefix("not").lower() for name in source.data}
         if "serviceaccounts" in named and named & {"principals", "namespaces"}:
-            yield f"cannot set serviceAccounts with namespaces or principals, found at rule {index}"
+            words = f"cannot set serviceAccounts with namespaces or principals, found at rule {index}"
+            yield Fault(words, source.path)
     for condition in rule.conditions:
         yield from _condition(condition)
 
@@ -171,23 +179,25 @@ def _rule(index: int, rule: AuthorizationRule) -> Iterator[str]:
 def _condition(condition: PolicyCondition) -> Iterator[str]:
     key = condition.key
     if not key:
-        yield "`key` must not be empty"
+        yield Fault("`key` must not be empty", condition.at("key"))
     elif not condition.values and not condition.not_values:
-        yield f"at least one of `values` or `notValues` must be set for key {key}"
+        words = f"at least one of `values` or `notValues` must be set for key {key}"
+        yield Fault(words, condition.path)
     else:
         for what, values in (("value", condition.values), ("notValue", condition.not_values)):
-            for fault in _attribute_values(key, values):
-                yield f"invalid `{what}` for `key` {key}: {fault}"
+            faults = _attribute_values(condition.at(f"{what}s"), key, values)
+            for fault in about(condition.at("key"), faults):
+                yield Fault(f"invalid `{what}` for `key` {key}: {fault}", fault.path)
 
 
-def _attribute_values(key: str, values: Sequence[str]) -> Iterator[str]:
+def _attribute_values(field: str, key: str, values: Sequence[str]) -> Iterator[str]:
     if "" in values:
-        yield f"empty value not allowed, found in {key}"
+        yield Fault(f"empty value not allowed, found in {key}", f"{field}[{values.index('')}]")
     elif key.startswith(_KEYED):
         if not re.fullmatch(r"[^\[]+\[.+\]", key):
             yield f"bad key ({key}): should have format a[b]"
     elif key in _ATTRIBUTES:
-        yield from _values(key, key, values)
+        yield from _values(field, key, key, values)
     elif key.partition("[")[0] in _REPLACED:
         yield f"attribute {key} is replaced by the {_REPLACED[key.partition('[')[0]]}"
     elif key in ("destination.name", "destination.user"):
@@ -196,33 +206,38 @@ def _attribute_values(key: str, values: Sequence[str]) -> Iterator[str]:
         yield f"unknown attribute: {key}"
 
 
-def _field_values(name: str, values: Sequence[str]) -> Iterator[str]:
+def _field_values(field: str, name: str, values: Sequence[str]) -> Iterator[str]:
     shown = name[0].upper() + name[1:]
     positive = name[3].lower() + name[4:] if re.match("not[A-Z]", name) else name
     if "" in values:
-        yield f"empty value not allowed, found in {shown}"
+        yield Fault(f"empty value not allowed, found in {shown}", f"{field}[{values.index('')}]")
     else:
-        yield from _values(positive, shown, values)
+        yield from _values(field, positive, shown, values)
 
 
-def _values(name: str, shown: str, values: Sequence[str]) -> Iterator[str]:
+def _values(field: str, name: str, shown: str, values: Sequence[str]) -> Iterator[str]:
     """What is wrong with values of a field or an attribute; `shown` is how the webhook calls it."""
-    for value in values:
-        if name in _ADDRESSES and not is_network(value):
-            yield f"bad {'CIDR range' if '/' in value else 'IP address'} ({value})"
-        if name in _PORTS and (not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535):
-            yield f"bad port ({value})"
-        if name in _ACCOUNTS and "*" in value:
-            yield f"wildcard not allowed, found in {shown}"
-        elif name in _ACCOUNTS and not re.fullmatch("[^/]+(/[^/]+)?", value):
-            form = "expected format 'serviceAccount' or 'namespace/serviceAccount'"
-            yield f'{form}, found "{value}" in {shown}'
-        if name in _DOMAINS:
-            yield from _domain(shown, value)
-        if name == "paths":
-            yield from _path(shown, value)
+    for index, value in enumerate(values):
+        for words in _value(name, shown, value):
+            yield Fault(words, f"{field}[{index}]")
     if name in _ACCOUNTS and len(values) > 16:
-        yield "may not have more than 16 values"
+        yield Fault("may not have more than 16 values", field)
+
+
+def _value(name: str, shown: str, value: str) -> Iterator[str]:
+    if name in _ADDRESSES and not is_network(value):
+        yield f"bad {'CIDR range' if '/' in value else 'IP address'} ({value})"
+    if name in _PORTS and (not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535):
+        yield f"bad port ({value})"
+    if name in _ACCOUNTS and "*" in value:
+        yield f"wildcard not allowed, found in {shown}"
+    elif name in _ACCOUNTS and not re.fullmatch("[^/]+(/[^/]+)?", value):
+        form = "expected format 'serviceAccount' or 'namespace/serviceAccount'"
+        yield f'{form}, found "{value}" in {shown}'
+    if name in _DOMAINS:
+        yield from _domain(shown, value)
+    if name == "paths":
+        yield from _path(shown, value)
 
 
 def _domain(shown: str, value: str) -> Iterator[str]:

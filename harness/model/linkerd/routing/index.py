@@ -73,8 +73,8 @@ def unreadable(resource: Resource) -> str | None:
         return None if len(Route.kept(resource).written_rules) == 1 else "spec.rules"
     if resource.kind not in ("HTTPRoute", "GRPCRoute"):
         return None
-    if annotation.unreadable(resource):
-        return "metadata.annotations"
+    if fault := annotation.unreadable(resource):
+        return fault.path
     readable = READABLE if resource.kind == "HTTPRoute" else _READABLE_GRPC
     for rule in Route.kept(resource).rules:
         for part in rule.filters:
