@@ -85,6 +85,17 @@ def test_lint_names_what_it_does_not_look_at(tmp_path: Path):
     assert told["served"] == {"by": ["gateway-api 1.6/standard", "istio 1.31"], "not_evaluated": []}
 
 
+def test_lint_names_the_field_for_which_an_object_is_refused(tmp_path: Path):
+    file = tmp_path / "host.yaml"
+    file.write_text(
+        "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w, namespace: faces}\n"
+        "spec:\n  labels: {a: b}\n  address: ''\n"
+    )
+    words = 'isn\'t looked at: admission webhook "validation.istio.io" denied the request'
+    result = invoke("lint", "manifests/faces", str(file))
+    assert f"{file}:6:3: WorkloadEntry faces/w: {words}" in result.stdout
+
+
 def test_lint_lists_its_rules():
     assert "route-without-parent: A route without parentRefs" in invoke("lint", "--rules").stdout
     result = invoke("lint", "manifests/faces", "--ignore", "rout-without-parent")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from harness.base.places import Place
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.base.places import Location, Place
+    from harness.base.places import Location
     from harness.base.resources import Resource
 
 
@@ -32,6 +34,11 @@ class HarnessError(Exception):
     def where(self) -> str:
         """Where it happened; a field's place is looked up for that."""
         return str(self._where)
+
+    @property
+    def path(self) -> str:
+        """The path of the object's field where it happened; empty if no field's place is told."""
+        return self._where.path if isinstance(self._where, Place) else ""
 
     @property
     def brief(self) -> str:
@@ -88,11 +95,13 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     return f"did you mean {close[0]}? Valid: {listed}" if close else f"valid: {listed}"
 
 
-def not_modelled(resource: Resource, field: str, why: str, todo: str = "") -> NotModelledError:
-    """Returns the error for an object that the model can't decide with."""
+def not_modelled(
+    resource: Resource, field: str, why: str, todo: str = "", *, about: str = ""
+) -> NotModelledError:
+    """Returns the error for an object that the model can't decide with; of the whole, `about` says where."""
     error = NotModelledError(
         f"{resource}{' ' + field if field else ''} isn't modelled",
-        where=resource.place(field),
+        where=resource.place(field or about),
         why=why,
         todo=todo or "judge it on a cluster, or leave it out of this scenario",
     )

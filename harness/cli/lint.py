@@ -57,8 +57,7 @@ def _text(traps: Sequence[Trap], model: Model) -> str:
 
     lines = [f"{trap}\n" for trap in traps]
     for omission in model.omissions:
-        place = omission.resource.place(omission.field)
-        lines.append(f"{place}: " if place else "")
+        lines.append(f"{omission.place}: " if omission.place else "")
         about = f"{omission.resource} {omission.field}".rstrip()
         lines.append(f"{about}: isn't looked at: {omission.why}\n")
     lines.append(served.text(model.state.served, model.unevaluated))
@@ -83,7 +82,7 @@ def _data(trapped: Sequence[Trap], model: Model) -> str:
     ]
     omitted = [
         {
-            "where": str(omission.resource.place(omission.field)),
+            "where": str(omission.place),
             "resource": str(omission.resource),
             "field": omission.field,
             "why": omission.why,

@@ -19,6 +19,7 @@ from harness.traffic.trace import Action, Step, leaves, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
@@ -32,11 +33,20 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
 
 @dataclass(frozen=True)
 class Omission:
-    """A part of an object that the model decides without: a field, or (empty) the whole object."""
+    """A part of an object that the model decides without: a field, or (empty) the whole object.
+
+    `about` is the path of what is wrong in an object that is left out whole, if a field is.
+    """
 
     resource: Resource
     field: str
     why: str
+    about: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where that stands."""
+        return self.resource.place(self.field or self.about)
 
 
 class Leniency:
@@ -57,10 +67,10 @@ class Leniency:
             field, why = error.field, error.why
         amended = without(resource, field) if field else None
         omissions = self._omissions.setdefault(resource.key, [])
+        gone = [omission.field for omission in omissions]
         if amended is None:
-            omissions[:] = [Omission(resource, "", why)]
+            omissions[:] = [Omission(resource, "", why, _as_written(error.path, gone))]
         else:
-            gone = [omission.field for omission in omissions]
             omissions.append(Omission(resource, _as_written(field, gone), why))
         return amended
 
@@ -176,5 +186,7 @@ def _in_short(omissions: list[Omission]) -> Iterator[Step]:
         return omission.resource.kind, omission.resource.group, omission.why
 
     for (_, _, why), alike in groupby(sorted(omissions, key=kind), kind):
-        first, *others = (omission.resource for omission in alike)
-        yield Step(Action.NOT_MODELLED, "not modelled, left out: {}", (why,), first, also=tuple(others))
+        first, *others = alike
+        also = tuple(omission.resource for omission in others)
+        template = "not modelled, left out: {}"
+        yield Step(Action.NOT_MODELLED, template, (why,), first.resource, also=also, about=first.about)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from harness.base.errors import NotModelledError
+    from harness.base.errors import HarnessError, NotModelledError
     from harness.base.resources import Resource
 
 _INSTALLED = frozenset(
@@ -137,11 +137,12 @@ def _role(resource: Resource) -> Role:
 
 
 def _is_left_out(
-    resource: Resource, refused: Mapping[tuple[str, ...], str], left_out: dict[str, None]
+    resource: Resource, refused: Mapping[tuple[str, ...], HarnessError], left_out: dict[str, None]
 ) -> bool:
     """Whether an object isn't part of the scenario; says so."""
     if resource.key in refused:
-        left_out[f"{resource} ({resource.where}): {refused[resource.key]}"] = None
+        error = refused[resource.key]
+        left_out[f"{resource} ({error.where}): {error.brief}"] = None
         return True
     mesh_config = resource.key == ("", "ConfigMap", ROOT_NAMESPACE, "istio")
     place = resource.name if resource.kind == "Namespace" else resource.namespace
@@ -151,12 +152,12 @@ def _is_left_out(
     return installed and not mesh_config
 
 
-def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], str]:
+def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], HarnessError]:
     """The objects that the API or the model doesn't take, and why."""
-    refused: dict[tuple[str, ...], str] = {}
+    refused: dict[tuple[str, ...], HarnessError] = {}
 
     def leave_out(resource: Resource, error: NotModelledError | Refused) -> None:
-        refused[resource.key] = error.brief
+        refused[resource.key] = error
 
     state = State()
     for mesh in sorted({Mesh.ISTIO, *meshes_used(resources)}):

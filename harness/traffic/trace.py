@@ -106,7 +106,8 @@ class Step:
     `resource` is the object whose `field` (a path: `spec.http[0].route[1].weight`) did it, None where a
     built-in rule did; `also` are further objects that the same is said of. `depth` counts the applications in
     between: it is 0 for the request itself, 1 for those that its answer needs. `arrivals` are the requests
-    that applications get by this step; None where their number depends on timing, or isn't known.
+    that applications get by this step; None where their number depends on timing, or isn't known. `about` is
+    the path of what is wrong in an object that is left out whole: its place is told.
     """
 
     action: Action
@@ -117,6 +118,7 @@ class Step:
     depth: int
     arrivals: Arrivals | None
     also: tuple[Resource, ...]
+    about: str = ""
 
     def __init__(
         self,
@@ -128,6 +130,7 @@ class Step:
         depth: int = 0,
         arrivals: Arrivals | None = (),
         also: tuple[Resource, ...] = (),
+        about: str = "",
     ) -> None:
         # A decision makes dozens of steps, and nobody reads most of them: what dataclasses do for a frozen
         # one takes three times as long.
@@ -140,6 +143,8 @@ class Step:
         fields["depth"] = depth
         fields["arrivals"] = arrivals
         fields["also"] = also
+        if about:
+            fields["about"] = about
 
     @property
     def text(self) -> str:
@@ -174,7 +179,7 @@ class Step:
     @property
     def place(self) -> Place | None:
         """The place of its field, None where a built-in rule decides."""
-        return self.resource.place(self.field) if self.resource else None
+        return self.resource.place(self.field or self.about) if self.resource else None
 
     @property
     def links(self) -> Iterator[Resource]:

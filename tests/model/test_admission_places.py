@@ -5,10 +5,13 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+import yaml
 
+from harness.base.vocabulary import Workload
 from harness.manifests.files import read_manifests
-from harness.model import Refused, changes
-from tests.model.clusters import ABBREVIATIONS, ISTIO, LINKERD, cluster
+from harness.model import Model, Refused, changes
+from harness.traffic.request import Request
+from tests.model.clusters import ABBREVIATIONS, ISTIO, LINKERD, app, cluster
 
 STATE = cluster(ISTIO, LINKERD)
 MARK = "# <--"
@@ -963,3 +966,18 @@ def test_a_webhook_is_told_by_the_place_of_the_field(tmp_path, kind, words, belo
     assert words in caught.value.what
     assert "admission webhook" in caught.value.what
     assert caught.value.where == f"{file}:{line}:{column}"
+
+
+def test_what_is_left_out_for_a_fault_is_told_by_the_place_of_the_field(tmp_path):
+    kind, _, below = FAULTS["retries"]
+    text = written(kind, below)
+    line, column = marked(text)
+    apps = [*app("bare/client", "curlimages/curl"), *app("bare/a", "l5d/echo:v1", 8080)]
+    file = tmp_path / "it.yaml"
+    file.write_text(f"{text}---\n{yaml.safe_dump_all([each.data for each in apps])}")
+    model = Model.from_files(file, placed={"bare": ISTIO}, lenient=True)
+    (omission,) = model.omissions
+    (answer,) = model.decide(Request(Workload("bare", "client"), "http://a/")).answers
+    (left_out,) = (step for step in answer.trace if step.text.startswith("not modelled, left out"))
+    assert (omission.field, left_out.field) == ("", "")  # the whole object
+    assert {str(omission.place), str(left_out.place)} == {f"{file}:{line}:{column}"}

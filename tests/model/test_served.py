@@ -144,18 +144,19 @@ SPEC = "{type: object, properties: {spec: {type: object, x-kubernetes-validation
 
 
 @pytest.mark.parametrize(
-    ("rule", "spec", "error", "words"),
+    ("rule", "spec", "error", "path", "words"),
     [
-        ("size(self.hosts) < 2", "hosts: [a.org, b.org]", Refused, "spec: Invalid value: \"object\": failed rule"),
-        ("true", "hosts: [a.org], resolution: NEW", NotModelledError, "its definition takes it, unlike the release that the model knows"),
+        ("size(self.hosts) < 2", "hosts: [a.org, b.org]", Refused, "spec", "spec: Invalid value: \"object\": failed rule"),
+        ("true", "hosts: [a.org], resolution: NEW", NotModelledError, "spec.resolution", "its definition takes it, unlike the release that the model knows"),
     ],
 )  # fmt: skip
-def test_definitions_refuse_objects(rule, spec, error, words):
+def test_definitions_refuse_objects(rule, spec, error, path, words):
     made = entries(SPEC.replace("RULE", f'{{rule: "{rule}"}}'))
     entry = resource("ServiceEntry", "shop/e", f"{{{spec}, ports: [{{number: 80, name: http}}]}}")
     with pytest.raises(error) as caught:
         changes.apply(cluster(ISTIO), [NAMESPACE, made, entry])
     assert words in str(caught.value)
+    assert caught.value.path == path
 
 
 def test_rules_that_cannot_be_evaluated_are_named():

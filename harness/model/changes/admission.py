@@ -93,4 +93,4 @@ def _known(
         if definition is None:
             raise
         why = f"its definition takes it, unlike the release that the model knows: {error.what}"
-        raise not_modelled(resource, "", why) from None
+        raise not_modelled(resource, "", why, about=error.path) from None
