@@ -92,7 +92,7 @@ class Leniency:
 def _as_written(field: str, gone: Collection[str]) -> str:
     """A field's path in the object as it was written: items of a list that are gone still count."""
     written = ""
-    for name, index in re.findall(r"([^\[\]]+)|\[(\d+)\]", field):
+    for name, index in re.findall(r"((?:(?!\[\d+\]).)+)|\[(\d+)\]", field):
         if name:
             written += name
             continue

@@ -72,14 +72,14 @@ FAULTS = {
     ),
     "a claim": (
         "VirtualService",
-        "JWT claim based routing (key: @request.auth.claims.a)",
+        "JWT claim based routing (key: @request.auth.claims[a])",
         """\
         spec:
           hosts: [a]
           http:
           - match:
             - headers:
-                "@request.auth.claims.a":  # <--
+                "@request.auth.claims[a]":  # <--
                   exact: b
             route: [{destination: {host: a}}]
         """,
@@ -968,8 +968,9 @@ def test_a_webhook_is_told_by_the_place_of_the_field(tmp_path, kind, words, belo
     assert caught.value.where == f"{file}:{line}:{column}"
 
 
-def test_what_is_left_out_for_a_fault_is_told_by_the_place_of_the_field(tmp_path):
-    kind, _, below = FAULTS["retries"]
+@pytest.mark.parametrize("fault", ["retries", "a claim"])
+def test_what_is_left_out_for_a_fault_is_told_by_the_place_of_the_field(tmp_path, fault):
+    kind, _, below = FAULTS[fault]
     text = written(kind, below)
     line, column = marked(text)
     apps = [*app("bare/client", "curlimages/curl"), *app("bare/a", "l5d/echo:v1", 8080)]
