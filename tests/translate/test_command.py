@@ -115,7 +115,7 @@ BAD = {
     ),
     "template": (
         SERVICE + "spec: {hosts: ['{{ .Values.host }}']}\n",
-        "bad.yaml:1:1: VirtualService default/it: an unrendered template\n  why: {{ .Values.host }}",
+        "bad.yaml:4:16: VirtualService default/it: an unrendered template\n  why: {{ .Values.host }}",
     ),
     "template that isn't YAML": ("metadata:\n  {{- toYaml .Values.x }}\n", "bad.yaml:2:"),
 }  # fmt: skip

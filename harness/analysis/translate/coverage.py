@@ -117,23 +117,25 @@ def _code(kind: str, path: str) -> str:
 
 
 def _refuse_templates(resource: Resource) -> None:
-    for text in _texts(resource.data):
+    for path, text in _texts(resource.data, ""):
         if template := _TEMPLATE.search(text):
             raise InputError(
                 f"{resource}: an unrendered template",
-                where=resource.where,
+                where=resource.place(path),
                 why=template.group(),
                 todo="render it first (helm template …)",
             )
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yields the names and texts in a value, each with its path."""
     if isinstance(value, str):
-        yield value
+        yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield str(key)
-            yield from _texts(item)
+            inner = f"{path}.{key}" if path else str(key)
+            yield inner, str(key)
+            yield from _texts(item, inner)
     elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}[{index}]")
