@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from harness.base.places import NOWHERE, Location, Place
@@ -19,6 +19,13 @@ CLUSTER_SCOPED = frozenset(
     "ClusterTrustBundle ExternalWorkloadGroup RuntimeClass CSIDriver".split()
 )
 """Kinds whose objects are in no namespace."""
+
+
+@lru_cache(maxsize=256)
+def _parted(api_version: str) -> tuple[str, str]:
+    """Group and version, the same texts for all objects of that version."""
+    group, _, version = api_version.rpartition("/")
+    return group, version
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,10 @@ class Resource:
     """What identifies the object, whichever version it is written in."""
 
     def __post_init__(self) -> None:
-        group, _, version = self.api_version.rpartition("/")
-        own = {"group": group, "version": version, "key": (group, self.kind, self.namespace, self.name)}
-        vars(self).update(own)  # asked so often that it is worked out once
+        group, version = _parted(self.api_version)
+        object.__setattr__(self, "group", group)  # all three are asked so often that they stand here
+        object.__setattr__(self, "version", version)
+        object.__setattr__(self, "key", (group, self.kind, self.namespace, self.name))
 
     def place(self, path: str = "") -> Place:
         """Returns the place of a field (empty: of the object), which is looked up when it is printed."""
