@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _OWN = ("resource", "path", "data")
 
+_NOTHING: dict[str, Any] = {}
+
 
 class Node:
     """A mapping inside an object: `path` is its place there (`spec.http[0]`), `data` what is written.
@@ -39,7 +41,7 @@ class Node:
     def __init__(self, resource: Resource, path: str, data: Mapping[str, Any] | None) -> None:
         _set_resource(self, resource)
         _set_path(self, path)
-        _set_data(self, data or {})
+        _set_data(self, data or _NOTHING)
 
     def __init_subclass__(cls) -> None:
         for name, field in vars(cls).items():  # in a field's place the node's own would be read

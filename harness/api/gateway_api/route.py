@@ -136,7 +136,7 @@ class RouteRule(Node):
 
     filters = field.nodes("filters", RouteFilter)
     backends = field.nodes("backendRefs", BackendRef)
-    timeouts = field.node("timeouts", RouteTimeouts)
+    timeouts = field.optional_node("timeouts", RouteTimeouts)
     written_matches = field.nodes("matches", _match)
 
     @field.derived
@@ -149,12 +149,12 @@ class RouteRule(Node):
     @field.derived
     def request_timeout(self) -> float | None:
         """The limit on a whole request, in seconds."""
-        return seconds(self.timeouts.request)
+        return seconds(self.timeouts.request) if self.timeouts else None
 
     @field.derived
     def backend_timeout(self) -> float | None:
         """The limit on one try to a backend, in seconds."""
-        return seconds(self.timeouts.backend_request)
+        return seconds(self.timeouts.backend_request) if self.timeouts else None
 
 
 class Route(Spec):

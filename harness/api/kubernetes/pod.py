@@ -114,9 +114,9 @@ class Container(Node):
     env = field.nodes("env", NamedValue)
     ports = field.nodes("ports", ContainerPort)
     restart_policy = field.text("restartPolicy")
-    liveness = field.node("livenessProbe", Probe)
-    readiness = field.node("readinessProbe", Probe)
-    startup = field.node("startupProbe", Probe)
+    liveness = field.optional_node("livenessProbe", Probe)
+    readiness = field.optional_node("readinessProbe", Probe)
+    startup = field.optional_node("startupProbe", Probe)
 
     @property
     def named_ports(self) -> dict[str, int]:
@@ -131,7 +131,7 @@ class Container(Node):
     def probes(self) -> Iterator[KubeletProbe]:
         """Yields its probes; a port's name is looked up among its own ports."""
         for name, probe in zip(PROBES, (self.liveness, self.readiness, self.startup), strict=True):
-            if not probe or probe.action is None:
+            if probe is None or probe.action is None:
                 continue
             handler, action = probe.action
             threshold = probe.failure_threshold or KubeletProbe.threshold
@@ -161,7 +161,7 @@ class PodSpec(Spec):
     hostname = field.text("hostname")
     subdomain = field.text("subdomain")
     dns_policy = field.text("dnsPolicy", "ClusterFirst")
-    dns_config = field.node("dnsConfig", DnsConfig)
+    dns_config = field.optional_node("dnsConfig", DnsConfig)
     node_name = field.text("nodeName")
 
     @property
@@ -201,6 +201,8 @@ class PodSpec(Spec):
         """
         policy, config = self.dns_policy or "ClusterFirst", self.dns_config
         cluster = policy == "ClusterFirstWithHostNet" or (policy == "ClusterFirst" and not self.host_network)
+        if config is None:
+            return Resolver(cluster)
         ndots = {option.name: option.value for option in config.options}.get("ndots", "")
         return Resolver(cluster, config.searches, int(ndots) if ndots.isdecimal() else Resolver.ndots)
 

@@ -75,7 +75,7 @@ def shortest(timeouts: Timeouts) -> Limit | None:
 
 def request_timeout(route: Route, rule: RouteRule) -> float | None:
     """Returns a rule's `timeouts.request`; the Gateway API's composite ones (`1m30s`) aren't read."""
-    if route.resource.group == GROUP or rule.request_timeout is None:
+    if route.resource.group == GROUP or rule.timeouts is None or rule.request_timeout is None:
         return rule.request_timeout
     try:
         return annotation.duration_of(rule.timeouts.request)
