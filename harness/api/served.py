@@ -76,8 +76,8 @@ class Served:
 
     def definition(self, resource: Resource) -> CustomResourceDefinition | None:
         """Returns the definition of an object's kind, None if there is none."""
-        found = self.definitions.get((resource.group, resource.kind))
-        return CustomResourceDefinition.kept(found) if found else None
+        written = self.definitions.get((resource.group, resource.kind))
+        return CustomResourceDefinition.kept(written) if written else None
 
     def needing(self, resource: Resource) -> Served:
         """Returns the same with a wider bundle, if that is what it takes to serve an object."""
@@ -96,7 +96,8 @@ class Served:
     def without_mesh(self, mesh: Mesh) -> Served:
         """Returns the same after a mesh was uninstalled: the Gateway API stays."""
         bundles = tuple(bundle for bundle in self.bundles if bundle != OF_MESH[mesh])
-        kept = {key: one for key, one in self.definitions.items() if MESH_OF_GROUP.get(key[0]) is not mesh}
+        definitions = self.definitions.items()
+        kept = {key: written for key, written in definitions if MESH_OF_GROUP.get(key[0]) is not mesh}
         return Served(bundles, kept)
 
     def having(self, bundle: Bundle) -> Served:
@@ -135,17 +136,18 @@ class Served:
 
     def unevaluated(self, objects: Iterable[Resource]) -> tuple[str, ...]:
         """Returns the rules of these objects' definitions that can't be evaluated, each with its kind."""
-        versions = {(one.group, one.kind, one.version) for one in objects} if self.definitions else ()
-        found = []
+        if not self.definitions:
+            return ()
+        versions = {(resource.group, resource.kind, resource.version) for resource in objects}
+        rules: list[str] = []
         for group, kind, version in sorted(versions):
             if written := self.definitions.get((group, kind)):
                 from harness.api.schema import structure  # its libraries are needed for definitions alone
 
                 definition = CustomResourceDefinition.kept(written)
-                found += [
-                    f"{group}/{version} {kind} {rule}" for rule in structure.unevaluated(definition, version)
-                ]
-        return tuple(found)
+                left = structure.unevaluated(definition, version)
+                rules += [f"{group}/{version} {kind} {rule}" for rule in left]
+        return tuple(rules)
 
 
 NOTHING = Served()

@@ -36,10 +36,10 @@ def steps_of(
 
     Then namespaces are placed before their pods exist, which spares a restart.
     """
-    meshes = sorted(set(written.install).union(*written.mesh.values()))
-    if meshes:
-        yield Install({mesh: installations[mesh] for mesh in meshes})
-    places = [Place(_where(where), tuple(sorted(asked))) for where, asked in written.mesh.items()]
+    installed = sorted(set(written.install).union(*written.mesh.values()))
+    if installed:
+        yield Install({mesh: installations[mesh] for mesh in installed})
+    places = [Place(_where(where), tuple(sorted(meshes))) for where, meshes in written.mesh.items()]
     early = [place for place in places if first and isinstance(place.where, str)]
     yield from early
     if first:
