@@ -7,7 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.linkerd.policy import service_account
+from harness.api.linkerd.identity import (
+    service_account,
+)
 from harness.base import Installer, Mesh
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE
 from harness.cluster.api import DEPLOYMENTS, NAMESPACES, PODS, find, wait_until

@@ -7,7 +7,10 @@ import pytest
 
 from harness.api.linkerd import annotation
 from harness.api.linkerd.annotation import Retries, Timeouts
-from harness.api.linkerd.config import LinkerdConfig
+from harness.api.linkerd.identity import (
+    admits,
+)
+from harness.api.linkerd.linkerd_config import LinkerdConfig
 from harness.api.linkerd.policy import (
     EgressNetwork,
     HTTPLocalRateLimitPolicy,
@@ -16,7 +19,6 @@ from harness.api.linkerd.policy import (
     MeshTLSAuthentication,
     NetworkAuthentication,
     ServerAuthorization,
-    admits,
 )
 from harness.api.linkerd.ports import lenient, strict
 from harness.api.linkerd.service_profile import ServiceProfile

@@ -16,11 +16,13 @@ from harness.api.istio.security.authentication import PolicySpec
 from harness.api.istio.security.authorization_policy import IDENTITIES, KIND, AuthorizationPolicy, in_full
 from harness.api.istio.security.identity import with_aliases
 from harness.api.istio.virtual_service import VirtualService
+from harness.api.linkerd.identity import (
+    service_account,
+)
 from harness.api.linkerd.policy import (
     LinkerdAuthorizationPolicy,
     MeshTLSAuthentication,
     ServerAuthorization,
-    service_account,
 )
 from harness.base.resources import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh

@@ -8,7 +8,13 @@ from harness.analysis.lint.trap import Sign, rule, seen
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.kubernetes.service import Service
-from harness.api.linkerd.policy import LinkerdServer, MeshTLSAuthentication, account_of
+from harness.api.linkerd.identity import (
+    account_of,
+)
+from harness.api.linkerd.policy import (
+    LinkerdServer,
+    MeshTLSAuthentication,
+)
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model.network.services import endpoints, service_ports
 from harness.model.state.tables import grouped, per_state

@@ -14,7 +14,7 @@ from harness.api.kubernetes.pod import port_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
-from harness.api.linkerd.config import NAME, trust_domain_of
+from harness.api.linkerd.linkerd_config import NAME, trust_domain_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE
 from harness.model.network.services import ServicePort, service_ports
 from harness.model.state.tables import grouped

@@ -1,4 +1,4 @@
-"""Linkerd's identities and policies: Servers, who is let in there, how often, and what may leave."""
+"""Linkerd's policies: Servers, who is let in there, how often, and what may leave."""
 
 from __future__ import annotations
 
@@ -9,34 +9,11 @@ from harness.api import field
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.selector import LabelSelector
+from harness.api.linkerd.identity import service_account
 from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
-
-
-_BELOW = ".serviceaccount.identity.linkerd."
-
-
-def service_account(name: str, namespace: str, trust_domain: str) -> str:
-    """Returns the identity of a ServiceAccount's pods, or with the name `*` of a namespace's."""
-    return f"{name}.{namespace}{_BELOW}{trust_domain}"
-
-
-def account_of(identity: str) -> tuple[str, str] | None:
-    """Returns namespace and name of the ServiceAccount that an identity is of, None for a pattern."""
-    account, separator, _ = identity.partition(_BELOW)
-    name, _, namespace = account.partition(".")
-    return (namespace, name) if separator and "*" not in identity else None
-
-
-def admits(wanted: str, identity: str) -> bool:
-    """Returns whether an identity is the wanted one: exact, `*` (any), `*.suffix` (by segments)."""
-    if wanted == "*":
-        return True
-    if wanted.startswith("*."):
-        return identity.endswith(wanted[1:])
-    return wanted == identity
 
 
 UNKNOWN, HTTP1, HTTP2, GRPC, OPAQUE, TLS = "unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS"

@@ -9,7 +9,7 @@ from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import app_ports, replies
 from harness.model.distribution import after, certain, mapped
-from harness.model.istio import forwarding, mesh_config
+from harness.model.istio import forwarded_headers, mesh_config
 from harness.model.istio.security import access, mutual_tls
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
@@ -73,7 +73,7 @@ def _served(arrival: Arrival, serve: Deliver) -> Answers:
         answer = replies.upstream_failure(arrival.message, outcome.failure, retried=False)
         return with_fields(answer, hop=arrival.hop)
 
-    message = forwarding.at_sidecar(arrival).plus(("x-forwarded-proto", arrival.message.scheme))
+    message = forwarded_headers.at_sidecar(arrival).plus(("x-forwarded-proto", arrival.message.scheme))
     return mapped(serve(with_fields(arrival, message=message)), connected)
 
 

@@ -14,9 +14,17 @@ from harness.model.istio import connection
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.routing import delegate, gamma, router, virtual_service
 from harness.model.istio.routing import gateway_api_route as gateway_route
-from harness.model.istio.routing.rule import Chosen, Retries, RoutingRule, applicable, first_match
+from harness.model.istio.routing.rule import (
+    Chosen,
+    RoutingRule,
+    applicable,
+    first_match,
+)
 from harness.model.istio.security.access import with_normal_path
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.istio.upstream.retries import (
+    Retries,
+)
 from harness.model.network.services import ServicePort, endpoints
 from harness.traffic.trace import Action, Step, built_in, step
 

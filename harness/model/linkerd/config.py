@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.linkerd.config import NAME, LinkerdConfig
+from harness.api.linkerd.linkerd_config import NAME, LinkerdConfig
 from harness.base.resources import per_object
 from harness.base.vocabulary import LINKERD_NAMESPACE
 from harness.model.state.tables import per_state

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks
-from harness.api.linkerd.policy import service_account
+from harness.api.linkerd.identity import (
+    service_account,
+)
 from harness.api.linkerd.validation import validate
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh

@@ -1,4 +1,4 @@
-"""What is known of ports: which go round the proxy, which are opaque, and which Server is on one."""
+"""What is known of ports: which go round the proxy, and which are opaque."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.workload import WORKLOADS
-from harness.api.linkerd import GROUP
 from harness.api.linkerd.annotation import OPAQUE_PORTS, SKIP_INBOUND, SKIP_OUTBOUND, SKIP_SUBNETS
-from harness.api.linkerd.policy import OPAQUE, LinkerdServer
 from harness.api.linkerd.ports import Ports, lenient, strict
 from harness.base.errors import not_modelled
 from harness.model.linkerd import config
+from harness.model.linkerd.policy.server import makes_opaque
 from harness.model.network.addresses import contains
 from harness.model.network.services import service_ports
-from harness.model.state.tables import SelectorTable, per_key, per_state
+from harness.model.state.tables import per_key
 from harness.traffic.trace import Action, Step, built_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.base.resources import Resource
     from harness.model.message import Arrival
     from harness.model.state import Pod, State
@@ -50,7 +47,7 @@ def opaque_to_clients(state: State, pod: Pod, port: int) -> bool:
     written = _annotated(state, pod)
     names = {name: number for container in pod.containers for name, number in container.ports.items()}
     opaque = config.of(state).opaque_ports if written is None else lenient(written, names)
-    return port in opaque or _makes_opaque(state, pod, port)
+    return port in opaque or makes_opaque(state, pod, port)
 
 
 def opaque_inbound(state: State, pod: Pod, port: int) -> bool:
@@ -66,28 +63,6 @@ def _annotated(state: State, pod: Pod) -> str | None:
     default = config.of(state).opaque_ports
     here = [str(port) for container in pod.containers for port in container.exposed if port in default]
     return ",".join(here) or None
-
-
-def server_at(state: State, pod: Pod, port: int) -> LinkerdServer | None:
-    """Returns the Server that selects a pod's port, the oldest of several."""
-    return next(_selecting(state, pod, port), None)
-
-
-def _makes_opaque(state: State, pod: Pod, port: int) -> bool:
-    """Returns whether clients' proxies know by a Server, be it the oldest or not, that a port is opaque."""
-    return any(server.protocol == OPAQUE for server in _selecting(state, pod, port))
-
-
-def _selecting(state: State, pod: Pod, port: int) -> Iterator[LinkerdServer]:
-    for server in _servers(state).selecting(pod.namespace, pod.labels):
-        if server.pod_selector.selects(pod.labels) and pod.port(server.port) == port:
-            yield server
-
-
-@per_state
-def _servers(state: State) -> SelectorTable[LinkerdServer]:
-    servers = map(LinkerdServer.kept, state.all(GROUP, "Server"))
-    return SelectorTable((each.resource.namespace, each.pod_selector.match_labels, each) for each in servers)
 
 
 def outbound_bypass(state: State, client: Pod, port: int) -> Step | None:

@@ -7,7 +7,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.translate.route.matches import Unsayable
-from harness.api.linkerd.policy import service_account
+from harness.api.linkerd.identity import (
+    service_account,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

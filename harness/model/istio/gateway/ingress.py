@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped
-from harness.model.istio import connection, forwarding
+from harness.model.istio import connection, forwarded_headers
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.gateway import server as gateway_server
 from harness.model.istio.gateway import virtual_host as gateway_host
@@ -144,7 +144,7 @@ def _http(
         if not isinstance(chosen, Chosen):
             no_route = built_in(Action.ANSWERED, "no rule matches: the gateway answers 404")
             return certain(replies.envoy(inner, 404), *virtual_host.trace, *chosen, no_route)
-        sent = forwarding.at_gateway(side.state, admitted)
+        sent = forwarded_headers.at_gateway(side.state, admitted)
         return after(router.follow(side, port, sent, chosen), *virtual_host.trace)
 
     read = replace(arrival, message=message, opaque=False)

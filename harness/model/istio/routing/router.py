@@ -14,8 +14,10 @@ from harness.base.records import with_fields
 from harness.model import replies
 from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, tally, then
 from harness.model.istio.routing import rewriting
-from harness.model.istio.routing.rule import Retries
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.istio.upstream.retries import (
+    Retries,
+)
 from harness.traffic.outcomes import Outcome
 from harness.traffic.trace import Action, Arrivals, Step, step
 

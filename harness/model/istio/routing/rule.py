@@ -9,6 +9,7 @@ from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.istio.security import claims
 from harness.api.kubernetes.selector import selects
 from harness.base.matching import TextMatch, query_values
+from harness.model.istio.upstream.retries import DEFAULT, Retries
 from harness.traffic.trace import Action, Step, Words, step, words
 
 if TYPE_CHECKING:
@@ -162,16 +163,6 @@ class Redirect:
 
 
 @dataclass(frozen=True)
-class Retries:
-    """How often and upon what (empty: the mesh's default) to send again; `elsewhere`: to other pods."""
-
-    attempts: int = 2
-    retry_on: tuple[str, ...] = ()
-    per_try_timeout: float | None = None
-    elsewhere: bool = True
-
-
-@dataclass(frozen=True)
 class Mirror:
     """Where copies of requests go, and of how many percent of them."""
 
@@ -196,7 +187,7 @@ class RoutingRule:
     rewrite: Rewrite = Rewrite()
     fault: HTTPFaultInjection | None = None
     timeout: float | None = None
-    retries: Retries = Retries()
+    retries: Retries = DEFAULT
     request_headers: HeaderChanges = UNCHANGED
     response_headers: HeaderChanges = UNCHANGED
     mirrors: tuple[Mirror, ...] = ()

@@ -15,11 +15,13 @@ from harness.model.istio.routing.rewriting import Cors
 from harness.model.istio.routing.rule import (
     Mirror,
     Redirect,
-    Retries,
     Rewrite,
     RoutingDestination,
     RoutingMatch,
     RoutingRule,
+)
+from harness.model.istio.upstream.retries import (
+    Retries,
 )
 from harness.model.state.tables import HostTable, per_state
 from harness.traffic.trace import Action, Step, step

@@ -22,7 +22,7 @@ from harness.base import expressions
 from harness.base.errors import not_modelled
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import Mesh
-from harness.model.istio import forwarding, mesh_config
+from harness.model.istio import forwarded_headers, mesh_config
 from harness.model.istio.security import policies
 from harness.model.network.addresses import contains
 from harness.traffic.trace import Action, Step, built_in, listed, step
@@ -103,7 +103,7 @@ class Seen:
             principal=identity.principal(arrival.client.identities[Mesh.ISTIO]) if mutual else None,
             domains=(config.trust_domain, *config.trust_domain_aliases),
             port=arrival.port,
-            remote=forwarding.remote(state, arrival),
+            remote=forwarded_headers.remote(state, arrival),
             sni=None if mutual else message.sni if message.tls or arrival.server.gateway else "",
             message=None if arrival.opaque else message,
             claims=message.verified.claims if message.verified and not arrival.opaque else None,

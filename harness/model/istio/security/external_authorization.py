@@ -11,10 +11,12 @@ from harness.model import apps, replies
 from harness.model.distribution import Branches, after, certain, mapped
 from harness.model.istio import mesh_config
 from harness.model.istio.registry import service_entry
-from harness.model.istio.routing.rule import Retries
 from harness.model.istio.security import policies
 from harness.model.istio.security.authorization import DENIED, Seen, matching_rule
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.istio.upstream.retries import (
+    Retries,
+)
 from harness.model.message import ClientSide
 from harness.model.network.services import endpoints, fqdn, service_port
 from harness.traffic.trace import Action, Step, step, words

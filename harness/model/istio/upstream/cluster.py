@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.base import grpc
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
@@ -29,16 +28,14 @@ if TYPE_CHECKING:
 
     from harness.base.vocabulary import Workload
     from harness.model.istio.registry.hosts import Port
-    from harness.model.istio.routing.rule import Retries, RoutingDestination, RoutingRule
+    from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
+    from harness.model.istio.upstream.retries import Retries
     from harness.model.message import Message
     from harness.model.state import Pod, State
 
 _CONNECT_TIMEOUT = 10.0
 """Seconds until a connection is given up [Istio: MeshConfig, connectTimeout]."""
-
-# What the mesh retries by default: failed connections, and answers that gRPC marks as such.
-_DEFAULT_RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,6 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
     """
     if isinstance(target, Missing):
         return certain(replies.envoy(message, target.status, target.body), *target.trace)
-    conditions = retries.retry_on or _DEFAULT_RETRY_ON
     pods = Counter(place.endpoint.pod.workload for place in target.targets)
     groups = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
 
@@ -160,7 +156,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
         ):
             for branch in _once(side, picked.value, message, number, target.policy, retries):
                 weight = picked.weight * branch.weight
-                if number <= retries.attempts and any(_meets(branch.value, each) for each in conditions):
+                if retries.again(number, branch.value):
                     text = "try {} gave {}, which is retried"
                     trace = (*branch.trace, built_in(Action.RETRIED, text, number, str(branch.value)))
                     spent = (picked.value.endpoint.pod.workload, branch.value.seconds)
@@ -216,26 +212,6 @@ def _waited(policy: Policy, outcome: Outcome) -> Outcome:
         return outcome
     pool = policy.connection_pool
     return with_fields(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or _CONNECT_TIMEOUT)
-
-
-def _meets(outcome: Outcome, condition: str) -> bool:
-    status, failure = outcome.status, outcome.failure
-    connecting = failure in (Failure.REFUSED, Failure.OTHER, Failure.TIMEOUT)
-    if condition.isdigit():
-        return status == int(condition)
-    match condition:
-        case "5xx":
-            return failure is not None or (status is not None and status >= 500)
-        case "gateway-error":
-            return failure is not None or status in (502, 503, 504)
-        case "reset" | "reset-before-request":
-            return failure is not None and not connecting
-        case "connect-failure":
-            return connecting
-        case "retriable-4xx":
-            return status == 409
-        case _:
-            return outcome.grpc_status is not None and outcome.grpc_status == grpc.RETRYABLE.get(condition)
 
 
 def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
+from harness.api.linkerd.identity import (
+    admits,
+    service_account,
+)
 from harness.api.linkerd.policy import (
     LinkerdAuthorizationPolicy,
     MeshTLSAuthentication,
     NetworkAuthentication,
     ServerAuthorization,
-    admits,
-    service_account,
 )
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
@@ -21,7 +23,7 @@ from harness.model.network.addresses import contains
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
-    from harness.api.linkerd.config import LinkerdConfig
+    from harness.api.linkerd.linkerd_config import LinkerdConfig
     from harness.api.linkerd.policy import Network, NetworkBlock
     from harness.base.resources import Resource
     from harness.model.message import Arrival

@@ -9,6 +9,9 @@ from harness.api import gateway_api
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
+from harness.api.linkerd.identity import (
+    service_account,
+)
 from harness.api.linkerd.policy import (
     GRPC,
     OPAQUE,
@@ -18,13 +21,13 @@ from harness.api.linkerd.policy import (
     RateOverride,
     RequestRate,
     ServerAuthorization,
-    service_account,
 )
 from harness.api.linkerd.ports import strict
 from harness.base.vocabulary import Mesh
 from harness.model.linkerd import config, ports
 from harness.model.linkerd.policy import authentication
 from harness.model.linkerd.policy.authentication import Authorization
+from harness.model.linkerd.policy.server import server_at
 from harness.model.linkerd.routing import index
 from harness.model.state.tables import SelectorTable, grouped, per_key, per_state
 from harness.traffic.trace import Action, Step, built_in, step
@@ -56,7 +59,7 @@ class PortPolicy:
 @per_key(lambda pod, port: (pod.namespace, pod.name, port))
 def at(state: State, pod: Pod, port: int) -> PortPolicy:
     """Returns the policy of the Server that selects a pod's port, else the pod's default policy."""
-    server = ports.server_at(state, pod, port)
+    server = server_at(state, pod, port)
     if server is None:
         return _default(state, pod, port)
     resource, access, grpc = server.resource, server.access_policy, server.protocol == GRPC

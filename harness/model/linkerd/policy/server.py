@@ -1,0 +1,36 @@
+"""Which Servers select a pod's port, and which of them speaks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.linkerd import GROUP
+from harness.api.linkerd.policy import OPAQUE, LinkerdServer
+from harness.model.state.tables import SelectorTable, per_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.model.state import Pod, State
+
+
+def server_at(state: State, pod: Pod, port: int) -> LinkerdServer | None:
+    """Returns the Server that selects a pod's port, the oldest of several."""
+    return next(_selecting(state, pod, port), None)
+
+
+def makes_opaque(state: State, pod: Pod, port: int) -> bool:
+    """Returns whether clients' proxies know by a Server, be it the oldest or not, that a port is opaque."""
+    return any(server.protocol == OPAQUE for server in _selecting(state, pod, port))
+
+
+def _selecting(state: State, pod: Pod, port: int) -> Iterator[LinkerdServer]:
+    for server in _servers(state).selecting(pod.namespace, pod.labels):
+        if server.pod_selector.selects(pod.labels) and pod.port(server.port) == port:
+            yield server
+
+
+@per_state
+def _servers(state: State) -> SelectorTable[LinkerdServer]:
+    servers = map(LinkerdServer.kept, state.all(GROUP, "Server"))
+    return SelectorTable((each.resource.namespace, each.pod_selector.match_labels, each) for each in servers)
