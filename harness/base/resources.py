@@ -125,10 +125,11 @@ def per_object(
 
     @wraps(make)
     def keeping(resource: Resource, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Kept:
-        key = (make, args, *kwargs.items())
-        if key not in resource.lookups:
-            resource.lookups[key] = make(resource, *args, **kwargs)
-        value: Kept = resource.lookups[key]
+        key = (make, args, *kwargs.items()) if args or kwargs else make
+        lookups = resource.lookups
+        if key not in lookups:
+            lookups[key] = make(resource, *args, **kwargs)
+        value: Kept = lookups[key]
         return value
 
     return keeping

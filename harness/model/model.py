@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import InputError, NotModelledError, did_you_mean
+from harness.manifests.documents import keeping_all
 from harness.manifests.files import read_manifests
 from harness.model import changes
 from harness.model.changes.loading import load_objects
@@ -132,6 +133,7 @@ class Model:
     _amended: dict[Met, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
+    @keeping_all()
     def from_files(
         cls,
         *paths: str | Path,
