@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api import marks, served
-from harness.api.kubernetes.definition import DEFINITION
+from harness.api.kubernetes.definition import DEFINITION, MUTATING
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import template_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP, READ
 from harness.api.served import NOTHING
 from harness.base.errors import InputError, did_you_mean
-from harness.base.vocabulary import Mesh
+from harness.base.vocabulary import LINKERD_NAMESPACE, ROOT_NAMESPACE, Mesh
 from harness.manifests.documents import keeping_all
 from harness.manifests.files import read_manifests
 from harness.model.changes.admission import checked
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _FIRST = frozenset((DEFINITION, ("", "Namespace")))
+_HOMES = (ROOT_NAMESPACE, LINKERD_NAMESPACE)
 
 
 def load(
@@ -81,7 +82,15 @@ def load_objects(
     for batch in batches:
         others = (each for each in batch if each.key[:2] not in _FIRST and not is_controlled(each))
         state = apply(state, others, leniency)
-    return observe(restart(state, *namespaces), (each for each in resources if each.namespace not in placed))
+    if leniency or any(map(_tells_injectors, resources)):  # else pods stand as they would be started now
+        state = restart(state, *namespaces)
+    return observe(state, (each for each in resources if each.namespace not in placed))
+
+
+def _tells_injectors(resource: Resource) -> bool:
+    """Whether an object counts when pods start: webhooks, and the settings of an installation."""
+    kind = resource.key[:2]
+    return kind == MUTATING or (kind == ("", "ConfigMap") and resource.namespace in _HOMES)
 
 
 def _readable(resources: Iterable[Resource], leniency: Leniency | None) -> Iterator[Resource]:
