@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from jwt import PyJWK
-from jwt.exceptions import PyJWTError
-
 from harness.traffic.request import STATED
 
 if TYPE_CHECKING:
@@ -92,6 +89,9 @@ class Jwt:
         return same_id and key.get("alg", self.algorithm) == self.algorithm
 
     def _signed_by(self, key: Mapping[str, str]) -> bool:
+        from jwt import PyJWK  # with its cryptography 5 MB: few requests have a token
+        from jwt.exceptions import PyJWTError
+
         try:
             made = PyJWK.from_dict(dict(key), self.algorithm)
             return bool(made.Algorithm.verify(self.signed, made.key, self.signature))
