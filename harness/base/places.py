@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def paths(field: str) -> tuple[str, ...]:
+    """Returns the paths that a field goes by: `label NAME` and `annotation NAME` are its pods', too."""
+    kind, _, name = field.partition(" ")
+    if kind not in ("label", "annotation"):
+        return (field,)
+    return tuple(f"{outer}metadata.{kind}s.{name}" for outer in ("", "spec.template."))
+
+
 class Position(NamedTuple):
     """A point in a file, lines and columns counted from 1; without a line, the name of what was read.
 

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.base.errors import InputError
-from harness.base.places import Location, Position
+from harness.base.places import Location, Position, paths
 from harness.manifests.documents import MAX_BYTES, parse, read_text
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class _Parsed(NamedTuple):
         first = span.first
         for part in root:
             first, span = span.member(part)
-        reach = max((_descend(span, first, variant) for variant in _paths(path)), key=_nearness)
+        reach = max((_descend(span, first, variant) for variant in paths(path)), key=_nearness)
         mark = reach.span.mark(reach.first)
         line, column = mark.line, mark.column
         if reach.rest.startswith(" "):
@@ -154,15 +154,6 @@ def _steps(span: Span, path: str) -> Iterator[tuple[str | int, str]]:
     for end in range(1, len(path) + 1):
         if end == len(path) or path[end] in ".[ ":
             yield path[:end], path[end:]
-
-
-def _paths(path: str) -> Iterator[str]:
-    """The paths that a field's name stands for: `label NAME` and `annotation NAME` are its pods', too."""
-    kind, _, name = path.partition(" ")
-    if kind in ("label", "annotation"):
-        yield from (f"{outer}metadata.{kind}s.{name}" for outer in ("", "spec.template."))
-    else:
-        yield path
 
 
 def _holds(document: Document, path: KeyPath, data: Mapping[str, Any]) -> bool:

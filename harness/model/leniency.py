@@ -11,6 +11,7 @@ import yaml
 
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
+from harness.base.places import paths
 from harness.base.vocabulary import CONTROL_PLANES, Workload
 from harness.manifests.documents import plain
 from harness.model.state.tables import grouped
@@ -110,12 +111,8 @@ def without(resource: Resource, field: str) -> Resource | None:
     A field is a path (`spec.http[0].corsPolicy`), `label NAME` or `annotation NAME` (of the object or its
     pods), or a path of a text that is YAML itself, and the path in there (`data.mesh defaultConfig`).
     """
-    outer, _, inner = field.partition(" ")
-    paths = [field]
-    if outer in ("label", "annotation"):
-        paths = [f"{at}metadata.{outer}s.{inner}" for at in ("", "spec.template.")]
     data = resource.data
-    for path in paths:
+    for path in paths(field):
         data = _without(data, path)
     return None if data == resource.data else replace(resource, data=data)
 
