@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import InputError, NotModelledError, did_you_mean
-from harness.manifests.documents import keeping_all
-from harness.manifests.files import read_manifests
 from harness.model import changes
-from harness.model.changes.loading import load_objects
+from harness.model.changes.loading import load, load_objects
 from harness.model.decide import decide
 from harness.model.leniency import Leniency, Omission, with_omissions
 
@@ -133,7 +131,6 @@ class Model:
     _amended: dict[Met, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    @keeping_all()
     def from_files(
         cls,
         *paths: str | Path,
@@ -149,8 +146,7 @@ class Model:
         refuses an object, NotModelledError for what the model doesn't understand (unless lenient).
         """
         leniency = Leniency() if lenient else None
-        batches = [read_manifests(Path(path), running=True) for path in paths]
-        state = load_objects(batches, meshes, placed, leniency)
+        state = load(map(Path, paths), meshes, placed, leniency)
         return cls(state, lenient, leniency.omissions if leniency else ())
 
     @classmethod

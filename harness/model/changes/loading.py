@@ -32,10 +32,12 @@ _FIRST = frozenset((DEFINITION, ("", "Namespace")))
 _HOMES = (ROOT_NAMESPACE, LINKERD_NAMESPACE)
 
 
+@keeping_all()
 def load(
     paths: Iterable[Path],
     meshes: Collection[Mesh] | None = None,
     placed: Mapping[str, Mesh | None] | None = None,
+    leniency: Leniency | None = None,
 ) -> State:
     """Returns the state of a cluster to which these manifests were applied, its pods started at the end.
 
@@ -45,9 +47,10 @@ def load(
     no manifest declares are there, too. Installed are `meshes`, or those that the manifests use, and
     those of `placed`, which gives namespaces to a mesh (None: to none) whatever their labels say.
     Raises InputError for unreadable files and unknown namespaces, Refused where the API or a
-    webhook refuses an object, NotModelledError for what the model doesn't understand.
+    webhook refuses an object, NotModelledError for what the model doesn't understand; with leniency the
+    last two are none, and objects are amended.
     """
-    return load_objects([read_manifests(path, running=True) for path in paths], meshes, placed)
+    return load_objects([read_manifests(path, running=True) for path in paths], meshes, placed, leniency)
 
 
 @keeping_all()
@@ -57,7 +60,7 @@ def load_objects(
     placed: Mapping[str, Mesh | None] | None = None,
     leniency: Leniency | None = None,
 ) -> State:
-    """Returns the same of objects, each batch applied at one instant; with leniency they are amended."""
+    """Returns the same of objects, each batch applied at one instant."""
     batches = [tuple(_readable(batch, leniency)) for batch in batches]
     resources = [resource for batch in batches for resource in batch]
     placed = placed or {}
