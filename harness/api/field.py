@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 Value = TypeVar("Value")
+Default = TypeVar("Default")
 Child = TypeVar("Child", bound="Node")
 Derived = TypeVar("Derived", covariant=True)
 
@@ -104,12 +105,8 @@ class derived(Generic[Derived]):  # noqa: N801  # a decorator, as property is on
         return value
 
 
-def _plain(key: str, kind: type[Value], absent: Value) -> Field[Value]:
+def _plain(key: str, kind: type[Value], absent: Default) -> Field[Value | Default]:
     return Field(key, lambda node, key, raw: typed(node.resource, node.at(key), raw, kind), absent, kind)
-
-
-def _plain_or_none(key: str, kind: type[Value]) -> Field[Value | None]:
-    return Field(key, lambda node, key, raw: typed(node.resource, node.at(key), raw, kind), None, kind)
 
 
 def text(key: str, default: str = "") -> Field[str]:
@@ -124,12 +121,12 @@ def nonempty(key: str, default: str) -> Field[str]:
 
 def optional(key: str) -> Field[str | None]:
     """Returns a field that holds text, empty or not; None if it is absent."""
-    return _plain_or_none(key, str)
+    return _plain(key, str, None)
 
 
 def integer(key: str) -> Field[int | None]:
     """Returns a field that holds a whole number; None if it is absent."""
-    return _plain_or_none(key, int)
+    return _plain(key, int, None)
 
 
 def integer_or_text(key: str) -> Field[int | str | None]:
@@ -179,7 +176,7 @@ def texts(key: str, default: tuple[str, ...] = ()) -> Field[tuple[str, ...]]:
         items = _typed(node, key, raw, list)
         for index, item in enumerate(items):
             if type(item) is not str:
-                typed(node.resource, f"{node.at(key)}[{index}]", item, str)
+                typed(node.resource, node.entry(key, index), item, str)
         return tuple(items) or default
 
     return Field(key, read, default)
@@ -190,7 +187,7 @@ def integers(key: str) -> Field[tuple[int, ...]]:
 
     def read(node: Node, key: str, raw: Any) -> tuple[int, ...]:
         items = enumerate(_typed(node, key, raw, list))
-        return tuple(typed(node.resource, f"{node.at(key)}[{index}]", item, int) for index, item in items)
+        return tuple(typed(node.resource, node.entry(key, index), item, int) for index, item in items)
 
     return Field(key, read, ())
 

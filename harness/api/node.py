@@ -20,8 +20,6 @@ from harness.base.resources import Resource
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_OWN = ("resource", "path", "data")
-
 _NOTHING: dict[str, Any] = {}
 
 
@@ -45,7 +43,7 @@ class Node:
 
     def __init_subclass__(cls) -> None:
         for name, field in vars(cls).items():  # in a field's place the node's own would be read
-            if isinstance(field, Field) and (name in _OWN or hasattr(Node, name)):
+            if isinstance(field, Field) and hasattr(Node, name):
                 raise TypeError(f"{cls.__name__}.{name} has a name that each node uses itself")
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -121,7 +119,7 @@ class Node:
         return known
 
 
-_set_resource, _set_path, _set_data = (vars(Node)[name].__set__ for name in _OWN)
+_set_resource, _set_path, _set_data = (vars(Node)[name].__set__ for name in ("resource", "path", "data"))
 
 
 def live(data: dict[str, Any]) -> Resource:
