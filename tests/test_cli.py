@@ -55,54 +55,6 @@ def test_the_version():
     assert invoke("--version").stdout.strip() == __version__
 
 
-TRAPS = "manifests/faces/linkerd/color-split-ports.yaml"
-
-
-def test_lint_tells_traps_with_their_place():
-    result = invoke("lint", "manifests/faces", TRAPS)
-    assert result.exit_code == 1
-    assert f"{TRAPS}:5:1: HTTPRoute faces/color-split spec: has no parentRefs [route-without-parent]" in (
-        result.stdout
-    )
-    assert result.stdout.endswith("1 traps\n")
-
-
-def test_lint_ignores_rules_and_is_content():
-    result = invoke("lint", "manifests/faces", TRAPS, "--ignore", "route-without-parent")
-    assert result.exit_code == 0
-    assert result.stdout == "served kinds: gateway-api 1.6/standard\nno known trap\n"
-
-
-def test_lint_names_what_it_does_not_look_at(tmp_path: Path):
-    file = tmp_path / "filter.yaml"
-    file.write_text(
-        "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f, namespace: faces}\n"
-    )
-    result = invoke("lint", "manifests/faces", str(file), "--json")
-    assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert told["not_looked_at"][0]["resource"] == "EnvoyFilter faces/f"
-    assert told["served"] == {"by": ["gateway-api 1.6/standard", "istio 1.31"], "not_evaluated": []}
-
-
-def test_lint_names_the_field_for_which_an_object_is_refused(tmp_path: Path):
-    file = tmp_path / "host.yaml"
-    file.write_text(
-        "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w, namespace: faces}\n"
-        "spec:\n  labels: {a: b}\n  address: ''\n"
-    )
-    words = 'isn\'t looked at: admission webhook "validation.istio.io" denied the request'
-    result = invoke("lint", "manifests/faces", str(file))
-    assert f"{file}:6:3: WorkloadEntry faces/w: {words}" in result.stdout
-
-
-def test_lint_lists_its_rules():
-    assert "route-without-parent: A route without parentRefs" in invoke("lint", "--rules").stdout
-    result = invoke("lint", "manifests/faces", "--ignore", "rout-without-parent")
-    assert result.exit_code == 2
-    assert "did you mean route-without-parent?" in result.stderr
-
-
 SIDES = ("manifests/faces/istio", "manifests/faces/linkerd/color-split-http.yaml")
 BETWEEN = ("--with", "manifests/faces", "--mesh-before", "istio", "--mesh-after", "linkerd")
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import harness
+from harness.analysis.lint import RULES
 
 ANALYSIS = Path(harness.__file__).parent / "analysis"
 FINDINGS = {
@@ -15,7 +16,6 @@ FINDINGS = {
     for severity in yaml.safe_load((ANALYSIS / "translate/findings.yaml").read_text()).values()
     for code, words in severity.items()
 }
-RULES = yaml.safe_load((ANALYSIS / "lint/rules.yaml").read_text())
 
 
 def facts_in(words):
@@ -62,10 +62,10 @@ def test_rules_have_their_words():
     used = {}
     for where, function, call in calls("lint", "seen"):
         case, name = named(call).get("case"), function.name.replace("_", "-")
-        if name in {code.partition(".")[0] for code in RULES} and not isinstance(case, ast.Name | ast.IfExp):
-            code = f"{name}.{ast.literal_eval(case)}" if case else name
-            used[where] = code, set(named(call)) - {"case"}
+        if name in RULES and not isinstance(case, ast.Name | ast.IfExp):
+            words = RULES[name].words[ast.literal_eval(case) if case else ""]
+            used[where] = words, set(named(call)) - {"case", "needs"}
     assert len(used) > 25
     assert {where: facts for where, (_, facts) in used.items()} == {
-        where: facts_in(RULES[code]) for where, (code, _) in used.items()
+        where: facts_in(words) for where, (words, _) in used.items()
     }

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.base import InputError, did_you_mean
 from harness.cli.options import AsJson, Context, Kubeconfig, Meshes, model_of, reported
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harness.analysis.lint import Trap
-    from harness.model import Model
 
 
 def lint(
@@ -25,70 +19,66 @@ def lint(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     mesh: Meshes = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="Ask this rule alone: its id, a pattern of ids, or istioctl's code; repeat it for more.",
+        ),
+    ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="A rule that isn't asked; repeat it for more.")
     ] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEVERITY",
+            help="The least severity of a trap that fails: error, warning (if absent), info, or never.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Known traps, which don't fail.")
+    ] = None,
+    write_baseline: Annotated[
+        bool, typer.Option("--write-baseline", help="Write the traps that are there to the baseline.")
+    ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules, and ask none.")] = False,
+    explain: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Print a rule's page, and ask none.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find known traps in a configuration, without any request.
 
-    Exit status 1 if there is one, 2 for errors.
+    Exit status 1 if there is one of the severity that fails, 2 for errors. Settings can stand in the table
+    [tool.harness.lint] of a pyproject.toml.
     """
-    from harness.analysis.lint import RULES
-    from harness.analysis.lint import lint as traps_of
+    from harness.analysis.lint import RULES, settings
+    from harness.analysis.lint import baseline as baselines
+    from harness.analysis.lint import lint as report_of
+    from harness.report import lint as report
 
     if rules:
-        for name, check in RULES.items():
-            typer.echo(f"{name}: {' '.join((check.__doc__ or '').split())}")
+        typer.echo(report.listing(), nl=False)
         return
     with reported(2):
-        unknown = next((name for name in ignore or () if name not in RULES), None)
-        if unknown:
-            raise InputError(f"unknown rule {unknown!r}", todo=did_you_mean(unknown, RULES))
+        if explain:
+            if explain not in RULES:
+                raise InputError(f"unknown rule {explain!r}", todo=did_you_mean(explain, RULES))
+            typer.echo(report.explanation(RULES[explain]), nl=False)
+            return
+        asked = settings.found(Path.cwd()).over(select or (), ignore or (), fail_on, baseline)
+        if write_baseline and not asked.baseline:
+            raise InputError("no baseline to write", todo="name its file by --baseline")
+        known = baselines.read(asked.baseline) if asked.baseline and not write_baseline else None
         model = model_of(paths or [], mesh or [], context, kubeconfig, lenient=True)
-        traps = [trap for trap in traps_of(model.state) if trap.rule not in (ignore or ())]
-    typer.echo(_data(traps, model) if as_json else _text(traps, model), nl=False)
-    raise typer.Exit(1 if traps or model.omissions else 0)
-
-
-def _text(traps: Sequence[Trap], model: Model) -> str:
-    from harness.report import served
-
-    lines = [f"{trap}\n" for trap in traps]
-    for omission in model.omissions:
-        lines.append(f"{omission.place}: " if omission.place else "")
-        about = f"{omission.resource} {omission.field}".rstrip()
-        lines.append(f"{about}: isn't looked at: {omission.why}\n")
-    lines.append(served.text(model.state.served, model.unevaluated))
-    lines.append(f"{len(traps)} traps\n" if traps or model.omissions else "no known trap\n")
-    return "".join(lines)
-
-
-def _data(trapped: Sequence[Trap], model: Model) -> str:
-    from harness.report import served
-
-    traps = [
-        {
-            "rule": trap.rule,
-            "where": str(trap.where),
-            "resource": str(trap.finding.resource),
-            "field": trap.finding.field,
-            "what": trap.finding.what,
-            "why": trap.finding.why,
-            "fix": trap.finding.fix,
-        }
-        for trap in trapped
-    ]
-    omitted = [
-        {
-            "where": str(omission.place),
-            "resource": str(omission.resource),
-            "field": omission.field,
-            "why": omission.why,
-        }
-        for omission in model.omissions
-    ]
-    kinds = served.data(model.state.served, model.unevaluated)
-    content = {"traps": traps, "not_looked_at": omitted, "served": kinds}
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        result = report_of(model.state, model.omissions, asked, known)
+        if write_baseline and asked.baseline:
+            asked.baseline.write_text(baselines.text(result.traps), encoding="utf-8")
+            typer.echo(f"wrote {len(result.traps)} traps to {asked.baseline}")
+            return
+    if as_json:
+        typer.echo(json.dumps(report.data(result, model), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(report.text(result, model), nl=False)
+    raise typer.Exit(1 if result.fails(asked) else 0)

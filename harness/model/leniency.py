@@ -36,13 +36,15 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
 class Omission:
     """A part of an object that the model decides without: a field, or (empty) the whole object.
 
-    `about` is the path of what is wrong in an object that is left out whole, if a field is.
+    `about` is the path of what is wrong in an object that is left out whole, if a field is. `refused` tells
+    that a cluster wouldn't take the object: the model knows it, and its API doesn't.
     """
 
     resource: Resource
     field: str
     why: str
     about: str = ""
+    refused: bool = False
 
     @property
     def place(self) -> Place:
@@ -70,7 +72,8 @@ class Leniency:
         omissions = self._omissions.setdefault(resource.key, [])
         gone = [omission.field for omission in omissions]
         if amended is None:
-            omissions[:] = [Omission(resource, "", why, _as_written(error.path, gone))]
+            about, refused = _as_written(error.path, gone), isinstance(error, Refused)
+            omissions[:] = [Omission(resource, "", why, about, refused)]
         else:
             omissions.append(Omission(resource, _as_written(field, gone), why))
         return amended

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from harness.analysis.lint import RULES, lint
+from harness.analysis.lint.rule import CHECKS
 from harness.model import load
 
 ESTATE = """
@@ -398,27 +399,27 @@ def traps(tmp_path, documents):
         documents = [ESTATE, *documents]
     file = tmp_path / "estate.yaml"
     file.write_text("\n---\n".join(documents))
-    return lint(load([file]))
+    return lint(load([file])).traps
 
 
 @pytest.mark.parametrize(
     ("name", "trapped", "mended", "words"), [(k, *v) for k, v in CASES.items()], ids=CASES
 )
 def test_rule(tmp_path, name, trapped, mended, words):
-    found = [trap for trap in traps(tmp_path, trapped) if trap.rule == name]
+    found = [trap for trap in traps(tmp_path, trapped) if trap.rule.id == name]
     assert len(found) == 1
     assert words in str(found[0])
     place = found[0].where
     assert place.source == str(tmp_path / "estate.yaml")
     assert place.line > 1
-    assert not [trap for trap in traps(tmp_path, mended) if trap.rule == name]
+    assert not [trap for trap in traps(tmp_path, mended) if trap.rule.id == name]
 
 
 def test_injection_without_mesh(tmp_path):
     file = tmp_path / "estate.yaml"
     file.write_text(f"{ESTATE}\n---\n{web('lnk')}")
-    found = [trap for trap in lint(load([file], meshes=())) if trap.rule == "injection-without-mesh"]
-    assert [str(trap.finding.resource) for trap in found] == ["Namespace shop", "Namespace lnk"]
+    found = [trap for trap in lint(load([file], meshes=())).traps if trap.rule.id == "injection-without-mesh"]
+    assert [str(trap.resource) for trap in found] == ["Namespace shop", "Namespace lnk"]
     assert "asks linkerd for a proxy, which isn't installed" in str(found[1])
 
 
@@ -431,7 +432,7 @@ def test_an_authorization_opens_the_server_that_it_names(tmp_path, server, trapp
         f"server: {{name: {server}}}\nclient: {{unauthenticated: true}}",
     )
     found = traps(tmp_path, [web("lnk"), linkerd("Server", SERVER), opening])
-    assert ("server-without-authorization" in [trap.rule for trap in found]) is trapped
+    assert ("server-without-authorization" in [trap.rule.id for trap in found]) is trapped
 
 
 @pytest.mark.parametrize(("weight", "trapped"), [("1", True), ("0", False)])
@@ -443,9 +444,27 @@ def test_a_profile_takes_over_by_overrides_with_a_weight(tmp_path, weight, trapp
         f"dstOverrides: [{{authority: web.lnk.svc.cluster.local, weight: {weight}}}]",
     )
     found = traps(tmp_path, [web("lnk"), profile, route(PARENT)])
-    assert ("route-under-profile" in [trap.rule for trap in found]) is trapped
+    assert ("route-under-profile" in [trap.rule.id for trap in found]) is trapped
 
 
-def test_every_rule_has_a_case_and_a_documentation():
-    assert set(CASES) | {"injection-without-mesh"} == set(RULES)
-    assert all(check.__doc__ for check in RULES.values())
+UNPLACED = {
+    "policy": [istio("AuthorizationPolicy", methods("GET", "POST"))],
+    "mutual TLS": [istio("DestinationRule", "host: web\ntrafficPolicy: {tls: {mode: ISTIO_MUTUAL}}")],
+    "rules": [rules(TO_WEB)],
+    "callers": [caller("shop", "http://web.shop/"), istio("PeerAuthentication", "mtls: {mode: STRICT}")],
+}
+
+
+@pytest.mark.parametrize("documents", UNPLACED.values(), ids=UNPLACED)
+def test_an_estate_that_says_nothing_of_injection_has_no_traps_of_placement(tmp_path, documents):
+    file = tmp_path / "estate.yaml"
+    plain = ESTATE.replace(", labels: {istio-injection: enabled}", "").replace(
+        ", annotations: {linkerd.io/inject: enabled}", ""
+    )
+    file.write_text("\n---\n".join([plain, web("shop"), *documents]))
+    assert lint(load([file])).traps == ()
+
+
+def test_every_rule_has_a_case_and_words():
+    assert set(CASES) | {"injection-without-mesh"} == set(CHECKS)
+    assert set(CHECKS) | {"refused-by-api", "not-looked-at"} == set(RULES)

@@ -1,36 +1,120 @@
 """Known traps in a mesh's configuration, found without any request.
 
-`lint(state)` asks every rule in turn; each rule is a function of a `State`, documented by its docstring.
+`lint(state)` asks every rule in turn. A rule is an entry of rules.yaml (its id, severity and words) and a
+function of a `State` in `rules/` that is named after it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint import (
+from harness.analysis.lint import baseline as baselines
+from harness.analysis.lint.rule import CHECKS, RULES, Rule, Severity
+from harness.analysis.lint.rules import (
     authorization,
     destination_rule,
     linkerd,
     mutual_tls,
+    omission,
     placement,
     routes,
     virtual_service,
 )
-from harness.analysis.lint.trap import RULES, Symptom, Trap
+from harness.analysis.lint.settings import Settings
+from harness.analysis.lint.trap import Trap
+from harness.api import marks
+from harness.api.kubernetes.metadata import annotations_of, labels_of
+from harness.base.errors import NotModelledError
 
 if TYPE_CHECKING:
-    from harness.model import State
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["RULES", "Symptom", "Trap", "lint"]
+    from harness.analysis.lint.rule import Sign
+    from harness.model import State
+    from harness.model.leniency import Omission
 
 _FAMILIES = (authorization, destination_rule, linkerd, mutual_tls, placement, routes, virtual_service)
 
+__all__ = ["RULES", "Report", "Rule", "Settings", "Severity", "Trap", "lint"]
 
-def lint(state: State) -> tuple[Trap, ...]:
-    """Returns the traps in a cluster's configuration, by file and line; empty where no rule finds any."""
-    traps = [
-        Trap(name, symptom.resource.place(symptom.field).position, symptom)
-        for name, check in RULES.items()
-        for symptom in check(state)
-    ]
-    return tuple(sorted(traps, key=lambda trap: (trap.where.source, trap.where.line, trap.rule)))
+
+@dataclass(frozen=True)
+class Report:
+    """The traps by file and line, and what nobody can tell of this configuration.
+
+    `missing` counts references to kinds of which there is no object at all, so that none can be said to be
+    missing; `stopped` has what kept a rule from being asked to its end; `gone` counts the traps that the
+    baseline knows and that aren't there any more.
+    """
+
+    traps: tuple[Trap, ...] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)
+    stopped: Mapping[str, str] = field(default_factory=dict)
+    gone: int = 0
+
+    @property
+    def new(self) -> tuple[Trap, ...]:
+        """The traps that no baseline knows."""
+        return tuple(trap for trap in self.traps if not trap.known)
+
+    def fails(self, settings: Settings) -> bool:
+        """Returns whether there is a new trap of the severity that these settings name, or a worse one."""
+        return any(settings.fails(trap.severity) for trap in self.new)
+
+
+def lint(
+    state: State,
+    omissions: Iterable[Omission] = (),
+    settings: Settings | None = None,
+    baseline: baselines.Baseline | None = None,
+) -> Report:
+    """Returns the traps in a cluster's configuration, and in what a lenient model left out of it."""
+    settings = settings or Settings()
+    traps: list[Trap] = []
+    missing: Counter[str] = Counter()
+    stopped: dict[str, str] = {}
+    for name, sign in (*omission.signs(omissions), *_signs(state, settings, stopped)):
+        rule = RULES[name]
+        severity = settings.severity(rule)
+        if severity is None:
+            continue
+        if sign.needs is not None and not state.all(*sign.needs):
+            missing[sign.needs[1]] += 1
+            continue
+        trap = Trap.of(rule, severity, sign)
+        if not settings.ignores(rule, trap.where):
+            traps.append(trap)
+    traps.sort(key=lambda trap: (trap.where.source, trap.where.line, trap.rule.id))
+    marked, gone = baselines.recognized(traps, baseline or baselines.Baseline())
+    return Report(marked, missing, stopped, gone)
+
+
+def _signs(state: State, settings: Settings, stopped: dict[str, str]) -> Iterator[tuple[str, Sign]]:
+    """What the rules see, with their ids; `stopped` gets why one can't go on: the model can't decide."""
+    for name, check in CHECKS.items():
+        if settings.severity(RULES[name]) is None:
+            continue
+        try:
+            for sign in check(state):
+                if RULES[name].placement and not _placed(state):
+                    stopped[name] = _UNPLACED
+                    break
+                yield name, sign
+        except NotModelledError as error:
+            stopped[name] = error.brief
+
+
+_UNPLACED = "nothing says which mesh holds a workload (a label or annotation, or --mesh NAMESPACE=MESH)"
+
+
+def _placed(state: State) -> bool:
+    """Whether anything says which workloads have proxies: a pod that has one, or a namespace's marks.
+
+    Gateways have theirs in any case, and one pod that declines says nothing of the others.
+    """
+    namespaces = state.all("", "Namespace")
+    return any(pod.mesh for pod in state.pods if not pod.gateway) or any(
+        any(marks.addressed(labels_of(namespace), annotations_of(namespace))) for namespace in namespaces
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Sign, rule, seen
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.taken_texts import unspanned
 from harness.api import gateway_api, linkerd
 from harness.api.gateway_api.route import KINDS, Route
@@ -26,7 +26,6 @@ _UNREADABLE = ("URLRewrite", "RequestMirror", "ExtensionRef")
 
 @rule
 def route_without_parent(state: State) -> Iterator[Sign]:
-    """A route without parentRefs attaches to nothing, and nothing says so."""
     for route in _routes(state):
         if not route.parents:
             yield seen(route)
@@ -34,7 +33,6 @@ def route_without_parent(state: State) -> Iterator[Sign]:
 
 @rule
 def route_parent_without_group(state: State) -> Iterator[Sign]:
-    """A parentRef of kind Service without group means the Gateway API's group: it has no Services."""
     for parent in _parents(state):
         if parent.kind == "Service" and parent.group is None:
             yield seen(parent, name=parent.name)
@@ -42,7 +40,6 @@ def route_parent_without_group(state: State) -> Iterator[Sign]:
 
 @rule
 def route_parent_group_core(state: State) -> Iterator[Sign]:
-    """Linkerd takes the group "core" for the Service's, Istio doesn't."""
     for parent in _parents(state):
         if parent.kind == "Service" and parent.group == "core":
             yield seen(parent, "group")
@@ -50,7 +47,6 @@ def route_parent_group_core(state: State) -> Iterator[Sign]:
 
 @rule
 def route_parent_missing(state: State) -> Iterator[Sign]:
-    """A parentRef to a Service, or a port of it, that isn't there has no effect."""
     for parent in _parents(state):
         if parent.kind == "Service" and parent.group in ("", "core"):
             yield from _missing(state, parent)
@@ -58,7 +54,6 @@ def route_parent_missing(state: State) -> Iterator[Sign]:
 
 @rule
 def route_zero_weight(state: State) -> Iterator[Sign]:
-    """A lone backend at weight 0, or all at 0: the meshes disagree, and neither does what was meant."""
     for part in _rules(state):
         if part.backends and not any(backend.weight for backend in part.backends):
             yield seen(part, "backendRefs", case="lone" if len(part.backends) == 1 else "")
@@ -66,7 +61,6 @@ def route_zero_weight(state: State) -> Iterator[Sign]:
 
 @rule
 def route_backend_missing(state: State) -> Iterator[Sign]:
-    """A backendRef to a Service, or a port of it, that isn't there fails its share of the requests."""
     for backend in (backend for part in _rules(state) for backend in part.backends):
         if backend.is_service:
             yield from _missing(state, backend)
@@ -82,7 +76,6 @@ def _missing(state: State, reference: ParentRef | BackendRef) -> Iterator[Sign]:
 
 @rule
 def route_filter_unreadable(state: State) -> Iterator[Sign]:
-    """Filters that Linkerd's index can't read make it ignore a new route, or keep an old version of it."""
     for route in _routes(state) if Mesh.LINKERD in state.meshes else ():
         for part in route.rules if any(_services(route)) else ():
             for filter_ in (*part.filters, *(f for backend in part.backends for f in backend.filters)):
@@ -92,7 +85,6 @@ def route_filter_unreadable(state: State) -> Iterator[Sign]:
 
 @rule
 def route_expression_shortened(state: State) -> Iterator[Sign]:
-    """Of an expression's alternatives Linkerd prefers the first, and then asks whether it spans the value."""
     for route in _routes(state) if Mesh.LINKERD in state.meshes else ():
         if not any(parent.kind in ("Service", "Server") for parent in route.parents):
             continue
@@ -104,7 +96,6 @@ def route_expression_shortened(state: State) -> Iterator[Sign]:
 
 @rule
 def route_hostnames_on_service(state: State) -> Iterator[Sign]:
-    """Hostnames of a route on a Service: Istio ignores them, Linkerd compares them with Host."""
     for route in _routes(state):
         if route.hostnames and any(_services(route)):
             yield seen(route, "hostnames", hostnames=", ".join(route.hostnames))
@@ -112,7 +103,6 @@ def route_hostnames_on_service(state: State) -> Iterator[Sign]:
 
 @rule
 def route_kinds_mixed(state: State) -> Iterator[Sign]:
-    """A GRPCRoute on a Service port switches HTTPRoutes there off in Linkerd, and HTTP/1 as well."""
     if Mesh.LINKERD not in state.meshes:
         return
     grpc = {key: route for route in _routes(state, "GRPCRoute") for key in _services(route)}
@@ -127,7 +117,6 @@ def route_kinds_mixed(state: State) -> Iterator[Sign]:
 
 @rule
 def route_under_profile(state: State) -> Iterator[Sign]:
-    """A ServiceProfile with routes or overrides takes the Service over: routes on it do nothing."""
     profiles = {}
     for profile in state.all(linkerd.PROFILES, "ServiceProfile"):
         if ServiceProfile.kept(profile).decides:
@@ -141,7 +130,6 @@ def route_under_profile(state: State) -> Iterator[Sign]:
 
 @rule
 def route_match_shadowed(state: State) -> Iterator[Sign]:
-    """A match that an earlier one of the same route always beats is never used."""
     for route in _routes(state):
         matches = [match for part in route.rules for match in part.matches]
         for earlier, later in combinations(matches, 2):
@@ -151,7 +139,6 @@ def route_match_shadowed(state: State) -> Iterator[Sign]:
 
 @rule
 def route_backend_timeout(state: State) -> Iterator[Sign]:
-    """`timeouts.backendRequest` limits nothing in Linkerd."""
     for part in _rules(state) if Mesh.LINKERD in state.meshes else ():
         if part.backend_timeout is not None and part.request_timeout is None:
             yield seen(part, "timeouts.backendRequest")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Sign, rule, seen
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api.istio.destination_rule import KIND, DestinationRule
 from harness.api.istio.hosts import covers
 from harness.api.kubernetes.selector import selects
@@ -24,7 +24,6 @@ SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 
 @rule
 def destination_rule_host_missing(state: State) -> Iterator[Sign]:
-    """A DestinationRule for a Service that isn't there does nothing."""
     for reading in _rules(state):
         host = reading.full_host
         if not host.startswith("*") and host.endswith(SUFFIX) and service_of(state, host) is None:
@@ -33,7 +32,6 @@ def destination_rule_host_missing(state: State) -> Iterator[Sign]:
 
 @rule
 def destination_rule_subset_without_pods(state: State) -> Iterator[Sign]:
-    """A subset whose labels no pod of the Service has answers 503."""
     for reading in _rules(state):
         service = service_of(state, reading.full_host)
         pods = _pods(state, service) if service else []
@@ -44,7 +42,6 @@ def destination_rule_subset_without_pods(state: State) -> Iterator[Sign]:
 
 @rule
 def destination_rule_tls_to_outsiders(state: State) -> Iterator[Sign]:
-    """`tls.mode: ISTIO_MUTUAL` to pods without Istio's proxy: nobody there can end the TLS."""
     for reading in _rules(state):
         service, tls = service_of(state, reading.full_host), reading.traffic_policy.tls
         outside = [pod for pod in _pods(state, service) if pod.mesh is not Mesh.ISTIO] if service else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Sign, rule, seen
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import WORKLOADS, template_of
 from harness.api.marks import ISTIO_INJECTION, LINKERD_INJECT, asks
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 @rule
 def two_proxies(state: State) -> Iterator[Sign]:
-    """A namespace that asks both meshes for a proxy gets Istio's, and Linkerd's injector skips its pods."""
     for namespace in state.all("", "Namespace"):
         labels, annotations = labels_of(namespace), annotations_of(namespace)
         if all(asks(mesh, labels, annotations) for mesh in Mesh):
@@ -28,7 +27,6 @@ def two_proxies(state: State) -> Iterator[Sign]:
 
 @rule
 def injection_label_and_annotation(state: State) -> Iterator[Sign]:
-    """Linkerd reads an annotation, Istio a label: the other form does nothing."""
     for resource, labels, notes, field in _asking(state):
         if LINKERD_INJECT in labels:
             yield seen(resource, f"{field}.labels", case="linkerd")
@@ -38,7 +36,6 @@ def injection_label_and_annotation(state: State) -> Iterator[Sign]:
 
 @rule
 def injection_value(state: State) -> Iterator[Sign]:
-    """Values that injectors don't know inject nothing."""
     for resource, labels, notes, field in _asking(state):
         linkerd, istio = notes.get(LINKERD_INJECT), labels.get(ISTIO_INJECTION)
         if linkerd is not None and linkerd not in ("enabled", "disabled", "ingress"):
@@ -49,7 +46,6 @@ def injection_value(state: State) -> Iterator[Sign]:
 
 @rule
 def injection_without_mesh(state: State) -> Iterator[Sign]:
-    """A namespace that asks a mesh for proxies before the mesh is there gets none until it is restarted."""
     for resource, labels, notes, field in _asking(state):
         if notes.get(LINKERD_INJECT) == "enabled" and Mesh.LINKERD not in state.meshes:
             mesh, part = Mesh.LINKERD, "annotations"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Sign, rule, seen
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.kubernetes.service import Service
@@ -33,7 +33,6 @@ _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
 
 @rule
 def policy_unknown_service_account(state: State) -> Iterator[Sign]:
-    """A policy that lets in a service account that isn't there lets nobody in by it."""
     for policy, field, namespace, name in _accounts(state):
         if state.get("", "ServiceAccount", namespace, name) or _runs_as(state, namespace, name):
             continue
@@ -42,7 +41,6 @@ def policy_unknown_service_account(state: State) -> Iterator[Sign]:
 
 @rule
 def policy_caller_in_another_mesh(state: State) -> Iterator[Sign]:
-    """An identity counts inside its own mesh alone: there is no mutual TLS between two meshes."""
     for policy, field, namespace, name in _accounts(state):
         own = Mesh.ISTIO if policy.group == _ISTIO else Mesh.LINKERD
         pods = _runs_as(state, namespace, name)
@@ -53,7 +51,6 @@ def policy_caller_in_another_mesh(state: State) -> Iterator[Sign]:
 
 @rule
 def policy_not_enforced(state: State) -> Iterator[Sign]:
-    """A policy of one mesh for pods with the other's proxy, or none, protects nothing."""
     for group, kind, mesh, field in (
         (_ISTIO, "AuthorizationPolicy", Mesh.ISTIO, "spec.selector"),
         (_LINKERD, "Server", Mesh.LINKERD, "spec.podSelector"),
@@ -68,7 +65,6 @@ def policy_not_enforced(state: State) -> Iterator[Sign]:
 
 @rule
 def policy_selects_nothing(state: State) -> Iterator[Sign]:
-    """A policy whose selector no pod fulfils protects nothing."""
     places = {ROOT_NAMESPACE, *(pod.namespace for pod in state.pods)}
     for group, kind, field in (
         (_ISTIO, "AuthorizationPolicy", "spec.selector"),
@@ -82,7 +78,6 @@ def policy_selects_nothing(state: State) -> Iterator[Sign]:
 
 @rule
 def policy_keeps_grpc_out(state: State) -> Iterator[Sign]:
-    """Policies that allow GET alone cut gRPC off: every gRPC request is a POST."""
     policies = map(AuthorizationPolicy.kept, state.all(_ISTIO, "AuthorizationPolicy"))
     allowing = [policy for policy in policies if policy.action == "ALLOW" and policy.rules]
     for service in state.all("", "Service"):
@@ -111,7 +106,6 @@ def _takes_post(policy: AuthorizationPolicy) -> bool:
 
 @rule
 def policy_not_principals_lets_plaintext_in(state: State) -> Iterator[Sign]:
-    """`notPrincipals` of an ALLOW rule is fulfilled by every client without an identity."""
     for source in _sources(state):
         if source.not_principals and not source.principals:
             yield seen(source, "notPrincipals")

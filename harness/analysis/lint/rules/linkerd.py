@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Sign, rule, seen
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.kubernetes.metadata import annotations_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 @rule
 def namespace_policy_without_server(state: State) -> Iterator[Sign]:
-    """An AuthorizationPolicy for a Namespace opens nothing where no Server selects the port."""
     for policy in state.all(GROUP, "AuthorizationPolicy"):
         target = LinkerdAuthorizationPolicy.kept(policy).target
         if target.kind == "Namespace" and not state.all(GROUP, "Server", policy.namespace):
@@ -37,7 +36,6 @@ def namespace_policy_without_server(state: State) -> Iterator[Sign]:
 
 @rule
 def server_without_authorization(state: State) -> Iterator[Sign]:
-    """A Server that no policy opens denies everybody, also where all were allowed before."""
     for server in state.all(GROUP, "Server"):
         if LinkerdServer.kept(server).access_policy == "deny" and not _opened(state, server):
             yield seen(server, "spec")
@@ -45,7 +43,6 @@ def server_without_authorization(state: State) -> Iterator[Sign]:
 
 @rule
 def server_route_closes_probes(state: State) -> Iterator[Sign]:
-    """Attaching any route to a Server ends the openness of probe paths: pods turn not ready."""
     for server in state.all(GROUP, "Server"):
         routes = _routes_on(state, server)
         if not routes:
@@ -64,7 +61,6 @@ def server_route_closes_probes(state: State) -> Iterator[Sign]:
 
 @rule
 def identity_as_spiffe(state: State) -> Iterator[Sign]:
-    """Linkerd's identities are DNS names: a SPIFFE one is taken in, and is nobody's."""
     for policy in state.all(GROUP, "MeshTLSAuthentication"):
         for index, identity in enumerate(MeshTLSAuthentication.kept(policy).written):
             if identity.startswith("spiffe://"):
@@ -73,7 +69,6 @@ def identity_as_spiffe(state: State) -> Iterator[Sign]:
 
 @rule
 def default_policy_value(state: State) -> Iterator[Sign]:
-    """A default inbound policy that Linkerd doesn't know leaves the port open."""
     for namespace in state.all("", "Namespace"):
         yield from _unknown_default(namespace, annotations_of(namespace), "metadata.annotations")
     for kind in WORKLOADS:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.destination_rule import SUFFIX, service_of
-from harness.analysis.lint.trap import Sign, rule, seen
+from harness.analysis.lint.rule import Sign, rule, seen
+from harness.analysis.lint.rules.destination_rule import SUFFIX, service_of
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
@@ -28,7 +28,6 @@ _GROUP = "networking.istio.io"
 
 @rule
 def virtual_service_destination_missing(state: State) -> Iterator[Sign]:
-    """A destination that no Service (or ServiceEntry) has fails its share of the requests."""
     entries = map(ServiceEntry.of, state.all(_GROUP, "ServiceEntry"))
     registered = {host for entry in entries for host in entry.hosts}
     for resource in state.all(*VirtualService.KIND):
@@ -39,7 +38,6 @@ def virtual_service_destination_missing(state: State) -> Iterator[Sign]:
 
 @rule
 def virtual_service_subset_missing(state: State) -> Iterator[Sign]:
-    """A destination's subset that no DestinationRule defines answers 503."""
     subsets: defaultdict[str, set[str]] = defaultdict(set)
     for definition in map(DestinationRule.of, state.all(_GROUP, "DestinationRule")):
         subsets[definition.full_host] |= {subset.name for subset in definition.subsets}
@@ -52,7 +50,6 @@ def virtual_service_subset_missing(state: State) -> Iterator[Sign]:
 
 @rule
 def virtual_service_rule_shadowed(state: State) -> Iterator[Sign]:
-    """Rules after one that takes every request are never used."""
     for resource in state.all(*VirtualService.KIND):
         if MESH not in virtual_service.gateways(resource):
             continue  # gateways move what takes everything to the end
@@ -72,7 +69,6 @@ def virtual_service_rule_shadowed(state: State) -> Iterator[Sign]:
 
 @rule
 def virtual_service_same_host(state: State) -> Iterator[Sign]:
-    """Of several VirtualServices for one host sidecars follow the oldest alone."""
     first: dict[str, Resource] = {}
     for resource in state.all(*VirtualService.KIND):
         if MESH not in virtual_service.gateways(resource):
@@ -85,7 +81,6 @@ def virtual_service_same_host(state: State) -> Iterator[Sign]:
 
 @rule
 def virtual_service_gateway_missing(state: State) -> Iterator[Sign]:
-    """A VirtualService bound to a gateway that isn't there does nothing on it."""
     for resource in state.all(*VirtualService.KIND):
         for index, gateway in enumerate(virtual_service.gateways(resource)):
             namespace, _, name = gateway.rpartition("/")
@@ -95,7 +90,6 @@ def virtual_service_gateway_missing(state: State) -> Iterator[Sign]:
 
 @rule
 def virtual_service_weight_unset(state: State) -> Iterator[Sign]:
-    """Beside destinations with a weight, one without gets nothing."""
     for entry in _rules(state):
         if any(part.weight for part in entry.route):
             for part in entry.route:
@@ -105,7 +99,6 @@ def virtual_service_weight_unset(state: State) -> Iterator[Sign]:
 
 @rule
 def fault_abort_without_percentage(state: State) -> Iterator[Sign]:
-    """A fault's abort without percentage aborts nothing."""
     for entry in _rules(state):
         abort = entry.fault.abort
         if abort and not abort.has("percentage"):
@@ -114,7 +107,6 @@ def fault_abort_without_percentage(state: State) -> Iterator[Sign]:
 
 @rule
 def virtual_service_without_client(state: State) -> Iterator[Sign]:
-    """VirtualServices act on clients with Istio's proxy alone: with none left they do nothing."""
     clients = [pod for pod in state.pods if not pod.gateway]
     if not clients or any(pod.mesh is Mesh.ISTIO for pod in clients):
         return

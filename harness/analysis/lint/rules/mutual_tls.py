@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.trap import Sign, rule
+from harness.analysis.lint.rule import rule, seen
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
 from harness.model.calls import calls
@@ -14,12 +14,12 @@ from harness.model.network.services import endpoints, service_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.analysis.lint.rule import Sign
     from harness.model import State
 
 
 @rule
 def strict_and_outsiders(state: State) -> Iterator[Sign]:
-    """STRICT mutual TLS on a workload that a Linkerd or unmeshed workload calls cuts that caller off."""
     for call in calls(state):
         callers = state.pods_of(call.caller)
         if not callers or callers[0].mesh is Mesh.ISTIO or not Service.kept(call.service).selector:
@@ -31,8 +31,13 @@ def strict_and_outsiders(state: State) -> Iterator[Sign]:
                 decided, step = mode(state, endpoint.pod, endpoint.port)
                 if decided != "STRICT" or step.resource is None:
                     continue
-                words = {"workload": endpoint.pod.workload, "caller": call.caller, "told_by": call.field}
-                words["answer"] = "502" if callers[0].mesh is Mesh.LINKERD else "connection reset"
-                words["proxy"] = "has Linkerd's proxy" if callers[0].mesh else "has no proxy"
-                yield Sign(step.resource, step.field, "", words)
+                yield seen(
+                    step.resource,
+                    step.field,
+                    workload=endpoint.pod.workload,
+                    caller=call.caller,
+                    told_by=call.field,
+                    answer="502" if callers[0].mesh is Mesh.LINKERD else "connection reset",
+                    proxy="has Linkerd's proxy" if callers[0].mesh else "has no proxy",
+                )
                 break

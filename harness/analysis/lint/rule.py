@@ -1,0 +1,105 @@
+"""The rules of lint: rules.yaml has their severities and words, `rules/` a function for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.analysis.texts import beside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.api.node import Node
+    from harness.base.resources import Resource
+    from harness.model import State
+
+PARTS = ("what", "why", "fix")
+
+_REFERENCE = "https://istio.io/latest/docs/reference/config/analysis/{}/"
+
+
+class Severity(StrEnum):
+    """How much a trap hurts: requests fail or nothing is protected, it may not be what is meant, a hint."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """Its place among all, the worst first."""
+        return tuple(Severity).index(self)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as its users see it; `istioctl` has the codes of `istioctl analyze` that mean the same.
+
+    `words` has what is seen, why it hurts and how to fix it, by the case of the rule (empty: its only one).
+    `placement` tells that it is about which mesh holds a workload, so that something must say so.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    istioctl: tuple[str, ...]
+    source: str
+    words: Mapping[str, Mapping[str, str]]
+    placement: bool = False
+
+    @classmethod
+    def of(cls, name: str, entry: Mapping[str, object]) -> Rule:
+        """Returns a rule as rules.yaml has it: a case has what it says itself, and else the rule's words."""
+        codes = tuple(str(entry.get("istioctl", "")).split())
+        common = {part: str(entry[part]) for part in PARTS if part in entry}
+        cases = entry.get("cases")
+        words = {case: {**common, **own} for case, own in cases.items()} if isinstance(cases, dict) else {}
+        if len(common) == len(PARTS):
+            words[""] = common
+        source = str(entry.get("source") or _REFERENCE.format(codes[0].lower()))
+        severity = Severity(str(entry["severity"]))
+        return cls(name, severity, str(entry["title"]), codes, source, words, "placement" in entry)
+
+
+RULES: Mapping[str, Rule] = {
+    name: Rule.of(name, entry) for name, entry in beside(__file__, "rules.yaml").items()
+}
+"""Every rule by its id."""
+
+
+class Sign(NamedTuple):
+    """What a rule sees: a reading's field (none: all of it) or an object's path, and facts for its words.
+
+    `needs` is the kind that the sign is only about if there are objects of it at all: where the manifests
+    hold no Secrets, say, nobody can tell that one is missing.
+    """
+
+    at: Node | Resource
+    field: str
+    case: str
+    needs: tuple[str, str] | None
+    facts: dict[str, object]
+
+
+def seen(
+    at: Node | Resource,
+    field: str = "",
+    *,
+    case: str = "",
+    needs: tuple[str, str] | None = None,
+    **facts: object,
+) -> Sign:
+    """Returns a sign; `case` tells cases of one rule apart."""
+    return Sign(at, field, case, needs, facts)
+
+
+CHECKS: dict[str, Callable[[State], Iterator[Sign]]] = {}
+"""What finds each rule's signs in a state, by the rule's id, in the order in which they are asked."""
+
+
+def rule(check: Callable[[State], Iterator[Sign]]) -> Callable[[State], Iterator[Sign]]:
+    """Enters a rule's function, which is named after the rule; what it is about is in rules.yaml."""
+    CHECKS[check.__name__.replace("_", "-")] = check
+    return check

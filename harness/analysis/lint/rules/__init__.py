@@ -1,0 +1,1 @@
+"""The rules' functions, by what they are about."""

@@ -1,0 +1,20 @@
+"""What a lenient model left out: what an API refuses, and what the model doesn't know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.analysis.lint.rule import seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.analysis.lint.rule import Sign
+    from harness.model.leniency import Omission
+
+
+def signs(omissions: Iterable[Omission]) -> Iterator[tuple[str, Sign]]:
+    """Yields a rule's id and its sign for each."""
+    for omission in omissions:
+        name = "refused-by-api" if omission.refused else "not-looked-at"
+        yield name, seen(omission.resource, omission.field or omission.about, words=omission.why)

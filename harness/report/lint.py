@@ -1,0 +1,125 @@
+"""What lint found: for a terminal, as plain data, and the pages of its rules."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.lint import RULES, Severity
+from harness.model.state.tables import grouped
+from harness.report import served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.analysis.lint import Report, Rule, Trap
+    from harness.model import Model
+
+PAGE = "docs/lint-rules.md"
+"""The page of the rules, with an anchor for each."""
+
+_PAGE = """# The rules of lint
+
+`harness lint --explain ID` prints one of these. [lint](lint.md) says how to choose and weigh them.
+
+| rule | severity | istioctl | |
+|---|---|---|---|
+"""
+
+
+def text(report: Report, model: Model) -> str:
+    """Returns the new traps, what can't be told, and a last line that counts all."""
+    lines = [f"{trap}\n" for trap in report.new]
+    lines.append(served.text(model.state.served, model.unevaluated))
+    lines += [
+        f"not checked: {count} reference{'s' * (count > 1)} to objects of kind {kind}: there is none at all\n"
+        for kind, count in sorted(report.missing.items())
+    ]
+    for why, names in grouped((why, name) for name, why in report.stopped.items()).items():
+        lines.append(f"not checked to the end: {', '.join(names)}: {why}\n")
+    if report.gone:
+        lines.append(f"gone: {report.gone} of the baseline; --write-baseline leaves them out\n")
+    lines.append(f"{_summary(report.traps) or 'no known trap'}\n")
+    return "".join(lines)
+
+
+def _summary(traps: Iterable[Trap]) -> str:
+    """How many there are of each severity, and how many of those the baseline knows."""
+    every, known = Counter[Severity](), Counter[Severity]()
+    for trap in traps:
+        every[trap.severity] += 1
+        known[trap.severity] += trap.known
+    return ", ".join(
+        f"{every[severity]} {severity}{'s' * (every[severity] > 1)}"
+        + (f" ({known[severity]} in the baseline)" if known[severity] else "")
+        for severity in Severity
+        if every[severity]
+    )
+
+
+def data(report: Report, model: Model) -> dict[str, Any]:
+    """Returns the same as plain data, with the traps that the baseline knows."""
+    return {
+        "traps": [
+            {
+                "rule": trap.rule.id,
+                "severity": trap.severity.value,
+                "istioctl": list(trap.rule.istioctl),
+                "docs": f"{PAGE}#{trap.rule.id}",
+                "where": str(trap.where),
+                "resource": str(trap.resource),
+                "field": trap.field,
+                "what": trap.what,
+                "why": trap.why,
+                "fix": trap.fix,
+                "in_baseline": trap.known,
+            }
+            for trap in report.traps
+        ],
+        "summary": {
+            severity.value: sum(trap.severity is severity for trap in report.new) for severity in Severity
+        },
+        "in_baseline": {"known": len(report.traps) - len(report.new), "gone": report.gone},
+        "not_checked": {"no_objects_of_kind": dict(report.missing), "stopped": dict(report.stopped)},
+        "served": served.data(model.state.served, model.unevaluated),
+    }
+
+
+def listing() -> str:
+    """Returns a line for each rule."""
+    return "".join(f"{rule.id}: {rule.severity}: {rule.title}\n" for rule in RULES.values())
+
+
+def explanation(rule: Rule) -> str:
+    """Returns a rule's page, as Markdown; *names* stand for what a trap names."""
+    codes = f", in istioctl {' '.join(rule.istioctl)}" if rule.istioctl else ""
+    parts = [f"## {rule.id}\n\n{rule.title}. ({rule.severity}{codes})\n"]
+    for case, words in rule.words.items():
+        name = f" ({case})" if len(rule.words) > 1 and case else ""
+        what, why, fix = (_plain(words[part]) for part in ("what", "why", "fix"))
+        parts.append(f"- seen{name}: {what}\n- why: {why}\n- do: {fix}\n")
+    return "\n".join((*parts, f"Source: {rule.source}\n"))
+
+
+def page() -> str:
+    """Returns the page of all rules; `python -m harness.report.lint > docs/lint-rules.md` writes it."""
+    rows = (
+        f"| [{rule.id}](#{rule.id}) | {rule.severity} | {' '.join(rule.istioctl)} | {_cell(rule.title)} |\n"
+        for rule in RULES.values()
+    )
+    return _PAGE + "".join(rows) + "\n" + "\n".join(map(explanation, RULES.values()))
+
+
+def _plain(words: str) -> str:
+    """The words with their facts by name."""
+    named = re.sub(r"(?<!\{)\{(\w+)(![rs])?\}(?!\})", r"*\1*", words)
+    return named.replace("{{", "{").replace("}}", "}")
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,220 @@
+"""The command: what it prints, what it fails for, and where its settings come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.analysis.lint import RULES
+from harness.cli import app
+from harness.report.lint import PAGE, page
+
+TRAPS = "manifests/faces/linkerd/color-split-ports.yaml"  # one error: route-without-parent
+FACES = ("manifests/faces", TRAPS)
+BROKEN = """
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: w, namespace: faces}
+spec:
+  labels: {a: b}
+  address: ''
+"""
+FOREIGN = (
+    "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f, namespace: faces}\n"
+)
+
+
+def lint(*args):
+    return CliRunner().invoke(app, ["lint", *map(str, args)])
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch, request):
+    """Writes a table of settings, runs in a folder below it, and returns where it stands."""
+    root = request.config.rootpath
+
+    def write(table):
+        file = tmp_path / "pyproject.toml"
+        file.write_text(f"[tool.harness.lint]\n{table}")
+        below = tmp_path / "below"
+        below.mkdir(exist_ok=True)
+        monkeypatch.chdir(below)
+        return [root / path for path in FACES]
+
+    return write
+
+
+def test_traps_have_their_place_and_are_counted():
+    result = lint(*FACES)
+    assert result.exit_code == 1
+    assert (
+        f"{TRAPS}:5:1: error: HTTPRoute faces/color-split spec: has no parentRefs [route-without-parent]"
+        in (result.stdout)
+    )
+    assert result.stdout.endswith("1 error\n")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--ignore", "route-without-parent"),
+        ("--ignore", "route-*"),
+        ("--select", "IST0101"),
+        ("--select", "virtual-*"),
+    ],
+)
+def test_rules_are_chosen(options):
+    result = lint(*FACES, *options)
+    assert result.exit_code == 0
+    assert result.stdout == "served kinds: gateway-api 1.6/standard\nno known trap\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [((), 1), (("--fail-on", "error"), 1), (("--fail-on", "info"), 1), (("--fail-on", "never"), 0)],
+)
+def test_a_severity_fails(options, status):
+    assert lint(*FACES, *options).exit_code == status
+
+
+@pytest.mark.parametrize(
+    ("table", "status"),
+    [
+        ("", 1),
+        ('ignore = ["route-without-parent"]', 0),
+        ('fail-on = "never"', 0),
+        ('severity = {"route-without-parent" = "info"}', 0),
+        ('severity = {"route-without-parent" = "info"}\nfail-on = "info"', 1),
+        ('severity = {"route-*" = "warning"}\nfail-on = "error"', 0),
+        ('select = ["IST0101"]', 0),
+        ('per-file-ignores = {"*.yaml" = ["route-without-parent"]}', 0),
+        ('per-file-ignores = {"other/*" = ["route-without-parent"]}', 1),
+    ],
+)
+def test_settings_stand_above_the_folder(settings, table, status):
+    assert lint(*settings(table)).exit_code == status
+
+
+def test_options_go_over_settings(settings):
+    assert lint(*settings('fail-on = "never"'), "--fail-on", "warning").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("ignroe = []", "unknown key 'ignroe'\n  do:  did you mean ignore?"),
+        ('ignore = ["rout-without-parent"]', "did you mean route-without-parent?"),
+        ('ignore = "IST0101"', 'must be a list of rules\n  do:  write ["IST0101"]'),
+        ('severity = {"route-*" = "bad"}', "severity.route-*: unknown severity 'bad'"),
+        ('severity = "error"', "severity: must be a table"),
+        ('fail-on = "errors"', "did you mean error?"),
+        ("baseline = 1", "baseline: must be a path"),
+        ("ignore = [", "pyproject.toml can't be read"),
+    ],
+)
+def test_wrong_settings_are_named(settings, table, words):
+    result = lint(*settings(table))
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--ignore", "--select", "--explain"])
+def test_an_unknown_rule_is_an_error(option):
+    result = lint(*FACES, option, "rout-without-parent")
+    assert result.exit_code == 2
+    assert "did you mean route-without-parent?" in result.stderr
+
+
+def test_a_baseline_knows_what_is_there_wherever_it_moves(tmp_path):
+    baseline, file = tmp_path / "known.yaml", tmp_path / "route.yaml"
+    result = lint(*FACES, "--baseline", baseline, "--write-baseline")
+    assert (result.exit_code, result.stdout) == (0, f"wrote 1 traps to {baseline}\n")
+    assert (
+        "route-without-parent:\n- 'HTTPRoute faces/color-split: has no parentRefs'\n" in baseline.read_text()
+    )
+
+    file.write_text("# moved\n\n" + Path(TRAPS).read_text())
+    result = lint("manifests/faces", file, "--baseline", baseline)
+    assert result.exit_code == 0
+    assert result.stdout.endswith("1 error (1 in the baseline)\n")
+    assert "has no parentRefs" not in result.stdout
+
+    file.write_text(
+        file.read_text() + "\n---\n" + file.read_text().replace("name: color-split", "name: another")
+    )
+    result = lint("manifests/faces", file, "--baseline", baseline)
+    assert result.exit_code == 1
+    assert "HTTPRoute faces/another spec: has no parentRefs" in result.stdout
+    assert result.stdout.endswith("2 errors (1 in the baseline)\n")
+
+    result = lint("manifests/faces", "--baseline", baseline)
+    assert result.exit_code == 0
+    assert "gone: 1 of the baseline" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--write-baseline",), "name its file by --baseline"),
+        (("--baseline", "nowhere.yaml"), "the baseline nowhere.yaml can't be read"),
+        (("--baseline", TRAPS), "is no baseline"),
+    ],
+)
+def test_a_baseline_that_is_none(options, words):
+    result = lint(*FACES, *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_the_data():
+    content = json.loads(lint(*FACES, "--json").stdout)
+    (trap,) = content["traps"]
+    assert trap["rule"] == "route-without-parent"
+    assert (trap["severity"], trap["in_baseline"]) == ("error", False)
+    assert trap["docs"] == "docs/lint-rules.md#route-without-parent"
+    assert content["summary"] == {"error": 1, "warning": 0, "info": 0}
+    assert content["served"] == {"by": ["gateway-api 1.6/standard"], "not_evaluated": []}
+
+
+def test_what_an_api_refuses_is_an_error_at_its_field(tmp_path):
+    file = tmp_path / "host.yaml"
+    file.write_text(BROKEN)
+    result = lint("manifests/faces", file)
+    assert result.exit_code == 1
+    assert (
+        f'{file}:7:3: error: WorkloadEntry faces/w spec.address: admission webhook "validation.istio.io" '
+        in (result.stdout)
+    )
+    assert "[refused-by-api]" in result.stdout
+
+
+def test_what_nobody_looks_at_is_said_and_does_not_fail(tmp_path):
+    file = tmp_path / "filter.yaml"
+    file.write_text(FOREIGN)
+    result = lint("manifests/faces", file)
+    assert "info: EnvoyFilter faces/f: isn't looked at" in result.stdout
+    assert (result.exit_code, result.stdout[-7:]) == (0, "1 info\n")
+    assert lint("manifests/faces", file, "--fail-on", "info").exit_code == 1
+
+
+def test_rules_are_listed_and_explained():
+    assert "route-without-parent: error: A route without parentRefs" in lint("--rules").stdout
+    result = lint("--explain", "virtual-service-same-host")
+    assert result.stdout.startswith("## virtual-service-same-host\n")
+    assert "(error, in istioctl IST0109)" in result.stdout
+    assert "*host*" in result.stdout
+
+
+def test_the_page_is_that_of_the_rules():
+    assert Path(PAGE).read_text() == page(), "python -m harness.report.lint > docs/lint-rules.md"
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_says_where_it_comes_from(rule):
+    assert rule.title[0].isupper() or not rule.title[0].isalpha()
+    assert not rule.title.endswith(".")
+    assert rule.source.startswith(("https://", "docs/"))
+    assert rule.words
