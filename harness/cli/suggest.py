@@ -32,7 +32,7 @@ def suggest(
     """Write a scenario of a configuration: what it does now, as expectations for a move to Linkerd."""
     from harness.suggest.composition import compose  # the other commands suggest nothing
 
-    with reported():
+    with reported(2):
         sources = _sources(paths or [], context, kubeconfig)
         summary = compose(sources, file, by_namespace=by_namespace, limit=limit, force=force)
     typer.echo(summary, nl=False)

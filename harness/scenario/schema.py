@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from harness.expectations import Expectation
 
 
+ID = "urn:mesh-migration-harness:scenario"
+"""The schema's name, by which editors and validators know it wherever it lies."""
+
+
 def scenario_schema() -> dict[str, Any]:
     """Returns the JSON schema (draft 2020-12) that editors can complete and check scenario files with.
 
@@ -24,7 +28,7 @@ def scenario_schema() -> dict[str, Any]:
     schema["properties"]["always"] = expectation
     schema["properties"]["during"] = _entries("Meanwhile", DURING, definitions)
     definitions["StageFile"]["properties"]["expect"] = expectation
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, **schema}
 
 
 def _entries(

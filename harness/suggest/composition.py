@@ -16,8 +16,9 @@ from harness.scenario import load_scenario
 from harness.suggest import stages, transitions, writer
 from harness.suggest.estate import Estate
 from harness.suggest.layout import Layout, clients
-from harness.suggest.sources import held
-from harness.suggest.suggestion import LIMIT, Suggestion, suggest
+from harness.suggest.placement import held
+from harness.suggest.stages import STAYING
+from harness.suggest.suggestion import LIMIT, nothing, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Workload
     from harness.suggest.sources import Sources
     from harness.suggest.stages import Reached
+    from harness.suggest.suggestion import Suggestion
 
 
 _CLIENTS = ("in the mesh, with an identity of its own", "without a mesh")
@@ -46,17 +48,22 @@ def compose(
     planned = stages.written(sources, [moving], by_namespace=by_namespace)
     with tempfile.TemporaryDirectory() as folder:
         trial = Layout(Path(folder) / "scenario.yaml", Path(folder), sources, candidates)
-        nothing = Suggestion((), tuple(() for _ in planned), ())
-        trial.write(writer.scenario({"name": "trial", **trial.head}, planned, nothing, ()))
+        trial.write(writer.scenario({"name": "trial", **trial.head}, planned, nothing(len(planned)), ()))
         scenario = load_scenario(trial.file)
         reached, problem = stages.reached(scenario)
         if not reached:
             raise problem or InputError("the scenario has no stage")
         findings = translate(sources.objects).findings
         made = suggest(_estate(sources, reached[0], candidates), reached, findings, limit=limit)
+        if not any(made.entries):
+            raise InputError(
+                "no expectation can be made of these manifests",
+                why="\n".join(_left_out(sources, made, problem)),
+                todo="name the Services' manifests, too, and those of the pods that answer",
+            )
         during = transitions.candidates(made.entries) if len(reached) > 1 else []
         head = {"name": "trial", **trial.head, "during": during}
-        trial.write(writer.scenario(head, planned[: len(reached)], nothing, ()))
+        trial.write(writer.scenario(head, planned[: len(reached)], nothing(len(reached)), ()))
         during, cut = transitions.confirmed(load_scenario(trial.file), during)
     senders = {str(entry.fields["from"]) for entry in made.entries}
     needed = tuple(client for client in candidates if str(client) in senders)
@@ -81,8 +88,14 @@ def _estate(sources: Sources, first: Reached, candidates: tuple[Workload, Worklo
 def _notes(sources: Sources, candidates: tuple[Workload, ...], needed: Sequence[Workload]) -> Iterator[str]:
     yield "It passes as it is, and is yours to edit. Put in paths and methods that your applications answer."
     meshes, assumed = held(sources.objects)
+    if sources.staying:
+        names = ", ".join(map(str, sources.staying))
+        yield f"Istio's gateways stay, and so does what is for them ({STAYING}): {names}."
     if assumed:
         yield f"No manifest asks for a proxy: {', '.join(meshes)} are taken to be Istio's."
+    if sources.undeclared:
+        names = ", ".join(sources.undeclared)
+        yield f"Namespaces that manifests speak of, and that none declares, were written: {names}."
     for client, what in zip(candidates, _CLIENTS, strict=True):
         if client in needed:
             yield f"{client} was written for this scenario: a client {what}."

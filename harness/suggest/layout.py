@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path
@@ -11,9 +12,10 @@ from harness.api.node import live
 from harness.base.errors import InputError
 from harness.base.settings import SCENARIO_FOLDER
 from harness.base.vocabulary import Workload
+from harness.scenario.schema import scenario_schema
 from harness.suggest import writer
 from harness.suggest.sources import Role
-from harness.suggest.stages import TRANSLATED
+from harness.suggest.stages import STAYING, TRANSLATED
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -52,6 +54,8 @@ class Layout:
         """The manifests that have to be written: text by file."""
         loose = (source for source in self.sources.every if source.path is None)
         texts = {self._of(source): writer.manifests(source.objects) for source in loose}
+        if self.sources.staying:
+            texts[self.folder / f"{STAYING}.yaml"] = writer.manifests(self.sources.staying)
         if self.clients:
             objects = [manifest for client in self.clients for manifest in _manifests(client)]
             texts[self.folder / f"{_CLIENTS}.yaml"] = writer.manifests(objects)
@@ -65,6 +69,8 @@ class Layout:
             apps.append(self._reference(self.folder / f"{_CLIENTS}.yaml"))
         own = self.sources.of(Role.ROUTES, Role.ISTIO)
         configs: dict[str, Any] = {source.name: self._reference(self._of(source)) for source in own}
+        if self.sources.staying:
+            configs[STAYING] = self._reference(self.folder / f"{STAYING}.yaml")
         if self.sources.of(Role.ISTIO):
             translated = [source.name for source in own]
             configs[TRANSLATED] = {"translate": translated[0] if len(translated) == 1 else translated}
@@ -78,10 +84,12 @@ class Layout:
                 raise InputError("would be replaced", where=str(file), todo=todo)
 
     def write(self, text: str) -> None:
-        """Writes the scenario and its manifests."""
-        for file, manifests in {**self.manifests, self.file: text}.items():
+        """Writes the scenario, its manifests, and the schema that its first line names."""
+        schema = json.dumps(scenario_schema(), indent=2) + "\n"
+        written = {**self.manifests, self.file.with_name(writer.SCHEMA): schema, self.file: text}
+        for file, content in written.items():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(manifests, encoding="utf-8")
+            file.write_text(content, encoding="utf-8")
 
     def _of(self, source: Source) -> Path:
         return source.path or self.folder / f"{source.name}.yaml"

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from harness.analysis.texts import free
+from harness.analysis.translate import translate
 from harness.api import marks
-from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.api.kubernetes.workload import template_of
+from harness.api.kubernetes.metadata import labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
@@ -18,6 +18,9 @@ from harness.manifests import dumps, kustomize
 from harness.manifests.files import SUFFIXES, read_manifests
 from harness.model import Refused, State, changes
 from harness.model.changes.loading import meshes_used
+from harness.model.istio.security import policies
+from harness.model.state import namespace_object
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +34,8 @@ _INSTALLED = frozenset(
     "ClusterRole ClusterRoleBinding GatewayClass Node".split()
 )
 """Cluster-wide kinds that a dump shows of what platforms and meshes install."""
+
+_Refusal = tuple["Resource", "HarnessError"]
 
 _PLATFORMS = "what the platform and the meshes' control planes are made of: the scenario installs them"
 
@@ -61,6 +66,10 @@ class Sources:
 
     every: tuple[Source, ...]
     left_out: tuple[str, ...]
+    staying: tuple[Resource, ...] = ()
+    """Istio's objects that count at its gateways, which stay: a migration takes them from workloads alone."""
+    undeclared: tuple[str, ...] = ()
+    """Namespaces that objects speak of, and that no manifest declares or has workloads in."""
 
     def of(self, *roles: Role) -> tuple[Source, ...]:
         """Returns the sources of these roles."""
@@ -93,25 +102,53 @@ def _parts(path: Path) -> Iterator[Path]:
 
 
 def _sources(parts: Sequence[tuple[Path | None, tuple[Resource, ...]]]) -> Sources:
-    refused = _refused([resource for _, objects in parts for resource in objects])
+    last = {resource.key: resource for _, objects in parts for resource in objects}
     left_out: dict[str, None] = {}
+    state, refused = _applied(tuple(last.values()))
+    staying = tuple(last[policy.key] for policy in _at_gateways(state))
     every: list[Source] = []
     for path, objects in parts:
-        kept = (resource for resource in objects if not _is_left_out(resource, refused, left_out))
-        taken = list(map(_without_revision, kept))
-        roles = dict.fromkeys(map(_role, taken))
-        whole = len(roles) == 1 and taken == list(objects)
-        for role in roles:
-            own = tuple(resource for resource in taken if _role(resource) is role)
+        kept = (
+            _without_revision(resource)
+            for resource in objects
+            if not _is_replaced(resource, last, left_out) and not _is_left_out(resource, refused, left_out)
+        )
+        roles = grouped((_role(resource), resource) for resource in kept)
+        whole = len(roles) == 1 and [*roles.values()] == [list(objects)]
+        for role, own in roles.items():
             name = path.name.removesuffix(path.suffix) if path else role.value
-            every.append(Source(role, name, path if whole else None, own))
-    apps = (resource for source in every if source.role is Role.APPS for resource in source.objects)
-    if not any(resource.group == "apps" for resource in apps):
+            every.append(Source(role, name, path if whole else None, tuple(own)))
+    taken = [resource for source in every for resource in source.objects]
+    if not any(resource.group == "apps" for resource in taken):
+        unknown = [error.brief for resource, error in refused.values() if resource.group == "apps"]
         raise InputError(
-            "there are no workloads in the manifests",
+            f"there are no workloads in the manifests{' that the model decides on' if unknown else ''}",
+            why="; ".join(unknown),
             todo="name the apps' manifests, too: Deployments and Services, and Istio's configuration",
         )
-    return Sources(tuple(_merged(every)), tuple(left_out))
+    if undeclared := tuple(_undeclared(taken)):
+        every.append(Source(Role.APPS, "namespaces", None, tuple(map(namespace_object, undeclared))))
+    return Sources(tuple(_merged(every)), tuple(left_out), staying, undeclared)
+
+
+def _undeclared(objects: Sequence[Resource]) -> list[str]:
+    """The namespaces that objects lie in, or that they lead to once they are translated, and nobody makes."""
+    made = {resource.name if resource.kind == "Namespace" else resource.namespace for resource in objects}
+    there = {resource.namespace for resource in objects if _role(resource) is Role.APPS}
+    there |= {resource.name for resource in objects if resource.kind == "Namespace"}
+    made |= {resource.namespace for resource in translate(objects).objects}
+    return sorted(made - there - PLATFORM - {"", "default"})
+
+
+def _is_replaced(
+    resource: Resource, last: Mapping[tuple[str, str, str, str], Resource], left_out: dict[str, None]
+) -> bool:
+    """Whether a later object has the same name, so that only that one is there after `kubectl apply`."""
+    later = last[resource.key]
+    if later is not resource:
+        where, instead = resource.place(), later.place()
+        left_out[f"{resource} ({where}): {instead} has it again, and the last one counts"] = None
+    return later is not resource
 
 
 def _merged(every: Iterable[Source]) -> Iterator[Source]:
@@ -137,11 +174,11 @@ def _role(resource: Resource) -> Role:
 
 
 def _is_left_out(
-    resource: Resource, refused: Mapping[tuple[str, ...], HarnessError], left_out: dict[str, None]
+    resource: Resource, refused: Mapping[tuple[str, ...], _Refusal], left_out: dict[str, None]
 ) -> bool:
     """Whether an object isn't part of the scenario; says so."""
     if resource.key in refused:
-        error = refused[resource.key]
+        _, error = refused[resource.key]
         left_out[f"{resource} ({error.where}): {error.brief}"] = None
         return True
     mesh_config = resource.key == ("", "ConfigMap", ROOT_NAMESPACE, "istio")
@@ -152,24 +189,32 @@ def _is_left_out(
     return installed and not mesh_config
 
 
-def _refused(resources: Sequence[Resource]) -> dict[tuple[str, ...], HarnessError]:
-    """The objects that the API or the model doesn't take, and why."""
-    refused: dict[tuple[str, ...], HarnessError] = {}
+def _applied(resources: Sequence[Resource]) -> tuple[State, dict[tuple[str, ...], _Refusal]]:
+    """The state with all objects, and those that the API or the model doesn't take, and why."""
+    refused: dict[tuple[str, ...], _Refusal] = {}
 
     def leave_out(resource: Resource, error: NotModelledError | Refused) -> None:
-        refused[resource.key] = error
+        refused[resource.key] = resource, error
 
     state = State()
     for mesh in sorted({Mesh.ISTIO, *meshes_used(resources)}):
         state = changes.install(state, mesh)
-    # Namespaces come with the apps: what is configured for others has no place.
-    apps = (resource for resource in resources if _role(resource) is Role.APPS)
-    for namespace in dict.fromkeys(app.namespace for app in apps):
+    for namespace in dict.fromkeys(resource.namespace for resource in resources):
         state = changes.mark(state, namespace) if namespace else state
     # Namespaces come first; the sort is stable.
     objects = sorted(map(_without_revision, resources), key=lambda resource: resource.kind != "Namespace")
-    changes.apply(state, objects, leave_out)
-    return refused
+    return changes.apply(state, objects, leave_out), refused
+
+
+def _at_gateways(state: State) -> Iterator[Resource]:
+    """The policies of Istio's that its gateways ask, each once."""
+    gateways = [pod for pod in state.pods if pod.gateway]
+    asked = (
+        policies.selecting(state, pod, kind)
+        for kind in ("AuthorizationPolicy", "RequestAuthentication")
+        for pod in gateways
+    )
+    yield from {policy.key: policy for found in asked for policy in found}.values()
 
 
 def _without_revision(resource: Resource) -> Resource:
@@ -191,24 +236,3 @@ def _applicable(resource: Resource) -> Resource:
     if resource.created:
         data["metadata"]["creationTimestamp"] = resource.created
     return replace(resource, data=data)
-
-
-def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
-    """Returns the mesh of each namespace with workloads that asks for one, and whether that is assumed.
-
-    Where no object asks for a proxy all of them are taken to be Istio's.
-    """
-    objects = tuple(objects)
-    workloads = [resource for resource in objects if resource.group == "apps"]
-    namespaces = dict.fromkeys(workload.namespace for workload in workloads if workload.namespace)
-    asking = {resource.name: _mesh_of(resource) for resource in objects if resource.kind == "Namespace"}
-    templates = (template_of(workload).metadata for workload in workloads)
-    pods_ask = any(any(marks.addressed(pod.labels, pod.annotations)) for pod in templates)
-    if not any(asking.values()) and not pods_ask:
-        return dict.fromkeys(namespaces, Mesh.ISTIO), True
-    return {namespace: mesh for namespace in namespaces if (mesh := asking.get(namespace))}, False
-
-
-def _mesh_of(namespace: Resource) -> Mesh | None:
-    labels, annotations = labels_of(namespace), annotations_of(namespace)
-    return next((mesh for mesh in Mesh if marks.asks(mesh, labels, annotations)), None)

@@ -12,7 +12,8 @@ from harness.expectations import Ground
 from harness.ground.model import ModelProvider
 from harness.model.changes.loading import meshes_used
 from harness.run.runner import Runner
-from harness.suggest.sources import Role, held
+from harness.suggest.placement import held
+from harness.suggest.sources import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from harness.scenario import Scenario
     from harness.suggest.sources import Sources
 
-TRANSLATED = "linkerd"
-"""The configuration that is translated of Istio's."""
+TRANSLATED, STAYING = "linkerd", "gateways"
+"""The configurations that are translated of Istio's, and that stay with its gateways."""
 
 Written = dict[str, Any]
 """A stage, or a scenario, as a file writes it."""
@@ -41,14 +42,14 @@ def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> 
     `clients` are namespaces of clients that move along. Raises InputError where nothing is Istio's.
     """
     meshes, _ = held(sources.objects)
-    moving = [namespace for namespace, mesh in meshes.items() if mesh is Mesh.ISTIO]
+    moving = [where for where, mesh in meshes.items() if mesh is Mesh.ISTIO]
     istio = [source.name for source in sources.of(Role.ISTIO)]
     routes = [source.name for source in sources.of(Role.ROUTES)]
     place = dict.fromkeys(clients, Mesh.ISTIO.value)
-    place |= {namespace: mesh.value for namespace, mesh in meshes.items()}
+    place |= {where: mesh.value for where, mesh in meshes.items() if "/" not in where}
     if not moving and not istio:
         raise InputError("nothing in the manifests is Istio's, so nothing moves from it")
-    needed = {*meshes_used(sources.objects), *([Mesh.ISTIO] if istio else [])}
+    needed = {*meshes_used(sources.objects), *meshes.values(), *([Mesh.ISTIO] if istio else [])}
     first = {
         "name": "istio",
         "install": sorted({mesh.value for mesh in needed} - set(place.values())),
@@ -57,15 +58,18 @@ def written(sources: Sources, clients: Sequence[str], *, by_namespace: bool) -> 
     }
     both = {"name": "both control planes", "install": [Mesh.LINKERD.value]}
     translated = [TRANSLATED] if istio else []
+    staying = [STAYING] if sources.staying else []
     if not by_namespace:
         mesh = dict.fromkeys((*clients, *moving), Mesh.LINKERD.value)
-        linkerd = {"name": "linkerd", "apply": translated, "mesh": mesh, "remove": istio}
+        linkerd = {"name": "linkerd", "apply": [*translated, *staying], "mesh": mesh, "remove": istio}
         return _without_empty([first, both, linkerd])
     ordered = _ordered(sources, moving)
-    steps: list[Written] = [{"name": f"{ns} under linkerd", "mesh": {ns: "linkerd"}} for ns in ordered]
+    steps: list[Written] = [
+        {"name": f"{where} under linkerd", "mesh": {where: "linkerd"}} for where in ordered
+    ]
     if steps:
         steps[-1]["mesh"] |= dict.fromkeys(clients, Mesh.LINKERD.value)
-    last = {"name": "linkerd", "remove": istio}
+    last = {"name": "linkerd", "apply": staying, "remove": istio}
     return _without_empty([first, both | {"apply": translated}, *steps, *([last] if istio else [])])
 
 
@@ -75,7 +79,7 @@ def _ordered(sources: Sources, moving: Sequence[str]) -> list[str]:
 
     best = migration(sources.objects, translate(sources.objects).patches)
     order = [stage.moves for stage in best.stages if stage.moves in moving]
-    return [*order, *(namespace for namespace in moving if namespace not in order)]
+    return [*order, *(where for where in moving if where not in order)]
 
 
 def _without_empty(stages: Iterable[Written]) -> list[Written]:

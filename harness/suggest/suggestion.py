@@ -57,6 +57,11 @@ class Suggestion:
         return (item.entry for part in (self.always, *self.stages) for item in part)
 
 
+def nothing(stages: int) -> Suggestion:
+    """Returns what a scenario of so many stages has before anything is asked."""
+    return Suggestion((), ((),) * stages, ())
+
+
 def suggest(
     estate: Estate, stages: Sequence[Reached], findings: Iterable[Finding] = (), *, limit: int = LIMIT
 ) -> Suggestion:

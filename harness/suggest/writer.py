@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from harness.suggest.suggestion import Item, Suggestion
 
 WIDTH = 110
+SCHEMA = "scenario.schema.json"
+"""The file beside scenarios by which editors check them; the same for all of a folder."""
 HEADER = "# Written by harness suggest"
 MADE = f"{HEADER}, with the scenario that names it. Edit it as you like.\n"
 
@@ -29,7 +31,9 @@ def scenario(
     head: Mapping[str, Any], stages: Sequence[Written], suggestion: Suggestion, notes: Iterable[str]
 ) -> str:
     """Returns the file's text: `head` is all before the expectations, `notes` what its user should know."""
-    lines = [f"{HEADER}: every expectation is what the model predicts of the configuration as it is."]
+    # A line that editors read [redhat-developer/yaml-language-server: modeline].
+    lines = [f"# yaml-language-server: $schema={SCHEMA}"]
+    lines += [f"{HEADER}: every expectation is what the model predicts of the configuration as it is."]
     for note in notes:
         lines += _comment(note, "")
     lines.append("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from harness.cli import app as cli
 from harness.manifests.documents import parse, plain
 from harness.manifests.files import from_api, read_manifests
 from harness.scenario import load_scenario
+from harness.scenario.schema import scenario_schema
 from harness.suggest import stages, writer
 from harness.suggest.sources import Role, of_objects, of_paths
 from tests.suggest.estates import BOOKS, BOOKS_CONFIG, SHOP, SUBSETS, app, written
@@ -390,11 +392,79 @@ def test_the_plaintext_caller_is_sent_where_strict_counts(tmp_path):
     assert "cart in plaintext by outside/curl is denied" in made.entries["always"]
 
 
-def test_configuration_of_a_namespace_without_apps_is_left_out_and_named(tmp_path):
-    made = suggested(tmp_path, apps=TWO, istio=SUBSETS)
-    assert "DestinationRule shop/prices" in made.notes
-    assert 'namespaces "shop" not found' in made.notes
-    assert "configs" not in made.data
+def test_namespaces_that_no_manifest_declares_are_written(tmp_path):
+    elsewhere = EDGE.replace("host: web", "host: web.other.svc.cluster.local")
+    made = suggested(tmp_path, apps=SHOP, istio=elsewhere + SUBSETS.replace("shop", "apart"))
+    written = (read_manifests(tmp_path / name) for name in made.data["apps"])
+    declared = [one.name for objects in written for one in objects if one.kind == "Namespace"]
+    assert declared == ["apart", "other"]
+    assert "The stages end here" not in made.notes
+    assert [stage["name"] for stage in made.data["stages"]] == ["istio", "both control planes", "linkerd"]
+
+
+def test_of_objects_with_one_name_the_last_counts(tmp_path):
+    old, new = (service("cart", f"{{route: [{to(name)}]}}") for name in ("web", "cart"))
+    made = suggested(tmp_path, apps=SHOP, canary=new, base=app("shop/cart") + old, istio=new)
+    assert f"VirtualService shop/cart ({tmp_path}/base.yaml:" in made.notes
+    assert f"{tmp_path}/istio.yaml:1:1 has it again, and the last one counts" in made.notes
+    assert made.entries["always"]["cart is answered"] == {"allow": CART}
+
+
+CHOOSING = "template:\n    metadata: {labels: {"
+# What the namespace says, what the pods of `web` say; then which places the last stage gives to Linkerd
+PLACES = {
+    "nothing": ("", "", ["shop"]),
+    "one that declines": ("", "false", ["shop"]),
+    "one that asks": ("", "true", ["shop/web"]),
+    "the namespace": ("enabled", "", ["shop"]),
+    "the namespace, and one that declines": ("enabled", "false", ["shop"]),
+    "a namespace that declines, one that asks": ("disabled", "true", ["shop/web"]),
+}
+
+
+@pytest.mark.parametrize(("namespace", "pods", "places"), PLACES.values(), ids=PLACES)
+def test_which_places_move(tmp_path, namespace, pods, places):
+    marked = f"{{apiVersion: v1, kind: Namespace, metadata: {{name: shop, labels: {{istio-injection: '{namespace}'}}}}}}\n---\n"
+    web = app("shop/web", calls=("cart",))
+    if pods:
+        web = web.replace(CHOOSING, f"{CHOOSING}sidecar.istio.io/inject: '{pods}', ")
+    apps = (marked if namespace else "") + web + app("shop/cart")
+    made = suggested(tmp_path, apps=apps)
+    assert list(made.data["stages"][-1]["mesh"]) == places
+
+
+EDGE = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: door, namespace: shop}
+spec: {hosts: ['*'], gateways: [door], http: [{route: [{destination: {host: web}}]}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: edge, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  action: DENY
+  rules: [{to: [{operation: {paths: [/admin]}}]}]
+---
+"""
+
+
+def test_policies_of_gateways_stay(tmp_path):
+    made = suggested(tmp_path, apps=SHOP, istio=EDGE)
+    last = made.data["stages"][-1]
+    assert (last["apply"], last["remove"]) == (["linkerd", "gateways"], ["istio"])
+    assert [str(one) for one in read_manifests(tmp_path / made.data["configs"]["gateways"])] == [
+        "AuthorizationPolicy istio-system/edge"
+    ]
+    assert "Istio's gateways stay, and so does what is for them (gateways): AuthorizationPolicy" in made.notes
 
 
 def test_a_file_of_all_kinds_is_taken_apart(tmp_path):
@@ -468,11 +538,19 @@ def test_a_live_cluster_is_written_out_without_what_it_added():
     )
 
 
+MARKED = (
+    "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {istio-injection: enabled}}}\n---\n"
+)
 WRONG = {
     "nothing": ([], "nothing to read"),
     "no workloads": (["istio"], "there are no workloads in the manifests"),
     "nothing of Istio's": (["outside"], "nothing in the manifests is Istio's"),
     "both": (["apps", "--context", "here"], "--context goes without manifests"),
+    "workloads that the model doesn't know": (
+        ["odd"],
+        "Deployment shop/web annotation proxy.istio.io/config isn't modelled",
+    ),
+    "nobody to call": (["alone"], "no expectation can be made of these manifests"),
 }
 
 
@@ -480,10 +558,15 @@ WRONG = {
 def test_what_can_not_be_done_is_told(tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     outside = "{apiVersion: v1, kind: Namespace, metadata: {name: lnk, annotations: {linkerd.io/inject: enabled}}}\n---\n"
-    written(tmp_path, apps=SHOP, istio=SUBSETS, outside=outside + app("lnk/web"))
+    settings = (
+        "metadata: {annotations: {proxy.istio.io/config: 'holdApplicationUntilProxyStarts: true'}, labels"
+    )
+    odd = MARKED + app("shop/web").replace("metadata: {labels", settings)
+    alone = app("shop/web").replace("kind: Service", "kind: ServiceAccount")
+    written(tmp_path, apps=SHOP, istio=SUBSETS, outside=outside + app("lnk/web"), odd=odd, alone=alone)
     named = [f"{one}.yaml" if (tmp_path / f"{one}.yaml").exists() else one for one in arguments]
     result = run(*named, "-o", "made.yaml")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert words in result.stderr
     assert not (tmp_path / "made.yaml").exists()
 
@@ -493,7 +576,7 @@ def test_what_somebody_edited_is_not_replaced(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("mine")
     refused = run(*paths, "-o", str(file))
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert f"{file}: would be replaced" in refused.stderr
     assert file.read_text() == "mine"
     assert run(*paths, "-o", str(file), "--force").exit_code == 0
@@ -540,6 +623,8 @@ def test_faces_reads_as_a_person_would_write_it(pytester):
     paths = place(pytester, "faces")
     assert run(*paths, "-o", "scenarios/faces.yaml").exit_code == 0
     text = (pytester.path / "scenarios/faces.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=scenario.schema.json\n")
+    assert json.loads((pytester.path / "scenarios/scenario.schema.json").read_text()) == scenario_schema()
     assert "apps: [faces, faces-manifests/clients.yaml]\n" in text
     assert "configs: {istio: manifests/faces/istio, linkerd: {translate: istio}}\n" in text
     assert (
