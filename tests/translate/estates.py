@@ -17,7 +17,7 @@ from tests.model.clusters import deployment, resource
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.analysis.translate import Translation
+    from harness.analysis.translate import Finding, Translation
     from harness.base.resources import Resource
     from harness.traffic.outcomes import Outcome, Outcomes
 
@@ -91,6 +91,11 @@ def before_and_after(
     made = translate([*apps, *config])
     kept = [one for one in config if one.group not in ISTIO_GROUPS]
     return placed(Mesh.ISTIO, apps, config), placed(Mesh.LINKERD, apps, [*kept, *made.objects]), made
+
+
+def reported(made: Translation) -> list[Finding]:
+    """What a translation reports beside what these estates, which have no Namespaces, always get told."""
+    return [finding for finding in made.findings if finding.topic != "injection"]
 
 
 def seen(outcomes: Outcomes) -> dict[tuple[object, ...], Fraction]:

@@ -6,7 +6,7 @@ import pytest
 
 from harness.analysis.translate import Severity, translate
 from tests.model.clusters import deployment, resource
-from tests.translate.estates import APPS, workload
+from tests.translate.estates import APPS, reported, workload
 
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 
@@ -122,6 +122,32 @@ FINDINGS = {
     "Telemetry": (resource("Telemetry", "shop/x", "{}", "telemetry.istio.io/v1"), LOST, "telemetry", ""),
     "RequestAuthentication": (resource("RequestAuthentication", "shop/x", "{}", SECURITY), LOST, "jwt", ""),
     "kind of somebody else's": (resource("Canary", "shop/x", "{}", "flagger.app/v1beta1"), CHECK, "foreign-kind", "kind"),
+    "typo": (rule("timeuot: 1s"), CHECK, "unknown-field", "spec.http[0].timeuot"),
+    "shares of 110": (
+        resource("VirtualService", "shop/web", "{hosts: [web], http: [{route: [{destination: {host: web}, weight: 80}, {destination: {host: web-v2}, weight: 30}]}]}"),
+        CHECK,
+        "weights",
+        "spec.http[0].route",
+    ),
+    "namespace in no manifest": (rule("timeout: 1s"), CHECK, "injection", "metadata.namespace"),
+    "policy at a gateway": (
+        resource("AuthorizationPolicy", "istio-system/door", "{action: CUSTOM, provider: {name: x}, selector: {matchLabels: {istio: ingressgateway}}, rules: [{}]}", SECURITY),
+        CHECK,
+        "gateway-policy",
+        "spec.selector",
+    ),
+    "tokens at a gateway": (
+        resource("RequestAuthentication", "istio-system/door", "{selector: {matchLabels: {istio: ingressgateway}}, jwtRules: [{issuer: x}]}", SECURITY),
+        CHECK,
+        "gateway-policy",
+        "",
+    ),
+    "filter of gateways alone": (
+        resource("EnvoyFilter", "istio-system/door", "{configPatches: [{applyTo: HTTP_FILTER, match: {context: GATEWAY}}], workloadSelector: {labels: {istio: ingressgateway}}}", NETWORKING),
+        CHECK,
+        "gateway-policy",
+        "",
+    ),
     "Sidecar": (resource("Sidecar", "shop/x", "{}", NETWORKING), LOST, "sidecar", ""),
 }  # fmt: skip
 
@@ -130,7 +156,17 @@ FINDINGS = {
 def test_it_is_reported(config: object, severity: Severity, topic: str, field: str):
     made = translate([*APPS, config])
     told = [(one.severity, one.topic, one.field, one.resource) for one in made.findings]
-    assert (severity, topic, field, str(config)) in told
+    where = str(config) if topic != "injection" else "Deployment shop/cart"
+    assert (severity, topic, field, where) in told
+    if topic == "gateway-policy":
+        assert not any(other is LOST for other, *_, where in told if where == str(config))
+
+
+def test_a_typo_is_told_with_what_was_meant():
+    made = translate([*APPS, rule("timeuot: 1s")])
+    (finding,) = [one for one in made.findings if one.topic == "unknown-field"]
+    assert finding.todo.startswith("did you mean timeout?")
+    assert "VirtualService has no field timeuot" in finding.why
 
 
 @pytest.mark.parametrize("field", ["spec.moon", "spec.http[0].moon", "spec.http[0].route[0].moon", "spec.http[0].route[0].destination.moon", "spec.http[0].retries.moon", "spec.http[0].headers.request.moon"])  # fmt: skip
@@ -147,7 +183,7 @@ def test_a_field_that_nobody_reads_is_lost(field: str):
         part = part[int(key)] if isinstance(part, list) else part[key]
     part[last] = "x"
     made = translate([*APPS, resource("VirtualService", "shop/web", spec)])
-    assert [(one.severity, one.field) for one in made.findings] == [(LOST, field)]
+    assert [(one.severity, one.field) for one in reported(made)] == [(LOST, field)]
 
 
 # a server's TLS; what is lost of it
@@ -158,8 +194,9 @@ GATEWAY_TLS = {
         "{mode: SIMPLE, credentialName: cert, minProtocolVersion: TLSV1_3}",
         ["spec.servers[0].tls.minProtocolVersion"],
     ),
-    "by files": ("{mode: SIMPLE, serverCertificate: /c, privateKey: /k}", ["spec.servers[0].tls", "spec.servers[0].tls.serverCertificate", "spec.servers[0].tls.privateKey"]),
-    "of both sides": ("{mode: MUTUAL, credentialName: cert}", ["spec.servers[0].tls.mode"]),
+    "by files": ("{mode: SIMPLE, serverCertificate: /c, privateKey: /k}", ["spec.servers[0].tls"]),
+    "of both sides": ("{mode: MUTUAL, credentialName: cert}", []),
+    "for other clusters": ("{mode: AUTO_PASSTHROUGH}", ["spec.servers[0].tls.mode"]),
 }  # fmt: skip
 
 
@@ -185,7 +222,7 @@ def test_a_second_virtual_service_for_a_host_has_no_effect():
     spec = "{hosts: [web], http: [{route: [{destination: {host: web}}]}]}"
     made = translate([*APPS, *(resource("VirtualService", f"shop/{name}", spec) for name in "ba")])
     assert [one.name for one in made.objects] == ["a"]
-    assert [(one.topic, one.resource) for one in made.findings] == [("no-effect", "VirtualService shop/b")]
+    assert [(one.topic, one.resource) for one in reported(made)] == [("no-effect", "VirtualService shop/b")]
 
 
 def test_a_translation_doesnt_depend_on_the_order_of_its_input():
@@ -196,8 +233,8 @@ def test_a_translation_doesnt_depend_on_the_order_of_its_input():
     assert [made.data for made in one.objects] == [made.data for made in other.objects]
 
 
-@pytest.mark.parametrize(("served", "reported"), [(["v1"], True), (["v1", "v1alpha2"], False)])
-def test_what_the_cluster_does_not_serve_is_named(served, reported):
+@pytest.mark.parametrize(("served", "unserved"), [(["v1"], True), (["v1", "v1alpha2"], False)])
+def test_what_the_cluster_does_not_serve_is_named(served, unserved):
     definition = resource(
         "CustomResourceDefinition",
         "tlsroutes.gateway.networking.k8s.io",
@@ -214,7 +251,8 @@ def test_what_the_cluster_does_not_serve_is_named(served, reported):
     made = translate([*APPS, definition, mesh, resource("ServiceEntry", "shop/api", spec)])
     assert "TLSRoute" in [one.kind for one in made.objects]
     named = [one for one in made.findings if one.topic == "unserved"]
-    assert bool(named) is reported
+    assert bool(named) is unserved
+    assert all("these connections are refused" in one.why for one in named)
     assert made.served.sources == (
         "linkerd edge-26.8",
         "gateway.networking.k8s.io (its CustomResourceDefinitions)",

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.estate import Estate
-from harness.analysis.translate.gateway.gateway import INGRESS
+from harness.analysis.translate.staying import INGRESS
 from harness.api import marks
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.metadata import labels_of

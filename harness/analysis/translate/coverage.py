@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.texts import beside
 from harness.analysis.translate.finding import Finding
+from harness.analysis.translate.staying import reach
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.refusal import Refused
 from harness.api.schema import shapes as schema
+from harness.api.schema.fields import known_beside
 from harness.api.schema.kinds import KINDS
 from harness.base.errors import InputError, NotModelledError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from harness.analysis.translate.estate import Estate
     from harness.api.node import Node
     from harness.base.resources import Resource
 
@@ -83,17 +87,21 @@ def _refuse_halves(resource: Resource) -> None:
                 raise
 
 
-def untranslated(resources: Iterable[Resource]) -> Iterator[Finding]:
+def untranslated(estate: Estate) -> Iterator[Finding]:
     """Yields a finding for each object of Istio's that isn't translated, then one for each foreign kind.
 
-    What objects of somebody else's make, nobody here knows.
+    What reaches a gateway of Istio's stays there. What objects of somebody else's make, nobody here knows.
     """
     istio = groups()
     foreign: dict[tuple[str, str], Resource] = {}
-    for resource in resources:
+    for resource in estate.resources:
         if resource.group in istio:
             if code := istio[resource.group]["lost"].get(resource.kind):
-                yield Finding.of(code, resource)
+                whose = reach(estate, resource)
+                if whose.gateways:
+                    yield Finding.of("gateway-policy", resource)
+                if whose.others:
+                    yield Finding.of(code, resource)
         elif resource.group in _GONE:
             yield Finding.of("no-effect.group", resource, "apiVersion")
         elif "." in resource.group and not resource.group.endswith(_SILENT):
@@ -104,8 +112,15 @@ def untranslated(resources: Iterable[Resource]) -> Iterator[Finding]:
 
 def unread(reading: Node) -> Iterator[Finding]:
     """Yields a finding for each field of an object, or of a part of one, that nobody read."""
+    resource = reading.resource
     for path in reading.unread():
-        yield Finding.of(_code(reading.resource.kind, path), reading.resource, path)
+        name = re.sub(r"\[\d+\]$", "", path).rpartition(".")[2]
+        if valid := known_beside(resource, path):
+            code = "unknown-field.typo" if get_close_matches(name, valid) else "unknown-field"
+            facts = {"name": name, "kind": resource.kind, "todo": did_you_mean(name, valid)}
+            yield Finding.of(code, resource, path, **facts)
+        else:
+            yield Finding.of(_code(resource.kind, path), resource, path)
 
 
 def _code(kind: str, path: str) -> str:
@@ -113,7 +128,7 @@ def _code(kind: str, path: str) -> str:
     part = beside(__file__, "istio.yaml")["fields"].get(kind)
     for key in re.sub(r"\[\d+\]", "", path).split(".")[1:]:
         part = part.get(key) if isinstance(part, dict) else part
-    return part if isinstance(part, str) else "unknown-field"
+    return part if isinstance(part, str) else "unknown-field.untranslated"
 
 
 def _refuse_templates(resource: Resource) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import Host
     from harness.api.istio.destination_rule import LevelPolicy, OutlierDetection, Subset
+    from harness.api.node import Node
     from harness.base.resources import Resource
 
 _ACCRUAL = "balancer.linkerd.io/failure-accrual"
@@ -21,18 +22,30 @@ _LONGEST_PAUSE = 300.0
 
 def translate(draft: Draft) -> None:
     """Translates all DestinationRules; the draft then has the Services that their subsets became."""
+    first: dict[tuple[str, str], Resource] = {}  # of several for one host the oldest counts
     for rule in map(DestinationRule.of, draft.estate.all(*KIND)):
         host = draft.estate.host(rule.required("host").host, rule.resource.namespace)
         for subset in rule.subsets:
             key = (host.name, subset.required("name").name)
-            if key not in draft.subsets:  # of several for one host the oldest counts
+            if first.setdefault(key, rule.resource) is rule.resource:
                 draft.subsets[key] = _service(draft, subset, host)
-            _traffic_policy(draft, subset.traffic_policy, draft.subsets[key])
-        _traffic_policy(draft, rule.traffic_policy, host.service)
-        for part in rule.traffic_policy.ports:
-            part.leave("port")
-            _traffic_policy(draft, part, None)
+                _traffic_policy(draft, subset.traffic_policy, draft.subsets[key])
+            else:
+                _no_effect(draft, subset, f"{first[key]} has a subset {subset.name} of {host.name} already")
+        if rule.traffic_policy and first.setdefault((host.name, ""), rule.resource) is not rule.resource:
+            problem = f"{first[host.name, '']} says the traffic policy of {host.name} already"
+            _no_effect(draft, rule.traffic_policy, problem)
+        else:
+            _traffic_policy(draft, rule.traffic_policy, host.service)
+            for part in rule.traffic_policy.ports:
+                part.leave("port")
+                _traffic_policy(draft, part, None)
         draft.finish(rule)
+
+
+def _no_effect(draft: Draft, part: Node, problem: str) -> None:
+    part.leave()
+    draft.report("no-effect", part, problem=problem)
 
 
 def _service(draft: Draft, subset: Subset, host: Host) -> Resource | None:

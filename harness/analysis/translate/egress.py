@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.translate.route.connection_route import API as CONNECTION_API
 from harness.analysis.translate.route.routes import GATEWAY_API
+from harness.api.gateway_api.route import KINDS, Route
 from harness.api.istio.mesh_config import MeshConfig
 from harness.api.istio.registry import GROUP, REGISTRY_ONLY, ServiceEntry
 
@@ -43,6 +44,12 @@ def translate(draft: Draft) -> None:
             draft.report("egress-policy" if config else "egress-policy.assumed", entry, "spec")
     for entry in entries:
         _entry(draft, entry, closed=closed)
+
+
+def opens(resource: Resource) -> bool:
+    """Returns whether an object is a route that opens an EgressNetwork which denies all else."""
+    parents = Route.of(resource).parents if resource.kind in KINDS else ()
+    return any(parent.kind == "EgressNetwork" for parent in parents)
 
 
 def _entry(draft: Draft, resource: Resource, *, closed: bool) -> None:

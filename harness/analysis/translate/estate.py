@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.hosts import full_host
 from harness.api.istio.mesh_config import KEY, MeshConfig
 from harness.api.istio.virtual_service import VirtualService
@@ -61,6 +62,8 @@ class Deployed:
     selector: Mapping[str, Any]
     ports: tuple[PodPort, ...]
     probes: tuple[tuple[int, str], ...]
+    is_gateway: bool
+    """Whether its pods are a gateway of Istio's, which goes on judging requests itself."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,13 @@ class Estate:
     def workloads(self) -> Iterator[Deployed]:
         """All workloads."""
         return chain.from_iterable(self.deployed.values())
+
+    def has_gateway(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Returns whether a workload is among them that is a gateway of Istio's and has these labels."""
+        return any(
+            workload.is_gateway and selects(labels, workload.labels)
+            for workload in self.deployed.get(namespace, ())
+        )
 
     @cached_property
     def identities(self) -> frozenset[tuple[str, str]]:
@@ -182,6 +192,7 @@ class Estate:
             chosen.data if chosen else {"matchLabels": labels},
             tuple(PodPort(number, is_opaque) for number, is_opaque in sorted(opaque.items())),
             tuple(dict.fromkeys(probes)),
+            labels.get("istio") in ("ingressgateway", "egressgateway") or runs_gateway(template),
         )
 
 

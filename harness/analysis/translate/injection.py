@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.texts import beside
+from harness.analysis.translate.coverage import groups
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.workload import template_of
 from harness.api.marks import (
@@ -15,13 +16,15 @@ from harness.api.marks import (
     ISTIO_REVISION,
     ISTIO_TEMPLATES,
     LINKERD_INJECT,
+    addressed,
     asks,
     choice,
 )
-from harness.base.vocabulary import Mesh
+from harness.base.vocabulary import PLATFORM, Mesh
 
 if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
+    from harness.analysis.translate.estate import Estate
     from harness.base.resources import Resource
 
 Known = dict[str, Any]
@@ -67,14 +70,56 @@ def _istios(key: str) -> bool:
 def translate(draft: Draft) -> None:
     """Translates the marks of all Namespaces, Services and workloads."""
     table = beside(__file__, "istio.yaml")["annotations"]
-    for namespace in draft.estate.namespaces.values():
-        _namespace(draft, namespace, table)
-    for workload in draft.estate.workloads:
-        _workload(draft, workload.resource, table)
+    assumed = _is_assumed(draft.estate)
+    for name, namespace in draft.estate.namespaces.items():
+        if name not in PLATFORM:
+            _namespace(draft, namespace, table)
+    for space, workloads in draft.estate.deployed.items():
+        if space in PLATFORM:
+            continue
+        for workload in workloads:
+            if workload.is_gateway:
+                _keep_injected(draft, workload.resource)
+            else:
+                _workload(draft, workload.resource, table)
+        moving = [workload.resource for workload in workloads if not workload.is_gateway]
+        if moving:
+            _moving(draft, space, moving[0], assumed=assumed)
     for service in draft.estate.services.values():
         marks = Marks.of(Metadata.of(service))
-        for key in marks.istio:
-            _report(draft, service, f"metadata.{marks.field(key)}", key, table)
+        for key in marks.istio if service.namespace not in PLATFORM else ():
+            if key not in table["needless"]:
+                _report(draft, service, f"metadata.{marks.field(key)}", key, table)
+
+
+def _is_assumed(estate: Estate) -> bool:
+    """Whether all that runs is taken to be in Istio: there is configuration of its, and no mark of a mesh."""
+    metadata = [Metadata.of(namespace) for namespace in estate.namespaces.values()]
+    metadata += [template_of(workload.resource).metadata for workload in estate.workloads]
+    marked = any(any(addressed(part.labels, part.annotations)) for part in metadata)
+    return not marked and any(resource.group in groups() for resource in estate.resources)
+
+
+def _moving(draft: Draft, name: str, workload: Resource, *, assumed: bool) -> None:
+    """Says how a namespace moves that has no mark, or isn't among the manifests."""
+    if namespace := draft.estate.namespaces.get(name):
+        if assumed:
+            draft.annotate(namespace, {LINKERD_INJECT: "enabled"}, ())
+            draft.report("injection.assumed", namespace, "metadata", namespace=name)
+    elif assumed or any(resource.group in groups() for resource in draft.estate.resources):
+        draft.report("injection.namespace", workload, "metadata.namespace", namespace=name)
+
+
+def _keep_injected(draft: Draft, resource: Resource) -> None:
+    """Has a gateway's pods ask for Istio's injector themselves where their namespace did."""
+    namespace = draft.estate.namespaces.get(resource.namespace)
+    metadata = template_of(draft.current(resource)).metadata
+    asked = choice(Mesh.ISTIO, metadata.labels, metadata.annotations)
+    if namespace is None or asked is not None or ISTIO_TEMPLATES not in metadata.annotations:
+        return
+    marks = Metadata.of(namespace)
+    if asks(Mesh.ISTIO, marks.labels, marks.annotations):
+        _change(draft, metadata, {**metadata.labels, ISTIO_INJECT: "true"}, dict(metadata.annotations))
 
 
 def _namespace(draft: Draft, resource: Resource, table: Known) -> None:
@@ -86,15 +131,20 @@ def _namespace(draft: Draft, resource: Resource, table: Known) -> None:
     injected = asks_istio or metadata.labels.get(ISTIO_AMBIENT) == "ambient"
     annotations = {**marks.annotations, **({LINKERD_INJECT: "enabled"} if injected else {})}
     _change(draft, metadata, marks.labels, annotations)
+    asking = [key for key in _NAMESPACE_LABELS if key in marks.labelled]
+    if injected and asking:
+        removed = " ".join(f"{key}-" for key in asking)
+        field, keys = f"metadata.labels.{asking[0]}", ", ".join(asking)
+        draft.report("injection", resource, field, namespace=resource.name, keys=keys, removed=removed)
     for key in marks.istio:
-        if key not in _NAMESPACE_LABELS:
+        if key not in (*_NAMESPACE_LABELS, *table["needless"]):
             _report(draft, resource, f"metadata.{marks.field(key)}", key, table)
 
 
 def _workload(draft: Draft, resource: Resource, table: Known) -> None:
     metadata = template_of(draft.current(resource)).metadata
     marks, field = Marks.of(metadata), metadata.path
-    if not marks.istio or ISTIO_TEMPLATES in marks.istio:
+    if not marks.istio:
         return
     annotations = dict(marks.annotations)
     for key, value in marks.istio.items():

@@ -16,6 +16,7 @@ from harness.analysis.translate.policy.peer_authentication import modes
 from harness.analysis.translate.route import connection_route, delegate, mesh_route
 from harness.analysis.translate.route.governing import is_public, speakers
 from harness.analysis.translate.route.virtual_service import rules
+from harness.analysis.translate.staying import kept
 from harness.api.istio.hosts import MESH
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.definition import DEFINITION
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from harness.manifests.patching import Patch
 
 
+_REPLACED = frozenset(group for group, table in coverage.groups().items() if table["translated"])
+"""The groups whose objects a translation takes the place of; others install Istio, or only watch."""
+
+
 @dataclass(frozen=True)
 class Translation:
     """What a translation made: new and changed objects, and findings, the worst first.
@@ -43,11 +48,27 @@ class Translation:
     patches: tuple[Patch, ...] = ()
     served: Served = NOTHING
     """The kinds that a cluster with Linkerd serves, by the estate's definitions or a release's."""
+    kept: tuple[Resource, ...] = ()
+    """Istio's objects that stay as they are, for its gateways."""
 
     @property
     def objects(self) -> tuple[Resource, ...]:
         """The objects to apply in place of Istio's."""
         return tuple(made.resource for made in self.translated)
+
+    def applied(self, resources: Iterable[Resource]) -> tuple[Resource, ...]:
+        """Returns what an estate holds with these objects applied, and Istio's deleted that don't stay.
+
+        What the cluster doesn't serve can't be applied. Patches aren't among it.
+        """
+        made = {resource.key: resource for resource in self.objects if self.served.includes(resource)}
+        stay = {resource.key for resource in self.kept}
+        kept = [
+            resource
+            for resource in resources
+            if resource.key not in made and (resource.key in stay or resource.group not in _REPLACED)
+        ]
+        return (*kept, *made.values())
 
 
 def translate(resources: Iterable[Resource]) -> Translation:
@@ -59,7 +80,7 @@ def translate(resources: Iterable[Resource]) -> Translation:
     estate = Estate(tuple(resources))
     coverage.check(estate.resources)
     draft = Draft(estate)
-    draft.findings |= dict.fromkeys(coverage.untranslated(estate.resources))
+    draft.findings |= dict.fromkeys(coverage.untranslated(estate))
     injection.translate(draft)
     destination_rule.translate(draft)
     gateway.translate(draft)
@@ -71,20 +92,23 @@ def translate(resources: Iterable[Resource]) -> Translation:
     served = _served(draft)
     order = list(Severity)
     findings = sorted(draft.findings, key=lambda finding: order.index(finding.severity))
-    return Translation(draft.objects, tuple(findings), tuple(draft.patches), served)
+    return Translation(draft.objects, tuple(findings), tuple(draft.patches), served, kept(estate))
 
 
 def _served(draft: Draft) -> Served:
-    """The kinds that are served; reports what was made of others."""
+    """The kinds that are served; reports what was made of others, or of those of one channel alone."""
     served = NOTHING.with_mesh(Mesh.LINKERD)
     for definition in draft.estate.all(*DEFINITION):
         served = served.defining(definition)
     for made in draft.objects:
-        served = served.needing(made.resource)
-    for made in draft.objects:
         if not served.includes(made.resource):
+            assumed = served.needing(made.resource).includes(made.resource)
+            code = "unserved.channel" if assumed else "unserved.refused"
+            code += "-egress" if egress.opens(made.resource) else ""
             kind = f"{made.resource.api_version} {made.resource.kind}"
-            draft.report("unserved", made.origins[0], kind=kind)
+            draft.report(code, made.origins[0], kind=kind)
+    for made in draft.objects:
+        served = served.needing(made.resource)
     return served
 
 

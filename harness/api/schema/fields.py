@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,27 @@ def set_fields(resource: Resource, units: Collection[str] = ()) -> Iterator[SetF
         return
     for path, name in _walk(spec, kind.fields["spec"], ("spec",), "", units):
         yield SetField(path, name)
+
+
+def known_beside(resource: Resource, path: str) -> Collection[str]:
+    """Returns the names that the API knows where a field stands that it doesn't have; nothing for others.
+
+    Nothing, too, where the kind's schema isn't known.
+    """
+    kind = KINDS.get((resource.group, resource.kind))
+    shape: Shape | None = dict(kind.fields) if kind else None
+    for key in re.sub(r"\[\d+\]", ".[]", path).split("."):
+        if isinstance(shape, Required):
+            shape = shape.value
+        if key == "[]":
+            shape = shape[0] if isinstance(shape, list) else None
+        elif isinstance(shape, dict):
+            if key not in shape:
+                return shape.keys()
+            shape = shape[key]
+        else:
+            return ()
+    return ()
 
 
 def _walk(

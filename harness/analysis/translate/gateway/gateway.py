@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.texts import free
 from harness.analysis.translate.route.routes import GATEWAY_API as API
-from harness.api.istio.gateway import IstioGateway
+from harness.analysis.translate.staying import CLASS, INGRESS
+from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import PodController
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.analysis.translate.draft import Draft, Fields
-    from harness.api.istio.gateway import Server, ServerTLSSettings
+    from harness.api.istio.gateway import Server
     from harness.base.resources import Resource
 
-INGRESS = {"istio": "ingressgateway"}
-CLASS = "istio"
 _ANNOTATION = "/spec/template/metadata/annotations"
 _DEFAULT_PORTS = {8080: 80, 8443: 443}
 """The default installation's Service: ports by what they lead to."""
-_HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
+_MODE = "gateway.istio.io/tls-terminate-mode"
+"""The option by which class `istio` takes Istio's other modes of TLS [istio.io: kubernetes-gateway-api]."""
 
 
 def translate(draft: Draft) -> None:
@@ -46,7 +46,9 @@ def parent_of(draft: Draft, resource: Resource, gateway: str, port: int | None =
     if made := draft.gateways.get(gateway):
         namespace, name = made.namespace, made.name
     else:
-        draft.report("unknown-gateway", resource, "spec.gateways", name=gateway)
+        known = ("networking.istio.io", "Gateway", namespace, name) in draft.estate.keys
+        code = "unknown-gateway.empty" if known else "unknown-gateway"
+        draft.report(code, resource, "spec.gateways", name=gateway)
     parent: Fields = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}
     parent |= {"namespace": namespace} if namespace != resource.namespace else {}
     return parent | ({"port": port} if port else {})
@@ -67,21 +69,28 @@ def _gateway(draft: Draft, resource: Resource) -> None:
     # Istio serves a Gateway at a Service of the Gateway's own namespace only.
     namespace = front.namespace if front else resource.namespace
     listeners: dict[str, Fields] = {}
+    taken: dict[tuple[int, str], str] = {}
     redirected: list[str] = []
     for server in reading.servers:
+        redirects = server.tls.https_redirect
         for listener in _listeners(draft, server, front, namespace):
-            name = free(listener["name"], listeners)
-            listeners[name] = {**listener, "name": name}
-            if server.tls.https_redirect:
-                redirected.append(name)
+            place = (listener["port"], listener.get("hostname", "*"))
+            own = taken.setdefault(place, free(listener["name"], listeners))
+            if listeners.setdefault(own, {**listener, "name": own}) != {**listener, "name": own}:
+                draft.report("gateway-server", server, port=place[0], host=place[1], first=own)
+                continue  # the API refuses a second one
+            if redirects and listener["protocol"] == "HTTP":
+                redirected.append(own)
     draft.finish(reading)
+    if not listeners:
+        return
     spec: Fields = {"gatewayClassName": CLASS}
-    place = "with pods of its own"
+    location = "with pods of its own"
     if front:
         address = f"{front.name}.{front.namespace}.svc.{CLUSTER_DOMAIN}"
         spec["addresses"] = [{"type": "Hostname", "value": address}]
-        place = f"at the Service {front.namespace}/{front.name}, in its namespace"
-    draft.report("gateway-class", resource, "spec.selector", name=CLASS, place=place)
+        location = f"at the Service {front.namespace}/{front.name}, in its namespace"
+    draft.report("gateway-class", resource, "spec.selector", name=CLASS, place=location)
     spec["listeners"] = list(listeners.values())
     key = f"{resource.namespace}/{resource.name}"
     draft.gateways[key] = draft.add(API, "Gateway", namespace, resource.name, spec, (resource,))
@@ -107,13 +116,13 @@ def _listeners(draft: Draft, server: Server, front: Front | None, gateway_namesp
     port = server.required("port").port.required("number")
     number = port.number or 0
     name = (server.name or port.name or f"port-{number}").lower()
-    tls = _tls(draft, server.tls, server.protocol)
+    tls = _tls(draft, server)
     if tls is None:
-        draft.report("gateway-tls.kind", server.tls)
         server.leave()
         return []
-    plain = "HTTP" if server.protocol in _HTTP else "TCP"
-    kind = {"Terminate": "HTTPS", "Passthrough": "TLS"}.get(tls.get("mode", ""), plain)
+    plain = "HTTP" if server.protocol in HTTP else "TCP"
+    ended = "TLS" if server.protocol == "TLS" else "HTTPS"
+    kind = {"Terminate": ended, "Passthrough": "TLS"}.get(tls.get("mode", ""), plain)
     listeners = []
     for allowed, host_name in server.open_to or (("*", "*"),):
         listener: Fields = {"name": name, "port": _port(number, service), "protocol": kind}
@@ -146,26 +155,30 @@ def _port(number: int, service: Resource | None) -> int:
     return next((port.number for port in ports if port.target == number), number)
 
 
-def _tls(draft: Draft, tls: ServerTLSSettings, protocol: str) -> Fields | None:
-    """A listener's TLS: {} for none, None for a kind that it can't say."""
-    if tls.has("httpsRedirect") and not tls.has("mode") and not tls.has("credentialName"):
+def _tls(draft: Draft, server: Server) -> Fields | None:
+    """A listener's TLS: {} for none, None for one that it can't say, which is reported."""
+    tls = server.tls
+    if server.protocol in HTTP:  # TLS settings of such a server only redirect
+        tls.leave()
         return {}
-    mode = tls.mode or {"HTTPS": "SIMPLE", "TLS": "PASSTHROUGH"}.get(protocol)
+    mode = tls.mode or {"HTTPS": "SIMPLE", "TLS": "PASSTHROUGH"}.get(server.protocol)
     match mode:
         case None:
             return {}
         case "PASSTHROUGH":
             return {"mode": "Passthrough"}
-        case "MUTUAL":
-            draft.report("gateway-tls.mutual", tls, "mode")
-        case "SIMPLE":
-            pass
+        case "ISTIO_MUTUAL":
+            return {"mode": "Terminate", "options": {_MODE: mode}}
+        case "SIMPLE" | "MUTUAL":
+            options = {"options": {_MODE: mode}} if mode == "MUTUAL" else {}
         case _:
+            draft.report("gateway-tls.kind", tls, "mode", mode=mode)
             return None
-    if secret := tls.credential_name:
-        return {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": secret}]}
-    draft.report("gateway-tls.certificate", tls)
-    return {"mode": "Terminate"}
+    if not tls.credentials:
+        draft.report("gateway-tls.certificate", tls)
+        return None
+    secrets = [{"kind": "Secret", "name": secret} for secret in tls.credentials]
+    return {"mode": "Terminate", "certificateRefs": secrets, **options}
 
 
 def mesh(draft: Draft) -> None:

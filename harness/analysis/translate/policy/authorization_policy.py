@@ -15,6 +15,7 @@ from harness.analysis.translate.policy.source import (
     service_accounts_of,
 )
 from harness.analysis.translate.route.matches import EVERY, RequestMatch, Unsayable
+from harness.analysis.translate.staying import reach
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.node import Node
 
@@ -57,6 +58,11 @@ def policies(draft: Draft) -> tuple[Policy, ...]:
 
 
 def _policy(draft: Draft, reading: AuthorizationPolicy) -> Policy | None:
+    whose = reach(draft.estate, reading.resource)
+    if whose.gateways:
+        draft.report("gateway-policy", reading, "targetRefs" if reading.targets else "selector")
+    if not whose.others:
+        return None
     if reading.action not in ("ALLOW", "DENY") or reading.is_dry_run:
         custom = reading.action == "CUSTOM" and not reading.is_dry_run
         draft.report("external-authorization" if custom else "audit", reading, "action")

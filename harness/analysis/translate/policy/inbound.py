@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from harness.analysis.translate.policy import server
 from harness.analysis.translate.policy.admission import Rules
 from harness.analysis.translate.policy.clients import ACCESS, EVERYBODY
-from harness.api.istio.gateway import runs_gateway
-from harness.api.kubernetes.workload import template_of
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import LabelTable
@@ -36,14 +34,12 @@ def add(draft: Draft, policies: Sequence[Policy], modes: Modes) -> None:
         selected = [workload for space in spaces for workload in table.selected(space, policy.labels)]
         for workload in selected:
             counting[workload].append(policy)
-        if all(map(_is_gateway, selected)):
-            at_gateway = selected or "ingressgateway" in policy.labels.values()
-            code = "gateway-policy" if at_gateway else "unknown-workloads"
-            draft.report(code, policy.resource, "spec.selector")
+        if all(workload.is_gateway for workload in selected):
+            draft.report("unknown-workloads", policy.resource, "spec.selector")
     spoken = {policy.resource.namespace for policy in policies}
     spoken |= {mode.resource.namespace for mode in modes.modes}
     for namespace, workloads in everywhere.items():
-        served = [workload for workload in workloads if not _is_gateway(workload)]
+        served = [workload for workload in workloads if not workload.is_gateway]
         if namespace != ROOT_NAMESPACE and served and spoken & {ROOT_NAMESPACE, namespace}:
             rules = {pods: Rules(tuple(counting[pods]), modes, namespace, pods.labels) for pods in served}
             _namespace(draft, namespace, rules)
@@ -55,12 +51,6 @@ def add(draft: Draft, policies: Sequence[Policy], modes: Modes) -> None:
             draft.report("mesh-wide-strict", mode.resource, "spec.mtls.mode")
         elif mode.mode == "STRICT" and not everywhere.get(namespace):  # no Server keeps plaintext out
             draft.annotate_namespace(namespace, {DEFAULT_POLICY: "all-authenticated"}, (mode.resource,))
-
-
-def _is_gateway(workload: Deployed) -> bool:
-    """Whether the pods are a gateway of Istio's, which goes on judging requests itself."""
-    named = workload.labels.get("istio") in ("ingressgateway", "egressgateway")
-    return named or runs_gateway(template_of(workload.resource))
 
 
 def _namespace(draft: Draft, namespace: str, rules: Mapping[Deployed, Rules]) -> None:

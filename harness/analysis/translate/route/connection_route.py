@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.translate.estate import routable
 from harness.analysis.translate.gateway.gateway import parent_of
 from harness.analysis.translate.route.routes import Backends
-from harness.analysis.translate.route.virtual_service import RouteTarget
+from harness.analysis.translate.route.virtual_service import RouteTarget, report_weights
 from harness.api.istio.destination import weighted
 from harness.api.istio.hosts import MESH
 from harness.model.network.services import service_ports
@@ -45,6 +45,7 @@ def rules(draft: Draft, virtual_service: VirtualService) -> tuple[TranslatedConn
     translated = []
     for part in (*virtual_service.tls, *virtual_service.tcp):
         targets = tuple(RouteTarget.of(to, weight) for to, weight in weighted(part.route))
+        report_weights(draft, part, targets)
         for match in part.matches:
             lost = _unsayable(match)
             for key in lost:

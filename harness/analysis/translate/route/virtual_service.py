@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft, Fields
     from harness.api.istio.destination import Destination, RouteDestination
     from harness.api.istio.http_rule import HTTPRule
+    from harness.api.istio.virtual_service import ConnectionRule
     from harness.base.resources import Resource
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -84,6 +85,7 @@ def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
     targets = tuple(
         RouteTarget.of(to, weight, _header_filters(draft, to)) for to, weight in weighted(part.route)
     )
+    report_weights(draft, part, targets)
     wait, retries = written(part.timeout or 0), _retry_annotations(draft, part)
     for code, field in (("direct-response", "directResponse"), ("delegate", "delegate")):
         if part.has(field):
@@ -93,6 +95,16 @@ def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
     if part.matches and not conditions:
         return None
     return TranslatedRule(part, part.name, conditions or (RuleCondition(),), targets, filters, wait, retries)
+
+
+def report_weights(draft: Draft, rule: HTTPRule | ConnectionRule, targets: Iterable[RouteTarget]) -> None:
+    """Reports weights that aren't shares of 100: who wrote them may have meant others."""
+    weights = [target.weight for target in targets if target.weight is not None]
+    total = sum(weights)
+    if total == 100 or sum(map(bool, weights)) < 2:  # a lone share is the whole
+        return
+    shares = ", ".join(f"{100 * weight / total:.3g} %" for weight in weights)
+    draft.report("weights", rule, "route", weights=" + ".join(map(str, weights)), sum=total, shares=shares)
 
 
 def _header_filters(draft: Draft, part: HTTPRule | RouteDestination) -> tuple[Fields, ...]:

@@ -1,0 +1,68 @@
+"""Which mesh's marks the output has, and what is said of those that only a cluster has."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.analysis.translate import translate
+from harness.api.kubernetes.metadata import annotations_of, labels_of
+from tests.model.clusters import deployment, resource
+from tests.translate.estates import APPS
+
+ROUTE = resource(
+    "VirtualService", "shop/web", "{hosts: [web], http: [{timeout: 1s, route: [{destination: {host: web}}]}]}"
+)
+
+
+def namespace(labels: dict[str, str]) -> object:
+    made = resource("Namespace", "shop")
+    made.data["metadata"]["labels"] = labels
+    return made
+
+
+# the labels of a Namespace; what is told to be done
+MARKED = {
+    "label": ({"istio-injection": "enabled"}, "kubectl label namespace shop istio-injection-"),
+    "revision": ({"istio.io/rev": "canary"}, "kubectl label namespace shop istio.io/rev-"),
+    "both": (
+        {"istio-injection": "enabled", "istio.io/rev": "canary"},
+        "kubectl label namespace shop istio-injection- istio.io/rev-",
+    ),
+    "ambient": ({"istio.io/dataplane-mode": "ambient"}, "kubectl label namespace shop istio.io/dataplane-mode-"),
+    "none": ({"team": "a"}, "kubectl label namespace shop istio-injection- istio.io/rev-"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("labels", "todo"), MARKED.values(), ids=MARKED)
+def test_a_namespace_moves_and_what_kubectl_must_take_away_is_told(labels: dict[str, str], todo: str):
+    made = translate([*APPS, namespace(labels), ROUTE])
+    (moved,) = [one for one in made.objects if one.kind == "Namespace"]
+    assert annotations_of(moved)["linkerd.io/inject"] == "enabled"
+    assert labels_of(moved) == {key: value for key, value in labels.items() if key == "team"}
+    told = [
+        one.todo for one in made.findings if one.topic == "injection" and one.resource == "Namespace shop"
+    ]
+    assert told == [todo]
+
+
+def test_a_namespace_in_no_manifest_is_told_how_to_move():
+    made = translate([*APPS, ROUTE])
+    assert not [one for one in made.objects if one.kind == "Namespace"]
+    assert {one.todo for one in made.findings if one.topic == "injection"} == {
+        f"kubectl annotate namespace {name} linkerd.io/inject=enabled, and "
+        f"kubectl label namespace {name} istio-injection- istio.io/rev-"
+        for name in ("ops", "shop")
+    }
+
+
+def test_a_gateway_that_its_namespace_had_injected_asks_itself():
+    door = deployment(
+        "shop/door",
+        {"containers": [{"name": "istio-proxy", "image": "auto"}]},
+        {"labels": {"istio": "door"}, "annotations": {"inject.istio.io/templates": "gateway"}},
+    )
+    made = translate([namespace({"istio-injection": "enabled"}), door, ROUTE])
+    (kept,) = [one for one in made.objects if one.kind == "Deployment"]
+    metadata = kept.data["spec"]["template"]["metadata"]
+    assert metadata["labels"] == {"istio": "door", "sidecar.istio.io/inject": "true"}
+    assert metadata["annotations"] == {"inject.istio.io/templates": "gateway"}
