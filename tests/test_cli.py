@@ -55,7 +55,7 @@ def test_the_version():
     assert invoke("--version").stdout.strip() == __version__
 
 
-SIDES = ("manifests/faces/istio", "manifests/faces/linkerd/color-split-http.yaml")
+SIDES = ("configs/faces/istio", "configs/faces/linkerd/color-split-http.yaml")
 BETWEEN = ("--with", "manifests/faces", "--mesh-before", "istio", "--mesh-after", "linkerd")
 
 

@@ -13,6 +13,7 @@ from harness.model import load
 
 ROOT = Path(__file__).parents[1]
 FACES = "manifests/faces"
+CONFIGS = "configs/faces"
 COLOR = "grpc://color/ColorService/Center"
 ISTIO_ID = "spiffe://cluster.local/ns/faces/sa/default"
 LINKERD_ID = "default.faces.serviceaccount.identity.linkerd.cluster.local"
@@ -44,7 +45,7 @@ DECISIONS = {
             "faces/face POST grpc://color/ColorService/Center through istio-proxy, predicted by the model",
             "├── 1/2 (50 %): 200 grpc-status 0 from faces/color",
             "│   ├── VirtualService faces/color-split: takes 50 of 100: color.faces.svc.cluster.local",
-            f"│   │     spec.http[0].route[0].weight, {FACES}/istio/color-split.yaml:9:7",
+            f"│   │     spec.http[0].route[0].weight, {CONFIGS}/istio/color-split.yaml:9:7",
             f"│   └── the last hop is mutual TLS by istio as {ISTIO_ID}",
             "└── 1/2 (50 %): 200 grpc-status 0 from faces/color2",
         ],
@@ -57,7 +58,7 @@ DECISIONS = {
             f"faces/face POST {COLOR} without a proxy, predicted by the model",
             "└── always: 200 grpc-status 0 from faces/color",
             "    ├── not taken: VirtualService faces/color-split: doesn't count: faces/face has no proxy",
-            f"    │     spec.hosts, {FACES}/istio/color-split.yaml:5:3",
+            f"    │     spec.hosts, {CONFIGS}/istio/color-split.yaml:5:3",
             "    └── the last hop is plaintext",
         ],
     ),
@@ -68,7 +69,7 @@ DECISIONS = {
         [
             "└── always: 200 grpc-status 0 from faces/color",
             "    ├── not taken: HTTPRoute faces/color-split: names no parent: no effect",
-            f"    │     spec.parentRefs, {FACES}/linkerd/color-split-ports.yaml:5:1",
+            f"    │     spec.parentRefs, {CONFIGS}/linkerd/color-split-ports.yaml:5:1",
             f"    └── the last hop is mutual TLS by linkerd as {LINKERD_ID}",
         ],
     ),
@@ -80,7 +81,7 @@ DECISIONS = {
             "faces/face POST http://smiley/ through istio-proxy, predicted by the model",
             "└── always: 403",
             "    ├── not taken: AuthorizationPolicy faces/restrict-faces: doesn't match the request",
-            f"    │     spec.rules[0].to, {FACES}/istio/restrict-faces.yaml:12:5",
+            f"    │     spec.rules[0].to, {CONFIGS}/istio/restrict-faces.yaml:12:5",
         ],
     ),
     "method that no route takes": (
@@ -90,7 +91,7 @@ DECISIONS = {
         [
             "└── always: 404",
             "    ├── not taken: HTTPRoute faces/faces-get: doesn't match the request",
-            f"    │     spec.rules[0], {FACES}/linkerd/restrict-faces.yaml:16:5",
+            f"    │     spec.rules[0], {CONFIGS}/linkerd/restrict-faces.yaml:16:5",
         ],
     ),
     "policy on a Namespace without Server": (
@@ -124,14 +125,14 @@ DECISIONS = {
 
 @pytest.mark.parametrize(("mesh", "config", "request_", "lines"), DECISIONS.values(), ids=DECISIONS)
 def test_the_tree(mesh: str, config: str, request_: list[str], lines: list[str]):
-    result = explain(*request_, "--mesh", f"faces={mesh}", files=(f"{FACES}/{config}",))
+    result = explain(*request_, "--mesh", f"faces={mesh}", files=(f"{CONFIGS}/{config}",))
     assert result.exit_code == 0, result.stderr
     told = result.stdout.splitlines()
     assert [line for line in lines if line not in told] == []
 
 
 def test_json_has_exact_probabilities_outcomes_hop_and_trace():
-    files = (f"{FACES}/istio/color-split.yaml",)
+    files = (f"{CONFIGS}/istio/color-split.yaml",)
     result = explain(COLOR, "-H", "x-user: me", "--mesh", "faces=istio", "--json", files=files)
     told = json.loads(result.stdout)
     assert told["request"] == {
@@ -155,7 +156,7 @@ def test_json_has_exact_probabilities_outcomes_hop_and_trace():
         "text": "takes 50 of 100: color.faces.svc.cluster.local",
         "resource": "VirtualService faces/color-split",
         "field": "spec.http[0].route[0].weight",
-        "where": f"{FACES}/istio/color-split.yaml:9:7",
+        "where": f"{CONFIGS}/istio/color-split.yaml:9:7",
         "action": "shared",
         "object": {
             "group": "networking.istio.io",
@@ -164,7 +165,7 @@ def test_json_has_exact_probabilities_outcomes_hop_and_trace():
             "name": "color-split",
         },
         "also": [],
-        "place": {"file": f"{FACES}/istio/color-split.yaml", "line": 9, "column": 7, "from": ""},
+        "place": {"file": f"{CONFIGS}/istio/color-split.yaml", "line": 9, "column": 7, "from": ""},
         "parts": [{"number": 50}, {"number": 100}, {"text": "color.faces.svc.cluster.local"}],
         "links": [],
         "depth": 0,
@@ -173,7 +174,7 @@ def test_json_has_exact_probabilities_outcomes_hop_and_trace():
 
 
 def test_likelier_outcomes_come_first(tmp_path: Path):
-    split = (ROOT / FACES / "istio/color-split.yaml").read_text()
+    split = (ROOT / CONFIGS / "istio/color-split.yaml").read_text()
     uneven = split.replace("50", "1", 1).replace("50", "2")
     result = explain(COLOR, "--mesh", "faces=istio", files=(written(tmp_path, uneven),))
     assert [line for line in result.stdout.splitlines() if "%" in line] == [
@@ -238,7 +239,7 @@ WRONG_ARGUMENTS = {
 @pytest.mark.parametrize(("arguments", "source", "message"), WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
 def test_wrong_arguments(arguments: list[str], source: str, message: str):
     result = explain(*arguments, source=source)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
 
 
@@ -251,7 +252,7 @@ WRONG_MANIFESTS = {
     "no YAML": ("a: [", [], ": not YAML: while parsing a flow"),
     "no object": ("text", [], "written.yaml:1:1: not a Kubernetes object but text"),
     "refused by the API": (
-        (ROOT / FACES / "linkerd/color-split-raw.yaml").read_text(),
+        (ROOT / CONFIGS / "linkerd/color-split-raw.yaml").read_text(),
         [],
         'written.yaml:9:7: The HTTPRoute "color-split" is invalid: spec.rules[0].backendRefs[0]: '
         'Invalid value: "object": Must have port for Service reference',
@@ -282,13 +283,13 @@ WRONG_MANIFESTS = {
 @pytest.mark.parametrize(("text", "arguments", "message"), WRONG_MANIFESTS.values(), ids=WRONG_MANIFESTS)
 def test_wrong_manifests(tmp_path: Path, text: str, arguments: list[str], message: str):
     result = explain("http://it/", *arguments, files=(written(tmp_path, text),))
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
 
 
 def test_a_path_that_is_not_there():
     result = explain("http://smiley/", files=("no/such.yaml",))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("no/such.yaml: can't be read")
 
 
@@ -402,7 +403,7 @@ def test_the_same_manifests_give_the_same_words():
 
 def test_lenient_decides_without_what_it_does_not_know_and_names_it(tmp_path: Path):
     filter_ = written(tmp_path, manifest("networking.istio.io/v1alpha3", "EnvoyFilter", "{}"))
-    assert explain("http://smiley/", files=(filter_,)).exit_code == 1
+    assert explain("http://smiley/", files=(filter_,)).exit_code == 2
     result = explain("http://smiley/", "--lenient", files=(filter_,))
     assert result.exit_code == 0
     assert "not taken: EnvoyFilter faces/it: not modelled, left out" in result.stdout
@@ -420,5 +421,5 @@ WRONG_SOURCES = {
 @pytest.mark.parametrize(("arguments", "message"), WRONG_SOURCES.values(), ids=WRONG_SOURCES)
 def test_wrong_sources(arguments: list[str], message: str):
     result = CliRunner().invoke(app, ["explain", "http://x/", "--from", "a/b", *arguments])
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from harness.api.kubernetes.service import services_of
 from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError, MissingError
 from harness.base.vocabulary import Workload
-from harness.manifests.files import read_manifests
+from harness.manifests.files import read, read_manifests
+from harness.manifests.objects import Reading
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,13 +73,134 @@ def test_a_dump_loses_what_the_cluster_added_and_is_read_by_age(write):
     assert (older.created, newer.created) == ("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00")
 
 
-def test_a_folder_is_read_as_kubectl_does(tmp_path: Path):
-    (tmp_path / "sub").mkdir()
-    for name in ("b.yaml", "a.json", "sub/c.yaml", "notes.md"):
-        (tmp_path / name).write_text(
-            f'{{"apiVersion": "v1", "kind": "Secret", "metadata": {{"name": "{name[0]}"}}}}'
-        )
-    assert [str(r) for r in read_manifests(tmp_path)] == ["Secret default/a", "Secret default/b"]
+OBJECT = '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "NAME"}}'
+TEMPLATE = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Values.name }}\n"
+CONFIG = "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nnodes: []\n"
+# name: (files, how they are read, names of the objects, notes, what isn't read)
+FOLDERS = {
+    "by name, with all below": (
+        {"b.yaml": "b", "a.json": "a", "a/z.yml": "z", "a/y/x.yaml": "x", "notes.md": "no"},
+        {}, ["x", "z", "a", "b"], [], [],
+    ),
+    "not below": ({"b.yaml": "b", "a/z.yaml": "z"}, {"recursive": False}, ["b"], [], []),
+    "no hidden folder": ({"b.yaml": "b", ".github/c.yaml": "c"}, {}, ["b"], [], []),
+    "no values": (
+        {"b.yaml": "b", "values.yaml": "image: x\n", "sub/cluster.yaml": CONFIG},
+        {}, ["b"], ["skipped: 2 documents that aren't Kubernetes objects, the first in sub/cluster.yaml:1:1"], [],
+    ),
+    "one that isn't": (
+        {"b.yaml": "b", "ci.yaml": "- job\n"}, {}, ["b"], ["skipped: ci.yaml, which is no Kubernetes object"], [],
+    ),
+    "a chart": (
+        {"b.yaml": "b", "shop/Chart.yaml": "name: shop\n", "shop/templates/a.yaml": TEMPLATE, "shop/crds/c.yaml": "c"},
+        {}, ["b"], [],
+        ["shop: not read: a Helm chart: render it (helm template …), and name what comes of it"],
+    ),
+    "a template": (
+        {"b.yaml": "b", "t.yaml": TEMPLATE}, {}, ["b"], [],
+        ["t.yaml:4:10: not read: a key that isn't a word (an unrendered template?)"],
+    ),
+    "a template that is YAML": (
+        {"b.yaml": "b", "t.yaml": TEMPLATE.replace("{{", "'{{").replace("}}", "}}'")}, {}, ["b"], [],
+        ["t.yaml:4:3: not read: an unrendered template ({{ .Values.name }})"],
+    ),
+    "a broken object": (
+        {"b.yaml": "b", "t.yaml": "kind: Secret\n"}, {}, ["b"], [],
+        ["t.yaml:1:1: not read: not a Kubernetes object: apiVersion is missing"],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Makes files of a mapping, whose short texts are names of objects."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def make(files: dict[str, str]) -> Path:
+        for name, text in files.items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(OBJECT.replace("NAME", text) if len(text) < 4 else text)
+        return Path()
+
+    return make
+
+
+@pytest.mark.parametrize(("files", "options", "names", "notes", "unread"), FOLDERS.values(), ids=FOLDERS)
+def test_a_folder_is_read(folder, files, options, names, notes, unread):
+    manifests = read([folder(files)], Reading(**options))
+    assert [each.name for each in manifests.resources] == names
+    assert list(manifests.notes) == notes
+    assert list(map(str, manifests.unread)) == unread
+
+
+def test_a_file_that_is_named_must_be_right(folder):
+    folder({"t.yaml": TEMPLATE, "values.yaml": "image: x\n", "shop/Chart.yaml": "name: shop\n"})
+    for path in ("t.yaml", "values.yaml", "shop"):
+        with pytest.raises(InputError, match=path):
+            read([Path(path)])
+
+
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", StringIO("---\n" + OBJECT))
+    (secret,) = read([Path("-")]).resources
+    assert str(secret.place("metadata.name")) == "standard input:2:1"
+
+
+def test_what_names_no_namespace_is_in_the_given_one(folder):
+    folder({"a.yaml": "a", "b.yaml": "{apiVersion: v1, kind: Secret, metadata: {name: b, namespace: own}}"})
+    folder({"c.yaml": "{apiVersion: v1, kind: Namespace, metadata: {name: c}}"})
+    manifests = read([Path()], Reading(namespace="shop"))
+    assert [(each.name, each.namespace) for each in manifests.resources] == [
+        ("a", "shop"),
+        ("b", "own"),
+        ("c", ""),
+    ]
+
+
+def test_an_operator_needs_no_name(folder):
+    folder({"i.yaml": "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nspec: {}\n"})
+    assert [str(each) for each in read_manifests(Path("i.yaml"))] == ["IstioOperator default/installed-state"]
+
+
+def test_of_objects_with_one_name_the_last_counts_in_the_first_one_s_place(folder):
+    same = "{apiVersion: v1, kind: Secret, metadata: {name: NAME}, type: TYPE}"
+    files = {f"{at}.yaml": same.replace("NAME", name) for at, name in zip("abcd", "xyxz", strict=True)}
+    folder({name: text.replace("TYPE", name[0]) for name, text in files.items()})
+    manifests = read([Path(), Path("d.yaml")])
+    assert [(each.name, each.data["type"]) for each in manifests.resources] == [
+        ("x", "c"),
+        ("y", "b"),
+        ("z", "d"),
+    ]
+    replaced = "c.yaml:1:1: Secret default/x replaces what stands at a.yaml:1:1: the last one counts, as with kubectl"
+    assert manifests.notes == (replaced,)  # what is the same twice needs no word
+
+
+KUSTOMIZED = {
+    "base/kustomization.yaml": "resources: [a.yaml]\n",
+    "base/a.yaml": "a",
+    "base/unused.yaml": "u",
+    "overlays/prod/kustomization.yaml": "resources: [../../base]\nnamePrefix: prod-\n",
+    "common/b.yaml": "b",
+    "common/c.yaml": "c",
+    "part/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n",
+}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl isn't on PATH")
+def test_kustomizations_below_are_built_and_what_they_use_isn_t_read_again(folder):
+    manifests = read([folder(KUSTOMIZED)])
+    assert [each.name for each in manifests.resources] == ["b", "c", "prod-a"]
+    assert manifests.unread == ()
+
+
+def test_a_kustomization_below_that_can_t_be_built_isn_t_read(folder, monkeypatch: pytest.MonkeyPatch):
+    folder(KUSTOMIZED)
+    monkeypatch.setenv("PATH", "")
+    manifests = read([Path()])
+    assert [each.name for each in manifests.resources] == ["b", "c"]
+    assert [unread.path for unread in manifests.unread] == ["overlays/prod"]
 
 
 def test_cluster_scoped_kinds_have_no_namespace(write):

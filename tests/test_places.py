@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.places import Location, Place, Position
-from harness.manifests.files import from_api, read_manifests
+from harness.manifests.files import read_manifests
+from harness.manifests.objects import from_api
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -213,7 +214,8 @@ def leaves(value: Any, path: str) -> list[tuple[str, str]]:
 
 SHIPPED = [
     file
-    for file in sorted((ROOT / "manifests").rglob("*.yaml"))
+    for folder in ("manifests", "configs")
+    for file in sorted((ROOT / folder).rglob("*.yaml"))
     if not (file.parent / "kustomization.yaml").exists()
 ]
 

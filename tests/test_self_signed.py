@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from harness.manifests.files import from_api
+from harness.manifests.objects import from_api
 from harness.manifests.self_signed import ANNOTATION, completed
 
 

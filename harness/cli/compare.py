@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base import Mesh
-from harness.cli.options import AsJson, reported
+from harness.cli.options import DEFAULT, AsJson, Namespace, Recursive, manifests_of, reported
 
 
 def compare(
@@ -34,6 +34,8 @@ def compare(
     limit: Annotated[
         int, typer.Option(min=1, help="Classes of requests to one port by one class of callers, at most.")
     ] = 2_000,
+    recursive: Recursive = True,
+    namespace: Namespace = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Compare two configurations over every class of requests that they can tell apart.
@@ -43,9 +45,13 @@ def compare(
     from harness.analysis.compare.configurations import allowed, compared
     from harness.report.comparison import data, text
 
-    with reported(2):
+    with reported():
+        common, old, new = (
+            manifests_of(paths, recursive=recursive, namespace=namespace).resources
+            for paths in (beside or (), [before], [after])
+        )
         comparison = compared(
-            before, after, beside=beside or (), mesh_before=mesh_before, mesh_after=mesh_after, limit=limit
+            old, new, beside=common, mesh_before=mesh_before, mesh_after=mesh_after, limit=limit
         )
     patterns = allow or []
     typer.echo(data(comparison, patterns) if as_json else text(comparison, patterns), nl=False)

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from harness.base import InputError
-from harness.cli.options import AsJson, Context, Kubeconfig, cluster_objects, reported
+from harness.cli.options import (
+    DEFAULT,
+    AsJson,
+    Context,
+    Kubeconfig,
+    Namespace,
+    Recursive,
+    cluster_objects,
+    manifests_of,
+    reported,
+)
 
 
 def discover(
@@ -17,6 +27,8 @@ def discover(
     ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
+    recursive: Recursive = True,
+    namespace: Namespace = DEFAULT,
     helm_values: Annotated[
         list[Path] | None,
         typer.Option(
@@ -30,7 +42,6 @@ def discover(
     # The other commands need no translator.
     from harness.analysis.discover import discover as discovered
     from harness.analysis.discover import installation
-    from harness.manifests.files import read_manifests
     from harness.report import discovery
 
     with reported():
@@ -46,9 +57,8 @@ def discover(
         else:
             if kubeconfig:
                 raise InputError("--kubeconfig goes with --context alone")
-            resources = tuple(
-                resource for path in paths or () for resource in read_manifests(path, running=True)
-            )
+            manifests = manifests_of(paths or (), recursive=recursive, namespace=namespace, running=True)
+            resources = manifests.resources
         settings = [setting for file in helm_values or () for setting in installation.of_file(file)]
         estate = discovered(resources, settings)
     typer.echo(discovery.data(estate) if as_json else discovery.text(estate), nl=False)

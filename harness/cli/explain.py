@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import InputError, Workload
-from harness.cli.options import AsJson, Context, Kubeconfig, Lenient, Meshes, model_of, reported
+from harness.cli.options import (
+    DEFAULT,
+    AsJson,
+    Context,
+    Kubeconfig,
+    Lenient,
+    Meshes,
+    Namespace,
+    Recursive,
+    model_of,
+    reported,
+)
 
 if TYPE_CHECKING:
     from harness.model import Model
@@ -30,6 +41,8 @@ def explain(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     lenient: Lenient = False,
+    recursive: Recursive = True,
+    namespace: Namespace = DEFAULT,
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A request header.")
     ] = None,
@@ -47,7 +60,15 @@ def explain(
     """Explain what becomes of a request, by which resources and fields: predicted, nothing is sent."""
     with reported():
         request = _request(source, target, header or [], claim or [])
-        model = model_of(paths or [], mesh or [], context, kubeconfig, lenient=lenient)
+        model = model_of(
+            paths or [],
+            mesh or [],
+            context,
+            kubeconfig,
+            lenient=lenient,
+            recursive=recursive,
+            namespace=namespace,
+        )
         typer.echo(_explained(model, request, as_json), nl=False)
 
 

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from harness.base import InputError, did_you_mean
-from harness.cli.options import AsJson, Context, Kubeconfig, Meshes, model_of, reported
+from harness.cli.options import (
+    DEFAULT,
+    AsJson,
+    Context,
+    Kubeconfig,
+    Meshes,
+    Namespace,
+    Recursive,
+    model_of,
+    reported,
+)
 
 
 def lint(
@@ -18,6 +28,8 @@ def lint(
     ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
+    recursive: Recursive = True,
+    namespace: Namespace = DEFAULT,
     mesh: Meshes = None,
     select: Annotated[
         list[str] | None,
@@ -61,7 +73,7 @@ def lint(
     if rules:
         typer.echo(report.listing(), nl=False)
         return
-    with reported(2):
+    with reported():
         if explain:
             if explain not in RULES:
                 raise InputError(f"unknown rule {explain!r}", todo=did_you_mean(explain, RULES))
@@ -71,7 +83,15 @@ def lint(
         if write_baseline and not asked.baseline:
             raise InputError("no baseline to write", todo="name its file by --baseline")
         known = baselines.read(asked.baseline) if asked.baseline and not write_baseline else None
-        model = model_of(paths or [], mesh or [], context, kubeconfig, lenient=True)
+        model = model_of(
+            paths or [],
+            mesh or [],
+            context,
+            kubeconfig,
+            lenient=True,
+            recursive=recursive,
+            namespace=namespace,
+        )
         result = report_of(model.state, model.omissions, asked, known)
         if write_baseline and asked.baseline:
             asked.baseline.write_text(baselines.text(result.traps), encoding="utf-8")

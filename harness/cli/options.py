@@ -11,10 +11,14 @@ import typer
 from harness.base import HarnessError, InputError, Mesh, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from harness.base import Resource
+    from harness.manifests.files import Manifests
     from harness.model import Model
+
+DEFAULT = "default"
+"""The namespace of objects that name none."""
 
 Context = Annotated[
     str | None,
@@ -41,18 +45,57 @@ Meshes = Annotated[
 ]
 
 
+Recursive = Annotated[
+    bool,
+    typer.Option("--recursive/--no-recursive", "-R", help="Read folders with all below them."),
+]
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", help="The namespace of objects that name none, as kubectl's -n.")
+]
+ERROR = 2
+"""The exit status of every command that ends with an error."""
+
+_LISTED = 10
+"""Files that weren't read, of which each has a line."""
+
+
 @contextmanager
-def reported(status: int = 1) -> Iterator[None]:
-    """Tells an error of the user's without a traceback, and ends the command with this exit status."""
+def reported() -> Iterator[None]:
+    """Tells an error of the user's without a traceback, and ends the command with the status of errors."""
     try:
         yield
     except HarnessError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(status) from error
+        raise typer.Exit(ERROR) from error
+
+
+def manifests_of(
+    paths: Iterable[Path], *, recursive: bool = True, namespace: str = DEFAULT, running: bool = False
+) -> Manifests:
+    """Returns what files and folders hold, and tells (beside the output) what there is to say about that.
+
+    Raises InputError for what can't be read.
+    """
+    from harness.manifests.files import read  # a cluster's objects need no files
+    from harness.manifests.objects import Reading
+
+    manifests = read(paths, Reading(recursive, namespace, running))
+    for line in (*manifests.notes, *map(str, manifests.unread[:_LISTED])):
+        typer.echo(line, err=True)
+    if left := manifests.unread[_LISTED:]:
+        typer.echo(f"{len(left)} more files and folders weren't read", err=True)
+    return manifests
 
 
 def model_of(
-    paths: list[Path], meshes: list[str], context: str | None, kubeconfig: Path | None, *, lenient: bool
+    paths: list[Path],
+    meshes: list[str],
+    context: str | None,
+    kubeconfig: Path | None,
+    *,
+    lenient: bool,
+    recursive: bool = True,
+    namespace: str = DEFAULT,
 ) -> Model:
     """Returns the model of manifests or of a cluster, one of which must be named; raises InputError."""
     from harness.model import Model  # the other commands need no model
@@ -63,7 +106,8 @@ def model_of(
             raise InputError(
                 "nothing to decide on", todo="name manifests, or a cluster's context (--context)"
             )
-        return Model.from_files(*paths, meshes=installed or None, placed=placed, lenient=lenient)
+        manifests = manifests_of(paths, recursive=recursive, namespace=namespace, running=True)
+        return Model.from_objects(manifests.batches, installed or None, placed, lenient=lenient)
     if paths or meshes:
         raise InputError("--context goes with neither manifests nor --mesh: the cluster says what there is")
     return Model.from_cluster(context, kubeconfig, lenient=lenient)

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import InputError
-from harness.cli.options import Context, Kubeconfig, cluster_objects, reported
+from harness.cli.options import (
+    DEFAULT,
+    Context,
+    Kubeconfig,
+    Namespace,
+    Recursive,
+    cluster_objects,
+    manifests_of,
+    reported,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +32,8 @@ def suggest(
     ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
+    recursive: Recursive = True,
+    namespace: Namespace = DEFAULT,
     by_namespace: Annotated[
         bool, typer.Option("--by-namespace", help="A stage for each namespace, not one for all.")
     ] = False,
@@ -32,13 +43,15 @@ def suggest(
     """Write a scenario of a configuration: what it does now, as expectations for a move to Linkerd."""
     from harness.suggest.composition import compose  # the other commands suggest nothing
 
-    with reported(2):
-        sources = _sources(paths or [], context, kubeconfig)
+    with reported():
+        sources = _sources(paths or [], context, kubeconfig, recursive, namespace)
         summary = compose(sources, file, by_namespace=by_namespace, limit=limit, force=force)
     typer.echo(summary, nl=False)
 
 
-def _sources(paths: Sequence[Path], context: str | None, kubeconfig: Path | None) -> Sources:
+def _sources(
+    paths: Sequence[Path], context: str | None, kubeconfig: Path | None, recursive: bool, namespace: str
+) -> Sources:
     """Returns what the scenario is made of; raises InputError for options that don't go together."""
     from harness.api.kubernetes.metadata import configuration
     from harness.suggest.sources import of_objects, of_paths
@@ -46,7 +59,7 @@ def _sources(paths: Sequence[Path], context: str | None, kubeconfig: Path | None
     if context is None:
         if not paths or kubeconfig:
             raise InputError("nothing to read", todo="name manifests, or a cluster's context (--context)")
-        return of_paths(paths)
+        return of_paths(paths, manifests_of(paths, recursive=recursive, namespace=namespace))
     if paths:
         raise InputError("--context goes without manifests: the cluster says what there is")
     return of_objects(configuration(cluster_objects(context, kubeconfig)))

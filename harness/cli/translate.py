@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import InputError, Mesh, did_you_mean
-from harness.cli.options import Context, Kubeconfig, cluster_objects, reported
+from harness.cli.options import (
+    DEFAULT,
+    Context,
+    Kubeconfig,
+    Namespace,
+    Recursive,
+    cluster_objects,
+    manifests_of,
+    reported,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +41,15 @@ def translate(
     ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
+    recursive: Recursive = True,
+    namespace: Namespace = DEFAULT,
     folder: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where files go; else it is printed.")
     ] = None,
 ) -> None:
     """Translate Istio's configuration to routes and Linkerd's policies, and tell what that changes."""
     with reported():
-        made = _translation(paths or [], to, using, tool_output, context, kubeconfig)
+        made = _translation(paths or [], to, using, tool_output, context, kubeconfig, recursive, namespace)
         printed, beside = _written(made, folder)
     typer.echo(printed, nl=False)
     typer.echo(beside, nl=False, err=True)
@@ -51,6 +62,8 @@ def _translation(
     tool_output: Path | None,
     context: str | None,
     kubeconfig: Path | None,
+    recursive: bool,
+    namespace: str,
 ) -> Translation:
     """Returns the translation that the options ask for; raises InputError if they don't go together."""
     # The other commands need no translator.
@@ -72,7 +85,8 @@ def _translation(
         return translated_objects(configuration(cluster_objects(context, kubeconfig)))
     if not paths or kubeconfig:
         raise InputError("nothing to translate", todo="name manifests, or a cluster's context (--context)")
-    return translated(paths, tool=tool, tool_output=tool_output)
+    manifests = manifests_of(paths, recursive=recursive, namespace=namespace)
+    return translated(manifests.resources, tool=tool, tool_output=tool_output)
 
 
 def _written(made: Translation, folder: Path | None) -> tuple[str, str]:

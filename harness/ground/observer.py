@@ -14,7 +14,7 @@ from harness.cluster.objects import pods as podlib
 from harness.cluster.objects.pods import skipped
 from harness.cluster.objects.snapshot import standing
 from harness.cluster.probing import counters, kubelet, services
-from harness.manifests.files import from_api
+from harness.manifests.objects import from_api
 from harness.traffic.observables import Arrived, Pod, Probed, Resolution
 
 if TYPE_CHECKING:

@@ -1,129 +1,160 @@
-"""Manifests as users have them: files, folders, kustomizations, and dumps of a live cluster."""
+"""Manifests as users name them: files, folders with all below them, kustomizations, dumps, standard input."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.base.errors import InputError
-from harness.base.places import Location, Place
-from harness.base.resources import CLUSTER_SCOPED, Resource
-from harness.manifests import dumps, kustomize
+from harness.base.errors import HarnessError, InputError
+from harness.manifests import folders
 from harness.manifests.documents import MAX_BYTES, keeping_all, parse, read_text
+from harness.manifests.objects import Reading, built, in_document, in_text, is_object
 from harness.manifests.places import in_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
-    from harness.manifests.spans import Document, KeyPath
+    from harness.base.resources import Resource
 
-Locate: TypeAlias = "Callable[[Document, KeyPath], Location]"
-"""Returns where the object at a path of a document comes from."""
+STDIN = Path("-")
+_LISTED = 10
+"""Same-named objects that are listed one by one."""
 
-SUFFIXES = (".yaml", ".yml", ".json")
+Batches = tuple[tuple["Resource", ...], ...]
+
+_CHART = "a Helm chart: render it (helm template …), and name what comes of it"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file or folder whose objects aren't known, and why: nothing can be proven of them."""
+
+    path: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: not read: {self.why}"
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """The objects that paths hold, by path; of those with one name the last one, in the first one's place.
+
+    `notes` are lines for the user: what was skipped, and which objects stand in several places.
+    """
+
+    batches: Batches
+    notes: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """All objects."""
+        return tuple(resource for batch in self.batches for resource in batch)
+
+
+def read_manifests(path: Path, *, recursive: bool = True, running: bool = False) -> tuple[Resource, ...]:
+    """Returns the objects at a path, in the order in which they stand; raises what `read` raises."""
+    return read([path], Reading(recursive=recursive, running=running)).resources
 
 
 @keeping_all()
-def read_manifests(path: Path, *, running: bool = False) -> tuple[Resource, ...]:
-    """Returns the objects of a manifest file or folder, in the order in which they stand.
+def read(paths: Iterable[Path], reading: Reading = Reading()) -> Manifests:  # noqa: B008 - it is frozen
+    """Returns what manifest files and folders hold; `-` is standard input.
 
-    A folder is read as `kubectl apply -f` does (its own files by name, not its sub-folders), or
-    built by `kubectl kustomize` if it holds a kustomization. A dump (`kubectl get -o yaml`) loses
-    what the cluster added, and is ordered by creation time, since meshes break ties by age. With `running`
-    it keeps what tells how the cluster ran: controllers' pods, pods' status, Services' addresses.
+    A folder is read as `kubectl apply -R -f` does, or built by `kubectl kustomize` if it has a kustomization
+    itself; one below is built, too (`folders.parts`). In a folder what isn't a Kubernetes object is skipped,
+    and what can't be read is `unread`; a file that is named itself must be right.
     Raises InputError with file:line:column, MissingError without the kubectl that a kustomization needs.
     """
-    if path.is_dir():
-        if any((path / name).exists() for name in kustomize.NAMES):
-            built = kustomize.Built(str(path))
-            return _resources(kustomize.build(path), str(path), lambda *_: built, running=running)
-        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
-        if not files:
-            raise InputError(
-                "the folder holds no manifest", where=str(path), todo=f"put {', '.join(SUFFIXES)} files there"
-            )
-        return tuple(resource for file in files for resource in read_manifests(file, running=running))
-    name = str(path)
-    return _resources(read_text(path, MAX_BYTES), name, partial(in_file, name), running=running)
+    found = _Found(reading)
+    batches, replaced = _without_earlier(tuple(tuple(found.at(path)) for path in paths))
+    return Manifests(batches, (*found.notes(), *replaced), tuple(found.unread))
 
 
-def from_api(objects: Iterable[dict[str, Any]], source: str) -> tuple[Resource, ...]:
-    """Returns objects that an API answered with, as a dump of it read with `running`: older first."""
-    where = Location(source)
-    resources = (_resource(data, where, running=True) for data in sorted(objects, key=_created))
-    return tuple(resource for resource in resources if resource is not None)
+@dataclass
+class _Found:
+    """What is found on the way."""
+
+    reading: Reading
+    skipped: list[str] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    def at(self, path: Path) -> Iterable[Resource]:
+        if path == STDIN:
+            return in_text(sys.stdin.read(), "standard input", self.reading)
+        if not path.is_dir():
+            return in_text(read_text(path, MAX_BYTES), str(path), self.reading)
+        if folders.kustomization(path):
+            return built(path, self.reading)
+        if folders.is_chart(path):
+            raise InputError(_CHART, where=str(path))
+        before = len(self.unread)
+        parts = folders.parts(path, recursive=self.reading.recursive)
+        objects = [resource for part in parts for resource in self.below(part)]
+        if not objects and len(self.unread) == before:
+            todo = f"put {', '.join(folders.SUFFIXES)} files there"
+            raise InputError("the folder holds no manifest", where=str(path), todo=todo)
+        return objects
+
+    def below(self, path: Path) -> Iterable[Resource]:
+        """The objects of a part of a folder."""
+        if folders.is_chart(path):
+            self.unread.append(Unread(str(path), _CHART))
+            return ()
+        try:
+            return built(path, self.reading) if path.is_dir() else self.in_file(path)
+        except HarnessError as error:
+            self.unread.append(Unread(error.where or str(path), error.brief))
+            return ()
+
+    def in_file(self, path: Path) -> list[Resource]:
+        name, text = str(path), read_text(path, MAX_BYTES)
+        if "kind" not in text:  # most of what isn't an object needn't be parsed
+            self.skipped.append(name)
+            return []
+        objects: list[Resource] = []
+        for document in parse(text, name):
+            if is_object(document.data):
+                objects += in_document(document, lambda part, at: in_file(name, part, at), self.reading)
+            elif document.data is not None:
+                self.skipped.append(str(in_file(name, document, ())))
+        return objects
+
+    def notes(self) -> list[str]:
+        if not self.skipped:
+            return []
+        first, *others = self.skipped
+        which = f"{len(self.skipped)} documents that aren't Kubernetes objects, the first in {first}"
+        return [f"skipped: {which if others else f'{first}, which is no Kubernetes object'}"]
 
 
-def _resources(text: str, name: str, located: Locate, *, running: bool) -> tuple[Resource, ...]:
-    documents = (document for document in parse(text, name) if document.data is not None)
-    return tuple(
-        resource for part in documents for resource in _objects(part, part.data, (), located, running)
+def _without_earlier(batches: Batches) -> tuple[Batches, tuple[str, ...]]:
+    """The objects without those that a later one of the same name replaces, and what to say about that.
+
+    So `kubectl apply` does: the last one is what the cluster holds, as old as the first one.
+    """
+    versions: defaultdict[tuple[str, ...], list[Resource]] = defaultdict(list)
+    for resource in (resource for batch in batches for resource in batch):
+        versions[resource.key].append(resource)
+    several = {key: alike for key, alike in versions.items() if alike[1:]}
+    if not several:
+        return batches, ()
+    lasting = {id(alike[0]): alike[-1] for alike in several.values()}
+    joined = tuple(
+        tuple(lasting.get(id(each), each) for each in batch if each is versions[each.key][0])
+        for batch in batches
     )
+    differing = [alike for alike in several.values() if any(each != alike[-1] for each in alike)]
+    return joined, tuple(_replaced(differing))
 
 
-def _objects(
-    document: Document, data: Any, path: KeyPath, located: Locate, running: bool
-) -> Iterator[Resource]:
-    where = located(document, path)
-    if not isinstance(data, dict):
-        raise InputError(f"not a Kubernetes object but {_plain(data)}", where=Place(where))
-    for key in ("apiVersion", "kind"):
-        if not isinstance(data.get(key), str) or not data[key]:
-            raise InputError(f"not a Kubernetes object: {key} is missing", where=Place(where, key, data))
-    if data["kind"].endswith("List") and "items" in data:
-        items = data["items"]
-        if not isinstance(items, list):
-            raise InputError("the items of a List must be a list", where=Place(where, "items", data))
-        for index in sorted(range(len(items)), key=lambda index: _created(items[index])):
-            yield from _objects(document, items[index], (*path, "items", index), located, running)
-        return
-    if resource := _resource(data, where, running=running):
-        yield resource
-
-
-def _created(item: object) -> str:
-    """When a live cluster made an object (RFC 3339, in UTC), empty if that isn't known."""
-    metadata = item.get("metadata") if isinstance(item, dict) else None
-    written = metadata.get("creationTimestamp") if isinstance(metadata, dict) else None
-    try:
-        made = datetime.fromisoformat(written or "")
-    except (TypeError, ValueError):
-        return ""
-    return made.replace(tzinfo=made.tzinfo or UTC).astimezone(UTC).isoformat()
-
-
-def _resource(data: dict[str, Any], where: Location, *, running: bool) -> Resource | None:
-    kind, metadata = data["kind"], data.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
-        place = Place(where, "metadata", data)
-        raise InputError(f"{kind} without metadata.name", where=place, todo="give it a name")
-
-    def wrong(field: str, what: str, todo: str = "") -> InputError:
-        words = f"{kind} {metadata['name']}: metadata.{field} must be {what}"
-        return InputError(words, where=Place(where, f"metadata.{field}", data), todo=todo)
-
-    for key in ("labels", "annotations"):
-        entries = metadata.get(key) or {}
-        if not isinstance(entries, dict):
-            raise wrong(key, "a mapping")
-        for name, value in entries.items():
-            if not isinstance(value, str):
-                raise wrong(f"{key}.{name}", "text", f'quote it: {name}: "{value}"')
-    created = _created(data)
-    if metadata.get("creationTimestamp") and not created:
-        raise wrong("creationTimestamp", "a time", "write it as 2006-01-02T15:04:05Z, or leave it out")
-    if not isinstance(metadata.get("namespace") or "", str):
-        raise wrong("namespace", "text")
-    if dumps.is_derived(data, running=running):
-        return None
-    namespace = "" if kind in CLUSTER_SCOPED else metadata.get("namespace") or "default"
-    cleaned = dumps.cleaned(data, namespace, running=running)
-    return Resource(data["apiVersion"], kind, namespace, metadata["name"], cleaned, where, created)
-
-
-def _plain(data: object) -> str:
-    return {list: "a list", str: "text", int: "a number", float: "a number", bool: "a truth value"}.get(
-        type(data), "something else"
-    )
+def _replaced(versions: list[list[Resource]]) -> Iterator[str]:
+    for *earlier, last in versions[:_LISTED]:
+        places = ", ".join(dict.fromkeys(str(each.place()) for each in earlier))
+        yield f"{last.place()}: {last} replaces what stands at {places}: the last one counts, as with kubectl"
+    if (left := len(versions) - _LISTED) > 0:
+        yield f"{left} more objects stand in several places: the last one counts, as with kubectl"

@@ -21,12 +21,11 @@ from harness.manifests.places import objects
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _ORIGIN = "config.kubernetes.io/origin"
 """The annotation in which kubectl names an object's origin, if it is asked to (`originAnnotations`)."""
 
-Key = tuple[str, str, str, str]
-"""An object's API version, kind, namespace (as written) and name."""
+Key = tuple[tuple[str, str], str, str]
+"""An object's API version and kind, its namespace (empty if none is written) and name."""
 
 
 class Origin(NamedTuple):
@@ -68,7 +67,9 @@ class Built(Location):
 
         The folder if kubectl doesn't tell the file.
         """
-        origin = _origins(self.source, os.path.realpath(self.source)).get(_key(data))
+        origins = _origins(self.source, os.path.realpath(self.source))
+        kind, namespace, name = _key(data)
+        origin = origins.get((kind, namespace, name)) or origins.get((kind, "", name))
         if origin is None:
             return Position(self.source)
         try:
@@ -101,7 +102,7 @@ def _kubectl(kubectl: str, folder: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=1_024)
 def _origins(folder: str, inside: str) -> Mapping[Key, Origin]:
     """The origin of each object of the kustomization in a folder, `inside` its real path.
 
@@ -114,7 +115,7 @@ def _origins(folder: str, inside: str) -> Mapping[Key, Origin]:
     with TemporaryDirectory() as around:
         outer = os.path.realpath(around)
         wanted = {"resources": [os.path.relpath(inside, outer)], "buildMetadata": ["originAnnotations"]}
-        Path(outer, NAMES[0]).write_text(yaml.safe_dump(wanted), encoding="utf-8")
+        Path(outer, "kustomization.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
         result = _kubectl(kubectl, outer)
         if result.returncode:
             return {}
@@ -140,8 +141,8 @@ def _origin(written: Mapping[str, Any], folder: str, inside: str, outer: str) ->
 
 def _key(data: Mapping[str, Any]) -> Key:
     metadata = data.get("metadata") or {}
-    namespace = metadata.get("namespace") or "default"
-    return str(data.get("apiVersion")), str(data.get("kind")), str(namespace), _name(data)
+    namespace = str(metadata.get("namespace") or "")
+    return (str(data.get("apiVersion")), str(data.get("kind"))), namespace, _name(data)
 
 
 def _name(data: Mapping[str, Any]) -> str:

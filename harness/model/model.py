@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import InputError, NotModelledError, did_you_mean
+from harness.manifests.files import read
+from harness.manifests.objects import Reading
 from harness.model import changes
-from harness.model.changes.loading import load, load_objects
+from harness.model.changes.loading import load_objects
 from harness.model.decide import decide
 from harness.model.leniency import Leniency, Omission, with_omissions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from fractions import Fraction
 
+    from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
     from harness.model.state import State
     from harness.traffic.outcomes import Group, Outcome, Outcomes
@@ -145,8 +148,21 @@ class Model:
         Raises InputError for unreadable files and unknown namespaces, Refused where the API or a webhook
         refuses an object, NotModelledError for what the model doesn't understand (unless lenient).
         """
+        batches = read(map(Path, paths), Reading(running=True)).batches
+        return cls.from_objects(batches, meshes, placed, lenient=lenient)
+
+    @classmethod
+    def from_objects(
+        cls,
+        batches: Iterable[Iterable[Resource]],
+        meshes: Collection[Mesh] | None = None,
+        placed: Mapping[str, Mesh | None] | None = None,
+        *,
+        lenient: bool = False,
+    ) -> Model:
+        """Returns the same of objects that were read already, each batch applied at one instant."""
         leniency = Leniency() if lenient else None
-        state = load(map(Path, paths), meshes, placed, leniency)
+        state = load_objects(batches, meshes, placed, leniency)
         return cls(state, lenient, leniency.omissions if leniency else ())
 
     @classmethod

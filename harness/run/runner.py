@@ -14,7 +14,7 @@ from harness.base.errors import NotPredictedError
 from harness.base.settings import Confidence, OnDrift
 from harness.cluster.ownership.ownership import Entry
 from harness.expectations import Ground, Result, Verdict
-from harness.manifests.files import from_api
+from harness.manifests.objects import from_api
 from harness.run.background import Background
 from harness.run.record import recording
 from harness.run.shadow import Shadow, enforced

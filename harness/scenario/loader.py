@@ -12,7 +12,7 @@ from harness.api.kubernetes.workload import workloads
 from harness.base import InputError, Installation, Installer, Mesh, Resource, did_you_mean
 from harness.expectations import DURING, KINDS
 from harness.manifests.documents import parse, read_text
-from harness.manifests.files import read_manifests
+from harness.manifests.files import read
 from harness.manifests.self_signed import completed
 from harness.scenario.models import (
     Check,
@@ -125,8 +125,13 @@ class _Loader:
 
     def _manifests(self, name: str, path: KeyPath) -> tuple[Resource, ...]:
         """The objects at a path relative to the scenario's folder, or to one above it."""
-        folder = self._path(name, path)
-        return tuple(map(completed, read_manifests(folder))) if folder else ()
+        there = self._path(name, path)
+        if there is None:
+            return ()
+        manifests = read([there])
+        for unread in manifests.unread:
+            self.problems.add(path, f"{unread}; name what is to be applied alone")
+        return tuple(map(completed, manifests.resources))
 
     def _path(self, name: str, path: KeyPath) -> Path | None:
         for folder in self.path.resolve().parents:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.analysis.texts import free
@@ -14,8 +15,8 @@ from harness.api.kubernetes.metadata import labels_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
-from harness.manifests import dumps, kustomize
-from harness.manifests.files import SUFFIXES, read_manifests
+from harness.manifests import dumps
+from harness.manifests.files import Manifests, read
 from harness.model import Refused, State, changes
 from harness.model.changes.loading import meshes_used
 from harness.model.istio.security import policies
@@ -24,7 +25,6 @@ from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from harness.base.errors import HarnessError, NotModelledError
     from harness.base.resources import Resource
@@ -81,10 +81,10 @@ class Sources:
         return tuple(resource for source in self.every for resource in source.objects)
 
 
-def of_paths(paths: Iterable[Path]) -> Sources:
-    """Returns what manifests hold; raises InputError for what can't be read, or holds no workload."""
-    parts = [part for path in paths for part in _parts(path)]
-    return _sources([(path, read_manifests(path)) for path in parts])
+def of_paths(paths: Iterable[Path], manifests: Manifests) -> Sources:
+    """Returns what was read of these paths; raises InputError if it holds no workload."""
+    batches = zip(paths, manifests.batches, strict=True)
+    return _sources([part for path, objects in batches for part in _parts(path, objects)])
 
 
 def of_objects(objects: Iterable[Resource]) -> Sources:
@@ -92,41 +92,49 @@ def of_objects(objects: Iterable[Resource]) -> Sources:
     return _sources([(None, tuple(map(_applicable, objects)))])
 
 
-def _parts(path: Path) -> Iterator[Path]:
-    """The path itself if it holds objects of one role alone, else a folder's files."""
-    built = not path.is_dir() or any((path / name).exists() for name in kustomize.NAMES)
-    if built or len({_role(resource) for resource in read_manifests(path)}) == 1:
-        yield path
-    else:
-        yield from sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+Part = tuple["Path | None", tuple["Resource", ...]]
+"""Objects, and the path of the user's at which they stand."""
 
 
-def _sources(parts: Sequence[tuple[Path | None, tuple[Resource, ...]]]) -> Sources:
-    last = {resource.key: resource for _, objects in parts for resource in objects}
+def _parts(path: Path, objects: tuple[Resource, ...]) -> Iterable[Part]:
+    """The path itself if it holds objects of one role alone, else the files below it."""
+    if len(set(map(_role, objects))) == 1:
+        return [(path, objects)]
+    by_file = grouped((resource.where.source, resource) for resource in objects)
+    return [(Path(file), tuple(own)) for file, own in by_file.items()]
+
+
+def _holds_just(path: Path, objects: Sequence[Resource]) -> bool:
+    """Whether a scenario that names the path gets these objects, and nothing is there that it can't read."""
+    if not path.exists():  # standard input
+        return False
+    there = read([path])
+    return not there.unread and list(there.resources) == list(objects)
+
+
+def _sources(parts: Sequence[Part]) -> Sources:
     left_out: dict[str, None] = {}
-    state, refused = _applied(tuple(last.values()))
-    staying = tuple(last[policy.key] for policy in _at_gateways(state))
+    objects = {resource.key: resource for _, batch in parts for resource in batch}
+    state, refused = _applied(tuple(objects.values()))
+    staying = tuple(objects[policy.key] for policy in _at_gateways(state))
     every: list[Source] = []
-    for path, objects in parts:
-        kept = (
-            _without_revision(resource)
-            for resource in objects
-            if not _is_replaced(resource, last, left_out) and not _is_left_out(resource, refused, left_out)
-        )
-        roles = grouped((_role(resource), resource) for resource in kept)
-        whole = len(roles) == 1 and [*roles.values()] == [list(objects)]
+    for path, batch in parts:
+        kept = (resource for resource in batch if not _is_left_out(resource, refused, left_out))
+        taken = list(map(_without_revision, kept))
+        roles = grouped((_role(resource), resource) for resource in taken)
+        whole = path is not None and len(roles) == 1 and taken == list(batch) and _holds_just(path, taken)
         for role, own in roles.items():
             name = path.name.removesuffix(path.suffix) if path else role.value
             every.append(Source(role, name, path if whole else None, tuple(own)))
-    taken = [resource for source in every for resource in source.objects]
-    if not any(resource.group == "apps" for resource in taken):
+    kept_objects = [resource for source in every for resource in source.objects]
+    if not any(resource.group == "apps" for resource in kept_objects):
         unknown = [error.brief for resource, error in refused.values() if resource.group == "apps"]
         raise InputError(
             f"there are no workloads in the manifests{' that the model decides on' if unknown else ''}",
             why="; ".join(unknown),
             todo="name the apps' manifests, too: Deployments and Services, and Istio's configuration",
         )
-    if undeclared := tuple(_undeclared(taken)):
+    if undeclared := tuple(_undeclared(kept_objects)):
         every.append(Source(Role.APPS, "namespaces", None, tuple(map(namespace_object, undeclared))))
     return Sources(tuple(_merged(every)), tuple(left_out), staying, undeclared)
 
@@ -138,17 +146,6 @@ def _undeclared(objects: Sequence[Resource]) -> list[str]:
     there |= {resource.name for resource in objects if resource.kind == "Namespace"}
     made |= {resource.namespace for resource in translate(objects).objects}
     return sorted(made - there - PLATFORM - {"", "default"})
-
-
-def _is_replaced(
-    resource: Resource, last: Mapping[tuple[str, str, str, str], Resource], left_out: dict[str, None]
-) -> bool:
-    """Whether a later object has the same name, so that only that one is there after `kubectl apply`."""
-    later = last[resource.key]
-    if later is not resource:
-        where, instead = resource.place(), later.place()
-        left_out[f"{resource} ({where}): {instead} has it again, and the last one counts"] = None
-    return later is not resource
 
 
 def _merged(every: Iterable[Source]) -> Iterator[Source]:

@@ -10,6 +10,7 @@ import pytest
 from harness.analysis.compare import compare
 from harness.analysis.compare.comparison import RETRIES
 from harness.analysis.compare.configurations import allowed, compared
+from harness.manifests.files import read_manifests
 from harness.model import changes
 from harness.report.comparison import data, text
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh
 
 FACES = Path(__file__).parents[2] / "manifests" / "faces"
+CONFIGS = Path(__file__).parents[2] / "configs" / "faces"
 
 
 def estate(mesh: Mesh, *objects, namespace="shop"):
@@ -163,8 +165,8 @@ def test_retries_are_left_out():
 
 def test_faces_moves_with_all_but_its_delay():
     found = compared(
-        FACES / "istio", FACES / "linkerd" / "color-split-http.yaml",
-        beside=[FACES], mesh_before=ISTIO, mesh_after=LINKERD,
+        read_manifests(CONFIGS / "istio"), read_manifests(CONFIGS / "linkerd" / "color-split-http.yaml"),
+        beside=read_manifests(FACES), mesh_before=ISTIO, mesh_after=LINKERD,
     )  # fmt: skip
     assert "Service faces/smiley:80: seconds" in text(found)
     assert '"parts": [\n        "seconds"\n      ]' in data(found)

@@ -18,6 +18,7 @@ from harness.traffic.outcomes import Failure, Outcome
 from tests.scripted import Scripted
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
+CONFIGS = Path(__file__).parents[2] / "configs"
 PASS, FAIL, INCONCLUSIVE = Result.PASS, Result.FAIL, Result.INCONCLUSIVE
 
 LIVES = Probed("web-1", "app livenessProbe", True, "3 times in a row")
@@ -132,8 +133,8 @@ def test_a_pod_that_gets_ready_late_is_not_doubly_injected(monkeypatch):
 
 
 APPS = read_manifests(MANIFESTS / "faces")
-DELAY = read_manifests(MANIFESTS / "faces/istio/smiley-delay.yaml")
-GUARDED = read_manifests(MANIFESTS / "faces/istio/restrict-smiley.yaml")
+DELAY = read_manifests(CONFIGS / "faces/istio/smiley-delay.yaml")
+GUARDED = read_manifests(CONFIGS / "faces/istio/restrict-smiley.yaml")
 FAULT = {"topic": "fault-injection", "severity": "lost", "resource": "VirtualService faces/smiley-delay"}
 
 
@@ -195,7 +196,7 @@ def test_equivalent(case):
 
 def test_the_patches_of_a_translation_count():
     """The gateway gets Linkerd's proxy by a patch, and the route on it goes on as before."""
-    ingress = read_manifests(MANIFESTS / "faces/istio/ingress.yaml")
+    ingress = read_manifests(CONFIGS / "faces/istio/ingress.yaml")
     ground = ground_of(*ingress)
     assert ground.translations["linkerd"].patches
     expectation = KINDS["equivalent"].model_validate({**UNDER, "allow": ["istio-system/*"]})
@@ -218,7 +219,7 @@ stages:
 def test_findings_are_of_translated_configs_alone(tmp_path):
     def written(named):
         path = tmp_path / "s.yaml"
-        config = MANIFESTS / "faces/istio/smiley-delay.yaml"
+        config = CONFIGS / "faces/istio/smiley-delay.yaml"
         path.write_text(SCENARIO.format(apps=MANIFESTS / "faces", config=config, named=named))
         return load_scenario(path)
 

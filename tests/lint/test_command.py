@@ -12,7 +12,7 @@ from harness.analysis.lint import RULES
 from harness.cli import app
 from harness.report.lint import PAGE, page
 
-TRAPS = "manifests/faces/linkerd/color-split-ports.yaml"  # one error: route-without-parent
+TRAPS = "configs/faces/linkerd/color-split-ports.yaml"  # one error: route-without-parent
 FACES = ("manifests/faces", TRAPS)
 BROKEN = """
 apiVersion: networking.istio.io/v1

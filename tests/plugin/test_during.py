@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SCENARIO = """\
 name: n
 apps: [shop]
-configs: {canary: manifests/shop/istio/canary.yaml}
+configs: {canary: configs/shop/canary.yaml}
 during:
 - name: web answers
   available: {from: shop/client, to: http://web/}

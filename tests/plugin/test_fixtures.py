@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 BEGIN = """
 SPLIT = {"from": "shop/client", "to": "http://web/", "weights": {"web": 40, "web2": 60}}
-CANARY = {"canary": "manifests/shop/istio/canary.yaml"}
+CANARY = {"canary": "configs/shop/canary.yaml"}
 """
 
 
@@ -20,11 +20,13 @@ CANARY = {"canary": "manifests/shop/istio/canary.yaml"}
 def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makeini(INI)
     folder = pytester.mkdir("manifests") / "shop"
-    (folder / "istio").mkdir(parents=True)
+    folder.mkdir(parents=True)
     (folder / "apps.yaml").write_text(
         "".join(APP.replace("NAME", name) for name in ("web", "web2", "client"))
     )
-    (folder / "istio/canary.yaml").write_text(CANARY)
+    configs = folder.parents[1] / "configs/shop"
+    configs.mkdir(parents=True)
+    (configs / "canary.yaml").write_text(CANARY)
     return pytester
 
 
@@ -35,7 +37,8 @@ def run(shop: pytest.Pytester, body: str, *arguments: str) -> pytest.RunResult:
 
 def test_the_example_of_the_docs_holds(pytester: pytest.Pytester):
     pytester.makeini(INI)
-    (pytester.path / "manifests").symlink_to(ROOT / "manifests")
+    for folder in ("manifests", "configs"):
+        (pytester.path / folder).symlink_to(ROOT / folder)
     (pytester.path / "test_faces.py").write_text((ROOT / "docs/examples/test_faces.py").read_text())
     result = pytester.runpytest()
     result.assert_outcomes(passed=2)
@@ -88,7 +91,7 @@ WRONG = {
     "an unknown config": ('stage("x", configs=CANARY, apply=["canry"])', ["unknown config 'canry'; did you mean canary?"]),
     "an unknown namespace": ('stage(mesh={"shp": "istio"})', ["unknown namespace 'shp'; did you mean shop?"]),
     "an unknown expectation": ("expect(alow={})", ["unknown expectation 'alow'; did you mean allow?"]),
-    "a missing file": ('stage(configs={"a": "manifests/shop/istio/canry.yaml"})', ["did you mean manifests/shop/istio/canary.yaml?"]),
+    "a missing file": ('stage(configs={"a": "configs/shop/canry.yaml"})', ["did you mean configs/shop/canary.yaml?"]),
     "an app too late": ('stage()\n    cluster.app("shop")', ["app 'shop' comes too late"]),
     "an unknown app": ('cluster.app("shp")', ["unknown app 'shp'; did you mean shop?"]),
     "an object that the API refuses": (

@@ -29,7 +29,7 @@ spec:
 SCENARIO = """\
 name: canary
 apps: [shop]
-configs: {canary: manifests/shop/istio/canary.yaml}
+configs: {canary: configs/shop/canary.yaml}
 always:
 - name: web answers
   allow: {from: shop/client, to: http://web/}
@@ -53,11 +53,13 @@ INI = "[pytest]\naddopts = -p no:hypothesispytest\n"  # its summary imports all 
 def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makeini(INI)
     folder = pytester.mkdir("manifests") / "shop"
-    (folder / "istio").mkdir(parents=True)
+    folder.mkdir(parents=True)
     (folder / "apps.yaml").write_text(
         "".join(APP.replace("NAME", name) for name in ("web", "web2", "client"))
     )
-    (folder / "istio/canary.yaml").write_text(CANARY)
+    configs = folder.parents[1] / "configs/shop"
+    configs.mkdir(parents=True)
+    (configs / "canary.yaml").write_text(CANARY)
     (pytester.mkdir("scenarios") / "canary.yaml").write_text(SCENARIO)
     return pytester
 
@@ -83,7 +85,7 @@ def test_a_failure_shows_the_lines_what_was_expected_and_seen_and_who_decided(sh
             "expected: shop/web 50 %, shop/web2 50 %",
             "predicted: shop/web 40 %, shop/web2 60 %",
             "why shop/web:",
-            "*VirtualService shop/canary spec.http[[]0[]].route[[]0[]].weight*manifests/shop/istio/canary.yaml:*",
+            "*VirtualService shop/canary spec.http[[]0[]].route[[]0[]].weight*configs/shop/canary.yaml:*",
         ]
     )
     assert "Traceback" not in result.stdout.str()
@@ -145,7 +147,7 @@ def test_junit_has_an_entry_for_each(shop: pytest.Pytester):
 
 def test_a_stage_that_fails_bars_the_later_ones(shop: pytest.Pytester):
     wrong = CANARY.replace("weight: 40", "weight: 0").replace("weight: 60", "weight: 0")
-    (shop.path / "manifests/shop/istio/canary.yaml").write_text(wrong)
+    (shop.path / "configs/shop/canary.yaml").write_text(wrong)
     (shop.path / "scenarios/canary.yaml").write_text(SCENARIO + "- name: after\n")
     result = shop.runpytest("scenarios")
     result.assert_outcomes(passed=1, failed=3, skipped=1)
@@ -159,7 +161,7 @@ def test_what_isn_t_modelled_is_said(shop: pytest.Pytester):
     filter_ = (
         "{apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: {name: f, namespace: shop}}"
     )
-    (shop.path / "manifests/shop/istio/canary.yaml").write_text(filter_)
+    (shop.path / "configs/shop/canary.yaml").write_text(filter_)
     result = shop.runpytest("scenarios")
     result.assert_outcomes(passed=1, failed=3)
     result.stdout.fnmatch_lines(["*EnvoyFilter*"])

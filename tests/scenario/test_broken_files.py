@@ -172,7 +172,9 @@ def test_several_problems_are_told_together(write):
 def test_a_broken_manifest_is_told_with_its_own_place(write):
     path = write(GOOD)
     Path("manifests/shop/web.yaml").write_text("kind: Deployment\n")
-    with pytest.raises(InputError, match=r"manifests/shop/web.yaml:1:1: not a Kubernetes object: apiVersion"):
+    with pytest.raises(
+        InputError, match=r"manifests/shop/web.yaml:1:1: not read: not a Kubernetes object: api"
+    ):
         load_scenario(path)
 
 

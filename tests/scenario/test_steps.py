@@ -27,7 +27,7 @@ HEAD = """\
 name: n
 apps: [shop]
 configs:
-  istio: manifests/shop/istio/canary.yaml
+  istio: configs/shop/canary.yaml
   linkerd: {translate: istio}
 stages:
 - name: first
@@ -67,10 +67,11 @@ ORDER = [
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "manifests/shop/istio").mkdir(parents=True)
+    for folder in ("manifests/shop", "configs/shop"):
+        (tmp_path / folder).mkdir(parents=True)
     apps = "".join(APP.replace("NAME", name) for name in ("web", "web2", "client"))
     (tmp_path / "manifests/shop/apps.yaml").write_text(apps)
-    (tmp_path / "manifests/shop/istio/canary.yaml").write_text(CANARY)
+    (tmp_path / "configs/shop/canary.yaml").write_text(CANARY)
     monkeypatch.chdir(tmp_path)
 
     def write(text: str) -> Path:

@@ -12,7 +12,7 @@ from harness.cli import app
 from harness.manifests.files import read_manifests
 
 ROOT = Path(__file__).parents[2]
-FACES = ("manifests/faces", "manifests/faces/istio")
+FACES = ("manifests/faces", "configs/faces/istio")
 
 
 @pytest.fixture(autouse=True)
@@ -28,19 +28,18 @@ def test_faces_split_becomes_the_corrected_route():
     result = translate(*FACES)
     assert result.exit_code == 0, result.stderr
     made = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(result.stdout)}
-    (corrected,) = read_manifests(ROOT / "manifests/faces/linkerd/color-split-http.yaml")
+    (corrected,) = read_manifests(ROOT / "configs/faces/linkerd/color-split-http.yaml")
     assert made["HTTPRoute", "color-split"] == corrected.data
 
 
 def test_each_object_says_where_it_comes_from_and_each_finding_where_its_field_is():
     result = translate(*FACES)
     assert (
-        "# from VirtualService faces/color-split (manifests/faces/istio/color-split.yaml:1:1)"
-        in result.stdout
+        "# from VirtualService faces/color-split (configs/faces/istio/color-split.yaml:1:1)" in result.stdout
     )
-    assert "# from AuthorizationPolicy faces/restrict-faces (manifests/faces/istio/" in result.stdout
+    assert "# from AuthorizationPolicy faces/restrict-faces (configs/faces/istio/" in result.stdout
     assert (
-        "manifests/faces/istio/smiley-delay.yaml:7:5: lost [fault-injection] "
+        "configs/faces/istio/smiley-delay.yaml:7:5: lost [fault-injection] "
         "VirtualService faces/smiley-delay spec.http[0].fault\n" in result.stderr
     )
 
@@ -62,7 +61,7 @@ def test_files_are_stable_and_replaced(tmp_path: Path):
 def test_somebody_elses_file_is_left_alone(tmp_path: Path):
     (tmp_path / "faces.yaml").write_text("mine: true\n")
     result = translate(*FACES, "-o", str(tmp_path))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "faces.yaml: would be replaced, but isn't from a translation" in result.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["faces.yaml"]
 
@@ -125,7 +124,7 @@ BAD = {
 def test_bad_input_is_named_by_its_place_and_nothing_is_written(tmp_path: Path, text: str, message: str):
     (tmp_path / "bad.yaml").write_text(text)
     result = translate(str(tmp_path / "bad.yaml"), "-o", str(tmp_path / "made"))
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
     assert not (tmp_path / "made").exists()
 
@@ -144,12 +143,12 @@ WRONG = {
 @pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_arguments(arguments: list[str], message: str):
     result = translate(*arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
 
 
 def test_the_tool_must_be_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
-    result = translate("manifests/faces/istio/color-split.yaml", "--using", "ingress2gateway")
-    assert result.exit_code == 1
+    result = translate("configs/faces/istio/color-split.yaml", "--using", "ingress2gateway")
+    assert result.exit_code == 2
     assert "ingress2gateway isn't on PATH" in result.stderr

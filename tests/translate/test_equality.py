@@ -15,6 +15,7 @@ from tests.model.clusters import resource
 from tests.translate.estates import before_and_after, differences, reported, requests
 
 FACES = Path(__file__).parents[2] / "manifests/faces"
+CONFIGS = Path(__file__).parents[2] / "configs/faces"
 POLICY = "security.istio.io/v1"
 
 
@@ -118,7 +119,7 @@ def test_requests_fare_alike_and_nothing_is_reported(config: list[object]):
 
 
 def test_faces_fares_alike_but_for_the_fault():
-    apps, config = read_manifests(FACES), read_manifests(FACES / "istio")
+    apps, config = read_manifests(FACES), read_manifests(CONFIGS / "istio")
     made = translate([*apps, *config])
     gateways = {one.key for one in made.objects if "faces-gateway" in str(one.data)}
     linkerds = [one for one in made.objects if one.key not in gateways]
@@ -144,7 +145,7 @@ def test_faces_fares_alike_but_for_the_fault():
 
 
 def test_the_ways_in_to_faces_fare_alike_but_for_the_prefix_without_slash():
-    apps, config = read_manifests(FACES), read_manifests(FACES / "istio/ingress.yaml")
+    apps, config = read_manifests(FACES), read_manifests(CONFIGS / "istio/ingress.yaml")
     made = translate([*apps, *config])
     before, after = (
         changes.apply(

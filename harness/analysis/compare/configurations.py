@@ -9,13 +9,11 @@ from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, c
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
-from harness.manifests.files import read_manifests
 from harness.model.changes.loading import load_objects
 from harness.model.changes.pods import meshed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from harness.base.resources import Resource
     from harness.model import State
@@ -23,25 +21,23 @@ if TYPE_CHECKING:
 
 
 def compared(
-    before: Path,
-    after: Path,
+    before: Sequence[Resource],
+    after: Sequence[Resource],
     *,
-    beside: Collection[Path] = (),
+    beside: Sequence[Resource] = (),
     mesh_before: Mesh | None = None,
     mesh_after: Mesh | None = None,
     limit: int = LIMIT,
 ) -> Comparison:
-    """Returns the comparison of two configurations; `beside` are manifests of both (apps, Services).
+    """Returns the comparison of two configurations; `beside` are objects of both (apps, Services).
 
     What BEFORE has of the estate itself (namespaces, workloads, Services: all that no mesh's API owns) is
     there after, too, unless AFTER has the object itself. With a mesh all namespaces with workloads are in it,
     whatever their labels say; ingress gateways, too, where it is Linkerd. Raises what `load_objects` does.
     """
-    common = [resource for path in beside for resource in read_manifests(path)]
-    old, new = read_manifests(before), read_manifests(after)
-    own, meshes = {resource.key for resource in new}, {*MESH_OF_GROUP, GATEWAY_API}
-    kept = [resource for resource in old if resource.key not in own and resource.group not in meshes]
-    sides = state_of([*common, *old], mesh_before), state_of([*common, *kept, *new], mesh_after)
+    own, meshes = {resource.key for resource in after}, {*MESH_OF_GROUP, GATEWAY_API}
+    kept = [resource for resource in before if resource.key not in own and resource.group not in meshes]
+    sides = state_of([*beside, *before], mesh_before), state_of([*beside, *kept, *after], mesh_after)
     return compare(*sides, limit=limit)
 
 

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate import ingress2gateway
 from harness.analysis.translate.translation import Translation, translate
 from harness.manifests.documents import MAX_BYTES, read_text
-from harness.manifests.files import SUFFIXES, read_manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
+
+    from harness.base.resources import Resource
 
 
-def translated(paths: Iterable[Path], *, tool: bool = False, tool_output: Path | None = None) -> Translation:
-    """Returns the translation of manifests.
+def translated(
+    resources: Sequence[Resource], *, tool: bool = False, tool_output: Path | None = None
+) -> Translation:
+    """Returns the translation of objects that were read of manifests.
 
     `tool` has ingress2gateway translate them, or takes what it printed from a file, and puts that right.
     Raises InputError with file:line for what can't be read, MissingError without the tool.
     """
-    paths = tuple(paths)
-    resources = [resource for path in paths for resource in read_manifests(path)]
     if not tool:
         return translate(resources)
     name = str(tool_output or ingress2gateway.TOOL)
-    text = read_text(tool_output, MAX_BYTES) if tool_output else ingress2gateway.output(_files(paths))
+    text = read_text(tool_output, MAX_BYTES) if tool_output else ingress2gateway.output(_files(resources))
     return ingress2gateway.repaired(resources, ingress2gateway.raw(text, name))
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        yield from (
-            sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else (path,)
-        )
+def _files(resources: Iterable[Resource]) -> Iterable[Path]:
+    """The files that objects stand in; what kubectl made of a kustomization stands in none."""
+    sources = dict.fromkeys(Path(resource.where.source) for resource in resources)
+    return (path for path in sources if path.is_file())

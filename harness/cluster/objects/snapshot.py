@@ -11,7 +11,7 @@ from harness.base import ROOT_NAMESPACE, InputError, Mesh
 from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE
 from harness.cluster.api import Client, Endpoint, discovery
 from harness.cluster.api.discovery import DAEMON_SETS
-from harness.manifests.files import from_api
+from harness.manifests.objects import from_api
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

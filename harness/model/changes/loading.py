@@ -13,7 +13,8 @@ from harness.api.served import NOTHING
 from harness.base.errors import InputError, did_you_mean
 from harness.base.vocabulary import LINKERD_NAMESPACE, ROOT_NAMESPACE, Mesh
 from harness.manifests.documents import keeping_all
-from harness.manifests.files import read_manifests
+from harness.manifests.files import read
+from harness.manifests.objects import Reading
 from harness.model.changes.admission import checked
 from harness.model.changes.kubectl import apply, install, place, restart
 from harness.model.changes.pods import is_controlled, observe
@@ -43,14 +44,14 @@ def load(
 
     Pods that a dump shows are as it shows them, but in namespaces that are `placed`.
 
-    A path is read as `read_manifests` does; what a later path brings is younger. Namespaces that
+    A path is read as `manifests.files.read` does; what a later path brings is younger. Namespaces that
     no manifest declares are there, too. Installed are `meshes`, or those that the manifests use, and
     those of `placed`, which gives namespaces to a mesh (None: to none) whatever their labels say.
     Raises InputError for unreadable files and unknown namespaces, Refused where the API or a
     webhook refuses an object, NotModelledError for what the model doesn't understand; with leniency the
     last two are none, and objects are amended.
     """
-    return load_objects([read_manifests(path, running=True) for path in paths], meshes, placed, leniency)
+    return load_objects(read(paths, Reading(running=True)).batches, meshes, placed, leniency)
 
 
 @keeping_all()
