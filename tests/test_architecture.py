@@ -25,6 +25,7 @@ MESHES_TOLD_APART = {
     "analysis/lint/rules/destination_rule.py": (1, "a rule about clients of Istio's mutual TLS"),
     "analysis/lint/rules/linkerd.py": (1, "a rule about Linkerd's Servers"),
     "analysis/lint/rules/mutual_tls.py": (3, "a rule about Istio's STRICT"),
+    "analysis/lint/rules/service.py": (1, "a rule about what Istio's proxies listen for"),
     "analysis/lint/rules/virtual_service.py": (1, "a rule about who reads VirtualServices"),
     "api/marks.py": (2, "each mesh has labels and annotations of its own"),
     "cli/translate.py": (1, "translations lead to Linkerd alone"),

@@ -14,19 +14,27 @@ from harness.analysis.lint import baseline as baselines
 from harness.analysis.lint.rule import CHECKS, RULES, Rule, Severity
 from harness.analysis.lint.rules import (
     authorization,
+    bound,
+    destination,
     destination_rule,
+    gateway,
     linkerd,
     mutual_tls,
     omission,
     placement,
     routes,
+    selection,
+    service,
+    service_entry,
+    shadowing,
+    telemetry,
     virtual_service,
 )
 from harness.analysis.lint.settings import Settings
 from harness.analysis.lint.trap import Trap
 from harness.api import marks
 from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.base.errors import NotModelledError
+from harness.base.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +43,23 @@ if TYPE_CHECKING:
     from harness.model import State
     from harness.model.leniency import Omission
 
-_FAMILIES = (authorization, destination_rule, linkerd, mutual_tls, placement, routes, virtual_service)
+_FAMILIES = (
+    authorization,
+    bound,
+    destination,
+    destination_rule,
+    gateway,
+    linkerd,
+    mutual_tls,
+    placement,
+    routes,
+    selection,
+    service,
+    service_entry,
+    shadowing,
+    telemetry,
+    virtual_service,
+)
 
 __all__ = ["RULES", "Report", "Rule", "Settings", "Severity", "Trap", "lint"]
 
@@ -102,7 +126,7 @@ def _signs(state: State, settings: Settings, stopped: dict[str, str]) -> Iterato
                     stopped[name] = _UNPLACED
                     break
                 yield name, sign
-        except NotModelledError as error:
+        except HarnessError as error:
             stopped[name] = error.brief
 
 

@@ -71,7 +71,9 @@ class ClientTLSSettings(Node):
     sni = field.text("sni")
     client_certificate = field.text("clientCertificate")
     private_key = field.text("privateKey")
+    ca_certificates = field.text("caCertificates")
     credential_name = field.text("credentialName")
+    skips_verification = field.boolean("insecureSkipVerify")
 
 
 class LevelPolicy(Node):

@@ -61,6 +61,7 @@ class Server(Node):
 
     name = field.text("name")
     port = field.node("port", ServerPort)
+    bind = field.text("bind")
     hosts = field.texts("hosts")
     tls = field.node("tls", ServerTLSSettings)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from harness.api import field
 from harness.api.istio.registry import ALLOW_ANY, OutboundTrafficPolicy
+from harness.api.istio.security.authentication import PolicySpec
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.node import Node, Spec
 from harness.base.resources import Resource
@@ -40,12 +41,14 @@ class MeshProvider(Node):
 
     name = field.text("name")
     http_authorizer = field.optional_node("envoyExtAuthzHttp", HTTPAuthorizer)
+    lightstep = field.optional_node("lightstep", Node)
 
 
 class DefaultProviders(Node):
     """The providers of each namespace."""
 
     metrics = field.texts("metrics")
+    access_logging = field.texts("accessLogging")
 
 
 class PathNormalization(Node):
@@ -113,10 +116,33 @@ class MeshConfig(Node):
         return self.outbound_traffic_policy.mode or ALLOW_ANY
 
 
-class Telemetry(Spec):
-    """What proxies measure [Istio: telemetry/v1, Telemetry]."""
+class TelemetryProvider(Node):
+    """A provider, by the name that MeshConfig gives it."""
+
+    name = field.text("name")
+
+
+class AccessLogging(Node):
+    """Which provider logs requests."""
+
+    disabled = field.boolean("disabled")
+    providers = field.nodes("providers", TelemetryProvider)
+
+
+class Tracing(Node):
+    """Which provider gets traces."""
+
+    providers = field.nodes("providers", TelemetryProvider)
+
+
+class Telemetry(PolicySpec):
+    """What proxies measure, log and trace [Istio: telemetry/v1, Telemetry]."""
+
+    KIND: ClassVar = ("telemetry.istio.io", "Telemetry")
 
     metrics = field.nodes("metrics", Node)
+    access_logging = field.nodes("accessLogging", AccessLogging)
+    tracing = field.nodes("tracing", Tracing)
 
 
 INSTALLATIONS = (

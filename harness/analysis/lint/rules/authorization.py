@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api.istio.security.authentication import PolicySpec
-from harness.api.istio.security.authorization_policy import AuthorizationPolicy
+from harness.api.istio.security.authorization_policy import AuthorizationPolicy, wildcard
 from harness.api.kubernetes.service import Service
 from harness.api.linkerd.identity import (
     account_of,
@@ -15,7 +15,7 @@ from harness.api.linkerd.policy import (
     LinkerdServer,
     MeshTLSAuthentication,
 )
-from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
+from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
 from harness.model.network.services import endpoints, service_ports
 from harness.model.state.tables import grouped, per_state
 
@@ -64,16 +64,15 @@ def policy_not_enforced(state: State) -> Iterator[Sign]:
 
 
 @rule
-def policy_selects_nothing(state: State) -> Iterator[Sign]:
-    places = {ROOT_NAMESPACE, *(pod.namespace for pod in state.pods)}
-    for group, kind, field in (
-        (_ISTIO, "AuthorizationPolicy", "spec.selector"),
-        (_ISTIO, "PeerAuthentication", "spec.selector"),
-        (_LINKERD, "Server", "spec.podSelector"),
-    ):
-        for policy in state.all(group, kind):
-            if policy.namespace in places and not _selector(policy).is_empty and not _selected(state, policy):
-                yield seen(policy, field)
+def policy_unknown_namespace(state: State) -> Iterator[Sign]:
+    written = {each.name for each in state.all("", "Namespace") if each.where}
+    every = PLATFORM.union(written, (each.name for each in state.all("", "Namespace")))
+    policies = map(AuthorizationPolicy.kept, state.all(_ISTIO, "AuthorizationPolicy")) if written else ()
+    for source in (entry.source for policy in policies for part in policy.rules for entry in part.sources):
+        for key, names in (("namespaces", source.namespaces), ("notNamespaces", source.not_namespaces)):
+            for index, name in enumerate(names):
+                if not any(wildcard(name).holds(namespace) for namespace in every):
+                    yield seen(source.resource, source.entry(key, index), namespace=name)
 
 
 @rule

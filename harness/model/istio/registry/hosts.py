@@ -76,6 +76,17 @@ def hidden(state: State, client: Pod, port: Port) -> Step | None:
     return scope.hidden(port.origin, "{}/{}", namespace, port.host)
 
 
+def is_exported(origin: Resource, namespace: str, default: tuple[str, ...]) -> bool:
+    """Returns whether a namespace's proxies may know a Service or a ServiceEntry; `default` is MeshConfig's.
+
+    A Service says so by an annotation.
+    """
+    if origin.kind == "Service":
+        names = annotations_of(origin).get(EXPORT_TO, "").split(",")
+        default = tuple(name.strip() for name in names if name.strip()) or default
+    return visibility(origin, namespace, default) is not None
+
+
 def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Port, ...], list[Step]]:
     """Returns the object of a rule's destination with its ports, imported or not, and what isn't exported."""
     service = resolve(state, host, client.namespace)
@@ -170,11 +181,7 @@ def _preferred(entries: list[EntryPort], namespace: str) -> EntryPort | None:
 
 
 def _unexported(state: State, client: Pod, port: Port) -> Step | None:
-    default, field = mesh_config.of(state).service_export_to, "spec.exportTo"
-    if isinstance(port, ServicePort):
-        field = f"annotation {EXPORT_TO}"
-        names = annotations_of(port.origin).get(EXPORT_TO, "").split(",")
-        default = tuple(name.strip() for name in names if name.strip()) or default
-    if visibility(port.origin, client.namespace, default) is not None:
+    if is_exported(port.origin, client.namespace, mesh_config.of(state).service_export_to):
         return None
+    field = f"annotation {EXPORT_TO}" if isinstance(port, ServicePort) else "spec.exportTo"
     return step(port.origin, field, Action.HIDDEN, "isn't exported to namespace {}", client.namespace)

@@ -1,0 +1,162 @@
+"""Traps in Gateways of Istio's own: their pods, ports and certificates, and what two of them share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.analysis.lint.rule import Sign, rule, seen, some
+from harness.analysis.lint.rules.pods import of_gateway
+from harness.api.istio.gateway import HTTP, IstioGateway
+from harness.api.kubernetes.secret import KIND as SECRET
+from harness.api.kubernetes.secret import Secret
+from harness.api.kubernetes.service import Service
+from harness.api.kubernetes.workload import WORKLOADS
+from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.model import app_ports
+from harness.model.state.tables import grouped, per_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from harness.api.istio.gateway import Server
+    from harness.model import State
+    from harness.model.state import Pod
+
+_INSTALLED = ("ingressgateway", "egressgateway")
+"""The values of the label `istio` by which an installation's own gateways go."""
+
+
+@rule
+def gateway_without_workload(state: State) -> Iterator[Sign]:
+    homes = {pod.namespace for pod in state.pods if pod.gateway and _is_written(state, pod)}
+    homes |= {pod.namespace for _, pods in _gateways(state) for pod in pods if _is_written(state, pod)}
+    for reading, pods in _gateways(state):
+        installed = reading.selector.get("istio") in _INSTALLED
+        if not pods and homes and (ROOT_NAMESPACE in homes or not installed):
+            yield seen(reading, "selector")
+
+
+def _is_written(state: State, pod: Pod) -> bool:
+    """Whether the pod's workload is among the manifests: an installation without any is assumed."""
+    own = (state.get(*kind, pod.namespace, pod.workload.name) for kind in WORKLOADS)
+    return any(resource.where for resource in own if resource)
+
+
+@rule
+def gateway_credential_missing(state: State) -> Iterator[Sign]:
+    for server, namespace, name in _credentials(state):
+        if state.all(*SECRET, namespace) and state.get(*SECRET, *_named(namespace, name)) is None:
+            yield seen(server.tls, namespace=namespace, name=name)
+
+
+@rule
+def gateway_credential_invalid(state: State) -> Iterator[Sign]:
+    for server, namespace, name in _credentials(state):
+        secret = state.get(*SECRET, *_named(namespace, name))
+        fault = Secret.of(secret).certificate_fault if secret else ""
+        if fault:
+            yield seen(server.tls, secret=secret, fault=fault)
+
+
+def _credentials(state: State) -> Iterator[tuple[Server, str, str]]:
+    """The Secrets that servers name: the server, the namespace of the gateway's pods, and the name."""
+    for reading, pods in _gateways(state):
+        for server in reading.servers:
+            for name in server.tls.credentials if pods else ():
+                yield server, pods[0].namespace, name
+
+
+def _named(namespace: str, name: str) -> tuple[str, str]:
+    """Namespace and name of a Secret that may be written with its namespace."""
+    own, _, short = name.removeprefix("kubernetes://").rpartition("/")
+    return own or namespace, short
+
+
+@rule
+def gateway_port_not_on_service(state: State) -> Iterator[Sign]:
+    for reading, pods in _gateways(state):
+        selecting = [(pod, each) for pod in pods for each in app_ports.selecting(state, pod) if each.where]
+        services = {each.key: each for _, each in selecting}
+        exposed: set[int] = set()
+        for pod, service in selecting:
+            for port in Service.kept(service).ports:
+                exposed |= {port.number, pod.port(port.target) or port.number}
+        for server in reading.servers if services else ():
+            if server.port.number not in exposed:
+                listed = ", ".join(map(str, services.values()))
+                yield seen(server.port, "number", port=server.port.number, services=listed)
+
+
+@rule
+def gateway_same_certificate(state: State) -> Iterator[Sign]:
+    for server, others, names in _shared(state, _certificates):
+        yield seen(server.tls, names=", ".join(names), others=some(map(_gateway_of, others)))
+
+
+def _certificates(server: Server) -> Iterator[str]:
+    """The Secrets of a server's certificates, or else the file of one."""
+    tls = server.tls
+    if tls.credentials:
+        yield from tls.credentials
+    elif tls.server_certificate and tls.private_key:
+        yield tls.server_certificate
+
+
+@rule
+def gateway_conflict(state: State) -> Iterator[Sign]:
+    for server, others, hosts in _shared(state, _hosts):
+        clashing = [other for other in others if not _join(server, other)]
+        if clashing:
+            facts = some(map(_gateway_of, clashing))
+            yield seen(server, "hosts", others=facts, hosts=", ".join(hosts), port=server.port.number)
+
+
+@rule
+def gateway_hosts_shared(state: State) -> Iterator[Sign]:
+    for server, others, hosts in _shared(state, _hosts):
+        if all(_join(server, other) for other in others):
+            names = some(map(_gateway_of, others))
+            yield seen(server, "hosts", others=names, hosts=", ".join(hosts), port=server.port.number)
+
+
+def _join(server: Server, other: Server) -> bool:
+    """Whether a port takes both servers for a host: where neither ends TLS, it joins their routes."""
+    return server.protocol in HTTP and other.protocol in HTTP
+
+
+def _hosts(server: Server) -> Iterator[tuple[str, int | None, str]]:
+    return ((host, server.port.number, server.bind) for host in server.hosts)
+
+
+def _gateway_of(server: Server) -> str:
+    return str(server.resource)
+
+
+def _shared(
+    state: State, keys: Callable[[Server], Iterable[str | tuple[str, int | None, str]]]
+) -> Iterator[tuple[Server, list[Server], list[str]]]:
+    """The servers that have a key in common with other Gateways' for the same pods, those, and the keys."""
+    entries = grouped(
+        ((place, key), server)
+        for reading, pods in _gateways(state)
+        for place in ({str(pod.workload) for pod in pods} or {str(sorted(reading.selector.items()))})
+        for server in reading.servers
+        for key in keys(server)
+    )
+    met: dict[tuple[object, str], tuple[Server, dict[str, Server], dict[str, None]]] = {}
+    for (_, key), servers in entries.items():
+        for server in servers:
+            others = {str(each.resource): each for each in servers if each.resource is not server.resource}
+            if others:
+                _, known, names = met.setdefault((server.resource.key, server.path), (server, {}, {}))
+                known.update(others)
+                names[key if isinstance(key, str) else key[0]] = None
+    for server, known, names in met.values():
+        yield server, list(known.values()), list(names)
+
+
+@per_state
+def _gateways(state: State) -> list[tuple[IstioGateway, list[Pod]]]:
+    """The Gateways, with the pods that each selects."""
+    readings = map(IstioGateway.kept, state.all(*IstioGateway.KIND))
+    return [(reading, of_gateway(state, reading.selector)) for reading in readings]

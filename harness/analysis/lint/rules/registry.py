@@ -1,0 +1,75 @@
+"""The hosts of an estate, Services and ServiceEntries, as VirtualServices and DestinationRules name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.api.istio.hosts import covers, exported_to
+from harness.api.istio.registry import GROUP, ServiceEntry
+from harness.api.kubernetes.service import Service
+from harness.model.istio import mesh_config
+from harness.model.istio.registry.hosts import is_exported
+from harness.model.network.services import fqdn
+from harness.model.state.tables import HostTable, per_state
+
+if TYPE_CHECKING:
+    from harness.base.resources import Resource
+    from harness.model import State
+
+SERVICE, SERVICE_ENTRY = ("", "Service"), (GROUP, "ServiceEntry")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A name, perhaps a wildcard, with the object that brings it and the numbers of its ports."""
+
+    name: str
+    origin: Resource
+    ports: tuple[int, ...]
+
+
+@per_state
+def hosts(state: State) -> HostTable[Host]:
+    """Returns all hosts by their names; a Service has its full one."""
+    services = (
+        Host(fqdn(each), each, tuple(port.number for port in Service.kept(each).ports))
+        for each in state.all(*SERVICE)
+    )
+    entries = (
+        Host(host.lower(), each.resource, tuple(port.number for port in each.ports))
+        for each in map(ServiceEntry.kept, state.all(*SERVICE_ENTRY))
+        for host in each.hosts
+    )
+    return HostTable((host.name, host) for host in (*services, *entries))
+
+
+def hosts_for(state: State, rules: Resource, name: str) -> list[Host]:
+    """Returns the hosts that a name in an object's rules stands for, where their proxies may know them.
+
+    Those are in the namespaces that the rules are exported to, or in their own.
+    """
+    exported = exported_to(rules)
+    everywhere = not exported or "*" in exported
+    namespaces = {rules.namespace} if everywhere else {_own(each, rules) for each in exported}
+    default = mesh_config.read(state).service_export_to
+    return [
+        host
+        for host in hosts(state).covering(name.lower())
+        if any(is_exported(host.origin, namespace, default) for namespace in namespaces)
+    ]
+
+
+def _own(namespace: str, rules: Resource) -> str:
+    return rules.namespace if namespace == "." else namespace
+
+
+def kind_of(state: State, name: str) -> tuple[str, str] | None:
+    """Returns the kind of which there must be objects for somebody to tell that a host is missing.
+
+    None where that is certain: `name.namespace` isn't how Istio writes a Service's host, though it is one.
+    """
+    short, dot, namespace = name.partition(".")
+    if dot and state.get(*SERVICE, namespace, short) is not None:
+        return None
+    return SERVICE if covers("*.svc.cluster.local", name) else SERVICE_ENTRY

@@ -1,0 +1,58 @@
+"""Secrets, as far as proxies read them: certificates and their keys."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from harness.api import field
+from harness.api.node import Object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KIND = ("", "Secret")
+
+_PAIRS = (("cert", "key"), ("tls.crt", "tls.key"))
+"""The names under which Istio looks for a certificate and its key [istio/istio: ExtractCertInfo]."""
+
+
+class Secret(Object):
+    """A Secret; a live cluster's is read without its content."""
+
+    encoded = field.labels("data")
+    plain = field.labels("stringData")
+
+    @property
+    def certificate_fault(self) -> str:
+        """Why no proxy can take its certificate; empty if it can, or if its content isn't known."""
+        if not (self.encoded or self.plain):
+            return ""
+        try:
+            content = self._content
+        except binascii.Error:
+            return "its data isn't base64"
+        pair = next((pair for pair in _PAIRS if all(content.get(key) for key in pair)), None)
+        if pair is None:
+            return f"it has neither {' nor '.join(' and '.join(pair) for pair in _PAIRS)}"
+        return _fault(content[pair[0]])
+
+    @property
+    def _content(self) -> Mapping[str, bytes]:
+        decoded = {key: base64.b64decode(text) for key, text in self.encoded.items()}
+        return {**decoded, **{key: text.encode() for key, text in self.plain.items()}}
+
+
+def _fault(certificate: bytes) -> str:
+    """What is wrong with a certificate (PEM), empty for nothing."""
+    from cryptography import x509  # most commands need none of it
+
+    try:
+        read = x509.load_pem_x509_certificate(certificate)
+    except ValueError:
+        return "its certificate can't be read"
+    if read.not_valid_after_utc < datetime.now(UTC):
+        return f"its certificate expired on {read.not_valid_after_utc:%Y-%m-%d}"
+    return ""
