@@ -96,7 +96,8 @@ def explanation(rule: Rule) -> str:
     codes = f", in istioctl {' '.join(rule.istioctl)}" if rule.istioctl else ""
     parts = [f"## {rule.id}\n\n{rule.title}. ({rule.severity}{codes})\n"]
     for case, words in rule.words.items():
-        name = f" ({case})" if len(rule.words) > 1 and case else ""
+        weight = f", {rule.severity_of(case)}" if rule.severity_of(case) is not rule.severity else ""
+        name = f" ({case}{weight})" if len(rule.words) > 1 and case else ""
         what, why, fix = (_plain(words[part]) for part in ("what", "why", "fix"))
         parts.append(f"- seen{name}: {what}\n- why: {why}\n- do: {fix}\n")
     return "\n".join((*parts, f"Source: {rule.source}\n"))

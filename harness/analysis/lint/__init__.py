@@ -101,13 +101,12 @@ def lint(
     stopped: dict[str, str] = {}
     for name, sign in (*omission.signs(omissions), *_signs(state, settings, stopped)):
         rule = RULES[name]
-        severity = settings.severity(rule)
-        if severity is None:
+        if not settings.asks(rule):
             continue
         if sign.needs is not None and not state.all(*sign.needs):
             missing[sign.needs[1]] += 1
             continue
-        trap = Trap.of(rule, severity, sign)
+        trap = Trap.of(rule, settings.severity(rule, sign.case), sign)
         if not settings.ignores(rule, trap.where):
             traps.append(trap)
     traps.sort(key=lambda trap: (trap.where.source, trap.where.line, trap.rule.id))
@@ -118,7 +117,7 @@ def lint(
 def _signs(state: State, settings: Settings, stopped: dict[str, str]) -> Iterator[tuple[str, Sign]]:
     """What the rules see, with their ids; `stopped` gets why one can't go on: the model can't decide."""
     for name, check in CHECKS.items():
-        if settings.severity(RULES[name]) is None:
+        if not settings.asks(RULES[name]):
             continue
         try:
             for sign in check(state):

@@ -50,6 +50,10 @@ class Rule:
     words: Mapping[str, Mapping[str, str]]
     placement: bool = False
 
+    def severity_of(self, case: str) -> Severity:
+        """Returns how much a case of it hurts: a case may say so itself."""
+        return Severity(self.words[case].get("severity", self.severity))
+
     @classmethod
     def of(cls, name: str, entry: Mapping[str, object]) -> Rule:
         """Returns a rule as rules.yaml has it: a case has what it says itself, and else the rule's words."""
@@ -73,14 +77,14 @@ RULES: Mapping[str, Rule] = {
 class Sign(NamedTuple):
     """What a rule sees: a reading's field (none: all of it) or an object's path, and facts for its words.
 
-    `needs` is the kind that the sign is only about if there are objects of it at all: where the manifests
-    hold no Secrets, say, nobody can tell that one is missing.
+    `needs` is a kind (API group and name; and a namespace) of which there must be objects for the sign to
+    count: where the manifests hold no Secrets, say, nobody knows whether one is missing.
     """
 
     at: Node | Resource
     field: str
     case: str
-    needs: tuple[str, str] | None
+    needs: tuple[str, ...] | None
     facts: dict[str, object]
 
 
@@ -89,7 +93,7 @@ def seen(
     field: str = "",
     *,
     case: str = "",
-    needs: tuple[str, str] | None = None,
+    needs: tuple[str, ...] | None = None,
     **facts: object,
 ) -> Sign:
     """Returns a sign; `case` tells cases of one rule apart."""

@@ -38,12 +38,14 @@ class Settings:
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     root: Path = Path()
 
-    def severity(self, rule: Rule) -> Severity | None:
-        """Returns what a rule weighs, None if it isn't asked."""
-        if (self.select and not _among(rule, self.select)) or _among(rule, self.ignore):
-            return None
+    def asks(self, rule: Rule) -> bool:
+        """Returns whether a rule is asked."""
+        return (not self.select or _among(rule, self.select)) and not _among(rule, self.ignore)
+
+    def severity(self, rule: Rule, case: str) -> Severity:
+        """Returns what a case of a rule weighs."""
         own = (severity for name, severity in self.severities.items() if _among(rule, (name,)))
-        return next(own, rule.severity)
+        return next(own, None) or rule.severity_of(case)
 
     def ignores(self, rule: Rule, where: Position) -> bool:
         """Returns whether a rule says nothing of what stands in this file."""

@@ -36,7 +36,8 @@ def policy_unknown_service_account(state: State) -> Iterator[Sign]:
     for policy, field, namespace, name in _accounts(state):
         if state.get("", "ServiceAccount", namespace, name) or _runs_as(state, namespace, name):
             continue
-        yield seen(policy, field, namespace=namespace, name=name)
+        needs = None if _by_namespace(state).get(namespace) else ("", "ServiceAccount", namespace)
+        yield seen(policy, field, needs=needs, namespace=namespace, name=name)
 
 
 @rule

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.pods import behind
-from harness.analysis.lint.rules.registry import Host, hosts_for, kind_of
+from harness.analysis.lint.rules.registry import Host, hosts_for, needs
 from harness.api.istio.destination_rule import KIND, DestinationRule
 from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
@@ -45,8 +45,8 @@ def virtual_service_destination_missing(state: State) -> Iterator[Sign]:
     for resource, sent in _all(state):
         if not hosts_for(state, resource, sent.host):
             host = sent.host.removesuffix(".svc.cluster.local")
-            needs = kind_of(state, sent.host)
-            yield seen(sent.destination, "host", needs=needs, host=host, answer=sent.answer)
+            of = needs(state, sent.host)
+            yield seen(sent.destination, "host", needs=of, host=host, answer=sent.answer)
 
 
 @rule
@@ -82,7 +82,9 @@ def _arriving(state: State, resource: Resource) -> frozenset[int]:
 
 
 def _ports(hosts: list[Host]) -> frozenset[int]:
-    return frozenset(port for host in hosts for port in host.ports)
+    """The ports of hosts; none where one is an assumed installation's, which may have others."""
+    written = all(host.origin.where for host in hosts)
+    return frozenset(port for host in hosts for port in host.ports) if written else frozenset()
 
 
 def _listed(ports: frozenset[int]) -> str:
@@ -149,6 +151,12 @@ def _subsets(state: State) -> HostTable[dict[str, dict[str, str]]]:
     return HostTable(
         (each.full_host, {subset.name: dict(subset.labels) for subset in each.subsets}) for each in rules
     )
+
+
+@per_state
+def chosen_subsets(state: State) -> frozenset[tuple[str, str]]:
+    """Returns the subsets that VirtualServices send requests to, each with its host."""
+    return frozenset((sent.host, sent.subset) for _, sent in _all(state) if sent.subset)
 
 
 def _all(state: State) -> Iterator[tuple[Resource, Sent]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen
+from harness.analysis.lint.rules.destination import chosen_subsets
 from harness.analysis.lint.rules.pods import behind
-from harness.analysis.lint.rules.registry import hosts, kind_of
+from harness.analysis.lint.rules.registry import hosts, needs
 from harness.api.istio.destination_rule import KIND, DestinationRule
 from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
@@ -27,7 +28,7 @@ def destination_rule_host_missing(state: State) -> Iterator[Sign]:
         host = reading.full_host
         if not host.startswith("*") and not hosts(state).covering(host.lower()):
             name = host.removesuffix(f".svc.{CLUSTER_DOMAIN}")
-            yield seen(reading, "host", needs=kind_of(state, host), host=name)
+            yield seen(reading, "host", needs=needs(state, host), host=name)
 
 
 @rule
@@ -36,7 +37,9 @@ def destination_rule_subset_without_pods(state: State) -> Iterator[Sign]:
         for subset in reading.subsets:
             pods, labels = _pods(state, reading), _of_pods(subset.labels)
             if pods and not any(selects(labels, pod.labels) for pod in pods):
-                yield seen(subset, "labels", host=reading.full_host, subset=subset.name)
+                chosen = (reading.full_host, subset.name) in chosen_subsets(state)
+                case = "" if chosen else "unused"
+                yield seen(subset, "labels", case=case, host=reading.full_host, subset=subset.name)
 
 
 def _of_pods(labels: Mapping[str, str]) -> dict[str, str]:

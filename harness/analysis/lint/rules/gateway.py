@@ -45,8 +45,9 @@ def _is_written(state: State, pod: Pod) -> bool:
 @rule
 def gateway_credential_missing(state: State) -> Iterator[Sign]:
     for server, namespace, name in _credentials(state):
-        if state.all(*SECRET, namespace) and state.get(*SECRET, *_named(namespace, name)) is None:
-            yield seen(server.tls, namespace=namespace, name=name)
+        home, short = _named(namespace, name)
+        if state.get(*SECRET, home, short) is None:
+            yield seen(server.tls, needs=(*SECRET, home), namespace=home, name=short)
 
 
 @rule

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.hosts import covers, exported_to
 from harness.api.istio.registry import GROUP, ServiceEntry
 from harness.api.kubernetes.service import Service
+from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.istio import mesh_config
 from harness.model.istio.registry.hosts import is_exported
 from harness.model.network.services import fqdn
@@ -64,12 +65,14 @@ def _own(namespace: str, rules: Resource) -> str:
     return rules.namespace if namespace == "." else namespace
 
 
-def kind_of(state: State, name: str) -> tuple[str, str] | None:
-    """Returns the kind of which there must be objects for somebody to tell that a host is missing.
+def needs(state: State, name: str) -> tuple[str, ...] | None:
+    """Returns of what there must be objects for somebody to tell that a host is missing.
 
     None where that is certain: `name.namespace` isn't how Istio writes a Service's host, though it is one.
     """
     short, dot, namespace = name.partition(".")
     if dot and state.get(*SERVICE, namespace, short) is not None:
         return None
-    return SERVICE if covers("*.svc.cluster.local", name) else SERVICE_ENTRY
+    if not covers(f"*.svc.{CLUSTER_DOMAIN}", name):
+        return SERVICE_ENTRY
+    return (*SERVICE, namespace.removesuffix(f".svc.{CLUSTER_DOMAIN}"))

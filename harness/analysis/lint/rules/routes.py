@@ -69,7 +69,8 @@ def route_backend_missing(state: State) -> Iterator[Sign]:
 def _missing(state: State, reference: ParentRef | BackendRef) -> Iterator[Sign]:
     service = state.get("", "Service", reference.namespace, reference.name)
     if service is None:
-        yield seen(reference, case="service", service=f"{reference.namespace}/{reference.name}")
+        needs, name = ("", "Service", reference.namespace), f"{reference.namespace}/{reference.name}"
+        yield seen(reference, case="service", needs=needs, service=name)
     elif reference.port is not None and service_port(service, reference.port) is None:
         yield seen(reference, case="port", service=service, port=reference.port)
 
