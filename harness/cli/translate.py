@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,7 @@ import typer
 from harness.base import InputError, Mesh, did_you_mean
 from harness.cli.options import (
     DEFAULT,
+    AsJson,
     Context,
     Kubeconfig,
     Namespace,
@@ -22,7 +25,9 @@ from harness.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.analysis.translate.translation import Translation
+    from harness.analysis.translate import Severity, Translation
+    from harness.analysis.translate.proof import Proof
+    from harness.manifests.files import Manifests
 
 _BUILTIN = "builtin"
 
@@ -46,59 +51,103 @@ def translate(
     folder: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where files go; else it is printed.")
     ] = None,
+    prove: Annotated[
+        bool,
+        typer.Option(
+            "--prove/--no-prove", help="Compare the estate with its translation, and hold it to the findings."
+        ),
+    ] = True,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEVERITY",
+            help="The least severity of a finding that fails: lost, changed or check; if absent none does.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Translate Istio's configuration to routes and Linkerd's policies, and tell what that changes."""
-    with reported():
-        made = _translation(paths or [], to, using, tool_output, context, kubeconfig, recursive, namespace)
-        printed, beside = _written(made, folder)
-    typer.echo(printed, nl=False)
-    typer.echo(beside, nl=False, err=True)
+    """Translate Istio's configuration to routes and Linkerd's policies, and tell what that changes.
 
-
-def _translation(
-    paths: Sequence[Path],
-    to: str,
-    using: str,
-    tool_output: Path | None,
-    context: str | None,
-    kubeconfig: Path | None,
-    recursive: bool,
-    namespace: str,
-) -> Translation:
-    """Returns the translation that the options ask for; raises InputError if they don't go together."""
-    # The other commands need no translator.
-    from harness.analysis.translate.ingress2gateway import TOOL
+    The estate is compared with what becomes of it: each difference must have its finding, and each loss its
+    difference. Exit status 1 if something isn't proven, or a finding fails, 2 for errors.
+    """
+    from harness.analysis.translate import writer  # the other commands need no translator
     from harness.analysis.translate.manifests import translated
-    from harness.analysis.translate.translation import translate as translated_objects
-    from harness.api.kubernetes.metadata import configuration
+    from harness.report import translation as report
+
+    with reported():
+        failing = _failing(fail_on)
+        tool = _asks_tool(to, using, tool_output)
+        manifests = _manifests(
+            paths or [], context, kubeconfig, tool=tool, recursive=recursive, namespace=namespace
+        )
+        made = translated(manifests.resources, tool=tool, tool_output=tool_output)
+        proof = _proof(manifests, made) if prove else None
+        if proof:
+            made = replace(made, findings=(*made.findings, *proof.estate_wide))
+        files = writer.files(made)
+        if folder:
+            writer.write(folder, files)
+    if as_json:
+        typer.echo(json.dumps(report.data(made, proof), indent=2, ensure_ascii=False))
+    elif folder:
+        typer.echo("".join(f"{folder / name}\n" for name in files), nl=False)
+    else:
+        typer.echo(writer.manifests(made.translated, made.findings), nl=False)
+    typer.echo(report.text(made, proof), nl=False, err=True)
+    fails = any(finding.severity in failing for finding in made.findings)
+    raise typer.Exit(1 if fails or (proof and proof.unproven) else 0)
+
+
+def _failing(severity: str | None) -> Sequence[Severity]:
+    """The severities of findings that fail: the one that is named, and those that are worse."""
+    from harness.analysis.translate import Severity
+
+    order = tuple(Severity)
+    valid = [each.value for each in order if each is not Severity.REPAIRED]
+    if severity is None:
+        return ()
+    if severity not in valid:
+        raise InputError(f"no findings are {severity!r}", todo=did_you_mean(severity, valid))
+    return order[: order.index(Severity(severity)) + 1]
+
+
+def _asks_tool(to: str, using: str, tool_output: Path | None) -> bool:
+    """Whether ingress2gateway is to translate; raises InputError if the options don't go together."""
+    from harness.analysis.translate.ingress2gateway import TOOL
 
     if to != Mesh.LINKERD:
         raise InputError(f"can't translate to {to!r}", todo=did_you_mean(to, (Mesh.LINKERD,)))
     if using not in (_BUILTIN, TOOL):
         raise InputError(f"unknown translator {using!r}", todo=did_you_mean(using, (_BUILTIN, TOOL)))
-    tool = using == TOOL
-    if tool_output and not tool:
+    if tool_output and using != TOOL:
         raise InputError("--tool-output goes with --using ingress2gateway")
+    return using == TOOL
+
+
+def _manifests(
+    paths: Sequence[Path],
+    context: str | None,
+    kubeconfig: Path | None,
+    *,
+    tool: bool,
+    recursive: bool,
+    namespace: str,
+) -> Manifests:
+    """Returns the objects to translate, of files or of a cluster, one of which must be named."""
     if context is not None:
+        from harness.api.kubernetes.metadata import configuration
+        from harness.manifests.files import Manifests
+
         if paths or tool:
             raise InputError("--context goes with neither manifests nor ingress2gateway")
-        return translated_objects(configuration(cluster_objects(context, kubeconfig)))
+        return Manifests((tuple(configuration(cluster_objects(context, kubeconfig))),))
     if not paths or kubeconfig:
         raise InputError("nothing to translate", todo="name manifests, or a cluster's context (--context)")
-    manifests = manifests_of(paths, recursive=recursive, namespace=namespace)
-    return translated(manifests.resources, tool=tool, tool_output=tool_output)
+    return manifests_of(paths, recursive=recursive, namespace=namespace)
 
 
-def _written(made: Translation, folder: Path | None) -> tuple[str, str]:
-    """Writes a translation to a folder, if there is one; returns what to print, and what beside it."""
-    from harness.analysis.translate import writer
-    from harness.report import served
+def _proof(manifests: Manifests, made: Translation) -> Proof:
+    from harness.analysis.translate.proof import prove  # its model is large
 
-    notes = [str(finding) for finding in made.findings]
-    notes += [f"{patch}:\n  do:  {writer.patch_command(patch)}" for patch in made.patches]
-    beside = "".join(f"{note}\n" for note in notes) + served.text(made.served)
-    if folder is None:
-        return writer.manifests(made.translated, made.findings), beside
-    texts = writer.files(made)
-    writer.write(folder, texts)
-    return "".join(f"{folder / name}\n" for name in texts), beside
+    return prove(manifests.resources, made, manifests.unread)

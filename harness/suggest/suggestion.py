@@ -170,7 +170,8 @@ def _same_kind(question: Question, before: Entry | None, now: Entry) -> bool:
 def _concerns(finding: Finding, question: Question) -> bool:
     """Whether a finding is about the object that a question comes from, and the part of it."""
     return any(
-        finding.origin.key == origin.resource.key
+        finding.origin is not None
+        and finding.origin.key == origin.resource.key
         and (finding.field.startswith(origin.field) or origin.field.startswith(finding.field))
         for origin in question.origins
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def test_faces_split_becomes_the_corrected_route():
 def test_each_object_says_where_it_comes_from_and_each_finding_where_its_field_is():
     result = translate(*FACES)
     assert (
-        "# from VirtualService faces/color-split (configs/faces/istio/color-split.yaml:1:1)" in result.stdout
+        "# from VirtualService faces/color-split (configs/faces/istio/color-split.yaml:1:1)"
+        in result.stdout
     )
     assert "# from AuthorizationPolicy faces/restrict-faces (configs/faces/istio/" in result.stdout
     assert (
@@ -64,6 +66,75 @@ def test_somebody_elses_file_is_left_alone(tmp_path: Path):
     assert result.exit_code == 2
     assert "faces.yaml: would be replaced, but isn't from a translation" in result.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["faces.yaml"]
+
+
+ESTATE = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, annotations: {linkerd.io/inject: enabled}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec: {hosts: [web], http: [$HTTP]}
+"""
+ROUTE = "route: [{destination: {host: web}}]"
+
+# a rule, the last line, the severities that fail
+SUMMARIES = {
+    "nothing": (f"{{{ROUTE}}}", "1 translated; nothing lost or changed", ()),
+    "check": (f"{{{ROUTE}, naem: x}}", "1 translated; 1 check", ("check",)),
+    "changed": (
+        f"{{{ROUTE}, retries: {{attempts: 2, retryOn: reset}}}}",
+        "1 translated; 1 changed",
+        ("changed", "check"),
+    ),
+    "lost": (
+        f"{{{ROUTE}, fault: {{abort: {{httpStatus: 500}}}}, naem: x}}",
+        "1 translated; 1 lost, 1 check",
+        ("lost", "changed", "check"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("rule", "last", "failing"), SUMMARIES.values(), ids=SUMMARIES)
+def test_the_last_line_counts_and_the_exit_status_is_asked_for(
+    tmp_path: Path, rule: str, last: str, failing: tuple[str, ...]
+):
+    file = tmp_path / "it.yaml"
+    file.write_text(ESTATE.replace("$HTTP", rule))
+    assert translate(str(file)).stderr.splitlines()[-1] == last
+    for severity in ("lost", "changed", "check"):
+        assert translate(str(file), "--fail-on", severity).exit_code == (severity in failing)
+
+
+def test_json_has_the_findings_with_their_places_and_the_totals(tmp_path: Path):
+    file = tmp_path / "it.yaml"
+    file.write_text(ESTATE.replace("$HTTP", f"{{{ROUTE}, fault: {{abort: {{httpStatus: 500}}}}}}"))
+    told = json.loads(translate(str(file), "--json").stdout)
+    (finding,) = told["findings"]
+    assert finding.pop("why")
+    assert finding.pop("do")
+    assert finding == {
+        "id": "fault-injection",
+        "severity": "lost",
+        "kind": "VirtualService",
+        "object": "VirtualService shop/web",
+        "field": "spec.http[0].fault",
+        "rule": "",
+        "file": str(file),
+        "line": 14,
+        "column": 67,
+    }
+    assert told["totals"] == {
+        "translated": 1, "kept": 0, "written": 1, "lost": 1, "changed": 0, "check": 0, "repaired": 0
+    }  # fmt: skip
+    assert [one["kind"] for one in told["objects"]] == ["HTTPRoute"]
 
 
 SERVICE = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: it}\n"
@@ -136,6 +207,7 @@ WRONG = {
     "other tool": (["x", "--using", "sed"], "unknown translator 'sed'"),
     "both": (["x", "--context", "y"], "--context goes with neither"),
     "output of no tool": (["x", "--tool-output", "y"], "--tool-output goes with --using ingress2gateway"),
+    "no such severity": (["x", "--fail-on", "all"], "no findings are 'all'"),
     "no such file": (["no/such.yaml"], "no/such.yaml: can't be read"),
 }
 

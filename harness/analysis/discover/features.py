@@ -67,8 +67,11 @@ def features(resources: Iterable[Resource], findings: Iterable[Finding]) -> tupl
     Each of the translation's findings about them is told of the field that it is about.
     """
     # How marks are moved is no feature that anybody has or misses.
-    told = (finding for finding in findings if finding.topic != "injection")
-    by_object = grouped((finding.origin.key, finding) for finding in told)
+    by_object = grouped(
+        (finding.origin.key, finding)
+        for finding in findings
+        if finding.origin and finding.topic != "injection"
+    )
     every = (use for resource in resources for use in _uses(resource, by_object.get(resource.key, [])))
     used = (_feature(name, uses) for name, uses in grouped((use.name, use) for use in every).items())
     return tuple(sorted(used, key=lambda feature: (feature.verdict.rank, feature.name)))

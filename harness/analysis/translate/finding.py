@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.texts import beside, place
+from harness.base.places import Position
 
 if TYPE_CHECKING:
     from harness.api.node import Node
@@ -31,13 +32,14 @@ class Severity(StrEnum):
 class Finding:
     """A field that the translation lost, changed, or translated under an assumption.
 
-    `topic` is a stable short name (`fault-injection`); `why` says what differs, `todo` what to do instead.
-    `rule` is the name of the rule that the field is, if it has one.
+    `code` is its stable name (`retries.timeout`), `topic` what several codes are about (`retries`); `why`
+    says what differs, `todo` what to do instead. `rule` is the name of the rule that the field is, if it has
+    one. One without `origin` is about the estate as a whole.
     """
 
     severity: Severity
-    topic: str
-    origin: Resource
+    code: str
+    origin: Resource | None
     field: str
     why: str
     todo: str
@@ -48,9 +50,31 @@ class Finding:
         cls, code: str, at: Node | Resource, field: str = "", *, rule: str = "", **facts: object
     ) -> Finding:
         """Returns what a code says of a reading's field (none: of all of it), or of an object's path."""
-        severity, why, todo = _texts()[code]
-        topic = code.partition(".")[0]
-        return cls(severity, topic, *place(at, field), why.format(**facts), todo.format(**facts), rule)
+        meaning = _meanings()[code]
+        origin, path = place(at, field)
+        why, todo = meaning.why.format(**facts), meaning.todo.format(**facts)
+        return cls(meaning.severity, code, origin, path, why, todo, rule)
+
+    @classmethod
+    def of_all(cls, code: str) -> Finding:
+        """Returns what a code says of an estate as a whole."""
+        meaning = _meanings()[code]
+        return cls(meaning.severity, code, None, "", meaning.why, meaning.todo)
+
+    @property
+    def shows(self) -> frozenset[str]:
+        """The parts of an answer that it can make another (`any` for all), empty if none can show it."""
+        return _meanings()[self.code].shows
+
+    @property
+    def unseen(self) -> str:
+        """Why it may be that no request shows it; empty if one must."""
+        return _meanings()[self.code].unseen
+
+    @property
+    def topic(self) -> str:
+        """What it is about."""
+        return self.code.partition(".")[0]
 
     @property
     def subject(self) -> str:
@@ -60,12 +84,17 @@ class Finding:
     @property
     def resource(self) -> str:
         """The object's kind, namespace and name."""
-        return str(self.origin)
+        return str(self.origin or "the whole estate")
 
     @property
     def where(self) -> str:
         """The field's place, empty without a file."""
-        return str(self.origin.place(self.field))
+        return str(self.position)
+
+    @property
+    def position(self) -> Position:
+        """Where the field stands, as far as that is known."""
+        return self.origin.place(self.field).position if self.origin else Position()
 
     def __str__(self) -> str:
         head = f"{self.where}: " if self.where else ""
@@ -76,11 +105,27 @@ class Finding:
         return "\n".join(lines)
 
 
+class _Meaning(NamedTuple):
+    """What a code says: how bad it is, why, what to do instead, and what of it requests show."""
+
+    severity: Severity
+    why: str
+    todo: str
+    shows: frozenset[str]
+    unseen: str
+
+
 @cache
-def _texts() -> dict[str, tuple[Severity, str, str]]:
-    """How bad what a code says is, why, and what to do instead."""
-    return {
-        code: (severity, texts["why"], texts.get("todo", ""))
-        for severity in Severity
-        for code, texts in beside(__file__, "findings.yaml")[severity].items()
-    }
+def _meanings() -> dict[str, _Meaning]:
+    """What findings.yaml says of each code.
+
+    What is only to be checked makes no answer another, unless its text says so.
+    """
+    meanings = {}
+    for severity in Severity:
+        usual = "any" if severity in (Severity.LOST, Severity.CHANGED) else ""
+        for code, texts in beside(__file__, "findings.yaml")[severity].items():
+            shows = frozenset(texts.get("shows", usual).split())
+            words = (texts["why"], texts.get("todo", ""))
+            meanings[code] = _Meaning(severity, *words, shows, texts.get("unseen", ""))
+    return meanings

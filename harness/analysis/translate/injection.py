@@ -31,6 +31,7 @@ Known = dict[str, Any]
 """What istio.yaml says of annotations."""
 
 _LOG_LEVEL = "sidecar.istio.io/logLevel"
+_TRAFFIC = "traffic.sidecar.istio.io/"
 _INBOUND_PORTS = "traffic.sidecar.istio.io/excludeInboundPorts"
 _NAMESPACE_LABELS = (ISTIO_INJECTION, ISTIO_REVISION, ISTIO_AMBIENT)
 
@@ -104,9 +105,11 @@ def _moving(draft: Draft, name: str, workload: Resource, *, assumed: bool) -> No
     """Says how a namespace moves that has no mark, or isn't among the manifests."""
     if namespace := draft.estate.namespaces.get(name):
         if assumed:
+            draft.assumed.append(name)
             draft.annotate(namespace, {LINKERD_INJECT: "enabled"}, ())
             draft.report("injection.assumed", namespace, "metadata", namespace=name)
     elif assumed or any(resource.group in groups() for resource in draft.estate.resources):
+        draft.assumed.append(name)
         draft.report("injection.namespace", workload, "metadata.namespace", namespace=name)
 
 
@@ -174,4 +177,5 @@ def _change(draft: Draft, metadata: Metadata, labels: dict[str, str], annotation
 
 def _report(draft: Draft, resource: Resource, field: str, key: str, table: Known) -> None:
     todo = table["advice"].get(key, "check whether you need it")
-    draft.report("annotation", resource, field, key=key, todo=todo)
+    code = "annotation.traffic" if key.startswith(_TRAFFIC) else "annotation"
+    draft.report(code, resource, field, key=key, todo=todo)

@@ -50,11 +50,19 @@ class Translation:
     """The kinds that a cluster with Linkerd serves, by the estate's definitions or a release's."""
     kept: tuple[Resource, ...] = ()
     """Istio's objects that stay as they are, for its gateways."""
+    assumed: tuple[str, ...] = ()
+    """The namespaces that are taken to be in Istio, though no manifest says so."""
 
     @property
     def objects(self) -> tuple[Resource, ...]:
         """The objects to apply in place of Istio's."""
         return tuple(made.resource for made in self.translated)
+
+    @property
+    def origins(self) -> tuple[Resource, ...]:
+        """Istio's objects that others were made of."""
+        origins = dict.fromkeys(origin for made in self.translated for origin in made.origins)
+        return tuple(origin for origin in origins if origin.group in _REPLACED)
 
     def applied(self, resources: Iterable[Resource]) -> tuple[Resource, ...]:
         """Returns what an estate holds with these objects applied, and Istio's deleted that don't stay.
@@ -92,7 +100,9 @@ def translate(resources: Iterable[Resource]) -> Translation:
     served = _served(draft)
     order = list(Severity)
     findings = sorted(draft.findings, key=lambda finding: order.index(finding.severity))
-    return Translation(draft.objects, tuple(findings), tuple(draft.patches), served, kept(estate))
+    return Translation(
+        draft.objects, tuple(findings), tuple(draft.patches), served, kept(estate), tuple(draft.assumed)
+    )
 
 
 def _served(draft: Draft) -> Served:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.texts import free
 from harness.analysis.translate.route.routes import GATEWAY_API as API
 from harness.analysis.translate.staying import CLASS, INGRESS
+from harness.api.gateway_api import GROUP
+from harness.api.gateway_api.gateway import KubernetesGateway, class_of
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
@@ -90,6 +92,8 @@ def _gateway(draft: Draft, resource: Resource) -> None:
         address = f"{front.name}.{front.namespace}.svc.{CLUSTER_DOMAIN}"
         spec["addresses"] = [{"type": "Hostname", "value": address}]
         location = f"at the Service {front.namespace}/{front.name}, in its namespace"
+    else:
+        draft.report("gateway-plaintext", resource, "spec.selector")
     draft.report("gateway-class", resource, "spec.selector", name=CLASS, place=location)
     spec["listeners"] = list(listeners.values())
     key = f"{resource.namespace}/{resource.name}"
@@ -184,8 +188,12 @@ def _tls(draft: Draft, server: Server) -> Fields | None:
 def mesh(draft: Draft) -> None:
     """Adds a patch for each ingress gateway that Gateways select; reports those that can't be patched.
 
-    Its container is renamed, since `istio-proxy` keeps Linkerd out.
+    Its container is renamed, since `istio-proxy` keeps Linkerd out. That of pods which Istio deploys for a
+    Gateway of the Gateway API can't be.
     """
+    for gateway in draft.estate.all(GROUP, "Gateway"):
+        if class_of(gateway) == CLASS and KubernetesGateway.of(gateway).is_deployed:
+            draft.report("gateway-plaintext", gateway, "spec.gatewayClassName")
     selected: dict[tuple[str, str], tuple[Resource | None, Resource]] = {}
     for gateway in draft.estate.all(*IstioGateway.KIND):
         selector = IstioGateway.of(gateway).selector
@@ -223,4 +231,6 @@ def _container(draft: Draft, resource: Resource | None, origin: Resource) -> tup
             if container.image != "auto":
                 return index, annotated
             draft.report("ingress-gateway.injected", container, "name")
+            return None, annotated
+    draft.report("ingress-gateway.injected", template.spec, "containers")
     return None, annotated

@@ -1,0 +1,48 @@
+"""The two sides of a proof: the estate in Istio, and the same estate with a translation applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.base.errors import InputError
+from harness.base.vocabulary import Mesh
+from harness.model import changes
+from harness.model.changes.loading import load_objects, meshes_used
+from harness.model.leniency import Leniency
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.analysis.translate.translation import Translation
+    from harness.base.resources import Resource
+    from harness.manifests.patching import Patch
+    from harness.model import State
+    from harness.model.leniency import Omission
+
+
+def before(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Omission, ...]]:
+    """Returns the estate as it is, and what the model leaves out of it."""
+    lenient = Leniency()
+    objects = tuple(resources)
+    meshes = {Mesh.ISTIO, *meshes_used(objects)}
+    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.ISTIO), lenient)
+    return state, lenient.omissions
+
+
+def after(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Omission, ...]]:
+    """Returns the estate with a translation applied, its patches too, and what the model leaves out of it."""
+    lenient = Leniency()
+    objects = made.applied(resources)
+    meshes = {Mesh.LINKERD, *meshes_used(objects)}
+    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.LINKERD), lenient)
+    for patch in made.patches:
+        state = changes.apply(state, [_patched(state, patch)])
+    return state, lenient.omissions
+
+
+def _patched(state: State, patch: Patch) -> Resource:
+    for stored in state.objects.values():
+        if patch.target.names(stored.live):
+            return replace(stored.live, data=patch.patched(stored.live.data))
+    raise InputError(f"{patch.target} isn't there to be patched", todo="give its manifest, too")
