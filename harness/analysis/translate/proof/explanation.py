@@ -11,9 +11,10 @@ from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import WORKLOADS
 from harness.model.state.tables import grouped
+from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from harness.analysis.compare import Difference
     from harness.analysis.translate.draft import Translated
@@ -33,30 +34,57 @@ _WHOLE = re.compile(
 _RULE = re.compile(r"spec\.(http|tls|tcp)\[\d+\]")
 
 
+_DOES = {Action.ANSWERED: ".directResponse", Action.MIRRORED: ".mirror"}
+"""Fields of a rule that steps tell as the rule's."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A field of an object that took part in deciding, and what it did; empty: the object was named."""
+
+    action: Action
+    field: str
+
+    def is_about(self, finding: Finding) -> bool:
+        """Returns whether the finding's field is this one, in it or around it, or stands for the object."""
+        field, own = finding.field, self.field
+        if _WHOLE.fullmatch(field) or field == own:
+            return True
+        if _RULE.fullmatch(own) and field.startswith(f"{own}."):
+            # What else a rule does is told by the field that does it, or shows in that part of the answer.
+            rest = field.removeprefix(own)
+            return rest.startswith((".match", _DOES.get(self.action, ".match"))) or "any" not in finding.shows
+        longer, shorter = (field, own) if len(field) > len(own) else (own, field)
+        return longer.startswith((f"{shorter}.", f"{shorter}["))
+
+
 @dataclass(frozen=True)
 class Trail:
     """What decided one side of a difference: the objects' fields that acted, and those passed over."""
 
-    acted: dict[Key, list[str]]
-    passed_over: dict[Key, list[str]]
+    acted: Mapping[Key, Collection[Part]]
+    passed_over: Mapping[Key, Collection[Part]]
 
     @classmethod
     def of(cls, outcomes: Outcomes) -> Trail:
         """Returns it for all of a side's outcomes."""
         steps = tuple(dict.fromkeys(step for group in outcomes.groups for step in group.trace))
         acted = (step for step in steps if not step.passed_over)
-        return cls(_fields(acted), _fields(step for step in steps if step.passed_over))
+        return cls(_parts(acted), _parts(step for step in steps if step.passed_over))
 
 
-def _fields(steps: Iterable[Step]) -> dict[Key, list[str]]:
-    return grouped((resource.key, step.field) for step in steps for resource in _objects(step))
+def _parts(steps: Iterable[Step]) -> Mapping[Key, Collection[Part]]:
+    return grouped(
+        (resource.key, Part(step.action, field)) for step in steps for resource, field in _named(step)
+    )
 
 
-def _objects(step: Step) -> Iterator[Resource]:
+def _named(step: Step) -> Iterator[tuple[Resource, str]]:
+    """The objects that a step names, each with its field there."""
     if step.resource is not None:
-        yield step.resource
-    yield from step.also
-    yield from step.links
+        yield step.resource, step.field
+    yield from ((resource, step.field) for resource in step.also)
+    yield from ((resource, "") for resource in step.links)
 
 
 class Explanations:
@@ -81,16 +109,14 @@ class Explanations:
         caller's and the server's workloads act as they stand.
         """
         before, after = Trail.of(difference.before), Trail.of(difference.after)
-        for state in self._states:
-            for key in _around(state, difference):
-                before.acted.setdefault(key, []).append("")
+        around = {key for state in self._states for key in _around(state, difference)}
         made_of = {origin for key in after.acted for origin in self._origins.get(key, ())}
         found = [
             finding
-            for key in dict.fromkeys((*before.acted, *before.passed_over, *made_of))
+            for key in dict.fromkeys((*before.acted, *before.passed_over, *made_of, *around))
             for finding in self._findings.get(key, ())
             if not finding.shows.isdisjoint(difference.parts) or "any" in finding.shows
-            if _takes_part(finding, key, before, made_here=key in made_of)
+            if key in around or _takes_part(finding, key, before, made_here=key in made_of)
         ]
         shown = frozenset(part for finding in found for part in finding.shows)
         return tuple(found) if "any" in shown or shown.issuperset(difference.parts) else ()
@@ -121,18 +147,6 @@ def _with_owners(resource: Resource) -> Iterator[Key]:
 
 def _takes_part(finding: Finding, key: Key, before: Trail, *, made_here: bool) -> bool:
     acted, passed_over = before.acted.get(key, ()), before.passed_over.get(key, ())
-    if any(_related(finding.field, field) for field in acted):
+    if any(part.is_about(finding) for part in acted):
         return True
-    if not made_here:
-        return False
-    return not (acted or passed_over) or any(_related(finding.field, field) for field in passed_over)
-
-
-def _related(field: str, other: str) -> bool:
-    """Whether a finding's path leads to a step's or the other way, or one stands for the whole object."""
-    if _WHOLE.fullmatch(field) or _WHOLE.fullmatch(other):
-        return True
-    if _RULE.fullmatch(other) and not field.removeprefix(other).startswith(".match"):
-        return field == other  # what a rule does is told by the field that does it
-    longer, shorter = (field, other) if len(field) > len(other) else (other, field)
-    return longer == shorter or longer.startswith((f"{shorter}.", f"{shorter}["))
+    return made_here and (not (acted or passed_over) or any(part.is_about(finding) for part in passed_over))

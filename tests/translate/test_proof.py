@@ -1,0 +1,110 @@
+"""A translation is held to what it says of itself: what has no partner isn't proven."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.translate import Severity, translate
+from harness.analysis.translate.finding import Finding
+from harness.analysis.translate.proof import prove
+from harness.manifests.files import Unread, read_manifests
+from tests.model.clusters import resource
+from tests.translate.estates import APPS
+
+ROOT = Path(__file__).parents[2]
+POLICY = "security.istio.io/v1"
+V1, V2 = ("route: [{destination: {host: " + host + "}}]" for host in ("web", "web-v2"))
+
+
+def routed(http: str) -> object:
+    return resource("VirtualService", "shop/web", "{hosts: [web], http: " + http + "}")
+
+
+def policy(spec: str) -> object:
+    return resource("AuthorizationPolicy", "shop/policy", spec, POLICY)
+
+
+# what an estate has of Istio's; the codes of the findings that account for differences
+PROVEN = {
+    "alike": ([routed("[{match: [{uri: {prefix: /a}}], " + V2 + "}, {" + V1 + "}]")], set()),
+    "fault": ([routed("[{fault: {abort: {httpStatus: 503, percentage: {value: 100}}}, " + V1 + "}]")], {"fault-injection"}),
+    "condition that no route says": ([routed("[{match: [{sourceNamespace: shop}], " + V2 + "}, {" + V1 + "}]")], {"match"}),
+    "direct response": ([routed("[{match: [{uri: {exact: /x}}], directResponse: {status: 403}}, {" + V1 + "}]")], {"direct-response"}),
+    "rewrite": ([routed("[{rewrite: {uri: /x}, " + V1 + "}]")], {"rewrite"}),
+    "let in": ([policy("{rules: [{to: [{operation: {methods: [GET]}}]}]}")], set()),
+    "denial that can't be said": (
+        [policy("{action: DENY, rules: [{to: [{operation: {methods: [GET]}}], from: [{source: {notRequestPrincipals: ['*']}}]}]}")],
+        {"policy-condition"},
+    ),
+    "limits": (
+        [resource("DestinationRule", "shop/web", "{host: web, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}}")],
+        set(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "codes"), PROVEN.values(), ids=PROVEN)
+def test_each_difference_has_its_finding_and_each_loss_its_difference(config: list[object], codes: set[str]):
+    resources = [*APPS, *config]
+    made = translate(resources)
+    proof = prove(resources, made)
+    assert proof.unproven == ()
+    assert {finding.code for each in proof.explained for finding in each.findings} == codes
+    if codes:  # without them nobody accounts for what differs
+        silent = replace(made, findings=tuple(one for one in made.findings if one.code not in codes))
+        told = prove(resources, silent).unproven
+        assert told
+        assert {one.why for one in told} == {"no finding accounts for this difference"}
+
+
+def test_a_loss_that_no_request_shows_has_a_reason():
+    config, _ = PROVEN["limits"]
+    resources = [*APPS, *config]
+    (told,) = prove(resources, translate(resources)).unseen
+    assert (told[0].code, told[1]) == (
+        "connection-pool",
+        "one request, decided by itself, shows no limit of load",
+    )
+
+
+def test_an_object_that_says_something_else_is_not_proven():
+    config, _ = PROVEN["alike"]
+    resources = [*APPS, *config]
+    made = translate(resources)
+    (route,) = made.translated
+    swapped = str(route.resource.data["spec"]).replace("web-v2", "till")
+    other = replace(route.resource, data={**route.resource.data, "spec": eval(swapped)})
+    (told,) = prove(resources, replace(made, translated=(replace(route, resource=other),))).unproven
+    assert "Service shop/web:80: backend" in told.what
+
+
+def test_a_finding_that_isn_t_true_is_not_proven():
+    config, _ = PROVEN["alike"]
+    resources = [*APPS, *config]
+    made = translate(resources)
+    untrue = Finding.of("mirror", config[0], "spec.http[0].mirror")
+    (told,) = prove(resources, replace(made, findings=(*made.findings, untrue))).unproven
+    assert told.what == "lost [mirror] VirtualService shop/web spec.http[0].mirror"
+
+
+def test_what_a_step_names_is_no_partner_of_what_the_rule_does_besides():
+    """A fault's difference doesn't account for a mirror of the same rule."""
+    resources = [*APPS, routed("[{fault: {abort: {httpStatus: 503, percentage: {value: 100}}}, mirror: {host: web-v2}, " + V1 + "}]")]  # fmt: skip
+    told = {one.what.split()[1] for one in prove(resources, translate(resources)).unproven}
+    assert told == {"[mirror]"}
+
+
+def test_what_is_not_read_is_not_proven():
+    (told,) = prove(APPS, translate(APPS), [Unread("charts/x", "a Helm chart")]).unproven
+    assert (told.what, told.why) == ("charts/x", "it isn't read: a Helm chart")
+
+
+def test_shipped_configurations_are_proven():
+    resources = [*read_manifests(ROOT / "manifests/faces"), *read_manifests(ROOT / "configs/faces/istio")]
+    made = translate(resources)
+    proof = prove(resources, made)
+    assert proof.unproven == ()
+    assert {one.severity for each in proof.explained for one in each.findings} <= set(Severity)
