@@ -30,6 +30,9 @@ ISTIO_TEMPLATES = "inject.istio.io/templates"
 ISTIO_WAYPOINTS = ("istio.io/use-waypoint", "istio.io/ingress-use-waypoint")
 """Labels that take traffic to a waypoint."""
 
+ISTIO_COMPONENT = "operator.istio.io/component"
+"""A label of what Istio's installer makes: the part of the installation that it belongs to."""
+
 _ISTIO_LABELS = frozenset((ISTIO_INJECTION, ISTIO_REVISION, ISTIO_INJECT, ISTIO_AMBIENT, *ISTIO_WAYPOINTS))
 
 Marks = dict[str, str | None]

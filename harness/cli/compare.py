@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from harness.base import Mesh
-from harness.cli.options import DEFAULT, AsJson, Namespace, Recursive, manifests_of, reported
+from harness.cli.options import (
+    DEFAULT,
+    AsJson,
+    Namespace,
+    ReadOptions,
+    Recursive,
+    Strict,
+    manifests_of,
+    reported,
+)
 
 
 def compare(
@@ -36,6 +45,7 @@ def compare(
     ] = 2_000,
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare two configurations over every class of requests that they can tell apart.
@@ -47,7 +57,7 @@ def compare(
 
     with reported():
         common, old, new = (
-            manifests_of(paths, recursive=recursive, namespace=namespace).resources
+            manifests_of(paths, ReadOptions(recursive, namespace, strict)).resources
             for paths in (beside or (), [before], [after])
         )
         comparison = compared(

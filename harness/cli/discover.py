@@ -14,7 +14,9 @@ from harness.cli.options import (
     Context,
     Kubeconfig,
     Namespace,
+    ReadOptions,
     Recursive,
+    Strict,
     cluster_objects,
     manifests_of,
     reported,
@@ -29,6 +31,7 @@ def discover(
     kubeconfig: Kubeconfig = None,
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
+    strict: Strict = False,
     helm_values: Annotated[
         list[Path] | None,
         typer.Option(
@@ -57,7 +60,7 @@ def discover(
         else:
             if kubeconfig:
                 raise InputError("--kubeconfig goes with --context alone")
-            manifests = manifests_of(paths or (), recursive=recursive, namespace=namespace, running=True)
+            manifests = manifests_of(paths or (), ReadOptions(recursive, namespace, strict), running=True)
             resources = manifests.resources
         settings = [setting for file in helm_values or () for setting in installation.of_file(file)]
         estate = discovered(resources, settings)

@@ -15,10 +15,11 @@ from harness.cli.options import (
     AsJson,
     Context,
     Kubeconfig,
-    Lenient,
     Meshes,
     Namespace,
+    ReadOptions,
     Recursive,
+    Strict,
     model_of,
     reported,
 )
@@ -40,9 +41,9 @@ def explain(
     ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
-    lenient: Lenient = False,
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
+    strict: Strict = False,
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A request header.")
     ] = None,
@@ -61,13 +62,7 @@ def explain(
     with reported():
         request = _request(source, target, header or [], claim or [])
         model = model_of(
-            paths or [],
-            mesh or [],
-            context,
-            kubeconfig,
-            lenient=lenient,
-            recursive=recursive,
-            namespace=namespace,
+            paths or [], mesh or [], context, kubeconfig, ReadOptions(recursive, namespace, strict)
         )
         typer.echo(_explained(model, request, as_json), nl=False)
 

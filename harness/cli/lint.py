@@ -16,7 +16,9 @@ from harness.cli.options import (
     Kubeconfig,
     Meshes,
     Namespace,
+    ReadOptions,
     Recursive,
+    Strict,
     model_of,
     reported,
 )
@@ -30,6 +32,7 @@ def lint(
     kubeconfig: Kubeconfig = None,
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
+    strict: Strict = False,
     mesh: Meshes = None,
     select: Annotated[
         list[str] | None,
@@ -84,13 +87,7 @@ def lint(
             raise InputError("no baseline to write", todo="name its file by --baseline")
         known = baselines.read(asked.baseline) if asked.baseline and not write_baseline else None
         model = model_of(
-            paths or [],
-            mesh or [],
-            context,
-            kubeconfig,
-            lenient=True,
-            recursive=recursive,
-            namespace=namespace,
+            paths or [], mesh or [], context, kubeconfig, ReadOptions(recursive, namespace, strict)
         )
         result = report_of(model.state, model.omissions, asked, known)
         if write_baseline and asked.baseline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,12 +29,6 @@ Kubeconfig = Annotated[
     Path | None, typer.Option(help="The kubeconfig that has the context; kubectl's if absent.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it for machines.")]
-Lenient = Annotated[
-    bool,
-    typer.Option(
-        "--lenient", help="Decide without objects and fields that the model doesn't know, and name them."
-    ),
-]
 Meshes = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,11 +47,27 @@ Recursive = Annotated[
 Namespace = Annotated[
     str, typer.Option("--namespace", "-n", help="The namespace of objects that name none, as kubectl's -n.")
 ]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Refuse what the harness doesn't know: kinds, objects, fields. Else it names them.",
+    ),
+]
 ERROR = 2
 """The exit status of every command that ends with an error."""
 
 _LISTED = 10
 """Files that weren't read, of which each has a line."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a command reads manifests, as its options say."""
+
+    recursive: bool
+    namespace: str
+    strict: bool
 
 
 @contextmanager
@@ -69,35 +80,37 @@ def reported() -> Iterator[None]:
         raise typer.Exit(ERROR) from error
 
 
-def manifests_of(
-    paths: Iterable[Path], *, recursive: bool = True, namespace: str = DEFAULT, running: bool = False
-) -> Manifests:
+def manifests_of(paths: Iterable[Path], how: ReadOptions, *, running: bool = False) -> Manifests:
     """Returns what files and folders hold, and tells (beside the output) what there is to say about that.
 
-    Raises InputError for what can't be read.
+    Raises InputError for what can't be read and, if it is strict, for a kind that the harness doesn't read.
     """
+    from harness.api.schema import foreign
     from harness.manifests.files import read  # a cluster's objects need no files
     from harness.manifests.objects import Reading
 
-    manifests = read(paths, Reading(recursive, namespace, running))
+    manifests = read(paths, Reading(how.recursive, how.namespace, running))
     for line in (*manifests.notes, *map(str, manifests.unread[:_LISTED])):
         typer.echo(line, err=True)
     if left := manifests.unread[_LISTED:]:
         typer.echo(f"{len(left)} more files and folders weren't read", err=True)
+    if line := foreign.counted(manifests.resources):
+        typer.echo(line, err=True)
+    unknown = next(filter(foreign.is_foreign, manifests.resources), None)
+    if how.strict and (unknown or manifests.unread):
+        what = f"{unknown} is of a kind that the harness doesn't read" if unknown else "not all could be read"
+        where = unknown.place("kind") if unknown else manifests.unread[0].path
+        raise InputError(what, where=where, todo="leave it out, or leave --strict out")
     return manifests
 
 
 def model_of(
-    paths: list[Path],
-    meshes: list[str],
-    context: str | None,
-    kubeconfig: Path | None,
-    *,
-    lenient: bool,
-    recursive: bool = True,
-    namespace: str = DEFAULT,
+    paths: list[Path], meshes: list[str], context: str | None, kubeconfig: Path | None, how: ReadOptions
 ) -> Model:
-    """Returns the model of manifests or of a cluster, one of which must be named; raises InputError."""
+    """Returns the model of manifests or of a cluster, one of which must be named; raises InputError.
+
+    If it isn't strict it decides without what it doesn't know, and names that.
+    """
     from harness.model import Model  # the other commands need no model
 
     installed, placed = _meshes(meshes)
@@ -106,11 +119,11 @@ def model_of(
             raise InputError(
                 "nothing to decide on", todo="name manifests, or a cluster's context (--context)"
             )
-        manifests = manifests_of(paths, recursive=recursive, namespace=namespace, running=True)
-        return Model.from_objects(manifests.batches, installed or None, placed, lenient=lenient)
+        manifests = manifests_of(paths, how, running=True)
+        return Model.from_objects(manifests.batches, installed or None, placed, lenient=not how.strict)
     if paths or meshes:
         raise InputError("--context goes with neither manifests nor --mesh: the cluster says what there is")
-    return Model.from_cluster(context, kubeconfig, lenient=lenient)
+    return Model.from_cluster(context, kubeconfig, lenient=not how.strict)
 
 
 def cluster_objects(context: str, kubeconfig: Path | None) -> tuple[Resource, ...]:

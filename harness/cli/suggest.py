@@ -13,7 +13,9 @@ from harness.cli.options import (
     Context,
     Kubeconfig,
     Namespace,
+    ReadOptions,
     Recursive,
+    Strict,
     cluster_objects,
     manifests_of,
     reported,
@@ -34,6 +36,7 @@ def suggest(
     kubeconfig: Kubeconfig = None,
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
+    strict: Strict = False,
     by_namespace: Annotated[
         bool, typer.Option("--by-namespace", help="A stage for each namespace, not one for all.")
     ] = False,
@@ -44,13 +47,16 @@ def suggest(
     from harness.suggest.composition import compose  # the other commands suggest nothing
 
     with reported():
-        sources = _sources(paths or [], context, kubeconfig, recursive, namespace)
+        sources = _sources(paths or [], context, kubeconfig, ReadOptions(recursive, namespace, strict))
         summary = compose(sources, file, by_namespace=by_namespace, limit=limit, force=force)
     typer.echo(summary, nl=False)
 
 
 def _sources(
-    paths: Sequence[Path], context: str | None, kubeconfig: Path | None, recursive: bool, namespace: str
+    paths: Sequence[Path],
+    context: str | None,
+    kubeconfig: Path | None,
+    how: ReadOptions,
 ) -> Sources:
     """Returns what the scenario is made of; raises InputError for options that don't go together."""
     from harness.api.kubernetes.metadata import configuration
@@ -59,7 +65,7 @@ def _sources(
     if context is None:
         if not paths or kubeconfig:
             raise InputError("nothing to read", todo="name manifests, or a cluster's context (--context)")
-        return of_paths(paths, manifests_of(paths, recursive=recursive, namespace=namespace))
+        return of_paths(paths, manifests_of(paths, how))
     if paths:
         raise InputError("--context goes without manifests: the cluster says what there is")
     return of_objects(configuration(cluster_objects(context, kubeconfig)))

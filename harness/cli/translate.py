@@ -16,7 +16,9 @@ from harness.cli.options import (
     Context,
     Kubeconfig,
     Namespace,
+    ReadOptions,
     Recursive,
+    Strict,
     cluster_objects,
     manifests_of,
     reported,
@@ -48,6 +50,7 @@ def translate(
     kubeconfig: Kubeconfig = None,
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
+    strict: Strict = False,
     folder: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where files go; else it is printed.")
     ] = None,
@@ -79,7 +82,7 @@ def translate(
         failing = _failing(fail_on)
         tool = _asks_tool(to, using, tool_output)
         manifests = _manifests(
-            paths or [], context, kubeconfig, tool=tool, recursive=recursive, namespace=namespace
+            paths or [], context, kubeconfig, tool=tool, how=ReadOptions(recursive, namespace, strict)
         )
         made = translated(manifests.resources, tool=tool, tool_output=tool_output)
         proof = _proof(manifests, made) if prove else None
@@ -131,8 +134,7 @@ def _manifests(
     kubeconfig: Path | None,
     *,
     tool: bool,
-    recursive: bool,
-    namespace: str,
+    how: ReadOptions,
 ) -> Manifests:
     """Returns the objects to translate, of files or of a cluster, one of which must be named."""
     if context is not None:
@@ -144,7 +146,7 @@ def _manifests(
         return Manifests((tuple(configuration(cluster_objects(context, kubeconfig))),))
     if not paths or kubeconfig:
         raise InputError("nothing to translate", todo="name manifests, or a cluster's context (--context)")
-    return manifests_of(paths, recursive=recursive, namespace=namespace)
+    return manifests_of(paths, how)
 
 
 def _proof(manifests: Manifests, made: Translation) -> Proof:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.workload import WORKLOADS, template_of
+from harness.api.kubernetes.workload import template_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
 from harness.model.network.services import addresses
 from harness.model.state.tables import grouped, per_state
@@ -43,12 +43,11 @@ def calls(state: State) -> tuple[Call, ...]:
     or by other programs isn't seen.
     """
     by_pair: dict[tuple[Workload, tuple[str, str, str, str]], Call] = {}
-    for kind in WORKLOADS:
-        for resource in state.all(*kind):
-            caller = Workload(resource.namespace, resource.name)
-            for field, text, address in _texts(resource):
-                for service in _services(state, text, caller.namespace, address=address):
-                    by_pair.setdefault((caller, service.key), Call(caller, service, resource, field))
+    for resource in state.workloads:
+        caller = Workload(resource.namespace, resource.name)
+        for field, text, address in _texts(resource):
+            for service in _services(state, text, caller.namespace, address=address):
+                by_pair.setdefault((caller, service.key), Call(caller, service, resource, field))
     return tuple(by_pair.values())
 
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.api.kubernetes.workload import is_workload
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.base.places import paths
 from harness.base.vocabulary import CONTROL_PLANES, Workload
 from harness.manifests.documents import plain
+from harness.model.state import Undecided
 from harness.model.state.tables import grouped
 from harness.traffic.trace import Action, Step, leaves, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
@@ -29,37 +30,16 @@ if TYPE_CHECKING:
 _ALWAYS_NAMED = frozenset(
     "VirtualService HTTPRoute GRPCRoute TLSRoute TCPRoute AuthorizationPolicy RequestAuthentication".split()
 )
-_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
-
-
-@dataclass(frozen=True)
-class Omission:
-    """A part of an object that the model decides without: a field, or (empty) the whole object.
-
-    `about` is the path of what is wrong in an object that is left out whole, if a field is. `refused` tells
-    that a cluster wouldn't take the object: the model knows it, and its API doesn't.
-    """
-
-    resource: Resource
-    field: str
-    why: str
-    about: str = ""
-    refused: bool = False
-
-    @property
-    def place(self) -> Place:
-        """Where that stands."""
-        return self.resource.place(self.field or self.about)
 
 
 class Leniency:
     """Amends objects that the model doesn't take, and keeps what that left out (beside `omissions`)."""
 
-    def __init__(self, omissions: Iterable[Omission] = ()) -> None:
+    def __init__(self, omissions: Iterable[Undecided] = ()) -> None:
         self._omissions = grouped((omission.resource.key, omission) for omission in omissions)
 
     @property
-    def omissions(self) -> tuple[Omission, ...]:
+    def omissions(self) -> tuple[Undecided, ...]:
         """All that was left out."""
         return tuple(omission for omissions in self._omissions.values() for omission in omissions)
 
@@ -73,9 +53,9 @@ class Leniency:
         gone = [omission.field for omission in omissions]
         if amended is None:
             about, refused = _as_written(error.path, gone), isinstance(error, Refused)
-            omissions[:] = [Omission(resource, "", why, about, refused)]
+            omissions[:] = [Undecided(resource, "", why, about, refused)]
         else:
-            omissions.append(Omission(resource, _as_written(field, gone), why))
+            omissions.append(Undecided(resource, _as_written(field, gone), why))
         return amended
 
     def leaves_out(self, resource: Resource) -> bool:
@@ -140,7 +120,7 @@ def _without(value: Any, path: str) -> Any:
     return value
 
 
-def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Omission]) -> Outcomes:
+def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Undecided]) -> Outcomes:
     """Returns the outcomes, in each trace what was left out that may have counted for this request.
 
     Steps name fields as they were written, also those behind items that are gone. What may have counted is:
@@ -153,11 +133,11 @@ def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Omi
     places = {namespace for _, _, namespace, _ in named if namespace}
     namespaces = {request.source.namespace, *places, *CONTROL_PLANES.values()}
 
-    def counts(omission: Omission) -> bool:
+    def counts(omission: Undecided) -> bool:
         resource = omission.resource
         if resource.key in named:
             return True
-        if resource.kind in _WORKLOADS:
+        if is_workload(resource):
             return Workload(resource.namespace, resource.name) in mentioned
         at = resource.namespace or resource.name
         return resource.kind not in _ALWAYS_NAMED and at in namespaces
@@ -179,10 +159,10 @@ def with_omissions(request: Request, outcomes: Outcomes, omissions: Iterable[Omi
     return replace(outcomes, groups=groups)
 
 
-def _in_short(omissions: list[Omission]) -> Iterator[Step]:
+def _in_short(omissions: list[Undecided]) -> Iterator[Step]:
     """A line for each kind of which objects were left out."""
 
-    def kind(omission: Omission) -> tuple[str, str, str]:
+    def kind(omission: Undecided) -> tuple[str, str, str]:
         return omission.resource.kind, omission.resource.group, omission.why
 
     for (_, _, why), alike in groupby(sorted(omissions, key=kind), kind):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from harness.manifests.objects import Reading
 from harness.model import changes
 from harness.model.changes.loading import load_objects
 from harness.model.decide import decide
-from harness.model.leniency import Leniency, Omission, with_omissions
+from harness.model.leniency import Leniency, with_omissions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
-    from harness.model.state import State
+    from harness.model.state import State, Undecided
     from harness.traffic.outcomes import Group, Outcome, Outcomes
     from harness.traffic.request import Request
     from harness.traffic.trace import Step, Trace
@@ -122,7 +122,7 @@ class Model:
     """What a cluster would do with requests; it doesn't change, and deciding has no effect.
 
     A strict one raises NotModelledError, by name, for what the model doesn't understand. A lenient one
-    decides without that (`omissions`), and each trace says what may have counted.
+    decides without that, and each trace says what may have counted of its `omissions`.
 
         model = Model.from_files("apps/", "istio.yaml")
         decision = model.decide(Request(Workload("shop", "cart"), "http://prices/"))
@@ -130,7 +130,6 @@ class Model:
 
     state: State
     lenient: bool = False
-    omissions: tuple[Omission, ...] = ()
     _amended: dict[Met, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -162,8 +161,7 @@ class Model:
     ) -> Model:
         """Returns the same of objects that were read already, each batch applied at one instant."""
         leniency = Leniency() if lenient else None
-        state = load_objects(batches, meshes, placed, leniency)
-        return cls(state, lenient, leniency.omissions if leniency else ())
+        return cls(load_objects(batches, meshes, placed, leniency), lenient)
 
     @classmethod
     def from_cluster(
@@ -188,8 +186,8 @@ class Model:
         # An uninstalled mesh may leave its definitions and objects behind: nobody reads them any more.
         readers = {None, *snapshot.meshes}
         objects = [resource for resource in snapshot.objects if MESH_OF_GROUP.get(resource.group) in readers]
-        state = load_objects([[*snapshot.definitions, *objects]], snapshot.meshes, None, leniency)
-        return cls(state, lenient, leniency.omissions if leniency else ())
+        batches = [[*snapshot.definitions, *objects]]
+        return cls(load_objects(batches, snapshot.meshes, None, leniency), lenient)
 
     def decide(self, request: Request) -> Decision:
         """Returns what comes back of a request: exact probabilities, each with its trace.
@@ -214,6 +212,11 @@ class Model:
         return Decision(request, pods[0].mesh.proxy if pods[0].mesh else None, outcomes)
 
     @property
+    def omissions(self) -> tuple[Undecided, ...]:
+        """What it decides without."""
+        return self.state.undecided
+
+    @property
     def unevaluated(self) -> tuple[str, ...]:
         """The rules of definitions that its objects were taken without, since they can't be evaluated."""
         return self.state.served.unevaluated(stored.live for stored in self.state.objects.values())
@@ -225,10 +228,10 @@ class Model:
             raise error
         key = (str(stored.live), error.field)
         if key not in self._amended:
-            leniency = Leniency(self.omissions)
+            leniency = Leniency(self.state.left_out)
             amended = leniency(stored.live, error)
             state = changes.apply(self.state, [amended] if amended else (), leniency)
             if leniency.leaves_out(stored.live):  # perhaps since the rest of it wasn't taken either
                 state = changes.remove(state, [stored.live])
-            self._amended[key] = Model(state, self.lenient, leniency.omissions)
+            self._amended[key] = Model(replace(state, left_out=leniency.omissions), self.lenient)
         return self._amended[key]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.api import marks
 from harness.api.istio.gateway import runs_gateway
 from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.api.kubernetes.workload import template_of
+from harness.api.kubernetes.workload import is_workload, template_of
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
     named = {resource.name: resource for resource in objects if resource.kind == "Namespace"}
     places: dict[str, Mesh] = {}
     silent: dict[str, None] = {}
-    for workload in (resource for resource in objects if resource.group == "apps"):
+    for workload in (resource for resource in objects if is_workload(resource)):
         namespace, template = named.get(workload.namespace), template_of(workload)
         if namespace is not None and (mesh := _mesh_of(namespace)):
             places[workload.namespace] = mesh

@@ -12,6 +12,7 @@ from harness.analysis.texts import free
 from harness.analysis.translate import translate
 from harness.api import marks
 from harness.api.kubernetes.metadata import labels_of
+from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
@@ -127,8 +128,8 @@ def _sources(parts: Sequence[Part]) -> Sources:
             name = path.name.removesuffix(path.suffix) if path else role.value
             every.append(Source(role, name, path if whole else None, tuple(own)))
     kept_objects = [resource for source in every for resource in source.objects]
-    if not any(resource.group == "apps" for resource in kept_objects):
-        unknown = [error.brief for resource, error in refused.values() if resource.group == "apps"]
+    if not any(is_workload(resource) for resource in kept_objects):
+        unknown = [error.brief for resource, error in refused.values() if is_workload(resource)]
         raise InputError(
             f"there are no workloads in the manifests{' that the model decides on' if unknown else ''}",
             why="; ".join(unknown),

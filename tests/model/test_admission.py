@@ -280,10 +280,9 @@ def test_refused(kind, spec, api, words):
         ),
         ("HTTPRoute", "{rules: [{retry: {attempts: 2}}]}", "", "spec.rules[0].retry", "no such field"),
         ("HTTPRoute", "{rule: []}", "", "spec.rule", "no such field"),
-        ("EnvoyFilter", "{}", "networking.istio.io/v1alpha3", "", "knows no networking.istio.io/v1alpha3"),
-        ("ExternalWorkload", "{}", "workload.linkerd.io/v1beta1", "", "knows no workload.linkerd.io"),
-        ("Ingress", "{}", "networking.k8s.io/v1", "", "knows no networking.k8s.io/v1"),
-        ("Rollout", "{}", "argoproj.io/v1alpha1", "", "knows no argoproj.io"),
+        ("EnvoyFiltre", "{}", "networking.istio.io/v1alpha3", "", "knows no networking.istio.io/v1alpha3"),
+        ("Servce", "{}", "v1", "", "knows no v1 Servce"),
+        ("ReplicaSett", "{}", "apps/v1", "", "knows no apps/v1"),
     ],
 )
 def test_not_modelled(kind, spec, api, field, why):

@@ -495,14 +495,6 @@ def test_gateways_that_the_api_refuses(listeners, words):
             "Gateway infra/shop spec.infrastructure.parametersRef isn't modelled",
         ),
         (gateway(listener(), tls="{frontend: {default: {}}}"), "Gateway infra/shop spec.tls isn't modelled"),
-        (
-            resource("ListenerSet", "infra/l", "{parentRef: {name: shop}}", api=API),
-            "ListenerSet infra/l isn't modelled",
-        ),
-        (
-            resource("BackendTLSPolicy", "infra/b", "{targetRefs: []}", api=API),
-            "BackendTLSPolicy infra/b isn't modelled",
-        ),
     ],
 )
 def test_not_modelled(made, what):

@@ -387,7 +387,7 @@ def test_harness_explain_says_what_is_no_claim(tmp_path):
     result = CliRunner().invoke(
         cli, ["explain", "-f", str(file), "--from", "shop/web", "http://web/", "--claim", "a"]
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "'a' isn't a claim: write NAME=VALUE" in result.stderr
 
 

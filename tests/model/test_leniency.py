@@ -6,7 +6,8 @@ import yaml
 from harness.base.errors import NotModelledError, not_modelled
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import Model, Refused
-from harness.model.leniency import Leniency, Omission, with_omissions, without
+from harness.model.leniency import Leniency, with_omissions, without
+from harness.model.state import Undecided
 from harness.traffic.request import Request
 from tests.model.clusters import app, deployment, resource
 
@@ -57,14 +58,14 @@ DECIDED = {
         ["PeerAuthentication shop/p spec.mood"],
     ),
     "a kind": (
-        [resource("EnvoyFilter", "shop/e", {}, "networking.istio.io/v1alpha3")],
+        [resource("EnvoyFiltre", "shop/e", {}, "networking.istio.io/v1alpha3")],
         OK,
-        ["EnvoyFilter shop/e"],
+        ["EnvoyFiltre shop/e"],
     ),
     "many of a kind": (
-        [resource("Rollout", f"shop/{name}", {}, "argoproj.io/v1alpha1") for name in "abcde"],
+        [resource("Roule", f"shop/{name}", {}, "networking.istio.io/v1") for name in "abcde"],
         OK,
-        ["Rollout shop/a, shop/b, shop/c and 2 more"],
+        ["Roule shop/a, shop/b, shop/c and 2 more"],
     ),
     "a kind without effect": ([resource("ConfigMap", "shop/c")], OK, []),
     "another namespace's object": (
@@ -152,7 +153,7 @@ def test_steps_name_fields_as_they_were_written(tmp_path):
     later = virtual_service(f"{{{ROUTE}}}")
     request = Request(CLIENT, "http://web/")
     outcomes = model(tmp_path, later).decide(request).outcomes
-    (group,) = with_omissions(request, outcomes, [Omission(written, "spec.http[0]", "old")]).groups
+    (group,) = with_omissions(request, outcomes, [Undecided(written, "spec.http[0]", "old")]).groups
     fields = [one.field for one in group.trace if one.resource and one.resource.key == written.key]
     assert any(field.startswith("spec.http[1]") for field in fields)
     assert [field for field in fields if field.startswith("spec.http[0]")] == ["spec.http[0]"]

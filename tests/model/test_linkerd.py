@@ -542,15 +542,6 @@ def test_every_served_version_of_a_server(version):
     assert told(send(state, "lnk/client", "http://web.lnk/")) == {DENIED: 1}
 
 
-@pytest.mark.parametrize(
-    ("kind", "api"),
-    [("ExternalWorkload", "workload.linkerd.io/v1beta1"), ("Link", "multicluster.linkerd.io/v1alpha3")],
-)
-def test_kinds_that_are_refused_by_name(kind, api):
-    with pytest.raises(NotModelledError, match=f"{kind} lnk/x"):
-        changes.apply(WORLD, [resource(kind, "lnk/x", "{}", api)])
-
-
 def by_expression(pattern):
     return f"{{matches: [{{path: {{type: RegularExpression, value: '{pattern}'}}}}], {TO_V2}}}"
 

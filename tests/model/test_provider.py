@@ -77,7 +77,7 @@ def test_refusals(provider):
 def test_not_modelled_passes_through(provider):
     provider.install(ISTIO)
     with pytest.raises(NotModelledError):
-        provider.apply([resource("EnvoyFilter", "shop/e", "{}", "networking.istio.io/v1alpha3")])
+        provider.apply([resource("EnvoyFiltre", "shop/e", "{}", "networking.istio.io/v1alpha3")])
 
 
 def test_changes_are_idempotent_and_undone(provider):

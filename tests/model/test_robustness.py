@@ -72,6 +72,16 @@ EVERY_KIND = """
           readinessProbe: {httpGet: {path: /ready, port: http}}
 - {<<: *workload, kind: StatefulSet}
 - {<<: *workload, kind: DaemonSet}
+- {<<: *workload, kind: ReplicaSet}
+- kind: ReplicationController
+  apiVersion: v1
+  metadata: {name: specimen}
+  spec:
+    replicas: 1
+    selector: {service: smiley}
+    template:
+      metadata: {labels: {service: smiley}}
+      spec: {containers: [{name: smiley, image: any}]}
 - kind: NetworkPolicy
   apiVersion: networking.k8s.io/v1
   metadata: {name: specimen}

@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare, with_pods
-from harness.api.kubernetes.workload import WORKLOAD_KINDS
+from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 from harness.model.changes.loading import load_objects
@@ -45,7 +45,7 @@ def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
     """Returns the state of a cluster with these objects; with a mesh all that has workloads is in it."""
     if mesh is None:
         return load_objects([resources])
-    namespaces = {resource.namespace for resource in resources if resource.kind in (*WORKLOAD_KINDS, "Pod")}
+    namespaces = {resource.namespace for resource in resources if is_workload(resource)}
     state = load_objects([resources], None, dict.fromkeys(sorted(namespaces), mesh))
     return with_pods(state, _with_linkerd) if mesh is Mesh.LINKERD else state
 

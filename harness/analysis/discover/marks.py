@@ -8,7 +8,7 @@ from harness.analysis.discover.facts import Fact, Verdict, of_class
 from harness.analysis.translate.injection import Marks
 from harness.api.gateway_api.gateway import class_of
 from harness.api.kubernetes.metadata import Metadata, labels_of
-from harness.api.kubernetes.workload import WORKLOADS, template_of
+from harness.api.kubernetes.workload import is_workload, template_of
 from harness.api.marks import ISTIO_AMBIENT, ISTIO_INJECT, ISTIO_INJECTION, ISTIO_TEMPLATES
 from harness.api.schema.kinds import GATEWAY_API
 
@@ -52,7 +52,7 @@ def marks(resource: Resource) -> Iterator[Mark]:
         yield from _of_class(resource)
     elif not resource.group and resource.kind in ("Namespace", "Service"):
         yield from _of_metadata(resource.kind, Metadata.of(resource))
-    elif (resource.group, resource.kind) in WORKLOADS:
+    elif is_workload(resource):
         yield from _of_metadata("Pod", template_of(resource).metadata)
 
 

@@ -14,6 +14,7 @@ from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
+from harness.api.kubernetes.workload import is_workload
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 from harness.model.changes.loading import load_objects
 from harness.model.leniency import Leniency
@@ -133,4 +134,4 @@ class Places:
 
 
 def _is_of_state(resource: Resource) -> bool:
-    return resource.group in _STATE_GROUPS or resource.kind == "PeerAuthentication"
+    return resource.group in _STATE_GROUPS or is_workload(resource) or resource.kind == "PeerAuthentication"

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.lint.rule import Sign
     from harness.model import State
-    from harness.model.leniency import Omission
+    from harness.model.state import Undecided
 
 _FAMILIES = (
     authorization,
@@ -90,7 +90,7 @@ class Report:
 
 def lint(
     state: State,
-    omissions: Iterable[Omission] = (),
+    omissions: Iterable[Undecided] = (),
     settings: Settings | None = None,
     baseline: baselines.Baseline | None = None,
 ) -> Report:

@@ -14,7 +14,7 @@ from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.refusal import Refused
 from harness.api.schema import shapes as schema
 from harness.api.schema.fields import known_beside
-from harness.api.schema.kinds import KINDS
+from harness.api.schema.kinds import COMPLETE, KINDS, kinds_of
 from harness.base.errors import InputError, NotModelledError, did_you_mean
 
 if TYPE_CHECKING:
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 
 _GONE = ("authentication.istio.io", "config.istio.io", "rbac.istio.io")
 """Groups that no Istio reads since 1.6."""
-_KUBERNETES = {
-    "": (
-        "ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod "
-        "PodTemplate ReplicationController ResourceQuota Secret Service ServiceAccount"
-    ).split(),
-    "apps": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet".split(),
-}
 _SILENT = ("k8s.io", "linkerd.io")
 """Endings of groups whose objects stay as they are, whatever the mesh."""
 
@@ -64,9 +57,8 @@ def check(resources: Iterable[Resource]) -> None:
             continue
         if group.endswith("istio.io"):
             raise _unknown(resource, "group", f"unknown API group {group}", istio)
-        if kind not in _KUBERNETES.get(group, (kind,)):
-            what = f"unknown kind {kind} in {resource.api_version}"
-            raise _unknown(resource, "kind", what, _KUBERNETES[group])
+        if group in COMPLETE and kind not in (known := kinds_of(group)):
+            raise _unknown(resource, "kind", f"unknown kind {kind} in {resource.api_version}", known)
         _refuse_halves(resource)
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from harness.api import flagger
 from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.hosts import full_host
 from harness.api.istio.mesh_config import KEY, MeshConfig
@@ -14,7 +15,7 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.api.kubernetes.pod import port_of
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.kubernetes.workload import WORKLOADS, PodController, template_of
+from harness.api.kubernetes.workload import PodController, is_workload, template_of
 from harness.api.linkerd.linkerd_config import NAME, trust_domain_of
 from harness.base.vocabulary import CLUSTER_DOMAIN, LINKERD_NAMESPACE
 from harness.model.network.services import ServicePort, service_ports
@@ -88,8 +89,10 @@ class Estate:
 
     @cached_property
     def services(self) -> dict[tuple[str, str], Resource]:
-        """The Services by namespace and name."""
-        return {(service.namespace, service.name): service for service in self.all("", "Service")}
+        """The Services by namespace and name, and those that Flagger makes."""
+        made = (flagger.services(canary, self.resources) for canary in self.all(*flagger.CANARY))
+        services = (*chain.from_iterable(made), *self.all("", "Service"))
+        return {(service.namespace, service.name): service for service in services}
 
     @cached_property
     def virtual_services(self) -> dict[tuple[str, str], Resource]:
@@ -104,7 +107,7 @@ class Estate:
     @cached_property
     def deployed(self) -> dict[str, list[Deployed]]:
         """The workloads of each namespace."""
-        resources = (resource for kind in WORKLOADS for resource in self.all(*kind))
+        resources = sorted(filter(is_workload, self.resources), key=_age)
         return grouped((resource.namespace, self._deployed(resource)) for resource in resources)
 
     @property

@@ -50,6 +50,11 @@ def _workload(resource: Resource) -> None:
     if selector.is_empty or not selector.selects(metadata.labels):
         words = f"Invalid value: {json.dumps(metadata.labels)}: `selector` does not match template `labels`"
         raise Refused.invalid(resource, metadata.at("labels"), words)
+    refuse_many_pods(resource)
+
+
+def refuse_many_pods(resource: Resource) -> None:
+    """Raises NotModelledError for a workload of too many pods."""
     if replicas(resource) > MAX_REPLICAS:
         raise not_modelled(resource, "spec.replicas", f"more than {MAX_REPLICAS} pods")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.api import field
 from harness.api.kubernetes.metadata import Metadata
@@ -14,15 +14,19 @@ from harness.base.resources import per_object
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from harness.base.resources import Resource
 
-WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 """Kinds of the API group apps that keep pods running."""
 
-WORKLOADS = (*(("apps", kind) for kind in WORKLOAD_KINDS), ("", "Pod"))
-"""API group and kind of the objects that pods are made of."""
+_WORKLOADS = (*(("apps", kind) for kind in WORKLOAD_KINDS), ("", "Pod"), ("", "ReplicationController"))
+_ENDING = ("", "batch")
+"""API groups that have pod templates of what comes to an end, or of nothing that runs."""
+
+_HASHES = ("pod-template-hash", "rollouts-pod-template-hash")
+"""Labels that a Deployment, or Argo's Rollout, gives to its ReplicaSets' pods: their names end with it."""
 
 # The letters of Kubernetes' generated names [k8s.io/apimachinery/pkg/util/rand].
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -57,6 +61,26 @@ class CronJob(Spec):
 
 
 @per_object
+def is_workload(resource: Resource) -> bool:
+    """Returns whether pods are made of an object that go on running.
+
+    So it is with Kubernetes' own kinds, and with all others that have a pod template at `spec.template`:
+    Argo's Rollouts, Knative's Services, OpenShift's DeploymentConfigs and so on.
+    """
+    if (resource.group, resource.kind) in _WORKLOADS:
+        return True
+    return resource.group not in _ENDING and _has_template(resource.data)
+
+
+def _has_template(data: Mapping[str, Any]) -> bool:
+    for name in ("spec", "template", "spec"):
+        inner = data.get(name)
+        data = inner if isinstance(inner, dict) else {}
+    containers = data.get("containers")
+    return isinstance(containers, list) and bool(containers)
+
+
+@per_object
 def template_of(resource: Resource) -> PodTemplate:
     """Returns the kept reading of the pods that a workload object (or Pod) makes; empty for other kinds."""
     if resource.kind == "Pod":
@@ -75,7 +99,8 @@ def made_by(pod: Resource) -> Workload | None:
     owner = metadata.controller
     if owner is None:
         return None
-    suffix = f"-{metadata.labels.get('pod-template-hash')}" if owner.kind == "ReplicaSet" else ""
+    hashes = (metadata.labels.get(label) for label in _HASHES)
+    suffix = f"-{next(filter(None, hashes), '')}" if owner.kind == "ReplicaSet" else ""
     return Workload(pod.namespace, owner.name.removesuffix(suffix))
 
 
@@ -90,8 +115,8 @@ def same_pods(before: Resource, after: Resource) -> bool:
 
 
 def workloads(resources: Iterable[Resource]) -> tuple[Workload, ...]:
-    """Returns the workloads (Deployments, StatefulSets, DaemonSets) among these objects."""
-    controllers = (each for each in resources if each.group == "apps" and each.kind in WORKLOAD_KINDS)
+    """Returns the workloads among these objects, but Pods that nobody keeps running."""
+    controllers = (each for each in resources if each.kind != "Pod" and is_workload(each))
     return tuple(Workload(each.namespace, each.name) for each in controllers)
 
 

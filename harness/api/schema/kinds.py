@@ -97,11 +97,23 @@ KINDS = {
 }
 """Kinds whose fields are checked, by API group and kind."""
 
+FOREIGN_WORKLOAD = Kind("*", "Workload", (), "kubernetes")
+"""What is read of workloads whose kind isn't."""
+
 READ = frozenset(key for key, kind in KINDS.items() if kind.file == "kubernetes")
 """Kubernetes' own kinds of which the model reads what traffic depends on."""
 
 INERT = frozenset((group, kind) for group, kinds in _TABLE["inert"].items() for kind in kinds.split())
 """Kinds that requests don't notice: stored, and otherwise left alone."""
+
+COMPLETE = frozenset(_TABLE["complete"])
+"""API groups of which all kinds are known."""
+
+
+def kinds_of(group: str) -> frozenset[str]:
+    """Returns the names of the kinds of an API group that are read or stored."""
+    return frozenset(kind for of, kind in (*KINDS, *INERT) if of == group)
+
 
 RELEASES = {
     key: Release(release["name"], frozenset(release["groups"].split()))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.api.kubernetes.validation import validate
+from harness.api.kubernetes.validation import refuse_many_pods, validate
+from harness.api.kubernetes.workload import is_workload
 from harness.api.refusal import Refused
 from harness.api.schema import kinds as schemas
+from harness.api.schema.foreign import is_foreign
 from harness.api.schema.shapes import check, without_nulls
 from harness.base.errors import not_modelled
 from harness.base.resources import per_object
@@ -51,6 +53,11 @@ def admit(objects: Objects, resource: Resource) -> Resource:
     if kind in schemas.INERT or (
         kind not in schemas.KINDS and any(plane.brought(resource) for plane in CONTROL_PLANES.values())
     ):
+        return resource
+    if is_foreign(resource):
+        if is_workload(resource):
+            check(resource, schemas.FOREIGN_WORKLOAD)
+            refuse_many_pods(resource)
         return resource
     resource = _known(checked, resource, definition)
     if kind == ("", "Service"):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api import flagger
 from harness.api.kubernetes.definition import DEFINITION
-from harness.api.kubernetes.workload import WORKLOADS, same_pods
+from harness.api.kubernetes.workload import is_workload, same_pods
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.base.resources import Resource
@@ -24,7 +25,6 @@ Amend = Callable[[Resource, NotModelledError | Refused], Resource | None]
 """What makes another object of one that isn't taken, or None if nothing is to be left of it."""
 
 GATEWAY = ("gateway.networking.k8s.io", "Gateway")
-_WORKLOADS = frozenset(WORKLOADS)
 
 
 class Draft:
@@ -62,7 +62,11 @@ class Draft:
         )
 
     def deploy(self) -> None:
-        """Puts in what the meshes' controllers make of the objects: of Gateways, their Deployments."""
+        """Puts in what controllers make of the objects: Gateways' Deployments, Canaries' Services."""
+        for canary in self.all(*flagger.CANARY):
+            for service in flagger.services(canary, [stored.live for stored in self._objects.values()]):
+                if service.key not in self._objects:
+                    self.put(service)
         for gateway in self.all(*GATEWAY):
             for plane in CONTROL_PLANES.values():
                 for made in plane.deployed(self, gateway):
@@ -72,8 +76,7 @@ class Draft:
         """Puts an object in, as it is; a workload's pods start if its template changed."""
         before = self._objects.get(resource.key)
         live = before.keeping_marks(resource) if before and resource.kind == "Namespace" else resource
-        is_workload = (resource.group, resource.kind) in _WORKLOADS
-        if is_workload and not (before and same_pods(before.live, live)):
+        if is_workload(live) and not (before and same_pods(before.live, live)):
             self.start(live)
         indexed = all(plane.indexes(live) for plane in CONTROL_PLANES.values())
         self._objects[resource.key] = Stored(

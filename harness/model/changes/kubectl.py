@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from harness.api import marks
 from harness.api.kubernetes.definition import DEFINITION, MUTATING, CustomResourceDefinition
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.kubernetes.workload import WORKLOADS
+from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import MESH_OF_GROUP
+from harness.base.vocabulary import Workload
 from harness.model.changes.draft import GATEWAY, Draft
 from harness.model.changes.pods import webhooks_in
 from harness.model.planes import CONTROL_PLANES
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
     from harness.model.changes.draft import Amend
-
-_WORKLOADS = frozenset(WORKLOADS)
 
 
 def apply(state: State, resources: Iterable[Resource], amend: Amend | None = None) -> State:
@@ -59,11 +58,8 @@ def remove(state: State, resources: Iterable[Resource]) -> State:
     objects = {
         key: stored for key, stored in state.objects.items() if key not in gone and key[2] not in namespaces
     }
-    running = {
-        workload: pods
-        for workload, pods in state.running.items()
-        if any((*kind, workload.namespace, workload.name) in objects for kind in _WORKLOADS)
-    }
+    kept = {Workload(*key[2:]) for key, stored in objects.items() if is_workload(stored.live)}
+    running = {workload: pods for workload, pods in state.running.items() if workload in kept}
     served = state.served.without_definitions(kinds)
     return replace(state, served=served, objects=objects, running=running)
 
@@ -89,8 +85,8 @@ def mark(
 def restart(state: State, *namespaces: str, workload: str | None = None) -> State:
     """Returns the state after a restart of namespaces' workloads, or of one there: injected anew."""
     draft = Draft(state)
-    for (group, kind, namespace, name), stored in state.objects.items():
-        if (group, kind) in _WORKLOADS and namespace in namespaces and workload in (None, name):
+    for (_, _, namespace, name), stored in state.objects.items():
+        if namespace in namespaces and workload in (None, name) and is_workload(stored.live):
             draft.start(stored.live)
     return replace(state, running=draft.state().running)
 

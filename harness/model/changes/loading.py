@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api import marks, served
 from harness.api.kubernetes.definition import DEFINITION, MUTATING
 from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.api.kubernetes.workload import template_of
+from harness.api.kubernetes.workload import is_workload, template_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP, READ
 from harness.api.served import NOTHING
 from harness.base.errors import InputError, did_you_mean
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _FIRST = frozenset((DEFINITION, ("", "Namespace")))
+_MARKED = (("", "Namespace"), ("", "Service"))
 _HOMES = (ROOT_NAMESPACE, LINKERD_NAMESPACE)
 
 
@@ -88,7 +90,8 @@ def load_objects(
         state = apply(state, others, leniency)
     if leniency or any(map(_tells_injectors, resources)):  # else pods stand as they would be started now
         state = restart(state, *namespaces)
-    return observe(state, (each for each in resources if each.namespace not in placed))
+    state = observe(state, (each for each in resources if each.namespace not in placed))
+    return replace(state, left_out=leniency.omissions) if leniency else state
 
 
 def _tells_injectors(resource: Resource) -> bool:
@@ -115,9 +118,9 @@ def meshes_used(resources: Iterable[Resource]) -> Iterator[Mesh]:
             yield MESH_OF_GROUP[resource.group]
         elif meshes := [mesh for mesh, plane in CONTROL_PLANES.items() if plane.implements(resource)]:
             yield from meshes
-        elif resource.kind in ("Namespace", "Service"):
+        elif resource.key[:2] in _MARKED:
             yield from marks.addressed(labels_of(resource), annotations_of(resource))
-        elif (resource.group, resource.kind) in READ:
+        elif (resource.group, resource.kind) in READ or is_workload(resource):
             template = template_of(resource)
             yield from marks.addressed(template.metadata.labels, template.metadata.annotations)
             proxies = {container.name for container in template.spec.lasting}

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from harness.model.state import Objects
     from harness.traffic.observables import Proxy
 
-_COMPONENT = "operator.istio.io/component"
-
 # Annotations by which some of a pod's traffic goes round its proxy, or is taken for something else.
 _BYPASSES = (
     "traffic.sidecar.istio.io/includeInboundPorts",
@@ -46,7 +44,9 @@ class IstioControlPlane(ControlPlane):
     injector = "sidecar-injector.istio.io"
 
     def brought(self, resource: Resource) -> bool:
-        return MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO and _COMPONENT in labels_of(resource)
+        return MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO and marks.ISTIO_COMPONENT in labels_of(
+            resource
+        )
 
     def implements(self, resource: Resource) -> bool:
         return class_of(resource) == deployment.BUILTIN_CLASS

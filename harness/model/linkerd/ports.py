@@ -6,10 +6,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import annotations_of
-from harness.api.kubernetes.workload import WORKLOADS
 from harness.api.linkerd.annotation import OPAQUE_PORTS, SKIP_INBOUND, SKIP_OUTBOUND, SKIP_SUBNETS
 from harness.api.linkerd.ports import Ports, lenient, strict
 from harness.base.errors import not_modelled
+from harness.base.vocabulary import Workload
 from harness.model.linkerd import config
 from harness.model.linkerd.policy.server import makes_opaque
 from harness.model.network.addresses import contains
@@ -104,7 +104,7 @@ def _ports(pod: Pod, annotation: str, default: Ports) -> tuple[Ports, str]:
 def _from(state: State, arrival: Arrival, network: str) -> bool:
     """Whether the client is in a network that the server's firewall rules leave alone."""
     name = arrival.server.workload
-    workload = next(filter(None, (state.get(*kind, name.namespace, name.name) for kind in WORKLOADS)))
+    workload = next(each for each in state.workloads if name == Workload(each.namespace, each.name))
     field = f"annotation {SKIP_SUBNETS}"
     try:
         parsed = ip_network(network, strict=False)

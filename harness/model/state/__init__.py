@@ -10,6 +10,7 @@ from harness.model.state.state import (
     namespace_labels,
     namespace_object,
 )
+from harness.model.state.undecided import Undecided
 
 __all__ = [
     "Key",
@@ -18,6 +19,7 @@ __all__ = [
     "RunningContainer",
     "State",
     "Stored",
+    "Undecided",
     "namespace_labels",
     "namespace_object",
 ]

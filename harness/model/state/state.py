@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.pod import Container, KubeletProbe, NamedPorts, Resolver, port_of
+from harness.api.kubernetes.workload import is_workload
+from harness.api.schema import foreign
 from harness.api.served import NOTHING, Served
 from harness.base.resources import Resource
 from harness.base.vocabulary import Mesh, Workload
+from harness.model.state.undecided import Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +125,8 @@ class State:
     Pods are snapshots: proxies, labels, annotations and identity are those of the moment they
     were started. A change of a Namespace acts on pods started later, a change of a workload's
     template (or its replicas) starts its pods anew. `clock` counts the changes that objects came by.
-    `lookups` keeps what was derived of the state (see `tables`).
+    `left_out` is what a lenient load took away from objects. `lookups` keeps what was derived of the state
+    (see `tables`).
     """
 
     meshes: frozenset[Mesh] = frozenset()
@@ -130,12 +134,27 @@ class State:
     objects: Mapping[Key, Stored] = field(default_factory=dict)
     running: Mapping[Workload, tuple[Pod, ...]] = field(default_factory=dict)
     clock: int = 0
+    left_out: tuple[Undecided, ...] = ()
     lookups: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def pods(self) -> tuple[Pod, ...]:
         """All running pods."""
         return tuple(pod for pods in self.running.values() for pod in pods)
+
+    @cached_property
+    def undecided(self) -> tuple[Undecided, ...]:
+        """What was left out, and the objects of kinds that aren't read and can move traffic."""
+        objects = (stored.live for stored in self.objects.values())
+        reasons = ((live, foreign.reason(live)) for live in objects)
+        moving = (Undecided(live, reason.field, reason.why) for live, reason in reasons if reason)
+        return (*self.left_out, *moving)
+
+    @cached_property
+    def workloads(self) -> tuple[Resource, ...]:
+        """The objects that pods are made of, older first."""
+        objects = (stored.live for stored in sorted(self.objects.values(), key=lambda each: each.age))
+        return tuple(filter(is_workload, objects))
 
     def stored(self, group: str, kind: str) -> tuple[Stored, ...]:
         """Returns the objects of a kind with what is known about them, older first."""

@@ -8,7 +8,7 @@ from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.kubernetes.metadata import annotations_of
-from harness.api.kubernetes.workload import WORKLOADS, template_of
+from harness.api.kubernetes.workload import template_of
 from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.api.linkerd.policy import (
@@ -71,10 +71,9 @@ def identity_as_spiffe(state: State) -> Iterator[Sign]:
 def default_policy_value(state: State) -> Iterator[Sign]:
     for namespace in state.all("", "Namespace"):
         yield from _unknown_default(namespace, annotations_of(namespace), "metadata.annotations")
-    for kind in WORKLOADS:
-        for resource in state.all(*kind):
-            metadata = template_of(resource).metadata
-            yield from _unknown_default(resource, metadata.annotations, metadata.at("annotations"))
+    for resource in state.workloads:
+        metadata = template_of(resource).metadata
+        yield from _unknown_default(resource, metadata.annotations, metadata.at("annotations"))
 
 
 def _unknown_default(resource: Resource, annotations: Mapping[str, str], field: str) -> Iterator[Sign]:

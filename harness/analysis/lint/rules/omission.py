@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.analysis.lint.rule import Sign
-    from harness.model.leniency import Omission
+    from harness.model.state import Undecided
 
 
-def signs(omissions: Iterable[Omission]) -> Iterator[tuple[str, Sign]]:
+def signs(omissions: Iterable[Undecided]) -> Iterator[tuple[str, Sign]]:
     """Yields a rule's id and its sign for each."""
     for omission in omissions:
         name = "refused-by-api" if omission.refused else "not-looked-at"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.api.kubernetes.workload import WORKLOADS, template_of
+from harness.api.kubernetes.workload import template_of
 from harness.api.marks import ISTIO_INJECTION, LINKERD_INJECT, asks
 from harness.base.vocabulary import Mesh
 
@@ -60,7 +60,6 @@ def _asking(state: State) -> Iterator[tuple[Resource, Mapping[str, str], Mapping
     """Namespaces and pod templates: their labels, annotations, and the field that holds both."""
     for namespace in state.all("", "Namespace"):
         yield namespace, labels_of(namespace), annotations_of(namespace), "metadata"
-    for kind in WORKLOADS:
-        for resource in state.all(*kind):
-            metadata = template_of(resource).metadata
-            yield resource, metadata.labels, metadata.annotations, metadata.path
+    for resource in state.workloads:
+        metadata = template_of(resource).metadata
+        yield resource, metadata.labels, metadata.annotations, metadata.path
