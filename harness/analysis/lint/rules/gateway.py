@@ -10,8 +10,7 @@ from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.kubernetes.secret import KIND as SECRET
 from harness.api.kubernetes.secret import Secret
 from harness.api.kubernetes.service import Service
-from harness.api.kubernetes.workload import WORKLOADS
-from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.base.vocabulary import ROOT_NAMESPACE, Workload
 from harness.model import app_ports
 from harness.model.state.tables import grouped, per_state
 
@@ -38,8 +37,7 @@ def gateway_without_workload(state: State) -> Iterator[Sign]:
 
 def _is_written(state: State, pod: Pod) -> bool:
     """Whether the pod's workload is among the manifests: an installation without any is assumed."""
-    own = (state.get(*kind, pod.namespace, pod.workload.name) for kind in WORKLOADS)
-    return any(resource.where for resource in own if resource)
+    return any(each.where and Workload(each.namespace, each.name) == pod.workload for each in state.workloads)
 
 
 @rule

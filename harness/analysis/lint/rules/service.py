@@ -9,7 +9,6 @@ from harness.analysis.lint.rules.registry import SERVICE
 from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.service import Service
-from harness.api.kubernetes.workload import WORKLOADS
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import app_ports
 from harness.model.state.tables import grouped
@@ -81,9 +80,8 @@ def _services(ports: list[ServicePort]) -> str:
 
 def _selecting(state: State) -> Iterator[tuple[Resource, list[ServicePort]]]:
     """The workloads with Istio's proxy, and the ports of all Services for their pods."""
-    for kind in WORKLOADS:
-        for workload in state.all(*kind):
-            pods = state.pods_of(Workload(workload.namespace, workload.name))
-            if pods and pods[0].mesh is Mesh.ISTIO:
-                services = map(Service.kept, app_ports.selecting(state, pods[0]))
-                yield workload, [port for service in services for port in service.ports]
+    for workload in state.workloads:
+        pods = state.pods_of(Workload(workload.namespace, workload.name))
+        if pods and pods[0].mesh is Mesh.ISTIO:
+            services = map(Service.kept, app_ports.selecting(state, pods[0]))
+            yield workload, [port for service in services for port in service.ports]
