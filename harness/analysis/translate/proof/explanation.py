@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.api.kubernetes.workload import WORKLOADS
+from harness.base.vocabulary import Workload
 from harness.model.state.tables import grouped
 from harness.traffic.trace import Action
 
@@ -131,10 +131,10 @@ def _around(state: State, difference: Difference) -> Iterator[Key]:
         if workload.namespace == difference.service.namespace
         and any(selector and selects(selector, pod.labels) for pod in pods)
     }
-    for kind in WORKLOADS:
-        for workload in (difference.caller.workload, *serving):
-            if found := state.get(*kind, workload.namespace, workload.name):
-                yield from _with_owners(found)
+    concerned = {difference.caller.workload, *serving}
+    for workload in state.workloads:
+        if Workload(workload.namespace, workload.name) in concerned:
+            yield from _with_owners(workload)
     yield from _with_owners(difference.service)
 
 

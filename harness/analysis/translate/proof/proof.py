@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.manifests.files import Unread
-    from harness.model.leniency import Omission
+    from harness.model.state import Undecided
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _unshown(finding: Finding) -> Unproven:
     return Unproven(what, why, todo, place)
 
 
-def _undecided(comparison: Comparison, omissions: Iterable[Omission]) -> Iterator[Unproven]:
+def _undecided(comparison: Comparison, omissions: Iterable[Undecided]) -> Iterator[Unproven]:
     for omission in omissions:
         what = f"{omission.resource} {omission.field}".rstrip()
         yield Unproven(what, f"it isn't decided: {omission.why}", "judge it on a cluster", omission.place)

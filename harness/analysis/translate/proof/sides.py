@@ -18,27 +18,25 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.manifests.patching import Patch
     from harness.model import State
-    from harness.model.leniency import Omission
+    from harness.model.state import Undecided
 
 
-def before(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Omission, ...]]:
-    """Returns the estate as it is, and what the model leaves out of it."""
-    lenient = Leniency()
+def before(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Undecided, ...]]:
+    """Returns the estate as it is, and what the model doesn't decide of it."""
     objects = tuple(resources)
     meshes = {Mesh.ISTIO, *meshes_used(objects)}
-    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.ISTIO), lenient)
-    return state, lenient.omissions
+    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.ISTIO), Leniency())
+    return state, state.undecided
 
 
-def after(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Omission, ...]]:
-    """Returns the estate with a translation applied, its patches too, and what the model leaves out of it."""
-    lenient = Leniency()
+def after(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Undecided, ...]]:
+    """Returns the estate with a translation applied, and what the model doesn't decide of it."""
     objects = made.applied(resources)
     meshes = {Mesh.LINKERD, *meshes_used(objects)}
-    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.LINKERD), lenient)
+    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.LINKERD), Leniency())
     for patch in made.patches:
         state = changes.apply(state, [_patched(state, patch)])
-    return state, lenient.omissions
+    return state, state.undecided
 
 
 def _patched(state: State, patch: Patch) -> Resource:
