@@ -200,6 +200,16 @@ def test_what_nobody_looks_at_is_said_and_does_not_fail(tmp_path):
     assert lint("manifests/faces", file, "--fail-on", "info").exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("names", "status"), [("route-without-parent", 0), ("IST0101, route-*", 0), ("'*'", 0), ("IST0101", 1)]
+)
+def test_an_object_may_be_left_alone(tmp_path, names, status):
+    file = tmp_path / "route.yaml"
+    marks = f"annotations: {{galley.istio.io/analyze-suppress: '{names.strip(chr(39))}'}}, name: color-split"
+    file.write_text(Path(TRAPS).read_text().replace("name: color-split", marks))
+    assert lint("manifests/faces", file).exit_code == status
+
+
 def test_rules_are_listed_and_explained():
     assert "route-without-parent: error: A route without parentRefs" in lint("--rules").stdout
     result = lint("--explain", "virtual-service-same-host")

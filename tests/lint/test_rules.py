@@ -119,6 +119,50 @@ def service(name: str, ports: str, more: str = "selector: {app: web}") -> str:
     return f"apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{ports: [{ports}], {more}}}\n"
 
 
+RUNNING = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: web, controller: true}]}
+spec: {containers: [{name: web, image: example.com/web:1}]}
+status: {phase: Running}
+"""
+INJECTOR = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio-sidecar-injector, namespace: istio-system}
+data: {values: '{"global": {"hub": "h", "tag": "1.31", "proxy": {"image": "proxyv2"}}}'}
+"""
+ISTIOD = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istiod, namespace: istio-system, labels: {app: istiod}}
+spec:
+  selector: {matchLabels: {app: istiod}}
+  template:
+    metadata: {labels: {app: istiod}}
+    spec: {containers: [{name: discovery, image: istio/pilot, env: []}]}
+"""
+
+
+def webhook(name: str, selector: str = "namespaceSelector: {matchLabels: {istio-injection: enabled}}") -> str:
+    client = "clientConfig: {service: {namespace: istio-system, name: istiod}}"
+    return f"""
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {{name: {name}, labels: {{istio.io/rev: {name}}}}}
+webhooks: [{{name: {name}.sidecar-injector.istio.io, {client}, {selector}}}]
+"""
+
+
+def definition(version: str) -> str:
+    return f"""
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: grpcroutes.gateway.networking.k8s.io, annotations: {{gateway.networking.k8s.io/bundle-version: {version}}}}}
+spec: {{group: gateway.networking.k8s.io, names: {{kind: GRPCRoute, plural: grpcroutes}}, scope: Namespaced, versions: []}}
+"""
+
+
 def telemetry(spec: str, name: str = "shop/it") -> str:
     return made("telemetry.istio.io/v1", "Telemetry", name, spec)
 
@@ -596,6 +640,81 @@ CASES = {
         [web("shop"), rules(TO_WEB + "\n  fault: {delay: {fixedDelay: 1s, percent: 10}}")],
         [web("shop"), rules(TO_WEB + "\n  fault: {delay: {fixedDelay: 1s, percentage: {value: 10}}}")],
         "spec.http[0].fault.delay.percent: is deprecated",
+    ),
+    "annotation-unknown": (
+        [web("shop"), service("two", "{name: http, port: 81}").replace("name: two,", "name: two, annotations: {networking.istio.io/exportToo: a},")],
+        [web("shop"), service("two", "{name: http, port: 81}").replace("name: two,", "name: two, annotations: {networking.istio.io/exportTo: a},")],
+        "do:  did you mean networking.istio.io/exportTo",
+    ),
+    "annotation-misplaced": (
+        [web("shop").replace("metadata: {name: web, namespace: shop}\nspec:\n", "metadata: {name: web, namespace: shop, annotations: {sidecar.istio.io/agentLogLevel: info}}\nspec:\n")],
+        [web("shop").replace("labels: {app: web}", "labels: {app: web}, annotations: {sidecar.istio.io/agentLogLevel: info}")],
+        "metadata.annotations.sidecar.istio.io/agentLogLevel: sidecar.istio.io/agentLogLevel is on a Deployment",
+    ),
+    "annotation-value": (
+        [web("shop").replace("labels: {app: web}", "labels: {app: web}, annotations: {traffic.sidecar.istio.io/excludeInboundPorts: http}")],
+        [web("shop").replace("labels: {app: web}", "labels: {app: web}, annotations: {traffic.sidecar.istio.io/excludeInboundPorts: '80, 81'}")],
+        "traffic.sidecar.istio.io/excludeInboundPorts is 'http'",
+    ),
+    "annotation-deprecated": (
+        [web("shop").replace("labels: {app: web}", "labels: {app: web}, annotations: {sidecar.istio.io/inject: 'true'}")],
+        [web("shop").replace("labels: {app: web}", "labels: {app: web, sidecar.istio.io/inject: 'true'}")],
+        "sidecar.istio.io/inject is deprecated",
+    ),
+    "namespace-not-injected": (
+        [web("shop")],
+        [ESTATE.replace("{name: bare}", "{name: bare, labels: {istio-injection: disabled}}"), web("shop"), istio("PeerAuthentication", "{}")],
+        "Namespace bare metadata.labels: says nothing of injection",
+    ),
+    "injection-labels-mixed": (
+        [ESTATE.replace("istio-injection: enabled", "istio-injection: enabled, istio.io/rev: default"), web("shop")],
+        [web("shop")],
+        "has istio-injection: enabled, istio.io/rev: default",
+    ),
+    "pod-without-proxy": (
+        [web("shop"), RUNNING],
+        [web("shop"), RUNNING.replace("containers: [", "containers: [{name: istio-proxy, image: a}, ")],
+        "Deployment shop/web: web-1 runs without Istio's proxy",
+    ),
+    "image-auto-without-injection": (
+        [web("bare").replace("containers: [", "containers: [{name: istio-proxy, image: auto}, "), web("shop")],
+        [web("shop").replace("containers: [", "containers: [{name: istio-proxy, image: auto}, ")],
+        "containers[0].image: is auto",
+    ),
+    "reserved-user": (
+        [web("lnk").replace("containers: [", "securityContext: {runAsUser: 2102}, containers: [")],
+        [web("lnk").replace("containers: [", "securityContext: {runAsUser: 1337}, containers: [")],
+        "spec.template.spec.securityContext.runAsUser: is 2102, the user of linkerd's proxy",
+    ),
+    "proxy-image-outdated": (
+        [web("shop"), INJECTOR, RUNNING.replace("containers: [", "containers: [{name: istio-proxy, image: h/proxyv2:1.30}, ")],
+        [web("shop"), INJECTOR, RUNNING.replace("containers: [", "containers: [{name: istio-proxy, image: h/proxyv2:1.31-debug}, ")],
+        "shop/web has another proxy than h/proxyv2:1.31",
+    ),
+    "webhook-service-missing": (
+        [service("other", "{port: 443}").replace("namespace: shop", "namespace: istio-system"), webhook("a")],
+        [service("istiod", "{port: 443}").replace("namespace: shop", "namespace: istio-system"), webhook("a")],
+        "there is no Service istio-system/istiod",
+    ),
+    "webhooks-overlap": (
+        [webhook("a"), webhook("b")],
+        [webhook("a"), webhook("b", "namespaceSelector: {matchLabels: {istio.io/rev: b}, matchExpressions: [{key: istio-injection, operator: DoesNotExist}]}")],
+        "webhooks[0]: asks for pods that MutatingWebhookConfiguration b b.sidecar-injector.istio.io asks for, too",
+    ),
+    "jwks-fetched-from-anywhere": (
+        [ISTIOD, istio("RequestAuthentication", "jwtRules: [{issuer: a}]")],
+        [ISTIOD.replace("env: []", "env: [{name: BLOCKED_CIDRS_IN_JWKS_URIS, value: 169.254.0.0/16}]"), istio("RequestAuthentication", "jwtRules: [{issuer: a}]")],
+        "and there is RequestAuthentication shop/it",
+    ),
+    "definition-too-old": (
+        [definition("v1.0.0")],
+        [definition("v1.2.0")],
+        "is of v1.0.0, and Istio needs 1.1.0",
+    ),
+    "policy-in-empty-namespace": (
+        [web("shop"), istio("AuthorizationPolicy", methods("GET", "POST"), "bare/it")],
+        [web("shop"), istio("AuthorizationPolicy", methods("GET", "POST"))],
+        "AuthorizationPolicy bare/it: is for all pods of bare",
     ),
 }  # fmt: skip
 

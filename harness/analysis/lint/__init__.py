@@ -12,25 +12,8 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint import baseline as baselines
 from harness.analysis.lint.rule import CHECKS, RULES, Rule, Severity
-from harness.analysis.lint.rules import (
-    authorization,
-    bound,
-    destination,
-    destination_rule,
-    gateway,
-    linkerd,
-    mutual_tls,
-    omission,
-    placement,
-    routes,
-    selection,
-    service,
-    service_entry,
-    shadowing,
-    telemetry,
-    virtual_service,
-)
-from harness.analysis.lint.settings import Settings
+from harness.analysis.lint.rules import omission
+from harness.analysis.lint.settings import Settings, among
 from harness.analysis.lint.trap import Trap
 from harness.api import marks
 from harness.api.kubernetes.metadata import annotations_of, labels_of
@@ -42,24 +25,6 @@ if TYPE_CHECKING:
     from harness.analysis.lint.rule import Sign
     from harness.model import State
     from harness.model.state import Undecided
-
-_FAMILIES = (
-    authorization,
-    bound,
-    destination,
-    destination_rule,
-    gateway,
-    linkerd,
-    mutual_tls,
-    placement,
-    routes,
-    selection,
-    service,
-    service_entry,
-    shadowing,
-    telemetry,
-    virtual_service,
-)
 
 __all__ = ["RULES", "Report", "Rule", "Settings", "Severity", "Trap", "lint"]
 
@@ -107,11 +72,17 @@ def lint(
             missing[sign.needs[1]] += 1
             continue
         trap = Trap.of(rule, settings.severity(rule, sign.case), sign)
-        if not settings.ignores(rule, trap.where):
+        if not (settings.ignores(rule, trap.where) or _is_suppressed(trap)):
             traps.append(trap)
     traps.sort(key=lambda trap: (trap.where.source, trap.where.line, trap.rule.id))
     marked, gone = baselines.recognized(traps, baseline or baselines.Baseline())
     return Report(marked, missing, stopped, gone)
+
+
+def _is_suppressed(trap: Trap) -> bool:
+    """Whether the object says that it isn't to be told: `istioctl analyze` reads the same annotation."""
+    names = annotations_of(trap.resource).get(_SUPPRESS, "").split(",")
+    return among(trap.rule, [name.strip() for name in names])
 
 
 def _signs(state: State, settings: Settings, stopped: dict[str, str]) -> Iterator[tuple[str, Sign]]:
@@ -129,6 +100,7 @@ def _signs(state: State, settings: Settings, stopped: dict[str, str]) -> Iterato
             stopped[name] = error.brief
 
 
+_SUPPRESS = "galley.istio.io/analyze-suppress"
 _UNPLACED = "nothing says which mesh holds a workload (a label or annotation, or --mesh NAMESPACE=MESH)"
 
 

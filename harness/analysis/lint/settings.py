@@ -40,11 +40,11 @@ class Settings:
 
     def asks(self, rule: Rule) -> bool:
         """Returns whether a rule is asked."""
-        return (not self.select or _among(rule, self.select)) and not _among(rule, self.ignore)
+        return (not self.select or among(rule, self.select)) and not among(rule, self.ignore)
 
     def severity(self, rule: Rule, case: str) -> Severity:
         """Returns what a case of a rule weighs."""
-        own = (severity for name, severity in self.severities.items() if _among(rule, (name,)))
+        own = (severity for name, severity in self.severities.items() if among(rule, (name,)))
         return next(own, None) or rule.severity_of(case)
 
     def ignores(self, rule: Rule, where: Position) -> bool:
@@ -54,7 +54,7 @@ class Settings:
         path = Path(where.source).resolve()
         relative = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
         return any(
-            fnmatchcase(relative, pattern) and _among(rule, names)
+            fnmatchcase(relative, pattern) and among(rule, names)
             for pattern, names in self.per_file_ignores.items()
         )
 
@@ -135,12 +135,13 @@ def _rules(names: Any, where: str) -> tuple[str, ...]:
     if isinstance(names, str):
         raise InputError("must be a list of rules", where=where, todo=f'write ["{names}"]')
     for name in names:
-        if not any(_among(rule, (name,)) for rule in RULES.values()):
+        if not any(among(rule, (name,)) for rule in RULES.values()):
             raise InputError(f"unknown rule {name!r}", where=where, todo=did_you_mean(str(name), RULES))
     return tuple(names)
 
 
-def _among(rule: Rule, names: Iterable[str]) -> bool:
+def among(rule: Rule, names: Iterable[str]) -> bool:
+    """Returns whether a name stands for a rule: its id, a pattern of ids, or a code of istioctl's."""
     return any(name in rule.istioctl or fnmatchcase(rule.id, name) for name in names)
 
 

@@ -65,12 +65,26 @@ def release(definition: Resource) -> str:
 MUTATING = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 
 
+class ServiceReference(Node):
+    """The Service of a webhook's server."""
+
+    namespace = field.text("namespace")
+    name = field.text("name")
+
+
+class WebhookClient(Node):
+    """Where a webhook is: at a Service, or at a URL."""
+
+    service = field.node("service", ServiceReference)
+
+
 class MutatingWebhook(Node):
     """One webhook: both selectors must select, the namespace's labels and the object's."""
 
     name = field.text("name")
     namespaces = field.node("namespaceSelector", LabelSelector)
     objects = field.node("objectSelector", LabelSelector)
+    client = field.node("clientConfig", WebhookClient)
 
 
 class MutatingWebhookConfiguration(Object):

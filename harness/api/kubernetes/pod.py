@@ -104,6 +104,12 @@ class Probe(Node):
         return ("grpc", self.grpc) if self.grpc else ("exec", self.exec) if self.exec else None
 
 
+class SecurityContext(Node):
+    """As whom processes run."""
+
+    user = field.integer("runAsUser")
+
+
 class Container(Node):
     """A container of a pod."""
 
@@ -114,6 +120,7 @@ class Container(Node):
     env = field.nodes("env", NamedValue)
     ports = field.nodes("ports", ContainerPort)
     restart_policy = field.text("restartPolicy")
+    security = field.node("securityContext", SecurityContext)
     liveness = field.optional_node("livenessProbe", Probe)
     readiness = field.optional_node("readinessProbe", Probe)
     startup = field.optional_node("startupProbe", Probe)
@@ -163,6 +170,7 @@ class PodSpec(Spec):
     dns_policy = field.text("dnsPolicy", "ClusterFirst")
     dns_config = field.optional_node("dnsConfig", DnsConfig)
     node_name = field.text("nodeName")
+    security = field.node("securityContext", SecurityContext)
 
     @property
     def service_account(self) -> str:

@@ -1,1 +1,26 @@
-"""The rules' functions, by what they are about."""
+"""The rules' functions, by what they are about: each module enters its own in the table."""
+
+from __future__ import annotations
+
+from harness.analysis.lint.rules import authorization, linkerd, mutual_tls, placement, routes
+from harness.analysis.lint.rules.istio import (
+    annotation,
+    bound,
+    destination,
+    destination_rule,
+    gateway,
+    injection,
+    installation,
+    selection,
+    service,
+    service_entry,
+    shadowing,
+    telemetry,
+    virtual_service,
+)
+
+MODULES = (
+    *(authorization, linkerd, mutual_tls, placement, routes),
+    *(annotation, bound, destination, destination_rule, gateway, injection, installation),
+    *(selection, service, service_entry, shadowing, telemetry, virtual_service),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen, some
-from harness.analysis.lint.rules.registry import SERVICE
+from harness.analysis.lint.rules.istio.registry import SERVICE
 from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.service import Service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen, some
-from harness.analysis.lint.rules.registry import SERVICE_ENTRY
+from harness.analysis.lint.rules.istio.registry import SERVICE_ENTRY
 from harness.api.istio.hosts import exported_to
 from harness.api.istio.registry import ServiceEntry
 from harness.model.istio import mesh_config

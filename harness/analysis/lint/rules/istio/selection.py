@@ -74,6 +74,16 @@ def policy_selects_nothing(state: State) -> Iterator[Sign]:
 
 
 @rule
+def policy_in_empty_namespace(state: State) -> Iterator[Sign]:
+    inhabited = {ROOT_NAMESPACE, *(pod.namespace for pod in state.pods)}
+    for kind, resource, labels in _all(state):
+        own = state.get("", "Namespace", "", resource.namespace)
+        alone = own is not None and own.where and resource.namespace not in inhabited
+        if kind.labels is _policy and alone and len(inhabited) > 1 and not (labels or _targets(resource)):
+            yield seen(resource, namespace=resource.namespace)
+
+
+@rule
 def selectors_overlap(state: State) -> Iterator[Sign]:
     met: dict[tuple[str, str, str, str], tuple[Resource, str, dict[str, Pod]]] = {}
     selecting = (

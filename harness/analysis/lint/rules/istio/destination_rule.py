@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen
-from harness.analysis.lint.rules.destination import chosen_subsets
+from harness.analysis.lint.rules.istio.destination import chosen_subsets
+from harness.analysis.lint.rules.istio.registry import hosts, needs
 from harness.analysis.lint.rules.pods import behind
-from harness.analysis.lint.rules.registry import hosts, needs
 from harness.api.istio.destination_rule import KIND, DestinationRule
 from harness.api.kubernetes.selector import selects
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.lint.rule import Sign, rule, seen
+from harness.analysis.lint.rules.istio.registry import Host, hosts_for, needs
 from harness.analysis.lint.rules.pods import behind
-from harness.analysis.lint.rules.registry import Host, hosts_for, needs
 from harness.api.istio.destination_rule import KIND, DestinationRule
 from harness.api.istio.gateway import IstioGateway
 from harness.api.istio.hosts import MESH
