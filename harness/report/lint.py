@@ -33,7 +33,7 @@ def text(report: Report, model: Model) -> str:
     lines = [f"{trap}\n" for trap in report.new]
     lines.append(served.text(model.state.served, model.unevaluated))
     lines += [
-        f"not checked: {count} reference{'s' * (count > 1)} to objects of kind {kind}: there is none at all\n"
+        f"not checked: {count} reference{'s' * (count > 1)} to a {kind} where the manifests hold none\n"
         for kind, count in sorted(report.missing.items())
     ]
     for why, names in grouped((why, name) for name, why in report.stopped.items()).items():

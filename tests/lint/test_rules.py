@@ -163,6 +163,11 @@ spec: {{group: gateway.networking.k8s.io, names: {{kind: GRPCRoute, plural: grpc
 """
 
 
+def envoy_filter(patch: str, more: str = "priority: 0") -> str:
+    spec = f"configPatches: [{{{patch}}}]\n{more}"
+    return made("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/it", spec)
+
+
 def telemetry(spec: str, name: str = "shop/it") -> str:
     return made("telemetry.istio.io/v1", "Telemetry", name, spec)
 
@@ -715,6 +720,16 @@ CASES = {
         [web("shop"), istio("AuthorizationPolicy", methods("GET", "POST"), "bare/it")],
         [web("shop"), istio("AuthorizationPolicy", methods("GET", "POST"))],
         "AuthorizationPolicy bare/it: is for all pods of bare",
+    ),
+    "envoy-filter-operation-ignored": (
+        [envoy_filter("applyTo: HTTP_ROUTE, patch: {operation: ADD}")],
+        [envoy_filter("applyTo: HTTP_ROUTE, patch: {operation: MERGE}")],
+        "ADD does nothing to HTTP_ROUTE",
+    ),
+    "envoy-filter-relative": (
+        [envoy_filter("applyTo: HTTP_FILTER, patch: {operation: INSERT_BEFORE}")],
+        [envoy_filter("applyTo: HTTP_FILTER, patch: {operation: INSERT_BEFORE}", "priority: 10")],
+        "INSERT_BEFORE depends on what other patches leave",
     ),
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from harness.analysis.lint.rules.istio import (
     bound,
     destination,
     destination_rule,
+    envoy_filter,
     gateway,
     injection,
     installation,
@@ -21,6 +22,6 @@ from harness.analysis.lint.rules.istio import (
 
 MODULES = (
     *(authorization, linkerd, mutual_tls, placement, routes),
-    *(annotation, bound, destination, destination_rule, gateway, injection, installation),
+    *(annotation, bound, destination, destination_rule, envoy_filter, gateway, injection, installation),
     *(selection, service, service_entry, shadowing, telemetry, virtual_service),
 )

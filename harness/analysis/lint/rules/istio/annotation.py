@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.texts import beside
 from harness.api.kubernetes.metadata import annotations_of
-from harness.api.kubernetes.workload import WORKLOADS, template_of
+from harness.api.kubernetes.workload import template_of
 from harness.base.errors import did_you_mean
 from harness.base.vocabulary import PLATFORM
 from harness.model.state.tables import per_state
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
 
-_KINDS = (("", "Namespace"), ("", "Service"), *WORKLOADS)
 _INGRESS = "kubernetes.io/ingress.class"
 
 
@@ -144,11 +143,10 @@ def _annotations(state: State) -> list[Annotation]:
 
 
 def _written(state: State) -> Iterator[tuple[Resource, str, str, Mapping[str, str]]]:
-    for kind in _KINDS:
-        for resource in state.all(*kind):
-            if resource.home in PLATFORM:
-                continue
+    for resource in (*state.all("", "Namespace"), *state.all("", "Service"), *state.workloads):
+        if resource.home not in PLATFORM:
             yield resource, "metadata.annotations", resource.kind, annotations_of(resource)
-            if kind in WORKLOADS and resource.kind != "Pod":
-                metadata = template_of(resource).metadata
-                yield resource, metadata.at("annotations"), "Pod", metadata.annotations
+    for resource in state.workloads:
+        if resource.home not in PLATFORM and resource.kind != "Pod":
+            metadata = template_of(resource).metadata
+            yield resource, metadata.at("annotations"), "Pod", metadata.annotations

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from harness.model import State
     from harness.model.state import Pod
 
+_MAKERS = (
+    ("cert-manager.io", "Certificate"),
+    ("external-secrets.io", "ExternalSecret"),
+    ("bitnami.com", "SealedSecret"),
+)
+"""Kinds by which a controller makes Secrets."""
+
 _INSTALLED = ("ingressgateway", "egressgateway")
 """The values of the label `istio` by which an installation's own gateways go."""
 
@@ -44,7 +51,8 @@ def _is_written(state: State, pod: Pod) -> bool:
 def gateway_credential_missing(state: State) -> Iterator[Sign]:
     for server, namespace, name in _credentials(state):
         home, short = _named(namespace, name)
-        if state.get(*SECRET, home, short) is None:
+        made = any(state.all(*maker, home) for maker in _MAKERS)
+        if state.get(*SECRET, home, short) is None and not made:
             yield seen(server.tls, needs=(*SECRET, home), namespace=home, name=short)
 
 

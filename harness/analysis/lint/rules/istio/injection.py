@@ -8,7 +8,7 @@ from harness.analysis.lint.rule import Sign, rule, seen, some
 from harness.api import marks
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.api.kubernetes.workload import WORKLOADS, template_of
+from harness.api.kubernetes.workload import template_of
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 from harness.model.state.tables import grouped
 
@@ -127,7 +127,6 @@ def _injected_image(state: State, namespace: Resource) -> str:
 
 def _templates(state: State) -> Iterator[tuple[Resource, PodTemplate]]:
     """The workloads of the estate, without the platform's, and the pods that they make."""
-    for kind in WORKLOADS:
-        for resource in state.all(*kind):
-            if resource.namespace not in PLATFORM:
-                yield resource, template_of(resource)
+    for resource in state.workloads:
+        if resource.namespace not in PLATFORM:
+            yield resource, template_of(resource)

@@ -58,6 +58,7 @@ KINDS = (
     Selecting((SECURITY, "AuthorizationPolicy"), "spec.selector", _policy),
     Selecting((SECURITY, "PeerAuthentication"), "spec.selector", _policy),
     Selecting((SECURITY, "RequestAuthentication"), "spec.selector", _policy),
+    Selecting(("extensions.istio.io", "WasmPlugin"), "spec.selector", _policy),
     Selecting(Telemetry.KIND, "spec.selector", _policy, alone=True),
     Selecting(Sidecar.KIND, "spec.workloadSelector", _sidecar, alone=True, rooted=False),
     Selecting((LINKERD, "Server"), "spec.podSelector", _server, rooted=False),
