@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.model.state.tables import LabelTable, per_state
 
@@ -32,4 +31,9 @@ def by_labels(state: State) -> LabelTable[Pod]:
 
 def of_gateway(state: State, selector: Mapping[str, str]) -> list[Pod]:
     """Returns the pods of any namespace that a Gateway of Istio's selects."""
-    return [pod for pod in state.pods if selects(selector, pod.labels)]
+    return _anywhere(state).selected("", selector)
+
+
+@per_state
+def _anywhere(state: State) -> LabelTable[Pod]:
+    return LabelTable(("", pod.labels, pod) for pod in state.pods)

@@ -159,10 +159,9 @@ def chosen_subsets(state: State) -> frozenset[tuple[str, str]]:
     return frozenset((sent.host, sent.subset) for _, sent in _all(state) if sent.subset)
 
 
-def _all(state: State) -> Iterator[tuple[Resource, Sent]]:
-    for resource in state.all(*VirtualService.KIND):
-        for sent in _sent(resource):
-            yield resource, sent
+@per_state
+def _all(state: State) -> list[tuple[Resource, Sent]]:
+    return [(resource, sent) for resource in state.all(*VirtualService.KIND) for sent in _sent(resource)]
 
 
 @per_object

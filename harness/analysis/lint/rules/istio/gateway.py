@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen, some
@@ -34,17 +35,15 @@ _INSTALLED = ("ingressgateway", "egressgateway")
 
 @rule
 def gateway_without_workload(state: State) -> Iterator[Sign]:
-    homes = {pod.namespace for pod in state.pods if pod.gateway and _is_written(state, pod)}
-    homes |= {pod.namespace for _, pods in _gateways(state) for pod in pods if _is_written(state, pod)}
+    # An installation is assumed where the manifests have none: its own gateways' pods say nothing.
+    written = {Workload(each.namespace, each.name) for each in state.workloads if each.where}
+    selected = (pod for _, pods in _gateways(state) for pod in pods)
+    serving = chain(selected, (pod for pod in state.pods if pod.gateway))
+    homes = {pod.namespace for pod in serving if pod.workload in written}
     for reading, pods in _gateways(state):
         installed = reading.selector.get("istio") in _INSTALLED
         if not pods and homes and (ROOT_NAMESPACE in homes or not installed):
             yield seen(reading, "selector")
-
-
-def _is_written(state: State, pod: Pod) -> bool:
-    """Whether the pod's workload is among the manifests: an installation without any is assumed."""
-    return any(each.where and Workload(each.namespace, each.name) == pod.workload for each in state.workloads)
 
 
 @rule

@@ -12,7 +12,7 @@ from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.istio import mesh_config
 from harness.model.istio.registry.hosts import is_exported
 from harness.model.network.services import fqdn
-from harness.model.state.tables import HostTable, per_state
+from harness.model.state.tables import HostTable, per_key, per_state
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -45,6 +45,7 @@ def hosts(state: State) -> HostTable[Host]:
     return HostTable((host.name, host) for host in (*services, *entries))
 
 
+@per_key(lambda rules, name: (rules.key, name))
 def hosts_for(state: State, rules: Resource, name: str) -> list[Host]:
     """Returns the hosts that a name in an object's rules stands for, where their proxies may know them.
 
@@ -53,12 +54,17 @@ def hosts_for(state: State, rules: Resource, name: str) -> list[Host]:
     exported = exported_to(rules)
     everywhere = not exported or "*" in exported
     namespaces = {rules.namespace} if everywhere else {_own(each, rules) for each in exported}
-    default = mesh_config.read(state).service_export_to
+    default = _default_export(state)
     return [
         host
         for host in hosts(state).covering(name.lower())
         if any(is_exported(host.origin, namespace, default) for namespace in namespaces)
     ]
+
+
+@per_state
+def _default_export(state: State) -> tuple[str, ...]:
+    return mesh_config.read(state).service_export_to
 
 
 def _own(namespace: str, rules: Resource) -> str:

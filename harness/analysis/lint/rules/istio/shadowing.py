@@ -99,10 +99,10 @@ def _key(wide: RoutingMatch) -> Hashable:
     """One condition of a match, by which it is looked up: what it may cover asks for that, too."""
     if wide.takes_all:
         return wide.port
-    if wide.uri is not None and wide.uri.kind in ("exact", "prefix") and not wide.uri.ignore_case:
+    if wide.uri is not None and not wide.uri.ignore_case:
         return wide.uri.kind, wide.uri.value
     for name, wanted in wide.headers:
-        if wanted.kind == "exact":
+        if wanted.kind in ("exact", "regex"):
             return name, wanted.value
     return wide.port
 
@@ -113,7 +113,7 @@ def _keys(narrow: RoutingMatch) -> Iterator[Hashable]:
     if narrow.port is not None:
         yield narrow.port
     if narrow.uri is not None:
-        yield "exact", narrow.uri.value
+        yield from ((kind, narrow.uri.value) for kind in ("exact", "regex"))
         yield from (("prefix", narrow.uri.value[:length]) for length in range(len(narrow.uri.value) + 1))
     yield from ((name, wanted.value) for name, wanted in narrow.headers)
 
