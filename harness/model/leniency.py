@@ -51,7 +51,11 @@ class Leniency:
         amended = without(resource, field) if field else None
         omissions = self._omissions.setdefault(resource.key, [])
         gone = [omission.field for omission in omissions]
-        if amended is None:
+        if amended is None and isinstance(error, Refused) and omissions:
+            # Refused for the lack of what was taken away, perhaps: it's no fault of the object's.
+            first = omissions[0]
+            omissions[:] = [Undecided(resource, "", first.why, first.field)]
+        elif amended is None:
             about, refused = _as_written(error.path, gone), isinstance(error, Refused)
             omissions[:] = [Undecided(resource, "", why, about, refused)]
         else:

@@ -191,6 +191,47 @@ def test_what_an_api_refuses_is_an_error_at_its_field(tmp_path):
     assert "[refused-by-api]" in result.stdout
 
 
+WAYPOINT = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: w, namespace: faces}
+spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}
+"""
+MISPLACED = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v, namespace: faces}
+spec:
+  hosts: [color]
+  http:
+  - route: [{destination: {host: color}, timeout: 1s}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "words", "status"),
+    [
+        (
+            MISPLACED,
+            "error: VirtualService faces/v spec.http[0].route[0].timeout: networking.istio.io/v1 VirtualService has no such field there",
+            1,
+        ),
+        (
+            WAYPOINT,
+            "info: Gateway faces/w spec.gatewayClassName: isn't looked at: istio-waypoint is for ambient mode",
+            0,
+        ),
+    ],
+)
+def test_what_the_api_lacks_is_told_from_what_the_model_lacks(tmp_path, document, words, status):
+    file = tmp_path / "object.yaml"
+    file.write_text(document)
+    result = lint("manifests/faces", file)
+    assert words in result.stdout
+    assert "refused-by-api" not in result.stdout
+    assert result.exit_code == status
+
+
 def test_what_nobody_looks_at_is_said_and_does_not_fail(tmp_path):
     file = tmp_path / "filter.yaml"
     file.write_text(FOREIGN)

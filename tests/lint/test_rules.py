@@ -807,4 +807,4 @@ def test_an_estate_that_says_nothing_of_injection_has_no_traps_of_placement(tmp_
 
 def test_every_rule_has_a_case_and_words():
     assert set(CASES) | {"injection-without-mesh"} == set(CHECKS)
-    assert set(CHECKS) | {"refused-by-api", "not-looked-at"} == set(RULES)
+    assert set(CHECKS) | {"refused-by-api", "not-looked-at", "field-unknown"} == set(RULES)

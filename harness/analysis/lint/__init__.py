@@ -18,6 +18,7 @@ from harness.analysis.lint.trap import Trap
 from harness.api import marks
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.base.errors import HarnessError
+from harness.base.vocabulary import PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -107,9 +108,10 @@ _UNPLACED = "nothing says which mesh holds a workload (a label or annotation, or
 def _placed(state: State) -> bool:
     """Whether anything says which workloads have proxies: a pod that has one, or a namespace's marks.
 
-    Gateways have theirs in any case, and one pod that declines says nothing of the others.
+    Gateways and meshes' own pods have theirs in any case, and a pod that declines says nothing of others.
     """
-    namespaces = state.all("", "Namespace")
-    return any(pod.mesh for pod in state.pods if not pod.gateway) or any(
+    namespaces = (each for each in state.all("", "Namespace") if each.name not in PLATFORM)
+    pods = (pod for pod in state.pods if not (pod.gateway or pod.namespace in PLATFORM))
+    return any(pod.mesh for pod in pods) or any(
         any(marks.addressed(labels_of(namespace), annotations_of(namespace))) for namespace in namespaces
     )

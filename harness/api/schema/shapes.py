@@ -31,6 +31,9 @@ class _Later:
 
 LATER = _Later()
 
+UNKNOWN_FIELD = "the API has no such field"
+"""Why an object isn't decided on that has a field which its API doesn't know."""
+
 
 @dataclass(frozen=True)
 class Map:
@@ -227,4 +230,4 @@ def _shown(value: Any) -> str:
 
 def _unknown(resource: Resource, path: str, shape: Collection[str]) -> Exception:
     name = path.rpartition(".")[2]
-    return not_modelled(resource, path, "the API has no such field", did_you_mean(name, shape))
+    return not_modelled(resource, path, UNKNOWN_FIELD, did_you_mean(name, shape))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import seen
+from harness.api.schema.shapes import UNKNOWN_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,5 +17,9 @@ if TYPE_CHECKING:
 def signs(omissions: Iterable[Undecided]) -> Iterator[tuple[str, Sign]]:
     """Yields a rule's id and its sign for each."""
     for omission in omissions:
-        name = "refused-by-api" if omission.refused else "not-looked-at"
-        yield name, seen(omission.resource, omission.field or omission.about, words=omission.why)
+        resource, field = omission.resource, omission.field or omission.about
+        if omission.why == UNKNOWN_FIELD:
+            yield "field-unknown", seen(resource, field, version=resource.api_version, kind=resource.kind)
+        else:
+            name = "refused-by-api" if omission.refused else "not-looked-at"
+            yield name, seen(resource, field, words=omission.why)
