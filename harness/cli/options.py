@@ -120,10 +120,22 @@ def model_of(
                 "nothing to decide on", todo="name manifests, or a cluster's context (--context)"
             )
         manifests = manifests_of(paths, how, running=True)
-        return Model.from_objects(manifests.batches, installed or None, placed, lenient=not how.strict)
+        model = Model.from_objects(
+            manifests.batches, installed or None, placed or None, lenient=not how.strict
+        )
+        if model.state.assumed:
+            typer.echo(assumption(model.state.assumed), err=True)
+        return model
     if paths or meshes:
         raise InputError("--context goes with neither manifests nor --mesh: the cluster says what there is")
     return Model.from_cluster(context, kubeconfig, lenient=not how.strict)
+
+
+def assumption(mesh: Mesh) -> str:
+    """Returns the line that tells what is taken for granted where nothing says which mesh holds what."""
+    return (
+        f"nothing says which mesh holds the namespaces: all are taken to be in {mesh.title()}'s (see --mesh)"
+    )
 
 
 def cluster_objects(context: str, kubeconfig: Path | None) -> tuple[Resource, ...]:

@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Pods about to start, as injectors see them; `present` are the proxies that they have so far."""
+    """Pods about to start among a cluster's objects, as injectors see them.
 
+    `present` are the proxies that they have so far.
+    """
+
+    objects: Objects
     workload: Resource
     namespace: Resource
     metadata: Metadata
@@ -72,11 +76,22 @@ class ControlPlane(ABC):
 
     def is_asked(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> bool:
         """Returns whether its injector is asked about pods: by the cluster's webhooks, else by its own."""
-        namespace = namespace_labels(candidate.namespace, candidate.namespace.name)
+        namespace: Mapping[str, str] = namespace_labels(candidate.namespace, candidate.namespace.name)
+        pods: Mapping[str, str] = candidate.metadata.labels
+        if not webhooks:
+            namespace, pods = self.seen_by_own(candidate, namespace), self.seen_by_own(candidate, pods)
         return any(
-            webhook.namespaces.selects(namespace) and webhook.objects.selects(candidate.metadata.labels)
+            webhook.namespaces.selects(namespace) and webhook.objects.selects(pods)
             for webhook in webhooks or self._webhooks
         )
+
+    def seen_by_own(self, candidate: Candidate, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Returns labels as the webhooks of a default installation see them, for want of the real ones."""
+        return labels
+
+    def beside(self, resources: Iterable[Resource]) -> Iterable[Resource]:
+        """Returns what its installation has beside, or otherwise than, the default one's, as objects ask."""
+        return ()
 
     def brought(self, resource: Resource) -> bool:
         """Returns whether its installer made an object: a part of what the model takes for the mesh."""

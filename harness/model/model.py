@@ -187,7 +187,7 @@ class Model:
         readers = {None, *snapshot.meshes}
         objects = [resource for resource in snapshot.objects if MESH_OF_GROUP.get(resource.group) in readers]
         batches = [[*snapshot.definitions, *objects]]
-        return cls(load_objects(batches, snapshot.meshes, None, leniency), lenient)
+        return cls(load_objects(batches, snapshot.meshes, {}, leniency), lenient)
 
     def decide(self, request: Request) -> Decision:
         """Returns what comes back of a request: exact probabilities, each with its trace.

@@ -105,6 +105,7 @@ def _notes(sources: Sources, candidates: tuple[Workload, ...], needed: Sequence[
 def _left_out(sources: Sources, made: Suggestion, problem: HarnessError | None) -> Iterator[str]:
     if problem is not None:
         yield f"The stages end here: {problem.brief}"
+    yield from (" ".join(str(each).split()) for each in sources.undecided)
     reasons = [*sources.left_out, *made.left_out]
     yield from (f"Left out: {' '.join(reason.split())}" for reason in reasons)
 

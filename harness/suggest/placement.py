@@ -8,6 +8,7 @@ from harness.api import marks
 from harness.api.istio.gateway import runs_gateway
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import is_workload, template_of
+from harness.api.placement import unplaced
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -26,16 +27,13 @@ def held(objects: Iterable[Resource]) -> tuple[dict[str, Mesh], bool]:
     objects = tuple(objects)
     named = {resource.name: resource for resource in objects if resource.kind == "Namespace"}
     places: dict[str, Mesh] = {}
-    silent: dict[str, None] = {}
     for workload in (resource for resource in objects if is_workload(resource)):
         namespace, template = named.get(workload.namespace), template_of(workload)
         if namespace is not None and (mesh := _mesh_of(namespace)):
             places[workload.namespace] = mesh
         elif not runs_gateway(template) and (mesh := _chosen(template.metadata)):
             places[f"{workload.namespace}/{workload.name}"] = mesh
-        elif namespace is None or not _declines(namespace):
-            silent[workload.namespace] = None
-    return (places, False) if places else (dict.fromkeys(silent, Mesh.ISTIO), True)
+    return (places, False) if places else (dict.fromkeys(unplaced(objects), Mesh.ISTIO), True)
 
 
 def _mesh_of(namespace: Resource) -> Mesh | None:
@@ -46,8 +44,3 @@ def _mesh_of(namespace: Resource) -> Mesh | None:
 def _chosen(pods: Metadata) -> Mesh | None:
     """The mesh that pods ask for themselves."""
     return next((mesh for mesh in Mesh if marks.choice(mesh, pods.labels, pods.annotations)), None)
-
-
-def _declines(namespace: Resource) -> bool:
-    declined = labels_of(namespace).get(marks.ISTIO_INJECTION) == "disabled"
-    return declined or annotations_of(namespace).get(marks.LINKERD_INJECT) == "disabled"

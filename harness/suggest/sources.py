@@ -21,7 +21,7 @@ from harness.manifests.files import Manifests, read
 from harness.model import Refused, State, changes
 from harness.model.changes.loading import meshes_used
 from harness.model.istio.security import policies
-from harness.model.state import namespace_object
+from harness.model.state import Undecided, namespace_object
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Sources:
     """Istio's objects that count at its gateways, which stay: a migration takes them from workloads alone."""
     undeclared: tuple[str, ...] = ()
     """Namespaces that objects speak of, and that no manifest declares or has workloads in."""
+    undecided: tuple[Undecided, ...] = ()
+    """What the model doesn't decide of the objects: it may change any answer."""
 
     def of(self, *roles: Role) -> tuple[Source, ...]:
         """Returns the sources of these roles."""
@@ -137,7 +139,7 @@ def _sources(parts: Sequence[Part]) -> Sources:
         )
     if undeclared := tuple(_undeclared(kept_objects)):
         every.append(Source(Role.APPS, "namespaces", None, tuple(map(namespace_object, undeclared))))
-    return Sources(tuple(_merged(every)), tuple(left_out), staying, undeclared)
+    return Sources(tuple(_merged(every)), tuple(left_out), staying, undeclared, state.undecided)
 
 
 def _undeclared(objects: Sequence[Resource]) -> list[str]:

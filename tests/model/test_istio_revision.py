@@ -9,6 +9,7 @@ import pytest
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model import changes
+from harness.model.changes.loading import load_objects
 from harness.model.decide import decide
 from harness.traffic.request import HOST, Request
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource, send, told
@@ -326,3 +327,28 @@ def test_who_deploys_a_gateway(revision, webhooks, of_namespace, of_gateway, dep
     namespace = resource("Namespace", "new", **labels(of_namespace))
     state = changes.apply(cluster(ISTIO), [*control_plane, *webhooks, namespace, gateway])
     assert (state.get("apps", "Deployment", "new", "gate-istio") is not None) is deployed
+
+
+@pytest.mark.parametrize(
+    ("labels", "revision", "acts"),
+    [
+        ({"istio.io/rev": "canary"}, "", True),
+        ({"istio.io/rev": "canary"}, "canary", True),
+        ({"istio.io/rev": "canary"}, "other", False),
+        ({"istio-injection": "enabled"}, "canary", False),
+    ],
+)
+def test_manifests_are_of_a_cluster_that_has_the_revision_that_they_ask_for(labels, revision, acts):
+    rule = resource("VirtualService", "shop/one", "{hosts: [web], http: [{directResponse: {status: 418}}]}")
+    state = load_objects(
+        [
+            [
+                resource("Namespace", "shop", labels=labels),
+                *app("shop/client", "curlimages/curl"),
+                *app("shop/web", "l5d/echo:v1", 8080),
+                labelled(rule, revision) if revision else rule,
+            ]
+        ]
+    )
+    assert state.pods_of(Workload("shop", "client"))[0].mesh is ISTIO
+    assert told(send(state, "shop/client", "http://web/")) == {"418" if acts else "200 from shop/web": 1}

@@ -313,15 +313,15 @@ def test_more_than_the_limit_is_told(tmp_path):
     assert "# Left out: mutual TLS: there are more than the 2 that are written" in made.notes
 
 
-def test_objects_that_the_model_does_not_know_are_left_out_and_named(tmp_path):
+def test_objects_that_the_model_does_not_know_are_named(tmp_path):
     filter_ = (
         "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: odd, namespace: shop}\n"
         "spec: {configPatches: []}\n---\n"
     )
     made = suggested(tmp_path, apps=SHOP, istio=filter_ + SUBSETS)
-    assert f"# Left out: EnvoyFilter shop/odd ({tmp_path}/istio.yaml:1:1):" in made.notes
+    assert f"# {tmp_path}/istio.yaml:1:1: EnvoyFilter shop/odd: not decided: it changes" in made.notes
     config = tmp_path / made.data["configs"]["istio"]
-    assert [one.kind for one in read_manifests(config)] == ["DestinationRule"]
+    assert [one.kind for one in read_manifests(config)] == ["EnvoyFilter", "DestinationRule"]
 
 
 OUT = """\

@@ -16,10 +16,10 @@ from harness.api.marks import (
     ISTIO_REVISION,
     ISTIO_TEMPLATES,
     LINKERD_INJECT,
-    addressed,
     asks,
     choice,
 )
+from harness.api.placement import unplaced
 from harness.base.vocabulary import PLATFORM, Mesh
 
 if TYPE_CHECKING:
@@ -94,11 +94,9 @@ def translate(draft: Draft) -> None:
 
 
 def _is_assumed(estate: Estate) -> bool:
-    """Whether all that runs is taken to be in Istio: there is configuration of its, and no mark of a mesh."""
-    metadata = [Metadata.of(namespace) for namespace in estate.namespaces.values()]
-    metadata += [template_of(workload.resource).metadata for workload in estate.workloads]
-    marked = any(any(addressed(part.labels, part.annotations)) for part in metadata)
-    return not marked and any(resource.group in groups() for resource in estate.resources)
+    """Whether all that runs is taken to be in Istio: it has configuration, and nothing asks for a mesh."""
+    configured = any(resource.group in groups() for resource in estate.resources)
+    return configured and bool(unplaced(estate.resources))
 
 
 def _moving(draft: Draft, name: str, workload: Resource, *, assumed: bool) -> None:

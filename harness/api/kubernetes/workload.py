@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.api import field
@@ -88,6 +90,15 @@ def template_of(resource: Resource) -> PodTemplate:
     if resource.kind == "CronJob":
         return CronJob.kept(resource).job.spec.template
     return PodController.kept(resource).template
+
+
+def renamed(resource: Resource, name: str, variables: Mapping[str, str]) -> Resource:
+    """Returns a workload object by another name, with these variables alone in its containers."""
+    data = deepcopy(resource.data)
+    data["metadata"]["name"] = name
+    for container in data["spec"]["template"]["spec"]["containers"]:
+        container["env"] = [{"name": key, "value": value} for key, value in variables.items()]
+    return replace(resource, name=name, data=data)
 
 
 def made_by(pod: Resource) -> Workload | None:

@@ -99,8 +99,11 @@ def _is_made_for(gateway: Resource, resource: Resource) -> bool:
     )
 
 
-def install(state: State, mesh: Mesh) -> State:
-    """Returns the state with a mesh's control plane; nothing changes if it is there already."""
+def install(state: State, mesh: Mesh, wanted: Iterable[Resource] = ()) -> State:
+    """Returns the state with a mesh's control plane; nothing changes if it is there already.
+
+    It is a default installation, but for what objects ask of it that are `wanted` there (a revision).
+    """
     if mesh in state.meshes:
         return state
     installed = replace(state, meshes=state.meshes | {mesh}, served=state.served.with_mesh(mesh))
@@ -111,7 +114,7 @@ def install(state: State, mesh: Mesh) -> State:
         for key, stored in state.objects.items()
     }
     draft = Draft(replace(installed, objects=indexed))
-    for resource in plane.installed:
+    for resource in (*plane.installed, *plane.beside(wanted)):
         draft.put(resource)
     draft.deploy()
     return draft.state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.api import marks, served
+from harness.api import marks, placement, served
 from harness.api.kubernetes.definition import DEFINITION, MUTATING
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import is_workload, template_of
@@ -49,6 +49,7 @@ def load(
     A path is read as `manifests.files.read` does; what a later path brings is younger. Namespaces that
     no manifest declares are there, too. Installed are `meshes`, or those that the manifests use, and
     those of `placed`, which gives namespaces to a mesh (None: to none) whatever their labels say.
+    Where nothing says which mesh holds a namespace, and nothing is `placed`, the one mesh holds all of them.
     Raises InputError for unreadable files and unknown namespaces, Refused where the API or a
     webhook refuses an object, NotModelledError for what the model doesn't understand; with leniency the
     last two are none, and objects are amended.
@@ -66,13 +67,15 @@ def load_objects(
     """Returns the same of objects, each batch applied at one instant."""
     batches = [tuple(_readable(batch, leniency)) for batch in batches]
     resources = [resource for batch in batches for resource in batch]
-    placed = placed or {}
     wanted = frozenset(meshes_used(resources)) if meshes is None else frozenset(meshes)
+    assumed = next(iter(wanted)) if placed is None and len(wanted) == 1 else None
+    unplaced = placement.unplaced(resources) if assumed else ()
+    placed = placed or dict.fromkeys(unplaced, assumed)
     # Manifests that hold the Gateway API's objects are of a cluster that has its CRDs.
     uses_gateway_api = any(resource.group == GATEWAY_API for resource in resources)
     state = State(served=NOTHING.having(served.GATEWAY_API) if uses_gateway_api else NOTHING)
     for mesh in sorted(wanted.union(mesh for mesh in placed.values() if mesh)):
-        state = install(state, mesh)
+        state = install(state, mesh, resources)
     state = apply(state, (resource for resource in resources if resource.key[:2] == DEFINITION), leniency)
     # Pods are started as their namespaces stand: those come first, wherever they are declared.
     namespaces = _namespaces(resources)
@@ -91,7 +94,8 @@ def load_objects(
     if leniency or any(map(_tells_injectors, resources)):  # else pods stand as they would be started now
         state = restart(state, *namespaces)
     state = observe(state, (each for each in resources if each.namespace not in placed))
-    return replace(state, left_out=leniency.omissions) if leniency else state
+    left_out = leniency.omissions if leniency else ()
+    return replace(state, assumed=assumed if unplaced else None, left_out=left_out)
 
 
 def _tells_injectors(resource: Resource) -> bool:

@@ -131,7 +131,7 @@ def _inject(objects: Objects, resource: Resource, namespace: Resource) -> Inject
         if mesh not in objects.meshes:
             continue
         own = tuple(chain.from_iterable(webhooks_in(each).get(mesh, ()) for each in configurations))
-        answer = plane.inject(Candidate(resource, namespace, metadata, template.spec, present), own)
+        answer = plane.inject(Candidate(objects, resource, namespace, metadata, template.spec, present), own)
         if isinstance(answer, Proxy):
             present[mesh] = answer
         elif answer:

@@ -14,11 +14,11 @@ from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
-from harness.model.istio import injection, mesh_config
+from harness.model.istio import injection, mesh_config, revision
 from harness.model.istio.gateway import deployment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.api.kubernetes.definition import MutatingWebhook
     from harness.api.kubernetes.pod import PodTemplate
@@ -42,6 +42,10 @@ class IstioControlPlane(ControlPlane):
 
     mesh = Mesh.ISTIO
     injector = "sidecar-injector.istio.io"
+
+    def beside(self, resources: Iterable[Resource]) -> Iterator[Resource]:
+        (istiod,) = (each for each in self.installed if revision.is_istiod(each))
+        yield from revision.assumed(istiod, resources)
 
     def brought(self, resource: Resource) -> bool:
         return MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO and marks.ISTIO_COMPONENT in labels_of(
@@ -78,10 +82,17 @@ class IstioControlPlane(ControlPlane):
     def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy | None:
         """Returns Istio's proxy; NotModelledError for a revision that no webhook is known of."""
         if not webhooks:
-            injection.refuse_unknown_revisions(candidate)
+            injection.refuse_unknown_revisions(candidate, revision.running(candidate.objects))
         if Mesh.ISTIO in candidate.present or not self.is_asked(candidate, webhooks):
             return None
         return injection.inject(candidate)
+
+    def seen_by_own(self, candidate: Candidate, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Returns labels that ask for a revision that is there as if they asked for the default one."""
+        asked = labels.get(marks.ISTIO_REVISION)
+        if asked is None or asked not in revision.running(candidate.objects):
+            return labels
+        return {**labels, marks.ISTIO_REVISION: revision.DEFAULT}
 
     def is_gateway(self, template: PodTemplate) -> bool:
         return runs_gateway(template)

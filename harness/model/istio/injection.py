@@ -26,14 +26,17 @@ def inject(candidate: Candidate) -> Proxy | None:
     return Proxy(Mesh.ISTIO, native=native)
 
 
-def refuse_unknown_revisions(candidate: Candidate) -> None:
-    """Raises NotModelledError where a revision or tag is asked and no webhook tells whether it is there."""
+def refuse_unknown_revisions(candidate: Candidate, running: frozenset[str]) -> None:
+    """Raises NotModelledError where another revision or tag is asked than those that run.
+
+    No webhook tells whether it is there.
+    """
     of_namespace, of_pod = labels_of(candidate.namespace), candidate.metadata.labels
     if marks.ISTIO_INJECTION in of_namespace or of_pod.get(marks.ISTIO_INJECT) == "false":
         return
     for owner, labels in ((candidate.namespace, of_namespace), (candidate.workload, of_pod)):
         revision = labels.get(marks.ISTIO_REVISION)
-        if revision not in (None, "default"):
+        if revision not in (None, "default", *running):
             why = f"no MutatingWebhookConfiguration tells whether a revision or tag {revision!r} is installed"
             raise not_modelled(owner, f"label {marks.ISTIO_REVISION}", why)
         if revision:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.api import marks
 from harness.api.kubernetes.definition import MUTATING
 from harness.api.kubernetes.metadata import labels_of
-from harness.api.kubernetes.workload import template_of
+from harness.api.kubernetes.workload import renamed, template_of
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
@@ -21,7 +21,7 @@ from harness.model.state.tables import per_state
 from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from harness.base.resources import Resource
     from harness.model.state import Objects, State
@@ -31,7 +31,35 @@ DEFAULT = "default"
 """The revision of an installation that names none, and the tag of the one that serves who asks none."""
 
 _TAG = "istio.io/tag"
+_CONTAINER, _VARIABLE = "discovery", "REVISION"
 _DEFAULT_VALIDATOR = (MUTATING[0], "ValidatingWebhookConfiguration", "", "istiod-default-validator")
+
+
+def is_istiod(resource: Resource) -> bool:
+    """Returns whether an object runs a control plane."""
+    return resource.key[:2] == ("apps", "Deployment") and any(
+        container.name == _CONTAINER for container in template_of(resource).spec.containers
+    )
+
+
+def assumed(istiod: Resource, resources: Iterable[Resource]) -> Iterator[Resource]:
+    """Yields the control planes of the revisions that Namespaces ask for, made after a default one.
+
+    None where the objects show the control planes, or webhooks, themselves.
+    """
+    asked: dict[str, None] = {}
+    for resource in resources:
+        if resource.key[:2] == MUTATING or is_istiod(resource):
+            return
+        labels = labels_of(resource) if resource.kind == "Namespace" else {}
+        if labels.get(marks.ISTIO_INJECTION) == "enabled":
+            asked[DEFAULT] = None
+        elif marks.ISTIO_REVISION in labels:
+            asked[labels[marks.ISTIO_REVISION]] = None
+    if asked.keys() <= {DEFAULT}:
+        return
+    for index, name in enumerate(sorted(asked, key=lambda name: name != DEFAULT)):
+        yield renamed(istiod, istiod.name if index == 0 else f"{istiod.name}-{name}", {_VARIABLE: name})
 
 
 def running(objects: Objects) -> frozenset[str]:
@@ -39,8 +67,8 @@ def running(objects: Objects) -> frozenset[str]:
     revisions = set()
     for istiod in objects.all("apps", "Deployment", ROOT_NAMESPACE):
         for container in template_of(istiod).spec.containers:
-            if container.name == "discovery":
-                revisions.add(container.variables.get("REVISION", _of(istiod)))
+            if container.name == _CONTAINER:
+                revisions.add(container.variables.get(_VARIABLE, _of(istiod)))
     return frozenset(revision for revision in revisions if revision) or frozenset((DEFAULT,))
 
 

@@ -125,6 +125,7 @@ class State:
     Pods are snapshots: proxies, labels, annotations and identity are those of the moment they
     were started. A change of a Namespace acts on pods started later, a change of a workload's
     template (or its replicas) starts its pods anew. `clock` counts the changes that objects came by.
+    `assumed` is the mesh that namespaces are taken to be in, since nothing says it.
     `left_out` is what a lenient load took away from objects. `lookups` keeps what was derived of the state
     (see `tables`).
     """
@@ -134,6 +135,7 @@ class State:
     objects: Mapping[Key, Stored] = field(default_factory=dict)
     running: Mapping[Workload, tuple[Pod, ...]] = field(default_factory=dict)
     clock: int = 0
+    assumed: Mesh | None = None
     left_out: tuple[Undecided, ...] = ()
     lookups: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -29,7 +29,8 @@ RESERVED = {Mesh.ISTIO: 1337, Mesh.LINKERD: 2102}
 
 @rule
 def namespace_not_injected(state: State) -> Iterator[Sign]:
-    for namespace in state.all("", "Namespace") if Mesh.ISTIO in state.meshes else ():
+    told = Mesh.ISTIO in state.meshes and state.assumed is None
+    for namespace in state.all("", "Namespace") if told else ():
         labels, notes = labels_of(namespace), annotations_of(namespace)
         of_mesh = any(label in labels for label in _LABELS) or marks.LINKERD_INJECT in notes
         if namespace.where and namespace.name not in PLATFORM and not of_mesh:
