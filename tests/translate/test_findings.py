@@ -121,6 +121,12 @@ FINDINGS = {
     "WasmPlugin": (resource("WasmPlugin", "shop/x", "{}", "extensions.istio.io/v1alpha1"), LOST, "wasm", ""),
     "Telemetry": (resource("Telemetry", "shop/x", "{}", "telemetry.istio.io/v1"), LOST, "telemetry", ""),
     "RequestAuthentication": (resource("RequestAuthentication", "shop/x", "{}", SECURITY), LOST, "jwt", ""),
+    "port that a proxy sends to": (
+        resource("ServiceEntry", "shop/out", "{hosts: [a.example.com], ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}], resolution: DNS}"),
+        LOST,
+        "egress-port",
+        "spec.ports[0].targetPort",
+    ),
     "kind of somebody else's": (resource("Canary", "shop/x", "{}", "flagger.app/v1beta1"), CHECK, "foreign-kind", "kind"),
     "typo": (rule("timeuot: 1s"), CHECK, "unknown-field", "spec.http[0].timeuot"),
     "shares of 110": (
@@ -160,6 +166,27 @@ def test_it_is_reported(config: object, severity: Severity, topic: str, field: s
     assert (severity, topic, field, where) in told
     if topic == "gateway-policy":
         assert not any(other is LOST for other, *_, where in told if where == str(config))
+
+
+# what a rule of a gateway's VirtualService says besides; what is told of it
+AT_GATEWAYS = {
+    "fault": ("fault: {delay: {fixedDelay: 5s, percentage: {value: 100}}}", "fault-injection.gateway"),
+    "CORS": ("corsPolicy: {allowOrigins: [{exact: x}]}", "cors.gateway"),
+    "retries": ("retries: {attempts: 3, retryOn: connect-failure, perTryTimeout: 1s}", "retries.gateway"),
+    "claim": ("match: [{headers: {'@request.auth.claims.x': {exact: y}}}]", "match"),
+    "mirror": ("mirror: {host: web-v2}, mirrorPercentage: {value: 10}", None),
+    "rewrite": ("rewrite: {uri: /}", None),
+}
+
+
+@pytest.mark.parametrize(("more", "code"), AT_GATEWAYS.values(), ids=AT_GATEWAYS)
+def test_a_reason_speaks_of_what_the_rule_is_for(more: str, code: str | None):
+    http = "{route: [{destination: {host: web}}], " + more + "}"
+    gateway = resource("Gateway", "shop/gw", "{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}")  # fmt: skip
+    entered = resource("VirtualService", "shop/web", "{hosts: ['*'], gateways: [gw], http: [" + http + "]}")
+    made = [one for one in translate([*APPS, gateway, entered]).findings if one.resource == str(entered)]
+    assert [one.code for one in made] == ([code] if code else [])
+    assert not [one.why for one in made if "Linkerd" in one.why]
 
 
 def test_a_typo_is_told_with_what_was_meant():

@@ -27,6 +27,20 @@ def policy(spec: str) -> object:
     return resource("AuthorizationPolicy", "shop/policy", spec, POLICY)
 
 
+GATEWAY = resource(
+    "Gateway",
+    "shop/gw",
+    "{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}",
+)
+
+
+def entered(http: str) -> list[object]:
+    return [
+        GATEWAY,
+        resource("VirtualService", "shop/web", "{hosts: ['*'], gateways: [gw], http: " + http + "}"),
+    ]
+
+
 # what an estate has of Istio's; the codes of the findings that account for differences
 PROVEN = {
     "alike": ([routed("[{match: [{uri: {prefix: /a}}], " + V2 + "}, {" + V1 + "}]")], set()),
@@ -39,6 +53,9 @@ PROVEN = {
         [policy("{action: DENY, rules: [{to: [{operation: {methods: [GET]}}], from: [{source: {notRequestPrincipals: ['*']}}]}]}")],
         {"policy-condition"},
     ),
+    "copies at a gateway": (entered("[{mirror: {host: web-v2}, mirrorPercentage: {value: 2.5}, " + V1 + "}]"), set()),
+    "fault at a gateway": (entered("[{fault: {abort: {httpStatus: 503, percentage: {value: 100}}}, " + V1 + "}]"), {"fault-injection.gateway"}),
+    "rewrite at a gateway": (entered("[{match: [{uri: {exact: /a}}], rewrite: {uri: /x}, " + V1 + "}]"), set()),
     "limits": (
         [resource("DestinationRule", "shop/web", "{host: web, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}}")],
         set(),
@@ -95,6 +112,12 @@ def test_what_a_step_names_is_no_partner_of_what_the_rule_does_besides():
     resources = [*APPS, routed("[{fault: {abort: {httpStatus: 503, percentage: {value: 100}}}, mirror: {host: web-v2}, " + V1 + "}]")]  # fmt: skip
     told = {one.what.split()[1] for one in prove(resources, translate(resources)).unproven}
     assert told == {"[mirror]"}
+
+
+def test_an_estate_that_nobody_calls_is_not_proven():
+    config = [routed("[{" + V1 + "}]")]
+    (told,) = prove(config, translate(config)).unproven
+    assert told.why.startswith("no request could be decided")
 
 
 def test_what_is_not_read_is_not_proven():

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.texts import beside
-from harness.analysis.translate.finding import Finding
+from harness.analysis.translate.finding import Finding, at_gateways
 from harness.analysis.translate.staying import reach
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.refusal import Refused
+from harness.api.schema import foreign
 from harness.api.schema import shapes as schema
 from harness.api.schema.fields import known_beside
 from harness.api.schema.kinds import COMPLETE, KINDS, kinds_of
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 _GONE = ("authentication.istio.io", "config.istio.io", "rbac.istio.io")
 """Groups that no Istio reads since 1.6."""
-_SILENT = ("k8s.io", "linkerd.io")
-"""Endings of groups whose objects stay as they are, whatever the mesh."""
-
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
@@ -80,12 +78,11 @@ def _refuse_halves(resource: Resource) -> None:
 
 
 def untranslated(estate: Estate) -> Iterator[Finding]:
-    """Yields a finding for each object of Istio's that isn't translated, then one for each foreign kind.
+    """Yields a finding for each object of Istio's that isn't translated, or of a kind that can move traffic.
 
     What reaches a gateway of Istio's stays there. What objects of somebody else's make, nobody here knows.
     """
     istio = groups()
-    foreign: dict[tuple[str, str], Resource] = {}
     for resource in estate.resources:
         if resource.group in istio:
             if code := istio[resource.group]["lost"].get(resource.kind):
@@ -96,14 +93,15 @@ def untranslated(estate: Estate) -> Iterator[Finding]:
                     yield Finding.of(code, resource)
         elif resource.group in _GONE:
             yield Finding.of("no-effect.group", resource, "apiVersion")
-        elif "." in resource.group and not resource.group.endswith(_SILENT):
-            foreign.setdefault((resource.group, resource.kind), resource)
-    for (group, kind), resource in foreign.items():
-        yield Finding.of("foreign-kind", resource, "kind", kind=kind, group=group)
+        elif moves := foreign.reason(resource):
+            yield Finding.of("foreign-kind", resource, moves.field or "kind", problem=moves.why)
 
 
-def unread(reading: Node) -> Iterator[Finding]:
-    """Yields a finding for each field of an object, or of a part of one, that nobody read."""
+def unread(reading: Node, *, at_gateway: bool = False) -> Iterator[Finding]:
+    """Yields a finding for each field of an object, or of a part of one, that nobody read.
+
+    What is for Istio's gateways alone is told in other words, where Linkerd's proxies have no part in it.
+    """
     resource = reading.resource
     for path in reading.unread():
         name = re.sub(r"\[\d+\]$", "", path).rpartition(".")[2]
@@ -112,7 +110,8 @@ def unread(reading: Node) -> Iterator[Finding]:
             facts = {"name": name, "kind": resource.kind, "todo": did_you_mean(name, valid)}
             yield Finding.of(code, resource, path, **facts)
         else:
-            yield Finding.of(_code(resource.kind, path), resource, path)
+            code = _code(resource.kind, path)
+            yield Finding.of(at_gateways(code) if at_gateway else code, resource, path)
 
 
 def _code(kind: str, path: str) -> str:

@@ -64,9 +64,9 @@ class Draft:
         """Adds what a code of findings.yaml says of a field (see `Finding.of`), unless it is there."""
         self.findings[Finding.of(code, at, field, rule=rule, **facts)] = None
 
-    def finish(self, reading: Node) -> None:
-        """Reports every field of an object, or of a part of one, that nobody read."""
-        self.findings |= dict.fromkeys(unread(reading))
+    def finish(self, reading: Node, *, at_gateway: bool = False) -> None:
+        """Reports every field of an object, or of a part of one (for gateways alone), that nobody read."""
+        self.findings |= dict.fromkeys(unread(reading, at_gateway=at_gateway))
 
     def add(
         self,

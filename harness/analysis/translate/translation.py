@@ -10,6 +10,7 @@ from harness.analysis.translate.draft import Draft, Translated
 from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.finding import Finding, Severity
 from harness.analysis.translate.gateway import gateway, gateway_route
+from harness.analysis.translate.gateway.gateway_route import MIRRORS
 from harness.analysis.translate.policy import inbound
 from harness.analysis.translate.policy.authorization_policy import policies
 from harness.analysis.translate.policy.peer_authentication import modes
@@ -143,7 +144,8 @@ def _virtual_services(draft: Draft) -> None:
         if not is_public(reading):
             draft.report("export.private", reading, "exportTo")
         parts = tuple(delegate.expanded(draft, reading))
-        read.append(_Read(reading, parts, rules(draft, parts), connection_route.rules(draft, reading)))
+        said = rules(draft, parts, in_mesh=MESH in reading.bound)
+        read.append(_Read(reading, parts, said, connection_route.rules(draft, reading)))
     heard = speakers(draft, (translated.reading for translated in read if MESH in translated.reading.bound))
     for translated in read:
         resource, bound = translated.reading.resource, translated.reading.bound
@@ -159,8 +161,9 @@ def _virtual_services(draft: Draft) -> None:
             connection_route.on_gateways(draft, resource, gateways, translated.connections)
         else:
             for rule in translated.rules:
-                rule.rule.rewrite.leave()
-        draft.finish(translated.reading)
+                rule.rule.leave("rewrite", *MIRRORS)
+        at_gateway = MESH not in bound
+        draft.finish(translated.reading, at_gateway=at_gateway)
         for part in translated.parts:
             if part.resource is not resource:
-                draft.finish(part)
+                draft.finish(part, at_gateway=at_gateway)

@@ -186,7 +186,7 @@ def _tls(draft: Draft, server: Server) -> Fields | None:
 
 
 def mesh(draft: Draft) -> None:
-    """Adds a patch for each ingress gateway that Gateways select; reports those that can't be patched.
+    """Adds a patch for each gateway of Istio's; reports those that can't be patched.
 
     Its container is renamed, since `istio-proxy` keeps Linkerd out. That of pods which Istio deploys for a
     Gateway of the Gateway API can't be.
@@ -206,6 +206,8 @@ def mesh(draft: Draft) -> None:
             selected.setdefault((workload.namespace, workload.name), (workload, gateway))
         if not deployed and selector == INGRESS:
             selected.setdefault((ROOT_NAMESPACE, "istio-ingressgateway"), (None, gateway))
+    for own in (workload.resource for workload in draft.estate.workloads if workload.is_gateway):
+        selected.setdefault((own.namespace, own.name), (own, own))
     for name, (resource, origin) in selected.items():
         index, annotated = _container(draft, resource, origin)
         if index is not None:

@@ -9,6 +9,7 @@ from harness.analysis.translate.gateway.gateway import parent_of
 from harness.analysis.translate.route import order, routes
 from harness.analysis.translate.route.matches import EVERY
 from harness.analysis.translate.route.order import Choice
+from harness.analysis.translate.route.virtual_service import RouteTarget
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.route import KINDS, Route
 
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft, Fields
     from harness.analysis.translate.route.matches import RequestMatch
     from harness.analysis.translate.route.virtual_service import TranslatedRule
+    from harness.api.gateway_api.reference import TargetRef
+    from harness.api.gateway_api.route import RouteRule
     from harness.api.istio.http_rule import HTTPRule
     from harness.base.resources import Resource
 
+MIRRORS = ("mirror", "mirrors", "mirrorPercentage", "mirrorPercent")
+"""The fields of a rule that say where copies of requests go, and of how many."""
 GRANTS = f"{GROUP}/v1beta1"
 
 
@@ -43,8 +48,9 @@ def add(
             path = condition.match.path
             if path and path.kind == "prefix":
                 draft.report("string-prefix", rule.rule, rule=rule.name, stem=path.value.rstrip("/"))
-        if rule.annotations:
-            draft.report("retries.gateway", rule.rule, rule=rule.name)
+        if rule.rule.has("retries"):
+            draft.report("retries.gateway", rule.rule, "retries", rule=rule.name)
+            rule.rule.leave("retries")
     backends = routes.Backends(draft, None, resource.namespace)
     written = tuple(_written(rules, ordered.choices, backends))
     if written:
@@ -72,9 +78,23 @@ def _written(
     for rule, matches in routes.runs(rules, choices):
         # A rewrite goes by the match, so each match needs a rule of its own.
         for part in [[match] for match in matches] if rule.rule.rewrite else [matches]:
-            fields = backends.fields(rule, *_rewrite(backends.draft, rule.rule, part[0]))
+            filters = (*_rewrite(backends.draft, rule.rule, part[0]), *_mirrors(backends, rule.rule))
+            fields = backends.fields(rule, *filters)
             written = [match_fields(match) for match in part if match != EVERY]
             yield routes.Written({"matches": written, **fields} if written else fields, ())
+
+
+def _mirrors(backends: routes.Backends, rule: HTTPRule) -> Iterator[Fields]:
+    """The filters that send copies of requests; a share is in whole percents, or in thousandths of one."""
+    for to, _, share in rule.copies:
+        target = RouteTarget(to, to.required("host").host, to.subset, to.port.number, None)
+        mirror: Fields = {"backendRef": backends.backend(target)}
+        if share == int(share) != 100:
+            mirror["percent"] = int(share)
+        elif share != 100:
+            mirror["fraction"] = {"numerator": round(share * 1000), "denominator": 100_000}
+        yield {"type": "RequestMirror", "requestMirror": mirror}
+    rule.leave(*MIRRORS)
 
 
 def match_fields(match: RequestMatch) -> Fields:
@@ -115,7 +135,7 @@ def grant(draft: Draft) -> None:
         read = Route.of(route)
         if not any(parent.kind == "Gateway" for parent in read.parents):
             continue
-        for backend in (backend for rule in read.written_rules for backend in rule.backends):
+        for backend in (to for rule in read.written_rules for to in (*rule.backends, *_copied_to(rule))):
             if backend.namespace != route.namespace:
                 pair = (backend.namespace, route.namespace)
                 kinds[pair].add(route.kind)
@@ -127,3 +147,7 @@ def grant(draft: Draft) -> None:
         to = [{"group": "", "kind": "Service", "name": name} for name in sorted(names)]
         spec = {"from": source, "to": to}
         draft.add(GRANTS, "ReferenceGrant", namespace, f"routes-of-{routed}", spec, origins[pair])
+
+
+def _copied_to(rule: RouteRule) -> Iterator[TargetRef]:
+    return (part.mirror.to for part in rule.filters if part.type == "RequestMirror")

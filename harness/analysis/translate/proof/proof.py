@@ -60,6 +60,13 @@ class Proof:
     unproven: tuple[Unproven, ...]
 
 
+_NOTHING = Unproven(
+    "the whole estate",
+    "no request could be decided: no Service among the manifests can be called",
+    "give the manifests of Services and workloads, too",
+)
+
+
 def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unread] = ()) -> Proof:
     """Returns the proof of what a translation says of itself, over every class of requests.
 
@@ -87,6 +94,7 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
         *(_unshown(finding) for finding in losses if not finding.unseen),
         *_undecided(comparison, (*left_before, *left_after)),
         *(Unproven(each.path, f"it isn't read: {each.why}", "") for each in unread),
+        *([] if comparison.classes else [_NOTHING]),
     )
     accounted = tuple(each for each in explained if each.findings)
     wide = tuple(finding for finding in shown if finding.origin is None)

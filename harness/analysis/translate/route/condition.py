@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate.route.matches import ANY, EVERY, METHODS, Named, RequestMatch, Text, text_of
+from harness.api.istio.security.claims import routed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +38,8 @@ def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[RuleConditi
         "authority": match.authority,
         "scheme": scheme and not (scheme.sayable and scheme.holds("http")),
         "method": methods == (),
-        "headers": not all(text.sayable for _, text in headers),
-        "withoutHeaders": not all(text.sayable for _, text in absent),
+        "headers": not all(map(_sayable, headers)),
+        "withoutHeaders": not all(map(_sayable, absent)),
         "queryParams": not all(text.sayable for _, text in query),
         "uri": path and not path.sayable,
     }
@@ -58,6 +59,12 @@ def conditions_of(draft: Draft, match: HTTPMatchRequest) -> Iterable[RuleConditi
     for method in methods or (None,):
         unless = tuple(RequestMatch(headers=(exception,)) for exception in absent)
         yield RuleCondition(RequestMatch(path, method, headers, query), unless, port, gateways)
+
+
+def _sayable(named: tuple[str, Text]) -> bool:
+    """Whether a route can say a condition on a header; the guise of a token's claim is none."""
+    name, text = named
+    return routed_by(name) is None and text.sayable
 
 
 def _named(wanted: NamedTexts) -> Named:

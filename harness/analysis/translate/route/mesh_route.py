@@ -23,11 +23,16 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 
+_AT_GATEWAYS = {"rewrite": "rewrite", "mirror": "mirror", "mirrors": "mirror"}
+"""What a gateway's route does and a Service's doesn't: fields, with the codes of their findings."""
+
+
 def add(draft: Draft, resource: Resource, hosts: Sequence[Host], rules: Sequence[TranslatedRule]) -> None:
     """Adds the routes of one VirtualService on each of these Services, in the Service's namespace."""
     for rule in rules:
-        if rule.rule.rewrite:
-            draft.report("rewrite", rule.rule, "rewrite", rule=rule.name)
+        for field, code in _AT_GATEWAYS.items():
+            if rule.rule.has(field):
+                draft.report(code, rule.rule, field, rule=rule.name)
     _report_unreachable(draft, rules)
     origins = tuple(dict.fromkeys((resource, *(rule.origin for rule in rules))))
     for host in hosts:

@@ -74,19 +74,22 @@ class TranslatedRule:
         return any(part["type"] == "RequestRedirect" for part in self.filters)
 
 
-def rules(draft: Draft, parts: Iterable[HTTPRule]) -> tuple[TranslatedRule, ...]:
-    """Returns the HTTP rules of a VirtualService that a route can say; reports those that it can't."""
-    return tuple(rule for part in parts if (rule := _rule(draft, part)))
+def rules(draft: Draft, parts: Iterable[HTTPRule], *, in_mesh: bool) -> tuple[TranslatedRule, ...]:
+    """Returns the HTTP rules of a VirtualService that a route can say; reports those that it can't.
+
+    What Linkerd alone does otherwise is told of rules that are for the mesh, too.
+    """
+    return tuple(rule for part in parts if (rule := _rule(draft, part, in_mesh=in_mesh)))
 
 
-def _rule(draft: Draft, part: HTTPRule) -> TranslatedRule | None:
+def _rule(draft: Draft, part: HTTPRule, *, in_mesh: bool) -> TranslatedRule | None:
     conditions = tuple(condition for match in part.matches for condition in conditions_of(draft, match))
-    filters = (*_header_filters(draft, part), *_redirect(draft, part))
+    filters = (*_header_filters(draft, part), *_redirect(draft, part, in_mesh=in_mesh))
     targets = tuple(
         RouteTarget.of(to, weight, _header_filters(draft, to)) for to, weight in weighted(part.route)
     )
     report_weights(draft, part, targets)
-    wait, retries = written(part.timeout or 0), _retry_annotations(draft, part)
+    wait, retries = written(part.timeout or 0), _retry_annotations(draft, part) if in_mesh else ()
     for code, field in (("direct-response", "directResponse"), ("delegate", "delegate")):
         if part.has(field):
             part.leave(field)
@@ -137,7 +140,7 @@ def _is_host(header: str) -> bool:
     return header.lower() in ("host", ":authority")
 
 
-def _redirect(draft: Draft, part: HTTPRule) -> tuple[Fields, ...]:
+def _redirect(draft: Draft, part: HTTPRule, *, in_mesh: bool) -> tuple[Fields, ...]:
     if not part.has("redirect"):
         return ()
     redirect = part.redirect
@@ -146,7 +149,8 @@ def _redirect(draft: Draft, part: HTTPRule) -> tuple[Fields, ...]:
     fields: Fields = {"scheme": redirect.scheme, "hostname": host, "port": number}
     if path := redirect.uri:
         fields["path"] = {"type": "ReplaceFullPath", "replaceFullPath": path}
-        draft.report("redirect.query", redirect, "uri")
+        if in_mesh:
+            draft.report("redirect.query", redirect, "uri")
     status = redirect.status
     if status not in REDIRECTS:
         statuses = ", ".join(map(str, REDIRECTS))
