@@ -284,3 +284,17 @@ def test_what_the_cluster_does_not_serve_is_named(served, unserved):
         "linkerd edge-26.8",
         "gateway.networking.k8s.io (its CustomResourceDefinitions)",
     )
+
+
+# retries, the codes of what is told
+RETRIES = {
+    "time limit alone": ("{attempts: 3, perTryTimeout: 2s}", {"retries.conditions", "retries.try"}),
+    "time limit without tries": ("{attempts: 0, perTryTimeout: 2s}", {"retries.try"}),
+    "statuses": ("{attempts: 3, perTryTimeout: 2s, retryOn: 5xx}", {"retries.timeout"}),
+}
+
+
+@pytest.mark.parametrize(("retries", "codes"), RETRIES.values(), ids=RETRIES)
+def test_a_time_limit_of_a_try_is_told(retries: str, codes: set[str]):
+    made = translate([*APPS, rule(f"retries: {retries}")])
+    assert {one.code for one in reported(made)} == codes

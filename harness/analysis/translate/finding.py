@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.texts import beside, place
 from harness.base.places import Position
+from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
     from harness.api.node import Node
@@ -67,6 +68,11 @@ class Finding:
         return _meanings()[self.code].shows
 
     @property
+    def by(self) -> frozenset[Action]:
+        """What its field does, where a trace tells that of the rule around it; else empty."""
+        return _meanings()[self.code].by
+
+    @property
     def unseen(self) -> str:
         """Why it may be that no request shows it; empty if one must."""
         return _meanings()[self.code].unseen
@@ -119,6 +125,7 @@ class _Meaning(NamedTuple):
     todo: str
     shows: frozenset[str]
     unseen: str
+    by: frozenset[Action]
 
 
 @cache
@@ -133,5 +140,6 @@ def _meanings() -> dict[str, _Meaning]:
         for code, texts in beside(__file__, "findings.yaml")[severity].items():
             shows = frozenset(texts.get("shows", usual).split())
             words = (texts["why"], texts.get("todo", ""))
-            meanings[code] = _Meaning(severity, *words, shows, texts.get("unseen", ""))
+            by = frozenset(map(Action, texts.get("by", "").split()))
+            meanings[code] = _Meaning(severity, *words, shows, texts.get("unseen", ""), by)
     return meanings

@@ -11,7 +11,6 @@ from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Workload
 from harness.model.state.tables import grouped
-from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
     from harness.traffic.outcomes import Outcomes
-    from harness.traffic.trace import Step
+    from harness.traffic.trace import Action, Step
 
     Key = tuple[str, str, str, str]
 
@@ -34,49 +33,43 @@ _WHOLE = re.compile(
 _RULE = re.compile(r"spec\.(http|tls|tcp)\[\d+\]")
 
 
-_DOES = {Action.ANSWERED: ".directResponse", Action.MIRRORED: ".mirror"}
-"""Fields of a rule that steps tell as the rule's."""
+def _is_about(finding: Finding, part: str) -> bool:
+    """Whether a finding's field is a part of its object, in it or around it, or stands for the object.
 
-
-@dataclass(frozen=True)
-class Part:
-    """A field of an object that took part in deciding, and what it did; empty: the object was named."""
-
-    action: Action
-    field: str
-
-    def is_about(self, finding: Finding) -> bool:
-        """Returns whether the finding's field is this one, in it or around it, or stands for the object."""
-        field, own = finding.field, self.field
-        if _WHOLE.fullmatch(field) or field == own:
-            return True
-        if _RULE.fullmatch(own) and field.startswith(f"{own}."):
-            # What else a rule does is told by the field that does it, or shows in that part of the answer.
-            rest = field.removeprefix(own)
-            return rest.startswith((".match", _DOES.get(self.action, ".match"))) or "any" not in finding.shows
-        longer, shorter = (field, own) if len(field) > len(own) else (own, field)
-        return longer.startswith((f"{shorter}.", f"{shorter}["))
+    What a rule does besides choosing a destination is told by the field that does it; or of the rule, by an
+    action; or it shows in parts of the answer alone.
+    """
+    field = finding.field
+    if _WHOLE.fullmatch(field) or field == part:
+        return True
+    rule = _RULE.match(part)
+    if rule and field.startswith(f"{rule[0]}.") and (finding.by or "any" not in finding.shows):
+        return True
+    if rule and rule[0] == part:
+        return field.removeprefix(part).startswith(".match")
+    longer, shorter = (field, part) if len(field) > len(part) else (part, field)
+    return longer.startswith((f"{shorter}.", f"{shorter}["))
 
 
 @dataclass(frozen=True)
 class Trail:
     """What decided one side of a difference: the objects' fields that acted, and those passed over."""
 
-    acted: Mapping[Key, Collection[Part]]
-    passed_over: Mapping[Key, Collection[Part]]
+    acted: Mapping[Key, Collection[str]]
+    passed_over: Mapping[Key, Collection[str]]
+    actions: frozenset[Action]
 
     @classmethod
     def of(cls, outcomes: Outcomes) -> Trail:
         """Returns it for all of a side's outcomes."""
         steps = tuple(dict.fromkeys(step for group in outcomes.groups for step in group.trace))
         acted = (step for step in steps if not step.passed_over)
-        return cls(_parts(acted), _parts(step for step in steps if step.passed_over))
+        passed_over = (step for step in steps if step.passed_over)
+        return cls(_parts(acted), _parts(passed_over), frozenset(step.action for step in steps))
 
 
-def _parts(steps: Iterable[Step]) -> Mapping[Key, Collection[Part]]:
-    return grouped(
-        (resource.key, Part(step.action, field)) for step in steps for resource, field in _named(step)
-    )
+def _parts(steps: Iterable[Step]) -> Mapping[Key, Collection[str]]:
+    return grouped((resource.key, field) for step in steps for resource, field in _named(step))
 
 
 def _named(step: Step) -> Iterator[tuple[Resource, str]]:
@@ -115,7 +108,8 @@ class Explanations:
             finding
             for key in dict.fromkeys((*before.acted, *before.passed_over, *made_of, *around))
             for finding in self._findings.get(key, ())
-            if not finding.shows.isdisjoint(difference.parts) or "any" in finding.shows
+            if not finding.shows.isdisjoint(("any", *difference.parts))
+            if not finding.by or not finding.by.isdisjoint(before.actions | after.actions)
             if key in around or _takes_part(finding, key, before, made_here=key in made_of)
         ]
         shown = frozenset(part for finding in found for part in finding.shows)
@@ -147,6 +141,6 @@ def _with_owners(resource: Resource) -> Iterator[Key]:
 
 def _takes_part(finding: Finding, key: Key, before: Trail, *, made_here: bool) -> bool:
     acted, passed_over = before.acted.get(key, ()), before.passed_over.get(key, ())
-    if any(part.is_about(finding) for part in acted):
+    if any(_is_about(finding, part) for part in acted):
         return True
-    return made_here and (not (acted or passed_over) or any(part.is_about(finding) for part in passed_over))
+    return made_here and (not (acted or passed_over) or any(_is_about(finding, part) for part in passed_over))

@@ -165,6 +165,8 @@ def _retry_annotations(draft: Draft, rule: HTTPRule) -> tuple[tuple[str, str], .
     retries, conditions = rule.retries, rule.retries.conditions
     attempts, wait = retries.attempts or 0, written(retries.per_try_timeout or 0)
     if attempts == 0:
+        if wait:
+            draft.report("retries.try", retries, "perTryTimeout")
         return ()
     statuses = [word for word in conditions if re.fullmatch("5xx|gateway-error|[1-5]..", word)]
     statuses += ["409"] if "retriable-4xx" in conditions else []
@@ -174,6 +176,8 @@ def _retry_annotations(draft: Draft, rule: HTTPRule) -> tuple[tuple[str, str], .
         words = ", ".join(rest) or "without conditions: failed connections"
         draft.report("retries.conditions", retries, "retryOn" if conditions else "attempts", conditions=words)
     if not statuses and not grpc:
+        if wait:
+            draft.report("retries.try", retries, "perTryTimeout")
         return ()
     if attempts > _MAX_RETRIES:
         draft.report("retries.many", retries, "attempts", attempts=attempts)

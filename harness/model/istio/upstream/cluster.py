@@ -196,14 +196,14 @@ def _once(
     if tls.own:
         tried = with_fields(tried, tls=True, sni=tls.sni or message.host)
     arrival = Arrival(side.client, endpoint.pod, endpoint.port, tried, tls.mesh)
-    return tuple(
-        Branch(
-            branch.weight,
-            bounded(message, _waited(policy, tls.detailed(branch.value)), retries.per_try_timeout),
-            (*branch.trace, *filter(None, [destination_rule.counted(policy, branch.value)])),
-        )
-        for branch in after(side.deliver(arrival), tls.why)
-    )
+    kept = []
+    for branch in after(side.deliver(arrival), tls.why):
+        whole = _waited(policy, tls.detailed(branch.value))
+        outcome = bounded(message, whole, retries.per_try_timeout)
+        ended = built_in(Action.TIMED_OUT, "its own time limit ends try {}", str(number))
+        steps = (destination_rule.counted(policy, branch.value), None if outcome is whole else ended)
+        kept.append(Branch(branch.weight, outcome, (*branch.trace, *filter(None, steps))))
+    return tuple(kept)
 
 
 def _waited(policy: Policy, outcome: Outcome) -> Outcome:
