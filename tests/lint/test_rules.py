@@ -213,6 +213,22 @@ def identities(*names: str) -> str:
     return f"identities: [{', '.join(names)}]"
 
 
+REQUIRED = "requiredAuthenticationRefs: [{group: policy.linkerd.io, kind: MeshTLSAuthentication, name: all}]"
+CROSSING = "parentRefs: [{name: front}]\nrules: [{backendRefs: [{name: web, namespace: lnk, port: 80}]}]"
+FRONTED = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: front, namespace: shop}
+spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
+"""
+GRANT = """
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: it, namespace: lnk}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}]
+  to: [{group: "", kind: Service}]
+"""
 L5D = "serviceaccount.identity.linkerd.cluster.local"
 
 # rule, a configuration with the trap, the same one mended, what the finding names
@@ -730,6 +746,40 @@ CASES = {
         [envoy_filter("applyTo: HTTP_FILTER, patch: {operation: INSERT_BEFORE}")],
         [envoy_filter("applyTo: HTTP_FILTER, patch: {operation: INSERT_BEFORE}", "priority: 10")],
         "INSERT_BEFORE depends on what other patches leave",
+    ),
+    "policy-target-missing": (
+        [FRONTED, istio("AuthorizationPolicy", "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: frnt}]")],
+        [FRONTED, istio("AuthorizationPolicy", "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}]")],
+        "spec.targetRefs[0]: there is no Gateway frnt here (shop)",
+    ),
+    "policy-authentication-missing": (
+        [web("lnk"), linkerd("Server", SERVER), OPEN.replace("requiredAuthenticationRefs: []", REQUIRED)],
+        [
+            web("lnk"),
+            linkerd("Server", SERVER),
+            OPEN.replace("requiredAuthenticationRefs: []", REQUIRED),
+            linkerd("MeshTLSAuthentication", identities(f"default.lnk.{L5D}"), "lnk/all"),
+        ],
+        "spec.requiredAuthenticationRefs[0]: there is no MeshTLSAuthentication all here (lnk)",
+    ),
+    "route-gateway-missing": (
+        [FRONTED, route("parentRefs: [{name: front, sectionName: https}]").replace("namespace: lnk", "namespace: shop")],
+        [FRONTED, route("parentRefs: [{name: front, sectionName: http}]").replace("namespace: lnk", "namespace: shop")],
+        "shop/front has no listener https",
+    ),
+    "route-backend-not-granted": (
+        [FRONTED, web("lnk"), route(CROSSING).replace("namespace: lnk}\nspec", "namespace: shop}\nspec")],
+        [FRONTED, web("lnk"), GRANT, route(CROSSING).replace("namespace: lnk}\nspec", "namespace: shop}\nspec")],
+        "backendRefs[0].namespace: is lnk, and no ReferenceGrant there is for a HTTPRoute of shop",
+    ),
+    "virtual-service-delegate-lost": (
+        [web("shop"), rules("- match: [{uri: {prefix: /a}}]\n  delegate: {name: gone}", "gateways: [front]")],
+        [
+            web("shop"),
+            rules("- match: [{uri: {prefix: /a}}]\n  delegate: {name: there}", "gateways: [front]"),
+            made("networking.istio.io/v1", "VirtualService", "shop/there", "http: [{route: [{destination: {host: web}}]}]"),
+        ],
+        "spec.http[0].delegate: VirtualService shop/gone isn't there",
     ),
 }  # fmt: skip
 

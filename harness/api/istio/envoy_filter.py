@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.api import field
+from harness.api.istio.registry import WorkloadSelector
 from harness.api.node import Node, Spec
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class EnvoyFilter(Spec):
 
     KIND: ClassVar = ("networking.istio.io", "EnvoyFilter")
 
+    selector = field.node("workloadSelector", WorkloadSelector)
     patches = field.nodes("configPatches", ConfigPatch)
     priority = field.count("priority")
 

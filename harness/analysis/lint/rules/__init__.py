@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.lint.rules import authorization, linkerd, mutual_tls, placement, routes
+from harness.analysis.lint.rules import authorization, linkerd, mutual_tls, placement, references, routes
 from harness.analysis.lint.rules.istio import (
     annotation,
     bound,
@@ -21,7 +21,7 @@ from harness.analysis.lint.rules.istio import (
 )
 
 MODULES = (
-    *(authorization, linkerd, mutual_tls, placement, routes),
+    *(authorization, linkerd, mutual_tls, placement, references, routes),
     *(annotation, bound, destination, destination_rule, envoy_filter, gateway, injection, installation),
     *(selection, service, service_entry, shadowing, telemetry, virtual_service),
 )

@@ -12,6 +12,7 @@ from harness.api.linkerd.identity import (
     account_of,
 )
 from harness.api.linkerd.policy import (
+    LinkerdAuthorizationPolicy,
     LinkerdServer,
     MeshTLSAuthentication,
 )
@@ -118,6 +119,10 @@ def _accounts(state: State) -> Iterator[tuple[Resource, str, str, str]]:
             parts = principal.split("/")
             if "*" not in principal and len(parts) == 5 and parts[1::2] == ["ns", "sa"]:
                 yield source.resource, f"{source.at('principals')}[{i}]", parts[2], parts[4]
+    for policy in state.all(_LINKERD, "AuthorizationPolicy"):
+        for wanted in LinkerdAuthorizationPolicy.kept(policy).authentications:
+            if wanted.kind == "ServiceAccount":
+                yield policy, wanted.path, wanted.namespace, wanted.name
     for policy in state.all(_LINKERD, "MeshTLSAuthentication"):
         read = MeshTLSAuthentication.kept(policy)
         for i, identity in enumerate(read.written):

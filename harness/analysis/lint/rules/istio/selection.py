@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.lint.rule import Sign, rule, seen, some
 from harness.analysis.lint.rules.pods import by_labels
+from harness.api.istio.destination_rule import KIND as DESTINATION_RULE
+from harness.api.istio.destination_rule import DestinationRule
+from harness.api.istio.envoy_filter import EnvoyFilter
 from harness.api.istio.mesh_config import Telemetry
 from harness.api.istio.registry import GROUP as NETWORKING
-from harness.api.istio.registry import Sidecar, WorkloadEntry
+from harness.api.istio.registry import ServiceEntry, Sidecar, WorkloadEntry
 from harness.api.istio.security.authentication import GROUP as SECURITY
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.linkerd import GROUP as LINKERD
@@ -50,6 +53,18 @@ def _sidecar(resource: Resource) -> Mapping[str, str]:
     return Sidecar.kept(resource).selector
 
 
+def _clients(resource: Resource) -> Mapping[str, str]:
+    return DestinationRule.kept(resource).selector or {}
+
+
+def _entry(resource: Resource) -> Mapping[str, str]:
+    return ServiceEntry.kept(resource).selector
+
+
+def _filter(resource: Resource) -> Mapping[str, str]:
+    return EnvoyFilter.kept(resource).selector.labels
+
+
 def _server(resource: Resource) -> Mapping[str, str]:
     return LinkerdServer.kept(resource).pod_selector.match_labels
 
@@ -61,6 +76,9 @@ KINDS = (
     Selecting(("extensions.istio.io", "WasmPlugin"), "spec.selector", _policy),
     Selecting(Telemetry.KIND, "spec.selector", _policy, alone=True),
     Selecting(Sidecar.KIND, "spec.workloadSelector", _sidecar, alone=True, rooted=False),
+    Selecting(DESTINATION_RULE, "spec.workloadSelector", _clients, rooted=False),
+    Selecting((NETWORKING, "ServiceEntry"), "spec.workloadSelector", _entry, rooted=False),
+    Selecting(EnvoyFilter.KIND, "spec.workloadSelector", _filter),
     Selecting((LINKERD, "Server"), "spec.podSelector", _server, rooted=False),
 )
 
@@ -128,7 +146,7 @@ def selector_on_kubernetes_gateway(state: State) -> Iterator[Sign]:
 
 
 def _targets(resource: Resource) -> bool:
-    return bool(resource.kind != "Sidecar" and PolicySpec.kept(resource).targets)
+    return bool(PolicySpec.kept(resource).targets)
 
 
 def _all(state: State) -> Iterator[tuple[Selecting, Resource, Mapping[str, str]]]:
