@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,8 +26,12 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.model import Model
+    from harness.model import Model, State
     from harness.traffic.request import Request
+
+_OUTSIDE = "outside"
+_ANY = Workload("", _OUTSIDE)
+"""Stands for the gateway that is yet to be chosen."""
 
 _UNBROKEN = 10_000
 """Columns that no line of an explanation reaches."""
@@ -34,10 +39,22 @@ _UNBROKEN = 10_000
 
 def explain(
     target: Annotated[list[str], typer.Argument(metavar="[METHOD] URL", help="What is sent; GET if absent.")],
-    source: Annotated[str, typer.Option("--from", metavar="NAMESPACE/WORKLOAD", help="Who sends it.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="NAMESPACE/WORKLOAD",
+            help="Who sends it; `outside` is the internet, through the gateway that has the host. "
+            "A gateway's workload is that gateway.",
+        ),
+    ],
     paths: Annotated[
         list[Path] | None,
         typer.Option("--file", "-f", help="Manifests: a file, folder, dump or kustomization."),
+    ] = None,
+    through: Annotated[
+        str | None,
+        typer.Option(metavar="NAMESPACE/SERVICE", help="From outside: the Service by which it comes in."),
     ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -60,11 +77,11 @@ def explain(
 ) -> None:
     """Explain what becomes of a request, by which resources and fields: predicted, nothing is sent."""
     with reported():
-        request = _request(source, target, header or [], claim or [])
+        request = _request(source, target, header or [], claim or [], through)
         model = model_of(
             paths or [], mesh or [], context, kubeconfig, ReadOptions(recursive, namespace, strict)
         )
-        typer.echo(_explained(model, request, as_json), nl=False)
+        typer.echo(_explained(model, _placed(model.state, request), as_json), nl=False)
 
 
 def _explained(model: Model, request: Request, as_json: bool) -> str:
@@ -84,8 +101,21 @@ def _explained(model: Model, request: Request, as_json: bool) -> str:
     return decision.tree(decided, width, colour=colour) + served.text(*kinds)
 
 
-def _request(source: str, target: list[str], headers: list[str], claims: list[str]) -> Request:
-    from harness.traffic.request import Request, Token
+def _placed(state: State, request: Request) -> Request:
+    """The request as it comes in: from outside, or from a gateway, through that gateway's Service."""
+    from harness.model import entry
+    from harness.traffic.request import HOST
+
+    if request.through == _ANY:
+        return replace(request, through=entry.way_in(state, request))
+    gateway = None if request.through else entry.of_workload(state, request.source)
+    return replace(request, source=HOST, through=gateway) if gateway else request
+
+
+def _request(
+    source: str, target: list[str], headers: list[str], claims: list[str], through: str | None
+) -> Request:
+    from harness.traffic.request import HOST, Request, Token
 
     *methods, url = target
     method = methods[0] if methods else "GET"
@@ -95,9 +125,15 @@ def _request(source: str, target: list[str], headers: list[str], claims: list[st
         raise InputError(
             f"{method!r} isn't an HTTP method", todo="write [METHOD] URL, the method in capitals"
         )
+    if through and source != _OUTSIDE:
+        raise InputError("--through goes with --from outside alone")
     try:
         token = Token.parse(claims) if claims else None
-        return Request(Workload.parse(source), url, method, tuple(map(_header, headers)), token=token)
+        given = tuple(map(_header, headers))
+        if source == _OUTSIDE:
+            way = Workload.parse(through) if through else _ANY
+            return Request(HOST, url, method, given, token=token, through=way)
+        return Request(Workload.parse(source), url, method, given, token=token)
     except ValueError as error:
         raise InputError(str(error)) from error
 

@@ -133,9 +133,8 @@ def model_of(
 
 def assumption(mesh: Mesh) -> str:
     """Returns the line that tells what is taken for granted where nothing says which mesh holds what."""
-    return (
-        f"nothing says which mesh holds the namespaces: all are taken to be in {mesh.title()}'s (see --mesh)"
-    )
+    words = f"nothing says which mesh holds the namespaces, so {mesh.title()} is taken to hold them all"
+    return f"{words} (--mesh says otherwise)"
 
 
 def cluster_objects(context: str, kubeconfig: Path | None) -> tuple[Resource, ...]:

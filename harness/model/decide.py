@@ -90,6 +90,15 @@ def _client(state: State, request: Request) -> Pod:
     return pods[0]
 
 
+def _unintercepted(client: Pod) -> Pod:
+    """The pod without the proxy that is itself its gateway: what else it sends doesn't go through that."""
+    if client.gateway is None:
+        return client
+    return with_fields(
+        client, proxies=tuple(proxy for proxy in client.proxies if proxy.mesh is not client.gateway)
+    )
+
+
 def _merged(branches: Answers) -> tuple[Group, ...]:
     return tuple(Group(branch.value, branch.weight, branch.trace) for branch in pooled(branches))
 
@@ -97,6 +106,7 @@ def _merged(branches: Answers) -> tuple[Group, ...]:
 def _send(state: State, client: Pod, request: Request, depth: int) -> Answers:
     if depth == 0:
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
+    client = _unintercepted(client)
     plane = planes.of(client)
     if past := plane.outbound_bypass(state, client, request.port):
         return after(_send(state, with_fields(client, proxies=()), request, depth), past)

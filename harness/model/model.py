@@ -196,7 +196,7 @@ class Model:
         takes part that the model doesn't understand (a lenient model: where that is no object or field).
         """
         pods = self.state.pods_of(request.source)
-        if not pods:
+        if not (pods or request.through):
             raise InputError(
                 f"there is no running workload {request.source}",
                 todo=did_you_mean(str(request.source), map(str, self.state.running)),
@@ -209,7 +209,8 @@ class Model:
             return self._without(error).decide(request)
         if self.omissions:
             outcomes = with_omissions(request, outcomes, self.omissions)
-        return Decision(request, pods[0].mesh.proxy if pods[0].mesh else None, outcomes)
+        mesh = pods[0].mesh if pods else None
+        return Decision(request, mesh.proxy if mesh else None, outcomes)
 
     @property
     def omissions(self) -> tuple[Undecided, ...]:

@@ -10,6 +10,7 @@ from harness.model.data_plane import DataPlane
 from harness.model.istio.control_plane import IstioControlPlane
 from harness.model.istio.data_plane import IstioDataPlane
 from harness.model.istio.gateway import ingress
+from harness.model.istio.gateway import server as gateway_server
 from harness.model.linkerd.control_plane import LinkerdControlPlane
 from harness.model.linkerd.data_plane import LinkerdDataPlane
 from harness.model.network import attachment
@@ -38,6 +39,11 @@ Gateway = Callable[["State", "Arrival", "Deliver"], "Answers"]
 
 GATEWAYS: Mapping[Mesh, Gateway] = {Mesh.ISTIO: ingress.receive}
 """What a mesh's gateways answer; the function is told how they send on."""
+
+HasHost = Callable[["State", "Pod", int, str], bool]
+
+HOSTS: Mapping[Mesh, HasHost] = {Mesh.ISTIO: gateway_server.has_host}
+"""Whether a port of a mesh's gateway is open for a host."""
 
 
 def of(pod: Pod) -> DataPlane:

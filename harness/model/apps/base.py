@@ -80,12 +80,13 @@ class AppRequest:
         joined = [arg.partition("=")[2] for arg in args if arg.startswith(f"{flag}=")]
         return joined + [value for name, value in pairwise(args) if name == flag]
 
-    def not_modelled(self, what: str) -> NotModelledError:
-        """Returns the error for a request whose answer the model doesn't know."""
+    def not_modelled(self, what: str, known: str = "") -> NotModelledError:
+        """Returns the error for a request whose answer the model doesn't know; `known` are those it does."""
         return NotModelledError(
             f"{what} isn't modelled",
             where=f"{self.container.image} of {self.pod.workload}",
-            todo="judge it on a cluster",
+            why=f"of this application the model knows {known}" if known else "",
+            todo=f"{'ask for one of these, or ' if known else ''}judge it on a cluster",
         )
 
 

@@ -70,7 +70,8 @@ def _about_book(request: AppRequest, name: str, answer: Callable[[str], Answers]
         return certain(_reply(request, {"status": f"{name.capitalize()} is healthy"}))
     book = re.fullmatch(f"/{name}/([0-9]+)", path)
     if book is None or request.message.method != "GET":
-        raise request.not_modelled(f"{request.message.method} {path} to Bookinfo's {name}")
+        what = f"{request.message.method} {path} to Bookinfo's {name}"
+        raise request.not_modelled(what, f"GET /{name}/NUMBER and /health")
     return answer(book[1])
 
 

@@ -63,7 +63,7 @@ def podinfo(request: AppRequest) -> Answers:
     if name == "delay" and re.fullmatch("[0-9]{1,3}", value):
         return certain(request.outcome(seconds=float(value)))
     if name in ("status", "delay"):
-        raise request.not_modelled(f"podinfo's /{name}/{value}")
+        raise request.not_modelled(f"podinfo's /{name}/{value}", "/status/N and /delay/N of a number")
     return certain(request.outcome())
 
 
@@ -175,7 +175,8 @@ def httpbin(request: AppRequest) -> Answers:
             name = request.pod.name if real else "go-httpbin"
             return certain(request.outcome(body=_sorted_json({"hostname": name}), headers=_JSON))
         case _:
-            raise request.not_modelled(f"go-httpbin's /{name}")
+            known = "/, /headers, /anything, /get (post, put, patch, delete), /status/N, /delay/N, /hostname"
+            raise request.not_modelled(f"go-httpbin's /{name}", known)
 
 
 def _echoed(request: AppRequest, name: str, wait: float = 0.0) -> Outcome:

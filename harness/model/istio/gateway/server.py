@@ -135,6 +135,13 @@ def listener(state: State, pod: Pod, port: int) -> PortListener | None:
     return listener
 
 
+def has_host(state: State, pod: Pod, port: int, host: str) -> bool:
+    """Returns whether a server on a port of a gateway's pod is open for a host."""
+    own = listener(state, pod, port)
+    servers = (*own.plain, *own.tls) if own else ()
+    return any(covers(name, host) for server in servers for name in server.names)
+
+
 def passed_over(state: State, pod: Pod) -> list[Step]:
     """Returns why Gateways for a pod don't count that the control plane doesn't take in."""
     return revision.passed_over(
