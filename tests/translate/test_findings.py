@@ -252,6 +252,15 @@ def test_a_second_virtual_service_for_a_host_has_no_effect():
     assert [(one.topic, one.resource) for one in reported(made)] == [("no-effect", "VirtualService shop/b")]
 
 
+def test_of_objects_with_one_name_the_last_counts():
+    first, last = (
+        resource("VirtualService", "shop/web", "{hosts: [web], http: [{route: [{destination: {host: " + host + "}}]}]}")
+        for host in ("web", "web-v2")
+    )  # fmt: skip
+    made, alone = translate([*APPS, first, last]), translate([*APPS, last])
+    assert (made.objects, made.findings) == (alone.objects, alone.findings)
+
+
 def test_a_translation_doesnt_depend_on_the_order_of_its_input():
     config = [config for config, *_ in FINDINGS.values()]
     unique = list({one.key: one for one in config}.values())

@@ -84,9 +84,10 @@ def translate(resources: Iterable[Resource]) -> Translation:
     """Returns what Istio's objects become for Linkerd, and what changes of the others.
 
     The more of the estate is among them (Services, workloads, Namespaces), the less has to be assumed.
-    Objects that stay as they are aren't repeated. Raises InputError for objects that aren't whole.
+    Objects that stay as they are aren't repeated. Of several with one name the last counts, as with kubectl.
+    Raises InputError for objects that aren't whole.
     """
-    estate = Estate(tuple(resources))
+    estate = Estate(tuple({resource.key: resource for resource in resources}.values()))
     coverage.check(estate.resources)
     draft = Draft(estate)
     draft.findings |= dict.fromkeys(coverage.untranslated(estate))
