@@ -144,13 +144,15 @@ spec:
 """
 
 
+CLIENT = "clientConfig: {service: {namespace: istio-system, name: istiod}}"
+
+
 def webhook(name: str, selector: str = "namespaceSelector: {matchLabels: {istio-injection: enabled}}") -> str:
-    client = "clientConfig: {service: {namespace: istio-system, name: istiod}}"
     return f"""
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingWebhookConfiguration
 metadata: {{name: {name}, labels: {{istio.io/rev: {name}}}}}
-webhooks: [{{name: {name}.sidecar-injector.istio.io, {client}, {selector}}}]
+webhooks: [{{name: {name}.sidecar-injector.istio.io, {CLIENT}, {selector}}}]
 """
 
 
@@ -780,6 +782,21 @@ CASES = {
             made("networking.istio.io/v1", "VirtualService", "shop/there", "http: [{route: [{destination: {host: web}}]}]"),
         ],
         "spec.http[0].delegate: VirtualService shop/gone isn't there",
+    ),
+    "sidecar-in-ambient": (
+        [ESTATE.replace("istio-injection: enabled", "istio.io/dataplane-mode: ambient"), istio("Sidecar", "egress: [{hosts: ['*/*']}]")],
+        [ESTATE, istio("Sidecar", "egress: [{hosts: ['*/*']}]")],
+        "Sidecar shop/it: is in shop, which is in ambient mode",
+    ),
+    "webhook-without-address": (
+        [webhook("istio-sidecar-injector").replace(CLIENT, "clientConfig: {url: ''}")],
+        [webhook("istio-sidecar-injector").replace(CLIENT, "clientConfig: {url: 'https://istiod.example.com/inject'}")],
+        "webhooks[0].clientConfig: istio-sidecar-injector.sidecar-injector.istio.io names neither",
+    ),
+    "webhook-by-address": (
+        [webhook("istio-sidecar-injector").replace(CLIENT, "clientConfig: {url: 'https://10.1.2.3/inject'}")],
+        [webhook("istio-sidecar-injector").replace(CLIENT, "clientConfig: {url: 'https://istiod.example.com/inject'}")],
+        "webhooks[0].clientConfig.url: is at 10.1.2.3",
     ),
 }  # fmt: skip
 

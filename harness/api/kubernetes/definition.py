@@ -63,6 +63,7 @@ def release(definition: Resource) -> str:
 
 
 MUTATING = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
+VALIDATING = ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration")
 
 
 class ServiceReference(Node):
@@ -76,6 +77,7 @@ class WebhookClient(Node):
     """Where a webhook is: at a Service, or at a URL."""
 
     service = field.node("service", ServiceReference)
+    url = field.text("url")
 
 
 class MutatingWebhook(Node):

@@ -135,7 +135,7 @@ def _annotations(state: State) -> list[Annotation]:
     """Istio's annotations on namespaces, Services, workloads and their pods, without the platform's own."""
     ignored = beside(__file__, "annotations.yaml")["ignored"].split()
     return [
-        Annotation(resource, f"{field}.{name}", kind, name, value)
+        Annotation(resource, f"{field}.{name}", kind, name, str(value))
         for resource, field, kind, annotations in _written(state)
         for name, value in annotations.items()
         if name not in ignored and (name == _INGRESS or re.match(r"([^/]+\.)?istio\.io/", name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import product
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from harness.analysis.lint.rule import Sign, rule, seen, some
 from harness.analysis.lint.rules.istio.registry import SERVICE
@@ -13,12 +14,14 @@ from harness.api.istio.security.authentication import GROUP as SECURITY
 from harness.api.kubernetes.definition import (
     DEFINITION,
     MUTATING,
+    VALIDATING,
     MutatingWebhook,
     MutatingWebhookConfiguration,
     release,
 )
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.workload import template_of
+from harness.base.networks import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from harness.model import State
 
 _SUFFIX = "istio.io"
+_ISTIODS = ("istio-sidecar-injector", "istio-validator", "istiod-default-validator")
 _BLOCKED = "BLOCKED_CIDRS_IN_JWKS_URIS"
 
 # The releases below which Istio passes over a kind [istio/istio: pkg/config/schema/gatewayapi].
@@ -45,6 +49,36 @@ def webhook_service_missing(state: State) -> Iterator[Sign]:
         if service and state.get(*SERVICE, service.namespace, service.name) is None:
             needs = (*SERVICE, service.namespace)
             yield seen(service, needs=needs, namespace=service.namespace, name=service.name)
+
+
+@rule
+def webhook_without_address(state: State) -> Iterator[Sign]:
+    for webhook in _called(state):
+        if not (webhook.client.service or _host(webhook)):
+            yield seen(webhook, "clientConfig", name=webhook.name)
+
+
+@rule
+def webhook_by_address(state: State) -> Iterator[Sign]:
+    for webhook in _called(state):
+        host = _host(webhook)
+        if is_address(host):
+            yield seen(webhook.client, "url", host=host)
+
+
+def _host(webhook: MutatingWebhook) -> str:
+    """The host in a webhook's URL, empty without one."""
+    try:
+        return urlsplit(webhook.client.url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _called(state: State) -> Iterator[MutatingWebhook]:
+    """The webhooks of istiods among the manifests, injecting and validating ones."""
+    for resource in (*state.all(*MUTATING), *state.all(*VALIDATING)):
+        if resource.where and resource.name.startswith(_ISTIODS):
+            yield from MutatingWebhookConfiguration.kept(resource).webhooks
 
 
 @rule
