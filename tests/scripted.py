@@ -109,6 +109,9 @@ class Scripted:
     def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
         return self.live
 
+    def undecided(self) -> tuple[()]:
+        return ()
+
     def versions(self) -> dict[str, str]:
         return {"kubernetes": "1.34.4"}
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.base import HarnessError
 from harness.base.settings import SCENARIO_SUFFIXES, is_scenario
 
+if TYPE_CHECKING:
+    from harness.scenario import Scenario
+
 
 def check(paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")]) -> None:
-    """Check scenario files and the manifests that they name, without running them."""
+    """Check scenario files and the manifests that they name, without judging their expectations.
+
+    It tells, too, what the model won't decide of them, and which stage it doesn't reach.
+    """
     from harness.scenario import load_scenario  # the other commands need no scenarios
 
     files = [file for path in paths for file in _scenario_files(path)]
@@ -30,7 +36,29 @@ def check(paths: Annotated[list[Path], typer.Argument(help="Scenario files, or f
         else:
             checks = sum(len(stage.checks) for stage in scenario.stages)
             typer.echo(f"{file}: {len(scenario.stages)} stages, {checks} expectations")
+            notes, reached = _on_the_model(scenario)
+            for note in (*scenario.notes, *notes):
+                typer.echo(f"{file}: {note}", err=True)
+            broken += not reached
     raise typer.Exit(1 if broken else 0)
+
+
+def _on_the_model(scenario: Scenario) -> tuple[list[str], bool]:
+    """What a run on the model will say before it judges, and whether no stage fails there."""
+    from harness.ground.model import ModelProvider
+    from harness.run.runner import Runner, UnreachableError
+
+    provider = ModelProvider()
+    runner = Runner(scenario, provider)
+    undecided: dict[str, None] = {}
+    for index in range(len(scenario.stages)):
+        try:
+            runner.reach(index)
+        except HarnessError as error:
+            return [*undecided, f"on the model {error}"], isinstance(error, UnreachableError)
+        left_out = (each for each in provider.undecided() if str(each.resource) not in scenario.undecided)
+        undecided |= dict.fromkeys(map(str, left_out))
+    return list(undecided), True
 
 
 def schema() -> None:

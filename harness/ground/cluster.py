@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.cluster.ownership.ownership import Lease
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
+    from harness.model.state import Undecided
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +216,9 @@ class ClusterProvider(ClusterObserver):
             environment = {"KUBECONFIG": str(self._at.kubeconfig)}
             printed = run(argv, timeout=self.settings.timeout, env=environment)
         logger.info("%s", printed.rstrip())
+
+    def undecided(self) -> tuple[Undecided, ...]:
+        return ()
 
     def check(self, accepted: Collection[str] = ()) -> None:
         """Runs `istioctl analyze` and `linkerd check` at the same time, where they are there."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.base import Mesh, Resource, Workload
     from harness.ground.condition import Condition
+    from harness.model.state import Undecided
     from harness.traffic.load import Load, Running
     from harness.traffic.observables import Arrived, Basis, Meter, Metered, Pod, Probed, Resolution
     from harness.traffic.outcomes import Outcomes
@@ -93,6 +94,9 @@ class Provider(Protocol):
 
         `accepted` are codes of findings that don't count (istioctl analyze's, as in IST0101).
         """
+
+    def undecided(self) -> tuple[Undecided, ...]:
+        """Returns what is here by now that its results leave out: nothing is left out by a cluster."""
 
     def find(self, name: ObjectName) -> Resource | None:
         """Returns an object as it stands now, or None if there is none."""

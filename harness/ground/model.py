@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.base import Mesh, ObjectName, Resource, Workload
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
+    from harness.model.state import Undecided
     from harness.traffic.load import Load
     from harness.traffic.observables import Meter, Metered, Proxy
     from harness.traffic.outcomes import Outcomes
@@ -136,6 +137,9 @@ class ModelProvider:
 
     def check(self, accepted: Collection[str] = ()) -> None:
         """Finds nothing wrong: the model has no control plane that could be ill."""
+
+    def undecided(self) -> tuple[Undecided, ...]:
+        return self.state.undecided
 
     def find(self, name: ObjectName) -> Resource | None:
         """Returns an object; raises StageError if objects of several API groups have this name."""

@@ -78,6 +78,10 @@ class Runner:
     warnings: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        notes = list(self.scenario.notes)
+        if self.scenario.undecided:
+            notes.append(f"not decided, and so not proven: {', '.join(sorted(self.scenario.undecided))}")
+        self.warnings += (f"{self.scenario.path}: {note}" for note in notes)
         self._begin()
 
     def judge(self, stage: Stage, check: Check) -> Verdict:
@@ -109,6 +113,7 @@ class Runner:
             raise UnreachableError(f"not predicted: {error.what}") from None
         except HarnessError as error:
             verdict = Verdict(Result.INCONCLUSIVE, self.provider.basis, check.name, str(error))
+        verdict = self._unless_undecided(verdict)
         if self._shadow is not None:
             verdict = enforced(
                 self._shadow.beside(verdict, check.expectation, ground), self.settings.on_drift
@@ -117,6 +122,17 @@ class Runner:
         taken = time.monotonic() - started
         log.info("%s::%s: %s after %s, %.1f s", stage.name, check.name, verdict.result, requests, taken)
         return verdict
+
+    def _unless_undecided(self, verdict: Verdict) -> Verdict:
+        """The verdict; a pass is none where something may count that the ground leaves out."""
+        accepted = self.scenario.undecided
+        left_out = [each for each in self.provider.undecided() if str(each.resource) not in accepted]
+        if not left_out or verdict.result is not Result.PASS:
+            return verdict
+        names = ", ".join(dict.fromkeys(str(each.resource) for each in left_out))
+        todo = f"judge it on a cluster; or answer for it in the scenario: undecided: [{names}]"
+        evidence = (*verdict.evidence, *map(str, left_out), todo)
+        return replace(verdict, result=Result.INCONCLUSIVE, evidence=evidence)
 
     def _with_course(self, ground: Ground, stage: Stage, check: Check) -> Ground:
         """The ground with what became of the check's load; raises UnreachableError if there was none."""

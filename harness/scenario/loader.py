@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.api.kubernetes.workload import workloads
+from harness.api.schema import foreign
 from harness.base import InputError, Installation, Installer, Mesh, Resource, did_you_mean
 from harness.expectations import DURING, KINDS
 from harness.manifests.documents import parse, read_text
@@ -74,6 +75,7 @@ class _Loader:
         self.document = document
         self.problems = Problems(document, name or str(path))
         self.translated: frozenset[str] = frozenset()
+        self.notes: list[str] = []
 
     def scenario(self) -> Scenario:
         if not isinstance(self.data, dict):
@@ -98,9 +100,16 @@ class _Loader:
         translations = {name: self._translated(apps, configs, of) for name, of in sources.items()}
         configs |= {name: made.objects for name, made in translations.items()}
         self._check_stages(file, apps)
+        objects = [*apps, *(resource for config in configs.values() for resource in config)]
+        undecided = {str(resource) for resource in objects if foreign.reason(resource)}
+        for index, name in enumerate(file.undecided):
+            self.problems.require(("undecided", index), "object that isn't decided", name, undecided)
+        if line := foreign.counted({resource.key: resource for resource in objects}.values()):
+            self.notes.append(line)
         stages = tuple(self._stage(file, index, configs, apps) for index in range(len(file.stages)))
         self.problems.raise_if_any()
-        return Scenario(self.path, file.name, apps, configs, stages, translations, sources)
+        accepted, notes = frozenset(file.undecided), tuple(self.notes)
+        return Scenario(self.path, file.name, apps, configs, stages, translations, sources, accepted, notes)
 
     def _validated(self, model: type[Written], data: object, path: KeyPath) -> Written | None:
         try:
@@ -129,6 +138,7 @@ class _Loader:
         if there is None:
             return ()
         manifests = read([there])
+        self.notes += manifests.notes
         for unread in manifests.unread:
             self.problems.add(path, f"{unread}; name what is to be applied alone")
         return tuple(map(completed, manifests.resources))

@@ -165,6 +165,7 @@ class ScenarioFile(Strict):
     about: str = ""
     apps: list[str] = Field(min_length=1)
     configs: dict[str, str | TranslationFile] = Field(default_factory=dict)
+    undecided: list[str] = Field(default_factory=list)
     meshes: MeshesFile = MeshesFile()
     always: list[dict[str, Any]] = Field(default_factory=list)
     during: list[dict[str, Any]] = Field(default_factory=list)
@@ -236,7 +237,8 @@ class Stage:
 class Scenario:
     """A loaded scenario: its references resolved, its manifests read, its translations made.
 
-    `sources` names, of each translated config, those that it is translated of.
+    `sources` names, of each translated config, those that it is translated of. `undecided` are objects that
+    the model doesn't decide with, and that somebody answers for. `notes` are lines on what was read.
     """
 
     path: Path
@@ -246,6 +248,8 @@ class Scenario:
     stages: tuple[Stage, ...]
     translations: Mapping[str, Translation] = field(default_factory=dict)
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    undecided: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def site(self, provider: Provider, *, allow_run: bool = False) -> Site:
         """Returns a site where nothing of it is done yet."""

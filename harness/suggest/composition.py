@@ -127,4 +127,7 @@ def _summary(layout: Layout, problem: HarnessError | None) -> str:
     checks = sum(len(stage.checks) for stage in scenario.stages)
     files = "".join(f"{file}\n" for file in (layout.file, *layout.manifests))
     unreached = f"\nnot all stages: {problem.what}" if problem else ""
-    return f"{files}{len(scenario.stages)} stages, {checks} expectations, all pass on the model{unreached}\n"
+    names = ", ".join(sorted(scenario.undecided))
+    left_out = f"\nnot decided, and so not proven: {names}" if names else ""
+    passed = f"{len(scenario.stages)} stages, {checks} expectations, all pass on the model"
+    return f"{files}{passed}{left_out}{unreached}\n"

@@ -74,7 +74,9 @@ class Layout:
         if self.sources.of(Role.ISTIO):
             translated = [source.name for source in own]
             configs[TRANSLATED] = {"translate": translated[0] if len(translated) == 1 else translated}
-        return {"apps": apps} | ({"configs": configs} if configs else {})
+        undecided = list(dict.fromkeys(str(each.resource) for each in self.sources.undecided))
+        head = {"apps": apps, "configs": configs, "undecided": undecided}
+        return {key: value for key, value in head.items() if value}
 
     def check_free(self) -> None:
         """Raises InputError if a file is there already that the user may have edited."""
