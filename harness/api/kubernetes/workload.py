@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
 
-WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
-"""Kinds of the API group apps that keep pods running."""
+WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+"""Kinds of the API group apps that keep pods running, and start them anew as their template changes."""
 
-_WORKLOADS = (*(("apps", kind) for kind in WORKLOAD_KINDS), ("", "Pod"), ("", "ReplicationController"))
+_WORKLOADS = (
+    *(("apps", kind) for kind in (*WORKLOAD_KINDS, "ReplicaSet")),
+    ("", "Pod"),
+    ("", "ReplicationController"),
+)
 _ENDING = ("", "batch")
 """API groups that have pod templates of what comes to an end, or of nothing that runs."""
 
