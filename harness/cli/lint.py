@@ -92,7 +92,8 @@ def lint(
         result = report_of(model.state, model.omissions, asked, known)
         if write_baseline and asked.baseline:
             asked.baseline.write_text(baselines.text(result.traps), encoding="utf-8")
-            typer.echo(f"wrote {len(result.traps)} traps to {asked.baseline}")
+            count = len(result.traps)
+            typer.echo(f"wrote {count} trap{'s' * (count != 1)} to {asked.baseline}")
             return
     if as_json:
         typer.echo(json.dumps(report.data(result, model), indent=2, ensure_ascii=False))

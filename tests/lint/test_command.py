@@ -131,7 +131,7 @@ def test_an_unknown_rule_is_an_error(option):
 def test_a_baseline_knows_what_is_there_wherever_it_moves(tmp_path):
     baseline, file = tmp_path / "known.yaml", tmp_path / "route.yaml"
     result = lint(*FACES, "--baseline", baseline, "--write-baseline")
-    assert (result.exit_code, result.stdout) == (0, f"wrote 1 traps to {baseline}\n")
+    assert (result.exit_code, result.stdout) == (0, f"wrote 1 trap to {baseline}\n")
     assert (
         "route-without-parent:\n- 'HTTPRoute faces/color-split: has no parentRefs'\n" in baseline.read_text()
     )
@@ -230,6 +230,42 @@ def test_what_the_api_lacks_is_told_from_what_the_model_lacks(tmp_path, document
     assert words in result.stdout
     assert "refused-by-api" not in result.stdout
     assert result.exit_code == status
+
+
+ELSEWHERE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v, namespace: faces}
+spec:
+  hosts: [color]
+  gateways: [mesh, edge/front]
+  http:
+  - route: [{destination: {host: stock.warehouse.svc.cluster.local, subset: v1}}]
+"""
+
+
+def test_what_may_stand_in_other_manifests_is_counted(tmp_path):
+    file = tmp_path / "object.yaml"
+    file.write_text(ELSEWHERE)
+    result = lint("manifests/faces", file)
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if line.startswith("not checked: ")] == [
+        f"not checked: 1 reference to a {kind} where the manifests hold none"
+        for kind in ("DestinationRule", "Gateway", "Service")
+    ]
+    content = json.loads(lint("manifests/faces", file, "--json").stdout)
+    assert content["not_checked"]["no_objects_of_kind"] == {"Service": 1, "DestinationRule": 1, "Gateway": 1}
+
+
+def test_a_rule_that_can_not_go_on_is_named(tmp_path):
+    file = tmp_path / "object.yaml"
+    spec = "spec: {selector: 1}"
+    file.write_text(
+        f"apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {{name: t, namespace: faces}}\n{spec}\n"
+    )
+    result = lint("manifests/faces", file)
+    assert "not checked to the end: " in result.stdout
+    assert "Telemetry faces/t spec.selector" in result.stdout
 
 
 def test_what_nobody_looks_at_is_said_and_does_not_fail(tmp_path):
