@@ -127,6 +127,18 @@ FINDINGS = {
         "egress-port",
         "spec.ports[0].targetPort",
     ),
+    "connections by port": (
+        resource("NetworkPolicy", "shop/web", "{podSelector: {}, ingress: [{from: [{podSelector: {}}], ports: [{port: 8080}]}]}", "networking.k8s.io/v1"),
+        LOST,
+        "network-policy",
+        "spec.ingress[0].ports",
+    ),
+    "subset": (
+        resource("DestinationRule", "shop/web", "{host: web, subsets: [{name: v1, labels: {version: v1}}]}"),
+        CHECK,
+        "subset",
+        "spec.subsets[0]",
+    ),
     "kind of somebody else's": (resource("Canary", "shop/x", "{}", "flagger.app/v1beta1"), CHECK, "foreign-kind", "kind"),
     "typo": (rule("timeuot: 1s"), CHECK, "unknown-field", "spec.http[0].timeuot"),
     "shares of 110": (
@@ -160,7 +172,7 @@ FINDINGS = {
 
 @pytest.mark.parametrize(("config", "severity", "topic", "field"), FINDINGS.values(), ids=FINDINGS)
 def test_it_is_reported(config: object, severity: Severity, topic: str, field: str):
-    made = translate([*APPS, config])
+    made = translate([*APPS, config, resource("Sidecar", "shop/any", "{}", NETWORKING)])
     told = [(one.severity, one.topic, one.field, one.resource) for one in made.findings]
     where = str(config) if topic != "injection" else "Deployment shop/cart"
     assert (severity, topic, field, where) in told
@@ -301,6 +313,23 @@ RETRIES = {
     "time limit without tries": ("{attempts: 0, perTryTimeout: 2s}", {"retries.try"}),
     "statuses": ("{attempts: 3, perTryTimeout: 2s, retryOn: 5xx}", {"retries.timeout"}),
 }
+
+
+# ports of a NetworkPolicy's rule that keep no proxy out
+FREE_PORTS = {
+    "proxies' port": "[{port: 8080}, {port: 4143}]",
+    "range": "[{port: 4000, endPort: 5000}]",
+    "datagrams": "[{port: 53, protocol: UDP}]",
+    "all": "[{protocol: TCP}]",
+    "none": "[]",
+}
+
+
+@pytest.mark.parametrize("ports", FREE_PORTS.values(), ids=FREE_PORTS)
+def test_a_network_policy_that_lets_proxies_through_is_no_finding(ports: str):
+    spec = "{podSelector: {}, ingress: [{from: [{podSelector: {}}], ports: " + ports + "}]}"
+    policy_ = resource("NetworkPolicy", "shop/web", spec, "networking.k8s.io/v1")
+    assert reported(translate([*APPS, policy_, rule("timeout: 1s")])) == []
 
 
 @pytest.mark.parametrize(("retries", "codes"), RETRIES.values(), ids=RETRIES)

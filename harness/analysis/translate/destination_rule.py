@@ -61,7 +61,9 @@ def _service(draft: Draft, subset: Subset, host: Host) -> Resource | None:
         service = Service.kept(existing)
         if made == {"selector": service.selector, "ports": [port.data for port in service.ports]}:
             return existing
-    return draft.add("v1", "Service", namespace, f"{short}-{name}", made, (subset.resource, host.service))
+    own = draft.add("v1", "Service", namespace, f"{short}-{name}", made, (subset.resource, host.service))
+    draft.report("subset", subset, service=own)
+    return own
 
 
 def _traffic_policy(draft: Draft, policy: LevelPolicy, service: Resource | None) -> None:

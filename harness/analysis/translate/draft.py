@@ -39,8 +39,8 @@ class Draft:
     """Collects what a translation makes.
 
     `subsets` are the Services that subsets became, by full host and name (None where the host's Service isn't
-    known); `gateways` the Gateways made of Istio's, by `namespace/name`; `assumed` the namespaces that are
-    taken to be in Istio, though nothing says so.
+    known); `gateways` the Gateways made of Istio's, by `namespace/name`; `moving` the namespaces that
+    change the mesh, `assumed` those of them that are taken to be in Istio, though nothing says so.
     """
 
     def __init__(self, estate: Estate) -> None:
@@ -49,6 +49,7 @@ class Draft:
         self.patches: list[Patch] = []
         self.subsets: dict[tuple[str, str], Resource | None] = {}
         self.gateways: dict[str, Resource] = {}
+        self.moving: set[str] = set()
         self.assumed: list[str] = []
         self._objects: dict[tuple[str, str, str, str], Translated] = {}
         self._made: defaultdict[tuple[str, str, str], list[Resource]] = defaultdict(list)

@@ -104,10 +104,12 @@ def _moving(draft: Draft, name: str, workload: Resource, *, assumed: bool) -> No
     if namespace := draft.estate.namespaces.get(name):
         if assumed:
             draft.assumed.append(name)
+            draft.moving.add(name)
             draft.annotate(namespace, {LINKERD_INJECT: "enabled"}, ())
             draft.report("injection.assumed", namespace, "metadata", namespace=name)
     elif assumed or any(resource.group in groups() for resource in draft.estate.resources):
         draft.assumed.append(name)
+        draft.moving.add(name)
         draft.report("injection.namespace", workload, "metadata.namespace", namespace=name)
 
 
@@ -130,6 +132,8 @@ def _namespace(draft: Draft, resource: Resource, table: Known) -> None:
         return
     asks_istio = asks(Mesh.ISTIO, metadata.labels, metadata.annotations)
     injected = asks_istio or metadata.labels.get(ISTIO_AMBIENT) == "ambient"
+    if injected:
+        draft.moving.add(resource.name)
     annotations = {**marks.annotations, **({LINKERD_INJECT: "enabled"} if injected else {})}
     _change(draft, metadata, marks.labels, annotations)
     asking = [key for key in _NAMESPACE_LABELS if key in marks.labelled]

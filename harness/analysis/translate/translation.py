@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate import coverage, destination_rule, egress, injection
+from harness.analysis.translate import coverage, destination_rule, egress, injection, network_policy
 from harness.analysis.translate.draft import Draft, Translated
 from harness.analysis.translate.estate import Estate
 from harness.analysis.translate.finding import Finding, Severity
@@ -92,6 +92,7 @@ def translate(resources: Iterable[Resource]) -> Translation:
     draft = Draft(estate)
     draft.findings |= dict.fromkeys(coverage.untranslated(estate))
     injection.translate(draft)
+    network_policy.check(draft)
     destination_rule.translate(draft)
     gateway.translate(draft)
     _virtual_services(draft)
