@@ -73,6 +73,11 @@ class Finding:
         return _meanings()[self.code].by
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether manifests are missing that it takes to decide."""
+        return _meanings()[self.code].unknown
+
+    @property
     def unseen(self) -> str:
         """Why it may be that no request shows it; empty if one must."""
         return _meanings()[self.code].unseen
@@ -126,6 +131,7 @@ class _Meaning(NamedTuple):
     shows: frozenset[str]
     unseen: str
     by: frozenset[Action]
+    unknown: bool
 
 
 @cache
@@ -141,5 +147,6 @@ def _meanings() -> dict[str, _Meaning]:
             shows = frozenset(texts.get("shows", usual).split())
             words = (texts["why"], texts.get("todo", ""))
             by = frozenset(map(Action, texts.get("by", "").split()))
-            meanings[code] = _Meaning(severity, *words, shows, texts.get("unseen", ""), by)
+            unseen, unknown = texts.get("unseen", ""), texts.get("unknown", False)
+            meanings[code] = _Meaning(severity, *words, shows, unseen, by, unknown)
     return meanings

@@ -87,14 +87,15 @@ def _gateway(draft: Draft, resource: Resource) -> None:
     if not listeners:
         return
     spec: Fields = {"gatewayClassName": CLASS}
-    location = "with pods of its own"
     if front:
         address = f"{front.name}.{front.namespace}.svc.{CLUSTER_DOMAIN}"
         spec["addresses"] = [{"type": "Hostname", "value": address}]
-        location = f"at the Service {front.namespace}/{front.name}, in its namespace"
+        service = f"{front.namespace}/{front.name}"
+        draft.report("gateway-class", resource, "spec.selector", name=CLASS, service=service)
     else:
+        own = f"{namespace}/{resource.name}-{CLASS}"
+        draft.report("gateway-class.own", resource, "spec.selector", service=own)
         draft.report("gateway-plaintext", resource, "spec.selector")
-    draft.report("gateway-class", resource, "spec.selector", name=CLASS, place=location)
     spec["listeners"] = list(listeners.values())
     key = f"{resource.namespace}/{resource.name}"
     draft.gateways[key] = draft.add(API, "Gateway", namespace, resource.name, spec, (resource,))

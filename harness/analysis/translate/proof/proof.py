@@ -91,7 +91,8 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
     unseen = tuple((finding, finding.unseen) for finding in losses if finding.unseen)
     unproven = (
         *(_unexplained(each.difference) for each in explained if not each.findings),
-        *(_unshown(finding) for finding in losses if not finding.unseen),
+        *(_unshown(finding) for finding in losses if not finding.unseen and not finding.is_unknown),
+        *(_unknown(finding) for finding in made.findings if finding.is_unknown),
         *_undecided(comparison, (*left_before, *left_after)),
         *(Unproven(each.path, f"it isn't read: {each.why}", "") for each in unread),
         *([] if comparison.classes else [_NOTHING]),
@@ -112,6 +113,12 @@ def _unshown(finding: Finding) -> Unproven:
     why, todo = "no request that was decided shows this", "give all manifests that it takes part in, too"
     place = finding.origin.place(finding.field) if finding.origin else None
     return Unproven(what, why, todo, place)
+
+
+def _unknown(finding: Finding) -> Unproven:
+    what = f"[{finding.code}] {finding.resource} {finding.subject}".rstrip()
+    place = finding.origin.place(finding.field) if finding.origin else None
+    return Unproven(what, f"what isn't among the manifests isn't decided: {finding.why}", finding.todo, place)
 
 
 def _undecided(comparison: Comparison, omissions: Iterable[Undecided]) -> Iterator[Unproven]:
