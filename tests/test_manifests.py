@@ -5,11 +5,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from harness.api.kubernetes.service import services_of
 from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError, MissingError
 from harness.base.vocabulary import Workload
+from harness.cli import app
 from harness.manifests.files import read, read_manifests
 from harness.manifests.objects import Reading
 
@@ -98,11 +100,11 @@ FOLDERS = {
     ),
     "a template": (
         {"b.yaml": "b", "t.yaml": TEMPLATE}, {}, ["b"], [],
-        ["t.yaml:4:10: not read: a key that isn't a word (an unrendered template?)"],
+        ["t.yaml:4:10: not read: a template ({{ … }}): render it (helm template …), and name what comes of it"],
     ),
     "a template that is YAML": (
         {"b.yaml": "b", "t.yaml": TEMPLATE.replace("{{", "'{{").replace("}}", "}}'")}, {}, ["b"], [],
-        ["t.yaml:4:3: not read: an unrendered template ({{ .Values.name }})"],
+        ["t.yaml:4:3: not read: a template ({{ … }}): render it (helm template …), and name what comes of it"],
     ),
     "a broken object": (
         {"b.yaml": "b", "t.yaml": "kind: Secret\n"}, {}, ["b"], [],
@@ -132,6 +134,12 @@ def test_a_folder_is_read(folder, files, options, names, notes, unread):
     assert [each.name for each in manifests.resources] == names
     assert list(manifests.notes) == notes
     assert list(map(str, manifests.unread)) == unread
+
+
+def test_what_isn_t_read_is_told_by_its_reason(folder):
+    folder({f"{name}.yaml": TEMPLATE for name in "abcde"})
+    (line,) = read([Path()]).remarks
+    assert line.startswith("not read: a.yaml:4:10, b.yaml:4:10, c.yaml:4:10 and 2 more: a template")
 
 
 def test_a_file_that_is_named_must_be_right(folder):
@@ -257,9 +265,11 @@ def test_refused(write, text: str, error: str):
     assert error in str(caught.value)
 
 
-def test_an_empty_folder_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match="the folder holds no manifest"):
-        read_manifests(tmp_path)
+def test_an_empty_folder_is_told(tmp_path: Path):
+    assert read([tmp_path]).notes == (f"{tmp_path}: the folder holds no manifest",)
+    result = CliRunner().invoke(app, ["lint", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "there is no object to decide on" in result.stderr
 
 
 def test_services_of_a_workload():

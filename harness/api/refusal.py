@@ -49,6 +49,17 @@ class Refused(HarnessError):  # noqa: N818
         )
 
     @classmethod
+    def unknown_version(cls, resource: Resource, served: Iterable[str]) -> Refused:
+        """Returns the refusal of a version that Kubernetes doesn't serve; `served` are those that it does."""
+        versions = [f"{resource.group}/{version}".removeprefix("/") for version in served]
+        return cls(
+            f'no matches for kind "{resource.kind}" in version "{resource.api_version}"',
+            where=resource.place("apiVersion"),
+            why=f"Kubernetes serves {resource.kind} as {' and '.join(versions)}",
+            todo=f"write apiVersion: {versions[0]}",
+        )
+
+    @classmethod
     def unknown_kind(cls, resource: Resource) -> Refused:
         """Returns the refusal of a kind that isn't installed."""
         return cls(

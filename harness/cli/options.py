@@ -57,9 +57,6 @@ Strict = Annotated[
 ERROR = 2
 """The exit status of every command that ends with an error."""
 
-_LISTED = 10
-"""Files that weren't read, of which each has a line."""
-
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -90,10 +87,8 @@ def manifests_of(paths: Iterable[Path], how: ReadOptions, *, running: bool = Fal
     from harness.manifests.objects import Reading
 
     manifests = read(paths, Reading(how.recursive, how.namespace, running))
-    for line in (*manifests.notes, *map(str, manifests.unread[:_LISTED])):
+    for line in manifests.remarks:
         typer.echo(line, err=True)
-    if left := manifests.unread[_LISTED:]:
-        typer.echo(f"{len(left)} more files and folders weren't read", err=True)
     if line := foreign.counted(manifests.resources):
         typer.echo(line, err=True)
     unknown = next(filter(foreign.is_foreign, manifests.resources), None)
@@ -120,6 +115,11 @@ def model_of(
                 "nothing to decide on", todo="name manifests, or a cluster's context (--context)"
             )
         manifests = manifests_of(paths, how, running=True)
+        if not manifests.resources:
+            where = ", ".join(map(str, paths))
+            raise InputError(
+                "there is no object to decide on", where=where, todo="name manifests that hold some"
+            )
         model = Model.from_objects(
             manifests.batches, installed or None, placed or None, lenient=not how.strict
         )

@@ -20,12 +20,23 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 STDIN = Path("-")
+_NAMED = 3
+"""Names in a list that is told."""
+
 _LISTED = 10
 """Same-named objects that are listed one by one."""
 
 Batches = tuple[tuple["Resource", ...], ...]
 
+_TEMPLATE = "a template ({{ … }}): render it (helm template …), and name what comes of it"
 _CHART = "a Helm chart: render it (helm template …), and name what comes of it"
+
+
+def some(names: Iterable[str]) -> str:
+    """Returns the first of some names, each once, and how many more there are."""
+    first = list(dict.fromkeys(names))
+    more = f" and {len(first) - _NAMED} more" if len(first) > _NAMED else ""
+    return ", ".join(first[:_NAMED]) + more
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,14 @@ class Manifests:
     batches: Batches
     notes: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Its notes, and a line for each reason for which something wasn't read."""
+        by_reason: defaultdict[str, list[str]] = defaultdict(list)
+        for unread in self.unread:
+            by_reason[unread.why].append(unread.path)
+        return (*self.notes, *(f"not read: {some(paths)}: {why}" for why, paths in by_reason.items()))
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -82,6 +101,7 @@ class _Found:
     reading: Reading
     skipped: list[str] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
     def at(self, path: Path) -> Iterable[Resource]:
         if path == STDIN:
@@ -96,8 +116,7 @@ class _Found:
         parts = folders.parts(path, recursive=self.reading.recursive)
         objects = [resource for part in parts for resource in self.below(part)]
         if not objects and len(self.unread) == before:
-            todo = f"put {', '.join(folders.SUFFIXES)} files there"
-            raise InputError("the folder holds no manifest", where=str(path), todo=todo)
+            self.empty.append(str(path))
         return objects
 
     def below(self, path: Path) -> Iterable[Resource]:
@@ -108,7 +127,8 @@ class _Found:
         try:
             return built(path, self.reading) if path.is_dir() else self.in_file(path)
         except HarnessError as error:
-            self.unread.append(Unread(error.where or str(path), error.brief))
+            template = path.is_file() and "{{" in path.read_text(encoding="utf-8", errors="replace")
+            self.unread.append(Unread(error.where or str(path), _TEMPLATE if template else error.brief))
             return ()
 
     def in_file(self, path: Path) -> list[Resource]:
@@ -124,12 +144,12 @@ class _Found:
                 self.skipped.append(str(in_file(name, document, ())))
         return objects
 
-    def notes(self) -> list[str]:
-        if not self.skipped:
-            return []
-        first, *others = self.skipped
-        which = f"{len(self.skipped)} documents that aren't Kubernetes objects, the first in {first}"
-        return [f"skipped: {which if others else f'{first}, which is no Kubernetes object'}"]
+    def notes(self) -> Iterator[str]:
+        if self.skipped:
+            first, *others = self.skipped
+            which = f"{len(self.skipped)} documents that aren't Kubernetes objects, the first in {first}"
+            yield f"skipped: {which if others else f'{first}, which is no Kubernetes object'}"
+        yield from (f"{path}: the folder holds no manifest" for path in self.empty)
 
 
 def _without_earlier(batches: Batches) -> tuple[Batches, tuple[str, ...]]:
@@ -154,7 +174,7 @@ def _without_earlier(batches: Batches) -> tuple[Batches, tuple[str, ...]]:
 
 def _replaced(versions: list[list[Resource]]) -> Iterator[str]:
     for *earlier, last in versions[:_LISTED]:
-        places = ", ".join(dict.fromkeys(str(each.place()) for each in earlier))
+        places = some(str(each.place()) for each in earlier)
         yield f"{last.place()}: {last} replaces what stands at {places}: the last one counts, as with kubectl"
     if (left := len(versions) - _LISTED) > 0:
         yield f"{left} more objects stand in several places: the last one counts, as with kubectl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from harness.manifests.places import objects
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LOGGED = re.compile(r'[EF]\d{4} \S+ +\d+ \S+\] "command failed" err=<? *')
 _ORIGIN = "config.kubernetes.io/origin"
 """The annotation in which kubectl names an object's origin, if it is asked to (`originAnnotations`)."""
 
@@ -92,10 +94,14 @@ def build(folder: Path) -> str:
         )
     result = _kubectl(kubectl, str(folder))
     if result.returncode:
-        raise InputError(
-            "kubectl kustomize can't build it", where=str(folder), why=" ".join(result.stderr.split())
-        )
+        raise InputError("kubectl kustomize can't build it", where=str(folder), why=_fault(result.stderr))
     return result.stdout
+
+
+def _fault(words: str) -> str:
+    """What kubectl says is wrong, without its warnings and the marks of its log, in one line."""
+    lines = (line for line in words.splitlines() if not line.startswith("#"))
+    return _LOGGED.sub("", " ".join(" ".join(lines).split()))
 
 
 def _kubectl(kubectl: str, folder: str) -> subprocess.CompletedProcess[str]:

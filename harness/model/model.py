@@ -7,8 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import InputError, NotModelledError, did_you_mean
+from harness.base.vocabulary import Workload
 from harness.manifests.files import read
 from harness.manifests.objects import Reading
 from harness.model import changes
@@ -199,6 +201,7 @@ class Model:
         if not (pods or request.through):
             raise InputError(
                 f"there is no running workload {request.source}",
+                why=self._why_absent(request.source),
                 todo=did_you_mean(str(request.source), map(str, self.state.running)),
             )
         try:
@@ -211,6 +214,12 @@ class Model:
             outcomes = with_omissions(request, outcomes, self.omissions)
         mesh = pods[0].mesh if pods else None
         return Decision(request, mesh.proxy if mesh else None, outcomes)
+
+    def _why_absent(self, workload: Workload) -> str:
+        """Why a workload of the manifests isn't there; empty if it is none of theirs."""
+        absent = (each for each in self.state.left_out if not each.field and is_workload(each.resource))
+        named = (each for each in absent if Workload(each.resource.namespace, each.resource.name) == workload)
+        return next((str(each) for each in named), "")
 
     @property
     def omissions(self) -> tuple[Undecided, ...]:

@@ -84,7 +84,7 @@ def checked(resource: Resource) -> Resource:
     if shape is None:
         raise not_modelled(resource, "", f"the model knows no {resource.api_version} {resource.kind}")
     if resource.version not in shape.versions:
-        raise Refused.unknown_kind(resource)
+        raise Refused.unknown_version(resource, shape.versions)
     resource = without_nulls(resource)
     check(resource, shape)
     return resource
