@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -42,8 +43,11 @@ Written = TypeVar("Written", bound=BaseModel)
 Configs = dict[str, tuple[Resource, ...]]
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Returns the scenario in this file; raises InputError with all that is wrong with it."""
+def load_scenario(path: Path, made: Mapping[str, Translation] | None = None) -> Scenario:
+    """Returns the scenario in this file; raises InputError with all that is wrong with it.
+
+    `made` are translations by the names of their configs, where somebody has them already.
+    """
     path = _short(path)
     text = read_text(path, MAX_BYTES)
     documents = list(parse(text, str(path)))
@@ -52,7 +56,7 @@ def load_scenario(path: Path) -> Scenario:
     if len(documents) > 1:
         line = documents[1].mark(()).line
         raise InputError("more than one YAML document", where=f"{path}:{line}:1", todo="a file a scenario")
-    return _Loader(path, text, documents[0]).scenario()
+    return _Loader(path, text, documents[0], made=made or {}).scenario()
 
 
 def load_mapping(data: Mapping[str, Any], path: Path, name: str) -> Scenario:
@@ -68,8 +72,17 @@ def load_mapping(data: Mapping[str, Any], path: Path, name: str) -> Scenario:
 class _Loader:
     """Loads one file."""
 
-    def __init__(self, path: Path, text: str, document: Document, name: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        text: str,
+        document: Document,
+        name: str = "",
+        *,
+        made: Mapping[str, Translation] = MappingProxyType({}),
+    ) -> None:
         self.path = path
+        self.made = made
         self.lines = text.splitlines()
         self.data = document.data
         self.document = document
@@ -97,7 +110,9 @@ class _Loader:
         }
         self.problems.raise_if_any()
         self.translated = frozenset(sources)
-        translations = {name: self._translated(apps, configs, of) for name, of in sources.items()}
+        translations = {
+            name: self.made.get(name) or self._translated(apps, configs, of) for name, of in sources.items()
+        }
         configs |= {name: made.objects for name, made in translations.items()}
         self._check_stages(file, apps)
         objects = [*apps, *(resource for config in configs.values() for resource in config)]

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.callers import Caller, classes
-from harness.analysis.compare.relevant import relevant
+from harness.analysis.compare.answer import answers
+from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import NotModelledError
-from harness.base.vocabulary import PLATFORM, Mesh, Workload
+from harness.base.vocabulary import PLATFORM, Workload
 from harness.model.calls import calls
-from harness.model.decide import decide
+from harness.model.decide import decide, unguarded
 from harness.model.network.services import endpoints, service_ports
 from harness.model.state.tables import grouped
+from harness.traffic.request import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from harness.analysis.compare.conditions import Conditions
-    from harness.analysis.compare.examples import Example
+    from harness.analysis.compare.answer import ComparedAnswer
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.calls import Call
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from harness.model.state import Pod
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
+
+NETWORK = "networking.k8s.io"
+"""The API group of NetworkPolicies."""
 
 _PATHS = {
     "faces-color": "/ColorService/Center",
@@ -44,16 +47,27 @@ _PATHS = {
 
 @dataclass(frozen=True)
 class Estate:
-    """A state, and who in it sends requests: `workloads` of the apps, and two clients besides.
+    """What each stage comes to, and who sends requests: `workloads` of the apps, and two clients besides.
 
     `originals` are the user's objects by their keys: they know the user's files.
     """
 
-    state: State
+    states: tuple[State, ...]
     workloads: Collection[Workload]
     inside: Workload
     outside: Workload
     originals: Mapping[tuple[str, str, str, str], Resource] = field(default_factory=dict)
+
+    @cached_property
+    def configuration(self) -> Mapping[tuple[str, str, str, str], Resource]:
+        """The user's objects that decide on requests: the meshes', the Gateway API's, the network's."""
+        groups = {*MESH_OF_GROUP, GATEWAY_API, NETWORK}
+        return {key: resource for key, resource in self.originals.items() if resource.group in groups}
+
+    @property
+    def state(self) -> State:
+        """The estate as it is, in the first stage."""
+        return self.states[0]
 
     @cached_property
     def services(self) -> tuple[Resource, ...]:
@@ -115,13 +129,6 @@ class Estate:
             for service in self.services
         }
 
-    def unlike_callers(self, service: Resource) -> tuple[Workload, ...]:
-        """Returns one caller of each class that routes and policies can tell apart, the likeliest first."""
-        decisive = relevant(self.state, service)
-        pods = ((caller, self.pod(caller)) for caller in self.callers(service))
-        callers = classes((Caller(name, pod, pod) for name, pod in pods), decisive, decisive)
-        return tuple(caller.workload for caller in callers)
-
     def behind(self, service: Resource) -> frozenset[Workload]:
         """Returns the workloads whose pods a Service leads to."""
         return self._behind.get(service.key, frozenset())
@@ -149,20 +156,33 @@ class Estate:
         """Returns the first pod of a running workload."""
         return self.state.pods_of(workload)[0]
 
-    def in_istio(self, callers: Iterable[Workload]) -> Iterator[Workload]:
-        """Yields those callers whose requests leave through Istio's proxy."""
-        return (caller for caller in callers if self.pod(caller).mesh is Mesh.ISTIO)
+    @property
+    def callers_of_outside(self) -> tuple[Workload, ...]:
+        """Who may call what is outside: the first workload with a proxy, and the first without."""
+        callers = (*self.own, self.inside, self.outside)
+        meshed = [caller for caller in callers if self.pod(caller).mesh]
+        return (*meshed[:1], *[caller for caller in callers if caller not in meshed][:1])
 
     def entrances(self, service: Resource) -> Iterator[tuple[ServicePort, str]]:
-        """Yields a Service's ports that clients speak HTTP or gRPC to, with what they speak first."""
+        """Yields a Service's ports, with what their clients speak first; HTTP and gRPC come first."""
         path = self.path(service)
-        return ((port, scheme) for port in service_ports(service) for scheme in schemes(port, path)[:1])
+        ports = [(port, scheme) for port in service_ports(service) for scheme in schemes(port, path)[:1]]
+        yield from sorted(ports, key=lambda entrance: entrance[1] not in ("http", "grpc"))
 
     def outcomes(self, request: Request) -> Outcomes | None:
         """Returns what the model says of a request, None if it can't say."""
         with suppress(NotModelledError):
             return decide(self.state, request)
         return None
+
+    def unguarded(self, request: Request) -> tuple[ComparedAnswer, ...]:
+        """Returns what the application itself answers, past routes and policies; empty if unknown."""
+        if request.through:
+            return ()
+        with suppress(NotModelledError):
+            outcomes = unguarded(self.state, request)
+            return tuple(answer for answer, _ in answers(outcomes)) if outcomes else ()
+        return ()
 
 
 def _single(names: Iterable[str]) -> Iterator[str]:
@@ -173,25 +193,21 @@ def _single(names: Iterable[str]) -> Iterator[str]:
 def url(service: Resource, port: ServicePort, caller: Workload, scheme: str, target: str = "/") -> str:
     """Returns the URL by which a workload calls a Service, as short as it may be."""
     host = service.name if caller.namespace == service.namespace else f"{service.name}.{service.namespace}"
-    number = "" if port.number == 80 and scheme in ("http", "grpc") else f":{port.number}"
-    return f"{scheme}://{host}{number}{target}"
+    number = "" if port.number == DEFAULT_PORTS[scheme] else f":{port.number}"
+    return f"{scheme}://{host}{number}{'' if scheme == 'tcp' else target}"
 
 
 def schemes(port: ServicePort, path: str) -> tuple[str, ...]:
-    """Returns what clients of a port may speak, by what it says; none where proxies see bytes alone."""
+    """Returns what clients of a port may speak, by what it says; the likeliest first."""
     match port.protocol:
         case "grpc":
             return ("grpc",)
         case "http2":
             # Only a gRPC method is a path of two parts.
             return ("grpc", "http") if path.count("/") == 2 else ("http", "grpc")
-        case "tls" | "tcp":
-            return ()
+        case "tls":
+            return ("https",)
+        case "tcp":
+            return ("tcp",)
         case _:
             return ("http",)
-
-
-def asked_for(example: Example, conditions: Conditions, path: str) -> str:
-    """Returns an example's path with its query; a path that is answered, where that makes no difference."""
-    alike = all(condition.holds(path) == condition.holds(example.path) for condition in conditions.paths)
-    return example.target.replace(example.path, path, 1) if alike else example.target

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.expectations.policy import denied
 from harness.suggest.estate import url
-from harness.suggest.question import Origin, Question, Skipped, Topic
+from harness.suggest.question import Origin, Question, Topic
 from harness.traffic.request import Request
 
 if TYPE_CHECKING:
@@ -17,25 +17,32 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Workload
     from harness.suggest.estate import Estate
 
-_MUTE = "it has no pods, or no port for HTTP, and mutual TLS is shown by HTTP requests"
 
+def questions(estate: Estate) -> Iterator[Question | str]:
+    """Yields a question for each call that workloads' own configuration speaks of; else why there is none.
 
-def questions(estate: Estate) -> Iterator[Question | Skipped]:
-    """Yields a question for each call that workloads' own configuration speaks of.
-
-    Where none speaks of any, each Service is called by the likeliest workload.
+    A Service that nobody is told to call is called by the likeliest workload that is let in.
     """
     for call in estate.calls:
         hops = list(_hop(estate, call.caller, call.service, Origin(call.workload, call.field)))
         yield from hops
         if not hops:
-            yield Skipped(f"{call.caller} to {call.service}", _MUTE)
-    if not estate.calls:
-        for service in estate.services:
-            origin = Origin(service, "spec")
-            tried = (_hop(estate, caller, service, origin) for caller in estate.callers(service))
-            admitted = (hop for hops in tried for hop in hops if _gets_in(estate, hop.request))
-            yield from itertools.islice(admitted, 1)
+            yield f"{call.caller} to {call.service}: {_mute(estate, call.service)}"
+    for service in estate.services:
+        if estate.known_callers(service):
+            continue
+        tried = (_hop(estate, caller, service, Origin(service, "spec")) for caller in estate.callers(service))
+        admitted = (hop for hops in tried for hop in hops if _gets_in(estate, hop.request))
+        first = next(admitted, None)
+        yield first or f"{service}: {_mute(estate, service)}"
+
+
+def _mute(estate: Estate, service: Resource) -> str:
+    if not estate.behind(service):
+        return "no running pod is behind it"
+    return (
+        "it has no port" if not list(estate.entrances(service)) else "it lets in none of its likely callers"
+    )
 
 
 def _gets_in(estate: Estate, request: Request) -> bool:
@@ -47,4 +54,5 @@ def _hop(estate: Estate, caller: Workload, service: Resource, origin: Origin) ->
     entrances = estate.entrances(service) if estate.behind(service) else ()
     for port, scheme in itertools.islice(entrances, 1):
         request = Request(caller, url(service, port, caller, scheme, estate.path(service)))
-        yield Question(Topic.HOP, request, f"{caller} to {estate.called(service)}", (origin,))
+        subject = f"{caller} to {estate.called(service)}"
+        yield Question(Topic.HOP, request, subject, (origin,), estate.behind(service))

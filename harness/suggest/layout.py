@@ -14,11 +14,10 @@ from harness.base.settings import SCENARIO_FOLDER
 from harness.base.vocabulary import Workload
 from harness.scenario.schema import scenario_schema
 from harness.suggest import writer
-from harness.suggest.sources import Role
-from harness.suggest.stages import STAYING, TRANSLATED
+from harness.suggest.sources import STAYING, TRANSLATED, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from harness.base.resources import Resource
     from harness.suggest.sources import Source, Sources
@@ -50,16 +49,15 @@ class Layout:
         return cls(file, place / f"{file.stem}-{_MANIFESTS}", sources, used)
 
     @property
-    def manifests(self) -> dict[Path, str]:
-        """The manifests that have to be written: text by file."""
+    def manifests(self) -> dict[Path, tuple[Resource, ...]]:
+        """The manifests that have to be written: objects by file."""
         loose = (source for source in self.sources.every if source.path is None)
-        texts = {self._of(source): writer.manifests(source.objects) for source in loose}
+        files = {self._of(source): source.objects for source in loose}
         if self.sources.staying:
-            texts[self.folder / f"{STAYING}.yaml"] = writer.manifests(self.sources.staying)
+            files[self.folder / f"{STAYING}.yaml"] = self.sources.staying
         if self.clients:
-            objects = [manifest for client in self.clients for manifest in _manifests(client)]
-            texts[self.folder / f"{_CLIENTS}.yaml"] = writer.manifests(objects)
-        return texts
+            files[self.folder / f"{_CLIENTS}.yaml"] = manifests(self.clients)
+        return files
 
     @property
     def head(self) -> dict[str, Any]:
@@ -88,7 +86,8 @@ class Layout:
     def write(self, text: str) -> None:
         """Writes the scenario, its manifests, and the schema that its first line names."""
         schema = json.dumps(scenario_schema(), indent=2) + "\n"
-        written = {**self.manifests, self.file.with_name(writer.SCHEMA): schema, self.file: text}
+        written = {file: writer.manifests(objects) for file, objects in self.manifests.items()}
+        written |= {self.file.with_name(writer.SCHEMA): schema, self.file: text}
         for file, content in written.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8")
@@ -125,7 +124,12 @@ def clients(taken: Container[str]) -> tuple[Workload, Workload]:
     return Workload(inside, "curl"), Workload(outside, "curl")
 
 
-def _manifests(client: Workload) -> tuple[Resource, ...]:
+def manifests(clients: Iterable[Workload]) -> tuple[Resource, ...]:
+    """Returns the objects of clients."""
+    return tuple(resource for client in clients for resource in _client(client))
+
+
+def _client(client: Workload) -> tuple[Resource, ...]:
     """The objects of a client with a service account of its own."""
     metadata, labels = {"name": client.name, "namespace": client.namespace}, {"app": "curl"}
     container = {"name": "curl", "image": _IMAGE, "command": ["sleep", "infinity"]}

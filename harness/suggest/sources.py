@@ -27,6 +27,7 @@ from harness.model.state.tables import grouped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from harness.analysis.translate import Translation
     from harness.base.errors import HarnessError, NotModelledError
     from harness.base.resources import Resource
 
@@ -39,6 +40,10 @@ _INSTALLED = frozenset(
 _Refusal = tuple["Resource", "HarnessError"]
 
 _PLATFORMS = "what the platform and the meshes' control planes are made of: the scenario installs them"
+
+
+TRANSLATED, STAYING = "linkerd", "gateways"
+"""The configurations that are translated of Istio's, and that stay with its gateways."""
 
 
 class Role(StrEnum):
@@ -67,11 +72,13 @@ class Sources:
 
     every: tuple[Source, ...]
     left_out: tuple[str, ...]
-    staying: tuple[Resource, ...] = ()
+    translation: Translation
+    """What becomes of all objects under Linkerd."""
+    staying: tuple[Resource, ...]
     """Istio's objects that count at its gateways, which stay: a migration takes them from workloads alone."""
-    undeclared: tuple[str, ...] = ()
+    undeclared: tuple[str, ...]
     """Namespaces that objects speak of, and that no manifest declares or has workloads in."""
-    undecided: tuple[Undecided, ...] = ()
+    undecided: tuple[Undecided, ...]
     """What the model doesn't decide of the objects: it may change any answer."""
 
     def of(self, *roles: Role) -> tuple[Source, ...]:
@@ -119,7 +126,6 @@ def _sources(parts: Sequence[Part]) -> Sources:
     left_out: dict[str, None] = {}
     objects = {resource.key: resource for _, batch in parts for resource in batch}
     state, refused = _applied(tuple(objects.values()))
-    staying = tuple(objects[policy.key] for policy in _at_gateways(state))
     every: list[Source] = []
     for path, batch in parts:
         kept = (resource for resource in batch if not _is_left_out(resource, refused, left_out))
@@ -137,24 +143,34 @@ def _sources(parts: Sequence[Part]) -> Sources:
             why="; ".join(unknown),
             todo="name the apps' manifests, too: Deployments and Services, and Istio's configuration",
         )
-    if undeclared := tuple(_undeclared(kept_objects)):
+    translation = translate(kept_objects)
+    staying = {resource.key: resource for resource in (*translation.kept, *_at_gateways(state))}
+    undeclared = _undeclared(kept_objects, translation)
+    if undeclared:
         every.append(Source(Role.APPS, "namespaces", None, tuple(map(namespace_object, undeclared))))
-    return Sources(tuple(_merged(every)), tuple(left_out), staying, undeclared, state.undecided)
+    return Sources(
+        tuple(_merged(every)),
+        tuple(left_out),
+        translation,
+        tuple(objects[key] for key in staying if key in objects),
+        undeclared,
+        state.undecided,
+    )
 
 
-def _undeclared(objects: Sequence[Resource]) -> list[str]:
+def _undeclared(objects: Sequence[Resource], translation: Translation) -> tuple[str, ...]:
     """The namespaces that objects lie in, or that they lead to once they are translated, and nobody makes."""
-    made = {resource.name if resource.kind == "Namespace" else resource.namespace for resource in objects}
+    every = (*objects, *translation.objects)
+    made = {resource.name if resource.kind == "Namespace" else resource.namespace for resource in every}
     there = {resource.namespace for resource in objects if _role(resource) is Role.APPS}
     there |= {resource.name for resource in objects if resource.kind == "Namespace"}
-    made |= {resource.namespace for resource in translate(objects).objects}
-    return sorted(made - there - PLATFORM - {"", "default"})
+    return tuple(sorted(made - there - PLATFORM - {"", "default"}))
 
 
 def _merged(every: Iterable[Source]) -> Iterator[Source]:
     """The sources, those that are written out joined by role; no two of one name."""
     loose: defaultdict[Role, list[Resource]] = defaultdict(list)
-    names: set[str] = {"linkerd"}  # the translation's
+    names: set[str] = {TRANSLATED, STAYING}
     for source in every:
         if source.path is None:
             loose[source.role] += source.objects

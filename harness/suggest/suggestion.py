@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
-from itertools import count
+from dataclasses import dataclass, field, replace
+from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError
 from harness.expectations import KINDS, Result
-from harness.suggest import hops, ingress, policies, routes
-from harness.suggest.question import Entry, Skipped, Topic, Unsaid, entry
+from harness.suggest import boundaries, hops, saying, wording
+from harness.suggest.answers import ask
+from harness.suggest.parts import uncovered
+from harness.suggest.probes import Probes, probed
+from harness.suggest.question import Topic, Unsaid
+from harness.suggest.targets import targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from harness.analysis.translate import Finding
+    from harness.suggest.answers import Answered, Change, Decider
     from harness.suggest.estate import Estate
-    from harness.suggest.question import Origin, Question
+    from harness.suggest.question import Entry, Origin, Question
     from harness.suggest.stages import Reached
+    from harness.suggest.targets import Target
+    from harness.traffic.trace import Step
 
 LIMIT = 20
-"""Expectations of each topic; what is more isn't written, and told."""
+"""Expectations of each topic; what is more isn't written, and counted."""
 
-_LEADING = (Topic.ROUTE, Topic.INGRESS, Topic.POLICY, Topic.HOP)
-"""Topics whose questions come first about each object: beyond their limit objects aren't looked at."""
+WORK = 250_000
+"""Steps of decisions that are taken to find what differs; an estate that needs more is cut, and told."""
 
-_WORDS = {Topic.DELAY: "delay", Topic.TIME_LIMIT: "limit"}
+_LOOKED_AT = {
+    Topic.HEADER: "header",
+    Topic.DELAY: "fault",
+    Topic.TIME_LIMIT: "timeout",
+    Topic.MIRROR: "mirror",
+}
+"""Words in the fields that findings about a topic are about."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +58,28 @@ class Item:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What holds in every stage, what in each, and what couldn't be said."""
+    """What holds in every stage, what in each, and what isn't covered, with the reason."""
 
     always: tuple[Item, ...]
     stages: tuple[tuple[Item, ...], ...]
-    left_out: tuple[str, ...]
+    uncovered: tuple[str, ...]
+    work: int = 0
+    """The most work that it was to decide on one request."""
+
+    @property
+    def names(self) -> Iterator[str]:
+        """The names of what holds in every stage."""
+        return (item.entry.name for item in self.always)
+
+    @property
+    def first(self) -> Iterator[Entry]:
+        """The expectations of the first stage, as the estate is."""
+        return (item.entry for part in (self.always, *self.stages[:1]) for item in part)
 
     @property
     def entries(self) -> Iterator[Entry]:
         """All expectations."""
         return (item.entry for part in (self.always, *self.stages) for item in part)
-
-
-def nothing(stages: int) -> Suggestion:
-    """Returns what a scenario of so many stages has before anything is asked."""
-    return Suggestion((), ((),) * stages, ())
 
 
 def suggest(
@@ -68,47 +88,96 @@ def suggest(
     """Returns the expectations that the model confirms, each in the stages in which it holds.
 
     `findings` are a translation's: they say why something changes. Of each topic there are `limit`
-    questions at most, those of one topic in the order of the objects that they come from.
+    expectations at most.
     """
-    draft = _Draft(estate, stages, tuple(findings))
-    origins: set[str] = set()
-    skipped: dict[str, Skipped] = {}
-    for ask in (routes.questions, ingress.questions, policies.questions, hops.questions):
-        counted: Counter[Topic] = Counter()
-        for question in ask(estate):
-            if isinstance(question, Skipped):
-                skipped.setdefault(question.what, question)
-                continue
-            origins |= {f"{origin.resource} {origin.field}" for origin in question.origins}
-            counted[question.topic] += 1
-            if counted[question.topic] <= limit:
-                draft.add(question)
-                continue
-            draft.left_out[f"{question.topic}: there are more than the {limit} that are written"] = None
-            if question.topic in _LEADING:
-                break
-    everywhere = [item.entry for item in draft.always]
-    # What one Service's callers don't come to may be reached by another way.
-    unasked = (f"{skip.what}: {skip.why}" for skip in skipped.values() if skip.what not in origins)
-    return Suggestion(
-        tuple(draft.always),
-        tuple(tuple(item for item in items if item.entry not in everywhere) for items in draft.items),
-        (*draft.left_out, *unasked),
-    )
+    draft = _Draft(estate, stages, tuple(findings), limit)
+    for target in targets(estate):
+        draft.explore(target)
+    for asked in hops.questions(estate):
+        if isinstance(asked, str):
+            draft.uncovered[asked] = None
+        else:
+            draft.add(asked)
+    for workload in probed(estate):
+        draft.add(workload)
+    return draft.finished()
 
 
+@dataclass(frozen=True)
+class _Added:
+    """What became of a question: the stages in which its expectation changes, and what none says, and why."""
+
+    differing: set[int]
+    unsaid: dict[str, str]
+
+
+@dataclass
 class _Draft:
-    """A suggestion while it is made: items that hold everywhere, those of each stage, what is left out."""
+    """A suggestion while it is made: items that hold everywhere, those of each stage, what isn't covered."""
 
-    def __init__(self, estate: Estate, stages: Sequence[Reached], findings: tuple[Finding, ...]) -> None:
-        self.estate, self.stages, self.findings = estate, stages, findings
-        self.always: list[Item] = []
-        self.items: list[list[Item]] = [[] for _ in stages]
-        self.left_out: dict[str, None] = {}
-        self._names: dict[str, Entry] = {}
+    estate: Estate
+    stages: Sequence[Reached]
+    findings: tuple[Finding, ...]
+    limit: int
+    always: list[Item] = field(default_factory=list)
+    uncovered: dict[str, None] = field(default_factory=dict)
+    _met: set[Decider] = field(default_factory=set)
+    _work: int = 0
+    _most: int = 0
+    _unasked: list[str] = field(default_factory=list)
+    _counted: Counter[Topic] = field(default_factory=Counter)
+    _cut: Counter[Topic] = field(default_factory=Counter)
+    _names: dict[str, Entry] = field(default_factory=dict)
 
-    def add(self, question: Question) -> None:
+    def __post_init__(self) -> None:
+        self.items: list[list[Item]] = [[] for _ in self.stages]
+
+    def explore(self, target: Target) -> None:
+        """Asks a target what the configuration may tell apart, and adds what decides and what changes."""
+        changed: set[Change] = set()
+        for request in boundaries.requests(self.estate, target):
+            if self._work > WORK:
+                self._unasked.append(target.name)
+                return
+            answered = ask(self.stages, target, request)
+            self._work += answered.cost
+            self._most = max(self._most, answered.cost)
+            for problem in answered.problems:
+                self.uncovered[f"requests to {target.name}: {problem}"] = None
+            new = dict(answered.deciders(self.estate.configuration))
+            deciders = [(d, step) for d, step in new.items() if self._counts(d, answered)]
+            changes = [change for change in answered.changes if change not in changed]
+            changed.update(change for change in changes)
+            self._met.update(decider for decider, _ in deciders)
+            self._ask(answered, deciders, changes)
+
+    def _counts(self, decider: Decider, answered: Answered) -> bool:
+        """Whether a decider is to be shown: what is denied shows no route."""
+        return decider not in self._met and (decider.of_policy or not answered.denied)
+
+    def _ask(
+        self, answered: Answered, deciders: Iterable[tuple[Decider, Step]], changes: Sequence[Change]
+    ) -> None:
+        shown: set[int] = set()
+        unsaid: dict[str, str] = {}
+        for question in wording.questions(self.estate, answered, deciders, changes):
+            added = self._added(question)
+            shown |= added.differing
+            unsaid |= added.unsaid
+        unseen = [change for change in changes if change.stage not in shown]
+        for change in unseen:
+            where = self.stages[change.stage].name
+            line = f"{wording.plain(self.estate, answered)}: in stage {where} {change}"
+            self.uncovered["; ".join((line, *dict.fromkeys(unsaid.values())))] = None
+        if not unseen:
+            self.uncovered |= dict.fromkeys(f"{title}: {why}" for title, why in unsaid.items())
+
+    def add(self, question: Question | Probes) -> None:
         """Adds what the model says to a question in each stage, and why it can't."""
+        unsaid = self._added(question).unsaid
+        self.uncovered |= dict.fromkeys(f"{title}: {why}" for title, why in unsaid.items())
+
+    def _added(self, question: Question | Probes) -> _Added:
         entries: list[Entry | None] = []
         unsaid: defaultdict[str, list[str]] = defaultdict(list)
         for stage in self.stages:
@@ -117,20 +186,30 @@ class _Draft:
             except HarnessError as error:
                 entries.append(None)
                 unsaid[error.brief].append(stage.name)
+        if self._counted[question.topic] >= self.limit and any(entries):
+            self._cut[question.topic] += 1
+            return _Added(set(), {})
+        if any(entries):
+            self._counted[question.topic] += 1
+            self._place(question, [made and self._named(made) for made in entries])
+        pairs = enumerate(pairwise(entries), 1)
+        reasons: dict[str, str] = {}
         for why, names in unsaid.items():
             where = f", in {', '.join(names)}" if len(names) < len(self.stages) else ""
-            self.left_out[f"{question.subject} ({question.topic}{where}): {why}"] = None
-        named = [made and self._named(made) for made in entries]
+            reasons[f"{question.title} ({question.topic}{where})"] = why
+        return _Added({index for index, (was, now) in pairs if _differ(was, now)}, reasons)
+
+    def _place(self, question: Question | Probes, named: Sequence[Entry | None]) -> None:
+        """Puts expectations where they hold: everywhere, or in their stages."""
         originals = self.estate.originals
         origins = tuple(
             replace(origin, resource=originals.get(origin.resource.key, origin.resource))
             for origin in question.origins
         )
-        subject = f"{question.subject} {_WORDS.get(question.topic, '')}{question.given}".strip()
         first = named[0]
-        if first and all(made == first for made in named):
+        if first and not first.outage and all(made == first for made in named):
             if all(first != item.entry for item in self.always):
-                self.always.append(Item(first, subject, origins))
+                self.always.append(Item(first, question.title, origins))
             return
         before: Entry | None = None
         for items, now in zip(self.items, named, strict=True):
@@ -139,13 +218,15 @@ class _Draft:
             was = before if before != now and not _same_kind(question, before, now) else None
             because = tuple(finding for finding in self.findings if was and _concerns(finding, question))
             if all(now != item.entry for item in items):
-                items.append(Item(now, subject, () if before else origins, was, because))
+                items.append(Item(now, question.title, () if before else origins, was, because))
             before = now
 
-    def _confirmed(self, question: Question, stage: Reached) -> Entry:
+    def _confirmed(self, question: Question | Probes, stage: Reached) -> Entry:
         """The expectation of what comes back in a stage; raises Unsaid if it isn't one that passes."""
-        outcomes = stage.ground.provider.send(question.request, 1)
-        made = entry(question, outcomes, self.estate.names)
+        if isinstance(question, Probes):
+            made = question.entry(stage)
+        else:
+            made = saying.entry(question, *stage.provider.answer(question.request), self.estate.names)
         verdict = KINDS[made.kind].model_validate(made.fields).judge(stage.ground)
         if verdict.result is not Result.PASS:
             words = "; ".join((verdict.seen, *(line.partition("\n")[0] for line in verdict.evidence[-1:])))
@@ -160,16 +241,42 @@ class _Draft:
                 break
         return named
 
+    def finished(self) -> Suggestion:
+        """Returns the suggestion: what holds everywhere isn't repeated, what isn't covered is listed."""
+        everywhere = [item.entry for item in self.always]
+        lines = list(self.uncovered)
+        for topic, number in sorted(self._cut.items()):
+            lines.append(f"{topic}: {number} more than the {self.limit} that are written (--limit)")
+        if self._unasked:
+            names = dict.fromkeys(self._unasked)
+            first = ", ".join(list(names)[:3])
+            lines.append(
+                f"not asked at all, since an estate of this size takes too long: {len(names)} hosts, {first}…"
+            )
+        cut = bool(self._unasked or self._cut)
+        lines += uncovered(self.estate, self._met, cut=cut)
+        return Suggestion(
+            tuple(self.always),
+            tuple(tuple(item for item in items if item.entry not in everywhere) for items in self.items),
+            tuple(lines),
+            self._most,
+        )
 
-def _same_kind(question: Question, before: Entry | None, now: Entry) -> bool:
+
+def _differ(was: Entry | None, now: Entry | None) -> bool:
+    return was is not None and now is not None and (was.kind, was.fields) != (now.kind, now.fields)
+
+
+def _same_kind(question: Question | Probes, before: Entry | None, now: Entry) -> bool:
     """Whether a hop only changes the mesh that protects it, which is what a migration is for."""
     meshes = before is not None and "mesh" in before.fields and "mesh" in now.fields
     return meshes and question.topic is Topic.HOP
 
 
-def _concerns(finding: Finding, question: Question) -> bool:
+def _concerns(finding: Finding, question: Question | Probes) -> bool:
     """Whether a finding is about the object that a question comes from, and the part of it."""
-    return any(
+    word = _LOOKED_AT.get(question.topic, "")
+    return word in finding.field.lower() and any(
         finding.origin is not None
         and finding.origin.key == origin.resource.key
         and (finding.field.startswith(origin.field) or origin.field.startswith(finding.field))

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 MOST = 3
 """Loads that a scenario is given: each is a process on a cluster, all through each transition."""
 
+_WORK, _DECISIONS = 100_000, 10
+"""The work that may go into trying loads, and about how often each is decided on in a stage."""
+
 _KINDS = ("allow", "response", "split")
 _PARTS = ("from", "to", "headers")
 
 
-def candidates(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Returns expectations on transitions, as written, for the first requests that are answered."""
+def candidates(entries: Iterable[Entry], work: int) -> list[dict[str, Any]]:
+    """Returns expectations on transitions, as written, for the first requests that are answered.
+
+    `work` is what it takes to decide on one request in all stages: the more it is, the fewer are tried.
+    """
     answered = [
         {part: entry.fields[part] for part in _PARTS if part in entry.fields}
         for entry in entries
@@ -36,7 +42,7 @@ def candidates(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     unique = dict[tuple[str, str], dict[str, Any]]()
     for request in answered:
         unique.setdefault((request["from"], request["to"]), request)
-    first = list(unique.values())[:MOST]
+    first = list(unique.values())[: min(MOST, _WORK // (_DECISIONS * work or 1))]
     return [{"available": {**request, "rate": "10/s", "success": "100%"}} for request in first]
 
 

@@ -28,9 +28,16 @@ MADE = f"{HEADER}, with the scenario that names it. Edit it as you like.\n"
 
 
 def scenario(
-    head: Mapping[str, Any], stages: Sequence[Written], suggestion: Suggestion, notes: Iterable[str]
+    head: Mapping[str, Any],
+    stages: Sequence[Written],
+    suggestion: Suggestion,
+    notes: Iterable[str],
+    uncovered: Iterable[str],
 ) -> str:
-    """Returns the file's text: `head` is all before the expectations, `notes` what its user should know."""
+    """Returns the file's text: `head` is all before the expectations, `notes` what its user should know.
+
+    What isn't covered stands at the end.
+    """
     # A line that editors read [redhat-developer/yaml-language-server: modeline].
     lines = [f"# yaml-language-server: $schema={SCHEMA}"]
     lines += [f"{HEADER}: every expectation is what the model predicts of the configuration as it is."]
@@ -50,6 +57,8 @@ def scenario(
         if items:
             lines += ["  expect:", *_items(items, anchors, anchored, "  ")]
         lines.append("")
+    if listed := [line for text in uncovered for line in _comment(f"- {text}", "")]:
+        lines += ["# Not covered:", *listed, ""]
     return "\n".join(lines)
 
 

@@ -96,7 +96,7 @@ def _substitution(pattern: str, replacement: str) -> tuple[envoy.Engine, tuple[s
     return ready, parts
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 14)
 def _ready(pattern: str, dialect: Dialect) -> Callable[[str], bool] | Fault:
     """What tells whether a text matches; a fault where the engine doesn't take the pattern."""
     if dialect is Dialect.RUST:

@@ -1,0 +1,60 @@
+"""The parts of a configuration that no question is about, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.gateway_api.route import Route
+from harness.api.istio.security.authorization_policy import AuthorizationPolicy
+from harness.api.istio.virtual_service import VirtualService
+from harness.api.schema.kinds import GATEWAY_API
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from harness.base.resources import Resource
+    from harness.suggest.answers import Decider
+    from harness.suggest.estate import Estate
+
+_NEVER_MET = "no request that was tried is decided by it"
+_CUT = f"{_NEVER_MET}, and not all were tried that could be"
+
+
+def uncovered(estate: Estate, met: Collection[Decider], *, cut: bool) -> Iterator[str]:
+    """Yields the objects, and rules of objects, that decided on none of the requests that were tried."""
+    fields: dict[tuple[str, ...], set[str]] = {}
+    for decider in met:
+        fields.setdefault(decider.origin.resource.key, set()).add(decider.origin.field)
+    doors = {door for decider in met if decider.at_gateway for door in _doors(decider.origin.resource)}
+    for resource in estate.configuration.values():
+        if resource.kind == "Gateway" and f"{resource.namespace}/{resource.name}" in doors:
+            continue
+        seen = fields.get(resource.key, set())
+        unseen = [part for part in _parts(resource) if not any(field.startswith(part) for field in seen)]
+        if unseen:
+            more = f" and {len(unseen) - 1} more parts" if len(unseen) > 1 else ""
+            part = f" {unseen[0]}" if unseen[0] else ""
+            yield f"{resource}{part}{more}: {_CUT if cut else _NEVER_MET}"
+
+
+def _doors(resource: Resource) -> Iterator[str]:
+    """The gateways that a route is bound to, as namespace/name."""
+    if resource.kind == "VirtualService":
+        yield from VirtualService.of(resource).bound
+    elif resource.group == GATEWAY_API:
+        yield from (f"{parent.namespace}/{parent.name}" for parent in Route.kept(resource).parents)
+
+
+def _parts(resource: Resource) -> list[str]:
+    """The rules of an object; an object without any is one part."""
+    match resource.kind:
+        case "VirtualService":
+            read = VirtualService.of(resource)
+            rules = [rule.path for rule in (*read.http, *read.tls, *read.tcp)]
+        case "HTTPRoute" | "GRPCRoute":
+            rules = [rule.path for rule in Route.of(resource).written_rules]
+        case "AuthorizationPolicy" if resource.group == "security.istio.io":
+            rules = [rule.path for rule in AuthorizationPolicy.of(resource).rules]
+        case _:
+            rules = []
+    return rules or [""]
