@@ -31,7 +31,6 @@ MESHES_TOLD_APART = {
     "cli/translate.py": (1, "translations lead to Linkerd alone"),
     "cluster/probing/wire.py": (1, "Istio's proxy image brings openssl"),
     "ground/choice.py": (1, "istioctl's file of settings has an option of its own name"),
-    "suggest/estate.py": (1, "a suggested scenario leads from Istio"),
     "suggest/sources.py": (1, "a suggested scenario leads from Istio"),
     "suggest/stages.py": (1, "a suggested scenario leads from Istio"),
 }
