@@ -505,7 +505,7 @@ CASES = {
             web("shop"),
             rules("- route: [{destination: {host: two}}]"),
         ],
-        "has the ports 81, 82, and none is chosen",
+        "has 81, 82, and no port is chosen",
     ),
     "virtual-service-bypassed-at-gateway": (
         [

@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 
 
 class Sent(NamedTuple):
-    """Where a rule sends requests, connections, or copies of them, and the effect if nothing is there."""
+    """Where a rule sends requests, connections, or copies of them, and the effect if nothing is there.
+
+    `by` has the ports that all matches of the rule ask for, if they do.
+    """
 
     destination: Destination
     host: str
     subset: str
     port: int | None
-    copies: bool
+    http: bool
+    by: frozenset[int]
+    copies: bool = False
 
     @property
     def answer(self) -> str:
@@ -62,23 +67,36 @@ def virtual_service_port_missing(state: State) -> Iterator[Sign]:
 def virtual_service_port_needed(state: State) -> Iterator[Sign]:
     for resource, sent in _all(state):
         ports = _ports(hosts_for(state, resource, sent.host))
-        if sent.port is None and len(ports) > 1 and not _arriving(state, resource) <= ports:
-            yield seen(sent.destination, host=sent.host, ports=_listed(ports))
-
-
-def _arriving(state: State, resource: Resource) -> frozenset[int]:
-    """The ports by which requests come to a VirtualService; 0 stands for those that nobody can tell."""
-    ports = set() if virtual_service.hosts(resource) else {0}
-    for gateway in virtual_service.gateways(resource):
-        if gateway == MESH:
-            for host in virtual_service.hosts(resource):
-                ports |= _ports(hosts_for(state, resource, host)) or {0}
+        if sent.port is not None or not ports:
             continue
-        namespace, _, name = gateway.rpartition("/")
-        read = state.get(*IstioGateway.KIND, namespace, name)
-        servers = IstioGateway.kept(read).servers if read else ()
-        ports |= {server.port.number or 0 for server in servers} or {0}
-    return frozenset(ports)
+        coming = _coming(state, resource, sent, alone=len(ports) == 1)
+        if coming and not coming <= ports:
+            case = "partly" if coming & ports else ""
+            yield seen(sent.destination, case=case, host=sent.host, ports=_listed(ports))
+
+
+def _coming(state: State, resource: Resource, sent: Sent, *, alone: bool) -> frozenset[int]:
+    """The ports by which requests for a destination come; 0 stands for those that nobody can tell.
+
+    Gateways, and rules for connections, take a destination's only port (`alone`) whichever they came by.
+    Sidecars look for the port that was dialled [istio/istio: route.GetDestinationCluster].
+    """
+    ports: set[int] = set() if virtual_service.hosts(resource) or alone else {0}
+    for gateway in virtual_service.gateways(resource):
+        if gateway == MESH and (sent.http or not alone):
+            for host in virtual_service.hosts(resource):
+                ports |= _http_ports(hosts_for(state, resource, host)) or (set() if alone else {0})
+        elif gateway != MESH and not alone:
+            namespace, _, name = gateway.rpartition("/")
+            read = state.get(*IstioGateway.KIND, namespace, name)
+            servers = IstioGateway.kept(read).servers if read else ()
+            ports |= {server.port.number or 0 for server in servers} or {0}
+    return sent.by if sent.by and ports else frozenset(ports)
+
+
+def _http_ports(hosts: list[Host]) -> set[int]:
+    """The ports of hosts on which HTTP is spoken, or may be."""
+    return {number for host in hosts for number in host.ports if number not in host.bytes_only}
 
 
 def _ports(hosts: list[Host]) -> frozenset[int]:
@@ -166,12 +184,15 @@ def _all(state: State) -> list[tuple[Resource, Sent]]:
 
 @per_object
 def _sent(resource: Resource) -> tuple[Sent, ...]:
-    sent: list[tuple[Destination, bool]] = []
+    sent = []
     for part in VirtualService.of(resource).rules:
-        sent += [(target.destination, False) for target in part.route]
+        http = isinstance(part, HTTPRule)
+        asked = [match.port for match in part.matches]
+        by = frozenset(number for number in asked if number) if all(asked) else frozenset()
+        targets = [(target.destination, False) for target in part.route]
         if isinstance(part, HTTPRule):
-            sent += [(destination, True) for destination, _, _ in part.copies]
-    return tuple(
-        Sent(to, to.full_host, to.subset, to.port.number if to.has("port") else None, copies)
-        for to, copies in sent
-    )
+            targets += [(destination, True) for destination, _, _ in part.copies]
+        for to, copies in targets:
+            port = to.port.number if to.has("port") else None
+            sent.append(Sent(to, to.full_host, to.subset, port, http, by, copies))
+    return tuple(sent)

@@ -5,40 +5,56 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.istio.hosts import covers, exported_to
+from harness.api.istio.hosts import covers, exported_to, protocol_of
 from harness.api.istio.registry import GROUP, ServiceEntry
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.istio import mesh_config
 from harness.model.istio.registry.hosts import is_exported
-from harness.model.network.services import fqdn
+from harness.model.network.services import fqdn, service_ports
 from harness.model.state.tables import HostTable, per_key, per_state
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
 
+_BYTES = ("tcp", "tls")
+
 SERVICE, SERVICE_ENTRY = ("", "Service"), (GROUP, "ServiceEntry")
 
 
 @dataclass(frozen=True)
 class Host:
-    """A name, perhaps a wildcard, with the object that brings it and the numbers of its ports."""
+    """A name, perhaps a wildcard, with the object that brings it and the numbers of its ports.
+
+    Of these `bytes_only` are those that say to speak something else than HTTP.
+    """
 
     name: str
     origin: Resource
     ports: tuple[int, ...]
+    bytes_only: tuple[int, ...] = ()
 
 
 @per_state
 def hosts(state: State) -> HostTable[Host]:
     """Returns all hosts by their names; a Service has its full one."""
     services = (
-        Host(fqdn(each), each, tuple(port.number for port in Service.kept(each).ports))
+        Host(
+            fqdn(each),
+            each,
+            tuple(port.number for port in Service.kept(each).ports),
+            tuple(port.number for port in service_ports(each) if port.protocol in _BYTES),
+        )
         for each in state.all(*SERVICE)
     )
     entries = (
-        Host(host.lower(), each.resource, tuple(port.number for port in each.ports))
+        Host(
+            host.lower(),
+            each.resource,
+            tuple(port.number for port in each.ports),
+            tuple(port.number for port in each.ports if protocol_of(port.protocol) in _BYTES),
+        )
         for each in map(ServiceEntry.kept, state.all(*SERVICE_ENTRY))
         for host in each.hosts
     )
