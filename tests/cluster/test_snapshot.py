@@ -46,6 +46,9 @@ GROUP = {
 }
 
 
+CILIUM = {"name": "cilium.io", "preferredVersion": {"groupVersion": "cilium.io/v2"}}
+
+
 def kind(name: str, plural: str) -> dict[str, Any]:
     return {"name": plural, "kind": name, "namespaced": True, "verbs": ["get", "list"]}
 
@@ -61,7 +64,10 @@ class Cluster:
         self.asked.append(path)
         match path:
             case "/apis":
-                return {"groups": [GROUP, {"name": "apps"}]}
+                return {"groups": [GROUP, {"name": "apps"}, CILIUM]}
+            case "/apis/cilium.io/v2":
+                kinds = ("CiliumNetworkPolicy", "CiliumNode")
+                return {"resources": [kind(name, f"{name.lower()}s") for name in kinds]}
             case "/apis/networking.istio.io/v1":
                 return {"resources": [kind("Gateway", "gateways"), kind("Gateway", "gateways/status")]}
             case "/apis/networking.istio.io/v1alpha3":
@@ -76,6 +82,7 @@ class Cluster:
         at = int((query or {}).get("continue", 0))
         following = str(at + 1) if at + 1 < len(found) else ""
         kinds = {"gateways": "Gateway", "envoyfilters": "EnvoyFilter", "namespaces": "Namespace"}
+        kinds |= {"ciliumnetworkpolicys": "CiliumNetworkPolicy", "ciliumnodes": "CiliumNode"}
         return {
             "kind": kinds.get(plural, "Deployment") + "List",
             "apiVersion": api.removeprefix("/apis/").removeprefix("/api/"),
@@ -126,6 +133,12 @@ def test_objects_are_read_of_every_page_and_of_the_preferred_version():
 def test_what_the_model_does_not_know_is_read_too():
     cluster = Cluster(deployments=[], envoyfilters=[item("mine", "shop")])
     assert names(cluster) == ["EnvoyFilter shop/mine"]
+
+
+def test_what_can_move_traffic_is_read_of_other_groups():
+    policies, nodes = [item("mine", "shop")], [item("node", "shop")]
+    cluster = Cluster(deployments=[], ciliumnetworkpolicys=policies, ciliumnodes=nodes)
+    assert names(cluster) == ["CiliumNetworkPolicy shop/mine"]
 
 
 def test_namespaces_limit_what_is_read_to_them_and_the_control_planes():

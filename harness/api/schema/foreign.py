@@ -54,6 +54,11 @@ def reason(resource: Resource) -> Reason | None:
     return next((Reason(field, why) for field, why in written.items() if _has(resource.data, field)), None)
 
 
+def moves_traffic(group: str, kind: str = "") -> bool:
+    """Returns whether a kind (empty: any kind of the API group) isn't read and can move traffic."""
+    return _listed(group, kind) is not None if kind else group in _table()
+
+
 def counted(resources: Iterable[Resource]) -> str:
     """Returns the line that counts foreign objects by kind; empty if there are none."""
     kinds = Counter(f"{each.kind}.{each.group}" for each in resources if is_foreign(each))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import NodeStatus
-from harness.api.kubernetes.workload import WORKLOAD_KINDS, template_of
+from harness.api.kubernetes.workload import is_workload, template_of
 from harness.base import MissingError, StageError
 from harness.cluster.api import find, wait_until
 from harness.cluster.api.discovery import NODES
@@ -134,7 +134,7 @@ def _stop_maker(file: Path, name: str, run: Run) -> None:
 
 NODE_REPOSITORY = "kindest/node"
 _INSPECT_SECONDS = 60.0
-_WORKLOADS = frozenset((*WORKLOAD_KINDS, "ReplicaSet", "Job", "CronJob", "Pod"))
+_ENDING = ("Job", "CronJob")
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,8 @@ def full_name(image: str) -> str:
 
 def images_of(resources: Iterable[Resource]) -> tuple[str, ...]:
     """Returns the images in the pod specs of workloads, each once, in order."""
-    specs = [template_of(resource).spec for resource in resources if resource.kind in _WORKLOADS]
+    running = (each for each in resources if is_workload(each) or each.kind in _ENDING)
+    specs = [template_of(resource).spec for resource in running]
     images = [each.image for spec in specs for each in (*spec.init_containers, *spec.containers)]
     return tuple(dict.fromkeys(filter(None, images)))
 

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import Metadata
+from harness.api.schema.foreign import moves_traffic
 from harness.base import ROOT_NAMESPACE, InputError, Mesh
 from harness.base.vocabulary import CONTROL_PLANES, LINKERD_NAMESPACE
 from harness.cluster.api import Client, Endpoint, discovery
@@ -88,7 +89,8 @@ def take(client: Client, source: str, namespaces: Collection[str] | None = None)
     planes = {mesh: _namespaces_of(client, *label) for mesh, label in _LABELS.items()}
     inside = None if namespaces is None else sorted({*namespaces, *chain.from_iterable(planes.values())})
     groups = tuple(_groups(client))
-    objects = [live for endpoint in (*_CORE, *_endpoints(groups)) for live in _all(client, endpoint, inside)]
+    endpoints = dict.fromkeys((*_CORE, *_endpoints(groups), *_endpoints(_foreign(client))))
+    objects = [live for endpoint in endpoints for live in _all(client, endpoint, inside)]
     objects += _secrets(client, objects)
     meshes = frozenset(mesh for mesh, homes in planes.items() if homes)
     return Snapshot(from_api(objects, source), meshes, from_api(_definitions(groups), source))
@@ -108,6 +110,16 @@ def _groups(client: Client) -> Iterator[Group]:
             versions = [version["groupVersion"] for version in group["versions"]]
             ordered = sorted(versions, key=lambda version: version != preferred)
             yield {version: discovery.served(client.get(discovery.root(version))) for version in ordered}
+
+
+def _foreign(client: Client) -> Iterator[Group]:
+    """Other groups' kinds that can move traffic, in the preferred version: the model names their objects."""
+    for group in client.get("/apis").get("groups") or ():
+        name = group["name"]
+        if moves_traffic(name) and not name.endswith(_GROUPS):
+            version = group["preferredVersion"]["groupVersion"]
+            served = discovery.served(client.get(discovery.root(version)))
+            yield {version: [entry for entry in served if moves_traffic(name, entry["kind"])]}
 
 
 def _endpoints(groups: Iterable[Group]) -> Iterator[Endpoint]:
