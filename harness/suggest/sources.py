@@ -143,6 +143,9 @@ def _sources(parts: Sequence[Part]) -> Sources:
             why="; ".join(unknown),
             todo="name the apps' manifests, too: Deployments and Services, and Istio's configuration",
         )
+    keys = {resource.key for resource in kept_objects}
+    undecided = tuple(each for each in state.undecided if each.resource.key in keys)
+    left_out |= dict.fromkeys(str(each) for each in state.undecided if each not in undecided)
     translation = translate(kept_objects)
     staying = {resource.key: resource for resource in (*translation.kept, *_at_gateways(state))}
     undeclared = _undeclared(kept_objects, translation)
@@ -154,7 +157,7 @@ def _sources(parts: Sequence[Part]) -> Sources:
         translation,
         tuple(objects[key] for key in staying if key in objects),
         undeclared,
-        state.undecided,
+        undecided,
     )
 
 

@@ -10,7 +10,8 @@ NO_HOST = StageError("docker failed", why="first line\nlookup registry: no such 
 
 
 def resource(kind, spec):
-    return Resource("v1", kind, "shop", "x", {"kind": kind, "spec": spec})
+    api = "apps/v1" if kind == "Deployment" else "v1"
+    return Resource(api, kind, "shop", "x", {"kind": kind, "spec": spec})
 
 
 POD = {"containers": [{"name": "a", "image": "a:1"}], "initContainers": [{"name": "b", "image": "b:1"}]}

@@ -668,3 +668,10 @@ VALUES = st.recursive(
 def test_values_are_read_as_they_were_meant(value):
     text = writer.flow({"value": value})
     assert next(parse(f"read: {text}\n", "")).data == {"read": {"value": value}}
+
+
+def test_what_is_left_out_needs_nobody_s_answer(tmp_path):
+    ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: in, namespace: istio-system}\n---\n"
+    made = suggested(tmp_path, apps=ingress + SHOP)
+    assert "undecided" not in made.data
+    assert "istio-system/in: not decided: an ingress" in " ".join(made.text.replace("#", " ").split())
