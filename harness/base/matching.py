@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qsl
 
 from harness.base import expressions
 from harness.base.expressions import Dialect
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Kind = Literal["exact", "prefix", "suffix", "segments", "regex", "present"]
+
+
+class Asking(str):
+    """A text of a request that is explored: it must be asked (see `explored`)."""
+
+    def asks(self, test: TextMatch) -> bool:
+        """Returns whether it fulfils a condition, and records it."""
+        raise NotImplementedError
+
+    @property
+    def length(self) -> float:
+        """The number of its characters; comparisons with others are recorded."""
+        raise NotImplementedError
+
+    def without(self, name: str) -> str:
+        """Returns a query without a parameter."""
+        raise NotImplementedError
+
+    def mapped(
+        self, name: str, function: Callable[[str], str | None], examples: tuple[str, ...]
+    ) -> str | None:
+        """Returns what a function makes of it; whether that is another text is recorded."""
+        raise NotImplementedError
+
+    def which(self, names: frozenset[str], apart: frozenset[str]) -> str | None:
+        """Returns which of some texts it is, apart from others (None: none of them), and records it."""
+        raise NotImplementedError
+
+    def values(self, name: str) -> list[str]:
+        """Returns the values that a query gives a parameter, and records whether there is one."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -30,6 +65,8 @@ class TextMatch:
         """
         if text is None:
             return False
+        if isinstance(text, Asking):
+            return text.asks(self)
         value = self.value
         if self.ignore_case and self.kind != "regex":
             text, value = text.lower(), value.lower()
@@ -60,9 +97,46 @@ class TextMatch:
 
 
 def query_values(query: str, name: str) -> list[str]:
-    """Returns the values of a query parameter in their order, as they stand (proxies don't decode them)."""
+    """Returns the values of a query parameter in their order, as they stand (Envoy doesn't decode them)."""
+    if isinstance(query, Asking):
+        return query.values(name)
     pairs = (part.partition("=") for part in query.split("&") if part)
     return [value for key, _, value in pairs if key == name]
+
+
+def without_parameter(query: str, name: str) -> str:
+    """Returns a query without a parameter."""
+    if isinstance(query, Asking):
+        return query.without(name)
+    return "&".join(part for part in query.split("&") if part.partition("=")[0] != name)
+
+
+def decoded_values(query: str, name: str) -> list[str]:
+    """Returns the values of a query parameter in their order, decoded (as Linkerd's proxy does)."""
+    if isinstance(query, Asking):
+        return query.values(name)
+    return [value for key, value in parse_qsl(query, keep_blank_values=True) if key == name]
+
+
+def length(text: str) -> float:
+    """Returns the number of a text's characters, to be compared with others."""
+    return text.length if isinstance(text, Asking) else len(text)
+
+
+def substituted(text: str, pattern: str, replacement: str) -> str:
+    """Returns a text with every match of a pattern replaced, as Envoy does (see `expressions.substitute`)."""
+
+    def replaced(text: str) -> str:
+        return expressions.substitute(pattern, replacement, text)
+
+    return mapped(text, f"s/{pattern}/{replacement}/", replaced) or ""
+
+
+def mapped(
+    text: str, name: str, function: Callable[[str], str | None], examples: tuple[str, ...] = ()
+) -> str | None:
+    """Returns what a function makes of a text; `examples` are texts that it changes, for who explores."""
+    return text.mapped(name, function, examples) if isinstance(text, Asking) else function(text)
 
 
 def replace_prefix(path: str, prefix: str, replacement: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base import Mesh
+from harness.base import InputError, Mesh
 from harness.cli.options import (
     DEFAULT,
     AsJson,
@@ -19,14 +19,42 @@ from harness.cli.options import (
     reported,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.base import Resource
+    from harness.model import State
+
 
 def compare(
-    before: Annotated[Path, typer.Argument(help="Manifests: a file, folder, dump or kustomization.")],
-    after: Annotated[Path, typer.Argument(help="The same for the other configuration.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BEFORE AFTER",
+            help="Manifests of either side: files, folders, dumps or kustomizations. With --git or --translate all "
+            "are of one side.",
+        ),
+    ],
+    also_before: Annotated[
+        list[Path] | None, typer.Option("--before", metavar="PATH", help="More manifests of the first side.")
+    ] = None,
+    also_after: Annotated[
+        list[Path] | None, typer.Option("--after", metavar="PATH", help="More manifests of the second side.")
+    ] = None,
     beside: Annotated[
         list[Path] | None,
         typer.Option("--with", metavar="PATH", help="Manifests of both: apps, Services. Repeat it for more."),
     ] = None,
+    git: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV", help="Compare the files as they were at a revision with those that are there."
+        ),
+    ] = None,
+    translated: Annotated[
+        bool,
+        typer.Option("--translate", help="Compare the files with what `harness translate` makes of them."),
+    ] = False,
     mesh_before: Annotated[
         Mesh | None, typer.Option(help="The mesh that holds all workloads before, whatever labels say.")
     ] = None,
@@ -37,32 +65,66 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAMESPACE/SERVICE[:PART]",
-            help="Differences that are accepted, `*` for any: of a Service, or of one part of its answers.",
+            help="Differences that are accepted, `*` for any: of a Service, or of one part of its answers, or of "
+            "one kind (as `*:words`).",
         ),
     ] = None,
     limit: Annotated[
         int, typer.Option(min=1, help="Classes of requests to one port by one class of callers, at most.")
     ] = 2_000,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that share the work.")] = 1,
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
     as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print it as a comment for a review.")
+    ] = False,
 ) -> None:
     """Compare two configurations over every class of requests that they can tell apart.
 
-    Exit status 1 if there is a difference that isn't accepted, 2 for errors.
+    Exit status 0 if the answers to all requests are the same, 1 if there is a difference that isn't accepted (what
+    isn't decided is one), 2 for errors.
     """
-    from harness.analysis.compare.configurations import allowed, compared
-    from harness.report.comparison import data, text
+    from harness.analysis.compare import compare
+    from harness.analysis.compare.configurations import allowed, sides
+    from harness.manifests.revision import at_revision
+    from harness.report import comparison as report
+
+    how = ReadOptions(recursive, namespace, strict)
+
+    def read(files: Sequence[Path]) -> tuple[Resource, ...]:
+        return manifests_of(files, how).resources
 
     with reported():
-        common, old, new = (
-            manifests_of(paths, ReadOptions(recursive, namespace, strict)).resources
-            for paths in (beside or (), [before], [after])
-        )
-        comparison = compared(
-            old, new, beside=common, mesh_before=mesh_before, mesh_after=mesh_after, limit=limit
-        )
+        if git and translated:
+            raise InputError("--git and --translate don't go together: each says what the other side is")
+        if not (git or translated) and len(paths) != 2:
+            todo = "name BEFORE and AFTER; --before and --after add to either"
+            raise InputError(f"two sides are compared, and {len(paths)} are named", todo=todo)
+        first, second = (paths, paths) if git or translated else (paths[:1], paths[1:])
+        first, second = [*first, *(also_before or ())], [*second, *(also_after or ())]
+        common = read(beside or ())
+        if git:
+            with at_revision(git, first) as old:
+                before = read(old)
+        else:
+            before = read(first)
+        if translated:
+            states = _translation([*common, *before])
+        else:
+            states = sides(before, read(second), common, mesh_before, mesh_after)
+        comparison = compare(*states, limit=limit, jobs=jobs)
     patterns = allow or []
-    typer.echo(data(comparison, patterns) if as_json else text(comparison, patterns), nl=False)
+    shown = report.data if as_json else report.markdown if as_markdown else report.text
+    typer.echo(shown(comparison, patterns), nl=False)
     raise typer.Exit(0 if all(allowed(difference, patterns) for difference in comparison.differences) else 1)
+
+
+def _translation(resources: Sequence[Resource]) -> tuple[State, State]:
+    """Returns an estate as it is, and with its translation applied."""
+    from harness.analysis.translate import translate
+    from harness.analysis.translate.proof import sides
+
+    made = translate(resources)
+    return sides.before(resources, made)[0], sides.after(resources, made)[0]

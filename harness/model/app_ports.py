@@ -52,7 +52,8 @@ def speaks_tls(state: State, pod: Pod, port: int) -> bool:
     Service's. Raises NotModelledError where none does.
     """
     container = apps.listening(pod, port)
-    if container is None or apps.known(container):
+    app = apps.known(container) if container else None
+    if container is None or (app and not app.stands_in):
         return False
     spoken = {protocol_of(name) for name, number in container.ports.items() if number == port}
     spoken |= {service_port.protocol for service_port in _leading(state, pod, port)}

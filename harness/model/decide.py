@@ -36,9 +36,19 @@ def decide(state: State, request: Request) -> Outcomes:
 
 def paths(state: State, request: Request) -> Answers:
     """Returns each way that a request may take, with what comes back: of equal answers none is left out."""
-    if request.through:
-        return enter_by_kube_proxy(state, request, lambda arrival: _arrive(state, arrival, _MAX_DEPTH))
-    return _send(state, _client(state, request), request, _MAX_DEPTH)
+    if request.through is None:
+        return sent(state, _client(state, request), request, Message.of(request))
+    return entering(state, request, Message.of(request))
+
+
+def sent(state: State, client: Pod, request: Request, message: Message) -> Answers:
+    """Returns the same for a message that a pod sends to where a request leads."""
+    return _send(state, client, request, message, _MAX_DEPTH)
+
+
+def entering(state: State, request: Request, message: Message) -> Answers:
+    """Returns the same for a message that comes in from outside, to the gateway that a request goes through."""
+    return enter_by_kube_proxy(state, request, message, lambda arrival: _arrive(state, arrival, _MAX_DEPTH))
 
 
 def arrivals(state: State, request: Request) -> tuple[Outcomes, Arrivals | None]:
@@ -103,13 +113,13 @@ def _merged(branches: Answers) -> tuple[Group, ...]:
     return tuple(Group(branch.value, branch.weight, branch.trace) for branch in pooled(branches))
 
 
-def _send(state: State, client: Pod, request: Request, depth: int) -> Answers:
+def _send(state: State, client: Pod, request: Request, message: Message, depth: int) -> Answers:
     if depth == 0:
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
     client = _unintercepted(client)
     plane = planes.of(client)
     if past := plane.outbound_bypass(state, client, request.port):
-        return after(_send(state, with_fields(client, proxies=()), request, depth), past)
+        return after(_send(state, with_fields(client, proxies=()), request, message, depth), past)
     _check_control_plane(state, client)
     if len(client.proxies) > 1:
         return double_injection.sending(client)
@@ -127,7 +137,7 @@ def _send(state: State, client: Pod, request: Request, depth: int) -> Answers:
         unknown = built_in(Action.FAILED, text, request.host, client.namespace)
         return certain(Outcome(failure=Failure.RESOLVE), unknown)
     side = ClientSide(state, client, lambda arrival: _arrive(state, arrival, depth))
-    message, service = Message.of(request), answer.service
+    service = answer.service
 
     def dial() -> Answers:
         picked = dns.picked(answer, request.port)
@@ -210,7 +220,7 @@ def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Answer
 def _called(state: State, pod: Pod, request: Request, depth: int) -> Answers:
     """What a pod's application gets of another: its reasons lie a step further from the first request."""
     why = built_in(Action.CALLED, "{} asks {} to answer", pod.workload, request.url)
-    answers = after(_send(state, pod, request, depth), why)
+    answers = after(_send(state, pod, request, Message.of(request), depth), why)
     outside = next((branch.value.external for branch in answers if branch.value.external), "")
     if outside:
         raise NotModelledError(

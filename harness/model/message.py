@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.api.headers import HeaderChanges, Headers
-from harness.api.headers import without as headers_without
+from harness.api import headers as api_headers
+from harness.api.headers import HeaderChanges, Headers, OpenHeaders
 from harness.base.records import with_fields
 from harness.model.distribution import Branches
 from harness.traffic.outcomes import Hop, Outcome
@@ -85,19 +85,29 @@ class Message:
 
     def header(self, name: str) -> str | None:
         """Returns a header's value, several joined by commas, or None."""
-        return ",".join(values) if (values := self.header_values(name)) else None
+        values = self.header_values(name)
+        return ",".join(values) if len(values) > 1 else next(iter(values), None)
 
     def header_values(self, name: str) -> list[str]:
         """Returns the values of a header's lines."""
+        if isinstance(self.headers, OpenHeaders):
+            return self.headers.values(name.lower())
         return [value for key, value in self.headers if key == name.lower()]
 
     def without(self, names: Iterable[str]) -> Message:
         """Returns the message without these headers."""
-        return self._having(headers_without(self.headers, names))
+        return self._having(api_headers.without(self.headers, names))
 
     def plus(self, *headers: tuple[str, str]) -> Message:
         """Returns the message with these headers set."""
         return self._having(HeaderChanges(set=headers).apply(self.headers))
+
+    def listing(self, name: str, value: str) -> Message:
+        """Returns the message with one more value in the list that a header holds."""
+        if isinstance(self.headers, OpenHeaders):  # nobody needs to know what is in the list
+            return self._having(api_headers.plus(self.headers, ((name, value),)))
+        before = self.header(name)
+        return self.plus((name, f"{before},{value}" if before else value))
 
     def _having(self, headers: Headers) -> Message:
         return self if headers == self.headers else with_fields(self, headers=headers)

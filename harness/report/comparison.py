@@ -1,58 +1,82 @@
-"""A comparison of two configurations, as text and as JSON."""
+"""A comparison of two configurations, as text, as JSON, and as Markdown for a review."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.compare.answer import answers, worded
-from harness.analysis.compare.comparison import deciding
 from harness.analysis.compare.configurations import allowed
+from harness.analysis.compare.harm import RANKS
 from harness.report import trace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
-    from harness.analysis.compare.comparison import Comparison
-    from harness.traffic.outcomes import Outcomes
+    from harness.analysis.compare import Comparison, Difference
+    from harness.analysis.compare.answer import Answers
+    from harness.traffic.trace import Step
+
+_NAMED = 5
+"""Targets that differ alike, of which the names are printed."""
+
+Group = list["Difference"]
 
 
 def text(comparison: Comparison, patterns: Collection[str] = ()) -> str:
-    """Returns what is printed: each difference that isn't accepted, what was left out, and the sum."""
-    unlike = [difference for difference in comparison.differences if not allowed(difference, patterns)]
-    accepted = len(comparison.differences) - len(unlike)
+    """Returns what is printed: differences that aren't accepted, the worst first, those alike as one; the sum."""
     lines = []
-    for difference in unlike:
-        sides = (("before", difference.before), ("after", difference.after))
-        deciders = [f"  {side} by: {link}\n" for side, outcomes in sides for link in deciding(outcomes)]
-        lines.append(f"{difference}\n{''.join(deciders)}")
-    lines += [f"left out: {hosts}" for hosts in comparison.left_out]
-    more = f", {accepted} accepted" if accepted else ""
+    for harm, groups in _by_harm(comparison, patterns):
+        lines.append(f"{harm}: {RANKS[harm]}")
+        lines += ["".join(f"  {line}\n" for line in _described(group)) for group in groups]
+    return "\n".join((*lines, summary(comparison, patterns))) + "\n"
+
+
+def summary(comparison: Comparison, patterns: Collection[str] = ()) -> str:
+    """Returns the line with the sums."""
+    unlike = [each for each in comparison.differences if not allowed(each, patterns)]
+    counts = Counter(each.harm for each in unlike)
+    kinds = ", ".join(f"{counts[harm]} {harm}" for harm in RANKS if counts[harm])
+    accepted = len(comparison.differences) - len(unlike)
     count = f"{len(unlike)} difference" + ("" if len(unlike) == 1 else "s")
-    lines.append(f"{comparison.classes} classes of requests decided: {count}{more}")
-    return "\n".join(lines) + "\n"
+    more = f" ({kinds})" if kinds else ""
+    return f"{comparison.classes} classes of requests decided: {count}{more}" + (
+        f", {accepted} accepted" if accepted else ""
+    )
+
+
+def markdown(comparison: Comparison, patterns: Collection[str] = ()) -> str:
+    """Returns the differences as a comment for a review."""
+    lines = [f"**{summary(comparison, patterns)}**", ""]
+    for harm, groups in _by_harm(comparison, patterns):
+        lines += [f"### {harm}: {RANKS[harm]}", "", "| request | before | after |", "|---|---|---|"]
+        for group in groups:
+            first = group[0]
+            request = _cell(f"`{_request(first)}`" if first.request else first.target)
+            more = f" (and {len(group) - 1} more like it)" if len(group) > 1 else ""
+            lines.append(f"| {request}{more} | {_cell(str(first.before))} | {_cell(str(first.after))} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def data(comparison: Comparison, patterns: Collection[str] = ()) -> str:
     """Returns the comparison as JSON."""
     described: dict[str, Any] = {
         "classes": comparison.classes,
-        "left_out": comparison.left_out,
+        "summary": summary(comparison, patterns),
         "differences": [
             {
                 "target": difference.target,
+                "harm": difference.harm,
                 "parts": difference.parts,
                 "accepted": allowed(difference, patterns),
                 "classes": difference.classes,
                 "callers": difference.sources,
-                "request": {
-                    "from": str(difference.request.source),
-                    "method": difference.request.http_method,
-                    "url": difference.request.url,
-                    "headers": dict(difference.request.headers),
-                },
-                "before": _side(difference.before),
-                "after": _side(difference.after),
+                "request": _request_data(difference),
+                "application": difference.application,
+                "before": _side(difference.before, difference.traces[0]),
+                "after": _side(difference.after, difference.traces[1]),
             }
             for difference in comparison.differences
         ],
@@ -60,10 +84,72 @@ def data(comparison: Comparison, patterns: Collection[str] = ()) -> str:
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
-def _side(outcomes: Outcomes) -> dict[str, Any]:
-    taken = dict.fromkeys(step for group in outcomes.groups for step in group.trace)
+def _by_harm(comparison: Comparison, patterns: Collection[str]) -> Iterator[tuple[str, list[Group]]]:
+    """Yields the kinds of differences that aren't accepted, the worst first, with groups of those alike."""
+    groups: dict[object, Group] = {}
+    for each in comparison.differences:
+        if not allowed(each, patterns):
+            sides = (
+                (each.before, each.after)
+                if each.request is None
+                else map(_general, (each.before, each.after))
+            )
+            groups.setdefault((each.harm, each.parts, each.application, *map(str, sides)), []).append(each)
+    for harm in RANKS:
+        if own := [group for group in groups.values() if group[0].harm == harm]:
+            yield harm, own
+
+
+def _general(answers: Answers) -> Answers:
+    """The answers without the names of who gave them."""
+    shares = tuple((replace(answer, backend=""), weight) for answer, weight in answers.shares)
+    return answers._replace(shares=shares)
+
+
+def _described(group: Group) -> Iterator[str]:
+    first = replace(group[0], classes=sum(each.classes for each in group))
+    yield from str(first).split("\n")
+    if first.request is not None:
+        for side, steps in zip(("before", "after"), first.traces, strict=True):
+            yield from (f"  {side} by: {step}" for step in deciding(steps))
+    targets = list(dict.fromkeys(each.target for each in group[1:] if each.target != first.target))
+    if targets:
+        more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
+        yield f"  also at: {', '.join(targets[:_NAMED])}{more}"
+
+
+def deciding(steps: Collection[Step]) -> tuple[Step, ...]:
+    """Returns what led to an answer: the steps that name an object and were taken."""
+    return tuple(dict.fromkeys(step for step in steps if step.resource and not step.passed_over))
+
+
+def _request(difference: Difference) -> str:
+    assert difference.request is not None
+    headers = "".join(f" -H '{name}: {value}'" for name, value in difference.request.headers)
+    return f"{difference.request}{headers}"
+
+
+def _request_data(difference: Difference) -> dict[str, Any] | None:
+    request = difference.request
+    if request is None:
+        return None
     return {
-        "answer": worded(answers(outcomes)),
-        "trace": list(dict.fromkeys(map(str, taken))),
-        "steps": list(map(trace.data, taken)),
+        "from": str(request.source),
+        "through": str(request.through) if request.through else None,
+        "method": request.http_method,
+        "url": request.url,
+        "headers": dict(request.headers),
     }
+
+
+def _side(answers: Answers, steps: Collection[Step]) -> dict[str, Any]:
+    return {
+        "answer": str(answers),
+        "arrivals": answers.arrival_words,
+        "trace": list(dict.fromkeys(map(str, steps))),
+        "steps": list(map(trace.data, steps)),
+    }
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|").replace("\n", " ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.answer import answers, unlike, worded
+from harness.analysis.compare.answer import compared, unlike
 from harness.base.errors import HarnessError
 from harness.base.resources import per_object
 from harness.expectations.policy import denied
@@ -97,9 +97,9 @@ class Answered:
     def _change(self, stage: int, before: Outcomes | None, after: Outcomes | None) -> Change | None:
         if before is None or after is None:
             return None
-        was, now = answers(before), answers(after)
+        was, now = compared(before), compared(after)
         parts = unlike(was, now)
-        words = worded(was), worded(now)
+        words = str(was), str(now)
         left = _external(before), _external(after)
         if left[0] != left[1]:
             parts, words = ("external", *parts), (left[0] or words[0], left[1] or words[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.answer import answers
+from harness.analysis.compare.answer import compared
 from harness.suggest.question import Origin, Question, Topic
 from harness.traffic.trace import Action
 
@@ -114,7 +114,7 @@ def _names(estate: Estate, answered: Answered, topic: Topic) -> Iterator[str]:
     """The headers (`path` and `host` among what servers see) that something on the way sets or changes."""
     plain = estate.unguarded(answered.request)
     routed = [
-        answer for every in answered.outcomes if every for answer, _ in answers(every) if answer.backend
+        answer for every in answered.outcomes if every for answer, _ in compared(every).shares if answer.backend
     ]
     values = [_values(answer, topic) for answer in (*routed, *plain)]
     for name in dict.fromkeys(name for each in values for name in each):

@@ -15,6 +15,8 @@ from harness.base.vocabulary import Workload
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.base.explored import OpenClaims
+
 
 STATED = {"alg": "RS256", "typ": "JWT", "signature": "stated"}
 """The header of a token that is given by its claims: who gives it states that its issuer signed it."""
@@ -67,6 +69,18 @@ class Token:
         """The token as it is sent, in JWT's compact form."""
         parts = (json.dumps(STATED), self.payload, "stated")
         return ".".join(urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+
+
+@dataclass(frozen=True)
+class OpenToken(Token):
+    """The token of an explored request."""
+
+    payload: str = ""
+    open_claims: OpenClaims | None = None
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        return {} if self.open_claims is None else self.open_claims
 
 
 def _value(name: str, text: str) -> str | int:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.compare import compare
 from harness.model import changes
+from tests.compare.differing import differing
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource
 
 PORTS = {"http": "http-web", "tls": "tls-web", "tcp": "tcp-web"}
@@ -55,7 +55,7 @@ def test_clients_that_rules_of_any_kind_tell_apart_are_asked(kind: str, match: s
     before, after = (
         estate(rules(kind, f"{match}, port: {port}", host)) for port in (80 + list(PORTS).index(kind), 99)
     )
-    differences = compare(before, after).differences
+    differences = differing(before, after)
     assert {one.target.split(" (")[0] for one in differences} == {
         f"Service shop/web:{80 + list(PORTS).index(kind)}"
     }
@@ -76,7 +76,7 @@ NAMES = {
 def test_each_name_of_a_service_that_tls_can_ask_for_is_asked(name: str, hosts: str):
     rule = f"{{match: [{{sniHosts: ['{name}']}}], route: [{{destination: {{host: new.shop.svc.cluster.local}}}}]}}"
     routed = estate(resource("VirtualService", "shop/web", f"{{hosts: {hosts}, tls: [{rule}]}}"))
-    differences = [(one.target, one.parts) for one in compare(routed, estate()).differences]
+    differences = [(one.target, one.parts) for one in differing(routed, estate())]
     assert ("Service shop/web:81 (https)", ("backend",)) in differences
 
 
@@ -96,9 +96,9 @@ def test_each_name_that_a_gateway_passes_on_is_asked():
             "VirtualService", "shop/in", f"{{hosts: ['*.example.com'], gateways: [in], tls: [{routes}]}}"
         )
 
-    (found,) = compare(estate(ingress, to("web", "web")), estate(ingress, to("web", "new"))).differences
-    assert found.target == "Service istio-system/istio-ingressgateway:443 (https)"
-    assert found.request.url == "https://b.example.com:443/"
+    (found,) = differing(estate(ingress, to("web", "web")), estate(ingress, to("web", "new")))
+    assert found.target == "Service istio-system/istio-ingressgateway:443 (https from outside)"
+    assert found.request.url == "https://b.example.com/"
 
 
 def test_clients_that_a_sidecar_selects_are_asked_apart():
@@ -110,5 +110,5 @@ def test_clients_that_a_sidecar_selects_are_asked_apart():
         settings, data={**settings.data, "data": {"mesh": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}}
     )
     clients = app("other/late", "any:1")
-    differences = compare(estate(settings, *clients), estate(settings, *clients, hidden)).differences
+    differences = differing(estate(settings, *clients), estate(settings, *clients, hidden))
     assert {str(one.caller.workload) for one in differences} == {"other/late"}

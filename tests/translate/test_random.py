@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from harness.analysis.compare import compare
-from harness.analysis.compare.comparison import OTHER_HOSTS, RETRIES
 from harness.analysis.translate import Severity
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Mesh
 from harness.model import Refused
+from tests.compare.differing import differing
 from tests.model.clusters import resource
 from tests.translate.estates import APPS, before_and_after, placed
 
@@ -155,15 +154,8 @@ def test_a_difference_is_covered_by_a_finding(config: list[Resource]):
         reject()  # no configuration that Istio has in force: there is nothing to compare
     before, after, made = before_and_after(config)  # what is made must be taken by the API
     covered = {one.resource for one in made.findings if one.severity in (Severity.LOST, Severity.CHANGED)}
-    found = compare(before, after)
-    assert set(found.left_out) <= {OTHER_HOSTS, RETRIES}
-    for difference in found.differences:
-        decided = {
-            link.subject
-            for side in (difference.before, difference.after)
-            for group in side.groups
-            for link in group.trace
-        }
+    for difference in differing(before, after):
+        decided = {step.subject for side in difference.traces for step in side}
         origins = {
             str(origin)
             for done in made.translated

@@ -1,17 +1,22 @@
-"""Outcomes in the form in which two meshes' are compared: without what each adds of its own."""
+"""What comes of a request, in the form in which two meshes' are compared: without what each adds of its own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from harness.api.headers import OpenHeaders
+from harness.model.distribution import tally
 from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.api.headers import Headers
+    from harness.model.distribution import Branch
     from harness.traffic.outcomes import Outcome, Outcomes
+    from harness.traffic.trace import Arrivals
 
 Key = TypeVar("Key")
 
@@ -25,50 +30,86 @@ _DENIED = (403, 404)
 _CUT = (Failure.EMPTY_REPLY, Failure.TLS)  # of a connection without HTTP
 _GRPC_DENIED = (5, 7)  # NOT_FOUND, PERMISSION_DENIED
 
+WORDS = "words"
+"""The part that differs where both refuse, each in its own words."""
+
 
 @dataclass(frozen=True)
 class ComparedAnswer:
-    """What a client and a server notice of a request.
+    """What a client and a server notice of a request; texts that an explored request gave are marks.
 
     `refused` is a refusal, however it is worded (403; 404 by routes on a Linkerd Server; a reset by STRICT; a
-    refused connection): its other fields are empty. `seconds` is the configured time.
+    refused connection). `seconds` is the configured time.
     """
 
-    status: int | None = None
+    refused: bool = False
     failure: str = ""
-    grpc_status: int | None = None
+    external: str = ""
+    status: str = ""
+    grpc_status: str = ""
     backend: str = ""
     path: str = ""
     host: str = ""
     request_headers: tuple[tuple[str, str], ...] = ()
     response_headers: tuple[tuple[str, str], ...] = ()
-    seconds: float = 0.0
+    seconds: str = ""
     mutual: bool | None = None
-    refused: bool = False
 
     def __str__(self) -> str:
+        if self.external:
+            return f"leaves the cluster to {self.external}"
+        grpc = f" grpc-status {self.grpc_status}" if self.grpc_status else ""
+        how = self.failure or f"{self.status}{grpc}"
         if self.refused:
-            return "refused"
+            return f"refused ({how})"
         if self.failure:
             return self.failure
-        grpc = f" grpc-status {self.grpc_status}" if self.grpc_status is not None else ""
         parts = [
-            f"{self.status}{grpc}" if self.status is not None else "connected",
+            how or "connected",
             f"from {self.backend}" if self.backend else "",
-            f"after {self.seconds:g} s" if self.seconds else "",
+            f"after {self.seconds} s" if self.seconds else "",
             {True: "by mutual TLS", False: "in plaintext", None: ""}[self.mutual],
         ]
         return " ".join(part for part in parts if part)
 
 
-Answers = tuple[tuple[ComparedAnswer, Fraction], ...]
-"""Answers with their probabilities."""
+class Answers(NamedTuple):
+    """What may come back, with its probabilities; and how much arrives at applications meanwhile.
+
+    `arrivals` is None where that depends on timing. `undecided` says what the model doesn't decide, by object and field; nothing else is known then.
+    """
+
+    shares: tuple[tuple[ComparedAnswer, Fraction], ...] = ()
+    arrivals: Arrivals | None = ()
+    undecided: str = ""
+
+    def __str__(self) -> str:
+        if self.undecided:
+            return f"not decided: {self.undecided}"
+        weights = summed((str(answer), weight) for answer, weight in self.shares)
+        if len(weights) == 1:
+            return next(iter(weights))
+        return ", ".join(f"{float(weight):.4g} {text}" for text, weight in sorted(weights.items()))
+
+    @property
+    def arrival_words(self) -> str:
+        """How many requests arrive where."""
+        if self.arrivals is None:
+            return "depends on timing"
+        return ", ".join(f"{float(number):.4g} at {workload}" for workload, number in self.arrivals) or "none"
 
 
-def answers(outcomes: Outcomes) -> Answers:
-    """Returns the distribution over what is compared."""
+def answers(branches: Iterable[Branch[Outcome]]) -> Answers:
+    """Returns what is compared of the ways that a request may take."""
+    branches = tuple(branches)
+    weighted = summed((_answer(branch.value), branch.weight) for branch in branches)
+    return Answers(tuple(sorted(weighted.items(), key=str)), tally(branches))
+
+
+def compared(outcomes: Outcomes) -> Answers:
+    """Returns what is compared of a distribution, beside what arrives."""
     weighted = summed((_answer(group.outcome), group.weight) for group in outcomes.groups)
-    return tuple(sorted(weighted.items(), key=str))
+    return Answers(tuple(sorted(weighted.items(), key=str)))
 
 
 def unlike(before: Answers, after: Answers) -> tuple[str, ...]:
@@ -76,19 +117,34 @@ def unlike(before: Answers, after: Answers) -> tuple[str, ...]:
 
     Where a refusal or a failure stands against an answer, nothing else is worth saying.
     """
-    if before == after:
+    if before == after and not before.undecided:
         return ()
-    for name in ("refused", "failure"):
+    if before.undecided or after.undecided:
+        return ("undecided",)
+    sides = (*before.shares, *after.shares)
+    refused = all(answer.refused for answer, _ in sides)
+    for name in ("refused", "external", "failure"):
         if _shares(before, name) != _shares(after, name):
-            return (name,)
-    names = tuple(
-        name for name in ComparedAnswer.__dataclass_fields__ if _shares(before, name) != _shares(after, name)
-    )
-    return names or ("shares",)
+            return (WORDS,) if refused else (name,)
+    names = [
+        each.name
+        for each in fields(ComparedAnswer)
+        if _shares(before, each.name) != _shares(after, each.name)
+    ]
+    if refused and names:
+        names = [WORDS]
+    answered = [any(answer.backend for answer, _ in side.shares) for side in (before, after)]
+    if answered[0] != answered[1]:  # who didn't answer saw nothing either
+        names = [name for name in names if name in ("status", "grpc_status", "seconds")]
+    if not names and before.shares != after.shares:
+        names = ["shares"]
+    if before.arrivals != after.arrivals and "backend" not in names:
+        names.append("arrivals")
+    return tuple(names)
 
 
 def _shares(answers: Answers, name: str) -> Mapping[object, Fraction]:
-    return summed((getattr(answer, name), weight) for answer, weight in answers)
+    return summed((getattr(answer, name), weight) for answer, weight in answers.shares)
 
 
 def summed(weighted: Iterable[tuple[Key, Fraction]]) -> dict[Key, Fraction]:
@@ -99,31 +155,32 @@ def summed(weighted: Iterable[tuple[Key, Fraction]]) -> dict[Key, Fraction]:
     return shares
 
 
-def worded(answers: Answers) -> str:
-    """Returns the distribution in words."""
-    shares = summed((str(answer), weight) for answer, weight in answers)
-    if len(shares) == 1:
-        return next(iter(shares))
-    return ", ".join(f"{float(weight):.4g} {text}" for text, weight in sorted(shares.items()))
-
-
 def _answer(outcome: Outcome) -> ComparedAnswer:
+    status = "" if outcome.status is None else str(outcome.status)
+    grpc_status = "" if outcome.grpc_status is None else str(outcome.grpc_status)
     if _is_refusal(outcome):
-        return ComparedAnswer(refused=True)
+        failure = str(outcome.failure or "")
+        return ComparedAnswer(refused=True, failure=failure, status=status, grpc_status=grpc_status)
     if outcome.failure is not None:
         return ComparedAnswer(failure=str(outcome))
     saw = outcome.server_saw
     return ComparedAnswer(
-        status=outcome.status,
-        grpc_status=outcome.grpc_status,
+        status=status,
+        grpc_status=grpc_status,
+        external=outcome.external,
         backend=str(outcome.backend or ""),
-        path=saw.path if saw else "",
-        host=saw.host if saw else "",
+        path=str(saw.path) if saw else "",
+        host=str(saw.host) if saw else "",
         request_headers=_kept(saw.headers) if saw else (),
         response_headers=_kept(outcome.headers),
-        seconds=outcome.seconds,
+        seconds=_time(outcome.seconds),
         mutual=outcome.hop.mutual if outcome.hop else None,
     )
+
+
+def _time(seconds: float) -> str:
+    text = format(seconds, "g")
+    return "" if text == "0" else text
 
 
 def _is_refusal(outcome: Outcome) -> bool:
@@ -139,7 +196,9 @@ def _is_refusal(outcome: Outcome) -> bool:
     return outcome.status in _DENIED or outcome.grpc_status in _GRPC_DENIED
 
 
-def _kept(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        sorted((name.lower(), value) for name, value in headers if not name.lower().startswith(_OWN_HEADERS))
-    )
+def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """The headers that aren't the meshes' own; of an explored request also what the client's were replaced by."""
+    pairs = [(name.lower(), str(value)) for name, value in headers]
+    if isinstance(headers, OpenHeaders):
+        pairs += [(name, "") for name in headers.settled if name not in ("host", ":authority")]
+    return tuple(sorted(pair for pair in set(pairs) if not pair[0].startswith(_OWN_HEADERS)))

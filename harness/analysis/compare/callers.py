@@ -1,32 +1,32 @@
-"""Who calls: one caller for each class that two configurations can tell apart."""
+"""Who calls: the workloads that both configurations have, grouped by what was asked of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from harness.analysis.compare import relevant
-from harness.api.istio.destination_rule import DestinationRule
-from harness.api.istio.hosts import exported_to
-from harness.api.istio.security import identity
-from harness.api.istio.virtual_service import VirtualService
-from harness.api.kubernetes.selector import selects
 from harness.api.node import live
-from harness.base import expressions
-from harness.base.resources import per_object
+from harness.base.errors import NotModelledError
+from harness.base.explored import CALLER, Entries, Journal
+from harness.base.matching import TextMatch
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import changes
+from harness.model.state import Pod
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.analysis.compare.relevant import Relevant
+    from harness.analysis.compare.exploration import Exploration
+    from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.model.state import Pod
 
 STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""
+
+NAMESPACE, WORKLOAD, NAME = "caller namespace", "caller workload", "caller name"
+LABELS, ANNOTATIONS, ACCOUNT = "caller labels", "caller annotations", "caller account"
 
 
 @dataclass(frozen=True)
@@ -69,83 +69,128 @@ def in_both(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
     both = dict.fromkeys(filter(after.pods_of, filter(before.pods_of, before.running)))
     callers = [Caller(workload, before.pods_of(workload)[0], after.pods_of(workload)[0]) for workload in both]
     alone = [workload for workload in {**before.running, **after.running} if workload not in both]
-    return [caller for caller in callers if caller.workload.namespace not in PLATFORM], alone
+    callers = [caller for caller in callers if not (caller.before.gateway or caller.after.gateway)]
+    kept = [caller for caller in callers if caller.workload.namespace not in PLATFORM]
+    return sorted(kept, key=lambda caller: caller.workload.namespace.startswith(STRANGERS)), alone
 
 
-def classes(callers: Iterable[Caller], before: Relevant, after: Relevant) -> list[Caller]:
-    """Returns a caller for each class: by mesh, and by all that the relevant objects ask of callers.
-
-    Real workloads come before strangers.
-    """
-    namespaces = {*_namespaces(before), *_namespaces(after)}
-    wanted = [*_labels(before), *_labels(after)]
-    patterns = {word: _pattern(word) for word in sorted({*_identities(before), *_identities(after)})}
-    first: dict[object, Caller] = {}
-    for caller in sorted(callers, key=_is_stranger):
-        pod, forms = caller.before, _forms(caller)
-        key = (
-            caller.before.mesh,
-            caller.after.mesh,
-            pod.namespace if pod.namespace in namespaces else "",
-            tuple(selects(labels, pod.labels) for labels in wanted),
-            tuple(word for word, pattern in patterns.items() if _fits(pattern, forms)),
-        )
-        first.setdefault(key, caller)
-    return list(first.values())
+def values_of(pod: Pod) -> dict[str, Any]:
+    """Returns a client's attributes."""
+    identities = {f"caller identity {mesh}": text for mesh, text in pod.identities.items()}
+    own = {NAMESPACE: pod.namespace, WORKLOAD: pod.workload.name, NAME: pod.name}
+    entries = {LABELS: pod.labels, ANNOTATIONS: pod.annotations}
+    return {CALLER: pod, ACCOUNT: pod.service_account, **entries, **own, **identities}
 
 
-def _is_stranger(caller: Caller) -> bool:
-    return caller.workload.namespace.startswith(STRANGERS)
+def explored(pod: Pod, journal: Journal) -> Pod:
+    """Returns a client's pod whose attributes must be asked."""
+    identities = {mesh: journal.text(f"caller identity {mesh}") for mesh in pod.identities}
+    return replace(
+        pod,
+        name=journal.text(NAME),
+        workload=Workload(journal.text(NAMESPACE), journal.text(WORKLOAD)),
+        labels=Entries(LABELS, journal),
+        annotations=Entries(ANNOTATIONS, journal),
+        service_account=journal.text(ACCOUNT),
+        containers=(),
+        ip="",
+        identities=identities,
+    )
 
 
-def _namespaces(part: Relevant) -> Iterator[str]:
-    """Namespaces whose callers are treated apart: they are named, or hold objects beside the Service's."""
-    for resource in part.objects:
-        if resource.namespace != part.service.namespace:
-            yield resource.namespace  # what stands beside the Service is for all of its clients
-        yield from (resource.namespace if name == "." else name for name in exported_to(resource))
-        yield from (namespace for namespace, _ in _sources(resource) if namespace)
-    yield from part.scoped
+def asked_of(tree: Exploration) -> list[Asked]:
+    """Returns what was asked of the client, each question once."""
+    questions = (asked for each in tree.classes for asked in each.conditions)
+    return list(dict.fromkeys(asked for asked in questions if asked.attribute.startswith("caller")))
 
 
-def _labels(part: Relevant) -> Iterator[Mapping[str, str]]:
-    for resource in part.objects:
-        yield from (labels for _, labels in _sources(resource) if labels)
-        if resource.kind == "DestinationRule":
-            yield DestinationRule.of(resource).selector or {}
-    yield from part.scoped_labels
+class Side:
+    """The callers of one state by their attributes; sets of them are the bits of a number."""
+
+    def __init__(self, pods: Sequence[Pod]) -> None:
+        self.everyone = (1 << len(pods)) - 1
+        self._by_value: dict[str, dict[object, int]] = {}
+        self._plain: dict[str, dict[object, Any]] = {}
+        self._known: dict[Asked, int] = {}
+        for index, pod in enumerate(pods):
+            for attribute, value in values_of(pod).items():
+                key = id(value) if attribute in (CALLER, LABELS, ANNOTATIONS) else value
+                sets = self._by_value.setdefault(attribute, {})
+                sets[key] = sets.get(key, 0) | 1 << index
+                self._plain.setdefault(attribute, {})[key] = value
+
+    def answering(self, questions: Iterable[Asked]) -> int:
+        """Returns those who give these answers."""
+        those = self.everyone
+        for question in questions:
+            if question.attribute in self._by_value:
+                those &= self._answering(question)
+        return those
+
+    def _answering(self, question: Asked) -> int:
+        if question in self._known:
+            return self._known[question]
+        sets, test = self._by_value[question.attribute], question.test
+        if (
+            isinstance(test, TextMatch)
+            and test.kind == "exact"
+            and not question.changes
+            and not test.ignore_case
+        ):
+            those = sets.get(test.value, 0)
+            those = those if question.answer else self.everyone & ~those
+        else:
+            plain = self._plain[question.attribute]
+            those = sum(members for key, members in sets.items() if _holds(question, plain[key]))
+        self._known[question] = those
+        return those
 
 
-@per_object
-def _sources(resource: Resource) -> tuple[tuple[str, Mapping[str, str]], ...]:
-    """Namespace and labels of the callers that a VirtualService's matches are for; empty: of any."""
-    rules = VirtualService.of(resource).rules if resource.kind == "VirtualService" else ()
-    return tuple((match.source_namespace, match.source_labels) for rule in rules for match in rule.matches)
+def _holds(question: Asked, value: object) -> bool:
+    try:
+        return question.holds(value)
+    except NotModelledError:  # then it is a class of its own
+        return False
 
 
-def _identities(part: Relevant) -> Iterator[str]:
-    """What policies ask of a caller's identity: patterns of principals, namespaces, accounts."""
-    for resource in part.objects:
-        yield from relevant.identities(resource, part.trust_domain, part.domains)
+class Callers:
+    """The callers of both configurations, in groups whose proxies are set up alike."""
+
+    def __init__(self, before: State, after: State) -> None:
+        everyone, self.alone = in_both(before, after)
+        self.groups: list[Group] = []
+        by_setup: dict[object, list[Caller]] = {}
+        for caller in everyone:
+            by_setup.setdefault((_setup(caller.before), _setup(caller.after)), []).append(caller)
+        self.groups = [Group(members) for members in by_setup.values()]
 
 
-def _pattern(word: str) -> str:
-    """The expression for a pattern of an identity: `*` at either end."""
-    return ".*".join(map(expressions.quoted, word.split("*")))
+class Group:
+    """Callers that differ by nothing but what can be asked of them."""
+
+    def __init__(self, members: list[Caller]) -> None:
+        self.members = members
+        self.before = Side([caller.before for caller in members])
+        self.after = Side([caller.after for caller in members])
+
+    def alike(self, before: Iterable[Asked], after: Iterable[Asked]) -> int:
+        """Returns those who give these answers, before and after."""
+        return self.before.answering(before) & self.after.answering(after)
+
+    def named(self, those: int) -> Iterator[Caller]:
+        """Yields the callers of a set."""
+        while those:
+            lowest = those & -those
+            yield self.members[lowest.bit_length() - 1]
+            those ^= lowest
+
+    @cached_property
+    def everyone(self) -> int:
+        """The set of all."""
+        return self.before.everyone
 
 
-def _forms(caller: Caller) -> set[str]:
-    """A caller's identity in all forms that patterns take."""
-    return {
-        form
-        for pod in (caller.before, caller.after)
-        for form in (
-            *map(identity.principal, pod.identities.values()),
-            pod.namespace,
-            f"{pod.namespace}/{pod.service_account}",
-        )
-    }
-
-
-def _fits(pattern: str, forms: Iterable[str]) -> bool:
-    return any(expressions.matches(pattern, form) for form in forms)
+def _setup(pod: Pod) -> object:
+    """What a pod's proxy is told by its pod, and what can't be asked."""
+    proxies = tuple(map(str, pod.proxies)), pod.gateway, tuple(pod.identities)
+    return proxies, pod.host_network, str(pod.resolver), pod.ready, pod.tunnel

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.comparison import LIMIT, Comparison, Difference, compare, with_pods
+from harness.analysis.compare.causes import causes
+from harness.analysis.compare.requests import with_pods
 from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
@@ -15,21 +16,20 @@ from harness.model.changes.pods import meshed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from harness.analysis.compare.comparison import Difference
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
 
 
-def compared(
+def sides(
     before: Sequence[Resource],
     after: Sequence[Resource],
-    *,
     beside: Sequence[Resource] = (),
     mesh_before: Mesh | None = None,
     mesh_after: Mesh | None = None,
-    limit: int = LIMIT,
-) -> Comparison:
-    """Returns the comparison of two configurations; `beside` are objects of both (apps, Services).
+) -> tuple[State, State]:
+    """Returns the states of two configurations; `beside` are objects of both (apps, Services).
 
     What BEFORE has of the estate itself (namespaces, workloads, Services: all that no mesh's API owns) is
     there after, too, unless AFTER has the object itself. With a mesh all namespaces with workloads are in it,
@@ -37,8 +37,7 @@ def compared(
     """
     own, meshes = {resource.key for resource in after}, {*MESH_OF_GROUP, GATEWAY_API}
     kept = [resource for resource in before if resource.key not in own and resource.group not in meshes]
-    sides = state_of([*beside, *before], mesh_before), state_of([*beside, *kept, *after], mesh_after)
-    return compare(*sides, limit=limit)
+    return state_of([*beside, *before], mesh_before), state_of([*beside, *kept, *after], mesh_after)
 
 
 def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
@@ -55,10 +54,26 @@ def _with_linkerd(pod: Pod) -> Pod:
     return meshed(pod, Mesh.LINKERD) if pod.gateway else pod
 
 
+MESH = "mesh"
+"""Accepts what differs between the meshes themselves."""
+
+
 def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
-    """Whether a difference is accepted by one of `namespace/service[:part]`, either with `*`."""
-    resource = f"{difference.service.namespace}/{difference.service.name}"
+    """Whether a difference is accepted by one of `namespace/name[:part]`, either with `*`.
+
+    The name is a Service's, a workload's, or a host; the part one of `Difference.parts`, its `harm`, one of its
+    `causes`, or `mesh` for any of those.
+    """
     return any(
-        fnmatch(resource, service) and (not colon or {part} >= set(difference.parts))
-        for service, colon, part in (pattern.partition(":") for pattern in patterns)
+        fnmatch(difference.place, name) and (not colon or _is_of(difference, part))
+        for name, colon, part in map(_apart, patterns)
     )
+
+
+def _apart(pattern: str) -> tuple[str, str, str]:
+    return pattern.rpartition(":") if ":" in pattern else (pattern, "", "")
+
+
+def _is_of(difference: Difference, part: str) -> bool:
+    names = list(causes(difference))
+    return part in (difference.harm, *names, *([MESH] if names else [])) or {part} >= set(difference.parts)

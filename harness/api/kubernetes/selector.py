@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import field
 from harness.api.node import Node
+from harness.base import explored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 def selects(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Returns whether the labels have all wanted ones; nothing wanted selects everything."""
+    return not wanted or explored.of(_has, wanted, labels)
+
+
+def _has(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     return all(labels.get(key) == value for key, value in wanted.items())
 
 

@@ -142,7 +142,7 @@ class Equivalent(Expectation):
     """The model answers every class of requests alike, with the configs `before` and with those `after`.
 
     The apps are there with both. Differences that `allow` names (`namespace/service[:part]`, as for
-    `harness compare`) are accepted. What can't be compared makes it inconclusive. It is judged on the
+    `harness compare`) are accepted, and what the meshes themselves do differently (`*:mesh` there). What can't be compared makes it inconclusive. It is judged on the
     objects, so it is the same on every ground.
     """
 
@@ -164,20 +164,24 @@ class Equivalent(Expectation):
 
     def judge(self, ground: Ground) -> Verdict:
         from harness.analysis.compare import compare  # most scenarios compare nothing
-        from harness.analysis.compare.comparison import OTHER_HOSTS
-        from harness.analysis.compare.configurations import allowed, state_of
+        from harness.analysis.compare.configurations import MESH, allowed, state_of
 
         before = state_of(_objects(ground, self.before), self.mesh_before)
         after = state_of(_objects(ground, self.after), self.mesh_after)
         comparison = compare(before, after)
-        unlike = [difference for difference in comparison.differences if not allowed(difference, self.allow)]
-        evidence = [*map(str, unlike), *(f"left out: {hosts}" for hosts in comparison.left_out)]
+        accepting = [*self.allow, f"*:{MESH}"]
+        unlike = [difference for difference in comparison.differences if not allowed(difference, accepting)]
+        evidence = list(map(str, unlike))
         if not comparison.classes:
             evidence.append("nothing was compared: no Service that both have is called")
-        unknown = not comparison.classes or set(comparison.left_out) - {OTHER_HOSTS}
+        unknown = not comparison.classes or all("undecided" in difference.parts for difference in unlike)
         accepted = len(comparison.differences) - len(unlike)
         return Verdict(
-            result=Result.FAIL if unlike else Result.INCONCLUSIVE if unknown else Result.PASS,
+            result=Result.PASS
+            if comparison.classes and not unlike
+            else Result.INCONCLUSIVE
+            if unknown
+            else Result.FAIL,
             basis=Basis.PREDICTED,
             expected="the same answers to every request"
             + (f", but for {', '.join(self.allow)}" if self.allow else ""),

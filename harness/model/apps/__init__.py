@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model.apps import bookinfo, conformance, faces, samples
+from harness.model.apps import bookinfo, conformance, explored, faces, samples
 from harness.model.apps.base import App, AppRequest, Send, answered
 from harness.model.distribution import ONE, after, certain
 from harness.traffic.outcomes import Failure, Outcome
@@ -25,6 +25,7 @@ APPS: dict[str, App] = {
     "gcr.io/istio-testing/app": App(None, conformance.advanced),
     "l5d/echo": App((8080,), samples.echo),
     "any/slow": App(None, samples.slow),
+    "any/explored": App(None, explored.answer, stands_in=True),
     **faces.APPS,
 }
 """Applications by image name (without tag): the ports that they listen on, and what they answer."""

@@ -96,6 +96,8 @@ class App:
 
     ports: tuple[int, ...] | None
     answer: Callable[[AppRequest], Answers]
+    stands_in: bool = False
+    """Whether it stands for any application: then nothing else is known of it."""
 
 
 def answered(request: AppRequest) -> Answers:

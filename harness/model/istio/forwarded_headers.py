@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.base import explored
 from harness.base.networks import is_address
 from harness.base.vocabulary import Mesh
 from harness.model.istio import mesh_config
@@ -27,7 +28,11 @@ def remote(state: State, arrival: Arrival) -> str:
     """
     topology = mesh_config.of(state).proxy.gateway_topology
     hops = int(topology.trusted_proxies or 0) if arrival.server.gateway else 1
-    named = [part.strip() for part in (arrival.message.header(ADDRESS) or "").split(",")]
+    return explored.of(_last, arrival.message.header(ADDRESS) or "", hops) if hops else ""
+
+
+def _last(listed: str, hops: int) -> str:
+    named = [part.strip() for part in listed.split(",")]
     address = named[-hops] if 0 < hops <= len(named) else ""
     return address if is_address(address) else ""
 
@@ -36,7 +41,7 @@ def at_sidecar(arrival: Arrival) -> Message:
     """Returns what a sidecar tells its application: of mutual TLS the client's certificate is added."""
     if arrival.tls is not Mesh.ISTIO:
         return arrival.message.without([CERTIFICATE])
-    return _added(arrival.message, CERTIFICATE, _certificate(arrival, ""))
+    return arrival.message.listing(CERTIFICATE, _certificate(arrival, ""))
 
 
 def at_gateway(state: State, arrival: Arrival) -> Message:
@@ -51,17 +56,12 @@ def at_gateway(state: State, arrival: Arrival) -> Message:
     if mode in ("SANITIZE", "SANITIZE_SET") or (not shown and mode != "ALWAYS_FORWARD_ONLY"):
         message = message.without([CERTIFICATE])
     if shown and mode in ("SANITIZE_SET", "APPEND_FORWARD"):
-        message = _added(message, CERTIFICATE, _certificate(arrival, 'Cert="<certificate>";'))
+        message = message.listing(CERTIFICATE, _certificate(arrival, 'Cert="<certificate>";'))
     dialled_from = arrival.client.ip or _UNKNOWN
     client = remote(state, arrival) or dialled_from
-    return _added(message.without([EXTERNAL]).plus((EXTERNAL, client)), ADDRESS, dialled_from)
+    return message.without([EXTERNAL]).plus((EXTERNAL, client)).listing(ADDRESS, dialled_from)
 
 
 def _certificate(arrival: Arrival, whole: str) -> str:
     by, uri = (pod.identities[Mesh.ISTIO] for pod in (arrival.server, arrival.client))
     return f'By={by};Hash=<hash>;{whole}Subject="";URI={uri}'
-
-
-def _added(message: Message, name: str, value: str) -> Message:
-    before = message.header(name)
-    return message.plus((name, f"{before},{value}" if before else value))

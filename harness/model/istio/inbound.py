@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio.security import identity
+from harness.base import explored
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import app_ports, replies
@@ -56,7 +57,8 @@ def _foreign(state: State, arrival: Arrival) -> Step | None:
     """Why the client's certificate isn't believed: it is of a trust domain that the mesh doesn't have."""
     if arrival.tls is not Mesh.ISTIO:
         return None
-    config, domain = mesh_config.of(state), identity.trust_domain(arrival.client.identities[Mesh.ISTIO])
+    config = mesh_config.of(state)
+    domain = explored.of(identity.trust_domain, arrival.client.identities[Mesh.ISTIO])
     if domain in config.trust_domains:
         return None
     text, client = "{} was started in trust domain {}, which isn't known any more", arrival.client.workload

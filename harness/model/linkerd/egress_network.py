@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
 from harness.api.linkerd.policy import EgressNetwork, Network, within
+from harness.base import explored
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.model.linkerd import config
@@ -26,7 +27,7 @@ def find(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[S
     address the smallest, then the oldest [linkerd/linkerd2: policy-controller, egress_network.rs]. Raises
     NotModelledError where a host name may or may not be in a network.
     """
-    own = state.all(GROUP, "EgressNetwork", client.namespace)
+    own = explored.of(state.all, GROUP, "EgressNetwork", client.namespace)
     common = state.all(GROUP, "EgressNetwork", config.of(state).egress_namespace)
     text = "{} has EgressNetworks of its own"
     lost = [

@@ -9,10 +9,13 @@ from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.service import Service
 from harness.api.linkerd.annotation import OPAQUE_PORTS
 from harness.api.linkerd.ports import strict
-from harness.base.vocabulary import Mesh
+from harness.base import explored
+from harness.base.vocabulary import Mesh, Workload
 from harness.model.linkerd import config, egress_network, ports
+from harness.model.linkerd.balancer import OutboundCall
 from harness.model.linkerd.routing import index
 from harness.model.network.services import Endpoint, ServicePort
+from harness.model.state import Pod
 from harness.model.state.tables import per_key
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step, words
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
     from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
-    from harness.model.linkerd.balancer import OutboundCall
+    from harness.model.message import Answers, Arrival
     from harness.model.state import State
 
 DETECT, HTTP1, HTTP2, OPAQUE, TLS = "detect", "HTTP/1", "HTTP/2", "opaque", "TLS"
@@ -53,7 +56,22 @@ def of(call: OutboundCall) -> Protocol:
     What the port declares decides, else the first kind of which there is a route:
     GRPCRoute, HTTPRoute, TLSRoute, TCPRoute [linkerd/linkerd2: policy-controller, grpc/outbound.rs].
     """
-    return _of_parent(call.state, call, call.parent) if call.parent else _to_endpoint(call)
+    parent = call.parent
+    if parent is None:
+        return _to_endpoint(call)
+
+    return explored.of(_of_namespace, call.state, call.client.namespace, call.default, parent)
+
+
+def _of_namespace(
+    state: State, namespace: str, default: ServicePort | Endpoint, parent: Resource
+) -> Protocol:
+    client = Pod("", Workload(namespace, ""), {}, {}, "", ())  # no more of a client counts
+    return _of_parent(state, OutboundCall(state, client, _nowhere, default, parent), parent)
+
+
+def _nowhere(arrival: Arrival) -> Answers:
+    raise AssertionError(f"{arrival} isn't sent")
 
 
 @per_key(lambda call, parent: (parent.key, call.number, call.client.namespace))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
+from harness.base import explored
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 
@@ -35,6 +36,10 @@ def leads_out(state: State, host: str, namespace: str) -> bool:
     those that end like a Service's or a pod's: in `.svc`, in the cluster's domain, in one of its namespaces,
     or in a Service of the pod's own (a misspelt `service.namespace` or `pod.service` doesn't resolve).
     """
+    return explored.of(_leads_out, state, host, namespace)
+
+
+def _leads_out(state: State, host: str, namespace: str) -> bool:
     if is_address(host):
         return not inside(host)
     stem, _, last = host.rstrip(".").lower().rpartition(".")
@@ -50,6 +55,10 @@ def contains(resource: Resource, field: str, network: IPv4Network | IPv6Network,
     there, of a node (for a pod on its host's network), of a name outside of the cluster; also for a network
     that holds a part of the pods' addresses.
     """
+    return explored.of_pod(lambda pod: _contains(resource, field, network, pod), pod)
+
+
+def _contains(resource: Resource, field: str, network: IPv4Network | IPv6Network, pod: Pod) -> bool:
     if is_address(pod.ip):
         return ip_address(pod.ip) in network
     if network.prefixlen == 0:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.pod import Resolver
 from harness.api.kubernetes.service import Service
+from harness.base import explored
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
 from harness.model.distribution import Branches, shares
@@ -51,6 +52,10 @@ class Lookup:
 
 def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLUSTER) -> Lookup | None:
     """Returns what a pod of a namespace reaches by a host name or an address; None: nothing."""
+    return explored.of(_lookup, state, host, namespace, resolver)
+
+
+def _lookup(state: State, host: str, namespace: str, resolver: Resolver) -> Lookup | None:
     host = host.lower()
     table = _addresses(state)
     if host in table:

@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.network_policy import NetworkPolicy
+from harness.base import explored
 from harness.base.vocabulary import Workload
 from harness.model.network.addresses import contains
 from harness.model.state import Pod, namespace_labels
@@ -58,8 +59,13 @@ def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TC
 
     Pods on their host's network are outside of all policies, and no pod is cut off from itself.
     """
-    itself = client.workload == server.workload and client.name == server.name
-    if itself or _policies(state) is None:
+    if _policies(state) is None:
+        return ALLOWED
+    return explored.of_pod(lambda client: _judged(state, client, server, port, protocol), client)
+
+
+def _judged(state: State, client: Pod, server: Pod, port: int, protocol: str) -> ConnectionVerdict:
+    if client.workload == server.workload and client.name == server.name:
         return ALLOWED
     trace: tuple[Step, ...] = ()
     sides: tuple[tuple[Pod, Pod, Direction], ...] = ((client, server, "egress"), (server, client, "ingress"))

@@ -24,7 +24,7 @@ from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model import apps
 from harness.model.distribution import certain, shares, then
-from harness.model.message import Answers, ClientSide, Deliver, Message
+from harness.model.message import ClientSide
 from harness.model.network.addresses import inside
 from harness.model.state import Pod, State
 from harness.model.state.tables import LabelTable, grouped, per_state
@@ -34,6 +34,8 @@ from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from harness.model.message import Answers, Deliver, Message
 
 
 HTTP = ("http", "http2", "grpc")
@@ -270,8 +272,8 @@ def by_kube_proxy(
     return then(picked, lambda endpoint: side.dial(endpoint.pod, endpoint.port, message))
 
 
-def enter_by_kube_proxy(state: State, request: Request, deliver: Deliver) -> Answers:
-    """Returns what comes in through a Service: refused without the port, NotModelledError without it."""
+def enter_by_kube_proxy(state: State, request: Request, message: Message, deliver: Deliver) -> Answers:
+    """Returns what a message gets that comes in through a Service: refused without the port, NotModelledError without it."""
     assert request.through is not None
     service = state.get("", "Service", request.through.namespace, request.through.name)
     if service is None:
@@ -282,4 +284,4 @@ def enter_by_kube_proxy(state: State, request: Request, deliver: Deliver) -> Ans
         no_port = step(service, "spec.ports", Action.FAILED, text, request.port)
         return certain(Outcome(failure=Failure.REFUSED), no_port)
     side = ClientSide(state, Pod.at(HOST.name), deliver)
-    return by_kube_proxy(side, service, endpoints(state, port), Message.of(request))
+    return by_kube_proxy(side, service, endpoints(state, port), message)

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
 
+from harness.base.matching import Asking
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from harness.model.state.state import Pod, State
 
@@ -88,17 +90,37 @@ class HostTable(Generic[Item]):
         listed = tuple(entries)
         self._items = [item for _, item in listed]
         self._by_pattern = grouped((pattern, index) for index, (pattern, _) in enumerate(listed))
+        self._names = frozenset(pattern for pattern in self._by_pattern if not pattern.startswith("*"))
         self._wildcards = sorted({len(p) - 1 for p in self._by_pattern if p.startswith("*")})
+
+    @property
+    def patterns(self) -> Iterable[str]:
+        """All names and wildcards."""
+        return self._by_pattern
 
     def covering(self, *hosts: str) -> list[Item]:
         """Returns the items with a pattern that covers one of the hosts, each once, in their order."""
         indexes: set[int] = set()
-        for host in hosts:
-            indexes.update(self._by_pattern.get(host, ()))
-            for length in self._wildcards:
-                if length <= len(host):
-                    indexes.update(self._by_pattern.get(f"*{host[len(host) - length :]}", ()))
+        for host in sorted(hosts, key=lambda host: isinstance(host, Asking)):
+            if isinstance(host, Asking):  # what other hosts led to already isn't asked
+                own = (pattern for pattern in hosts if not isinstance(pattern, Asking))
+                name = host.which(self._names, frozenset(own))
+                indexes.update(self._by_pattern[name] if name is not None else ())
+            else:
+                indexes.update(self._by_pattern.get(host, ()))
+            for pattern, items in self._by_wildcard(host):
+                if not items <= indexes and host.endswith(pattern[1:]):
+                    indexes |= items
         return list({id(item): item for item in (self._items[index] for index in sorted(indexes))}.values())
+
+    def _by_wildcard(self, host: str) -> Iterator[tuple[str, set[int]]]:
+        """The wildcards that may cover a host, and what they are of."""
+        if isinstance(host, Asking):
+            patterns: Iterable[str] = (pattern for pattern in self._by_pattern if pattern.startswith("*"))
+        else:
+            lengths = (length for length in self._wildcards if length <= len(host))
+            patterns = (f"*{host[len(host) - length :]}" for length in lengths)
+        yield from ((each, set(self._by_pattern[each])) for each in patterns if each in self._by_pattern)
 
 
 class SelectorTable(Generic[Item]):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.analysis.translate.finding import Finding
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.traffic.outcomes import Outcomes
     from harness.traffic.trace import Action, Step
 
     Key = tuple[str, str, str, str]
@@ -60,9 +59,8 @@ class Trail:
     actions: frozenset[Action]
 
     @classmethod
-    def of(cls, outcomes: Outcomes) -> Trail:
-        """Returns it for all of a side's outcomes."""
-        steps = tuple(dict.fromkeys(step for group in outcomes.groups for step in group.trace))
+    def of(cls, steps: Collection[Step]) -> Trail:
+        """Returns it for all of a side's steps."""
         acted = (step for step in steps if not step.passed_over)
         passed_over = (step for step in steps if step.passed_over)
         return cls(_parts(acted), _parts(passed_over), frozenset(step.action for step in steps))
@@ -101,7 +99,7 @@ class Explanations:
         of its object acts now where its field was passed over before, or the object wasn't asked at all. The
         caller's and the server's workloads act as they stand.
         """
-        before, after = Trail.of(difference.before), Trail.of(difference.after)
+        before, after = (Trail.of(steps) for steps in difference.traces)
         around = {key for state in self._states for key in _around(state, difference)}
         made_of = {origin for key in after.acted for origin in self._origins.get(key, ())}
         found = [
@@ -118,18 +116,22 @@ class Explanations:
 
 def _around(state: State, difference: Difference) -> Iterator[Key]:
     """The workloads that call and that serve, and Gateways whose own those are, or the Service."""
-    selector = Service.kept(difference.service).selector
-    serving = {
+    service = difference.service
+    selector = Service.kept(service).selector if service else {}
+    concerned = {
         workload
         for workload, pods in state.running.items()
-        if workload.namespace == difference.service.namespace
+        if service is not None
+        and workload.namespace == service.namespace
         and any(selector and selects(selector, pod.labels) for pod in pods)
     }
-    concerned = {difference.caller.workload, *serving}
+    if difference.caller:
+        concerned.add(difference.caller.workload)
     for workload in state.workloads:
         if Workload(workload.namespace, workload.name) in concerned:
             yield from _with_owners(workload)
-    yield from _with_owners(difference.service)
+    if service is not None:
+        yield from _with_owners(service)
 
 
 def _with_owners(resource: Resource) -> Iterator[Key]:

@@ -77,10 +77,11 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
     old, left_before = sides.before(resources, made)
     new, left_after = sides.after(resources, made)
     comparison = compare(old, new)
+    decided = [each for each in comparison.differences if "undecided" not in each.parts]
     explanations = Explanations(made.findings, made.translated, (old, new))
     explained = tuple(
         Explained(difference, explanations.of(difference) or tuple(estate_wide.causes(difference)))
-        for difference in comparison.differences
+        for difference in decided
     )
     shown = dict.fromkeys(finding for each in explained for finding in each.findings)
     losses = [
@@ -125,5 +126,7 @@ def _undecided(comparison: Comparison, omissions: Iterable[Undecided]) -> Iterat
     for omission in omissions:
         what = f"{omission.resource} {omission.field}".rstrip()
         yield Unproven(what, f"it isn't decided: {omission.why}", "judge it on a cluster", omission.place)
-    for words in comparison.left_out:
-        yield Unproven(words, "it isn't decided", "judge it on a cluster")
+    for difference in comparison.differences:
+        if "undecided" in difference.parts:
+            why = difference.before.undecided or difference.after.undecided
+            yield Unproven(difference.target, f"it isn't decided: {why}", "judge it on a cluster")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from harness.base.explored import OpenClaims
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -14,6 +16,8 @@ _SPACE_DELIMITED = ("scope", "permission")
 
 def texts(claims: Mapping[str, Any] | None, path: Iterable[str]) -> tuple[str, ...]:
     """Returns the texts at a path: a text, or those of a list; numbers and the like match nothing."""
+    if isinstance(claims, OpenClaims):
+        return claims.texts(path)
     value: Any = claims
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -38,6 +42,8 @@ def routed_by(header: str) -> tuple[str, ...] | None:
 
 def normalized(claims: Mapping[str, Any], space_delimited: Iterable[str]) -> dict[str, Any]:
     """Returns the claims with `scope`, `permission`, and those named here split into lists at spaces."""
+    if isinstance(claims, OpenClaims):
+        return claims
     names = {*_SPACE_DELIMITED, *space_delimited}
     return {
         name: value.split() if name in names and isinstance(value, str) else value

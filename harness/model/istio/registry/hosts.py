@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 from harness.api.istio.hosts import specificity, visibility
 from harness.api.istio.registry import GROUP
 from harness.api.kubernetes.metadata import annotations_of
+from harness.base import explored
 from harness.base.errors import not_modelled
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.registry import service_entry, sidecar_scope
 from harness.model.istio.registry.service_entry import EntryPort
 from harness.model.network.dns import resolve
 from harness.model.network.services import ServicePort, fqdn, service_port, service_ports
-from harness.model.state.tables import grouped, per_state
+from harness.model.state.tables import grouped, per_key, per_state
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
+    from harness.model.istio.registry.sidecar_scope import Scope
     from harness.model.network.services import Endpoint
     from harness.model.state import Pod, State
 
@@ -69,11 +71,15 @@ def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | Non
 
 def hidden(state: State, client: Pod, port: Port) -> Step | None:
     """Returns why a client's proxy isn't told of a port, None if it is."""
-    scope, namespace = sidecar_scope.of(state, client), port.origin.namespace
-    unseen = _unexported(state, client, port)
-    if unseen is not None or scope.has_service(namespace, port.host):
+    return _hidden(state, client.namespace, sidecar_scope.of(state, client), port)
+
+
+def _hidden(state: State, namespace: str, scope: Scope, port: Port) -> Step | None:
+    own = port.origin.namespace
+    unseen = _unexported(state, namespace, port)
+    if unseen is not None or scope.has_service(own, port.host):
         return unseen
-    return scope.hidden(port.origin, "{}/{}", namespace, port.host)
+    return scope.hidden(port.origin, "{}/{}", own, port.host)
 
 
 def is_exported(origin: Resource, namespace: str, default: tuple[str, ...]) -> bool:
@@ -93,12 +99,12 @@ def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, 
     lost: list[Step] = []
     if service is not None and fqdn(service) == host:
         ports: tuple[Port, ...] = service_ports(service)
-        unseen = _unexported(state, client, ports[0]) if ports else None
+        unseen = _unexported(state, client.namespace, ports[0]) if ports else None
         if unseen is None or service.namespace == client.namespace:
             return service, ports, lost
         lost.append(unseen)
     entries = [entry for entry in service_entry.by_host(state).covering(host) if entry.host == host]
-    seen = [entry for entry in entries if _unexported(state, client, entry) is None]
+    seen = [entry for entry in entries if _unexported(state, client.namespace, entry) is None]
     best = _preferred(seen, client.namespace)
     if best is None:
         return None, (), lost
@@ -132,19 +138,13 @@ def heard(state: State, client: Pod, dialled: ServicePort | Endpoint, host: str)
 
 def listens_for_http(state: State, client: Pod, number: int) -> bool:
     """Returns whether a client's proxy takes a port, of any address, for HTTP: one host says that it is."""
-    scope = sidecar_scope.of(state, client)
-    known_to_scope = _listening(state)
-    key = (scope.namespace, scope.origin, number)
-    if key not in known_to_scope:
-        ports = _http_ports(state).get(number, ())
-        known_to_scope[key] = any(hidden(state, client, port) is None for port in ports)
-    return known_to_scope[key]
+    return explored.of(_listens, state, client.namespace, sidecar_scope.of(state, client), number)
 
 
-@per_state
-def _listening(state: State) -> dict[tuple[str, Resource | None, int], bool]:
-    """Filled as it is asked for: one answer for all clients that a Sidecar (or none) tells the same."""
-    return {}
+@per_key(lambda namespace, scope, number: (namespace, scope.origin, number))
+def _listens(state: State, namespace: str, scope: Scope, number: int) -> bool:
+    ports = _http_ports(state).get(number, ())
+    return any(_hidden(state, namespace, scope, port) is None for port in ports)
 
 
 def serves(state: State, client: Pod, hosts: tuple[str, ...], number: int) -> bool:
@@ -180,8 +180,8 @@ def _preferred(entries: list[EntryPort], namespace: str) -> EntryPort | None:
     return best
 
 
-def _unexported(state: State, client: Pod, port: Port) -> Step | None:
-    if is_exported(port.origin, client.namespace, mesh_config.of(state).service_export_to):
+def _unexported(state: State, namespace: str, port: Port) -> Step | None:
+    if is_exported(port.origin, namespace, mesh_config.of(state).service_export_to):
         return None
     field = f"annotation {EXPORT_TO}" if isinstance(port, ServicePort) else "spec.exportTo"
-    return step(port.origin, field, Action.HIDDEN, "isn't exported to namespace {}", client.namespace)
+    return step(port.origin, field, Action.HIDDEN, "isn't exported to namespace {}", namespace)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.hosts import covers
 from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY, Sidecar
 from harness.api.kubernetes.selector import selects
+from harness.base import explored
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
 from harness.model.state.tables import grouped, per_key, per_state
@@ -44,7 +45,6 @@ class Import:
 class Scope:
     """What one client's proxy is told of the mesh; `origin` is the Sidecar that says so, if any."""
 
-    namespace: str
     allow_any: bool
     outbound: Step
     origin: Resource | None = None
@@ -74,34 +74,48 @@ class Scope:
         return step(origin, "spec.egress", Action.HIDDEN, "doesn't import {}", Words(what, parts))
 
 
-@per_key(lambda client: (client.namespace, client.name))
 def of(state: State, client: Pod) -> Scope:
     """Returns the scope of a client's proxy.
 
     The oldest Sidecar of its namespace that selects it counts, then the namespace's oldest without selector,
     then the root namespace's; a gateway knows all that is exported to it [istio/istio: getSidecarScope].
     """
+    sidecar = None if client.gateway else _sidecar(state, client)
+    return explored.of(_scope, state, client.namespace, sidecar)
+
+
+def _sidecar(state: State, client: Pod) -> Sidecar | None:
+    sidecars = _sidecars(state)
+    if not sidecars:
+        return None
+    beside = explored.of(_beside, state, client.namespace)
+    own = (each for each in beside if selects(each.selector, client.labels))
+    general = (sidecar for sidecar in sidecars.get(ROOT_NAMESPACE, ()) if not sidecar.selector)
+    return next(chain(own, general), None)
+
+
+def _beside(state: State, namespace: str) -> Iterable[Sidecar]:
+    return _sidecars(state).get(namespace, ())
+
+
+@per_key(lambda namespace, sidecar: (namespace, id(sidecar)))
+def _scope(state: State, namespace: str, sidecar: Sidecar | None) -> Scope:
     config = mesh_config.of(state)
     default = Scope(
-        client.namespace,
         config.outbound == ALLOW_ANY,
         mesh_config.setting(config, "outboundTrafficPolicy.mode", Action.MATCHED, "is {}", config.outbound),
     )
-    sidecars = _sidecars(state)
-    own = (each for each in sidecars.get(client.namespace, ()) if selects(each.selector, client.labels))
-    general = (sidecar for sidecar in sidecars.get(ROOT_NAMESPACE, ()) if not sidecar.selector)
-    sidecar = None if client.gateway else next(chain(own, general), None)
     if sidecar is None:
         return default
     hosts = [host for listener in sidecar.egress for host in listener.hosts]
-    imports = tuple(Import.parse(host, client.namespace) for host in hosts) or default.imports
+    imports = tuple(Import.parse(host, namespace) for host in hosts) or default.imports
     policy, origin = sidecar.outbound_traffic_policy, sidecar.resource
     if policy is None:
         return replace(default, origin=origin, imports=imports)
     # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
     mode = policy.mode or REGISTRY_ONLY
     why = step(origin, policy.at("mode"), Action.MATCHED, "is {}", mode)
-    return Scope(client.namespace, mode == ALLOW_ANY, why, origin, imports)
+    return Scope(mode == ALLOW_ANY, why, origin, imports)
 
 
 def passed_over(state: State, client: Pod) -> list[Step]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.headers import HeaderChanges, Headers
-from harness.base import expressions, matching
+from harness.api.headers import HeaderChanges, Headers, without
+from harness.base import matching
 from harness.base.records import with_fields
 from harness.model import replies
 
@@ -26,10 +26,11 @@ def forwarded(
     """Returns the request as it is sent on; x-envoy-original-path and -host tell what was replaced."""
     headers = message.headers
     for change in (by_destination, rule.request_headers):
-        headers = tuple(header for header in change.apply(headers) if header[0] not in _AUTHORITY)
+        if change:
+            headers = without(change.apply(headers), _AUTHORITY)
     changed = with_fields(message, headers=headers)
-    path = rewritten_path(message.path, rule.rewrite, match)
-    if path != message.path or rule.rewrite.mode:
+    if rule.rewrite.mode:
+        path = rewritten_path(message.path, rule.rewrite, match)
         changed = with_fields(changed, path=path).plus(("x-envoy-original-path", message.target))
     # What the rule says comes before what the destination does [istio/istio: route.processDestination].
     authority = rule.rewrite.authority or _authority(rule.request_headers) or _authority(by_destination)
@@ -53,7 +54,7 @@ def rewritten_path(path: str, rewrite: Rewrite, match: RoutingMatch | None) -> s
         case "path":
             return rewrite.path
         case "regex":
-            return expressions.substitute(rewrite.pattern, rewrite.path, path)
+            return matching.substituted(path, rewrite.pattern, rewrite.path)
         case "segments":
             return matching.replace_prefix(path, uri.value if uri else "/", rewrite.path)
         case "match":

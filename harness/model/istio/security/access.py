@@ -8,11 +8,11 @@ of it state [istio/istio: pathNormalization, Envoy's normalize_path].
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
+from harness.base.matching import mapped as mapped_text
 from harness.base.records import with_fields
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped, then
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome
 
 _UNRESERVED = frozenset(ascii_letters + digits + "-._~")
+
+_NOT_NORMAL = ("/./harness", "/harness//x", "/harness%2Fx", "/%00")
+"""Paths that no, or only some ways of normalization leave as they are; the last can't be normalized."""
 
 
 def guarded(state: State, arrival: Arrival, deliver: Deliver, pass_on: Deliver) -> Answers:
@@ -83,10 +86,11 @@ def _closing(arrival: Arrival) -> tuple[Step, ...]:
 
 def with_normal_path(state: State, message: Message) -> Message | Step:
     """Returns the message as a proxy reads it, or why it is a bad request (400)."""
-    path = normalized(message.path, mesh_config.of(state).path_normalization.normalization)
+    mode = mesh_config.of(state).path_normalization.normalization
+    path = mapped_text(message.path, f"normal {mode}", partial(normalized, mode=mode), _NOT_NORMAL)
     if path is None:
         return built_in(Action.FAILED, "the path {} can't be normalized: 400", message.path)
-    return message if path == message.path else replace(message, path=path)
+    return message if path is message.path else with_fields(message, path=path)
 
 
 @lru_cache(maxsize=4096)

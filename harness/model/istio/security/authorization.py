@@ -6,6 +6,7 @@ CUSTOM comes before both, in external_authorization.py; AUDIT never decides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,9 @@ from harness.api.istio.security.authorization_policy import (
     in_full,
     path_condition,
 )
-from harness.base import expressions
+from harness.base import explored, expressions
 from harness.base.errors import not_modelled
-from harness.base.matching import TextMatch
+from harness.base.matching import Asking, TextMatch
 from harness.base.vocabulary import Mesh
 from harness.model.istio import forwarded_headers, mesh_config
 from harness.model.istio.security import policies
@@ -28,7 +29,7 @@ from harness.model.network.addresses import contains
 from harness.traffic.trace import Action, Step, built_in, listed, step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from harness.base.resources import Resource
     from harness.model.message import Arrival, Message
@@ -85,7 +86,7 @@ class Seen:
     """The client's SPIFFE identity without scheme, None unless it came with mutual TLS."""
     domains: tuple[str, ...]
     port: int
-    remote: str
+    remote: Callable[[], str]
     """The address that counts as the client's, empty for the client's own."""
     sni: str | None
     """The name that the client's TLS asks for; None inside of mutual TLS, where sidecars make it up."""
@@ -103,7 +104,7 @@ class Seen:
             principal=identity.principal(arrival.client.identities[Mesh.ISTIO]) if mutual else None,
             domains=(config.trust_domain, *config.trust_domain_aliases),
             port=arrival.port,
-            remote=forwarded_headers.remote(state, arrival),
+            remote=partial(forwarded_headers.remote, state, arrival),
             sni=None if mutual else message.sni if message.tls or arrival.server.gateway else "",
             message=None if arrival.opaque else message,
             claims=message.verified.claims if message.verified and not arrival.opaque else None,
@@ -149,17 +150,17 @@ def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> 
             return any(_text(alias, who) for alias in identity.with_aliases(value, seen.domains))
         case "source.namespace":
             pattern = ".*".join(map(expressions.quoted, value.split("*")))
-            return who is not None and expressions.matches(f".*/ns/{pattern}/.*", f"spiffe://{who}")
+            return who is not None and TextMatch("regex", f".*/ns/{pattern}/.*").holds("spiffe://" + who)
         case "source.serviceAccount":
             namespace, account = map(expressions.quoted, in_full(value, policy.namespace).rsplit("/", 1))
             pattern = f".+/ns/{namespace}/(.+/|)sa/{account}(/.+)?"
-            return who is not None and expressions.matches(pattern, who)
+            return TextMatch("regex", pattern).holds(who)
         case "source.trustDomain":
             wanted = seen.domains if value in seen.domains else (value,)
-            domain = who.partition("/")[0] if who else None
+            domain = explored.of(identity.trust_domain, who) if who else None
             return any(_text(trusted, domain) for trusted in wanted)
-        case "remote.ip" if seen.remote:
-            return ip_address(seen.remote) in ip_network(value, strict=False)
+        case "remote.ip" if remote := seen.remote():
+            return ip_address(remote) in ip_network(value, strict=False)
         case "source.ip" | "remote.ip" | "destination.ip":
             pod = seen.server if key == "destination.ip" else seen.client
             return contains(policy, field, ip_network(value, strict=False), pod)
@@ -186,6 +187,8 @@ def _request_matches(
             return condition.holds(path) if condition.kind == "regex" else _text(value, path)
         case "request.headers":
             name = key[len("request.headers[") : -1].lower()
+            if name == ":path" and isinstance(message.path, Asking):
+                raise not_modelled(policy, f"{attribute.field}.key", "the path together with its query")
             pseudo = {":method": message.method, ":path": message.target, ":scheme": message.scheme}
             pseudo |= {":authority": message.authority, "host": message.authority}
             return _header(value, pseudo[name] if name in pseudo else message.header(name))

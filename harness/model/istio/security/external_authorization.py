@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.api.headers import OpenHeaders
 from harness.api.istio.security.authorization_policy import KIND, AuthorizationPolicy
 from harness.base.errors import not_modelled
 from harness.model import apps, replies
@@ -107,7 +108,8 @@ def _answers(
         return certain(_failed(http, arrival.message), why)
     for endpoint in endpoints(state, port):
         container = apps.listening(endpoint.pod, endpoint.port)
-        if container is not None and apps.known(container) is None:
+        app = apps.known(container) if container else None
+        if container is not None and (app is None or app.stands_in):
             text = f"nobody knows what {endpoint.pod.workload} answers to an authorization request"
             raise not_modelled(policy, field, text)
     why = step(policy, field, Action.CALLED, "asks {}", port.service)
@@ -125,10 +127,12 @@ def _answers(
 
 def _check(http: HTTPAuthorizer, message: Message) -> Message:
     """What the authorizer is asked: the request without body, and with those headers that it is told."""
-    headers = _chosen(message.headers, (*_ALWAYS_TOLD, *http.request_headers))
+    headers = message.headers
+    if not isinstance(headers, OpenHeaders):
+        headers = _chosen(headers, (*_ALWAYS_TOLD, *http.request_headers))
     added = tuple((name.lower(), value) for name, value in http.additional_headers.items())
     return replace(
-        message, path=f"{http.path_prefix}{message.path}", headers=headers, grpc=False, verified=None
+        message, path=http.path_prefix + message.path, headers=headers, grpc=False, verified=None
     ).plus(*added)
 
 

@@ -10,12 +10,16 @@ import re
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from harness.base.matching import Asking
 from harness.traffic.request import STATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from harness.base.explored import OpenClaims
 
 MISSING = "Jwt is missing"
 UNKNOWN_ISSUER = "Jwt issuer is not configured"
@@ -69,8 +73,8 @@ class Jwt:
 
     def check_audience(self, allowed: tuple[str, ...]) -> None:
         """Raises Invalid if none of its audiences is allowed; nothing allowed allows all."""
-        wanted = set(map(_audience, allowed))
-        if wanted and wanted.isdisjoint(map(_audience, self.audiences)):
+        wanted = frozenset(map(_audience, allowed))
+        if wanted and not any(_is_among(audience, wanted) for audience in self.audiences):
             raise Invalid(AUDIENCE)
 
     def check_signature(self, jwks: str) -> None:
@@ -97,6 +101,11 @@ class Jwt:
             return bool(made.Algorithm.verify(self.signed, made.key, self.signature))
         except (PyJWTError, ValueError):  # a key of another kind than the algorithm's
             return False
+
+
+def explored(claims: OpenClaims) -> Jwt:
+    """Returns the token of an explored request."""
+    return Jwt("RS256", "", claims, payload="", signed=b"", signature=b"", stated=True)
 
 
 @lru_cache(maxsize=256)
@@ -187,6 +196,13 @@ def _keys(jwks: str) -> tuple[Mapping[str, str], ...]:
 
 def _is_readable(text: object) -> bool:
     return isinstance(text, str) and bool(_decoded(text))
+
+
+def _is_among(audience: str, wanted: frozenset[str]) -> bool:
+    if not isinstance(audience, Asking):
+        return _audience(audience) in wanted
+    forms = product(("", "http://", "https://"), wanted, ("", "/"))
+    return audience.which(frozenset(map("".join, forms)), frozenset()) is not None
 
 
 def _audience(text: str) -> str:

@@ -10,18 +10,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from harness.api.headers import OpenHeaders, plus
 from harness.api.istio.security import claims
 from harness.api.istio.security.authentication import RequestAuthentication
 from harness.base.errors import not_modelled
-from harness.base.matching import query_values
+from harness.base.explored import OpenClaims
+from harness.base.matching import query_values, without_parameter
 from harness.model.istio.security import jwt, policies
-from harness.traffic.request import Token
+from harness.traffic.request import OpenToken, Token
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from harness.api.istio.security.authentication import JWTRule
+    from harness.base.explored import Journal
     from harness.model.istio.security.jwt import Jwt
     from harness.model.message import Message
     from harness.model.state import Pod, State
@@ -58,8 +61,7 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     reading = map(RequestAuthentication.kept, policies.selecting(state, pod, "RequestAuthentication"))
     rules = sorted((rule for policy in reading for rule in policy.rules), key=lambda rule: rule.issuer)
     apart = tuple(policies.apart(state, "RequestAuthentication", pod))
-    preflight = message.method == "OPTIONS" and all(map(message.header, _PREFLIGHT))
-    if not rules or preflight:  # which carries no credentials
+    if not rules or _is_preflight(message):  # which carries no credentials
         return CheckedToken(message, trace=apart)
     faults: list[tuple[JWTRule, str]] = []
     for rule in rules:
@@ -71,7 +73,7 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
             faults.append((rule, jwt.MISSING))
             continue
         try:
-            accepted = [(_verified(rule, text), place) for place, text in reversed(tokens)]
+            accepted = [(_verified(rule, token), place) for place, token in reversed(tokens)]
         except jwt.Invalid as error:
             faults.append((rule, str(error)))
             continue
@@ -85,6 +87,10 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     text = "the token isn't accepted ({}): {}"
     why = step(rule.resource, rule.path, Action.DENIED, text, fault, checked.status)
     return replace(checked, trace=(*lost, why))
+
+
+def _is_preflight(message: Message) -> bool:
+    return message.method == "OPTIONS" and all(map(message.header, _PREFLIGHT))
 
 
 def _worst(faults: list[tuple[JWTRule, str]]) -> tuple[JWTRule, str]:
@@ -109,12 +115,15 @@ _Place = tuple[str, str]
 """`header`, `param` or `cookie`, and its name."""
 
 
-def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str]]:
+def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str | Jwt]]:
     """The tokens that a request has where a rule looks: in headers, then parameters, then cookies."""
     headers = [(header.name.lower(), header.prefix) for header in rule.from_headers]
     params, cookies = rule.from_params, rule.from_cookies
     if not (headers or params or cookies):
         headers, params = [("authorization", _BEARER)], ("access_token",)
+    if isinstance(message.headers, OpenHeaders):
+        yield from _explored(message.headers.journal, headers, params)
+        return
     for name, prefix in sorted(headers):
         for value in message.header_values(name):
             if prefix in value:
@@ -124,12 +133,25 @@ def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str]]:
             yield ("param", name), unquote(value)
     sent = dict(
         part.strip().partition("=")[::2]
-        for part in (message.header("cookie") or "").split(";")
+        for part in (message.header("cookie") or "" if cookies else "").split(";")
         if "=" in part
     )
     for name in sorted(cookies):
         if name in sent:
             yield ("cookie", name), sent[name].strip('"')
+
+
+def _explored(
+    journal: Journal, headers: list[tuple[str, str]], params: Iterable[str]
+) -> Iterator[tuple[_Place, str | Jwt]]:
+    """The tokens of an explored request: in each place none, one by its claims, or a text that is none."""
+    for kind, place, prefix in (
+        *(("header", *each) for each in headers),
+        *(("param", name, "") for name in params),
+    ):
+        token = journal.choice(f"token {kind} {place} {prefix}", str)
+        if token != "None":
+            yield (kind, place), jwt.explored(OpenClaims(journal)) if token == "stated" else token
 
 
 def _after(value: str, prefix: str) -> str:
@@ -146,17 +168,16 @@ def _without(message: Message, place: _Place) -> Message:
     if kind == "header":
         return message.without([name])
     if kind == "param":
-        kept = [part for part in message.query.split("&") if part.partition("=")[0] != name]
-        return replace(message, query="&".join(kept))
+        return replace(message, query=without_parameter(message.query, name))
     return message  # Envoy leaves cookies alone
 
 
 # --- what becomes of them
 
 
-def _verified(rule: JWTRule, text: str) -> Jwt:
+def _verified(rule: JWTRule, token: str | Jwt) -> Jwt:
     """The token, verified; raises jwt.Invalid, and NotModelledError for keys that aren't known."""
-    token = jwt.read(text)
+    token = jwt.read(token) if isinstance(token, str) else token
     if rule.issuer and token.issuer != rule.issuer:
         raise jwt.Invalid(jwt.UNKNOWN_ISSUER)
     token.check_times(time.time())
@@ -179,6 +200,8 @@ def _passed(
             message = _without(message, place)
     token = accepted[-1][0]
     normal = claims.normalized(token.claims, rule.space_delimited_claims)
+    if isinstance(normal, OpenClaims):
+        return CheckedToken(replace(message, verified=OpenToken(open_claims=normal)))
     who = f"{token.issuer}/{token.claims.get('sub', '')}"
     text = "the token of {} is valid" + (", its signature taken for granted" if token.stated else "")
     lost = tuple(_lost(rule, words) for rule, words in faults)
@@ -198,7 +221,7 @@ def _with_outputs(rule: JWTRule, message: Message, token: Jwt) -> Message:
             raise not_modelled(rule.resource, output.at("claim"), "the claim is a list or an object")
         if value not in (None, ""):
             added.append((output.header.lower(), _text(value)))
-    return replace(message, headers=(*message.headers, *added))
+    return replace(message, headers=plus(message.headers, tuple(added)))
 
 
 def _text(value: Any) -> str:

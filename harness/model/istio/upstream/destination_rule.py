@@ -9,6 +9,7 @@ from harness.api.istio.destination_rule import KIND, DestinationRule, LoadBalanc
 from harness.api.istio.hosts import covers, specificity
 from harness.api.kubernetes.selector import selects
 from harness.api.node import Node
+from harness.base import explored
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import mesh_config, revision
@@ -86,28 +87,33 @@ def find(state: State, host: str, client: Pod, owner: str) -> Destinations:
     or ServiceEntry (`owner`), then from the root namespace; in each the most specific host counts, and only
     then whether it is exported to the client [istio/istio: PushContext.destinationRule].
     """
+    seen = explored.of(_seen, state, host, client.namespace, owner)
+    for alike in seen:  # those that select the client's pod
+        selector, namespace = alike[0].selector, alike[0].resource.namespace
+        if selector is not None and namespace == client.namespace and selects(selector, client.labels):
+            return Destinations(alike)
+    # Else the last of those for all.
+    return Destinations(next((each for each in reversed(seen) if each[0].selector is None), ()))
+
+
+def _seen(state: State, host: str, namespace: str, owner: str) -> list[tuple[DestinationRule, ...]]:
     default = mesh_config.of(state).destination_rule_export_to
-    for place, own in ((client.namespace, True), (owner, False), (ROOT_NAMESPACE, False)):
+    for place, own in ((namespace, True), (owner, False), (ROOT_NAMESPACE, False)):
         table = _by_host(state).get(place)
         rules = [
             rule
             for rule in (table.covering(host) if table else ())
             if (_is_local(rule, default) if own else not _is_private(rule, default))
         ]
-        if not rules:
-            continue
-        best = max((rule.full_host for rule in rules), key=specificity)
-        joined = _joined(rule for rule in rules if rule.full_host == best)
-        everyone = frozenset(("*", client.namespace))
-        exported = ((rules, _exported(rules[0])) for rules in joined)
-        seen = joined if own else [rules for rules, to in exported if not to or to & everyone]
-        for alike in seen:  # those that select the client's pod
-            selector, namespace = alike[0].selector, alike[0].resource.namespace
-            if selector is not None and namespace == client.namespace and selects(selector, client.labels):
-                return Destinations(alike)
-        if seen:  # else the last of those for all
-            return Destinations(next((each for each in reversed(seen) if each[0].selector is None), ()))
-    return Destinations()
+        if rules:
+            best = max((rule.full_host for rule in rules), key=specificity)
+            joined = _joined(rule for rule in rules if rule.full_host == best)
+            exported = ((alike, _exported(alike[0])) for alike in joined)
+            everyone = frozenset(("*", namespace))
+            seen = joined if own else [alike for alike, to in exported if not to or to & everyone]
+            if seen:
+                return seen
+    return []
 
 
 def passed_over(state: State, host: str) -> list[Step]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.traffic.outcomes import Outcome
 
-GRPC_FAILURES = frozenset((2, 4, 7, 13, 14, 15))
+GRPC_FAILURES = (2, 4, 7, 13, 14, 15)
 """The gRPC statuses that Linkerd's proxies count as failures."""
 
 MAX_TRIES = 200

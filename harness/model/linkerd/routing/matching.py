@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
+from harness.base import expressions
 from harness.base.expressions import Dialect
+from harness.base.matching import Asking, TextMatch, decoded_values, length
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from harness.api.gateway_api.route import Route, RouteMatch, RouteRule, Rpc
-    from harness.base.matching import TextMatch
     from harness.model.message import Message
 
-Rank = tuple[int, ...]
+Rank = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,28 @@ class Taken:
     trace: tuple[Step, ...]
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """A match of a rule whose route has the request's host, and its place among all of them."""
+
+    route: Route
+    rule: RouteRule
+    match: RouteMatch
+    host: Rank
+    place: int
+
+    @property
+    def most(self) -> tuple[Rank, Rank, int]:
+        """The rank that it has at most, if it takes the request."""
+        path = self.match.path_match
+        length = 1 if path is None else math.inf if path.kind == "regex" else len(path.value.rstrip("/")) or 1
+        if self.match.rpc is not None:
+            return self.host, (math.inf,), -self.place
+        match = self.match
+        counts = len(match.headers), len(match.query), int(match.method is not None)
+        return self.host, (length, *counts), -self.place
+
+
 def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
     """Returns the rule that takes a request, or why none does.
 
@@ -36,7 +60,7 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
     regexes rank by length alone, and a regex's is the request's. A tie keeps the older route's
     and the earlier rule [linkerd2-proxy: linkerd/http/route].
     """
-    winner: tuple[tuple[Rank, Rank], Taken] | None = None
+    candidates: list[_Candidate] = []
     passed: list[Step] = []
     for route in routes:
         host = host_rank(route.hostnames, message.host)
@@ -44,26 +68,43 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
             text = "the Host {} isn't among them"
             passed.append(step(route.resource, "spec.hostnames", Action.UNMATCHED, text, message.authority))
             continue
-        for rule in route.rules:
-            ranked = [(rank, m) for m in rule.matches if (rank := match_rank(m, message)) is not None]
-            if not ranked:
-                unmet = _unmatched(rule, message)
-                passed.append(step(route.resource, rule.path, Action.UNMATCHED, "{}", unmet))
-                continue
-            rank, match = max(ranked, key=lambda pair: pair[0])
-            if winner is None or (host, rank) > winner[0]:
-                if winner is not None:
-                    passed.append(_outranked(winner[1]))
-                winner = ((host, rank), Taken(route, rule, match, ()))
-            else:
-                passed.append(_outranked(Taken(route, rule, match, ())))
-    if winner is None:
+        matches = ((rule, match) for rule in route.rules for match in rule.matches)
+        first = len(candidates)
+        candidates += [_Candidate(route, *pair, host, place) for place, pair in enumerate(matches, first)]
+    winner: tuple[tuple[Rank, Rank, int], _Candidate] | None = None
+    for candidate in sorted(candidates, key=lambda candidate: candidate.most, reverse=True):
+        if winner is not None and winner[0] >= candidate.most:
+            break
+        rank = match_rank(candidate.match, message)
+        if rank is not None and (winner is None or (candidate.host, rank, -candidate.place) > winner[0]):
+            winner = ((candidate.host, rank, -candidate.place), candidate)
+    taken = winner[1] if winner else None
+    if not isinstance(message.path, Asking):  # what lost is only told
+        passed += _passed(candidates, taken, message)
+    if taken is None:
         return tuple(passed)
-    taken = winner[1]
     text = "matches best: the longest path, then headers, query, method; then the oldest{}"
     by = "".join(f", by {_read(wanted)}" for _, wanted in taken.match.expressions)
     why = step(taken.route.resource, taken.match.path, Action.MATCHED, text, by)
     return Taken(taken.route, taken.rule, taken.match, (*passed, why))
+
+
+def _passed(candidates: Iterable[_Candidate], taken: _Candidate | None, message: Message) -> Iterator[Step]:
+    """Yields why rules, in their order, don't take the request."""
+    for _, matches in groupby(candidates, key=lambda candidate: id(candidate.rule)):
+        alternatives = list(matches)
+        route, rule = alternatives[0].route, alternatives[0].rule
+        ranked = [
+            (rank, each.match)
+            for each in alternatives
+            if (rank := match_rank(each.match, message)) is not None
+        ]
+        if not ranked:
+            unmet = _unmatched(rule, message)
+            yield step(route.resource, rule.path, Action.UNMATCHED, "{}", unmet)
+        elif taken is None or rule is not taken.rule:
+            _, match = max(ranked, key=lambda pair: pair[0])
+            yield step(route.resource, match.path, Action.OUTRANKED, "matches, but another matches better")
 
 
 def _unmatched(rule: RouteRule, message: Message) -> str:
@@ -77,16 +118,11 @@ def _read(wanted: TextMatch) -> TextMatch:
     return wanted.read_as(Dialect.RUST)
 
 
-def _outranked(taken: Taken) -> Step:
-    text = "matches, but another matches better"
-    return step(taken.route.resource, taken.match.path, Action.OUTRANKED, text)
-
-
 def host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
     """Returns how well names fit a host (exact, then long ones), None if none does; no names fit all."""
     if not hostnames:
         return (0, 0)
-    host = host.rstrip(".").lower()
+    host = host.lower().rstrip(".")
     ranks = [
         (1, len(name)) if name.startswith("*.") else (2, len(name))
         for name in (hostname.lower() for hostname in hostnames)
@@ -105,10 +141,8 @@ def match_rank(match: RouteMatch, message: Message) -> Rank | None:
     length = _path_length(match.path_match, message.path) if match.path_match else 1
     if length is None or (match.method is not None and match.method != message.method):
         return None
-    pairs = parse_qsl(message.query, keep_blank_values=True)
-    for name, wanted in match.query:
-        if not _any(wanted, [value for key, value in pairs if key == name]):
-            return None
+    if not all(_any(wanted, decoded_values(message.query, name)) for name, wanted in match.query):
+        return None
     return (length, len(match.headers), len(match.query), int(match.method is not None))
 
 
@@ -121,30 +155,23 @@ def _any(wanted: TextMatch, values: list[str]) -> bool:
     return any(map(_read(wanted).holds, values))
 
 
-def _path_length(wanted: TextMatch, path: str) -> int | None:
-    match wanted.kind:
-        case "exact":
-            return len(wanted.value) if path == wanted.value else None
-        case "regex":
-            return len(path) if _read(wanted).holds(path) else None
-        case _:
-            if wanted.value == "/":
-                return 1
-            prefix = wanted.value.rstrip("/")
-            stem = path.rstrip("/")
-            return len(prefix) if stem == prefix or stem.startswith(prefix + "/") else None
+def _path_length(wanted: TextMatch, path: str) -> float | None:
+    if wanted.kind == "segments" and wanted.value == "/":
+        return 1
+    if not _read(wanted).holds(path):
+        return None
+    return length(path) if wanted.kind == "regex" else len(wanted.value.rstrip("/"))
 
 
 def is_rpc(message: Message) -> bool:
     """Returns whether a request has the form of a gRPC call: POST, and a path of service and method."""
-    parts = message.path.split("/")
-    return message.method == "POST" and len(parts) >= 3 and not parts[0]
+    return message.method == "POST" and TextMatch("regex", "/[^/]*/.*").holds(message.path)
 
 
 def _rpc_rank(wanted: Rpc, message: Message) -> Rank | None:
-    if not is_rpc(message):
-        return None
-    parts = message.path.split("/")
-    if wanted.service not in (None, parts[1]) or wanted.method not in (None, parts[2]):
+    service, method = (
+        expressions.quoted(part) if part else "[^/]*" for part in (wanted.service, wanted.method)
+    )
+    if not is_rpc(message) or not TextMatch("regex", f"/{service}/{method}(/.*)?").holds(message.path):
         return None
     return (len(wanted.service or ""), len(wanted.method or ""))

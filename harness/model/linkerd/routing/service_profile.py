@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd import PROFILES
 from harness.api.linkerd.service_profile import ServiceProfile, ServiceProfileRoute
-from harness.base import expressions
+from harness.base import explored, expressions
 from harness.base.errors import not_modelled
 from harness.base.expressions import Dialect
+from harness.base.matching import TextMatch
 from harness.model.distribution import Branches, shares
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
 from harness.model.network.dns import resolve
@@ -30,8 +31,9 @@ def find(call: OutboundCall) -> Resource | None:
     """Returns the profile that decides on calls to a Service: the client's namespace's before its own."""
     if call.service is None:
         return None
+    state, host = call.state, fqdn(call.service)
     for place in (call.client.namespace, call.service.namespace):
-        profile = call.state.get(PROFILES, "ServiceProfile", place, fqdn(call.service))
+        profile = explored.of(state.get, PROFILES, "ServiceProfile", place, host)
         if profile:
             return profile if ServiceProfile.kept(profile).decides else None
     return None
@@ -89,7 +91,8 @@ def _holds(condition: RequestCondition, message: Message) -> bool | None:
     if condition.path_regex is not None:
         pattern = condition.path_regex
         readable = not expressions.fault(pattern, Dialect.PROFILE)
-        held.append(expressions.matches(pattern, message.path, Dialect.PROFILE) if readable else None)
+        wanted = TextMatch("regex", pattern, dialect=Dialect.PROFILE)
+        held.append(wanted.holds(message.path) if readable else None)
     if condition.has("all"):
         held.append(all(_readable(condition.all, message)))
     if condition.has("any"):

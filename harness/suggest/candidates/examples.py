@@ -19,7 +19,7 @@ from harness.model.state.tables import grouped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harness.analysis.compare.conditions import Conditions, Named
+    from harness.suggest.candidates.conditions import Conditions, Named
     from harness.base.matching import TextMatch
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare import conditions
+from harness.suggest.candidates import conditions
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio import destination_rule
@@ -36,7 +36,7 @@ from harness.model.state.tables import HostTable, SelectorTable, grouped, per_st
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.analysis.compare.conditions import Conditions
+    from harness.suggest.candidates.conditions import Conditions
     from harness.base.resources import Resource
     from harness.model import State
 

@@ -1,0 +1,97 @@
+"""What differs between the meshes themselves, whatever an estate says: each has a name, and may be accepted by it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from harness.model.network.services import names
+from harness.traffic.outcomes import Failure
+from harness.traffic.trace import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from harness.analysis.compare.comparison import Difference
+    from harness.traffic.trace import Step
+
+_DENORMAL = re.compile(r"//|/\.\.?(/|$)|%[0-9a-fA-F]{2}|\\")
+"""What a normalized path doesn't have [Istio: MeshConfig, pathNormalization]."""
+_WORDS = frozenset(("seconds", "status", "grpc_status", "failure", "refused"))
+
+
+def _names_another(difference: Difference) -> bool:
+    """Whether the Host header names something else than the Service that is dialled."""
+    request, service = difference.request, difference.service
+    if request is None or request.through is not None:
+        return False
+    host = request.authority.partition(":")[0]
+    own = names(service, request.source.namespace) if service else (request.host,)
+    return host not in own
+
+
+def _is_added(difference: Difference) -> bool:
+    """Whether nobody could call it before: its name led nowhere."""
+    return {answer.failure for answer, _ in difference.before.shares} == {str(Failure.RESOLVE)}
+
+
+def _is_denormal(difference: Difference) -> bool:
+    return difference.request is not None and _DENORMAL.search(difference.request.path) is not None
+
+
+def _is_reset(difference: Difference) -> bool:
+    """Whether the application ends the connection, or nothing listens: proxies say so in other words."""
+    own = _ANSWERED.issuperset(difference.parts)
+    sides = (difference.before, difference.after)
+    return own and all(
+        answer.status in _FAILED and not answer.backend for side in sides for answer, _ in side.shares
+    )
+
+
+_ANSWERED = frozenset(("status", "grpc_status", "refused", "seconds"))
+_FAILED = ("", "502", "503", "200")  # the last of a gRPC call
+
+_DEFAULT_TRIES = 3
+"""Of a request that Istio's proxies send again by default [Istio: VirtualService, HTTPRetry]."""
+
+
+def _is_retried(difference: Difference) -> bool:
+    """Whether Istio's proxies send again what they do by default, and the other mesh's don't."""
+    tried = sum(number for _, number in difference.before.arrivals or ())
+    once = sum(number for _, number in difference.after.arrivals or ())
+    return (tried, once) == (_DEFAULT_TRIES, 1) and _RETRIED.issuperset(difference.parts)
+
+
+_RETRIED = frozenset(("arrivals", "seconds", "status", "grpc_status"))
+
+
+def _is_worded(difference: Difference) -> bool:
+    return difference.harm == "words"
+
+
+def _is_dropped(difference: Difference) -> bool:
+    """Whether a NetworkPolicy drops the connection, before and after: the meshes wait for different times."""
+    return _WORDS.issuperset(difference.parts) and all(map(_dropped, difference.traces))
+
+
+def _dropped(steps: Iterable[Step]) -> bool:
+    return any(
+        step.resource is not None and step.resource.kind == "NetworkPolicy" and step.action is Action.DENIED
+        for step in steps
+    )
+
+
+_CAUSES: Mapping[str, Callable[[Difference], bool]] = {
+    "added-service": _is_added,
+    "host-header": _names_another,
+    "path-normalization": _is_denormal,
+    "dropped-connection": _is_dropped,
+    "reset-answer": _is_reset,
+    "default-retries": _is_retried,
+    "refusal-words": _is_worded,
+}
+
+
+def causes(difference: Difference) -> Iterator[str]:
+    """Yields the names of what accounts for a difference by itself."""
+    return (name for name, accounts in _CAUSES.items() if accounts(difference))

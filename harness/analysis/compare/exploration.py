@@ -1,0 +1,173 @@
+"""Every class of requests that a decision tells apart: found by turning, one by one, what it asked.
+
+A run decides on one request and has a journal of what was asked of it. Each question, with those before it, leads
+to a request that gets another answer, if there is one; that request is run, too, until no question is left to turn
+(concolic execution). The classes don't overlap, and together they are all requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, product
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.compare.texts import Kind, Undecided, alternatives, fitting, value_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from harness.analysis.compare.answer import Answers
+    from harness.base.explored import Asked
+
+Values = "Mapping[str, Any]"
+Key = tuple[object, ...]
+
+ASIDE = 1_000_000
+"""Stands for the number of questions of a class that is decided, and of which no question is turned."""
+
+LIMIT = 2_000
+"""Classes of requests that one exploration finds, at most."""
+
+
+@dataclass(frozen=True)
+class RequestClass:
+    """Requests that are decided alike: what they answer when asked, an example, and what comes back."""
+
+    conditions: tuple[Asked, ...]
+    values: Mapping[str, Any]
+    answers: Answers
+    aside: bool = False
+    """Whether none of its questions was turned."""
+
+    @cached_property
+    def by_question(self) -> dict[Key, object]:
+        """The answers by what was asked."""
+        return {_key(condition): condition.answer for condition in self.conditions}
+
+    @cached_property
+    def by_attribute(self) -> dict[str, list[Asked]]:
+        """The conditions by the attribute that they are about."""
+        table: dict[str, list[Asked]] = {}
+        for condition in self.conditions:
+            table.setdefault(condition.attribute, []).append(condition)
+        return table
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """All classes of requests of one kind; `untried` says of what it isn't known whether there are more."""
+
+    classes: tuple[RequestClass, ...]
+    untried: tuple[str, ...] = ()
+
+    @cached_property
+    def by_answers(self) -> dict[Answers, list[RequestClass]]:
+        """The classes by what comes back, without those aside."""
+        table: dict[Answers, list[RequestClass]] = {}
+        for each in self.classes:
+            if not each.aside:
+                table.setdefault(each.answers, []).append(each)
+        return table
+
+
+Run = "Callable[[Mapping[str, Any]], tuple[Answers, list[Asked]]]"
+
+
+def explore(
+    run: Callable[[Mapping[str, Any]], tuple[Answers, list[Asked]]],
+    first: Mapping[str, Any],
+    kinds: Callable[[str], Kind | None],
+    limit: int = LIMIT,
+) -> Exploration:
+    """Returns the classes of requests that a decision tells apart.
+
+    `run` decides on the request that has these values, `first` are the first ones. `kinds` says what an attribute
+    can be; None for one that isn't varied.
+    """
+    classes: list[RequestClass] = []
+    untried: dict[str, None] = {}
+    waiting: list[tuple[Mapping[str, Any], int]] = [(first, 0)]
+    while waiting:
+        values, turned = waiting.pop()
+        answers, journal = run(values)
+        asked = _distinct(journal)
+        classes.append(RequestClass(tuple(asked), values, answers, turned == ASIDE))
+        if len(classes) >= limit:
+            untried[f"more than {limit} classes of requests"] = None
+            break
+        for index in range(turned, len(asked)):
+            question = asked[index]
+            kind = kinds(question.attribute)
+            if kind is None:
+                continue
+            before = [each for each in asked[:index] if each.attribute == question.attribute]
+            for other in alternatives(kind, question, before):
+                try:
+                    for value in value_for(kind, [*before, other]):
+                        rest = ASIDE if kind.is_aside(value, other) else index + 1
+                        waiting.append(({**values, question.attribute: value}, rest))
+                except Undecided as why:
+                    untried[f"{question.attribute}: {why}"] = None
+    return Exploration(tuple(classes), tuple(untried))
+
+
+def _distinct(journal: Iterable[Asked]) -> list[Asked]:
+    first: dict[Key, Asked] = {}
+    for asked in journal:
+        first.setdefault(_key(asked), asked)
+    return list(first.values())
+
+
+def _key(asked: Asked) -> Key:
+    return asked.attribute, asked.changes, asked.test
+
+
+def unlike(before: Exploration, after: Exploration) -> Iterator[tuple[RequestClass, RequestClass]]:
+    """Yields the classes of either that answer differently, or that aren't decided."""
+    alike = [tree.by_answers for tree in (before, after)]
+    for answers, classes in alike[0].items():
+        for theirs, others in alike[1].items():
+            if answers != theirs or answers.undecided:
+                yield from product(classes, others)
+
+
+def in_both(
+    before: RequestClass, after: RequestClass, kinds: Callable[[str], Kind | None]
+) -> Iterator[Mapping[str, Any]]:
+    """Yields the values of a request that is in both classes, if there is one.
+
+    Raises Undecided where that isn't known.
+    """
+    theirs = after.by_question
+    for key, answer in before.by_question.items():
+        if key in theirs and theirs[key] != answer:
+            return
+    values = {**before.values}
+    for attribute, conditions in after.by_attribute.items():
+        kind = kinds(attribute)
+        if kind is None:
+            continue
+        own = before.by_attribute.get(attribute, [])
+        likely = (after.values.get(attribute), before.values.get(attribute))
+        solved = value_for(kind, [*own, *conditions], likely)
+        if not solved:
+            return
+        values[attribute] = solved[0]
+    yield values
+
+
+_VARIATIONS = 4
+"""Other values of one attribute that are tried."""
+
+
+def variations(
+    values: Mapping[str, Any], before: RequestClass, after: RequestClass, kinds: Callable[[str], Kind | None]
+) -> Iterator[Mapping[str, Any]]:
+    """Yields other requests of both classes: each has another value of one attribute."""
+    for attribute in values:
+        kind = kinds(attribute)
+        if kind is not None:
+            conditions = [*before.by_attribute.get(attribute, []), *after.by_attribute.get(attribute, [])]
+            others = (each for each in fitting(kind, conditions) if each != values[attribute])
+            yield from ({**values, attribute: other} for other in islice(others, _VARIATIONS))

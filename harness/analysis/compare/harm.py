@@ -1,0 +1,49 @@
+"""What a difference does to those who call, and which is worse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.analysis.compare.answer import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from harness.analysis.compare.answer import Answers, ComparedAnswer
+
+RANKS = {
+    "opened": "let in now, and refused before",
+    "undecided": "not decided",
+    "closed": "refused or failing now, and answered before",
+    "elsewhere": "reaches another server, or another path of it",
+    "plaintext": "protected in another way",
+    "slower": "waits for another time",
+    "otherwise": "answered in another way",
+    "words": "refused before and now, in other words",
+}
+"""Kinds of differences, the worst first."""
+
+_ELSEWHERE = {"external", "backend", "path", "host", "shares", "arrivals", "request_headers"}
+
+
+def harm(parts: Collection[str], before: Answers, after: Answers) -> str:
+    """Returns the kind of a difference, by what of the answers differs."""
+    if "undecided" in parts:
+        return "undecided"
+    if tuple(parts) == (WORDS,):
+        return "words"
+    was, now = (sum(weight for answer, weight in side.shares if _fails(answer)) for side in (before, after))
+    if was != now:
+        return "opened" if now < was else "closed"
+    if _ELSEWHERE & set(parts):
+        return "elsewhere"
+    if "mutual" in parts:
+        return "plaintext"
+    return "slower" if "seconds" in parts else "otherwise"
+
+
+def _fails(answer: ComparedAnswer) -> bool:
+    """Whether nobody answered, but a proxy that says so."""
+    if answer.backend or answer.external:
+        return False
+    return answer.refused or bool(answer.failure) or answer.status[:1] in ("4", "5")

@@ -1,0 +1,172 @@
+"""Requests by the values of their attributes: explored, and as they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.compare.answer import Answers, answers
+from harness.analysis.compare.callers import explored, values_of
+from harness.analysis.compare.exploration import Exploration, explore
+from harness.api.headers import OpenHeaders
+from harness.base.errors import NotModelledError
+from harness.base.explored import Journal, OpenQuery, Unasked
+from harness.model import decide
+from harness.model.apps.explored import IMAGE, environment
+from harness.model.distribution import certain
+from harness.model.message import Message
+from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.request import HOST, Request, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.analysis.compare.callers import Caller
+    from harness.analysis.compare.targets import Target
+    from harness.base.explored import Asked
+    from harness.model.message import Answers as Branches
+    from harness.model.state import Pod, State
+    from harness.traffic.trace import Step
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A state whose applications all answer alike, as the attributes of requests say."""
+
+    state: State
+
+    def explored(self, target: Target, client: Pod | None, limit: int) -> Exploration:
+        """Returns the classes of requests from a client (None: from outside) to a target."""
+        first = {**target.first, **(values_of(client) if client else {})}
+        return explore(partial(self._run, target, client), first, target.kind, limit)
+
+    def decided(self, request: Request, values: Mapping[str, Any]) -> tuple[Answers, tuple[Step, ...]]:
+        """Returns what comes of a request, and why; the application answers as the values say."""
+        env = environment(values)
+        state = _alike(self.state, env) if env else self._plain
+        try:
+            branches = _nobody() if self._lacks(request) else decide.paths(state, request)
+        except NotModelledError as error:
+            return _undecided(error), ()
+        return answers(branches), tuple(dict.fromkeys(step for branch in branches for step in branch.trace))
+
+    def _lacks(self, request: Request) -> bool:
+        """Whether the gateway isn't there that a request goes through."""
+        gateway = request.through
+        return gateway is not None and not self.state.get("", "Service", gateway.namespace, gateway.name)
+
+    @cached_property
+    def _plain(self) -> State:
+        return _alike(self.state, {})
+
+    def _run(
+        self, target: Target, client: Pod | None, values: Mapping[str, Any]
+    ) -> tuple[Answers, list[Asked]]:
+        journal = Journal(values)
+        message = _message(target, journal)
+        source = HOST if client is None else client.workload
+        request = Request(source, f"{target.scheme}://{target.host}:{target.port}/", through=target.through)
+        try:
+            if self._lacks(request):
+                branches = _nobody()
+            elif client is None:
+                branches = decide.entering(self._plain, request, message)
+            else:
+                branches = decide.sent(self._plain, explored(client, journal), request, message)
+            outcome = answers(branches)
+        except NotModelledError as error:
+            outcome = _undecided(error)
+        except Unasked as error:
+            outcome = Answers(undecided=str(error))
+        return outcome, journal.asked
+
+
+def _nobody() -> Branches:
+    return certain(Outcome(failure=Failure.REFUSED))
+
+
+def _undecided(error: NotModelledError) -> Answers:
+    return Answers(undecided=f"{error.what} ({error.why})")
+
+
+def _message(target: Target, journal: Journal) -> Message:
+    grpc, tls = target.scheme == "grpc", target.scheme == "https"
+    headers = OpenHeaders.of(journal)
+    if grpc:
+        own = (("content-type", "application/grpc"), ("te", "trailers"))
+        headers = headers.having(own, (name for name, _ in own))
+    return Message(
+        journal.text("method"),
+        journal.text("path"),
+        OpenQuery(journal),
+        journal.text("host") + _port(target),
+        headers,
+        grpc,
+        tls=tls,
+        tcp=target.scheme == "tcp",
+        sni=journal.text("sni") if tls else "",
+        scheme="https" if tls else "http",
+        dialled=target.host,
+    )
+
+
+def _port(target: Target) -> str:
+    """What stands behind the host of a request from outside; inside it is said with the host."""
+    return f":{target.port}" if target.through and target.port not in (80, 443) else ""
+
+
+def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) -> Request:
+    """Returns the request that has these values."""
+
+    def named(kind: str) -> list[tuple[str, str]]:
+        names = (key.partition(" ") for key, value in values.items() if value is not None)
+        return [(name, values[f"{kind} {name}"]) for first, _, name in names if first == kind and name]
+
+    tokens = list(_tokens(values))
+    parameters = [*named("parameter"), *((name, text) for kind, name, text in tokens if kind == "param")]
+    query = "&".join(f"{name}={value}" for name, value in parameters)
+    path = "" if target.scheme == "tcp" else values["path"] + (f"?{query}" if query else "")
+    host = values["sni"] if target.scheme == "https" else target.host
+    port = (
+        "" if target.port == {"http": 80, "grpc": 80, "https": 443}.get(target.scheme) else f":{target.port}"
+    )
+    headers = [*named("header"), *((name, text) for kind, name, text in tokens if kind == "header")]
+    sent = values["host"] + _port(target)
+    if sent != f"{host}{port}" and target.scheme != "tcp":
+        headers.insert(0, ("host", sent))
+    url = f"{target.scheme}://{host}{port}{path}"
+    source = caller.workload if caller else HOST
+    return Request(source, url, values["method"], tuple(headers), through=target.through)
+
+
+def _tokens(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yields where tokens are (header or param, and its name), and what stands there."""
+    claims: dict[str, Any] = {}
+    for key, value in values.items():
+        *outer, last = key.removeprefix("claim ").split(".")
+        if key.startswith("claim ") and value is not None:
+            inner = claims
+            for part in outer:
+                inner = inner.setdefault(part, {})
+            inner[last] = value
+    for key, value in values.items():
+        if key.startswith("token ") and value is not None:
+            _, kind, name, prefix = key.split(" ", 3)
+            yield kind, name, prefix + (Token.of(claims).text if value == "stated" else value)
+
+
+def _alike(state: State, env: Mapping[str, str]) -> State:
+    """The state with one application everywhere."""
+
+    def alike(pod: Pod) -> Pod:
+        containers = tuple(replace(container, image=IMAGE, env=env) for container in pod.containers)
+        return pod if pod.gateway else replace(pod, containers=containers)
+
+    return with_pods(state, alike)
+
+
+def with_pods(state: State, change: Callable[[Pod], Pod]) -> State:
+    """Returns the state with each of its pods changed."""
+    running = {workload: tuple(map(change, pods)) for workload, pods in state.running.items()}
+    return replace(state, running=running)

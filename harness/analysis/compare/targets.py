@@ -1,0 +1,179 @@
+"""What can be called: ports of Services, gateways from outside, and hosts beyond the cluster; and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.analysis.compare.texts import Kind
+from harness.base.vocabulary import PLATFORM, Workload
+from harness.model.istio.registry import service_entry
+from harness.model.istio.routing import virtual_service
+from harness.model.network.dns import resolve
+from harness.model.network.services import addresses, fqdn, names, service_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.base.resources import Resource
+    from harness.model import State
+
+METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
+TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-"
+NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
+_PATH = "".join(character for character in Kind().characters if character not in '?# "\\<>^`{}|')
+_VALUE = "".join(character for character in _PATH if character not in "&%+=;")
+
+KINDS = {
+    "method": Kind(usual=METHODS, characters=TOKEN),
+    "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/"),
+    "header": Kind(usual=("harness",), absent=True),
+    "parameter": Kind(usual=("harness",), characters=_VALUE, absent=True),
+    "token": Kind(few=(None, "stated", "malformed")),
+    "claim": Kind(usual=("harness",), absent=True),
+    "status": Kind(few=(200, 500, 503, *range(201, 600))),
+    "gRPC status": Kind(few=tuple(range(17))),
+    "seconds": Kind(few=(0.0, 3600.0)),
+}
+"""What the attributes of requests, and of applications' answers, can be."""
+
+_SCHEMES = {
+    "grpc": ("grpc",),
+    "http2": ("grpc", "http"),
+    "tls": ("https",),
+    "tcp": ("tcp",),
+    "": ("http", "tcp"),
+}
+"""What clients of a port may speak, by what it says; HTTP, if nothing else stands here."""
+
+OUTSIDE = "harness-elsewhere.com"
+"""A host that no configuration knows."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place that is called: a host and a port, in a way of speaking; `service` is None beyond the cluster.
+
+    `through` is the gateway's Service for what comes from outside. `hosts` are the Host headers that are tried,
+    () for any; `names` those that TLS asks for.
+    """
+
+    label: str
+    host: str
+    port: int
+    scheme: str
+    service: Resource | None = None
+    through: Workload | None = None
+    hosts: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> dict[str, object]:
+        """The values of the request that is decided first."""
+        grpc = self.scheme == "grpc"
+        return {
+            "method": "POST" if grpc else "GET",
+            "path": "/harness.Probe/Call" if grpc else "/",
+            "host": self.hosts[0] if self.hosts else OUTSIDE,
+            "sni": self.names[0] if self.names else OUTSIDE,
+            "status": 200,
+            "gRPC status": 0,
+            "seconds": 0.0,
+        }
+
+    def seen_from(self, namespace: str) -> Target:
+        """Returns the target as clients in a namespace can name it: a Service of another has no short name."""
+        if self.service is None or self.service.namespace == namespace:
+            return self
+        alone = (self.service.name, _authority(self.service.name, self.port))
+        hosts, tls = (
+            tuple(name for name in given if name not in alone) for given in (self.hosts, self.names)
+        )
+        return replace(self, hosts=hosts, names=tls)
+
+    def kind(self, attribute: str) -> Kind | None:
+        """Returns what an attribute of a request to it can be; None for one that isn't varied."""
+        if attribute == "method" and self.scheme == "grpc":
+            return Kind(few=("POST",))
+        if attribute == "path" and self.scheme == "grpc":
+            return replace(KINDS["path"], usual=("/harness.Probe/Call",), form="/[^/]+/[^/]+")
+        if attribute == "host":
+            return (
+                Kind(few=self.hosts, aside=self.others)
+                if self.hosts
+                else Kind(usual=(OUTSIDE,), characters=NAMES)
+            )
+        if attribute == "sni":
+            return Kind(few=self.names) if self.names else Kind(usual=(OUTSIDE,), characters=NAMES)
+        return KINDS.get(attribute) or KINDS.get(attribute.partition(" ")[0])
+
+
+def targets(before: State, after: State) -> Iterator[Target]:
+    """Yields what both configurations have."""
+    foreign = _foreign(before) | _foreign(after)
+    every = {each.key: each for state in (after, before) for each in state.all("", "Service")}
+    services = list(every.values())
+    others = {port.number: service for service in reversed(services) for port in service_ports(service)}
+    for service in services:
+        if _is_gateway(before, service) or _is_gateway(after, service):
+            yield from _gateway(before, after, service)
+        elif service.namespace not in PLATFORM:
+            for own in service_ports(service):
+                for scheme in _SCHEMES.get(own.protocol, ("http",)):
+                    yield _service(service, own.number, scheme, others.get(own.number))
+    for host in sorted(foreign | {OUTSIDE}):
+        name = host.replace("*", "harness")
+        for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, host)):
+            yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
+
+
+def _service(service: Resource, port: int, scheme: str, other: Resource | None) -> Target:
+    full, svc, short, *alone = names(service, service.namespace)
+    hosts, others = [short, full, svc, *alone], [OUTSIDE]
+    if other is not None and other.key != service.key:
+        others.append(f"{other.name}.{other.namespace}")
+    label = f"{service}:{port}" + ("" if scheme == "http" else f" ({scheme})")
+    own, foreign = (tuple(_authority(host, port) for host in listed) for listed in (hosts, others))
+    tls = (short, full, svc, *alone)
+    return Target(label, short, port, scheme, service, None, (*own, *foreign), foreign, tls)
+
+
+def _gateway(before: State, after: State, service: Resource) -> Iterator[Target]:
+    through = Workload(service.namespace, service.name)
+    for port in service_ports(service):
+        for scheme in ("http", "https"):
+            label = f"{service}:{port.number} ({scheme} from outside)"
+            yield Target(label, OUTSIDE, port.number, scheme, service, through)
+
+
+def _authority(host: str, port: int) -> str:
+    return host if port in (80, 443) else f"{host}:{port}"
+
+
+def _is_gateway(state: State, service: Resource) -> bool:
+    return any(pod.gateway for pod in addresses(state, service))
+
+
+def _foreign(state: State) -> set[str]:
+    """Hosts that the mesh knows, and that are no Service's."""
+    own = {fqdn(service) for service in state.all("", "Service")}
+    tables = virtual_service.by_host(state), service_entry.by_host(state)
+    every = {pattern for table in tables for pattern in table.patterns}
+    return {
+        host
+        for host in every - own
+        if host != "*" and not host.endswith(".local") and resolve(state, host, "default") is None
+    }
+
+
+def _entry_ports(before: State, after: State, host: str) -> Iterator[tuple[int, str]]:
+    entries = {
+        entry
+        for state in (before, after)
+        for entry in service_entry.by_host(state).covering(host.replace("*", "harness"))
+    }
+    pairs = {
+        (entry.number, scheme) for entry in entries for scheme in _SCHEMES.get(entry.protocol, ("http",))
+    }
+    yield from sorted(pairs - {(80, "http"), (443, "https")})

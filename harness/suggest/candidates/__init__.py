@@ -1,0 +1,1 @@
+"""Requests that conditions of routes and policies may tell apart."""
