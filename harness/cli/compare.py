@@ -31,8 +31,8 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="BEFORE AFTER",
-            help="Manifests of either side: files, folders, dumps or kustomizations. With --git or --translate all "
-            "are of one side.",
+            help="Manifests of either side: files, folders, dumps or kustomizations. With --git or "
+            "--translate all are of one side.",
         ),
     ],
     also_before: Annotated[
@@ -65,8 +65,8 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAMESPACE/SERVICE[:PART]",
-            help="Differences that are accepted, `*` for any: of a Service, or of one part of its answers, or of "
-            "one kind (as `*:words`).",
+            help="Differences that are accepted, `*` for any: of a Service, of one part of its answers, "
+            "or of one kind (`*:words`).",
         ),
     ] = None,
     limit: Annotated[
@@ -83,8 +83,8 @@ def compare(
 ) -> None:
     """Compare two configurations over every class of requests that they can tell apart.
 
-    Exit status 0 if the answers to all requests are the same, 1 if there is a difference that isn't accepted (what
-    isn't decided is one), 2 for errors.
+    Exit status 0 if the answers to all requests are the same, 1 if there is a difference that isn't
+    accepted (what isn't decided is one), 2 for errors.
     """
     from harness.analysis.compare import compare
     from harness.analysis.compare.configurations import allowed, sides

@@ -33,9 +33,9 @@ def at_revision(revision: str, paths: Sequence[Path]) -> Iterator[list[Path]]:
             if name != "." and not _git(home, "ls-tree", "--full-tree", revision, name):
                 continue
             # The whole tree, since kustomizations refer to what is beside them.
-            archive = tarfile.open(fileobj=io.BytesIO(_git(top, "archive", "--format=tar", revision)))
             target = Path(folder, str(number))
-            archive.extractall(target, filter="data")
+            with tarfile.open(fileobj=io.BytesIO(_git(top, "archive", "--format=tar", revision))) as archive:
+                archive.extractall(target, filter="data")
             there.append(target / name)
         yield there
 

@@ -47,7 +47,7 @@ def sent(state: State, client: Pod, request: Request, message: Message) -> Answe
 
 
 def entering(state: State, request: Request, message: Message) -> Answers:
-    """Returns the same for a message that comes in from outside, to the gateway that a request goes through."""
+    """Returns the same for a message from outside, to the gateway that a request goes through."""
     return enter_by_kube_proxy(state, request, message, lambda arrival: _arrive(state, arrival, _MAX_DEPTH))
 
 

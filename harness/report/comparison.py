@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from harness.analysis.compare import Comparison, Difference
-    from harness.analysis.compare.answer import Answers
+    from harness.analysis.explore.answer import Answers
     from harness.traffic.trace import Step
 
 _NAMED = 5
@@ -25,7 +25,7 @@ Group = list["Difference"]
 
 
 def text(comparison: Comparison, patterns: Collection[str] = ()) -> str:
-    """Returns what is printed: differences that aren't accepted, the worst first, those alike as one; the sum."""
+    """Returns what is printed: what isn't accepted, the worst first and those alike as one, and the sum."""
     lines = []
     for harm, groups in _by_harm(comparison, patterns):
         lines.append(f"{harm}: {RANKS[harm]}")

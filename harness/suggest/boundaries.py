@@ -6,20 +6,20 @@ from dataclasses import replace
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING
 
+from harness.api.istio.security.authentication import GROUP, RequestAuthentication
 from harness.suggest.candidates import conditions as conditions_of
 from harness.suggest.candidates.clients import Caller, classes
 from harness.suggest.candidates.examples import Example, examples
 from harness.suggest.candidates.relevant import relevant
-from harness.api.istio.security.authentication import GROUP, RequestAuthentication
 from harness.traffic.request import Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.suggest.candidates.conditions import Conditions
-    from harness.suggest.candidates.relevant import Relevant
     from harness.base.resources import Resource
     from harness.base.vocabulary import Workload
+    from harness.suggest.candidates.conditions import Conditions
+    from harness.suggest.candidates.relevant import Relevant
     from harness.suggest.estate import Estate
     from harness.suggest.targets import Target
     from harness.traffic.request import Request

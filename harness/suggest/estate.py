@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.answer import answers
+from harness.analysis.explore.answer import compared
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import PLATFORM, Workload
@@ -21,7 +21,7 @@ from harness.traffic.request import DEFAULT_PORTS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from harness.analysis.compare.answer import ComparedAnswer
+    from harness.analysis.explore.answer import ComparedAnswer
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.calls import Call
@@ -181,7 +181,7 @@ class Estate:
             return ()
         with suppress(NotModelledError):
             outcomes = unguarded(self.state, request)
-            return tuple(answer for answer, _ in answers(outcomes)) if outcomes else ()
+            return tuple(answer for answer, _ in compared(outcomes).shares) if outcomes else ()
         return ()
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.analysis.compare.answer import summed
+from harness.analysis.explore.answer import summed
 from harness.expectations.policy import denied, forbidden
 from harness.expectations.traffic.connection import refused
 from harness.suggest.question import Entry, Question, Topic, Unsaid

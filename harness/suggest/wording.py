@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.answer import compared
+from harness.analysis.explore.answer import compared
 from harness.suggest.question import Origin, Question, Topic
 from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.analysis.compare.answer import ComparedAnswer
+    from harness.analysis.explore.answer import ComparedAnswer
     from harness.suggest.answers import Answered, Change, Decider
     from harness.suggest.estate import Estate
     from harness.traffic.outcomes import Outcome
@@ -114,7 +114,11 @@ def _names(estate: Estate, answered: Answered, topic: Topic) -> Iterator[str]:
     """The headers (`path` and `host` among what servers see) that something on the way sets or changes."""
     plain = estate.unguarded(answered.request)
     routed = [
-        answer for every in answered.outcomes if every for answer, _ in compared(every).shares if answer.backend
+        answer
+        for every in answered.outcomes
+        if every
+        for answer, _ in compared(every).shares
+        if answer.backend
     ]
     values = [_values(answer, topic) for answer in (*routed, *plain)]
     for name in dict.fromkeys(name for each in values for name in each):

@@ -114,7 +114,9 @@ def test_a_finding_that_isn_t_true_is_not_proven():
 
 def test_copies_that_are_lost_are_a_difference_of_their_own():
     """A fault's difference doesn't account for a mirror of the same rule: what arrives does."""
-    rule = "[{fault: {abort: {httpStatus: 503, percentage: {value: 50}}}, mirror: {host: web-v2}, " + V1 + "}]"
+    rule = (
+        "[{fault: {abort: {httpStatus: 503, percentage: {value: 50}}}, mirror: {host: web-v2}, " + V1 + "}]"
+    )
     resources = [*APPS, routed(rule)]
     proof = prove(resources, translate(resources))
     assert proof.unproven == ()

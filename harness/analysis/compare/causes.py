@@ -1,4 +1,4 @@
-"""What differs between the meshes themselves, whatever an estate says: each has a name, and may be accepted by it."""
+"""What the meshes themselves do differently, whatever an estate says: each has a name to accept it by."""
 
 from __future__ import annotations
 

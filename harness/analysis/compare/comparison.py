@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.compare import exploration
-from harness.analysis.compare.answer import Answers, unlike
-from harness.analysis.compare.callers import Callers, asked_of, with_strangers
-from harness.analysis.compare.exploration import LIMIT
 from harness.analysis.compare.harm import harm
 from harness.analysis.compare.jobs import shared_out
-from harness.analysis.compare.requests import Cluster, request
-from harness.analysis.compare.targets import targets
-from harness.analysis.compare.texts import Undecided
+from harness.analysis.explore import exploration
+from harness.analysis.explore.answer import Answers, unlike
+from harness.analysis.explore.callers import Callers, asked_of, with_strangers
+from harness.analysis.explore.exploration import LIMIT
+from harness.analysis.explore.kinds import Undecided
+from harness.analysis.explore.requests import Cluster, request
+from harness.analysis.explore.targets import targets
 from harness.base.vocabulary import PLATFORM
 from harness.model.apps import explored as application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.analysis.compare.callers import Caller
-    from harness.analysis.compare.exploration import Exploration, RequestClass
-    from harness.analysis.compare.targets import Target
+    from harness.analysis.explore.callers import Caller
+    from harness.analysis.explore.exploration import Exploration, RequestClass
+    from harness.analysis.explore.targets import Target
     from harness.base.resources import Resource
     from harness.model import State
     from harness.traffic.request import Request
@@ -35,10 +35,10 @@ Traces = tuple[tuple["Step", ...], tuple["Step", ...]]
 class Difference:
     """Classes of requests to one target that two configurations answer differently, in one way.
 
-    `request` and `caller` are an example (None: of what isn't decided there may be none), `application` how the
-    application answers it (empty: at once, and well); `parts` what of the answer differs (`status`, `backend`,
-    `mutual`, `seconds`…; `undecided`); `classes` counts the classes, `sources` names their callers. `traces` are
-    what decided, before and after.
+    `request` and `caller` are an example (None: of what isn't decided there may be none), `application`
+    how the application answers it (empty: at once, and well); `parts` what of the answer differs
+    (`status`, `backend`, `mutual`, `seconds`…; `undecided`); `classes` counts the classes, `sources`
+    names their callers. `traces` are what decided, before and after.
     """
 
     target: str
@@ -95,10 +95,10 @@ class Comparison:
 def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -> Comparison:
     """Returns where two configurations differ, over every class of requests that they can tell apart.
 
-    Called is all that either has, by the estate's workloads, by two callers that neither knows, one in the mesh
-    and one outside, and from outside of the cluster. Applications are alike on both sides, and answer with each
-    status and delay that a rule asks about. What isn't decided is a difference of its own kind. The targets are
-    shared out to as many processes as there are `jobs`.
+    Called is all that either has, by the estate's workloads, by two callers that neither knows, one in
+    the mesh and one outside, and from outside of the cluster. Applications are alike on both sides, and
+    answer with each status and delay that a rule asks about. What isn't decided is a difference of its
+    own kind. The targets are shared out to as many processes as there are `jobs`.
     """
     sides = Cluster(with_strangers(before)), Cluster(with_strangers(after))
     callers = Callers(sides[0].state, sides[1].state)
@@ -193,11 +193,13 @@ class _Compared:
                 break
         else:
             if classes is not None:
-                why = f"{request(self.target, caller, attempts[0])}: decided otherwise than when it was explored"
+                what = request(self.target, caller, attempts[0])
+                why = f"{what}: decided otherwise than when it was explored"
                 self._add(_undecided(self.target.label, self.target.service, caller, why), sources)
             return
         difference = Difference(
-            self.target.label, parts, was, now, self.target.service, example, caller, application.words(values),
+            self.target.label, parts, was, now, self.target.service, example, caller,
+            application.words(values),
             sources=sources, traces=(led, leads),
         )  # fmt: skip
         self._add(difference, sources, (parts, str(was), str(now)) if classes is None else key)

@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare.causes import causes
-from harness.analysis.compare.requests import with_pods
+from harness.analysis.explore.requests import with_pods
 from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
@@ -61,8 +61,8 @@ MESH = "mesh"
 def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
     """Whether a difference is accepted by one of `namespace/name[:part]`, either with `*`.
 
-    The name is a Service's, a workload's, or a host; the part one of `Difference.parts`, its `harm`, one of its
-    `causes`, or `mesh` for any of those.
+    The name is a Service's, a workload's, or a host; the part one of `Difference.parts`, its `harm`, one
+    of its `causes`, or `mesh` for any of those.
     """
     return any(
         fnmatch(difference.place, name) and (not colon or _is_of(difference, part))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.answer import WORDS
+from harness.analysis.explore.answer import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from harness.analysis.compare.answer import Answers, ComparedAnswer
+    from harness.analysis.explore.answer import Answers, ComparedAnswer
 
 RANKS = {
     "opened": "let in now, and refused before",

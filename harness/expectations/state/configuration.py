@@ -142,8 +142,9 @@ class Equivalent(Expectation):
     """The model answers every class of requests alike, with the configs `before` and with those `after`.
 
     The apps are there with both. Differences that `allow` names (`namespace/service[:part]`, as for
-    `harness compare`) are accepted, and what the meshes themselves do differently (`*:mesh` there). What can't be compared makes it inconclusive. It is judged on the
-    objects, so it is the same on every ground.
+    `harness compare`) are accepted, and what the meshes themselves do differently (`*:mesh` there). What
+    can't be compared makes it inconclusive. It is judged on the objects, so it is the same on every
+    ground.
     """
 
     kind: ClassVar[str] = "equivalent"

@@ -23,7 +23,7 @@ RESETS, STATUS, GRPC_STATUS = "resets", "status", "gRPC status"
 
 
 def answer(request: AppRequest) -> Answers:
-    """Returns the answer that the attributes say; of a request that isn't explored those in its environment."""
+    """Returns the answer that attributes say: the request's, if it is explored, else the environment's."""
     headers, grpc = request.message.headers, request.message.grpc
     if isinstance(headers, OpenHeaders):
         journal = headers.journal
@@ -42,7 +42,7 @@ def answer(request: AppRequest) -> Answers:
 
 
 def environment(values: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the environment of an application that answers as attributes say, as far as that isn't usual."""
+    """Returns the environment of an application that answers as attributes say, beside what is usual."""
     usual = {STATUS: 200, GRPC_STATUS: 0, SECONDS: 0.0, RESETS: False}
     return {name: str(values[name]) for name, value in usual.items() if values.get(name, value) != value}
 

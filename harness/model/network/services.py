@@ -273,7 +273,10 @@ def by_kube_proxy(
 
 
 def enter_by_kube_proxy(state: State, request: Request, message: Message, deliver: Deliver) -> Answers:
-    """Returns what a message gets that comes in through a Service: refused without the port, NotModelledError without it."""
+    """Returns what a message gets that comes in through a Service: refused without the port.
+
+    Raises NotModelledError where there is no such Service.
+    """
     assert request.through is not None
     service = state.get("", "Service", request.through.namespace, request.through.name)
     if service is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.suggest.candidates import relevant
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.hosts import exported_to
 from harness.api.istio.security import identity
@@ -16,14 +15,15 @@ from harness.base import expressions
 from harness.base.resources import per_object
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import changes
+from harness.suggest.candidates import relevant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.suggest.candidates.relevant import Relevant
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
+    from harness.suggest.candidates.relevant import Relevant
 
 STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""

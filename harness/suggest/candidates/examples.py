@@ -19,8 +19,8 @@ from harness.model.state.tables import grouped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harness.suggest.candidates.conditions import Conditions, Named
     from harness.base.matching import TextMatch
+    from harness.suggest.candidates.conditions import Conditions, Named
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 """Methods that are tried first where one is wanted that no condition names."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.suggest.candidates import conditions
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio import destination_rule
@@ -32,13 +31,14 @@ from harness.model.linkerd import config
 from harness.model.network import attachment
 from harness.model.network.services import addresses, fqdn
 from harness.model.state.tables import HostTable, SelectorTable, grouped, per_state
+from harness.suggest.candidates import conditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.suggest.candidates.conditions import Conditions
     from harness.base.resources import Resource
     from harness.model import State
+    from harness.suggest.candidates.conditions import Conditions
 
 _ISTIO, _LINKERD = "security.istio.io", "policy.linkerd.io"
 

@@ -12,15 +12,15 @@ from harness.base.explored import CALLER, Entries, Journal
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import changes
-from harness.model.state import Pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.analysis.compare.exploration import Exploration
+    from harness.analysis.explore.exploration import Exploration
     from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
+    from harness.model.state import Pod
 
 STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.compare.answer import Answers, answers
-from harness.analysis.compare.callers import explored, values_of
-from harness.analysis.compare.exploration import Exploration, explore
+from harness.analysis.explore.answer import Answers, answers
+from harness.analysis.explore.callers import explored, values_of
+from harness.analysis.explore.exploration import Exploration, explore
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
 from harness.base.explored import Journal, OpenQuery, Unasked
@@ -22,8 +22,8 @@ from harness.traffic.request import HOST, Request, Token
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.analysis.compare.callers import Caller
-    from harness.analysis.compare.targets import Target
+    from harness.analysis.explore.callers import Caller
+    from harness.analysis.explore.targets import Target
     from harness.base.explored import Asked
     from harness.model.message import Answers as Branches
     from harness.model.state import Pod, State

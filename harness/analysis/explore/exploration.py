@@ -1,8 +1,9 @@
 """Every class of requests that a decision tells apart: found by turning, one by one, what it asked.
 
-A run decides on one request and has a journal of what was asked of it. Each question, with those before it, leads
-to a request that gets another answer, if there is one; that request is run, too, until no question is left to turn
-(concolic execution). The classes don't overlap, and together they are all requests.
+A run decides on one request and has a journal of what was asked of it. Each question, with those before
+it, leads to a request that gets another answer, if there is one; that request is run, too, until no
+question is left to turn (concolic execution). The classes don't overlap, and together they are all
+requests.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from functools import cached_property
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.compare.texts import Kind, Undecided, alternatives, fitting, value_for
+from harness.analysis.explore.kinds import Kind, Undecided
+from harness.analysis.explore.texts import alternatives, fitting, value_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from harness.analysis.compare.answer import Answers
+    from harness.analysis.explore.answer import Answers
     from harness.base.explored import Asked
 
 Values = "Mapping[str, Any]"
@@ -82,8 +84,8 @@ def explore(
 ) -> Exploration:
     """Returns the classes of requests that a decision tells apart.
 
-    `run` decides on the request that has these values, `first` are the first ones. `kinds` says what an attribute
-    can be; None for one that isn't varied.
+    `run` decides on the request that has these values, `first` are the first ones. `kinds` says what an
+    attribute can be; None for one that isn't varied.
     """
     classes: list[RequestClass] = []
     untried: dict[str, None] = {}

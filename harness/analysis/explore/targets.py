@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.texts import Kind
+from harness.analysis.explore.kinds import Kind
 from harness.base.vocabulary import PLATFORM, Workload
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
@@ -54,8 +54,8 @@ OUTSIDE = "harness-elsewhere.com"
 class Target:
     """A place that is called: a host and a port, in a way of speaking; `service` is None beyond the cluster.
 
-    `through` is the gateway's Service for what comes from outside. `hosts` are the Host headers that are tried,
-    () for any; `names` those that TLS asks for.
+    `through` is the gateway's Service for what comes from outside. `hosts` are the Host headers that are
+    tried, () for any; `names` those that TLS asks for.
     """
 
     label: str
@@ -83,7 +83,7 @@ class Target:
         }
 
     def seen_from(self, namespace: str) -> Target:
-        """Returns the target as clients in a namespace can name it: a Service of another has no short name."""
+        """Returns the target as a namespace's clients can name it: a Service of another has no short name."""
         if self.service is None or self.service.namespace == namespace:
             return self
         alone = (self.service.name, _authority(self.service.name, self.port))

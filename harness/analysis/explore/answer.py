@@ -1,4 +1,4 @@
-"""What comes of a request, in the form in which two meshes' are compared: without what each adds of its own."""
+"""What comes of a request, in the form in which meshes are compared: without what each adds of its own."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class ComparedAnswer:
 class Answers(NamedTuple):
     """What may come back, with its probabilities; and how much arrives at applications meanwhile.
 
-    `arrivals` is None where that depends on timing. `undecided` says what the model doesn't decide, by object and field; nothing else is known then.
+    `arrivals` is None where that depends on timing. `undecided` says what the model doesn't decide, by
+    object and field; nothing else is known then.
     """
 
     shares: tuple[tuple[ComparedAnswer, Fraction], ...] = ()
@@ -197,7 +198,7 @@ def _is_refusal(outcome: Outcome) -> bool:
 
 
 def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """The headers that aren't the meshes' own; of an explored request also what the client's were replaced by."""
+    """The headers that aren't the meshes' own; of an explored request also which of the client's are gone."""
     pairs = [(name.lower(), str(value)) for name, value in headers]
     if isinstance(headers, OpenHeaders):
         pairs += [(name, "") for name in headers.settled if name not in ("host", ":authority")]

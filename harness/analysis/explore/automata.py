@@ -1,0 +1,239 @@
+"""Conditions as automata that run side by side: the shortest text that all take, or none, and so proven."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import interegular
+
+from harness.analysis.explore.kinds import Kind, Undecided
+from harness.base.explored import LOWER, Asked, Change, Which
+from harness.base.expressions import Dialect
+from harness.base.matching import TextMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_STATES = 20_000
+"""States of all automata together that are looked at, at most."""
+
+_DEAD = "\0"
+"""The state of what can't be taken any more."""
+
+
+class Automaton(Protocol):
+    """What reads a text character by character."""
+
+    @property
+    def start(self) -> Any:
+        """The state before a text."""
+
+    def step(self, state: Any, character: str) -> Any:
+        """Returns the state after a character."""
+
+    def accepts(self, state: Any) -> bool:
+        """Returns whether a text may end in a state."""
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Takes some texts, and what follows on them if it is `open` or begins with one of `behind`."""
+
+    names: frozenset[str]
+    open: bool = False
+    behind: str = ""
+    lower: bool = False
+    start: str = ""
+
+    def step(self, state: str, character: str) -> str:
+        if state in self.names and (self.open or (self.behind and character == self.behind)):
+            return f"{state}\1"
+        if state.endswith("\1"):
+            return state
+        text = state + (character.lower() if self.lower else character)
+        return text if any(name.startswith(text) for name in self.names) else _DEAD
+
+    def accepts(self, state: str) -> bool:
+        return state.removesuffix("\1") in self.names
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """Takes texts with an ending; a state is how much of it is there."""
+
+    end: str
+    start: str = ""
+
+    def step(self, state: str, character: str) -> str:
+        text = state + character
+        return next(text[at:] for at in range(len(text) + 1) if self.end.startswith(text[at:]))
+
+    def accepts(self, state: str) -> bool:
+        return state == self.end
+
+
+@dataclass(frozen=True)
+class _Expression:
+    """Takes what a regular expression spans."""
+
+    machine: Any
+
+    @property
+    def start(self) -> Any:
+        return self.machine.initial
+
+    def step(self, state: Any, character: str) -> Any:
+        symbol = self.machine.alphabet[character]
+        return self.machine.map.get(state, {}).get(symbol, _DEAD)
+
+    def accepts(self, state: Any) -> bool:
+        return state in self.machine.finals
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """Takes a text whose change another automaton takes: of `name`s that begin with - or +, or end with +."""
+
+    inner: Automaton
+    name: str
+
+    @property
+    def start(self) -> Any:
+        state = self.inner.start
+        if self.name.startswith("-"):
+            return len(self.name) - 1, state
+        return self._after(state, self.name[1:]) if self.name.startswith("+") else state
+
+    def _after(self, state: Any, text: str) -> Any:
+        for character in text:
+            state = self.inner.step(state, character)
+        return state
+
+    def step(self, state: Any, character: str) -> Any:
+        if self.name.startswith("-"):
+            left, inner = state
+            return (left - 1, inner) if left else (0, self.inner.step(inner, character))
+        return self.inner.step(state, character.lower() if self.name == LOWER.name else character)
+
+    def accepts(self, state: Any) -> bool:
+        if self.name.startswith("-"):
+            left, state = state
+            return not left and self.inner.accepts(state)
+        if self.name.endswith("+"):
+            state = self._after(state, self.name[:-1])
+        return self.inner.accepts(state)
+
+
+def _automaton(condition: Asked) -> Automaton:
+    machine = _reading(condition.test)
+    for change in reversed(condition.changes):
+        machine = _Changed(machine, change.name)
+    return machine
+
+
+def _reading(test: object) -> Automaton:
+    if isinstance(test, Which):
+        return _Names(test.names - test.apart)
+    assert isinstance(test, TextMatch)
+    value = test.value.lower() if test.ignore_case else test.value
+    match test.kind:
+        case "regex":
+            return _Expression(_machine(value))
+        case "suffix":
+            return _Ending(value)
+        case "segments":
+            return _Names(frozenset([value.rstrip("/")]), behind="/", lower=test.ignore_case)
+        case "present":
+            return _Names(frozenset([""]), open=True)
+        case _:
+            return _Names(frozenset([value]), open=test.kind == "prefix", lower=test.ignore_case)
+
+
+@lru_cache(maxsize=1024)
+def _machine(pattern: str) -> Any:
+    try:
+        whole = pattern.removeprefix("^").removesuffix("$")
+        return interegular.parse_pattern(whole).to_fsm()
+    except Exception as error:  # it has no error of its own for all that it can't read
+        raise Undecided(f"which texts {pattern!r} takes") from error
+
+
+def _is_exact(test: object) -> bool:
+    """Whether its automaton takes what it does, and no more: not where an engine's first match counts."""
+    if not isinstance(test, TextMatch) or test.kind != "regex" or test.dialect is Dialect.RE2:
+        return True
+    return re.search(r"\||[*+?}]\?", test.value) is None
+
+
+def _is_opaque(change: Change) -> bool:
+    return change.name[:1] not in "-+" and not change.name.endswith("+") and change != LOWER
+
+
+def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], bool]) -> str | None:
+    """A text that gets all answers; None where there is none."""
+    readable = [each for each in conditions if isinstance(each.test, TextMatch | Which)]
+    opaque: dict[tuple[Change, ...], list[Asked]] = {}
+    plain: list[Asked] = []
+    for condition in readable:
+        last = max((at for at, change in enumerate(condition.changes) if _is_opaque(change)), default=-1) + 1
+        rest = Asked(condition.attribute, condition.changes[last:], condition.test, condition.answer)
+        (opaque.setdefault(condition.changes[:last], []) if last else plain).append(rest)
+    for behind in opaque.values():  # whatever a text is before: if nothing can come of it, there is none
+        if _shortest(Kind(absent=True), behind) is None:
+            return None
+    text = _shortest(kind, [each for each in plain if each.answer or _is_exact(each.test)])
+    if text is None or holds(text):
+        return text
+    raise Undecided(f"whether there is a text like {text!r} that a rule makes another of")
+
+
+def _shortest(kind: Kind, conditions: Sequence[Asked]) -> str | None:
+    """The shortest text that all automata take."""
+    machines = [
+        (_automaton(each), each.answer is not None and each.answer is not False) for each in conditions
+    ]
+    if kind.form:
+        machines.append((_Expression(_machine(kind.form)), True))
+    chosen = (each.answer for each in conditions if isinstance(each.answer, str))  # which of some names
+    machines += [(_Names(frozenset([name])), True) for name in chosen]
+    characters = _characters(kind, conditions)
+    states = tuple(machine.start for machine, _ in machines)
+    for character in kind.start:
+        states = tuple(
+            machine.step(state, character) for (machine, _), state in zip(machines, states, strict=True)
+        )
+    queue, seen = deque([(states, kind.start)]), {states}
+    while queue:
+        states, text = queue.popleft()
+        ends = zip(machines, states, strict=True)
+        if all(machine.accepts(state) is wanted for (machine, wanted), state in ends) and kind.takes(text):
+            return text
+        for character in characters:
+            after = tuple(
+                machine.step(state, character) for (machine, _), state in zip(machines, states, strict=True)
+            )
+            dead = any(wanted and state == _DEAD for (_, wanted), state in zip(machines, after, strict=True))
+            if not dead and after not in seen:
+                seen.add(after)
+                queue.append((after, text + character))
+        if len(seen) > _STATES:
+            raise Undecided("which texts all conditions take: there are too many")
+    return None
+
+
+def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
+    """The characters that some condition tells apart, and a few others."""
+    own = dict.fromkeys("hz0/")
+    for condition in conditions:
+        test = condition.test
+        texts = test.names if isinstance(test, Which) else [test.value] if isinstance(test, TextMatch) else []
+        for text in texts:
+            own.update(dict.fromkeys(text + text.upper() + text.lower()))
+        if isinstance(test, TextMatch) and test.kind == "regex":
+            alphabet = _machine(test.value).alphabet
+            own.update(dict.fromkeys(each for each in alphabet if isinstance(each, str)))
+    return "".join(character for character in own if character in kind.characters)

@@ -1,0 +1,53 @@
+"""What an attribute of a request can be."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.base.explored import Stays
+from harness.base.matching import TextMatch
+
+if TYPE_CHECKING:
+    from harness.base.explored import Asked
+
+VISIBLE = string.ascii_letters + string.digits + "-_./:@,;=+*!~$'()[]{}<>|^%&?#\\\"` "
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an attribute can be: one of `few` values, or a text that is `made` of some characters.
+
+    `form` is an expression for all that it can be. `usual` are texts that are tried first. `absent`: it
+    needn't be there. Of those `aside` one request is enough.
+    """
+
+    few: tuple[Any, ...] = ()
+    usual: tuple[str, ...] = ()
+    characters: str = VISIBLE
+    start: str = ""
+    absent: bool = False
+    form: str = ""
+    aside: tuple[Any, ...] = ()
+
+    def is_aside(self, value: object, question: Asked) -> bool:
+        """Returns whether one request with a value is enough: another place is where the rest is decided."""
+        if isinstance(question.test, Stays):
+            return not question.answer
+        return value in self.aside or (bool(self.aside) and question.answer is None)
+
+    def takes(self, value: object) -> bool:
+        """Returns whether a value is one of the attribute's."""
+        if self.few:
+            return value in self.few
+        if not isinstance(value, str):
+            return value is None and self.absent
+        if self.form and not TextMatch("regex", self.form).holds(value):
+            return False
+        fits = value.startswith(self.start) and value == value.strip() and bool(value or self.absent)
+        return fits and all(character in self.characters for character in value)
+
+
+class Undecided(Exception):  # noqa: N818
+    """Whether there is a value isn't known."""

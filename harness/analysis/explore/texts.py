@@ -1,0 +1,217 @@
+"""Texts that fulfil conditions: one is made, or it is proven that there is none.
+
+Most are made of the conditions' own words. Where none of those fits, the conditions are read as automata
+that run side by side, and what all of them take is searched; regular expressions become automata by
+interegular.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.explore.automata import searched
+from harness.analysis.taken_texts import taken
+from harness.base.errors import NotModelledError
+from harness.base.explored import Asked, Change, Stays, Which
+from harness.base.matching import TextMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from harness.analysis.explore.kinds import Kind
+
+_FRESH = ("harness", "h", "zq0")
+"""Words that no condition is likely to have."""
+
+
+def value_for(kind: Kind, conditions: Sequence[Asked], first: Iterable[object] = ()) -> list[Any]:
+    """Returns a value that gets all of these answers (as a list of one), or none where there is none.
+
+    Those of `first` are tried first. Raises Undecided where neither is known.
+    """
+    exact = next((each for each in conditions if _says(each, "exact") and not each.changes), None)
+    if exact is not None and isinstance(exact.test, TextMatch) and not exact.test.ignore_case:
+        value = exact.test.value
+        return [value] if kind.takes(value) and _holds(conditions, value) else []
+    if any(contradict(*pair) for pair in combinations(conditions, 2)):
+        return []
+    tried: set[object] = set()
+    for value in (*first, *_candidates(kind, conditions)):
+        if value in tried or not kind.takes(value):
+            continue
+        tried.add(value)
+        if _holds(conditions, value):
+            return [value]
+    if kind.few:
+        return []
+    text = searched(kind, conditions, lambda text: _holds(conditions, text))
+    return [] if text is None else [text]
+
+
+def fitting(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
+    """Yields values that get all of these answers: those that are easily made."""
+    for value in dict.fromkeys(_candidates(kind, conditions)):
+        if kind.takes(value) and _holds(conditions, value):
+            yield value
+
+
+def contradict(one: Asked, other: Asked) -> bool:
+    """Returns whether no text gets both answers, as far as the words of both show that."""
+    first, second = _literal(one.test), _literal(other.test)
+    if not (isinstance(first, TextMatch) and isinstance(second, TextMatch)) or one.changes != other.changes:
+        return False
+    if first.ignore_case or second.ignore_case or "regex" in (first.kind, second.kind):
+        return False
+    if one.answer is not True:
+        one, other, first, second = other, one, second, first
+    if one.answer is not True:
+        return False
+    if other.answer is not True:
+        return _implies(first, second)
+    if "suffix" in (first.kind, second.kind) or "present" in (first.kind, second.kind):
+        return False
+    longer, shorter = sorted((first, second), key=lambda test: len(test.value), reverse=True)
+    if (longer.kind == "segments" and shorter.kind == "exact") or (
+        longer.kind == "prefix" and shorter.kind == "exact"
+    ):
+        return not longer.holds(shorter.value)
+    return not shorter.holds(longer.value)
+
+
+_WORDS = re.compile(r"\^?((?:[^\\.+*?()|\[\]{}^$]|\\[^\w])*)(\.\*)?\$?")
+
+
+def _literal(test: object) -> object:
+    """The same test without an expression, where that is one text, or the beginning of one."""
+    return _without_signs(test) if isinstance(test, TextMatch) and test.kind == "regex" else test
+
+
+@lru_cache(maxsize=1 << 14)
+def _without_signs(test: TextMatch) -> TextMatch:
+    words = _WORDS.fullmatch(test.value)
+    if words is None:
+        return test
+    return TextMatch("prefix" if words[2] else "exact", re.sub(r"\\(.)", r"\1", words[1]))
+
+
+def _implies(first: TextMatch, second: TextMatch) -> bool:
+    """Whether every text that one takes the other takes, too."""
+    if first == second or second.kind == "present":
+        return True
+    match first.kind:
+        case "exact":
+            return second.holds(first.value)
+        case "prefix" | "segments":
+            if second.kind == "prefix":
+                return first.value.rstrip("/" if first.kind == "segments" else "").startswith(second.value)
+            if second.kind == "segments" and first.kind == "segments":
+                return second.holds(first.value)
+            return second.kind == "segments" and first.value.startswith(second.value.rstrip("/") + "/")
+        case _:
+            return False
+
+
+def alternatives(kind: Kind, question: Asked, before: Sequence[Asked]) -> list[Asked]:
+    """Returns the question with each other answer that it may get after others."""
+    test = question.test
+    if isinstance(test, TextMatch):
+        return [_answered(question, not question.answer)]
+    if isinstance(test, Stays) and test.examples:
+        return [_answered(question, answer=False)] if question.answer and not question.changes else []
+    if isinstance(test, Which) and not kind.few:
+        names = (None, *sorted(test.names - test.apart))
+        return [_answered(question, name) for name in names if name != question.answer]
+    answers: list[object] = []
+    for value in _candidates(kind, [*before, question]):
+        if kind.takes(value) and _holds(before, value):
+            answer = question.answer_for(value)
+            if answer != question.answer and answer not in answers:
+                answers.append(answer)
+    return [_answered(question, answer) for answer in answers]
+
+
+def _answered(question: Asked, answer: object) -> Asked:
+    return Asked(question.attribute, question.changes, question.test, answer)
+
+
+def _holds(conditions: Iterable[Asked], value: object) -> bool:
+    try:
+        return all(condition.holds(value) for condition in conditions)
+    except NotModelledError:
+        return False
+
+
+def _candidates(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
+    """Values that are likely to get the answers that are wanted."""
+    if kind.few:
+        yield from kind.few
+        return
+    if kind.absent:
+        yield None
+    yield from kind.usual
+    for condition in reversed(conditions):
+        for text in _around(condition):
+            yield from _undone(text, condition.changes)
+    starts = [_told(condition) for condition in conditions if _says(condition, "prefix", "segments")]
+    ends = [_told(condition) for condition in conditions if _says(condition, "suffix")]
+    start = max((text for text in starts if text is not None), key=len, default=kind.start)
+    for end in ends:
+        yield from (f"{start}{end}", f"{start}/{_FRESH[0]}{end}", f"{start}{_FRESH[0]}{end}")
+        for overlap in range(1, min(len(start), len(end or "")) + 1):
+            if end and start.endswith(end[:overlap]):
+                yield start + end[overlap:]
+    for word in _FRESH:
+        yield from (f"{start}{word}", f"{start}/{word}", f"{start}/{word}/{word}", f"{word}{start}")
+
+
+def _says(condition: Asked, *kinds: str) -> bool:
+    test = condition.test
+    return isinstance(test, TextMatch) and test.kind in kinds and condition.answer is True
+
+
+def _told(condition: Asked) -> str | None:
+    """The beginning or end that a condition wants of the attribute, if its changes let that be said."""
+    assert isinstance(condition.test, TextMatch)
+    return next(iter(_undone(condition.test.value, condition.changes)), None)
+
+
+def _undone(text: str | None, changes: Sequence[Change]) -> Iterator[str | None]:
+    if not changes or text is None:
+        yield text
+        return
+    for before in changes[-1].undo(text):
+        yield from _undone(before, changes[:-1])
+
+
+def _around(condition: Asked) -> Iterator[str | None]:
+    """Texts that fulfil a condition, and some that just don't."""
+    test = condition.test
+    if isinstance(test, Stays):
+        yield from test.examples
+    elif isinstance(test, Which):
+        yield from (condition.answer,) if isinstance(condition.answer, str) else ()
+    elif isinstance(test, TextMatch):
+        value, word = test.value, _FRESH[0]
+        match test.kind:
+            case "present":
+                yield word
+            case "regex":
+                for text in taken(value):
+                    yield from (text, f"/{text}", f"{text}/{word}", f"{text}{word}")
+            case "suffix":
+                yield from (value, f"{word}{value}", f"/{word}{value}", f"{value}{word}")
+            case _:
+                stem = value.rstrip("/")
+                yield from (
+                    value,
+                    f"{stem}/{word}",
+                    f"{value}{word}",
+                    stem,
+                    f"{stem}/",
+                    stem.rpartition("/")[0],
+                )
+                if test.ignore_case:
+                    yield from (value.upper(), value.lower(), value.swapcase())

@@ -1,0 +1,49 @@
+"""Attributes of a request that is explored: whoever looks at one asks it, and each answer is recorded.
+
+A rule that decides on a request asks whether its path begins with `/admin`, or whether a namespace is
+`shop`. An `Attribute` is a text (and `Number` a number) that answers such questions and gives nothing
+else away: what would look at it otherwise raises `Unasked`. The `Journal` of a run has the questions in
+their order, so that another request can be made that one of them tells apart. Where texts are only shown
+or copied (`str`, f-strings) an attribute stands for itself by a mark, which is the same whatever its
+value is.
+"""
+
+from __future__ import annotations
+
+from harness.base.explored.attribute import Attribute
+from harness.base.explored.journal import (
+    LOWER,
+    SECONDS,
+    Asked,
+    Change,
+    Journal,
+    Property,
+    Stays,
+    Test,
+    Unasked,
+    Which,
+)
+from harness.base.explored.numbers import Seconds, Status
+from harness.base.explored.records import CALLER, Entries, OpenClaims, OpenQuery, of, of_pod
+
+__all__ = [
+    "CALLER",
+    "LOWER",
+    "SECONDS",
+    "Asked",
+    "Attribute",
+    "Change",
+    "Entries",
+    "Journal",
+    "OpenClaims",
+    "OpenQuery",
+    "Property",
+    "Seconds",
+    "Status",
+    "Stays",
+    "Test",
+    "Unasked",
+    "Which",
+    "of",
+    "of_pod",
+]

@@ -1,0 +1,194 @@
+"""What is asked of a request that is explored: the questions, and the journal of a run that has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from harness.base.matching import TextMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from harness.base.explored.attribute import Attribute
+
+Value = TypeVar("Value")
+
+START, END = "\ue000", "\ue001"
+"""What stands around the name of an attribute where it is shown. Neither is in any configuration."""
+
+SECONDS = "seconds"
+"""The attribute that says after how many seconds the application answers."""
+
+
+class Unasked(AssertionError):  # noqa: N818
+    """A rule looks at an explored request otherwise than by asking it: what it finds isn't recorded."""
+
+
+Answer = TypeVar("Answer", covariant=True)
+
+
+class Test(Protocol[Answer]):
+    """What is asked of an attribute."""
+
+    def holds(self, value: Any, /) -> Answer:
+        """Returns the answer for a value of the attribute."""
+
+
+@dataclass(frozen=True, eq=False)
+class Property:
+    """What a function makes of an attribute that has few values: no text can be made of it alone."""
+
+    function: Callable[..., object]
+    before: tuple[Any, ...] = ()
+    behind: tuple[Any, ...] = ()
+
+    def holds(self, value: Any, /) -> object:
+        """Returns what the function makes of a value."""
+        return self.function(*self.before, value, *self.behind)
+
+    @cached_property
+    def _key(self) -> tuple[object, ...]:
+        return self.function, *map(_place, self.before), None, *map(_place, self.behind)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Property) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+def _place(argument: object) -> object:
+    """A text or number itself, of anything else the place where it is: values stay where they are."""
+    return argument if isinstance(argument, str | int | None) else id(argument)
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Whether a text stays what it is by a function of this name; `examples` are texts that don't."""
+
+    name: str
+    function: Callable[[str], str | None] = field(compare=False)
+    examples: tuple[str, ...] = ()
+
+    def holds(self, value: Any, /) -> bool:
+        """Returns whether it stays."""
+        return bool(self.function(value) == value)
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which of some texts an attribute is, apart from others."""
+
+    names: frozenset[str]
+    apart: frozenset[str] = frozenset()
+
+    def holds(self, value: Any, /) -> str | None:
+        """Returns the text, None if it is none of them."""
+        return value if value in self.names and value not in self.apart else None
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a text came of another: `name` says how, `apply` does it, `undo` gives what it may have been."""
+
+    name: str
+    apply: Callable[[str], str] = field(compare=False)
+    undo: Callable[[str], Iterable[str]] = field(compare=False)
+
+
+def dropped(start: str) -> Change:
+    """Returns the change that takes a text's beginning away."""
+    return Change(f"-{start}", lambda text: text[len(start) :], lambda text: (start + text,))
+
+
+def prefixed(start: str) -> Change:
+    """Returns the change that puts something before a text."""
+    return Change(
+        f"+{start}",
+        lambda text: start + text,
+        lambda text: (text[len(start) :],) if text.startswith(start) else (),
+    )
+
+
+def suffixed(end: str) -> Change:
+    """Returns the change that puts something behind a text."""
+    return Change(
+        f"{end}+",
+        lambda text: text + end,
+        lambda text: (text.removesuffix(end),) if text.endswith(end) else (),
+    )
+
+
+LOWER = Change("lower case", str.lower, lambda text: (text, text.upper()))
+DOTLESS = Change("without a dot behind", lambda text: text.rstrip("."), lambda text: (f"{text}.",))
+PORTLESS = Change("without port", lambda text: text.partition(":")[0], lambda text: (text, f"{text}:8080"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about an attribute, as its changes left it, and the answer."""
+
+    attribute: str
+    changes: tuple[Change, ...]
+    test: Test[object]
+    answer: object = field(hash=False)
+
+    def answer_for(self, value: object) -> object:
+        """Returns the answer that another value of the attribute gets."""
+        return self.test.holds(changed(value, self.changes))
+
+    def holds(self, value: object) -> bool:
+        """Returns whether another value of the attribute gets the same answer."""
+        return self.answer_for(value) == self.answer
+
+
+def changed(value: Any, changes: Iterable[Change]) -> Any:
+    """Returns a value after changes; None stays."""
+    if value is not None:
+        for change in changes:
+            value = change.apply(value)
+    return value
+
+
+class Journal:
+    """The values of a request's attributes in one run, and what was asked of them, in order.
+
+    An attribute that isn't among the values is absent.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+        self.asked: list[Asked] = []
+
+    def record(
+        self, attribute: str, test: Test[object], answer: object, changes: tuple[Change, ...] = ()
+    ) -> None:
+        """Notes an answer."""
+        self.asked.append(Asked(attribute, changes, test, answer))
+
+    def text(self, attribute: str) -> Attribute:
+        """Returns an attribute that is always there."""
+        return _attribute(self, attribute)
+
+    def optional(self, attribute: str) -> Attribute | None:
+        """Returns an attribute, None where it is absent; that is asked."""
+        value = self.values.get(attribute)
+        self.record(attribute, PRESENT, value is not None)
+        return None if value is None else _attribute(self, attribute)
+
+    def choice(self, attribute: str, function: Callable[[Any], Value]) -> Value:
+        """Returns what a function makes of an attribute that has few values."""
+        answer = function(self.values.get(attribute))
+        self.record(attribute, Property(function), answer)
+        return answer
+
+
+PRESENT = TextMatch("present")
+
+
+def _attribute(journal: Journal, name: str) -> Attribute:
+    from harness.base.explored.attribute import Attribute  # which knows what a journal is
+
+    return Attribute(journal.values[name], name, journal)
