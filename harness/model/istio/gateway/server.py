@@ -127,7 +127,7 @@ class PortListener:
 
 def listener(state: State, pod: Pod, port: int) -> PortListener | None:
     """Returns what a port of a gateway's pod serves; NotModelledError for other clusters' servers."""
-    listener = _merged(state, pod).get(port)
+    listener = merged(state, pod).get(port)
     for server in listener.tls if listener else ():
         if server.mode == "AUTO_PASSTHROUGH":
             why = "it is for other clusters' proxies"
@@ -145,14 +145,15 @@ def has_host(state: State, pod: Pod, port: int, host: str) -> bool:
 def passed_over(state: State, pod: Pod) -> list[Step]:
     """Returns why Gateways for a pod don't count that the control plane doesn't take in."""
     return revision.passed_over(
-        state, IstioGateway.KIND, lambda gateway: selects(_serving(gateway)[0], pod.labels)
+        state, IstioGateway.KIND, lambda gateway: selects(serving(gateway)[0], pod.labels)
     )
 
 
 @per_key(lambda pod: (pod.namespace, frozenset(pod.labels.items())))
-def _merged(state: State, pod: Pod) -> dict[int, PortListener]:
+def merged(state: State, pod: Pod) -> dict[int, PortListener]:
+    """Returns what each port of a gateway's pod serves."""
     ports = _service_ports(state, pod)
-    gateways = map(_serving, revision.acting(state, *IstioGateway.KIND))
+    gateways = map(serving, revision.acting(state, *IstioGateway.KIND))
     selected = (server for labels, servers in gateways if selects(labels, pod.labels) for server in servers)
     own = [(ports.get(server.number, server.number), server) for server in selected]
     others = gateway_listener.serving(state, pod)
@@ -186,8 +187,8 @@ def _service_ports(state: State, pod: Pod) -> dict[int, int]:
 
 
 @per_object
-def _serving(gateway: Resource) -> tuple[Mapping[str, str], tuple[GatewayServer, ...]]:
-    """The labels of the pods that a Gateway of Istio's selects, and what they serve for it."""
+def serving(gateway: Resource) -> tuple[Mapping[str, str], tuple[GatewayServer, ...]]:
+    """Returns the labels of the pods that a Gateway of Istio's selects, and what they serve for it."""
     reading = IstioGateway.of(gateway)
     return reading.selector, tuple(map(_server, reading.servers))
 

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen, some
 from harness.analysis.lint.rules.pods import of_gateway
-from harness.api.istio.gateway import HTTP, IstioGateway
+from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.secret import KIND as SECRET
 from harness.api.kubernetes.secret import Secret
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import ROOT_NAMESPACE, Workload
 from harness.model import app_ports
+from harness.model.istio.gateway.server import PortListener, merged, serving
 from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from harness.api.istio.gateway import Server
+    from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
+    from harness.traffic.trace import Step
 
 _MAKERS = (
     ("cert-manager.io", "Certificate"),
@@ -110,24 +113,41 @@ def _certificates(server: Server) -> Iterator[str]:
 
 @rule
 def gateway_conflict(state: State) -> Iterator[Sign]:
-    for server, others, hosts in _shared(state, _hosts):
-        clashing = [other for other in others if not _join(server, other)]
-        if clashing:
-            facts = some(map(_gateway_of, clashing))
-            yield seen(server, "hosts", others=facts, hosts=", ".join(hosts), port=server.port.number)
+    for resource, step in _left_out(state).values():
+        yield seen(resource, step.field, words=step.text)
+
+
+@per_state
+def _left_out(state: State) -> dict[tuple[object, str], tuple[Resource, Step]]:
+    """Why servers aren't served that don't go together with others, by their Gateway and field."""
+    return {
+        (step.resource.key, step.field): (step.resource, step)
+        for listener in _listeners(state)
+        for step in listener.left_out
+        if step.resource
+    }
+
+
+def _listeners(state: State) -> Iterator[PortListener]:
+    """What ports of gateways serve: those of pods, and of pods that aren't among the manifests."""
+    pods = {pod.workload: pod for _, selected in _gateways(state) for pod in selected}
+    for pod in pods.values():
+        yield from merged(state, pod).values()
+    servers = grouped(
+        ((str(sorted(reading.selector.items())), server.number), server)
+        for reading, selected in _gateways(state)
+        if not selected
+        for server in serving(reading.resource)[1]
+    )
+    yield from map(PortListener.of, servers.values())
 
 
 @rule
 def gateway_hosts_shared(state: State) -> Iterator[Sign]:
     for server, others, hosts in _shared(state, _hosts):
-        if all(_join(server, other) for other in others):
+        if (server.resource.key, server.path) not in _left_out(state):
             names = some(map(_gateway_of, others))
             yield seen(server, "hosts", others=names, hosts=", ".join(hosts), port=server.port.number)
-
-
-def _join(server: Server, other: Server) -> bool:
-    """Whether a port takes both servers for a host: where neither ends TLS, it joins their routes."""
-    return server.protocol in HTTP and other.protocol in HTTP
 
 
 def _hosts(server: Server) -> Iterator[tuple[str, int | None, str]]:
