@@ -105,8 +105,6 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         for report in reports:
             if isinstance(report, pytest.TestReport) and report.when == "call":
                 rows += [dict(value) for name, value in report.user_properties if name == PROPERTY]  # type: ignore[call-overload]
-    for warning in config.stash[RUNS].warnings:
-        terminalreporter.write_line(f"harness: {warning}", yellow=True)
     if rows and config.get_verbosity() > -2:
         from harness.report.terminal import table
 
@@ -114,6 +112,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         terminalreporter.write_sep("=", "verdicts")
         writer = terminalreporter._tw
         terminalreporter.write(table(rows, writer.fullwidth, colour=writer.hasmarkup))
+    for warning in dict.fromkeys(config.stash[RUNS].warnings):  # last, where they are seen
+        terminalreporter.write_line(f"harness: {warning}", yellow=True)
 
 
 @pytest.hookimpl(optionalhook=True)
