@@ -82,21 +82,21 @@ def lint(
                 raise InputError(f"unknown rule {explain!r}", todo=did_you_mean(explain, RULES))
             typer.echo(report.explanation(RULES[explain]), nl=False)
             return
-        asked = settings.found(Path.cwd()).over(select or (), ignore or (), fail_on, baseline)
-        if write_baseline and not asked.baseline:
+        chosen = settings.nearest(Path.cwd()).over(select or (), ignore or (), fail_on, baseline)
+        if write_baseline and not chosen.baseline:
             raise InputError("no baseline to write", todo="name its file by --baseline")
-        known = baselines.read(asked.baseline) if asked.baseline and not write_baseline else None
+        before = baselines.read(chosen.baseline) if chosen.baseline and not write_baseline else None
         model = model_of(
             paths or [], mesh or [], context, kubeconfig, ReadOptions(recursive, namespace, strict)
         )
-        result = report_of(model.state, model.omissions, asked, known)
-        if write_baseline and asked.baseline:
-            asked.baseline.write_text(baselines.text(result.traps), encoding="utf-8")
+        result = report_of(model.state, model.omissions, chosen, before)
+        if write_baseline and chosen.baseline:
+            chosen.baseline.write_text(baselines.text(result.traps), encoding="utf-8")
             count = len(result.traps)
-            typer.echo(f"wrote {count} trap{'s' * (count != 1)} to {asked.baseline}")
+            typer.echo(f"wrote {count} trap{'s' * (count != 1)} to {chosen.baseline}")
             return
     if as_json:
         typer.echo(json.dumps(report.data(result, model), indent=2, ensure_ascii=False))
     else:
         typer.echo(report.text(result, model), nl=False)
-    raise typer.Exit(1 if result.fails(asked) else 0)
+    raise typer.Exit(1 if result.fails(chosen) else 0)

@@ -46,13 +46,13 @@ def text(report: Report, model: Model) -> str:
 
 def _summary(traps: Iterable[Trap]) -> str:
     """How many there are of each severity, and how many of those the baseline knows."""
-    every, known = Counter[Severity](), Counter[Severity]()
+    every, baselined = Counter[Severity](), Counter[Severity]()
     for trap in traps:
         every[trap.severity] += 1
-        known[trap.severity] += trap.known
+        baselined[trap.severity] += trap.baselined
     return ", ".join(
         f"{every[severity]} {severity}{'s' * (every[severity] > 1)}"
-        + (f" ({known[severity]} in the baseline)" if known[severity] else "")
+        + (f" ({baselined[severity]} in the baseline)" if baselined[severity] else "")
         for severity in Severity
         if every[severity]
     )
@@ -73,7 +73,7 @@ def data(report: Report, model: Model) -> dict[str, Any]:
                 "what": trap.what,
                 "why": trap.why,
                 "fix": trap.fix,
-                "in_baseline": trap.known,
+                "in_baseline": trap.baselined,
             }
             for trap in report.traps
         ],

@@ -47,7 +47,7 @@ class Report:
     @property
     def new(self) -> tuple[Trap, ...]:
         """The traps that no baseline knows."""
-        return tuple(trap for trap in self.traps if not trap.known)
+        return tuple(trap for trap in self.traps if not trap.baselined)
 
     def fails(self, settings: Settings) -> bool:
         """Returns whether there is a new trap of the severity that these settings name, or a worse one."""

@@ -53,7 +53,7 @@ def recognized(traps: Iterable[Trap], baseline: Baseline) -> tuple[tuple[Trap, .
     marked = []
     for trap in traps:
         key = (trap.rule.id, trap.summary)
-        known = left[key] > 0
-        left[key] -= known
-        marked.append(replace(trap, known=known))
+        baselined = left[key] > 0
+        left[key] -= baselined
+        marked.append(replace(trap, baselined=baselined))
     return tuple(marked), sum(count for count in left.values() if count > 0)

@@ -79,7 +79,7 @@ class Settings:
         )
 
 
-def found(start: Path) -> Settings:
+def nearest(start: Path) -> Settings:
     """Returns the settings of the nearest pyproject.toml upwards that has the table; the defaults without.
 
     Raises InputError, with the file, for what isn't TOML, and for unknown keys, rules and values.

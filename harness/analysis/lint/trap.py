@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Trap:
     """What a rule says of a field: `what` is seen, `why` it hurts, and how to `fix` it.
 
-    `severity` is the rule's, or what the settings make of it; `known` traps are those of the baseline.
+    `severity` is the rule's, or what the settings make of it; `baselined` tells that the baseline has it.
     """
 
     rule: Rule
@@ -29,7 +29,7 @@ class Trap:
     why: str
     fix: str
     where: Position
-    known: bool = False
+    baselined: bool = False
 
     @classmethod
     def of(cls, rule: Rule, severity: Severity, sign: Sign) -> Trap:

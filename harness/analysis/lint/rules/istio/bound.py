@@ -52,7 +52,7 @@ def virtual_service_host_not_on_gateway(state: State) -> Iterator[Sign]:
             continue
         open_to = tuple(_open_to(gateway, resource.namespace))
         hosts = [host.lower() for host in virtual_service.hosts(resource)]
-        if not any(covers(one, host) or covers(host, one) for one in open_to for host in hosts):
+        if not any(covers(name, host) or covers(host, name) for name in open_to for host in hosts):
             listed = ", ".join(open_to) or "none"
             yield seen(resource, field, hosts=", ".join(hosts), gateway=gateway, valid=listed)
 

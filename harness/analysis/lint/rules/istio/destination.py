@@ -187,8 +187,8 @@ def _sent(resource: Resource) -> tuple[Sent, ...]:
     sent = []
     for part in VirtualService.of(resource).rules:
         http = isinstance(part, HTTPRule)
-        asked = [match.port for match in part.matches]
-        by = frozenset(number for number in asked if number) if all(asked) else frozenset()
+        numbers = [match.port for match in part.matches]
+        by = frozenset(number for number in numbers if number) if all(numbers) else frozenset()
         targets = [(target.destination, False) for target in part.route]
         if isinstance(part, HTTPRule):
             targets += [(destination, True) for destination, _, _ in part.copies]

@@ -174,11 +174,11 @@ def _shared(
         for server in servers:
             others = {str(each.resource): each for each in servers if each.resource is not server.resource}
             if others:
-                _, known, names = met.setdefault((server.resource.key, server.path), (server, {}, {}))
-                known.update(others)
+                _, sharing, names = met.setdefault((server.resource.key, server.path), (server, {}, {}))
+                sharing.update(others)
                 names[key if isinstance(key, str) else key[0]] = None
-    for server, known, names in met.values():
-        yield server, list(known.values()), list(names)
+    for server, sharing, names in met.values():
+        yield server, list(sharing.values()), list(names)
 
 
 @per_state

@@ -29,8 +29,8 @@ RESERVED = {Mesh.ISTIO: 1337, Mesh.LINKERD: 2102}
 
 @rule
 def namespace_not_injected(state: State) -> Iterator[Sign]:
-    told = Mesh.ISTIO in state.meshes and state.assumed is None
-    for namespace in state.all("", "Namespace") if told else ():
+    labelled = Mesh.ISTIO in state.meshes and state.assumed is None
+    for namespace in state.all("", "Namespace") if labelled else ():
         labels, notes = labels_of(namespace), annotations_of(namespace)
         of_mesh = any(label in labels for label in _LABELS) or marks.LINKERD_INJECT in notes
         if namespace.where and namespace.name not in PLATFORM and not of_mesh:
@@ -57,7 +57,13 @@ def pod_without_proxy(state: State) -> Iterator[Sign]:
 
 @rule
 def image_auto_without_injection(state: State) -> Iterator[Sign]:
-    for resource, template in _templates(state):
+    # Without any label of a namespace's these may have been given by hand.
+    labelled = any(
+        any(marks.addressed(labels_of(each), annotations_of(each)))
+        for each in state.all("", "Namespace")
+        if each.where and each.name not in PLATFORM
+    )
+    for resource, template in _templates(state) if labelled else ():
         for container in template.spec.containers:
             auto = (container.name, container.image) == (_PROXY, _AUTO)
             if auto and not _is_injected(state, resource, template):

@@ -90,14 +90,14 @@ def webhooks_overlap(state: State) -> Iterator[Sign]:
         _labels(marks.ISTIO_INJECTION, ("enabled", "disabled"), revisions),
         _labels(marks.ISTIO_INJECT, ("true", "false"), revisions),
     ):
-        asked = [
+        calls = [
             (resource, webhook)
             for resource, webhook in webhooks
             if webhook.namespaces.selects(namespace) and webhook.objects.selects(pod)
         ]
-        for resource, webhook in asked if len(asked) > 1 else ():
+        for resource, webhook in calls if len(calls) > 1 else ():
             _, names = met.setdefault(f"{resource} {webhook.path}", (webhook, {}))
-            names.update((f"{each} {part.name}", None) for each, part in asked if part is not webhook)
+            names.update((f"{each} {part.name}", None) for each, part in calls if part is not webhook)
     for webhook, names in met.values():
         yield seen(webhook, others=some(names))
 

@@ -50,19 +50,19 @@ def _shadowed(state: State) -> list[tuple[Resource, tuple[RoutingRule, ...], Sha
     every = []
     for resource in state.all(*VirtualService.KIND):
         gateways = virtual_service.gateways(resource)
-        found: dict[str, list[Shadows]] = {}
+        by_match: dict[str, list[Shadows]] = {}
         parts: dict[str, RoutingRule] = {}
         for gateway in gateways:
             shadows = _shadows(virtual_service.rules(resource, gateway), in_order=gateway == MESH)
             for part in virtual_service.rules(resource, gateway):
-                known = parts.setdefault(part.field, part)
-                if len(part.matches) > len(known.matches):
+                longest = parts.setdefault(part.field, part)
+                if len(part.matches) > len(longest.matches):
                     parts[part.field] = part
                 for match in _matches(part):
-                    found.setdefault(match.where, []).append(shadows)
+                    by_match.setdefault(match.where, []).append(shadows)
         http = {
             where: tables[0][where]
-            for where, tables in found.items()
+            for where, tables in by_match.items()
             if all(where in shadows for shadows in tables)
         }
         if parts:

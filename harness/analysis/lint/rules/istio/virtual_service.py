@@ -26,20 +26,20 @@ def virtual_service_same_host(state: State) -> Iterator[Sign]:
     by_host = grouped((host, each) for each in bound for host in virtual_service.hosts(each))
     others: dict[tuple[str, str], tuple[Resource, dict[str, None], dict[str, None]]] = {}
     for host, speaking in by_host.items():
-        for one, other in combinations(speaking, 2):
-            if _meet(one, other):
-                for own, another in ((one, other), (other, one)):
+        for first, second in combinations(speaking, 2):
+            if _meet(first, second):
+                for own, another in ((first, second), (second, first)):
                     _, names, hosts = others.setdefault((own.namespace, own.name), (own, {}, {}))
                     names[str(another)] = hosts[host] = None
     for resource, names, hosts in others.values():
         yield seen(resource, "spec.hosts", others=", ".join(names), host=", ".join(hosts))
 
 
-def _meet(one: Resource, other: Resource) -> bool:
+def _meet(first: Resource, second: Resource) -> bool:
     """Whether the proxies of some namespace see both VirtualServices."""
     seen_by = [
         {each.namespace if name == "." else name for name in exported_to(each) or ("*",)}
-        for each in (one, other)
+        for each in (first, second)
     ]
     return any("*" in names for names in seen_by) or bool(seen_by[0] & seen_by[1])
 
