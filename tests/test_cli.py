@@ -74,3 +74,60 @@ def test_compare_ends_with_2_for_what_it_cannot_read(tmp_path: Path):
     result = invoke("compare", SIDES[0], str(tmp_path / "none.yaml"))
     assert result.exit_code == 2
     assert "can't be read" in result.stderr
+
+
+ESTATE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: l5d/echo:v1, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec: {hosts: [web], http: [{route: [{destination: {host: web}}]}]}
+"""
+# what lies beside an estate on both sides; the exit status, what is told
+BESIDE = {
+    "nothing": ("", "", 0, "nothing says which mesh holds the namespaces, so Istio is taken"),
+    "an object that the API refuses": (
+        "old.yaml", ESTATE.partition("---")[0].replace("apps/v1", "apps/v1beta1").replace("name: web,", "name: old,"),
+        1, 'Deployment shop/old: not decided: no matches for kind "Deployment" in version "apps/v1beta1"',
+    ),
+    "a field that isn't modelled": (
+        "rule.yaml", "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r, namespace: shop}\n"
+        "spec: {host: web, trafficPolicy: {tunnel: {}}}\n",
+        1, "DestinationRule shop/r spec.trafficPolicy.tunnel: not decided",
+    ),
+    "a kind that can move traffic": (
+        "filter.yaml", "apiVersion: networking.istio.io/v1\nkind: EnvoyFilter\nmetadata: {name: f, namespace: shop}\n",
+        1, "EnvoyFilter shop/f: not decided: it changes the proxies' own configuration",
+    ),
+    "a kind that can't": (
+        "cert.yaml", "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c, namespace: shop}\n",
+        0, "kinds that aren't read, applied as they are: 1 Certificate.cert-manager.io",
+    ),
+    "a template": ("t.yaml", "kind: Service\nmetadata: {name: {{ .Values.name }}}\n", 1, "a template ({{ … }}): render it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "status", "words"), BESIDE.values(), ids=BESIDE)
+def test_compare_is_green_only_where_all_is_decided(tmp_path: Path, name, text, status, words):
+    for side in ("before", "after"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "estate.yaml").write_text(ESTATE)
+        if name:
+            (tmp_path / side / name).write_text(text)
+    result = invoke("compare", str(tmp_path / "before"), str(tmp_path / "after"))
+    assert (result.exit_code, words in result.output) == (status, True), result.output
+    strict = invoke("compare", "--strict", str(tmp_path / "before"), str(tmp_path / "after"))
+    assert strict.exit_code == (2 if name else 0)

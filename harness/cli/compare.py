@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from harness.cli.options import (
     ReadOptions,
     Recursive,
     Strict,
+    assumption,
     manifests_of,
     reported,
 )
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.base import Resource
+    from harness.manifests.files import Unread
     from harness.model import State
 
 
@@ -87,14 +90,19 @@ def compare(
     accepted (what isn't decided is one), 2 for errors.
     """
     from harness.analysis.compare import compare
+    from harness.analysis.compare.comparison import not_read
     from harness.analysis.compare.configurations import allowed, sides
     from harness.manifests.revision import at_revision
     from harness.report import comparison as report
 
     how = ReadOptions(recursive, namespace, strict)
 
+    unread: dict[Unread, None] = {}
+
     def read(files: Sequence[Path]) -> tuple[Resource, ...]:
-        return manifests_of(files, how).resources
+        manifests = manifests_of(files, how)
+        unread.update(dict.fromkeys(manifests.unread))
+        return manifests.resources
 
     with reported():
         if git and translated:
@@ -113,8 +121,11 @@ def compare(
         if translated:
             states = _translation([*common, *before])
         else:
-            states = sides(before, read(second), common, mesh_before, mesh_after)
+            states = sides(before, read(second), common, mesh_before, mesh_after, strict=strict)
+        for mesh in dict.fromkeys(state.assumed for state in states if state.assumed):
+            typer.echo(assumption(mesh), err=True)
         comparison = compare(*states, limit=limit, jobs=jobs)
+    comparison = replace(comparison, differences=(*comparison.differences, *map(not_read, unread)))
     patterns = allow or []
     shown = report.data if as_json else report.markdown if as_markdown else report.text
     typer.echo(shown(comparison, patterns), nl=False)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.analysis.explore.exploration import Exploration, RequestClass
     from harness.analysis.explore.targets import Target
     from harness.base.resources import Resource
+    from harness.manifests.files import Unread
     from harness.model import State
     from harness.traffic.request import Request
     from harness.traffic.trace import Step
@@ -122,6 +123,11 @@ def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -
         ),
         sum(each.classes for each in parts),
     )
+
+
+def not_read(unread: Unread) -> Difference:
+    """Returns the difference that a file is whose objects aren't known: it may hold any."""
+    return _undecided(unread.path, None, None, f"{unread.path}: not read: {unread.why}")
 
 
 def _undecided(target: str, service: Resource | None, caller: Caller | None, why: str) -> Difference:

@@ -12,6 +12,7 @@ from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.vocabulary import Mesh
 from harness.model.changes.loading import load_objects
 from harness.model.changes.pods import meshed
+from harness.model.leniency import Leniency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,24 +29,29 @@ def sides(
     beside: Sequence[Resource] = (),
     mesh_before: Mesh | None = None,
     mesh_after: Mesh | None = None,
+    *,
+    strict: bool = False,
 ) -> tuple[State, State]:
     """Returns the states of two configurations; `beside` are objects of both (apps, Services).
 
     What BEFORE has of the estate itself (namespaces, workloads, Services: all that no mesh's API owns) is
     there after, too, unless AFTER has the object itself. With a mesh all namespaces with workloads are in it,
-    whatever their labels say; ingress gateways, too, where it is Linkerd. Raises what `load_objects` does.
+    whatever their labels say; ingress gateways, too, where it is Linkerd. If it is strict it raises what
+    `load_objects` does; else the states name what they are decided without.
     """
     own, meshes = {resource.key for resource in after}, {*MESH_OF_GROUP, GATEWAY_API}
     kept = [resource for resource in before if resource.key not in own and resource.group not in meshes]
-    return state_of([*beside, *before], mesh_before), state_of([*beside, *kept, *after], mesh_after)
+    old = state_of([*beside, *before], mesh_before, strict=strict)
+    return old, state_of([*beside, *kept, *after], mesh_after, strict=strict)
 
 
-def state_of(resources: Sequence[Resource], mesh: Mesh | None) -> State:
+def state_of(resources: Sequence[Resource], mesh: Mesh | None, *, strict: bool = True) -> State:
     """Returns the state of a cluster with these objects; with a mesh all that has workloads is in it."""
+    leniency = None if strict else Leniency()
     if mesh is None:
-        return load_objects([resources])
+        return load_objects([resources], leniency=leniency)
     namespaces = {resource.namespace for resource in resources if is_workload(resource)}
-    state = load_objects([resources], None, dict.fromkeys(sorted(namespaces), mesh))
+    state = load_objects([resources], None, dict.fromkeys(sorted(namespaces), mesh), leniency)
     return with_pods(state, _with_linkerd) if mesh is Mesh.LINKERD else state
 
 
