@@ -309,7 +309,7 @@ def test_what_the_cluster_does_not_serve_is_named(served, unserved):
 
 # retries, the codes of what is told
 RETRIES = {
-    "time limit alone": ("{attempts: 3, perTryTimeout: 2s}", {"retries.conditions", "retries.try"}),
+    "time limit alone": ("{attempts: 3, perTryTimeout: 2s}", {"retries.dropped", "retries.try"}),
     "time limit without tries": ("{attempts: 0, perTryTimeout: 2s}", {"retries.try"}),
     "statuses": ("{attempts: 3, perTryTimeout: 2s, retryOn: 5xx}", {"retries.timeout"}),
 }

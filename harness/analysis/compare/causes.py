@@ -81,8 +81,9 @@ def _dropped(steps: Iterable[Step]) -> bool:
     )
 
 
+ADDED = "added-service"
 _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
-    "added-service": _is_added,
+    ADDED: _is_added,
     "host-header": _names_another,
     "path-normalization": _is_denormal,
     "dropped-connection": _is_dropped,

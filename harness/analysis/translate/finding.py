@@ -73,6 +73,11 @@ class Finding:
         return _meanings()[self.code].by
 
     @property
+    def amend(self) -> str:
+        """What of the estate goes with it; empty if its loss can't be said by taking something away."""
+        return _meanings()[self.code].amend
+
+    @property
     def is_unknown(self) -> bool:
         """Whether manifests are missing that it takes to decide."""
         return _meanings()[self.code].unknown
@@ -132,6 +137,7 @@ class _Meaning(NamedTuple):
     unseen: str
     by: frozenset[Action]
     unknown: bool
+    amend: str
 
 
 @cache
@@ -148,5 +154,5 @@ def _meanings() -> dict[str, _Meaning]:
             words = (texts["why"], texts.get("todo", ""))
             by = frozenset(map(Action, texts.get("by", "").split()))
             unseen, unknown = texts.get("unseen", ""), texts.get("unknown", False)
-            meanings[code] = _Meaning(severity, *words, shows, unseen, by, unknown)
+            meanings[code] = _Meaning(severity, *words, shows, unseen, by, unknown, texts.get("amend", ""))
     return meanings

@@ -14,5 +14,8 @@ if TYPE_CHECKING:
 
 
 def causes(difference: Difference) -> Iterable[Finding]:
-    """Yields what differs between the meshes that accounts for a difference by itself."""
-    return map(Finding.of_all, compared.causes(difference))
+    """Yields what differs between the meshes that accounts for a difference by itself.
+
+    Services that are added are told of with what they are made of.
+    """
+    return (Finding.of_all(name) for name in compared.causes(difference) if name != compared.ADDED)

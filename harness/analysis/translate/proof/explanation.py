@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.analysis.translate.proof import estate_wide
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
@@ -84,7 +85,7 @@ class Explanations:
     def __init__(
         self, findings: Iterable[Finding], translated: Iterable[Translated], states: tuple[State, State]
     ) -> None:
-        self._states = states
+        self._surroundings = tuple(map(Surroundings, states))
         self._findings = grouped(
             (finding.origin.key, finding) for finding in findings if finding.origin and finding.shows
         )
@@ -97,10 +98,10 @@ class Explanations:
 
         A finding accounts for one if its field, or one in it or around it, acted before; or if what was made
         of its object acts now where its field was passed over before, or the object wasn't asked at all. The
-        caller's and the server's workloads act as they stand.
+        caller's and the server's workloads act as they stand. What is left may be the meshes' own.
         """
-        before, after = (Trail.of(steps) for steps in difference.traces)
-        around = {key for state in self._states for key in _around(state, difference)}
+        before, after = map(Trail.of, difference.traces)
+        around = {key for each in self._surroundings for key in self._with_origins(each.of(difference))}
         made_of = {origin for key in after.acted for origin in self._origins.get(key, ())}
         found = [
             finding
@@ -111,27 +112,44 @@ class Explanations:
             if key in around or _takes_part(finding, key, before, made_here=key in made_of)
         ]
         shown = frozenset(part for finding in found for part in finding.shows)
-        return tuple(found) if "any" in shown or shown.issuperset(difference.parts) else ()
+        left = tuple(part for part in difference.parts if not shown & {part, "any"})
+        own = tuple(estate_wide.causes(replace(difference, parts=left))) if left else ()
+        return (*found, *own) if own or not left else ()
+
+    def _with_origins(self, keys: Iterable[Key]) -> Iterator[Key]:
+        """The objects, and of Gateways that were made what they were made of."""
+        for key in keys:
+            yield key
+            if key[1] == "Gateway":
+                yield from self._origins.get(key, ())
 
 
-def _around(state: State, difference: Difference) -> Iterator[Key]:
-    """The workloads that call and that serve, and Gateways whose own those are, or the Service."""
-    service = difference.service
-    selector = Service.kept(service).selector if service else {}
-    concerned = {
-        workload
-        for workload, pods in state.running.items()
-        if service is not None
-        and workload.namespace == service.namespace
-        and any(selector and selects(selector, pod.labels) for pod in pods)
-    }
-    if difference.caller:
-        concerned.add(difference.caller.workload)
-    for workload in state.workloads:
-        if Workload(workload.namespace, workload.name) in concerned:
-            yield from _with_owners(workload)
-    if service is not None:
+class Surroundings:
+    """A state's workloads and Services, with the Gateways whose own they are."""
+
+    def __init__(self, state: State) -> None:
+        self._running = state.running
+        self._workloads = {
+            Workload(each.namespace, each.name): tuple(_with_owners(each)) for each in state.workloads
+        }
+        self._serving: dict[Key, tuple[Key, ...]] = {}
+
+    def of(self, difference: Difference) -> Iterator[Key]:
+        """Yields the workloads that call and that serve, the Service, and Gateways whose own those are."""
+        if difference.caller:
+            yield from self._workloads.get(difference.caller.workload, ())
+        if service := difference.service:
+            if service.key not in self._serving:
+                self._serving[service.key] = tuple(self._around(service))
+            yield from self._serving[service.key]
+
+    def _around(self, service: Resource) -> Iterator[Key]:
         yield from _with_owners(service)
+        selector = Service.kept(service).selector
+        for workload, pods in self._running.items() if selector else ():
+            inside = workload.namespace == service.namespace
+            if inside and any(selects(selector, pod.labels) for pod in pods):
+                yield from self._workloads.get(workload, ())
 
 
 def _with_owners(resource: Resource) -> Iterator[Key]:

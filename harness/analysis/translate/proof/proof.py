@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.compare import compare
 from harness.analysis.translate.finding import Severity
-from harness.analysis.translate.proof import estate_wide, sides
+from harness.analysis.translate.proof import sides
+from harness.analysis.translate.proof.amendment import amendable, amended
 from harness.analysis.translate.proof.explanation import Explanations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from harness.analysis.compare import Comparison, Difference
     from harness.analysis.translate.finding import Finding
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from harness.base.places import Place
     from harness.base.resources import Resource
     from harness.manifests.files import Unread
+    from harness.model import State
     from harness.model.state import Undecided
+
+    Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Proof:
     unproven: tuple[Unproven, ...]
 
 
+UNDECIDED = "undecided"
+_ON_CLUSTER = "judge it on a cluster"
 _NOTHING = Unproven(
     "the whole estate",
     "no request could be decided: no Service among the manifests can be called",
@@ -76,40 +82,66 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
     resources = tuple(resources)
     old, left_before = sides.before(resources, made)
     new, left_after = sides.after(resources, made)
+    omissions = dict.fromkeys((*left_before, *left_after))
     comparison = compare(old, new)
-    decided = [each for each in comparison.differences if "undecided" not in each.parts]
-    explanations = Explanations(made.findings, made.translated, (old, new))
-    explained = tuple(
-        Explained(difference, explanations.of(difference) or tuple(estate_wide.causes(difference)))
-        for difference in decided
-    )
+    explained, unexplained = _explained(comparison, made.findings, made, (old, new))
+    taken_out = amendable(made.findings, made.kept)
+    if taken_out:
+        without, _ = sides.before(amended(resources, taken_out), made)
+        rest = [finding for finding in made.findings if finding not in taken_out]
+        _, unexplained = _explained(compare(without, new), rest, made, (without, new))
     shown = dict.fromkeys(finding for each in explained for finding in each.findings)
-    losses = [
-        finding
-        for finding in made.findings
-        if finding.severity in (Severity.LOST, Severity.CHANGED) and finding not in shown
-    ]
-    unseen = tuple((finding, finding.unseen) for finding in losses if finding.unseen)
+    losses = list(_unshown(made.findings, shown, {omission.resource.key for omission in omissions}))
     unproven = (
-        *(_unexplained(each.difference) for each in explained if not each.findings),
-        *(_unshown(finding) for finding in losses if not finding.unseen and not finding.is_unknown),
+        *map(_missing_finding, unexplained),
+        *(_missing_difference(finding) for finding in losses if not finding.unseen),
         *(_unknown(finding) for finding in made.findings if finding.is_unknown),
-        *_undecided(comparison, (*left_before, *left_after)),
+        *map(_left_out, omissions),
+        *_undecided(comparison, set(map(str, omissions))),
         *(Unproven(each.path, f"it isn't read: {each.why}", "") for each in unread),
         *([] if comparison.classes else [_NOTHING]),
     )
-    accounted = tuple(each for each in explained if each.findings)
-    wide = tuple(finding for finding in shown if finding.origin is None)
-    return Proof(comparison.classes, accounted, wide, unseen, tuple(dict.fromkeys(unproven)))
+    return Proof(
+        comparison.classes,
+        explained,
+        tuple(finding for finding in shown if finding.origin is None),
+        tuple((finding, finding.unseen) for finding in losses if finding.unseen),
+        tuple(dict.fromkeys(unproven)),
+    )
 
 
-def _unexplained(difference: Difference) -> Unproven:
+def _explained(
+    comparison: Comparison, findings: Iterable[Finding], made: Translation, states: tuple[State, State]
+) -> tuple[tuple[Explained, ...], list[Difference]]:
+    """The differences that these findings account for, and the others."""
+    explanations = Explanations(findings, made.translated, states)
+    pairs = [
+        Explained(difference, explanations.of(difference))
+        for difference in comparison.differences
+        if UNDECIDED not in difference.parts
+    ]
+    explained = tuple(pair for pair in pairs if pair.findings)
+    return explained, [pair.difference for pair in pairs if not pair.findings]
+
+
+def _unshown(
+    findings: Iterable[Finding], shown: Collection[Finding], unknown: Collection[Key]
+) -> Iterator[Finding]:
+    """The losses that no difference shows; of what isn't decided, or isn't there, that is told already."""
+    for finding in findings:
+        is_loss = finding.severity in (Severity.LOST, Severity.CHANGED)
+        told = finding.is_unknown or (finding.origin and finding.origin.key in unknown)
+        if is_loss and not told and finding not in shown:
+            yield finding
+
+
+def _missing_finding(difference: Difference) -> Unproven:
     return Unproven(
         str(difference), "no finding accounts for this difference", "report it: a finding is missing"
     )
 
 
-def _unshown(finding: Finding) -> Unproven:
+def _missing_difference(finding: Finding) -> Unproven:
     what = f"{finding.severity} [{finding.code}] {finding.resource} {finding.subject}".rstrip()
     why, todo = "no request that was decided shows this", "give all manifests that it takes part in, too"
     place = finding.origin.place(finding.field) if finding.origin else None
@@ -122,11 +154,14 @@ def _unknown(finding: Finding) -> Unproven:
     return Unproven(what, f"what isn't among the manifests isn't decided: {finding.why}", finding.todo, place)
 
 
-def _undecided(comparison: Comparison, omissions: Iterable[Undecided]) -> Iterator[Unproven]:
-    for omission in omissions:
-        what = f"{omission.resource} {omission.field}".rstrip()
-        yield Unproven(what, f"it isn't decided: {omission.why}", "judge it on a cluster", omission.place)
+def _left_out(omission: Undecided) -> Unproven:
+    what = f"{omission.resource} {omission.field}".rstrip()
+    return Unproven(what, f"it isn't decided: {omission.why}", _ON_CLUSTER, omission.place)
+
+
+def _undecided(comparison: Comparison, omissions: Collection[str]) -> Iterator[Unproven]:
+    """What the comparison couldn't decide, beside what was left out of the states already."""
     for difference in comparison.differences:
-        if "undecided" in difference.parts:
-            why = difference.before.undecided or difference.after.undecided
-            yield Unproven(difference.target, f"it isn't decided: {why}", "judge it on a cluster")
+        why = difference.before.undecided or difference.after.undecided
+        if UNDECIDED in difference.parts and why not in omissions:
+            yield Unproven(difference.target, f"it isn't decided: {why}", _ON_CLUSTER)

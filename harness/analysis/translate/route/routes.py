@@ -166,7 +166,8 @@ class Backends:
         ports = service_ports(service) if service else ()
         number = target.port or (ports[0].number if len(ports) == 1 else self.dialled)
         if number is None:
-            self.draft.report("port.unknown", target.to, "port")
+            code = "port.several" if service else "port.unknown"
+            self.draft.report(code, target.to, "port", service=service)
             return 80
         if service and service_port(service, number) is None:
             self.draft.report("port.missing", target.to, "port", service=service, port=number)

@@ -172,9 +172,10 @@ def _retry_annotations(draft: Draft, rule: HTTPRule) -> tuple[tuple[str, str], .
     statuses += ["409"] if "retriable-4xx" in conditions else []
     grpc = [word for word in conditions if word in _GRPC]
     rest = [word for word in conditions if word not in (*statuses, *grpc, "retriable-4xx")]
+    left = "conditions" if statuses or grpc else "dropped"
     if rest or not conditions:
         words = ", ".join(rest) or "without conditions: failed connections"
-        draft.report("retries.conditions", retries, "retryOn" if conditions else "attempts", conditions=words)
+        draft.report(f"retries.{left}", retries, "retryOn" if conditions else "attempts", conditions=words)
     if not statuses and not grpc:
         if wait:
             draft.report("retries.try", retries, "perTryTimeout")
