@@ -58,6 +58,8 @@ class Change:
     parts: tuple[str, ...]
     was: str
     now: str
+    answered: bool = True
+    """Whether an application answers, before or after."""
 
     def __str__(self) -> str:
         words = f"{self.was} becomes {self.now}" if self.was != self.now else self.was
@@ -73,6 +75,8 @@ class Answered:
     outcomes: tuple[Outcomes | None, ...]
     arrived: tuple[Arrivals | None, ...]
     problems: tuple[str, ...]
+    signed: bool = False
+    """Whether it has a token that is only stated to be signed."""
 
     @property
     def cost(self) -> int:
@@ -97,24 +101,11 @@ class Answered:
     def _change(self, stage: int, before: Outcomes | None, after: Outcomes | None) -> Change | None:
         if before is None or after is None:
             return None
-        was, now = compared(before), compared(after)
+        was = compared(before)._replace(arrivals=self.arrived[stage - 1])
+        now = compared(after)._replace(arrivals=self.arrived[stage])
         parts = unlike(was, now)
-        words = str(was), str(now)
-        left = _external(before), _external(after)
-        if left[0] != left[1]:
-            parts, words = ("external", *parts), (left[0] or words[0], left[1] or words[1])
-        copies = self._copies(stage - 1), self._copies(stage)
-        if None not in copies and copies[0] != copies[1]:
-            parts = (*parts, "copies")
-        return Change(stage, parts, *words) if parts else None
-
-    def _copies(self, stage: int) -> dict[str, str] | None:
-        """How many requests arrive where no answer comes from."""
-        arrived, outcomes = self.arrived[stage], self.outcomes[stage]
-        if arrived is None or outcomes is None:
-            return None
-        answering = {group.outcome.backend for group in outcomes.groups}
-        return {str(at): str(number) for at, number in arrived if at not in answering}
+        answering = any(answer.backend for each in (was, now) for answer, _ in each.shares)
+        return Change(stage, parts, str(was), str(now), answering) if parts else None
 
     def deciders(self, known: Collection[tuple[str, ...]]) -> Iterator[tuple[Decider, Step]]:
         """Yields what decided of objects with these keys; of a denial, what of a policy wasn't met, too."""
@@ -144,12 +135,7 @@ def _field(step: Step) -> str:
     return rule.group() if rule else step.field
 
 
-def _external(outcomes: Outcomes) -> str:
-    """Where a request leaves the cluster to, and how."""
-    return ", ".join(sorted({str(group.outcome) for group in outcomes.groups if group.outcome.external}))
-
-
-def ask(stages: Sequence[Reached], target: Target, request: Request) -> Answered:
+def ask(stages: Sequence[Reached], target: Target, request: Request, *, signed: bool = False) -> Answered:
     """Returns what becomes of a request in each stage."""
     outcomes: list[Outcomes | None] = []
     arrived: list[Arrivals | None] = []
@@ -164,4 +150,4 @@ def ask(stages: Sequence[Reached], target: Target, request: Request) -> Answered
         else:
             outcomes.append(here[0])
             arrived.append(here[1])
-    return Answered(target, request, tuple(outcomes), tuple(arrived), tuple(dict.fromkeys(problems)))
+    return Answered(target, request, tuple(outcomes), tuple(arrived), tuple(dict.fromkeys(problems)), signed)

@@ -1,98 +1,143 @@
-"""Requests that an estate's configuration may tell apart: examples of what is to be asked of a target."""
+"""Requests that the stages of a migration tell apart: what the explorer of their decisions finds."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import chain, islice, product
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
-from harness.api.istio.security.authentication import GROUP, RequestAuthentication
-from harness.suggest.candidates import conditions as conditions_of
-from harness.suggest.candidates.clients import Caller, classes
-from harness.suggest.candidates.examples import Example, examples
-from harness.suggest.candidates.relevant import relevant
-from harness.traffic.request import Token
+from harness.analysis.explore import exploration
+from harness.analysis.explore.callers import Callers, asked_of
+from harness.analysis.explore.kinds import Undecided
+from harness.analysis.explore.requests import Cluster, request
+from harness.analysis.explore.targets import Target as Place
+from harness.model.apps import explored as application
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
-    from harness.base.resources import Resource
-    from harness.base.vocabulary import Workload
-    from harness.suggest.candidates.conditions import Conditions
-    from harness.suggest.candidates.relevant import Relevant
+    from harness.analysis.explore.callers import Caller
+    from harness.analysis.explore.exploration import Exploration
+    from harness.analysis.explore.kinds import Kind
+    from harness.base.explored import Asked
     from harness.suggest.estate import Estate
     from harness.suggest.targets import Target
     from harness.traffic.request import Request
 
-MOST = 100
-"""Requests to one target that are tried."""
+CLASSES = 60
+"""Classes of requests that one caller's requests to one target are told apart in, at most."""
 
-_CONDITIONS = 40
-"""Conditions on one attribute of requests that are tried."""
-
-_FIRST = 4
-"""Examples that every caller sends; further ones only the first callers."""
-
-_UNSIGNED = (("authorization", "Bearer nobody-signed-this"),)
+_TURNED = 200
+"""Questions of one exploration of which another answer is tried."""
 
 
-def requests(estate: Estate, target: Target) -> Iterator[Request]:
-    """Yields requests to a target, the plainest by the likeliest caller first."""
-    return islice(_requests(estate, target), MOST)
+@dataclass(frozen=True)
+class Example:
+    """A request, and how the application answers in it: at once, and well, if that says nothing."""
+
+    request: Request
+    values: Mapping[str, Any]
+    aside: bool = False
+    """Whether such requests fare alike at every target: another's Host, a path that isn't in normal form."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether it has a token that is stated to be signed: nobody has one that is."""
+        return any(key.startswith("token ") and value == "stated" for key, value in self.values.items())
+
+    @property
+    def application(self) -> str:
+        """How the application answers, in words."""
+        return application.words(self.values)
 
 
-def _requests(estate: Estate, target: Target) -> Iterator[Request]:
-    if target.port is None:
-        yield from (target.request(caller) for caller in estate.callers_of_outside)
-        return
-    service = target.port.service
-    sides = [relevant(state, service) for state in (estate.states[0], estate.states[-1])]
-    wanted = conditions_of.joined(_few(side.followed | side.at_server) for side in sides)
-    tried, _ = examples(wanted, grpc=target.grpc, limit=MOST)
-    plain = [example for example in tried if target.gateway or not example.host]
-    callers = [estate.outside] if target.gateway else _callers(estate, service, sides)
-    wide = product(plain[:_FIRST], callers)
-    deep = ((example, caller) for caller in callers[:2] for example in plain[_FIRST:])
-    for example, caller in chain(wide, deep):
-        asked = _asked_for(example, wanted, target.path)
-        yield target.request(caller, asked, example.method, example.host, example.headers)
-    yield from _with_tokens(sides, target.request(callers[0], target.path))
+@dataclass(frozen=True)
+class _Class:
+    """The values of a class's example, and what was asked to find it."""
+
+    values: Mapping[str, Any]
+    conditions: tuple[Asked, ...]
+    aside: bool = False
 
 
-def _with_tokens(sides: Iterable[Relevant], plain: Request) -> Iterator[Request]:
-    """The request with what isn't a token, and with one of each issuer that something asks."""
-    asking: dict[tuple[str, ...], Resource] = {
-        resource.key: resource
-        for side in sides
-        for resource in side.objects
-        if (resource.group, resource.kind) == (GROUP, "RequestAuthentication")
-    }
-    rules = [rule for policy in asking.values() for rule in RequestAuthentication.of(policy).rules]
-    if rules:
-        yield replace(plain, headers=(*plain.headers, *_UNSIGNED))
-    for rule in rules:
-        claims = {"iss": rule.issuer, "sub": "somebody"}
-        claims |= {"aud": rule.audiences[0]} if rule.audiences else {}
-        yield replace(plain, token=Token.of(claims))
+@dataclass(frozen=True)
+class _Bounded(Place):
+    """A place of which no more than some questions are turned."""
+
+    asked: Counter[str] = field(default_factory=Counter, compare=False)
+
+    def kind(self, attribute: str) -> Kind | None:
+        self.asked["turned"] += 1
+        return super().kind(attribute) if self.asked["turned"] <= _TURNED else None
 
 
-def _callers(estate: Estate, service: Resource, sides: list[Relevant]) -> list[Workload]:
-    """One caller of each class that routes and policies can tell apart, the likeliest first."""
-    pods = ((caller, estate.pod(caller)) for caller in estate.callers(service))
-    apart = classes((Caller(name, pod, pod) for name, pod in pods), sides[0], sides[-1])
-    return [caller.workload for caller in apart]
+class Boundaries:
+    """The first and the last stage, and who calls in them."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.estate = estate
+        first, last = estate.states[0], estate.states[-1]
+        self._sides = Cluster(first), Cluster(last)
+        self._callers = Callers(first, last)
+
+    def requests(self, target: Target) -> Iterator[Example]:
+        """Yields an example of each class of requests to a target, the plainest by the likeliest first."""
+        seen: set[object] = set()
+        for caller, each in self._classes(target):
+            values = _answered(target, each)
+            asked = target.seen(request(target.place, caller, values), self.estate)
+            key = asked, application.words(values)
+            if key not in seen:
+                seen.add(key)
+                yield Example(asked, values, each.aside)
+
+    def _classes(self, target: Target) -> Iterator[tuple[Caller | None, _Class]]:
+        if target.place.through is not None:
+            yield from ((None, each) for each in self._told_apart(target.place, None)[1])
+            return
+        likely = self.estate.likely(target.place.service)
+        for group in self._callers.groups:
+            left = group.everyone
+            while left:
+                caller = min(group.named(left), key=lambda each: likely.get(each.workload, len(likely)))
+                place = target.place.seen_from(caller.workload.namespace)
+                trees, told_apart = self._told_apart(place, caller)
+                yield from ((caller, each) for each in told_apart)
+                alike = left & group.alike(*(asked_of(tree) for tree in trees))
+                left &= ~(alike or left & -left)
+
+    def _told_apart(
+        self, place: Place, caller: Caller | None
+    ) -> tuple[tuple[Exploration, Exploration], Iterator[_Class]]:
+        parts = {part.name: getattr(place, part.name) for part in fields(Place)}
+        pods = (caller.before, caller.after) if caller else (None, None)
+        before, after = (
+            side.explored(_Bounded(**parts), pod, CLASSES)
+            for side, pod in zip(self._sides, pods, strict=True)
+        )
+        own = (_Class(c.values, c.conditions, c.aside) for tree in (before, after) for c in tree.classes)
+        return (before, after), islice(chain(own, _differing(before, after, place)), 2 * CLASSES)
+
+    def decided(self, example: Example) -> str:
+        """Returns how an example fares in the first and the last stage, empty if alike."""
+        was, now = (str(side.decided(example.request, example.values)[0]) for side in self._sides)
+        return "" if was == now else f"{was} becomes {now}"
 
 
-def _few(wanted: Conditions) -> Conditions:
-    """The first of many conditions on each attribute."""
-    parts = {
-        name: frozenset(sorted(getattr(wanted, name), key=str)[:_CONDITIONS])
-        for name in wanted.__dataclass_fields__
-    }
-    return type(wanted)(**parts)
+def _differing(before: Exploration, after: Exploration, place: Place) -> Iterator[_Class]:
+    """The requests that are in two classes which answer differently."""
+    for was, now in exploration.unlike(before, after):
+        try:
+            for values in exploration.in_both(was, now, place.kind):
+                yield _Class(values, (*was.conditions, *now.conditions))
+        except Undecided:  # an example of each side is there
+            continue
 
 
-def _asked_for(example: Example, wanted: Conditions, path: str) -> str:
-    """An example's path with its query; a path that is answered, where that makes no difference."""
-    alike = all(condition.holds(path) == condition.holds(example.path) for condition in wanted.paths)
-    return example.target.replace(example.path, path, 1) if alike else example.target
+def _answered(target: Target, told_apart: _Class) -> Mapping[str, Any]:
+    """The values with a path that the application answers, where that makes no difference."""
+    asked = (each for each in told_apart.conditions if each.attribute == "path")
+    if not target.path or told_apart.aside or not all(each.holds(target.path) for each in asked):
+        return told_apart.values
+    return {**told_apart.values, "path": target.path}

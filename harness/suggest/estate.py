@@ -129,6 +129,11 @@ class Estate:
             for service in self.services
         }
 
+    def likely(self, service: Resource | None) -> dict[Workload, int]:
+        """Returns the rank of each who may call a Service (None: a host outside), the likeliest first."""
+        callers = self.callers(service) if service is not None else (*self.own, self.inside, self.outside)
+        return {caller: rank for rank, caller in enumerate(callers)}
+
     def behind(self, service: Resource) -> frozenset[Workload]:
         """Returns the workloads whose pods a Service leads to."""
         return self._behind.get(service.key, frozenset())
@@ -155,13 +160,6 @@ class Estate:
     def pod(self, workload: Workload) -> Pod:
         """Returns the first pod of a running workload."""
         return self.state.pods_of(workload)[0]
-
-    @property
-    def callers_of_outside(self) -> tuple[Workload, ...]:
-        """Who may call what is outside: the first workload with a proxy, and the first without."""
-        callers = (*self.own, self.inside, self.outside)
-        meshed = [caller for caller in callers if self.pod(caller).mesh]
-        return (*meshed[:1], *[caller for caller in callers if caller not in meshed][:1])
 
     def entrances(self, service: Resource) -> Iterator[tuple[ServicePort, str]]:
         """Yields a Service's ports, with what their clients speak first; HTTP and gRPC come first."""

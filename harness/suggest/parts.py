@@ -8,6 +8,7 @@ from harness.api.gateway_api.route import Route
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.schema.kinds import GATEWAY_API
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -16,12 +17,28 @@ if TYPE_CHECKING:
     from harness.suggest.answers import Decider
     from harness.suggest.estate import Estate
 
+_LISTED = 5
+"""Objects of a kind that are named where not all could be tried."""
+
 _NEVER_MET = "no request that was tried is decided by it"
 _CUT = f"{_NEVER_MET}, and not all were tried that could be"
 
 
 def uncovered(estate: Estate, met: Collection[Decider], *, cut: bool) -> Iterator[str]:
-    """Yields the objects, and rules of objects, that decided on none of the requests that were tried."""
+    """Yields the objects, and rules of objects, that decided on none of the requests that were tried.
+
+    Where that is cut short it counts those beyond the first of each kind.
+    """
+    by_kind = grouped(_unmet(estate, met))
+    for kind, names in by_kind.items():
+        listed = names[:_LISTED] if cut else names
+        yield from (f"{name}: {_CUT if cut else _NEVER_MET}" for name in listed)
+        if len(names) > len(listed):
+            yield f"{len(names) - len(listed)} more objects, {kind}: {_CUT}"
+
+
+def _unmet(estate: Estate, met: Collection[Decider]) -> Iterator[tuple[str, str]]:
+    """The kinds of objects that weren't met, or not with all of their rules, and the words for them."""
     fields: dict[tuple[str, ...], set[str]] = {}
     for decider in met:
         fields.setdefault(decider.origin.resource.key, set()).add(decider.origin.field)
@@ -33,8 +50,7 @@ def uncovered(estate: Estate, met: Collection[Decider], *, cut: bool) -> Iterato
         unseen = [part for part in _parts(resource) if not any(field.startswith(part) for field in seen)]
         if unseen:
             more = f" and {len(unseen) - 1} more parts" if len(unseen) > 1 else ""
-            part = f" {unseen[0]}" if unseen[0] else ""
-            yield f"{resource}{part}{more}: {_CUT if cut else _NEVER_MET}"
+            yield resource.kind, f"{resource}{' ' if unseen[0] else ''}{unseen[0]}{more}"
 
 
 def _doors(resource: Resource) -> Iterator[str]:

@@ -43,7 +43,7 @@ class Question:
     """A request, what of its answer matters, and the words for it.
 
     `own` are the workloads behind what is dialled; `given` is a header's name, or the configured
-    seconds, by topic; `at` the workload that a copy goes to.
+    seconds, by topic; `at` the workload that a copy goes to. `signed` says that it takes a signed token.
     """
 
     topic: Topic
@@ -54,6 +54,7 @@ class Question:
     given: str = ""
     seconds: float = 0.0
     at: Workload | None = None
+    signed: bool = False
 
     @property
     def title(self) -> str:

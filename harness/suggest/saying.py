@@ -36,7 +36,7 @@ def entry(question: Question, outcomes: Outcomes, arrived: Arrivals | None, name
     `names` are the estate's workloads' names that only one workload has.
     """
     answers = [group.outcome for group in outcomes.groups]
-    if question.request.token:
+    if question.signed:
         raise Unsaid("it takes a token that its issuer signed: put one into the header authorization")
     if question.topic is Topic.MIRROR:
         return _mirror(question, arrived)
@@ -112,6 +112,14 @@ def _refused(question: Question, outcomes: Outcomes) -> Entry:
         return question.says("is held back", "egress", allowed=False)
     if all(map(refused, answers)) and not question.request.through:
         return question.says("is refused", "refused", outage=True)
+    if all(answer.failure is Failure.RESOLVE for answer in answers):
+        name = question.request.host
+        fields = {"from": str(question.request.source), "name": name, "to": "nothing"}
+        return Entry(f"{question.subject}: {name} leads nowhere", "resolves", fields, outage=True)
+    if all(answer.failure is Failure.TIMEOUT for answer in answers) and not question.request.through:
+        request = question.request
+        fields = {"from": str(request.source), "to": f"tcp://{request.host}:{request.port}"}
+        return Entry(f"{question.subject} isn't answered", "tcp", {**fields, "open": False})
     statuses = {answer.status for answer in answers}
     if None in statuses or (len(statuses) > 1 and (question.request.grpc or question.request.through)):
         raise Unsaid(f"no expectation says {_listed_once(answers)}")

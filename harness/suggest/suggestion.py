@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
+from harness.analysis.explore.answer import WORDS
 from harness.base.errors import HarnessError
 from harness.expectations import KINDS, Result
-from harness.suggest import boundaries, hops, saying, wording
+from harness.suggest import hops, saying, wording
 from harness.suggest.answers import ask
+from harness.suggest.boundaries import Boundaries
 from harness.suggest.parts import uncovered
 from harness.suggest.probes import Probes, probed
 from harness.suggest.question import Topic, Unsaid
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.translate import Finding
     from harness.suggest.answers import Answered, Change, Decider
+    from harness.suggest.boundaries import Example
     from harness.suggest.estate import Estate
     from harness.suggest.question import Entry, Origin, Question
     from harness.suggest.stages import Reached
@@ -32,6 +36,11 @@ LIMIT = 20
 
 WORK = 250_000
 """Steps of decisions that are taken to find what differs; an estate that needs more is cut, and told."""
+
+APPLICATIONS = 30
+"""Requests of which it is looked at how they fare where applications fail or are slow."""
+
+_BACKEND = re.compile(r" from [^ ,]+")
 
 _LOOKED_AT = {
     Topic.HEADER: "header",
@@ -91,8 +100,9 @@ def suggest(
     expectations at most.
     """
     draft = _Draft(estate, stages, tuple(findings), limit)
+    boundaries = Boundaries(estate)
     for target in targets(estate):
-        draft.explore(target)
+        draft.explore(boundaries, target)
     for asked in hops.questions(estate):
         if isinstance(asked, str):
             draft.uncovered[asked] = None
@@ -122,6 +132,8 @@ class _Draft:
     always: list[Item] = field(default_factory=list)
     uncovered: dict[str, None] = field(default_factory=dict)
     _met: set[Decider] = field(default_factory=set)
+    _aside: dict[str, str] = field(default_factory=dict)
+    _answering: Counter[str] = field(default_factory=Counter)
     _work: int = 0
     _most: int = 0
     _unasked: list[str] = field(default_factory=list)
@@ -132,24 +144,49 @@ class _Draft:
     def __post_init__(self) -> None:
         self.items: list[list[Item]] = [[] for _ in self.stages]
 
-    def explore(self, target: Target) -> None:
+    def explore(self, boundaries: Boundaries, target: Target) -> None:
         """Asks a target what the configuration may tell apart, and adds what decides and what changes."""
         changed: set[Change] = set()
-        for request in boundaries.requests(self.estate, target):
+        if self._work > WORK:
+            self._unasked.append(target.name)
+            return
+        for example in boundaries.requests(target):
             if self._work > WORK:
                 self._unasked.append(target.name)
                 return
-            answered = ask(self.stages, target, request)
+            if example.application:
+                self._where(boundaries, example)
+                continue
+            if example.aside and target.name != self._aside.setdefault("", target.name):
+                self._aside[target.name] = target.name
+                continue
+            answered = ask(self.stages, target, example.request, signed=example.signed)
             self._work += answered.cost
             self._most = max(self._most, answered.cost)
             for problem in answered.problems:
                 self.uncovered[f"requests to {target.name}: {problem}"] = None
             new = dict(answered.deciders(self.estate.configuration))
-            deciders = [(d, step) for d, step in new.items() if self._counts(d, answered)]
+            counting = () if example.aside else new.items()
+            deciders = [(decider, step) for decider, step in counting if self._counts(decider, answered)]
             changes = [change for change in answered.changes if change not in changed]
-            changed.update(change for change in changes)
+            changed.update(changes)
+            if all(change.parts == (WORDS,) for change in changes):
+                for change in changes:
+                    self._note(f"{change.was} becomes {change.now}", "refusals in other words")
+                changes = []
             self._met.update(decider for decider, _ in deciders)
             self._ask(answered, deciders, changes)
+
+    def _where(self, boundaries: Boundaries, example: Example) -> None:
+        """Notes what changes where applications answer otherwise than the scenario's."""
+        self._answering[example.application] += 1
+        if sum(self._answering.values()) <= APPLICATIONS:
+            self._note(boundaries.decided(example), f"where the application {example.application}")
+
+    def _note(self, change: str, where: str) -> None:
+        """Adds a line on what changes alike for many requests, once."""
+        if change:
+            self.uncovered[f"{where}: {_BACKEND.sub('', change)}"] = None
 
     def _counts(self, decider: Decider, answered: Answered) -> bool:
         """Whether a decider is to be shown: what is denied shows no route."""
@@ -166,6 +203,9 @@ class _Draft:
             unsaid |= added.unsaid
         unseen = [change for change in changes if change.stage not in shown]
         for change in unseen:
+            if not change.answered and not unsaid:  # one expectation says both
+                self._note(f"{change.was} becomes {change.now}", "where nobody answers, in other words")
+                continue
             where = self.stages[change.stage].name
             line = f"{wording.plain(self.estate, answered)}: in stage {where} {change}"
             self.uncovered["; ".join((line, *dict.fromkeys(unsaid.values())))] = None
@@ -253,6 +293,13 @@ class _Draft:
             lines.append(
                 f"not asked at all, since an estate of this size takes too long: {len(names)} hosts, {first}…"
             )
+        if elsewhere := len(self._aside) - 1 if self._aside else 0:
+            lines.append(
+                "Host headers that name another, and paths that aren't in normal form: "
+                f"asked is {self._aside['']} alone, {elsewhere} more hosts are not"
+            )
+        if (more := sum(self._answering.values()) - APPLICATIONS) > 0:
+            lines.append(f"where applications fail or are slow: {more} more requests than were looked at")
         cut = bool(self._unasked or self._cut)
         lines += uncovered(self.estate, self._met, cut=cut)
         return Suggestion(

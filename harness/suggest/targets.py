@@ -5,94 +5,86 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.api.istio.registry import GROUP, ServiceEntry
-from harness.base.vocabulary import Workload
-from harness.model.network.services import addresses, service_ports
-from harness.suggest.estate import schemes, url
-from harness.traffic.request import DEFAULT_PORTS, HOST, Request
+from harness.analysis.explore.targets import OUTSIDE
+from harness.analysis.explore.targets import targets as places
+from harness.traffic.request import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.base.resources import Resource
-    from harness.model.network.services import ServicePort
+    from harness.analysis.explore.targets import Target as Place
+    from harness.base.vocabulary import Workload
     from harness.suggest.estate import Estate
-
-_ENTRY_SCHEMES = {"HTTP": "http", "HTTP2": "http", "GRPC": "http", "HTTPS": "https", "TLS": "https"}
-"""What clients of a ServiceEntry's port speak, by its protocol; connections, if it is another."""
+    from harness.traffic.request import Request
 
 
 @dataclass(frozen=True)
 class Target:
-    """A port that is called in one way: of a Service (a gateway's is called from outside), or of a `host`.
+    """A place that is called, what it is called in words, and the workloads behind it.
 
-    `path` is one that its application answers, as far as anybody knows; `own` are the workloads behind it.
+    `path` is one that its application answers, as far as anybody knows; empty where there is none to choose.
     """
 
+    place: Place
     name: str
-    scheme: str
-    port: ServicePort | None = None
-    url: str = ""
-    gateway: bool = False
-    path: str = "/"
+    path: str = ""
     own: frozenset[Workload] = frozenset()
 
     @property
-    def grpc(self) -> bool:
-        """Whether calls of gRPC are made."""
-        return self.scheme == "grpc"
+    def gateway(self) -> bool:
+        """Whether it is a gateway, which is called from outside."""
+        return self.place.through is not None
 
-    def request(
-        self,
-        caller: Workload,
-        target: str = "/",
-        method: str = "GET",
-        host: str = "",
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> Request:
-        """Returns a request; `host` is a Host header that differs from what is dialled, or TLS's name."""
-        if self.port is None:
-            return Request(caller, self.url + (target if self.scheme != "tcp" else ""), method, headers)
-        service = self.port.service
-        if self.gateway and self.scheme == "https":
-            number = "" if self.port.number == DEFAULT_PORTS["https"] else f":{self.port.number}"
-            named = f"https://{host or service.name}{number}{target}"
-            return Request(HOST, named, method, headers, through=Workload(service.namespace, service.name))
-        sent = (("host", host), *headers) if host else headers
-        return Request(caller, url(service, self.port, caller, self.scheme, target), method, sent)
+    def seen(self, request: Request, estate: Estate) -> Request:
+        """Returns a request as a scenario sends it, to a gateway by a client in the cluster.
+
+        TLS names its host to the gateway, so that one is sent from outside.
+        """
+        service, place = self.place.service, self.place
+        if service is None or (place.through and place.scheme == "https"):
+            return request
+        source = estate.outside if place.through else request.source
+        near = source.namespace == service.namespace
+        name = service.name if near else f"{service.name}.{service.namespace}"
+        number = "" if place.port == DEFAULT_PORTS[place.scheme] else f":{place.port}"
+        rest = request.url.partition("://")[2].partition("/")
+        path = f"/{rest[2]}" if rest[1] else ""
+        headers = request.headers
+        if place.through and request.header("host") is None:
+            headers = (("host", rest[0]), *headers)
+        own = {f"{name}{number}", name, service.name, f"{service.name}.{service.namespace}"}
+        own |= {f"{each}:{place.port}" for each in own}
+        headers = tuple(pair for pair in headers if pair[0] != "host" or pair[1] not in own)
+        url = f"{place.scheme}://{name}{number}{path}"
+        return replace(request, source=source, url=url, headers=headers, through=None)
 
 
 def targets(estate: Estate) -> Iterator[Target]:
-    """Yields what is called, the gateways first."""
-    inside: list[Resource] = []
-    gateways: list[Resource] = []
-    for service in estate.state.all("", "Service"):
-        is_gateway = any(pod.gateway for pod in addresses(estate.state, service))
-        if is_gateway or service in estate.services:
-            (gateways if is_gateway else inside).append(service)
-    for service in gateways:
-        yield from (replace(target, gateway=True) for target in _of_service(estate, service))
-    for service in sorted(inside, key=lambda service: (service.namespace, service.name)):
-        yield from _of_service(estate, service)
-    yield from _outside(estate)
+    """Yields what is called: gateways, the estate's Services in their order, hosts outside."""
+    every = [_target(estate, place) for place in places(estate.states[0], estate.states[-1])]
+    known = any(target.place.service is None and target.place.host != OUTSIDE for target in every)
+    for target in sorted(every, key=_order):
+        service = target.place.service
+        if service is None:
+            kept = known or target.place.host != OUTSIDE
+        else:
+            kept = estate.state.get(*service.key) is not None  # else it is new, and nobody calls it yet
+        if kept:
+            yield target
 
 
-def _of_service(estate: Estate, service: Resource) -> Iterator[Target]:
-    path, own = estate.path(service), estate.behind(service)
-    for port in service_ports(service):
-        for scheme in schemes(port, path):
-            yield Target(estate.called(service), scheme, port, path=path, own=own)
+def _order(target: Target) -> tuple[object, ...]:
+    service = target.place.service
+    return not target.gateway, service is None, *((service.namespace, service.name) if service else ())
 
 
-def _outside(estate: Estate) -> Iterator[Target]:
-    """The hosts of ServiceEntries, each with its ports; and one that nobody knows, where it may matter."""
-    known = estate.state.all(GROUP, "ServiceEntry")
-    for entry in map(ServiceEntry.of, known):
-        for host in entry.hosts:
-            name = host.replace("*", "any")
-            for port in entry.ports:
-                scheme = _ENTRY_SCHEMES.get(port.protocol.upper(), "tcp")
-                number = "" if port.number == DEFAULT_PORTS[scheme] else f":{port.number}"
-                yield Target(f"{name}{number}", scheme, url=f"{scheme}://{name}{number}")
-    if known:
-        yield Target("unknown.example", "http", url="http://unknown.example")
+def _target(estate: Estate, place: Place) -> Target:
+    service = place.service
+    if service is None:
+        return Target(place, place.label)
+    name = estate.called(service)
+    if place.through:
+        return Target(place, name)
+    path = estate.path(service)
+    fits = (path.count("/") == 2) if place.scheme == "grpc" else place.scheme == "http"
+    return Target(place, name, path if fits else "", estate.behind(service))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore.answer import compared
@@ -27,7 +28,7 @@ _SHOWN = {
     "path": Topic.SEEN,
     "host": Topic.SEEN,
     "mutual": Topic.HOP,
-    "copies": Topic.MIRROR,
+    "arrivals": Topic.MIRROR,
 }
 """What shows a part of an answer; all others the answer itself does."""
 
@@ -68,7 +69,7 @@ def _closest(origins: Iterable[Origin]) -> Iterator[Origin]:
 
 def _main(answered: Answered) -> Topic:
     target = answered.target
-    if target.port is None:
+    if target.place.service is None:
         return Topic.EGRESS
     if target.gateway:
         return Topic.INGRESS
@@ -87,23 +88,24 @@ def _about(
 ) -> Iterator[Question]:
     request, own = answered.request, answered.target.own
     subject = _subject(estate, answered, topic)
+    plain = Question(topic, request, subject, origins, own, signed=answered.signed)
     if topic in (Topic.HEADER, Topic.SEEN):
         for name in _names(estate, answered, topic):
-            yield Question(topic, request, subject, origins, own, given=name)
+            yield replace(plain, given=name)
     elif topic is Topic.DELAY:
         seconds = max((outcome.seconds for outcome in _outcomes(answered)), default=0.0)
-        yield Question(topic, request, subject, origins, own, seconds=seconds)
+        yield replace(plain, seconds=seconds)
     elif topic is Topic.TIME_LIMIT:
         limits = [part for step in steps for part in step.parts if isinstance(part, float)]
         if limits:
-            yield Question(topic, request, subject, origins, own, seconds=min(limits))
+            yield replace(plain, seconds=min(limits))
     elif topic is Topic.MIRROR:
         answering = {outcome.backend for outcome in _outcomes(answered)}
         arrived = {at: None for every in answered.arrived for at, _ in every or () if at not in answering}
         for at in arrived:
-            yield Question(topic, request, subject, origins, own, at=at)
+            yield replace(plain, at=at)
     else:
-        yield Question(topic, request, subject, origins, own)
+        yield plain
 
 
 def _outcomes(answered: Answered) -> Iterator[Outcome]:
@@ -114,11 +116,7 @@ def _names(estate: Estate, answered: Answered, topic: Topic) -> Iterator[str]:
     """The headers (`path` and `host` among what servers see) that something on the way sets or changes."""
     plain = estate.unguarded(answered.request)
     routed = [
-        answer
-        for every in answered.outcomes
-        if every
-        for answer, _ in compared(every).shares
-        if answer.backend
+        each for every in answered.outcomes if every for each, _ in compared(every).shares if each.backend
     ]
     values = [_values(answer, topic) for answer in (*routed, *plain)]
     for name in dict.fromkeys(name for each in values for name in each):
@@ -142,12 +140,13 @@ def _subject(estate: Estate, answered: Answered, topic: Topic) -> str:
     request, target = answered.request, answered.target
     host = request.host if request.through else request.header("host") if target.gateway else None
     name = host or target.name
-    asked = f"{request.path}?{request.query}" if request.query else request.path
-    plain = "" if target.gateway else target.path
+    query = f"?{request.query}" if request.query and not answered.signed else ""
+    asked = request.path + query
+    plain = "" if target.gateway else target.path or "/"
     words = f" {asked}" if asked != plain and not request.tcp else ""
-    for key, value in request.headers:
+    for key, value in () if answered.signed else request.headers:
         words += f" with {key} {value}" if key.lower() != "host" or not target.gateway else ""
-    words += " with a token" if request.token else ""
+    words += " with a token" if answered.signed else ""
     verb = "" if request.grpc or request.tcp else f"{request.method} "
     if topic is Topic.POLICY:
         return f"{verb}{name}{words}{_by(request)}"

@@ -1,1 +1,0 @@
-"""Requests that conditions of routes and policies may tell apart."""
