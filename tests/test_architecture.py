@@ -19,7 +19,6 @@ OF_A_MESH = ("model/istio/", "model/linkerd/", "meshes/")
 
 MESHES_TOLD_APART = {
     "analysis/compare/configurations.py": (1, "translations put Linkerd's proxy beside Istio's gateways"),
-    "suggest/candidates/relevant.py": (1, "only Linkerd opens the paths of probes to everyone"),
     "analysis/discover/migration.py": (1, "what is Linkerd's already doesn't move"),
     "analysis/lint/rules/authorization.py": (1, "a rule about policies in Istio's root namespace"),
     "analysis/lint/rules/istio/destination_rule.py": (1, "a rule about clients of Istio's mutual TLS"),
