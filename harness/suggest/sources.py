@@ -94,7 +94,8 @@ class Sources:
 def of_paths(paths: Iterable[Path], manifests: Manifests) -> Sources:
     """Returns what was read of these paths; raises InputError if it holds no workload."""
     batches = zip(paths, manifests.batches, strict=True)
-    return _sources([part for path, objects in batches for part in _parts(path, objects)])
+    parts = [part for path, objects in batches for part in _parts(path, objects)]
+    return _sources(parts, map(str, manifests.unread))
 
 
 def of_objects(objects: Iterable[Resource]) -> Sources:
@@ -122,8 +123,8 @@ def _holds_just(path: Path, objects: Sequence[Resource]) -> bool:
     return not there.unread and list(there.resources) == list(objects)
 
 
-def _sources(parts: Sequence[Part]) -> Sources:
-    left_out: dict[str, None] = {}
+def _sources(parts: Sequence[Part], unread: Iterable[str] = ()) -> Sources:
+    left_out = dict.fromkeys(unread)
     objects = {resource.key: resource for _, batch in parts for resource in batch}
     state, refused = _applied(tuple(objects.values()))
     every: list[Source] = []
