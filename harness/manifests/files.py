@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError, InputError
-from harness.manifests import folders
+from harness.manifests import folders, kustomize
 from harness.manifests.documents import MAX_BYTES, keeping_all, parse, read_text
 from harness.manifests.objects import Reading, built, in_document, in_text, is_object
 from harness.manifests.places import in_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
 
     from harness.base.resources import Resource
 
 STDIN = Path("-")
+_BUILDERS = 8
+"""Kustomizations that are built at one time."""
+
 _NAMED = 3
 """Names in a list that is told."""
 
@@ -109,23 +114,26 @@ class _Found:
         if not path.is_dir():
             return in_text(read_text(path, MAX_BYTES), str(path), self.reading)
         if folders.kustomization(path):
-            return built(path, self.reading)
+            return built(path, kustomize.build(path), self.reading)
         if folders.is_chart(path):
             raise InputError(_CHART, where=str(path))
         before = len(self.unread)
         parts = folders.parts(path, recursive=self.reading.recursive)
-        objects = [resource for part in parts for resource in self.below(part)]
+        made = [part for part in parts if part.is_dir() and not folders.is_chart(part)]
+        with ThreadPoolExecutor(_BUILDERS) as pool:  # each is a kubectl, which may wait for the network
+            builds = {part: pool.submit(kustomize.build, part) for part in made}
+            objects = [resource for part in parts for resource in self.below(part, builds.get(part))]
         if not objects and len(self.unread) == before:
             self.empty.append(str(path))
         return objects
 
-    def below(self, path: Path) -> Iterable[Resource]:
-        """The objects of a part of a folder."""
+    def below(self, path: Path, build: Future[str] | None) -> Iterable[Resource]:
+        """The objects of a part of a folder; a kustomization is being built."""
         if folders.is_chart(path):
             self.unread.append(Unread(str(path), _CHART))
             return ()
         try:
-            return built(path, self.reading) if path.is_dir() else self.in_file(path)
+            return built(path, build.result(), self.reading) if build else self.in_file(path)
         except HarnessError as error:
             template = path.is_file() and "{{" in path.read_text(encoding="utf-8", errors="replace")
             self.unread.append(Unread(error.where or str(path), _TEMPLATE if template else error.brief))

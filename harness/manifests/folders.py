@@ -36,7 +36,7 @@ def parts(folder: Path, *, recursive: bool) -> tuple[Path, ...]:
     nothing is read twice. What is no more than a component of others isn't one.
     """
     if not recursive:
-        return tuple(path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES)
+        return tuple(path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES and path.is_file())
     walked = tuple(_walk(folder))
     uses = {path: _used(file) for path in walked if (file := kustomization(path) if path.is_dir() else None)}
     used = frozenset().union(*uses.values())

@@ -58,13 +58,10 @@ def in_document(document: Document, located: Locate, reading: Reading) -> Iterat
     yield from _objects(document, document.data, (), located, reading)
 
 
-def built(folder: Path, reading: Reading) -> tuple[Resource, ...]:
-    """Returns what kubectl makes of a kustomization.
-
-    Raises InputError if it can't, MissingError without kubectl.
-    """
+def built(folder: Path, text: str, reading: Reading) -> tuple[Resource, ...]:
+    """Returns the objects of what kubectl made of the kustomization in a folder."""
     where = kustomize.Built(str(folder))
-    documents = parse(kustomize.build(folder), str(folder))
+    documents = parse(text, str(folder))
     made = (document for document in documents if document.data is not None)
     return tuple(each for part in made for each in in_document(part, lambda *_: where, reading))
 
