@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.harm import harm
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from harness.analysis.explore.callers import Caller
     from harness.analysis.explore.exploration import Exploration, RequestClass
+    from harness.analysis.explore.requests import Decided
     from harness.analysis.explore.targets import Target
+    from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.manifests.files import Unread
     from harness.model import State
@@ -147,13 +150,19 @@ class _Compared:
             return
         for group in callers.groups:
             left = group.everyone
+            questions: dict[Asked, None] = {}
             while left:
                 caller = next(group.named(left))
                 self.target = target.seen_from(caller.workload.namespace)
                 trees = self._explored(caller)
                 alike = left & group.alike(*(asked_of(tree) for tree in trees))
-                self._compare(caller, trees, tuple(str(each.workload) for each in group.named(alike)))
+                names = tuple(str(each.workload) for each in group.named(alike))
+                self._compare(caller, trees, names, first=left == group.everyone)
                 left &= ~(alike or left & -left)
+                questions.update(dict.fromkeys(chain.from_iterable(map(asked_of, trees))))
+            for caller in group.strangers(questions):
+                self.target = target.seen_from(caller.workload.namespace)
+                self._compare(caller, self._explored(caller), (str(caller.workload),), first=False)
 
     def _explored(self, caller: Caller | None) -> tuple[Exploration, Exploration]:
         (before, after), target, limit = self.sides, self.target, self.limit
@@ -162,7 +171,12 @@ class _Compared:
         return before.explored(target, caller.before, limit), after.explored(target, caller.after, limit)
 
     def _compare(
-        self, caller: Caller | None, trees: tuple[Exploration, ...], sources: tuple[str, ...] = ()
+        self,
+        caller: Caller | None,
+        trees: tuple[Exploration, ...],
+        sources: tuple[str, ...] = (),
+        *,
+        first: bool = True,
     ) -> None:
         before, after = trees or self._explored(caller)
         self.classes += len(before.classes) + len(after.classes)
@@ -174,7 +188,7 @@ class _Compared:
                     self._differ(caller, values, (was, now), sources)
             except Undecided as why:
                 self._add(_undecided(self.target.label, self.target.service, caller, str(why)), sources)
-        for values in _apart(before, after):
+        for values in _apart(before, after, first=first):
             self._differ(caller, values, None, sources)
 
     def _differ(
@@ -194,7 +208,7 @@ class _Compared:
         attempts = [values, *(exploration.variations(values, *classes, self.target.kind) if classes else ())]
         for values in attempts:  # a text that one side sets may be what the client sends
             example = request(self.target, caller, values)
-            (was, led), (now, leads) = (side.decided(example, values) for side in self.sides)
+            (was, led), (now, leads) = self._decided(example, caller, values)
             if parts := unlike(was, now):
                 break
         else:
@@ -210,6 +224,13 @@ class _Compared:
         )  # fmt: skip
         self._add(difference, sources, (parts, str(was), str(now)) if classes is None else key)
 
+    def _decided(
+        self, example: Request, caller: Caller | None, values: Mapping[str, Any]
+    ) -> tuple[Decided, Decided]:
+        before, after = self.sides
+        pods = (caller.before, caller.after) if caller else (None, None)
+        return before.decided(example, pods[0], values), after.decided(example, pods[1], values)
+
     def _add(self, difference: Difference, sources: tuple[str, ...], key: object = None) -> None:
         key = key or (difference.parts, str(difference.before), str(difference.after))
         known = self.differences.get(key)
@@ -220,25 +241,23 @@ class _Compared:
             self.differences[key] = replace(known, classes=known.classes + 1, sources=everybody)
 
 
-def _apart(before: Exploration, after: Exploration) -> Iterator[Mapping[str, Any]]:
+def _apart(before: Exploration, after: Exploration, *, first: bool) -> Iterator[Mapping[str, Any]]:
     """Yields requests that are decided by themselves, since others tell how those like them fare.
 
-    Beside those aside these are some whose application ends connections: the first, and those whose answer's
-    status matters.
+    By the first caller of those whose proxies are set up alike: those aside, and one whose application ends
+    the connection. By all: those of a class whose answer's status matters, with such an application.
     """
     seen = []
+    statuses = (application.STATUS, application.GRPC_STATUS)
     for tree in (before, after):
         for index, each in enumerate(tree.classes):
-            values = each.values
-            if not each.aside:
-                statuses = (application.STATUS, application.GRPC_STATUS)
-                if index and not any(asked.attribute in statuses for asked in each.conditions):
-                    continue
-                values = {**values, application.RESETS: True}
-            own = {key: value for key, value in values.items() if not key.startswith("caller")}
-            if own not in seen:
-                seen.append(own)
-                yield values
+            resets = not each.aside and any(asked.attribute in statuses for asked in each.conditions)
+            if resets or (first and (each.aside or not index)):
+                values = each.values if each.aside else {**each.values, application.RESETS: True}
+                own = {key: value for key, value in values.items() if not key.startswith("caller")}
+                if own not in seen:
+                    seen.append(own)
+                    yield values
 
 
 def _header_values(was: RequestClass, now: RequestClass) -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.explore.texts import undone
+from harness.api.linkerd.identity import account_of
 from harness.api.node import live
 from harness.base.errors import NotModelledError
 from harness.base.explored import CALLER, Entries, Journal
@@ -184,10 +187,57 @@ class Group:
             yield self.members[lowest.bit_length() - 1]
             those ^= lowest
 
+    def strangers(self, questions: Iterable[Asked]) -> Iterator[Caller]:
+        """Yields clients that questions name by namespace or identity, and that nobody of these is."""
+        stranger = self.members[-1]
+        if not stranger.workload.namespace.startswith(STRANGERS):
+            return
+        places: dict[tuple[str, str], None] = {}
+        for question in questions:
+            if isinstance(question.test, TextMatch) and question.test.kind == "exact":
+                texts = undone(question.test.value, question.changes)
+                own = (_place(question.attribute, text) for text in texts if text)
+                places.update(dict.fromkeys(place for place in own if place))
+        there = {(each.workload.namespace, each.before.service_account) for each in self.members}
+        namespaces = {namespace for namespace, _ in there}
+        for namespace, account in places:
+            if (namespace, account or "default") not in there and (account or namespace not in namespaces):
+                before, after = (_moved(pod, namespace, account) for pod in (stranger.before, stranger.after))
+                yield Caller(before.workload, before, after)
+
     @cached_property
     def everyone(self) -> int:
         """The set of all."""
         return self.before.everyone
+
+
+_ISTIO = re.compile(r"spiffe://[^/]+/ns/([^/]+)/sa/([^/]+)")
+
+
+def _place(attribute: str, text: str) -> tuple[str, str] | None:
+    """The namespace and the account (empty: any) that a text names, if it names some."""
+    if attribute == NAMESPACE:
+        return text, ""
+    if attribute == f"caller identity {Mesh.ISTIO}":
+        named = _ISTIO.fullmatch(text)
+        return (named[1], named[2]) if named else None
+    return account_of(text) if attribute == f"caller identity {Mesh.LINKERD}" else None
+
+
+def _moved(pod: Pod, namespace: str, account: str) -> Pod:
+    """The pod as it would be in another namespace, with another account."""
+    account = account or pod.service_account or "default"
+    identities = {}
+    for mesh, text in pod.identities.items():
+        own = text.replace(pod.namespace, namespace)
+        old = pod.service_account or "default"
+        identities[mesh] = (
+            own.removesuffix(old) + account
+            if own.endswith(f"/sa/{old}")
+            else own.replace(f"{old}.", f"{account}.", 1)
+        )
+    workload = Workload(namespace, pod.workload.name)
+    return replace(pod, workload=workload, service_account=account, identities=identities)
 
 
 def _setup(pod: Pod) -> object:

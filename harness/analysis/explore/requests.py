@@ -13,7 +13,7 @@ from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
 from harness.base.explored import Journal, OpenQuery, Unasked
 from harness.model import decide
-from harness.model.apps.explored import IMAGE, environment
+from harness.model.apps import explored as application
 from harness.model.distribution import certain
 from harness.model.message import Message
 from harness.traffic.outcomes import Failure, Outcome
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from harness.traffic.trace import Step
 
 
+Decided = tuple[Answers, tuple["Step", ...]]
+"""What comes of a request, and the steps that led there."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A state whose applications all answer alike, as the attributes of requests say."""
@@ -41,12 +45,16 @@ class Cluster:
         first = {**target.first, **(values_of(client) if client else {})}
         return explore(partial(self._run, target, client), first, target.kind, limit)
 
-    def decided(self, request: Request, values: Mapping[str, Any]) -> tuple[Answers, tuple[Step, ...]]:
-        """Returns what comes of a request, and why; the application answers as the values say."""
-        env = environment(values)
-        state = _alike(self.state, env) if env else self._plain
+    def decided(self, request: Request, client: Pod | None, values: Mapping[str, Any]) -> Decided:
+        """Returns what comes of a client's request, and why; the application answers as the values say."""
         try:
-            branches = _nobody() if self._lacks(request) else decide.paths(state, request)
+            with application.answering(values):
+                if self._lacks(request):
+                    branches = _nobody()
+                elif client is None:
+                    branches = decide.entering(self._alike, request, Message.of(request))
+                else:
+                    branches = decide.sent(self._alike, client, request, Message.of(request))
         except NotModelledError as error:
             return _undecided(error), ()
         return answers(branches), tuple(dict.fromkeys(step for branch in branches for step in branch.trace))
@@ -57,8 +65,14 @@ class Cluster:
         return gateway is not None and not self.state.get("", "Service", gateway.namespace, gateway.name)
 
     @cached_property
-    def _plain(self) -> State:
-        return _alike(self.state, {})
+    def _alike(self) -> State:
+        """The state with one application everywhere."""
+
+        def alike(pod: Pod) -> Pod:
+            containers = tuple(replace(container, image=application.IMAGE) for container in pod.containers)
+            return pod if pod.gateway else replace(pod, containers=containers)
+
+        return with_pods(self.state, alike)
 
     def _run(
         self, target: Target, client: Pod | None, values: Mapping[str, Any]
@@ -71,9 +85,9 @@ class Cluster:
             if self._lacks(request):
                 branches = _nobody()
             elif client is None:
-                branches = decide.entering(self._plain, request, message)
+                branches = decide.entering(self._alike, request, message)
             else:
-                branches = decide.sent(self._plain, explored(client, journal), request, message)
+                branches = decide.sent(self._alike, explored(client, journal), request, message)
             outcome = answers(branches)
         except NotModelledError as error:
             outcome = _undecided(error)
@@ -154,16 +168,6 @@ def _tokens(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         if key.startswith("token ") and value is not None:
             _, kind, name, prefix = key.split(" ", 3)
             yield kind, name, prefix + (Token.of(claims).text if value == "stated" else value)
-
-
-def _alike(state: State, env: Mapping[str, str]) -> State:
-    """The state with one application everywhere."""
-
-    def alike(pod: Pod) -> Pod:
-        containers = tuple(replace(container, image=IMAGE, env=env) for container in pod.containers)
-        return pod if pod.gateway else replace(pod, containers=containers)
-
-    return with_pods(state, alike)
 
 
 def with_pods(state: State, change: Callable[[Pod], Pod]) -> State:

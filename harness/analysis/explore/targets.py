@@ -42,9 +42,9 @@ _SCHEMES = {
     "http2": ("grpc", "http"),
     "tls": ("https",),
     "tcp": ("tcp",),
-    "": ("http", "tcp"),
+    "": ("http",),
 }
-"""What clients of a port may speak, by what it says; HTTP, if nothing else stands here."""
+"""What clients of a port speak, by what it says; HTTP, if nothing else stands here. All may only connect."""
 
 OUTSIDE = "harness-elsewhere.com"
 """A host that no configuration knows."""
@@ -119,13 +119,19 @@ def targets(before: State, after: State) -> Iterator[Target]:
         if _is_gateway(before, service) or _is_gateway(after, service):
             yield from _gateway(before, after, service)
         elif service.namespace not in PLATFORM:
-            for own in service_ports(service):
-                for scheme in _SCHEMES.get(own.protocol, ("http",)):
-                    yield _service(service, own.number, scheme, others.get(own.number))
+            sides = filter(None, (state.get(*service.key) for state in (before, after)))
+            for number, scheme in dict.fromkeys(pair for side in sides for pair in _spoken(side)):
+                yield _service(service, number, scheme, others.get(number))
     for host in sorted(foreign | {OUTSIDE}):
         name = host.replace("*", "harness")
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, host)):
             yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
+
+
+def _spoken(service: Resource) -> Iterator[tuple[int, str]]:
+    """The ports of a Service, each with the ways of speaking that are tried."""
+    for port in service_ports(service):
+        yield from ((port.number, scheme) for scheme in (*_SCHEMES.get(port.protocol, ("http",)), "tcp"))
 
 
 def _service(service: Resource, port: int, scheme: str, other: Resource | None) -> Target:

@@ -154,7 +154,7 @@ def _candidates(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
     yield from kind.usual
     for condition in reversed(conditions):
         for text in _around(condition):
-            yield from _undone(text, condition.changes)
+            yield from undone(text, condition.changes)
     starts = [_told(condition) for condition in conditions if _says(condition, "prefix", "segments")]
     ends = [_told(condition) for condition in conditions if _says(condition, "suffix")]
     start = max((text for text in starts if text is not None), key=len, default=kind.start)
@@ -175,15 +175,16 @@ def _says(condition: Asked, *kinds: str) -> bool:
 def _told(condition: Asked) -> str | None:
     """The beginning or end that a condition wants of the attribute, if its changes let that be said."""
     assert isinstance(condition.test, TextMatch)
-    return next(iter(_undone(condition.test.value, condition.changes)), None)
+    return next(iter(undone(condition.test.value, condition.changes)), None)
 
 
-def _undone(text: str | None, changes: Sequence[Change]) -> Iterator[str | None]:
+def undone(text: str | None, changes: Sequence[Change]) -> Iterator[str | None]:
+    """Yields what a text may have been before changes."""
     if not changes or text is None:
         yield text
         return
     for before in changes[-1].undo(text):
-        yield from _undone(before, changes[:-1])
+        yield from undone(before, changes[:-1])
 
 
 def _around(condition: Asked) -> Iterator[str | None]:
