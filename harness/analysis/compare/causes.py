@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.model.network.services import names
+from harness.model.network.services import names, service_port
 from harness.traffic.outcomes import Failure
 from harness.traffic.trace import Action
 
@@ -33,6 +33,15 @@ def _names_another(difference: Difference) -> bool:
 def _is_added(difference: Difference) -> bool:
     """Whether nobody could call it before: its name led nowhere."""
     return {answer.failure for answer, _ in difference.before.shares} == {str(Failure.RESOLVE)}
+
+
+def _is_bytes(difference: Difference) -> bool:
+    """Whether a client only connects to a port that says it speaks HTTP: Istio's proxies close that."""
+    request, service = difference.request, difference.service
+    if request is None or not request.tcp or service is None:
+        return False
+    port = service_port(service, request.port)
+    return port is not None and port.http
 
 
 def _is_denormal(difference: Difference) -> bool:
@@ -84,6 +93,7 @@ def _dropped(steps: Iterable[Step]) -> bool:
 ADDED = "added-service"
 _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
     ADDED: _is_added,
+    "bytes-on-http": _is_bytes,
     "host-header": _names_another,
     "path-normalization": _is_denormal,
     "dropped-connection": _is_dropped,

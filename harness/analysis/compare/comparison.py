@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.harm import harm
 from harness.analysis.compare.jobs import shared_out
 from harness.analysis.explore import exploration
-from harness.analysis.explore.answer import Answers, unlike
+from harness.analysis.explore.answer import Answers, differ_anyhow, unlike
 from harness.analysis.explore.callers import Callers, asked_of, with_strangers
 from harness.analysis.explore.exploration import LIMIT
 from harness.analysis.explore.kinds import Undecided
@@ -17,9 +18,10 @@ from harness.analysis.explore.requests import Cluster, request
 from harness.analysis.explore.targets import targets
 from harness.base.vocabulary import PLATFORM
 from harness.model.apps import explored as application
+from harness.model.apps.explored import RESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.analysis.explore.callers import Caller
     from harness.analysis.explore.exploration import Exploration, RequestClass
@@ -55,7 +57,12 @@ class Difference:
     application: str = ""
     classes: int = 1
     sources: tuple[str, ...] = ()
-    traces: Traces = ((), ())
+    decided: Callable[[], Traces] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def traces(self) -> Traces:
+        """What decided, before and after: the steps of the example."""
+        return self.decided() if self.decided else ((), ())
 
     def __str__(self) -> str:
         lines = [f"{self.target}: {', '.join(self.parts)}"]
@@ -112,6 +119,8 @@ def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -
         compared = [_Compared(*sides, callers, target, limit) for target in called[number::jobs]]
         differences = (difference for each in compared for difference in each.differences.values())
         own = (each for each in compared if each.target.service and not each.target.through)
+        if jobs > 1:  # what is sent to another process brings its steps along
+            differences = (replace(each, decided=partial(_as_they_are, each.traces)) for each in differences)
         return Comparison(tuple(differences), sum(each.classes for each in own))
 
     parts = shared_out(part, jobs)
@@ -126,6 +135,10 @@ def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -
         ),
         sum(each.classes for each in parts),
     )
+
+
+def _as_they_are(traces: Traces) -> Traces:
+    return traces
 
 
 def not_read(unread: Unread) -> Difference:
@@ -181,48 +194,71 @@ class _Compared:
         before, after = trees or self._explored(caller)
         self.classes += len(before.classes) + len(after.classes)
         for why in dict.fromkeys((*before.untried, *after.untried)):
-            self._add(_undecided(self.target.label, self.target.service, caller, why), sources)
+            self._leave_undecided(caller, why, sources)
         for was, now in exploration.unlike(before, after):
             try:
                 for values in exploration.in_both(was, now, self.target.kind):
                     self._differ(caller, values, (was, now), sources)
             except Undecided as why:
-                self._add(_undecided(self.target.label, self.target.service, caller, str(why)), sources)
-        for values in _apart(before, after, first=first):
-            self._differ(caller, values, None, sources)
+                self._leave_undecided(caller, str(why), sources)
+        pods = (caller.before, caller.after) if caller else (None, None)
+        resets = self.target.scheme in ("http", "grpc")  # others' answers aren't asked
+        for values in _apart(before, after, first=first, resetting=resets):
+            each = [
+                tree.class_of(values) or side.run(self.target, pod, values)
+                for side, tree, pod in zip(self.sides, (before, after), pods, strict=True)
+            ]
+            if unlike(each[0].answers, each[1].answers):
+                self._differ(caller, values, (each[0], each[1]), sources)
 
     def _differ(
         self,
         caller: Caller | None,
         values: Mapping[str, Any],
-        classes: tuple[RequestClass, RequestClass] | None,
+        classes: tuple[RequestClass, RequestClass],
         sources: tuple[str, ...],
     ) -> None:
-        """Decides on one request in both states, and notes the difference."""
-        if classes is not None:
-            values = {**_header_values(*classes), **values}
-            key = (unlike(classes[0].answers, classes[1].answers), *(str(each.answers) for each in classes))
-            if key in self.differences:
-                self._add(self.differences[key], sources, key)
-                return
-        attempts = [values, *(exploration.variations(values, *classes, self.target.kind) if classes else ())]
-        for values in attempts:  # a text that one side sets may be what the client sends
-            example = request(self.target, caller, values)
-            (was, led), (now, leads) = self._decided(example, caller, values)
-            if parts := unlike(was, now):
-                break
-        else:
-            if classes is not None:
-                what = request(self.target, caller, attempts[0])
-                why = f"{what}: decided otherwise than when it was explored"
-                self._add(_undecided(self.target.label, self.target.service, caller, why), sources)
+        """Notes the difference that requests with these values show."""
+        explored = [each.answers for each in classes]
+        key = (unlike(*explored), application.words(values) if RESETS in values else "", *map(str, explored))
+        if key in self.differences:
+            self._add(key, self.differences[key], sources)
             return
+        values = {**_header_values(*classes), **values}
+        was, now = (answers.filled(values) for answers in explored)
+        if not differ_anyhow(*explored):  # a text that one side sets may be what the client sends
+            for other in (values, *exploration.variations(values, *classes, self.target.kind)):
+                (was, _), (now, _) = self._decided(request(self.target, caller, other), caller, other)
+                if unlike(was, now):
+                    values = other
+                    break
+            else:
+                why = "decided otherwise than when it was explored"
+                what = f"{request(self.target, caller, values)}: {why}"
+                self._leave_undecided(caller, what, sources)
+                return
+        example, decide = request(self.target, caller, values), self._decided
+
+        def traces() -> Traces:
+            (_, led), (_, leads) = decide(example, caller, values)
+            return led, leads
+
+        words = application.words(values)
+        parts = unlike(was, now) or unlike(*explored)
         difference = Difference(
-            self.target.label, parts, was, now, self.target.service, example, caller,
-            application.words(values),
-            sources=sources, traces=(led, leads),
-        )  # fmt: skip
-        self._add(difference, sources, (parts, str(was), str(now)) if classes is None else key)
+            self.target.label,
+            parts,
+            was,
+            now,
+            self.target.service,
+            example,
+            caller,
+            words,
+            1,
+            sources,
+            traces,
+        )
+        self._add(key, difference, sources)
 
     def _decided(
         self, example: Request, caller: Caller | None, values: Mapping[str, Any]
@@ -231,8 +267,7 @@ class _Compared:
         pods = (caller.before, caller.after) if caller else (None, None)
         return before.decided(example, pods[0], values), after.decided(example, pods[1], values)
 
-    def _add(self, difference: Difference, sources: tuple[str, ...], key: object = None) -> None:
-        key = key or (difference.parts, str(difference.before), str(difference.after))
+    def _add(self, key: object, difference: Difference, sources: tuple[str, ...]) -> None:
         known = self.differences.get(key)
         if known is None:
             self.differences[key] = replace(difference, sources=sources)
@@ -240,8 +275,13 @@ class _Compared:
             everybody = tuple(dict.fromkeys((*known.sources, *sources)))
             self.differences[key] = replace(known, classes=known.classes + 1, sources=everybody)
 
+    def _leave_undecided(self, caller: Caller | None, why: str, sources: tuple[str, ...]) -> None:
+        self._add(why, _undecided(self.target.label, self.target.service, caller, why), sources)
 
-def _apart(before: Exploration, after: Exploration, *, first: bool) -> Iterator[Mapping[str, Any]]:
+
+def _apart(
+    before: Exploration, after: Exploration, *, first: bool, resetting: bool
+) -> Iterator[Mapping[str, Any]]:
     """Yields requests that are decided by themselves, since others tell how those like them fare.
 
     By the first caller of those whose proxies are set up alike: those aside, and one whose application ends
@@ -252,7 +292,7 @@ def _apart(before: Exploration, after: Exploration, *, first: bool) -> Iterator[
     for tree in (before, after):
         for index, each in enumerate(tree.classes):
             resets = not each.aside and any(asked.attribute in statuses for asked in each.conditions)
-            if resets or (first and (each.aside or not index)):
+            if (resetting and (resets or (first and not index))) or (first and each.aside):
                 values = each.values if each.aside else {**each.values, application.RESETS: True}
                 own = {key: value for key, value in values.items() if not key.startswith("caller")}
                 if own not in seen:

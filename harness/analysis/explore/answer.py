@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import re
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from harness.api.headers import OpenHeaders
+from harness.base.explored import END, START
 from harness.model.distribution import tally
 from harness.traffic.outcomes import Failure
 
@@ -92,12 +94,48 @@ class Answers(NamedTuple):
             return next(iter(weights))
         return ", ".join(f"{float(weight):.4g} {text}" for text, weight in sorted(weights.items()))
 
+    def filled(self, values: Mapping[str, Any]) -> Answers:
+        """Returns the answers that a request with these values gets: marks are what they stand for."""
+
+        def fill(answer: ComparedAnswer) -> ComparedAnswer:
+            seconds = _MARK.sub(lambda mark: _seconds(mark[1], values), answer.seconds)
+            status, grpc = (
+                _MARK.sub(lambda mark: str(values[mark[1]]), text)
+                for text in (answer.status, answer.grpc_status)
+            )
+            return replace(answer, status=status, grpc_status=grpc, seconds="" if seconds == "0" else seconds)
+
+        return self._replace(shares=tuple((fill(answer), weight) for answer, weight in self.shares))
+
     @property
     def arrival_words(self) -> str:
         """How many requests arrive where."""
         if self.arrivals is None:
             return "depends on timing"
         return ", ".join(f"{float(number):.4g} at {workload}" for workload, number in self.arrivals) or "none"
+
+
+_MARK = re.compile(f"{START}([^{END}]*){END}")
+
+
+def _seconds(mark: str, values: Mapping[str, Any]) -> str:
+    times, _, rest = mark.rpartition("×")
+    name, _, offset = rest.partition("+")
+    return f"{int(times or 1) * values[name] + float(offset or 0):g}"
+
+
+def differ_anyhow(before: Answers, after: Answers) -> bool:
+    """Returns whether explored answers differ for all requests: not only where one repeats what is sent."""
+    if before.undecided or after.undecided or before.arrivals != after.arrivals:
+        return True
+
+    def plain(answers: Answers) -> Mapping[object, Fraction]:
+        return summed(
+            ((answer.refused, answer.failure, answer.external, answer.backend, answer.mutual), weight)
+            for answer, weight in answers.shares
+        )
+
+    return plain(before) != plain(after)
 
 
 def answers(branches: Iterable[Branch[Outcome]]) -> Answers:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.kinds import Kind, Undecided
 from harness.analysis.explore.texts import alternatives, fitting, value_for
+from harness.model.apps.explored import RESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,6 +43,11 @@ class RequestClass:
     aside: bool = False
     """Whether none of its questions was turned."""
 
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Returns whether a request by the same client gets all these answers when it is asked."""
+        own = (each for each in self.conditions if not each.attribute.startswith("caller"))
+        return all(each.holds(values.get(each.attribute)) for each in own)
+
     @cached_property
     def by_question(self) -> dict[Key, object]:
         """The answers by what was asked."""
@@ -62,6 +68,12 @@ class Exploration:
 
     classes: tuple[RequestClass, ...]
     untried: tuple[str, ...] = ()
+
+    def class_of(self, values: Mapping[str, Any]) -> RequestClass | None:
+        """Returns the class of a request; None if its application is of a kind that wasn't explored."""
+        if RESETS in values:
+            return None
+        return next((each for each in self.classes if each.holds(values)), None)
 
     @cached_property
     def by_answers(self) -> dict[Answers, list[RequestClass]]:

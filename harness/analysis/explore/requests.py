@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.answer import Answers, answers
 from harness.analysis.explore.callers import explored, values_of
-from harness.analysis.explore.exploration import Exploration, explore
+from harness.analysis.explore.exploration import Exploration, RequestClass, explore
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
 from harness.base.explored import Journal, OpenQuery, Unasked
@@ -43,7 +43,12 @@ class Cluster:
     def explored(self, target: Target, client: Pod | None, limit: int) -> Exploration:
         """Returns the classes of requests from a client (None: from outside) to a target."""
         first = {**target.first, **(values_of(client) if client else {})}
-        return explore(partial(self._run, target, client), first, target.kind, limit)
+        return explore(partial(self._run, target, client, _sent(target, client)), first, target.kind, limit)
+
+    def run(self, target: Target, client: Pod | None, values: Mapping[str, Any]) -> RequestClass:
+        """Returns the class of a request that has these values."""
+        found, asked = self._run(target, client, _sent(target, client), values)
+        return RequestClass(tuple(asked), values, found, aside=True)
 
     def decided(self, request: Request, client: Pod | None, values: Mapping[str, Any]) -> Decided:
         """Returns what comes of a client's request, and why; the application answers as the values say."""
@@ -75,12 +80,10 @@ class Cluster:
         return with_pods(self.state, alike)
 
     def _run(
-        self, target: Target, client: Pod | None, values: Mapping[str, Any]
+        self, target: Target, client: Pod | None, request: Request, values: Mapping[str, Any]
     ) -> tuple[Answers, list[Asked]]:
         journal = Journal(values)
         message = _message(target, journal)
-        source = HOST if client is None else client.workload
-        request = Request(source, f"{target.scheme}://{target.host}:{target.port}/", through=target.through)
         try:
             if self._lacks(request):
                 branches = _nobody()
@@ -94,6 +97,12 @@ class Cluster:
         except Unasked as error:
             outcome = Answers(undecided=str(error))
         return outcome, journal.asked
+
+
+def _sent(target: Target, client: Pod | None) -> Request:
+    """The request that says where an explored one goes."""
+    source = HOST if client is None else client.workload
+    return Request(source, f"{target.scheme}://{target.host}:{target.port}/", through=target.through)
 
 
 def _nobody() -> Branches:

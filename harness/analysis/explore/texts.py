@@ -61,6 +61,8 @@ def fitting(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
 def contradict(one: Asked, other: Asked) -> bool:
     """Returns whether no text gets both answers, as far as the words of both show that."""
     first, second = _literal(one.test), _literal(other.test)
+    if (other.answer is True and _too_long(one, second)) or (one.answer is True and _too_long(other, first)):
+        return True
     if not (isinstance(first, TextMatch) and isinstance(second, TextMatch)) or one.changes != other.changes:
         return False
     if first.ignore_case or second.ignore_case or "regex" in (first.kind, second.kind):
@@ -82,6 +84,22 @@ def contradict(one: Asked, other: Asked) -> bool:
 
 
 _WORDS = re.compile(r"\^?((?:[^\\.+*?()|\[\]{}^$]|\\[^\w])*)(\.\*)?\$?")
+
+
+_LENGTH = re.compile(r"\.\{(\d+),\}")
+
+
+def _too_long(length: Asked, test: object) -> bool:
+    """Whether a text must be shorter than a test wants it."""
+    if (
+        not isinstance(length.test, TextMatch)
+        or length.answer is not False
+        or not isinstance(test, TextMatch)
+    ):
+        return False
+    least = _LENGTH.fullmatch(length.test.value)
+    wanted = test.kind in ("exact", "prefix", "segments", "suffix")
+    return least is not None and wanted and len(test.value.rstrip("/")) >= int(least[1])
 
 
 def _literal(test: object) -> object:

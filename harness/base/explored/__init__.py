@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from harness.base.explored.attribute import Attribute
 from harness.base.explored.journal import (
+    END,
     LOWER,
     SECONDS,
+    START,
     Asked,
     Change,
     Journal,
@@ -28,8 +30,10 @@ from harness.base.explored.records import CALLER, Entries, OpenClaims, OpenQuery
 
 __all__ = [
     "CALLER",
+    "END",
     "LOWER",
     "SECONDS",
+    "START",
     "Asked",
     "Attribute",
     "Change",

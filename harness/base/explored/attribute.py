@@ -190,7 +190,9 @@ class Length(float):
         return number
 
     def _reaches(self, least: float) -> bool:
-        return least != inf and self.text.asks(TextMatch("regex", f".{{{max(0, int(least))},}}"))
+        if least <= 1 or least == inf:  # no text of a request is empty
+            return least <= 1
+        return self.text.asks(TextMatch("regex", f".{{{max(0, int(least))},}}"))
 
     def __ge__(self, other: float) -> bool:
         return self._reaches(other)
