@@ -220,7 +220,9 @@ class _Compared:
     ) -> None:
         """Notes the difference that requests with these values show."""
         explored = [each.answers for each in classes]
-        key = (unlike(*explored), application.words(values) if RESETS in values else "", *map(str, explored))
+        # What stands for others, or is the application's doing, is never counted as one with what isn't.
+        apart = (values["host"], values["path"]) if any(each.aside for each in classes) else ()
+        key = (unlike(*explored), RESETS in values, apart, *map(str, explored))
         if key in self.differences:
             self._add(key, self.differences[key], sources)
             return
@@ -265,7 +267,7 @@ class _Compared:
     ) -> tuple[Decided, Decided]:
         before, after = self.sides
         pods = (caller.before, caller.after) if caller else (None, None)
-        return before.decided(example, pods[0], values), after.decided(example, pods[1], values)
+        return before.decided(example, values, pods[0]), after.decided(example, values, pods[1])
 
     def _add(self, key: object, difference: Difference, sources: tuple[str, ...]) -> None:
         known = self.differences.get(key)

@@ -50,14 +50,17 @@ class Cluster:
         found, asked = self._run(target, client, _sent(target, client), values)
         return RequestClass(tuple(asked), values, found, aside=True)
 
-    def decided(self, request: Request, client: Pod | None, values: Mapping[str, Any]) -> Decided:
-        """Returns what comes of a client's request, and why; the application answers as the values say."""
+    def decided(self, request: Request, values: Mapping[str, Any], client: Pod | None = None) -> Decided:
+        """Returns what comes of a request, and why; the application answers as the values say.
+
+        The client is the pod that is given, or else one of the workload that sends it.
+        """
         try:
             with application.answering(values):
                 if self._lacks(request):
                     branches = _nobody()
                 elif client is None:
-                    branches = decide.entering(self._alike, request, Message.of(request))
+                    branches = decide.paths(self._alike, request)
                 else:
                     branches = decide.sent(self._alike, client, request, Message.of(request))
         except NotModelledError as error:
