@@ -29,6 +29,7 @@ STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""
 
 NAMESPACE, WORKLOAD, NAME = "caller namespace", "caller workload", "caller name"
+_IDENTITY = "caller identity"
 LABELS, ANNOTATIONS, ACCOUNT = "caller labels", "caller annotations", "caller account"
 
 
@@ -79,7 +80,7 @@ def in_both(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
 
 def values_of(pod: Pod) -> dict[str, Any]:
     """Returns a client's attributes."""
-    identities = {f"caller identity {mesh}": text for mesh, text in pod.identities.items()}
+    identities = {f"{_IDENTITY} {mesh}": text for mesh, text in pod.identities.items()}
     own = {NAMESPACE: pod.namespace, WORKLOAD: pod.workload.name, NAME: pod.name}
     entries = {LABELS: pod.labels, ANNOTATIONS: pod.annotations}
     return {CALLER: pod, ACCOUNT: pod.service_account, **entries, **own, **identities}
@@ -87,7 +88,7 @@ def values_of(pod: Pod) -> dict[str, Any]:
 
 def explored(pod: Pod, journal: Journal) -> Pod:
     """Returns a client's pod whose attributes must be asked."""
-    identities = {mesh: journal.text(f"caller identity {mesh}") for mesh in pod.identities}
+    identities = {mesh: journal.text(f"{_IDENTITY} {mesh}") for mesh in pod.identities}
     return replace(
         pod,
         name=journal.text(NAME),
@@ -211,17 +212,17 @@ class Group:
         return self.before.everyone
 
 
-_ISTIO = re.compile(r"spiffe://[^/]+/ns/([^/]+)/sa/([^/]+)")
+_SPIFFE = re.compile(r"spiffe://[^/]+/ns/([^/]+)/sa/([^/]+)")
 
 
 def _place(attribute: str, text: str) -> tuple[str, str] | None:
     """The namespace and the account (empty: any) that a text names, if it names some."""
     if attribute == NAMESPACE:
         return text, ""
-    if attribute == f"caller identity {Mesh.ISTIO}":
-        named = _ISTIO.fullmatch(text)
-        return (named[1], named[2]) if named else None
-    return account_of(text) if attribute == f"caller identity {Mesh.LINKERD}" else None
+    if not attribute.startswith(_IDENTITY):
+        return None
+    named = _SPIFFE.fullmatch(text)
+    return (named[1], named[2]) if named else account_of(text)
 
 
 def _moved(pod: Pod, namespace: str, account: str) -> Pod:
