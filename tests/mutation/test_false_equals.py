@@ -1,0 +1,48 @@
+"""Whatever a single change does to requests, `compare` says so: judged by an oracle that shares nothing with it."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+import pytest
+
+from tests.mutation.estates import shipped, small
+from tests.mutation.mutants import Mutation
+from tests.mutation.oracle import Run
+
+MUTANTS = {"frontend": 10, "httpbin": 6, "faces": 3, "istio": 2, "linkerd": 2}
+"""How often an estate is changed, by the first word of its name: the smaller, the quicker it is compared."""
+
+REQUESTS = 24
+"""How many requests ask a change; `python -m tests.mutation` takes more of both."""
+
+ESTATES = {estate.name: estate for estate in (*small(), *shipped())}
+TOO_SLOW = ("istio-tokens",)  # a comparison takes 10 s: `python -m tests.mutation` has it
+
+
+@pytest.mark.parametrize("name", [name for name in ESTATES if name not in TOO_SLOW])
+def test_what_shows_is_no_equal(name: str):
+    run = Run(ESTATES[name], Random(name), REQUESTS)
+    assert list(map(str, run.false_equals(MUTANTS[re.split("[,-]", name)[0]]))) == []
+
+
+def test_changes_show():
+    """The oracle sees something: most changes to a policy make a difference to a request that it draws."""
+    estate = ESTATES["istio-policies"]
+    run = Run(estate, Random(0), REQUESTS)
+    assert len(list(run.differing(10))) >= 5
+
+
+def test_an_estate_is_as_before_where_nothing_changes():
+    estate = ESTATES["linkerd-policies"]
+    resource = estate.objects[-1]
+    assert estate.changed(resource, resource).state.objects == estate.state.objects
+
+
+def test_changes_are_of_one_field():
+    estate = ESTATES["istio-routes"]
+    mutation = Mutation(estate.objects, Random(0))
+    drawn = [mutant for _ in range(100) if (mutant := mutation.draw())]
+    assert {mutant.old.kind for mutant in drawn} >= {"VirtualService", "DestinationRule", "Service"}
+    assert all(mutant.new is None or mutant.new.data != mutant.old.data for mutant in drawn)
