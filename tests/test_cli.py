@@ -116,7 +116,7 @@ BESIDE = {
         "cert.yaml", "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c, namespace: shop}\n",
         0, "kinds that aren't read, applied as they are: 1 Certificate.cert-manager.io",
     ),
-    "a template": ("t.yaml", "kind: Service\nmetadata: {name: {{ .Values.name }}}\n", 1, "a template ({{ … }}): render it"),
+    "a template": ("t.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.name }}}\n", 1, "a template ({{ … }}): render it"),
 }  # fmt: skip
 
 

@@ -93,6 +93,10 @@ FOLDERS = {
     "one that isn't": (
         {"b.yaml": "b", "ci.yaml": "- job\n"}, {}, ["b"], ["skipped: ci.yaml, which is no Kubernetes object"], [],
     ),
+    "no settings with comments": (
+        {"b.yaml": "b", "tsconfig.json": '{"kind": "x" "y"}'},
+        {}, ["b"], ["skipped: tsconfig.json, which is no Kubernetes object"], [],
+    ),
     "a chart": (
         {"b.yaml": "b", "shop/Chart.yaml": "name: shop\n", "shop/templates/a.yaml": TEMPLATE, "shop/crds/c.yaml": "c"},
         {}, ["b"], [],

@@ -144,8 +144,15 @@ class _Found:
         if "kind" not in text:  # most of what isn't an object needn't be parsed
             self.skipped.append(name)
             return []
+        try:
+            documents = list(parse(text, name))
+        except InputError:
+            if "apiVersion" in text:
+                raise
+            self.skipped.append(name)  # no object can do without
+            return []
         objects: list[Resource] = []
-        for document in parse(text, name):
+        for document in documents:
             if is_object(document.data):
                 objects += in_document(document, lambda part, at: in_file(name, part, at), self.reading)
             elif document.data is not None:

@@ -681,9 +681,12 @@ def test_what_is_left_out_needs_nobody_s_answer(tmp_path):
 
 def test_what_could_not_be_read_is_told(tmp_path):
     written(
-        tmp_path / "all", apps=SHOP, istio=SUBSETS, template="kind: Service\nmetadata: {name: {{ .x }}}\n"
+        tmp_path / "all",
+        apps=SHOP,
+        istio=SUBSETS,
+        template="apiVersion: v1\nkind: Service\nmetadata: {name: {{ .x }}}\n",
     )
     result = run(str(tmp_path / "all"), "-o", str(tmp_path / "moving.yaml"))
     assert result.exit_code == 0
     text = " ".join((tmp_path / "moving.yaml").read_text().replace("#", " ").split())
-    assert "template.yaml:2:19: not read: a template ({{ … }})" in text
+    assert "template.yaml:3:19: not read: a template ({{ … }})" in text
