@@ -83,7 +83,7 @@ class Answered:
         """How much work it was to decide, in steps: those of traces, and what objects of that size take."""
         steps = [step for every in self.outcomes if every for group in every.groups for step in group.trace]
         objects = {step.resource.key: step.resource for step in steps if step.resource}
-        return len(steps) + len(self.outcomes) * (_EACH + sum(map(_size, objects.values())))
+        return len(steps) + len(self.outcomes) * (_EACH + sum(map(size, objects.values())))
 
     @property
     def denied(self) -> bool:
@@ -124,8 +124,8 @@ class Answered:
 
 
 @per_object
-def _size(resource: Resource) -> int:
-    """How large an object is, in hundreds of characters: about so many conditions are asked."""
+def size(resource: Resource) -> int:
+    """Returns how large an object is, in hundreds of characters: about so many conditions are asked."""
     return len(str(resource.data)) // 100
 
 

@@ -13,6 +13,7 @@ from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import Cluster, request
 from harness.analysis.explore.targets import Target as Place
 from harness.model.apps import explored as application
+from harness.suggest.answers import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from harness.analysis.explore.exploration import Exploration
     from harness.analysis.explore.kinds import Kind
     from harness.base.explored import Asked
+    from harness.model.state import Pod
     from harness.suggest.estate import Estate
     from harness.suggest.targets import Target
     from harness.traffic.request import Request
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
 CLASSES = 60
 """Classes of requests that one caller's requests to one target are told apart in, at most."""
 
-_TURNED = 200
+_TURNED = 60
 """Questions of one exploration of which another answer is tried."""
+
+_LARGE = 300
+"""The size of an object that may ask many questions of one request."""
+
+_QUESTIONS = 30_000
+"""Questions that one exploration asks, about: where one request asks many, fewer classes are found."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,10 @@ class Boundaries:
         first, last = estate.states[0], estate.states[-1]
         self._sides = Cluster(first), Cluster(last)
         self._callers = Callers(first, last)
+        self._large = any(size(resource) > _LARGE for resource in estate.configuration.values())
+        self.work = 0
+        self.cut: dict[str, None] = {}
+        """The targets that have more classes of requests than were found."""
 
     def requests(self, target: Target) -> Iterator[Example]:
         """Yields an example of each class of requests to a target, the plainest by the likeliest first."""
@@ -110,14 +122,26 @@ class Boundaries:
     def _told_apart(
         self, place: Place, caller: Caller | None
     ) -> tuple[tuple[Exploration, Exploration], Iterator[_Class]]:
-        parts = {part.name: getattr(place, part.name) for part in fields(Place)}
         pods = (caller.before, caller.after) if caller else (None, None)
-        before, after = (
-            side.explored(_Bounded(**parts), pod, CLASSES)
-            for side, pod in zip(self._sides, pods, strict=True)
-        )
+        before, after = (self._explored(*each, place) for each in zip(self._sides, pods, strict=True))
         own = (_Class(c.values, c.conditions, c.aside) for tree in (before, after) for c in tree.classes)
-        return (before, after), islice(chain(own, _differing(before, after, place)), 2 * CLASSES)
+        differing = list(islice(_differing(before, after, place), CLASSES + 1))
+        if len(differing) > CLASSES:
+            self.cut[place.label] = None
+        return (before, after), chain(own, differing[:CLASSES])
+
+    def _explored(self, side: Cluster, pod: Pod | None, place: Place) -> Exploration:
+        parts = {part.name: getattr(place, part.name) for part in fields(Place)}
+        limit = CLASSES
+        if self._large:
+            (first,) = side.explored(_Bounded(**parts), pod, 1).classes
+            limit = max(2, min(CLASSES, _QUESTIONS // (len(first.conditions) or 1)))
+        bounded = _Bounded(**parts)
+        tree = side.explored(bounded, pod, limit)
+        if bounded.asked["turned"] > _TURNED or len(tree.classes) >= limit:
+            self.cut[place.label] = None
+        self.work += sum(len(each.conditions) for each in tree.classes)
+        return tree
 
     def decided(self, example: Example) -> str:
         """Returns how an example fares in the first and the last stage, empty if alike."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LIMIT = 20
 """Expectations of each topic; what is more isn't written, and counted."""
 
-WORK = 250_000
+WORK = 200_000
 """Steps of decisions that are taken to find what differs; an estate that needs more is cut, and told."""
 
 APPLICATIONS = 30
@@ -110,7 +110,7 @@ def suggest(
             draft.add(asked)
     for workload in probed(estate):
         draft.add(workload)
-    return draft.finished()
+    return draft.finished(tuple(boundaries.cut))
 
 
 @dataclass(frozen=True)
@@ -147,11 +147,11 @@ class _Draft:
     def explore(self, boundaries: Boundaries, target: Target) -> None:
         """Asks a target what the configuration may tell apart, and adds what decides and what changes."""
         changed: set[Change] = set()
-        if self._work > WORK:
+        if self._work + boundaries.work > WORK:
             self._unasked.append(target.name)
             return
         for example in boundaries.requests(target):
-            if self._work > WORK:
+            if self._work + boundaries.work > WORK:
                 self._unasked.append(target.name)
                 return
             if example.application:
@@ -281,8 +281,11 @@ class _Draft:
                 break
         return named
 
-    def finished(self) -> Suggestion:
-        """Returns the suggestion: what holds everywhere isn't repeated, what isn't covered is listed."""
+    def finished(self, bounded: Sequence[str]) -> Suggestion:
+        """Returns the suggestion: what holds everywhere isn't repeated, what isn't covered is listed.
+
+        `bounded` are targets that have more classes of requests than were tried.
+        """
         everywhere = [item.entry for item in self.always]
         lines = list(self.uncovered)
         for topic, number in sorted(self._cut.items()):
@@ -300,7 +303,10 @@ class _Draft:
             )
         if (more := sum(self._answering.values()) - APPLICATIONS) > 0:
             lines.append(f"where applications fail or are slow: {more} more requests than were looked at")
-        cut = bool(self._unasked or self._cut)
+        if bounded:
+            first = ", ".join(bounded[:3])
+            lines.append(f"more classes of requests than were tried: {len(bounded)} hosts, {first}…")
+        cut = bool(self._unasked or self._cut or bounded)
         lines += uncovered(self.estate, self._met, cut=cut)
         return Suggestion(
             tuple(self.always),

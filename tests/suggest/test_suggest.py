@@ -93,6 +93,34 @@ def to(name: str, subset: str = "", weight: int = 0) -> str:
 PRICES = {"from": "shop/web", "to": "http://prices/"}
 CART = {"from": "shop/web", "to": "http://cart/"}
 
+INGRESS = {"from": "outside/curl", "headers": {"host": "harness-elsewhere.com"}}
+TOKENS = policy(
+    "{jwtRules: [{issuer: shop.example, jwks: '{\"keys\": []}'}]}", "RequestAuthentication"
+) + policy(
+    "{selector: {matchLabels: {app: prices}}, rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}"
+)
+EDGE = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: door, namespace: shop}
+spec: {hosts: ['*'], gateways: [door], http: [{route: [{destination: {host: web}}]}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: edge, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  action: DENY
+  rules: [{to: [{operation: {paths: [/admin]}}]}]
+---
+"""
 # Istio's configuration of the shop; then the stage, the name, and the expectation that comes of it
 CASES = {
     "a split": (
@@ -220,6 +248,49 @@ CASES = {
         "GET cart by outside/curl is denied",
         {"deny": {"from": "outside/curl", "to": "http://cart.shop/"}},
     ),
+    "a mirror": (
+        service("cart", f"{{mirror: {{host: web}}, route: [{to('cart')}]}}"),
+        "istio",
+        "cart is copied to shop/web (100%)",
+        {"mirror": {**CART, "at": "shop/web", "share": "100%"}},
+    ),
+    "a mirror that is lost": (
+        service("cart", f"{{mirror: {{host: web}}, route: [{to('cart')}]}}"),
+        "linkerd",
+        "cart is copied to shop/web (0%)",
+        {"mirror": {**CART, "at": "shop/web", "share": "0%"}},
+    ),
+    "a path that is rewritten": (
+        service("cart", f"{{match: [{{uri: {{exact: /old}}}}], rewrite: {{uri: /new}}, route: [{to('cart')}]}}, {{route: [{to('cart')}]}}"),
+        "istio",
+        "cart /old arrives with path /new",
+        {"rewrite": {**CART, "to": "http://cart/old", "path": "/new"}},
+    ),
+    "a header that servers see": (
+        service("cart", f"{{headers: {{request: {{set: {{x-by: istio}}}}}}, route: [{to('cart')}]}}"),
+        "always",
+        "cart arrives with x-by",
+        {"header": {**CART, "request": {"x-by": "istio"}}},
+    ),
+    "a host outside": (
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: api, namespace: shop}\n"
+        "spec: {hosts: [api.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n---\n",
+        "always",
+        "api.example.com:80 leaves the cluster",
+        {"egress": {"from": "shop/cart", "to": "http://api.example.com/"}},
+    ),
+    "what isn't a token": (
+        TOKENS,
+        "istio",
+        "prices /?access_token=malformed gets 401",
+        {"response": {**PRICES, "to": "http://prices/?access_token=malformed", "status": 401}},
+    ),
+    "what is denied at the gateway": (
+        EDGE,
+        "always",
+        "GET harness-elsewhere.com /admin by outside/curl is denied",
+        {"deny": {**INGRESS, "to": "http://istio-ingressgateway.istio-system/admin"}},
+    ),
     "a hop under Istio": (
         "",
         "istio",
@@ -240,7 +311,6 @@ def test_what_becomes_of_a_configuration(tmp_path, istio, stage, name, expectati
     files = {"apps": SHOP} | ({"istio": istio} if istio else {})
     made = suggested(tmp_path, **files)
     found = made.entries
-    assert "Policy" not in made.notes
     assert name in found[stage], found
     assert found[stage][name] == expectation
 
@@ -335,36 +405,6 @@ def test_objects_that_the_model_does_not_know_are_named(tmp_path):
     assert [one.kind for one in read_manifests(config)] == ["EnvoyFilter", "DestinationRule"]
 
 
-OUT = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: out, namespace: shop}
-spec: {hosts: [api.example.com], http: [{route: [{destination: {host: api.example.com}}]}]}
----
-"""
-TOKENS = policy(
-    "{jwtRules: [{issuer: shop.example, jwks: '{\"keys\": []}'}]}", "RequestAuthentication"
-) + policy(
-    "{selector: {matchLabels: {app: prices}}, rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}"
-)
-PASSED_ON = """\
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door, namespace: shop}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: [shop.example]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: door, namespace: shop}
-spec:
-  hosts: [shop.example]
-  gateways: [door]
-  tls: [{match: [{port: 443, sniHosts: [shop.example]}], route: [{destination: {host: web}}]}]
----
-"""
-
 # More apps, and Istio's configuration; then what the comments say that isn't covered
 UNCOVERED = {
     "a rule after one that takes all": (
@@ -444,30 +484,6 @@ def test_which_places_move(tmp_path, namespace, pods, places):
     apps = (marked if namespace else "") + web + app("shop/cart")
     made = suggested(tmp_path, apps=apps)
     assert [place for place in made.data["stages"][-1]["mesh"] if place != "clients"] == places
-
-
-EDGE = """\
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door, namespace: shop}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: door, namespace: shop}
-spec: {hosts: ['*'], gateways: [door], http: [{route: [{destination: {host: web}}]}]}
----
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: edge, namespace: istio-system}
-spec:
-  selector: {matchLabels: {istio: ingressgateway}}
-  action: DENY
-  rules: [{to: [{operation: {paths: [/admin]}}]}]
----
-"""
 
 
 def test_policies_of_gateways_stay(tmp_path):
@@ -656,6 +672,23 @@ def test_a_broken_expectation_is_seen(pytester):
     file = pytester.path / "scenarios/x.yaml"
     file.write_text(file.read_text().replace("x-routed-by: istio", "x-routed-by: linkerd"))
     assert pytester.runpytest("-q", "scenarios").parseoutcomes()["failed"] >= 3
+
+
+def test_a_stage_that_loses_a_policy_of_a_gateway_fails(pytester):
+    pytester.makeini("[pytest]\naddopts = -p no:hypothesispytest\n")
+    paths = written(pytester.path / "shop", apps=SHOP, istio=EDGE)
+    assert run(*paths, "-o", "scenarios/x.yaml").exit_code == 0
+    file = pytester.path / "scenarios/x.yaml"
+    assert "apply: [linkerd, gateways]" in file.read_text()
+    file.write_text(file.read_text().replace("apply: [linkerd, gateways]", "apply: [linkerd]"))
+    result = pytester.runpytest("-q", "scenarios")
+    assert result.parseoutcomes()["failed"] >= 1
+    result.stdout.fnmatch_lines(
+        [
+            "*GET harness-elsewhere.com /admin by outside/curl is denied (stage 'linkerd'): FAIL*",
+            "*200 from shop/web*",
+        ]
+    )
 
 
 TEXTS = st.text("aZ09 :,{}[]#&*!|>'\"%@`-?~=/.é\t", max_size=8)
