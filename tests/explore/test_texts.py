@@ -1,0 +1,53 @@
+"""Texts that fulfil conditions are found, or it is proven that there are none."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.analysis.explore.kinds import Kind, Undecided
+from harness.analysis.explore.texts import contradict, value_for
+from harness.base.explored import Asked
+from harness.base.matching import TextMatch
+
+SMALL = Kind(characters="/ab", start="/")
+EVERY = ["/" + "".join(rest) for length in range(5) for rest in product("/ab", repeat=length)]
+"""All texts of up to five characters."""
+
+VALUES = st.sampled_from(["/", "/a", "/a/", "/ab", "/a/b", "/b", "/ab/a"])
+TESTS = st.one_of(
+    st.builds(TextMatch, st.sampled_from(["exact", "prefix", "suffix", "segments"]), VALUES),
+    st.builds(
+        TextMatch, st.just("regex"), st.sampled_from(["/a.*", "/[ab]+", "(/a|/b)/?", ".{3,}", "/a?b?"])
+    ),
+)
+CONDITIONS = st.lists(
+    st.builds(lambda test, answer: Asked("path", (), test, answer), TESTS, st.booleans()), max_size=4
+)
+
+
+@settings(max_examples=150, derandomize=True)
+@given(CONDITIONS)
+def test_a_text_is_found_where_there_is_one(conditions: list[Asked]):
+    fitting = [text for text in EVERY if all(each.holds(text) for each in conditions)]
+    found = value_for(SMALL, conditions)
+    if fitting:
+        assert found
+    assert all(each.holds(text) for text in found for each in conditions)
+
+
+@settings(max_examples=300, derandomize=True)
+@given(CONDITIONS)
+def test_what_is_said_to_contradict_is_in_no_text(conditions: list[Asked]):
+    for one, other in pairwise(conditions):
+        if contradict(one, other):
+            assert not any(one.holds(text) and other.holds(text) for text in EVERY)
+
+
+def test_what_no_automaton_says_is_not_decided():
+    odd = Asked("path", (), TextMatch("regex", r"/\p{Greek}"), answer=True)
+    with pytest.raises(Undecided, match="Greek"):
+        value_for(SMALL, [odd])
