@@ -37,6 +37,10 @@ class Asking(str):
         """Returns what a function makes of it; whether that is another text is recorded."""
         raise NotImplementedError
 
+    def among(self, names: frozenset[str]) -> bool:
+        """Returns whether it is one of some texts, and records it."""
+        raise NotImplementedError
+
     def which(self, names: frozenset[str], apart: frozenset[str]) -> str | None:
         """Returns which of some texts it is, apart from others (None: none of them), and records it."""
         raise NotImplementedError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import interegular
 
 from harness.analysis.explore.kinds import Kind, Undecided
-from harness.base.explored import LOWER, Asked, Change, Which
+from harness.base.explored import LOWER, Among, Asked, Change, Which
 from harness.base.expressions import Dialect
 from harness.base.matching import TextMatch
 
@@ -136,6 +136,8 @@ def _automaton(condition: Asked) -> Automaton:
 
 
 def _reading(test: object) -> Automaton:
+    if isinstance(test, Among):
+        return _Names(test.names)
     if isinstance(test, Which):
         return _Names(test.names - test.apart)
     assert isinstance(test, TextMatch)
@@ -175,7 +177,7 @@ def _is_opaque(change: Change) -> bool:
 
 def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], bool]) -> str | None:
     """A text that gets all answers; None where there is none."""
-    readable = [each for each in conditions if isinstance(each.test, TextMatch | Which)]
+    readable = [each for each in conditions if isinstance(each.test, TextMatch | Which | Among)]
     opaque: dict[tuple[Change, ...], list[Asked]] = {}
     plain: list[Asked] = []
     for condition in readable:
@@ -230,7 +232,13 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
     own = dict.fromkeys("hz0/")
     for condition in conditions:
         test = condition.test
-        texts = test.names if isinstance(test, Which) else [test.value] if isinstance(test, TextMatch) else []
+        texts = (
+            test.names
+            if isinstance(test, Which | Among)
+            else [test.value]
+            if isinstance(test, TextMatch)
+            else []
+        )
         for text in texts:
             own.update(dict.fromkeys(text + text.upper() + text.lower()))
         if isinstance(test, TextMatch) and test.kind == "regex":

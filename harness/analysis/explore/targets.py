@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from harness.model.network.dns import resolve
 from harness.model.network.services import addresses, fqdn, names, service_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.base.resources import Resource
     from harness.model import State
@@ -45,6 +46,10 @@ _SCHEMES = {
     "": ("http",),
 }
 """What clients of a port speak, by what it says; HTTP, if nothing else stands here. All may only connect."""
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_FOREIGN = 8
+"""Hosts of others that are asked for at each Service's address, at most."""
 
 OUTSIDE = "harness-elsewhere.com"
 """A host that no configuration knows."""
@@ -106,12 +111,14 @@ class Target:
             )
         if attribute == "sni":
             return Kind(few=self.names) if self.names else Kind(usual=(OUTSIDE,), characters=NAMES)
+        if attribute.startswith("token param"):  # beside headers one of each kind is enough
+            return replace(KINDS["token"], aside=("stated", "malformed"))
         return KINDS.get(attribute) or KINDS.get(attribute.partition(" ")[0])
 
 
 def targets(before: State, after: State) -> Iterator[Target]:
     """Yields what both configurations have."""
-    foreign = _foreign(before) | _foreign(after)
+    foreign = sorted(_foreign(before) | _foreign(after))
     every = {each.key: each for state in (after, before) for each in state.all("", "Service")}
     services = list(every.values())
     others = {port.number: service for service in reversed(services) for port in service_ports(service)}
@@ -121,10 +128,10 @@ def targets(before: State, after: State) -> Iterator[Target]:
         elif service.namespace not in PLATFORM:
             sides = filter(None, (state.get(*service.key) for state in (before, after)))
             for number, scheme in dict.fromkeys(pair for side in sides for pair in _spoken(side)):
-                yield _service(service, number, scheme, others.get(number))
-    for host in sorted(foreign | {OUTSIDE}):
-        name = host.replace("*", "harness")
-        for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, host)):
+                hosts = [host for host in foreign if number in _numbers(before, after, host)]
+                yield _service(service, number, scheme, others.get(number), hosts[:_FOREIGN])
+    for name in (*foreign, OUTSIDE):
+        for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
             yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
 
 
@@ -134,15 +141,17 @@ def _spoken(service: Resource) -> Iterator[tuple[int, str]]:
         yield from ((port.number, scheme) for scheme in (*_SCHEMES.get(port.protocol, ("http",)), "tcp"))
 
 
-def _service(service: Resource, port: int, scheme: str, other: Resource | None) -> Target:
+def _service(
+    service: Resource, port: int, scheme: str, other: Resource | None, foreign: Sequence[str]
+) -> Target:
     full, svc, short, *alone = names(service, service.namespace)
-    hosts, others = [short, full, svc, *alone], [OUTSIDE]
+    hosts, others = [short, full, svc, *alone], [OUTSIDE, *foreign]
     if other is not None and other.key != service.key:
         others.append(f"{other.name}.{other.namespace}")
     label = f"{service}:{port}" + ("" if scheme == "http" else f" ({scheme})")
-    own, foreign = (tuple(_authority(host, port) for host in listed) for listed in (hosts, others))
+    own, elsewhere = (tuple(_authority(host, port) for host in listed) for listed in (hosts, others))
     tls = (short, full, svc, *alone)
-    return Target(label, short, port, scheme, service, None, (*own, *foreign), foreign, tls)
+    return Target(label, short, port, scheme, service, None, (*own, *elsewhere), elsewhere, tls)
 
 
 def _gateway(before: State, after: State, service: Resource) -> Iterator[Target]:
@@ -166,19 +175,20 @@ def _foreign(state: State) -> set[str]:
     own = {fqdn(service) for service in state.all("", "Service")}
     tables = virtual_service.by_host(state), service_entry.by_host(state)
     every = {pattern for table in tables for pattern in table.patterns}
-    return {
-        host
-        for host in every - own
-        if host != "*" and not host.endswith(".local") and resolve(state, host, "default") is None
+    names = {
+        host.replace("*", "harness") for host in every - own if host != "*" and not host.endswith(".local")
     }
+    return {name for name in names if _HOST.fullmatch(name) and resolve(state, name, "default") is None}
+
+
+def _numbers(before: State, after: State, host: str) -> set[int]:
+    """The ports on which a host that is no Service's may be known."""
+    entries = [entry for state in (before, after) for entry in service_entry.by_host(state).covering(host)]
+    return {entry.number for entry in entries} or {80}
 
 
 def _entry_ports(before: State, after: State, host: str) -> Iterator[tuple[int, str]]:
-    entries = {
-        entry
-        for state in (before, after)
-        for entry in service_entry.by_host(state).covering(host.replace("*", "harness"))
-    }
+    entries = {entry for state in (before, after) for entry in service_entry.by_host(state).covering(host)}
     pairs = {
         (entry.number, scheme) for entry in entries for scheme in _SCHEMES.get(entry.protocol, ("http",))
     }

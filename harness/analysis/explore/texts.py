@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.explore.automata import searched
 from harness.analysis.taken_texts import taken
 from harness.base.errors import NotModelledError
-from harness.base.explored import Asked, Change, Stays, Which
+from harness.base.explored import Among, Asked, Change, Stays, Which
 from harness.base.matching import TextMatch
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _implies(first: TextMatch, second: TextMatch) -> bool:
 def alternatives(kind: Kind, question: Asked, before: Sequence[Asked]) -> list[Asked]:
     """Returns the question with each other answer that it may get after others."""
     test = question.test
-    if isinstance(test, TextMatch):
+    if isinstance(test, TextMatch | Among):
         return [_answered(question, not question.answer)]
     if isinstance(test, Stays) and test.examples:
         return [_answered(question, answer=False)] if question.answer and not question.changes else []
@@ -210,6 +210,8 @@ def _around(condition: Asked) -> Iterator[str | None]:
     test = condition.test
     if isinstance(test, Stays):
         yield from test.examples
+    elif isinstance(test, Among):
+        yield from sorted(test.names)[:1] if condition.answer else ()
     elif isinstance(test, Which):
         yield from (condition.answer,) if isinstance(condition.answer, str) else ()
     elif isinstance(test, TextMatch):

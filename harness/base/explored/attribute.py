@@ -10,6 +10,7 @@ from harness.base.explored.journal import (
     LOWER,
     PORTLESS,
     START,
+    Among,
     Change,
     Journal,
     Stays,
@@ -69,6 +70,9 @@ class Attribute(Asking):
         answer = test.holds(self.plain)
         self.journal.record(self.attribute, test, answer, self.changes)
         return answer
+
+    def among(self, names: frozenset[str]) -> bool:
+        return self.records(Among(names))
 
     def which(self, names: frozenset[str], apart: frozenset[str]) -> str | None:
         return self.records(Which(names, apart))

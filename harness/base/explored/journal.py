@@ -78,6 +78,17 @@ class Stays:
 
 
 @dataclass(frozen=True)
+class Among:
+    """Whether an attribute is one of some texts, whichever."""
+
+    names: frozenset[str]
+
+    def holds(self, value: Any, /) -> bool:
+        """Returns whether it is."""
+        return value in self.names
+
+
+@dataclass(frozen=True)
 class Which:
     """Which of some texts an attribute is, apart from others."""
 

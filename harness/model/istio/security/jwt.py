@@ -202,7 +202,7 @@ def _is_among(audience: str, wanted: frozenset[str]) -> bool:
     if not isinstance(audience, Asking):
         return _audience(audience) in wanted
     forms = product(("", "http://", "https://"), wanted, ("", "/"))
-    return audience.which(frozenset(map("".join, forms)), frozenset()) is not None
+    return audience.among(frozenset(map("".join, forms)))
 
 
 def _audience(text: str) -> str:

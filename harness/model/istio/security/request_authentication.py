@@ -61,8 +61,11 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
     reading = map(RequestAuthentication.kept, policies.selecting(state, pod, "RequestAuthentication"))
     rules = sorted((rule for policy in reading for rule in policy.rules), key=lambda rule: rule.issuer)
     apart = tuple(policies.apart(state, "RequestAuthentication", pod))
-    if not rules or _is_preflight(message):  # which carries no credentials
+    if not rules:
         return CheckedToken(message, trace=apart)
+    changing = any(rule.output_payload_to_header or rule.output_claim_to_headers for rule in rules)
+    if (changing or any(next(_tokens(rule, message), None) for rule in rules)) and _is_preflight(message):
+        return CheckedToken(message, trace=apart)  # it carries no credentials
     faults: list[tuple[JWTRule, str]] = []
     for rule in rules:
         # The headers that the rule writes: a client's own are taken away.
