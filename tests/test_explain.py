@@ -297,6 +297,12 @@ NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: faces, %s}\n"
 ROUTE = manifest("gateway.networking.k8s.io/v1", "HTTPRoute", "{}")
 
 # a file beside faces', what is asked for; the meshes installed, the proxy of faces' pods
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: it, namespace: faces, %s}
+spec: {containers: [{name: it, image: any}]}
+"""
 STATES = {
     "nothing": ("", {}, set(), None),
     "Istio's label": (NAMESPACE % "labels: {istio-injection: enabled}", {}, {Mesh.ISTIO}, Mesh.ISTIO),
@@ -330,6 +336,24 @@ STATES = {
     "a namespace that declines": (
         NAMESPACE % "labels: {istio-injection: disabled}",
         {"meshes": {Mesh.ISTIO}},
+        {Mesh.ISTIO},
+        None,
+    ),
+    "a pod that declines": (
+        POD % "labels: {sidecar.istio.io/inject: 'false'}",
+        {"meshes": {Mesh.ISTIO}},
+        {Mesh.ISTIO},
+        Mesh.ISTIO,
+    ),
+    "a gateway asks for itself alone": (
+        POD % "labels: {sidecar.istio.io/inject: 'true'}, annotations: {inject.istio.io/templates: gateway}",
+        {},
+        {Mesh.ISTIO},
+        Mesh.ISTIO,
+    ),
+    "a pod asks for itself": (
+        POD % "labels: {sidecar.istio.io/inject: 'true'}",
+        {},
         {Mesh.ISTIO},
         None,
     ),

@@ -207,6 +207,13 @@ def test_kustomizations_below_are_built_and_what_they_use_isn_t_read_again(folde
     assert manifests.unread == ()
 
 
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl isn't on PATH")
+def test_what_a_kustomization_makes_has_its_file_in_any_namespace(folder):
+    folder({"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": "a"})
+    (secret,) = read([Path()], Reading(namespace="shop")).resources
+    assert (str(secret), str(secret.place("metadata"))) == ("Secret shop/a", "a.yaml:1:40")
+
+
 def test_a_kustomization_below_that_can_t_be_built_isn_t_read(folder, monkeypatch: pytest.MonkeyPatch):
     folder(KUSTOMIZED)
     monkeypatch.setenv("PATH", "")

@@ -61,4 +61,4 @@ def _asks(template: PodTemplate) -> bool:
 
 
 def _runs(resource: Resource) -> bool:
-    return resource.kind == "Pod" and PodStatus.of(resource) is not None
+    return resource.kind == "Pod" and bool(PodStatus.of(resource))
