@@ -160,3 +160,16 @@ def test_a_finding_accounts_for_its_own_loss_alone(case: str, before: str, after
         for each in made.translated
     )  # fmt: skip
     assert prove(resources, replace(made, translated=changed)).unproven
+
+
+def test_a_denial_that_nobody_asked_for_is_not_a_change_of_words():
+    strict = resource("PeerAuthentication", "shop/default", "{mtls: {mode: STRICT}}", POLICY)
+    allowed = policy("{rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/cart]}}]}]}")
+    resources = [*APPS, strict, allowed]
+    made = translate(resources)
+    assert prove(resources, made).unproven == ()
+    stranger = tuple(
+        replace(each, resource=replace(each.resource, data=eval(str(each.resource.data).replace("cart.shop", "web.shop"))))
+        for each in made.translated
+    )  # fmt: skip
+    assert prove(resources, replace(made, translated=stranger)).unproven

@@ -46,4 +46,5 @@ def _fails(answer: ComparedAnswer) -> bool:
     """Whether nobody answered, but a proxy that says so."""
     if answer.backend or answer.external:
         return False
-    return answer.refused or bool(answer.failure) or answer.status[:1] in ("4", "5")
+    failed = answer.status[:1] in ("4", "5") or answer.grpc_status not in ("", "0")
+    return answer.refused or bool(answer.failure) or failed

@@ -68,6 +68,11 @@ class Finding:
         return _meanings()[self.code].shows
 
     @property
+    def harm(self) -> frozenset[str]:
+        """What it can do to those who call (see compare), `tcp:…` to bare connections; empty: anything."""
+        return _meanings()[self.code].harm
+
+    @property
     def by(self) -> frozenset[Action]:
         """What its field does, where a trace tells that of the rule around it; else empty."""
         return _meanings()[self.code].by
@@ -138,6 +143,7 @@ class _Meaning(NamedTuple):
     by: frozenset[Action]
     unknown: bool
     amend: str
+    harm: frozenset[str]
 
 
 @cache
@@ -154,5 +160,6 @@ def _meanings() -> dict[str, _Meaning]:
             words = (texts["why"], texts.get("todo", ""))
             by = frozenset(map(Action, texts.get("by", "").split()))
             unseen, unknown = texts.get("unseen", ""), texts.get("unknown", False)
-            meanings[code] = _Meaning(severity, *words, shows, unseen, by, unknown, texts.get("amend", ""))
+            amend, harm = texts.get("amend", ""), frozenset(texts.get("harm", "").split())
+            meanings[code] = _Meaning(severity, *words, shows, unseen, by, unknown, amend, harm)
     return meanings

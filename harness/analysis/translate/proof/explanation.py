@@ -109,6 +109,7 @@ class Explanations:
             for finding in self._findings.get(key, ())
             if not finding.shows.isdisjoint(("any", *difference.parts))
             if not finding.by or not finding.by.isdisjoint(before.actions | after.actions)
+            if _does(finding, difference)
             if key in around or _takes_part(finding, key, before, made_here=key in made_of)
         ]
         shown = frozenset(part for finding in found for part in finding.shows)
@@ -157,6 +158,13 @@ def _with_owners(resource: Resource) -> Iterator[Key]:
     for owner in Metadata.of(resource).owners:
         group = owner.api_version.rpartition("/")[0]
         yield group, owner.kind, resource.namespace, owner.name
+
+
+def _does(finding: Finding, difference: Difference) -> bool:
+    """Whether a finding speaks of what a difference does to callers."""
+    bare = difference.request is not None and difference.request.tcp
+    harms = {difference.harm, *([f"tcp:{difference.harm}"] if bare else [])}
+    return not finding.harm or not finding.harm.isdisjoint(harms)
 
 
 def _takes_part(finding: Finding, key: Key, before: Trail, *, made_here: bool) -> bool:
