@@ -58,7 +58,7 @@ ESTATE = """\
 PRINTED = """\
 features of Istio in use: 2 (1 changes, 1 translates)
   changes        PeerAuthentication mtls.mode STRICT ×1: [strict] a plaintext client gets 403 from Linkerd, where \
-Istio resets the connection; do: change what watches for resets (PeerAuthentication prices/default, estate.yaml:39:15)
+Istio resets the connection: one that says nothing yet is taken; do: change what watches for resets (PeerAuthentication prices/default, estate.yaml:39:15)
   translates     Namespace label istio-injection enabled ×2 (Namespace shop, estate.yaml:3:33)
 
 values of the installation: 1 (1 no equivalent)
