@@ -110,8 +110,9 @@ def unlike(before: Noticed, after: Noticed) -> str:
     """Returns in a word how two sides differ, the worst that holds; empty if they don't."""
     if before == after:
         return ""
-    if any(answer.undecided for side in (before, after) for answer in side.answers):
-        return "undecided"
+    undecided = [any(answer.undecided for answer in side.answers) for side in (before, after)]
+    if any(undecided):
+        return "" if all(undecided) else "undecided"
     was, now = (side.shares("served").get(True, Fraction(0)) for side in (before, after))
     if was != now:
         return "opened" if now > was else "closed"
