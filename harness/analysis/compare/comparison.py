@@ -196,6 +196,8 @@ class _Compared:
         for why in dict.fromkeys((*before.untried, *after.untried)):
             self._leave_undecided(caller, why, sources)
         for was, now in exploration.unlike(before, after):
+            if self.target.is_doubtful and was.answers == now.answers:
+                continue
             try:
                 for values in exploration.in_both(was, now, self.target.kind):
                     self._differ(caller, values, (was, now), sources)
@@ -208,7 +210,8 @@ class _Compared:
                 tree.class_of(values) or side.run(self.target, pod, values)
                 for side, tree, pod in zip(self.sides, (before, after), pods, strict=True)
             ]
-            if unlike(each[0].answers, each[1].answers):
+            alike = self.target.is_doubtful and each[0].answers == each[1].answers
+            if unlike(each[0].answers, each[1].answers) and not alike:
                 self._differ(caller, values, (each[0], each[1]), sources)
 
     def _differ(

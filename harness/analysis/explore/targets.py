@@ -45,7 +45,7 @@ _SCHEMES = {
     "tcp": ("tcp",),
     "": ("http",),
 }
-"""What clients of a port speak, by what it says; HTTP, if nothing else stands here. All may only connect."""
+"""What clients of a port speak, by what it says; HTTP, if nothing else stands here."""
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _FOREIGN = 8
@@ -72,6 +72,12 @@ class Target:
     hosts: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether nobody says that it is spoken there: what neither side decides then is no difference."""
+        spoken = {port.number: port.protocol for port in service_ports(self.service)} if self.service else {}
+        return self.scheme == "https" and not self.through and spoken.get(self.port) != "tls"
 
     @property
     def first(self) -> dict[str, object]:
@@ -128,17 +134,17 @@ def targets(before: State, after: State) -> Iterator[Target]:
         elif service.namespace not in PLATFORM:
             sides = filter(None, (state.get(*service.key) for state in (before, after)))
             for number, scheme in dict.fromkeys(pair for side in sides for pair in _spoken(side)):
-                hosts = [host for host in foreign if number in _numbers(before, after, host)]
-                yield _service(service, number, scheme, others.get(number), hosts[:_FOREIGN])
+                yield _service(service, number, scheme, others.get(number), foreign[:_FOREIGN])
     for name in (*foreign, OUTSIDE):
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
             yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
 
 
 def _spoken(service: Resource) -> Iterator[tuple[int, str]]:
-    """The ports of a Service, each with the ways of speaking that are tried."""
+    """The ports of a Service, each with the ways of speaking that are tried: beside its own bytes and TLS."""
     for port in service_ports(service):
-        yield from ((port.number, scheme) for scheme in (*_SCHEMES.get(port.protocol, ("http",)), "tcp"))
+        own = _SCHEMES.get(port.protocol, ("http",))
+        yield from ((port.number, scheme) for scheme in (*own, "tcp", "https"))
 
 
 def _service(
@@ -179,12 +185,6 @@ def _foreign(state: State) -> set[str]:
         host.replace("*", "harness") for host in every - own if host != "*" and not host.endswith(".local")
     }
     return {name for name in names if _HOST.fullmatch(name) and resolve(state, name, "default") is None}
-
-
-def _numbers(before: State, after: State, host: str) -> set[int]:
-    """The ports on which a host that is no Service's may be known."""
-    entries = [entry for state in (before, after) for entry in service_entry.by_host(state).covering(host)]
-    return {entry.number for entry in entries} or {80}
 
 
 def _entry_ports(before: State, after: State, host: str) -> Iterator[tuple[int, str]]:
