@@ -104,7 +104,8 @@ class Answered:
         was = compared(before)._replace(arrivals=self.arrived[stage - 1])
         now = compared(after)._replace(arrivals=self.arrived[stage])
         parts = unlike(was, now)
-        answering = any(answer.backend for each in (was, now) for answer, _ in each.shares)
+        answers = [answer for each in (was, now) for answer, _ in each.shares]
+        answering = any(answer.backend or answer.external for answer in answers)
         return Change(stage, parts, str(was), str(now), answering) if parts else None
 
     def deciders(self, known: Collection[tuple[str, ...]]) -> Iterator[tuple[Decider, Step]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,10 @@ from harness.model.apps import explored as application
 from harness.suggest.answers import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.analysis.explore.callers import Caller
-    from harness.analysis.explore.exploration import Exploration
+    from harness.analysis.explore.exploration import Exploration, RequestClass
     from harness.analysis.explore.kinds import Kind
     from harness.base.explored import Asked
     from harness.model.state import Pod
@@ -98,7 +98,7 @@ class Boundaries:
         seen: set[object] = set()
         for caller, each in self._classes(target):
             values = _answered(target, each)
-            asked = target.seen(request(target.place, caller, values), self.estate)
+            asked = target.seen(_single(request(target.place, caller, values)), self.estate)
             key = asked, application.words(values)
             if key not in seen:
                 seen.add(key)
@@ -125,10 +125,10 @@ class Boundaries:
         pods = (caller.before, caller.after) if caller else (None, None)
         before, after = (self._explored(*each, place) for each in zip(self._sides, pods, strict=True))
         own = (_Class(c.values, c.conditions, c.aside) for tree in (before, after) for c in tree.classes)
-        differing = list(islice(_differing(before, after, place), CLASSES + 1))
-        if len(differing) > CLASSES:
+        pairs = list(islice(exploration.unlike(before, after), CLASSES + 1))
+        if len(pairs) > CLASSES:
             self.cut[place.label] = None
-        return (before, after), chain(own, differing[:CLASSES])
+        return (before, after), chain(own, _differing(pairs[:CLASSES], place))
 
     def _explored(self, side: Cluster, pod: Pod | None, place: Place) -> Exploration:
         parts = {part.name: getattr(place, part.name) for part in fields(Place)}
@@ -149,14 +149,20 @@ class Boundaries:
         return "" if was == now else f"{was} becomes {now}"
 
 
-def _differing(before: Exploration, after: Exploration, place: Place) -> Iterator[_Class]:
+def _differing(pairs: Iterable[tuple[RequestClass, RequestClass]], place: Place) -> Iterator[_Class]:
     """The requests that are in two classes which answer differently."""
-    for was, now in exploration.unlike(before, after):
+    for was, now in pairs:
         try:
             for values in exploration.in_both(was, now, place.kind):
                 yield _Class(values, (*was.conditions, *now.conditions))
         except Undecided:  # an example of each side is there
             continue
+
+
+def _single(asked: Request) -> Request:
+    """The request with each header once, the last: a scenario writes them as a mapping."""
+    headers = {name.lower(): (name, value) for name, value in asked.headers}
+    return replace(asked, headers=tuple(headers.values()))
 
 
 def _answered(target: Target, told_apart: _Class) -> Mapping[str, Any]:

@@ -8,11 +8,11 @@ from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError
 from harness.scenario import load_scenario
 from harness.suggest import stages, transitions, writer
+from harness.suggest.draft import LIMIT, suggest
 from harness.suggest.estate import Estate
 from harness.suggest.layout import Layout, clients, manifests
 from harness.suggest.placement import held
 from harness.suggest.sources import STAYING, TRANSLATED
-from harness.suggest.suggestion import LIMIT, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.suggest.estate import Estate
 
 
-def questions(estate: Estate) -> Iterator[Question | str]:
+def questions(estate: Estate) -> Iterator[Question | tuple[str, str]]:
     """Yields a question for each call that workloads' own configuration speaks of; else why there is none.
 
     A Service that nobody is told to call is called by the likeliest workload that is let in.
@@ -27,14 +27,14 @@ def questions(estate: Estate) -> Iterator[Question | str]:
         hops = list(_hop(estate, call.caller, call.service, Origin(call.workload, call.field)))
         yield from hops
         if not hops:
-            yield f"{call.caller} to {call.service}: {_mute(estate, call.service)}"
+            yield f"{call.caller} to {call.service}", _mute(estate, call.service)
     for service in estate.services:
         if estate.known_callers(service):
             continue
         tried = (_hop(estate, caller, service, Origin(service, "spec")) for caller in estate.callers(service))
         admitted = (hop for hops in tried for hop in hops if _gets_in(estate, hop.request))
         first = next(admitted, None)
-        yield first or f"{service}: {_mute(estate, service)}"
+        yield first or (str(service), _mute(estate, service))
 
 
 def _mute(estate: Estate, service: Resource) -> str:

@@ -1,7 +1,9 @@
-"""The parts of a configuration that no question is about, and why."""
+"""What a suggestion doesn't cover: each thing with its reason, alike ones together."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route
@@ -16,6 +18,32 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.suggest.answers import Decider
     from harness.suggest.estate import Estate
+
+_NAMED = 3
+"""Of things with the same reason, how many are named."""
+
+_OWN = re.compile(r"(?<= from )[^ ,;]+|(?<= to )[^ ,;]+|(?<=://)[^ ,;]+")
+
+
+@dataclass
+class Gaps:
+    """Subjects by their reasons; reasons that differ by the names of workloads and hosts alone are alike."""
+
+    _reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add(self, subject: str, why: str) -> None:
+        """Adds what isn't covered, once."""
+        self._reasons.setdefault(_OWN.sub("…", why), {}).setdefault(subject, why)
+
+    def lines(self) -> Iterator[str]:
+        """Yields a line for each, and of many with the same reason the first ones and their number."""
+        for alike, subjects in self._reasons.items():
+            if len(subjects) <= _NAMED:
+                yield from (f"{subject}: {why}" for subject, why in subjects.items())
+            else:
+                first = ", ".join(list(subjects)[:_NAMED])
+                yield f"{first} and {len(subjects) - _NAMED} more: {alike}"
+
 
 _LISTED = 5
 """Objects of a kind that are named where not all could be tried."""
