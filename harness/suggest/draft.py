@@ -119,7 +119,8 @@ class _Draft:
             if example.application:
                 self._where(boundaries, example)
                 continue
-            if example.aside and target.name != self._aside.setdefault("", target.name):
+            aside = example.aside or not target.usual
+            if aside and target.name != self._aside.setdefault("", target.name):
                 self._aside[target.name] = target.name
                 continue
             answered = ask(self.stages, target, example.request, signed=example.signed)
@@ -128,7 +129,7 @@ class _Draft:
             for problem in answered.problems:
                 self.gaps.add(f"requests to {target.name}", problem)
             new = dict(answered.deciders(self.estate.configuration))
-            counting = () if example.aside else new.items()
+            counting = () if aside else new.items()
             deciders = [(decider, step) for decider, step in counting if self._counts(decider, answered)]
             changes = [change for change in answered.changes if change not in changed]
             changed.update(changes)
@@ -259,7 +260,7 @@ class _Draft:
             )
         if elsewhere := len(self._aside) - 1 if self._aside else 0:
             lines.append(
-                "Host headers that name another, and paths that aren't in normal form: "
+                "Host headers that name another, paths not in normal form, bytes and TLS at ports for HTTP: "
                 f"asked is {self._aside['']} alone, {elsewhere} more hosts are not"
             )
         if (more := sum(self._answering.values()) - APPLICATIONS) > 0:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.explore.targets import OUTSIDE
 from harness.analysis.explore.targets import targets as places
+from harness.model.network.services import service_ports
+from harness.suggest.estate import schemes
 from harness.traffic.request import DEFAULT_PORTS
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Target:
     name: str
     path: str = ""
     own: frozenset[Workload] = frozenset()
+    usual: bool = True
+    """Whether its clients speak so, by what its port says: bytes and TLS can be sent to any."""
 
     @property
     def gateway(self) -> bool:
@@ -87,4 +91,6 @@ def _target(estate: Estate, place: Place) -> Target:
         return Target(place, name)
     path = estate.path(service)
     fits = (path.count("/") == 2) if place.scheme == "grpc" else place.scheme == "http"
-    return Target(place, name, path if fits else "", estate.behind(service))
+    spoken = (schemes(port, path) for port in service_ports(service) if port.number == place.port)
+    usual = any(place.scheme in each for each in spoken)
+    return Target(place, name, path if fits else "", estate.behind(service), usual)

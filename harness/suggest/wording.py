@@ -147,6 +147,7 @@ def _subject(estate: Estate, answered: Answered, topic: Topic) -> str:
     for key, value in () if answered.signed else request.headers:
         words += f" with {key} {value}" if key.lower() != "host" or not target.gateway else ""
     words += " with a token" if answered.signed else ""
+    words += {"tcp": " as bytes", "https": " by TLS"}.get(target.place.scheme, "")
     verb = "" if request.grpc or request.tcp else f"{request.method} "
     if topic is Topic.POLICY:
         return f"{verb}{name}{words}{_by(request)}"
