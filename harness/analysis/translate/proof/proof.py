@@ -83,13 +83,17 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
     old, left_before = sides.before(resources, made)
     new, left_after = sides.after(resources, made)
     omissions = dict.fromkeys((*left_before, *left_after))
-    comparison = compare(old, new)
-    explained, unexplained = _explained(comparison, made.findings, made, (old, new))
     taken_out = amendable(made.findings, made.kept)
-    if taken_out:
-        without, _ = sides.before(amended(resources, taken_out), made)
-        rest = [finding for finding in made.findings if finding not in taken_out]
-        _, unexplained = _explained(compare(without, new), rest, made, (without, new))
+    without = sides.before(amended(resources, taken_out), made)[0] if taken_out else old
+    rest = [finding for finding in made.findings if finding not in taken_out]
+    comparison = compare(without, new)
+    told = set(map(str, omissions))
+    undecided = list(_undecided(comparison, told))
+    explained, unexplained = _explained(comparison, rest, made, (without, new))
+    if any(finding.severity in (Severity.LOST, Severity.CHANGED) for finding in taken_out):
+        comparison = compare(old, new)  # which shows what is lost
+        undecided += _undecided(comparison, told)
+        explained, _ = _explained(comparison, made.findings, made, (old, new))
     shown = dict.fromkeys(finding for each in explained for finding in each.findings)
     losses = list(_unshown(made.findings, shown, {omission.resource.key for omission in omissions}))
     unproven = (
@@ -97,7 +101,7 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
         *(_missing_difference(finding) for finding in losses if not finding.unseen),
         *(_unknown(finding) for finding in made.findings if finding.is_unknown),
         *map(_left_out, omissions),
-        *_undecided(comparison, set(map(str, omissions))),
+        *undecided,
         *(Unproven(each.path, f"it isn't read: {each.why}", "") for each in unread),
         *([] if comparison.classes else [_NOTHING]),
     )
