@@ -49,7 +49,10 @@ def test_a_finding_has_its_words(where, code, facts):
 
 
 def test_each_text_of_a_finding_is_told_somewhere():
-    folders = (ANALYSIS / "translate", ANALYSIS / "compare")  # there is what meshes do differently by themselves
+    folders = (
+        ANALYSIS / "translate",
+        ANALYSIS / "compare",
+    )  # there is what meshes do differently by themselves
     sources = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".yaml")]
     told = " ".join(path.read_text() for path in sources if path.name != "findings.yaml")
     untold = [
