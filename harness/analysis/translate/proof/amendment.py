@@ -131,10 +131,14 @@ def _remove(data: Any, path: Path) -> None:
         holder = _part(holder, part)
     if isinstance(holder, dict):
         holder.pop(last, None)
+        if last == "tls" and not holder.keys() - {"port"}:  # a policy that says nothing any more
+            _remove(data, tuple(outer))
     elif isinstance(holder, list) and isinstance(last, int) and last < len(holder):
         holder.pop(last)
         if not holder and outer[-1] in ("match", *_CONDITIONS):
             _remove(data, tuple(outer[:-1]))
+        elif not holder:
+            _remove(data, tuple(outer))
 
 
 def _part(holder: Any, part: str | int) -> Any:
