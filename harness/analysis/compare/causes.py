@@ -23,7 +23,7 @@ _WORDS = frozenset(("seconds", "status", "grpc_status", "failure", "refused"))
 def _names_another(difference: Difference) -> bool:
     """Whether the Host header names something else than the Service that is dialled."""
     request, service = difference.request, difference.service
-    if request is None or request.through is not None:
+    if request is None or request.through is not None or not difference.is_aside:
         return False
     host = request.authority.partition(":")[0]
     own = names(service, request.source.namespace) if service else (request.host,)
@@ -45,7 +45,8 @@ def _is_bytes(difference: Difference) -> bool:
 
 
 def _is_denormal(difference: Difference) -> bool:
-    return difference.request is not None and _DENORMAL.search(difference.request.path) is not None
+    request = difference.request
+    return request is not None and difference.is_aside and _DENORMAL.search(request.path) is not None
 
 
 def _is_reset(difference: Difference) -> bool:
@@ -104,5 +105,7 @@ _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
 
 
 def causes(difference: Difference) -> Iterator[str]:
-    """Yields the names of what accounts for a difference by itself."""
-    return (name for name, accounts in _CAUSES.items() if accounts(difference))
+    """Yields the names of what accounts for a difference by itself, where workloads change their mesh."""
+    for name, accounts in _CAUSES.items():
+        if (difference.is_moved or name == ADDED) and accounts(difference):
+            yield name

@@ -19,6 +19,7 @@ from harness.analysis.explore.targets import targets
 from harness.base.vocabulary import PLATFORM
 from harness.model.apps import explored as application
 from harness.model.apps.explored import RESETS
+from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +45,8 @@ class Difference:
     `request` and `caller` are an example (None: of what isn't decided there may be none), `application`
     how the application answers it (empty: at once, and well); `parts` what of the answer differs
     (`status`, `backend`, `mutual`, `seconds`…; `undecided`); `classes` counts the classes, `sources`
-    names their callers. `traces` are what decided, before and after.
+    names their callers. `is_aside`: it stands for others like it; `is_moved`: workloads are in another mesh
+    after than before. `traces` are what decided, before and after.
     """
 
     target: str
@@ -57,6 +59,8 @@ class Difference:
     application: str = ""
     classes: int = 1
     sources: tuple[str, ...] = ()
+    is_aside: bool = False
+    is_moved: bool = False
     decided: Callable[[], Traces] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -155,7 +159,8 @@ class _Compared:
     """One target in both states: its classes counted, and the differences by how they differ."""
 
     def __init__(self, before: Cluster, after: Cluster, callers: Callers, target: Target, limit: int) -> None:
-        self.sides, self.target, self.limit = (before, after), target, limit
+        self.sides, self.callers = (before, after), callers
+        self.target, self.limit = target, limit
         self.differences: dict[object, Difference] = {}
         self.classes = 0
         if target.through is not None:
@@ -198,6 +203,8 @@ class _Compared:
         for was, now in exploration.unlike(before, after):
             if self.target.is_doubtful and was.answers == now.answers:
                 continue
+            if self.target.is_doubtful and _leads_nowhere(was.answers):
+                continue  # nobody says that TLS is spoken there, and nobody could call it before
             try:
                 for values in exploration.in_both(was, now, self.target.kind):
                     self._differ(caller, values, (was, now), sources)
@@ -259,9 +266,10 @@ class _Compared:
             example,
             caller,
             words,
-            1,
-            sources,
-            traces,
+            sources=sources,
+            is_aside=any(each.aside for each in classes),
+            is_moved=self.callers.is_moved,
+            decided=traces,
         )
         self._add(key, difference, sources)
 
@@ -282,6 +290,10 @@ class _Compared:
 
     def _leave_undecided(self, caller: Caller | None, why: str, sources: tuple[str, ...]) -> None:
         self._add(why, _undecided(self.target.label, self.target.service, caller, why), sources)
+
+
+def _leads_nowhere(answers: Answers) -> bool:
+    return {answer.failure for answer, _ in answers.shares} == {str(Failure.RESOLVE)}
 
 
 def _apart(

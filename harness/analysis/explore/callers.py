@@ -162,7 +162,7 @@ class Callers:
 
     def __init__(self, before: State, after: State) -> None:
         everyone, self.alone = in_both(before, after)
-        self.groups: list[Group] = []
+        self.is_moved = any(caller.before.mesh is not caller.after.mesh for caller in everyone)
         by_setup: dict[object, list[Caller]] = {}
         for caller in everyone:
             by_setup.setdefault((_setup(caller.before), _setup(caller.after)), []).append(caller)
@@ -195,8 +195,8 @@ class Group:
             return
         places: dict[tuple[str, str], None] = {}
         for question in questions:
-            if isinstance(question.test, TextMatch) and question.test.kind == "exact":
-                texts = undone(question.test.value, question.changes)
+            for likely in _likely(question.test):
+                texts = undone(likely, question.changes)
                 own = (_place(question.attribute, text) for text in texts if text)
                 places.update(dict.fromkeys(place for place in own if place))
         there = {(each.workload.namespace, each.before.service_account) for each in self.members}
@@ -210,6 +210,27 @@ class Group:
     def everyone(self) -> int:
         """The set of all."""
         return self.before.everyone
+
+
+_NAMESPACE = re.compile(r"/ns/([a-z0-9-]+)/")
+
+
+def _likely(test: object) -> Iterator[str]:
+    """Texts of a namespace, or of an identity, that fulfil a condition."""
+    if not isinstance(test, TextMatch):
+        return
+    value = test.value
+    match test.kind:
+        case "exact":
+            yield value
+        case "prefix":
+            yield from (f"{value}{end}" for end in ("", "default", "sa/default", "/sa/default", "-harness"))
+        case "suffix":
+            yield from (f"{start}{value}" for start in ("default", "default.harness", "harness-"))
+            start = "spiffe://cluster.local/ns/harness"
+            yield from (f"{start}{part}{value}" for part in ("", "/sa/", "/sa/harness"))
+        case "regex" if named := _NAMESPACE.search(value):
+            yield f"spiffe://cluster.local/ns/{named[1]}/sa/default"
 
 
 _SPIFFE = re.compile(r"spiffe://[^/]+/ns/([^/]+)/sa/([^/]+)")
