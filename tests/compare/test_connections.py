@@ -112,3 +112,30 @@ def test_clients_that_a_sidecar_selects_are_asked_apart():
     clients = app("other/late", "any:1")
     differences = differing(estate(settings, *clients), estate(settings, *clients, hidden))
     assert {str(one.caller.workload) for one in differences} == {"other/late"}
+
+
+def test_a_client_that_is_selected_no_more_is_asked_on_both_sides():
+    def labelled(tier: str):
+        pod = {
+            "metadata": {"labels": {"app": "late", "tier": tier}},
+            "spec": {"containers": [{"name": "late", "image": "any:1"}]},
+        }
+        spec = {"selector": {"matchLabels": {"app": "late"}}, "template": pod}
+        hidden = resource(
+            "Sidecar", "other/s", "{workloadSelector: {labels: {tier: inner}}, outboundTrafficPolicy: {mode: REGISTRY_ONLY}, egress: [{hosts: [./*]}]}"
+        )  # fmt: skip
+        return estate(hidden, resource("Deployment", "other/late", spec, "apps/v1"))
+
+    differences = differing(labelled("inner"), labelled("outer"))
+    assert {str(one.caller.workload) for one in differences} == {"other/late"}
+    assert "opened" in {one.harm for one in differences}
+
+
+def test_what_differs_within_one_mesh_is_not_put_down_to_the_meshes():
+    entry = resource(
+        "ServiceEntry", "shop/partner",
+        "{hosts: [partner.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 192.0.2.1}]}",
+    )  # fmt: skip
+    aside = [one for one in differing(estate(entry), estate()) if one.is_aside]
+    assert aside
+    assert {one.request.header("host") for one in aside} == {"partner.example"}

@@ -50,8 +50,9 @@ class RequestClass:
 
     @cached_property
     def by_question(self) -> dict[Key, object]:
-        """The answers by what was asked."""
-        return {_key(condition): condition.answer for condition in self.conditions}
+        """The answers by what was asked of the request itself: its client may be another in another state."""
+        own = (each for each in self.conditions if not each.attribute.startswith("caller"))
+        return {_key(condition): condition.answer for condition in own}
 
     @cached_property
     def by_attribute(self) -> dict[str, list[Asked]]:
@@ -101,6 +102,7 @@ def explore(
     """
     classes: list[RequestClass] = []
     untried: dict[str, None] = {}
+    aside: set[tuple[str, object]] = set()
     waiting: list[tuple[Mapping[str, Any], int]] = [(first, 0)]
     while waiting:
         values, turned = waiting.pop()
@@ -119,8 +121,15 @@ def explore(
             for other in alternatives(kind, question, before):
                 try:
                     for value in value_for(kind, [*before, other]):
-                        rest = ASIDE if kind.is_aside(value, other) else index + 1
-                        waiting.append(({**values, question.attribute: value}, rest))
+                        if not kind.is_aside(value, other):
+                            waiting.append(({**values, question.attribute: value}, index + 1))
+                            continue
+                        # Each of the few values aside is decided, and once.
+                        fit = (each for each in kind.aside if all(c.holds(each) for c in (*before, other)))
+                        for each in dict.fromkeys((value, *fit)):
+                            if (question.attribute, each) not in aside:
+                                aside.add((question.attribute, each))
+                                waiting.append(({**values, question.attribute: each}, ASIDE))
                 except Undecided as why:
                     untried[f"{question.attribute}: {why}"] = None
     return Exploration(tuple(classes), tuple(untried))
