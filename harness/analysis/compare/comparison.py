@@ -245,6 +245,8 @@ class _Compared:
                     values = other
                     break
             else:
+                if exploration.pinned(classes) >= set(unlike(*explored)):
+                    return  # there is one such text, and it is what the other side makes of it
                 why = "decided otherwise than when it was explored"
                 what = f"{request(self.target, caller, values)}: {why}"
                 self._leave_undecided(caller, what, sources)

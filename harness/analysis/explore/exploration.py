@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.kinds import Kind, Undecided
 from harness.analysis.explore.texts import alternatives, fitting, value_for
+from harness.base.matching import TextMatch
 from harness.model.apps.explored import RESETS
 
 if TYPE_CHECKING:
@@ -194,3 +195,16 @@ def variations(
             conditions = [*before.by_attribute.get(attribute, []), *after.by_attribute.get(attribute, [])]
             others = (each for each in fitting(kind, conditions) if each != values[attribute])
             yield from ({**values, attribute: other} for other in islice(others, _VARIATIONS))
+
+
+def pinned(classes: Iterable[RequestClass]) -> set[str]:
+    """Returns the attributes that have one value alone in all of these classes together."""
+    return {
+        condition.attribute
+        for each in classes
+        for condition in each.conditions
+        if isinstance(condition.test, TextMatch) and condition.test.kind == "exact"
+        if condition.answer is True and not condition.test.ignore_case
+        # What stands before or behind is known, too.
+        if all(change.name[:1] in "-+" or change.name.endswith("+") for change in condition.changes)
+    }
