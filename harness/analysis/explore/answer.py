@@ -190,7 +190,7 @@ def summed(weighted: Iterable[tuple[Key, Fraction]]) -> dict[Key, Fraction]:
     """Returns the weight of each key."""
     shares: dict[Key, Fraction] = {}
     for key, weight in weighted:
-        shares[key] = shares.get(key, Fraction(0)) + weight
+        shares[key] = shares[key] + weight if key in shares else weight
     return shares
 
 

@@ -258,7 +258,7 @@ def _moved(pod: Pod, namespace: str, account: str) -> Pod:
             if own.endswith(f"/sa/{old}")
             else own.replace(f"{old}.", f"{account}.", 1)
         )
-    workload = Workload(namespace, pod.workload.name)
+    workload = Workload(namespace, "harness-stranger")
     return replace(pod, workload=workload, service_account=account, identities=identities)
 
 
