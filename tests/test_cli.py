@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,42 @@ def test_compare_tells_differences_unless_they_are_accepted():
         in result.stdout
     )
     assert invoke("compare", *SIDES, *BETWEEN, "--allow", "*s*/*", "--allow", "*:mesh").exit_code == 0
+
+
+def test_compare_shares_its_work_out():
+    alone, shared = (invoke("compare", *SIDES, *BETWEEN, "--json", "--jobs", number) for number in "12")
+    assert shared.exit_code == 1
+    told = [json.loads(result.stdout) for result in (alone, shared)]
+    first, second = (sorted(map(json.dumps, each.pop("differences"))) for each in told)
+    assert first == second
+    assert told[0] == told[1]
+
+
+def test_compare_with_a_translation():
+    result = invoke("compare", "configs/faces/istio", "manifests/faces", "--translate", "--allow", "*:mesh")
+    assert result.exit_code == 1
+    assert "Service faces/smiley:80: seconds" in result.stdout
+
+
+def test_compare_with_a_revision(tmp_path: Path):
+    def git(*words: str):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", tmp_path, *identity, *words], check=True, capture_output=True)
+
+    shutil.copytree("configs/faces/istio", tmp_path / "faces")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "one")
+    words = ("compare", str(tmp_path / "faces"), "--with", "manifests/faces", "--git", "HEAD")
+    assert invoke(*words).exit_code == 0
+    delay = tmp_path / "faces/smiley-delay.yaml"
+    delay.write_text(delay.read_text().replace("fixedDelay: 5s", "fixedDelay: 6s"))
+    result = invoke(*words, "--markdown")
+    assert result.exit_code == 1
+    assert "### slower" in result.stdout
+    unknown = invoke(*words[:-1], "nothing")
+    assert unknown.exit_code == 2
+    assert "no such revision" in unknown.stderr
 
 
 def test_compare_ends_with_2_for_what_it_cannot_read(tmp_path: Path):

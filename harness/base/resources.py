@@ -60,6 +60,9 @@ class Resource:
         object.__setattr__(self, "version", version)
         object.__setattr__(self, "key", (group, self.kind, self.namespace, self.name))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "lookups": {}}  # what another process reads of it, it keeps itself
+
     def place(self, path: str = "") -> Place:
         """Returns the place of a field (empty: of the object), which is looked up when it is printed."""
         return Place(self.where, path, self.data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from harness.api.headers import OpenHeaders
@@ -14,6 +13,7 @@ from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from fractions import Fraction
 
     from harness.api.headers import Headers
     from harness.model.distribution import Branch

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from harness.analysis.explore.answer import Answers
     from harness.base.explored import Asked
 
-Values = "Mapping[str, Any]"
 Key = tuple[object, ...]
 
 ASIDE = 1_000_000
@@ -85,9 +84,6 @@ class Exploration:
             if not each.aside:
                 table.setdefault(each.answers, []).append(each)
         return table
-
-
-Run = "Callable[[Mapping[str, Any]], tuple[Answers, list[Asked]]]"
 
 
 def explore(

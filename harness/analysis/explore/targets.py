@@ -29,6 +29,7 @@ KINDS = {
     "method": Kind(usual=METHODS, characters=TOKEN),
     "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/"),
     "header": Kind(usual=("harness",), absent=True),
+    "header x-forwarded-for": Kind(usual=("203.0.113.7", "10.0.0.1"), absent=True),
     "parameter": Kind(usual=("harness",), characters=_VALUE, absent=True),
     "token": Kind(few=(None, "stated", "malformed")),
     "claim": Kind(usual=("harness",), absent=True),
