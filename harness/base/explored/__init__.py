@@ -27,7 +27,7 @@ from harness.base.explored.journal import (
     Which,
 )
 from harness.base.explored.numbers import Seconds, Status
-from harness.base.explored.records import CALLER, Entries, OpenClaims, OpenQuery, of, of_pod
+from harness.base.explored.records import CALLER, Entries, OpenClaims, OpenQuery, is_explored, of, of_pod
 
 __all__ = [
     "CALLER",
@@ -50,6 +50,7 @@ __all__ = [
     "Test",
     "Unasked",
     "Which",
+    "is_explored",
     "of",
     "of_pod",
 ]

@@ -100,16 +100,26 @@ class _Pod(Protocol):
     def workload(self) -> _Workload: ...
 
 
-Client = TypeVar("Client", bound=_Pod)
-
 CALLER = "caller"
 """The attribute that is the client's pod as a whole."""
 
 
-def of_pod(function: Callable[[Client], Value], pod: Client) -> Value:
-    """Returns what a pure function makes of a client's pod."""
+def is_explored(pod: _Pod) -> bool:
+    """Returns whether a pod is an explored request's client."""
+    return isinstance(pod.workload.namespace, Attribute)
+
+
+def of_pod(
+    function: Callable[..., Value], pod: _Pod, before: tuple[Any, ...] = (), behind: tuple[Any, ...] = ()
+) -> Value:
+    """Returns what a pure function makes of a client's pod, between other arguments."""
     namespace = pod.workload.namespace
-    return namespace.journal.choice(CALLER, function) if isinstance(namespace, Attribute) else function(pod)
+    if not isinstance(namespace, Attribute):
+        return function(*before, pod, *behind)
+    journal = namespace.journal
+    answer = function(*before, journal.values[CALLER], *behind)
+    journal.record(CALLER, Property(function, before, behind), answer)
+    return answer
 
 
 def of(function: Callable[..., Value], *arguments: Any) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from harness.base import explored
@@ -55,10 +55,11 @@ def contains(resource: Resource, field: str, network: IPv4Network | IPv6Network,
     there, of a node (for a pod on its host's network), of a name outside of the cluster; also for a network
     that holds a part of the pods' addresses.
     """
-    return explored.of_pod(lambda pod: _contains(resource, field, network, pod), pod)
+    return explored.of_pod(_contains, pod, (resource, field, str(network)))
 
 
-def _contains(resource: Resource, field: str, network: IPv4Network | IPv6Network, pod: Pod) -> bool:
+def _contains(resource: Resource, field: str, block: str, pod: Pod) -> bool:
+    network = ip_network(block)
     if is_address(pod.ip):
         return ip_address(pod.ip) in network
     if network.prefixlen == 0:

@@ -61,7 +61,13 @@ def judge(state: State, client: Pod, server: Pod, port: int, protocol: str = "TC
     """
     if _policies(state) is None:
         return ALLOWED
-    return explored.of_pod(lambda client: _judged(state, client, server, port, protocol), client)
+    if explored.is_explored(client):  # whom else the same holds for, the words don't say
+        return ConnectionVerdict(explored.of_pod(_allows, client, (state,), (server, port, protocol)))
+    return _judged(state, client, server, port, protocol)
+
+
+def _allows(state: State, client: Pod, server: Pod, port: int, protocol: str) -> bool:
+    return _judged(state, client, server, port, protocol).allowed
 
 
 def _judged(state: State, client: Pod, server: Pod, port: int, protocol: str) -> ConnectionVerdict:
