@@ -12,6 +12,7 @@ from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
 from harness.model.network.dns import resolve
 from harness.model.network.services import addresses, fqdn, names, service_ports
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,19 +134,24 @@ def targets(before: State, after: State) -> Iterator[Target]:
         if _is_gateway(before, service) or _is_gateway(after, service):
             yield from _gateway(before, after, service)
         elif service.namespace not in PLATFORM:
-            sides = filter(None, (state.get(*service.key) for state in (before, after)))
-            for number, scheme in dict.fromkeys(pair for side in sides for pair in _spoken(side)):
+            sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
+            for number, scheme in _spoken(sides):
                 yield _service(service, number, scheme, others.get(number), foreign[:_FOREIGN])
     for name in (*foreign, OUTSIDE):
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
             yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
 
 
-def _spoken(service: Resource) -> Iterator[tuple[int, str]]:
-    """The ports of a Service, each with the ways of speaking that are tried: beside its own bytes and TLS."""
-    for port in service_ports(service):
-        own = _SCHEMES.get(port.protocol, ("http",))
-        yield from ((port.number, scheme) for scheme in (*own, "tcp", "https"))
+def _spoken(sides: Sequence[Resource]) -> Iterator[tuple[int, str]]:
+    """The ports of a Service, each with the ways of speaking that are tried.
+
+    Beside what either side says of a port these are bytes, and TLS where not both say that it speaks HTTP.
+    """
+    ports = grouped((port.number, port) for service in sides for port in service_ports(service))
+    for number, named in ports.items():
+        own = [scheme for port in named for scheme in _SCHEMES.get(port.protocol, ("http",))]
+        more = ("tcp",) if all(port.http for port in named) else ("tcp", "https")
+        yield from ((number, scheme) for scheme in dict.fromkeys((*own, *more)))
 
 
 def _service(
