@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
 
-MANIFESTS = Path(__file__).parents[2] / "manifests"
+ROOT = Path(__file__).parents[2]
+FOLDERS = (ROOT / "manifests", ROOT / "configs")
 SMALL = Path(__file__).parent / "estates"
 
 
@@ -78,7 +79,11 @@ SHIPPED = {
 def shipped() -> Iterator[Estate]:
     """Yields the configurations of the repository."""
     for name, (mesh, patterns) in SHIPPED.items():
-        paths = [path for pattern in patterns.split() for path in sorted(MANIFESTS.glob(pattern))]
+        paths = []
+        for pattern in patterns.split():
+            matching = [path for folder in FOLDERS for path in sorted(folder.glob(pattern))]
+            assert matching, f"{name}: nothing is called {pattern}"
+            paths += matching
         yield Estate(name, tuple(each for path in paths for each in read_manifests(path)), mesh)
 
 
