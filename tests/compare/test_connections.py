@@ -101,14 +101,18 @@ def test_each_name_that_a_gateway_passes_on_is_asked():
     assert found.request.url == "https://b.example.com/"
 
 
+def registry_only():
+    settings = resource("ConfigMap", "istio-system/istio")
+    return replace(
+        settings, data={**settings.data, "data": {"mesh": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}}
+    )
+
+
 def test_clients_that_a_sidecar_selects_are_asked_apart():
     hidden = resource(
         "Sidecar", "other/s", "{workloadSelector: {labels: {app: late}}, egress: [{hosts: [./*]}]}"
     )
-    settings = resource("ConfigMap", "istio-system/istio")
-    settings = replace(
-        settings, data={**settings.data, "data": {"mesh": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}}
-    )
+    settings = registry_only()
     clients = app("other/late", "any:1")
     differences = differing(estate(settings, *clients), estate(settings, *clients, hidden))
     assert {str(one.caller.workload) for one in differences} == {"other/late"}
@@ -139,3 +143,17 @@ def test_what_differs_within_one_mesh_is_not_put_down_to_the_meshes():
     aside = [one for one in differing(estate(entry), estate()) if one.is_aside]
     assert aside
     assert {one.request.header("host") for one in aside} == {"partner.example"}
+
+
+def test_a_strange_host_is_called_where_an_entry_makes_proxies_listen():
+    def entry(port: int):
+        return resource(
+            "ServiceEntry", "shop/partner",
+            f"{{hosts: [partner.example], ports: [{{number: {port}, name: http, protocol: HTTP}}], resolution: STATIC, endpoints: [{{address: 192.0.2.1}}]}}",
+        )  # fmt: skip
+
+    targets = {
+        each.target
+        for each in differing(estate(registry_only(), entry(80)), estate(registry_only(), entry(160)))
+    }
+    assert "harness-elsewhere.com:160" in targets

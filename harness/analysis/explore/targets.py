@@ -195,7 +195,17 @@ def _foreign(state: State) -> set[str]:
 
 
 def _entry_ports(before: State, after: State, host: str) -> Iterator[tuple[int, str]]:
-    entries = {entry for state in (before, after) for entry in service_entry.by_host(state).covering(host)}
+    """The ports that ServiceEntries name for a host; for one that nobody knows all of theirs.
+
+    A proxy that listens on a port for an entry's host has its own answer to other hosts there.
+    """
+    tables = [service_entry.by_host(state) for state in (before, after)]
+    entries = {
+        entry
+        for table in tables
+        for pattern in (table.patterns if host == OUTSIDE else (host,))
+        for entry in table.covering(pattern)
+    }
     pairs = {
         (entry.number, scheme) for entry in entries for scheme in _SCHEMES.get(entry.protocol, ("http",))
     }
