@@ -157,3 +157,17 @@ def test_a_strange_host_is_called_where_an_entry_makes_proxies_listen():
         for each in differing(estate(registry_only(), entry(80)), estate(registry_only(), entry(160)))
     }
     assert "harness-elsewhere.com:160" in targets
+
+
+def test_each_caller_asks_for_other_hosts():
+    entry = resource(
+        "ServiceEntry", "other/partner",
+        "{hosts: [partner.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: NONE}",
+    )  # fmt: skip
+    closed = resource(
+        "Sidecar", "other/s", "{workloadSelector: {labels: {app: late}}, outboundTrafficPolicy: {mode: REGISTRY_ONLY}, egress: [{hosts: [./*, shop/*]}]}"
+    )  # fmt: skip
+    clients = app("other/late", "any:1")
+    differences = differing(estate(closed, *clients, entry), estate(closed, *clients))
+    hosts = {(str(each.caller.workload), each.request.header("host")) for each in differences}
+    assert ("other/late", "partner.example") in hosts

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_wrong_weight_fails_and_is_explained(ground, tmp_path: Path):
-    for folder in ("manifests", "scenarios"):
+    for folder in ("manifests", "configs", "scenarios"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     split = tmp_path / "configs/faces/istio/color-split.yaml"
     first, second, third = split.read_text().split("weight: 50")

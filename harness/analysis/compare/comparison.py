@@ -303,15 +303,15 @@ def _apart(
 ) -> Iterator[Mapping[str, Any]]:
     """Yields requests that are decided by themselves, since others tell how those like them fare.
 
-    By the first caller of those whose proxies are set up alike: those aside, and one whose application ends
-    the connection. By all: those of a class whose answer's status matters, with such an application.
+    By all callers: those aside, and those of a class whose answer's status matters, with an application that
+    ends the connection. By the first of those whose proxies are set up alike: one more with such a one.
     """
     seen = []
     statuses = (application.STATUS, application.GRPC_STATUS)
     for tree in (before, after):
         for index, each in enumerate(tree.classes):
             resets = not each.aside and any(asked.attribute in statuses for asked in each.conditions)
-            if (resetting and (resets or (first and not index))) or (first and each.aside):
+            if (resetting and (resets or (first and not index))) or each.aside:
                 values = each.values if each.aside else {**each.values, application.RESETS: True}
                 own = {key: value for key, value in values.items() if not key.startswith("caller")}
                 if own not in seen:
