@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from harness.base.vocabulary import Workload
-    from harness.traffic.outcomes import Outcome
     from harness.traffic.trace import Arrivals, Step, Trace
 
 T = TypeVar("T")
@@ -83,7 +82,28 @@ def pooled(branches: Iterable[Branch[T]]) -> Branches[T]:
     return tuple(Branch(weight, value, trace) for value, (weight, trace) in pools.items())
 
 
-def tally(branches: Iterable[Branch[Outcome]]) -> Arrivals | None:
+def averaged(branches: Iterable[Branch[T]]) -> Branches[T]:
+    """Returns the branches with equal values as one, whose last step has what arrived in all of them.
+
+    For what is sent again: how many requests arrived at whom is still counted later.
+    """
+    pools: dict[T, list[Branch[T]]] = {}
+    for branch in branches:
+        pools.setdefault(branch.value, []).append(branch)
+    return tuple(_averaged(alike) for alike in pools.values())
+
+
+def _averaged(alike: list[Branch[T]]) -> Branch[T]:
+    first = alike[0]
+    if len(alike) == 1 or not first.trace:
+        return first
+    weight = sum((branch.weight for branch in alike), Fraction(0))
+    arrivals = tally(replace(branch, weight=branch.weight / weight) for branch in alike)
+    before = (replace(step, arrivals=()) for step in first.trace[:-1])
+    return Branch(weight, first.value, (*before, replace(first.trace[-1], arrivals=arrivals)))
+
+
+def tally(branches: Iterable[Branch[T]]) -> Arrivals | None:
     """Returns how many requests each workload's application gets on average while one is answered.
 
     None where that depends on timing, or on what isn't known. The branches mustn't be pooled yet.

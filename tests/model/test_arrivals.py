@@ -43,6 +43,7 @@ RETRIED = "retries: {attempts: 2, retryOn: 5xx}"
 ROUTE = (
     "{parentRefs: [{group: '', kind: Service, name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}"
 )
+SPLIT = "{parentRefs: [{group: '', kind: Service, name: web}], rules: [{backendRefs: [{name: web, port: 80}, {name: copy, port: 80, weight: 3}]}]}"
 PROFILE = resource(
     "ServiceProfile",
     "lnk/web.lnk.svc.cluster.local",
@@ -72,6 +73,10 @@ COUNTS = {
     "Linkerd's retries": (
         [resource("HTTPRoute", "lnk/web", ROUTE, annotations={"retry.linkerd.io/http": "5xx", "retry.linkerd.io/limit": "3"})],
         "lnk/client", "http://web/?status=503", "lnk/web", 4,
+    ),
+    "each of Linkerd's retries may go to another backend": (
+        [*app("lnk/copy", "l5d/echo:v1", 8080), resource("HTTPRoute", "lnk/web", SPLIT, annotations={"retry.linkerd.io/http": "5xx", "retry.linkerd.io/limit": "3"})],
+        "lnk/client", "http://web/?status=503", "lnk/copy", 3,
     ),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from harness.api.kubernetes.service import Service
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
-from harness.model.distribution import Branch, after, certain, mapped, pooled, shares, then
+from harness.model.distribution import Branch, after, averaged, certain, mapped, shares, then
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
@@ -169,7 +169,7 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
             later = attempt(number + 1, tried + Counter([spent[0]]))
             return mapped(later, lambda outcome: with_fields(outcome, seconds=spent[1] + outcome.seconds))
 
-        return (*kept, *then(pooled(retried), resent))
+        return (*kept, *then(averaged(retried), resent))
 
     return after(attempt(1, Counter()), *target.trace)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP, annotation
 from harness.base.errors import NotModelledError
-from harness.model.distribution import Branch, Branches, certain, pooled
+from harness.model.distribution import Branch, Branches, averaged, certain
 from harness.model.message import Answers, Message
 from harness.traffic.trace import Action, built_in, words
 
@@ -119,7 +119,7 @@ def with_retries(
                 why = built_in(Action.RETRIED, "try {} {}: sent again", tries, ended)
                 after = before.value + (again.timeout if slow and again.timeout else spent)
                 retried.append(Branch(weight, after, (*trace, why)))
-        pending = pooled(retried)
+        pending = averaged(retried)
         if not pending:
             break
     return tuple(kept)
