@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 
 from harness.analysis.translate import Severity
@@ -135,6 +135,12 @@ SUBSETS = resource(
     "{host: all-web, subsets: [{name: one, labels: {version: v1}}, {name: two, labels: {version: v2}}]}",
 )
 STRICT = resource("PeerAuthentication", "shop/default", "{mtls: {mode: STRICT}}")
+BY_NAMESPACE = resource(
+    "AuthorizationPolicy",
+    "shop/p",
+    "{rules: [{from: [{source: {namespaces: [ops, x]}}]}]}",
+    "security.istio.io/v1",
+)
 CONFIGS = st.tuples(
     st.lists(virtual_services(), max_size=2),
     st.lists(policies(), max_size=2),
@@ -147,6 +153,7 @@ EXAMPLES = int(os.environ.get("HARNESS_RANDOM_CONFIGS", "15"))
 
 @settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(CONFIGS)
+@example([BY_NAMESPACE])
 def test_a_difference_is_covered_by_a_finding(config: list[Resource]):
     try:
         placed(Mesh.ISTIO, APPS, config)

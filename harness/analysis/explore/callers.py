@@ -202,7 +202,8 @@ class Group:
         there = {(each.workload.namespace, each.before.service_account) for each in self.members}
         namespaces = {namespace for namespace, _ in there}
         for namespace, account in places:
-            if (namespace, account or "default") not in there and (account or namespace not in namespaces):
+            known = (namespace, account or "default") in there or (not account and namespace in namespaces)
+            if not known and _LABEL.fullmatch(namespace):
                 before, after = (_moved(pod, namespace, account) for pod in (stranger.before, stranger.after))
                 yield Caller(before.workload, before, after)
 
@@ -211,6 +212,9 @@ class Group:
         """The set of all."""
         return self.before.everyone
 
+
+_LABEL = re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+"""What a namespace can be called (RFC 1123): an identity's text may be read as one that can't be there."""
 
 _NAMESPACE = re.compile(r"/ns/([a-z0-9-]+)/")
 
