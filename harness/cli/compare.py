@@ -90,8 +90,9 @@ def compare(
     accepted (what isn't decided is one), 2 for errors.
     """
     from harness.analysis.compare import compare
+    from harness.analysis.compare.causes import allowed
     from harness.analysis.compare.comparison import not_read
-    from harness.analysis.compare.configurations import allowed, sides
+    from harness.analysis.compare.configurations import sides
     from harness.manifests.revision import at_revision
     from harness.report import comparison as report
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.compare.configurations import allowed
+from harness.analysis.compare.causes import allowed
 from harness.analysis.compare.harm import RANKS
 from harness.report import trace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import compare
-from harness.analysis.compare.configurations import allowed
+from harness.analysis.compare.causes import allowed
 
 if TYPE_CHECKING:
     from harness.analysis.compare import Difference

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.analysis.compare import compare
-from harness.analysis.compare.configurations import allowed, sides
+from harness.analysis.compare.causes import allowed
+from harness.analysis.compare.configurations import sides
 from harness.manifests.files import read_manifests
 from harness.model import changes
 from harness.report.comparison import data, markdown, text

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.compare.comparison import Comparison, Difference, compare
+from harness.analysis.compare.comparison import Comparison, compare
+from harness.analysis.compare.difference import Difference
 
 __all__ = ["Comparison", "Difference", "compare"]

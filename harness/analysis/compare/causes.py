@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from harness.model.network.services import names, service_port
@@ -12,7 +13,7 @@ from harness.traffic.trace import Action
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from harness.analysis.compare.comparison import Difference
+    from harness.analysis.compare.difference import Difference
     from harness.traffic.trace import Step
 
 _DENORMAL = re.compile(r"//|/\.\.?(/|$)|%[0-9a-fA-F]{2}|\\")
@@ -109,3 +110,28 @@ def causes(difference: Difference) -> Iterator[str]:
     for name, accounts in _CAUSES.items():
         if (difference.is_moved or name == ADDED) and accounts(difference):
             yield name
+
+
+MESH = "mesh"
+"""Accepts what differs between the meshes themselves."""
+
+
+def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
+    """Whether a difference is accepted by one of `namespace/name[:part]`, either with `*`.
+
+    The name is a Service's, a workload's, or a host; the part one of `Difference.parts`, its `harm`, one
+    of its `causes`, or `mesh` for any of those.
+    """
+    return any(
+        fnmatch(difference.place, name) and (not colon or _is_of(difference, part))
+        for name, colon, part in map(_apart, patterns)
+    )
+
+
+def _apart(pattern: str) -> tuple[str, str, str]:
+    return pattern.rpartition(":") if ":" in pattern else (pattern, "", "")
+
+
+def _is_of(difference: Difference, part: str) -> bool:
+    names = list(causes(difference))
+    return part in (difference.harm, *names, *([MESH] if names else [])) or {part} >= set(difference.parts)

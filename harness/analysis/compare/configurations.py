@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from harness.analysis.compare.causes import causes
 from harness.analysis.explore.requests import with_pods
 from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
@@ -15,9 +13,8 @@ from harness.model.changes.pods import meshed
 from harness.model.leniency import Leniency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from harness.analysis.compare.comparison import Difference
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
@@ -58,28 +55,3 @@ def state_of(resources: Sequence[Resource], mesh: Mesh | None, *, strict: bool =
 def _with_linkerd(pod: Pod) -> Pod:
     """The pod with Linkerd's proxy beside it if it is an ingress gateway of Istio's, as translations do."""
     return meshed(pod, Mesh.LINKERD) if pod.gateway else pod
-
-
-MESH = "mesh"
-"""Accepts what differs between the meshes themselves."""
-
-
-def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
-    """Whether a difference is accepted by one of `namespace/name[:part]`, either with `*`.
-
-    The name is a Service's, a workload's, or a host; the part one of `Difference.parts`, its `harm`, one
-    of its `causes`, or `mesh` for any of those.
-    """
-    return any(
-        fnmatch(difference.place, name) and (not colon or _is_of(difference, part))
-        for name, colon, part in map(_apart, patterns)
-    )
-
-
-def _apart(pattern: str) -> tuple[str, str, str]:
-    return pattern.rpartition(":") if ":" in pattern else (pattern, "", "")
-
-
-def _is_of(difference: Difference, part: str) -> bool:
-    names = list(causes(difference))
-    return part in (difference.harm, *names, *([MESH] if names else [])) or {part} >= set(difference.parts)

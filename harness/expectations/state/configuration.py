@@ -165,7 +165,8 @@ class Equivalent(Expectation):
 
     def judge(self, ground: Ground) -> Verdict:
         from harness.analysis.compare import compare  # most scenarios compare nothing
-        from harness.analysis.compare.configurations import MESH, allowed, state_of
+        from harness.analysis.compare.causes import MESH, allowed
+        from harness.analysis.compare.configurations import state_of
 
         before = state_of(_objects(ground, self.before), self.mesh_before)
         after = state_of(_objects(ground, self.after), self.mesh_after)
