@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.base.errors import HarnessError, InputError
+from harness.base.listing import some
 from harness.manifests import folders, kustomize
 from harness.manifests.documents import MAX_BYTES, keeping_all, parse, read_text
 from harness.manifests.objects import Reading, built, in_document, in_text, is_object
@@ -25,9 +26,6 @@ STDIN = Path("-")
 _BUILDERS = 8
 """Kustomizations that are built at one time."""
 
-_NAMED = 3
-"""Names in a list that is told."""
-
 _LISTED = 10
 """Same-named objects that are listed one by one."""
 
@@ -35,13 +33,6 @@ Batches = tuple[tuple["Resource", ...], ...]
 
 _TEMPLATE = "a template ({{ … }}): render it (helm template …), and name what comes of it"
 _CHART = "a Helm chart: render it (helm template …), and name what comes of it"
-
-
-def some(names: Iterable[str]) -> str:
-    """Returns the first of some names, each once, and how many more there are."""
-    first = list(dict.fromkeys(names))
-    more = f" and {len(first) - _NAMED} more" if len(first) > _NAMED else ""
-    return ", ".join(first[:_NAMED]) + more
 
 
 @dataclass(frozen=True)
@@ -72,7 +63,10 @@ class Manifests:
         by_reason: defaultdict[str, list[str]] = defaultdict(list)
         for unread in self.unread:
             by_reason[unread.why].append(unread.path)
-        return (*self.notes, *(f"not read: {some(paths)}: {why}" for why, paths in by_reason.items()))
+        return (
+            *self.notes,
+            *(f"not read: {some(dict.fromkeys(paths))}: {why}" for why, paths in by_reason.items()),
+        )
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -189,7 +183,7 @@ def _without_earlier(batches: Batches) -> tuple[Batches, tuple[str, ...]]:
 
 def _replaced(versions: list[list[Resource]]) -> Iterator[str]:
     for *earlier, last in versions[:_LISTED]:
-        places = some(str(each.place()) for each in earlier)
+        places = some(dict.fromkeys(str(each.place()) for each in earlier))
         yield f"{last.place()}: {last} replaces what stands at {places}: the last one counts, as with kubectl"
     if (left := len(versions) - _LISTED) > 0:
         yield f"{left} more objects stand in several places: the last one counts, as with kubectl"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.causes import allowed
 from harness.analysis.compare.harm import RANKS
+from harness.base.listing import some
 from harness.report import trace
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ def _described(group: Group) -> Iterator[str]:
             yield from (f"  {side} by: {step}" for step in deciding(steps))
     targets = list(dict.fromkeys(each.target for each in group[1:] if each.target != first.target))
     if targets:
-        more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
-        yield f"  also at: {', '.join(targets[:_NAMED])}{more}"
+        yield f"  also at: {some(targets, _NAMED)}"
 
 
 def deciding(steps: Collection[Step]) -> tuple[Step, ...]:

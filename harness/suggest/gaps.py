@@ -10,6 +10,7 @@ from harness.api.gateway_api.route import Route
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy
 from harness.api.istio.virtual_service import VirtualService
 from harness.api.schema.kinds import GATEWAY_API
+from harness.base.listing import some
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ class Gaps:
             if len(subjects) <= _NAMED:
                 yield from (f"{subject}: {why}" for subject, why in subjects.items())
             else:
-                first = ", ".join(list(subjects)[:_NAMED])
-                yield f"{first} and {len(subjects) - _NAMED} more: {alike}"
+                yield f"{some(subjects, _NAMED)}: {alike}"
 
 
 _LISTED = 5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.analysis.texts import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.api.node import Node
     from harness.base.resources import Resource
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 PARTS = ("what", "why", "fix")
 
-_NAMED = 3
 _REFERENCE = "https://istio.io/latest/docs/reference/config/analysis/{}/"
 
 
@@ -98,13 +97,6 @@ def seen(
 ) -> Sign:
     """Returns a sign; `case` tells cases of one rule apart."""
     return Sign(at, field, case, needs, facts)
-
-
-def some(names: Iterable[str]) -> str:
-    """Returns the first of many names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
-    return f"{', '.join(listed[:_NAMED])}{more}"
 
 
 CHECKS: dict[str, Callable[[State], Iterator[Sign]]] = {}

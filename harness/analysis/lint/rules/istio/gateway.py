@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.rule import Sign, rule, seen, some
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.pods import of_gateway
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.secret import KIND as SECRET
 from harness.api.kubernetes.secret import Secret
 from harness.api.kubernetes.service import Service
+from harness.base.listing import some
 from harness.base.vocabulary import ROOT_NAMESPACE, Workload
 from harness.model import app_ports
 from harness.model.istio.gateway.server import PortListener, merged, serving

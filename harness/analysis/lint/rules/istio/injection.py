@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.rule import Sign, rule, seen, some
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.api import marks
 from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import template_of
+from harness.base.listing import some
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh, Workload
 from harness.model.state.tables import grouped
 

@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harness.analysis.lint.rule import Sign, rule, seen, some
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.istio.registry import SERVICE
 from harness.api import marks
 from harness.api.istio.security.authentication import GROUP as SECURITY
@@ -21,6 +21,7 @@ from harness.api.kubernetes.definition import (
 )
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.workload import template_of
+from harness.base.listing import some
 from harness.base.networks import is_address
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.analysis.lint.rule import Sign, rule, seen, some
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.pods import by_labels
 from harness.api import marks
 from harness.api.istio.destination_rule import KIND as DESTINATION_RULE
@@ -21,6 +21,7 @@ from harness.api.istio.security.authentication import PolicySpec
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.linkerd import GROUP as LINKERD
 from harness.api.linkerd.policy import LinkerdServer
+from harness.base.listing import some
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import LabelTable, grouped, per_state
 

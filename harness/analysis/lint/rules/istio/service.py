@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.rule import Sign, rule, seen, some
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.istio.registry import SERVICE
 from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.service import Service
+from harness.base.listing import some
 from harness.base.vocabulary import PLATFORM, Mesh, Workload
 from harness.model import app_ports
 from harness.model.state.tables import grouped

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.lint.rule import Sign, rule, seen, some
+from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.istio.registry import SERVICE_ENTRY
 from harness.api.istio.hosts import exported_to
 from harness.api.istio.registry import ServiceEntry
+from harness.base.listing import some
 from harness.model.istio import mesh_config
 from harness.model.state.tables import grouped
 
