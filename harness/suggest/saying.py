@@ -66,7 +66,8 @@ def _external(question: Question, answers: list[Outcome]) -> Entry:
     return question.says("leaves the cluster", "egress")
 
 
-def _route(question: Question, outcomes: Outcomes, names: Collection[str]) -> Entry:
+def _general(question: Question, outcomes: Outcomes) -> Entry | None:
+    """What is said of a refusal, of what comes from outside, and of bytes, whatever is asked; else None."""
     answers = [group.outcome for group in outcomes.groups]
     if not all(map(_served, answers)):
         return _refused(question, outcomes)
@@ -74,6 +75,12 @@ def _route(question: Question, outcomes: Outcomes, names: Collection[str]) -> En
         return _response(question, answers)
     if question.request.tcp:
         return question.says("is open", "tcp")
+    return None
+
+
+def _route(question: Question, outcomes: Outcomes, names: Collection[str]) -> Entry:
+    if entry := _general(question, outcomes):
+        return entry
     backends = ((group.outcome.backend, group.weight) for group in outcomes.groups)
     shares = summed((backend, weight) for backend, weight in backends if backend)
     specified = _specified(outcomes.groups)
@@ -89,14 +96,7 @@ def _route(question: Question, outcomes: Outcomes, names: Collection[str]) -> En
 
 
 def _access(question: Question, outcomes: Outcomes) -> Entry:
-    answers = [group.outcome for group in outcomes.groups]
-    if not all(map(_served, answers)):
-        return _refused(question, outcomes)
-    if question.request.through:
-        return _response(question, answers)
-    if question.request.tcp:
-        return question.says("is open", "tcp")
-    return question.says("is allowed", "allow")
+    return _general(question, outcomes) or question.says("is allowed", "allow")
 
 
 def _refused(question: Question, outcomes: Outcomes) -> Entry:

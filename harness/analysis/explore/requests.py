@@ -57,20 +57,21 @@ class Cluster:
         """
         try:
             with application.answering(values):
-                if self._lacks(request):
-                    branches = _nobody()
-                elif client is None:
-                    branches = decide.paths(self._alike, request)
-                else:
-                    branches = decide.sent(self._alike, client, request, Message.of(request))
+                branches = self._paths(request, client, Message.of(request))
         except NotModelledError as error:
             return _undecided(error), ()
         return answers(branches), tuple(dict.fromkeys(step for branch in branches for step in branch.trace))
 
-    def _lacks(self, request: Request) -> bool:
-        """Whether the gateway isn't there that a request goes through."""
+    def _paths(self, request: Request, client: Pod | None, message: Message) -> Branches:
+        """What may come of a message from a pod, from outside, or else from the request's own workload."""
         gateway = request.through
-        return gateway is not None and not self.state.get("", "Service", gateway.namespace, gateway.name)
+        if gateway and not self.state.get("", "Service", gateway.namespace, gateway.name):
+            return certain(Outcome(failure=Failure.REFUSED))  # nobody is there
+        if client is not None:
+            return decide.sent(self._alike, client, request, message)
+        if gateway is None:
+            return decide.paths(self._alike, request)
+        return decide.entering(self._alike, request, message)
 
     @cached_property
     def _alike(self) -> State:
@@ -88,13 +89,8 @@ class Cluster:
         journal = Journal(values)
         message = _message(target, journal)
         try:
-            if self._lacks(request):
-                branches = _nobody()
-            elif client is None:
-                branches = decide.entering(self._alike, request, message)
-            else:
-                branches = decide.sent(self._alike, explored(client, journal), request, message)
-            outcome = answers(branches)
+            sender = explored(client, journal) if client else None
+            outcome = answers(self._paths(request, sender, message))
         except NotModelledError as error:
             outcome = _undecided(error)
         except Unasked as error:
@@ -106,10 +102,6 @@ def _sent(target: Target, client: Pod | None) -> Request:
     """The request that says where an explored one goes."""
     source = HOST if client is None else client.workload
     return Request(source, f"{target.scheme}://{target.host}:{target.port}/", through=target.through)
-
-
-def _nobody() -> Branches:
-    return certain(Outcome(failure=Failure.REFUSED))
 
 
 def _undecided(error: NotModelledError) -> Answers:

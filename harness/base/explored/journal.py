@@ -133,7 +133,6 @@ def suffixed(end: str) -> Change:
 
 
 LOWER = Change("lower case", str.lower, lambda text: (text, text.upper()))
-DOTLESS = Change("without a dot behind", lambda text: text.rstrip("."), lambda text: (f"{text}.",))
 PORTLESS = Change("without port", lambda text: text.partition(":")[0], lambda text: (text, f"{text}:8080"))
 
 
