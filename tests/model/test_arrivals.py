@@ -56,6 +56,7 @@ COUNTS = {
     "elsewhere": ([], "ist/client", "http://web/", "ist/copy", 0),
     "no status is retried": ([], "ist/client", "http://web/?status=503", "ist/web", 1),
     "Istio's retries": ([virtual_service(RETRIED)], "ist/client", "http://web/?status=503", "ist/web", 3),
+    "none begins after the time limit": ([virtual_service(f"timeout: 1s, {RETRIED}")], "ist/client", "http://web/?delay=5s&status=503", "ist/web", 1),
     "a client without a mesh retries nothing": ([virtual_service(RETRIED)], "bare/client", "http://web.ist/?status=503", "ist/web", 1),
     "retried until it succeeds": ([virtual_service(RETRIED)], "ist/client", "http://web/?flaky=2", "ist/web", Fraction(3, 2)),
     "aborted before it is sent": (

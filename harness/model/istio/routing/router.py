@@ -127,7 +127,7 @@ def _copied(side: ClientSide, port: int, message: Message, chosen: Chosen, mirro
 
 
 def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outcome]:
-    """The outcome, or 504 where it takes longer than the limit: then nobody knows how many tries began."""
+    """The outcome, or 504 where it takes longer than the limit: of more than one try nobody knows how many."""
     if branch.value.seconds <= limit:
         return branch
     trace = branch.trace
@@ -160,7 +160,7 @@ def _sent(
         destination = replace(destination, port=port)
     target = upstream.upstream(side, rule, destination, port, message.dialled)
     changed = rewriting.forwarded(message, rule, chosen.match, destination.request_headers)
-    answered = upstream.send(side, changed, target, rule.retries)
+    answered = upstream.send(side, changed, target, rule.retries, rule.timeout)
     changes = tuple(filter(None, (destination.response_headers, rule.response_headers)))
     if not changes:
         return answered

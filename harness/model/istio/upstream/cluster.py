@@ -134,18 +134,25 @@ def _selector(port: Port) -> Mapping[str, str]:
     return port.spec.selector if isinstance(port, EntryPort) else Service.kept(port.service).selector
 
 
-def send(side: ClientSide, message: Message, target: Upstream | Missing, retries: Retries) -> Answers:
+def send(
+    side: ClientSide,
+    message: Message,
+    target: Upstream | Missing,
+    retries: Retries,
+    limit: float | None = None,
+) -> Answers:
     """Returns the answers of a destination's endpoints, with what is retried sent again.
 
     A retry goes to a pod that wasn't tried yet, while there is one. Pods of one workload fare alike, so
-    of those tried only the number counts. For a destination that leads nowhere Envoy answers.
+    of those tried only the number counts. For a destination that leads nowhere Envoy answers. No try
+    begins after the limit, in seconds for all of them.
     """
     if isinstance(target, Missing):
         return certain(replies.envoy(message, target.status, target.body), *target.trace)
     pods = Counter(place.endpoint.pod.workload for place in target.targets)
     groups = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
 
-    def attempt(number: int, tried: Counter[Workload]) -> Answers:
+    def attempt(number: int, tried: Counter[Workload], begun: float) -> Answers:
         fresh = (pods - tried if retries.elsewhere else pods) or pods
         kept: list[Branch[Outcome]] = []
         retried: list[Branch[tuple[Workload, float]]] = []
@@ -156,7 +163,8 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
         ):
             for branch in _once(side, picked.value, message, number, target.policy, retries):
                 weight = picked.weight * branch.weight
-                if retries.again(number, branch.value):
+                ended = begun + branch.value.seconds
+                if retries.again(number, branch.value) and (limit is None or ended <= limit):
                     text = "try {} gave {}, which is retried"
                     trace = (*branch.trace, built_in(Action.RETRIED, text, number, str(branch.value)))
                     spent = (picked.value.endpoint.pod.workload, branch.value.seconds)
@@ -166,12 +174,12 @@ def send(side: ClientSide, message: Message, target: Upstream | Missing, retries
                     kept.append(Branch(weight, answer, branch.trace))
 
         def resent(spent: tuple[Workload, float]) -> Answers:
-            later = attempt(number + 1, tried + Counter([spent[0]]))
+            later = attempt(number + 1, tried + Counter([spent[0]]), begun + spent[1])
             return mapped(later, lambda outcome: with_fields(outcome, seconds=spent[1] + outcome.seconds))
 
         return (*kept, *then(averaged(retried), resent))
 
-    return after(attempt(1, Counter()), *target.trace)
+    return after(attempt(1, Counter(), 0.0), *target.trace)
 
 
 def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
