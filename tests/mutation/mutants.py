@@ -46,6 +46,9 @@ _ALTERNATIVES = (
 """Words that stand in each other's place: values, and keys."""
 
 _INERT = frozenset(("apiVersion", "kind"))
+_THERE = (("metadata", "name"), ("metadata", "namespace"))
+"""Fields that each object has."""
+_OWN = (*_THERE, ("metadata", "labels"), ("metadata", "annotations"))
 _POD = ("labels", "annotations", "selector", "replicas", "ports", "serviceAccountName", "hostNetwork", "readinessProbe", "livenessProbe", "matchLabels")  # fmt: skip
 """What of workloads counts in a mesh, where applications are all alike."""
 
@@ -100,18 +103,21 @@ class Mutation:
         inside = data
         for step in outer:
             inside = inside[step]
-        change = self._change(inside, key)
+        change = self._change(inside, key, keeps=path in _THERE)
         if change is None or data == resource.data:
             return None
         return Mutant(resource, live(data), path, change)
 
-    def _change(self, inside: Any, key: Any) -> str | None:
-        """Changes a value of a list or mapping in place; returns what was done, in words."""
+    def _change(self, inside: Any, key: Any, *, keeps: bool) -> str | None:
+        """Changes a value of a list or mapping in place; returns what was done, in words.
+
+        The field itself stays if it `keeps`.
+        """
         value = inside[key]
-        ways = ["removed"]
+        ways = [] if keeps else ["removed"]
         if isinstance(inside, list):
             ways += ["duplicated", "swapped"]
-        elif isinstance(key, str):
+        elif isinstance(key, str) and not keeps:
             ways += ["renamed"]
         if not isinstance(value, dict | list) or not value:
             ways += ["replaced"] * 4
@@ -203,8 +209,10 @@ def _counts(resource: Resource, path: Path) -> bool:
     """Whether a field may say something of traffic."""
     if not path:
         return resource.kind not in ("Deployment", "StatefulSet", "Namespace")
-    if path[0] in _INERT or (path[0] == "metadata" and len(path) < 3):
+    if path[0] in _INERT or path == ("metadata",):
         return False
+    if path[0] == "metadata" and len(path) == 2:
+        return path in _OWN and (resource.kind != "Namespace" or path not in _THERE)
     if "template" in path or resource.kind in (
         "Pod",
         "StatefulSet",

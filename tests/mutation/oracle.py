@@ -175,9 +175,8 @@ class Run:
         """How applications answer: more often otherwise than at once where the objects speak of that."""
         if _speak_of_answers(changed):
             return ["at once"] * 5 + ["slowly"] * 3 + [RESET, *STATUSES]
-        if _speak_of_answers(self.estate.objects):
-            return ["at once"] * 18 + ["slowly", RESET, "503"]
-        return ["at once"]
+        usual = 18 if _speak_of_answers(self.estate.objects) else 60
+        return ["at once"] * usual + ["slowly", RESET, "503"]
 
 
 def _speak_of_answers(objects: list[Resource] | tuple[Resource, ...]) -> bool:

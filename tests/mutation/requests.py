@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from harness.base.vocabulary import PLATFORM, Workload
+from harness.model.network.services import addresses
 from harness.traffic.request import HOST, Request, Token
 from tests.mutation.aims import aimed, services
 from tests.mutation.harvest import METHODS, Clause, Term, clauses, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from random import Random
 
     from harness.base.resources import Resource
@@ -21,6 +22,12 @@ Pairs = list[tuple[str, str]]
 
 _SPOKEN = {"grpc": "grpc", "http2": "grpc", "kubernetes.io/h2c": "grpc", "https": "https", "tls": "https", "tcp": "tcp", "mongo": "tcp", "redis": "tcp", "mysql": "tcp"}  # fmt: skip
 """What clients speak to a port, by what it says; HTTP, if it says nothing."""
+
+_OTHER_HOSTS = {
+    ("http", True): 1.0, ("grpc", True): 1.0, ("https", True): 0.2,
+    ("http", False): 0.2, ("grpc", False): 0.2, ("https", False): 0.0,
+}  # fmt: skip
+"""How often a request has a Host of its own, by what is spoken and whether it comes through a gateway."""
 
 _INWARD = frozenset(
     (
@@ -53,6 +60,8 @@ class Sampler:
         out = [each for each in (*every, *changed) if each.kind in _OUTWARD or "externalName" in texts(each)]
         self.outside = [term for each in out for clause in clauses(each) for term in clause.of("host")]
         self.claims = [term for clause in (*self.own, *self.pool) for term in clause.of("claim")]
+        self.ports = sorted({term.text for clause in (*self.own, *self.pool) for term in clause.of("port")})
+        self.pods = {each.key: list(_own_names(each, states)) for each in self.services}
         self.inward = self._inward(changed) if self.gateways else 0.0
 
     @staticmethod
@@ -81,12 +90,12 @@ class Sampler:
         headers, query = self._pairs(clause, wide)
         token = self._token(clause, wide, headers, query)
         if query and path:
-            path += "?" + "&".join(f"{name}={value}" for name, value in query)
-        if scheme in ("http", "grpc") and (through or random.random() < 0.2):
+            path += "?" + "&".join(f"{name}={value}" if value else name for name, value in query)
+        if scheme in ("http", "grpc", "https") and random.random() < _OTHER_HOSTS[scheme, bool(through)]:
             authority = self._host(clause, wide)
             headers.append(("host", authority if random.random() < 0.85 else f"{authority}:{port}"))
         methods = [term.text for term in (*clause.of("method"), *wide.of("method"))] or ["GET"]
-        method = random.choice(methods) if random.random() < 0.6 else random.choice(METHODS[:4])
+        method = random.choice(methods) if random.random() < 0.6 else random.choice(METHODS)
         source = HOST if through else random.choice(self.sources)
         return Request(
             source,
@@ -122,19 +131,18 @@ class Sampler:
         scheme = (
             protocol if random.random() < 0.75 else random.choice(["http", "http", "grpc", "https", "tcp"])
         )
-        return (
-            None,
-            port,
-            scheme,
-            f"{service.name}.{service.namespace}" + random.choice(["", "", ".svc", ".svc.cluster.local"]),
-        )
+        name = f"{service.name}.{service.namespace}"
+        if (pods := self.pods[service.key]) and random.random() < 0.3:
+            name = random.choice(pods)
+        return None, port, scheme, name + random.choice(["", "", ".svc", ".svc.cluster.local"])
 
     def _port(self, service: Resource, clause: Clause) -> tuple[int, str]:
         """A port of a Service, and what its clients speak."""
         spec = service.data.get("spec") or {}
         ports = [each for each in spec.get("ports") or [] if isinstance(each, dict)]
-        if not ports or self.random.random() < 0.03:
-            return int(self.random.choice([*(term.text for term in clause.of("port")), "80"])), "http"
+        if not ports or self.random.random() < 0.05:
+            own = [term.text for term in clause.of("port")]
+            return int(self.random.choice([*own, *own, *self.ports, "80"])), "http"
         port = self.random.choice(ports)
         word = str(port.get("appProtocol") or str(port.get("name", "")).partition("-")[0])
         return int(port.get("port") or 80), _SPOKEN.get(word, "http")
@@ -147,7 +155,9 @@ class Sampler:
         path = self._near(random.choice(terms).example(random), 0.4)
         if random.random() < 0.1:
             path += random.choice(terms).example(random)
-        return re.sub(r"[^A-Za-z0-9_./~:@!$&'()*+,;=%-]", "_", path if path.startswith("/") else f"/{path}")
+        return re.sub(
+            r"[^A-Za-z0-9_./~:@!$&'()*+,;=%{}|^\\-]", "_", path if path.startswith("/") else f"/{path}"
+        )
 
     def _pairs(self, clause: Clause, wide: Clause) -> tuple[Pairs, Pairs]:
         """Headers and query parameters, most of those that stand together."""
@@ -195,6 +205,8 @@ class Sampler:
         """A text that a term takes, or sometimes just doesn't."""
         text = term.example(self.random)
         chance = self.random.random()
+        if chance > 0.98:
+            return f"{text}é"
         return (
             f"{text}x"
             if chance < 0.08
@@ -231,6 +243,14 @@ class Sampler:
             case _:
                 headers.append(("cookie", f"{place.name}={token.text}"))
         return None
+
+
+def _own_names(service: Resource, states: Sequence[State]) -> Iterator[str]:
+    """The names of a headless Service's pods, as far as they have one."""
+    spec = service.data.get("spec") or {}
+    if spec.get("clusterIP") == "None":
+        for pod in sorted({pod.name for state in states for pod in addresses(state, service)}):
+            yield f"{pod}.{service.name}.{service.namespace}"
 
 
 def _claim(claims: dict[str, Any], names: list[str], value: str, random: Random) -> None:
