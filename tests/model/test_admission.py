@@ -255,6 +255,29 @@ def test_refused(kind, spec, api, words):
 
 
 @pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("Service", "bare/1st", 'metadata.name: Invalid value: "1st": a DNS-1035 label must consist of'),
+        ("Service", "bare/a.b", 'metadata.name: Invalid value: "a.b": a DNS-1035 label must consist of'),
+        ("Sidecar", "bare/A", 'metadata.name: Invalid value: "A": a lowercase RFC 1123 subdomain must'),
+        ("Sidecar", "b_re/a", 'metadata.namespace: Invalid value: "b_re": a lowercase RFC 1123 label must'),
+    ],
+)
+def test_names_that_can_be_none(kind, name, words):
+    with pytest.raises(Refused) as caught:
+        changes.apply(STATE, [resource(kind, name, "{ports: [{port: 80}]}")])
+    assert words in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "api"),
+    [("PeerAuthentication", "bare/a.b-1", ""), ("Role", "bare/System:x", "rbac.authorization.k8s.io/v1")],
+)
+def test_names_that_can_be(kind, name, api):
+    changes.apply(STATE, [resource(kind, name, "{}", api)])
+
+
+@pytest.mark.parametrize(
     ("kind", "spec", "api", "field", "why"),
     [
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
@@ -19,6 +20,40 @@ if TYPE_CHECKING:
 
 MAX_REPLICAS = 1000
 """Pods of one workload that the model follows one by one."""
+
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAMES = {
+    "Service": (
+        r"[a-z]([-a-z0-9]*[a-z0-9])?",
+        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+        "alphabetic character, and end with an alphanumeric character",
+    ),
+    "Namespace": (
+        _LABEL,
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
+        "start and end with an alphanumeric character",
+    ),
+}
+_SUBDOMAIN = (
+    rf"{_LABEL}(\.{_LABEL})*",
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+    "start and end with an alphanumeric character",
+)
+"""What a name can be, and how the API server says so [Kubernetes: Object Names and IDs]."""
+
+
+def validate_name(resource: Resource) -> None:
+    """Raises Refused for a name, or a namespace's, that can't be one; roles may be called anything."""
+    own = _NAMES.get(resource.kind, _SUBDOMAIN) if resource.group in ("", "apps") else _SUBDOMAIN
+    places = [("namespace", resource.namespace, _NAMES["Namespace"])]
+    if resource.group != "rbac.authorization.k8s.io":
+        places.append(("name", resource.name, own))
+    for field, name, (form, words) in places:
+        if name and not re.fullmatch(form, name):
+            raise Refused.invalid(
+                resource, f"metadata.{field}", f"Invalid value: {json.dumps(name)}: {words}"
+            )
 
 
 def validate(resource: Resource) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.api.kubernetes.metadata import annotations_of, labels_of
-from harness.api.kubernetes.validation import refuse_many_pods, validate
+from harness.api.kubernetes.validation import refuse_many_pods, validate, validate_name
 from harness.api.kubernetes.workload import is_workload
 from harness.api.refusal import Refused
 from harness.api.schema import kinds as schemas
@@ -38,6 +38,7 @@ def admit(objects: Objects, resource: Resource) -> Resource:
     mesh = schemas.MESH_OF_GROUP.get(resource.group)
     if not objects.served.includes(resource):
         raise Refused.unknown_kind(resource)
+    validate_name(resource)
     missing = objects.get("", "Namespace", "", resource.namespace) is None
     if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
         raise Refused(
