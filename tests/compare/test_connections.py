@@ -171,3 +171,17 @@ def test_each_caller_asks_for_other_hosts():
     differences = differing(estate(closed, *clients, entry), estate(closed, *clients))
     hosts = {(str(each.caller.workload), each.request.header("host")) for each in differences}
     assert ("other/late", "partner.example") in hosts
+
+
+@pytest.mark.parametrize("host", ["shop.example", "*.example", "shop.*", "web.shop.svc"])
+def test_a_host_that_a_policy_of_the_servers_names_is_asked_with_all_else(host: str):
+    def denying(path: str):
+        return resource(
+            "AuthorizationPolicy", "shop/web",
+            f"{{action: DENY, rules: [{{to: [{{operation: {{hosts: ['{host}'], paths: [{path}]}}}}]}}]}}",
+            "security.istio.io/v1",
+        )  # fmt: skip
+
+    (difference, *_) = differing(estate(denying("/admin")), estate(denying("/inner")))
+    assert difference.request.path in ("/admin", "/inner")
+    assert "refused" in difference.parts

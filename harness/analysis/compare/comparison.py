@@ -16,6 +16,7 @@ from harness.analysis.explore.exploration import LIMIT
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import Cluster, request
 from harness.analysis.explore.targets import targets
+from harness.analysis.explore.texts import names_text
 from harness.base.vocabulary import PLATFORM
 from harness.model.apps import explored as application
 from harness.model.apps.explored import RESETS
@@ -119,6 +120,15 @@ class _Compared:
                 self._compare(caller, self._explored(caller), (str(caller.workload),), first=False)
 
     def _explored(self, caller: Caller | None) -> tuple[Exploration, Exploration]:
+        trees = self._trees(caller)
+        if self.target.others and self.target.apart and any(map(_reads_hosts, trees)):
+            self.target = replace(
+                self.target, apart=False
+            )  # servers themselves tell the hosts of others apart
+            return self._trees(caller)
+        return trees
+
+    def _trees(self, caller: Caller | None) -> tuple[Exploration, Exploration]:
         (before, after), target, limit = self.sides, self.target, self.limit
         if caller is None:
             return before.explored(target, None, limit), after.explored(target, None, limit)
@@ -205,7 +215,7 @@ class _Compared:
             caller,
             words,
             sources=sources,
-            is_aside=any(each.aside for each in classes),
+            is_aside=any(each.aside for each in classes) or values["host"] in self.target.others,
             is_moved=self.callers.is_moved,
             decided=traces,
         )
@@ -228,6 +238,11 @@ class _Compared:
 
     def _leave_undecided(self, caller: Caller | None, why: str, sources: tuple[str, ...]) -> None:
         self._add(why, _undecided(self.target.label, self.target.service, caller, why), sources)
+
+
+def _reads_hosts(tree: Exploration) -> bool:
+    """Whether a rule looks at the text of the Host header: otherwise than a table of hosts does."""
+    return any(names_text(asked) for each in tree.classes for asked in each.by_attribute.get("host", ()))
 
 
 def _leads_nowhere(answers: Answers) -> bool:

@@ -20,7 +20,8 @@ class Kind:
     """What an attribute can be: one of `few` values, or a text that is `made` of some characters.
 
     `form` is an expression for all that it can be. `usual` are texts that are tried first. `absent`: it
-    needn't be there. Of those `aside` one request is enough.
+    needn't be there. Of those `aside` one request is enough. `open`: beside the `few`, texts that conditions
+    name are values, too.
     """
 
     few: tuple[Any, ...] = ()
@@ -30,6 +31,7 @@ class Kind:
     absent: bool = False
     form: str = ""
     aside: tuple[Any, ...] = ()
+    open: bool = False
 
     def is_aside(self, value: object, question: Asked) -> bool:
         """Returns whether one request with a value is enough: another place is where the rest is decided."""
@@ -39,7 +41,7 @@ class Kind:
 
     def takes(self, value: object) -> bool:
         """Returns whether a value is one of the attribute's."""
-        if self.few:
+        if value in self.few or (self.few and not self.open):
             return value in self.few
         if not isinstance(value, str):
             return value is None and self.absent

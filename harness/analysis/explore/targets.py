@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-"
 NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
+_AUTHORITY = f"{NAMES}:"
 _PATH = "".join(character for character in Kind().characters if character not in '?# "\\<>^`{}|')
 _VALUE = "".join(character for character in _PATH if character not in "&%+=;")
 
@@ -62,7 +63,8 @@ class Target:
     """A place that is called: a host and a port, in a way of speaking; `service` is None beyond the cluster.
 
     `through` is the gateway's Service for what comes from outside. `hosts` are the Host headers that are
-    tried, () for any; `names` those that TLS asks for.
+    tried, () for any; `names` those that TLS asks for. Of `others` among the hosts one request is enough
+    where they are `apart`: they lead to where all of their requests are tried.
     """
 
     label: str
@@ -74,6 +76,7 @@ class Target:
     hosts: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    apart: bool = True
 
     @property
     def is_doubtful(self) -> bool:
@@ -112,8 +115,9 @@ class Target:
         if attribute == "path" and self.scheme == "grpc":
             return replace(KINDS["path"], usual=("/harness.Probe/Call",), form="/[^/]+/[^/]+")
         if attribute == "host":
+            aside = self.others if self.apart else ()
             return (
-                Kind(few=self.hosts, aside=self.others)
+                Kind(few=self.hosts, aside=aside, open=True, characters=_AUTHORITY)
                 if self.hosts
                 else Kind(usual=(OUTSIDE,), characters=NAMES)
             )

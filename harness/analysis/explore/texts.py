@@ -8,6 +8,7 @@ interegular.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ def value_for(kind: Kind, conditions: Sequence[Asked], first: Iterable[object] =
 
     Those of `first` are tried first. Raises Undecided where neither is known.
     """
+    if kind.open and not any(map(names_text, conditions)):
+        kind = replace(kind, open=False)
     exact = next((each for each in conditions if _says(each, "exact") and not each.changes), None)
     if exact is not None and isinstance(exact.test, TextMatch) and not exact.test.ignore_case:
         value = exact.test.value
@@ -49,6 +52,11 @@ def value_for(kind: Kind, conditions: Sequence[Asked], first: Iterable[object] =
         return []
     text = searched(kind, conditions, lambda text: _holds(conditions, text))
     return [] if text is None else [text]
+
+
+def names_text(condition: Asked) -> bool:
+    """Whether a condition is about a text of its own, in no table: more than the port of an authority."""
+    return isinstance(condition.test, TextMatch) and condition.test.value.strip(".*:0123456789") != ""
 
 
 def fitting(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
@@ -143,7 +151,7 @@ def alternatives(kind: Kind, question: Asked, before: Sequence[Asked]) -> list[A
         names = (None, *sorted(test.names - test.apart))
         return [_answered(question, name) for name in names if name != question.answer]
     answers: list[object] = []
-    for value in _candidates(kind, [*before, question]):
+    for value in kind.few or _candidates(kind, [*before, question]):
         if kind.takes(value) and _holds(before, value):
             answer = question.answer_for(value)
             if answer != question.answer and answer not in answers:
@@ -164,8 +172,8 @@ def _holds(conditions: Iterable[Asked], value: object) -> bool:
 
 def _candidates(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
     """Values that are likely to get the answers that are wanted."""
-    if kind.few:
-        yield from kind.few
+    yield from kind.few
+    if kind.few and not kind.open:
         return
     if kind.absent:
         yield None

@@ -127,7 +127,7 @@ def _copied(side: ClientSide, port: int, message: Message, chosen: Chosen, mirro
 
 
 def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outcome]:
-    """The outcome, or 504 where it takes longer than the limit: of more than one try nobody knows how many."""
+    """The outcome, or 504 where it takes longer than the limit: of several tries nobody knows how many."""
     if branch.value.seconds <= limit:
         return branch
     trace = branch.trace
