@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.explore.kinds import Kind, Undecided
 from harness.analysis.explore.texts import contradict, value_for
-from harness.base.explored import Asked
+from harness.base.explored import AND, Asked, Several, Some
 from harness.base.matching import TextMatch
 
 SMALL = Kind(characters="/ab", start="/")
@@ -51,3 +51,27 @@ def test_what_no_automaton_says_is_not_decided():
     odd = Asked("path", (), TextMatch("regex", r"/\p{Greek}"), answer=True)
     with pytest.raises(Undecided, match="Greek"):
         value_for(SMALL, [odd])
+
+
+LISTS = Kind(characters="/abhz0", start="/", several=True)
+VALUES_OF_LISTS = [AND.join(texts) for count in (1, 2) for texts in product(EVERY[:40], repeat=count)]
+"""Lists of one and two short texts."""
+
+OF_LISTS = st.lists(
+    st.builds(lambda test, answer: Asked("claim", (), Some(test), answer), TESTS, st.booleans()), max_size=4
+)
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(OF_LISTS)
+def test_a_list_is_found_where_there_is_one(conditions: list[Asked]):
+    found = value_for(LISTS, conditions)
+    assert all(each.holds(value) for value in found for each in conditions)
+    if not found:
+        assert not any(all(each.holds(value) for each in conditions) for value in VALUES_OF_LISTS)
+
+
+def test_a_list_holds_what_no_text_does():
+    both = [Asked("claim", (), Some(TextMatch("exact", text)), answer=True) for text in ("/a", "/b")]
+    assert value_for(LISTS, both) == [f"/a{AND}/b"]
+    assert value_for(LISTS, [*both, Asked("claim", (), Several(), answer=False)]) == []

@@ -202,20 +202,22 @@ def test_what_the_application_is_told():
             {"header": "x-sub", "claim": "sub"},
             {"header": "x-level", "claim": "user.level"},
             {"header": "x-admin", "claim": "user.admin"},
+            {"header": "x-groups", "claim": "groups"},
             {"header": "x-none", "claim": "none"},
         ],
     }
     state = changes.apply(WORLD, [authentication({**RULE, **told_by})])
-    token = signed(sub="s", user={"level": 7, "admin": True})
+    token = signed(sub="s", user={"level": 7, "admin": True}, groups=["a", "b"])
     forged = {"x_sub": "forged", "x_none": "forged", "x_payload": "forged"}
     saw = only(ask(state, authorization=f"Bearer {token}", **forged)).server_saw
-    names = ("authorization", "x-payload", "x-sub", "x-level", "x-admin", "x-none")
+    names = ("authorization", "x-payload", "x-sub", "x-level", "x-admin", "x-groups", "x-none")
     assert [saw.header(name) for name in names] == [
         f"Bearer {token}",
         token.split(".")[1],
         "s",
         "7",
         "true",
+        "WyJhIiwiYiJd",
         None,
     ]
     assert only(ask(state, **forged)).server_saw.header("x-sub") is None
@@ -413,8 +415,8 @@ def test_a_request_has_one_token():
             "jwtRules.0..jwksUri isn't modelled",
         ),
         (
-            {"outputClaimToHeaders": [{"header": "x", "claim": "aud"}]},
-            to_sign(aud=["a"]),
+            {"outputClaimToHeaders": [{"header": "x", "claim": "user"}]},
+            to_sign(user={"a": "b"}),
             "claim isn't modelled",
         ),
     ],

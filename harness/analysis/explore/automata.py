@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import interegular
 
 from harness.analysis.explore.kinds import Kind, Undecided
-from harness.base.explored import LOWER, Among, Asked, Change, Which
+from harness.base.explored import AND, LOWER, Among, Asked, Change, Several, Some, Which
 from harness.base.expressions import Dialect
 from harness.base.matching import TextMatch
 
@@ -128,6 +128,43 @@ class _Changed:
         return self.inner.accepts(state)
 
 
+@dataclass(frozen=True)
+class _Some:
+    """Takes several texts of which another automaton takes one; a state is whether it did, and its own."""
+
+    inner: Automaton
+    spaced: bool
+
+    @property
+    def start(self) -> tuple[bool, Any]:
+        return False, self.inner.start
+
+    def step(self, state: tuple[bool, Any], character: str) -> tuple[bool, Any]:
+        done, inner = state
+        if done:
+            return state
+        if character == AND or (self.spaced and character == " "):
+            return (True, None) if self.inner.accepts(inner) else self.start
+        return False, self.inner.step(inner, character)
+
+    def accepts(self, state: tuple[bool, Any]) -> bool:
+        done, inner = state
+        return done or self.inner.accepts(inner)
+
+
+@dataclass(frozen=True)
+class _Several:
+    """Takes more than one text."""
+
+    start: bool = False
+
+    def step(self, state: bool, character: str) -> bool:
+        return state or character == AND
+
+    def accepts(self, state: bool) -> bool:
+        return state
+
+
 def _automaton(condition: Asked) -> Automaton:
     machine = _reading(condition.test)
     for change in reversed(condition.changes):
@@ -140,6 +177,10 @@ def _reading(test: object) -> Automaton:
         return _Names(test.names)
     if isinstance(test, Which):
         return _Names(test.names - test.apart)
+    if isinstance(test, Some):
+        return _Some(_reading(test.test), test.spaced)
+    if isinstance(test, Several):
+        return _Several()
     assert isinstance(test, TextMatch)
     value = test.value.lower() if test.ignore_case else test.value
     match test.kind:
@@ -166,9 +207,13 @@ def _machine(pattern: str) -> Any:
 
 def _is_exact(test: object) -> bool:
     """Whether its automaton takes what it does, and no more: not where an engine's first match counts."""
+    test = test.test if isinstance(test, Some) else test
     if not isinstance(test, TextMatch) or test.kind != "regex" or test.dialect is Dialect.RE2:
         return True
     return re.search(r"\||[*+?}]\?", test.value) is None
+
+
+_READABLE = (TextMatch, Which, Among, Some, Several)
 
 
 def _is_opaque(change: Change) -> bool:
@@ -177,7 +222,7 @@ def _is_opaque(change: Change) -> bool:
 
 def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], bool]) -> str | None:
     """A text that gets all answers; None where there is none."""
-    readable = [each for each in conditions if isinstance(each.test, TextMatch | Which | Among)]
+    readable = [each for each in conditions if isinstance(each.test, _READABLE)]
     opaque: dict[tuple[Change, ...], list[Asked]] = {}
     plain: list[Asked] = []
     for condition in readable:
@@ -230,8 +275,10 @@ def _shortest(kind: Kind, conditions: Sequence[Asked]) -> str | None:
 def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
     """The characters that some condition tells apart, and a few others."""
     own = dict.fromkeys("hz0/")
+    if kind.several:
+        own[AND] = None
     for condition in conditions:
-        test = condition.test
+        test = condition.test.test if isinstance(condition.test, Some) else condition.test
         texts = (
             test.names
             if isinstance(test, Which | Among)
@@ -244,4 +291,4 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
         if isinstance(test, TextMatch) and test.kind == "regex":
             alphabet = _machine(test.value).alphabet
             own.update(dict.fromkeys(each for each in alphabet if isinstance(each, str)))
-    return "".join(character for character in own if character in kind.characters)
+    return "".join(character for character in own if character in (*kind.characters, AND))

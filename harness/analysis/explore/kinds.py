@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.base.explored import Stays
+from harness.base.explored import AND, Further, Stays
 from harness.base.matching import TextMatch
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ class Kind:
 
     `form` is an expression for all that it can be. `usual` are texts that are tried first. `absent`: it
     needn't be there. Of those `aside` one request is enough. `open`: beside the `few`, texts that conditions
-    name are values, too.
+    name are values, too. `several`: it may be more than one text, with `AND` between them. `beside` are
+    values that are no text.
     """
 
     few: tuple[Any, ...] = ()
@@ -32,11 +33,15 @@ class Kind:
     form: str = ""
     aside: tuple[Any, ...] = ()
     open: bool = False
+    several: bool = False
+    beside: tuple[Any, ...] = ()
 
     def is_aside(self, value: object, question: Asked) -> bool:
         """Returns whether one request with a value is enough: another place is where the rest is decided."""
         if isinstance(question.test, Stays):
             return not question.answer
+        if isinstance(question.test, Further):
+            return value is not None
         return value in self.aside or (bool(self.aside) and question.answer is None)
 
     def takes(self, value: object) -> bool:
@@ -45,6 +50,10 @@ class Kind:
             return value in self.few
         if not isinstance(value, str):
             return value is None and self.absent
+        if value in self.beside:
+            return True
+        if self.several and AND in value:
+            return all(map(self.takes, value.split(AND)))
         if self.form and not TextMatch("regex", self.form).holds(value):
             return False
         fits = value.startswith(self.start) and value == value.strip() and bool(value or self.absent)

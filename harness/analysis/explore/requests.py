@@ -11,7 +11,7 @@ from harness.analysis.explore.callers import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
-from harness.base.explored import Journal, OpenQuery, Unasked
+from harness.base.explored import AND, OBJECT, Journal, OpenQuery, Unasked
 from harness.model import decide
 from harness.model.apps import explored as application
 from harness.model.distribution import certain
@@ -150,6 +150,7 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
         "" if target.port == {"http": 80, "grpc": 80, "https": 443}.get(target.scheme) else f":{target.port}"
     )
     headers = [*named("header"), *((name, text) for kind, name, text in tokens if kind == "header")]
+    headers += [("cookie", f"{name}={text}") for kind, name, text in tokens if kind == "cookie"]
     sent = values["host"] + _port(target)
     if sent != f"{host}{port}" and target.scheme != "tcp":
         headers.insert(0, ("host", sent))
@@ -159,19 +160,29 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
 
 
 def _tokens(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yields where tokens are (header or param, and its name), and what stands there."""
-    claims: dict[str, Any] = {}
-    for key, value in values.items():
-        *outer, last = key.removeprefix("claim ").split(".")
-        if key.startswith("claim ") and value is not None:
-            inner = claims
-            for part in outer:
-                inner = inner.setdefault(part, {})
-            inner[last] = value
+    """Yields where tokens are (header, param or cookie, and its name), and what stands there."""
+    claims = _claims(values)
     for key, value in values.items():
         if key.startswith("token ") and value is not None:
             _, kind, name, prefix = key.split(" ", 3)
             yield kind, name, prefix + (Token.of(claims).text if value == "stated" else value)
+
+
+def _claims(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims of a token: texts, lists, and objects with further ones inside."""
+    claims: dict[str, Any] = {}
+    named = {tuple(key.removeprefix("claim ").split("][")): key for key in values if key.startswith("claim ")}
+    for path in sorted(named, key=len):
+        value, inner = values[named[path]], claims
+        for part in path[:-1]:
+            inner = inner.get(part, {})
+            if not isinstance(inner, dict):
+                break
+        else:
+            if value is not None:
+                texts = value.split(AND)
+                inner[path[-1]] = {} if value == OBJECT else texts if len(texts) > 1 else value
+    return claims
 
 
 def with_pods(state: State, change: Callable[[Pod], Pod]) -> State:

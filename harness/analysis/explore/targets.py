@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore.kinds import Kind
+from harness.base.explored import OBJECT
 from harness.base.vocabulary import PLATFORM, Workload
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
@@ -34,7 +35,9 @@ KINDS = {
     "header x-forwarded-for": Kind(usual=("203.0.113.7", "10.0.0.1"), absent=True),
     "parameter": Kind(usual=("harness",), characters=_VALUE, absent=True),
     "token": Kind(few=(None, "stated", "malformed")),
-    "claim": Kind(usual=("harness",), absent=True),
+    "claim": Kind(usual=("harness",), absent=True, several=True, beside=(OBJECT,)),
+    "claim iss": Kind(usual=("harness",), absent=True),
+    "claim sub": Kind(usual=("harness",), absent=True),
     "status": Kind(few=(200, 500, 503, *range(201, 600))),
     "gRPC status": Kind(few=tuple(range(17))),
     "seconds": Kind(few=(0.0, 3600.0)),
@@ -123,8 +126,6 @@ class Target:
             )
         if attribute == "sni":
             return Kind(few=self.names) if self.names else Kind(usual=(OUTSIDE,), characters=NAMES)
-        if attribute.startswith("token param"):  # beside headers one of each kind is enough
-            return replace(KINDS["token"], aside=("stated", "malformed"))
         return KINDS.get(attribute) or KINDS.get(attribute.partition(" ")[0])
 
 

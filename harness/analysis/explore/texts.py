@@ -10,19 +10,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.automata import searched
 from harness.analysis.taken_texts import taken
 from harness.base.errors import NotModelledError
-from harness.base.explored import Among, Asked, Change, Stays, Which
+from harness.base.explored import AND, Among, Asked, Change, Several, Some, Stays, Which
 from harness.base.matching import TextMatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from harness.analysis.explore.kinds import Kind
+    from harness.base.explored import Test
 
 _FRESH = ("harness", "h", "zq0")
 """Words that no condition is likely to have."""
@@ -68,6 +69,9 @@ def fitting(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
 
 def contradict(one: Asked, other: Asked) -> bool:
     """Returns whether no text gets both answers, as far as the words of both show that."""
+    if isinstance(one.test, Some) and isinstance(other.test, Some):
+        wanted, unwanted = (one, other) if one.answer else (other, one)
+        return bool(wanted.answer) and not unwanted.answer and _is_said_by(wanted.test, unwanted.test)
     first, second = _literal(one.test), _literal(other.test)
     if (other.answer is True and _too_long(one, second)) or (one.answer is True and _too_long(other, first)):
         return True
@@ -89,6 +93,16 @@ def contradict(one: Asked, other: Asked) -> bool:
     ):
         return not longer.holds(shorter.value)
     return not shorter.holds(longer.value)
+
+
+def _is_said_by(one: Test[object], other: Test[object]) -> bool:
+    """Whether the text that fulfils one fulfils the other, too."""
+    if not (isinstance(one, Some) and isinstance(other, Some)) or one.spaced is not other.spaced:
+        return False
+    first, second = one.test, other.test
+    if not (isinstance(first, TextMatch) and isinstance(second, TextMatch)):
+        return False
+    return first == second or (not (first.ignore_case or second.ignore_case) and _implies(first, second))
 
 
 _WORDS = re.compile(r"\^?((?:[^\\.+*?()|\[\]{}^$]|\\[^\w])*)(\.\*)?\$?")
@@ -143,7 +157,7 @@ def _implies(first: TextMatch, second: TextMatch) -> bool:
 def alternatives(kind: Kind, question: Asked, before: Sequence[Asked]) -> list[Asked]:
     """Returns the question with each other answer that it may get after others."""
     test = question.test
-    if isinstance(test, TextMatch | Among):
+    if isinstance(test, TextMatch | Among | Some | Several):
         return [_answered(question, not question.answer)]
     if isinstance(test, Stays) and test.examples:
         return [_answered(question, answer=False)] if question.answer and not question.changes else []
@@ -181,6 +195,9 @@ def _candidates(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
     for condition in reversed(conditions):
         for text in _around(condition):
             yield from undone(text, condition.changes)
+    wanted = [condition for condition in conditions if isinstance(condition.test, Some) and condition.answer]
+    if len(wanted) > 1:
+        yield AND.join(text for condition in wanted for text in islice(_around(condition), 1) if text)
     starts = [_told(condition) for condition in conditions if _says(condition, "prefix", "segments")]
     ends = [_told(condition) for condition in conditions if _says(condition, "suffix")]
     start = max((text for text in starts if text is not None), key=len, default=kind.start)
@@ -215,9 +232,11 @@ def undone(text: str | None, changes: Sequence[Change]) -> Iterator[str | None]:
 
 def _around(condition: Asked) -> Iterator[str | None]:
     """Texts that fulfil a condition, and some that just don't."""
-    test = condition.test
+    test = condition.test.test if isinstance(condition.test, Some) else condition.test
     if isinstance(test, Stays):
         yield from test.examples
+    elif isinstance(test, Several):
+        yield from ((AND.join(_FRESH[:2]),) if condition.answer else ())
     elif isinstance(test, Among):
         yield from sorted(test.names)[:1] if condition.answer else ()
     elif isinstance(test, Which):

@@ -18,6 +18,12 @@ Value = TypeVar("Value")
 START, END = "\ue000", "\ue001"
 """What stands around the name of an attribute where it is shown. Neither is in any configuration."""
 
+AND = "\ue002"
+"""What stands between the texts of an attribute that has several: the items of a claim that is a list."""
+
+OBJECT = "\ue003"
+"""The value of a claim that holds others."""
+
 SECONDS = "seconds"
 """The attribute that says after how many seconds the application answers."""
 
@@ -65,6 +71,15 @@ def _place(argument: object) -> object:
 
 
 @dataclass(frozen=True)
+class Further:
+    """What is at a place where the same is looked for as at another before it."""
+
+    def holds(self, value: Any, /) -> str:
+        """Returns what is there, in words."""
+        return str(value)
+
+
+@dataclass(frozen=True)
 class Stays:
     """Whether a text stays what it is by a function of this name; `examples` are texts that don't."""
 
@@ -98,6 +113,30 @@ class Which:
     def holds(self, value: Any, /) -> str | None:
         """Returns the text, None if it is none of them."""
         return value if value in self.names and value not in self.apart else None
+
+
+@dataclass(frozen=True)
+class Some:
+    """Whether one of an attribute's texts, whichever, fulfils a test; `spaced`: spaces part them, too."""
+
+    test: TextMatch | Among
+    spaced: bool = False
+
+    def holds(self, value: Any, /) -> bool:
+        """Returns whether there is such a one."""
+        if value is None or value == OBJECT:
+            return False
+        texts = list(filter(None, value.replace(" ", AND).split(AND))) if self.spaced else value.split(AND)
+        return any(map(self.test.holds, texts))
+
+
+@dataclass(frozen=True)
+class Several:
+    """Whether an attribute has more than one text."""
+
+    def holds(self, value: Any, /) -> bool:
+        """Returns whether it has."""
+        return value is not None and AND in value
 
 
 @dataclass(frozen=True)

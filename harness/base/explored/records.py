@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.base.explored.attribute import Attribute, unasked
-from harness.base.explored.journal import END, START, Change, Journal, Property
+from harness.base.explored.journal import AND, END, OBJECT, START, Among, Change, Journal, Property, Several
+from harness.base.explored.member import Member
 from harness.base.matching import Asking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Value = TypeVar("Value")
 
@@ -45,22 +48,75 @@ class OpenQuery(Asking):
 
 
 class OpenClaims(dict[str, Any]):
-    """The claims of the token of an explored request: they may be asked for. Its times are good."""
+    """The claims of the token of an explored request: they may be asked for. Its times are good.
 
-    def __init__(self, journal: Journal) -> None:
+    Each may be a text, a list of texts, or hold claims itself. `path` leads to these claims, `spaced` are
+    those that spaces make a list of.
+    """
+
+    def __init__(self, journal: Journal, path: tuple[str, ...] = (), spaced: Iterable[str] = ()) -> None:
         super().__init__()
-        self.journal = journal
+        self.journal, self.path, self.spaced = journal, path, frozenset(spaced)
 
     def get(self, name: str, default: Any = None, /) -> Any:
-        if name in ("exp", "nbf", "iat"):
+        if not self.path and name in _TIMES:
             return default
-        value = self.journal.optional(f"claim {name}")
-        return default if value is None else value
+        path = (*self.path, name)
+        attribute = claim_attribute(path)
+        value = self.journal.optional(attribute)
+        if value is None or path in _SINGLE:
+            return default if value is None else value
+        if self._holds_others(path):
+            return OpenClaims(self.journal, path)
+        return OpenItems(value) if value.records(Several()) else value
 
     def texts(self, path: Iterable[str]) -> tuple[str, ...]:
-        """Returns the text at a path, if there is one."""
-        value = self.journal.optional(f"claim {'.'.join(path)}")
-        return () if value is None else (value,)
+        """Returns what stands for the texts at a path."""
+        *outer, _ = path = tuple(path)
+        if path in _SINGLE:
+            value = self.journal.optional(claim_attribute(path))
+            return () if value is None else (value,)
+        if not all(self._holds_others(path[: count + 1]) for count in range(len(outer))):
+            return ()
+        return (Member(claim_attribute(path), self.journal, spaced=not outer and path[0] in self.spaced),)
+
+    def _holds_others(self, path: tuple[str, ...]) -> bool:
+        test = Among(frozenset([OBJECT]))
+        attribute = claim_attribute(path)
+        answer = test.holds(self.journal.values.get(attribute))
+        self.journal.record(attribute, test, answer)
+        return answer
+
+    @property
+    def encoded(self) -> str:
+        """What these claims are in a header."""
+        return self.journal.text(claim_attribute(self.path)).after(ENCODED)
+
+
+class OpenItems(list[str]):
+    """The items of a claim that is a list, of which no more is known than what a header says of them."""
+
+    def __init__(self, value: Attribute) -> None:
+        super().__init__()
+        self.encoded = value.after(ENCODED)
+
+
+_TIMES = ("exp", "nbf", "iat")
+_SINGLE = (("iss",), ("sub",))
+"""Claims that are one text: no token is good in which they are something else."""
+
+
+def encoded(texts: Sequence[str]) -> str:
+    """Returns what a header says of a claim that is a list [envoy: jwt_authn, addJWTClaimToHeader]."""
+    return b64encode(json.dumps(texts, separators=(",", ":"), ensure_ascii=False).encode()).decode()
+
+
+ENCODED = Change("encoded", lambda text: encoded(text.split(AND)), lambda text: ())
+
+
+def claim_attribute(path: tuple[str, ...]) -> str:
+    """Returns what the claim at a path is called among a request's attributes."""
+    return f"claim {']['.join(path)}"
 
 
 class Entries(dict[str, str]):

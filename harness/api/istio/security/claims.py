@@ -42,9 +42,9 @@ def routed_by(header: str) -> tuple[str, ...] | None:
 
 def normalized(claims: Mapping[str, Any], space_delimited: Iterable[str]) -> dict[str, Any]:
     """Returns the claims with `scope`, `permission`, and those named here split into lists at spaces."""
-    if isinstance(claims, OpenClaims):
-        return claims
     names = {*_SPACE_DELIMITED, *space_delimited}
+    if isinstance(claims, OpenClaims):
+        return OpenClaims(claims.journal, spaced=names)
     return {
         name: value.split() if name in names and isinstance(value, str) else value
         for name, value in claims.items()

@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from harness.api.istio.security import claims
 from harness.base.matching import Asking
 from harness.traffic.request import STATED
 
@@ -60,8 +61,7 @@ class Jwt:
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        audiences = self.claims.get("aud", ())
-        return (audiences,) if isinstance(audiences, str) else tuple(audiences)
+        return claims.texts(self.claims, ["aud"])
 
     def check_times(self, now: float) -> None:
         """Raises Invalid if the token isn't valid yet, or not any more, `now` (seconds since 1970)."""
@@ -103,9 +103,9 @@ class Jwt:
             return False
 
 
-def explored(claims: OpenClaims) -> Jwt:
+def explored(stated: OpenClaims) -> Jwt:
     """Returns the token of an explored request."""
-    return Jwt("RS256", "", claims, payload="", signed=b"", signature=b"", stated=True)
+    return Jwt("RS256", "", stated, payload="", signed=b"", signature=b"", stated=True)
 
 
 @lru_cache(maxsize=256)
@@ -122,12 +122,12 @@ def read(text: str) -> Jwt:
         raise Invalid("Jwt header [alg] is not supported")
     if not isinstance(header.get("kid", ""), str):
         raise Invalid("Jwt header [kid] field is not a string")
-    claims = _object(parts[1], "payload")
-    _check_claims(claims)
+    stated = _object(parts[1], "payload")
+    _check_claims(stated)
     return Jwt(
         algorithm,
         header.get("kid", ""),
-        claims,
+        stated,
         payload=parts[1],
         signed=f"{parts[0]}.{parts[1]}".encode(),
         signature=_part(parts[2], "signature"),
@@ -135,7 +135,7 @@ def read(text: str) -> Jwt:
     )
 
 
-def _check_claims(claims: Mapping[str, Any]) -> None:
+def _check_claims(stated: Mapping[str, Any]) -> None:
     for name, kind, words in (
         ("iss", str, "a string"),
         ("sub", str, "a string"),
@@ -144,12 +144,12 @@ def _check_claims(claims: Mapping[str, Any]) -> None:
         ("exp", int, "an integer"),
         ("jti", str, "a string"),
     ):
-        value = claims.get(name, kind())
+        value = stated.get(name, kind())
         if not isinstance(value, kind) or isinstance(value, bool):
             raise Invalid(f"Jwt payload [{name}] field is not {words}")
         if isinstance(value, int) and value < 0:
             raise Invalid(f"Jwt payload [{name}] field is not a positive 64 bit integer")
-    audiences = claims.get("aud", "")
+    audiences = stated.get("aud", "")
     listed = audiences if isinstance(audiences, list) else [audiences]
     if not all(isinstance(audience, str) for audience in listed):
         raise Invalid("Jwt payload [aud] field is not a string or string list")

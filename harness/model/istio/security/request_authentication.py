@@ -14,7 +14,7 @@ from harness.api.headers import OpenHeaders, plus
 from harness.api.istio.security import claims
 from harness.api.istio.security.authentication import RequestAuthentication
 from harness.base.errors import not_modelled
-from harness.base.explored import OpenClaims
+from harness.base.explored import Further, OpenClaims, OpenItems, encoded
 from harness.base.matching import query_values, without_parameter
 from harness.model.istio.security import jwt, policies
 from harness.traffic.request import OpenToken, Token
@@ -125,7 +125,7 @@ def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str | Jwt
     if not (headers or params or cookies):
         headers, params = [("authorization", _BEARER)], ("access_token",)
     if isinstance(message.headers, OpenHeaders):
-        yield from _explored(message.headers.journal, headers, params)
+        yield from _explored(message.headers.journal, headers, params, cookies)
         return
     for name, prefix in sorted(headers):
         for value in message.header_values(name):
@@ -145,14 +145,23 @@ def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str | Jwt
 
 
 def _explored(
-    journal: Journal, headers: list[tuple[str, str]], params: Iterable[str]
+    journal: Journal, headers: list[tuple[str, str]], params: Iterable[str], cookies: Iterable[str]
 ) -> Iterator[tuple[_Place, str | Jwt]]:
-    """The tokens of an explored request: in each place none, one by its claims, or a text that is none."""
-    for kind, place, prefix in (
-        *(("header", *each) for each in headers),
-        *(("param", name, "") for name in params),
-    ):
-        token = journal.choice(f"token {kind} {place} {prefix}", str)
+    """The tokens of an explored request: in each place none, one by its claims, or a text that is none.
+
+    Beside headers, and beside the first other place, further ones tell nothing new.
+    """
+    own = [("header", *each) for each in headers]
+    others = [*(("param", name, "") for name in params), *(("cookie", name, "") for name in cookies)]
+    further = others if own else others[1:]
+    for kind, place, prefix in (*own, *others):
+        attribute = f"token {kind} {place} {prefix}"
+        value, test = journal.values.get(attribute), Further()
+        token = test.holds(value)
+        if (kind, place, prefix) in further:
+            journal.record(attribute, test, token)
+        else:
+            journal.choice(attribute, str)
         if token != "None":
             yield (kind, place), jwt.explored(OpenClaims(journal)) if token == "stated" else token
 
@@ -220,8 +229,8 @@ def _with_outputs(rule: JWTRule, message: Message, token: Jwt) -> Message:
         value: Any = token.claims
         for part in output.claim.split("."):
             value = value.get(part) if isinstance(value, dict) else None
-        if isinstance(value, list | dict):
-            raise not_modelled(rule.resource, output.at("claim"), "the claim is a list or an object")
+        if isinstance(value, dict) and not isinstance(value, OpenClaims):
+            raise not_modelled(rule.resource, output.at("claim"), "the claim is an object")
         if value not in (None, ""):
             added.append((output.header.lower(), _text(value)))
     return replace(message, headers=plus(message.headers, tuple(added)))
@@ -232,4 +241,8 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
+    if isinstance(value, OpenClaims | OpenItems):
+        return value.encoded
+    if isinstance(value, list):
+        return encoded(value)
     return str(int(value)) if value >= 0 and value == int(value) else f"{value:.6f}"

@@ -1,0 +1,79 @@
+"""Tokens of explored requests: wherever they are, with claims that are texts, lists and objects."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+
+import pytest
+
+from tests.compare.differing import differing
+from tests.compare.test_comparison import estate
+from tests.model.clusters import ISTIO, resource
+
+
+def authentication(rule: str = ""):
+    spec = "{selector: {matchLabels: {app: web}}, jwtRules: [{issuer: shop, jwks: '{}'" + rule + "}]}"
+    return resource("RequestAuthentication", "shop/web", spec, "security.istio.io/v1")
+
+
+def policy(name: str, action: str, **claims: str):
+    whens = (f"{{key: 'request.auth.claims{key}', values: ['{value}']}}" for key, value in claims.items())
+    spec = f"{{selector: {{matchLabels: {{app: web}}}}, action: {action}, rules: [{{when: [{', '.join(whens)}]}}]}}"
+    return resource("AuthorizationPolicy", f"shop/{name}", spec, "security.istio.io/v1")
+
+
+def allow(**claims: str):
+    return policy("a", "ALLOW", **claims)
+
+
+def deny(**claims: str):
+    return policy("d", "DENY", **claims)
+
+
+A = {"[groups]": "a"}
+SPLIT = ", outputClaimToHeaders: [{header: x-group, claim: g.h}]"
+
+# the rule of both sides, policies before and after, and claims of a token that shows the difference
+CASES = {
+    "two values of a list": ("", [allow(**A)], [allow(**A), deny(**{"[groups]": "b"})], {"groups": ["a", "b"]}),
+    "two of which one may end so": (
+        "",
+        [allow(**A), deny(**{"[groups]": "b*"})],
+        [allow(**A), deny(**{"[groups]": "*c"})],
+        {"groups": ["a", "c"]},
+    ),
+    "of scopes": ("", [allow(**{"[scope]": "x"})], [allow(**{"[scope]": "x"}), deny(**{"[scope]": "y"})], {"scope": ["x", "y"]}),
+    "a name with dots": ("", [allow(**{"[https://a.b/c]": "x"})], [allow(**A)], {"https://a.b/c": "x"}),
+    "a claim in a claim": ("", [allow(**{"[groups][x]": "c"}), deny(**A)], [allow(**A)], {"groups": {"x": "c"}}),
+    "in a parameter alone": (", fromParams: [t]", [allow(**A)], [allow(**{"[groups]": "c"})], {"groups": "a"}),
+    "in a cookie alone": (", fromCookies: [t]", [allow(**A)], [allow(**{"[groups]": "c"})], {"groups": "a"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "before", "after", "claims"), CASES.values(), ids=CASES)
+def test_a_token_is_made_that_shows_the_difference(rule, before, after, claims):
+    found = differing(
+        estate(ISTIO, authentication(rule), *before), estate(ISTIO, authentication(rule), *after)
+    )
+    assert found
+    tokens = [token(each.request) for each in found if each.request]
+    assert {**claims, "iss": "shop"} in tokens
+
+
+def token(request) -> object:
+    """The claims of the token that is somewhere in a request."""
+    texts = [request.query, *(value for _, value in request.headers)]
+    parts = next((text.split(".") for text in texts if text.count(".") == 2 and "eyJ" in text), None)
+    return parts and json.loads(urlsafe_b64decode(parts[1] + "=="))
+
+
+def test_what_a_list_becomes_in_a_header_is_no_difference_by_itself():
+    output = ", outputClaimToHeaders: [{header: x-group, claim: groups}]"
+    side = [authentication(output), allow(**A)]
+    assert differing(estate(ISTIO, *side), estate(ISTIO, *side)) == []
+    assert differing(estate(ISTIO, *side), estate(ISTIO, authentication(), allow(**A)))
+
+
+def test_a_claim_in_a_claim_that_becomes_a_header_is_seen():
+    assert differing(estate(ISTIO, authentication(SPLIT)), estate(ISTIO, authentication()))
