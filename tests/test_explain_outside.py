@@ -74,6 +74,8 @@ TOLD = {
 WRONG = {
     "no gateway has it": (ALL, ["--from", "outside", "http://none.example/"], f"none of several gateways has none.example: {EDGE}, {KUBE}"),
     "no gateway": ("", ["--from", "outside", "http://shop.example/"], "there is no gateway among the manifests"),
+    "an address from inside": (ALL, ["--from", "shop/web", "--address", "192.0.2.1", "http://shop.example/"], "--address goes with --from outside alone"),
+    "no address": (ALL, ["--from", "outside", "--address", "here", "http://shop.example/"], "'here' isn't an IP address"),
     "through from inside": (ALL, ["--from", "shop/web", "--through", KUBE, "http://shop.example/"], "--through goes with --from outside alone"),
 }  # fmt: skip
 

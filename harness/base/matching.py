@@ -45,6 +45,10 @@ class Asking(str):
         """Returns which of some texts it is, apart from others (None: none of them), and records it."""
         raise NotImplementedError
 
+    def within(self, block: str) -> bool:
+        """Returns whether it is an IP address in a network, and records it."""
+        raise NotImplementedError
+
     def values(self, name: str) -> list[str]:
         """Returns the values that a query gives a parameter, and records whether there is one."""
         raise NotImplementedError

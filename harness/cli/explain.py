@@ -56,6 +56,10 @@ def explain(
         str | None,
         typer.Option(metavar="NAMESPACE/SERVICE", help="From outside: the Service by which it comes in."),
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="IP", help="From outside: the address that the gateway sees it come from."),
+    ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     recursive: Recursive = True,
@@ -77,7 +81,7 @@ def explain(
 ) -> None:
     """Explain what becomes of a request, by which resources and fields: predicted, nothing is sent."""
     with reported():
-        request = _request(source, target, header or [], claim or [], through)
+        request = _request(source, target, header or [], claim or [], through, address)
         model = model_of(
             paths or [], mesh or [], context, kubeconfig, ReadOptions(recursive, namespace, strict)
         )
@@ -113,7 +117,12 @@ def _placed(state: State, request: Request) -> Request:
 
 
 def _request(
-    source: str, target: list[str], headers: list[str], claims: list[str], through: str | None
+    source: str,
+    target: list[str],
+    headers: list[str],
+    claims: list[str],
+    through: str | None,
+    address: str | None,
 ) -> Request:
     from harness.traffic.request import HOST, Request, Token
 
@@ -125,14 +134,14 @@ def _request(
         raise InputError(
             f"{method!r} isn't an HTTP method", todo="write [METHOD] URL, the method in capitals"
         )
-    if through and source != _OUTSIDE:
-        raise InputError("--through goes with --from outside alone")
+    if (through or address) and source != _OUTSIDE:
+        raise InputError(f"--{'through' if through else 'address'} goes with --from outside alone")
     try:
         token = Token.parse(claims) if claims else None
         given = tuple(map(_header, headers))
         if source == _OUTSIDE:
             way = Workload.parse(through) if through else _ANY
-            return Request(HOST, url, method, given, token=token, through=way)
+            return Request(HOST, url, method, given, token=token, through=way, address=address)
         return Request(Workload.parse(source), url, method, given, token=token)
     except ValueError as error:
         raise InputError(str(error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from harness.api import headers as api_headers
@@ -86,7 +87,7 @@ class Message:
     def header(self, name: str) -> str | None:
         """Returns a header's value, several joined by commas, or None."""
         values = self.header_values(name)
-        return ",".join(values) if len(values) > 1 else next(iter(values), None)
+        return reduce(lambda joined, value: joined + "," + value, values) if values else None
 
     def header_values(self, name: str) -> list[str]:
         """Returns the values of a header's lines."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from harness.api.istio.security.claims import claim_path
+from harness.base.networks import is_address
 from harness.base.vocabulary import Workload
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Request:
     `https://` is TLS of the client's own, with the host as SNI, end to end; `tcp://host:port` only connects.
     `new_connection` asks for a connection of its own instead of a pooled one. `token` is sent as
     `Authorization: Bearer …`; one that was really signed is given as that header instead. One from outside
-    (HOST) goes `through` a gateway's Service, which is dialled on the URL's port in the place of its host.
+    (HOST) goes `through` a gateway's Service, which is dialled on the URL's port in the place of its host;
+    `address` is where the gateway sees it come from, None if that isn't known.
     """
 
     source: Workload
@@ -123,10 +125,13 @@ class Request:
     new_connection: bool = False
     token: Token | None = None
     through: Workload | None = None
+    address: str | None = None
 
     def __post_init__(self) -> None:
         if (self.source == HOST) is (self.through is None):
             raise ValueError("what comes from outside goes through a gateway, and nothing else does")
+        if self.address is not None and not (self.through and is_address(self.address)):
+            raise ValueError(f"{self.address!r} isn't an IP address that a request comes from outside from")
         if self.token and self.header("authorization") is not None:
             raise ValueError("a request has a token or an authorization header, not both")
         try:
@@ -194,4 +199,5 @@ class Request:
 
     def __str__(self) -> str:
         source = f"{self.source.name} through {self.through}" if self.through else str(self.source)
+        source += f" from {self.address}" if self.address else ""
         return f"{source} {self.http_method} {self.url}"

@@ -15,7 +15,7 @@ from harness.analysis.explore.callers import Callers, asked_of, with_strangers
 from harness.analysis.explore.exploration import LIMIT
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import Cluster, request
-from harness.analysis.explore.targets import targets
+from harness.analysis.explore.targets import ADDRESS, targets
 from harness.analysis.explore.texts import names_text
 from harness.base.vocabulary import PLATFORM
 from harness.model.apps import explored as application
@@ -198,6 +198,8 @@ class _Compared:
                 self._leave_undecided(caller, what, sources)
                 return
         example, decide = request(self.target, caller, values), self._decided
+        if not any(ADDRESS in each.by_attribute for each in classes):
+            example = replace(example, address=None)
 
         def traces() -> Traces:
             (_, led), (_, leads) = decide(example, caller, values)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import interegular
 
+from harness.analysis.explore.addresses import no_address
 from harness.analysis.explore.kinds import Kind, Undecided
-from harness.base.explored import AND, LOWER, Among, Asked, Change, Several, Some, Which
+from harness.analysis.explore.lists import AnyOf, MoreThanOne
+from harness.base.explored import AND, LOWER, Among, Asked, Change, InNetwork, Several, Some, Which
 from harness.base.expressions import Dialect
 from harness.base.matching import TextMatch
 
@@ -128,43 +130,6 @@ class _Changed:
         return self.inner.accepts(state)
 
 
-@dataclass(frozen=True)
-class _Some:
-    """Takes several texts of which another automaton takes one; a state is whether it did, and its own."""
-
-    inner: Automaton
-    spaced: bool
-
-    @property
-    def start(self) -> tuple[bool, Any]:
-        return False, self.inner.start
-
-    def step(self, state: tuple[bool, Any], character: str) -> tuple[bool, Any]:
-        done, inner = state
-        if done:
-            return state
-        if character == AND or (self.spaced and character == " "):
-            return (True, None) if self.inner.accepts(inner) else self.start
-        return False, self.inner.step(inner, character)
-
-    def accepts(self, state: tuple[bool, Any]) -> bool:
-        done, inner = state
-        return done or self.inner.accepts(inner)
-
-
-@dataclass(frozen=True)
-class _Several:
-    """Takes more than one text."""
-
-    start: bool = False
-
-    def step(self, state: bool, character: str) -> bool:
-        return state or character == AND
-
-    def accepts(self, state: bool) -> bool:
-        return state
-
-
 def _automaton(condition: Asked) -> Automaton:
     machine = _reading(condition.test)
     for change in reversed(condition.changes):
@@ -178,9 +143,9 @@ def _reading(test: object) -> Automaton:
     if isinstance(test, Which):
         return _Names(test.names - test.apart)
     if isinstance(test, Some):
-        return _Some(_reading(test.test), test.spaced)
+        return AnyOf(_reading(test.test), test.spaced)
     if isinstance(test, Several):
-        return _Several()
+        return MoreThanOne()
     assert isinstance(test, TextMatch)
     value = test.value.lower() if test.ignore_case else test.value
     match test.kind:
@@ -222,6 +187,8 @@ def _is_opaque(change: Change) -> bool:
 
 def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], bool]) -> str | None:
     """A text that gets all answers; None where there is none."""
+    if any(isinstance(each.test, InNetwork) for each in conditions) and no_address(conditions):
+        return None
     readable = [each for each in conditions if isinstance(each.test, _READABLE)]
     opaque: dict[tuple[Change, ...], list[Asked]] = {}
     plain: list[Asked] = []

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.explore.answer import Answers, answers
 from harness.analysis.explore.callers import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
+from harness.analysis.explore.targets import ADDRESS
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
 from harness.base.explored import AND, OBJECT, Journal, OpenQuery, Unasked
+from harness.base.records import with_fields
 from harness.model import decide
 from harness.model.apps import explored as application
 from harness.model.distribution import certain
@@ -87,6 +89,8 @@ class Cluster:
         self, target: Target, client: Pod | None, request: Request, values: Mapping[str, Any]
     ) -> tuple[Answers, list[Asked]]:
         journal = Journal(values)
+        if request.through:
+            request = with_fields(request, address=journal.text(ADDRESS))
         message = _message(target, journal)
         try:
             sender = explored(client, journal) if client else None
@@ -156,7 +160,8 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
         headers.insert(0, ("host", sent))
     url = f"{target.scheme}://{host}{port}{path}"
     source = caller.workload if caller else HOST
-    return Request(source, url, values["method"], tuple(headers), through=target.through)
+    address = values[ADDRESS] if target.through else None
+    return Request(source, url, values["method"], tuple(headers), through=target.through, address=address)
 
 
 def _tokens(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from harness.model import State
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
+ADDRESS = "address"
+"""The attribute that is the address from which a gateway sees a request from outside come."""
+
+_SOMEWHERE = "203.0.113.7"
+"""An address that no configuration is likely to name [RFC 5737]."""
+
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-"
 NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
 _AUTHORITY = f"{NAMES}:"
@@ -30,9 +36,9 @@ _VALUE = "".join(character for character in _PATH if character not in "&%+=;")
 
 KINDS = {
     "method": Kind(usual=METHODS, characters=TOKEN),
+    ADDRESS: Kind(usual=(_SOMEWHERE,)),
     "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/"),
     "header": Kind(usual=("harness",), absent=True),
-    "header x-forwarded-for": Kind(usual=("203.0.113.7", "10.0.0.1"), absent=True),
     "parameter": Kind(usual=("harness",), characters=_VALUE, absent=True),
     "token": Kind(few=(None, "stated", "malformed")),
     "claim": Kind(usual=("harness",), absent=True, several=True, beside=(OBJECT,)),
@@ -96,6 +102,7 @@ class Target:
             "path": "/harness.Probe/Call" if grpc else "/",
             "host": self.hosts[0] if self.hosts else OUTSIDE,
             "sni": self.names[0] if self.names else OUTSIDE,
+            ADDRESS: _SOMEWHERE,
             "status": 200,
             "gRPC status": 0,
             "seconds": 0.0,

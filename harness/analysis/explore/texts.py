@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.explore.automata import searched
 from harness.analysis.taken_texts import taken
 from harness.base.errors import NotModelledError
-from harness.base.explored import AND, Among, Asked, Change, Several, Some, Stays, Which
+from harness.base.explored import AND, Among, Asked, Change, InNetwork, Several, Some, Stays, Which
 from harness.base.matching import TextMatch
+from harness.base.networks import borders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -157,7 +158,7 @@ def _implies(first: TextMatch, second: TextMatch) -> bool:
 def alternatives(kind: Kind, question: Asked, before: Sequence[Asked]) -> list[Asked]:
     """Returns the question with each other answer that it may get after others."""
     test = question.test
-    if isinstance(test, TextMatch | Among | Some | Several):
+    if isinstance(test, TextMatch | Among | Some | Several | InNetwork):
         return [_answered(question, not question.answer)]
     if isinstance(test, Stays) and test.examples:
         return [_answered(question, answer=False)] if question.answer and not question.changes else []
@@ -235,6 +236,8 @@ def _around(condition: Asked) -> Iterator[str | None]:
     test = condition.test.test if isinstance(condition.test, Some) else condition.test
     if isinstance(test, Stays):
         yield from test.examples
+    elif isinstance(test, InNetwork):
+        yield from borders(test.block)
     elif isinstance(test, Several):
         yield from ((AND.join(_FRESH[:2]),) if condition.answer else ())
     elif isinstance(test, Among):

@@ -12,6 +12,7 @@ from harness.base.explored.journal import (
     START,
     Among,
     Change,
+    InNetwork,
     Journal,
     Stays,
     Test,
@@ -76,6 +77,9 @@ class Attribute(Asking):
 
     def which(self, names: frozenset[str], apart: frozenset[str]) -> str | None:
         return self.records(Which(names, apart))
+
+    def within(self, block: str) -> bool:
+        return self.records(InNetwork(block))
 
     def mapped(
         self, name: str, function: Callable[[str], str | None], examples: tuple[str, ...]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.base.matching import TextMatch
+from harness.base.networks import lies_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -137,6 +138,17 @@ class Several:
     def holds(self, value: Any, /) -> bool:
         """Returns whether it has."""
         return value is not None and AND in value
+
+
+@dataclass(frozen=True)
+class InNetwork:
+    """Whether a text is an IP address in a network."""
+
+    block: str
+
+    def holds(self, value: Any, /) -> bool:
+        """Returns whether it is."""
+        return value is not None and lies_in(value, self.block)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.base import explored
-from harness.base.networks import is_address
+from harness.base.networks import EVERYWHERE, within
 from harness.base.vocabulary import Mesh
 from harness.model.istio import mesh_config
 
@@ -20,21 +20,35 @@ _UNKNOWN = "<ip>"
 """What stands in a header for a pod's address that isn't known."""
 
 
-def remote(state: State, arrival: Arrival) -> str:
-    """Returns the address that a proxy takes for the client's, empty for the connection's own other end.
+def remote(state: State, arrival: Arrival) -> str | None:
+    """Returns the address that a proxy takes for the client's, None for the connection's own other end.
 
     A sidecar believes the last one that x-forwarded-for names; a gateway believes none, unless it is
     told how many proxies stand before it: then the last but so many [Envoy: x-forwarded-for].
     """
     topology = mesh_config.of(state).proxy.gateway_topology
     hops = int(topology.trusted_proxies or 0) if arrival.server.gateway else 1
-    return explored.of(_last, arrival.message.header(ADDRESS) or "", hops) if hops else ""
+    for line in reversed(arrival.message.header_values(ADDRESS) if hops else []):
+        named = () if isinstance(line, explored.Attribute) else line.split(",")
+        if not named or hops <= len(named):
+            address = _from_end(line, hops)
+            return address if any(within(address, every) for every in EVERYWHERE) else None
+        hops -= len(named)
+    return None
 
 
-def _last(listed: str, hops: int) -> str:
-    named = [part.strip() for part in listed.split(",")]
-    address = named[-hops] if 0 < hops <= len(named) else ""
-    return address if is_address(address) else ""
+def _listed(lines: str, hops: int) -> str:
+    """The text that stands at a place from the end of a list, empty if there is none."""
+    named = [part.strip() for part in lines.split(",")]
+    return named[-hops] if hops <= len(named) else ""
+
+
+def _from_end(line: str, hops: int) -> str:
+    if not isinstance(line, explored.Attribute):
+        return _listed(line, hops)
+    proxies = ", 192.0.2.1" * (hops - 1)
+    name = f"address {hops} from the end"
+    return line.after(explored.Change(name, lambda text: _listed(text, hops), lambda text: (text + proxies,)))
 
 
 def at_sidecar(arrival: Arrival) -> Message:
@@ -57,9 +71,11 @@ def at_gateway(state: State, arrival: Arrival) -> Message:
         message = message.without([CERTIFICATE])
     if shown and mode in ("SANITIZE_SET", "APPEND_FORWARD"):
         message = message.listing(CERTIFICATE, _certificate(arrival, 'Cert="<certificate>";'))
-    dialled_from = arrival.client.ip or _UNKNOWN
-    client = remote(state, arrival) or dialled_from
-    return message.without([EXTERNAL]).plus((EXTERNAL, client)).listing(ADDRESS, dialled_from)
+    ip = arrival.client.ip
+    dialled_from = ip if isinstance(ip, explored.Attribute) else ip or _UNKNOWN
+    client = remote(state, arrival)
+    known = dialled_from if client is None else client
+    return message.without([EXTERNAL]).plus((EXTERNAL, known)).listing(ADDRESS, dialled_from)
 
 
 def _certificate(arrival: Arrival, whole: str) -> str:

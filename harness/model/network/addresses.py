@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.base import explored
 from harness.base.errors import not_modelled
-from harness.base.networks import is_address
+from harness.base.networks import is_address, within
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -55,6 +55,8 @@ def contains(resource: Resource, field: str, network: IPv4Network | IPv6Network,
     there, of a node (for a pod on its host's network), of a name outside of the cluster; also for a network
     that holds a part of the pods' addresses.
     """
+    if isinstance(pod.ip, explored.Attribute):
+        return within(pod.ip, str(network))
     return explored.of_pod(_contains, pod, (resource, field, str(network)))
 
 

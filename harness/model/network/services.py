@@ -20,6 +20,7 @@ from harness.api.kubernetes.service import (
     Service,
 )
 from harness.base.errors import NotModelledError, not_modelled
+from harness.base.records import with_fields
 from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model import apps
@@ -286,5 +287,8 @@ def enter_by_kube_proxy(state: State, request: Request, message: Message, delive
         text = "has no port {}: there is no way in"
         no_port = step(service, "spec.ports", Action.FAILED, text, request.port)
         return certain(Outcome(failure=Failure.REFUSED), no_port)
-    side = ClientSide(state, Pod.at(HOST.name), deliver)
+    client = Pod.at(HOST.name)
+    if request.address is not None:
+        client = with_fields(client, ip=request.address)
+    side = ClientSide(state, client, deliver)
     return by_kube_proxy(side, service, endpoints(state, port), message)

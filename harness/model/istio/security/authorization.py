@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from harness.api.istio.security import claims, identity
@@ -22,6 +22,7 @@ from harness.api.istio.security.authorization_policy import (
 from harness.base import explored, expressions
 from harness.base.errors import not_modelled
 from harness.base.matching import Asking, TextMatch
+from harness.base.networks import within
 from harness.base.vocabulary import Mesh
 from harness.model.istio import forwarded_headers, mesh_config
 from harness.model.istio.security import policies
@@ -86,8 +87,8 @@ class Seen:
     """The client's SPIFFE identity without scheme, None unless it came with mutual TLS."""
     domains: tuple[str, ...]
     port: int
-    remote: Callable[[], str]
-    """The address that counts as the client's, empty for the client's own."""
+    remote: Callable[[], str | None]
+    """The address that counts as the client's, None for the client's own."""
     sni: str | None
     """The name that the client's TLS asks for; None inside of mutual TLS, where sidecars make it up."""
     message: Message | None
@@ -159,8 +160,8 @@ def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> 
             wanted = seen.domains if value in seen.domains else (value,)
             domain = explored.of(identity.trust_domain, who) if who else None
             return any(_text(trusted, domain) for trusted in wanted)
-        case "remote.ip" if remote := seen.remote():
-            return ip_address(remote) in ip_network(value, strict=False)
+        case "remote.ip" if (remote := seen.remote()) is not None:
+            return within(remote, value)
         case "source.ip" | "remote.ip" | "destination.ip":
             pod = seen.server if key == "destination.ip" else seen.client
             return contains(policy, field, ip_network(value, strict=False), pod)
