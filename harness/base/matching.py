@@ -53,6 +53,10 @@ class Asking(str):
         """Returns the values that a query gives a parameter, and records whether there is one."""
         raise NotImplementedError
 
+    def decoded(self, name: str) -> list[str]:
+        """Returns the same, decoded."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class TextMatch:
@@ -122,7 +126,7 @@ def without_parameter(query: str, name: str) -> str:
 def decoded_values(query: str, name: str) -> list[str]:
     """Returns the values of a query parameter in their order, decoded (as Linkerd's proxy does)."""
     if isinstance(query, Asking):
-        return query.values(name)
+        return query.decoded(name)
     return [value for key, value in parse_qsl(query, keep_blank_values=True) if key == name]
 
 

@@ -27,8 +27,8 @@ LINKERD_NAMESPACE = "linkerd"
 CONTROL_PLANES = {Mesh.ISTIO: ROOT_NAMESPACE, Mesh.LINKERD: LINKERD_NAMESPACE}
 
 _LINKERD_EXTENSIONS = ("linkerd-viz", "linkerd-multicluster")
-_KUBERNETES = ("kube-system", "kube-public", "kube-node-lease")
-PLATFORM = frozenset((*CONTROL_PLANES.values(), *_LINKERD_EXTENSIONS, *_KUBERNETES))
+KUBERNETES = ("kube-system", "kube-public", "kube-node-lease")
+PLATFORM = frozenset((*CONTROL_PLANES.values(), *_LINKERD_EXTENSIONS, *KUBERNETES))
 """Namespaces of the meshes' and of Kubernetes' own: no workload there is one of the estate."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.explore.targets import OUTSIDE
 from harness.analysis.explore.targets import targets as places
+from harness.base.vocabulary import PLATFORM
 from harness.model.network.services import service_ports
 from harness.suggest.estate import schemes
 from harness.traffic.request import DEFAULT_PORTS
@@ -50,6 +51,7 @@ class Target:
         source = estate.outside if place.through else request.source
         near = source.namespace == service.namespace
         name = service.name if near else f"{service.name}.{service.namespace}"
+        name = place.host if place.pod else name
         number = "" if place.port == DEFAULT_PORTS[place.scheme] else f":{place.port}"
         rest = request.url.partition("://")[2].partition("/")
         path = f"/{rest[2]}" if rest[1] else ""
@@ -72,7 +74,9 @@ def targets(estate: Estate) -> Iterator[Target]:
         if service is None:
             kept = known or target.place.host != OUTSIDE
         else:
-            kept = estate.state.get(*service.key) is not None  # else it is new, and nobody calls it yet
+            own = target.gateway or service.namespace not in PLATFORM
+            # What is new nobody calls yet.
+            kept = own and estate.state.get(*service.key) is not None
         if kept:
             yield target
 

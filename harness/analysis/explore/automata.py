@@ -258,4 +258,4 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
         if isinstance(test, TextMatch) and test.kind == "regex":
             alphabet = _machine(test.value).alphabet
             own.update(dict.fromkeys(each for each in alphabet if isinstance(each, str)))
-    return "".join(character for character in own if character in (*kind.characters, AND))
+    return "".join(character for character in own if kind.has(character) or character == AND)

@@ -17,7 +17,7 @@ VISIBLE = string.ascii_letters + string.digits + "-_./:@,;=+*!~$'()[]{}<>|^%&?#\
 
 @dataclass(frozen=True)
 class Kind:
-    """What an attribute can be: one of `few` values, or a text that is `made` of some characters.
+    """What an attribute can be: one of `few` values, or a text of some characters (`wide`: others, too).
 
     `form` is an expression for all that it can be. `usual` are texts that are tried first. `absent`: it
     needn't be there. Of those `aside` one request is enough. `open`: beside the `few`, texts that conditions
@@ -35,6 +35,7 @@ class Kind:
     open: bool = False
     several: bool = False
     beside: tuple[Any, ...] = ()
+    wide: bool = False
 
     def is_aside(self, value: object, question: Asked) -> bool:
         """Returns whether one request with a value is enough: another place is where the rest is decided."""
@@ -57,7 +58,11 @@ class Kind:
         if self.form and not TextMatch("regex", self.form).holds(value):
             return False
         fits = value.startswith(self.start) and value == value.strip() and bool(value or self.absent)
-        return fits and all(character in self.characters for character in value)
+        return fits and all(map(self.has, value))
+
+    def has(self, character: str) -> bool:
+        """Returns whether a character may stand in its texts: of those beyond ASCII all that can be seen."""
+        return character in self.characters or (self.wide and character > "~" and character.isprintable())
 
 
 class Undecided(Exception):  # noqa: N818

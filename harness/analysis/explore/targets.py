@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore.kinds import Kind
+from harness.api.kubernetes.service import Service
 from harness.base.explored import OBJECT
-from harness.base.vocabulary import PLATFORM, Workload
+from harness.base.vocabulary import CLUSTER_DOMAIN, KUBERNETES, Workload
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
 from harness.model.network.dns import resolve
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.model import State
+    from harness.model.state import Pod
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 ADDRESS = "address"
@@ -31,19 +33,19 @@ _SOMEWHERE = "203.0.113.7"
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-"
 NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
 _AUTHORITY = f"{NAMES}:"
-_PATH = "".join(character for character in Kind().characters if character not in '?# "\\<>^`{}|')
-_VALUE = "".join(character for character in _PATH if character not in "&%+=;")
+_PATH = "".join(character for character in Kind().characters if character not in '?# "')
+_VALUE = _PATH.replace("&", "")
 
 KINDS = {
     "method": Kind(usual=METHODS, characters=TOKEN),
     ADDRESS: Kind(usual=(_SOMEWHERE,)),
-    "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/"),
-    "header": Kind(usual=("harness",), absent=True),
-    "parameter": Kind(usual=("harness",), characters=_VALUE, absent=True),
+    "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/", wide=True),
+    "header": Kind(usual=("harness",), absent=True, wide=True),
+    "parameter": Kind(usual=("harness",), characters=_VALUE, absent=True, wide=True),
     "token": Kind(few=(None, "stated", "malformed")),
-    "claim": Kind(usual=("harness",), absent=True, several=True, beside=(OBJECT,)),
-    "claim iss": Kind(usual=("harness",), absent=True),
-    "claim sub": Kind(usual=("harness",), absent=True),
+    "claim": Kind(usual=("harness",), absent=True, wide=True, several=True, beside=(OBJECT,)),
+    "claim iss": Kind(usual=("harness",), absent=True, wide=True),
+    "claim sub": Kind(usual=("harness",), absent=True, wide=True),
     "status": Kind(few=(200, 500, 503, *range(201, 600))),
     "gRPC status": Kind(few=tuple(range(17))),
     "seconds": Kind(few=(0.0, 3600.0)),
@@ -71,9 +73,10 @@ OUTSIDE = "harness-elsewhere.com"
 class Target:
     """A place that is called: a host and a port, in a way of speaking; `service` is None beyond the cluster.
 
-    `through` is the gateway's Service for what comes from outside. `hosts` are the Host headers that are
-    tried, () for any; `names` those that TLS asks for. Of `others` among the hosts one request is enough
-    where they are `apart`: they lead to where all of their requests are tried.
+    `through` is the gateway's Service for what comes from outside, `pod` says that one of the Service's pods
+    is called by its own name. `hosts` are the Host headers that are tried, () for any; `names` those that TLS
+    asks for. Of `others` among the hosts one request is enough where they are `apart`: they lead to where all
+    of their requests are tried.
     """
 
     label: str
@@ -86,6 +89,7 @@ class Target:
     others: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     apart: bool = True
+    pod: bool = False
 
     @property
     def is_doubtful(self) -> bool:
@@ -145,10 +149,12 @@ def targets(before: State, after: State) -> Iterator[Target]:
     for service in services:
         if _is_gateway(before, service) or _is_gateway(after, service):
             yield from _gateway(before, after, service)
-        elif service.namespace not in PLATFORM:
+        elif service.namespace not in KUBERNETES:
             sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
-            for number, scheme in _spoken(sides):
+            pods = list(_pods(before, after, service))
+            for number, scheme in (*_spoken(sides), *_exposed(before, after, service)):
                 yield _service(service, number, scheme, others.get(number), foreign[:_FOREIGN])
+                yield from (_pod(service, pod, number, scheme) for pod in pods)
     for name in (*foreign, OUTSIDE):
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
             yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
@@ -166,6 +172,26 @@ def _spoken(sides: Sequence[Resource]) -> Iterator[tuple[int, str]]:
         yield from ((number, scheme) for scheme in dict.fromkeys((*own, *more)))
 
 
+UNNAMED_PORT = 4999
+"""A port that no manifest is likely to name."""
+
+
+def _exposed(before: State, after: State, service: Resource) -> Iterator[tuple[int, str]]:
+    """The other ports of a headless Service's pods, and one that they don't name: all can be dialled."""
+    pods = list(_headless(before, service)) + list(_headless(after, service))
+    ports = {port for pod in pods for container in pod.containers for port in container.exposed}
+    own = {port.number for port in service_ports(service)}
+    for port in sorted({*ports, UNNAMED_PORT} - own) if pods else ():
+        yield from ((port, "http"), (port, "tcp"))
+
+
+def _headless(state: State, service: Resource) -> Iterator[Pod]:
+    """The pods of a Service, if it is headless in a state."""
+    stored = state.get(*service.key)
+    if stored and Service.kept(stored).headless:
+        yield from (pod for pod in addresses(state, stored) if not pod.outside)
+
+
 def _service(
     service: Resource, port: int, scheme: str, other: Resource | None, foreign: Sequence[str]
 ) -> Target:
@@ -177,6 +203,37 @@ def _service(
     own, elsewhere = (tuple(_authority(host, port) for host in listed) for listed in (hosts, others))
     tls = (short, full, svc, *alone)
     return Target(label, short, port, scheme, service, None, (*own, *elsewhere), elsewhere, tls)
+
+
+def _pods(before: State, after: State, service: Resource) -> Iterator[str]:
+    """Names by which pods of a headless Service are called, if they have one.
+
+    One pod of each workload, one that only one side has, and those whose names rules have.
+    """
+    each = [
+        {
+            f"{pod.hostname}.{service.name}.{service.namespace}": pod.workload
+            for pod in _headless(state, service)
+            if pod.subdomain == service.name and pod.hostname
+        }
+        for state in (before, after)
+    ]
+    first = [name for names in each for name in {workload: name for name, workload in names.items()}.values()]
+    own = {name for names in each for name in names if not all(name in others for others in each)}
+    named = {pattern.removesuffix(_DOMAIN) for state in (before, after) for pattern in _patterns(state)}
+    every = dict.fromkeys(name for names in each for name in names)
+    yield from (name for name in every if name in first or name in named or name in sorted(own)[:1])
+
+
+_DOMAIN = f".svc.{CLUSTER_DOMAIN}"
+
+
+def _pod(service: Resource, name: str, port: int, scheme: str) -> Target:
+    label = f"{service}:{port} ({name.partition('.')[0]}{'' if scheme == 'http' else f', {scheme}'})"
+    every = (name, f"{name}.svc", f"{name}{_DOMAIN}")
+    hosts = tuple(_authority(host, port) for host in every)
+    others = (_authority(OUTSIDE, port),)
+    return Target(label, name, port, scheme, service, None, (*hosts, *others), others, every, pod=True)
 
 
 def _gateway(before: State, after: State, service: Resource) -> Iterator[Target]:
@@ -198,12 +255,18 @@ def _is_gateway(state: State, service: Resource) -> bool:
 def _foreign(state: State) -> set[str]:
     """Hosts that the mesh knows, and that are no Service's."""
     own = {fqdn(service) for service in state.all("", "Service")}
-    tables = virtual_service.by_host(state), service_entry.by_host(state)
-    every = {pattern for table in tables for pattern in table.patterns}
     names = {
-        host.replace("*", "harness") for host in every - own if host != "*" and not host.endswith(".local")
+        host.replace("*", "harness")
+        for host in _patterns(state) - own
+        if host != "*" and not host.endswith(".local")
     }
     return {name for name in names if _HOST.fullmatch(name) and resolve(state, name, "default") is None}
+
+
+def _patterns(state: State) -> set[str]:
+    """Hosts that rules and the registry name."""
+    tables = virtual_service.by_host(state), service_entry.by_host(state)
+    return {pattern for table in tables for pattern in table.patterns}
 
 
 def _entry_ports(before: State, after: State, host: str) -> Iterator[tuple[int, str]]:

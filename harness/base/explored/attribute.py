@@ -141,7 +141,8 @@ class Attribute(Asking):
         return self.after(LOWER)
 
     def isascii(self) -> bool:
-        return True  # no other is tried
+        # Others are only tried where a rule names one: so only those need to be told apart.
+        return self.plain.isascii() or self.asks(TextMatch("regex", "[ -~]*"))
 
     def __getitem__(self, index: SupportsIndex | slice) -> Attribute:
         if not isinstance(index, slice) or index.stop is not None or index.step is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import quote, unquote_plus
 
 from harness.base.matching import TextMatch
 from harness.base.networks import lies_in
@@ -184,6 +185,7 @@ def suffixed(end: str) -> Change:
 
 
 LOWER = Change("lower case", str.lower, lambda text: (text, text.upper()))
+DECODED = Change("decoded", unquote_plus, lambda text: dict.fromkeys((text, quote(text))))
 PORTLESS = Change("without port", lambda text: text.partition(":")[0], lambda text: (text, f"{text}:8080"))
 
 

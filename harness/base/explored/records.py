@@ -7,7 +7,18 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.base.explored.attribute import Attribute, unasked
-from harness.base.explored.journal import AND, END, OBJECT, START, Among, Change, Journal, Property, Several
+from harness.base.explored.journal import (
+    AND,
+    DECODED,
+    END,
+    OBJECT,
+    START,
+    Among,
+    Change,
+    Journal,
+    Property,
+    Several,
+)
 from harness.base.explored.member import Member
 from harness.base.matching import Asking
 
@@ -29,6 +40,12 @@ class OpenQuery(Asking):
         return query
 
     def values(self, name: str) -> list[str]:
+        return list(self._stated(name))
+
+    def decoded(self, name: str) -> list[str]:
+        return [value.after(DECODED) for value in self._stated(name)]
+
+    def _stated(self, name: str) -> list[Attribute]:
         value = None if name in self.gone else self.journal.optional(f"parameter {name}")
         return [] if value is None else [value]
 

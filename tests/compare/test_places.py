@@ -1,0 +1,100 @@
+"""What is called, and the texts that are sent there, as far as rules can name them."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.model import changes
+from tests.compare.differing import differing
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
+
+TEXTS = {
+    "header": ("headers: {x-user: {exact: %s}}", "Jürgen", "Zoë"),
+    "header by expression": ("headers: {x-user: {regex: '%s.*'}}", "ü", "ë"),
+    "path": ("uri: {prefix: '%s'}", "/ü", "/ë"),
+    "path with signs": ("uri: {exact: '%s'}", "/{id}", "/a|b"),
+    "parameter": ("queryParams: {q: {exact: '%s'}}", "a%20b", "a=b"),
+}
+
+
+@pytest.mark.parametrize(("match", "one", "other"), TEXTS.values(), ids=TEXTS)
+def test_texts_of_any_characters_are_sent(match: str, one: str, other: str):
+    def routed(text: str):
+        return shop(
+            ISTIO,
+            resource(
+                "VirtualService", "shop/web",
+                f"{{hosts: [web], http: [{{match: [{{{match % text}}}], route: [{{destination: {{host: new}}}}]}}, {{route: [{{destination: {{host: web}}}}]}}]}}",
+            ),
+        )  # fmt: skip
+
+    found = differing(routed(one), routed(other))
+    assert {each.parts for each in found} == {("backend",)}
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(("one", "other"), [("a b", "a+b"), ("ü", "ë"), ("a%20b", "a b")])
+def test_parameters_are_sent_so_that_linkerd_decodes_them(one: str, other: str):
+    def routed(text: str):
+        parent = "{group: '', kind: Service, name: web, port: 80}"
+        return shop(
+            LINKERD,
+            resource(
+                "HTTPRoute", "shop/web",
+                f"{{parentRefs: [{parent}], rules: [{{matches: [{{queryParams: [{{name: q, value: '{text}'}}]}}], backendRefs: [{{name: new, port: 80}}]}}, {{backendRefs: [{{name: web, port: 80}}]}}]}}",
+            ),
+        )  # fmt: skip
+
+    assert len(differing(routed(one), routed(other))) == 2
+
+
+def shop(mesh, *objects):
+    state = changes.place(cluster(ISTIO, LINKERD), "shop", [mesh])
+    apps = [each for name in ("web", "new", "client") for each in app(f"shop/{name}", "any:1", 80)]
+    return changes.apply(state, [*apps, *objects])
+
+
+def database(*objects, replicas: int = 1):
+    metrics = [{"containerPort": 9090}]
+    pod = {"labels": {"app": "db"}}, {"containers": [{"name": "db", "image": "any:1", "ports": metrics}]}
+    template = dict(zip(("metadata", "spec"), pod, strict=True))
+    spec = {"serviceName": "db", "selector": {"matchLabels": pod[0]["labels"]}, "template": template}
+    service = resource(
+        "Service", "shop/db", "{clusterIP: None, selector: {app: db}, ports: [{name: http, port: 80}]}"
+    )
+    return shop(
+        ISTIO,
+        resource("StatefulSet", "shop/db", {**spec, "replicas": replicas}, "apps/v1"),
+        service,
+        *objects,
+    )
+
+
+def denied(operation: str):
+    return resource(
+        "AuthorizationPolicy", "shop/db", f"{{action: DENY, rules: [{{to: [{{operation: {operation}}}]}}]}}",
+        "security.istio.io/v1",
+    )  # fmt: skip
+
+
+def hosted(host: str):
+    return resource(
+        "VirtualService",
+        "shop/db",
+        f"{{hosts: [{host}], http: [{{route: [{{destination: {{host: new}}}}]}}]}}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "target"),
+    [
+        (database(), database(hosted("db-0.db.shop.svc.cluster.local")), "Service shop/db:80 (db-0)"),
+        (database(replicas=2), database(), "Service shop/db:80 (db-1)"),
+        (database(), database(denied("{ports: ['9090']}")), "Service shop/db:9090"),
+        (database(), database(denied("{notPorts: ['80', '9090']}")), "Service shop/db:4999"),
+        (shop(ISTIO, *app("istio-system/kiali", "any:1", 80)), shop(ISTIO), "Service istio-system/kiali:80"),
+    ],
+    ids=["pod's name", "pod that is gone", "port of pods", "any port of pods", "Service beside a mesh"],
+)
+def test_places_that_are_called(before, after, target: str):
+    assert target in {each.target for each in differing(before, after)}
