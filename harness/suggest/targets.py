@@ -62,7 +62,7 @@ class Target:
         own |= {f"{each}:{place.port}" for each in own}
         headers = tuple(pair for pair in headers if pair[0] != "host" or pair[1] not in own)
         url = f"{place.scheme}://{name}{number}{path}"
-        return replace(request, source=source, url=url, headers=headers, through=None)
+        return replace(request, source=source, url=url, headers=headers, through=None, address=None)
 
 
 def targets(estate: Estate) -> Iterator[Target]:
