@@ -54,7 +54,7 @@ class Asking(str):
         raise NotImplementedError
 
     def decoded(self, name: str) -> list[str]:
-        """Returns the same, decoded."""
+        """Returns the same without escapes, and records whether there are any."""
         raise NotImplementedError
 
 

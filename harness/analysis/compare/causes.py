@@ -6,6 +6,7 @@ import re
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
+from harness.base.explored import BEYOND
 from harness.model.network.services import names, service_port
 from harness.traffic.outcomes import Failure
 from harness.traffic.trace import Action
@@ -80,6 +81,14 @@ def _is_worded(difference: Difference) -> bool:
     return difference.harm == "words"
 
 
+def _is_beyond_ascii(difference: Difference) -> bool:
+    """Whether a header has characters that no expression of Linkerd's is tried on."""
+    request = difference.request
+    return (
+        request is not None and difference.is_aside and any(BEYOND in value for _, value in request.headers)
+    )
+
+
 def _is_dropped(difference: Difference) -> bool:
     """Whether a NetworkPolicy drops the connection, before and after: the meshes wait for different times."""
     return _WORDS.issuperset(difference.parts) and all(map(_dropped, difference.traces))
@@ -102,6 +111,7 @@ _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
     "reset-answer": _is_reset,
     "default-retries": _is_retried,
     "refusal-words": _is_worded,
+    "beyond-ascii": _is_beyond_ascii,
 }
 
 

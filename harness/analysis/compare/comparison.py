@@ -121,12 +121,15 @@ class _Compared:
 
     def _explored(self, caller: Caller | None) -> tuple[Exploration, Exploration]:
         trees = self._trees(caller)
-        if self.target.others and self.target.apart and any(map(_reads_hosts, trees)):
-            self.target = replace(
-                self.target, apart=False
-            )  # servers themselves tell the hosts of others apart
-            return self._trees(caller)
-        return trees
+        wider = self.target
+        if wider.others and wider.apart and any(map(_reads_hosts, trees)):
+            wider = replace(wider, apart=False)  # servers themselves tell the hosts of others apart
+        if wider.asks_for_ports(tree.questions for tree in trees):
+            wider = replace(wider, with_ports=True)
+        if wider is self.target:
+            return trees
+        self.target = wider
+        return self._trees(caller)
 
     def _trees(self, caller: Caller | None) -> tuple[Exploration, Exploration]:
         (before, after), target, limit = self.sides, self.target, self.limit

@@ -6,14 +6,29 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import interegular
 
 from harness.analysis.explore.addresses import no_address
+from harness.analysis.explore.decoding import Decoding
 from harness.analysis.explore.kinds import Kind, Undecided
-from harness.analysis.explore.lists import AnyOf, MoreThanOne
-from harness.base.explored import AND, LOWER, Among, Asked, Change, InNetwork, Several, Some, Which
+from harness.analysis.explore.lists import AnyOf, MoreThanOne, OnlyAscii
+from harness.base.explored import (
+    AND,
+    ASCII,
+    BEYOND,
+    DECODED,
+    LOWER,
+    Among,
+    Asked,
+    Change,
+    InNetwork,
+    Several,
+    Some,
+    Which,
+)
 from harness.base.expressions import Dialect
 from harness.base.matching import TextMatch
 
@@ -133,7 +148,7 @@ class _Changed:
 def _automaton(condition: Asked) -> Automaton:
     machine = _reading(condition.test)
     for change in reversed(condition.changes):
-        machine = _Changed(machine, change.name)
+        machine = Decoding(machine) if change == DECODED else _Changed(machine, change.name)
     return machine
 
 
@@ -144,6 +159,8 @@ def _reading(test: object) -> Automaton:
         return _Names(test.names - test.apart)
     if isinstance(test, Some):
         return AnyOf(_reading(test.test), test.spaced)
+    if test == ASCII:
+        return OnlyAscii()
     if isinstance(test, Several):
         return MoreThanOne()
     assert isinstance(test, TextMatch)
@@ -182,14 +199,16 @@ _READABLE = (TextMatch, Which, Among, Some, Several)
 
 
 def _is_opaque(change: Change) -> bool:
-    return change.name[:1] not in "-+" and not change.name.endswith("+") and change != LOWER
+    if change in (LOWER, DECODED):
+        return False
+    return change.name[:1] not in "-+" and not change.name.endswith("+")
 
 
 def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], bool]) -> str | None:
     """A text that gets all answers; None where there is none."""
     if any(isinstance(each.test, InNetwork) for each in conditions) and no_address(conditions):
         return None
-    readable = [each for each in conditions if isinstance(each.test, _READABLE)]
+    readable = [each for each in conditions if isinstance(each.test, _READABLE) or each.test == ASCII]
     opaque: dict[tuple[Change, ...], list[Asked]] = {}
     plain: list[Asked] = []
     for condition in readable:
@@ -210,8 +229,7 @@ def _shortest(kind: Kind, conditions: Sequence[Asked]) -> str | None:
     machines = [
         (_automaton(each), each.answer is not None and each.answer is not False) for each in conditions
     ]
-    if kind.form:
-        machines.append((_Expression(_machine(kind.form)), True))
+    machines += [(_Expression(_machine(form)), True) for form in (kind.form, kind.made) if form]
     chosen = (each.answer for each in conditions if isinstance(each.answer, str))  # which of some names
     machines += [(_Names(frozenset([name])), True) for name in chosen]
     characters = _characters(kind, conditions)
@@ -242,6 +260,7 @@ def _shortest(kind: Kind, conditions: Sequence[Asked]) -> str | None:
 def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
     """The characters that some condition tells apart, and a few others."""
     own = dict.fromkeys("hz0/")
+    named: set[str] = set()
     if kind.several:
         own[AND] = None
     for condition in conditions:
@@ -255,7 +274,15 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
         )
         for text in texts:
             own.update(dict.fromkeys(text + text.upper() + text.lower()))
+            if DECODED in condition.changes:
+                own.update(dict.fromkeys("".join(DECODED.undo(text))))
         if isinstance(test, TextMatch) and test.kind == "regex":
             alphabet = _machine(test.value).alphabet
-            own.update(dict.fromkeys(each for each in alphabet if isinstance(each, str)))
-    return "".join(character for character in own if kind.has(character) or character == AND)
+            named.update(each for each in alphabet if isinstance(each, str))
+    own.update(dict.fromkeys(sorted(named)))
+    # One that no expression names, for those that take all others.
+    fresh = (
+        each for each in f"{kind.characters}{BEYOND}" if each not in {*named, *own} and kind.allows(each)
+    )
+    own.update(dict.fromkeys(islice(fresh, 1)))
+    return "".join(character for character in own if character == AND or kind.allows(character))

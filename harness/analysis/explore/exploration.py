@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.kinds import Kind, Undecided
@@ -75,6 +75,11 @@ class Exploration:
         if RESETS in values:
             return None
         return next((each for each in self.classes if each.holds(values)), None)
+
+    @property
+    def questions(self) -> Iterator[Asked]:
+        """All that was asked."""
+        return chain.from_iterable(each.conditions for each in self.classes)
 
     @cached_property
     def by_answers(self) -> dict[Answers, list[RequestClass]]:

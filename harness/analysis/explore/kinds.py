@@ -17,12 +17,13 @@ VISIBLE = string.ascii_letters + string.digits + "-_./:@,;=+*!~$'()[]{}<>|^%&?#\
 
 @dataclass(frozen=True)
 class Kind:
-    """What an attribute can be: one of `few` values, or a text of some characters (`wide`: others, too).
+    """What an attribute can be: one of `few` values, or a text of some `characters`.
 
     `form` is an expression for all that it can be. `usual` are texts that are tried first. `absent`: it
     needn't be there. Of those `aside` one request is enough. `open`: beside the `few`, texts that conditions
-    name are values, too. `several`: it may be more than one text, with `AND` between them. `beside` are
-    values that are no text.
+    name are values, too. `never` are visible characters that a rule's own texts may not have either (None:
+    they have no others than `characters`). `made` is an expression for texts that no rule names. `several`:
+    it may be more than one text, with `AND` between them. `beside` are values that are no text.
     """
 
     few: tuple[Any, ...] = ()
@@ -33,9 +34,10 @@ class Kind:
     form: str = ""
     aside: tuple[Any, ...] = ()
     open: bool = False
+    never: str | None = None
+    made: str = ""
     several: bool = False
     beside: tuple[Any, ...] = ()
-    wide: bool = False
 
     def is_aside(self, value: object, question: Asked) -> bool:
         """Returns whether one request with a value is enough: another place is where the rest is decided."""
@@ -58,11 +60,13 @@ class Kind:
         if self.form and not TextMatch("regex", self.form).holds(value):
             return False
         fits = value.startswith(self.start) and value == value.strip() and bool(value or self.absent)
-        return fits and all(map(self.has, value))
+        return fits and all(map(self.allows, value))
 
-    def has(self, character: str) -> bool:
-        """Returns whether a character may stand in its texts: of those beyond ASCII all that can be seen."""
-        return character in self.characters or (self.wide and character > "~" and character.isprintable())
+    def allows(self, character: str) -> bool:
+        """Returns whether a character can be in a text."""
+        if character in self.characters:
+            return True
+        return self.never is not None and character.isprintable() and character not in self.never
 
 
 class Undecided(Exception):  # noqa: N818

@@ -46,3 +46,16 @@ class MoreThanOne:
 
     def accepts(self, state: bool) -> bool:
         return state
+
+
+@dataclass(frozen=True)
+class OnlyAscii:
+    """Takes texts without characters beyond ASCII."""
+
+    start: bool = True
+
+    def step(self, state: bool, character: str) -> bool:
+        return state and (character.isascii() or character == AND)
+
+    def accepts(self, state: bool) -> bool:
+        return state

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.explore.kinds import Kind
 from harness.api.kubernetes.service import Service
 from harness.base.explored import OBJECT
+from harness.base.matching import TextMatch
 from harness.base.vocabulary import CLUSTER_DOMAIN, KUBERNETES, Workload
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
@@ -17,8 +18,9 @@ from harness.model.network.services import addresses, fqdn, names, service_ports
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
@@ -30,22 +32,25 @@ ADDRESS = "address"
 _SOMEWHERE = "203.0.113.7"
 """An address that no configuration is likely to name [RFC 5737]."""
 
-TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-"
+TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-0123456789!#$%&'*+.^_`|~"
 NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
 _AUTHORITY = f"{NAMES}:"
-_PATH = "".join(character for character in Kind().characters if character not in '?# "')
-_VALUE = _PATH.replace("&", "")
+_NOT_IN_NAMES = " /?#@\\:"
+_PATH = "".join(character for character in Kind().characters if character not in '?# "\\<>^`{}|')
+_VALUE = "".join(character for character in _PATH if character not in "&%+=;")
+_ESCAPED = "([^%]|%(2[0356B]|[89A-F][0-9A-F]))*"
+"""What has no escapes but of characters that can't stand in a query themselves."""
 
 KINDS = {
     "method": Kind(usual=METHODS, characters=TOKEN),
     ADDRESS: Kind(usual=(_SOMEWHERE,)),
-    "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/", wide=True),
-    "header": Kind(usual=("harness",), absent=True, wide=True),
-    "parameter": Kind(usual=("harness",), characters=_VALUE, absent=True, wide=True),
+    "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/", never="?# "),
+    "header": Kind(usual=("harness",), absent=True, never=""),
+    "parameter": Kind(usual=("harness",), characters=f"{_VALUE}%", absent=True, never="&# ", made=_ESCAPED),
     "token": Kind(few=(None, "stated", "malformed")),
-    "claim": Kind(usual=("harness",), absent=True, wide=True, several=True, beside=(OBJECT,)),
-    "claim iss": Kind(usual=("harness",), absent=True, wide=True),
-    "claim sub": Kind(usual=("harness",), absent=True, wide=True),
+    "claim": Kind(usual=("harness",), absent=True, never="", several=True, beside=(OBJECT,)),
+    "claim iss": Kind(usual=("harness",), absent=True, never=""),
+    "claim sub": Kind(usual=("harness",), absent=True, never=""),
     "status": Kind(few=(200, 500, 503, *range(201, 600))),
     "gRPC status": Kind(few=tuple(range(17))),
     "seconds": Kind(few=(0.0, 3600.0)),
@@ -60,6 +65,9 @@ _SCHEMES = {
     "": ("http",),
 }
 """What clients of a port speak, by what it says; HTTP, if nothing else stands here."""
+
+_PORT = re.compile(":[0-9]*(\\.\\*)?$")
+"""The end of what a rule says of a host with a port."""
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _FOREIGN = 8
@@ -88,6 +96,7 @@ class Target:
     hosts: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    with_ports: bool = False
     apart: bool = True
     pod: bool = False
 
@@ -122,6 +131,25 @@ class Target:
         )
         return replace(self, hosts=hosts, names=tls)
 
+    def asks_for_ports(self, questions: Iterable[Iterable[Asked]]) -> bool:
+        """Returns whether rules name ports in Host headers that aren't tried with one yet."""
+        if self.hosts or self.with_ports or not self._may_have_ports:
+            return False
+        tests = (each.test for asked in questions for each in asked if each.attribute == "host")
+        return any(isinstance(test, TextMatch) and _PORT.search(test.value) for test in tests)
+
+    @property
+    def _may_have_ports(self) -> bool:
+        return self.port in (80, 443)  # others are there anyway
+
+    @property
+    def _any_host(self) -> Kind:
+        """What a Host header can be; with a port where rules ask for that."""
+        if self.with_ports:
+            form = "[^:]+(:[0-9]{1,5})?"
+            return Kind(usual=(OUTSIDE,), characters=_AUTHORITY, never=_NOT_IN_NAMES, form=form)
+        return Kind(usual=(OUTSIDE,), characters=NAMES, never=_NOT_IN_NAMES)
+
     def kind(self, attribute: str) -> Kind | None:
         """Returns what an attribute of a request to it can be; None for one that isn't varied."""
         if attribute == "method" and self.scheme == "grpc":
@@ -131,12 +159,12 @@ class Target:
         if attribute == "host":
             aside = self.others if self.apart else ()
             return (
-                Kind(few=self.hosts, aside=aside, open=True, characters=_AUTHORITY)
+                Kind(few=self.hosts, aside=aside, open=True, characters=_AUTHORITY, never=_NOT_IN_NAMES)
                 if self.hosts
-                else Kind(usual=(OUTSIDE,), characters=NAMES)
+                else self._any_host
             )
         if attribute == "sni":
-            return Kind(few=self.names) if self.names else Kind(usual=(OUTSIDE,), characters=NAMES)
+            return Kind(few=self.names) if self.names else Kind(usual=(OUTSIDE,), characters=f"{NAMES}_")
         return KINDS.get(attribute) or KINDS.get(attribute.partition(" ")[0])
 
 

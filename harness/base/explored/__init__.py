@@ -13,6 +13,9 @@ from __future__ import annotations
 from harness.base.explored.attribute import Attribute
 from harness.base.explored.journal import (
     AND,
+    ASCII,
+    BEYOND,
+    DECODED,
     END,
     LOWER,
     OBJECT,
@@ -47,7 +50,10 @@ from harness.base.explored.records import (
 
 __all__ = [
     "AND",
+    "ASCII",
+    "BEYOND",
     "CALLER",
+    "DECODED",
     "END",
     "LOWER",
     "OBJECT",

@@ -6,8 +6,10 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar
 
 from harness.base.explored.journal import (
+    ASCII,
     END,
     LOWER,
+    PORT,
     PORTLESS,
     START,
     Among,
@@ -141,8 +143,7 @@ class Attribute(Asking):
         return self.after(LOWER)
 
     def isascii(self) -> bool:
-        # Others are only tried where a rule names one: so only those need to be told apart.
-        return self.plain.isascii() or self.asks(TextMatch("regex", "[ -~]*"))
+        return self.records(ASCII)
 
     def __getitem__(self, index: SupportsIndex | slice) -> Attribute:
         if not isinstance(index, slice) or index.stop is not None or index.step is not None:
@@ -173,9 +174,7 @@ class Attribute(Asking):
             raise Unasked(f"the attribute {self.attribute} is taken apart, and nothing asked")
         if ":" not in self:
             return self, "", ""
-        _, colon, port = self.plain.partition(":")
-        self.asks(TextMatch("suffix", f":{port}"))
-        return self.after(PORTLESS), colon, port
+        return self.after(PORTLESS), separator, self.after(PORT)
 
     rpartition = partition
 

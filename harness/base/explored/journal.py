@@ -26,6 +26,9 @@ AND = "\ue002"
 OBJECT = "\ue003"
 """The value of a claim that holds others."""
 
+BEYOND = "\u0258"
+"""Stands for characters beyond ASCII that no rule names."""
+
 SECONDS = "seconds"
 """The attribute that says after how many seconds the application answers."""
 
@@ -92,6 +95,14 @@ class Stays:
     def holds(self, value: Any, /) -> bool:
         """Returns whether it stays."""
         return bool(self.function(value) == value)
+
+
+def _only_ascii(text: str) -> str | None:
+    return text if text.isascii() else None
+
+
+ASCII = Stays("ASCII", _only_ascii, (BEYOND,))
+"""Whether a text has no characters beyond ASCII."""
 
 
 @dataclass(frozen=True)
@@ -184,8 +195,13 @@ def suffixed(end: str) -> Change:
     )
 
 
+_SAFE = "".join(sign for sign in map(chr, range(0x21, 0x7F)) if sign not in '"#%&+<>^`{|}')
+
+DECODED = Change("decoded", unquote_plus, lambda text: (quote(text, safe=_SAFE),))
+"""What becomes of the escapes in a query."""
+
 LOWER = Change("lower case", str.lower, lambda text: (text, text.upper()))
-DECODED = Change("decoded", unquote_plus, lambda text: dict.fromkeys((text, quote(text))))
+PORT = Change("port", lambda text: text.partition(":")[2], lambda text: (f"harness:{text}",))
 PORTLESS = Change("without port", lambda text: text.partition(":")[0], lambda text: (text, f"{text}:8080"))
 
 

@@ -20,12 +20,15 @@ from harness.base.explored.journal import (
     Several,
 )
 from harness.base.explored.member import Member
-from harness.base.matching import Asking
+from harness.base.matching import Asking, TextMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Value = TypeVar("Value")
+
+
+_WITHOUT_ESCAPES = TextMatch("regex", "[^%+]*")
 
 
 class OpenQuery(Asking):
@@ -40,14 +43,16 @@ class OpenQuery(Asking):
         return query
 
     def values(self, name: str) -> list[str]:
-        return list(self._stated(name))
+        return list(self._values(name))
+
+    def _values(self, name: str) -> Iterator[Attribute]:
+        value = None if name in self.gone else self.journal.optional(f"parameter {name}")
+        if value is not None:
+            yield value
 
     def decoded(self, name: str) -> list[str]:
-        return [value.after(DECODED) for value in self._stated(name)]
-
-    def _stated(self, name: str) -> list[Attribute]:
-        value = None if name in self.gone else self.journal.optional(f"parameter {name}")
-        return [] if value is None else [value]
+        as_they_are = ((value, value.asks(_WITHOUT_ESCAPES)) for value in self._values(name))
+        return [value if plain else value.after(DECODED) for value, plain in as_they_are]
 
     def without(self, name: str) -> OpenQuery:
         return OpenQuery(self.journal, tuple(sorted({*self.gone, name})))
