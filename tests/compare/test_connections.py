@@ -8,7 +8,7 @@ import pytest
 
 from harness.model import changes
 from tests.compare.differing import differing
-from tests.model.clusters import ISTIO, app, cluster, deployment, resource
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource
 
 PORTS = {"http": "http-web", "tls": "tls-web", "tcp": "tcp-web"}
 
@@ -185,3 +185,28 @@ def test_a_host_that_a_policy_of_the_servers_names_is_asked_with_all_else(host: 
     (difference, *_) = differing(estate(denying("/admin")), estate(denying("/inner")))
     assert difference.request.path in ("/admin", "/inner")
     assert "refused" in difference.parts
+
+
+def test_a_mesh_that_holds_none_of_the_estate_has_strangers():
+    subsets = resource(
+        "DestinationRule", "shop/web", "{host: web, subsets: [{name: v1, labels: {app: web}}]}"
+    )
+    routed = resource(
+        "VirtualService", "shop/web",
+        "{hosts: [web.shop.svc.cluster.local], http: [{route: [{destination: {host: web, subset: v1}}]}]}",
+    )  # fmt: skip
+    bare = changes.apply(changes.place(cluster(ISTIO), "shop", []), [*app("shop/web", "any:1", 80), routed])
+    found = differing(bare, changes.apply(bare, [subsets]))
+    assert {str(one.caller.workload) for one in found} == {"harness-strangers-meshed/caller"}
+
+
+def test_each_mesh_that_holds_pods_has_a_stranger():
+    def closed(mode: str):
+        state = changes.place(cluster(ISTIO, LINKERD), "shop", [ISTIO])
+        state = changes.place(changes.place(state, "more", [ISTIO]), "linked", [LINKERD])
+        policy = resource("PeerAuthentication", "shop/web", f"{{mtls: {{mode: {mode}}}}}")
+        clients = [*app("more/a", "any:1"), *app("linked/a", "any:1")]
+        return changes.apply(state, [*app("shop/web", "any:1", 80), *clients, policy])
+
+    sources = {source for one in differing(closed("PERMISSIVE"), closed("STRICT")) for source in one.sources}
+    assert {"harness-strangers-linkerd/caller", "harness-strangers-unmeshed/caller"} < sources

@@ -47,8 +47,8 @@ class Comparison:
 def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -> Comparison:
     """Returns where two configurations differ, over every class of requests that they can tell apart.
 
-    Called is all that either has, by the estate's workloads, by two callers that neither knows, one in
-    the mesh and one outside, and from outside of the cluster. Applications are alike on both sides, and
+    Called is all that either has, by the estate's workloads, by callers that neither knows, one in each
+    mesh and one outside, and from outside of the cluster. Applications are alike on both sides, and
     answer with each status and delay that a rule asks about. What isn't decided is a difference of its
     own kind. The targets are shared out to as many processes as there are `jobs`.
     """

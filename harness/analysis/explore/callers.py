@@ -13,7 +13,7 @@ from harness.api.node import live
 from harness.base.errors import NotModelledError
 from harness.base.explored import CALLER, Entries, Journal
 from harness.base.matching import TextMatch
-from harness.base.vocabulary import PLATFORM, Mesh, Workload
+from harness.base.vocabulary import PLATFORM, Workload
 from harness.model import changes
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.model.state import Pod
 
 STRANGERS = "harness-strangers"
-"""Begins the namespaces of callers that neither configuration knows: one in the mesh, one outside."""
+"""Begins the namespaces of callers that neither configuration knows: in the meshes, and outside."""
 
 NAMESPACE, WORKLOAD, NAME = "caller namespace", "caller workload", "caller name"
 _IDENTITY = "caller identity"
@@ -52,11 +52,18 @@ class Caller:
 
 
 def with_strangers(state: State) -> State:
-    """Returns the state with a caller outside the meshes, and one in the mesh that holds most pods."""
+    """Returns the state with a caller outside the meshes, and one in each mesh that holds pods.
+
+    Where none holds any there is one in each that is installed.
+    """
     held = [pod.mesh for pod in state.pods if pod.mesh and not pod.gateway]
-    mesh = max(Mesh, key=held.count)
-    for place in ([mesh] if held else []), []:
-        namespace = f"{STRANGERS}-{'meshed' if place else 'unmeshed'}"
+    meshes = sorted(set(held) or state.meshes, key=lambda mesh: (-held.count(mesh), mesh))
+    names = ["meshed", *meshes[1:]]  # the first of another state may be another mesh
+    for name, place in (
+        *((name, [mesh]) for name, mesh in zip(names, meshes, strict=False)),
+        ("unmeshed", []),
+    ):
+        namespace = f"{STRANGERS}-{name}"
         state = changes.apply(changes.place(state, namespace, place), [_stranger(namespace)])
     return state
 
@@ -72,7 +79,11 @@ def in_both(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
     """Returns the workloads that can call in both states, and those that only one of them has."""
     both = dict.fromkeys(filter(after.pods_of, filter(before.pods_of, before.running)))
     callers = [Caller(workload, before.pods_of(workload)[0], after.pods_of(workload)[0]) for workload in both]
-    alone = [workload for workload in {**before.running, **after.running} if workload not in both]
+    alone = [
+        workload
+        for workload in {**before.running, **after.running}
+        if workload not in both and not workload.namespace.startswith(STRANGERS)
+    ]
     callers = [caller for caller in callers if not (caller.before.gateway or caller.after.gateway)]
     kept = [caller for caller in callers if caller.workload.namespace not in PLATFORM]
     return sorted(kept, key=lambda caller: caller.workload.namespace.startswith(STRANGERS)), alone

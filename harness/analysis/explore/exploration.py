@@ -175,7 +175,7 @@ def in_both(
             continue
         own = before.by_attribute.get(attribute, [])
         likely = (after.values.get(attribute), before.values.get(attribute))
-        solved = value_for(kind, [*own, *conditions], likely)
+        solved = value_for(kind, list(dict.fromkeys((*own, *conditions))), likely)
         if not solved:
             return
         values[attribute] = solved[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
-from itertools import combinations, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.automata import searched
@@ -30,7 +30,7 @@ _FRESH = ("harness", "h", "zq0")
 """Words that no condition is likely to have."""
 
 
-def value_for(kind: Kind, conditions: Sequence[Asked], first: Iterable[object] = ()) -> list[Any]:
+def value_for(kind: Kind, conditions: Sequence[Asked], first: Sequence[object] = ()) -> list[Any]:
     """Returns a value that gets all of these answers (as a list of one), or none where there is none.
 
     Those of `first` are tried first. Raises Undecided where neither is known.
@@ -41,10 +41,15 @@ def value_for(kind: Kind, conditions: Sequence[Asked], first: Iterable[object] =
     if exact is not None and isinstance(exact.test, TextMatch) and not exact.test.ignore_case:
         value = exact.test.value
         return [value] if kind.takes(value) and _holds(conditions, value) else []
-    if any(contradict(*pair) for pair in combinations(conditions, 2)):
+    for likely in first:
+        if kind.takes(likely) and _holds(conditions, likely):
+            return [likely]
+    # Two contradict each other only where a text must fulfil one.
+    wanted = () if kind.few else [each for each in conditions if each.answer is True]
+    if any(contradict(one, other) for one in wanted for other in conditions if other is not one):
         return []
-    tried: set[object] = set()
-    for value in (*first, *_candidates(kind, conditions)):
+    tried = set(first)
+    for value in _candidates(kind, conditions):
         if value in tried or not kind.takes(value):
             continue
         tried.add(value)
