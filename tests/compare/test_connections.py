@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.compare import compare
+from harness.analysis.compare.causes import allowed
 from harness.model import changes
 from tests.compare.differing import differing
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource
@@ -210,3 +212,31 @@ def test_each_mesh_that_holds_pods_has_a_stranger():
 
     sources = {source for one in differing(closed("PERMISSIVE"), closed("STRICT")) for source in one.sources}
     assert {"harness-strangers-linkerd/caller", "harness-strangers-unmeshed/caller"} < sources
+
+
+def serving_tls(name: str):
+    """A Deployment whose container serves TLS, behind a Service whose port says http."""
+    container = {"name": name, "image": f"any/{name}:1", "ports": [{"name": "https", "containerPort": 8443}]}
+    ports = [{"name": "http", "port": 80, "targetPort": 8443}]
+    service = resource("Service", f"shop/{name}", {"selector": {"app": name}, "ports": ports})
+    return [deployment(f"shop/{name}", {"containers": [container]}), service]
+
+
+def of_tls(backend: str):
+    parent, rule = (
+        "{group: '', kind: Service, name: web, port: 80}",
+        f"{{backendRefs: [{{name: {backend}, port: 80}}]}}",
+    )
+    spec = f"{{parentRefs: [{parent}], hostnames: [web.shop], rules: [{rule}]}}"
+    return resource("TLSRoute", "shop/web", spec, "gateway.networking.k8s.io/v1alpha2")
+
+
+def test_tls_is_tried_on_ports_that_say_http():
+    state = changes.place(cluster(ISTIO, LINKERD), "shop", [LINKERD])
+    state = changes.apply(state, [*serving_tls("web"), *serving_tls("new")])
+    (found,) = differing(changes.apply(state, [of_tls("web")]), changes.apply(state, [of_tls("new")]))
+    assert (found.target, found.parts) == ("Service shop/web:80 (https)", ("backend",))
+    istio = changes.place(cluster(ISTIO, LINKERD), "shop", [ISTIO])
+    moved = compare(changes.apply(istio, [*serving_tls("web"), *serving_tls("new")]), state)
+    assert {each.harm for each in moved.differences if each.request and each.request.tls} == {"opened"}
+    assert all(allowed(each, ["*:mesh"]) for each in moved.differences)

@@ -38,9 +38,9 @@ def _is_added(difference: Difference) -> bool:
 
 
 def _is_bytes(difference: Difference) -> bool:
-    """Whether a client only connects to a port that says it speaks HTTP: Istio's proxies close that."""
+    """Whether a client sends TLS or bytes to a port that says it speaks HTTP: Istio's proxies close that."""
     request, service = difference.request, difference.service
-    if request is None or not request.tcp or service is None:
+    if request is None or not (request.tcp or request.tls) or service is None:
         return False
     port = service_port(service, request.port)
     return port is not None and port.http

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.compare.difference import Difference, Traces
 from harness.analysis.compare.jobs import shared_out
 from harness.analysis.explore import exploration
-from harness.analysis.explore.answer import Answers, differ_anyhow, unlike
+from harness.analysis.explore.answer import Answers, ComparedAnswer, differ_anyhow, unlike
 from harness.analysis.explore.callers import Callers, asked_of, with_strangers
 from harness.analysis.explore.exploration import LIMIT
 from harness.analysis.explore.kinds import Undecided
@@ -20,7 +20,6 @@ from harness.analysis.explore.texts import names_text
 from harness.base.vocabulary import PLATFORM
 from harness.model.apps import explored as application
 from harness.model.apps.explored import RESETS
-from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -150,10 +149,8 @@ class _Compared:
         for why in dict.fromkeys((*before.untried, *after.untried)):
             self._leave_undecided(caller, why, sources)
         for was, now in exploration.unlike(before, after):
-            if self.target.is_doubtful and was.answers == now.answers:
+            if self.target.is_doubtful and _is_idle(was.answers, now.answers):
                 continue
-            if self.target.is_doubtful and _leads_nowhere(was.answers):
-                continue  # nobody says that TLS is spoken there, and nobody could call it before
             try:
                 for values in exploration.in_both(was, now, self.target.kind):
                     self._differ(caller, values, (was, now), sources)
@@ -166,7 +163,7 @@ class _Compared:
                 tree.class_of(values) or side.run(self.target, pod, values)
                 for side, tree, pod in zip(self.sides, (before, after), pods, strict=True)
             ]
-            alike = self.target.is_doubtful and each[0].answers == each[1].answers
+            alike = self.target.is_doubtful and _is_idle(each[0].answers, each[1].answers)
             if unlike(each[0].answers, each[1].answers) and not alike:
                 self._differ(caller, values, (each[0], each[1]), sources)
 
@@ -250,8 +247,20 @@ def _reads_hosts(tree: Exploration) -> bool:
     return any(names_text(asked) for each in tree.classes for asked in each.by_attribute.get("host", ()))
 
 
-def _leads_nowhere(answers: Answers) -> bool:
-    return {answer.failure for answer, _ in answers.shares} == {str(Failure.RESOLVE)}
+def _is_idle(before: Answers, after: Answers) -> bool:
+    """Whether TLS where nobody says that it is spoken leads nowhere before and after.
+
+    That is so where neither side decides it, for one reason; and where nobody answers, in whatever words.
+    Nothing is lost by it: what isn't decided there is whether the application speaks TLS, and to which
+    application it leads is decided by plain requests and bytes, too.
+    """
+    if before.undecided or after.undecided:
+        return before == after
+    return not any(_is_answer(answer) for side in (before, after) for answer, _ in side.shares)
+
+
+def _is_answer(answer: ComparedAnswer) -> bool:
+    return bool(answer.backend or answer.external or answer.status)
 
 
 def _apart(

@@ -191,13 +191,12 @@ def targets(before: State, after: State) -> Iterator[Target]:
 def _spoken(sides: Sequence[Resource]) -> Iterator[tuple[int, str]]:
     """The ports of a Service, each with the ways of speaking that are tried.
 
-    Beside what either side says of a port these are bytes, and TLS where not both say that it speaks HTTP.
+    Beside what either side says of a port these are bytes and TLS: Linkerd's proxies don't go by a name.
     """
     ports = grouped((port.number, port) for service in sides for port in service_ports(service))
     for number, named in ports.items():
         own = [scheme for port in named for scheme in _SCHEMES.get(port.protocol, ("http",))]
-        more = ("tcp",) if all(port.http for port in named) else ("tcp", "https")
-        yield from ((number, scheme) for scheme in dict.fromkeys((*own, *more)))
+        yield from ((number, scheme) for scheme in dict.fromkeys((*own, "tcp", "https")))
 
 
 UNNAMED_PORT = 4999
