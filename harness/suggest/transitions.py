@@ -52,14 +52,11 @@ def confirmed(scenario: Scenario, written: list[dict[str, Any]]) -> tuple[list[d
     And of the others where they fail, and how.
     """
     runner = Runner(scenario, ModelProvider())
-    kept, failing = [], []
-    for index, candidate in enumerate(written):
-        problems = [_problem(runner, stage, stage.checks[index]) for stage in scenario.stages[1:]]
-        if problem := next(filter(None, problems), ""):
-            failing.append(problem)
-        else:
-            kept.append(candidate)
-    return kept, failing
+    # Stage by stage: whoever goes back to an earlier one has the runner begin anew.
+    problems = [[_problem(runner, stage, check) for check in stage.checks] for stage in scenario.stages[1:]]
+    first = [next(filter(None, each), "") for each in zip(*problems, strict=True)]
+    kept = [candidate for candidate, problem in zip(written, first, strict=True) if not problem]
+    return kept, [problem for problem in first if problem]
 
 
 def _problem(runner: Runner, stage: Stage, check: Check) -> str:
