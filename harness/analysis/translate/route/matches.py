@@ -52,6 +52,8 @@ class Text:
 
         Raises Unsayable where there is none.
         """
+        if self.kind != "regex":
+            return self.pattern  # quoted, every engine reads it alike
         written = expressions.for_rust(self.pattern)
         if isinstance(written, Fault):
             raise Unsayable(f"{self.pattern!r} isn't read by both: {written.why}")
@@ -60,7 +62,7 @@ class Text:
     @property
     def sayable(self) -> bool:
         """Whether a route can say it."""
-        return not isinstance(expressions.for_rust(self.pattern), Fault)
+        return self.kind != "regex" or not isinstance(expressions.for_rust(self.pattern), Fault)
 
     def meet(self, other: Text) -> Text | None:
         """Returns the condition that both hold, None if they exclude each other.
