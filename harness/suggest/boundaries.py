@@ -13,7 +13,6 @@ from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import Cluster, request
 from harness.analysis.explore.targets import Target as Place
 from harness.model.apps import explored as application
-from harness.suggest.answers import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,11 +32,8 @@ CLASSES = 60
 _TURNED = 60
 """Questions of one exploration of which another answer is tried."""
 
-_LARGE = 300
-"""The size of an object that may ask many questions of one request."""
-
 _QUESTIONS = 30_000
-"""Questions that one exploration asks, about: where one request asks many, fewer classes are found."""
+"""Questions that one exploration asks, about: where one request is asked many, fewer classes are found."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,6 @@ class Boundaries:
         first, last = estate.states[0], estate.states[-1]
         self._sides = Cluster(first), Cluster(last)
         self._callers = Callers(first, last)
-        self._large = any(size(resource) > _LARGE for resource in estate.configuration.values())
         self.work = 0
         self.cut: dict[str, None] = {}
         """The targets that have more classes of requests than were found."""
@@ -132,13 +127,9 @@ class Boundaries:
 
     def _explored(self, side: Cluster, pod: Pod | None, place: Place) -> Exploration:
         parts = {part.name: getattr(place, part.name) for part in fields(Place)}
-        limit = CLASSES
-        if self._large:
-            (first,) = side.explored(_Bounded(**parts), pod, 1).classes
-            limit = max(2, min(CLASSES, _QUESTIONS // (len(first.conditions) or 1)))
         bounded = _Bounded(**parts)
-        tree = side.explored(bounded, pod, limit)
-        if bounded.asked["turned"] > _TURNED or len(tree.classes) >= limit:
+        tree = side.explored(bounded, pod, CLASSES, _QUESTIONS)
+        if bounded.asked["turned"] > _TURNED or tree.untried:
             self.cut[place.label] = None
         self.work += sum(len(each.conditions) for each in tree.classes)
         return tree

@@ -96,11 +96,13 @@ def explore(
     first: Mapping[str, Any],
     kinds: Callable[[str], Kind | None],
     limit: int = LIMIT,
+    questions: int | None = None,
 ) -> Exploration:
     """Returns the classes of requests that a decision tells apart.
 
     `run` decides on the request that has these values, `first` are the first ones. `kinds` says what an
-    attribute can be; None for one that isn't varied.
+    attribute can be; None for one that isn't varied. There are `limit` classes at most; and two, or as many
+    as take so many `questions`, if each takes as many as the first.
     """
     classes: list[RequestClass] = []
     untried: dict[str, None] = {}
@@ -111,6 +113,8 @@ def explore(
         answers, journal = run(values)
         asked = _distinct(journal)
         classes.append(RequestClass(tuple(asked), values, answers, turned == ASIDE))
+        if questions is not None and asked and len(classes) == 1:
+            limit = max(2, min(limit, questions // len(asked)))
         if len(classes) >= limit:
             untried[f"more than {limit} classes of requests"] = None
             break

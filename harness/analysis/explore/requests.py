@@ -42,10 +42,13 @@ class Cluster:
 
     state: State
 
-    def explored(self, target: Target, client: Pod | None, limit: int) -> Exploration:
+    def explored(
+        self, target: Target, client: Pod | None, limit: int, questions: int | None = None
+    ) -> Exploration:
         """Returns the classes of requests from a client (None: from outside) to a target."""
         first = {**target.first, **(values_of(client) if client else {})}
-        return explore(partial(self._run, target, client, _sent(target, client)), first, target.kind, limit)
+        run = partial(self._run, target, client, _sent(target, client))
+        return explore(run, first, target.kind, limit, questions)
 
     def run(self, target: Target, client: Pod | None, values: Mapping[str, Any]) -> RequestClass:
         """Returns the class of a request that has these values."""
