@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from harness.api.headers import UNCHANGED, HeaderChanges
@@ -48,6 +49,11 @@ class RoutingMatch:
     sni: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
 
+    @cached_property
+    def is_for_all(self) -> bool:
+        """Whether it is for all clients' proxies, and all ports."""
+        return self.port is None and not (self.source_labels or self.source_namespace)
+
     def excluded(self, pod: Pod, port: int) -> Words | None:
         """Returns why the match isn't for this pod's proxy and port at all, None if it is.
 
@@ -66,7 +72,7 @@ class RoutingMatch:
             return words("{} isn't in {}", pod.workload, self.source_namespace)
         return None
 
-    @property
+    @cached_property
     def takes_all(self) -> bool:
         """Whether every request fulfils it [istio/istio: route.IsCatchAllRoute]."""
         everywhere = self.uri is None or (self.uri.kind, self.uri.value) in _EVERYWHERE
@@ -216,7 +222,7 @@ def applicable(
     lost: list[Step] = []
     for index, rule in enumerate(rules):
         for match in rule.matches:
-            why = match.excluded(pod, port)
+            why = None if match.is_for_all else match.excluded(pod, port)
             if why:
                 lost.append(step(rule.origin, match.where, Action.HIDDEN, "{}", why))
                 continue

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.base import expressions
 from harness.base.expressions import Dialect
@@ -31,8 +32,7 @@ class Taken:
     trace: tuple[Step, ...]
 
 
-@dataclass(frozen=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     """A match of a rule whose route has the request's host, and its place among all of them."""
 
     route: Route
@@ -40,17 +40,26 @@ class _Candidate:
     match: RouteMatch
     host: Rank
     place: int
+    most: tuple[Rank, Rank, int]
+    """The rank that it has at most, if it takes the request."""
 
-    @property
-    def most(self) -> tuple[Rank, Rank, int]:
-        """The rank that it has at most, if it takes the request."""
-        path = self.match.path_match
-        length = 1 if path is None else math.inf if path.kind == "regex" else len(path.value.rstrip("/")) or 1
-        if self.match.rpc is not None:
-            return self.host, (math.inf,), -self.place
-        match = self.match
-        counts = len(match.headers), len(match.query), int(match.method is not None)
-        return self.host, (length, *counts), -self.place
+
+def _matches(route: Route) -> list[tuple[RouteRule, RouteMatch, Rank]]:
+    """The matches of a route, with the rank that each has at most; kept with its object."""
+    listed: list[tuple[RouteRule, RouteMatch, Rank]]
+    reading, listed = route.resource.lookups.get(_matches, (None, []))
+    if reading is not route:
+        listed = [(rule, match, _most(match)) for rule in route.rules for match in rule.matches]
+        route.resource.lookups[_matches] = route, listed
+    return listed
+
+
+def _most(match: RouteMatch) -> Rank:
+    if match.rpc is not None:
+        return (math.inf,)
+    path = match.path_match
+    length = 1 if path is None else math.inf if path.kind == "regex" else len(path.value.rstrip("/")) or 1
+    return (length, len(match.headers), len(match.query), int(match.method is not None))
 
 
 def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
@@ -68,11 +77,12 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
             text = "the Host {} isn't among them"
             passed.append(step(route.resource, "spec.hostnames", Action.UNMATCHED, text, message.authority))
             continue
-        matches = ((rule, match) for rule in route.rules for match in rule.matches)
-        first = len(candidates)
-        candidates += [_Candidate(route, *pair, host, place) for place, pair in enumerate(matches, first)]
+        candidates += [
+            _Candidate(route, rule, match, host, place, (host, most, -place))
+            for place, (rule, match, most) in enumerate(_matches(route), len(candidates))
+        ]
     winner: tuple[tuple[Rank, Rank, int], _Candidate] | None = None
-    for candidate in sorted(candidates, key=lambda candidate: candidate.most, reverse=True):
+    for candidate in sorted(candidates, key=attrgetter("most"), reverse=True):
         if winner is not None and winner[0] >= candidate.most:
             break
         rank = match_rank(candidate.match, message)
