@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.workload import workloads
 from harness.base.errors import InputError
+from harness.manifests.documents import keeping_all
 from harness.scenario import load_scenario
 from harness.suggest import stages, transitions, writer
 from harness.suggest.draft import LIMIT, suggest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _CLIENTS = ("in the mesh, with an identity of its own", "without a mesh")
 
 
+@keeping_all()
 def compose(
     sources: Sources, file: Path, *, by_namespace: bool = False, limit: int = LIMIT, force: bool = False
 ) -> str:

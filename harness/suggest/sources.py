@@ -17,6 +17,7 @@ from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
 from harness.manifests import dumps
+from harness.manifests.documents import keeping_all
 from harness.manifests.files import Manifests, read
 from harness.model import Refused, State, changes
 from harness.model.changes.loading import meshes_used
@@ -123,6 +124,7 @@ def _holds_just(path: Path, objects: Sequence[Resource]) -> bool:
     return not there.unread and list(there.resources) == list(objects)
 
 
+@keeping_all()
 def _sources(parts: Sequence[Part], unread: Iterable[str] = ()) -> Sources:
     left_out = dict.fromkeys(unread)
     objects = {resource.key: resource for _, batch in parts for resource in batch}
