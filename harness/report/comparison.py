@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.causes import allowed
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _NAMED = 5
 """Targets that differ alike, of which the names are printed."""
+
+_CALLERS = 20
+"""Callers of one difference that JSON names; it counts them all."""
 
 Group = list["Difference"]
 
@@ -73,7 +77,8 @@ def data(comparison: Comparison, patterns: Collection[str] = ()) -> str:
                 "parts": difference.parts,
                 "accepted": allowed(difference, patterns),
                 "classes": difference.classes,
-                "callers": difference.sources,
+                "callers": list(islice(difference.sources, _CALLERS)),
+                "caller_count": len(difference.sources),
                 "request": _request_data(difference),
                 "application": difference.application,
                 "before": _side(difference.before, difference.traces[0]),

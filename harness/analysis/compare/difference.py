@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.harm import harm
+from harness.analysis.explore.answer import Answers
+from harness.analysis.explore.sources import Sources
+from harness.base.listing import some
+from harness.model.apps import explored as application
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from harness.analysis.explore.answer import Answers
     from harness.analysis.explore.callers import Caller
+    from harness.analysis.explore.renaming import Renaming
+    from harness.analysis.explore.requests import Decided
     from harness.base.resources import Resource
     from harness.traffic.request import Request
     from harness.traffic.trace import Step
 
 Traces = tuple[tuple["Step", ...], tuple["Step", ...]]
+Decide = Callable[["Request", "Caller | None", Mapping[str, Any]], tuple["Decided", "Decided"]]
 
 
 @dataclass(frozen=True)
 class Difference:
     """Classes of requests to one target that two configurations answer differently, in one way.
 
-    `request` and `caller` are an example (None: of what isn't decided there may be none), `application`
-    how the application answers it (empty: at once, and well); `parts` what of the answer differs
+    `request` and `caller` are an example (None: of what isn't decided there may be none), `values` its
+    attributes, with those of the application that answers it; `parts` what of the answer differs
     (`status`, `backend`, `mutual`, `seconds`…; `undecided`); `classes` counts the classes, `sources`
-    names their callers. `is_aside`: it stands for others like it; `is_moved`: workloads are in another mesh
-    after than before. `traces` are what decided, before and after.
+    are their callers. `is_aside`: it stands for others like it; `is_moved`: workloads are in another mesh
+    after than before. `decide` decides on the example again, in both.
     """
 
     target: str
@@ -38,17 +43,56 @@ class Difference:
     service: Resource | None = None
     request: Request | None = None
     caller: Caller | None = None
-    application: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
     classes: int = 1
-    sources: tuple[str, ...] = ()
+    sources: Sources = field(default_factory=Sources)
     is_aside: bool = False
     is_moved: bool = False
-    decided: Callable[[], Traces] | None = field(default=None, repr=False, compare=False)
+    decide: Decide | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def application(self) -> str:
+        """How the application answers the example, empty if at once and well."""
+        return application.words(self.values)
 
     @cached_property
     def traces(self) -> Traces:
         """What decided, before and after: the steps of the example."""
-        return self.decided() if self.decided else ((), ())
+        if self.decide is None or self.request is None:
+            return (), ()
+        (_, led), (_, leads) = self.decide(self.request, self.caller, self.values)
+        return led, leads
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What it is, whoever of the callers is the example."""
+        request = self.request and (self.request.url, self.request.method, self.request.headers)
+        answers = self.parts, str(self.before), self.before.arrivals, str(self.after), self.after.arrivals
+        return (*answers, self.application, self.is_aside, self.classes, frozenset(self.sources), request)
+
+    @classmethod
+    def undecided(
+        cls,
+        target: str,
+        why: str,
+        service: Resource | None = None,
+        caller: Caller | None = None,
+        sources: Sources | None = None,
+    ) -> Difference:
+        """Returns what stands for requests that aren't decided."""
+        nothing = Answers(undecided=why)
+        sources = sources or Sources()
+        return cls(target, ("undecided",), nothing, nothing, service, caller=caller, sources=sources)
+
+    def renamed(self, renaming: Renaming) -> Difference:
+        """Returns the difference with names exchanged in the example, in the answers, and of the sources."""
+        return replace(
+            self,
+            before=renaming.of(self.before),
+            after=renaming.of(self.after),
+            request=renaming.of(self.request),
+            sources=self.sources.renamed(renaming),
+        )
 
     def __str__(self) -> str:
         lines = [f"{self.target}: {', '.join(self.parts)}"]
@@ -61,8 +105,9 @@ class Difference:
         if self.application:
             lines.append(f"where the application {self.application}")
         if self.caller:
-            others = [source for source in self.sources if source != str(self.caller.workload)]
-            lines.append(f"caller:  {self.caller}" + (f", as {', '.join(others)}" if others else ""))
+            others = (source for source in self.sources if source != str(self.caller.workload))
+            alike = some(others)
+            lines.append(f"caller:  {self.caller}" + (f", as {alike}" if alike else ""))
         lines += [f"before:  {self.before}", f"after:   {self.after}"]
         if "arrivals" in self.parts:
             lines.append(f"arrive:  {self.before.arrival_words}; then {self.after.arrival_words}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.explore.sources import Roster
 from harness.analysis.explore.texts import undone
 from harness.api.linkerd.identity import account_of
 from harness.api.node import live
@@ -15,11 +16,13 @@ from harness.base.explored import CALLER, Entries, Journal
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import PLATFORM, Workload
 from harness.model import changes
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from harness.analysis.explore.exploration import Exploration
+    from harness.analysis.explore.renaming import Renaming
     from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
@@ -174,10 +177,27 @@ class Callers:
     def __init__(self, before: State, after: State) -> None:
         everyone, self.alone = in_both(before, after)
         self.is_moved = any(caller.before.mesh is not caller.after.mesh for caller in everyone)
+        self._by_workload = {caller.workload: caller for caller in everyone}
         by_setup: dict[object, list[Caller]] = {}
         for caller in everyone:
             by_setup.setdefault((_setup(caller.before), _setup(caller.after)), []).append(caller)
         self.groups = [Group(members) for members in by_setup.values()]
+
+    def renamed(self, caller: Caller, renaming: Renaming) -> Caller:
+        """Returns the caller that another is where names are exchanged."""
+        workload = renaming.of(caller.workload)
+        if workload in self._by_workload:
+            return self._by_workload[workload]
+        before, after = (
+            replace(
+                pod,
+                workload=renaming.of(pod.workload),
+                service_account=renaming.of(pod.service_account),
+                identities={mesh: renaming.of(identity) for mesh, identity in pod.identities.items()},
+            )
+            for pod in (caller.before, caller.after)
+        )
+        return Caller(workload, before, after)
 
 
 class Group:
@@ -185,6 +205,7 @@ class Group:
 
     def __init__(self, members: list[Caller]) -> None:
         self.members = members
+        self.roster = Roster(tuple(str(caller.workload) for caller in members))
         self.before = Side([caller.before for caller in members])
         self.after = Side([caller.after for caller in members])
 
@@ -198,6 +219,16 @@ class Group:
             lowest = those & -those
             yield self.members[lowest.bit_length() - 1]
             those ^= lowest
+
+    def near(self, namespace: str, servers: Container[Workload]) -> tuple[int, int]:
+        """Returns those in a namespace without those who serve, and with them."""
+        home = self._by_namespace.get(namespace, ())
+        bits = [(1 << at, self.members[at].workload in servers) for at in home]
+        return sum(bit for bit, serves in bits if not serves), sum(bit for bit, _ in bits)
+
+    @cached_property
+    def _by_namespace(self) -> dict[str, list[int]]:
+        return grouped((caller.workload.namespace, at) for at, caller in enumerate(self.members))
 
     def strangers(self, questions: Iterable[Asked]) -> Iterator[Caller]:
         """Yields clients that questions name by namespace or identity, and that nobody of these is."""

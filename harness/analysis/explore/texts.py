@@ -78,7 +78,7 @@ def contradict(one: Asked, other: Asked) -> bool:
     if isinstance(one.test, Some) and isinstance(other.test, Some):
         wanted, unwanted = (one, other) if one.answer else (other, one)
         return bool(wanted.answer) and not unwanted.answer and _is_said_by(wanted.test, unwanted.test)
-    first, second = _literal(one.test), _literal(other.test)
+    first, second = literal(one.test), literal(other.test)
     if (other.answer is True and _too_long(one, second)) or (one.answer is True and _too_long(other, first)):
         return True
     if not (isinstance(first, TextMatch) and isinstance(second, TextMatch)) or one.changes != other.changes:
@@ -130,8 +130,8 @@ def _too_long(length: Asked, test: object) -> bool:
     return least is not None and wanted and len(test.value.rstrip("/")) >= int(least[1])
 
 
-def _literal(test: object) -> object:
-    """The same test without an expression, where that is one text, or the beginning of one."""
+def literal(test: object) -> object:
+    """Returns the same test without an expression, where that is one text, or the beginning of one."""
     return _without_signs(test) if isinstance(test, TextMatch) and test.kind == "regex" else test
 
 

@@ -23,6 +23,9 @@ IMAGE = "any/explored:1"
 RESETS, STATUS, GRPC_STATUS = "resets", "status", "gRPC status"
 """The attributes of an application, beside its seconds: whether it ends connections, and its statuses."""
 
+ATTRIBUTES = (RESETS, STATUS, GRPC_STATUS, SECONDS)
+"""All attributes of an application."""
+
 
 _answering: ContextVar[Mapping[str, Any] | None] = ContextVar("answering", default=None)
 """The attributes of the application while requests are decided that aren't explored."""
