@@ -222,9 +222,17 @@ def test_a_kustomization_below_that_can_t_be_built_isn_t_read(folder, monkeypatc
     assert [unread.path for unread in manifests.unread] == ["overlays/prod"]
 
 
-def test_cluster_scoped_kinds_have_no_namespace(write):
-    (namespace,) = read_manifests(write("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}"))
-    assert (str(namespace), namespace.namespace) == ("Namespace shop", "")
+@pytest.mark.parametrize(
+    ("api", "kind"),
+    [
+        ("v1", "Namespace"),
+        ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema"),
+        ("cert-manager.io/v1", "ClusterIssuer"),
+    ],
+)
+def test_cluster_scoped_kinds_have_no_namespace(write, api, kind):
+    (made,) = read_manifests(write(f"{{apiVersion: {api}, kind: {kind}, metadata: {{name: shop}}}}"))
+    assert (str(made), made.namespace) == (f"{kind} shop", "")
 
 
 KUSTOMIZATION = "namePrefix: my-\nresources: [m.yaml]\n"

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
 
 
 CLUSTER_SCOPED = frozenset(
-    "Namespace Node PersistentVolume StorageClass PriorityClass ClusterRole ClusterRoleBinding "
-    "CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration "
-    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding APIService IngressClass GatewayClass "
-    "ClusterTrustBundle ExternalWorkloadGroup RuntimeClass CSIDriver".split()
+    "Namespace Node ComponentStatus PersistentVolume StorageClass VolumeAttachment VolumeAttributesClass "
+    "VolumeSnapshotClass VolumeSnapshotContent CSIDriver CSINode PriorityClass RuntimeClass DeviceClass "
+    "ResourceSlice ClusterRole ClusterRoleBinding CertificateSigningRequest ClusterTrustBundle "
+    "CustomResourceDefinition APIService FlowSchema PriorityLevelConfiguration StorageVersion "
+    "MutatingWebhookConfiguration ValidatingWebhookConfiguration MutatingAdmissionPolicy "
+    "MutatingAdmissionPolicyBinding ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding "
+    "PodSecurityPolicy SecurityContextConstraints IngressClass GatewayClass IPAddress ServiceCIDR "
+    "AdminNetworkPolicy BaselineAdminNetworkPolicy CiliumClusterwideNetworkPolicy ClusterIssuer "
+    "ClusterPolicy ClusterSecretStore ClusterExternalSecret ClusterWorkflowTemplate ClusterServingRuntime "
+    "ClusterTriggerAuthentication ExternalWorkloadGroup".split()
 )
 """Kinds whose objects are in no namespace."""
 

@@ -6,6 +6,7 @@ import yaml
 from harness.base.errors import NotModelledError, not_modelled
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import Model, Refused
+from harness.model.changes.loading import load_objects
 from harness.model.leniency import Leniency, with_omissions, without
 from harness.model.state import Undecided
 from harness.traffic.request import Request
@@ -208,3 +209,26 @@ def test_a_field_that_is_not_there_leaves_nothing(field: str):
     one = resource("Thing", "x")
     one.data.update(DATA)
     assert without(one, field) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "namespace", "undecided"),
+    [
+        ("{kind: Service, group: '', name: web}", {}, True),
+        ("{kind: Gateway, group: gateway.networking.k8s.io, name: web}", {}, False),
+        ("{kind: Service, group: '', name: web}", {"istio-injection": "enabled"}, False),
+    ],
+)
+def test_what_a_waypoint_would_enforce_is_not_decided_where_nothing_says_who_holds_the_pods(
+    target, namespace, undecided
+):
+    policy = resource(
+        "AuthorizationPolicy", "shop/web", f"{{targetRefs: [{target}]}}", "security.istio.io/v1"
+    )
+    objects = [resource("Namespace", "shop", labels=namespace), *app("shop/web", "any:1", 80), policy]
+    state = load_objects([objects], leniency=Leniency())
+    said = [(each.resource.kind, each.field) for each in state.undecided]
+    assert said == ([("AuthorizationPolicy", "spec.targetRefs")] if undecided else [])
+    if undecided:
+        with pytest.raises(NotModelledError, match="waypoint"):
+            load_objects([objects])
