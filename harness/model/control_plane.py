@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.pod import PodSpec, PodTemplate
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
-    from harness.model.state import Objects
+    from harness.model.state import Objects, Undecided
     from harness.traffic.observables import Proxy
 
 
@@ -118,6 +118,10 @@ class ControlPlane(ABC):
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
     ) -> None:
         """Raises NotModelledError for what marks of pods, their namespace or a Service ask of its proxies."""
+
+    def unsure(self, resources: Iterable[Resource]) -> Iterable[Undecided]:
+        """Returns what counts only if the mesh holds pods otherwise than by sidecars."""
+        return ()
 
     @abstractmethod
     def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy | str | None:

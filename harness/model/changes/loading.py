@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api import marks, placement, served
-from harness.api.istio.security import authentication as security
 from harness.api.kubernetes.definition import DEFINITION, MUTATING
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.workload import is_workload, template_of
@@ -21,7 +20,7 @@ from harness.model.changes.admission import checked
 from harness.model.changes.kubectl import apply, install, place, restart
 from harness.model.changes.pods import is_controlled, observe
 from harness.model.planes import CONTROL_PLANES
-from harness.model.state import State, Undecided, namespace_object
+from harness.model.state import State, namespace_object
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 _FIRST = frozenset((DEFINITION, ("", "Namespace")))
 _MARKED = (("", "Namespace"), ("", "Service"))
-_BEHIND_WAYPOINTS = ("Service", "ServiceEntry")
 _HOMES = (ROOT_NAMESPACE, LINKERD_NAMESPACE)
 
 
@@ -96,20 +94,11 @@ def load_objects(
     if leniency or any(map(_tells_injectors, resources)):  # else pods stand as they would be started now
         state = restart(state, *namespaces)
     state = observe(state, (each for each in resources if each.namespace not in placed))
-    waypoints = tuple(_of_waypoints(resources)) if unplaced and assumed is Mesh.ISTIO else ()
-    if waypoints and leniency is None:
-        raise not_modelled(waypoints[0].resource, waypoints[0].field, waypoints[0].why)
-    left_out = (*(leniency.omissions if leniency else ()), *waypoints)
+    unsure = tuple(CONTROL_PLANES[assumed].unsure(resources)) if unplaced and assumed else ()
+    if unsure and leniency is None:
+        raise not_modelled(unsure[0].resource, unsure[0].field, unsure[0].why)
+    left_out = (*(leniency.omissions if leniency else ()), *unsure)
     return replace(state, assumed=assumed if unplaced else None, left_out=left_out)
-
-
-def _of_waypoints(resources: Iterable[Resource]) -> Iterator[Undecided]:
-    """Policies that only a waypoint enforces: without labels of the mesh it may be ambient mode."""
-    why = "at a Service a waypoint enforces it, and nothing says whether there is one, or sidecars are there"
-    policies = (each for each in resources if each.group == security.GROUP)
-    for policy in policies:
-        if any(to.kind in _BEHIND_WAYPOINTS for to in security.PolicySpec.of(policy).targets):
-            yield Undecided(policy, "spec.targetRefs", why)
 
 
 def _tells_injectors(resource: Resource) -> bool:

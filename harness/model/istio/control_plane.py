@@ -8,6 +8,7 @@ from harness.api import marks
 from harness.api.gateway_api.gateway import class_of
 from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.security import identity
+from harness.api.istio.security.authentication import GROUP, PolicySpec
 from harness.api.istio.validation import validate
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.schema.kinds import MESH_OF_GROUP
@@ -16,6 +17,7 @@ from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
 from harness.model.istio import injection, mesh_config, revision
 from harness.model.istio.gateway import deployment
+from harness.model.state import Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,6 +37,10 @@ _BYPASSES = (
     "traffic.sidecar.istio.io/excludeOutboundIPRanges",
     "proxy.istio.io/config",
 )
+
+
+_SERVED = ("Service", "ServiceEntry")
+"""What a waypoint serves."""
 
 
 class IstioControlPlane(ControlPlane):
@@ -78,6 +84,13 @@ class IstioControlPlane(ControlPlane):
         waypoint = next((key for key in marks.ISTIO_WAYPOINTS if labels.get(key, "none") != "none"), None)
         if waypoint:
             raise not_modelled(owner, f"label {waypoint}", "a waypoint decides instead of sidecars")
+
+    def unsure(self, resources: Iterable[Resource]) -> Iterator[Undecided]:
+        """Yields the policies that a waypoint enforces, in ambient mode, and sidecars pass over."""
+        why = "at a Service a waypoint enforces it, and nothing says whether sidecars or a waypoint are there"
+        for policy in resources:
+            if policy.group == GROUP and any(to.kind in _SERVED for to in PolicySpec.of(policy).targets):
+                yield Undecided(policy, "spec.targetRefs", why)
 
     def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy | None:
         """Returns Istio's proxy; NotModelledError for a revision that no webhook is known of."""
