@@ -98,3 +98,13 @@ def hosted(host: str):
 )
 def test_places_that_are_called(before, after, target: str):
     assert target in {each.target for each in differing(before, after)}
+
+
+def test_a_header_that_is_there_twice_is_a_difference():
+    def answered(own: str):
+        added = "headers: {response: {add: {x-by: rules}}}"
+        route = f"{{hosts: [web], http: [{{{added}, route: [{{{own}destination: {{host: web}}}}]}}]}}"
+        return shop(ISTIO, resource("VirtualService", "shop/web", route))
+
+    found = differing(answered(""), answered("headers: {response: {add: {x-by: rules}}}, "))
+    assert {"response_headers"} in ({*each.parts} for each in found)

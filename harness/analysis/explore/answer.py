@@ -240,4 +240,4 @@ def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
     pairs = [(name.lower(), str(value)) for name, value in headers]
     if isinstance(headers, OpenHeaders):
         pairs += [(name, "") for name in headers.settled if name not in ("host", ":authority")]
-    return tuple(sorted(pair for pair in set(pairs) if not pair[0].startswith(_OWN_HEADERS)))
+    return tuple(sorted(pair for pair in pairs if not pair[0].startswith(_OWN_HEADERS)))

@@ -120,10 +120,11 @@ _Place = tuple[str, str]
 
 def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str | Jwt]]:
     """The tokens that a request has where a rule looks: in headers, then parameters, then cookies."""
-    headers = [(header.name.lower(), header.prefix) for header in rule.from_headers]
-    params, cookies = rule.from_params, rule.from_cookies
+    # A place that is named twice is looked at once [envoy: jwt_authn, Extractor].
+    headers = list(dict.fromkeys((header.name.lower(), header.prefix) for header in rule.from_headers))
+    params, cookies = (list(dict.fromkeys(names)) for names in (rule.from_params, rule.from_cookies))
     if not (headers or params or cookies):
-        headers, params = [("authorization", _BEARER)], ("access_token",)
+        headers, params = [("authorization", _BEARER)], ["access_token"]
     if isinstance(message.headers, OpenHeaders):
         yield from _explored(message.headers.journal, headers, params, cookies)
         return
