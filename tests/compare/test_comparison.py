@@ -201,3 +201,13 @@ def test_faces_moves_with_all_but_its_delay():
     assert f"{len(accepted)} accepted" in text(found, ["faces/smiley:seconds"])
     assert '"parts": [\n        "seconds"\n      ]' in data(found)
     assert "### slower" in markdown(found)
+
+
+def test_retries_of_grpc_statuses_are_seen_on_ports_that_say_http():
+    def tried(attempts: int):
+        on = f"retries: {{attempts: {attempts}, retryOn: unavailable}}"
+        return estate(ISTIO, service(f"{{{on}, {TO_WEB}}}"))
+
+    found = differing(tried(1), tried(2))
+    assert {each.target for each in found} == {"Service shop/web:80 (grpc)"}
+    assert {each.parts for each in found} == {("arrivals",)}

@@ -240,3 +240,16 @@ def test_tls_is_tried_on_ports_that_say_http():
     moved = compare(changes.apply(istio, [*serving_tls("web"), *serving_tls("new")]), state)
     assert {each.harm for each in moved.differences if each.request and each.request.tls} == {"opened"}
     assert all(allowed(each, ["*:mesh"]) for each in moved.differences)
+
+
+def test_a_client_is_on_each_side_what_it_is_there():
+    """Its pods have other names once its template is another."""
+
+    def own(port: str):
+        spec = {
+            "containers": [{"name": "a", "image": "any:1", "ports": [{"name": port, "containerPort": 80}]}]
+        }
+        closed = resource("NetworkPolicy", "shop/web", "{podSelector: {}}", "networking.k8s.io/v1")
+        return estate(deployment("shop/web", spec), closed)
+
+    assert differing(own("http"), own("other")) == []

@@ -7,20 +7,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.difference import Difference
+from harness.analysis.compare.pairs import header_values, is_idle, is_served, reads_hosts, singles
 from harness.analysis.explore import exploration
-from harness.analysis.explore.answer import Answers, ComparedAnswer, differ_anyhow, unlike
+from harness.analysis.explore.answer import differ_anyhow, unlike
 from harness.analysis.explore.callers import asked_of
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import request
 from harness.analysis.explore.sources import Roster, Sources
 from harness.analysis.explore.targets import ADDRESS
-from harness.analysis.explore.texts import names_text
 from harness.model.apps import explored as application
 from harness.model.apps.explored import RESETS
 from harness.model.network.services import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from harness.analysis.explore.callers import Caller, Callers
     from harness.analysis.explore.exploration import Exploration, RequestClass
@@ -41,11 +41,16 @@ class Sides:
     callers: Callers
     limit: int
 
-    def explored(self, target: Target, caller: Caller | None) -> tuple[Exploration, Exploration]:
-        """Returns the classes of a caller's requests to a target (None: from outside), before and after."""
+    def explored(
+        self, target: Target, caller: Caller | None, values: Mapping[str, Any] | None = None
+    ) -> tuple[Exploration, Exploration]:
+        """Returns the classes of a caller's requests to a target (None: from outside), before and after.
+
+        The first that is decided has the values, or else the target's own.
+        """
         pods = (caller.before, caller.after) if caller else (None, None)
-        before = self.before.explored(target, pods[0], self.limit)
-        return before, self.after.explored(target, pods[1], self.limit)
+        before = self.before.explored(target, pods[0], self.limit, values=values)
+        return before, self.after.explored(target, pods[1], self.limit, values=values)
 
     def decided(
         self, example: Request, caller: Caller | None, values: Mapping[str, Any]
@@ -91,7 +96,9 @@ class Compared:
         self.asked: dict[str, dict[Test[object], None]] = {}
         self.classes = 0
         if target.through is not None:
-            self._compare(None, Sources())
+            trees = self._explored(None)
+            self._compare(None, Sources(), trees)
+            self._compare_grpc(None, Sources(), trees)
             return
         own = sides.endpoints(target)
         for group in sides.callers.groups:
@@ -104,12 +111,16 @@ class Compared:
                 self._target = target.seen_from(caller.workload.namespace)
                 trees = self._explored(caller)
                 alike = left & group.alike(*map(asked_of, trees)) or first & -first
-                self._compare(caller, group.roster.some(alike), trees, first=left == group.everyone)
+                sources = group.roster.some(alike)
+                self._compare(caller, sources, trees, first=left == group.everyone)
+                if left == group.everyone:
+                    self._compare_grpc(caller, sources, trees)
                 left &= ~alike
                 questions.update(dict.fromkeys(chain.from_iterable(map(asked_of, trees))))
             for caller in group.strangers(questions):
                 self._target = target.seen_from(caller.workload.namespace)
-                self._compare(caller, Roster((str(caller.workload),)).some(1), first=False)
+                sources = Roster((str(caller.workload),)).some(1)
+                self._compare(caller, sources, self._explored(caller), first=False)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -127,7 +138,7 @@ class Compared:
         return tuple(
             replace(
                 each.renamed(renaming),
-                target=twin.label,
+                target=twin.label + each.target.removeprefix(self._target.label),
                 service=twin.service,
                 caller=callers.renamed(each.caller, renaming) if each.caller else None,
             )
@@ -137,7 +148,7 @@ class Compared:
     def _explored(self, caller: Caller | None) -> tuple[Exploration, Exploration]:
         trees = self._sides.explored(self._target, caller)
         wider = self._target
-        if wider.others and wider.apart and any(map(_reads_hosts, trees)):
+        if wider.others and wider.apart and any(map(reads_hosts, trees)):
             wider = replace(wider, apart=False)  # servers themselves tell the hosts of others apart
         if wider.asks_for_ports(tree.questions for tree in trees):
             wider = replace(wider, with_ports=True)
@@ -150,11 +161,11 @@ class Compared:
         self,
         caller: Caller | None,
         sources: Sources,
-        trees: tuple[Exploration, ...] = (),
+        trees: tuple[Exploration, Exploration],
         *,
         first: bool = True,
     ) -> None:
-        before, after = trees or self._explored(caller)
+        before, after = trees
         self.classes += len(before.classes) + len(after.classes)
         for tree in (before, after):
             for asked in chain.from_iterable(each.conditions for each in tree.classes):
@@ -162,7 +173,7 @@ class Compared:
         for why in dict.fromkeys((*before.untried, *after.untried)):
             self._leave_undecided(caller, why, sources)
         for was, now in exploration.unlike(before, after):
-            if self._target.is_doubtful and _is_idle(was.answers, now.answers):
+            if self._target.is_doubtful and is_idle(was.answers, now.answers):
                 continue
             try:
                 for values in exploration.in_both(was, now, self._target.kind):
@@ -170,11 +181,29 @@ class Compared:
             except Undecided as why:
                 self._leave_undecided(caller, str(why), sources)
         resets = self._target.scheme in ("http", "grpc")  # others' answers aren't asked
-        for values in _apart(before, after, first=first, resetting=resets):
+        for values in singles(before, after, first=first, resetting=resets):
             was, now = self._sides.classes(self._target, caller, (before, after), values)
-            alike = self._target.is_doubtful and _is_idle(was.answers, now.answers)
+            alike = self._target.is_doubtful and is_idle(was.answers, now.answers)
             if unlike(was.answers, now.answers) and not alike:
                 self._differ(caller, values, (was, now), sources)
+
+    def _compare_grpc(
+        self, caller: Caller | None, sources: Sources, trees: tuple[Exploration, Exploration]
+    ) -> None:
+        """Compares gRPC calls to a port of HTTP, by what their statuses tell apart: one for each answer."""
+        whole = self._target
+        if whole.scheme != "http":
+            return
+        statuses = (application.GRPC_STATUS,)
+        self._target = replace(whole, scheme="grpc", label=f"{whole.label} (grpc)", only=statuses)
+        answered = {each.answers: each.values for tree in trees for each in tree.classes if is_served(each)}
+        for values in answered.values():
+            was, now = (tree.class_of(values) for tree in trees)
+            if was is None or now is None or unlike(was.answers, now.answers):
+                continue  # that they differ is known
+            calls = self._sides.explored(self._target, caller, {**values, "method": "POST"})
+            self._compare(caller, sources, calls, first=False)
+        self._target = whole
 
     def _differ(
         self,
@@ -191,7 +220,7 @@ class Compared:
         if key in self._differences:
             self._add(key, self._differences[key], sources)
             return
-        values = {**_header_values(*classes), **values}
+        values = {**header_values(*classes), **values}
         was, now = (answers.filled(values) for answers in explored)
         if not differ_anyhow(*explored):  # a text that one side sets may be what the client sends
             for other in (values, *exploration.variations(values, *classes, self._target.kind)):
@@ -235,54 +264,3 @@ class Compared:
     def _leave_undecided(self, caller: Caller | None, why: str, sources: Sources) -> None:
         difference = Difference.undecided(self._target.label, why, self._target.service, caller, sources)
         self._add(why, difference, sources)
-
-
-def _reads_hosts(tree: Exploration) -> bool:
-    """Whether a rule looks at the text of the Host header: otherwise than a table of hosts does."""
-    return any(names_text(asked) for each in tree.classes for asked in each.by_attribute.get("host", ()))
-
-
-def _is_idle(before: Answers, after: Answers) -> bool:
-    """Whether TLS where nobody says that it is spoken leads nowhere before and after.
-
-    That is so where neither side decides it, for one reason; and where nobody answers, in whatever words.
-    Nothing is lost by it: what isn't decided there is whether the application speaks TLS, and to which
-    application it leads is decided by plain requests and bytes, too.
-    """
-    if before.undecided or after.undecided:
-        return before == after
-    return not any(_is_answer(answer) for side in (before, after) for answer, _ in side.shares)
-
-
-def _is_answer(answer: ComparedAnswer) -> bool:
-    return bool(answer.backend or answer.external or answer.status)
-
-
-def _apart(
-    before: Exploration, after: Exploration, *, first: bool, resetting: bool
-) -> Iterator[Mapping[str, Any]]:
-    """Yields requests that are decided by themselves, since others tell how those like them fare.
-
-    By all callers: those aside, and those of a class whose answer's status matters, with an application that
-    ends the connection. By the first of those whose proxies are set up alike: one more with such a one.
-    """
-    seen = []
-    statuses = (application.STATUS, application.GRPC_STATUS)
-    for tree in (before, after):
-        for index, each in enumerate(tree.classes):
-            resets = not each.aside and any(asked.attribute in statuses for asked in each.conditions)
-            if (resetting and (resets or (first and not index))) or each.aside:
-                values = each.values if each.aside else {**each.values, application.RESETS: True}
-                own = {key: value for key, value in values.items() if not key.startswith("caller")}
-                if own not in seen:
-                    seen.append(own)
-                    yield values
-
-
-def _header_values(was: RequestClass, now: RequestClass) -> dict[str, str]:
-    """A value for each header that one side alone takes away from what the client sends."""
-    gone = [
-        {name for answer, _ in each.answers.shares for name, value in answer.request_headers if not value}
-        for each in (was, now)
-    ]
-    return {f"header {name}": "harness" for name in gone[0] ^ gone[1]}

@@ -14,7 +14,7 @@ from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.kinds import Kind, Undecided
-from harness.analysis.explore.texts import alternatives, fitting, value_for
+from harness.analysis.explore.texts import alternatives, fitting, literal, value_for
 from harness.base.matching import TextMatch
 from harness.model.apps.explored import RESETS
 
@@ -208,8 +208,8 @@ def pinned(classes: Iterable[RequestClass]) -> set[str]:
         condition.attribute
         for each in classes
         for condition in each.conditions
-        if isinstance(condition.test, TextMatch) and condition.test.kind == "exact"
-        if condition.answer is True and not condition.test.ignore_case
+        if isinstance(test := literal(condition.test), TextMatch) and test.kind == "exact"
+        if condition.answer is True and not test.ignore_case
         # What stands before or behind is known, too.
         if all(change.name[:1] in "-+" or change.name.endswith("+") for change in condition.changes)
     }

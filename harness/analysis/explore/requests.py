@@ -43,15 +43,24 @@ class Cluster:
     state: State
 
     def explored(
-        self, target: Target, client: Pod | None, limit: int, questions: int | None = None
+        self,
+        target: Target,
+        client: Pod | None,
+        limit: int,
+        questions: int | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> Exploration:
-        """Returns the classes of requests from a client (None: from outside) to a target."""
-        first = {**target.first, **(values_of(client) if client else {})}
+        """Returns the classes of requests from a client (None: from outside) to a target.
+
+        The first that is decided has the values, or else the target's own.
+        """
+        first = {**(values or target.first), **(values_of(client) if client else {})}
         run = partial(self._run, target, client, _sent(target, client))
         return explore(run, first, target.kind, limit, questions)
 
     def run(self, target: Target, client: Pod | None, values: Mapping[str, Any]) -> RequestClass:
-        """Returns the class of a request that has these values."""
+        """Returns the class of a request that has these values, but for those of its client."""
+        values = {**values, **(values_of(client) if client else {})}
         found, asked = self._run(target, client, _sent(target, client), values)
         return RequestClass(tuple(asked), values, found, aside=True)
 

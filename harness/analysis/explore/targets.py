@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.analysis.explore import pods
 from harness.analysis.explore.kinds import Kind
-from harness.api.kubernetes.service import Service
 from harness.base.explored import OBJECT
 from harness.base.matching import TextMatch
-from harness.base.vocabulary import CLUSTER_DOMAIN, KUBERNETES, Workload
+from harness.base.vocabulary import KUBERNETES, Workload
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
 from harness.model.network.dns import resolve
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
-    from harness.model.state import Pod
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 ADDRESS = "address"
@@ -31,6 +30,9 @@ ADDRESS = "address"
 
 _SOMEWHERE = "203.0.113.7"
 """An address that no configuration is likely to name [RFC 5737]."""
+
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESSES = rf"{_OCTET}(\.{_OCTET}){{3}}|[0-9a-fA-F:]*:[0-9a-fA-F:]*"
 
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-0123456789!#$%&'*+.^_`|~"
 NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
@@ -43,7 +45,7 @@ _ESCAPED = "([^%]|%(2[0356B]|[89A-F][0-9A-F]))*"
 
 KINDS = {
     "method": Kind(usual=METHODS, characters=TOKEN),
-    ADDRESS: Kind(usual=(_SOMEWHERE,)),
+    ADDRESS: Kind(usual=(_SOMEWHERE,), form=_ADDRESSES),
     "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/", never="?# "),
     "header": Kind(usual=("harness",), absent=True, never=""),
     "parameter": Kind(usual=("harness",), characters=f"{_VALUE}%", absent=True, never="&# ", made=_ESCAPED),
@@ -84,7 +86,7 @@ class Target:
     `through` is the gateway's Service for what comes from outside, `pod` says that one of the Service's pods
     is called by its own name. `hosts` are the Host headers that are tried, () for any; `names` those that TLS
     asks for. Of `others` among the hosts one request is enough where they are `apart`: they lead to where all
-    of their requests are tried.
+    of their requests are tried. No attributes are varied but those of `only`, if there are any.
     """
 
     label: str
@@ -99,6 +101,7 @@ class Target:
     with_ports: bool = False
     apart: bool = True
     pod: bool = False
+    only: tuple[str, ...] = ()
 
     @property
     def is_doubtful(self) -> bool:
@@ -152,6 +155,8 @@ class Target:
 
     def kind(self, attribute: str) -> Kind | None:
         """Returns what an attribute of a request to it can be; None for one that isn't varied."""
+        if self.only and attribute not in self.only:
+            return None
         if attribute == "method" and self.scheme == "grpc":
             return Kind(few=("POST",))
         if attribute == "path" and self.scheme == "grpc":
@@ -171,6 +176,7 @@ class Target:
 def targets(before: State, after: State) -> Iterator[Target]:
     """Yields what both configurations have."""
     foreign = sorted(_foreign(before) | _foreign(after))
+    known = _patterns(before) | _patterns(after)
     every = {each.key: each for state in (after, before) for each in state.all("", "Service")}
     services = list(every.values())
     others = {port.number: service for service in reversed(services) for port in service_ports(service)}
@@ -179,10 +185,10 @@ def targets(before: State, after: State) -> Iterator[Target]:
             yield from _gateway(before, after, service)
         elif service.namespace not in KUBERNETES:
             sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
-            pods = list(_pods(before, after, service))
-            for number, scheme in (*_spoken(sides), *_exposed(before, after, service)):
+            named = list(pods.names(before, after, service, known))
+            for number, scheme in (*_spoken(sides), *pods.ports(before, after, service)):
                 yield _service(service, number, scheme, others.get(number), foreign[:_FOREIGN])
-                yield from (_pod(service, pod, number, scheme) for pod in pods)
+                yield from (_pod(service, pod, number, scheme) for pod in named)
     for name in (*foreign, OUTSIDE):
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
             yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
@@ -199,26 +205,6 @@ def _spoken(sides: Sequence[Resource]) -> Iterator[tuple[int, str]]:
         yield from ((number, scheme) for scheme in dict.fromkeys((*own, "tcp", "https")))
 
 
-UNNAMED_PORT = 4999
-"""A port that no manifest is likely to name."""
-
-
-def _exposed(before: State, after: State, service: Resource) -> Iterator[tuple[int, str]]:
-    """The other ports of a headless Service's pods, and one that they don't name: all can be dialled."""
-    pods = list(_headless(before, service)) + list(_headless(after, service))
-    ports = {port for pod in pods for container in pod.containers for port in container.exposed}
-    own = {port.number for port in service_ports(service)}
-    for port in sorted({*ports, UNNAMED_PORT} - own) if pods else ():
-        yield from ((port, "http"), (port, "tcp"))
-
-
-def _headless(state: State, service: Resource) -> Iterator[Pod]:
-    """The pods of a Service, if it is headless in a state."""
-    stored = state.get(*service.key)
-    if stored and Service.kept(stored).headless:
-        yield from (pod for pod in addresses(state, stored) if not pod.outside)
-
-
 def _service(
     service: Resource, port: int, scheme: str, other: Resource | None, foreign: Sequence[str]
 ) -> Target:
@@ -232,32 +218,9 @@ def _service(
     return Target(label, short, port, scheme, service, None, (*own, *elsewhere), elsewhere, tls)
 
 
-def _pods(before: State, after: State, service: Resource) -> Iterator[str]:
-    """Names by which pods of a headless Service are called, if they have one.
-
-    One pod of each workload, one that only one side has, and those whose names rules have.
-    """
-    each = [
-        {
-            f"{pod.hostname}.{service.name}.{service.namespace}": pod.workload
-            for pod in _headless(state, service)
-            if pod.subdomain == service.name and pod.hostname
-        }
-        for state in (before, after)
-    ]
-    first = [name for names in each for name in {workload: name for name, workload in names.items()}.values()]
-    own = {name for names in each for name in names if not all(name in others for others in each)}
-    named = {pattern.removesuffix(_DOMAIN) for state in (before, after) for pattern in _patterns(state)}
-    every = dict.fromkeys(name for names in each for name in names)
-    yield from (name for name in every if name in first or name in named or name in sorted(own)[:1])
-
-
-_DOMAIN = f".svc.{CLUSTER_DOMAIN}"
-
-
 def _pod(service: Resource, name: str, port: int, scheme: str) -> Target:
     label = f"{service}:{port} ({name.partition('.')[0]}{'' if scheme == 'http' else f', {scheme}'})"
-    every = (name, f"{name}.svc", f"{name}{_DOMAIN}")
+    every = (name, f"{name}.svc", f"{name}{pods.DOMAIN}")
     hosts = tuple(_authority(host, port) for host in every)
     others = (_authority(OUTSIDE, port),)
     return Target(label, name, port, scheme, service, None, (*hosts, *others), others, every, pod=True)
