@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _EACH = 20
 """The steps of a trace that take as long as the rest of a decision."""
 
-_RULE = re.compile(r"spec\.(?:http|rules|tls|tcp|jwtRules)\[\d+\]")
+_RULE = re.compile(r"spec\.(?:http|rules|tls|tcp|jwtRules)\[\d+\](?:\.match(?:es)?\[\d+\])?")
 _CHOSEN = (Action.MATCHED, Action.SHARED, Action.LEFT_OPEN, Action.REDIRECTED, Action.ANSWERED)
 
 POLICIES = frozenset(("security.istio.io", "policy.linkerd.io", "networking.k8s.io"))

@@ -12,6 +12,7 @@ from harness.analysis.explore.callers import Callers, asked_of
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import Cluster, request
 from harness.analysis.explore.targets import Target as Place
+from harness.base.matching import TextMatch
 from harness.model.apps import explored as application
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Example:
     values: Mapping[str, Any]
     aside: bool = False
     """Whether such requests fare alike at every target: another's Host, a path that isn't in normal form."""
+    fulfils: frozenset[Asked] = frozenset()
+    """The conditions on it that are fulfilled."""
 
     @property
     def signed(self) -> bool:
@@ -97,7 +100,8 @@ class Boundaries:
             key = asked, application.words(values)
             if key not in seen:
                 seen.add(key)
-                yield Example(asked, values, each.aside)
+                fulfils = frozenset(condition for condition in each.conditions if _is_fulfilled(condition))
+                yield Example(asked, values, each.aside, fulfils)
 
     def _classes(self, target: Target) -> Iterator[tuple[Caller | None, _Class]]:
         if target.place.through is not None:
@@ -150,6 +154,12 @@ def _differing(pairs: Iterable[tuple[RequestClass, RequestClass]], place: Place)
             continue
 
 
+def _is_fulfilled(condition: Asked) -> bool:
+    """Whether a text is what a rule wants: what is only there, and each name of a Service, is no rule's."""
+    wanted = isinstance(condition.test, TextMatch) and condition.test.kind != "present"
+    return wanted and condition.answer is True and condition.attribute not in ("host", "sni")
+
+
 def _single(asked: Request) -> Request:
     """The request with each header once, the last: a scenario writes them as a mapping."""
     headers = {name.lower(): (name, value) for name, value in asked.headers}
@@ -158,7 +168,7 @@ def _single(asked: Request) -> Request:
 
 def _answered(target: Target, told_apart: _Class) -> Mapping[str, Any]:
     """The values with a path that the application answers, where that makes no difference."""
-    asked = (each for each in told_apart.conditions if each.attribute == "path")
-    if not target.path or told_apart.aside or not all(each.holds(target.path) for each in asked):
-        return told_apart.values
-    return {**told_apart.values, "path": target.path}
+    asked = [each for each in told_apart.conditions if each.attribute == "path"]
+    paths = () if told_apart.aside else target.paths
+    fitting = (path for path in paths if all(each.holds(path) for each in asked))
+    return {**told_apart.values, "path": next(fitting, told_apart.values["path"])}

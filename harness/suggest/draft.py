@@ -14,9 +14,9 @@ from harness.expectations import KINDS, Result
 from harness.suggest import hops, saying, wording
 from harness.suggest.answers import ask
 from harness.suggest.boundaries import Boundaries
-from harness.suggest.gaps import Gaps, uncovered
+from harness.suggest.gaps import Gaps, limited, uncovered, untried
 from harness.suggest.probes import Probes, probed
-from harness.suggest.question import Topic, Unsaid
+from harness.suggest.question import Topic, Unsaid, concerns
 from harness.suggest.suggestion import Item, Suggestion
 from harness.suggest.targets import targets
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.analysis.translate import Finding
+    from harness.base.explored import Asked
     from harness.suggest.answers import Answered, Change, Decider
     from harness.suggest.boundaries import Example
     from harness.suggest.estate import Estate
@@ -38,18 +39,13 @@ LIMIT = 20
 WORK = 200_000
 """Steps of decisions that are taken to find what differs; an estate that needs more is cut, and told."""
 
+_LEAST = 1_000
+"""Where no more work than that is left no further host is asked."""
+
 APPLICATIONS = 30
 """Requests of which it is looked at how they fare where applications fail or are slow."""
 
 _BACKEND = re.compile(r" from [^ ,]+")
-
-_LOOKED_AT = {
-    Topic.HEADER: "header",
-    Topic.DELAY: "fault",
-    Topic.TIME_LIMIT: "timeout",
-    Topic.MIRROR: "mirror",
-}
-"""Words in the fields that findings about a topic are about."""
 
 
 def suggest(
@@ -64,6 +60,7 @@ def suggest(
     boundaries = Boundaries(estate)
     for target in targets(estate):
         draft.explore(boundaries, target)
+    draft.alternatives()
     for asked in hops.questions(estate):
         if isinstance(asked, tuple):
             draft.gaps.add(*asked)
@@ -94,10 +91,12 @@ class _Draft:
     always: list[Item] = field(default_factory=list)
     gaps: Gaps = field(default_factory=Gaps)
     _met: set[Decider] = field(default_factory=set)
+    _alternatives: list[Answered] = field(default_factory=list)
     _aside: dict[str, str] = field(default_factory=dict)
     _answering: Counter[str] = field(default_factory=Counter)
     _work: int = 0
     _most: int = 0
+    _targets: int = 0
     _unasked: list[str] = field(default_factory=list)
     _counted: Counter[Topic] = field(default_factory=Counter)
     _cut: Counter[Topic] = field(default_factory=Counter)
@@ -109,12 +108,15 @@ class _Draft:
     def explore(self, boundaries: Boundaries, target: Target) -> None:
         """Asks a target what the configuration may tell apart, and adds what decides and what changes."""
         changed: set[Change] = set()
-        if self._work + boundaries.work > WORK:
+        fulfilled: set[Asked] = set()
+        self._targets += 1
+        left = WORK - self._work - boundaries.work
+        if left < _LEAST:
             self._unasked.append(target.name)
             return
         for example in boundaries.requests(target):
-            if self._work + boundaries.work > WORK:
-                self._unasked.append(target.name)
+            if WORK - self._work - boundaries.work < left / 2:  # others are asked, too
+                boundaries.cut[target.place.label] = None
                 return
             if example.application:
                 self._where(boundaries, example)
@@ -139,6 +141,16 @@ class _Draft:
                 changes = []
             self._met.update(decider for decider, _ in deciders)
             self._ask(answered, deciders, changes)
+            if not aside and not deciders and not changes and not example.fulfils <= fulfilled:
+                self._alternatives.append(answered)
+            fulfilled |= example.fulfils
+
+    def alternatives(self) -> None:
+        """Adds requests that fulfil what none before did: others of the conditions of rules that were met."""
+        for answered in self._alternatives:
+            deciders = answered.deciders(self.estate.configuration)
+            shown = [pair for pair in deciders if pair[0].of_policy or not answered.denied]
+            self._ask(answered, shown, ())
 
     def _where(self, boundaries: Boundaries, example: Example) -> None:
         """Notes what changes where applications answer otherwise than the scenario's."""
@@ -182,6 +194,10 @@ class _Draft:
             self.gaps.add(title, why)
 
     def _added(self, question: Question | Probes) -> _Added:
+        if self._counted[question.topic] >= self.limit:
+            self._cut[question.topic] += 1
+            title = f"{question.title} ({question.topic})"
+            return _Added(set(), {title: f"more than the {self.limit} that are written (--limit)"}, cut=True)
         entries: list[Entry | None] = []
         unsaid: defaultdict[str, list[str]] = defaultdict(list)
         for stage in self.stages:
@@ -190,10 +206,6 @@ class _Draft:
             except HarnessError as error:
                 entries.append(None)
                 unsaid[error.brief].append(stage.name)
-        if self._counted[question.topic] >= self.limit and any(entries):
-            self._cut[question.topic] += 1
-            title = f"{question.title} ({question.topic})"
-            return _Added(set(), {title: f"more than the {self.limit} that are written (--limit)"}, cut=True)
         if any(entries):
             self._counted[question.topic] += 1
             self._place(question, [made and self._named(made) for made in entries])
@@ -208,8 +220,9 @@ class _Draft:
         """Puts expectations where they hold: everywhere, or in their stages."""
         originals = self.estate.originals
         origins = tuple(
-            replace(origin, resource=originals.get(origin.resource.key, origin.resource))
+            replace(origin, resource=originals[origin.resource.key])
             for origin in question.origins
+            if origin.resource.key in originals  # what is translated stands in no file
         )
         first = named[0]
         if first and not first.outage and all(made == first for made in named):
@@ -221,7 +234,11 @@ class _Draft:
             if now is None:
                 continue
             was = before if before != now and not _same_kind(question, before, now) else None
-            because = tuple(finding for finding in self.findings if was and _concerns(finding, question))
+            because = tuple(
+                finding
+                for finding in self.findings
+                if was and concerns(finding, question.topic, question.origins)
+            )
             if all(now != item.entry for item in items):
                 items.append(Item(now, question.title, () if before else origins, was, because))
             before = now
@@ -250,14 +267,9 @@ class _Draft:
         """Returns the suggestion; `bounded` are targets with more classes of requests than were tried."""
         everywhere = [item.entry for item in self.always]
         lines = list(self.gaps.lines())
-        for topic, number in sorted(self._cut.items()):
-            lines.append(f"{topic}: {number} more than the {self.limit} that are written (--limit)")
+        lines += limited(self._cut, self.limit)
         if self._unasked:
-            names = dict.fromkeys(self._unasked)
-            first = ", ".join(list(names)[:3])
-            lines.append(
-                f"not asked at all, since an estate of this size takes too long: {len(names)} hosts, {first}…"
-            )
+            lines.append(untried("not asked at all, for the estate's size", self._unasked, self._targets))
         if elsewhere := len(self._aside) - 1 if self._aside else 0:
             lines.append(
                 "Host headers that name another, paths not in normal form, bytes and TLS at ports for HTTP: "
@@ -266,8 +278,7 @@ class _Draft:
         if (more := sum(self._answering.values()) - APPLICATIONS) > 0:
             lines.append(f"where applications fail or are slow: {more} more requests than were looked at")
         if bounded:
-            first = ", ".join(bounded[:3])
-            lines.append(f"more classes of requests than were tried: {len(bounded)} hosts, {first}…")
+            lines.append(untried("more classes of requests than were tried", bounded, self._targets))
         cut = bool(self._unasked or self._cut or bounded)
         lines += uncovered(self.estate, self._met, cut=cut)
         return Suggestion(
@@ -286,14 +297,3 @@ def _same_kind(question: Question | Probes, before: Entry | None, now: Entry) ->
     """Whether a hop only changes the mesh that protects it, which is what a migration is for."""
     meshes = before is not None and "mesh" in before.fields and "mesh" in now.fields
     return meshes and question.topic is Topic.HOP
-
-
-def _concerns(finding: Finding, question: Question | Probes) -> bool:
-    """Whether a finding is about the object that a question comes from, and the part of it."""
-    word = _LOOKED_AT.get(question.topic, "")
-    return word in finding.field.lower() and any(
-        finding.origin is not None
-        and finding.origin.key == origin.resource.key
-        and (finding.field.startswith(origin.field) or origin.field.startswith(finding.field))
-        for origin in question.origins
-    )

@@ -34,13 +34,13 @@ NETWORK = "networking.k8s.io"
 """The API group of NetworkPolicies."""
 
 _PATHS = {
-    "faces-color": "/ColorService/Center",
-    "bookinfo-productpage": "/productpage",
-    "bookinfo-details": "/details/0",
-    "bookinfo-reviews": "/reviews/0",
-    "bookinfo-ratings": "/ratings/0",
-    "examples-helloworld": "/hello",
-    "go-httpbin": "/get",
+    "faces-color": ("/ColorService/Center",),
+    "bookinfo-productpage": ("/productpage",),
+    "bookinfo-details": ("/details/0", "/health"),
+    "bookinfo-reviews": ("/reviews/0", "/health"),
+    "bookinfo-ratings": ("/ratings/0", "/health"),
+    "examples-helloworld": ("/hello",),
+    "go-httpbin": ("/get", "/anything", "/headers", "/status/200", "/delay/0", "/hostname"),
 }
 """Paths that demos answer, by a part of their images' names; other applications are asked for `/`."""
 
@@ -60,9 +60,13 @@ class Estate:
 
     @cached_property
     def configuration(self) -> Mapping[tuple[str, str, str, str], Resource]:
-        """The user's objects that decide on requests: the meshes', the Gateway API's, the network's."""
+        """The objects that decide on requests: the meshes', the Gateway API's, the network's.
+
+        The user's own, and what is translated of them.
+        """
         groups = {*MESH_OF_GROUP, GATEWAY_API, NETWORK}
-        return {key: resource for key, resource in self.originals.items() if resource.group in groups}
+        made = {key: stored.live for key, stored in self.states[-1].objects.items() if key[2] not in PLATFORM}
+        return {key: each for key, each in (made | {**self.originals}).items() if each.group in groups}
 
     @property
     def state(self) -> State:
@@ -148,6 +152,10 @@ class Estate:
 
     def path(self, service: Resource) -> str:
         """Returns a path that the Service's application answers, as far as anybody knows."""
+        return self.paths(service)[0]
+
+    def paths(self, service: Resource) -> tuple[str, ...]:
+        """Returns paths that the Service's application answers, the most usual first."""
         containers = (
             container
             for port in service_ports(service)
@@ -155,7 +163,7 @@ class Estate:
             for container in endpoint.pod.containers
         )
         images = (container.repository.rpartition("/")[2] for container in containers)
-        return next((path for image in images for part, path in _PATHS.items() if part in image), "/")
+        return next((paths for image in images for part, paths in _PATHS.items() if part in image), ("/",))
 
     def pod(self, workload: Workload) -> Pod:
         """Returns the first pod of a running workload."""

@@ -12,13 +12,18 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.api.schema.kinds import GATEWAY_API
 from harness.base.listing import some
 from harness.model.state.tables import grouped
+from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from harness.api.gateway_api.route import RouteRule
+    from harness.api.istio.http_rule import HTTPRule
+    from harness.api.istio.virtual_service import ConnectionRule
     from harness.base.resources import Resource
     from harness.suggest.answers import Decider
     from harness.suggest.estate import Estate
+    from harness.suggest.question import Topic
 
 _NAMED = 3
 """Of things with the same reason, how many are named."""
@@ -45,6 +50,18 @@ class Gaps:
                 yield f"{some(subjects, _NAMED)}: {alike}"
 
 
+def limited(cut: Mapping[Topic, int], limit: int) -> Iterator[str]:
+    """Yields a line for each topic of which more could be said than is written."""
+    for topic, number in sorted(cut.items()):
+        yield f"{topic}: {number} more than the {limit} that are written (--limit)"
+
+
+def untried(why: str, names: Iterable[str], of: int) -> str:
+    """Returns the line for ports and hosts of which not all was tried, by number and by the first names."""
+    listed = list(dict.fromkeys(names))
+    return f"{why}: {len(listed)} of {of} ports and hosts, {some(listed, _NAMED)}"
+
+
 _LISTED = 5
 """Objects of a kind that are named where not all could be tried."""
 
@@ -69,7 +86,8 @@ def _unmet(estate: Estate, met: Collection[Decider]) -> Iterator[tuple[str, str]
     """The kinds of objects that weren't met, or not with all of their rules, and the words for them."""
     fields: dict[tuple[str, ...], set[str]] = {}
     for decider in met:
-        fields.setdefault(decider.origin.resource.key, set()).add(decider.origin.field)
+        if decider.action is not Action.UNMATCHED or not _parts(decider.origin.resource)[0]:
+            fields.setdefault(decider.origin.resource.key, set()).add(decider.origin.field)
     doors = {door for decider in met if decider.at_gateway for door in _doors(decider.origin.resource)}
     for resource in estate.configuration.values():
         if resource.kind == "Gateway" and f"{resource.namespace}/{resource.name}" in doors:
@@ -89,14 +107,21 @@ def _doors(resource: Resource) -> Iterator[str]:
         yield from (f"{parent.namespace}/{parent.name}" for parent in Route.kept(resource).parents)
 
 
+def _alternatives(rule: HTTPRule | ConnectionRule | RouteRule) -> list[str]:
+    """The matches of a rule; the rule itself if it hasn't several."""
+    paths = [match.path for match in rule.matches]
+    return paths if len(paths) > 1 else [rule.path]
+
+
 def _parts(resource: Resource) -> list[str]:
     """The rules of an object; an object without any is one part."""
     match resource.kind:
         case "VirtualService":
             read = VirtualService.of(resource)
-            rules = [rule.path for rule in (*read.http, *read.tls, *read.tcp)]
+            every: tuple[HTTPRule | ConnectionRule, ...] = (*read.http, *read.tls, *read.tcp)
+            rules = [path for rule in every for path in _alternatives(rule)]
         case "HTTPRoute" | "GRPCRoute":
-            rules = [rule.path for rule in Route.of(resource).written_rules]
+            rules = [path for rule in Route.of(resource).written_rules for path in _alternatives(rule)]
         case "AuthorizationPolicy" if resource.group == "security.istio.io":
             rules = [rule.path for rule in AuthorizationPolicy.of(resource).rules]
         case _:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from harness.base.errors import HarnessError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.analysis.translate import Finding
     from harness.base.resources import Resource
     from harness.base.vocabulary import Workload
     from harness.traffic.request import Request
@@ -28,6 +31,15 @@ class Topic(StrEnum):
     MIRROR = "copies"
     HOP = "mutual TLS"
     PROBE = "probes"
+
+
+_LOOKED_AT = {
+    Topic.HEADER: "header",
+    Topic.DELAY: "fault",
+    Topic.TIME_LIMIT: "timeout",
+    Topic.MIRROR: "mirror",
+}
+"""Words in the fields that findings about a topic are about."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +102,14 @@ class Entry:
 
 class Unsaid(HarnessError):  # noqa: N818
     """What comes back can't be said by any expectation."""
+
+
+def concerns(finding: Finding, topic: Topic, origins: Iterable[Origin]) -> bool:
+    """Returns whether a finding is about one of these objects, and the part of it that a topic is about."""
+    word = _LOOKED_AT.get(topic, "")
+    return word in finding.field.lower() and any(
+        finding.origin is not None
+        and finding.origin.key == origin.resource.key
+        and (finding.field.startswith(origin.field) or origin.field.startswith(finding.field))
+        for origin in origins
+    )

@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 class Target:
     """A place that is called, what it is called in words, and the workloads behind it.
 
-    `path` is one that its application answers, as far as anybody knows; empty where there is none to choose.
+    `paths` are some that its application answers, as far as anybody knows; none where none is to be chosen.
     """
 
     place: Place
     name: str
-    path: str = ""
+    paths: tuple[str, ...] = ()
     own: frozenset[Workload] = frozenset()
     usual: bool = True
     """Whether its clients speak so, by what its port says: bytes and TLS can be sent to any."""
+
+    @property
+    def path(self) -> str:
+        """The path that it is asked for where nothing else counts."""
+        return self.paths[0] if self.paths else ""
 
     @property
     def gateway(self) -> bool:
@@ -93,8 +98,9 @@ def _target(estate: Estate, place: Place) -> Target:
     name = estate.called(service)
     if place.through:
         return Target(place, name)
-    path = estate.path(service)
+    paths = estate.paths(service)
+    path = paths[0]
     fits = (path.count("/") == 2) if place.scheme == "grpc" else place.scheme == "http"
     spoken = (schemes(port, path) for port in service_ports(service) if port.number == place.port)
     usual = any(place.scheme in each for each in spoken)
-    return Target(place, name, path if fits else "", estate.behind(service), usual)
+    return Target(place, name, paths if fits else (), estate.behind(service), usual)

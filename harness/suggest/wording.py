@@ -59,11 +59,12 @@ def questions(
 
 
 def _closest(origins: Iterable[Origin]) -> Iterator[Origin]:
-    """The origins, without those that only say whom an object is for where one of its rules is there, too."""
+    """The origins, without those of which there is a part, or that only say whom a rule's object is for."""
     origins = list(origins)
     for origin in origins:
-        others = (each for each in origins if each.resource == origin.resource and each != origin)
-        if origin.field != "spec.hosts" or not any(others):
+        others = [each.field for each in origins if each.resource == origin.resource and each != origin]
+        inside = any(field.startswith(f"{origin.field}.") for field in others)
+        if not inside and (origin.field != "spec.hosts" or not others):
             yield origin
 
 
