@@ -198,7 +198,20 @@ def test_shared_as_one_by_one(name, monkeypatch):
 
 def test_both_meshes(monkeypatch):
     before, after = state(*routes()), state(mesh=LINKERD)
-    assert differences(compare(before, after)) == differences(one_by_one(monkeypatch, before, after))
+    shared, alone = compare(before, after), one_by_one(monkeypatch, before, after)
+    assert differences(shared) == differences(alone)
+    assert steps(shared) == steps(alone)
+
+
+def steps(compared: Comparison) -> dict[object, object]:
+    """What decided on each example, where its caller is no matter."""
+    return {
+        (each.target, each.essence): [
+            [str(step) for step in trace if step.resource and not step.resource.name.startswith("harness")]
+            for trace in each.traces
+        ]
+        for each in compared.differences
+    }
 
 
 def test_most_are_not_explored(monkeypatch):

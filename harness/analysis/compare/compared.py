@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.compare.difference import Difference
+from harness.analysis.compare.difference import Difference, Traces
 from harness.analysis.compare.pairs import header_values, is_idle, is_served, reads_hosts, singles
 from harness.analysis.explore import exploration
 from harness.analysis.explore.answer import differ_anyhow, unlike
@@ -40,6 +40,7 @@ class Sides:
     after: Cluster
     callers: Callers
     limit: int
+    _traces: dict[object, Traces] = field(default_factory=dict, init=False)
 
     def explored(
         self, target: Target, caller: Caller | None, values: Mapping[str, Any] | None = None
@@ -59,6 +60,23 @@ class Sides:
         pods = (caller.before, caller.after) if caller else (None, None)
         before = self.before.decided(example, values, pods[0])
         return before, self.after.decided(example, values, pods[1])
+
+    def traces(self, difference: Difference) -> Traces:
+        """Returns what decides on a difference's example: as on its twin's, if it has one."""
+        states = self.before.state, self.after.state
+        if difference.twin:
+            twin, renaming = difference.twin
+            sides = zip(self.traces(twin), states, strict=True)
+            led, leads = (renaming.trace(steps, state) for steps, state in sides)
+            if led is not None and leads is not None:
+                return led, leads
+        assert difference.request is not None
+        caller = difference.caller and difference.caller.workload
+        key = difference.request, caller, tuple(difference.values.items())
+        if key not in self._traces:
+            decided = self.decided(difference.request, difference.caller, difference.values)
+            self._traces[key] = decided[0][1], decided[1][1]
+        return self._traces[key]
 
     def classes(
         self,

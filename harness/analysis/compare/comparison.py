@@ -61,7 +61,7 @@ def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -
     undecided = {str(each): each for state in (before, after) for each in state.undecided}
     return Comparison(
         (
-            *(replace(each, decide=sides.decided) for result in results for each in result.differences),
+            *(replace(each, decide=sides.traces) for result in results for each in result.differences),
             *(Difference.undecided(str(workload), text) for workload in alone),
             *(Difference.undecided(str(each.resource), words) for words, each in undecided.items()),
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,15 @@ from harness.base.listing import some
 from harness.model.apps import explored as application
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from harness.analysis.explore.callers import Caller
     from harness.analysis.explore.renaming import Renaming
-    from harness.analysis.explore.requests import Decided
     from harness.base.resources import Resource
     from harness.traffic.request import Request
     from harness.traffic.trace import Step
 
 Traces = tuple[tuple["Step", ...], tuple["Step", ...]]
-Decide = Callable[["Request", "Caller | None", Mapping[str, Any]], tuple["Decided", "Decided"]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Difference:
     attributes, with those of the application that answers it; `parts` what of the answer differs
     (`status`, `backend`, `mutual`, `seconds`…; `undecided`); `classes` counts the classes, `sources`
     are their callers. `is_aside`: it stands for others like it; `is_moved`: workloads are in another mesh
-    after than before. `decide` decides on the example again, in both.
+    after than before. `twin` is a difference that is the same but for names. `decide` gives the traces.
     """
 
     target: str
@@ -48,7 +47,8 @@ class Difference:
     sources: Sources = field(default_factory=Sources)
     is_aside: bool = False
     is_moved: bool = False
-    decide: Decide | None = field(default=None, repr=False, compare=False)
+    twin: tuple[Difference, Renaming] | None = field(default=None, repr=False, compare=False)
+    decide: Callable[[Difference], Traces] | None = field(default=None, repr=False, compare=False)
 
     @property
     def application(self) -> str:
@@ -58,17 +58,14 @@ class Difference:
     @cached_property
     def traces(self) -> Traces:
         """What decided, before and after: the steps of the example."""
-        if self.decide is None or self.request is None:
-            return (), ()
-        (_, led), (_, leads) = self.decide(self.request, self.caller, self.values)
-        return led, leads
+        return self.decide(self) if self.decide and self.request else ((), ())
 
     @property
     def essence(self) -> tuple[object, ...]:
         """What it is, whoever of the callers is the example."""
         request = self.request and (self.request.url, self.request.method, self.request.headers)
-        answers = self.parts, str(self.before), self.before.arrivals, str(self.after), self.after.arrivals
-        return (*answers, self.application, self.is_aside, self.classes, frozenset(self.sources), request)
+        how = self.parts, self.before, self.after, self.application, self.is_aside, self.classes
+        return (*how, frozenset(self.sources), request)
 
     @classmethod
     def undecided(
@@ -88,10 +85,11 @@ class Difference:
         """Returns the difference with names exchanged in the example, in the answers, and of the sources."""
         return replace(
             self,
-            before=renaming.of(self.before),
-            after=renaming.of(self.after),
-            request=renaming.of(self.request),
+            before=self.before.renamed(renaming),
+            after=self.after.renamed(renaming),
+            request=self.request and renaming.request(self.request),
             sources=self.sources.renamed(renaming),
+            twin=(self, renaming),
         )
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from fractions import Fraction
 
+    from harness.analysis.explore.renaming import Renaming
     from harness.api.headers import Headers
     from harness.model.distribution import Branch
     from harness.traffic.outcomes import Outcome, Outcomes
@@ -74,6 +75,18 @@ class ComparedAnswer:
         ]
         return " ".join(part for part in parts if part)
 
+    def renamed(self, renaming: Renaming) -> ComparedAnswer:
+        """Returns the answer with names exchanged; what stands for a failure has none."""
+        return replace(
+            self,
+            external=renaming.text(self.external),
+            backend=renaming.text(self.backend),
+            path=renaming.text(self.path),
+            host=renaming.text(self.host),
+            request_headers=renaming.values(self.request_headers),
+            response_headers=renaming.values(self.response_headers),
+        )
+
 
 class Answers(NamedTuple):
     """What may come back, with its probabilities; and how much arrives at applications meanwhile.
@@ -106,6 +119,11 @@ class Answers(NamedTuple):
             return replace(answer, status=status, grpc_status=grpc, seconds="" if seconds == "0" else seconds)
 
         return self._replace(shares=tuple((fill(answer), weight) for answer, weight in self.shares))
+
+    def renamed(self, renaming: Renaming) -> Answers:
+        """Returns the answers with names exchanged."""
+        shares = tuple((answer.renamed(renaming), weight) for answer, weight in self.shares)
+        return Answers(shares, renaming.of(self.arrivals), renaming.text(self.undecided))
 
     @property
     def arrival_words(self) -> str:
