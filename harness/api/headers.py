@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.base.explored import Member
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.base.explored import Journal
+    from harness.base.explored import Attribute, Journal
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -63,8 +65,21 @@ class OpenHeaders(tuple[tuple[str, str], ...]):
 
     def values(self, name: str) -> list[str]:
         """Returns the values of a name; whether the client sends it is asked."""
-        own = None if name in self.settled else self.journal.optional(f"header {name}")
-        return [*([] if own is None else [own]), *(value for key, value in self if key == name)]
+        own = self._own(name)
+        return [*([] if own is None else [own]), *self._set(name)]
+
+    def lines(self, name: str) -> list[str]:
+        """Returns the same for who looks at each line by itself: one stands for all of the client's."""
+        own = self._own(name)
+        if own is not None and self.journal.several(own.attribute):
+            return [Member(own.attribute, self.journal), *self._set(name)]
+        return [*([] if own is None else [own]), *self._set(name)]
+
+    def _own(self, name: str) -> Attribute | None:
+        return None if name in self.settled else self.journal.optional(f"header {name}")
+
+    def _set(self, name: str) -> list[str]:
+        return [value for key, value in self if key == name]
 
 
 def plus(headers: Headers, added: Headers) -> Headers:

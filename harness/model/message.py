@@ -95,6 +95,12 @@ class Message:
             return self.headers.values(name.lower())
         return [value for key, value in self.headers if key == name.lower()]
 
+    def header_lines(self, name: str) -> list[str]:
+        """Returns the same for who looks at each line by itself."""
+        if isinstance(self.headers, OpenHeaders):
+            return self.headers.lines(name.lower())
+        return self.header_values(name)
+
     def without(self, names: Iterable[str]) -> Message:
         """Returns the message without these headers."""
         return self._having(api_headers.without(self.headers, names))

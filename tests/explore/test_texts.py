@@ -53,7 +53,7 @@ def test_what_no_automaton_says_is_not_decided():
         value_for(SMALL, [odd])
 
 
-LISTS = Kind(characters="/abhz0", start="/", several=True)
+LISTS = Kind(characters="/abhz0", start="/", several=AND)
 VALUES_OF_LISTS = [AND.join(texts) for count in (1, 2) for texts in product(EVERY[:40], repeat=count)]
 """Lists of one and two short texts."""
 

@@ -89,6 +89,16 @@ def _is_beyond_ascii(difference: Difference) -> bool:
     )
 
 
+def _is_repeated(difference: Difference) -> bool:
+    """Whether a header or parameter is there twice: Envoy joins, or takes the first, Linkerd sees each."""
+    request = difference.request
+    if request is None:
+        return False
+    names = [name for name, _ in request.headers]
+    keys = [part.partition("=")[0] for part in request.query.split("&")]
+    return len(set(names)) < len(names) or len(set(keys)) < len(keys)
+
+
 def _is_dropped(difference: Difference) -> bool:
     """Whether a NetworkPolicy drops the connection, before and after: the meshes wait for different times."""
     return _WORDS.issuperset(difference.parts) and all(map(_dropped, difference.traces))
@@ -112,6 +122,7 @@ _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
     "default-retries": _is_retried,
     "refusal-words": _is_worded,
     "beyond-ascii": _is_beyond_ascii,
+    "sent-twice": _is_repeated,
 }
 
 

@@ -12,7 +12,7 @@ from harness.analysis.explore import exploration
 from harness.analysis.explore.answer import differ_anyhow, unlike
 from harness.analysis.explore.callers import asked_of
 from harness.analysis.explore.kinds import Undecided
-from harness.analysis.explore.requests import request
+from harness.analysis.explore.requests import is_repeated, request
 from harness.analysis.explore.sources import Roster, Sources
 from harness.analysis.explore.targets import ADDRESS
 from harness.model.apps import explored as application
@@ -170,6 +170,9 @@ class Compared:
             wider = replace(wider, apart=False)  # servers themselves tell the hosts of others apart
         if wider.asks_for_ports(tree.questions for tree in trees):
             wider = replace(wider, with_ports=True)
+        repeated = wider.asked_apart(chain.from_iterable(tree.classes for tree in trees))
+        if repeated != wider.repeated:
+            wider = replace(wider, repeated=repeated)
         if wider is self._target:
             return trees
         self._target = wider
@@ -234,7 +237,8 @@ class Compared:
         explored = [each.answers for each in classes]
         # What stands for others, or is the application's doing, is never counted as one with what isn't.
         apart = (values["host"], values["path"]) if any(each.aside for each in classes) else ()
-        key = (unlike(*explored), RESETS in values, apart, *map(str, explored))
+        twice = self._sides.callers.is_moved and is_repeated(values)  # which the meshes account for
+        key = (unlike(*explored), RESETS in values, apart, twice, *map(str, explored))
         if key in self._differences:
             self._add(key, self._differences[key], sources)
             return

@@ -14,9 +14,8 @@ import interegular
 from harness.analysis.explore.addresses import no_address
 from harness.analysis.explore.decoding import Decoding
 from harness.analysis.explore.kinds import Kind, Undecided
-from harness.analysis.explore.lists import AnyOf, MoreThanOne, OnlyAscii
+from harness.analysis.explore.lists import AnyOf, AsOne, MoreThanOne, OnlyAscii
 from harness.base.explored import (
-    AND,
     ASCII,
     BEYOND,
     DECODED,
@@ -145,11 +144,11 @@ class _Changed:
         return self.inner.accepts(state)
 
 
-def _automaton(condition: Asked) -> Automaton:
+def _automaton(kind: Kind, condition: Asked) -> Automaton:
     machine = _reading(condition.test)
     for change in reversed(condition.changes):
         machine = Decoding(machine) if change == DECODED else _Changed(machine, change.name)
-    return machine
+    return AsOne(machine) if kind.several and not isinstance(condition.test, Some | Several) else machine
 
 
 def _reading(test: object) -> Automaton:
@@ -227,7 +226,7 @@ def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], boo
 def _shortest(kind: Kind, conditions: Sequence[Asked]) -> str | None:
     """The shortest text that all automata take."""
     machines = [
-        (_automaton(each), each.answer is not None and each.answer is not False) for each in conditions
+        (_automaton(kind, each), each.answer is not None and each.answer is not False) for each in conditions
     ]
     machines += [(_Expression(_machine(form)), True) for form in (kind.form, kind.made) if form]
     chosen = (each.answer for each in conditions if isinstance(each.answer, str))  # which of some names
@@ -261,8 +260,7 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
     """The characters that some condition tells apart, and a few others."""
     own = dict.fromkeys("hz0/")
     named: set[str] = set()
-    if kind.several:
-        own[AND] = None
+    own.update(dict.fromkeys(kind.several))
     for condition in conditions:
         test = condition.test.test if isinstance(condition.test, Some) else condition.test
         texts = (
@@ -285,4 +283,4 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
         each for each in f"{kind.characters}{BEYOND}" if each not in {*named, *own} and kind.allows(each)
     )
     own.update(dict.fromkeys(islice(fresh, 1)))
-    return "".join(character for character in own if character == AND or kind.allows(character))
+    return "".join(character for character in own if character == kind.several or kind.allows(character))

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 _READER = getincrementaldecoder("utf-8")
 
-_FAULTY = "\0"
-"""The state of what is no text, decoded, or none that the other takes any more."""
+_DEAD = "\0"
+"""The state of an automaton that takes nothing any more."""
+
+_WRONG = "\ufffd"
+"""Stands for bytes that are no character's."""
 
 
 @dataclass(frozen=True)
@@ -27,32 +30,34 @@ class Decoding:
         return "", b"", self.inner.start
 
     def step(self, state: Any, character: str) -> Any:
-        if state == _FAULTY:
+        if state == _DEAD:
             return state
         escape, data, inner = state
         if escape:
             escape += character
-            if character not in string.hexdigits:
-                return _FAULTY
+            if character not in string.hexdigits:  # then it is none
+                return self._after(data, inner, escape)
             return (escape, data, inner) if len(escape) <= len("%0") else self._byte(escape, data, inner)
         if character == "%":
             return character, data, inner
-        return _FAULTY if data else self._after(inner, " " if character == "+" else character)
+        return self._after(data, inner, " " if character == "+" else character)
 
-    def _after(self, inner: Any, character: str) -> Any:
-        state = self.inner.step(inner, character)
-        return _FAULTY if state == _FAULTY else ("", b"", state)
+    def _after(self, data: bytes, inner: Any, text: str) -> Any:
+        for character in (_WRONG if data else "") + text:
+            inner = self.inner.step(inner, character)
+        return _DEAD if inner == _DEAD else ("", b"", inner)
 
     def _byte(self, escape: str, data: bytes, inner: Any) -> Any:
         data += bytes.fromhex(escape[1:])
         try:
             text = _READER().decode(data)
         except UnicodeDecodeError:
-            return _FAULTY
-        return self._after(inner, text) if text else ("", data, inner)
+            return self._after(b"", inner, _WRONG)
+        return self._after(b"", inner, text) if text else ("", data, inner)
 
     def accepts(self, state: Any) -> bool:
-        if state == _FAULTY:
+        if state == _DEAD:
             return False
         escape, data, inner = state
-        return not escape and not data and self.inner.accepts(inner)
+        ended = self._after(data, inner, escape)
+        return ended != _DEAD and self.inner.accepts(ended[-1])

@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.base.explored import AND, Further, Stays
+from harness.base.explored import Further, Stays
 from harness.base.matching import TextMatch
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class Kind:
     `form` is an expression for all that it can be. `usual` are texts that are tried first. `absent`: it
     needn't be there. Of those `aside` one request is enough. `open`: beside the `few`, texts that conditions
     name are values, too. `never` are visible characters that a rule's own texts may not have either (None:
-    they have no others than `characters`). `made` is an expression for texts that no rule names. `several`:
-    it may be more than one text, with `AND` between them. `beside` are values that are no text.
+    they have no others than `characters`). `made` is an expression for texts that no rule names. `several`
+    stands between texts, where it may be more than one. `beside` are values that are no text.
     """
 
     few: tuple[Any, ...] = ()
@@ -36,7 +36,7 @@ class Kind:
     open: bool = False
     never: str | None = None
     made: str = ""
-    several: bool = False
+    several: str = ""
     beside: tuple[Any, ...] = ()
 
     def is_aside(self, value: object, question: Asked) -> bool:
@@ -55,8 +55,8 @@ class Kind:
             return value is None and self.absent
         if value in self.beside:
             return True
-        if self.several and AND in value:
-            return all(map(self.takes, value.split(AND)))
+        if self.several and self.several in value:
+            return all(map(self.takes, value.split(self.several)))
         if self.form and not TextMatch("regex", self.form).holds(value):
             return False
         fits = value.startswith(self.start) and value == value.strip() and bool(value or self.absent)

@@ -1,14 +1,43 @@
-"""Automata that read several texts, with a mark between them (`AND`)."""
+"""Automata that read several texts, with a mark between them (`AND`, `AGAIN`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.base.explored import AND
+from harness.base.explored import AGAIN, AND
 
 if TYPE_CHECKING:
     from harness.analysis.explore.automata import Automaton
+
+
+_MARKS = (AND, AGAIN)
+
+
+@dataclass(frozen=True)
+class AsOne:
+    """Takes several texts as one, which another automaton takes; a state is whether that has read all."""
+
+    inner: Automaton
+
+    @property
+    def start(self) -> Any:
+        return self.inner.start
+
+    def step(self, state: Any, character: str) -> Any:
+        if isinstance(state, _Read) or character == AGAIN:
+            return state if isinstance(state, _Read) else _Read(state)
+        return self.inner.step(state, "," if character == AND else character)
+
+    def accepts(self, state: Any) -> bool:
+        return self.inner.accepts(state.last if isinstance(state, _Read) else state)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The state of an automaton that reads no more."""
+
+    last: Any
 
 
 @dataclass(frozen=True)
@@ -26,7 +55,7 @@ class AnyOf:
         done, inner = state
         if done:
             return state
-        if character == AND or (self.spaced and character == " "):
+        if character in _MARKS or (self.spaced and character == " "):
             return (True, None) if self.inner.accepts(inner) else self.start
         return False, self.inner.step(inner, character)
 
@@ -42,7 +71,7 @@ class MoreThanOne:
     start: bool = False
 
     def step(self, state: bool, character: str) -> bool:
-        return state or character == AND
+        return state or character in _MARKS
 
     def accepts(self, state: bool) -> bool:
         return state
@@ -55,7 +84,7 @@ class OnlyAscii:
     start: bool = True
 
     def step(self, state: bool, character: str) -> bool:
-        return state and (character.isascii() or character == AND)
+        return state and character.isascii()
 
     def accepts(self, state: bool) -> bool:
         return state

@@ -12,7 +12,7 @@ from harness.analysis.explore.exploration import Exploration, RequestClass, expl
 from harness.analysis.explore.targets import ADDRESS
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
-from harness.base.explored import AND, OBJECT, Journal, OpenQuery, Unasked
+from harness.base.explored import OBJECT, Journal, OpenQuery, Unasked, apart
 from harness.base.records import with_fields
 from harness.model import decide
 from harness.model.apps import explored as application
@@ -155,7 +155,8 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
 
     def named(kind: str) -> list[tuple[str, str]]:
         names = (key.partition(" ") for key, value in values.items() if value is not None)
-        return [(name, values[f"{kind} {name}"]) for first, _, name in names if first == kind and name]
+        own = (name for first, _, name in names if first == kind and name)
+        return [(name, text) for name in own for text in apart(values[f"{kind} {name}"])]
 
     tokens = list(_tokens(values))
     parameters = [*named("parameter"), *((name, text) for kind, name, text in tokens if kind == "param")]
@@ -174,6 +175,12 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
     source = caller.workload if caller else HOST
     address = values[ADDRESS] if target.through else None
     return Request(source, url, values["method"], tuple(headers), through=target.through, address=address)
+
+
+def is_repeated(values: Mapping[str, Any]) -> bool:
+    """Returns whether a request has a header or a parameter several times."""
+    names = (name for name in values if name.startswith(("header ", "parameter ")))
+    return any(values[name] is not None and len(apart(values[name])) > 1 for name in names)
 
 
 def _tokens(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -197,7 +204,7 @@ def _claims(values: Mapping[str, Any]) -> dict[str, Any]:
                 break
         else:
             if value is not None:
-                texts = value.split(AND)
+                texts = apart(value)
                 inner[path[-1]] = {} if value == OBJECT else texts if len(texts) > 1 else value
     return claims
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.explore import pods
 from harness.analysis.explore.kinds import Kind
-from harness.base.explored import OBJECT
+from harness.base.explored import AGAIN, AND, OBJECT, Several
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import KUBERNETES, Workload
 from harness.model.istio.registry import service_entry
@@ -20,6 +20,7 @@ from harness.model.state.tables import grouped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from harness.analysis.explore.exploration import RequestClass
     from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
@@ -50,7 +51,7 @@ KINDS = {
     "header": Kind(usual=("harness",), absent=True, never=""),
     "parameter": Kind(usual=("harness",), characters=f"{_VALUE}%", absent=True, never="&# ", made=_ESCAPED),
     "token": Kind(few=(None, "stated", "malformed")),
-    "claim": Kind(usual=("harness",), absent=True, never="", several=True, beside=(OBJECT,)),
+    "claim": Kind(usual=("harness",), absent=True, never="", several=AND, beside=(OBJECT,)),
     "claim iss": Kind(usual=("harness",), absent=True, never=""),
     "claim sub": Kind(usual=("harness",), absent=True, never=""),
     "status": Kind(few=(200, 500, 503, *range(201, 600))),
@@ -58,6 +59,12 @@ KINDS = {
     "seconds": Kind(few=(0.0, 3600.0)),
 }
 """What the attributes of requests, and of applications' answers, can be."""
+
+_BETWEEN = {"header": AND, "parameter": AGAIN}
+"""What stands between the values of what is there several times."""
+
+_ALONE = 2
+"""Whether it is there, and one more."""
 
 _SCHEMES = {
     "grpc": ("grpc",),
@@ -99,6 +106,7 @@ class Target:
     others: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     with_ports: bool = False
+    repeated: frozenset[str] = frozenset()
     apart: bool = True
     pod: bool = False
     only: tuple[str, ...] = ()
@@ -141,6 +149,22 @@ class Target:
         tests = (each.test for asked in questions for each in asked if each.attribute == "host")
         return any(isinstance(test, TextMatch) and _PORT.search(test.value) for test in tests)
 
+    def asked_apart(self, classes: Iterable[RequestClass]) -> frozenset[str]:
+        """Returns the headers and parameters of which a rule sees each value, and more than one is asked for.
+
+        One question alone is answered as for a request that has them once.
+        """
+        tests: dict[str, set[object]] = {}
+        apart: set[str] = set()
+        for each in classes:
+            for name, asked in each.by_attribute.items():
+                if name.startswith(tuple(_BETWEEN)):
+                    apart.update(name for one in asked if isinstance(one.test, Several))
+                    tests.setdefault(name, set()).update(
+                        (one.test.kind, one.test.value) for one in asked if isinstance(one.test, TextMatch)
+                    )
+        return frozenset(name for name in apart if len(tests[name]) > _ALONE)
+
     @property
     def _may_have_ports(self) -> bool:
         return self.port in (80, 443)  # others are there anyway
@@ -170,7 +194,9 @@ class Target:
             )
         if attribute == "sni":
             return Kind(few=self.names) if self.names else Kind(usual=(OUTSIDE,), characters=f"{NAMES}_")
-        return KINDS.get(attribute) or KINDS.get(attribute.partition(" ")[0])
+        name = attribute.partition(" ")[0]
+        kind = KINDS.get(attribute) or KINDS.get(name)
+        return replace(kind, several=_BETWEEN[name]) if kind and attribute in self.repeated else kind
 
 
 def targets(before: State, after: State) -> Iterator[Target]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.explore.automata import searched
 from harness.analysis.taken_texts import taken
 from harness.base.errors import NotModelledError
-from harness.base.explored import AND, Among, Asked, Change, InNetwork, Several, Some, Stays, Which
+from harness.base.explored import AGAIN, AND, Among, Asked, Change, InNetwork, Several, Some, Stays, Which
 from harness.base.matching import TextMatch
 from harness.base.networks import borders
 
@@ -38,7 +38,12 @@ def value_for(kind: Kind, conditions: Sequence[Asked], first: Sequence[object] =
     if kind.open and not any(map(names_text, conditions)):
         kind = replace(kind, open=False)
     exact = next((each for each in conditions if _says(each, "exact") and not each.changes), None)
-    if exact is not None and isinstance(exact.test, TextMatch) and not exact.test.ignore_case:
+    if (
+        exact is not None
+        and not kind.several
+        and isinstance(exact.test, TextMatch)
+        and not exact.test.ignore_case
+    ):
         value = exact.test.value
         return [value] if kind.takes(value) and _holds(conditions, value) else []
     for likely in first:
@@ -164,7 +169,8 @@ def alternatives(kind: Kind, question: Asked, before: Sequence[Asked]) -> list[A
     """Returns the question with each other answer that it may get after others."""
     test = question.test
     if isinstance(test, TextMatch | Among | Some | Several | InNetwork):
-        return [_answered(question, not question.answer)]
+        possible = kind.several or not isinstance(test, Several)
+        return [_answered(question, not question.answer)] if possible else []
     if isinstance(test, Stays) and test.examples:
         return [_answered(question, answer=False)] if question.answer and not question.changes else []
     if isinstance(test, Which) and not kind.few:
@@ -203,7 +209,9 @@ def _candidates(kind: Kind, conditions: Sequence[Asked]) -> Iterator[Any]:
             yield from undone(text, condition.changes)
     wanted = [condition for condition in conditions if isinstance(condition.test, Some) and condition.answer]
     if len(wanted) > 1:
-        yield AND.join(text for condition in wanted for text in islice(_around(condition), 1) if text)
+        yield kind.several.join(
+            text for condition in wanted for text in islice(_around(condition), 1) if text
+        )
     starts = [_told(condition) for condition in conditions if _says(condition, "prefix", "segments")]
     ends = [_told(condition) for condition in conditions if _says(condition, "suffix")]
     start = max((text for text in starts if text is not None), key=len, default=kind.start)
@@ -244,7 +252,7 @@ def _around(condition: Asked) -> Iterator[str | None]:
     elif isinstance(test, InNetwork):
         yield from borders(test.block)
     elif isinstance(test, Several):
-        yield from ((AND.join(_FRESH[:2]),) if condition.answer else ())
+        yield from (mark.join(_FRESH[:2]) for mark in (AND, AGAIN) if condition.answer)
     elif isinstance(test, Among):
         yield from sorted(test.names)[:1] if condition.answer else ()
     elif isinstance(test, Which):

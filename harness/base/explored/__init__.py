@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from harness.base.explored.attribute import Attribute
 from harness.base.explored.journal import (
+    AGAIN,
     AND,
     ASCII,
     BEYOND,
@@ -34,7 +35,9 @@ from harness.base.explored.journal import (
     Test,
     Unasked,
     Which,
+    apart,
 )
+from harness.base.explored.member import Member
 from harness.base.explored.numbers import Seconds, Status
 from harness.base.explored.records import (
     CALLER,
@@ -49,6 +52,7 @@ from harness.base.explored.records import (
 )
 
 __all__ = [
+    "AGAIN",
     "AND",
     "ASCII",
     "BEYOND",
@@ -67,6 +71,7 @@ __all__ = [
     "Further",
     "InNetwork",
     "Journal",
+    "Member",
     "OpenClaims",
     "OpenItems",
     "OpenQuery",
@@ -79,6 +84,7 @@ __all__ = [
     "Test",
     "Unasked",
     "Which",
+    "apart",
     "encoded",
     "is_explored",
     "of",

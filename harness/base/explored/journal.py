@@ -21,7 +21,13 @@ START, END = "\ue000", "\ue001"
 """What stands around the name of an attribute where it is shown. Neither is in any configuration."""
 
 AND = "\ue002"
-"""What stands between the texts of an attribute that has several: the items of a claim that is a list."""
+"""What stands between the texts of an attribute that has several: items of a claim, lines of a header.
+
+Who looks at them as one text sees a comma there.
+"""
+
+AGAIN = "\ue004"
+"""What stands between the values of a parameter that is there several times: as one text it is the first."""
 
 OBJECT = "\ue003"
 """The value of a claim that holds others."""
@@ -139,7 +145,7 @@ class Some:
         """Returns whether there is such a one."""
         if value is None or value == OBJECT:
             return False
-        texts = list(filter(None, value.replace(" ", AND).split(AND))) if self.spaced else value.split(AND)
+        texts = list(filter(None, value.replace(" ", AND).split(AND))) if self.spaced else apart(value)
         return any(map(self.test.holds, texts))
 
 
@@ -149,7 +155,17 @@ class Several:
 
     def holds(self, value: Any, /) -> bool:
         """Returns whether it has."""
-        return value is not None and AND in value
+        return value is not None and len(apart(value)) > 1
+
+
+def apart(value: str) -> list[str]:
+    """Returns the texts that a value is."""
+    return value.replace(AGAIN, AND).split(AND)
+
+
+def as_one(value: Any) -> Any:
+    """Returns the text that a value is for who looks at it as one."""
+    return value.partition(AGAIN)[0].replace(AND, ",") if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -216,7 +232,8 @@ class Asked:
 
     def answer_for(self, value: object) -> object:
         """Returns the answer that another value of the attribute gets."""
-        return self.test.holds(changed(value, self.changes))
+        own = value if isinstance(self.test, Some | Several) else as_one(value)
+        return self.test.holds(changed(own, self.changes))
 
     def holds(self, value: object) -> bool:
         """Returns whether another value of the attribute gets the same answer."""
@@ -257,6 +274,13 @@ class Journal:
         self.record(attribute, PRESENT, value is not None)
         return None if value is None else _attribute(self, attribute)
 
+    def several(self, attribute: str) -> bool:
+        """Returns whether an attribute that is there is several texts; that is asked."""
+        test = Several()
+        answer = test.holds(self.values[attribute])
+        self.record(attribute, test, answer)
+        return answer
+
     def choice(self, attribute: str, function: Callable[[Any], Value]) -> Value:
         """Returns what a function makes of an attribute that has few values."""
         answer = function(self.values.get(attribute))
@@ -270,4 +294,4 @@ PRESENT = TextMatch("present")
 def _attribute(journal: Journal, name: str) -> Attribute:
     from harness.base.explored.attribute import Attribute  # which knows what a journal is
 
-    return Attribute(journal.values[name], name, journal)
+    return Attribute(as_one(journal.values[name]), name, journal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.base.explored.attribute import unasked
-from harness.base.explored.journal import Among, Journal, Some
+from harness.base.explored.journal import AND, Among, Change, Journal, Some, Unasked, changed
 from harness.base.matching import Asking, TextMatch
 
 _FILLED = TextMatch("regex", ".+")
@@ -19,10 +19,14 @@ class Member(Asking):
     attribute: str
     journal: Journal
     spaced: bool
+    changes: tuple[Change, ...]
 
-    def __new__(cls, attribute: str, journal: Journal, *, spaced: bool = False) -> Member:
+    def __new__(
+        cls, attribute: str, journal: Journal, *, spaced: bool = False, changes: tuple[Change, ...] = ()
+    ) -> Member:
         member = super().__new__(cls, attribute)
         member.attribute, member.journal, member.spaced = attribute, journal, spaced
+        member.changes = changes
         return member
 
     def asks(self, test: TextMatch) -> bool:
@@ -33,9 +37,15 @@ class Member(Asking):
 
     def _records(self, test: TextMatch | Among) -> bool:
         some = Some(test, self.spaced)
-        answer = some.holds(self.journal.values.get(self.attribute))
-        self.journal.record(self.attribute, some, answer)
+        answer = some.holds(changed(self.journal.values.get(self.attribute), self.changes))
+        self.journal.record(self.attribute, some, answer, self.changes)
         return answer
+
+    def isascii(self) -> bool:
+        """Returns True; several lines beyond ASCII can't be told apart."""
+        if not str(self.journal.values.get(self.attribute)).replace(AND, "").isascii():
+            raise Unasked(f"lines of {self.attribute} are told apart that are beyond ASCII")
+        return True
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str) and self._records(TextMatch("exact", other))
@@ -50,7 +60,7 @@ _ANSWERED = {
     *("__new__", "__init__", "__eq__", "__hash__", "__bool__", "__class__", "__getattribute__"),
     *("__setattr__", "__delattr__", "__dir__", "__doc__", "__init_subclass__", "__subclasshook__"),
     *("__sizeof__", "__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "maketrans"),
-    *("__str__", "__repr__", "__format__"),
+    *("__str__", "__repr__", "__format__", "isascii"),
 }
 
 for _name in set(dir(str)) - _ANSWERED:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.base.explored.attribute import Attribute, unasked
 from harness.base.explored.journal import (
-    AND,
     DECODED,
     END,
     OBJECT,
@@ -17,7 +16,7 @@ from harness.base.explored.journal import (
     Change,
     Journal,
     Property,
-    Several,
+    apart,
 )
 from harness.base.explored.member import Member
 from harness.base.matching import Asking, TextMatch
@@ -51,8 +50,12 @@ class OpenQuery(Asking):
             yield value
 
     def decoded(self, name: str) -> list[str]:
-        as_they_are = ((value, value.asks(_WITHOUT_ESCAPES)) for value in self._values(name))
-        return [value if plain else value.after(DECODED) for value, plain in as_they_are]
+        return [self._decoded(value) for value in self._values(name)]
+
+    def _decoded(self, value: Attribute) -> str:
+        if self.journal.several(value.attribute):
+            return Member(value.attribute, self.journal, changes=(DECODED,))
+        return value if value.asks(_WITHOUT_ESCAPES) else value.after(DECODED)
 
     def without(self, name: str) -> OpenQuery:
         return OpenQuery(self.journal, tuple(sorted({*self.gone, name})))
@@ -90,7 +93,7 @@ class OpenClaims(dict[str, Any]):
             return default if value is None else value
         if self._holds_others(path):
             return OpenClaims(self.journal, path)
-        return OpenItems(value) if value.records(Several()) else value
+        return OpenItems(value) if self.journal.several(attribute) else value
 
     def texts(self, path: Iterable[str]) -> tuple[str, ...]:
         """Returns what stands for the texts at a path."""
@@ -133,7 +136,7 @@ def encoded(texts: Sequence[str]) -> str:
     return b64encode(json.dumps(texts, separators=(",", ":"), ensure_ascii=False).encode()).decode()
 
 
-ENCODED = Change("encoded", lambda text: encoded(text.split(AND)), lambda text: ())
+ENCODED = Change("encoded", lambda text: encoded(apart(text)), lambda text: ())
 
 
 def claim_attribute(path: tuple[str, ...]) -> str:

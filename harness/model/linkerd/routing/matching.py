@@ -143,7 +143,7 @@ def host_rank(hostnames: tuple[str, ...], host: str) -> Rank | None:
 
 def match_rank(match: RouteMatch, message: Message) -> Rank | None:
     """Returns how well a match fits a request (greater is better), None if it doesn't."""
-    if not all(_header(wanted, message.header_values(name)) for name, wanted in match.headers):
+    if not all(_header(wanted, message.header_lines(name)) for name, wanted in match.headers):
         return None
     if match.rpc is not None:
         rpc = _rpc_rank(match.rpc, message)
