@@ -55,7 +55,8 @@ def compose(
             todo="name the Services' manifests, too, and those of the pods that answer",
         )
     during = transitions.candidates(made.first, made.work) if len(reached) > 1 else []
-    cut: list[str] = []
+    large = transitions.too_large(trial, reached[0].provider.state) if during else ""
+    during, cut = ([], []) if large else (during, list[str]())
     if during:
         trial = stages.scenario(sources, manifests(candidates), planned[: len(reached)], during)
         during, cut = transitions.confirmed(trial, during)
@@ -65,6 +66,7 @@ def compose(
     inside = [client.namespace for client in needed if client.namespace == moving]
     planned = stages.written(sources, inside, by_namespace=by_namespace)[: len(reached)]
     uncovered = [*_uncovered(sources, made, problem)]
+    uncovered += [f"during transitions: {large}"] if large else []
     uncovered += [f"during transitions, since the model foresees a failure: {why}" for why in cut]
     head = {"name": f"{file.stem} moves from Istio to Linkerd", **layout.head}
     head |= {"during": during} if during else {}

@@ -12,6 +12,7 @@ from harness.run.runner import Runner
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.model import State
     from harness.scenario import Scenario
     from harness.scenario.models import Check, Stage
     from harness.suggest.question import Entry
@@ -21,6 +22,9 @@ MOST = 3
 
 _WORK, _DECISIONS = 100_000, 10
 """The work that may go into trying loads, and about how often each is decided on in a stage."""
+
+_STATES = 400_000
+"""Objects of all states together that loads are tried in: each step leads to a state of its own."""
 
 _KINDS = ("allow", "response", "split")
 _PARTS = ("from", "to", "headers")
@@ -44,6 +48,14 @@ def candidates(entries: Iterable[Entry], work: int) -> list[dict[str, Any]]:
         unique.setdefault((request["from"], request["to"]), request)
     first = list(unique.values())[: min(MOST, _WORK // (_DECISIONS * work or 1))]
     return [{"available": {**request, "rate": "10/s", "success": "100%"}} for request in first]
+
+
+def too_large(scenario: Scenario, state: State) -> str:
+    """Returns why no load is tried in a scenario whose first stage leads to a state, empty if some are."""
+    steps = sum(len(stage.steps) for stage in scenario.stages[1:])
+    if steps * len(state.objects) <= _STATES:
+        return ""
+    return f"nothing was tried, for the estate's size: {steps} steps, of {len(state.objects)} objects each"
 
 
 def confirmed(scenario: Scenario, written: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
