@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from base64 import urlsafe_b64decode
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from harness.base.vocabulary import Workload
     from harness.traffic.outcomes import Group, Outcome, Outcomes
+    from harness.traffic.request import Request
     from harness.traffic.trace import Arrivals
 
 Kind = TypeVar("Kind", "Workload", int)
@@ -37,7 +41,7 @@ def entry(question: Question, outcomes: Outcomes, arrived: Arrivals | None, name
     """
     answers = [group.outcome for group in outcomes.groups]
     if question.signed:
-        raise Unsaid("it takes a token that its issuer signed: put one into the header authorization")
+        raise Unsaid(f"it takes {_token(question.request)}, and only the holder of that key can make one")
     if question.topic is Topic.MIRROR:
         return _mirror(question, arrived)
     if any(answer.external for answer in answers):
@@ -58,6 +62,25 @@ def entry(question: Question, outcomes: Outcomes, arrived: Arrivals | None, name
             return _access(question, outcomes)
         case _:
             return _route(question, outcomes, names)
+
+
+_COMPACT = re.compile(r"[\w-]+\.([\w-]+)\.[\w-]+")
+"""A token in its compact form, with its claims as the group [RFC 7519]."""
+
+
+def _token(request: Request) -> str:
+    """The token that a request needs, by its issuer, its claims, and where it stands."""
+    places = [
+        *((f"the header {name}", value) for name, value in request.headers),
+        ("the query", request.query),
+    ]
+    tokens = ((place, token) for place, text in places for token in _COMPACT.finditer(text))
+    for place, token in tokens:
+        claims: dict[str, Any] = json.loads(urlsafe_b64decode(token[1] + "=" * (-len(token[1]) % 4)))
+        issuer = claims.pop("iss", "its issuer")
+        listed = ", ".join(f"{name} {json.dumps(value)}" for name, value in claims.items())
+        return f"a token in {place} that {issuer} signed{f', with {listed}' if listed else ''}"
+    return "a token that its issuer signed"
 
 
 def _external(question: Question, answers: list[Outcome]) -> Entry:

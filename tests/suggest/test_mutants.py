@@ -36,9 +36,12 @@ metadata: {name: spare, namespace: shop}
 spec:
   selector: {matchLabels: {app: spare}}
   rules:
-  - from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]
+  - from: [{source: {principals: [cluster.local/ns/shop/sa/web, cluster.local/ns/shop/sa/prices]}}]
     to: [{operation: {methods: [GET], paths: [/one, /two, /three]}}]
 """
+
+
+PRICES = "prices.shop.serviceaccount.identity.linkerd.cluster.local"
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,7 @@ def test_nothing_is_red_where_nothing_changes(last):
         ("user", "users"),
         ("ann", "anna"),
         ("GET", "PUT"),
+        (PRICES, "nobody"),
     ],
 )
 def test_a_change_to_a_value_is_red(last, old: str, new: str):

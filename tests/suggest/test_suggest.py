@@ -118,7 +118,7 @@ metadata: {name: edge, namespace: istio-system}
 spec:
   selector: {matchLabels: {istio: ingressgateway}}
   action: DENY
-  rules: [{to: [{operation: {paths: [/admin]}}]}]
+  rules: [{to: [{operation: {paths: [/admin, /metrics]}}]}]
 ---
 """
 # Istio's configuration of the shop; then the stage, the name, and the expectation that comes of it
@@ -290,6 +290,12 @@ CASES = {
         "always",
         "GET harness-elsewhere.com /admin by outside/curl is denied",
         {"deny": {**INGRESS, "to": "http://istio-ingressgateway.istio-system/admin"}},
+    ),
+    "what else is denied there": (
+        EDGE,
+        "always",
+        "GET harness-elsewhere.com /metrics by outside/curl is denied",
+        {"deny": {**INGRESS, "to": "http://istio-ingressgateway.istio-system/metrics"}},
     ),
     "a hop under Istio": (
         "",
