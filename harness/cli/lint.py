@@ -62,6 +62,9 @@ def lint(
         str | None, typer.Option(metavar="RULE", help="Print a rule's page, and ask none.")
     ] = None,
     as_json: AsJson = False,
+    as_sarif: Annotated[
+        bool, typer.Option("--sarif", help="Print it as SARIF 2.1.0, for code scanning.")
+    ] = False,
 ) -> None:
     """Find known traps in a configuration, without any request.
 
@@ -72,11 +75,14 @@ def lint(
     from harness.analysis.lint import baseline as baselines
     from harness.analysis.lint import lint as report_of
     from harness.report import lint as report
+    from harness.report import sarif
 
     if rules:
         typer.echo(report.listing(), nl=False)
         return
     with reported():
+        if as_json and as_sarif:
+            raise InputError("--json and --sarif are two ways to print", todo="leave one out")
         if explain:
             if explain not in RULES:
                 raise InputError(f"unknown rule {explain!r}", todo=did_you_mean(explain, RULES))
@@ -95,7 +101,9 @@ def lint(
             count = len(result.traps)
             typer.echo(f"wrote {count} trap{'s' * (count != 1)} to {chosen.baseline}")
             return
-    if as_json:
+    if as_sarif:
+        typer.echo(json.dumps(sarif.data(result), indent=2, ensure_ascii=False))
+    elif as_json:
         typer.echo(json.dumps(report.data(result, model), indent=2, ensure_ascii=False))
     else:
         typer.echo(report.text(result, model), nl=False)

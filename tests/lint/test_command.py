@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.analysis.lint import RULES
+from harness.analysis.lint import RULES, Report, Trap
+from harness.base.places import Position
 from harness.cli import app
+from harness.report import sarif
 from harness.report.lint import PAGE, page
+from tests.model.clusters import resource
 
 TRAPS = "configs/faces/linkerd/color-split-ports.yaml"  # one error: route-without-parent
 FACES = ("manifests/faces", TRAPS)
@@ -177,6 +180,44 @@ def test_the_data():
     assert trap["docs"] == "docs/lint-rules.md#route-without-parent"
     assert content["summary"] == {"error": 1, "warning": 0, "info": 0}
     assert content["served"] == {"by": ["gateway-api 1.6/standard"], "not_evaluated": []}
+
+
+def test_code_scanning_gets_rules_places_and_what_is_known(tmp_path):
+    (run,) = json.loads(lint(*FACES, "--sarif").stdout)["runs"]
+    (rule,), (result,) = run["tool"]["driver"]["rules"], run["results"]
+    assert rule["id"] == result["ruleId"] == "route-without-parent"
+    assert rule["help"]["markdown"].startswith(f"{RULES['route-without-parent'].title}. (error")
+    assert (result["ruleIndex"], result["level"], result["suppressions"]) == (0, "error", [])
+    place = result["locations"][0]["physicalLocation"]
+    (line,) = [line for line in lint(*FACES).stdout.splitlines() if line.startswith(TRAPS)]
+    said = f"{TRAPS}:{place['region']['startLine']}:{place['region']['startColumn']}:"
+    assert line.startswith(said)
+    assert place["artifactLocation"]["uri"] == TRAPS
+
+    known = tmp_path / "known.yaml"
+    lint(*FACES, "--baseline", known, "--write-baseline")
+    (again,) = json.loads(lint(*FACES, "--baseline", known, "--sarif").stdout)["runs"][0]["results"]
+    assert again == {**result, "suppressions": [{"kind": "external"}]}
+    assert lint(*FACES, "--sarif", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "uri"),
+    [
+        ("a b/c.yaml", "a%20b/c.yaml"),
+        (str(Path.cwd() / "d.yaml"), "d.yaml"),
+        ("/far/e.yaml", "file:///far/e.yaml"),
+    ],
+)
+def test_files_are_named_from_where_the_command_runs(source, uri):
+    trap = next(iter(RULES.values()))
+    at = Position(source, 3, 4)
+    found = Trap(trap, trap.severity, resource("Service", "shop/web", "{}"), "spec", "what", "why", "fix", at)
+    (run,) = sarif.data(Report((found,), stopped={"a-rule": "it isn't modelled"}))["runs"]
+    (result,), (noted,) = run["results"], run["invocations"][0]["toolExecutionNotifications"]
+    assert noted["message"]["text"] == "a-rule: not checked to the end: it isn't modelled"
+    place = {"artifactLocation": {"uri": uri}, "region": {"startLine": 3, "startColumn": 4}}
+    assert result["locations"][0]["physicalLocation"] == place
 
 
 def test_what_an_api_refuses_is_an_error_at_its_field(tmp_path):
