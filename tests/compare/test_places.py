@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.analysis.explore.targets import OUTSIDE, targets
 from harness.model import changes
 from tests.compare.differing import differing
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
@@ -108,3 +109,22 @@ def test_a_header_that_is_there_twice_is_a_difference():
 
     found = differing(answered(""), answered("headers: {response: {add: {x-by: rules}}}, "))
     assert {"response_headers"} in ({*each.parts} for each in found)
+
+
+def test_http_is_sent_to_ports_that_say_bytes():
+    def routed(to: str):
+        parent = "{group: '', kind: Service, name: raw, port: 90}"
+        spec = f"{{parentRefs: [{parent}], rules: [{{backendRefs: [{{name: {to}, port: 80}}]}}]}}"
+        raw = resource("Service", "shop/raw", "{selector: {app: web}, ports: [{name: tcp-raw, port: 90}]}")
+        return shop(LINKERD, raw, resource("HTTPRoute", "shop/raw", spec))
+
+    assert "Service shop/raw:90" in {each.target for each in differing(routed("web"), routed("new"))}
+
+
+def test_each_service_is_asked_for_another_ones_host():
+    state = shop(LINKERD)
+    every = [each for each in targets(state, state) if each.scheme == "http" and not each.through]
+    called = [each for each in every if each.service]
+    foreign = [set(each.others) - {OUTSIDE, each.host} for each in called]
+    assert len(foreign) == 3
+    assert all(foreign)

@@ -205,7 +205,7 @@ def targets(before: State, after: State) -> Iterator[Target]:
     known = _patterns(before) | _patterns(after)
     every = {each.key: each for state in (after, before) for each in state.all("", "Service")}
     services = list(every.values())
-    others = {port.number: service for service in reversed(services) for port in service_ports(service)}
+    others = grouped((port.number, service) for service in services for port in service_ports(service))
     for service in services:
         if _is_gateway(before, service) or _is_gateway(after, service):
             yield from _gateway(before, after, service)
@@ -213,7 +213,8 @@ def targets(before: State, after: State) -> Iterator[Target]:
             sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
             named = list(pods.names(before, after, service, known))
             for number, scheme in (*_spoken(sides), *pods.ports(before, after, service)):
-                yield _service(service, number, scheme, others.get(number), foreign[:_FOREIGN])
+                other = next((each for each in others.get(number, ()) if each.key != service.key), None)
+                yield _service(service, number, scheme, other, foreign[:_FOREIGN])
                 yield from (_pod(service, pod, number, scheme) for pod in named)
     for name in (*foreign, OUTSIDE):
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
@@ -223,12 +224,12 @@ def targets(before: State, after: State) -> Iterator[Target]:
 def _spoken(sides: Sequence[Resource]) -> Iterator[tuple[int, str]]:
     """The ports of a Service, each with the ways of speaking that are tried.
 
-    Beside what either side says of a port these are bytes and TLS: Linkerd's proxies don't go by a name.
+    Beside what either side says of a port that is HTTP, bytes and TLS: Linkerd's proxies don't go by a name.
     """
     ports = grouped((port.number, port) for service in sides for port in service_ports(service))
     for number, named in ports.items():
         own = [scheme for port in named for scheme in _SCHEMES.get(port.protocol, ("http",))]
-        yield from ((number, scheme) for scheme in dict.fromkeys((*own, "tcp", "https")))
+        yield from ((number, scheme) for scheme in dict.fromkeys((*own, "http", "tcp", "https")))
 
 
 def _service(
@@ -236,7 +237,7 @@ def _service(
 ) -> Target:
     full, svc, short, *alone = names(service, service.namespace)
     hosts, others = [short, full, svc, *alone], [OUTSIDE, *foreign]
-    if other is not None and other.key != service.key:
+    if other is not None:
         others.append(f"{other.name}.{other.namespace}")
     label = f"{service}:{port}" + ("" if scheme == "http" else f" ({scheme})")
     own, elsewhere = (tuple(_authority(host, port) for host in listed) for listed in (hosts, others))
