@@ -47,6 +47,8 @@ class Example:
     """Whether such requests fare alike at every target: another's Host, a path that isn't in normal form."""
     fulfils: frozenset[Asked] = frozenset()
     """The conditions on it that are fulfilled."""
+    below: Request | None = None
+    """The same with a path below the prefix that a rule wants: a rule for that path alone takes it not."""
 
     @property
     def signed(self) -> bool:
@@ -96,12 +98,17 @@ class Boundaries:
         seen: set[object] = set()
         for caller, each in self._classes(target):
             values = _answered(target, each)
-            asked = target.seen(_single(request(target.place, caller, values)), self.estate)
+            asked = self._seen(target, caller, values)
             key = asked, application.words(values)
             if key not in seen:
                 seen.add(key)
                 fulfils = frozenset(condition for condition in each.conditions if _is_fulfilled(condition))
-                yield Example(asked, values, each.aside, fulfils)
+                below = _below(values, each.conditions)
+                deeper = self._seen(target, caller, below) if below else None
+                yield Example(asked, values, each.aside, fulfils, deeper)
+
+    def _seen(self, target: Target, caller: Caller | None, values: Mapping[str, Any]) -> Request:
+        return target.seen(_single(request(target.place, caller, values)), self.estate)
 
     def _classes(self, target: Target) -> Iterator[tuple[Caller | None, _Class]]:
         if target.place.through is not None:
@@ -158,6 +165,18 @@ def _is_fulfilled(condition: Asked) -> bool:
     """Whether a text is what a rule wants: what is only there, and each name of a Service, is no rule's."""
     wanted = isinstance(condition.test, TextMatch) and condition.test.kind != "present"
     return wanted and condition.answer is True and condition.attribute not in ("host", "sni")
+
+
+def _begins(test: object) -> bool:
+    return isinstance(test, TextMatch) and test.kind in ("prefix", "segments") and test.value not in ("", "/")
+
+
+def _below(values: Mapping[str, Any], conditions: Iterable[Asked]) -> Mapping[str, Any] | None:
+    """The values with a path that is longer, if a rule wants its beginning and all fare alike."""
+    asked = [each for each in conditions if each.attribute == "path"]
+    begun = any(_begins(each.test) for each in asked if each.answer is True)
+    longer = f"{str(values['path']).rstrip('/')}/harness" if begun else ""
+    return {**values, "path": longer} if longer and all(each.holds(longer) for each in asked) else None
 
 
 def _single(asked: Request) -> Request:

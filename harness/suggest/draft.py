@@ -16,7 +16,7 @@ from harness.suggest.answers import ask
 from harness.suggest.boundaries import Boundaries
 from harness.suggest.gaps import Gaps, limited, uncovered, untried
 from harness.suggest.probes import Probes, probed
-from harness.suggest.question import Topic, Unsaid, concerns
+from harness.suggest.question import Topic, Unsaid, concerns, is_moved_hop
 from harness.suggest.suggestion import Item, Suggestion
 from harness.suggest.targets import targets
 
@@ -141,8 +141,11 @@ class _Draft:
                 changes = []
             self._met.update(decider for decider, _ in deciders)
             self._ask(answered, deciders, changes)
-            if not aside and not deciders and not changes and not example.fulfils <= fulfilled:
-                self._alternatives.append(answered)
+            fresh = not aside and not example.fulfils <= fulfilled
+            self._alternatives += [answered] if fresh and not deciders and not changes else []
+            if fresh and example.below and not example.signed:
+                self._alternatives.append(ask(self.stages, target, example.below))
+                self._work += self._alternatives[-1].cost
             fulfilled |= example.fulfils
 
     def alternatives(self) -> None:
@@ -233,7 +236,7 @@ class _Draft:
         for items, now in zip(self.items, named, strict=True):
             if now is None:
                 continue
-            was = before if before != now and not _same_kind(question, before, now) else None
+            was = before if before != now and not is_moved_hop(question.topic, before, now) else None
             because = tuple(
                 finding
                 for finding in self.findings
@@ -291,9 +294,3 @@ class _Draft:
 
 def _differ(was: Entry | None, now: Entry | None) -> bool:
     return was is not None and now is not None and (was.kind, was.fields) != (now.kind, now.fields)
-
-
-def _same_kind(question: Question | Probes, before: Entry | None, now: Entry) -> bool:
-    """Whether a hop only changes the mesh that protects it, which is what a migration is for."""
-    meshes = before is not None and "mesh" in before.fields and "mesh" in now.fields
-    return meshes and question.topic is Topic.HOP

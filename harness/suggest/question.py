@@ -113,3 +113,8 @@ def concerns(finding: Finding, topic: Topic, origins: Iterable[Origin]) -> bool:
         and (finding.field.startswith(origin.field) or origin.field.startswith(finding.field))
         for origin in origins
     )
+
+
+def is_moved_hop(topic: Topic, before: Entry | None, now: Entry) -> bool:
+    """Returns whether a hop only changes the mesh that protects it, which is what a migration is for."""
+    return topic is Topic.HOP and before is not None and "mesh" in before.fields and "mesh" in now.fields

@@ -26,7 +26,7 @@ metadata: {name: prices, namespace: shop}
 spec:
   hosts: [prices]
   http:
-  - match: [{uri: {exact: /one}}, {uri: {exact: /two}, headers: {user: {exact: ann}}}]
+  - match: [{uri: {exact: /one}}, {uri: {prefix: /two}, headers: {user: {exact: ann}}}]
     route: [{destination: {host: spare}}]
   - route: [{destination: {host: prices}}]
 ---
@@ -87,6 +87,7 @@ def test_nothing_is_red_where_nothing_changes(last):
     [
         ("/one", "/on"),
         ("/two", "/tw"),
+        ("/two.*", "/two"),
         ("/three", "/thre"),
         ("user", "users"),
         ("ann", "anna"),

@@ -297,6 +297,12 @@ CASES = {
         "GET harness-elsewhere.com /metrics by outside/curl is denied",
         {"deny": {**INGRESS, "to": "http://istio-ingressgateway.istio-system/metrics"}},
     ),
+    "what is below a prefix": (
+        service("prices", f"{{match: [{{uri: {{prefix: /old}}}}], route: [{to('cart')}]}}, {{route: [{to('prices')}]}}"),
+        "always",
+        "prices /old/harness goes to cart",
+        {"split": {**PRICES, "to": "http://prices/old/harness", "weights": {"cart": 100}}},
+    ),
     "a hop under Istio": (
         "",
         "istio",
