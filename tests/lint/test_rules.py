@@ -9,6 +9,7 @@ import pytest
 from harness.analysis.lint import RULES, lint
 from harness.analysis.lint.rule import CHECKS
 from harness.model import load
+from harness.model.leniency import Leniency
 
 ESTATE = """
 apiVersion: v1
@@ -234,6 +235,14 @@ spec:
 L5D = "serviceaccount.identity.linkerd.cluster.local"
 
 # rule, a configuration with the trap, the same one mended, what the finding names
+AT_SERVICE = istio("AuthorizationPolicy", 'targetRefs: [{kind: Service, group: "", name: web}]')
+WAYPOINT = made(
+    "gateway.networking.k8s.io/v1",
+    "Gateway",
+    "lnk/waypoint",
+    "gatewayClassName: istio-waypoint\nlisteners: [{name: mesh, port: 15008, protocol: HBONE}]",
+)
+
 CASES = {
     "route-without-parent": (
         [web("lnk"), route("rules: [{backendRefs: [{name: web, port: 80}]}]")],
@@ -788,6 +797,11 @@ CASES = {
         [ESTATE, istio("Sidecar", "egress: [{hosts: ['*/*']}]")],
         "Sidecar shop/it: is in shop, which is in ambient mode",
     ),
+    "policy-needs-waypoint": (
+        [AT_SERVICE],
+        [istio("AuthorizationPolicy", "selector: {matchLabels: {app: web}}")],
+        "AuthorizationPolicy shop/it spec.targetRefs[0]: is for Service web, and there is no waypoint",
+    ),
     "webhook-without-address": (
         [webhook("istio-sidecar-injector").replace(CLIENT, "clientConfig: {url: ''}")],
         [webhook("istio-sidecar-injector").replace(CLIENT, "clientConfig: {url: 'https://istiod.example.com/inject'}")],
@@ -820,6 +834,14 @@ def test_rule(tmp_path, name, trapped, mended, words):
     assert place.source == str(tmp_path / "estate.yaml")
     assert place.line > 1
     assert not [trap for trap in traps(tmp_path, mended) if trap.rule.id == name]
+
+
+@pytest.mark.parametrize(("beside", "trapped"), [([], True), ([WAYPOINT], False)])
+def test_a_waypoint_that_is_left_out_may_serve_a_policy(tmp_path, beside, trapped):
+    file = tmp_path / "estate.yaml"
+    file.write_text("\n---\n".join([ESTATE, AT_SERVICE, *beside]))
+    found = [trap.rule.id for trap in lint(load([file], leniency=Leniency())).traps]
+    assert ("policy-needs-waypoint" in found) is trapped
 
 
 def test_injection_without_mesh(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.analysis.lint.rules import authorization, linkerd, mutual_tls, placement, references, routes
 from harness.analysis.lint.rules.istio import (
+    ambient,
     annotation,
     bound,
     destination,
@@ -22,6 +23,6 @@ from harness.analysis.lint.rules.istio import (
 
 MODULES = (
     *(authorization, linkerd, mutual_tls, placement, references, routes),
-    *(annotation, bound, destination, destination_rule, envoy_filter, gateway, injection, installation),
-    *(selection, service, service_entry, shadowing, telemetry, virtual_service),
+    *(ambient, annotation, bound, destination, destination_rule, envoy_filter, gateway, injection),
+    *(installation, selection, service, service_entry, shadowing, telemetry, virtual_service),
 )

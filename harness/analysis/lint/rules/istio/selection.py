@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.pods import by_labels
-from harness.api import marks
 from harness.api.istio.destination_rule import KIND as DESTINATION_RULE
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.envoy_filter import EnvoyFilter
@@ -18,7 +17,6 @@ from harness.api.istio.registry import GROUP as NETWORKING
 from harness.api.istio.registry import ServiceEntry, Sidecar, WorkloadEntry
 from harness.api.istio.security.authentication import GROUP as SECURITY
 from harness.api.istio.security.authentication import PolicySpec
-from harness.api.kubernetes.metadata import labels_of
 from harness.api.linkerd import GROUP as LINKERD
 from harness.api.linkerd.policy import LinkerdServer
 from harness.base.listing import some
@@ -146,25 +144,6 @@ def selector_on_kubernetes_gateway(state: State) -> Iterator[Sign]:
         gateway = next((name for pod in pods if (name := pod.labels.get(_GATEWAY_NAME))), None)
         if gateway and not _targets(resource):
             yield seen(resource, kind.field, gateway=gateway)
-
-
-@rule
-def sidecar_in_ambient(state: State) -> Iterator[Sign]:
-    left_out = (each.resource for each in state.undecided if each.resource.kind == "Namespace")
-    ambient = {
-        namespace.name
-        for namespace in (*state.all("", "Namespace"), *left_out)
-        if _is_ambient(labels_of(namespace))
-    }
-    for resource in state.all(*Sidecar.KIND):
-        if resource.namespace in ambient:
-            yield seen(resource, namespace=resource.namespace)
-
-
-def _is_ambient(labels: Mapping[str, str]) -> bool:
-    """Whether a namespace with these labels is in ambient mode, and asks for no sidecars."""
-    sidecars = labels.get(marks.ISTIO_INJECTION) == "enabled" or labels.get(marks.ISTIO_REVISION)
-    return labels.get(marks.ISTIO_AMBIENT) == "ambient" and not sidecars
 
 
 def _targets(resource: Resource) -> bool:
