@@ -61,7 +61,9 @@ def suggest(
     for target in targets(estate):
         draft.explore(boundaries, target)
     draft.alternatives()
-    for asked in hops.questions(estate):
+    for number, asked in enumerate(hops.questions(estate)):
+        if draft.is_full(Topic.HOP, hops.number(estate) - number):
+            break
         if isinstance(asked, tuple):
             draft.gaps.add(*asked)
         else:
@@ -196,6 +198,12 @@ class _Draft:
         for title, why in added.unsaid.items() if not added.cut else ():
             self.gaps.add(title, why)
 
+    def is_full(self, topic: Topic, left: int) -> bool:
+        """Whether there is no room for more of a topic; then those that are left are counted."""
+        full = self._counted[topic] >= self.limit
+        self._cut[topic] += left if full else 0
+        return full
+
     def _added(self, question: Question | Probes) -> _Added:
         if self._counted[question.topic] >= self.limit:
             self._cut[question.topic] += 1
@@ -217,7 +225,8 @@ class _Draft:
         for why, names in unsaid.items():
             where = f", in {', '.join(names)}" if len(names) < len(self.stages) else ""
             reasons[f"{question.title} ({question.topic}{where})"] = why
-        return _Added({index for index, (was, now) in pairs if _differ(was, now)}, reasons)
+        both = ((index, was, now) for index, (was, now) in pairs if was and now)
+        return _Added({index for index, was, now in both if was.says != now.says}, reasons)
 
     def _place(self, question: Question | Probes, named: Sequence[Entry | None]) -> None:
         """Puts expectations where they hold: everywhere, or in their stages."""
@@ -290,7 +299,3 @@ class _Draft:
             tuple(lines),
             self._most,
         )
-
-
-def _differ(was: Entry | None, now: Entry | None) -> bool:
-    return was is not None and now is not None and (was.kind, was.fields) != (now.kind, now.fields)

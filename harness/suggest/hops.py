@@ -37,6 +37,11 @@ def questions(estate: Estate) -> Iterator[Question | tuple[str, str]]:
         yield first or (str(service), _mute(estate, service))
 
 
+def number(estate: Estate) -> int:
+    """Returns how many calls there are, asked or not."""
+    return len(estate.calls) + sum(not estate.known_callers(service) for service in estate.services)
+
+
 def _mute(estate: Estate, service: Resource) -> str:
     if not estate.behind(service):
         return "no running pod is behind it"

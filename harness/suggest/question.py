@@ -99,6 +99,11 @@ class Entry:
     fields: dict[str, Any] = field(default_factory=dict)
     outage: bool = False
 
+    @property
+    def says(self) -> tuple[str, dict[str, Any]]:
+        """What it says, whatever it is called."""
+        return self.kind, self.fields
+
 
 class Unsaid(HarnessError):  # noqa: N818
     """What comes back can't be said by any expectation."""
