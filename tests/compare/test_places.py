@@ -128,3 +128,12 @@ def test_each_service_is_asked_for_another_ones_host():
     foreign = [set(each.others) - {OUTSIDE, each.host} for each in called]
     assert len(foreign) == 3
     assert all(foreign)
+
+
+def test_a_host_that_an_entry_names_is_asked_of_others_outside():
+    entry = resource(
+        "ServiceEntry", "shop/partner",
+        "{hosts: [partner.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}",
+    )  # fmt: skip
+    found = [each for each in differing(shop(ISTIO, entry), shop(ISTIO)) if each.target == f"{OUTSIDE}:80"]
+    assert {each.request.header("host") for each in found} == {"partner.example"}

@@ -218,7 +218,9 @@ def targets(before: State, after: State) -> Iterator[Target]:
                 yield from (_pod(service, pod, number, scheme) for pod in named)
     for name in (*foreign, OUTSIDE):
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
-            yield Target(f"{name}:{port}", name, port, scheme, hosts=(_authority(name, port),), names=(name,))
+            strange = tuple(_authority(each, port) for each in foreign[:_FOREIGN] if name == OUTSIDE)
+            hosts = (_authority(name, port), *strange)
+            yield Target(f"{name}:{port}", name, port, scheme, hosts=hosts, others=strange, names=(name,))
 
 
 def _spoken(sides: Sequence[Resource]) -> Iterator[tuple[int, str]]:
