@@ -99,6 +99,13 @@ def test_a_change_to_a_value_is_red(last, old: str, new: str):
     assert _red(last, lambda leaf: new if leaf == old else leaf)
 
 
+def test_a_run_says_how_much_is_not_covered(last):
+    scenario, _ = last
+    number = scenario.path.read_text().partition("# Not covered:")[2].count("\n# - ")
+    assert number
+    assert f"not covered: {number} things, which the end of the file lists" in scenario.notes
+
+
 @pytest.mark.parametrize("port", [80, 81])
 def test_a_route_is_seen_on_each_port(last, port: int):
     scenario, state = last
