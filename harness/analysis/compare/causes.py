@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from harness.base.explored import BEYOND
+from harness.model.istio.header_lines import JOINED
 from harness.model.network.services import names, service_port
 from harness.traffic.outcomes import Failure
 from harness.traffic.trace import Action
@@ -90,11 +91,11 @@ def _is_beyond_ascii(difference: Difference) -> bool:
 
 
 def _is_repeated(difference: Difference) -> bool:
-    """Whether a header or parameter is there twice: Envoy joins, or takes the first, Linkerd sees each."""
+    """Whether a header or parameter is there twice: Envoy may join them, or take the first."""
     request = difference.request
     if request is None:
         return False
-    names = [name for name, _ in request.headers]
+    names = [name for name, _ in request.headers if name in JOINED]
     keys = [part.partition("=")[0] for part in request.query.split("&")]
     return len(set(names)) < len(names) or len(set(keys)) < len(keys)
 

@@ -10,6 +10,7 @@ from harness.api.headers import UNCHANGED, HeaderChanges
 from harness.api.istio.security import claims
 from harness.api.kubernetes.selector import selects
 from harness.base.matching import TextMatch, query_values
+from harness.model.istio.header_lines import header_lines
 from harness.model.istio.upstream.retries import DEFAULT, Retries
 from harness.traffic.trace import Action, Step, Words, step, words
 
@@ -98,17 +99,17 @@ class RoutingMatch:
                 if not _claimed(message, claim, wanted):
                     return f"claim {'.'.join(claim)} isn't {wanted}"
                 continue
-            value = message.header(name)
-            if not wanted.holds(value):
-                return f"header {name} is " + ("absent" if value is None else f"{value!r}, not {wanted}")
+            lines = header_lines(message, name)
+            if not any(map(wanted.holds, lines)):
+                return f"header {name} is " + (f"{lines[0]!r}, not {wanted}" if lines else "absent")
         for name, unwanted in self.without_headers:
             if (claim := claims.routed_by(name)) is not None:
                 if _claimed(message, claim, unwanted):
                     return f"claim {'.'.join(claim)} is {unwanted}"
                 continue
             # Unless presence is asked for, a header that is absent counts as empty.
-            value = message.header(name)
-            if unwanted.holds(value if unwanted.kind == "present" else value or ""):
+            lines = header_lines(message, name) or ([] if unwanted.kind == "present" else [""])
+            if any(map(unwanted.holds, lines)):
                 return f"header {name} is {unwanted}"
         return ""
 

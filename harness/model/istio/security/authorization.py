@@ -25,6 +25,7 @@ from harness.base.matching import Asking, TextMatch
 from harness.base.networks import within
 from harness.base.vocabulary import Mesh
 from harness.model.istio import forwarded_headers, mesh_config
+from harness.model.istio.header_lines import header_lines
 from harness.model.istio.security import policies
 from harness.model.network.addresses import contains
 from harness.traffic.trace import Action, Step, built_in, listed, step
@@ -192,7 +193,8 @@ def _request_matches(
                 raise not_modelled(policy, f"{attribute.field}.key", "the path together with its query")
             pseudo = {":method": message.method, ":path": message.target, ":scheme": message.scheme}
             pseudo |= {":authority": message.authority, "host": message.authority}
-            return _header(value, pseudo[name] if name in pseudo else message.header(name))
+            lines = [pseudo[name]] if name in pseudo else header_lines(message, name)
+            return any(_header(value, line) for line in lines)
         case "request.auth.principal":
             return _request_principal(value, stated)
         case "request.auth.audiences":

@@ -16,6 +16,7 @@ from harness.api.istio.security.authentication import RequestAuthentication
 from harness.base.errors import not_modelled
 from harness.base.explored import Further, OpenClaims, OpenItems, encoded
 from harness.base.matching import query_values, without_parameter
+from harness.model.istio.header_lines import header_lines
 from harness.model.istio.security import jwt, policies
 from harness.traffic.request import OpenToken, Token
 from harness.traffic.trace import Action, Step, step
@@ -129,7 +130,7 @@ def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str | Jwt
         yield from _explored(message.headers.journal, headers, params, cookies)
         return
     for name, prefix in sorted(headers):
-        for value in message.header_values(name):
+        for value in header_lines(message, name):
             if prefix in value:
                 yield ("header", name), _after(value, prefix)
     for name in sorted(params):
