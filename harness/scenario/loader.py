@@ -123,10 +123,8 @@ class _Loader:
             self.notes.append(line)
         stages = tuple(self._stage(file, index, configs, apps) for index in range(len(file.stages)))
         self.problems.raise_if_any()
-        # `harness suggest` ends its files so: whoever sees such a scenario pass is told, too.
-        if "# Not covered:" in self.lines:
-            listed = self.lines[self.lines.index("# Not covered:") :]
-            uncovered = sum(line.startswith("# - ") for line in listed)
+        if "# Not covered:" in self.lines:  # as `harness suggest` ends its files
+            uncovered = sum(line.startswith("# - ") for line in self.lines)
             self.notes.append(f"not covered: {uncovered} things, which the end of the file lists")
         accepted, notes = frozenset(file.undecided), tuple(self.notes)
         return Scenario(self.path, file.name, apps, configs, stages, translations, sources, accepted, notes)

@@ -200,9 +200,8 @@ class _Draft:
 
     def is_full(self, topic: Topic, left: int) -> bool:
         """Whether there is no room for more of a topic; then those that are left are counted."""
-        full = self._counted[topic] >= self.limit
-        self._cut[topic] += left if full else 0
-        return full
+        self._cut[topic] += left if self._counted[topic] >= self.limit else 0
+        return self._counted[topic] >= self.limit
 
     def _added(self, question: Question | Probes) -> _Added:
         if self._counted[question.topic] >= self.limit:
