@@ -57,7 +57,7 @@ def test_the_version():
     assert invoke("--version").stdout.strip() == __version__
 
 
-SIDES = ("configs/faces/istio", "configs/faces/linkerd/color-split-http.yaml")
+SIDES = ("manifests/configs/faces/istio", "manifests/configs/faces/linkerd/color-split-http.yaml")
 BETWEEN = ("--with", "manifests/faces", "--mesh-before", "istio", "--mesh-after", "linkerd")
 
 
@@ -82,7 +82,9 @@ def test_compare_shares_its_work_out():
 
 
 def test_compare_with_a_translation():
-    result = invoke("compare", "configs/faces/istio", "manifests/faces", "--translate", "--allow", "*:mesh")
+    result = invoke(
+        "compare", "manifests/configs/faces/istio", "manifests/faces", "--translate", "--allow", "*:mesh"
+    )
     assert result.exit_code == 1
     assert "Service faces/smiley:80: seconds" in result.stdout
 
@@ -92,7 +94,7 @@ def test_compare_with_a_revision(tmp_path: Path):
         identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
         subprocess.run(["git", "-C", tmp_path, *identity, *words], check=True, capture_output=True)
 
-    shutil.copytree("configs/faces/istio", tmp_path / "faces")
+    shutil.copytree("manifests/configs/faces/istio", tmp_path / "faces")
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "--message", "one")

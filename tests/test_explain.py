@@ -13,7 +13,7 @@ from harness.model import load
 
 ROOT = Path(__file__).parents[1]
 FACES = "manifests/faces"
-CONFIGS = "configs/faces"
+CONFIGS = "manifests/configs/faces"
 COLOR = "grpc://color/ColorService/Center"
 ISTIO_ID = "spiffe://cluster.local/ns/faces/sa/default"
 LINKERD_ID = "default.faces.serviceaccount.identity.linkerd.cluster.local"

@@ -214,8 +214,7 @@ def leaves(value: Any, path: str) -> list[tuple[str, str]]:
 
 SHIPPED = [
     file
-    for folder in ("manifests", "configs")
-    for file in sorted((ROOT / folder).rglob("*.yaml"))
+    for file in sorted((ROOT / "manifests").rglob("*.yaml"))
     if not (file.parent / "kustomization.yaml").exists()
 ]
 

@@ -11,7 +11,7 @@ SMILEY = {"from": "faces/face", "to": "http://smiley/center/"}
 
 def test_color_stays_split(cluster, faces, stage, expect):
     cluster.app("clients")
-    configs = {"istio": "configs/faces/istio/color-split.yaml", "linkerd": {"translate": "istio"}}
+    configs = {"istio": "manifests/configs/faces/istio/color-split.yaml", "linkerd": {"translate": "istio"}}
     stage("istio", configs=configs, mesh={"faces": "istio", "clients": "istio"}, apply=["istio"])
     expect(split=SPLIT)
 

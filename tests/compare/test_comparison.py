@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.base.vocabulary import Mesh
 
 FACES = Path(__file__).parents[2] / "manifests" / "faces"
-CONFIGS = Path(__file__).parents[2] / "configs" / "faces"
+CONFIGS = Path(__file__).parents[2] / "manifests" / "configs" / "faces"
 
 
 def estate(mesh: Mesh, *objects, namespace="shop"):

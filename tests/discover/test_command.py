@@ -118,9 +118,9 @@ def test_values_alone(files: Path):
 
 def test_the_demos(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
-    result = invoke("manifests/faces", "configs/faces/istio", "manifests/clients")
+    result = invoke("manifests/faces", "manifests/configs/faces/istio", "manifests/clients")
     assert "no equivalent  VirtualService http[].fault.delay ×1: [fault-injection]" in result.stdout
-    assert "configs/faces/istio/smiley-delay.yaml:8" in result.stdout
+    assert "manifests/configs/faces/istio/smiley-delay.yaml:8" in result.stdout
     assert "1. gateway istio-system/istio-ingressgateway: no boundary" in result.stdout
 
 

@@ -18,7 +18,7 @@ from harness.traffic.outcomes import Failure, Outcome
 from tests.scripted import Scripted
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[2] / "manifests" / "configs"
 PASS, FAIL, INCONCLUSIVE = Result.PASS, Result.FAIL, Result.INCONCLUSIVE
 
 LIVES = Probed("web-1", "app livenessProbe", True, "3 times in a row")

@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_wrong_weight_fails_and_is_explained(ground, tmp_path: Path):
-    for folder in ("manifests", "configs", "scenarios"):
+    for folder in ("manifests", "scenarios"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    split = tmp_path / "configs/faces/istio/color-split.yaml"
+    split = tmp_path / "manifests/configs/faces/istio/color-split.yaml"
     first, second, third = split.read_text().split("weight: 50")
     split.write_text(f"{first}weight: 40{second}weight: 60{third}")
     scenario = load_scenario(tmp_path / "scenarios/faces/color-split.yaml")

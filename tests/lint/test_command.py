@@ -15,7 +15,7 @@ from harness.report import sarif
 from harness.report.lint import PAGE, page
 from tests.model.clusters import resource
 
-TRAPS = "configs/faces/linkerd/color-split-ports.yaml"  # one error: route-without-parent
+TRAPS = "manifests/configs/faces/linkerd/color-split-ports.yaml"  # one error: route-without-parent
 FACES = ("manifests/faces", TRAPS)
 BROKEN = """
 apiVersion: networking.istio.io/v1

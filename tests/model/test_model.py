@@ -119,7 +119,9 @@ def test_what_a_decision_tells(tmp_path, mesh, objects, asked, answers):
 def test_what_an_application_asks_of_others_decides_nothing_of_the_request(tmp_path):
     folder = Path(__file__).parents[2] / "manifests/faces"
     faces = Model.from_files(
-        folder, folder.parents[1] / "configs/faces/istio/color-split.yaml", placed={"faces": Mesh.ISTIO}
+        folder,
+        folder.parents[1] / "manifests/configs/faces/istio/color-split.yaml",
+        placed={"faces": Mesh.ISTIO},
     )
     decision = faces.decide(Request(Workload("faces", "faces-gui"), "http://face/"))
     assert {one.rule and one.rule.subject for one in decision.answers} == {"Service faces/face"}

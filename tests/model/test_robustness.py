@@ -390,11 +390,7 @@ EVERY_KIND = """
 """
 
 TABLE: list[dict[str, Any]] = plain(EVERY_KIND)
-SHIPPED = [
-    one
-    for file in sorted((*MANIFESTS.rglob("*.yaml"), *(MANIFESTS.parent / "configs").rglob("*.yaml")))
-    for one in read_manifests(file)
-]
+SHIPPED = [one for file in sorted(MANIFESTS.rglob("*.yaml")) for one in read_manifests(file)]
 OBJECTS = TABLE + [one.data for one in SHIPPED]
 
 # What every object meets: the Server that policies are about, the authentication that they ask for.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.model import State
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (ROOT / "manifests", ROOT / "configs")
+FOLDERS = (ROOT / "manifests", ROOT / "manifests" / "configs")
 SMALL = Path(__file__).parent / "estates"
 
 

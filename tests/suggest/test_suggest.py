@@ -644,9 +644,9 @@ def place(pytester: pytest.Pytester, name: str) -> list[str]:
     pytester.makeini("[pytest]\naddopts = -p no:hypothesispytest\n")
     if name == "books":
         return written(pytester.path / "manifests/books", apps=BOOKS, istio=BOOKS_CONFIG)
-    for folder in (f"manifests/{name}", f"configs/{name}/istio"):
+    for folder in (f"manifests/{name}", f"manifests/configs/{name}/istio"):
         shutil.copytree(ROOT / folder, pytester.path / folder)
-    return [f"manifests/{name}", f"configs/{name}/istio"]
+    return [f"manifests/{name}", f"manifests/configs/{name}/istio"]
 
 
 @pytest.mark.parametrize("name", ["faces", "frontend-backend", "books"])
@@ -668,9 +668,9 @@ def test_faces_reads_as_a_person_would_write_it(pytester):
     assert text.startswith("# yaml-language-server: $schema=scenario.schema.json\n")
     assert json.loads((pytester.path / "scenarios/scenario.schema.json").read_text()) == scenario_schema()
     assert "apps: [faces, faces-manifests/clients.yaml]\n" in text
-    assert "configs: {istio: configs/faces/istio, linkerd: {translate: istio}}\n" in text
+    assert "configs: {istio: manifests/configs/faces/istio, linkerd: {translate: istio}}\n" in text
     assert (
-        "# VirtualService faces/color-split spec.http[0], configs/faces/istio/color-split.yaml:7:5\n"
+        "# VirtualService faces/color-split spec.http[0], manifests/configs/faces/istio/color-split.yaml:7:5\n"
         "- name: color is split color 50, color2 50\n"
         "  split: {from: faces/face, to: grpc://color/ColorService/Center, weights: {color: 50, color2: 50}}\n"
     ) in text

@@ -13,7 +13,7 @@ from harness.cli import app
 from harness.manifests.files import read_manifests
 
 ROOT = Path(__file__).parents[2]
-FACES = ("manifests/faces", "configs/faces/istio")
+FACES = ("manifests/faces", "manifests/configs/faces/istio")
 
 
 @pytest.fixture(autouse=True)
@@ -30,18 +30,19 @@ def test_faces_split_becomes_the_corrected_route_and_all_is_proven():
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines()[-1].startswith("proven: ")
     made = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(result.stdout)}
-    (corrected,) = read_manifests(ROOT / "configs/faces/linkerd/color-split-http.yaml")
+    (corrected,) = read_manifests(ROOT / "manifests/configs/faces/linkerd/color-split-http.yaml")
     assert made["HTTPRoute", "color-split"] == corrected.data
 
 
 def test_each_object_says_where_it_comes_from_and_each_finding_where_its_field_is():
     result = translate(*FACES, "--no-prove")
     assert (
-        "# from VirtualService faces/color-split (configs/faces/istio/color-split.yaml:1:1)" in result.stdout
+        "# from VirtualService faces/color-split (manifests/configs/faces/istio/color-split.yaml:1:1)"
+        in result.stdout
     )
-    assert "# from AuthorizationPolicy faces/restrict-faces (configs/faces/istio/" in result.stdout
+    assert "# from AuthorizationPolicy faces/restrict-faces (manifests/configs/faces/istio/" in result.stdout
     assert (
-        "configs/faces/istio/smiley-delay.yaml:7:5: lost [fault-injection] "
+        "manifests/configs/faces/istio/smiley-delay.yaml:7:5: lost [fault-injection] "
         "VirtualService faces/smiley-delay spec.http[0].fault\n" in result.stderr
     )
 
@@ -223,6 +224,6 @@ def test_wrong_arguments(arguments: list[str], message: str):
 
 def test_the_tool_must_be_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
-    result = translate("configs/faces/istio/color-split.yaml", "--using", "ingress2gateway")
+    result = translate("manifests/configs/faces/istio/color-split.yaml", "--using", "ingress2gateway")
     assert result.exit_code == 2
     assert "ingress2gateway isn't on PATH" in result.stderr

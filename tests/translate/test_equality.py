@@ -15,7 +15,7 @@ from tests.model.clusters import resource
 from tests.translate.estates import before_and_after, differences, reported, requests
 
 FACES = Path(__file__).parents[2] / "manifests/faces"
-CONFIGS = Path(__file__).parents[2] / "configs/faces"
+CONFIGS = Path(__file__).parents[2] / "manifests/configs/faces"
 POLICY = "security.istio.io/v1"
 
 
