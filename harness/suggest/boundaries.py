@@ -8,7 +8,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore import exploration
-from harness.analysis.explore.callers import Callers, asked_of
+from harness.analysis.explore.callers import Callers
+from harness.analysis.explore.client import asked_of
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import Cluster, request
 from harness.analysis.explore.targets import Target as Place

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.compare import compare
-from harness.analysis.compare.twins import Twins
+from harness.analysis.twins import Twins
 from harness.model import changes
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.explore.callers import Callers, with_strangers
+from harness.analysis.explore.callers import Callers
 from harness.analysis.explore.requests import Cluster, request
+from harness.analysis.explore.strangers import with_strangers
 from harness.analysis.explore.targets import targets
 from harness.model import changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.analysis.compare.compared import Compared, Sides
 from harness.analysis.compare.difference import Difference
 from harness.analysis.compare.jobs import shared_out
-from harness.analysis.compare.twins import Twins
-from harness.analysis.explore.callers import Callers, with_strangers
+from harness.analysis.explore.callers import Callers
 from harness.analysis.explore.exploration import LIMIT
 from harness.analysis.explore.requests import Cluster
+from harness.analysis.explore.strangers import with_strangers
 from harness.analysis.explore.targets import targets
+from harness.analysis.twins import Twins
 from harness.base.vocabulary import PLATFORM
 
 if TYPE_CHECKING:

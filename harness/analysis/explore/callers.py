@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.explore.client import ANNOTATIONS, LABELS, values_of
 from harness.analysis.explore.sources import Roster
-from harness.analysis.explore.texts import undone
-from harness.api.linkerd.identity import account_of
-from harness.api.node import live
+from harness.analysis.explore.strangers import STRANGERS, moved, named_places
 from harness.base.errors import NotModelledError
-from harness.base.explored import CALLER, Entries, Journal
+from harness.base.explored import CALLER
 from harness.base.matching import TextMatch
-from harness.base.vocabulary import PLATFORM, Workload
-from harness.model import changes
+from harness.base.vocabulary import PLATFORM
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from harness.analysis.explore.exploration import Exploration
     from harness.analysis.explore.renaming import Renaming
     from harness.base.explored import Asked
-    from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
     from harness.model import State
     from harness.model.state import Pod
-
-STRANGERS = "harness-strangers"
-"""Begins the namespaces of callers that neither configuration knows: in the meshes, and outside."""
-
-NAMESPACE, WORKLOAD, NAME = "caller namespace", "caller workload", "caller name"
-_IDENTITY = "caller identity"
-LABELS, ANNOTATIONS, ACCOUNT = "caller labels", "caller annotations", "caller account"
 
 
 @dataclass(frozen=True)
@@ -54,30 +43,6 @@ class Caller:
         return f"{self.workload} ({was})" if was == now else f"{self.workload} ({was}, then {now})"
 
 
-def with_strangers(state: State) -> State:
-    """Returns the state with a caller outside the meshes, and one in each mesh that holds pods.
-
-    Where none holds any there is one in each that is installed.
-    """
-    held = [pod.mesh for pod in state.pods if pod.mesh and not pod.gateway]
-    meshes = sorted(set(held) or state.meshes, key=lambda mesh: (-held.count(mesh), mesh))
-    names = ["meshed", *meshes[1:]]  # the first of another state may be another mesh
-    for name, place in (
-        *((name, [mesh]) for name, mesh in zip(names, meshes, strict=False)),
-        ("unmeshed", []),
-    ):
-        namespace = f"{STRANGERS}-{name}"
-        state = changes.apply(changes.place(state, namespace, place), [_stranger(namespace)])
-    return state
-
-
-def _stranger(namespace: str) -> Resource:
-    metadata, labels = {"name": "caller", "namespace": namespace}, {"app": "harness-stranger"}
-    pod = {"containers": [{"name": "caller", "image": "caller"}]}
-    spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
-    return live({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
-
-
 def in_both(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
     """Returns the workloads that can call in both states, and those that only one of them has."""
     both = dict.fromkeys(filter(after.pods_of, filter(before.pods_of, before.running)))
@@ -90,36 +55,6 @@ def in_both(before: State, after: State) -> tuple[list[Caller], list[Workload]]:
     callers = [caller for caller in callers if not (caller.before.gateway or caller.after.gateway)]
     kept = [caller for caller in callers if caller.workload.namespace not in PLATFORM]
     return sorted(kept, key=lambda caller: caller.workload.namespace.startswith(STRANGERS)), alone
-
-
-def values_of(pod: Pod) -> dict[str, Any]:
-    """Returns a client's attributes."""
-    identities = {f"{_IDENTITY} {mesh}": text for mesh, text in pod.identities.items()}
-    own = {NAMESPACE: pod.namespace, WORKLOAD: pod.workload.name, NAME: pod.name}
-    entries = {LABELS: pod.labels, ANNOTATIONS: pod.annotations}
-    return {CALLER: pod, ACCOUNT: pod.service_account, **entries, **own, **identities}
-
-
-def explored(pod: Pod, journal: Journal) -> Pod:
-    """Returns a client's pod whose attributes must be asked."""
-    identities = {mesh: journal.text(f"{_IDENTITY} {mesh}") for mesh in pod.identities}
-    return replace(
-        pod,
-        name=journal.text(NAME),
-        workload=Workload(journal.text(NAMESPACE), journal.text(WORKLOAD)),
-        labels=Entries(LABELS, journal),
-        annotations=Entries(ANNOTATIONS, journal),
-        service_account=journal.text(ACCOUNT),
-        containers=(),
-        ip="",
-        identities=identities,
-    )
-
-
-def asked_of(tree: Exploration) -> list[Asked]:
-    """Returns what was asked of the client, each question once."""
-    questions = (asked for each in tree.classes for asked in each.conditions)
-    return list(dict.fromkeys(asked for asked in questions if asked.attribute.startswith("caller")))
 
 
 class Side:
@@ -235,77 +170,21 @@ class Group:
         stranger = self.members[-1]
         if not stranger.workload.namespace.startswith(STRANGERS):
             return
-        places: dict[tuple[str, str], None] = {}
-        for question in questions:
-            for likely in _likely(question.test):
-                texts = undone(likely, question.changes)
-                own = (_place(question.attribute, text) for text in texts if text)
-                places.update(dict.fromkeys(place for place in own if place))
-        there = {(each.workload.namespace, each.before.service_account) for each in self.members}
-        namespaces = {namespace for namespace, _ in there}
-        for namespace, account in places:
-            known = (namespace, account or "default") in there or (not account and namespace in namespaces)
-            if not known and _LABEL.fullmatch(namespace):
-                before, after = (_moved(pod, namespace, account) for pod in (stranger.before, stranger.after))
+        for namespace, account in named_places(questions):
+            known = (namespace, account or "default") in self._places
+            if not known and (account or namespace not in self._by_namespace):
+                before, after = (moved(pod, namespace, account) for pod in (stranger.before, stranger.after))
                 yield Caller(before.workload, before, after)
+
+    @cached_property
+    def _places(self) -> set[tuple[str, str]]:
+        """The namespaces and service accounts that there are."""
+        return {(each.workload.namespace, each.before.service_account) for each in self.members}
 
     @cached_property
     def everyone(self) -> int:
         """The set of all."""
         return self.before.everyone
-
-
-_LABEL = re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-"""What a namespace can be called (RFC 1123): an identity's text may be read as one that can't be there."""
-
-_NAMESPACE = re.compile(r"/ns/([a-z0-9-]+)/")
-
-
-def _likely(test: object) -> Iterator[str]:
-    """Texts of a namespace, or of an identity, that fulfil a condition."""
-    if not isinstance(test, TextMatch):
-        return
-    value = test.value
-    match test.kind:
-        case "exact":
-            yield value
-        case "prefix":
-            yield from (f"{value}{end}" for end in ("", "default", "sa/default", "/sa/default", "-harness"))
-        case "suffix":
-            yield from (f"{start}{value}" for start in ("default", "default.harness", "harness-"))
-            start = "spiffe://cluster.local/ns/harness"
-            yield from (f"{start}{part}{value}" for part in ("", "/sa/", "/sa/harness"))
-        case "regex" if named := _NAMESPACE.search(value):
-            yield f"spiffe://cluster.local/ns/{named[1]}/sa/default"
-
-
-_SPIFFE = re.compile(r"spiffe://[^/]+/ns/([^/]+)/sa/([^/]+)")
-
-
-def _place(attribute: str, text: str) -> tuple[str, str] | None:
-    """The namespace and the account (empty: any) that a text names, if it names some."""
-    if attribute == NAMESPACE:
-        return text, ""
-    if not attribute.startswith(_IDENTITY):
-        return None
-    named = _SPIFFE.fullmatch(text)
-    return (named[1], named[2]) if named else account_of(text)
-
-
-def _moved(pod: Pod, namespace: str, account: str) -> Pod:
-    """The pod as it would be in another namespace, with another account."""
-    account = account or pod.service_account or "default"
-    identities = {}
-    for mesh, text in pod.identities.items():
-        own = text.replace(pod.namespace, namespace)
-        old = pod.service_account or "default"
-        identities[mesh] = (
-            own.removesuffix(old) + account
-            if own.endswith(f"/sa/{old}")
-            else own.replace(f"{old}.", f"{account}.", 1)
-        )
-    workload = Workload(namespace, "harness-stranger")
-    return replace(pod, workload=workload, service_account=account, identities=identities)
 
 
 def _setup(pod: Pod) -> object:

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.answer import Answers, answers
-from harness.analysis.explore.callers import explored, values_of
+from harness.analysis.explore.client import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
 from harness.analysis.explore.targets import ADDRESS
 from harness.api.headers import OpenHeaders

@@ -12,25 +12,21 @@ are exchanged in the same way, with all that is in them.
 
 from __future__ import annotations
 
-import json
 import re
-from bisect import bisect_left
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.analysis.explore.callers import STRANGERS
 from harness.analysis.explore.renaming import NAME, Renaming
+from harness.analysis.explore.strangers import STRANGERS
 from harness.analysis.explore.texts import literal
+from harness.analysis.twins.forms import Ages, Entry, Relations, digest, entries, marks
 from harness.base.explored import Some
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import PLATFORM
-from harness.model.state import Pod
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.analysis.explore.targets import Target
     from harness.base.explored import Test
@@ -46,14 +42,6 @@ _FEW = ("caller", "host", "sni")
 """Attributes that are one of what the estate has."""
 
 _MANY = re.compile(r"\.(\{\d+,\}|\*)")
-_ENCODER = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":"))
-_NUMBER = re.compile(r"(?<=[:,[])\d+(?=[],}])")
-"""A number in JSON: what isn't in quotes is no name."""
-
-_ENDING = re.compile(rf'(?:\*|"suffix":")({NAME.pattern})')
-"""What other names may end with."""
-
-_OF_PODS = [each.name for each in fields(Pod) if each.name not in ("name", "containers")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +73,7 @@ class Twins:
     """The parts of two configurations, and which of their targets are the same but for names."""
 
     def __init__(self, before: State, after: State) -> None:
-        self._entries = [each for side, state in enumerate((before, after)) for each in _entries(side, state)]
+        self._entries = [each for side, state in enumerate((before, after)) for each in entries(side, state)]
         self._having = grouped((name, at) for at, entry in enumerate(self._entries) for name in entry.names)
         spelled = grouped((name.lower(), name) for name in self._having)
         homes = grouped((each.name, each.namespace) for each in self._entries)
@@ -101,11 +89,11 @@ class Twins:
         within = {name for name in shared if len({places[at] for at in self._having[name]}) == 1}
         self._spaces = spaces - self._own | within
         exchanged = self._own | self._spaces
-        self._relations = _Relations(self._entries, exchanged)
+        self._relations = Relations(self._entries, exchanged)
         self._at: dict[str, tuple[_Place, int | None]] = {}
         self._exchanges: dict[tuple[_Place, _Place], dict[str, str]] = {}
         general = [at for at, each in enumerate(self._entries) if not each.names & exchanged]
-        self._general = _Ages(self._entries[at] for at in general)
+        self._general = Ages(self._entries[at] for at in general)
         members = grouped((root, at) for at, root in enumerate(places))
         for root in members.keys() - set(general):
             self._read(grouped((parts[at], self._entries[at]) for at in members[root]).values())
@@ -133,30 +121,29 @@ class Twins:
                     roots[at] = joined[0]
         return [root(at) for at in range(len(roots))], frozenset(joining)
 
-    def _read(self, groups: Iterable[Sequence[_Entry]]) -> None:
+    def _read(self, groups: Iterable[Sequence[Entry]]) -> None:
         """Reads the parts of one place: each is a group, and so is each object that is in no part."""
         named = [(_names(group, self._own), group) for group in groups]
         rest = [entry for names, group in named if not names for entry in group]
         spaces = _names((entry for _, group in named for entry in group), self._spaces)
-        ages = self._general, _Ages(rest)
+        ages = self._general, Ages(rest)
         parts = [_Part(names, self._form(names, spaces, group, ages)) for names, group in named if names]
         parts.sort(key=lambda part: (part.form, part.names))
-        form = _digest([self._form((), spaces, rest, ages[:1]), *(part.form for part in parts)])
+        form = digest([self._form((), spaces, rest, ages[:1]), *(part.form for part in parts)])
         place = _Place(spaces, form, tuple(parts))
         self._at.update((name, (place, None)) for name in spaces)
         self._at.update((name, (place, at)) for at, part in enumerate(parts) for name in part.names)
 
     def _form(
-        self, names: Sequence[str], spaces: Sequence[str], entries: Iterable[_Entry], ages: Sequence[_Ages]
+        self, names: Sequence[str], spaces: Sequence[str], entries: Iterable[Entry], ages: Sequence[Ages]
     ) -> str:
         """What objects say beside names, and what else could be asked of the names."""
-        marks = Renaming(_marks(names, spaces))
+        form = Renaming(marks(names, spaces))
         listed = sorted(entries, key=lambda entry: (entry.side, entry.kind, entry.age))
         texts = (
-            f"{entry.side} {[each.older(entry) for each in ages]} {marks.text(entry.text)}"
-            for entry in listed
+            f"{entry.side} {[each.older(entry) for each in ages]} {form.text(entry.text)}" for entry in listed
         )
-        return _digest([*texts, *self._relations.between([*names, *spaces])])
+        return digest([*texts, *self._relations.between([*names, *spaces])])
 
     def classes(self, targets: Iterable[Target]) -> list[list[int]]:
         """Returns the numbers of the targets in their order, those of twins together."""
@@ -167,7 +154,7 @@ class Twins:
                 place, at = own
                 part = _NOBODY if at is None else place.parts[at]
                 described = replace(target, service=None), str(target.service)
-                key = part.form, place.form, Renaming(_marks(part.names, place.names)).of(described)
+                key = part.form, place.form, Renaming(marks(part.names, place.names)).of(described)
             alike.setdefault(key, []).append(number)
         return list(alike.values())
 
@@ -234,78 +221,5 @@ def _is_open(test: TextMatch) -> bool:
     return NAME.match(ends.get(test.kind, "")) is not None
 
 
-@dataclass(frozen=True, eq=False)
-class _Entry:
-    """An object of one side, or what runs of a workload, as a text."""
-
-    side: int
-    kind: str
-    namespace: str
-    name: str
-    age: tuple[object, ...]
-    text: str
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """All names in its text."""
-        return frozenset(NAME.findall(_NUMBER.sub("", self.text)))
-
-
-def _entries(side: int, state: State) -> Iterator[_Entry]:
-    for stored in state.objects.values():
-        live, indexed = stored.live, stored.indexed
-        written = live.data if indexed in (None, live) else (live.data, indexed)
-        kind, where = f"{live.group}/{live.kind}", (live.api_version, live.namespace, live.name)
-        yield _Entry(side, kind, live.namespace, live.name, stored.age, _ENCODER.encode((where, written)))
-    for workload, pods in state.running.items():
-        running = [[str(getattr(pod, name)) for name in _OF_PODS] for pod in pods]
-        age = True, "", 0, workload.namespace, workload.name
-        text = _ENCODER.encode((str(workload), running))
-        yield _Entry(side, "pods", workload.namespace, workload.name, age, text)
-
-
-def _names(entries: Iterable[_Entry], among: frozenset[str]) -> tuple[str, ...]:
+def _names(entries: Iterable[Entry], among: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted({name for entry in entries for name in entry.names & among}))
-
-
-def _marks(names: Sequence[str], spaces: Sequence[str]) -> dict[str, str]:
-    """What stands for names in a form: a number, since others may be in their place."""
-    own = {name: f"\1{number}" for number, name in enumerate(names)}
-    return own | {name: f"\2{number}" for number, name in enumerate(spaces)}
-
-
-def _digest(texts: Iterable[str]) -> str:
-    return blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
-
-
-class _Ages:
-    """Objects by their kinds, so that it is known how many of its kind are older than another."""
-
-    def __init__(self, entries: Iterable[_Entry]) -> None:
-        self._sorted = grouped(((entry.side, entry.kind), entry.age) for entry in entries)
-        for ages in self._sorted.values():
-            ages.sort()
-
-    def older(self, entry: _Entry) -> int:
-        """Returns how many are older than an object."""
-        return bisect_left(self._sorted.get((entry.side, entry.kind), []), entry.age)
-
-
-class _Relations:
-    """What can be asked of names beside which they are, in the light of names that aren't exchanged."""
-
-    def __init__(self, entries: Sequence[_Entry], exchanged: frozenset[str]) -> None:
-        general = {name for entry in entries for name in entry.names} - exchanged
-        self._general = general
-        self._endings = {name for entry in entries for name in _ENDING.findall(entry.text)} - exchanged
-        self._starts = {name[:length] for name in general for length in range(1, len(name))}
-        self._ends = {name[length:] for name in general for length in range(1, len(name))}
-
-    def between(self, names: Sequence[str]) -> Iterator[str]:
-        """Yields of each name its length, what it begins and ends with, and whether others do with it."""
-        for name in names:
-            starts = [name[:at] for at in range(1, len(name)) if name[:at] in self._general]
-            ends = [name[at:] for at in range(1, len(name)) if name[at:] in self._endings]
-            longer = name in self._starts, name in self._ends
-            own = [(name.startswith(other), name.endswith(other)) for other in names]
-            yield f"{len(name)} {starts} {ends} {longer} {own}"
