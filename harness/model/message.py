@@ -84,6 +84,11 @@ class Message:
         """The authority without its port."""
         return self.authority.rpartition(":")[0] if ":" in self.authority else self.authority
 
+    @property
+    def is_explored(self) -> bool:
+        """Whether rules may only ask it (see `base.explored`)."""
+        return isinstance(self.headers, OpenHeaders)
+
     def header(self, name: str) -> str | None:
         """Returns a header's value, several joined by commas, or None."""
         values = self.header_values(name)

@@ -8,18 +8,26 @@ requests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.kinds import Kind, Undecided
-from harness.analysis.explore.texts import alternatives, fitting, literal, value_for
+from harness.analysis.explore.texts import (
+    alternatives,
+    differing,
+    fitting,
+    fitting_few,
+    literal,
+    value_for,
+)
+from harness.base.explored import Measure, Property
 from harness.base.matching import TextMatch
 from harness.model.apps.explored import RESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.analysis.explore.answer import Answers
     from harness.base.explored import Asked
@@ -42,11 +50,21 @@ class RequestClass:
     answers: Answers
     aside: bool = False
     """Whether none of its questions was turned."""
+    _fitting: dict[str, frozenset[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Returns whether a request by the same client gets all these answers when it is asked."""
         own = (each for each in self.conditions if not each.attribute.startswith("caller"))
         return all(each.holds(values.get(each.attribute)) for each in own)
+
+    def fitting(self, attribute: str, kind: Kind) -> frozenset[Any]:
+        """Returns which of the few values of an attribute get the answers of this class."""
+        if attribute not in self._fitting:
+            fit: Sequence[Any] = kind.few
+            for condition in self.by_attribute.get(attribute, ()):
+                fit = fitting_few(condition, fit)
+            self._fitting[attribute] = frozenset(fit)
+        return self._fitting[attribute]
 
     @cached_property
     def by_question(self) -> dict[Key, object]:
@@ -118,10 +136,20 @@ def explore(
         if len(classes) >= limit:
             untried[f"more than {limit} classes of requests"] = None
             break
+        left: dict[str, tuple[int, Sequence[Any]]] = {}
         for index in range(turned, len(asked)):
             question = asked[index]
             kind = kinds(question.attribute)
             if kind is None:
+                continue
+            if kind.is_closed and isinstance(question.test, Property | Measure):
+                seen, possible = left.get(question.attribute, (0, kind.few))
+                for each in asked[seen:index]:
+                    if each.attribute == question.attribute:
+                        possible = fitting_few(each, possible)
+                left[question.attribute] = index, possible
+                others = differing(question, possible)
+                waiting += (({**values, question.attribute: other}, index + 1) for other in others)
                 continue
             before = [each for each in asked[:index] if each.attribute == question.attribute]
             for other in alternatives(kind, question, before):
@@ -177,8 +205,14 @@ def in_both(
         kind = kinds(attribute)
         if kind is None:
             continue
-        own = before.by_attribute.get(attribute, [])
         likely = (after.values.get(attribute), before.values.get(attribute))
+        if kind.is_closed:
+            both = before.fitting(attribute, kind) & after.fitting(attribute, kind)
+            if not both:
+                return
+            values[attribute] = next(value for value in (*likely, *kind.few) if value in both)
+            continue
+        own = before.by_attribute.get(attribute, [])
         solved = value_for(kind, list(dict.fromkeys((*own, *conditions))), likely)
         if not solved:
             return

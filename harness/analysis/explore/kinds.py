@@ -39,6 +39,11 @@ class Kind:
     several: str = ""
     beside: tuple[Any, ...] = ()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can be one of the few values alone."""
+        return bool(self.few) and not self.open
+
     def is_aside(self, value: object, question: Asked) -> bool:
         """Returns whether one request with a value is enough: another place is where the rest is decided."""
         if isinstance(question.test, Stays):

@@ -185,6 +185,22 @@ def alternatives(kind: Kind, question: Asked, before: Sequence[Asked]) -> list[A
     return [_answered(question, answer) for answer in answers]
 
 
+def differing(question: Asked, values: Iterable[object]) -> list[object]:
+    """Returns the first of these values for each other answer that they get."""
+    first: dict[object, object] = {}
+    for value in values:
+        try:
+            first.setdefault(question.answer_for(value), value)
+        except NotModelledError:
+            continue
+    return [value for answer, value in first.items() if answer != question.answer]
+
+
+def fitting_few(question: Asked, values: Sequence[Any]) -> Sequence[Any]:
+    """Returns those of these values that get the question's answer."""
+    return [value for value in values if _holds([question], value)]
+
+
 def _answered(question: Asked, answer: object) -> Asked:
     return Asked(question.attribute, question.changes, question.test, answer)
 

@@ -38,7 +38,7 @@ from harness.base.explored.journal import (
     apart,
 )
 from harness.base.explored.member import Member
-from harness.base.explored.numbers import Seconds, Status
+from harness.base.explored.numbers import Measure, Seconds, Status
 from harness.base.explored.records import (
     CALLER,
     Entries,
@@ -71,6 +71,7 @@ __all__ = [
     "Further",
     "InNetwork",
     "Journal",
+    "Measure",
     "Member",
     "OpenClaims",
     "OpenItems",

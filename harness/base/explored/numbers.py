@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from harness.base.explored.journal import END, SECONDS, START, Journal, Unasked
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Relation = Callable[[float, float], bool]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a number compares with another: each is so many times an attribute, and an offset."""
+
+    relation: Relation
+    left: tuple[int, float]
+    right: tuple[int, float]
+
+    def holds(self, value: Any, /) -> bool:
+        """Returns whether the relation holds for a value of the attribute."""
+        left, right = (
+            times * value + offset if times else offset for times, offset in (self.left, self.right)
+        )
+        return self.relation(left, right)
 
 
 class _Number:
@@ -18,41 +36,35 @@ class _Number:
     times: int = 1
     offset: float = 0.0
 
-    def _asks(self, function: Callable[[float], bool]) -> bool:
-        times, offset = self.times, self.offset
-        return self.journal.choice(self.attribute, lambda value: function(times * value + offset))
+    def _asks(self, relation: Relation, other: float) -> bool:
+        factors = (other.times, other.offset) if isinstance(other, _Number) else (0, other)
+        measure = Measure(relation, (self.times, self.offset), factors)
+        answer = measure.holds(self.journal.values[self.attribute])
+        self.journal.record(self.attribute, measure, answer)
+        return answer
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, _Number):
             return self._form == other._form
-        return isinstance(other, int | float) and self._asks(lambda value: value == other)
+        return isinstance(other, int | float) and self._asks(operator.eq, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __lt__(self, other: float) -> bool:
-        return self._less(other, lambda left, right: left < right)
+        return self._asks(operator.lt, other)
 
     def __le__(self, other: float) -> bool:
-        return self._less(other, lambda left, right: left <= right)
+        return self._asks(operator.le, other)
 
     def __gt__(self, other: float) -> bool:
-        return self._less(other, lambda left, right: left > right)
+        return self._asks(operator.gt, other)
 
     def __ge__(self, other: float) -> bool:
-        return self._less(other, lambda left, right: left >= right)
-
-    def _less(self, other: float, function: Callable[[float, float], bool]) -> bool:
-        if not isinstance(other, _Number):
-            return self._asks(lambda value: function(value, other))
-        mine, theirs = self._form, other._form
-        return self.journal.choice(
-            self.attribute,
-            lambda value: function(mine[1] * value + mine[2], theirs[1] * value + theirs[2]),
-        )
+        return self._asks(operator.ge, other)
 
     def __bool__(self) -> bool:
-        return self._asks(bool)
+        return self._asks(operator.ne, 0)
 
     @property
     def _form(self) -> tuple[str, int, float]:

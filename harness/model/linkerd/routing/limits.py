@@ -97,6 +97,9 @@ def with_retries(
     """
     if again is None:
         return attempt(message, limit)
+    # The application of an explored request answers all tries alike.
+    alike = attempt(message, None) if limit is None and message.is_explored else None
+    applying = [again.applies(branch.value) for branch in alike or ()]
     kept: list[Branch[Outcome]] = []
     pending: Branches[float] = certain(0.0)  # the time spent, of what is sent (again)
     for tries in range(1, again.limit + 2):
@@ -106,12 +109,13 @@ def with_retries(
         sent = replace(message, attempt=message.attempt + tries - 1)
         for before in pending:
             left = limit.after(before.value) if limit else None
-            for branch in attempt(sent, left):
+            for number, branch in enumerate(alike if alike is not None else attempt(sent, left)):
                 weight, trace = before.weight * branch.weight, before.trace + branch.trace
                 spent = branch.value.seconds
                 slow = again.timeout is not None and spent > again.timeout
                 over = left is not None and spent >= left.seconds
-                if tries > again.limit or not (slow or (not over and again.applies(branch.value))):
+                applies = applying[number] if alike is not None else again.applies(branch.value)
+                if tries > again.limit or not (slow or (not over and applies)):
                     outcome = replace(branch.value, seconds=before.value + spent)
                     kept.append(Branch(weight, outcome, trace))
                     continue
