@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import interegular
 
 from harness.analysis.explore.addresses import no_address
-from harness.analysis.explore.decoding import Decoding
+from harness.analysis.explore.decoding import DEAD, Decoding
 from harness.analysis.explore.kinds import Kind, Undecided
 from harness.analysis.explore.lists import AnyOf, AsOne, MoreThanOne, OnlyAscii
 from harness.base.explored import (
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 _STATES = 20_000
 """States of all automata together that are looked at, at most."""
-
-_DEAD = "\0"
-"""The state of what can't be taken any more."""
 
 
 class Automaton(Protocol):
@@ -71,7 +68,7 @@ class _Names:
         if state.endswith("\1"):
             return state
         text = state + (character.lower() if self.lower else character)
-        return text if any(name.startswith(text) for name in self.names) else _DEAD
+        return text if any(name.startswith(text) for name in self.names) else DEAD
 
     def accepts(self, state: str) -> bool:
         return state.removesuffix("\1") in self.names
@@ -104,7 +101,7 @@ class _Expression:
 
     def step(self, state: Any, character: str) -> Any:
         symbol = self.machine.alphabet[character]
-        return self.machine.map.get(state, {}).get(symbol, _DEAD)
+        return self.machine.map.get(state, {}).get(symbol, DEAD)
 
     def accepts(self, state: Any) -> bool:
         return state in self.machine.finals
@@ -248,7 +245,7 @@ def _shortest(kind: Kind, conditions: tuple[Asked, ...]) -> str | None:
             after = tuple(
                 machine.step(state, character) for (machine, _), state in zip(machines, states, strict=True)
             )
-            dead = any(wanted and state == _DEAD for (_, wanted), state in zip(machines, after, strict=True))
+            dead = any(wanted and state == DEAD for (_, wanted), state in zip(machines, after, strict=True))
             if not dead and after not in seen:
                 seen.add(after)
                 queue.append((after, text + character))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _READER = getincrementaldecoder("utf-8")
 
-_DEAD = "\0"
+DEAD = "\0"
 """The state of an automaton that takes nothing any more."""
 
 _WRONG = "\ufffd"
@@ -30,7 +30,7 @@ class Decoding:
         return "", b"", self.inner.start
 
     def step(self, state: Any, character: str) -> Any:
-        if state == _DEAD:
+        if state == DEAD:
             return state
         escape, data, inner = state
         if escape:
@@ -45,7 +45,7 @@ class Decoding:
     def _after(self, data: bytes, inner: Any, text: str) -> Any:
         for character in (_WRONG if data else "") + text:
             inner = self.inner.step(inner, character)
-        return _DEAD if inner == _DEAD else ("", b"", inner)
+        return DEAD if inner == DEAD else ("", b"", inner)
 
     def _byte(self, escape: str, data: bytes, inner: Any) -> Any:
         data += bytes.fromhex(escape[1:])
@@ -56,8 +56,8 @@ class Decoding:
         return self._after(b"", inner, text) if text else ("", data, inner)
 
     def accepts(self, state: Any) -> bool:
-        if state == _DEAD:
+        if state == DEAD:
             return False
         escape, data, inner = state
         ended = self._after(data, inner, escape)
-        return ended != _DEAD and self.inner.accepts(ended[-1])
+        return ended != DEAD and self.inner.accepts(ended[-1])
