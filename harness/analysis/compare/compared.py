@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from harness.analysis.explore.targets import Target
     from harness.base.explored import Asked, Test
     from harness.base.vocabulary import Workload
+    from harness.model.state import Pod
     from harness.traffic.request import Request
 
 
@@ -49,7 +50,7 @@ class Sides:
 
         The first that is decided has the values, or else the target's own.
         """
-        pods = (caller.before, caller.after) if caller else (None, None)
+        pods = _pods(caller)
         before = self.before.explored(target, pods[0], self.limit, values=values)
         return before, self.after.explored(target, pods[1], self.limit, values=values)
 
@@ -57,7 +58,7 @@ class Sides:
         self, example: Request, caller: Caller | None, values: Mapping[str, Any]
     ) -> tuple[Decided, Decided]:
         """Returns what comes of a request whose application answers as values say, and why."""
-        pods = (caller.before, caller.after) if caller else (None, None)
+        pods = _pods(caller)
         before = self.before.decided(example, values, pods[0])
         return before, self.after.decided(example, values, pods[1])
 
@@ -86,7 +87,7 @@ class Sides:
         values: Mapping[str, Any],
     ) -> tuple[RequestClass, RequestClass]:
         """Returns the classes of a request with these values, before and after: one explored, or its own."""
-        pods = (caller.before, caller.after) if caller else (None, None)
+        pods = _pods(caller)
         was, now = (tree.class_of(values) for tree in trees)
         return (
             was or self.before.run(target, pods[0], values),
@@ -100,6 +101,11 @@ class Sides:
         states = self.before.state, self.after.state
         services = ((state, state.get(*target.service.key)) for state in states)
         return {pod.workload for state, service in services if service for pod in addresses(state, service)}
+
+
+def _pods(caller: Caller | None) -> tuple[Pod | None, Pod | None]:
+    """The pod of a caller, before and after; from outside there is none."""
+    return (caller.before, caller.after) if caller else (None, None)
 
 
 class Compared:
@@ -189,7 +195,7 @@ class Compared:
         before, after = trees
         self.classes += len(before.classes) + len(after.classes)
         for tree in (before, after):
-            for asked in chain.from_iterable(each.conditions for each in tree.classes):
+            for asked in tree.questions:
                 self.asked.setdefault(asked.attribute, {})[asked.test] = None
         for why in dict.fromkeys((*before.untried, *after.untried)):
             self._leave_undecided(caller, why, sources)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.explored import Asked, Change, InNetwork
+from harness.base.explored import InNetwork
 from harness.base.networks import borders
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from harness.base.explored import Asked
 
 
 def no_address(conditions: Sequence[Asked]) -> bool:
@@ -23,10 +26,7 @@ def no_address(conditions: Sequence[Asked]) -> bool:
             for address in borders(each.test.block)
         ),
     )
-    by_change: dict[tuple[Change, ...], list[Asked]] = {}
-    for each in asked:
-        by_change.setdefault(each.changes, []).append(each)
     return any(
         not any(all(each.test.holds(text) == each.answer for each in same) for text in likely)
-        for same in by_change.values()
+        for same in grouped((each.changes, each) for each in asked).values()
     )

@@ -113,9 +113,7 @@ class Callers:
         everyone, self.alone = in_both(before, after)
         self.is_moved = any(caller.before.mesh is not caller.after.mesh for caller in everyone)
         self._by_workload = {caller.workload: caller for caller in everyone}
-        by_setup: dict[object, list[Caller]] = {}
-        for caller in everyone:
-            by_setup.setdefault((_setup(caller.before), _setup(caller.after)), []).append(caller)
+        by_setup = grouped(((_setup(caller.before), _setup(caller.after)), caller) for caller in everyone)
         self.groups = [Group(members) for members in by_setup.values()]
 
     def renamed(self, caller: Caller, renaming: Renaming) -> Caller:

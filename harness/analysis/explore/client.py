@@ -44,5 +44,4 @@ def explored(pod: Pod, journal: Journal) -> Pod:
 
 def asked_of(tree: Exploration) -> list[Asked]:
     """Returns what was asked of the client, each question once."""
-    questions = (asked for each in tree.classes for asked in each.conditions)
-    return list(dict.fromkeys(asked for asked in questions if asked.attribute.startswith("caller")))
+    return list(dict.fromkeys(asked for asked in tree.questions if asked.attribute.startswith("caller")))

@@ -25,6 +25,7 @@ from harness.analysis.explore.texts import (
 from harness.base.explored import Measure, Property
 from harness.base.matching import TextMatch
 from harness.model.apps.explored import RESETS
+from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,10 +61,7 @@ class RequestClass:
     def fitting(self, attribute: str, kind: Kind) -> frozenset[Any]:
         """Returns which of the few values of an attribute get the answers of this class."""
         if attribute not in self._fitting:
-            fit: Sequence[Any] = kind.few
-            for condition in self.by_attribute.get(attribute, ()):
-                fit = fitting_few(condition, fit)
-            self._fitting[attribute] = frozenset(fit)
+            self._fitting[attribute] = frozenset(fitting_few(self.by_attribute.get(attribute, ()), kind.few))
         return self._fitting[attribute]
 
     @cached_property
@@ -75,10 +73,7 @@ class RequestClass:
     @cached_property
     def by_attribute(self) -> dict[str, list[Asked]]:
         """The conditions by the attribute that they are about."""
-        table: dict[str, list[Asked]] = {}
-        for condition in self.conditions:
-            table.setdefault(condition.attribute, []).append(condition)
-        return table
+        return grouped((condition.attribute, condition) for condition in self.conditions)
 
 
 @dataclass(frozen=True)
@@ -102,11 +97,7 @@ class Exploration:
     @cached_property
     def by_answers(self) -> dict[Answers, list[RequestClass]]:
         """The classes by what comes back, without those aside."""
-        table: dict[Answers, list[RequestClass]] = {}
-        for each in self.classes:
-            if not each.aside:
-                table.setdefault(each.answers, []).append(each)
-        return table
+        return grouped((each.answers, each) for each in self.classes if not each.aside)
 
 
 def explore(
@@ -144,9 +135,8 @@ def explore(
                 continue
             if kind.is_closed and isinstance(question.test, Property | Measure):
                 seen, possible = left.get(question.attribute, (0, kind.few))
-                for each in asked[seen:index]:
-                    if each.attribute == question.attribute:
-                        possible = fitting_few(each, possible)
+                since = [each for each in asked[seen:index] if each.attribute == question.attribute]
+                possible = fitting_few(since, possible)
                 left[question.attribute] = index, possible
                 others = differing(question, possible)
                 waiting += (({**values, question.attribute: other}, index + 1) for other in others)

@@ -196,9 +196,9 @@ def differing(question: Asked, values: Iterable[object]) -> list[object]:
     return [value for answer, value in first.items() if answer != question.answer]
 
 
-def fitting_few(question: Asked, values: Sequence[Any]) -> Sequence[Any]:
-    """Returns those of these values that get the question's answer."""
-    return [value for value in values if _holds([question], value)]
+def fitting_few(questions: Sequence[Asked], values: Sequence[Any]) -> Sequence[Any]:
+    """Returns those of these values that get all questions' answers."""
+    return [value for value in values if _holds(questions, value)]
 
 
 def _answered(question: Asked, answer: object) -> Asked:
