@@ -60,7 +60,8 @@ def markdown(comparison: Comparison, patterns: Collection[str] = ()) -> str:
             first = group[0]
             request = _cell(f"`{_request(first)}`" if first.request else first.target)
             more = f" (and {len(group) - 1} more like it)" if len(group) > 1 else ""
-            lines.append(f"| {request}{more} | {_cell(str(first.before))} | {_cell(str(first.after))} |")
+            was, now = (side.described(first.parts) for side in (first.before, first.after))
+            lines.append(f"| {request}{more} | {_cell(was)} | {_cell(now)} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -81,8 +82,8 @@ def data(comparison: Comparison, patterns: Collection[str] = ()) -> str:
                 "caller_count": len(difference.sources),
                 "request": _request_data(difference),
                 "application": difference.application,
-                "before": _side(difference.before, difference.traces[0]),
-                "after": _side(difference.after, difference.traces[1]),
+                "before": _side(difference, difference.before, difference.traces[0]),
+                "after": _side(difference, difference.after, difference.traces[1]),
             }
             for difference in comparison.differences
         ],
@@ -147,9 +148,9 @@ def _request_data(difference: Difference) -> dict[str, Any] | None:
     }
 
 
-def _side(answers: Answers, steps: Collection[Step]) -> dict[str, Any]:
+def _side(difference: Difference, answers: Answers, steps: Collection[Step]) -> dict[str, Any]:
     return {
-        "answer": str(answers),
+        "answer": answers.described(difference.parts),
         "arrivals": answers.arrival_words,
         "trace": list(dict.fromkeys(map(str, steps))),
         "steps": list(map(trace.data, steps)),

@@ -106,7 +106,7 @@ class Answered:
         parts = unlike(was, now)
         answers = [answer for each in (was, now) for answer, _ in each.shares]
         answering = any(answer.backend or answer.external for answer in answers)
-        return Change(stage, parts, str(was), str(now), answering) if parts else None
+        return Change(stage, parts, was.described(parts), now.described(parts), answering) if parts else None
 
     def deciders(self, known: Collection[tuple[str, ...]]) -> Iterator[tuple[Decider, Step]]:
         """Yields what decided of objects with these keys; of a denial, what of a policy wasn't met, too."""

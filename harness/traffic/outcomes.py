@@ -76,7 +76,8 @@ class Outcome:
     (`detail` tells what a proxy did to the connection). `backend` is the workload whose application
     answered; None where a proxy did, or where the answer doesn't tell.
     `seconds` is the time to the whole answer; the model leaves out what isn't configured
-    (network and processing), so its 0 means "no configured delay". `body` is None where unknown.
+    (network and processing), so its 0 means "no configured delay". `body` is None where unknown, `is_worded`
+    says that it is a proxy's answer with a body that an object gives.
     """
 
     status: int | None = None
@@ -91,6 +92,7 @@ class Outcome:
     hop: Hop | None = None
     server_saw: ServerSaw | None = None
     external: str = ""
+    is_worded: bool = False
 
     def header(self, name: str) -> str | None:
         """The value of a response header, by any case of its name."""

@@ -49,6 +49,9 @@ _PROXIES = (
 )
 """Beginnings of headers that proxies set by themselves."""
 
+_ERRORS = ("grpc-message", "l5d-proxy-error")
+"""Where a proxy says why it answers, beside the body."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -132,7 +135,7 @@ def _answer(outcome: Outcome) -> Answer:
         headers=_own(outcome.headers),
         seconds=outcome.seconds,
         mutual=outcome.hop.mutual if outcome.hop and not by_proxy else None,
-        words=(outcome.body or outcome.header("grpc-message") or "") if by_proxy else "",
+        words=" ".join(filter(None, (outcome.body, *map(outcome.header, _ERRORS)))) if by_proxy else "",
         served=not by_proxy or bool(outcome.external),
     )
 

@@ -42,9 +42,11 @@ def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -
     answer with each status and delay that a rule asks about. What isn't decided is a difference of its
     own kind. The targets are shared out to as many processes as there are `jobs`.
     """
-    clusters = Cluster(with_strangers(before)), Cluster(with_strangers(after))
-    callers = Callers(*(cluster.state for cluster in clusters))
-    sides, twins = Sides(*clusters, callers, limit), Twins(*(cluster.state for cluster in clusters))
+    states = with_strangers(before), with_strangers(after)
+    callers, twins = Callers(*states), Twins(*states)
+    # Each mesh has words of its own: where another mesh answers they are others anyway.
+    was, now = (Cluster(state, own_words=not callers.is_moved) for state in states)
+    sides = Sides(was, now, callers, limit)
     called = list(targets(before, after))
     classes = twins.classes(called)
 

@@ -106,7 +106,8 @@ class Difference:
             others = (source for source in self.sources if source != str(self.caller.workload))
             alike = some(others)
             lines.append(f"caller:  {self.caller}" + (f", as {alike}" if alike else ""))
-        lines += [f"before:  {self.before}", f"after:   {self.after}"]
+        was, now = (side.described(self.parts) for side in (self.before, self.after))
+        lines += [f"before:  {was}", f"after:   {now}"]
         if "arrivals" in self.parts:
             lines.append(f"arrive:  {self.before.arrival_words}; then {self.after.arrival_words}")
         return "\n  ".join(lines)

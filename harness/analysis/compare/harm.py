@@ -19,7 +19,7 @@ RANKS = {
     "plaintext": "protected in another way",
     "slower": "waits for another time",
     "otherwise": "answered in another way",
-    "words": "refused before and now, in other words",
+    "words": "refused or failing before and now, in other words",
 }
 """Kinds of differences, the worst first."""
 
@@ -31,7 +31,8 @@ def harm(parts: Collection[str], before: Answers, after: Answers) -> str:
     if "undecided" in parts:
         return "undecided"
     if tuple(parts) == (WORDS,):
-        return "words"
+        worded = (answer for side in (before, after) for answer, _ in side.shares if answer.words)
+        return "words" if all(map(_fails, worded)) else "otherwise"
     was, now = (sum(weight for answer, weight in side.shares if _fails(answer)) for side in (before, after))
     if was != now:
         return "opened" if now < was else "closed"

@@ -12,7 +12,7 @@ from harness.model.distribution import tally
 from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from fractions import Fraction
 
     from harness.analysis.explore.renaming import Renaming
@@ -34,7 +34,10 @@ _CUT = (Failure.EMPTY_REPLY, Failure.TLS)  # of a connection without HTTP
 _GRPC_DENIED = (5, 7)  # NOT_FOUND, PERMISSION_DENIED
 
 WORDS = "words"
-"""The part that differs where both refuse, each in its own words."""
+"""The part that differs where both refuse, or proxies answer alike, but in other words."""
+
+_ERROR_HEADERS = ("grpc-message", "l5d-proxy-error")
+"""Where proxies say why they answer, beside the body."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ComparedAnswer:
     """What a client and a server notice of a request; texts that an explored request gave are marks.
 
     `refused` is a refusal, however it is worded (403; 404 by routes on a Linkerd Server; a reset by STRICT; a
-    refused connection). `seconds` is the configured time.
+    refused connection). `seconds` is the configured time, `words` what a proxy says that answers by itself.
     """
 
     refused: bool = False
@@ -57,6 +60,12 @@ class ComparedAnswer:
     response_headers: tuple[tuple[str, str], ...] = ()
     seconds: str = ""
     mutual: bool | None = None
+    words: str = ""
+
+    @property
+    def in_full(self) -> str:
+        """The answer with its words."""
+        return f"{self} {self.words!r}" if self.words else str(self)
 
     def __str__(self) -> str:
         if self.external:
@@ -85,6 +94,7 @@ class ComparedAnswer:
             host=renaming.text(self.host),
             request_headers=renaming.values(self.request_headers),
             response_headers=renaming.values(self.response_headers),
+            words=renaming.text(self.words),
         )
 
 
@@ -100,9 +110,16 @@ class Answers(NamedTuple):
     undecided: str = ""
 
     def __str__(self) -> str:
+        return self.described()
+
+    def described(self, parts: Collection[str] = ()) -> str:
+        """Returns what may come back; with the words of proxies where they are among the parts that count."""
         if self.undecided:
             return f"not decided: {self.undecided}"
-        weights = summed((str(answer), weight) for answer, weight in self.shares)
+        texts = (
+            (answer.in_full if WORDS in parts else str(answer), weight) for answer, weight in self.shares
+        )
+        weights = summed(texts)
         if len(weights) == 1:
             return next(iter(weights))
         return ", ".join(f"{float(weight):.4g} {text}" for text, weight in sorted(weights.items()))
@@ -156,16 +173,16 @@ def differ_anyhow(before: Answers, after: Answers) -> bool:
     return plain(before) != plain(after)
 
 
-def answers(branches: Iterable[Branch[Outcome]]) -> Answers:
-    """Returns what is compared of the ways that a request may take."""
+def answers(branches: Iterable[Branch[Outcome]], *, own_words: bool) -> Answers:
+    """Returns what is compared of the ways that a request may take; proxies' own words among it, or not."""
     branches = tuple(branches)
-    weighted = summed((_answer(branch.value), branch.weight) for branch in branches)
+    weighted = summed((_answer(branch.value, own_words=own_words), branch.weight) for branch in branches)
     return Answers(tuple(sorted(weighted.items(), key=str)), tally(branches))
 
 
 def compared(outcomes: Outcomes) -> Answers:
-    """Returns what is compared of a distribution, beside what arrives."""
-    weighted = summed((_answer(group.outcome), group.weight) for group in outcomes.groups)
+    """Returns what is compared of a distribution, beside what arrives and what proxies say in own words."""
+    weighted = summed((_answer(group.outcome, own_words=False), group.weight) for group in outcomes.groups)
     return Answers(tuple(sorted(weighted.items(), key=str)))
 
 
@@ -197,7 +214,7 @@ def unlike(before: Answers, after: Answers) -> tuple[str, ...]:
         names = ["shares"]
     if before.arrivals != after.arrivals and "backend" not in names:
         names.append("arrivals")
-    return tuple(names)
+    return tuple(name for name in names if name != WORDS) or tuple(names)
 
 
 def _shares(answers: Answers, name: str) -> Mapping[object, Fraction]:
@@ -212,12 +229,13 @@ def summed(weighted: Iterable[tuple[Key, Fraction]]) -> dict[Key, Fraction]:
     return shares
 
 
-def _answer(outcome: Outcome) -> ComparedAnswer:
+def _answer(outcome: Outcome, *, own_words: bool) -> ComparedAnswer:
+    words = _words(outcome) if outcome.is_worded or (own_words and not outcome.backend) else ""
     status = "" if outcome.status is None else str(outcome.status)
     grpc_status = "" if outcome.grpc_status is None else str(outcome.grpc_status)
     if _is_refusal(outcome):
         failure = str(outcome.failure or "")
-        return ComparedAnswer(refused=True, failure=failure, status=status, grpc_status=grpc_status)
+        return ComparedAnswer(True, failure, "", status, grpc_status, words=words)
     if outcome.failure is not None:
         return ComparedAnswer(failure=str(outcome))
     saw = outcome.server_saw
@@ -232,7 +250,14 @@ def _answer(outcome: Outcome) -> ComparedAnswer:
         response_headers=_kept(outcome.headers),
         seconds=_time(outcome.seconds),
         mutual=outcome.hop.mutual if outcome.hop else None,
+        words=words,
     )
+
+
+def _words(outcome: Outcome) -> str:
+    """What a proxy says that answers by itself."""
+    texts = (outcome.body, *map(outcome.header, _ERROR_HEADERS))
+    return "; ".join(str(text) for text in texts if text)
 
 
 def _time(seconds: float) -> str:

@@ -38,9 +38,13 @@ Decided = tuple[Answers, tuple["Step", ...]]
 
 @dataclass(frozen=True)
 class Cluster:
-    """A state whose applications all answer alike, as the attributes of requests say."""
+    """A state whose applications all answer alike, as the attributes of requests say.
+
+    `own_words` says whether what proxies say in words of their own is a part of answers.
+    """
 
     state: State
+    own_words: bool = False
 
     def explored(
         self,
@@ -74,7 +78,8 @@ class Cluster:
                 branches = self._paths(request, client, Message.of(request))
         except NotModelledError as error:
             return _undecided(error), ()
-        return answers(branches), tuple(dict.fromkeys(step for branch in branches for step in branch.trace))
+        answered = answers(branches, own_words=self.own_words)
+        return answered, tuple(dict.fromkeys(step for branch in branches for step in branch.trace))
 
     def _paths(self, request: Request, client: Pod | None, message: Message) -> Branches:
         """What may come of a message from a pod, from outside, or else from the request's own workload."""
@@ -106,7 +111,7 @@ class Cluster:
         message = _message(target, journal)
         try:
             sender = explored(client, journal) if client else None
-            outcome = answers(self._paths(request, sender, message))
+            outcome = answers(self._paths(request, sender, message), own_words=self.own_words)
         except NotModelledError as error:
             outcome = _undecided(error)
         except Unasked as error:

@@ -80,7 +80,7 @@ def _acted(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Ans
         return certain(_with_headers(answer, rule.response_headers), why)
     if rule.direct:
         status, body = rule.direct
-        answer = replies.envoy(message, status, body)
+        answer = with_fields(replies.envoy(message, status, body), is_worded=True)
         why = step(rule.origin, rule.field, Action.ANSWERED, "answers {} itself", status)
         return certain(_with_headers(answer, rule.response_headers), why)
     if rule.cors is None:
