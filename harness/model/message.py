@@ -122,7 +122,8 @@ class Message:
         return self.plus((name, f"{before},{value}" if before else value))
 
     def _having(self, headers: Headers) -> Message:
-        return self if headers == self.headers else with_fields(self, headers=headers)
+        same = headers == self.headers and not isinstance(headers, OpenHeaders)  # of which names may be gone
+        return self if same else with_fields(self, headers=headers)
 
 
 @dataclass(frozen=True)

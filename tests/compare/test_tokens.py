@@ -75,5 +75,39 @@ def test_what_a_list_becomes_in_a_header_is_no_difference_by_itself():
     assert differing(estate(ISTIO, *side), estate(ISTIO, authentication(), allow(**A)))
 
 
+SHOWN = ", outputClaimToHeaders: [{header: x-group, claim: group}]"
+
+
+def header(value: str):
+    spec = f"{{selector: {{matchLabels: {{app: web}}}}, action: DENY, rules: [{{when: [{{key: 'request.headers[x-group]', values: ['{value}']}}]}}]}}"
+    return resource("AuthorizationPolicy", "shop/h", spec, "security.istio.io/v1")
+
+
+NO_TEXT = {"true": True, "7": 7, "7.500000": 7.5, "-2.000000": -2.0, "0.000001": 0.000001, "tr*": True}
+
+
+@pytest.mark.parametrize("shown", NO_TEXT)
+def test_a_claim_that_is_a_number_or_boolean_is_asked_where_a_header_shows_it(shown):
+    """A text that is written alike would be refused by the other policy."""
+    both = [authentication(SHOWN), allow(**{"[iss]": "shop"}), deny(**{"[group]": shown})]
+    found = differing(estate(ISTIO, *both), estate(ISTIO, *both, header(shown)))
+    assert {each.harm for each in found} == {"closed"}
+    claims = [token(each.request) for each in found if each.request and not each.request.tcp]
+    assert NO_TEXT[shown] in [each["group"] for each in claims if each]
+    assert not differing(estate(ISTIO, *both, header(shown)), estate(ISTIO, *both, header(shown)))
+
+
+def test_a_time_is_asked_where_a_header_shows_it():
+    until, since = (SHOWN.replace("group}", f"{name}}}") for name in ("exp", "nbf"))
+    side = estate(ISTIO, authentication(until), allow(**{"[iss]": "shop"}))
+    assert differing(side, estate(ISTIO, authentication(since), allow(**{"[iss]": "shop"})))
+    assert not differing(side, side)
+
+
+def test_a_number_is_shown_as_a_proxy_writes_it():
+    both = [authentication(SHOWN), allow(**{"[iss]": "shop"}), deny(**{"[group]": "7.5"})]
+    assert not differing(estate(ISTIO, *both), estate(ISTIO, *both, header("7.5")))
+
+
 def test_a_claim_in_a_claim_that_becomes_a_header_is_seen():
     assert differing(estate(ISTIO, authentication(SPLIT)), estate(ISTIO, authentication()))

@@ -186,6 +186,9 @@ def _pairs(value: dict[Any, Any], path: tuple[str, ...]) -> Iterator[Term]:
     for header in _listed(value.get("fromHeaders")):
         if isinstance(header, dict):
             yield Term("token header", str(header.get("name")), str(header.get("prefix", "")))
+    for output in _listed(value.get("outputClaimToHeaders")):
+        if isinstance(output, dict):
+            yield Term("claim", str(output.get("claim")), "true")
     for parameter in _listed(value.get("fromParams")):
         yield Term("token query", str(parameter), "")
     for cookie in _listed(value.get("fromCookies")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -260,8 +261,20 @@ def _claim(claims: dict[str, Any], names: list[str], value: str, random: Random)
         claims = claims.setdefault(name, {})
         if not isinstance(claims, dict):
             return
+    if last not in ("iss", "sub", "aud", "jti") and random.random() < 0.15:
+        claims[last] = _no_text(value, random)
+        return
     many = last not in ("iss", "sub") and random.random() < 0.3
     claims[last] = [value, "other"] if many else value
+
+
+def _no_text(value: str, random: Random) -> object:
+    """The number or truth that a text is, or any."""
+    try:
+        read = json.loads(value)
+    except ValueError:
+        read = None
+    return read if isinstance(read, int | float) else random.choice([True, 7, -1.5])
 
 
 def _is_sent(text: str) -> bool:

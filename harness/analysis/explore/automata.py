@@ -211,8 +211,8 @@ def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], boo
         last = max((at for at, change in enumerate(condition.changes) if _is_opaque(change)), default=-1) + 1
         rest = Asked(condition.attribute, condition.changes[last:], condition.test, condition.answer)
         (opaque.setdefault(condition.changes[:last], []) if last else plain).append(rest)
-    for behind in opaque.values():  # whatever a text is before: if nothing can come of it, there is none
-        if _shortest(Kind(absent=True), tuple(behind)) is None:
+    for changes, behind in opaque.items():  # whatever a text is before: if none can come of it, there is none
+        if _shortest(Kind(absent=True, form=changes[-1].form), tuple(behind)) is None:
             return None
     text = _shortest(kind, tuple(each for each in plain if each.answer or _is_exact(each.test)))
     if text is None or holds(text):
@@ -273,8 +273,8 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
             if DECODED in condition.changes:
                 own.update(dict.fromkeys("".join(DECODED.undo(text))))
         if isinstance(test, TextMatch) and test.kind == "regex":
-            alphabet = _machine(test.value).alphabet
-            named.update(each for each in alphabet if isinstance(each, str))
+            named.update(_named(test.value))
+    named.update(_named(kind.form))
     own.update(dict.fromkeys(sorted(named)))
     # One that no expression names, for those that take all others.
     fresh = (
@@ -282,3 +282,8 @@ def _characters(kind: Kind, conditions: Iterable[Asked]) -> str:
     )
     own.update(dict.fromkeys(islice(fresh, 1)))
     return "".join(character for character in own if character == kind.several or kind.allows(character))
+
+
+def _named(pattern: str) -> Iterable[str]:
+    """The characters that an expression names."""
+    return (each for each in _machine(pattern).alphabet if isinstance(each, str))

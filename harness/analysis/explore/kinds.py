@@ -60,12 +60,13 @@ class Kind:
             return value is None and self.absent
         if value in self.beside:
             return True
-        if self.several and self.several in value:
-            return all(map(self.takes, value.split(self.several)))
         if self.form and not TextMatch("regex", self.form).holds(value):
             return False
-        fits = value.startswith(self.start) and value == value.strip() and bool(value or self.absent)
-        return fits and all(map(self.allows, value))
+        return all(map(self._fits, value.split(self.several) if self.several else (value,)))
+
+    def _fits(self, text: str) -> bool:
+        fits = text.startswith(self.start) and text == text.strip() and bool(text or self.absent)
+        return fits and all(map(self.allows, text))
 
     def allows(self, character: str) -> bool:
         """Returns whether a character can be in a text."""

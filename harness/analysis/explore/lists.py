@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.base.explored import AGAIN, AND
+from harness.base.explored import AGAIN, AND, BARE
 
 if TYPE_CHECKING:
     from harness.analysis.explore.automata import Automaton
@@ -53,15 +53,21 @@ class AnyOf:
 
     def step(self, state: tuple[bool, Any], character: str) -> tuple[bool, Any]:
         done, inner = state
-        if done:
+        if done or state == _NO_TEXT:
             return state
+        if character == BARE:  # it stands at the beginning alone
+            return _NO_TEXT
         if character in _MARKS or (self.spaced and character == " "):
             return (True, None) if self.inner.accepts(inner) else self.start
         return False, self.inner.step(inner, character)
 
     def accepts(self, state: tuple[bool, Any]) -> bool:
         done, inner = state
-        return done or self.inner.accepts(inner)
+        return state != _NO_TEXT and (done or self.inner.accepts(inner))
+
+
+_NO_TEXT = (False, BARE)
+"""The state after the beginning of a claim that is no text."""
 
 
 @dataclass(frozen=True)

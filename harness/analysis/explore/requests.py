@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.answer import Answers, answers
+from harness.analysis.explore.attributes import ADDRESS
 from harness.analysis.explore.client import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
-from harness.analysis.explore.targets import ADDRESS
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
-from harness.base.explored import OBJECT, Journal, OpenQuery, Unasked, apart
+from harness.base.explored import BARE, OBJECT, Journal, OpenQuery, Unasked, apart
 from harness.base.records import with_fields
 from harness.model import decide
 from harness.model.apps import explored as application
@@ -209,9 +210,16 @@ def _claims(values: Mapping[str, Any]) -> dict[str, Any]:
                 break
         else:
             if value is not None:
-                texts = apart(value)
-                inner[path[-1]] = {} if value == OBJECT else texts if len(texts) > 1 else value
+                inner[path[-1]] = _claim(value)
     return claims
+
+
+def _claim(value: str) -> object:
+    """What a claim with a value is in a token."""
+    if value.startswith(BARE):
+        return json.loads(value.removeprefix(BARE))
+    texts = apart(value)
+    return {} if value == OBJECT else texts if len(texts) > 1 else value
 
 
 def with_pods(state: State, change: Callable[[Pod], Pod]) -> State:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore import pods
+from harness.analysis.explore.attributes import ADDRESS, AUTHORITY, KINDS, NAMES, NOT_IN_NAMES, SOMEWHERE
 from harness.analysis.explore.kinds import Kind
-from harness.base.explored import AGAIN, AND, OBJECT, Several
+from harness.base.explored import AGAIN, AND, Several
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import KUBERNETES, Workload
 from harness.model.istio.registry import service_entry
@@ -24,41 +25,6 @@ if TYPE_CHECKING:
     from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
-
-METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
-ADDRESS = "address"
-"""The attribute that is the address from which a gateway sees a request from outside come."""
-
-_SOMEWHERE = "203.0.113.7"
-"""An address that no configuration is likely to name [RFC 5737]."""
-
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_ADDRESSES = rf"{_OCTET}(\.{_OCTET}){{3}}|[0-9a-fA-F:]*:[0-9a-fA-F:]*"
-
-TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-0123456789!#$%&'*+.^_`|~"
-NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
-_AUTHORITY = f"{NAMES}:"
-_NOT_IN_NAMES = " /?#@\\:"
-_PATH = "".join(character for character in Kind().characters if character not in '?# "\\<>^`{}|')
-_VALUE = "".join(character for character in _PATH if character not in "&%+=;")
-_ESCAPED = "([^%]|%(2[0356B]|[89A-F][0-9A-F]))*"
-"""What has no escapes but of characters that can't stand in a query themselves."""
-
-KINDS = {
-    "method": Kind(usual=METHODS, characters=TOKEN),
-    ADDRESS: Kind(usual=(_SOMEWHERE,), form=_ADDRESSES),
-    "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/", never="?# "),
-    "header": Kind(usual=("harness",), absent=True, never=""),
-    "parameter": Kind(usual=("harness",), characters=f"{_VALUE}%", absent=True, never="&# ", made=_ESCAPED),
-    "token": Kind(few=(None, "stated", "malformed")),
-    "claim": Kind(usual=("harness",), absent=True, never="", several=AND, beside=(OBJECT,)),
-    "claim iss": Kind(usual=("harness",), absent=True, never=""),
-    "claim sub": Kind(usual=("harness",), absent=True, never=""),
-    "status": Kind(few=(200, 500, 503, *range(201, 600))),
-    "gRPC status": Kind(few=tuple(range(17))),
-    "seconds": Kind(few=(0.0, 3600.0)),
-}
-"""What the attributes of requests, and of applications' answers, can be."""
 
 _BETWEEN = {"header": AND, "parameter": AGAIN}
 """What stands between the values of what is there several times."""
@@ -126,7 +92,7 @@ class Target:
             "path": "/harness.Probe/Call" if grpc else "/",
             "host": self.hosts[0] if self.hosts else OUTSIDE,
             "sni": self.names[0] if self.names else OUTSIDE,
-            ADDRESS: _SOMEWHERE,
+            ADDRESS: SOMEWHERE,
             "status": 200,
             "gRPC status": 0,
             "seconds": 0.0,
@@ -174,8 +140,8 @@ class Target:
         """What a Host header can be; with a port where rules ask for that."""
         if self.with_ports:
             form = "[^:]+(:[0-9]{1,5})?"
-            return Kind(usual=(OUTSIDE,), characters=_AUTHORITY, never=_NOT_IN_NAMES, form=form)
-        return Kind(usual=(OUTSIDE,), characters=NAMES, never=_NOT_IN_NAMES)
+            return Kind(usual=(OUTSIDE,), characters=AUTHORITY, never=NOT_IN_NAMES, form=form)
+        return Kind(usual=(OUTSIDE,), characters=NAMES, never=NOT_IN_NAMES)
 
     def kind(self, attribute: str) -> Kind | None:
         """Returns what an attribute of a request to it can be; None for one that isn't varied."""
@@ -188,7 +154,7 @@ class Target:
         if attribute == "host":
             aside = self.others if self.apart else ()
             return (
-                Kind(few=self.hosts, aside=aside, open=True, characters=_AUTHORITY, never=_NOT_IN_NAMES)
+                Kind(few=self.hosts, aside=aside, open=True, characters=AUTHORITY, never=NOT_IN_NAMES)
                 if self.hosts
                 else self._any_host
             )

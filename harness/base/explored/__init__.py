@@ -11,20 +11,19 @@ value is.
 from __future__ import annotations
 
 from harness.base.explored.attribute import Attribute
+from harness.base.explored.changes import DECODED, LOWER, Change
 from harness.base.explored.journal import (
     AGAIN,
     AND,
     ASCII,
+    BARE,
     BEYOND,
-    DECODED,
     END,
-    LOWER,
     OBJECT,
     SECONDS,
     START,
     Among,
     Asked,
-    Change,
     Further,
     InNetwork,
     Journal,
@@ -44,6 +43,7 @@ from harness.base.explored.records import (
     Entries,
     OpenClaims,
     OpenItems,
+    OpenNumber,
     OpenQuery,
     encoded,
     is_explored,
@@ -55,6 +55,7 @@ __all__ = [
     "AGAIN",
     "AND",
     "ASCII",
+    "BARE",
     "BEYOND",
     "CALLER",
     "DECODED",
@@ -75,6 +76,7 @@ __all__ = [
     "Member",
     "OpenClaims",
     "OpenItems",
+    "OpenNumber",
     "OpenQuery",
     "Property",
     "Seconds",

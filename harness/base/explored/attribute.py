@@ -5,24 +5,18 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar
 
+from harness.base.explored.changes import LOWER, PORT, PORTLESS, Change, dropped, prefixed, suffixed
 from harness.base.explored.journal import (
     ASCII,
     END,
-    LOWER,
-    PORT,
-    PORTLESS,
     START,
     Among,
-    Change,
     InNetwork,
     Journal,
     Stays,
     Test,
     Unasked,
     Which,
-    dropped,
-    prefixed,
-    suffixed,
 )
 from harness.base.expressions import quoted
 from harness.base.matching import Asking, TextMatch

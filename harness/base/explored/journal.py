@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import quote, unquote_plus
 
+from harness.base.explored.changes import Change, changed
 from harness.base.matching import TextMatch
 from harness.base.networks import lies_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from harness.base.explored.attribute import Attribute
 
@@ -31,6 +31,9 @@ AGAIN = "\ue004"
 
 OBJECT = "\ue003"
 """The value of a claim that holds others."""
+
+BARE = "\ue005"
+"""Begins the value of a claim that is no text: a number, true or false, as a header shows it."""
 
 BEYOND = "\u0258"
 """Stands for characters beyond ASCII that no rule names."""
@@ -143,7 +146,7 @@ class Some:
 
     def holds(self, value: Any, /) -> bool:
         """Returns whether there is such a one."""
-        if value is None or value == OBJECT:
+        if value is None or value.startswith((OBJECT, BARE)):
             return False
         texts = list(filter(None, value.replace(" ", AND).split(AND))) if self.spaced else apart(value)
         return any(map(self.test.holds, texts))
@@ -180,48 +183,6 @@ class InNetwork:
 
 
 @dataclass(frozen=True)
-class Change:
-    """How a text came of another: `name` says how, `apply` does it, `undo` gives what it may have been."""
-
-    name: str
-    apply: Callable[[str], str] = field(compare=False)
-    undo: Callable[[str], Iterable[str]] = field(compare=False)
-
-
-def dropped(start: str) -> Change:
-    """Returns the change that takes a text's beginning away."""
-    return Change(f"-{start}", lambda text: text[len(start) :], lambda text: (start + text,))
-
-
-def prefixed(start: str) -> Change:
-    """Returns the change that puts something before a text."""
-    return Change(
-        f"+{start}",
-        lambda text: start + text,
-        lambda text: (text[len(start) :],) if text.startswith(start) else (),
-    )
-
-
-def suffixed(end: str) -> Change:
-    """Returns the change that puts something behind a text."""
-    return Change(
-        f"{end}+",
-        lambda text: text + end,
-        lambda text: (text.removesuffix(end),) if text.endswith(end) else (),
-    )
-
-
-_SAFE = "".join(sign for sign in map(chr, range(0x21, 0x7F)) if sign not in '"#%&+<>^`{|}')
-
-DECODED = Change("decoded", unquote_plus, lambda text: (quote(text, safe=_SAFE),))
-"""What becomes of the escapes in a query."""
-
-LOWER = Change("lower case", str.lower, lambda text: (text, text.upper()))
-PORT = Change("port", lambda text: text.partition(":")[2], lambda text: (f"harness:{text}",))
-PORTLESS = Change("without port", lambda text: text.partition(":")[0], lambda text: (text, f"{text}:8080"))
-
-
-@dataclass(frozen=True)
 class Asked:
     """A question about an attribute, as its changes left it, and the answer."""
 
@@ -238,14 +199,6 @@ class Asked:
     def holds(self, value: object) -> bool:
         """Returns whether another value of the attribute gets the same answer."""
         return self.answer_for(value) == self.answer
-
-
-def changed(value: Any, changes: Iterable[Change]) -> Any:
-    """Returns a value after changes; None stays."""
-    if value is not None:
-        for change in changes:
-            value = change.apply(value)
-    return value
 
 
 class Journal:

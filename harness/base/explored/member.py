@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.base.explored.attribute import unasked
-from harness.base.explored.journal import AND, Among, Change, Journal, Some, Unasked, changed
+from harness.base.explored.changes import Change, changed
+from harness.base.explored.journal import AND, Among, Journal, Some, Unasked
 from harness.base.matching import Asking, TextMatch
 
 _FILLED = TextMatch("regex", ".+")

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.base.explored.attribute import Attribute, unasked
-from harness.base.explored.journal import (
-    DECODED,
-    END,
-    OBJECT,
-    START,
-    Among,
-    Change,
-    Journal,
-    Property,
-    apart,
-)
+from harness.base.explored.changes import DECODED, Change
+from harness.base.explored.journal import AND, BARE, END, OBJECT, START, Among, Journal, Property, apart
 from harness.base.explored.member import Member
 from harness.base.matching import Asking, TextMatch
 
@@ -75,8 +67,8 @@ class OpenQuery(Asking):
 class OpenClaims(dict[str, Any]):
     """The claims of the token of an explored request: they may be asked for. Its times are good.
 
-    Each may be a text, a list of texts, or hold claims itself. `path` leads to these claims, `spaced` are
-    those that spaces make a list of.
+    Each may be a text, a list of texts, a number, true or false, or hold claims itself. `path` leads to
+    these claims, `spaced` are those that spaces make a list of.
     """
 
     def __init__(self, journal: Journal, path: tuple[str, ...] = (), spaced: Iterable[str] = ()) -> None:
@@ -84,15 +76,16 @@ class OpenClaims(dict[str, Any]):
         self.journal, self.path, self.spaced = journal, path, frozenset(spaced)
 
     def get(self, name: str, default: Any = None, /) -> Any:
-        if not self.path and name in _TIMES:
-            return default
         path = (*self.path, name)
         attribute = claim_attribute(path)
         value = self.journal.optional(attribute)
         if value is None or path in _SINGLE:
             return default if value is None else value
-        if self._holds_others(path):
-            return OpenClaims(self.journal, path)
+        if path not in _TEXTS:
+            if path not in _TIMES and self._holds_others(path):
+                return OpenClaims(self.journal, path)
+            if value.startswith(BARE):
+                return OpenNumber(value[len(BARE) :])
         return OpenItems(value) if self.journal.several(attribute) else value
 
     def texts(self, path: Iterable[str]) -> tuple[str, ...]:
@@ -126,9 +119,21 @@ class OpenItems(list[str]):
         self.encoded = value.after(ENCODED)
 
 
-_TIMES = ("exp", "nbf", "iat")
+@dataclass(frozen=True)
+class OpenNumber:
+    """A claim that is a number, true or false: `encoded` is what it is in a header."""
+
+    encoded: str
+
+
+_TIMES = (("exp",), ("nbf",), ("iat",))
+"""Claims that are numbers."""
+
 _SINGLE = (("iss",), ("sub",))
 """Claims that are one text: no token is good in which they are something else."""
+
+_TEXTS = (*_SINGLE, ("aud",), ("jti",))
+"""Claims that are texts, one or several."""
 
 
 def encoded(texts: Sequence[str]) -> str:
@@ -136,7 +141,17 @@ def encoded(texts: Sequence[str]) -> str:
     return b64encode(json.dumps(texts, separators=(",", ":"), ensure_ascii=False).encode()).decode()
 
 
-ENCODED = Change("encoded", lambda text: encoded(apart(text)), lambda text: ())
+def _decoded(text: str) -> Iterator[str]:
+    """Yields the list that a header says, if it says one as a proxy does."""
+    try:
+        texts = json.loads(b64decode(text, validate=True))
+    except ValueError:
+        return
+    if isinstance(texts, list) and all(isinstance(each, str) for each in texts) and encoded(texts) == text:
+        yield AND.join(texts)
+
+
+ENCODED = Change("encoded", lambda text: encoded(apart(text)), _decoded, form="W[A-Za-z0-9+/]*={0,2}")
 
 
 def claim_attribute(path: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from harness.api.headers import OpenHeaders, plus
 from harness.api.istio.security import claims
 from harness.api.istio.security.authentication import RequestAuthentication
 from harness.base.errors import not_modelled
-from harness.base.explored import Further, OpenClaims, OpenItems, encoded
+from harness.base.explored import Further, OpenClaims, OpenItems, OpenNumber, encoded
 from harness.base.matching import query_values, without_parameter
 from harness.model.istio.header_lines import header_lines
 from harness.model.istio.security import jwt, policies
@@ -243,7 +243,7 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    if isinstance(value, OpenClaims | OpenItems):
+    if isinstance(value, OpenClaims | OpenItems | OpenNumber):
         return value.encoded
     if isinstance(value, list):
         return encoded(value)
