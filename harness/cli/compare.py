@@ -19,6 +19,7 @@ from harness.cli.options import (
     assumption,
     manifests_of,
     reported,
+    taken_secrets,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def compare(
     Exit status 0 if the answers to all requests are the same, 1 if there is a difference that isn't
     accepted (what isn't decided is one), 2 for errors.
     """
-    from harness.analysis.compare import compare
+    from harness.analysis.compare import compare, missing
     from harness.analysis.compare.causes import allowed
     from harness.analysis.compare.comparison import not_read
     from harness.analysis.compare.configurations import sides
@@ -120,13 +121,17 @@ def compare(
         else:
             before = read(first)
         if translated:
+            common = (*common, *taken_secrets((*common, *before)))
             states = _translation([*common, *before])
         else:
-            states = sides(before, read(second), common, mesh_before, mesh_after, strict=strict)
+            after = read(second)
+            common = (*common, *taken_secrets((*common, *before, *after)))
+            states = sides(before, after, common, mesh_before, mesh_after, strict=strict)
         for mesh in dict.fromkeys(state.assumed for state in states if state.assumed):
             typer.echo(assumption(mesh), err=True)
         comparison = compare(*states, limit=limit, jobs=jobs)
-    comparison = replace(comparison, differences=(*comparison.differences, *map(not_read, unread)))
+        left = (*missing.undecided(*states, comparison.classes), *map(not_read, unread))
+        comparison = replace(comparison, differences=(*comparison.differences, *left))
     patterns = allow or []
     shown = report.data if as_json else report.markdown if as_markdown else report.text
     typer.echo(shown(comparison, patterns), nl=False)

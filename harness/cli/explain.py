@@ -82,9 +82,8 @@ def explain(
     """Explain what becomes of a request, by which resources and fields: predicted, nothing is sent."""
     with reported():
         request = _request(source, target, header or [], claim or [], through, address)
-        model = model_of(
-            paths or [], mesh or [], context, kubeconfig, ReadOptions(recursive, namespace, strict)
-        )
+        how = ReadOptions(recursive, namespace, strict)
+        model = model_of(paths or [], mesh or [], context, kubeconfig, how, assuming=True)
         typer.echo(_explained(model, _placed(model.state, request), as_json), nl=False)
 
 

@@ -100,11 +100,18 @@ def manifests_of(paths: Iterable[Path], how: ReadOptions, *, running: bool = Fal
 
 
 def model_of(
-    paths: list[Path], meshes: list[str], context: str | None, kubeconfig: Path | None, how: ReadOptions
+    paths: list[Path],
+    meshes: list[str],
+    context: str | None,
+    kubeconfig: Path | None,
+    how: ReadOptions,
+    *,
+    assuming: bool = False,
 ) -> Model:
     """Returns the model of manifests or of a cluster, one of which must be named; raises InputError.
 
-    If it isn't strict it decides without what it doesn't know, and names that.
+    If it isn't strict it decides without what it doesn't know, and names that. If it is `assuming`, gateways
+    have the certificates that they name (`api.certificates`).
     """
     from harness.model import Model  # the other commands need no model
 
@@ -120,8 +127,9 @@ def model_of(
             raise InputError(
                 "there is no object to decide on", where=where, todo="name manifests that hold some"
             )
+        secrets = taken_secrets(manifests.resources) if assuming else ()
         model = Model.from_objects(
-            manifests.batches, installed or None, placed or None, lenient=not how.strict
+            (*manifests.batches, secrets), installed or None, placed or None, lenient=not how.strict
         )
         if model.state.assumed:
             typer.echo(assumption(model.state.assumed), err=True)
@@ -129,6 +137,16 @@ def model_of(
     if paths or meshes:
         raise InputError("--context goes with neither manifests nor --mesh: the cluster says what there is")
     return Model.from_cluster(context, kubeconfig, lenient=not how.strict)
+
+
+def taken_secrets(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Returns the Secrets that are taken to be there (`api.certificates`), and tells them."""
+    from harness.api import certificates  # some commands need no gateways
+
+    secrets = certificates.assumed(resources)
+    if line := certificates.assumption(secrets):
+        typer.echo(line, err=True)
+    return secrets
 
 
 def assumption(mesh: Mesh) -> str:

@@ -22,6 +22,7 @@ from harness.cli.options import (
     cluster_objects,
     manifests_of,
     reported,
+    taken_secrets,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def translate(
             paths or [], context, kubeconfig, tool=tool, how=ReadOptions(recursive, namespace, strict)
         )
         made = translated(manifests.resources, tool=tool, tool_output=tool_output)
-        proof = _proof(manifests, made) if prove else None
+        proof = _proof(manifests, made, assuming=context is None) if prove else None
         if proof:
             made = replace(made, findings=(*made.findings, *proof.estate_wide))
         files = writer.files(made)
@@ -149,7 +150,8 @@ def _manifests(
     return manifests_of(paths, how)
 
 
-def _proof(manifests: Manifests, made: Translation) -> Proof:
+def _proof(manifests: Manifests, made: Translation, *, assuming: bool) -> Proof:
     from harness.analysis.translate.proof import prove  # its model is large
 
-    return prove(manifests.resources, made, manifests.unread)
+    secrets = taken_secrets(manifests.resources) if assuming else ()
+    return prove((*manifests.resources, *secrets), made, manifests.unread)

@@ -53,7 +53,8 @@ class Gaps:
 def limited(cut: Mapping[Topic, int], limit: int) -> Iterator[str]:
     """Yields a line for each topic of which more could be said than is written."""
     for topic, number in sorted(cut.items()):
-        yield f"{topic}: {number} more than the {limit} that are written (--limit)"
+        if number:
+            yield f"{topic}: {number} more than the {limit} that are written (--limit)"
 
 
 def untried(why: str, names: Iterable[str], of: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64decode
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.analysis.explore.answer import summed
 from harness.expectations.policy import denied, forbidden
 from harness.expectations.traffic.connection import refused
+from harness.model.istio.security import jwt
 from harness.suggest.question import Entry, Question, Topic, Unsaid
 from harness.traffic.outcomes import Failure
 
@@ -64,8 +64,8 @@ def entry(question: Question, outcomes: Outcomes, arrived: Arrivals | None, name
             return _route(question, outcomes, names)
 
 
-_COMPACT = re.compile(r"[\w-]+\.([\w-]+)\.[\w-]+")
-"""A token in its compact form, with its claims as the group [RFC 7519]."""
+_COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
+"""The form of a compact token [RFC 7519]."""
 
 
 def _token(request: Request) -> str:
@@ -74,9 +74,12 @@ def _token(request: Request) -> str:
         *((f"the header {name}", value) for name, value in request.headers),
         ("the query", request.query),
     ]
-    tokens = ((place, token) for place, text in places for token in _COMPACT.finditer(text))
+    tokens = ((place, token[0]) for place, text in places for token in _COMPACT.finditer(text))
     for place, token in tokens:
-        claims: dict[str, Any] = json.loads(urlsafe_b64decode(token[1] + "=" * (-len(token[1]) % 4)))
+        try:
+            claims = dict(jwt.read(token).claims)
+        except jwt.Invalid:  # a host, say, is of the same form
+            continue
         issuer = claims.pop("iss", "its issuer")
         listed = ", ".join(f"{name} {json.dumps(value)}" for name, value in claims.items())
         return f"a token in {place} that {issuer} signed{f', with {listed}' if listed else ''}"

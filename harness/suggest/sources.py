@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.texts import free
 from harness.analysis.translate import translate
-from harness.api import marks
+from harness.api import certificates, marks
 from harness.api.kubernetes.metadata import labels_of
+from harness.api.kubernetes.secret import KIND as SECRET
 from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import InputError
@@ -26,7 +27,7 @@ from harness.model.state import Undecided, namespace_object
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.analysis.translate import Translation
     from harness.base.errors import HarnessError, NotModelledError
@@ -127,11 +128,17 @@ def _holds_just(path: Path, objects: Sequence[Resource]) -> bool:
 @keeping_all()
 def _sources(parts: Sequence[Part], unread: Iterable[str] = ()) -> Sources:
     left_out = dict.fromkeys(unread)
+    every_object = [resource for _, batch in parts for resource in batch]
+    secrets = certificates.assumed(every_object)
+    if secrets:
+        parts = (*parts, (None, secrets))
+        left_out[certificates.assumption(secrets)] = None
+    credentials = certificates.named(every_object)
     objects = {resource.key: resource for _, batch in parts for resource in batch}
     state, refused = _applied(tuple(objects.values()))
     every: list[Source] = []
     for path, batch in parts:
-        kept = (resource for resource in batch if not _is_left_out(resource, refused, left_out))
+        kept = (each for each in batch if not _is_left_out(each, refused, left_out, credentials))
         taken = list(map(_without_revision, kept))
         roles = grouped((_role(resource), resource) for resource in taken)
         whole = path is not None and len(roles) == 1 and taken == list(batch) and _holds_just(path, taken)
@@ -196,19 +203,24 @@ def _role(resource: Resource) -> Role:
 
 
 def _is_left_out(
-    resource: Resource, refused: Mapping[tuple[str, ...], _Refusal], left_out: dict[str, None]
+    resource: Resource,
+    refused: Mapping[tuple[str, ...], _Refusal],
+    left_out: dict[str, None],
+    credentials: Collection[tuple[str, str]],
 ) -> bool:
     """Whether an object isn't part of the scenario; says so."""
     if resource.key in refused:
         _, error = refused[resource.key]
         left_out[f"{resource} ({error.where}): {error.brief}"] = None
         return True
-    mesh_config = resource.key == ("", "ConfigMap", ROOT_NAMESPACE, "istio")
+    needed = resource.key == ("", "ConfigMap", ROOT_NAMESPACE, "istio") or (
+        resource.key[:2] == SECRET and (resource.namespace, resource.name) in credentials
+    )
     place = resource.name if resource.kind == "Namespace" else resource.namespace
     installed = (_role(resource) is Role.APPS and place in PLATFORM) or resource.kind in _INSTALLED
-    if installed and not mesh_config:
+    if installed and not needed:
         left_out[_PLATFORMS] = None
-    return installed and not mesh_config
+    return installed and not needed
 
 
 def _applied(resources: Sequence[Resource]) -> tuple[State, dict[tuple[str, ...], _Refusal]]:

@@ -508,6 +508,36 @@ def test_policies_of_gateways_stay(tmp_path):
     assert "Istio's gateways stay, and so does what is for them (gateways): AuthorizationPolicy" in made.notes
 
 
+def test_tokens_are_told_from_hosts(tmp_path):
+    edge = EDGE.replace("'*'", "shop.example.com")
+    asked = policy(
+        "{jwtRules: [{issuer: shop.example, jwksUri: https://shop.example/keys}]}", "RequestAuthentication"
+    )
+    needed = policy("{action: DENY, rules: [{from: [{source: {notRequestPrincipals: ['*']}}]}]}")
+    at_edge = (asked + needed).replace("namespace: shop", "namespace: istio-system")
+    made = suggested(tmp_path, apps=SHOP, istio=edge + at_edge)
+    assert "it takes a token in the header authorization that shop.example signed" in made.uncovered.replace(
+        "\n#  ", ""
+    )
+
+
+def test_gateways_have_the_certificates_that_they_name(tmp_path):
+    tls = "port: {number: 443, name: https, protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: door}"
+    edge = EDGE.replace("port: {number: 80, name: http, protocol: HTTP}", tls).replace("'*'", "a.example.com")
+    made = suggested(tmp_path, apps=SHOP, istio=edge)
+    secrets = [
+        each
+        for path in made.data["apps"]
+        for each in read_manifests(tmp_path / path)
+        if each.kind == "Secret"
+    ]
+    assert [(str(each), *each.data["metadata"]["annotations"].values()) for each in secrets] == [
+        ("Secret istio-system/door", "a.example.com")
+    ]
+    assert "taken to be there, with certificates for their hosts: Secret istio-system/door" in made.uncovered
+    assert "VirtualService shop/door" not in made.uncovered
+
+
 def test_a_file_of_all_kinds_is_taken_apart(tmp_path):
     made = suggested(tmp_path, all=SHOP + SUBSETS)
     assert made.data["apps"][0] == "moving-manifests/apps.yaml"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from harness.api.headers import HeaderChanges, Headers, without
 from harness.base import matching
+from harness.base.matching import TextMatch
 from harness.base.records import with_fields
 from harness.model import replies
 
 if TYPE_CHECKING:
-    from harness.base.matching import TextMatch
     from harness.model.istio.routing.rule import Redirect, Rewrite, RoutingMatch, RoutingRule
     from harness.model.message import Message
     from harness.traffic.outcomes import Outcome
@@ -63,16 +63,20 @@ def rewritten_path(path: str, rewrite: Rewrite, match: RoutingMatch | None) -> s
             return rewrite.path + path[len(uri.value if uri else "/") :]
 
 
+_WITH_PORT = TextMatch("regex", ".*:[0-9]+")
+
+
 def location(message: Message, redirect: Redirect, match: RoutingMatch | None, port: int) -> str:
     """Returns a redirect's Location; the query stays [Envoy: RouteEntryImplBase::newUri]."""
     scheme = redirect.scheme or message.scheme
     wanted = redirect.port or (port if redirect.keep_port else None)
-    name, colon, written = message.authority.rpartition(":")
     host = redirect.authority or message.authority
-    if not redirect.authority and colon and written.isdigit():
+    if not redirect.authority:
         # The request's own port goes where it changes, or was the default of the scheme before.
-        left = scheme != message.scheme and int(written) == _DEFAULT_PORTS.get(message.scheme)
-        host = name if wanted or left else message.authority
+        default = f":{_DEFAULT_PORTS.get(message.scheme)}"
+        left = scheme != message.scheme and message.authority.endswith(default)
+        if left or (wanted and _WITH_PORT.holds(message.authority)):
+            host = message.host
     if wanted and wanted != _DEFAULT_PORTS.get(scheme):
         host = f"{host}:{wanted}"
     path = message.path

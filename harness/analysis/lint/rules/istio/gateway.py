@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.pods import of_gateway
+from harness.api.certificates import MAKERS, credential
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.secret import KIND as SECRET
 from harness.api.kubernetes.secret import Secret
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from harness.model import State
     from harness.model.state import Pod
     from harness.traffic.trace import Step
-
-_MAKERS = (
-    ("cert-manager.io", "Certificate"),
-    ("external-secrets.io", "ExternalSecret"),
-    ("bitnami.com", "SealedSecret"),
-)
-"""Kinds by which a controller makes Secrets."""
 
 _INSTALLED = ("ingressgateway", "egressgateway")
 """The values of the label `istio` by which an installation's own gateways go."""
@@ -53,8 +47,8 @@ def gateway_without_workload(state: State) -> Iterator[Sign]:
 @rule
 def gateway_credential_missing(state: State) -> Iterator[Sign]:
     for server, namespace, name in _credentials(state):
-        home, short = _named(namespace, name)
-        made = any(state.all(*maker, home) for maker in _MAKERS)
+        home, short = credential(namespace, name)
+        made = any(state.all(*maker, home) for maker in MAKERS)
         if state.get(*SECRET, home, short) is None and not made:
             yield seen(server.tls, needs=(*SECRET, home), namespace=home, name=short)
 
@@ -62,7 +56,7 @@ def gateway_credential_missing(state: State) -> Iterator[Sign]:
 @rule
 def gateway_credential_invalid(state: State) -> Iterator[Sign]:
     for server, namespace, name in _credentials(state):
-        secret = state.get(*SECRET, *_named(namespace, name))
+        secret = state.get(*SECRET, *credential(namespace, name))
         fault = Secret.of(secret).certificate_fault if secret else ""
         if fault:
             yield seen(server.tls, secret=secret, fault=fault)
@@ -74,12 +68,6 @@ def _credentials(state: State) -> Iterator[tuple[Server, str, str]]:
         for server in reading.servers:
             for name in server.tls.credentials if pods else ():
                 yield server, pods[0].namespace, name
-
-
-def _named(namespace: str, name: str) -> tuple[str, str]:
-    """Namespace and name of a Secret that may be written with its namespace."""
-    own, _, short = name.removeprefix("kubernetes://").rpartition("/")
-    return own or namespace, short
 
 
 @rule

@@ -84,6 +84,17 @@ KINDS = (
 )
 
 
+def selecting_nothing(state: State) -> Iterator[Resource]:
+    """Yields what is for workloads of which there is none, by labels or by its namespace."""
+    inhabited = {ROOT_NAMESPACE, *(pod.namespace for pod in state.pods)}
+    for kind, resource, labels in _all(state):
+        general = kind.labels is _policy and not labels and not _targets(resource)
+        if general and resource.namespace not in inhabited:
+            yield resource
+        if labels and not _selected(state, kind, resource, labels):
+            yield resource
+
+
 @rule
 def policy_selects_nothing(state: State) -> Iterator[Sign]:
     inhabited = {ROOT_NAMESPACE, *(pod.namespace for pod in state.pods)}
