@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api import GROUP
 from harness.api.kubernetes.definition import CustomResourceDefinition, release
-from harness.api.schema.kinds import EXPERIMENTAL, KINDS, MESH_OF_GROUP, RELEASES
+from harness.api.schema.kinds import KINDS, MESH_OF_GROUP, RELEASES
+from harness.api.schema.releases import EXPERIMENTAL, NEWEST, Release, version_read
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ GroupKind = tuple[str, str]
 
 @dataclass(frozen=True)
 class Bundle:
-    """The definitions of a release; kinds of its groups that aren't listed are served in any version.
+    """The definitions of a release.
 
     `wider` has all of it and more: it stands in this one's place as soon as an object needs it.
     """
@@ -32,29 +34,31 @@ class Bundle:
     name: str
     groups: frozenset[str]
     versions: Mapping[GroupKind, frozenset[str]] = field(repr=False)
+    complete: bool = False
     wider: Bundle | None = field(default=None, repr=False)
 
     def serves(self, resource: Resource) -> bool:
-        """Returns whether an object of its groups is of a kind and version of it."""
+        """Returns whether an object of its groups is of a kind and version of it.
+
+        Unless it is complete, kinds that aren't listed are served in any version.
+        """
         versions = self.versions.get((resource.group, resource.kind))
-        return versions is None or resource.version in versions
+        return not self.complete if versions is None else resource.version in versions
 
 
-def _bundle(
-    release: str, channel: str = "", without: Collection[tuple[str, str]] = (), wider: Bundle | None = None
-) -> Bundle:
-    name, groups = RELEASES[release]
-    versions = {
-        key: frozenset(version for version in kind.versions if (key[1], version) not in without)
-        for key, kind in KINDS.items()
-        if key[0] in groups
-    }
-    return Bundle(name + channel, groups, versions, wider)
+def _of_mesh(mesh: Mesh) -> Bundle:
+    name, groups = RELEASES[mesh]
+    versions = {key: frozenset(kind.versions) for key, kind in KINDS.items() if key[0] in groups}
+    return Bundle(name, groups, versions)
 
 
-_EXPERIMENTAL = _bundle("gateway_api", "/experimental")
-GATEWAY_API = _bundle("gateway_api", "/standard", EXPERIMENTAL, _EXPERIMENTAL)
-OF_MESH = {mesh: _bundle(mesh) for mesh in Mesh}
+def _of_gateway_api(release: Release, wider: Bundle | None = None) -> Bundle:
+    name, groups = RELEASES["gateway_api"]
+    return Bundle(f"{name} {release}", groups, release.versions, complete=True, wider=wider)
+
+
+GATEWAY_API = _of_gateway_api(Release(NEWEST), _of_gateway_api(Release(NEWEST, EXPERIMENTAL)))
+OF_MESH = {mesh: _of_mesh(mesh) for mesh in Mesh}
 _GROUPS = GATEWAY_API.groups | MESH_OF_GROUP.keys()
 
 
@@ -70,14 +74,39 @@ class Served:
         if resource.group not in _GROUPS and resource.group not in self._defined:
             return True
         if resource.group in self._defined:
-            definition = self.definition(resource)
-            return definition is not None and resource.version in definition.served
+            return resource.version in self._versions(resource.group, resource.kind)
         return any(bundle.serves(resource) for bundle in self.bundles if resource.group in bundle.groups)
 
     def definition(self, resource: Resource) -> CustomResourceDefinition | None:
-        """Returns the definition of an object's kind, None if there is none."""
-        written = self.definitions.get((resource.group, resource.kind))
+        """Returns the definition of an object's kind, None if there is none, or only its name."""
+        definition = self._definition(resource.group, resource.kind)
+        return None if definition is None or definition.chosen else definition
+
+    def unread(self, mesh: Mesh, kind: str) -> str:
+        """Returns why a mesh reads no object of a kind of the Gateway API; empty if it reads them.
+
+        It watches one version of a kind: where that isn't served it passes over all objects of the kind,
+        whatever version they are written in.
+        """
+        version = version_read(mesh, kind)
+        if version is None:
+            return f"{mesh.title()} reads no {kind}"
+        if version in self._versions(GROUP, kind):
+            return ""
+        source = next((source for source in self.sources if "gateway" in source), "this cluster")
+        return f"{mesh.title()} reads {kind} of {version} alone, which isn't served ({source})"
+
+    def _definition(self, group: str, kind: str) -> CustomResourceDefinition | None:
+        written = self.definitions.get((group, kind))
         return CustomResourceDefinition.kept(written) if written else None
+
+    def _versions(self, group: str, kind: str) -> frozenset[str]:
+        """The versions of a kind that are served, by its group's definitions or else by a bundle."""
+        if group in self._defined:
+            definition = self._definition(group, kind)
+            return definition.served if definition else frozenset()
+        every = (bundle.versions.get((group, kind), frozenset()) for bundle in self.bundles)
+        return frozenset().union(*every)
 
     def needing(self, resource: Resource) -> Served:
         """Returns the same with a wider bundle, if that is what it takes to serve an object."""
@@ -128,11 +157,15 @@ class Served:
             for bundle in self.bundles
             if any(group not in self._defined for group, _ in bundle.versions)
         ]
-        defined: dict[str, set[str]] = {}
-        for (group, _), definition in sorted(self.definitions.items()):
-            defined.setdefault(group, set()).update(filter(None, [release(definition)]))
-        words = (f"{group} {', '.join(sorted(of))}".rstrip() for group, of in defined.items())
-        return (*assumed, *(f"{text} (its CustomResourceDefinitions)" for text in words))
+        return (*assumed, *map(self._source, sorted(self._defined)))
+
+    def _source(self, group: str) -> str:
+        """What says which kinds of a defined group are served."""
+        definitions = [written for (of, _), written in self.definitions.items() if of == group]
+        releases = ", ".join(sorted(set(filter(None, map(release, definitions)))))
+        chosen = {CustomResourceDefinition.kept(written).chosen for written in definitions}
+        by = ", ".join(sorted(who or "its CustomResourceDefinitions" for who in chosen))
+        return f"{f'{group} {releases}'.rstrip()} ({by})"
 
     def unevaluated(self, objects: Iterable[Resource]) -> tuple[str, ...]:
         """Returns the rules of these objects' definitions that can't be evaluated, each with its kind."""

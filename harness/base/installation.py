@@ -33,15 +33,20 @@ class Installation:
     installer: Installer = Installer.CLI
     source: str = ""
     values: Path | None = None
+    gateway_api: str = ""
+    """The release and channel of the Gateway API that comes with it (`1.6/standard`); empty takes any."""
 
     def over(self, other: Installation) -> Installation:
         """Returns this one with what it leaves open taken from another."""
         if self == DEFAULT:
             return other
+        if other.gateway_api and not self.gateway_api:
+            return replace(self, gateway_api=other.gateway_api).over(other)
         values = self.values or (other.values if self.installer is other.installer else None)
         if self.source or self.installer is not Installer.CLI:
             return replace(self, version=self.version or other.version, values=values)
-        return replace(other, version=self.version or other.version, values=self.values or other.values)
+        version, values = self.version or other.version, self.values or other.values
+        return replace(other, version=version, values=values, gateway_api=self.gateway_api)
 
     def accepts(self, version: str) -> bool:
         """Returns whether a version is the one that is asked for."""

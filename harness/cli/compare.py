@@ -12,6 +12,7 @@ from harness.base import InputError, Mesh
 from harness.cli.options import (
     DEFAULT,
     AsJson,
+    GatewayAPI,
     Namespace,
     ReadOptions,
     Recursive,
@@ -80,6 +81,7 @@ def compare(
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
+    gateway_api: GatewayAPI = None,
     as_json: AsJson = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print it as a comment for a review.")
@@ -97,7 +99,7 @@ def compare(
     from harness.manifests.revision import at_revision
     from harness.report import comparison as report
 
-    how = ReadOptions(recursive, namespace, strict)
+    how = ReadOptions(recursive, namespace, strict, gateway_api)
 
     unread: dict[Unread, None] = {}
 

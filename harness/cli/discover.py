@@ -12,6 +12,7 @@ from harness.cli.options import (
     DEFAULT,
     AsJson,
     Context,
+    GatewayAPI,
     Kubeconfig,
     Namespace,
     ReadOptions,
@@ -32,6 +33,7 @@ def discover(
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
+    gateway_api: GatewayAPI = None,
     helm_values: Annotated[
         list[Path] | None,
         typer.Option(
@@ -54,13 +56,15 @@ def discover(
                 todo="name manifests, a cluster (--context), or an installation's values (--helm-values)",
             )
         if context:
-            if paths:
-                raise InputError("--context goes with no manifests: the cluster says what there is")
+            if paths or gateway_api:
+                what = "--context goes with neither manifests nor --gateway-api"
+                raise InputError(f"{what}: the cluster says what there is")
             resources = cluster_objects(context, kubeconfig)
         else:
             if kubeconfig:
                 raise InputError("--kubeconfig goes with --context alone")
-            manifests = manifests_of(paths or (), ReadOptions(recursive, namespace, strict), running=True)
+            how = ReadOptions(recursive, namespace, strict, gateway_api)
+            manifests = manifests_of(paths or (), how, running=True)
             resources = manifests.resources
         settings = [setting for file in helm_values or () for setting in installation.of_file(file)]
         estate = discovered(resources, settings)

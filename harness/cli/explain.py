@@ -15,6 +15,7 @@ from harness.cli.options import (
     DEFAULT,
     AsJson,
     Context,
+    GatewayAPI,
     Kubeconfig,
     Meshes,
     Namespace,
@@ -65,6 +66,7 @@ def explain(
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
+    gateway_api: GatewayAPI = None,
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A request header.")
     ] = None,
@@ -82,7 +84,7 @@ def explain(
     """Explain what becomes of a request, by which resources and fields: predicted, nothing is sent."""
     with reported():
         request = _request(source, target, header or [], claim or [], through, address)
-        how = ReadOptions(recursive, namespace, strict)
+        how = ReadOptions(recursive, namespace, strict, gateway_api)
         model = model_of(paths or [], mesh or [], context, kubeconfig, how, assuming=True)
         typer.echo(_explained(model, _placed(model.state, request), as_json), nl=False)
 

@@ -13,6 +13,7 @@ from harness.cli.options import (
     DEFAULT,
     AsJson,
     Context,
+    GatewayAPI,
     Kubeconfig,
     Meshes,
     Namespace,
@@ -33,6 +34,7 @@ def lint(
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
+    gateway_api: GatewayAPI = None,
     mesh: Meshes = None,
     select: Annotated[
         list[str] | None,
@@ -92,9 +94,8 @@ def lint(
         if write_baseline and not chosen.baseline:
             raise InputError("no baseline to write", todo="name its file by --baseline")
         before = baselines.read(chosen.baseline) if chosen.baseline and not write_baseline else None
-        model = model_of(
-            paths or [], mesh or [], context, kubeconfig, ReadOptions(recursive, namespace, strict)
-        )
+        how = ReadOptions(recursive, namespace, strict, gateway_api)
+        model = model_of(paths or [], mesh or [], context, kubeconfig, how)
         result = report_of(model.state, model.omissions, chosen, before)
         if write_baseline and chosen.baseline:
             chosen.baseline.write_text(baselines.text(result.traps), encoding="utf-8")

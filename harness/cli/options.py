@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +54,15 @@ Strict = Annotated[
         help="Refuse what the harness doesn't know: kinds, objects, fields. Else it names them.",
     ),
 ]
+GatewayAPI = Annotated[
+    str | None,
+    typer.Option(
+        "--gateway-api",
+        metavar="RELEASE/CHANNEL",
+        help="The release of the Gateway API that the cluster has, as 1.6/standard; if absent, what "
+        "CustomResourceDefinitions among the manifests say, or else the newest's standard channel.",
+    ),
+]
 ERROR = 2
 """The exit status of every command that ends with an error."""
 
@@ -65,6 +74,7 @@ class ReadOptions:
     recursive: bool
     namespace: str
     strict: bool
+    gateway_api: str | None = None
 
 
 @contextmanager
@@ -96,7 +106,26 @@ def manifests_of(paths: Iterable[Path], how: ReadOptions, *, running: bool = Fal
         what = f"{unknown} is of a kind that the harness doesn't read" if unknown else "not all could be read"
         where = unknown.place("kind") if unknown else manifests.unread[0].path
         raise InputError(what, where=where, todo="leave it out, or leave --strict out")
-    return manifests
+    return _with_gateway_api(manifests, how)
+
+
+def _with_gateway_api(manifests: Manifests, how: ReadOptions) -> Manifests:
+    """The manifests with the definitions of the release that the option names; they must have no others."""
+    from harness.api.gateway_api import GROUP
+    from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefinition
+    from harness.api.schema.releases import Release
+
+    if how.gateway_api is None:
+        return manifests
+    option = "--gateway-api"
+    release = Release.parse(how.gateway_api, option)
+    for resource in manifests.resources:
+        if resource.key[:2] == DEFINITION and CustomResourceDefinition.kept(resource).group == GROUP:
+            what = f"{resource} says already which of the Gateway API's kinds are served"
+            raise InputError(what, where=resource.place(), todo=f"leave {option} out, or the definitions")
+    if not manifests.resources:
+        return manifests
+    return replace(manifests, batches=(release.definitions(option), *manifests.batches))
 
 
 def model_of(
@@ -134,8 +163,9 @@ def model_of(
         if model.state.assumed:
             typer.echo(assumption(model.state.assumed), err=True)
         return model
-    if paths or meshes:
-        raise InputError("--context goes with neither manifests nor --mesh: the cluster says what there is")
+    if paths or meshes or how.gateway_api:
+        what = "--context goes with neither manifests, --mesh nor --gateway-api"
+        raise InputError(f"{what}: the cluster says what there is")
     return Model.from_cluster(context, kubeconfig, lenient=not how.strict)
 
 

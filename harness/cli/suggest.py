@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from harness.base import InputError
 from harness.cli.options import (
     DEFAULT,
     Context,
+    GatewayAPI,
     Kubeconfig,
     Namespace,
     ReadOptions,
@@ -37,6 +39,7 @@ def suggest(
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
+    gateway_api: GatewayAPI = None,
     by_namespace: Annotated[
         bool, typer.Option("--by-namespace", help="A stage for each namespace, not one for all.")
     ] = False,
@@ -47,7 +50,8 @@ def suggest(
     from harness.suggest.composition import compose  # the other commands suggest nothing
 
     with reported():
-        sources = _sources(paths or [], context, kubeconfig, ReadOptions(recursive, namespace, strict))
+        how = ReadOptions(recursive, namespace, strict, gateway_api)
+        sources = _sources(paths or [], context, kubeconfig, how)
         summary = compose(sources, file, by_namespace=by_namespace, limit=limit, force=force)
     typer.echo(summary, nl=False)
 
@@ -60,12 +64,15 @@ def _sources(
 ) -> Sources:
     """Returns what the scenario is made of; raises InputError for options that don't go together."""
     from harness.api.kubernetes.metadata import configuration
+    from harness.api.schema.releases import Release
     from harness.suggest.sources import of_objects, of_paths
 
     if context is None:
         if not paths or kubeconfig:
             raise InputError("nothing to read", todo="name manifests, or a cluster's context (--context)")
-        return of_paths(paths, manifests_of(paths, how))
-    if paths:
-        raise InputError("--context goes without manifests: the cluster says what there is")
+        release = Release.parse(how.gateway_api, "--gateway-api") if how.gateway_api else None
+        return of_paths(paths, manifests_of(paths, replace(how, gateway_api=None)), release)
+    if paths or how.gateway_api:
+        what = "--context goes with neither manifests nor --gateway-api"
+        raise InputError(f"{what}: the cluster says what there is")
     return of_objects(configuration(cluster_objects(context, kubeconfig)))

@@ -14,6 +14,7 @@ from harness.cli.options import (
     DEFAULT,
     AsJson,
     Context,
+    GatewayAPI,
     Kubeconfig,
     Namespace,
     ReadOptions,
@@ -52,6 +53,7 @@ def translate(
     recursive: Recursive = True,
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
+    gateway_api: GatewayAPI = None,
     folder: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where files go; else it is printed.")
     ] = None,
@@ -82,9 +84,8 @@ def translate(
     with reported():
         failing = _failing(fail_on)
         tool = _asks_tool(to, using, tool_output)
-        manifests = _manifests(
-            paths or [], context, kubeconfig, tool=tool, how=ReadOptions(recursive, namespace, strict)
-        )
+        how = ReadOptions(recursive, namespace, strict, gateway_api)
+        manifests = _manifests(paths or [], context, kubeconfig, tool=tool, how=how)
         made = translated(manifests.resources, tool=tool, tool_output=tool_output)
         proof = _proof(manifests, made, assuming=context is None) if prove else None
         if proof:
@@ -142,8 +143,8 @@ def _manifests(
         from harness.api.kubernetes.metadata import configuration
         from harness.manifests.files import Manifests
 
-        if paths or tool:
-            raise InputError("--context goes with neither manifests nor ingress2gateway")
+        if paths or tool or how.gateway_api:
+            raise InputError("--context goes with neither manifests, --gateway-api nor ingress2gateway")
         return Manifests((tuple(configuration(cluster_objects(context, kubeconfig))),))
     if not paths or kubeconfig:
         raise InputError("nothing to translate", todo="name manifests, or a cluster's context (--context)")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.api import marks
 from harness.base import DEFAULT, Installation, Mesh, StageError, Workload
 from harness.cluster.api import Deadline, run, timed, wait_until
+from harness.cluster.api.settings import GATEWAY_API_CRDS
 from harness.cluster.objects.apply import Applier
 from harness.cluster.objects.docker import images_of
 from harness.cluster.objects.rollout import restart, wait_for_rollouts
@@ -22,6 +23,7 @@ from harness.cluster.ownership.ownership import interrupt_on_sigterm
 from harness.ground.connection import Connection
 from harness.ground.ground import cleared, placing_patch
 from harness.ground.observer import ClusterObserver, Footprint
+from harness.meshes import gateway_api
 from harness.meshes.istio import Istio
 from harness.meshes.linkerd import Linkerd
 from harness.traffic.observables import Basis
@@ -109,7 +111,14 @@ class ClusterProvider(ClusterObserver):
         with self._installing:  # one cluster, whichever mesh asks first
             at = self._at
         self._installed[mesh] = wanted = self._wanted(mesh, wanted)
-        at.install(mesh, wanted, self.settings.gateway_api_crds, Deadline(self.settings.timeout))
+        at.install(mesh, wanted, self._crds(wanted), Deadline(self.settings.timeout))
+
+    def _crds(self, wanted: Installation) -> str:
+        """Where the Gateway API's CRDs are: as the options say, or those of the release that is asked for."""
+        given = self.settings.gateway_api_crds
+        if wanted.gateway_api and given == GATEWAY_API_CRDS:
+            return gateway_api.source(wanted.gateway_api)
+        return given
 
     def uninstall(self, mesh: Mesh) -> None:
         """Takes a control plane away, by what it was installed with; the proxies in running pods stay."""

@@ -84,7 +84,7 @@ class Connection:
         if reason:
             raise MissingError(f"{mesh} can't be installed", why=reason)
         with self._crds:
-            gateway_api.ensure(self.client, self.system, crds, deadline)
+            gateway_api.ensure(self.client, self.system, crds, wanted.gateway_api, deadline)
         with timed(logger, f"{mesh} installed"):
             plane.install(deadline, wanted)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api import marks
 from harness.api.kubernetes.metadata import annotations_of, labels_of
+from harness.api.schema.releases import Release
 from harness.base import DEFAULT, HarnessError, Installation, StageError
 from harness.base.errors import NotModelledError, NotPredictedError
 from harness.ground.forecasting import Forecasting
@@ -71,6 +72,8 @@ class ModelProvider:
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Installs a mesh; the model is of one version, however it is installed [semantics]."""
         self.state = changes.install(self.state, mesh)
+        if wanted.gateway_api:
+            self._apply(Release.parse(wanted.gateway_api).definitions("gateway_api of the scenario"))
 
     def uninstall(self, mesh: Mesh) -> None:
         self.state = changes.uninstall(self.state, mesh)

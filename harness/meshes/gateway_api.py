@@ -11,7 +11,8 @@ import httpx
 from harness.api.gateway_api.route import Route, RouteStatus
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.node import live
-from harness.base import MissingError
+from harness.api.schema.releases import Release
+from harness.base import MissingError, StageError
 from harness.cluster.api import timed
 from harness.cluster.api.discovery import CRDS
 from harness.meshes.charts import objects
@@ -32,12 +33,30 @@ ROUTE_KINDS = frozenset(("HTTPRoute", "GRPCRoute"))
 PROBE = "httproutes.gateway.networking.k8s.io"
 
 
-def ensure(client: Client, applier: Applier, source: str, deadline: Deadline) -> None:
+_DOWNLOADS = "https://github.com/kubernetes-sigs/gateway-api/releases/download"
+
+
+def source(release: str) -> str:
+    """Returns the URL of a release's CRDs; raises InputError for a release that there isn't."""
+    wanted = Release.parse(release)
+    return f"{_DOWNLOADS}/{wanted.tag}/{wanted.channel}-install.yaml"
+
+
+def ensure(client: Client, applier: Applier, source: str, release: str, deadline: Deadline) -> None:
     """Applies the CRDs of a file or URL, unless the cluster has some already.
 
-    Raises MissingError if the source can't be read.
+    Raises MissingError if the source can't be read, StageError if those that are there are of another release
+    and channel than is wanted.
     """
-    if client.find(CRDS.path("", PROBE)) is not None:
+    there = client.find(CRDS.path("", PROBE))
+    if there is not None:
+        has = Release.of(live(there))
+        if release and has != Release.parse(release):
+            installed = has or "of an unknown release"
+            raise StageError(
+                f"the Gateway API {installed} is installed here, and {release} is asked for",
+                todo="take another cluster, or change gateway_api in the scenario",
+            )
         return
     with timed(logger, f"Gateway API CRDs of {source}"):
         applier.apply(objects(_read(source, deadline), source), deadline)

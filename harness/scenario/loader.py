@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.api.kubernetes.workload import workloads
 from harness.api.schema import foreign
+from harness.api.schema.releases import Release
 from harness.base import InputError, Installation, Installer, Mesh, Resource, did_you_mean
 from harness.expectations import DURING, KINDS
 from harness.manifests.documents import parse, read_text
@@ -111,7 +112,8 @@ class _Loader:
         self.problems.raise_if_any()
         self.translated = frozenset(sources)
         translations = {
-            name: self.made.get(name) or self._translated(apps, configs, of) for name, of in sources.items()
+            name: self.made.get(name) or self._translated(file, apps, configs, of)
+            for name, of in sources.items()
         }
         configs |= {name: made.objects for name, made in translations.items()}
         self._check_stages(file, apps)
@@ -127,7 +129,18 @@ class _Loader:
             uncovered = sum(line.startswith("# - ") for line in self.lines)
             self.notes.append(f"not covered: {uncovered} things, which the end of the file lists")
         accepted, notes = frozenset(file.undecided), tuple(self.notes)
-        return Scenario(self.path, file.name, apps, configs, stages, translations, sources, accepted, notes)
+        return Scenario(
+            self.path,
+            file.name,
+            apps,
+            configs,
+            stages,
+            translations,
+            sources,
+            accepted,
+            notes,
+            file.gateway_api,
+        )
 
     def _validated(self, model: type[Written], data: object, path: KeyPath) -> Written | None:
         try:
@@ -179,10 +192,13 @@ class _Loader:
         return written.sources
 
     @staticmethod
-    def _translated(apps: tuple[Resource, ...], configs: Configs, sources: Iterable[str]) -> Translation:
+    def _translated(
+        file: ScenarioFile, apps: tuple[Resource, ...], configs: Configs, sources: Iterable[str]
+    ) -> Translation:
         from harness.analysis.translate import translate  # most scenarios translate nothing
 
-        return translate([*apps, *(resource for name in sources for resource in configs[name])])
+        release = Release.parse(file.gateway_api).definitions("gateway_api") if file.gateway_api else ()
+        return translate([*release, *apps, *(resource for name in sources for resource in configs[name])])
 
     # -- stages
 
@@ -255,9 +271,11 @@ class _Loader:
         values = self._path(written.values, (*at, "values")) if written.values else None
         if written.manifests:
             source = self._path(written.manifests, (*at, "manifests"))
-            return Installation(written.version, Installer.MANIFESTS, str(source or ""))
+            return Installation(
+                written.version, Installer.MANIFESTS, str(source or ""), gateway_api=file.gateway_api
+            )
         installer = Installer.HELM if written.charts else Installer.CLI
-        return Installation(written.version, installer, written.charts, values)
+        return Installation(written.version, installer, written.charts, values, file.gateway_api)
 
     # -- expectations
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
+from harness.api.schema.releases import Release
 from harness.base import Mesh, ObjectName, Workload
 from harness.expectations.traffic.availability import Available
 from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none, text_as
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from harness.ground.ground import Provider
     from harness.scenario.steps import Step
     from harness.traffic.load import Load
+
+_KEY = "gateway_api of the scenario"
 
 MeshWord = Literal["istio", "linkerd", "none"]
 
@@ -136,6 +139,14 @@ class TranslationFile(Strict):
         return (self.translate,) if isinstance(self.translate, str) else tuple(self.translate)
 
 
+def _release(text: str) -> str:
+    return str(Release.parse(text)) if text else ""
+
+
+GatewayAPI = Annotated[str, text_as(_release)]
+"""A release and channel of the Gateway API."""
+
+
 class InstallationFile(Strict):
     """How a mesh is installed: by its own CLI, or from `charts`, or from rendered `manifests`."""
 
@@ -167,6 +178,7 @@ class ScenarioFile(Strict):
     configs: dict[str, str | TranslationFile] = Field(default_factory=dict)
     undecided: list[str] = Field(default_factory=list)
     meshes: MeshesFile = MeshesFile()
+    gateway_api: GatewayAPI = ""
     always: list[dict[str, Any]] = Field(default_factory=list)
     during: list[dict[str, Any]] = Field(default_factory=list)
     stages: list[StageFile] = Field(min_length=1)
@@ -239,6 +251,7 @@ class Scenario:
 
     `sources` names, of each translated config, those that it is translated of. `undecided` are objects that
     the model doesn't decide with, and that somebody answers for. `notes` are lines on what was read.
+    `gateway_api` is the release of the Gateway API that it wants; empty takes any.
     """
 
     path: Path
@@ -250,8 +263,18 @@ class Scenario:
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     undecided: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    gateway_api: str = ""
 
     def site(self, provider: Provider, *, allow_run: bool = False) -> Site:
         """Returns a site where nothing of it is done yet."""
         configs, translations = dict(self.configs), dict(self.translations)
-        return Site(provider, self.apps, configs, translations, self.sources, allow_run=allow_run)
+        definitions = Release.parse(self.gateway_api).definitions(_KEY) if self.gateway_api else ()
+        return Site(
+            provider,
+            self.apps,
+            configs,
+            translations,
+            self.sources,
+            allow_run=allow_run,
+            definitions=definitions,
+        )

@@ -44,6 +44,8 @@ class Site:
     """Of each translated configuration, the names of those that it is translated of."""
     applied: list[str] = field(default_factory=list)
     allow_run: bool = False
+    definitions: tuple[Resource, ...] = ()
+    """Those of the release of the Gateway API that the scenario wants."""
 
     def extend(
         self,
@@ -150,7 +152,7 @@ class Translate(Step):
 
         written = [resource for name in site.sources[self.config] for resource in site.configs[name]]
         live = [now for resource in written if (now := self._now(site.provider, resource))]
-        made = translate([*site.apps, *live])
+        made = translate([*site.definitions, *site.apps, *live])
         before = site.configs[self.config] if self.config in site.applied else ()
         site.configs[self.config], site.translations[self.config] = made.objects, made
         site.apply(self.config)

@@ -74,6 +74,7 @@ class Layout:
             configs[TRANSLATED] = {"translate": translated[0] if len(translated) == 1 else translated}
         undecided = list(dict.fromkeys(str(each.resource) for each in self.sources.undecided))
         head = {"apps": apps, "configs": configs, "undecided": undecided}
+        head["gateway_api"] = self.sources.gateway_api
         return {key: value for key, value in head.items() if value}
 
     def check_free(self) -> None:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from harness.analysis.texts import free
 from harness.analysis.translate import translate
 from harness.api import certificates, marks
+from harness.api.kubernetes.definition import DEFINITION
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.secret import KIND as SECRET
 from harness.api.kubernetes.workload import is_workload
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
+from harness.api.schema.releases import Release
 from harness.base.errors import InputError
 from harness.base.vocabulary import PLATFORM, ROOT_NAMESPACE, Mesh
 from harness.manifests import dumps
@@ -82,6 +84,8 @@ class Sources:
     """Namespaces that objects speak of, and that no manifest declares or has workloads in."""
     undecided: tuple[Undecided, ...]
     """What the model doesn't decide of the objects: it may change any answer."""
+    gateway_api: str = ""
+    """The release of the Gateway API that the cluster has, as far as somebody says; empty if nobody does."""
 
     def of(self, *roles: Role) -> tuple[Source, ...]:
         """Returns the sources of these roles."""
@@ -93,11 +97,14 @@ class Sources:
         return tuple(resource for source in self.every for resource in source.objects)
 
 
-def of_paths(paths: Iterable[Path], manifests: Manifests) -> Sources:
-    """Returns what was read of these paths; raises InputError if it holds no workload."""
+def of_paths(paths: Iterable[Path], manifests: Manifests, release: Release | None = None) -> Sources:
+    """Returns what was read of these paths; raises InputError if it holds no workload.
+
+    The cluster has this release of the Gateway API, or the one that definitions among the objects are of.
+    """
     batches = zip(paths, manifests.batches, strict=True)
     parts = [part for path, objects in batches for part in _parts(path, objects)]
-    return _sources(parts, map(str, manifests.unread))
+    return _sources(parts, map(str, manifests.unread), release)
 
 
 def of_objects(objects: Iterable[Resource]) -> Sources:
@@ -126,7 +133,7 @@ def _holds_just(path: Path, objects: Sequence[Resource]) -> bool:
 
 
 @keeping_all()
-def _sources(parts: Sequence[Part], unread: Iterable[str] = ()) -> Sources:
+def _sources(parts: Sequence[Part], unread: Iterable[str] = (), release: Release | None = None) -> Sources:
     left_out = dict.fromkeys(unread)
     every_object = [resource for _, batch in parts for resource in batch]
     secrets = certificates.assumed(every_object)
@@ -135,7 +142,9 @@ def _sources(parts: Sequence[Part], unread: Iterable[str] = ()) -> Sources:
         left_out[certificates.assumption(secrets)] = None
     credentials = certificates.named(every_object)
     objects = {resource.key: resource for _, batch in parts for resource in batch}
-    state, refused = _applied(tuple(objects.values()))
+    release = release or _release_of(objects.values())
+    definitions = release.definitions("gateway_api") if release else ()
+    state, refused = _applied((*definitions, *objects.values()))
     every: list[Source] = []
     for path, batch in parts:
         kept = (each for each in batch if not _is_left_out(each, refused, left_out, credentials))
@@ -156,7 +165,7 @@ def _sources(parts: Sequence[Part], unread: Iterable[str] = ()) -> Sources:
     keys = {resource.key for resource in kept_objects}
     undecided = tuple(each for each in state.undecided if each.resource.key in keys)
     left_out |= dict.fromkeys(str(each) for each in state.undecided if each not in undecided)
-    translation = translate(kept_objects)
+    translation = translate([*definitions, *kept_objects])
     staying = {resource.key: resource for resource in (*translation.kept, *_at_gateways(state))}
     undeclared = _undeclared(kept_objects, translation)
     if undeclared:
@@ -168,7 +177,14 @@ def _sources(parts: Sequence[Part], unread: Iterable[str] = ()) -> Sources:
         tuple(objects[key] for key in staying if key in objects),
         undeclared,
         undecided,
+        str(release or ""),
     )
+
+
+def _release_of(objects: Iterable[Resource]) -> Release | None:
+    """The release of the Gateway API that definitions are of."""
+    definitions = (resource for resource in objects if resource.key[:2] == DEFINITION)
+    return next(filter(None, map(Release.of, definitions)), None)
 
 
 def _undeclared(objects: Sequence[Resource], translation: Translation) -> tuple[str, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.base import DEFAULT
+from harness.base import Installation
 from harness.base.errors import HarnessError, InputError
 from harness.base.vocabulary import Mesh
 from harness.expectations import DURING, Ground
@@ -123,18 +123,20 @@ def scenario(
     loads = tuple(DURING[kind].model_validate(keys) for each in during for kind, keys in each.items())
     checks = tuple(Check(f"during: {load.title()}", load, "", "") for load in loads)
     made = tuple(
-        Stage(stage["name"], _steps(stage, first=not index), checks if index else ())
+        Stage(stage["name"], _steps(sources, stage, first=not index), checks if index else ())
         for index, stage in enumerate(stages)
     )
     translations = {TRANSLATED: sources.translation}
     translated = {TRANSLATED: tuple(source.name for source in own)}
     undecided = frozenset(str(each.resource) for each in sources.undecided)
     every = (*apps, *clients)
-    return Scenario(Path(), "trial", every, configs, made, translations, translated, undecided=undecided)
+    trial = Scenario(Path(), "trial", every, configs, made, translations, translated, undecided=undecided)
+    return replace(trial, gateway_api=sources.gateway_api)
 
 
-def _steps(stage: Written, *, first: bool) -> tuple[Step, ...]:
-    return tuple(steps_of(StageFile.model_validate(stage), dict.fromkeys(Mesh, DEFAULT), first=first))
+def _steps(sources: Sources, stage: Written, *, first: bool) -> tuple[Step, ...]:
+    installations = dict.fromkeys(Mesh, Installation(gateway_api=sources.gateway_api))
+    return tuple(steps_of(StageFile.model_validate(stage), installations, first=first))
 
 
 def reached(scenario: Scenario) -> tuple[list[Reached], HarnessError | None]:

@@ -1,4 +1,5 @@
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -175,21 +176,38 @@ CRD = {
 
 def test_gateway_api_crds_that_are_there_stay():
     client = FakeClient(CRD)
-    gateway_api.ensure(client, Applier(client, Discovery(client)), "/no/such/file", Deadline(5))
+    gateway_api.ensure(client, Applier(client, Discovery(client)), "/no/such/file", "", Deadline(5))
     assert [method for method, _ in client.calls] == ["GET"]
+
+
+@pytest.mark.parametrize(("version", "fits"), [("v1.6.1", True), ("v1.4.1", False), ("", False)])
+def test_gateway_api_crds_of_another_release_are_an_error(version, fits):
+    marks = {
+        "gateway.networking.k8s.io/bundle-version": version,
+        "gateway.networking.k8s.io/channel": "standard",
+    }
+    client = FakeClient({**CRD, "metadata": {"name": gateway_api.PROBE, "annotations": marks}})
+    with nullcontext() if fits else pytest.raises(StageError, match=r"1.6/standard is asked for"):
+        gateway_api.ensure(
+            client, Applier(client, Discovery(client)), "/no/such/file", "1.6/standard", Deadline(5)
+        )
+
+
+def test_gateway_api_crds_of_a_release():
+    assert gateway_api.source("1.6/experimental").endswith("/v1.6.1/experimental-install.yaml")
 
 
 def test_gateway_api_crds_that_cant_be_had():
     client = FakeClient()
     with pytest.raises(MissingError, match="can't be had from /no/such/file"):
-        gateway_api.ensure(client, Applier(client, Discovery(client)), "/no/such/file", Deadline(5))
+        gateway_api.ensure(client, Applier(client, Discovery(client)), "/no/such/file", "", Deadline(5))
 
 
 def test_gateway_api_crds_are_applied_from_a_file(tmp_path):
     file = tmp_path / "crds.yaml"
     file.write_text(CRDS)
     client = FakeClient()
-    gateway_api.ensure(client, Applier(client, Discovery(client)), str(file), Deadline(5))
+    gateway_api.ensure(client, Applier(client, Discovery(client)), str(file), "", Deadline(5))
     assert list(client.objects) == ["/api/v1/namespaces/linkerd/configmaps/crds"]
 
 

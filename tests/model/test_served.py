@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.api.refusal import Refused
-from harness.base.errors import NotModelledError
+from harness.api.schema.releases import Release
+from harness.base.errors import InputError, NotModelledError
 from harness.manifests.documents import plain
 from harness.model import State, changes
 from harness.model.changes.loading import load_objects
-from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
+from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -167,3 +168,74 @@ def test_rules_that_cannot_be_evaluated_are_named():
         "networking.istio.io/v1 ServiceEntry spec: cidr(self.hosts[0]).prefixLength() > 8",
     )
     assert state.served.unevaluated([ROUTE]) == ()
+
+
+def release(text: str) -> tuple[Resource, ...]:
+    return Release.parse(text).definitions("a test")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.6/standard", "1.6/standard"),
+        ("1.6", "1.6/standard"),
+        ("v1.4.1/experimental", "1.4/experimental"),
+        ("2.0", None),
+        ("1.6/alpha", None),
+        ("newest", None),
+    ],
+)
+def test_a_release_is_written(text, expected):
+    if expected is None:
+        with pytest.raises(InputError, match="no release of the Gateway API"):
+            Release.parse(text)
+    else:
+        assert str(Release.parse(text)) == expected
+
+
+# release: the kinds that Istio reads, and Linkerd, of TLSRoute, TCPRoute and GRPCRoute
+READ = {
+    "1.0/standard": ("", ""),
+    "1.0/experimental": ("", "TLSRoute TCPRoute"),
+    "1.1/standard": ("GRPCRoute", "GRPCRoute"),
+    "1.4/standard": ("GRPCRoute", "GRPCRoute"),
+    "1.4/experimental": ("GRPCRoute", "TLSRoute TCPRoute GRPCRoute"),
+    "1.5/standard": ("TLSRoute GRPCRoute", "GRPCRoute"),
+    "1.5/experimental": ("TLSRoute GRPCRoute", "TLSRoute TCPRoute GRPCRoute"),
+    "1.6/standard": ("TLSRoute TCPRoute GRPCRoute", "GRPCRoute"),
+    "1.6/experimental": ("TLSRoute TCPRoute GRPCRoute", "TLSRoute TCPRoute GRPCRoute"),
+}
+
+
+@pytest.mark.parametrize(("name", "istio", "linkerd"), [(name, *read) for name, read in READ.items()])
+def test_which_kinds_a_mesh_reads(name, istio, linkerd):
+    served = changes.apply(cluster(ISTIO, LINKERD), release(name)).served
+    for mesh, kinds in ((ISTIO, istio), (LINKERD, linkerd)):
+        read = [kind for kind in ("TLSRoute", "TCPRoute", "GRPCRoute") if not served.unread(mesh, kind)]
+        assert " ".join(read) == kinds
+
+
+def from_outside(name: str, version: str) -> str:
+    """What Linkerd's client gets over TLS where an EgressNetwork denies all, and a TLSRoute opens the way."""
+    away = "{group: policy.linkerd.io, kind: EgressNetwork, name: all, port: 443}"
+    rules = f"[{{backendRefs: [{away}]}}]"
+    spec = f"{{parentRefs: [{away}], hostnames: [a.example.org], rules: {rules}}}"
+    route = resource("TLSRoute", "lnk/r", spec, f"{GATEWAY}/{version}")
+    network = resource("EgressNetwork", "lnk/all", "{trafficPolicy: Deny}", "policy.linkerd.io/v1alpha1")
+    state = changes.apply(
+        cluster(LINKERD), [*release(name), *app("lnk/web", "any/web:1", 80), network, route]
+    )
+    return " ".join(told(send(state, "lnk/web", "https://a.example.org/")))
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "opens"),
+    [
+        ("1.6/standard", "v1", False),
+        ("1.6/experimental", "v1", True),
+        ("1.6/experimental", "v1alpha2", True),
+        ("1.4/experimental", "v1alpha2", True),
+    ],
+)
+def test_linkerd_reads_one_version_of_tls_routes(name, version, opens):
+    assert ("left the cluster" in from_outside(name, version)) is opens

@@ -297,10 +297,10 @@ def test_what_the_cluster_does_not_serve_is_named(served, unserved):
     mesh.data["data"] = {"mesh": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}
     spec = "{hosts: [api.example.org], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}"
     made = translate([*APPS, definition, mesh, resource("ServiceEntry", "shop/api", spec)])
-    assert "TLSRoute" in [one.kind for one in made.objects]
+    assert ("TLSRoute" in [one.kind for one in made.objects]) is not unserved
     named = [one for one in made.findings if one.topic == "unserved"]
     assert bool(named) is unserved
-    assert all("these connections are refused" in one.why for one in named)
+    assert all(one.severity is Severity.LOST and "the EgressNetwork denies" in one.why for one in named)
     assert made.served.sources == (
         "linkerd edge-26.8",
         "gateway.networking.k8s.io (its CustomResourceDefinitions)",

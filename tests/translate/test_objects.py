@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from harness.analysis.translate import translate
+from harness.api.schema.releases import Release
 from tests.model.clusters import deployment, resource
 from tests.translate.estates import APPS
 
@@ -38,6 +39,8 @@ def mesh(more: str) -> object:
 
 
 # Istio's objects; kind and name of what one becomes, a part of its data
+EXPERIMENTAL = Release("1.6", "experimental").definitions("a test")
+
 MADE = {
     "listener": (
         [INGRESS, gateway(HTTP_SERVER % "['shop/a.example.org', './b.example.org', '*']")],
@@ -90,12 +93,12 @@ MADE = {
              backendRefs: [{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: a, value: b}]}}]}]}]}}""",
     ),
     "SNI": (
-        [mesh("tls: [{match: [{port: 443, sniHosts: [web.example.org]}], route: [{destination: {host: web, port: {number: 443}}}]}]")],
+        [*EXPERIMENTAL, mesh("tls: [{match: [{port: 443, sniHosts: [web.example.org]}], route: [{destination: {host: web, port: {number: 443}}}]}]")],
         "TLSRoute web",
         "{apiVersion: gateway.networking.k8s.io/v1alpha2, spec: {hostnames: [web.example.org], parentRefs: [{group: '', kind: Service, name: web, port: 443}], rules: [{backendRefs: [{name: web, port: 443}]}]}}",
     ),
     "connections": (
-        [mesh("tcp: [{match: [{port: 9000}], route: [{destination: {host: web}, weight: 1}, {destination: {host: web-v2}, weight: 3}]}]")],
+        [*EXPERIMENTAL, mesh("tcp: [{match: [{port: 9000}], route: [{destination: {host: web}, weight: 1}, {destination: {host: web-v2}, weight: 3}]}]")],
         "TCPRoute web",
         "{spec: {parentRefs: [{port: 9000}], rules: [{backendRefs: [{name: web, port: 80, weight: 1}, {name: web-v2, port: 80, weight: 3}]}]}}",
     ),
@@ -170,7 +173,7 @@ MADE = {
     ),
     "REGISTRY_ONLY": ([REGISTRY_ONLY], "EgressNetwork all-egress-traffic", "{metadata: {namespace: linkerd-egress}, spec: {trafficPolicy: Deny}}"),
     "registered host": (
-        [REGISTRY_ONLY, resource("ServiceEntry", "shop/api", "{hosts: [api.example.org], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}", "networking.istio.io/v1")],
+        [*EXPERIMENTAL, REGISTRY_ONLY, resource("ServiceEntry", "shop/api", "{hosts: [api.example.org], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}", "networking.istio.io/v1")],
         "TLSRoute shop-api-443",
         "{spec: {hostnames: [api.example.org], parentRefs: [{group: policy.linkerd.io, kind: EgressNetwork, name: all-egress-traffic, namespace: linkerd-egress, port: 443}]}}",
     ),

@@ -17,6 +17,7 @@ from harness.base.resources import CLUSTER_SCOPED, Resource
 if TYPE_CHECKING:
     from harness.analysis.translate.estate import Estate
     from harness.api.node import Node
+    from harness.api.served import Served
     from harness.manifests.patching import Patch
 
 MAX_NAME = 63
@@ -36,15 +37,16 @@ class Translated:
 
 
 class Draft:
-    """Collects what a translation makes.
+    """Collects what a translation makes for a cluster on which certain kinds are `served`.
 
     `subsets` are the Services that subsets became, by full host and name (None where the host's Service isn't
     known); `gateways` the Gateways made of Istio's, by `namespace/name`; `moving` the namespaces that
     change the mesh, `assumed` those of them that are taken to be in Istio, though nothing says so.
     """
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: Estate, served: Served) -> None:
         self.estate = estate
+        self.served = served
         self.findings: dict[Finding, None] = {}
         self.patches: list[Patch] = []
         self.subsets: dict[tuple[str, str], Resource | None] = {}

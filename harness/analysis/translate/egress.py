@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.translate.route.connection_route import API as CONNECTION_API
-from harness.analysis.translate.route.routes import GATEWAY_API
-from harness.api.gateway_api.route import KINDS, Route
+from harness.api.gateway_api import GROUP as GATEWAY_API
 from harness.api.istio.mesh_config import MeshConfig
 from harness.api.istio.registry import GROUP, REGISTRY_ONLY, ServiceEntry
+from harness.api.schema.releases import version_read
+from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
     from harness.analysis.translate.draft import Draft
@@ -46,12 +46,6 @@ def translate(draft: Draft) -> None:
         _entry(draft, entry, closed=closed)
 
 
-def opens(resource: Resource) -> bool:
-    """Returns whether an object is a route that opens an EgressNetwork which denies all else."""
-    parents = Route.of(resource).parents if resource.kind in KINDS else ()
-    return any(parent.kind == "EgressNetwork" for parent in parents)
-
-
 def _entry(draft: Draft, resource: Resource, *, closed: bool) -> None:
     entry = ServiceEntry.of(resource).required("hosts")
     if entry.is_internal:
@@ -86,7 +80,10 @@ def _route(
     target |= {"namespace": NAMESPACE} | ({"port": number} if number else {})
     names = {"hostnames": list(hosts)} if kind != "TCPRoute" else {}
     route = {"parentRefs": [target], **names, "rules": [{"backendRefs": [target]}]}
-    api = GATEWAY_API if kind == "HTTPRoute" else CONNECTION_API
+    if unread := draft.served.unread(Mesh.LINKERD, kind):
+        draft.report("unserved.refused-egress", resource, kind=kind, why=unread)
+        return
+    api = f"{GATEWAY_API}/{version_read(Mesh.LINKERD, kind)}"
     draft.add(api, kind, NAMESPACE, f"{name}-{number}", route, (resource,))
 
 

@@ -89,7 +89,7 @@ def translate(resources: Iterable[Resource]) -> Translation:
     """
     estate = Estate(tuple({resource.key: resource for resource in resources}.values()))
     coverage.check(estate.resources)
-    draft = Draft(estate)
+    draft = Draft(estate, _served(estate))
     draft.findings |= dict.fromkeys(coverage.untranslated(estate))
     injection.translate(draft)
     network_policy.check(draft)
@@ -100,29 +100,29 @@ def translate(resources: Iterable[Resource]) -> Translation:
     inbound.add(draft, policies(draft), modes(draft))
     egress.translate(draft)
     gateway.mesh(draft)
-    served = _served(draft)
+    _report_unserved(draft)
     order = list(Severity)
     findings = sorted(draft.findings, key=lambda finding: order.index(finding.severity))
     return Translation(
-        draft.objects, tuple(findings), tuple(draft.patches), served, kept(estate), tuple(draft.assumed)
+        draft.objects, tuple(findings), tuple(draft.patches), draft.served, kept(estate), tuple(draft.assumed)
     )
 
 
-def _served(draft: Draft) -> Served:
-    """The kinds that are served; reports what was made of others, or of those of one channel alone."""
+def _served(estate: Estate) -> Served:
+    """The kinds that the cluster serves: by definitions, or as far as the estate's own objects tell."""
     served = NOTHING.with_mesh(Mesh.LINKERD)
-    for definition in draft.estate.all(*DEFINITION):
+    for definition in estate.all(*DEFINITION):
         served = served.defining(definition)
-    for made in draft.objects:
-        if not served.includes(made.resource):
-            assumed = served.needing(made.resource).includes(made.resource)
-            code = "unserved.channel" if assumed else "unserved.refused"
-            code += "-egress" if egress.opens(made.resource) else ""
-            kind = f"{made.resource.api_version} {made.resource.kind}"
-            draft.report(code, made.origins[0], kind=kind)
-    for made in draft.objects:
-        served = served.needing(made.resource)
+    for resource in estate.resources:
+        served = served.needing(resource)
     return served
+
+
+def _report_unserved(draft: Draft) -> None:
+    for made in draft.objects:
+        if not draft.served.includes(made.resource):
+            kind = f"{made.resource.api_version} {made.resource.kind}"
+            draft.report("unserved.refused", made.origins[0], kind=kind, why="the cluster doesn't serve it")
 
 
 @dataclass(frozen=True)

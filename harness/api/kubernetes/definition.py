@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
-_RELEASE = "gateway.networking.k8s.io/bundle-version"
-_CHANNEL = "gateway.networking.k8s.io/channel"
+BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
+CHANNEL = "gateway.networking.k8s.io/channel"
+"""The annotations by which a definition says of which release of the Gateway API, and channel, it is."""
+
+CHOSEN = "harness/chosen-by"
+"""The annotation of a definition that stands for a release which a user chose."""
 
 
 class DefinitionNames(Node):
@@ -55,11 +59,16 @@ class CustomResourceDefinition(Spec):
     def served(self) -> frozenset[str]:
         return frozenset(version.name for version in self.versions if version.served)
 
+    @property
+    def chosen(self) -> str:
+        """Who chose the release that it stands for; empty for a cluster's own."""
+        return annotations_of(self.resource).get(CHOSEN, "")
+
 
 def release(definition: Resource) -> str:
     """Returns the release and channel of the Gateway API that a definition is from, if it says so."""
     marks = annotations_of(definition)
-    return "/".join(filter(None, (marks.get(_RELEASE), marks.get(_CHANNEL))))
+    return "/".join(filter(None, (marks.get(BUNDLE_VERSION), marks.get(CHANNEL))))
 
 
 MUTATING = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")

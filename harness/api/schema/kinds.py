@@ -121,10 +121,5 @@ RELEASES = {
 }
 """The releases of the Gateway API (`gateway_api`) and of each mesh."""
 
-EXPERIMENTAL = frozenset(
-    (kind, version) for kind, versions in _TABLE["experimental"].items() for version in versions.split()
-)
-"""The versions of the Gateway API's kinds that its experimental channel alone serves."""
-
 MESH_OF_GROUP = {group: mesh for mesh in Mesh for group in RELEASES[mesh].groups}
 """The mesh that brings an API group; Gateway API's comes with either."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api import GROUP
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.schema.foreign import moves_traffic
 from harness.base import ROOT_NAMESPACE, InputError, Mesh
@@ -189,8 +190,11 @@ def standing(client: Client, namespaces: Collection[str], meshes: Collection[Mes
     Without what a cluster makes by itself: pods of controllers, endpoints, webhooks' certificates.
     """
     systems = {CONTROL_PLANES[mesh] for mesh in meshes}
-    taken = take(client, "the cluster", {*namespaces, *systems}).objects
-    return tuple(each for each in taken if _is_mesh_wide(each, systems) or _is_own(each, namespaces))
+    taken = take(client, "the cluster", {*namespaces, *systems})
+    own = (each for each in taken.objects if _is_mesh_wide(each, systems) or _is_own(each, namespaces))
+    # What is served of the Gateway API decides which of its routes a mesh reads.
+    served = (each for each in taken.definitions if each.name.endswith(f".{GROUP}"))
+    return (*served, *own)
 
 
 def _is_mesh_wide(resource: Resource, systems: Collection[str]) -> bool:

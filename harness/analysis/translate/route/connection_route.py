@@ -9,8 +9,11 @@ from harness.analysis.translate.estate import routable
 from harness.analysis.translate.gateway.gateway import parent_of
 from harness.analysis.translate.route.routes import Backends
 from harness.analysis.translate.route.virtual_service import RouteTarget, report_weights
+from harness.api.gateway_api import GROUP
 from harness.api.istio.destination import weighted
 from harness.api.istio.hosts import MESH
+from harness.api.schema.releases import version_read
+from harness.base.vocabulary import Mesh
 from harness.model.network.services import service_ports
 
 if TYPE_CHECKING:
@@ -20,9 +23,6 @@ if TYPE_CHECKING:
     from harness.analysis.translate.estate import Host
     from harness.api.istio.virtual_service import ConnectionMatch, ConnectionRule, VirtualService
     from harness.base.resources import Resource
-
-API = "gateway.networking.k8s.io/v1alpha2"
-"""The version that Linkerd's policy controller reads [linkerd/linkerd2: policy-controller, k8s/api]."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def on_services(
                 draft.report("port.connections", rule.rule, service=f"{namespace}/{service}")
             for port in ports:
                 parent = {"group": "", "kind": "Service", "name": service, "port": port}
-                _add(draft, resource, rule, parent, Backends(draft, port, namespace))
+                _add(draft, resource, rule, parent, Backends(draft, port, namespace), Mesh.LINKERD)
 
 
 def on_gateways(
@@ -90,15 +90,24 @@ def on_gateways(
     for rule in rules:
         for gateway in filter(rule.at, gateways):
             parent = parent_of(draft, resource, gateway, rule.port)
-            _add(draft, resource, rule, parent, Backends(draft, rule.port, resource.namespace))
+            _add(draft, resource, rule, parent, Backends(draft, rule.port, resource.namespace), Mesh.ISTIO)
 
 
 def _add(
-    draft: Draft, resource: Resource, rule: TranslatedConnectionRule, parent: Fields, backends: Backends
+    draft: Draft,
+    resource: Resource,
+    rule: TranslatedConnectionRule,
+    parent: Fields,
+    backends: Backends,
+    reader: Mesh,
 ) -> None:
     spec: Fields = {"parentRefs": [parent]}
     if rule.names and "*" not in rule.names:
         spec["hostnames"] = list(rule.names)
     spec["rules"] = [{"backendRefs": [backends.backend(target) for target in rule.targets]}]
     kind = "TLSRoute" if rule.names else "TCPRoute"
-    draft.add(API, kind, backends.namespace, resource.name, spec, (resource,))
+    if unread := draft.served.unread(reader, kind):
+        draft.report("unserved.refused", rule.rule, kind=kind, why=unread)
+        return
+    api = f"{GROUP}/{version_read(reader, kind)}"
+    draft.add(api, kind, backends.namespace, resource.name, spec, (resource,))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
 from harness.api.istio.hosts import covers, specificity, within
+from harness.base.vocabulary import Mesh
 from harness.model.istio import revision
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.routing import gateway_api_route as gateway_route
@@ -53,6 +54,10 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
         for route, parent, age in table.covering(host) if table else ():
             if revision.is_apart(state, route.resource):
                 lost.append(revision.why_apart(state, route.resource))
+                continue
+            if unread := state.served.unread(Mesh.ISTIO, route.resource.kind):
+                text = "{}: the route is ignored"
+                lost.append(step(route.resource, "apiVersion", Action.IGNORED, text, unread))
                 continue
             if fault := gateway_route.unusable(state, route):
                 text = "{}: the route is ignored"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
 from harness.api.gateway_api.route import Route
+from harness.base.vocabulary import Mesh
 from harness.model.istio import revision
 from harness.model.istio.routing import gateway_api_route as gateway_route
 from harness.model.network import attachment
@@ -42,6 +43,9 @@ def attached(
             continue
         if revision.is_apart(state, stored.live):
             lost.append(revision.why_apart(state, stored.live))
+            continue
+        if unread := state.served.unread(Mesh.ISTIO, stored.live.kind):
+            lost.append(step(stored.live, "apiVersion", Action.IGNORED, "{}: the route is ignored", unread))
             continue
         route = Route.kept(stored.live)
         if not route.parents and stored.live.namespace == parent.namespace:

@@ -9,6 +9,7 @@ from harness.api.gateway_api.route import Route
 from harness.api.linkerd import GROUP, annotation
 from harness.base import expressions
 from harness.base.expressions import Dialect
+from harness.base.vocabulary import Mesh
 from harness.model.network import attachment
 from harness.traffic.trace import Action, Step, step
 
@@ -38,6 +39,9 @@ def indexed(state: State, kind: str, parent: Resource) -> tuple[list[Route], lis
     for stored in sorted(attachment.about(state, parent), key=lambda s: (*s.age[:3], s.live.name)):
         if stored.live.group not in groups or stored.live.kind != kind:
             continue
+        if unread := why_unread(state, stored.live):
+            lost.append(step(stored.live, "apiVersion", Action.IGNORED, "{}: the route is ignored", unread))
+            continue
         if stored.indexed is not stored.live:
             field = unreadable(stored.live) or ""
             kept = "the version before stays in force" if stored.indexed else "the route is ignored"
@@ -57,14 +61,23 @@ def conflict(state: State, parent: Resource, kind: str, port: int | None) -> Res
     before = PRECEDENCE[: PRECEDENCE.index(kind)]
     groups = GROUPS[parent.kind]
     for stored in attachment.naming(state, parent):
-        if stored.live.kind in before and any(
-            (ref.kind, ref.namespace, ref.name, ref.port)
-            == (parent.kind, parent.namespace, parent.name, port)
-            and ref.group in groups
-            for ref in Route.kept(stored.live).parents
+        if (
+            stored.live.kind in before
+            and not why_unread(state, stored.live)
+            and any(
+                (ref.kind, ref.namespace, ref.name, ref.port)
+                == (parent.kind, parent.namespace, parent.name, port)
+                and ref.group in groups
+                for ref in Route.kept(stored.live).parents
+            )
         ):
             return stored.live
     return None
+
+
+def why_unread(state: State, route: Resource) -> str:
+    """Returns why Linkerd doesn't watch a route's kind; empty if it does."""
+    return state.served.unread(Mesh.LINKERD, route.kind) if route.group == gateway_api.GROUP else ""
 
 
 def unreadable(resource: Resource) -> str | None:
