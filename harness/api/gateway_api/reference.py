@@ -30,6 +30,16 @@ class ObjectRef(NamedRef):
     kind = field.text("kind")
 
 
+class SecretRef(ObjectRef):
+    """A reference to a certificate, in a Secret unless it says otherwise."""
+
+    kind = field.text("kind", "Secret")
+
+    @property
+    def is_secret(self) -> bool:
+        return (self.group, self.kind) == ("", "Secret")
+
+
 class ParentRef(NamedRef):
     """What a route wants to attach to; `group` is None where the reference names none."""
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.filters import filter_field
-from harness.api.gateway_api.gateway import KubernetesGateway
+from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
 from harness.api.gateway_api.route import Route, RPCMatch
 from harness.api.refusal import Refused
 from harness.base.errors import not_modelled
@@ -41,7 +41,10 @@ def validate(resource: Resource) -> None:
         if gateway.class_name in ("istio-waypoint", "istio-east-west"):
             field, name = "spec.gatewayClassName", gateway.class_name
             raise not_modelled(resource, field, f"{name} is for ambient mode")
-        faults = _gateway_faults(gateway)
+        faults = _listeners_faults(gateway.at("listeners"), gateway.listeners)
+    elif resource.kind == "ListenerSet":
+        listeners = ListenerSet.kept(resource)
+        faults = _listeners_faults(listeners.at("listeners"), listeners.listeners)
     elif resource.kind.endswith("Route"):
         faults = _route_faults(Route.kept(resource))
     else:
@@ -50,8 +53,7 @@ def validate(resource: Resource) -> None:
         raise Refused.invalid(resource, where, words)
 
 
-def _gateway_faults(gateway: KubernetesGateway) -> Iterator[Fault]:
-    field, listeners = gateway.at("listeners"), gateway.listeners
+def _listeners_faults(field: str, listeners: Sequence[Listener]) -> Iterator[Fault]:
     yield from _counted(field, listeners, 1, 64)
     for listener in listeners:
         yield from (_array(field, words) for words in _listener_faults(listener))

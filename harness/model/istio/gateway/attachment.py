@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from harness.model.state import Pod, State
 
 
+PARENTS = ("Gateway", "ListenerSet")
+"""The kinds with listeners."""
+
 Age = tuple[bool, str, int, str, str]
 AttachingRoute = tuple[Route, "ParentRef", Age]
 """A route that names a Gateway, and by which of its parents."""
@@ -68,7 +71,7 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
                 Attached(listener, route, name, specificity(shared), age)
                 for listener, why in zip(own, whys, strict=True)
                 if why is None
-                for name, shared in _hosts(listener, route)
+                for name, shared in _hosts(state, listener, route)
                 if covers(shared, host)
             ]
             taken += named
@@ -82,10 +85,9 @@ def attached(state: State, listeners: Iterable[Listener], host: str) -> tuple[li
 
 @per_state
 def _by_gateway(state: State) -> dict[tuple[str, str, str, str], HostTable[AttachingRoute]]:
-    """The routes that name a Gateway, by their host names, older first."""
-    return {
-        gateway.key: HostTable(_naming(state, gateway)) for gateway in state.all(gateway_api.GROUP, "Gateway")
-    }
+    """The routes that name a Gateway, or a ListenerSet, by their host names, older first."""
+    parents = (parent for kind in PARENTS for parent in state.all(gateway_api.GROUP, kind))
+    return {parent.key: HostTable(_naming(state, parent)) for parent in parents}
 
 
 def _naming(state: State, gateway: Resource) -> Iterator[tuple[str, AttachingRoute]]:
@@ -138,13 +140,13 @@ def _refusal(state: State, listener: Listener, parent: ParentRef, route: Route) 
     return None
 
 
-def _hosts(listener: Listener, route: Route) -> Iterator[tuple[str, str]]:
+def _hosts(state: State, listener: Listener, route: Route) -> Iterator[tuple[str, str]]:
     """The route's host names on a listener, each with what it and the listener's have in common.
 
     What a nearer name of the Gateway's listeners covers wholly belongs to that one alone.
     """
     own = listener.hostname
-    nearer = [host for host in gateway_listener.siblings(listener) if len(host) >= len(own)]
+    nearer = [host for host in gateway_listener.siblings(state, listener) if len(host) >= len(own)]
     for name in map(str.lower, route.hostnames or ("*",)):
         if own.startswith("*") and any(within(name, host) for host in nearer):
             continue

@@ -9,14 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.api.gateway_api import GROUP
-from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, Listener
+from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway
 from harness.api.istio.gateway import MANAGED
 from harness.api.kubernetes.metadata import Metadata, annotations_of, labels_of
 from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio import revision
+from harness.model.istio.gateway import listener_set
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.api.gateway_api.gateway import Listener
     from harness.model.state import Objects
 
 _CONTROLLER = "istio.io/gateway-controller"
@@ -55,7 +59,7 @@ def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
     if not (read.is_deployed and implemented(objects, gateway) and revision.deploys(objects, gateway)):
         return ()
     own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: read.class_name}
-    wanted = (_deployment(gateway, own), _service(gateway, own))
+    wanted = (_deployment(gateway, own), _service(objects, gateway, own))
     pairs = ((made, objects.get(*made.key)) for made in wanted)
     return tuple(made for made, old in pairs if old is None or (_made(old) and old.data != made.data))
 
@@ -91,15 +95,16 @@ def _deployment(gateway: Resource, own: dict[str, str]) -> Resource:
     return _object(gateway, "apps/v1", "Deployment", own, {"selector": selector, "template": template})
 
 
-def _service(gateway: Resource, own: dict[str, str]) -> Resource:
-    spec = {"selector": {_NAME_LABEL: gateway.name}, "ports": _ports(gateway)}
+def _service(objects: Objects, gateway: Resource, own: dict[str, str]) -> Resource:
+    ports = _ports(listener_set.merged(objects, gateway))
+    spec = {"selector": {_NAME_LABEL: gateway.name}, "ports": ports}
     return _object(gateway, "v1", "Service", own, spec)
 
 
-def _ports(gateway: Resource) -> list[dict[str, Any]]:
+def _ports(listeners: Iterable[Listener]) -> list[dict[str, Any]]:
     """One port for each that a listener asks for, named by the first of them."""
     first: dict[int, Listener] = {}
-    for listener in KubernetesGateway.kept(gateway).listeners:
+    for listener in listeners:
         first.setdefault(listener.port, listener)
     return [_STATUS_PORT] + [
         {"name": listener.name.replace(".", "-"), "port": number, "appProtocol": listener.protocol.lower()}

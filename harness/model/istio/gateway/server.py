@@ -162,7 +162,8 @@ def merged(state: State, pod: Pod) -> dict[int, PortListener]:
 
 
 def _listening(state: State, listener: Listener) -> GatewayServer:
-    tls = gateway_listener.tls_mode(listener)
+    tls = gateway_listener.tls_mode(state, listener)
+    fault = gateway_listener.fault(state, listener)
     return GatewayServer(
         listener.resource,
         listener.path,
@@ -171,7 +172,7 @@ def _listening(state: State, listener: Listener) -> GatewayServer:
         (listener.hostname,),
         tls.replace("ISTIO_SIMPLE", "SIMPLE") or None,
         listener=listener,
-        fault=gateway_listener.uncertified(state, listener),
+        fault=fault[1] if fault else "",
     )
 
 
