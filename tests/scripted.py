@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.manifests.patching import Patch
     from harness.traffic.observables import Growth, Meter
     from harness.traffic.request import Request
+    from harness.traffic.status import Status
 
 ROUTE = Resource("networking.istio.io/v1", "VirtualService", "shop", "web", {})
 TRACE = (step(ROUTE, "spec.http[0].route[0].weight", Action.SHARED, "sends {} of {} there", 50, 100),)
@@ -48,6 +49,7 @@ class Scripted:
     live: tuple[Resource, ...] = ()
     arrivals: dict[str, Fraction] = field(default_factory=dict)
     names: dict[str, Resolution] = field(default_factory=dict)
+    statuses: tuple[Status, ...] = ()
     counted: int = 0
     sent: int = 0
     seed: random.Random = field(default_factory=lambda: random.Random(1))
@@ -120,6 +122,9 @@ class Scripted:
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         self._note(f"remember {dict(memory)}")
+
+    def status(self, name: ObjectName) -> tuple[Status, ...]:
+        return self.statuses
 
     def refusal(self, resource: Resource) -> str | None:
         return self.refusals.get(str(resource))

@@ -8,6 +8,7 @@ from harness.expectations.state.configuration import Equivalent, Findings, Refus
 from harness.expectations.state.metrics import Metrics
 from harness.expectations.state.pods import DoubleInjected, Injected, Ready
 from harness.expectations.state.resolves import Resolves
+from harness.expectations.state.status import Reported
 from harness.expectations.traffic.availability import Available
 from harness.expectations.traffic.connection import Latency, Refused, Tcp, Timeout
 from harness.expectations.traffic.response import Grpc, Header, Ingress, Redirect, Response, Rewrite
@@ -17,7 +18,7 @@ from harness.expectations.verdict import Explanation, Result, Verdict
 _KINDS: tuple[type[Expectation], ...] = (
     Split, Allow, Deny, Mtls, Response, Latency, Injected, RefusedByApi, Findings, Equivalent, Ready, Metrics,
     DoubleInjected, Ingress, Egress, Redirect, Rewrite, Header, Timeout, Retry, Mirror, Grpc, Tcp, Resolves,
-    Refused,
+    Refused, Reported,
 )  # fmt: skip
 
 KINDS = {kind.kind: kind for kind in _KINDS}

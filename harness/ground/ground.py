@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.traffic.observables import Arrived, Basis, Meter, Metered, Pod, Probed, Resolution
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
+    from harness.traffic.status import Status
 
 
 class Provider(Protocol):
@@ -100,6 +101,9 @@ class Provider(Protocol):
 
     def find(self, name: ObjectName) -> Resource | None:
         """Returns an object as it stands now, or None if there is none."""
+
+    def status(self, name: ObjectName) -> tuple[Status, ...]:
+        """Returns what controllers report of an object as it stands; nothing of one that isn't there."""
 
     def refusal(self, resource: Resource) -> str | None:
         """Returns the API server's or a webhook's words if it refuses the object; changes nothing."""

@@ -17,7 +17,7 @@ from harness.ground.ground import cleared, placing_patch
 from harness.model import Refused, State, changes, double_injection
 from harness.model.decide import arrivals, decide, unguarded
 from harness.model.network.dns import resolution
-from harness.model.observables import metered, probes
+from harness.model.observables import metered, probes, reported
 from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from harness.traffic.observables import Meter, Metered, Proxy
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
+    from harness.traffic.status import Status
 
 
 class ModelProvider:
@@ -151,6 +152,10 @@ class ModelProvider:
             kinds = ", ".join(sorted(f"{live.kind}.{live.group}" for live in objects))
             raise StageError(f"{name} may be several objects", todo=f"write the group: {kinds}")
         return objects[0] if objects else None
+
+    def status(self, name: ObjectName) -> tuple[Status, ...]:
+        live = self.find(name)
+        return reported(self.state, live) if live else ()
 
     def refusal(self, resource: Resource) -> str | None:
         try:

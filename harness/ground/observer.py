@@ -15,6 +15,7 @@ from harness.cluster.objects.pods import skipped
 from harness.cluster.objects.snapshot import standing
 from harness.cluster.probing import counters, kubelet, services
 from harness.manifests.objects import from_api
+from harness.meshes import gateway_api
 from harness.traffic.observables import Arrived, Pod, Probed, Resolution
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from harness.traffic.observables import Meter, Metered
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
+    from harness.traffic.status import Status
 
 
 @dataclass
@@ -61,6 +63,10 @@ class ClusterObserver(ABC):
         """Returns an object as it stands now, or None; raises ApiError for a kind that isn't there."""
         data = self._at.client.find(self._at.discovery.named(name).path(name.namespace, name.name))
         return next(iter(from_api([data], "")), None) if data else None
+
+    def status(self, name: ObjectName) -> tuple[Status, ...]:
+        live = self._at.client.find(self._at.discovery.named(name).path(name.namespace, name.name))
+        return gateway_api.reports(live) if live else ()
 
     def refusal(self, resource: Resource) -> str | None:
         return self._at.applier.refusal(resource)

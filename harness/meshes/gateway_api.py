@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from harness.api.gateway_api.gateway import ListenersStatus
 from harness.api.gateway_api.route import Route, RouteStatus
 from harness.api.kubernetes.metadata import Metadata
+from harness.api.kubernetes.status import ConditionedStatus
 from harness.api.node import live
 from harness.api.schema.releases import Release
 from harness.base import MissingError, StageError
 from harness.cluster.api import timed
 from harness.cluster.api.discovery import CRDS
 from harness.meshes.charts import objects
+from harness.traffic.status import ReportedCondition, Status, StatusParent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from harness.api.gateway_api.reference import ParentRef
+    from harness.api.kubernetes.status import StatusCondition
     from harness.cluster.api import Client, Deadline, Json
     from harness.cluster.control_plane import ControlPlane
     from harness.cluster.objects.apply import Applier
@@ -102,3 +106,26 @@ def _reported(parent: ParentRef, controller: str, status: RouteStatus, generatio
         and all((condition.generation or generation) >= generation for condition in report.conditions)
         for report in status.parents
     )
+
+
+def reports(data: Json) -> tuple[Status, ...]:
+    """Returns what an object's status says: its own conditions, of its listeners, and on its parents."""
+    listed = [Status("", _conditions(ConditionedStatus.live(data).conditions))]
+    listeners = (
+        Status("", _conditions(each.conditions), listener=each.name, routes=each.routes)
+        for each in ListenersStatus.live(data).listeners
+    )
+    home = Metadata.live(data).namespace
+    parents = (
+        Status(each.controller, _conditions(each.conditions), _parent(each.parent, home))
+        for each in RouteStatus.live(data).parents
+    )
+    return tuple(report for report in (*listed, *listeners, *parents) if report.conditions)
+
+
+def _conditions(conditions: Iterable[StatusCondition]) -> tuple[ReportedCondition, ...]:
+    return tuple(ReportedCondition(each.type, each.status, each.reason) for each in conditions)
+
+
+def _parent(ref: ParentRef, home: str) -> StatusParent:
+    return StatusParent(ref.kind, ref.written_namespace or home, ref.name, ref.section, ref.port)

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.pod import PodSpec, PodTemplate
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
-    from harness.model.state import Objects, Undecided
+    from harness.model.state import Objects, State, Undecided
     from harness.traffic.observables import Proxy
+    from harness.traffic.status import Status
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ class ControlPlane(ABC):
 
     def deployed(self, objects: Objects, gateway: Resource) -> Iterable[Resource]:
         """Returns the objects that it makes, or changes, for a Gateway of the Gateway API."""
+        return ()
+
+    def reports(self, state: State, resource: Resource) -> Iterable[Status]:
+        """Returns what it reports in an object's status."""
         return ()
 
     @abstractmethod

@@ -19,12 +19,20 @@ from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
     from harness.api.kubernetes.pod import KubeletProbe
+    from harness.base.resources import Resource
+    from harness.traffic.status import Status
 
 KUBELET = Pod("kubelet", Workload("node", "kubelet"), {}, {}, "", (), host_network=True)
 
 _SCHEMES = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc"}
 
 _ERROR = 400
+
+
+def reported(state: State, resource: Resource) -> tuple[Status, ...]:
+    """Returns what the control planes that are there report in an object's status."""
+    there = (plane for mesh, plane in planes.CONTROL_PLANES.items() if mesh in state.meshes)
+    return tuple(status for plane in there for status in plane.reports(state, resource))
 
 
 @dataclass(frozen=True)

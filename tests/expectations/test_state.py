@@ -15,11 +15,75 @@ from harness.manifests.files import read_manifests
 from harness.scenario import load_scenario
 from harness.traffic.observables import Basis, Growth, Pod, Probed, Proxy
 from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.status import ReportedCondition, Status, StatusParent
 from tests.scripted import Scripted
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CONFIGS = Path(__file__).parents[2] / "manifests" / "configs"
 PASS, FAIL, INCONCLUSIVE = Result.PASS, Result.FAIL, Result.INCONCLUSIVE
+
+ISTIO, LINKERD = "istio.io/gateway-controller", "linkerd.io/policy-controller"
+ACCEPTED = ReportedCondition("Accepted", "True", "Accepted")
+UNRESOLVED = ReportedCondition("ResolvedRefs", "False", "BackendNotFound")
+EDGE = StatusParent("Gateway", "edge", "gw", "https")
+ON_GATEWAY = Status(ISTIO, (ACCEPTED, UNRESOLVED), EDGE)
+ON_SERVICE = Status(LINKERD, (ACCEPTED,), StatusParent("Service", "shop", "web"))
+OWN = Status("", (ACCEPTED,), open=("Programmed",))
+LISTENER = Status("", (ACCEPTED,), listener="https", routes=2)
+
+# what is said beside the object, what is reported, result
+STATUSES = {
+    "it is so": ({"conditions": {"Accepted": True}}, (OWN,), PASS),
+    "it isn't": ({"conditions": {"Accepted": False}}, (OWN,), FAIL),
+    "the reason": ({"conditions": {"ResolvedRefs": "BackendNotFound"}}, (ON_GATEWAY,), PASS),
+    "another reason": ({"conditions": {"ResolvedRefs": "InvalidKind"}}, (ON_GATEWAY,), FAIL),
+    "no such condition": ({"conditions": {"Conflicted": False}}, (ON_GATEWAY,), FAIL),
+    "all reports": ({"conditions": {"Accepted": True}}, (ON_GATEWAY, ON_SERVICE), PASS),
+    "one report isn't so": ({"conditions": {"ResolvedRefs": False}}, (ON_GATEWAY, ON_SERVICE), FAIL),
+    "a parent": (
+        {"parent": "Gateway edge/gw", "conditions": {"ResolvedRefs": False}},
+        (ON_GATEWAY, ON_SERVICE),
+        PASS,
+    ),
+    "a parent's listener": (
+        {"parent": "Gateway edge/gw", "listener": "http", "conditions": {"Accepted": True}},
+        (ON_GATEWAY,),
+        FAIL,
+    ),
+    "a controller": ({"by": "linkerd", "conditions": {"Accepted": True}}, (ON_GATEWAY, ON_SERVICE), PASS),
+    "no such controller": ({"by": "istio", "conditions": {"Accepted": True}}, (ON_SERVICE,), FAIL),
+    "a listener": ({"listener": "https", "routes": 2}, (OWN, LISTENER), PASS),
+    "other routes": ({"listener": "https", "routes": 1}, (OWN, LISTENER), FAIL),
+    "nothing is reported": ({"conditions": {"Accepted": True}}, (), FAIL),
+    "nobody can say": ({"conditions": {"Programmed": True}}, (OWN,), INCONCLUSIVE),
+}
+
+
+@pytest.mark.parametrize("case", STATUSES)
+def test_status(case):
+    says, reported, result = STATUSES[case]
+    expectation = KINDS["status"].model_validate({"of": "HTTPRoute shop/web", **says})
+    verdict = expectation.judge(Ground(Scripted({}, statuses=reported)))
+    assert verdict.result is result
+    if not reported:
+        assert verdict.seen == "no controller reports it"
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [({}, "say conditions, or routes"), ({"routes": 1}, "routes are counted on a listener")],
+)
+def test_a_status_says_what_it_is_about(says, words):
+    expectation = KINDS["status"].model_construct(conditions={}, routes=None, listener=None)
+    expectation = expectation.model_copy(update=says)
+    assert words in next(iter(expectation.faults()))
+
+
+def test_a_status_is_predicted_beside_a_cluster():
+    expectation = KINDS["status"].model_validate({"of": "Gateway edge/gw", "conditions": {"Accepted": True}})
+    verdict = expectation.judge(Ground(Scripted({}, statuses=(OWN,)), shadow=Scripted({}, statuses=(OWN,))))
+    assert (verdict.result, verdict.predicted) == (PASS, "status: Accepted=True (Accepted)")
+
 
 LIVES = Probed("web-1", "app livenessProbe", True, "3 times in a row")
 READY = Probed("web-1", "app readinessProbe", True, "3 times in a row")

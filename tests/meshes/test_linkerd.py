@@ -211,6 +211,28 @@ def test_gateway_api_crds_are_applied_from_a_file(tmp_path):
     assert list(client.objects) == ["/api/v1/namespaces/linkerd/configmaps/crds"]
 
 
+def test_what_a_cluster_reports():
+    accepted = {"type": "Accepted", "status": "True", "reason": "Accepted"}
+    listener = {"name": "http", "attachedRoutes": 2, "conditions": [accepted]}
+    parent = {"kind": "Service", "name": "web", "port": 80}
+    of_route = {
+        "controllerName": "linkerd.io/policy-controller",
+        "parentRef": parent,
+        "conditions": [accepted],
+    }
+    data = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "status": {"conditions": [accepted], "listeners": [listener], "parents": [of_route]},
+    }
+    assert list(map(str, gateway_api.reports(data))) == [
+        "status: Accepted=True (Accepted)",
+        "status listener http: Accepted=True (Accepted), 2 routes",
+        "linkerd.io/policy-controller on Service shop/web port 80: Accepted=True (Accepted)",
+    ]
+
+
 def test_api_errors_that_may_pass():
     table = [
         (ApiError(500, "InternalError", 'failed calling webhook "x": connection refused'), True),

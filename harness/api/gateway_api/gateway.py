@@ -8,7 +8,8 @@ from harness.api import field
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.reference import ObjectRef, ParentRef, SecretRef
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.node import Node, Spec
+from harness.api.kubernetes.status import StatusCondition
+from harness.api.node import Node, Spec, Status
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -180,6 +181,20 @@ class KubernetesGateway(Spec):
     def is_deployed(self) -> bool:
         """Whether pods of its own serve it: it names no Service, and asks for one address at most."""
         return not self.addresses or [address.type for address in self.addresses] == ["IPAddress"]
+
+
+class ListenerStatus(Node):
+    """What is said of one listener; `routes` are those that are on it."""
+
+    name = field.text("name")
+    conditions = field.nodes("conditions", StatusCondition)
+    routes = field.count("attachedRoutes")
+
+
+class ListenersStatus(Status):
+    """What is said of the listeners of a Gateway or ListenerSet."""
+
+    listeners = field.nodes("listeners", ListenerStatus)
 
 
 def class_of(resource: Resource) -> str:

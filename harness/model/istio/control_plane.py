@@ -16,7 +16,7 @@ from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
 from harness.model.istio import injection, mesh_config, revision
-from harness.model.istio.gateway import deployment
+from harness.model.istio.gateway import deployment, status
 from harness.model.state import Undecided
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.pod import PodTemplate
     from harness.base.resources import Resource
     from harness.model.control_plane import Candidate
-    from harness.model.state import Objects
+    from harness.model.state import Objects, State
     from harness.traffic.observables import Proxy
+    from harness.traffic.status import Status
 
 # Annotations by which some of a pod's traffic goes round its proxy, or is taken for something else.
 _BYPASSES = (
@@ -64,6 +65,9 @@ class IstioControlPlane(ControlPlane):
     def validate(self, resource: Resource) -> None:
         if MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO:  # of other kinds its webhook is asked about none
             validate(resource)
+
+    def reports(self, state: State, resource: Resource) -> Iterable[Status]:
+        return status.of(state, resource)
 
     def deployed(self, objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
         return deployment.deployed(objects, gateway)

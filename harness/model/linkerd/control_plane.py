@@ -12,17 +12,18 @@ from harness.api.linkerd.validation import validate
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
-from harness.model.linkerd import config, injection
+from harness.model.linkerd import config, injection, status
 from harness.model.linkerd.routing import index
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.api.kubernetes.definition import MutatingWebhook
     from harness.base.resources import Resource
     from harness.model.control_plane import Candidate
-    from harness.model.state import Objects
+    from harness.model.state import Objects, State
     from harness.traffic.observables import Proxy
+    from harness.traffic.status import Status
 
 
 class LinkerdControlPlane(ControlPlane):
@@ -38,6 +39,9 @@ class LinkerdControlPlane(ControlPlane):
 
     def indexes(self, resource: Resource) -> bool:
         return index.unreadable(resource) is None
+
+    def reports(self, state: State, resource: Resource) -> Iterable[Status]:
+        return status.of(state, resource)
 
     def check_marks(
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
