@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.api.gateway_api import GROUP
 from harness.api.kubernetes.definition import CustomResourceDefinition, release
 from harness.api.schema.kinds import KINDS, MESH_OF_GROUP, RELEASES
-from harness.api.schema.releases import EXPERIMENTAL, NEWEST, Release, version_read
+from harness.api.schema.releases import EXPERIMENTAL, NEWEST, Lack, Release, version_read
 from harness.base.vocabulary import Mesh
 
 if TYPE_CHECKING:
@@ -34,16 +34,20 @@ class Bundle:
     name: str
     groups: frozenset[str]
     versions: Mapping[GroupKind, frozenset[str]] = field(repr=False)
-    complete: bool = False
+    release: Release | None = None
     wider: Bundle | None = field(default=None, repr=False)
 
     def serves(self, resource: Resource) -> bool:
         """Returns whether an object of its groups is of a kind and version of it.
 
-        Unless it is complete, kinds that aren't listed are served in any version.
+        Of the Gateway API all are listed; other kinds that aren't listed are served in any version.
         """
         versions = self.versions.get((resource.group, resource.kind))
-        return not self.complete if versions is None else resource.version in versions
+        return self.release is None if versions is None else resource.version in versions
+
+    def has(self, resource: Resource) -> bool:
+        """Returns whether all that an object of its groups says is of it."""
+        return self.serves(resource) and not (self.release and self.release.lacking(resource))
 
 
 def _of_mesh(mesh: Mesh) -> Bundle:
@@ -54,7 +58,7 @@ def _of_mesh(mesh: Mesh) -> Bundle:
 
 def _of_gateway_api(release: Release, wider: Bundle | None = None) -> Bundle:
     name, groups = RELEASES["gateway_api"]
-    return Bundle(f"{name} {release}", groups, release.versions, complete=True, wider=wider)
+    return Bundle(f"{name} {release}", groups, release.versions, release, wider)
 
 
 GATEWAY_API = _of_gateway_api(Release(NEWEST), _of_gateway_api(Release(NEWEST, EXPERIMENTAL)))
@@ -76,6 +80,19 @@ class Served:
         if resource.group in self._defined:
             return resource.version in self._versions(resource.group, resource.kind)
         return any(bundle.serves(resource) for bundle in self.bundles if resource.group in bundle.groups)
+
+    def lacking(self, resource: Resource) -> Lack | None:
+        """Returns what an object says that the release which is there doesn't have.
+
+        A cluster's own definitions say that by their schemas, if they show them.
+        """
+        if resource.group != GROUP:
+            return None
+        if definition := self._definition(GROUP, resource.kind):
+            release = Release.of(definition.resource) if definition.chosen else None
+        else:
+            release = next((bundle.release for bundle in self.bundles if bundle.release), None)
+        return release.lacking(resource) if release else None
 
     def definition(self, resource: Resource) -> CustomResourceDefinition | None:
         """Returns the definition of an object's kind, None if there is none, or only its name."""
@@ -112,7 +129,10 @@ class Served:
         """Returns the same with a wider bundle, if that is what it takes to serve an object."""
         wider = tuple(
             bundle.wider
-            if bundle.wider and resource.group in bundle.groups and not bundle.serves(resource)
+            if resource.group in bundle.groups
+            and bundle.wider
+            and not bundle.has(resource)
+            and bundle.wider.has(resource)
             else bundle
             for bundle in self.bundles
         )

@@ -6,9 +6,12 @@ from fractions import Fraction
 
 import pytest
 
+from harness.api.schema.releases import Release
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model import Refused, changes
+from harness.model.decide import arrivals
+from harness.traffic.request import Request
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
 API = "gateway.networking.k8s.io/v1"
@@ -354,6 +357,18 @@ HANDSHAKE = "TLS handshake failed (curl 35)"
             ONE,
         ),
         (
+            listener(
+                port=443, protocol="HTTPS", tls="{certificateRefs: [{name: cert, kind: Bag, group: a.b}]}"
+            ),
+            [SECRET],
+            {f"{HANDSHAKE}: cert isn't a Secret": 1},
+        ),
+        (
+            listener(port=443, protocol="HTTPS", tls="{certificateRefs: [{name: nope}, {name: cert}]}"),
+            [SECRET],
+            ONE,
+        ),
+        (
             listener(port=443, protocol="HTTPS", hostname="other.example", tls=TERMINATED),
             [SECRET],
             {HANDSHAKE: 1},
@@ -368,6 +383,99 @@ HANDSHAKE = "TLS handshake failed (curl 35)"
 def test_https_listeners(listeners, objects, wanted):
     state = changes.apply(WORLD, [gateway(listeners), *objects, route("apps/r", to("one"))])
     assert told(send(state, "bare/client", "https://shop-istio.infra/")) == wanted
+
+
+AUTHORITY = "{validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]MODE}}"
+ASKED = AUTHORITY.replace("MODE", "")
+FALLBACK = AUTHORITY.replace("MODE", ", mode: AllowInsecureFallback")
+CA = resource("ConfigMap", "infra/ca")
+ASKS = {"TLS alert: certificate required (curl 56)": 1}
+
+
+@pytest.mark.parametrize(
+    ("frontend", "objects", "wanted"),
+    [
+        (f"{{default: {ASKED}}}", [CA], ASKS),
+        (f"{{default: {FALLBACK}}}", [CA], ONE),
+        (f"{{default: {{}}, perPort: [{{port: 443, tls: {ASKED}}}]}}", [CA], ASKS),
+        (f"{{default: {ASKED}, perPort: [{{port: 443, tls: {{}}}}]}}", [CA], ONE),
+        (f"{{default: {ASKED}}}", [], {f"{HANDSHAKE}: there is no ConfigMap infra/ca": 1}),
+    ],
+)
+def test_certificates_that_clients_must_show(frontend, objects, wanted):
+    made = gateway(listener(port=443, protocol="HTTPS", tls=TERMINATED), tls=f"{{frontend: {frontend}}}")
+    state = changes.apply(WORLD, [made, SECRET, *objects, route("apps/r", to("one"))])
+    assert told(send(state, "bare/client", "https://shop-istio.infra/")) == wanted
+
+
+def listener_set(listeners, name="apps/more"):
+    spec = f"{{parentRef: {{name: shop, namespace: infra}}, listeners: [{listeners}]}}"
+    return resource("ListenerSet", name, spec, api=API)
+
+
+NOWHERE = {"timed out (curl 28)": 1}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "wanted"),
+    [
+        ("{namespaces: {from: All}}", ONE),
+        ("{namespaces: {from: Selector, selector: {matchLabels: {team: a}}}}", ONE),
+        ("{namespaces: {from: Selector, selector: {matchLabels: {team: b}}}}", NOWHERE),
+        ("{namespaces: {from: Same}}", NOWHERE),
+        ("{}", NOWHERE),
+    ],
+)
+def test_a_gateway_says_whose_listener_sets_it_takes(allowed, wanted):
+    made = gateway(listener(), allowedListeners=allowed)
+    there = route("apps/r", to("one"))
+    there.data["spec"]["parentRefs"][0].update(kind="ListenerSet", namespace="apps", name="more")
+    state = changes.apply(WORLD, [made, listener_set(listener(port=81)), there])
+    assert ask(state, "a.example", service="shop-istio.infra:81") == wanted
+
+
+def test_routes_on_a_gateway_arent_on_its_listener_sets():
+    made = gateway(listener(), allowedListeners="{namespaces: {from: All}}")
+    state = changes.apply(WORLD, [made, listener_set(listener(port=81)), route("apps/r", to("one"))])
+    assert ask(state, "a.example") == ONE
+    assert ask(state, "a.example", service="shop-istio.infra:81") == NOT_FOUND
+
+
+def test_a_listener_of_a_set_gives_way_to_the_gateways():
+    made = gateway(listener(), allowedListeners="{namespaces: {from: All}}")
+    there = route("apps/r", to("one"))
+    there.data["spec"]["parentRefs"][0].update(kind="ListenerSet", namespace="apps", name="more")
+    state = changes.apply(WORLD, [made, listener_set(listener(port=80)), there])
+    assert ask(state, "a.example") == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("release", "kind", "version", "wanted"),
+    [
+        ("1.4/experimental", "TCPRoute", "v1alpha2", False),
+        ("1.5/experimental", "TCPRoute", "v1alpha2", False),
+        ("1.6/experimental", "TCPRoute", "v1alpha2", True),
+        ("1.6/standard", "TCPRoute", "v1", True),
+    ],
+)
+def test_istio_reads_one_version_of_a_kind(release, kind, version, wanted):
+    made, there = (
+        gateway(listener(port=9000, protocol="TCP")),
+        route("apps/r", to("one"), kind=kind, version=version),
+    )
+    state = changes.apply(WORLD, [*Release.parse(release).definitions("a test"), made, there])
+    assert (told(send(state, "bare/client", "http://shop-istio.infra:9000/")) == ONE) is wanted
+
+
+@pytest.mark.parametrize(
+    ("retry", "arriving"),
+    [("", 1), ("retry: {codes: [500]}, ", 1), ("retry: {codes: [503], attempts: 3}, ", 4)],
+)
+def test_what_is_sent_again(retry, arriving):
+    bin_ = app("apps/bin", "mccutchen/go-httpbin", 8080)
+    state = changes.apply(WORLD, [gateway(listener()), *bin_, route("apps/r", to("bin", retry))])
+    request = Request(Workload("bare", "client"), "http://shop-istio.infra/status/503")
+    assert dict(arrivals(state, request)[1])[Workload("apps", "bin")] == arriving
 
 
 def test_plain_http_on_a_tls_listener_is_closed():
@@ -494,7 +602,7 @@ def test_gateways_that_the_api_refuses(listeners, words):
             gateway(listener(), infrastructure="{parametersRef: {group: '', kind: ConfigMap, name: c}}"),
             "Gateway infra/shop spec.infrastructure.parametersRef isn't modelled",
         ),
-        (gateway(listener(), tls="{frontend: {default: {}}}"), "Gateway infra/shop spec.tls isn't modelled"),
+        (gateway(listener(), defaultScope="All"), "Gateway infra/shop spec.defaultScope isn't modelled"),
     ],
 )
 def test_not_modelled(made, what):

@@ -239,3 +239,55 @@ def from_outside(name: str, version: str) -> str:
 )
 def test_linkerd_reads_one_version_of_tls_routes(name, version, opens):
     assert ("left the cluster" in from_outside(name, version)) is opens
+
+
+BY_PORT = "parentRefs: [{name: a, port: 80}, {name: a, port: 81}]"
+UNKNOWN = 'HTTPRoute in version "v1" cannot be handled as a HTTPRoute: strict decoding error: unknown field'
+
+# what an HTTPRoute says: the releases that have it, and that haven't; how it is refused
+FIELDS = {
+    "rules: [{retry: {codes: [503]}}]": ("1.2/experimental", "1.6/standard", f'{UNKNOWN} "spec.rules[0].retry"'),
+    "rules: [{name: a}]": ("1.4/standard", "1.3/standard", f'{UNKNOWN} "spec.rules[0].name"'),
+    "rules: [{timeouts: {request: 1s}}]": (
+        "1.0/experimental",
+        "1.0/standard",
+        f'{UNKNOWN} "spec.rules[0].timeouts"',
+    ),
+    "rules: [{filters: [{type: CORS, cors: {allowOrigins: [a]}}]}]": (
+        "1.3/experimental",
+        "1.4/standard",
+        f'{UNKNOWN} "spec.rules[0].filters[0].cors"',
+    ),
+    BY_PORT: ("1.6/experimental", "1.6/standard", "sectionName must be unique when parentRefs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "having", "lacking", "words"), [(spec, *row) for spec, row in FIELDS.items()]
+)
+def test_which_fields_a_release_has(spec, having, lacking, words):
+    made = resource("HTTPRoute", "shop/r", f"{{{spec}}}")
+    assert changes.apply(cluster(ISTIO), [*release(having), NAMESPACE, made]).get(*made.key) == made
+    with pytest.raises(Refused) as caught:
+        changes.apply(cluster(ISTIO), [*release(lacking), NAMESPACE, made])
+    assert words in caught.value.what
+
+
+def test_a_field_of_the_experimental_channel_tells_that_it_is_installed():
+    made = resource("HTTPRoute", "shop/r", f"{{{BY_PORT}}}")
+    assert sources(made) == (EXPERIMENTAL,)
+
+
+@pytest.mark.parametrize(
+    ("parents", "words"),
+    [
+        ("[{name: a, port: 80}, {name: a}]", "sectionName must be unique"),
+        ("[{name: a, port: 80}, {name: a, port: 80}]", "sectionName or port must be unique"),
+        ("[{name: a, sectionName: x}, {name: a}]", "sectionName must be specified"),
+        ("[{name: a}, {name: a}]", "sectionName must be unique"),
+    ],
+)
+def test_parents_must_be_apart(parents, words):
+    made = resource("HTTPRoute", "shop/r", f"{{parentRefs: {parents}}}")
+    with pytest.raises(Refused, match=words):
+        changes.apply(cluster(ISTIO), [NAMESPACE, made])

@@ -131,8 +131,17 @@ class RouteTimeouts(Node):
     backend_request = field.text("backendRequest")
 
 
+class RouteRetry(Node):
+    """What is sent again, and how often at most."""
+
+    attempts = field.count("attempts", 2)
+    codes = field.integers("codes")
+
+
 class RouteRule(Node):
     """One rule of a route."""
+
+    retry = field.optional_node("retry", RouteRetry)
 
     filters = field.nodes("filters", RouteFilter)
     backends = field.nodes("backendRefs", BackendRef)

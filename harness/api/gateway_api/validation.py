@@ -123,15 +123,19 @@ def _route_faults(route: Route) -> Iterator[Fault]:
 
 def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[Fault]:
     yield from _counted("spec.parentRefs", parents, 0, 32)
-    sections: dict[tuple[str | None, ...], list[str]] = {}
+    several = "when parentRefs includes 2 or more references to the same parent"
+    parts: dict[tuple[str | None, ...], list[tuple[str, int | None]]] = {}
     for parent in parents:
         key = (parent.group, parent.data.get("kind"), parent.written_namespace, parent.name)
-        sections.setdefault(key, []).append(parent.section)
-    for names in sections.values():
-        verb = "specified" if "" in names and any(names) else "unique"
-        if len(set(names)) < len(names) or verb == "specified":
-            several = "when parentRefs includes 2 or more references to the same parent"
-            yield _array("spec.parentRefs", f"sectionName must be {verb} {several}")
+        parts.setdefault(key, []).append((parent.section, parent.port))
+    for own in parts.values():
+        # The standard channel looks at sections alone: see Release.lacking.
+        by_port = any(port for _, port in own)
+        what = "sectionName or port" if by_port else "sectionName"
+        if len({(bool(section), bool(port)) for section, port in own}) > 1:
+            yield _array("spec.parentRefs", f"{what} must be specified {several}")
+        if len(set(own)) < len(own):
+            yield _array("spec.parentRefs", f"{what} must be unique {several}")
 
 
 def _rule_faults(rule: RouteRule) -> Iterator[Fault]:

@@ -71,6 +71,12 @@ def release(definition: Resource) -> str:
     return "/".join(filter(None, (marks.get(BUNDLE_VERSION), marks.get(CHANNEL))))
 
 
+def release_number(text: str) -> tuple[int, int]:
+    """Returns the two numbers of a release as it is written (`1.6`)."""
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
 MUTATING = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 VALIDATING = ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration")
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from harness.api.gateway_api import GROUP
-from harness.api.kubernetes.definition import BUNDLE_VERSION, CHANNEL, CHOSEN
+from harness.api.kubernetes.definition import BUNDLE_VERSION, CHANNEL, CHOSEN, release_number
 from harness.api.kubernetes.metadata import annotations_of
 from harness.base.errors import InputError, did_you_mean
 from harness.base.places import Location
 from harness.base.resources import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from harness.base.vocabulary import Mesh
 
 STANDARD, EXPERIMENTAL = "standard", "experimental"
@@ -72,11 +75,62 @@ class Release:
         kinds: dict[str, str] = _TABLE["gateway_api"][self.number][self.channel]
         return {(GROUP, kind): frozenset(versions.split()) for kind, versions in kinds.items()}
 
+    def lacking(self, resource: Resource) -> Lack | None:
+        """Returns the first thing that an object, perhaps unchecked, says and this release doesn't have."""
+        written: Any = resource.data.get("spec")
+        for path, since in _TABLE["fields"].get(resource.kind, {}).items():
+            first = since.split()[self.channel == EXPERIMENTAL]
+            if first == "-" or release_number(self.number) < release_number(first):
+                for place in _places(written, path.split("."), "spec"):
+                    version, kind = resource.version, resource.kind
+                    what = f'{kind} in version "{version}" cannot be handled as a {kind}'
+                    return Lack(place, f'{what}: strict decoding error: unknown field "{place}"')
+        if fault := _port_fault(written, self.channel):
+            several = "when parentRefs includes 2 or more references to the same parent"
+            words = f'Invalid value: "array": {fault} {several}'
+            what = f'The {resource.kind} "{resource.name}" is invalid: spec.parentRefs: {words}'
+            return Lack("spec.parentRefs", what)
+        return None
+
     def definitions(self, where: str) -> tuple[Resource, ...]:
         """Returns its CustomResourceDefinitions, without schemas; `where` names who chose it."""
         return tuple(
             _definition(self, kind, sorted(versions), where) for (_, kind), versions in self.versions.items()
         )
+
+
+_PARTS = ("group", "kind", "namespace", "name", "sectionName")
+
+
+class Lack(NamedTuple):
+    """A field that a release doesn't have, or not so, and how the API server refuses it."""
+
+    field: str
+    what: str
+
+
+def _places(value: Any, path: Sequence[str], where: str) -> Iterator[str]:
+    """Where a field stands in what is written, through all lists."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _places(item, path, f"{where}[{index}]")
+    elif not path:
+        yield where
+    elif isinstance(value, dict) and value.get(path[0]) is not None:
+        yield from _places(value[path[0]], path[1:], f"{where}.{path[0]}")
+
+
+def _port_fault(spec: Any, channel: str) -> str:
+    """What is wrong with a route's parents that differ by their ports alone, empty if nothing is."""
+    refs = spec.get("parentRefs") if isinstance(spec, dict) else None
+    alike: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for ref in refs if isinstance(refs, list) else ():
+        if isinstance(ref, dict):
+            alike[tuple(str(ref.get(part) or "") for part in _PARTS)].add(str(ref.get("port") or ""))
+    several = [ports for ports in alike.values() if len(ports) > 1]
+    if several and channel == STANDARD:
+        return "sectionName must be unique"
+    return "sectionName or port must be specified" if any("" in ports for ports in several) else ""
 
 
 _RELEASES = tuple((number, tuple(channels)) for number, channels in _TABLE["gateway_api"].items())

@@ -60,6 +60,9 @@ def admit(objects: Objects, resource: Resource) -> Resource:
             check(resource, schemas.FOREIGN_WORKLOAD)
             refuse_many_pods(resource)
         return resource
+    if lack := objects.served.lacking(resource):
+        why = "it isn't in the release of the Gateway API that is installed"
+        raise Refused(lack.what, where=resource.place(lack.field), why=why)
     resource = _known(checked, resource, definition)
     if kind == ("", "Service"):
         marks = labels_of(resource), annotations_of(resource)

@@ -27,13 +27,14 @@ from harness.model.istio.routing.rule import (
     RoutingMatch,
     RoutingRule,
 )
+from harness.model.istio.upstream.retries import CONDITIONS, DEFAULT, Retries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.api.gateway_api.filters import CORSFilter, RequestRedirect, RouteFilter, URLRewrite
     from harness.api.gateway_api.reference import TargetRef
-    from harness.api.gateway_api.route import BackendRef, RouteMatch, Rpc
+    from harness.api.gateway_api.route import BackendRef, RouteMatch, RouteRetry, Rpc
     from harness.base.resources import Resource
     from harness.model.state import State
 
@@ -141,7 +142,8 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRu
             direct=None if weighted or redirect else (500, ""),
             rewrite=_rewrite(rewrite.rewrite) if rewrite else Rewrite(),
             # Without retries backendRequest takes the place of the request's own time limit.
-            timeout=part.backend_timeout or part.request_timeout,
+            timeout=part.request_timeout if part.retry else part.backend_timeout or part.request_timeout,
+            retries=_retries(part.retry, part.backend_timeout) if part.retry else DEFAULT,
             request_headers=_header_changes(part.filters, "RequestHeaderModifier"),
             response_headers=_header_changes(part.filters, "ResponseHeaderModifier"),
             mirrors=tuple(
@@ -152,6 +154,11 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRu
         )
         rules += [replace(rule, matches=(_match(route, match),)) for match in part.matches]
     return tuple(rules)
+
+
+def _retries(part: RouteRetry, per_try: float | None) -> Retries:
+    codes = (str(code) for code in part.codes)
+    return Retries(part.attempts, (*CONDITIONS, *codes), per_try or None)
 
 
 def _match(route: Route, match: RouteMatch) -> RoutingMatch:

@@ -11,8 +11,8 @@ from harness.traffic.outcomes import Failure
 if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome
 
-# What the mesh retries by default: failed connections, and answers that gRPC marks as such.
-_CONDITIONS = ("connect-failure", "refused-stream", "unavailable", "cancelled")
+CONDITIONS = ("connect-failure", "refused-stream", "unavailable", "cancelled")
+"""What the mesh retries by default: failed connections, and answers that gRPC marks as such."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Retries:
 
     def again(self, number: int, outcome: Outcome) -> bool:
         """Returns whether what a try (the first is 1) gave is a reason to send again."""
-        conditions = self.retry_on or _CONDITIONS
+        conditions = self.retry_on or CONDITIONS
         return number <= self.attempts and any(_meets(outcome, condition) for condition in conditions)
 
 
