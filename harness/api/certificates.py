@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from harness.api.gateway_api import GROUP as GATEWAY_API
-from harness.api.gateway_api.gateway import KubernetesGateway
+from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.secret import KIND
 from harness.api.kubernetes.selector import selects
@@ -18,7 +18,10 @@ from harness.manifests.self_signed import ANNOTATION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_GATEWAY = (GATEWAY_API, "Gateway")
+_READINGS: Mapping[str, type[KubernetesGateway | ListenerSet]] = {
+    "Gateway": KubernetesGateway,
+    "ListenerSet": ListenerSet,
+}
 
 MAKERS = (
     ("cert-manager.io", "Certificate"),
@@ -58,10 +61,10 @@ def _named(resources: Sequence[Resource]) -> Iterator[tuple[Key, str]]:
                 for name in server.tls.credentials:
                     for home in homes if "://" not in name or name.startswith("kubernetes") else ():
                         yield from ((credential(home, name), host) for _, host in server.open_to)
-        elif resource.key[:2] == _GATEWAY:
-            for listener in KubernetesGateway.of(resource).listeners:
+        elif resource.group == GATEWAY_API and (reading := _READINGS.get(resource.kind)):
+            for listener in reading.of(resource).listeners:
                 for secret in listener.tls.certificates if listener.tls else ():
-                    if secret.kind in ("", "Secret"):
+                    if secret.is_secret:
                         yield (secret.namespace, secret.name), listener.hostname
 
 
