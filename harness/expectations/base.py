@@ -227,15 +227,20 @@ class Asking(Expectation):
 
 
 class Probing(Asking):
-    """An expectation on what comes back of equal requests from a workload's pod."""
+    """An expectation on what comes back of equal requests from a workload's pod.
+
+    With `pod` one of that workload's pods is dialled by its address, in the place of the URL's host.
+    """
 
     source: WorkloadName = Field(alias="from")
+    pod: WorkloadName | None = None
 
     def title(self) -> str:
-        return f"{self.kind} {self.method} from {self.source} to {self.to}"
+        where = f"{self.to} at a pod of {self.pod}" if self.pod else self.to
+        return f"{self.kind} {self.method} from {self.source} to {where}"
 
     def request(self, ground: Ground) -> Request:
-        return Request(self.source, self.to, self.method, tuple(self.headers.items()))
+        return Request(self.source, self.to, self.method, tuple(self.headers.items()), pod=self.pod)
 
 
 def controlled(verdict: Verdict, ground: Ground, control: Callable[[Ground], Iterable[str]]) -> Verdict:

@@ -12,10 +12,12 @@ from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.schema.releases import Release
 from harness.base import DEFAULT, HarnessError, Installation, StageError
 from harness.base.errors import NotModelledError, NotPredictedError
+from harness.base.records import with_fields
 from harness.ground.forecasting import Forecasting
 from harness.ground.ground import cleared, placing_patch
 from harness.model import Refused, State, changes, double_injection
 from harness.model.decide import arrivals, decide, unguarded
+from harness.model.network.addresses import POD_NETWORK
 from harness.model.network.dns import resolution
 from harness.model.observables import metered, probes, reported
 from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcomes
     from harness.traffic.request import Request
     from harness.traffic.status import Status
+
+
+_AN_ADDRESS = str(POD_NETWORK[-2])
+"""Stands for a pod's own address where it isn't known."""
 
 
 class ModelProvider:
@@ -166,10 +172,10 @@ class ModelProvider:
 
     def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
         """Returns the exact distribution for one request; `count` and `witness` change nothing."""
-        return decide(self.state, request)
+        return decide(*self._dialled(request))
 
     def count(self, request: Request, count: int, at: Workload) -> Arrived:
-        outcomes, numbers = arrivals(self.state, request)
+        outcomes, numbers = arrivals(*self._dialled(request))
         if numbers is None:
             raise NotPredictedError(
                 f"how many requests arrive at {at} isn't modelled",
@@ -186,7 +192,7 @@ class ModelProvider:
         return Forecasting(lambda: self.state, loads)
 
     def control(self, request: Request) -> str:
-        outcomes = unguarded(self.state, request)
+        outcomes = unguarded(*self._dialled(request))
         groups = outcomes.groups if outcomes else ()
         answers = [group.outcome for group in groups if group.outcome.status or group.outcome.connected]
         if not answers:
@@ -230,6 +236,20 @@ class ModelProvider:
 
     def close(self) -> None:
         self.state = State()
+
+    def _dialled(self, request: Request) -> tuple[State, Request]:
+        """The request as it is sent, and the state; in that the pod that is meant, if any, has an address."""
+        if request.pod is None:
+            return self.state, request
+        pods = sorted(self.state.pods_of(request.pod), key=lambda pod: pod.name)
+        if not pods:
+            raise NotModelledError(f"there is no running workload {request.pod}", why="its pod is dialled")
+        if not pods[0].ip and self.state.all("networking.k8s.io", "NetworkPolicy"):
+            why = "no dump tells it, and NetworkPolicies may go by it"
+            raise NotPredictedError(f"the address of a pod of {request.pod} isn't known", why=why)
+        pods[0] = with_fields(pods[0], ip=pods[0].ip or _AN_ADDRESS)
+        state = replace(self.state, running={**self.state.running, request.pod: tuple(pods)})
+        return state, request.at_address(pods[0].ip)
 
     def _apply(self, resources: Iterable[Resource]) -> None:
         try:

@@ -84,8 +84,8 @@ class Runs:
 
     def _lacking(self, scenarios: Iterable[Scenario]) -> str | None:
         reasons: dict[str, None] = {}
-        for scenario in scenarios:
-            lacking = [self.provider.lacking(*item) for item in scenario.stages[0].meshes.items()]
+        for stage in (stage for scenario in scenarios for stage in scenario.beginnings):
+            lacking = [self.provider.lacking(*item) for item in stage.meshes.items()]
             if not any(lacking):
                 return None
             reasons |= dict.fromkeys(reason for reason in lacking if reason)

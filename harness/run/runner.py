@@ -106,7 +106,9 @@ class Runner:
         )
         started = time.monotonic()
         try:
-            verdict = check.expectation.judge(self._with_course(ground, stage, check))
+            verdict = _in_place(
+                check, check.expectation.judge(self._with_course(ground, stage, check)), ground
+            )
         except UnreachableError:
             raise
         except NotPredictedError as error:
@@ -144,9 +146,11 @@ class Runner:
         return replace(ground, course=here.course(check.name), shadow_course=beside.forecast(check.name))
 
     def reach(self, index: int) -> None:
-        """Brings the ground to a stage, through all stages before it; see `judge` for errors."""
-        if index < self._reached:
+        """Brings the ground to a stage, from its beginning on; see `judge` for errors."""
+        first = self.scenario.beginning(index)
+        if first != self._first or index < self._reached:
             self.close()
+            self._first, self._reached = first, first - 1
         for step in range(self._reached + 1, index + 1):
             if self._broken is None:
                 self._transition(step)
@@ -162,11 +166,12 @@ class Runner:
     def resume(self, entry: Entry) -> None:
         """Goes on from where another run has brought the cluster to."""
         self._reached = len(entry.stages) - 1
+        self._first = self.scenario.beginning(self._reached)
         self._site.applied = list(entry.applied)
         for name, objects in entry.translated.items():
             self._site.configs[name] = from_api(objects, "")
         self.provider.remember(entry.memory)
-        for stage in self.scenario.stages[: self._reached + 1]:
+        for stage in self.scenario.stages[self._first : self._reached + 1]:
             for step in stage.steps:
                 self._follow(stage, step)
         log.info("%s: resumed at stage %r", self.scenario.path, self.scenario.stages[self._reached].name)
@@ -184,7 +189,7 @@ class Runner:
 
     def close(self) -> None:
         """Takes away what the scenario made; the ground stays for the next one."""
-        if self._reached >= 0 or self._broken is not None:
+        if self._reached >= self._first or self._broken is not None:
             self.provider.clear()
             if self.shadow is not None:
                 self.shadow.clear()
@@ -193,7 +198,7 @@ class Runner:
         self._begin()
 
     def _begin(self) -> None:
-        self._reached = -1
+        self._first, self._reached = 0, -1
         self._broken: Broken | None = None
         self._site: Site = self.scenario.site(self.provider, allow_run=self.settings.allow_run)
         self._shadow: Shadow | None = None
@@ -271,3 +276,19 @@ class Runner:
             return UnreachableError(f"stage {name!r} before it wasn't reached: {error}")
         what = f"stage {name!r} wasn't reached, at `{self._broken.doing}`: {error.what}"
         return StageError(what, where=error.where, why=error.why, todo=error.todo)
+
+
+def _in_place(check: Check, verdict: Verdict, ground: Ground) -> Verdict:
+    """The verdict; that of an expectation in another's place says so, and fails where the other holds.
+
+    The model tells that; where a cluster does otherwise, it is the verdict's own.
+    """
+    if check.asked is None:
+        return verdict
+    verdict = replace(verdict, evidence=(*verdict.evidence, f"in this stage, because {check.because}"))
+    if verdict.result is not Result.PASS or ground.provider.basis is not Basis.PREDICTED:
+        return verdict
+    if check.asked.judge(ground).result is Result.FAIL:
+        return verdict
+    words = "what it stands in for isn't shown to fail: take `instead` away, or say what is different"
+    return replace(verdict, result=Result.FAIL, evidence=(*verdict.evidence, words))

@@ -13,10 +13,10 @@ from harness.api.kubernetes.workload import workloads
 from harness.api.schema import foreign
 from harness.api.schema.releases import Release
 from harness.base import InputError, Installation, Installer, Mesh, Resource, did_you_mean
-from harness.expectations import DURING, KINDS
 from harness.manifests.documents import parse, read_text
 from harness.manifests.files import read
 from harness.manifests.self_signed import completed
+from harness.scenario.entries import Entries
 from harness.scenario.models import (
     Check,
     InstallationFile,
@@ -26,9 +26,8 @@ from harness.scenario.models import (
     StageFile,
     TransitionFile,
     TranslationFile,
-    one_line,
 )
-from harness.scenario.problems import Problems, check_reference
+from harness.scenario.problems import Problems
 from harness.scenario.transition import steps_of
 
 if TYPE_CHECKING:
@@ -123,7 +122,9 @@ class _Loader:
             self.problems.require(("undecided", index), "object that isn't decided", name, undecided)
         if line := foreign.counted({resource.key: resource for resource in objects}.values()):
             self.notes.append(line)
-        stages = tuple(self._stage(file, index, configs, apps) for index in range(len(file.stages)))
+        names = [stage.name for stage in file.stages]
+        entries = Entries(self.document, self.lines, self.problems, names, apps, configs, self.translated)
+        stages = tuple(self._stage(file, index, entries) for index in range(len(file.stages)))
         self.problems.raise_if_any()
         if "# Not covered:" in self.lines:  # as `harness suggest` ends its files
             uncovered = sum(line.startswith("# - ") for line in self.lines)
@@ -240,14 +241,15 @@ class _Loader:
             homes = {resource.home for resource in apps} - {""}
             self.problems.require(path, "namespace", where, homes)
 
-    def _stage(self, file: ScenarioFile, index: int, configs: Configs, apps: tuple[Resource, ...]) -> Stage:
+    def _stage(self, file: ScenarioFile, index: int, entries: Entries) -> Stage:
         written: StageFile = file.stages[index]
         checks: dict[str, Check] = {}
         own = (("stages", index, "expect", i) for i in range(len(written.expect)))
         always = (("always", i) for i in range(len(file.always)))
-        during = (("during", i) for i in range(len(file.during) if index else 0))
+        begins = index == 0 or written.anew
+        during = (("during", i) for i in range(0 if begins else len(file.during)))
         for path in (*during, *always, *own):
-            check = self._check(path, configs, apps)
+            check = entries.check(path, written.name)
             if check is None:
                 continue
             if check.name in checks:
@@ -260,10 +262,10 @@ class _Loader:
         steps = [
             step
             for number, part in enumerate(parts)
-            for step in steps_of(part, wanted, first=index == number == 0)
+            for step in steps_of(part, wanted, first=begins and number == 0)
         ]
         accepted, needs = tuple(written.accepted), tuple(written.needs)
-        return Stage(written.name, tuple(steps), tuple(checks.values()), accepted, needs)
+        return Stage(written.name, tuple(steps), tuple(checks.values()), accepted, needs, written.anew)
 
     def _installation(self, file: ScenarioFile, mesh: Mesh) -> Installation:
         written: InstallationFile = getattr(file.meshes, mesh.value)
@@ -276,40 +278,6 @@ class _Loader:
             )
         installer = Installer.HELM if written.charts else Installer.CLI
         return Installation(written.version, installer, written.charts, values, file.gateway_api)
-
-    # -- expectations
-
-    def _check(self, path: KeyPath, configs: Configs, apps: tuple[Resource, ...]) -> Check | None:
-        entry: dict[str, Any] = self.data
-        for part in path:
-            entry = entry[part]  # type: ignore[index]
-        known = DURING if path[0] == "during" else KINDS
-        kinds = [key for key in entry if key != "name"]
-        if not all(self.problems.require((*path, kind), "expectation", kind, known) for kind in kinds):
-            return None
-        try:
-            name = one_line(str(entry["name"])) if "name" in entry else None
-        except ValueError as error:
-            self.problems.add((*path, "name"), str(error))
-            return None
-        if len(kinds) != 1:
-            words = " and ".join(kinds) or "none"
-            self.problems.add(path, f"one expectation an entry, here {words}; {did_you_mean('', known)}")
-            return None
-        expectation = self._validated(known[kinds[0]], entry[kinds[0]], (*path, kinds[0]))
-        if expectation is None:
-            return None
-        for reference in expectation.references():
-            at = (*path, kinds[0], *reference.path)
-            check_reference(self.problems, reference, at, configs, self.translated, apps)
-        mark = self.document.mark(path)
-        numbered = [f"{n:4} | {self.lines[n - 1]}" for n in range(mark.line, mark.end_line + 1)]
-        while numbered[-1].endswith("| "):
-            numbered.pop()
-        source = "\n".join(numbered)
-        name = name or expectation.title()
-        name = f"during: {name}" if path[0] == "during" else name
-        return Check(name, expectation, self.problems.where(path), source)
 
 
 def _short(path: Path) -> Path:

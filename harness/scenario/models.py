@@ -113,10 +113,12 @@ class TransitionFile(Strict):
 class StageFile(TransitionFile):
     """A stage as written: how it is reached from the one before, and what must be true in it.
 
-    `steps` take the place of the keys of a transition where another order is wanted.
+    One that begins `anew` needs none before it. `steps` take the place of the keys of a transition where
+    another order is wanted.
     """
 
     name: Name
+    anew: bool = False
     steps: list[TransitionFile] = Field(default_factory=list)
     accepted: list[str] = Field(default_factory=list)
     needs: list[Literal["network-policy"]] = Field(default_factory=list)
@@ -193,12 +195,17 @@ class ScenarioFile(Strict):
 
 @dataclass(frozen=True)
 class Check:
-    """An expectation in a stage, and where it is written (`source` holds its lines)."""
+    """An expectation in a stage, and where it is written (`source` holds its lines).
+
+    One that takes another's place says `because` of what; `asked` is the other, which mustn't hold there.
+    """
 
     name: str
     expectation: Expectation
     where: str
     source: str
+    because: str = ""
+    asked: Expectation | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,8 @@ class Stage:
     """A named state of the migration, the transition's steps to it, and what must be true in it.
 
     `accepted` are codes of findings that the meshes' own checks may have in it, `needs` what the ground must
-    be able to: it isn't reached elsewhere.
+    be able to: it isn't reached elsewhere. Before one that begins `anew` all is taken away; none before it
+    needs to be reached.
     """
 
     name: str
@@ -214,6 +222,7 @@ class Stage:
     checks: tuple[Check, ...] = ()
     accepted: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    anew: bool = False
 
     @property
     def meshes(self) -> Mapping[Mesh, Installation]:
@@ -264,6 +273,15 @@ class Scenario:
     undecided: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     gateway_api: str = ""
+
+    @property
+    def beginnings(self) -> tuple[Stage, ...]:
+        """The stages that need none before them."""
+        return tuple(stage for index, stage in enumerate(self.stages) if stage.anew or not index)
+
+    def beginning(self, index: int) -> int:
+        """Returns the place of the stage from which a run to another stage begins."""
+        return max(place for place in range(index + 1) if self.stages[place].anew or not place)
 
     def site(self, provider: Provider, *, allow_run: bool = False) -> Site:
         """Returns a site where nothing of it is done yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.expectations import DURING, KINDS
+from harness.scenario.entries import INSTEAD
 from harness.scenario.models import ScenarioFile
 
 if TYPE_CHECKING:
@@ -35,16 +36,19 @@ def _entries(
     title: str, kinds: Mapping[str, type[Expectation]], definitions: dict[str, Any]
 ) -> dict[str, Any]:
     """The schema of a list of expectations of these kinds, whose definitions are added."""
-    properties: dict[str, Any] = {"name": {"type": "string"}}
+    own: dict[str, Any] = {}
     for name, kind in kinds.items():
         model = kind.model_json_schema(ref_template="#/$defs/{model}")
         definitions |= model.pop("$defs", {})
         definitions[kind.__name__] = model
-        properties[name] = {"$ref": f"#/$defs/{kind.__name__}"}
-    definitions[title] = {
+        own[name] = {"$ref": f"#/$defs/{kind.__name__}"}
+    text = {"type": "string"}
+    some = {
         "type": "object",
-        "properties": properties,
         "additionalProperties": False,
         "oneOf": [{"required": [name]} for name in kinds],
     }
+    definitions[f"{title}Instead"] = {**some, "properties": {"because": text, **own}, "required": ["because"]}
+    others = {"type": "object", "additionalProperties": {"$ref": f"#/$defs/{title}Instead"}}
+    definitions[title] = {**some, "properties": {"name": text, INSTEAD: others, **own}}
     return {"type": "array", "items": {"$ref": f"#/$defs/{title}"}}

@@ -63,8 +63,9 @@ class ServerSaw:
     headers: tuple[tuple[str, str], ...] = ()
 
     def header(self, name: str) -> str | None:
-        """The value of a header at the server, by any case of its name."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+        """The value of a header at the server, by any case of its name; of several, joined by commas."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ",".join(values) if values else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -115,7 +115,8 @@ class Request:
     `new_connection` asks for a connection of its own instead of a pooled one. `token` is sent as
     `Authorization: Bearer …`; one that was really signed is given as that header instead. One from outside
     (HOST) goes `through` a gateway's Service, which is dialled on the URL's port in the place of its host;
-    `address` is where the gateway sees it come from, None if that isn't known.
+    `address` is where the gateway sees it come from, None if that isn't known. With `pod` one of that
+    workload's pods is dialled, by an address that stands in the place of the URL's host (`at_address`).
     """
 
     source: Workload
@@ -126,6 +127,7 @@ class Request:
     token: Token | None = None
     through: Workload | None = None
     address: str | None = None
+    pod: Workload | None = None
 
     def __post_init__(self) -> None:
         if (self.source == HOST) is (self.through is None):
@@ -145,6 +147,13 @@ class Request:
                 f"{self.url!r} isn't a URL to probe: write http://host[:port]/path, grpc://…, "
                 "https://… or tcp://host:port"
             )
+
+    def at_address(self, address: str) -> Request:
+        """Returns it as it is sent to a pod: to this address, on the URL's port as written."""
+        parts = urlsplit(self.url)
+        host = f"[{address}]" if ":" in address else address
+        netloc = host if parts.port is None else f"{host}:{parts.port}"
+        return replace(self, url=parts._replace(netloc=netloc).geturl(), pod=None)
 
     @property
     def grpc(self) -> bool:
@@ -200,4 +209,5 @@ class Request:
     def __str__(self) -> str:
         source = f"{self.source.name} through {self.through}" if self.through else str(self.source)
         source += f" from {self.address}" if self.address else ""
-        return f"{source} {self.http_method} {self.url}"
+        target = f"{self.url} at a pod of {self.pod}" if self.pod else self.url
+        return f"{source} {self.http_method} {target}"

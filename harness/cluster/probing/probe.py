@@ -68,6 +68,8 @@ class Prober:
         if request.through:
             return self._enter(request, count)
         deadline = Deadline(self.settings.timeout)
+        if request.pod:
+            request = request.at_address(self._sources.address(request.pod, deadline))
         source = self._sources.sender(request.source, deadline)
         if request.tcp:
             return self._connect(source, request, count, deadline)

@@ -54,6 +54,11 @@ class Sources:
         with self.lock:
             return self.equipped(self._ready_pod(source, deadline), deadline)
 
+    def address(self, workload: Workload, deadline: Deadline) -> str:
+        """Returns the address of a ready pod of a workload, which is waited for."""
+        with self.lock:
+            return pods.status(self._ready_pod(workload, deadline)).ip
+
     def equipped(self, pod: Json, deadline: Deadline) -> Curl:
         """Returns where in a pod curl can be run: in its own container, or in one that is added."""
         uid = pods.uid(pod)
