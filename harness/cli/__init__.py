@@ -9,6 +9,7 @@ import typer
 from harness import __version__
 from harness.cli.check import check, schema
 from harness.cli.compare import compare
+from harness.cli.conformance import ANYTHING_ELSE, conformance
 from harness.cli.discover import discover
 from harness.cli.explain import explain
 from harness.cli.lint import lint
@@ -37,6 +38,7 @@ def root(
 
 for command in (check, schema, explain, lint, translate, compare, discover, suggest, doctor, clean):
     app.command()(command)
+app.command(context_settings=ANYTHING_ELSE)(conformance)
 
 
 def main() -> None:

@@ -146,7 +146,7 @@ class Provider(Protocol):
         """Returns the objects in these namespaces and those for the whole of these meshes, older first."""
 
     def versions(self) -> Mapping[str, str]:
-        """Returns the versions of what answers here, by name: `kubernetes`, and each mesh installed."""
+        """Returns the versions of what is here, by name: `kubernetes`, each mesh, `gateway-api`."""
 
     def memory(self) -> Mapping[str, Any]:
         """Returns what `clear` has to take away, as plain data: for another process to `remember`."""

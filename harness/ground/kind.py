@@ -111,8 +111,9 @@ class KindProvider(ClusterProvider):
         Those that aren't here yet are pulled now, so that nothing starts that can't end. All of them
         are loaded while the cluster and its meshes are made.
         """
-        self._expected = images_of(resources)
-        self._images.require(self._expected, self.settings.timeout)
+        images = images_of(resources)
+        self._images.require(images, self.settings.timeout)
+        self._expected = tuple(dict.fromkeys((*self._expected, *images)))
 
     def connect(self) -> Path:
         """Makes the cluster, or finds the one to reuse; returns its kubeconfig (0600, in a directory 0700).

@@ -221,8 +221,8 @@ class ModelProvider:
         return tuple(live for live in objects if live.home in namespaces)
 
     def versions(self) -> Mapping[str, str]:
-        """Returns nothing: the model is of one version, which its documentation says."""
-        return {}
+        """Returns the releases that the model follows."""
+        return dict(source.split(" ", 1) for source in self.state.served.sources)
 
     def memory(self) -> Mapping[str, Any]:
         """Returns nothing: no other process sees this model."""

@@ -122,7 +122,8 @@ class ClusterObserver(ABC):
         return standing(self._at.client, namespaces, meshes)
 
     def versions(self) -> Mapping[str, str]:
-        """Returns the versions of Kubernetes and of each mesh that is installed."""
+        """Returns the versions of Kubernetes, of each mesh that is installed, and of the Gateway API."""
         at = self._at
         meshes = {mesh.value: plane.version() for mesh, plane in at.planes.items() if plane.installed()}
-        return {"kubernetes": str(at.client.get("/version")["gitVersion"]).removeprefix("v"), **meshes}
+        kubernetes = str(at.client.get("/version")["gitVersion"]).removeprefix("v")
+        return {"kubernetes": kubernetes, **meshes, "gateway-api": gateway_api.release_of(at.client)}

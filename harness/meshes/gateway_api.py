@@ -10,6 +10,7 @@ import httpx
 
 from harness.api.gateway_api.gateway import ListenersStatus
 from harness.api.gateway_api.route import Route, RouteStatus
+from harness.api.kubernetes.definition import release
 from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.status import ConditionedStatus
 from harness.api.node import live
@@ -64,6 +65,12 @@ def ensure(client: Client, applier: Applier, source: str, release: str, deadline
         return
     with timed(logger, f"Gateway API CRDs of {source}"):
         applier.apply(objects(_read(source, deadline), source), deadline)
+
+
+def release_of(client: Client) -> str:
+    """Returns the release and channel of the CRDs that the cluster has; empty if there are none."""
+    definition = client.find(CRDS.path("", PROBE))
+    return release(live(definition)).removeprefix("v") if definition else ""
 
 
 def _read(source: str, deadline: Deadline) -> str:

@@ -48,6 +48,7 @@ def row(
         "stage": stage.name,
         "name": check.name,
         "result": str(result),
+        "because": check.because,
         "seen": seen,
         "basis": str(verdict.basis) if verdict else "",
         "n": verdict.n if verdict else None,

@@ -43,6 +43,7 @@ class Runs:
         self._began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         self._bundles: dict[str, Path | None] = {}
         self.warnings: list[str] = []
+        self._without_images: dict[Path, MissingError] = {}
         self.recorder: Recorder | None = None
         if record := self.knobs.text("record"):
             from harness.run.record import Recorder  # most runs record nothing
@@ -74,13 +75,18 @@ class Runs:
             self.provider.preflight()
 
     def ready(self, scenarios: Collection[Scenario]) -> None:
-        """Raises MissingError if no scenario's first stage can be reached, or an image can't be had."""
+        """Raises MissingError if no scenario can begin, or have its images; one that can't is skipped."""
         reason = self._lacking(scenarios)
         if reason:
             raise MissingError(f"no scenario can start: {reason}")
-        configs = (config for scenario in scenarios for config in scenario.configs.values())
-        apps = (scenario.apps for scenario in scenarios)
-        self.provider.require(chain.from_iterable(chain(apps, configs)))
+        for scenario in scenarios:
+            try:
+                self.provider.require(chain(scenario.apps, *scenario.configs.values()))
+            except MissingError as error:
+                self._without_images[scenario.path] = error
+        if len(self._without_images) == len(scenarios):
+            raise next(iter(self._without_images.values()))
+        self.warnings += (f"{path}: skipped: {error}" for path, error in self._without_images.items())
 
     def _lacking(self, scenarios: Iterable[Scenario]) -> str | None:
         reasons: dict[str, None] = {}
@@ -99,10 +105,16 @@ class Runs:
         return self._provider
 
     def runner(self, scenario: Scenario) -> Runner:
-        """Returns the scenario's runner; the one before is closed first, since they share the ground."""
+        """Returns the scenario's runner; the one before is closed first, since they share the ground.
+
+        Raises UnreachableError if the scenario's images can't be had.
+        """
         if self._runner is None or self._runner.scenario is not scenario:
             from harness.cluster.ownership.ownership import Journal
-            from harness.run.runner import Runner, RunSettings
+            from harness.run.runner import Runner, RunSettings, UnreachableError
+
+            if scenario.path in self._without_images:
+                raise UnreachableError(str(self._without_images[scenario.path]))
 
             self.leave()
             self._take_turn(scenario)

@@ -76,6 +76,8 @@ class Runner:
     journal: Journal | None = field(default=None, kw_only=True)
     recorder: Recorder | None = field(default=None, kw_only=True)
     warnings: list[str] = field(default_factory=list, init=False)
+    _first: int = field(default=0, init=False)
+    _reached: int = field(default=-1, init=False)
 
     def __post_init__(self) -> None:
         notes = list(self.scenario.notes)

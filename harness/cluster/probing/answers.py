@@ -89,7 +89,7 @@ def outcome(answer: CurlAnswer, request: Request) -> Outcome:
         body=None if request.grpc else answer.body[:BODY_CHARACTERS],
         seconds=answer.seconds,
         grpc_status=grpc_status,
-        server_saw=None if request.grpc else server_saw(answer.body, request),
+        server_saw=server_saw(answer.body, request),
     )
 
 
@@ -116,11 +116,11 @@ def server_saw(body: str, request: Request) -> ServerSaw | None:
     """Returns the request as the server's application tells it, if the body is a JSON echo.
 
     Understood are go-httpbin's /headers and /anything, and every object with `headers` (and `path`
-    or `url`), such as the Faces demo's.
+    or `url`), such as the Faces demo's; and the lines of Istio's echo, over gRPC too.
     """
     echo = _echo(body)
     if echo is None:
-        return None
+        return _by_lines(body, request)
     flat = tuple(
         (str(name), str(value))
         for name, values in echo["headers"].items()
@@ -130,6 +130,16 @@ def server_saw(body: str, request: Request) -> ServerSaw | None:
     host = echo.get("host") or by_header or request.authority
     path = echo.get("path") or urlsplit(str(echo.get("url") or "")).path or request.path
     return ServerSaw(str(path), str(host), flat)
+
+
+def _by_lines(body: str, request: Request) -> ServerSaw | None:
+    """The request as Istio's echo writes it, a line a header [istio: pkg/test/echo]."""
+    lines = [line.partition("=") for line in body.splitlines()]
+    written = (value.partition(":") for key, _, value in lines if key == "RequestHeader")
+    headers = tuple((name, value) for name, _, value in written)
+    fields = {key: value for key, _, value in lines}
+    path = urlsplit(fields.get("URL", "")).path or request.path
+    return ServerSaw(path, fields.get("Host", request.authority), headers) if headers else None
 
 
 def _echo(body: str) -> dict[str, Any] | None:
