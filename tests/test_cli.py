@@ -49,7 +49,7 @@ def test_check_says_when_there_is_nothing(path: str):
 
 def test_the_schema_knows_every_expectation():
     schema = json.loads(invoke("schema").stdout)
-    assert set(schema["$defs"]["Expectation"]["properties"]) == {"name", *KINDS}
+    assert set(schema["$defs"]["Expectation"]["properties"]) == {"name", "instead", *KINDS}
     assert schema["properties"]["stages"]
 
 

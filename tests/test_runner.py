@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.errors import StageError
+from harness.base.errors import HarnessError, StageError
 from harness.base.installation import DEFAULT
 from harness.base.resources import ObjectName, Resource
 from harness.base.vocabulary import Mesh, Workload
@@ -87,6 +87,57 @@ def test_an_earlier_stage_is_reached_anew():
     runner.reach(1)
     runner.reach(0)
     assert provider.calls == [*ISTIO_CALLS, *BOTH_CALLS, "clear", *ISTIO_CALLS]
+
+
+ANEW = scenario(
+    *STAGES[:2], stage("linkerd", Install({LINKERD: DEFAULT}), Deploy(), anew=True), stage("b", Apply("b"))
+)
+ANEW_CALLS = ["install linkerd", "deploy 1", "check"]
+
+
+@pytest.mark.parametrize(
+    ("indexes", "calls"),
+    [
+        ((2,), ANEW_CALLS),
+        ((3,), [*ANEW_CALLS, "apply ConfigMap shop/b", "check"]),
+        ((0, 2), [*ISTIO_CALLS, "clear", *ANEW_CALLS]),
+        ((1, 2, 3), [*ISTIO_CALLS, *BOTH_CALLS, "clear", *ANEW_CALLS, "apply ConfigMap shop/b", "check"]),
+        ((2, 0), [*ANEW_CALLS, "clear", *ISTIO_CALLS]),
+    ],
+)
+def test_a_stage_that_begins_anew_needs_none_before_it(indexes, calls):
+    provider = Scripted(OK)
+    runner = Runner(ANEW, provider)
+    for index in indexes:
+        runner.reach(index)
+    assert provider.calls == calls
+
+
+@pytest.mark.parametrize("fault", [{"fail_at": "install istio"}, {"missing": {ISTIO: "not here"}}])
+def test_a_stage_that_begins_anew_outlives_those_before_it(fault):
+    runner = Runner(ANEW, Scripted(OK, **fault))
+    with pytest.raises(HarnessError):
+        runner.reach(1)
+    assert runner.judge(ANEW.stages[3], CHECK).result is Result.PASS
+
+
+DENY = KINDS["deny"].model_validate({"from": "shop/web", "to": "http://web/"})
+
+
+@pytest.mark.parametrize(
+    ("holds", "asked", "basis", "result"),
+    [
+        (ALLOW, DENY, Basis.PREDICTED, Result.PASS),
+        (ALLOW, ALLOW, Basis.PREDICTED, Result.FAIL),  # what is asked holds as well
+        (ALLOW, ALLOW, Basis.OBSERVED, Result.PASS),  # that is for the model to tell
+        (DENY, ALLOW, Basis.PREDICTED, Result.FAIL),
+    ],
+)
+def test_what_holds_instead_is_judged_and_what_is_asked_must_not_hold(holds, asked, basis, result):
+    check = Check("allow (instead)", holds, "x.yaml:1:1", "", "of a fault", asked)
+    verdict = Runner(SCENARIO, Scripted(OK, basis)).judge(STAGES[0], check)
+    assert verdict.result is result
+    assert "in this stage, because of a fault" in verdict.evidence
 
 
 def test_a_failed_stage_fails_its_own_expectations_and_bars_the_later_ones():

@@ -131,6 +131,16 @@ def test_grpc_status(name, text, status):
             ServerSaw("/center/", "web", (("X-B", "3"),)),
         ),
         ("headers of one value each", '{"path": "/", "host": "h", "headers": {"X": "y"}}', ServerSaw("/", "h", (("X", "y"),))),
+        (
+            "Istio's echo",
+            "ServiceVersion=v1\nHost=h\nURL=/y?a=1\nRequestHeader=X-A:1\nRequestHeader=X-A:b:2\nHostname=web\n",
+            ServerSaw("/y", "h", (("X-A", "1"), ("X-A", "b:2"))),
+        ),
+        (
+            "Istio's echo over gRPC",
+            "HTTP/2 200 \r\n\r\n\0\0\0\1\n\1Host=h\nRequestHeader=x-a:1\nHostname=web\n",
+            ServerSaw("/anything/x", "web", (("x-a", "1"),)),
+        ),
         ("other JSON", '{"hostname": "web"}', None),
         ("cut JSON", '{"headers": {"Host"', None),
         ("text", "Server name: web", None),

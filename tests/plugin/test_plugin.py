@@ -11,7 +11,8 @@ import harness.ground.model
 
 # pytester forgets what a run imported, unless it was imported before.
 import harness.plugin.collection
-import harness.report.terminal  # noqa: F401
+import harness.report.terminal
+from harness.base import MissingError
 from tests.shop import APP
 
 CANARY = """\
@@ -212,3 +213,21 @@ def test_an_ini_file_sets_what_no_option_does(shop: pytest.Pytester):
     shop.makeini(f"{INI}harness_provider = knid\n")
     assert "unknown provider 'knid'" in shop.runpytest("scenarios").stderr.str()
     assert shop.runpytest("scenarios", "--provider", "model").ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_scenario_whose_images_cannot_be_had_is_skipped(shop: pytest.Pytester, monkeypatch):
+    def require(self, resources):
+        if any(resource.kind == "VirtualService" for resource in resources):
+            raise MissingError("images that aren't here and can't be pulled: example/echo:1")
+
+    monkeypatch.setattr(harness.ground.model.ModelProvider, "require", require)
+    plain = "name: plain\napps: [shop]\nstages:\n- name: s\n  mesh: {shop: istio}\n  expect:\n"
+    expect = "  - allow: {from: shop/client, to: http://web/}\n"
+    (shop.path / "scenarios/plain.yaml").write_text(plain + expect)
+    result = shop.runpytest("-rs")
+    result.assert_outcomes(passed=1, skipped=4)
+    words = "images that aren't here and can't be pulled: example/echo:1"
+    result.stdout.fnmatch_lines([f"harness: *canary.yaml: skipped: {words}"])
+    result = shop.runpytest("scenarios/canary.yaml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{words}"])

@@ -77,6 +77,20 @@ CASES: dict[str, tuple[str | bytes, str, str]] = {
     "unknown config": (changed("[canary]", "[canry]"), "7:11", "did you mean canary?"),
     "config without file": (changed("canary.yaml", "canry.yaml"), "3:11", "did you mean manifests/shop/canary.yaml?"),
     "unknown mesh": (changed("shop: istio", "shop: istoi"), "6:10", "did you mean istio?"),
+    "instead of nothing": (GOOD + "    instead: x\n", "10:5", "'instead' must be a mapping of stages"),
+    "instead in no stage": (
+        GOOD + "    instead: {itsio: {because: of it, deny: {from: shop/web, to: http://web/}}}\n", "10:15",
+        "unknown stage 'itsio'; did you mean istio?",
+    ),
+    "instead without a reason": (
+        GOOD + "    instead: {istio: {deny: {from: shop/web, to: http://web/}}}\n", "10:15", "'because' must be text",
+    ),
+    "instead of another kind": (
+        GOOD + "    instead: {istio: {because: of it, dney: {from: shop/web}}}\n", "10:39", "did you mean deny?",
+    ),
+    "instead by a broken expectation": (
+        GOOD + "    instead: {istio: {because: of it, deny: {from: shop/web}}}\n", "10:39", "'to' is missing",
+    ),
     "unknown namespace": (changed("{shop: istio}", "{shpo: istio}"), "6:10", "did you mean shop?"),
     "unknown expectation": (changed("- allow:", "- alow:"), "9:5", "did you mean allow?"),
     "unknown expectation key": (changed("{from:", "{form:"), "9:13", "did you mean from?"),
