@@ -145,7 +145,7 @@ class _Renaming:
         if isinstance(value, Stage):
             changed["name"] = value.name
         if isinstance(value, Check):
-            changed = {"expectation": changed["expectation"]}
+            changed = {key: changed[key] for key in ("expectation", "asked")}
         return replace(value, **changed)
 
     def _key(self, key: Any) -> Any:

@@ -38,6 +38,9 @@ PROXY_REFUSALS = frozenset((7, 12, 14))
 """PERMISSION_DENIED, UNIMPLEMENTED and UNAVAILABLE [gRPC: status codes]."""
 
 _POD_NAME = re.compile(r"[a-z0-9][-a-z0-9.]*[a-z0-9]")
+_ECHO_FIELD = re.compile(r"(?:^|[^ -~])(RequestHeader|URL|Host)=([^\r\n]*)", re.MULTILINE)
+"""A line of Istio's echo; over gRPC the first one comes behind bytes that say how long the message is."""
+
 _GRPC_STATUS = re.compile(r"grpc-status: *(\d+)\r?\n")
 
 
@@ -134,12 +137,14 @@ def server_saw(body: str, request: Request) -> ServerSaw | None:
 
 def _by_lines(body: str, request: Request) -> ServerSaw | None:
     """The request as Istio's echo writes it, a line a header [istio: pkg/test/echo]."""
-    lines = [line.partition("=") for line in body.splitlines()]
-    written = (value.partition(":") for key, _, value in lines if key == "RequestHeader")
-    headers = tuple((name, value) for name, _, value in written)
-    fields = {key: value for key, _, value in lines}
-    path = urlsplit(fields.get("URL", "")).path or request.path
-    return ServerSaw(path, fields.get("Host", request.authority), headers) if headers else None
+    fields: dict[str, list[str]] = {}
+    for name, value in _ECHO_FIELD.findall(body):
+        fields.setdefault(name, []).append(value)
+    pairs = (re.fullmatch("(:?[^:]*):(.*)", text) for text in fields.get("RequestHeader", ()))
+    headers = tuple((pair[1], pair[2]) for pair in pairs if pair)
+    path = urlsplit(fields.get("URL", [""])[0]).path or request.path
+    host = fields.get("Host", [request.authority])[0]
+    return ServerSaw(path, host, headers) if headers else None
 
 
 def _echo(body: str) -> dict[str, Any] | None:
