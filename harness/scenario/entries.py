@@ -39,18 +39,19 @@ class Entries:
         entry: dict[str, Any] = self.document.data
         for part in path:
             entry = entry[part]  # type: ignore[index]
-        kinds = DURING if path[0] == "during" else KINDS
+        meanwhile = path[0] == "during"
+        kinds, beside = (DURING, ("name",)) if meanwhile else (KINDS, ("name", INSTEAD))
         try:
             name = one_line(str(entry["name"])) if "name" in entry else None
         except ValueError as error:
             self.problems.add((*path, "name"), str(error))
             return None
-        others = self._instead(entry.get(INSTEAD, {}), (*path, INSTEAD), kinds)
-        expectation = self._expectation(entry, path, kinds, beside=("name", INSTEAD))
+        others = self._instead({} if meanwhile else entry.get(INSTEAD, {}), (*path, INSTEAD), kinds)
+        expectation = self._expectation(entry, path, kinds, beside)
         if expectation is None or others is None:
             return None
         name = name or expectation.title()
-        name = f"during: {name}" if path[0] == "during" else name
+        name = f"during: {name}" if meanwhile else name
         where, source = self.problems.where(path), self._source(path)
         if stage not in others:
             return Check(name, expectation, where, source)

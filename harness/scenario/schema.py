@@ -48,7 +48,9 @@ def _entries(
         "additionalProperties": False,
         "oneOf": [{"required": [name]} for name in kinds],
     }
-    definitions[f"{title}Instead"] = {**some, "properties": {"because": text, **own}, "required": ["because"]}
-    others = {"type": "object", "additionalProperties": {"$ref": f"#/$defs/{title}Instead"}}
-    definitions[title] = {**some, "properties": {"name": text, INSTEAD: others, **own}}
+    beside: dict[str, Any] = {"name": text}
+    if kinds is KINDS:
+        definitions["Instead"] = {**some, "properties": {"because": text, **own}, "required": ["because"]}
+        beside[INSTEAD] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/Instead"}}
+    definitions[title] = {**some, "properties": {**beside, **own}}
     return {"type": "array", "items": {"$ref": f"#/$defs/{title}"}}
