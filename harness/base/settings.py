@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil, log
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,22 +19,35 @@ class OnDrift(StrEnum):
     IGNORE = "ignore"
 
 
+_FEWEST, _USUALLY = 50, 200
+"""Requests of a first look."""
+_LOOKS = 9
+"""As often at most a growing sample is looked at."""
+
+
 @dataclass(frozen=True)
 class Confidence:
     """How sure a verdict on a sample is.
 
     `false_fail`: the probability at most of failing what holds. `false_pass`: the probability
-    at most of passing what is off by `deviation` (a share) or more. `first` and `most` are the
-    requests of the first and of all looks at a growing sample.
+    at most of passing what is off by `deviation` (a share) or more. `most` are the requests of
+    all looks at a growing sample, `first` those of the first one.
     """
 
     false_fail: float = 1e-6
     false_pass: float = 1e-3
     deviation: float = 0.05
-    first: int = 200
     most: int = 12_800
     settle: float = 30.0
     """Seconds that an expectation may take to show its effect before the sample that counts."""
+
+    @property
+    def first(self) -> int:
+        """The requests of the first look: fewer than usual where those show that all are of one class."""
+        if not 0 < self.deviation < 1 or not 0 < self.false_pass < 1:
+            return _USUALLY
+        enough = log(self.false_pass / _LOOKS) / log(1 - self.deviation)
+        return min(_USUALLY, _FEWEST * ceil(enough / _FEWEST))
 
 
 @dataclass(frozen=True)

@@ -92,3 +92,13 @@ def test_shares_sum_to_one(weights: dict[str, int]):
 def test_weights_without_shares_are_refused(weights):
     with pytest.raises(ValueError, match="weights"):
         normalised(weights)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "first"), [(0.01, 200), (0.05, 200), (0.1, 100), (0.2, 50), (0.9, 50), (0, 200)]
+)
+def test_the_first_look_is_smaller_where_less_must_be_told(deviation, first):
+    confidence = Confidence(deviation=deviation)
+    assert confidence.first == first
+    if deviation >= 0.05:
+        assert compare_sample({"a": Fraction(1)}, {"a": Fraction(first)}, confidence).holds is True
