@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl
 
@@ -68,7 +68,7 @@ class TextMatch:
     kind: Kind
     value: str = ""
     ignore_case: bool = False
-    dialect: Dialect = Dialect.RE2
+    dialect: Dialect = field(default=Dialect.RE2, hash=False)  # an enum's hash takes longer than all of it
 
     def holds(self, text: str | None) -> bool:
         """Returns whether the text (None: there is none) fulfils the condition.

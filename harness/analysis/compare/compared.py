@@ -35,12 +35,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sides:
-    """Two states, those who call in both, and how many classes of requests an exploration finds at most."""
+    """Two states, those who call in both, and how many classes of requests an exploration finds at most.
+
+    Where both are the `same`, what comes of a request is decided once: a decision looks at nothing else.
+    """
 
     before: Cluster
     after: Cluster
     callers: Callers
     limit: int
+    same: bool = False
     _traces: dict[object, Traces] = field(default_factory=dict, init=False)
 
     def explored(
@@ -52,7 +56,9 @@ class Sides:
         """
         pods = _pods(caller)
         before = self.before.explored(target, pods[0], self.limit, values=values)
-        return before, self.after.explored(target, pods[1], self.limit, values=values)
+        return before, before if self.same else self.after.explored(
+            target, pods[1], self.limit, values=values
+        )
 
     def decided(
         self, example: Request, caller: Caller | None, values: Mapping[str, Any]
@@ -88,11 +94,10 @@ class Sides:
     ) -> tuple[RequestClass, RequestClass]:
         """Returns the classes of a request with these values, before and after: one explored, or its own."""
         pods = _pods(caller)
-        was, now = (tree.class_of(values) for tree in trees)
-        return (
-            was or self.before.run(target, pods[0], values),
-            now or self.after.run(target, pods[1], values),
-        )
+        was = trees[0].class_of(values) or self.before.run(target, pods[0], values)
+        if self.same:
+            return was, was
+        return was, trees[1].class_of(values) or self.after.run(target, pods[1], values)
 
     def endpoints(self, target: Target) -> set[Workload]:
         """Returns the workloads that a target's Service selects, before or after."""

@@ -46,7 +46,7 @@ def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -
     callers, twins = Callers(*states), Twins(*states)
     # Each mesh has words of its own: where another mesh answers they are others anyway.
     was, now = (Cluster(state, own_words=not callers.is_moved) for state in states)
-    sides = Sides(was, now, callers, limit)
+    sides = Sides(was, now, callers, limit, twins.are_same)
     called = list(targets(before, after))
     classes = twins.classes(called)
 

@@ -172,6 +172,9 @@ def _key(asked: Asked) -> Key:
 
 def unlike(before: Exploration, after: Exploration) -> Iterator[tuple[RequestClass, RequestClass]]:
     """Yields the classes of either that answer differently, or that aren't decided."""
+    if before is after:
+        yield from ((each, each) for each in before.classes if each.answers.undecided and not each.aside)
+        return
     alike = [tree.by_answers for tree in (before, after)]
     for answers, classes in alike[0].items():
         for theirs, others in alike[1].items():

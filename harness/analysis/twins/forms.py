@@ -41,6 +41,11 @@ class Entry:
     age: tuple[object, ...]
     text: str
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """All that it says, whichever side has it."""
+        return self.kind, self.namespace, self.name, self.age, self.text
+
     @cached_property
     def names(self) -> frozenset[str]:
         """All names in its text."""

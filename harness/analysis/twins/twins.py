@@ -74,6 +74,8 @@ class Twins:
 
     def __init__(self, before: State, after: State) -> None:
         self._entries = [each for side, state in enumerate((before, after)) for each in entries(side, state)]
+        self.are_same = self._say_the_same() and _run_the_same(before, after)
+        """Whether both configurations are one: decisions look at nothing else, so all are the same, too."""
         self._having = grouped((name, at) for at, entry in enumerate(self._entries) for name in entry.names)
         spelled = grouped((name.lower(), name) for name in self._having)
         homes = grouped((each.name, each.namespace) for each in self._entries)
@@ -97,6 +99,12 @@ class Twins:
         members = grouped((root, at) for at, root in enumerate(places))
         for root in members.keys() - set(general):
             self._read(grouped((parts[at], self._entries[at]) for at in members[root]).values())
+
+    def _say_the_same(self) -> bool:
+        sides: tuple[list[object], list[object]] = [], []
+        for entry in self._entries:
+            sides[entry.side].append(entry.content)
+        return sides[0] == sides[1]
 
     def _joined(self, names: Iterable[str], most: int | None = None) -> tuple[list[int], frozenset[str]]:
         """For each entry the first of those that it is joined with by names, and these names.
@@ -208,6 +216,13 @@ class Twins:
 
     def _has_names(self, text: str) -> bool:
         return any(name in self._own or name in self._spaces for name in NAME.findall(text))
+
+
+def _run_the_same(before: State, after: State) -> bool:
+    """Whether pods are the same in all that they have, and the meshes that are installed."""
+    installed = [(state.meshes, state.served, state.assumed) for state in (before, after)]
+    in_order = list(before.running.items()) == list(after.running.items())
+    return in_order and installed[0] == installed[1]
 
 
 def _looks_into(expression: str) -> bool:

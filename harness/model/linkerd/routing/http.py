@@ -133,10 +133,12 @@ def _sent_again(
     if not failing:
         return once
     again = Repetition(min(budget.reserve, MAX_TRIES - 1), fails)
-    answered = with_retries(attempt, again, limit, message)
     if failing < 1 and failing / (1 - failing) <= budget.ratio:  # it suffices at any rate of requests
-        return answered
+        return with_retries(attempt, again, limit, message)
     field = f"{route.path}.isRetryable"
+    # The application of an explored request answers all tries alike: what takes time takes more in the end.
+    is_known = failing < 1 or message.is_explored
+    answered = once if is_known else with_retries(attempt, again, limit, message)
     if all(fails(answer.value) and not answer.value.seconds for answer in answered):
         text = "failures are sent again until the retry budget is spent, and fail all the same"
         return after(once, replace(step(profile, field, Action.RETRIED, text), arrivals=None))
