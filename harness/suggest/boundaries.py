@@ -11,7 +11,7 @@ from harness.analysis.explore import exploration
 from harness.analysis.explore.callers import Callers
 from harness.analysis.explore.client import asked_of
 from harness.analysis.explore.kinds import Undecided
-from harness.analysis.explore.requests import Cluster, request
+from harness.analysis.explore.requests import Cluster, is_signed, request
 from harness.analysis.explore.targets import Target as Place
 from harness.base.matching import TextMatch
 from harness.model.apps import explored as application
@@ -54,7 +54,7 @@ class Example:
     @property
     def signed(self) -> bool:
         """Whether it has a token that is stated to be signed: nobody has one that is."""
-        return any(key.startswith("token ") and value == "stated" for key, value in self.values.items())
+        return is_signed(self.values)
 
     @property
     def application(self) -> str:

@@ -111,3 +111,47 @@ def test_a_number_is_shown_as_a_proxy_writes_it():
 
 def test_a_claim_in_a_claim_that_becomes_a_header_is_seen():
     assert differing(estate(ISTIO, authentication(SPLIT)), estate(ISTIO, authentication()))
+
+
+def matching(test: str, header: str = "authorization"):
+    """A policy that denies by the text of a token's header."""
+    spec = f"{{selector: {{matchLabels: {{app: web}}}}, action: DENY, rules: [{{when: [{{key: 'request.headers[{header}]', values: ['{test}']}}]}}]}}"
+    return resource("AuthorizationPolicy", "shop/m", spec, "security.istio.io/v1")
+
+
+FORWARDED = authentication(", forwardOriginalToken: true")
+SIGNED = allow(**{"[iss]": "shop"})
+
+# whether a rule takes a header with a token by its text: yes, no, or by the token; the prefix stands anywhere
+TEXTS = {
+    "Bearer *": True,
+    "*": True,
+    "Bearer ey*": True,
+    "Bearer eyJhbG*": None,
+    "Basic *": True,
+    "x": False,
+    "*=": None,
+}
+
+
+@pytest.mark.parametrize("test", TEXTS)
+def test_a_rule_matches_the_text_of_a_header_with_a_token(test):
+    """Who is let in by a token is refused by the text of its header."""
+    before, after = estate(ISTIO, FORWARDED, SIGNED), estate(ISTIO, FORWARDED, SIGNED, matching(test))
+    harms = {each.harm for each in differing(before, after)}
+    assert harms == {True: {"closed"}, False: set(), None: {"undecided"}}[TEXTS[test]]
+    assert {each.harm for each in differing(after, after)} == (
+        {"undecided"} if TEXTS[test] is None else set()
+    )
+
+
+def test_a_header_beside_the_token_is_asked_by_itself():
+    before = estate(ISTIO, FORWARDED, SIGNED)
+    after = estate(ISTIO, FORWARDED, SIGNED, matching("a", "x-other"))
+    assert {each.harm for each in differing(before, after)} == {"closed"}
+
+
+def test_a_token_that_isn_t_forwarded_has_no_header():
+    assert not differing(
+        estate(ISTIO, authentication(), SIGNED), estate(ISTIO, authentication(), SIGNED, matching("Bearer *"))
+    )

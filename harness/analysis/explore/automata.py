@@ -212,17 +212,20 @@ def searched(kind: Kind, conditions: Sequence[Asked], holds: Callable[[str], boo
         rest = Asked(condition.attribute, condition.changes[last:], condition.test, condition.answer)
         (opaque.setdefault(condition.changes[:last], []) if last else plain).append(rest)
     for changes, behind in opaque.items():  # whatever a text is before: if none can come of it, there is none
-        if _shortest(Kind(absent=True, form=changes[-1].form), tuple(behind)) is None:
+        if shortest(Kind(absent=True, form=changes[-1].form), tuple(behind)) is None:
             return None
-    text = _shortest(kind, tuple(each for each in plain if each.answer or _is_exact(each.test)))
+    text = shortest(kind, tuple(each for each in plain if each.answer or _is_exact(each.test)))
     if text is None or holds(text):
         return text
     raise Undecided(f"whether there is a text like {text!r} that a rule makes another of")
 
 
 @lru_cache(maxsize=1 << 14)  # other callers' requests are made of the same questions
-def _shortest(kind: Kind, conditions: tuple[Asked, ...]) -> str | None:
-    """The shortest text that all automata take."""
+def shortest(kind: Kind, conditions: tuple[Asked, ...]) -> str | None:
+    """Returns the shortest text that gets all answers; None where there is none.
+
+    Raises Undecided where that isn't known.
+    """
     machines = [
         (_automaton(kind, each), each.answer is not None and each.answer is not False) for each in conditions
     ]

@@ -11,9 +11,10 @@ from harness.analysis.explore.answer import Answers, answers
 from harness.analysis.explore.attributes import ADDRESS
 from harness.analysis.explore.client import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
+from harness.analysis.explore.tokens import told_apart
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
-from harness.base.explored import BARE, OBJECT, Journal, OpenQuery, Unasked, apart
+from harness.base.explored import BARE, OBJECT, TOKEN, Journal, OpenQuery, Unasked, apart
 from harness.base.records import with_fields
 from harness.model import decide
 from harness.model.apps import explored as application
@@ -117,6 +118,8 @@ class Cluster:
             outcome = _undecided(error)
         except Unasked as error:
             outcome = Answers(undecided=str(error))
+        if why := told_apart(values, journal.asked):
+            outcome = Answers(undecided=why)
         return outcome, journal.asked
 
 
@@ -162,9 +165,10 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
     def named(kind: str) -> list[tuple[str, str]]:
         names = (key.partition(" ") for key, value in values.items() if value is not None)
         own = (name for first, _, name in names if first == kind and name)
-        return [(name, text) for name in own for text in apart(values[f"{kind} {name}"])]
+        texts = ((name, text) for name in own for text in apart(values[f"{kind} {name}"]))
+        return [(name, text.replace(TOKEN, stated)) for name, text in texts]
 
-    tokens = list(_tokens(values))
+    tokens, stated = list(_tokens(values)), Token.of(_claims(values)).text
     parameters = [*named("parameter"), *((name, text) for kind, name, text in tokens if kind == "param")]
     query = "&".join(f"{name}={value}" for name, value in parameters)
     path = "" if target.scheme == "tcp" else values["path"] + (f"?{query}" if query else "")
@@ -172,8 +176,9 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
     port = (
         "" if target.port == {"http": 80, "grpc": 80, "https": 443}.get(target.scheme) else f":{target.port}"
     )
-    headers = [*named("header"), *((name, text) for kind, name, text in tokens if kind == "header")]
-    headers += [("cookie", f"{name}={text}") for kind, name, text in tokens if kind == "cookie"]
+    headers = named("header") + [
+        ("cookie", f"{name}={text}") for kind, name, text in tokens if kind == "cookie"
+    ]
     sent = values["host"] + _port(target)
     if sent != f"{host}{port}" and target.scheme != "tcp":
         headers.insert(0, ("host", sent))
@@ -190,12 +195,18 @@ def is_repeated(values: Mapping[str, Any]) -> bool:
 
 
 def _tokens(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yields where tokens are (header, param or cookie, and its name), and what stands there."""
+    """Yields where tokens are beside headers (param or cookie, and its name), and what stands there."""
     claims = _claims(values)
     for key, value in values.items():
         if key.startswith("token ") and value is not None:
-            _, kind, name, prefix = key.split(" ", 3)
-            yield kind, name, prefix + (Token.of(claims).text if value == "stated" else value)
+            _, kind, name = key.split(" ", 2)
+            yield kind, name, Token.of(claims).text if value == "stated" else value
+
+
+def is_signed(values: Mapping[str, Any]) -> bool:
+    """Returns whether a request has a token that is stated to be signed."""
+    texts = (value for key, value in values.items() if key.startswith(("token ", "header ")))
+    return any(value == "stated" or (value is not None and TOKEN in value) for value in texts)
 
 
 def _claims(values: Mapping[str, Any]) -> dict[str, Any]:

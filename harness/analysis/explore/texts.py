@@ -14,6 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.automata import searched
+from harness.analysis.explore.kinds import Undecided
+from harness.analysis.explore.tokens import of_any
 from harness.analysis.taken_texts import taken
 from harness.base.errors import NotModelledError
 from harness.base.explored import AGAIN, AND, Among, Asked, Change, InNetwork, Several, Some, Stays, Which
@@ -35,6 +37,13 @@ def value_for(kind: Kind, conditions: Sequence[Asked], first: Sequence[object] =
 
     Those of `first` are tried first. Raises Undecided where neither is known.
     """
+    found = _value_for(kind, conditions, first)
+    if not found and (others := of_any(conditions)) and _value_for(kind, others):
+        raise Undecided("whether a token is one that a rule takes by its text")
+    return found
+
+
+def _value_for(kind: Kind, conditions: Sequence[Asked], first: Sequence[object] = ()) -> list[Any]:
     if kind.open and not any(map(names_text, conditions)):
         kind = replace(kind, open=False)
     exact = next((each for each in conditions if _says(each, "exact") and not each.changes), None)

@@ -38,6 +38,9 @@ BARE = "\ue005"
 BEYOND = "\u0258"
 """Stands for characters beyond ASCII that no rule names."""
 
+TOKEN = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJoYXJuZXNzIn0.aGFybmVzcw"
+"""Ends the value of a header that has the token which is stated by its claims, and stands for its text."""
+
 SECONDS = "seconds"
 """The attribute that says after how many seconds the application answers."""
 

@@ -14,7 +14,7 @@ from harness.api.headers import OpenHeaders, plus
 from harness.api.istio.security import claims
 from harness.api.istio.security.authentication import RequestAuthentication
 from harness.base.errors import not_modelled
-from harness.base.explored import Further, OpenClaims, OpenItems, OpenNumber, encoded
+from harness.base.explored import TOKEN, Attribute, Further, OpenClaims, OpenItems, OpenNumber, encoded
 from harness.base.matching import query_values, without_parameter
 from harness.model.istio.header_lines import header_lines
 from harness.model.istio.security import jwt, policies
@@ -127,7 +127,8 @@ def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str | Jwt
     if not (headers or params or cookies):
         headers, params = [("authorization", _BEARER)], ["access_token"]
     if isinstance(message.headers, OpenHeaders):
-        yield from _explored(message.headers.journal, headers, params, cookies)
+        yield from _explored_headers(message, message.headers.journal, headers)
+        yield from _explored(message.headers.journal, params, cookies, beside=bool(headers))
         return
     for name, prefix in sorted(headers):
         for value in header_lines(message, name):
@@ -146,21 +147,40 @@ def _tokens(rule: JWTRule, message: Message) -> Iterator[tuple[_Place, str | Jwt
             yield ("cookie", name), sent[name].strip('"')
 
 
+def _explored_headers(
+    message: Message, journal: Journal, headers: Iterable[tuple[str, str]]
+) -> Iterator[tuple[_Place, str | Jwt]]:
+    """The tokens in headers of an explored request: its own, by its claims, stands for its text there."""
+    for name, prefix in sorted(headers):
+        for value in header_lines(message, name):
+            if prefix and prefix not in value:
+                continue
+            if not isinstance(value, Attribute):
+                yield ("header", name), _after(value, prefix)
+                continue
+            gaps = ("",) if prefix.endswith(" ") or not prefix else ("", " ")
+            ends = (f"{prefix}{gap}{TOKEN}" for gap in gaps)
+            is_own = any(value.endswith(end) if prefix else value == end for end in ends)
+            yield ("header", name), jwt.explored(OpenClaims(journal)) if is_own else _NO_TOKEN
+
+
+_NO_TOKEN = "harness"
+"""A text that is no token, whatever stands in its place."""
+
+
 def _explored(
-    journal: Journal, headers: list[tuple[str, str]], params: Iterable[str], cookies: Iterable[str]
+    journal: Journal, params: Iterable[str], cookies: Iterable[str], *, beside: bool
 ) -> Iterator[tuple[_Place, str | Jwt]]:
     """The tokens of an explored request: in each place none, one by its claims, or a text that is none.
 
-    Beside headers, and beside the first other place, further ones tell nothing new.
+    `beside` headers, and beside the first other place, further ones tell nothing new.
     """
-    own = [("header", *each) for each in headers]
-    others = [*(("param", name, "") for name in params), *(("cookie", name, "") for name in cookies)]
-    further = others if own else others[1:]
-    for kind, place, prefix in (*own, *others):
-        attribute = f"token {kind} {place} {prefix}"
+    places = [*(("param", name) for name in params), *(("cookie", name) for name in cookies)]
+    for kind, place in places:
+        attribute = f"token {kind} {place}"
         value, test = journal.values.get(attribute), Further()
         token = test.holds(value)
-        if (kind, place, prefix) in further:
+        if beside or (kind, place) != places[0]:
             journal.record(attribute, test, token)
         else:
             journal.choice(attribute, str)
