@@ -40,6 +40,17 @@ def entered(http: str) -> list[object]:
     ]
 
 
+HTTPS = ", {port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: cert}}"
+CERTIFICATE = resource("Secret", "istio-system/cert")
+
+
+def redirecting(others: str) -> object:
+    plain = "{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*'], tls: {httpsRedirect: true}}"
+    return resource(
+        "Gateway", "shop/gw", "{selector: {istio: ingressgateway}, servers: [" + plain + others + "]}"
+    )
+
+
 # what an estate has of Istio's; the codes of the findings that account for differences
 PROVEN = {
     "alike": ([routed("[{match: [{uri: {prefix: /a}}], " + V2 + "}, {" + V1 + "}]")], set()),
@@ -51,6 +62,14 @@ PROVEN = {
     "denial that can't be said": (
         [policy("{action: DENY, rules: [{to: [{operation: {methods: [GET]}}], from: [{source: {notRequestPrincipals: ['*']}}]}]}")],
         {"policy-condition"},
+    ),
+    "routes beside a redirect to HTTPS": (
+        [redirecting(HTTPS), *entered("[{match: [{uri: {prefix: /}}], " + V2 + "}]")[1:], CERTIFICATE],
+        {"https-redirect"},
+    ),
+    "routes behind redirects alone": (
+        [redirecting(""), *entered("[{match: [{uri: {exact: /a}}], " + V2 + "}, {" + V1 + "}]")[1:]],
+        {"https-redirect"},
     ),
     "copies at a gateway": (entered("[{mirror: {host: web-v2}, mirrorPercentage: {value: 2.5}, " + V1 + "}]"), set()),
     "fault at a gateway": (entered("[{fault: {abort: {httpStatus: 503, percentage: {value: 100}}}, " + V1 + "}]"), {"fault-injection.gateway"}),

@@ -51,6 +51,7 @@ class Draft:
         self.patches: list[Patch] = []
         self.subsets: dict[tuple[str, str], Resource | None] = {}
         self.gateways: dict[str, Resource] = {}
+        self.sections: dict[str, tuple[str, ...]] = {}
         self.moving: set[str] = set()
         self.assumed: list[str] = []
         self._objects: dict[tuple[str, str, str, str], Translated] = {}

@@ -36,6 +36,10 @@ _MODE = "gateway.istio.io/tls-terminate-mode"
 """The option by which class `istio` takes Istio's other modes of TLS [istio.io: kubernetes-gateway-api]."""
 
 
+_READ = ("HTTP", "HTTPS")
+"""The protocols of listeners that HTTPRoutes attach to."""
+
+
 def translate(draft: Draft) -> None:
     """Translates all Gateways; the draft then has them by `namespace/name`."""
     for resource in draft.estate.all(*IstioGateway.KIND):
@@ -54,6 +58,16 @@ def parent_of(draft: Draft, resource: Resource, gateway: str, port: int | None =
     parent: Fields = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}
     parent |= {"namespace": namespace} if namespace != resource.namespace else {}
     return parent | ({"port": port} if port else {})
+
+
+def parents_of(draft: Draft, resource: Resource, gateway: str) -> list[Fields]:
+    """Returns the parentRefs of an object's HTTPRoute at a Gateway: its listeners that don't redirect.
+
+    A more specific match would win over the redirect of all requests [Gateway API: HTTPRouteRule].
+    """
+    parent = parent_of(draft, resource, gateway)
+    sections = draft.sections.get(gateway)
+    return [parent] if sections is None else [{**parent, "sectionName": name} for name in sections]
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,7 @@ def _gateway(draft: Draft, resource: Resource) -> None:
                 continue  # the API refuses a second one
             if redirects and listener["protocol"] == "HTTP":
                 redirected.append(own)
+                draft.report("https-redirect", server.tls, "httpsRedirect")
     draft.finish(reading)
     if not listeners:
         return
@@ -102,6 +117,9 @@ def _gateway(draft: Draft, resource: Resource) -> None:
     if redirected:
         parent = parent_of(draft, resource, key)
         parents = [{**parent, "sectionName": name} for name in redirected]
+        draft.sections[key] = tuple(
+            name for name, each in listeners.items() if name not in redirected and each["protocol"] in _READ
+        )
         to_tls = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
         rule = {"parentRefs": parents, "rules": [{"filters": [to_tls]}]}
         draft.add(API, "HTTPRoute", resource.namespace, f"{resource.name}-to-https", rule, (resource,))

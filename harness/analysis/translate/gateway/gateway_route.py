@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.analysis.translate.gateway.gateway import parent_of
+from harness.analysis.translate.gateway.gateway import parents_of
 from harness.analysis.translate.route import order, routes
 from harness.analysis.translate.route.matches import EVERY
 from harness.analysis.translate.route.order import Choice
@@ -38,7 +38,8 @@ def add(
     name: str,
 ) -> None:
     """Adds the routes of one VirtualService at the gateways that it is bound to, by `namespace/name`."""
-    head: Fields = {"parentRefs": [parent_of(draft, resource, gateway) for gateway in gateways]}
+    parents = [parent for gateway in gateways for parent in parents_of(draft, resource, gateway)]
+    head: Fields = {"parentRefs": parents}
     if hosts and "*" not in hosts:
         head["hostnames"] = list(hosts)
     ordered = order.ordered(_choices(draft, rules, gateways), order.gateway_api)
@@ -53,7 +54,7 @@ def add(
             rule.rule.leave("retries")
     backends = routes.Backends(draft, None, resource.namespace)
     written = tuple(_written(rules, ordered.choices, backends))
-    if written:
+    if written and parents:
         origins = dict.fromkeys((resource, *(rule.origin for rule in rules)))
         routes.add(draft, name, resource.namespace, head, written, origins)
 
