@@ -150,6 +150,13 @@ def test_what_is_not_read_is_not_proven():
 
 
 # a made object, and a change of it that the findings don't speak of, though they speak of the same rule
+def test_what_is_behind_clients_certificates_is_not_proven():
+    mutual = HTTPS.replace("SIMPLE", "MUTUAL")
+    resources = [*APPS, redirecting(mutual), *entered("[{" + V1 + "}]")[1:], CERTIFICATE]
+    (unproven,) = prove(resources, translate(resources)).unproven
+    assert (unproven.what, unproven.why.partition(":")[0]) == ("Gateway shop/gw", "spec.servers[1].tls.mode")
+
+
 CHANGED = {
     "elsewhere": ("string prefix at a gateway", "web-v2", "cart"),
     "another path": ("fault at a gateway", "'/a'", "'/b'"),

@@ -90,7 +90,13 @@ def _shut(state: State) -> Iterator[tuple[Resource, str]]:
         gateway = IstioGateway.kept(resource)
         if not of_gateway(state, gateway.selector):
             yield resource, f"{gateway.at('selector')}: {_CLOSED}"
-        for server in gateway.servers:
+    yield from untried(state)
+
+
+def untried(state: State) -> Iterator[tuple[Resource, str]]:
+    """Yields the gateways whose servers ask clients for certificates of their own, and why nobody gets in."""
+    for resource in state.all(*IstioGateway.KIND):
+        for server in IstioGateway.kept(resource).servers:
             if server.tls.mode == _MUTUAL:
                 yield resource, f"{server.tls.at('mode')}: {_CERTIFICATE}"
     for resource in state.all(*_GATEWAY):

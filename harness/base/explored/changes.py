@@ -53,7 +53,11 @@ DECODED = Change("decoded", unquote_plus, lambda text: (quote(text, safe=_SAFE),
 
 LOWER = Change("lower case", str.lower, lambda text: (text, text.upper()))
 PORT = Change("port", lambda text: text.partition(":")[2], lambda text: (f"harness:{text}",))
-PORTLESS = Change("without port", lambda text: text.partition(":")[0], lambda text: (text, f"{text}:8080"))
+PORTLESS = Change(
+    "without port",
+    lambda text: text.partition(":")[0],
+    lambda text: (text, *(f"{text}:{port}" for port in (8080, 80, 443))),
+)
 
 
 def changed(value: Any, changes: Iterable[Change]) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import compare
+from harness.analysis.compare.missing import untried
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.proof import sides
 from harness.analysis.translate.proof.amendment import amendable, amended
@@ -103,6 +104,7 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
         *map(_left_out, omissions),
         *undecided,
         *(Unproven(each.path, f"it isn't read: {each.why}", "") for each in unread),
+        *(Unproven(str(each), why, _ON_CLUSTER) for each, why in untried(old)),
         *([] if comparison.classes else [_NOTHING]),
     )
     return Proof(
