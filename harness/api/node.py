@@ -82,6 +82,12 @@ class Node:
             )
         return self
 
+    def children(self) -> Iterator[Node]:
+        """Yields the nodes that its fields hold."""
+        for key, name in self._fields().items():
+            if self.has(key):
+                yield from _nodes_in(getattr(self, name))
+
     def unread(self) -> Iterator[str]:
         """Yields the paths of fields that hold something and that nobody read, here and below."""
         fields = self._fields()

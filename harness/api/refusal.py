@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from harness.base.errors import HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
+    from harness.api.node import Node
     from harness.base.resources import Resource
 
 
@@ -28,6 +28,65 @@ def about(path: str, faults: Iterable[str]) -> Iterator[Fault]:
     """Yields the faults of a part of an object: those that tell no nearer field are about that part."""
     for fault in faults:
         yield fault if isinstance(fault, Fault) else Fault(fault, path)
+
+
+OBJECT = 'Invalid value: "object": '
+"""How the API server begins to say what is wrong with a mapping."""
+
+Check: TypeAlias = Callable[[Any], str]
+"""What is wrong with a value, in words; empty for nothing."""
+
+Rule: TypeAlias = "Callable[[Any], Iterable[str]]"
+"""Yields what is wrong with a node."""
+
+Rules: TypeAlias = "Mapping[type[Node], tuple[Rule, ...]]"
+"""What is asked of nodes, by their class."""
+
+
+def faults(node: Node, rules: Rules) -> Iterator[Fault]:
+    """Yields what rules find wrong with a node, and then with those inside of it."""
+    for kind in type(node).__mro__:
+        for rule in rules.get(kind, ()):
+            yield from about(node.path, rule(node))
+    for child in node.children():
+        yield from faults(child, rules)
+
+
+def each(check: Check, *keys: str) -> Rule:
+    """Returns the rule that fields, or the entries of their lists, pass a check; absent ones do."""
+
+    def rule(node: Node) -> Iterator[str]:
+        for key in keys:
+            value = node.data.get(key)
+            entries = enumerate(value) if isinstance(value, list) else ((None, value),)
+            for index, entry in entries:
+                if entry is not None and (words := check(entry)):
+                    yield Fault(words, node.at(key) if index is None else node.entry(key, index))
+
+    return rule
+
+
+def at_most(limit: int, *keys: str) -> Rule:
+    """Returns the rule that lists have no more than so many entries [OpenAPI: maxItems]."""
+
+    def rule(node: Node) -> Iterator[str]:
+        for key in keys:
+            if (size := len(node.data.get(key) or ())) > limit:
+                yield Fault(f"Too many: {size}: must have at most {limit} items", node.at(key))
+
+    return rule
+
+
+def exclusive(*keys: str) -> Rule:
+    """Returns the rule that of some fields one at most is there [OpenAPI: oneOf]."""
+
+    def rule(node: Node) -> Iterator[str]:
+        present = [key for key in keys if node.has(key)]
+        if len(present) > 1:
+            words = f'"{node.path}" must validate one and only one schema (oneOf)'
+            yield f"{OBJECT}{words}. Found {len(present)} valid alternatives"
+
+    return rule
 
 
 class Refused(HarnessError):  # noqa: N818

@@ -49,7 +49,7 @@ TO_A = "route: [{destination: {host: a}}]"
             "PeerAuthentication",
             '{portLevelMtls: {"80": {mode: STRICT}}}',
             "",
-            "mesh/namespace peer authentication cannot have port level mTLS",
+            'spec: Invalid value: "object": portLevelMtls requires selector',
         ),
         ("AuthorizationPolicy", "{action: DENY}", SECURITY, "DENY action without `rules` is meaningless"),
         (
@@ -234,7 +234,7 @@ TO_A = "route: [{destination: {host: a}}]"
             "HTTPRoute",
             f"{{{ROUTE}, rules: [{{backendRefs: [{{name: a, port: 80, weight: -1}}]}}]}}",
             "",
-            "weight: Invalid value: -1: must be between 0 and 1000000, inclusive",
+            "weight in body should be greater than or equal to 0",
         ),
         (
             "HTTPRoute",

@@ -65,7 +65,7 @@ FAULTS = {
           http:
           - match:
             - headers:
-                a.b/c:
+                a.b:
                   regex: "("  # <--
             route: [{destination: {host: a}}]
         """,
@@ -370,7 +370,7 @@ FAULTS = {
     ),
     "exports": (
         "VirtualService",
-        "duplicate entries in exportTo for entry .",
+        "duplicate entries in exportTo: . and current namespace bare",
         """\
         spec:
           hosts: [a]
@@ -463,25 +463,25 @@ FAULTS = {
     ),
     "an entry's host": (
         "ServiceEntry",
-        "invalid host *",
+        'domain name "*.org" invalid (label "*" invalid)',
         """\
         spec:
           hosts:
           - a.org
-          - "*"  # <--
+          - b.*.org  # <--
           ports: [{number: 80, name: a, protocol: HTTP}]
         """,
     ),
     "an entry's port": (
         "ServiceEntry",
-        "service entry port 80 already defined",
+        "invalid port name: a.b",
         """\
         spec:
           hosts: [a.org]
           ports:
           - {number: 80, name: a, protocol: HTTP}
-          - name: b
-            number: 80  # <--
+          - number: 81
+            name: a.b  # <--
             protocol: HTTP
         """,
     ),
@@ -524,12 +524,12 @@ FAULTS = {
     ),
     "a Sidecar": (
         "Sidecar",
-        "host a must be of form namespace/dnsName",
+        "host must be of form namespace/dnsName",
         """\
         spec:
           egress:
           - hosts:
-            - ./a
+            - ./a.org
             - a  # <--
         """,
     ),
@@ -578,28 +578,6 @@ FAULTS = {
               tls:  # <--
                 mode: MUTUAL
                 privateKey: a
-        """,
-    ),
-    "a port of PeerAuthentication": (
-        "PeerAuthentication",
-        "port must be in range 1..65535",
-        """\
-        spec:
-          selector: {matchLabels: {a: b}}
-          portLevelMtls:
-            "80": {mode: STRICT}
-            "65536": {mode: STRICT}  # <--
-        """,
-    ),
-    "a selector": (
-        "PeerAuthentication",
-        'wildcard is not supported in selector: "c=d*"',
-        """\
-        spec:
-          selector:
-            matchLabels:
-              a: b
-              c: d*  # <--
         """,
     ),
     "a target": (

@@ -17,16 +17,26 @@ if TYPE_CHECKING:
 KIND = ("networking.istio.io", "DestinationRule")
 
 
+class KeepAlive(Node):
+    """How often an idle connection is tried."""
+
+    interval = field.text("interval")
+    timeout = field.text("timeout")
+
+
 class TCPSettings(Node):
     """How connections are made."""
 
     connect_timeout = field.duration("connectTimeout")
+    keep_alive = field.node("tcpKeepalive", KeepAlive)
 
 
 class HTTPSettings(Node):
     """How requests go over connections."""
 
     h2_upgrade_policy = field.text("h2UpgradePolicy")
+    uses_client_protocol = field.boolean("useClientProtocol")
+    keep_alive = field.node("http2KeepAlive", KeepAlive)
 
 
 class ConnectionPool(Node):
@@ -36,19 +46,69 @@ class ConnectionPool(Node):
     http = field.node("http", HTTPSettings)
 
 
+class Distribution(Node):
+    """Which shares of what one zone sends go where."""
+
+    source = field.text("from")
+    shares = field.integers_by_name("to")
+
+
+class Failover(Node):
+    """Which region takes what another one can't."""
+
+    source = field.text("from")
+    target = field.text("to")
+
+
 class LocalityLoadBalancer(Node):
     """Whether zones count."""
 
     enabled = field.boolean("enabled", default=True)
+    distribute = field.nodes("distribute", Distribution)
+    failover = field.nodes("failover", Failover)
+    failover_priority = field.texts("failoverPriority")
+
+
+class Maglev(Node):
+    """A table of endpoints by hashes."""
+
+    table_size = field.count("tableSize")
+
+
+class CookieAttribute(Node):
+    """An attribute of a cookie that the proxy sets."""
+
+    name = field.text("name")
+
+
+class CookieHash(Node):
+    """The cookie that requests are kept together by."""
+
+    name = field.text("name")
+    attributes = field.nodes("attributes", CookieAttribute)
+
+
+class ConsistentHash(Node):
+    """By what equal requests are kept on one endpoint."""
+
+    cookie = field.node("httpCookie", CookieHash)
+    maglev = field.node("maglev", Maglev)
+    minimum_ring_size = field.count("minimumRingSize")
+
+
+class Warmup(Node):
+    """How long a new endpoint gets less."""
+
+    aggression = field.number("aggression")
 
 
 class LoadBalancerSettings(Node):
     """How requests are shared among endpoints."""
 
     simple = field.nonempty("simple", "UNSPECIFIED")
-    consistent_hash = field.node("consistentHash", Node)
+    consistent_hash = field.node("consistentHash", ConsistentHash)
     locality = field.node("localityLbSetting", LocalityLoadBalancer)
-    warmup = field.node("warmup", Node)
+    warmup = field.node("warmup", Warmup)
     warmup_duration = field.text("warmupDurationSecs")
 
 
@@ -69,6 +129,7 @@ class ClientTLSSettings(Node):
 
     mode = field.nonempty("mode", "DISABLE")
     sni = field.text("sni")
+    subject_alt_names = field.texts("subjectAltNames")
     client_certificate = field.text("clientCertificate")
     private_key = field.text("privateKey")
     ca_certificates = field.text("caCertificates")

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from harness.api.refusal import Fault, about
+from harness.api.istio import forms, header_validation, http_match_validation
+from harness.api.istio.destination import Destination, Headers
+from harness.api.istio.http_match_validation import expression_faults, is_refused, refuse_expressions
+from harness.api.istio.http_rule import (
+    CorsPolicy,
+    FaultDelay,
+    HTTPDirectResponse,
+    HTTPFaultInjection,
+    HTTPRetry,
+    HTTPRewrite,
+    HTTPRule,
+)
+from harness.api.refusal import Fault, about, each
 from harness.base import expressions
 from harness.base.errors import not_modelled
-from harness.base.expressions import Dialect
 from harness.base.grpc import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.api.istio.destination import RouteDestination
-    from harness.api.istio.http_rule import (
-        CorsPolicy,
-        HTTPFaultInjection,
-        HTTPMatchRequest,
-        HTTPRedirect,
-        HTTPRetry,
-        HTTPRewrite,
-        HTTPRule,
-        StringMatch,
-    )
+    from harness.api.istio.http_rule import HTTPRedirect
+    from harness.api.refusal import Rules
 
 MAX_ATTEMPTS = 20
 """Tries that the model follows one by one."""
@@ -34,9 +37,9 @@ _RETRY_ON = frozenset(
     "retriable-status-codes retriable-headers envoy-ratelimited http3-post-connect-failure "
     "cancelled deadline-exceeded internal resource-exhausted unavailable".split()
 )
-_LONGEST_EXPRESSION = 1024
+_STATUSES = frozenset(map(int, HTTPStatus))
+_LARGEST_BODY = 1 << 20
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
-_TEXTS = ("scheme", "method", "authority")
 _OWN_ANSWERS = {"redirect": "redirect", "directResponse": "direct_response"}
 
 
@@ -47,61 +50,50 @@ def refuse(rule: HTTPRule) -> None:
     if rule.has("rewrite"):
         regex = rule.rewrite.uri_regex_rewrite
         fault = expressions.substitution_fault(regex.match, regex.rewrite)
-        if fault and not _refused(regex.match):
+        if fault and not is_refused(regex.match):
             raise not_modelled(rule.resource, regex.path, f"Envoy doesn't take it: {fault.why}")
     status = rule.redirect.status if rule.has("redirect") else 301
     if 300 <= status < 400 and status not in _REDIRECT_CODES:
         why = "Istio makes a rule without action of it, and Envoy then refuses all routes of the port"
         raise not_modelled(rule.resource, rule.redirect.at("redirectCode"), why)
-    texts = [match.uri for match in rule.matches if match.has("uri")]
-    texts += [text for match in rule.matches for _, text in _texts(match)]
-    texts += rule.cors_policy.allow_origins if rule.has("corsPolicy") else ()
-    for text in texts:
-        fault = expressions.fault(text.regex, Dialect.RE2) if text.has("regex") else None
-        if fault and not _refused(text.regex):
-            raise not_modelled(rule.resource, text.at("regex"), f"Envoy doesn't take it: {fault.why}")
+    refuse_expressions(rule)
 
 
-def _texts(match: HTTPMatchRequest) -> Iterator[tuple[str, StringMatch]]:
-    """The conditions of a match on texts but its path, each with its field's name."""
-    yield from ((name, getattr(match, name)) for name in _TEXTS if match.has(name))
-    yield from (("headers", text) for text in match.headers.values())
-    # A lone asterisk is no expression there.
-    yield from (("withoutHeaders", text) for text in match.without_headers.values() if text.regex != "*")
-    yield from (("queryParams", text) for text in match.query_params.values())
+def conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
+    """Yields which parts of a rule exclude each other; `delegate`: its VirtualService has no hosts."""
+    if rule.has("delegate") and not delegate:
+        for name in ("redirect", "route"):
+            if rule.has(name):
+                yield Fault(f"root HTTP route {rule.name} must not specify {name}", rule.at(name))
+        return
+    if rule.has("delegate"):
+        yield Fault("delegate HTTP route cannot contain delegate", rule.at("delegate"))
+    own = [word for key, word in _OWN_ANSWERS.items() if rule.has(key)]
+    for name, words in (("route", "HTTP route"), ("fault", "HTTP route"), ("rewrite", "HTTP route rule")):
+        if own and (rule.route if name == "route" else rule.has(name)):
+            yield Fault(f"{words} cannot contain both {name} and {own[0]}", rule.at(name))
+    if len(own) > 1:
+        words = "HTTP route rule cannot contain both direct_response and redirect"
+        yield Fault(words, rule.at("directResponse"))
+    if not own and not rule.route:
+        yield "HTTP route, redirect or direct_response is required"
+    if rule.has("mirror") and rule.mirrors:
+        yield Fault("HTTP route cannot contain both mirror and mirrors", rule.at("mirrors"))
 
 
-def _refused(pattern: str) -> bool:
-    return any(_expression("", pattern))
-
-
-def faults(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
-    """Yields what is wrong with a rule; `delegate` says that its VirtualService has no hosts."""
-    yield from _conflicts(rule, delegate=delegate)
-    for match in rule.matches:
-        for name, text in _texts(match):
-            if text.has("prefix") and not text.prefix:
-                yield Fault(f'"{name}": prefix string match should not be empty', text.at("prefix"))
-            if text.has("regex"):
-                yield from about(text.at("regex"), _expression(name, text.regex))
-        if match.has("uri") and match.uri.has("regex"):
-            yield from about(match.uri.at("regex"), _expression("uri", match.uri.regex))
-    if rule.has("corsPolicy"):
-        yield from _cors(rule.cors_policy)
-    if rule.has("fault"):
-        yield from about(rule.fault.path, _fault(rule.fault))
+def _rule(rule: HTTPRule) -> Iterator[str]:
     yield from _mirrors(rule)
     if rule.has("redirect"):
         yield from about(rule.redirect.path, _redirect(rule.redirect, rule))
-    if rule.has("directResponse"):
-        yield from about(rule.direct_response.at("status"), _status(rule.direct_response.status))
-    if rule.has("retries"):
-        yield from _retries(rule.retries)
-    if rule.has("rewrite"):
-        yield from about(rule.rewrite.path, _rewrite(rule.rewrite))
-    if rule.has("rewrite") or rule.has("headers"):
-        yield from _authorities(rule)
+    yield from _authorities(rule)
     yield from about(rule.at("route"), weight_faults(rule.route))
+
+
+def _answer(answer: HTTPDirectResponse) -> Iterator[str]:
+    yield from about(answer.at("status"), _status(answer.status))
+    if len(answer.body.content.encode()) > _LARGEST_BODY:
+        words = "large direct_responses may impact control plane performance, must be less than 1MB"
+        yield Fault(words, answer.at("body"))
 
 
 def _status(status: int | None) -> Iterator[str]:
@@ -112,47 +104,11 @@ def _status(status: int | None) -> Iterator[str]:
 def weight_faults(route: tuple[RouteDestination, ...]) -> Iterator[str]:
     """Yields what is wrong with the destinations of a rule of any kind."""
     weights = [part.weight or 0 for part in route]
-    anywhere = [part.destination for part in route if part.destination.host == "*"]
-    if anywhere:
-        yield Fault("invalid destination host *", anywhere[0].at("host"))
-    negative = [part for part in route if (part.weight or 0) < 0]
-    if negative:
-        yield Fault("weight must be non-negative", negative[0].at("weight"))
-    elif len(weights) > 1 and sum(weights) == 0:
+    for part, weight in zip(route, weights, strict=True):
+        if weight < 0:
+            yield Fault(f"weight {weight} < 0", part.at("weight"))
+    if len(weights) > 1 and sum(weights) == 0:
         yield "total destination weight = 0"
-
-
-def _conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
-    written = rule.data.get  # an empty part is as good as none
-    if written("delegate") and not delegate:
-        for name in ("redirect", "route"):
-            if written(name):
-                yield Fault(f"root HTTP route {rule.name} must not specify {name}", rule.at(name))
-        return
-    if written("delegate"):
-        yield Fault("delegate HTTP route cannot contain delegate", rule.at("delegate"))
-    own = [word for key, word in _OWN_ANSWERS.items() if written(key)]
-    for name, words in (("route", "HTTP route"), ("fault", "HTTP route"), ("rewrite", "HTTP route rule")):
-        if own and written(name):
-            yield Fault(f"{words} cannot contain both {name} and {own[0]}", rule.at(name))
-    if len(own) > 1:
-        words = "HTTP route rule cannot contain both direct_response and redirect"
-        yield Fault(words, rule.at("directResponse"))
-    if not own and not written("route"):
-        yield "HTTP route, redirect or direct_response is required"
-    if written("mirror") and written("mirrors"):
-        yield Fault("HTTP route cannot contain both mirror and mirrors", rule.at("mirrors"))
-
-
-def _expression(where: str, pattern: str) -> Iterator[str]:
-    """What is wrong with a regular expression, which Istio reads by Go's library."""
-    if not pattern:
-        yield f'"{where}": regex string match should not be empty'
-    elif len(pattern.encode()) > _LONGEST_EXPRESSION:
-        yield f'"{where}": regex is too large, max length allowed is {_LONGEST_EXPRESSION}'
-    elif (fault := expressions.fault(pattern, Dialect.GO)) and fault.refused:
-        syntax = "https://github.com/google/re2/wiki/Syntax"
-        yield f'"{where}": {fault.why}; Istio uses RE2 style regex-based match ({syntax})'
 
 
 def _cors(policy: CorsPolicy) -> Iterator[str]:
@@ -160,7 +116,11 @@ def _cors(policy: CorsPolicy) -> Iterator[str]:
         if not (origin.exact or origin.prefix or origin.regex):
             yield Fault("'' is not a valid match type for CORS allow origins", origin.path)
         elif origin.has("regex"):
-            yield from about(origin.at("regex"), _expression("corsPolicy.allowOrigins", origin.regex))
+            yield from about(origin.at("regex"), expression_faults("corsPolicy.allowOrigins", origin.regex))
+    for key, names in (("allowHeaders", policy.allow_headers), ("exposeHeaders", policy.expose_headers)):
+        for index, name in enumerate(names):
+            if words := header_validation.listed_name(name):
+                yield Fault(words, policy.entry(key, index))
     methods = "GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE *".split()
     for index, method in enumerate(policy.allow_methods):
         if method not in methods:
@@ -178,8 +138,6 @@ def _fault(fault: HTTPFaultInjection) -> Iterator[str]:
         if not (percent == 0 or 0.0001 <= percent <= 100):
             words = f"percentage {percent:g} is neither 0.0, nor in range [0.0001, 100.0]"
             yield Fault(words, part.percentage.at("value"))
-    if not 0 <= (delay.percent or 0) <= 100:
-        yield Fault(f"percentage {delay.percent} is not in range 0..100", delay.at("percent"))
     if delay.has("exponentialDelay"):
         yield Fault("exponentialDelay not supported yet", delay.at("exponentialDelay"))
     if abort.has("http2Error"):
@@ -217,12 +175,16 @@ def _redirect(redirect: HTTPRedirect, rule: HTTPRule) -> Iterator[str]:
     elif redirect.prefix_rewrite and not all(uri.has("prefix") for uri in uris):
         words = "redirect prefix_rewrite requires all URI matches to use prefix match type"
         yield Fault(words, redirect.at("prefixRewrite"))
-    elif not any(value for key, value in redirect.data.items() if key != "redirectCode"):
+    elif not (redirect.has("port") or redirect.has("derivePort")) and not any(
+        map(redirect.data.get, ("uri", "prefixRewrite", "authority", "scheme"))
+    ):
         yield "redirect must specify URI, authority, scheme, or port"
     elif code and not 300 <= code <= 399:
         yield Fault(f"{code} is not a valid redirect code, must be 3xx", redirect.at("redirectCode"))
     elif redirect.scheme not in ("", "http", "https"):
         yield Fault('invalid redirect scheme, must be "http" or "https"', redirect.at("scheme"))
+    elif redirect.port and (words := forms.port(redirect.port)):
+        yield Fault(words, redirect.at("port"))
 
 
 def _retries(retries: HTTPRetry) -> Iterator[str]:
@@ -233,7 +195,7 @@ def _retries(retries: HTTPRetry) -> Iterator[str]:
         words = "http retry policy configured when attempts are set to 0 (disabled)"
         yield Fault(words, retries.at("attempts"))
     for policy in retries.retry_on.split(",") if retries.retry_on else ():
-        if policy not in _RETRY_ON and not re.fullmatch("[1-5][0-9][0-9]", policy):
+        if policy not in _RETRY_ON and not (policy.isdigit() and int(policy) in _STATUSES):
             yield Fault(f'"{policy}" is not a valid retryOn policy', retries.at("retryOn"))
 
 
@@ -253,7 +215,7 @@ def _rewrite(rewrite: HTTPRewrite) -> Iterator[str]:
             regex.path,
         )
     elif has_regex:
-        for words in _expression("HTTPRewrite.UriRegexRewrite.Match", regex.match):
+        for words in expression_faults("HTTPRewrite.UriRegexRewrite.Match", regex.match):
             yield Fault(f"UriRegexRewrite has errors\n{words}", regex.at("match"))
 
 
@@ -270,3 +232,25 @@ def _authorities(rule: HTTPRule) -> Iterator[str]:
     for field, value in others[:1]:
         words = f'authority header cannot be set multiple times: have "{first}", attempting to set "{value}"'
         yield Fault(words, field)
+
+
+def _port(destination: Destination) -> Iterator[str]:
+    if destination.has("port") and (words := forms.port(destination.port.number or 0)):
+        yield Fault(words, destination.port.at("number"))
+    if destination.subset and (words := forms.subset(destination.subset)):
+        yield Fault(words, destination.at("subset"))
+
+
+RULES: Rules = {
+    **http_match_validation.RULES,
+    HTTPRule: (_rule, each(forms.limit, "timeout")),
+    Headers: (header_validation.changes,),
+    CorsPolicy: (each(forms.limit, "maxAge"), _cors),
+    HTTPFaultInjection: (_fault,),
+    FaultDelay: (each(forms.limit, "fixedDelay", "exponentialDelay"),),
+    HTTPDirectResponse: (_answer,),
+    HTTPRetry: (_retries, each(forms.limit, "perTryTimeout", "backoff")),
+    HTTPRewrite: (_rewrite,),
+    Destination: (each(forms.destination_host, "host"), _port),
+}
+"""What the webhook asks of rules and their parts; what excludes what is asked beside (`conflicts`)."""

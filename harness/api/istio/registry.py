@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.api import field
+from harness.api.istio.destination_rule import ConnectionPool
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.node import Node, Spec
 
@@ -42,6 +43,7 @@ class Sidecar(Spec):
 
     workload_selector = field.node("workloadSelector", WorkloadSelector)
     egress = field.nodes("egress", EgressListener)
+    inbound_connection_pool = field.optional_node("inboundConnectionPool", ConnectionPool)
     outbound_traffic_policy = field.optional_node("outboundTrafficPolicy", OutboundTrafficPolicy)
 
     @property

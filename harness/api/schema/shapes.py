@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.api.refusal import Refused
 from harness.base import expressions
-from harness.base.durations import is_duration
+from harness.base.durations import is_duration, seconds
 from harness.base.errors import did_you_mean, not_modelled
 from harness.base.networks import is_network
 
@@ -51,10 +51,11 @@ class Required:
 
 @dataclass(frozen=True)
 class Range:
-    """An integer between two bounds, which are included."""
+    """An integer between two bounds, which are included; `words` say so, or those of OpenAPI do."""
 
     minimum: int
     maximum: int
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,13 @@ Shape: TypeAlias = (
     "str | _Later | Map | Required | Range | Pattern | Enum | list[Shape] | dict[str, Shape] | OneOf | Open"
 )
 
-PORT = Range(1, 65535)
+PORT = Range(1, 65535, "must be between 1 and 65535, inclusive")
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "duration": (str,),
+    "limit": (str,),
+    "filled": (str,),
     "network": (str,),
     "integer": (int,),
     "number": (int, float),
@@ -103,10 +106,23 @@ _TYPES: dict[str, tuple[type, ...]] = {
 NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 """What the API server calls types."""
 
-_TYPE_NAMES = {"port": "integer", "duration": "string", "network": "string"}
+_TYPE_NAMES = {
+    "port": "integer",
+    "duration": "string",
+    "limit": "string",
+    "filled": "string",
+    "network": "string",
+}
+
+
+def _is_limit(text: str) -> bool:
+    return is_duration(text) and (seconds(text) or 0) >= 0.001
+
 
 _FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "duration": (is_duration, "must be a valid duration"),
+    "filled": (bool, "{path} in body should be at least 1 chars long"),
+    "limit": (_is_limit, "must be a valid duration greater than 1ms"),
     "network": (is_network, "must be an address or a network in CIDR notation"),
     "number": (math.isfinite, "must be a finite number"),
     "quantity": (
@@ -167,8 +183,10 @@ def _check(resource: Resource, value: Any, shape: Shape, path: str) -> None:
                 raise Refused.invalid(resource, path, words)
         case Range():
             if not shape.minimum <= _typed(resource, value, (int,), "integer", path) <= shape.maximum:
-                bounds = f"must be between {shape.minimum} and {shape.maximum}, inclusive"
-                raise _invalid(resource, path, value, bounds)
+                below = value < shape.minimum
+                than, bound = ("greater", shape.minimum) if below else ("less", shape.maximum)
+                words = shape.words or f"{path} in body should be {than} than or equal to {bound}"
+                raise _invalid(resource, path, value, words)
         case Pattern():
             text = _typed(resource, value, (str,), "string", path)
             if not expressions.matches(shape.regex, text, expressions.Dialect.GO):
@@ -210,7 +228,7 @@ def _check_leaf(resource: Resource, value: Any, name: str, path: str) -> None:
         _check(resource, value, PORT, path)
     fits, words = _FORMATS.get(name, (None, ""))
     if fits and not fits(value):
-        raise _invalid(resource, path, value, words)
+        raise _invalid(resource, path, value, words.format(path=path))
 
 
 def _typed(resource: Resource, value: Any, types: tuple[type, ...], name: str, path: str) -> Any:

@@ -9,18 +9,18 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from harness.api.istio.security.authentication import PeerAuthentication, RequestAuthentication
+from harness.api.istio import forms
+from harness.api.istio.security.authentication import JWTRule, PolicySpec
 from harness.api.istio.security.authorization_policy import IDENTITIES, AuthorizationPolicy
-from harness.api.refusal import Fault, Refused, about
+from harness.api.refusal import Fault, about, each
 from harness.base.networks import is_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.api.istio.security.authentication import PolicySpec
     from harness.api.istio.security.authorization_policy import AuthorizationRule, PolicyCondition
     from harness.api.node import Node
-    from harness.base.resources import Resource
+    from harness.api.refusal import Rules
 
 _TARGETS = {
     ("", "Service"),
@@ -51,43 +51,11 @@ _WITHOUT_IDENTITY = ("namespaces", "serviceAccounts", "trustDomains", "principal
 _LITERAL = re.compile(r"[a-zA-Z0-9-._~%!$&'()+,;:@=]+")
 
 
-def peer_authentication(resource: Resource) -> Iterator[str]:
-    """Yields what the webhook finds wrong with a PeerAuthentication."""
-    policy = PeerAuthentication.of(resource)
-    if policy.ports and not policy.labels:
-        words = "mesh/namespace peer authentication cannot have port level mTLS"
-        yield Fault(words, policy.at("portLevelMtls"))
-    if policy.has("portLevelMtls") and not policy.ports:
-        words = "port level mTLS, if defined, must have at least one element"
-        yield Fault(words, policy.at("portLevelMtls"))
-    for port, settings in policy.ports.items():
-        if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-            yield Fault("port must be in range 1..65535", settings.path)
-    yield from _scope(policy)
-
-
-def request_authentication(resource: Resource) -> Iterator[str]:
-    """Yields what the webhook finds wrong with a RequestAuthentication."""
-    policy = RequestAuthentication.of(resource)
-    yield from _scope(policy)
-    for rule in policy.rules:
-        if not rule.issuer and not rule.jwks_uri:
-            yield Fault("issuer or jwksUri must be non-empty string", rule.at("issuer"))
-        if rule.jwks and not _readable(rule.jwks):
-            yield Fault("jwks parse error", rule.at("jwks"))
-
-
-def check_schema(resource: Resource) -> None:
-    """Raises Refused for what the API server finds by the rules in the definition of the kind."""
-    if resource.kind != "RequestAuthentication":
-        return
-    for rule in RequestAuthentication.of(resource).rules:
-        if rule.has("jwks") and rule.has("jwksUri"):
-            words = 'Invalid value: "object": only one of jwks or jwksUri can be set'
-            raise Refused.invalid(resource, rule.path, words)
-        if rule.has("jwksUri") and not re.match("https?:", rule.jwks_uri):
-            words = 'Invalid value: "string": url must have scheme http:// or https://'
-            raise Refused.invalid(resource, rule.at("jwksUri"), words)
+def _jwt_rule(rule: JWTRule) -> Iterator[str]:
+    if not rule.issuer and not rule.jwks_uri:
+        yield Fault("issuer or jwksUri must be non-empty string", rule.at("issuer"))
+    if rule.jwks and not _readable(rule.jwks):
+        yield Fault("jwks parse error", rule.at("jwks"))
 
 
 def _readable(jwks: str) -> bool:
@@ -97,10 +65,7 @@ def _readable(jwks: str) -> bool:
         return False
 
 
-def authorization_policy(resource: Resource) -> Iterator[str]:
-    """Yields what the webhook finds wrong with an AuthorizationPolicy."""
-    policy = AuthorizationPolicy.of(resource)
-    yield from _scope(policy)
+def _authorization_policy(policy: AuthorizationPolicy) -> Iterator[str]:
     if policy.action in ("CUSTOM", "DENY") and not policy.rules:
         yield Fault(
             f"{policy.action} action without `rules` is meaningless as it will never be triggered, "
@@ -109,7 +74,7 @@ def authorization_policy(resource: Resource) -> Iterator[str]:
         )
     elif policy.action == "CUSTOM" and not policy.provider.name:
         yield Fault("`provider.name` must not be empty", policy.provider.at("name"))
-    if policy.provider and policy.action != "CUSTOM":
+    if policy.has("provider") and policy.action != "CUSTOM":
         words = f"`provider` must not be with non CUSTOM action, found {policy.action}"
         yield Fault(words, policy.at("provider"))
     for index, rule in enumerate(policy.rules):
@@ -119,21 +84,7 @@ def authorization_policy(resource: Resource) -> Iterator[str]:
 
 
 def _scope(policy: PolicySpec) -> Iterator[str]:
-    if sum(map(bool, (policy.selector, policy.target_ref, policy.target_refs))) > 1:
-        attached = policy.at("targetRefs" if policy.target_refs else "targetRef")
-        yield Fault("only one of targetRefs or workloadSelector can be set", attached)
-    for key, value in policy.labels.items():
-        label = f"{policy.selector.at('matchLabels')}.{key}"
-        if not key:
-            yield Fault(f'empty key is not supported in selector: "{key}={value}"', label)
-        if "*" in key or "*" in value:
-            yield Fault(f'wildcard is not supported in selector: "{key}={value}"', label)
     for target in policy.targets:
-        if not target.name:
-            yield Fault("targetRef name must be set", target.at("name"))
-        if target.written_namespace:
-            words = "targetRef namespace must not be set; cross namespace referencing is not supported"
-            yield Fault(words, target.at("namespace"))
         if (target.group, target.kind) not in _TARGETS:
             yield Fault(f"{_ONE_OF} but was {target.group}/{target.kind}", target.at("kind"))
 
@@ -266,3 +217,11 @@ def _path(shown: str, value: str) -> Iterator[str]:
         elif template and not _LITERAL.fullmatch(segment):
             yield words + f"Contains segment {segment} with invalid string literal"
             return
+
+
+RULES: Rules = {
+    PolicySpec: (_scope,),
+    JWTRule: (_jwt_rule, each(forms.limit, "timeout")),
+    AuthorizationPolicy: (_authorization_policy,),
+}
+"""What the webhook asks of security policies."""

@@ -1,0 +1,193 @@
+"""What Istio refuses of ServiceEntries, WorkloadEntries and Sidecars, in its words.
+
+[istio/istio: pkg/config/validation; istio/api: networking/v1, the definitions' rules]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.api.istio import destination_rule_validation, forms
+from harness.api.istio.exports import export_faults
+from harness.api.istio.registry import (
+    EgressListener,
+    EntryEndpoint,
+    ServiceEntry,
+    ServiceEntryPort,
+    Sidecar,
+    WorkloadEntry,
+    WorkloadSelector,
+)
+from harness.api.refusal import OBJECT, Fault, about, at_most, each
+from harness.base.networks import is_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api.refusal import Rules
+
+_WITH_HOSTS = frozenset(("http", "http2", "http_proxy", "grpc", "grpc-web", "https", "tls"))
+_DYNAMIC = ("http", "tls", "grpc", "http2")
+
+
+def _selector(selector: WorkloadSelector) -> Iterator[str]:
+    for key, value in selector.labels.items():
+        field = f"{selector.at('labels')}.{key}"
+        if not key:
+            yield Fault(f'empty key is not supported in selector: "{key}={value}"', field)
+        if "*" in key or "*" in value:
+            yield Fault(f'wildcard is not supported in selector: "{key}={value}"', field)
+
+
+def _service_entry(entry: ServiceEntry) -> Iterator[str]:
+    hosts, endpoints, resolution = entry.hosts, entry.endpoints, entry.resolution
+    if entry.workload_selector is not None and entry.has("endpoints"):
+        words = "only one of WorkloadSelector or Endpoints is allowed in Service Entry"
+        yield Fault(words, entry.at("workloadSelector"))
+    if resolution not in ("NONE", "STATIC") and any("/" in address for address in entry.addresses):
+        words = "CIDR addresses are allowed only for NONE/STATIC resolution types"
+        yield Fault(words, entry.at("addresses"))
+    if resolution == "NONE" and endpoints:
+        yield Fault("no endpoints should be provided for resolution type none", entry.at("endpoints"))
+    if resolution.startswith("DNS"):
+        yield from _by_name(entry)
+    if resolution == "DYNAMIC_DNS":
+        yield from _dynamic(entry)
+    for endpoint in endpoints if resolution in ("STATIC", "DNS", "DNS_ROUND_ROBIN") else ():
+        yield from about(endpoint.path, _endpoint(endpoint, entry))
+    protocols = {port.protocol.lower() for port in entry.ports}
+    if resolution != "NONE" and len(hosts) > 1 and protocols - _WITH_HOSTS:
+        yield Fault("multiple hosts provided with non-HTTP, non-TLS ports", entry.at("hosts"))
+    yield from export_faults(entry, entry.export_to, nobody=True)
+
+
+def _by_name(entry: ServiceEntry) -> Iterator[str]:
+    wrong = [words for host in entry.hosts if (words := forms.domain(host))]
+    if not entry.endpoints and wrong:
+        yield Fault(
+            "hosts must be FQDN or contain only prefix wildcards if no endpoints are provided for "
+            f"resolution mode {entry.resolution}, {wrong[0]}",
+            entry.at("hosts"),
+        )
+    if entry.resolution == "DNS_ROUND_ROBIN" and len(entry.endpoints) > 1:
+        words = "there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN"
+        yield Fault(words, entry.endpoints[1].path)
+
+
+def _dynamic(entry: ServiceEntry) -> Iterator[str]:
+    """For hosts that the proxy looks up itself, as each request names them."""
+    for index, host in enumerate(entry.hosts):
+        if not host.startswith("*"):
+            words = "host must be wildcarded for resolution mode DYNAMIC_DNS"
+            yield Fault(words, entry.entry("hosts", index))
+    for key in ("addresses", "endpoints"):
+        if entry.data.get(key):
+            yield Fault(f"{key} cannot be set for resolution type DYNAMIC_DNS", entry.at(key))
+    for port in entry.ports:
+        if port.protocol.lower() not in _DYNAMIC:
+            words = "only HTTP, TLS, GRPC, and HTTP2 protocols are supported for resolution type DYNAMIC_DNS"
+            yield Fault(words, port.at("protocol"))
+
+
+def _endpoint(endpoint: EntryEndpoint, entry: ServiceEntry | None) -> Iterator[str]:
+    """`entry` is that whose endpoint it is; a WorkloadEntry is nobody's."""
+    address, field = endpoint.address, endpoint.at("address")
+    by_name = entry is not None and entry.resolution != "STATIC"
+    if not address and not by_name:
+        if not endpoint.has("network"):
+            yield Fault("address is required", field)
+            return
+    elif address.startswith(forms.UNIX) and not by_name:
+        if endpoint.ports:
+            yield Fault(f"unix endpoint {address} must not include ports", endpoint.at("ports"))
+        if entry is not None and len(entry.ports) != 1:
+            yield Fault("exactly 1 service port required for unix endpoints", field)
+    elif not is_address(address) and entry is not None and not by_name:
+        yield Fault(f'endpoint address "{address}" is not a valid IP address', field)
+    elif not is_address(address) and forms.domain(address):
+        yield Fault(f'endpoint address "{address}" is not a valid FQDN or an IP address', field)
+    names = None if entry is None else {port.name for port in entry.ports}
+    for name, port in endpoint.ports.items():
+        place = f"{endpoint.at('ports')}.{name}"
+        if names is not None and name not in names:
+            yield Fault(f"endpoint port {port} is not defined by the service entry", place)
+    if words := forms.labels(endpoint.own_labels):
+        yield Fault(words, endpoint.at("labels"))
+
+
+def _sidecar(sidecar: Sidecar) -> Iterator[str]:
+    if not any(sidecar.data.get(key) not in (None, []) for key in ("egress", "ingress")) and not (
+        sidecar.has("outboundTrafficPolicy") or sidecar.has("inboundConnectionPool")
+    ):
+        yield "sidecar: empty configuration provided"
+    for listener in sidecar.egress[:-1]:
+        if not listener.has("port"):
+            words = "sidecar: the egress listener with empty port should be the last listener in the list"
+            yield Fault(words, listener.path)
+
+
+def _egress(listener: EgressListener) -> Iterator[str]:
+    if not listener.hosts:
+        yield Fault("sidecar: egress listener must contain at least one host", listener.at("hosts"))
+    for index, host in enumerate(listener.hosts):
+        yield from about(listener.entry("hosts", index), forms.scoped_host(host, gateway=False))
+
+
+RULES: Rules = {
+    **destination_rule_validation.POOL,
+    WorkloadSelector: (_selector,),
+    ServiceEntry: (each(forms.wildcard_domain, "hosts"), each(forms.network, "addresses"), _service_entry),
+    ServiceEntryPort: (each(forms.port_name, "name"), each(forms.protocol, "protocol")),
+    WorkloadEntry: (lambda entry: _endpoint(entry, None),),
+    Sidecar: (_sidecar,),
+    EgressListener: (_egress,),
+}
+"""What the webhook asks of them."""
+
+
+def _hosts_and_ports(entry: ServiceEntry) -> Iterator[str]:
+    if not entry.hosts:
+        words = "Invalid value: 0: spec.hosts in body should have at least 1 items"
+        yield Fault(words, entry.at("hosts"))
+    names = [port.name for port in entry.ports]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield Fault(f'Duplicate value: {{"name":"{name}"}}', entry.entry("ports", index))
+    numbers = [port.number for port in entry.ports]
+    if len(numbers) != len(set(numbers)):
+        yield Fault('Invalid value: "array": port number cannot be duplicated', entry.at("ports"))
+
+
+def _place(endpoint: EntryEndpoint) -> Iterator[str]:
+    address, listed = endpoint.address, not isinstance(endpoint, WorkloadEntry)
+    if listed and not endpoint.has("address") and not endpoint.has("network"):
+        yield f"{OBJECT}Address is required"
+    if listed and address.startswith(forms.UNIX) and endpoint.has("ports"):
+        yield f"{OBJECT}UDS may not include ports"
+    if address.startswith(forms.UNIX) and forms.socket(address):
+        words = "UDS may not be a dir"
+        if address[7:8] not in ("/", "@"):
+            words = "UDS must be an absolute path or abstract socket"
+        yield Fault(f'Invalid value: "{address}": {words}', endpoint.at("address"))
+    for name in endpoint.ports:
+        if len(name) >= 63 or forms.port_name(name):
+            yield Fault(f"{OBJECT}port name must be valid", endpoint.at("ports"))
+
+
+def _labels(selector: WorkloadSelector) -> Iterator[str]:
+    for key, value in selector.labels.items():
+        field = f"{selector.at('labels')}.{key}"
+        if "*" in value:
+            yield Fault(f'Invalid value: "{value}": wildcard is not supported in selector', field)
+
+
+def _wildcard(host: str) -> str:
+    return 'Invalid value: "*": hostname cannot be wildcard' if host == "*" else ""
+
+
+DEFINITION: Rules = {
+    ServiceEntry: (at_most(256, "hosts", "addresses", "ports"), _hosts_and_ports, each(_wildcard, "hosts")),
+    EntryEndpoint: (_place,),
+    WorkloadSelector: (_labels,),
+}
+"""What the definitions of their kinds do."""
