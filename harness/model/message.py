@@ -28,9 +28,10 @@ class Message:
     """A request; header names are lower case, `attempt` counts a proxy's tries from 1.
 
     `tls` is a connection with the client's own TLS, of which proxies see no more than the name that it
-    asks for (`sni`), `tcp` a bare one: neither shows a proxy any HTTP. `scheme` stays https behind a proxy
-    that ended the client's TLS. `verified` is what the proxy that has the request knows of a token that it
-    verified; it isn't on the wire. `dialled` is the host that the client itself connects to.
+    asks for (`sni`) and that it shows a certificate (`certified`); `tcp` is a bare one: neither shows a
+    proxy any HTTP. `scheme` stays https behind a proxy that ended the client's TLS. `verified` is what the
+    proxy that has the request knows of a token that it verified; it isn't on the wire. `dialled` is the host
+    that the client itself connects to.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Message:
     tls: bool = False
     tcp: bool = False
     sni: str = ""
+    certified: bool = False
     scheme: str = "http"
     verified: Token | None = None
     dialled: str = ""
@@ -130,7 +132,8 @@ class Message:
 class Arrival:
     """A request as it arrives at a pod; `tls` is the mesh whose mutual TLS the client's proxy began.
 
-    `opaque` says that a proxy took it for bytes: it then knows the connection, and nothing of HTTP.
+    `opaque` says that a proxy took it for bytes: it then knows the connection, and nothing of HTTP. `sni` is
+    the name that the mesh's TLS asks for.
     """
 
     client: Pod
@@ -139,6 +142,7 @@ class Arrival:
     message: Message
     tls: Mesh | None = None
     opaque: bool = False
+    sni: str = ""
 
     @property
     def hop(self) -> Hop:

@@ -220,6 +220,7 @@ def tls_app(name, port="http"):
     ]
 
 
+UNVERIFIED = "SIMPLE, insecureSkipVerify: true"
 CERTIFICATE = "clientCertificate: /c, privateKey: /k"
 STRICT = resource("PeerAuthentication", "ist/p", "{mtls: {mode: STRICT}}")
 
@@ -229,8 +230,9 @@ STRICT = resource("PeerAuthentication", "ist/p", "{mtls: {mode: STRICT}}")
     [
         ("plain.bare", "SIMPLE", [], NOWHERE),  # it speaks plain HTTP: no handshake
         ("plain.bare", f"MUTUAL, {CERTIFICATE}", [], NOWHERE),
-        ("secure.bare", "SIMPLE", tls_app("bare/secure"), {"200 from bare/secure": 1}),
-        ("secure.ist", "SIMPLE", tls_app("ist/secure", "web"), {"200 from ist/secure": 1}),
+        ("secure.bare", UNVERIFIED, tls_app("bare/secure"), {"200 from bare/secure": 1}),
+        ("secure.bare", "SIMPLE, caCertificates: /c", tls_app("bare/secure"), {"200 from bare/secure": 1}),
+        ("secure.ist", UNVERIFIED, tls_app("ist/secure", "web"), {"200 from ist/secure": 1}),
         ("secure.ist", "SIMPLE", [*tls_app("ist/secure", "web"), STRICT], NOWHERE),
         ("secure.ist", "SIMPLE", tls_app("ist/secure"), NOWHERE),  # its sidecar wants HTTP on that port
         ("secure.bare", "ISTIO_MUTUAL", tls_app("bare/secure"), NOWHERE),
@@ -251,6 +253,8 @@ EVEN = {"200 from ist/v1": Fraction(1, 2), "200 from ist/v2": Fraction(1, 2)}
         ("loadBalancer: {consistentHash: {httpHeaderName: x-user}}", "consistentHash a hash keeps"),
         ("loadBalancer: {localityLbSetting: {failoverPriority: [a]}}", "localityLbSetting goes by zones"),
         ("loadBalancer: {localityLbSetting: {enabled: false}}", None),
+        ("loadBalancer: {zoneAwareLbSetting: {}}", "zoneAwareLbSetting goes by zones"),
+        ("loadBalancer: {backendUtilization: {}}", "backendUtilization goes by what pods tell"),
         ("loadBalancer: {warmup: {duration: 30s}}", "warmup sends less"),
         ("outlierDetection: {consecutive5xxErrors: 3}", "outlierDetection may leave out"),
         ("connectionPool: {tcp: {maxConnections: 1}}", "connectionPool limits many requests"),
@@ -292,14 +296,6 @@ def test_outliers_are_counted(detection, status, counted):
     [
         ("trafficPolicy: {tunnel: {targetHost: a, targetPort: 1}}", "spec.trafficPolicy.tunnel"),
         ("trafficPolicy: {proxyProtocol: {version: V1}}", "spec.trafficPolicy.proxyProtocol"),
-        (
-            "trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}}}",
-            "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting",
-        ),
-        (
-            "trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}",
-            "connectionPool.http.h2UpgradePolicy",
-        ),
         ("trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}", "spec.trafficPolicy.loadBalancer.simple"),
     ],
 )

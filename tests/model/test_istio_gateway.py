@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from harness.base.errors import NotModelledError
 from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
@@ -394,10 +393,9 @@ def test_policies_at_the_gateway():
     assert told(asked(f"http://{GATEWAY}/", *objects, Host="b.test")) == {V1: 1}
 
 
-def test_other_clusters_proxies_are_not_modelled():
+def test_other_clusters_servers_close_what_no_proxy_of_the_mesh_sends():
     east_west = gateway(server(443, "TLS", "'*.local'", "mode: AUTO_PASSTHROUGH"))
-    with pytest.raises(NotModelledError, match=r"spec.servers\[0\].tls.mode"):
-        asked(f"https://{GATEWAY}/", east_west)
+    assert told(asked(f"https://{GATEWAY}/", east_west)) == {TLS: 1}
 
 
 @pytest.mark.parametrize(

@@ -102,12 +102,21 @@ class Warmup(Node):
     aggression = field.number("aggression")
 
 
+class ZoneAwareLoadBalancer(Node):
+    """How much of a zone's requests stays there."""
+
+    failover = field.nodes("failover", Failover)
+    failover_priority = field.texts("failoverPriority")
+
+
 class LoadBalancerSettings(Node):
     """How requests are shared among endpoints."""
 
     simple = field.nonempty("simple", "UNSPECIFIED")
     consistent_hash = field.node("consistentHash", ConsistentHash)
     locality = field.node("localityLbSetting", LocalityLoadBalancer)
+    zones = field.node("zoneAwareLbSetting", ZoneAwareLoadBalancer)
+    utilization = field.optional_node("backendUtilization", Node)
     warmup = field.node("warmup", Warmup)
     warmup_duration = field.text("warmupDurationSecs")
 
@@ -152,11 +161,21 @@ class PortTrafficPolicy(LevelPolicy):
     port = field.optional_node("port", PortSelector)
 
 
+class Tunnel(Node):
+    """What a proxy behind a host is asked to connect to."""
+
+    protocol = field.text("protocol")
+    target_host = field.text("targetHost")
+    target_port = field.count("targetPort")
+
+
 class TrafficPolicy(LevelPolicy):
     """How clients' proxies treat a host's endpoints."""
 
     ports = field.nodes("portLevelSettings", PortTrafficPolicy)
     retry_budget = field.optional_node("retryBudget", Node)
+    tunnel = field.optional_node("tunnel", Tunnel)
+    proxy_protocol = field.optional_node("proxyProtocol", Node)
 
     def at_port(self, number: int) -> PortTrafficPolicy | None:
         """Returns what is said for this port alone, if anything is."""

@@ -16,9 +16,8 @@ from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import RoutingRule
-from harness.model.istio.security import mutual_tls
+from harness.model.istio.upstream import client_tls
 from harness.model.istio.upstream import cluster as upstream
-from harness.model.message import Answers, Arrival, ClientSide, Message
 from harness.model.network.services import Endpoint, ServicePort
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from harness.model.istio.registry.service_entry import Target
     from harness.model.istio.routing.rule import RoutingDestination
     from harness.model.istio.upstream.cluster import Missing, Upstream
+    from harness.model.message import Answers, ClientSide, Message
 
 
 def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
@@ -91,10 +91,7 @@ def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -
         return certain(replies.closed(message), *target.trace)
 
     def dial(place: Target) -> Answers:
-        tls, endpoint = mutual_tls.begin(side.state, place, target.policy.tls), place.endpoint
-        sent = replace(message, tls=True, sni=tls.sni or message.dialled) if tls.own else message
-        arrival = Arrival(side.client, endpoint.pod, endpoint.port, sent, tls.mesh, opaque=True)
-        return after(mapped(side.deliver(arrival), tls.detailed), tls.why)
+        return client_tls.connect(side, place, message, target.name, target.policy, bytes_only=True)
 
     answered = then(shares((place.weight, place, ()) for place in target.targets), dial)
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from harness.api import marks
 from harness.api.gateway_api.gateway import class_of
+from harness.api.istio.admission.webhook import validate
 from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.security import identity
 from harness.api.istio.security.authentication import GROUP, PolicySpec
-from harness.api.istio.validation import validate
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.schema.kinds import MESH_OF_GROUP
 from harness.base.errors import not_modelled

@@ -9,7 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from harness.api.istio import forms
+from harness.api.istio.admission import forms
 from harness.api.istio.security.authentication import JWTRule, PolicySpec
 from harness.api.istio.security.authorization_policy import IDENTITIES, AuthorizationPolicy
 from harness.api.refusal import Fault, about, each

@@ -8,17 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped
 from harness.model.istio import connection, forwarded_headers
 from harness.model.istio.gateway import attachment as gateway_attachment
+from harness.model.istio.gateway import cross_cluster
 from harness.model.istio.gateway import server as gateway_server
 from harness.model.istio.gateway import virtual_host as gateway_host
 from harness.model.istio.inbound import signed
 from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import Chosen, first_match
-from harness.model.istio.security import access
+from harness.model.istio.security import access, credentials
 from harness.model.message import ClientSide
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
@@ -54,20 +56,21 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
     left_out = (*passed_over, *listener.left_out)
     # For a server that passes bytes on the gateway listens only if a rule says where.
     if not any(
-        server.reads_http or server.listener or gateway_host.chains(state, pod, server, [])
+        server.reads_http
+        or server.listener
+        or server.crosses_clusters
+        or gateway_host.chains(state, pod, server, [])
         for server in (*listener.plain, *listener.tls)
     ):
         text = "no VirtualService has a rule for the servers of port {}: nothing listens there"
         refused = built_in(Action.FAILED, text, arrival.port)
         return certain(Outcome(failure=Failure.REFUSED), *left_out, refused)
     if listener.tls and (message.tls or arrival.tls is Mesh.ISTIO):
-        # The mesh's own TLS asks for a made-up name, which only a wildcard covers.
-        name = message.sni if arrival.tls is None else f"outbound_.{arrival.port}_._.gateway"
-        server = listener.named(name)
+        server = listener.named(message.sni if arrival.tls is None else arrival.sni)
         if server is not None:
             return after(_by_tls(side, arrival, server), *left_out)
     if not listener.plain:
-        wanted = connection_rule.sought(message) if arrival.tls is None else "the mesh's own TLS"
+        wanted = connection_rule.sought(message) if arrival.tls is None else f"SNI {arrival.sni}"
         text = "the port's servers have no host for {}: the connection is closed"
         why = listener.tls[0].step("hosts", Action.FAILED, text, wanted)
         return certain(Outcome(failure=Failure.TLS if message.tls else Failure.RESET), *left_out, why)
@@ -82,14 +85,18 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
 def _by_tls(side: ClientSide, arrival: Arrival, server: GatewayServer) -> Answers:
     """What comes back of TLS that a server has a host for."""
     message, mode = arrival.message, server.mode
+    if server.crosses_clusters:
+        return cross_cluster.passed(side, arrival, server)
     if server.passes_tls_on:
+        if arrival.tls is not None:
+            why = "it is the mesh's own TLS that goes on to what the gateway sends to"
+            raise not_modelled(server.gateway, f"{server.field}.tls.mode", why)
         return _bytes(side, arrival, server, message)
     ended = _handshake(side.state, arrival, server)
     if isinstance(ended, Outcome):
         return certain(ended, server.step("tls", Action.FAILED, "mode {}: {}", mode or "", str(ended)))
-    trace = server.step(
-        "tls.mode", Action.ENCRYPTED, "mode {} ends TLS for {}", mode or "", connection_rule.sought(message)
-    )
+    asked = f"SNI {arrival.sni}" if arrival.tls else connection_rule.sought(message)
+    trace = server.step("tls.mode", Action.ENCRYPTED, "mode {} ends TLS for {}", mode or "", asked)
     # Inside of Istio's own mutual TLS the client's, if there is any, stays.
     inner = message if arrival.tls else replace(message, tls=False, scheme="https")
     if not server.reads_http:
@@ -100,7 +107,7 @@ def _by_tls(side: ClientSide, arrival: Arrival, server: GatewayServer) -> Answer
 
 
 def _handshake(state: State, arrival: Arrival, server: GatewayServer) -> Outcome | tuple[Step, ...]:
-    """The failure of a TLS handshake, or what let it succeed. No client has a certificate but Istio's."""
+    """The failure of a TLS handshake, or what let it succeed. Clients themselves show no certificate."""
     if server.fault:
         return Outcome(failure=Failure.TLS, detail=f"{Failure.TLS}: {server.fault}")
     mode = server.mode
@@ -111,13 +118,11 @@ def _handshake(state: State, arrival: Arrival, server: GatewayServer) -> Outcome
     if mode == "ISTIO_MUTUAL":
         return refused
     for name in server.credentials:
-        # Of the gateway's own namespace, unless it names another.
-        namespace, secret = arrival.server.namespace, name.removeprefix("kubernetes://")
-        if secret.startswith("kubernetes-gateway://"):
-            namespace, _, secret = secret.removeprefix("kubernetes-gateway://").partition("/")
-        if "://" not in secret and state.get("", "Secret", namespace, secret) is None:
-            detail = f"TLS handshake failed (curl 35): there is no Secret {namespace}/{secret}"
-            return Outcome(failure=Failure.TLS, detail=detail)
+        if missing := credentials.missing(state, arrival.server.namespace, name):
+            return Outcome(failure=Failure.TLS, detail=f"TLS handshake failed (curl 35): {missing}")
+    if arrival.message.certified and mode in ("MUTUAL", "OPTIONAL_MUTUAL"):
+        why = "whether it trusts the certificate that the client's proxy shows isn't known"
+        raise not_modelled(server.gateway, f"{server.field}.tls.mode", why)
     return refused if mode == "MUTUAL" else ()
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
 from harness.api.kubernetes.selector import selects
-from harness.base.errors import not_modelled
 from harness.base.resources import per_object
 from harness.model import app_ports
 from harness.model.istio import revision
@@ -69,9 +68,15 @@ class GatewayServer:
         return not self.plain and self.mode == "PASSTHROUGH"
 
     @property
+    def crosses_clusters(self) -> bool:
+        """Whether it sends other clusters' mutual TLS on by the name that it asks for."""
+        return self.mode == "AUTO_PASSTHROUGH"
+
+    @property
     def reads_http(self) -> bool:
         """Whether it reads HTTP, as it comes or inside of TLS that ends at the gateway."""
-        return self.http or (self.protocol == "HTTPS" and not self.passes_tls_on)
+        own = self.passes_tls_on or self.crosses_clusters
+        return self.http or (self.protocol == "HTTPS" and not own)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,13 +131,8 @@ class PortListener:
 
 
 def listener(state: State, pod: Pod, port: int) -> PortListener | None:
-    """Returns what a port of a gateway's pod serves; NotModelledError for other clusters' servers."""
-    listener = merged(state, pod).get(port)
-    for server in listener.tls if listener else ():
-        if server.mode == "AUTO_PASSTHROUGH":
-            why = "it is for other clusters' proxies"
-            raise not_modelled(server.gateway, f"{server.field}.tls.mode", why)
-    return listener
+    """Returns what a port of a gateway's pod serves."""
+    return merged(state, pod).get(port)
 
 
 def has_host(state: State, pod: Pod, port: int, host: str) -> bool:

@@ -90,8 +90,8 @@ class Seen:
     port: int
     remote: Callable[[], str | None]
     """The address that counts as the client's, None for the client's own."""
-    sni: str | None
-    """The name that the client's TLS asks for; None inside of mutual TLS, where sidecars make it up."""
+    sni: str
+    """The name that the outer TLS asks for, which the client's sidecar makes up as a rule; none without."""
     message: Message | None
     claims: Mapping[str, Any] | None
 
@@ -107,7 +107,7 @@ class Seen:
             domains=(config.trust_domain, *config.trust_domain_aliases),
             port=arrival.port,
             remote=partial(forwarded_headers.remote, state, arrival),
-            sni=None if mutual else message.sni if message.tls or arrival.server.gateway else "",
+            sni=arrival.sni if mutual else message.sni,
             message=None if arrival.opaque else message,
             claims=message.verified.claims if message.verified and not arrival.opaque else None,
         )
@@ -168,7 +168,7 @@ def _matches(policy: Resource, attribute: Attribute, value: str, seen: Seen) -> 
             return contains(policy, field, ip_network(value, strict=False), pod)
         case "destination.port":
             return int(value) == seen.port
-        case "connection.sni" if seen.sni is not None:
+        case "connection.sni":
             return _text(value, seen.sni)
     if seen.message is not None and attribute.of_http:
         return _request_matches(policy, attribute, value, seen.message, seen.claims)

@@ -16,9 +16,7 @@ from harness.model.distribution import Branch, after, averaged, certain, mapped,
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
-from harness.model.istio.security import mutual_tls
-from harness.model.istio.upstream import destination_rule
-from harness.model.message import Answers, Arrival, ClientSide
+from harness.model.istio.upstream import client_tls, destination_rule
 from harness.model.network.services import alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Step, built_in, step, words
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
     from harness.model.istio.upstream.retries import Retries
-    from harness.model.message import Message
+    from harness.model.message import Answers, ClientSide, Message
     from harness.model.state import Pod, State
 
 _CONNECT_TIMEOUT = 10.0
@@ -40,10 +38,14 @@ _CONNECT_TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Upstream:
-    """The endpoints that a request may go to, the traffic policy towards them, and what decided so."""
+    """The endpoints that a request may go to, the traffic policy towards them, and what decided so.
+
+    `name` is what the mesh's own TLS asks for.
+    """
 
     targets: tuple[Target, ...]
     policy: Policy
+    name: str
     trace: tuple[Step, ...]
 
 
@@ -108,7 +110,8 @@ def cluster(
         none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
         return Missing(503, "no healthy upstream", (none, *passed_over))
     policy = rules.policy(port.number, chosen)
-    return Upstream(targets, policy, (*trace, *destination_rule.reasons(policy, len(targets))))
+    name = client_tls.sni(port.number, subset, host)
+    return Upstream(targets, policy, name, (*trace, *destination_rule.reasons(policy, len(targets))))
 
 
 def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Target, ...]:
@@ -161,7 +164,7 @@ def send(
             for weight, place in groups
             if (workload := place.endpoint.pod.workload)
         ):
-            for branch in _once(side, picked.value, message, number, target.policy, retries):
+            for branch in _once(side, target, picked.value, message, number, retries):
                 weight = picked.weight * branch.weight
                 ended = begun + branch.value.seconds
                 if retries.again(number, branch.value) and (limit is None or ended <= limit):
@@ -194,19 +197,15 @@ def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
 
 
 def _once(
-    side: ClientSide, target: Target, message: Message, number: int, policy: Policy, retries: Retries
+    side: ClientSide, target: Upstream, place: Target, message: Message, number: int, retries: Retries
 ) -> Answers:
-    endpoint = target.endpoint
-    tls = mutual_tls.begin(side.state, target, policy.tls)
+    policy = target.policy
     tried = with_fields(message, attempt=number).plus(
         ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
     )
-    if tls.own:
-        tried = with_fields(tried, tls=True, sni=tls.sni or message.host)
-    arrival = Arrival(side.client, endpoint.pod, endpoint.port, tried, tls.mesh)
     kept = []
-    for branch in after(side.deliver(arrival), tls.why):
-        whole = _waited(policy, tls.detailed(branch.value))
+    for branch in client_tls.connect(side, place, tried, target.name, policy):
+        whole = _waited(policy, branch.value)
         outcome = bounded(message, whole, retries.per_try_timeout)
         ended = built_in(Action.TIMED_OUT, "its own time limit ends try {}", str(number))
         steps = (destination_rule.counted(policy, branch.value), None if outcome is whole else ended)

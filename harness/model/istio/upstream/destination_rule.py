@@ -11,7 +11,8 @@ from harness.api.kubernetes.selector import selects
 from harness.api.node import Node
 from harness.base import explored
 from harness.base.errors import not_modelled
-from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
+from harness.model import app_ports
 from harness.model.istio import mesh_config, revision
 from harness.model.state.tables import HostTable, grouped, per_state
 from harness.traffic.trace import Action, Step, step
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.api.istio.destination_rule import ClientTLSSettings, ConnectionPool, Subset, TrafficPolicy
+    from harness.model.network.services import Endpoint
     from harness.model.state import Pod, State
     from harness.traffic.outcomes import Outcome
 
@@ -27,6 +29,7 @@ Part = TypeVar("Part", bound=Node)
 
 _UNSPECIFIED = "which pod gets which share isn't specified"
 
+_HTTP2 = ("http2", "grpc")
 _GATEWAY_ERRORS = (502, 503, 504)
 
 
@@ -39,6 +42,8 @@ class Policy:
     outlier_detection: OutlierDetection | None = None
     tls: ClientTLSSettings | None = None
     retry_budget: Node | None = None
+    tunnel: Node | None = None
+    proxy_protocol: Node | None = None
 
     def overridden(self, level: TrafficPolicy, port: int) -> Policy:
         """Returns this policy with what a level says for a port over it.
@@ -54,6 +59,8 @@ class Policy:
             _first(settings.outlier_detection, general.outlier_detection),
             _first(settings.tls, general.tls),
             _first(level.retry_budget, self.retry_budget),
+            _first(level.tunnel, self.tunnel),
+            _first(level.proxy_protocol, self.proxy_protocol),
         )
 
 
@@ -194,6 +201,25 @@ def reasons(policy: Policy, endpoints: int) -> Iterator[Step]:
         yield step(outliers.resource, outliers.path, Action.LEFT_OPEN, text)
 
 
+def check_application(state: State, policy: Policy, endpoint: Endpoint) -> None:
+    """Raises NotModelledError for a policy by which it depends on an application whether it answers.
+
+    An Istio sidecar takes HTTP/2 for its application, and speaks HTTP/1 to it on a port that says HTTP.
+    """
+    pod, pool = endpoint.pod, policy.connection_pool
+    if pod.outside:
+        return
+    if pool is not None and pool.http.h2_upgrade_policy == "UPGRADE":
+        port = app_ports.declared(state, pod, endpoint.port)
+        if port is None or not (port.protocol in _HTTP2 or (port.http and pod.mesh is Mesh.ISTIO)):
+            why = "whether the application speaks HTTP/2 isn't known"
+            raise not_modelled(pool.resource, pool.http.at("h2UpgradePolicy"), why)
+    for setting, what in ((policy.proxy_protocol, "reads a PROXY header"), (policy.tunnel, "opens a tunnel")):
+        if setting is not None:
+            why = f"whether the application {what} isn't known"
+            raise not_modelled(setting.resource, setting.path, why)
+
+
 def _balancing(setting: LoadBalancerSettings) -> Iterator[Step]:
     if setting.consistent_hash:
         text = f"a hash keeps equal requests on one pod: {_UNSPECIFIED}"
@@ -201,6 +227,12 @@ def _balancing(setting: LoadBalancerSettings) -> Iterator[Step]:
     if setting.locality and setting.locality.enabled:
         text = f"goes by zones, which pods don't tell: {_UNSPECIFIED}"
         yield step(setting.resource, setting.at("localityLbSetting"), Action.LEFT_OPEN, text)
+    if setting.has("zoneAwareLbSetting"):
+        text = f"goes by zones, which pods don't tell: {_UNSPECIFIED}"
+        yield step(setting.resource, setting.at("zoneAwareLbSetting"), Action.LEFT_OPEN, text)
+    if setting.utilization is not None:
+        text = f"goes by what pods tell of their load: {_UNSPECIFIED}"
+        yield step(setting.resource, setting.utilization.path, Action.LEFT_OPEN, text)
     if setting.warmup or setting.warmup_duration:
         text = "sends less to pods that have just started"
         yield step(setting.resource, setting.at("warmup"), Action.IGNORED, text)

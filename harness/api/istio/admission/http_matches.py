@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import forms, header_validation
+from harness.api.istio.admission import forms, headers
 from harness.api.istio.http_rule import GatewayMatch, HTTPMatchRequest
 from harness.api.refusal import Fault, about, each
 from harness.base import expressions
@@ -61,7 +61,7 @@ def expression_faults(where: str, pattern: str) -> Iterator[str]:
 def _match(match: HTTPMatchRequest) -> Iterator[str]:
     for key, texts in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
         for name in texts:
-            if words := header_validation.matched_name(name):
+            if words := headers.matched_name(name):
                 yield Fault(words, f"{match.at(key)}.{name}")
     for name, text in _texts(match):
         if text.has("prefix") and not text.prefix:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import destination_rule_validation, forms
-from harness.api.istio.exports import export_faults
+from harness.api.istio.admission import destination_rule, forms
+from harness.api.istio.admission.exports import export_faults
 from harness.api.istio.registry import (
     EgressListener,
     EntryEndpoint,
@@ -134,7 +134,7 @@ def _egress(listener: EgressListener) -> Iterator[str]:
 
 
 RULES: Rules = {
-    **destination_rule_validation.POOL,
+    **destination_rule.POOL,
     WorkloadSelector: (_selector,),
     ServiceEntry: (each(forms.wildcard_domain, "hosts"), each(forms.network, "addresses"), _service_entry),
     ServiceEntryPort: (each(forms.port_name, "name"), each(forms.protocol, "protocol")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import forms
+from harness.api.istio.admission import forms
 from harness.api.refusal import Fault
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from harness.api.istio import forms
+from harness.api.istio.admission import forms, localities
+from harness.api.istio.admission.exports import export_faults
 from harness.api.istio.destination_rule import (
     ClientTLSSettings,
     ConnectionPool,
@@ -17,26 +18,25 @@ from harness.api.istio.destination_rule import (
     DestinationRule,
     HTTPSettings,
     LoadBalancerSettings,
-    LocalityLoadBalancer,
     Maglev,
     OutlierDetection,
     PortTrafficPolicy,
     Subset,
     TCPSettings,
     TrafficPolicy,
+    Tunnel,
     Warmup,
 )
-from harness.api.istio.exports import export_faults
 from harness.api.refusal import Fault, each, exclusive
+from harness.base.networks import is_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from harness.api.refusal import Check, Rules
 
 _LEVEL = ("outlierDetection", "connectionPool", "loadBalancer", "tls")
 _POLICY = (*_LEVEL, "portLevelSettings", "tunnel", "proxyProtocol", "retryBudget")
-_TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _FILES = ("clientCertificate", "caCertificates", "privateKey", "caCrl")
 _LARGEST_TABLE = 5000011
 
@@ -140,60 +140,14 @@ def _warmup(warmup: Warmup) -> Iterator[str]:
         yield Fault("aggression should be greater than 0", warmup.at("aggression"))
 
 
-def _localities(setting: LocalityLoadBalancer) -> Iterator[str]:
-    if setting.distribute and setting.failover:
-        words = "can not simultaneously specify 'distribute' and 'failover'"
-        yield Fault(words, setting.at("failover"))
-        return
-    for name in setting.failover_priority if setting.failover else ():
-        if name in _TOPOLOGY:
-            words = f"'failover' and topology label '{name}' in 'failover_priority'"
-            yield Fault(f"can not simultaneously set {words}", setting.at("failoverPriority"))
-            return
-    for distribution in setting.distribute:
-        shares = distribution.shares
-        if any(not 1 <= share <= 100 for share in shares.values()):
-            yield Fault("locality weight must be in range [1, 100]", distribution.at("to"))
-        elif sum(shares.values()) != 100:
-            yield Fault(f"total locality weight {sum(shares.values())} != 100", distribution.at("to"))
-        yield from (Fault(words, distribution.at("to")) for words in _overlaps(list(shares)))
-    sources = [distribution.source for distribution in setting.distribute]
-    yield from (Fault(words, setting.at("distribute")) for words in _overlaps(sources))
-    for failover in setting.failover:
-        regions = failover.source, failover.target
-        if failover.source == failover.target:
-            yield Fault("locality lb failover settings must specify different regions", failover.path)
-        if any("/" in region for region in regions):
-            yield Fault("locality lb failover only specify region", failover.path)
-        if any("*" in region for region in regions):
-            words = "locality lb failover region should not contain '*' wildcard"
-            yield Fault(words, failover.path)
-
-
-def _overlaps(localities: Sequence[str]) -> Iterator[str]:
-    """The first of some localities that isn't one, or lies in one before it."""
-    before: list[list[str]] = []
-    for locality in localities:
-        parts = locality.split("/", 2)
-        if locality.count("*") > 1 or ("*" in locality and not locality.endswith("*")):
-            words = "wildcard '*' number can not exceed 1 and must be in the end"
-            yield f"locality {locality} {words}"
-        elif not all(parts):
-            yield f"locality {locality} must not contain empty region/zone/subzone info"
-        elif any(_overlap(parts, other) for other in before):
-            yield f"locality {locality} overlap with previous specified ones"
-        else:
-            before.append(parts)
-            continue
-        return
-
-
-def _overlap(parts: list[str], other: list[str]) -> bool:
-    """Whether a place lies in another one, or holds it; an asterisk holds only what comes after it."""
-    for mine, its in zip(parts, [*other, "*", "*"], strict=False):
-        if its == "*" or mine != its:
-            return its == "*"
-    return True
+def _tunnel(tunnel: Tunnel) -> Iterator[str]:
+    host = tunnel.target_host
+    if tunnel.protocol not in ("", "CONNECT", "POST"):
+        yield Fault('tunnel protocol must be "CONNECT" or "POST"', tunnel.at("protocol"))
+    if not is_address(host) and (words := forms.domain(host)):
+        yield Fault(f"tunnel target host must be valid FQDN or IP address: {words}", tunnel.at("targetHost"))
+    if words := forms.port(tunnel.target_port):
+        yield Fault(f"tunnel target port is invalid: {words}", tunnel.at("targetPort"))
 
 
 def _tls(tls: ClientTLSSettings) -> Iterator[str]:
@@ -247,6 +201,7 @@ POOL: Rules = {
 
 RULES: Rules = {
     **POOL,
+    **localities.RULES,
     DestinationRule: (each(forms.wildcard_domain, "host"), _rule),
     Subset: (each(forms.subset, "name"), each(forms.labels, "labels")),
     TrafficPolicy: (_traffic_policy,),
@@ -260,7 +215,7 @@ RULES: Rules = {
     ConsistentHash: (_hash,),
     CookieHash: (_cookie,),
     Maglev: (_maglev,),
-    LocalityLoadBalancer: (_localities,),
+    Tunnel: (_tunnel,),
     Warmup: (each(forms.limit, "duration"), _warmup),
     ClientTLSSettings: (_tls,),
 }

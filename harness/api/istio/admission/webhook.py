@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import (
-    destination_rule_validation,
-    gateway_validation,
-    http_rule_validation,
-    registry_validation,
-    virtual_service_validation,
+from harness.api.istio.admission import (
+    destination_rule,
+    gateway,
+    http_rules,
+    registry,
+    virtual_service,
 )
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.gateway import IstioGateway
@@ -35,17 +35,17 @@ WEBHOOK = "validation.istio.io"
 _OLD_TLS = ("TLSV1_0", "TLSV1_1")
 
 _RULES = {
-    **destination_rule_validation.RULES,
-    **registry_validation.RULES,
-    **virtual_service_validation.RULES,
-    **gateway_validation.RULES,
+    **destination_rule.RULES,
+    **registry.RULES,
+    **virtual_service.RULES,
+    **gateway.RULES,
     **security_validation.RULES,
 }
 _DEFINITIONS = {
-    **destination_rule_validation.DEFINITION,
-    **registry_validation.DEFINITION,
-    **virtual_service_validation.DEFINITION,
-    **gateway_validation.DEFINITION,
+    **destination_rule.DEFINITION,
+    **registry.DEFINITION,
+    **virtual_service.DEFINITION,
+    **gateway.DEFINITION,
     **definition.DEFINITION,
 }
 _READINGS: dict[str, type[Spec]] = {
@@ -70,7 +70,7 @@ def _refuse(resource: Resource) -> None:
     match resource.kind:
         case "VirtualService":
             for rule in VirtualService.of(resource).http:
-                http_rule_validation.refuse(rule)
+                http_rules.refuse(rule)
         case "ServiceEntry":
             entry = ServiceEntry.of(resource)
             if entry.resolution == "DYNAMIC_DNS":
@@ -90,12 +90,6 @@ def _refuse(resource: Resource) -> None:
                 if server.tls.max_protocol_version in _OLD_TLS:
                     field = server.tls.at("maxProtocolVersion")
                     raise not_modelled(resource, field, "clients of today refuse such versions")
-        case "DestinationRule":
-            for policy in DestinationRule.of(resource).policies:
-                http = policy.connection_pool.http if policy.connection_pool else None
-                if http and http.h2_upgrade_policy == "UPGRADE":
-                    why = "whether the application speaks HTTP/2 isn't known"
-                    raise not_modelled(resource, http.at("h2UpgradePolicy"), why)
 
 
 def _refuse_socket(endpoint: EntryEndpoint) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from harness.api.istio import forms, header_validation, http_match_validation
+from harness.api.istio.admission import forms, headers, http_matches
+from harness.api.istio.admission.http_matches import expression_faults, is_refused, refuse_expressions
 from harness.api.istio.destination import Destination, Headers
-from harness.api.istio.http_match_validation import expression_faults, is_refused, refuse_expressions
 from harness.api.istio.http_rule import (
     CorsPolicy,
     FaultDelay,
@@ -119,7 +119,7 @@ def _cors(policy: CorsPolicy) -> Iterator[str]:
             yield from about(origin.at("regex"), expression_faults("corsPolicy.allowOrigins", origin.regex))
     for key, names in (("allowHeaders", policy.allow_headers), ("exposeHeaders", policy.expose_headers)):
         for index, name in enumerate(names):
-            if words := header_validation.listed_name(name):
+            if words := headers.listed_name(name):
                 yield Fault(words, policy.entry(key, index))
     methods = "GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE *".split()
     for index, method in enumerate(policy.allow_methods):
@@ -242,9 +242,9 @@ def _port(destination: Destination) -> Iterator[str]:
 
 
 RULES: Rules = {
-    **http_match_validation.RULES,
+    **http_matches.RULES,
     HTTPRule: (_rule, each(forms.limit, "timeout")),
-    Headers: (header_validation.changes,),
+    Headers: (headers.changes,),
     CorsPolicy: (each(forms.limit, "maxAge"), _cors),
     HTTPFaultInjection: (_fault,),
     FaultDelay: (each(forms.limit, "fixedDelay", "exponentialDelay"),),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio import forms
+from harness.api.istio.admission import forms
 from harness.api.istio.gateway import BYTES, HTTP, TLS, IstioGateway, Server, ServerTLSSettings
 from harness.api.refusal import OBJECT, Fault, about, at_most
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from harness.api.istio import forms, http_match_validation, http_rule_validation
-from harness.api.istio.exports import export_faults
+from harness.api.istio.admission import forms, http_matches, http_rules
+from harness.api.istio.admission.exports import export_faults
+from harness.api.istio.admission.http_rules import weight_faults
 from harness.api.istio.hosts import MESH, covers, within
 from harness.api.istio.http_rule import FaultAbort, FaultDelay, HTTPRedirect
-from harness.api.istio.http_rule_validation import weight_faults
 from harness.api.istio.security import claims
 from harness.api.istio.virtual_service import ConnectionMatch, VirtualService
 from harness.api.refusal import Fault, about, each, exclusive
@@ -30,14 +30,14 @@ def _virtual_service(reading: VirtualService) -> Iterator[str]:
             if entries:
                 words = f"delegate virtual service must have no {field}{suffix} specified"
                 yield Fault(words, reading.at(field))
-    yield from http_match_validation.gateway_names(reading)
+    yield from http_matches.gateway_names(reading)
     if not bound or MESH in bound:
         yield from _claims(reading)
     yield from list(_hosts(reading)) or _covered(reading)
     if not (reading.http or reading.tcp or reading.tls):
         yield "http, tcp or tls must be provided in virtual service"
     for rule in reading.http:
-        yield from about(rule.path, http_rule_validation.conflicts(rule, delegate=reading.is_delegate))
+        yield from about(rule.path, http_rules.conflicts(rule, delegate=reading.is_delegate))
     for connection_rule in reading.tls:
         yield from about(connection_rule.path, _tls_rule(connection_rule, reading))
     for connection_rule in reading.tcp:
@@ -101,7 +101,7 @@ def _connections(rule: ConnectionRule, kind: str) -> Iterator[str]:
 
 
 RULES: Rules = {
-    **http_rule_validation.RULES,
+    **http_rules.RULES,
     VirtualService: (_virtual_service,),
     ConnectionMatch: (each(forms.network, "destinationSubnets"),),
 }

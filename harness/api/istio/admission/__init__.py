@@ -1,0 +1,1 @@
+"""What is refused of Istio's objects: by the definitions of their kinds, and by the webhook."""
