@@ -144,9 +144,9 @@ BESIDE = {
         1, 'Deployment shop/old: not decided: no matches for kind "Deployment" in version "apps/v1beta1"',
     ),
     "a field that isn't modelled": (
-        "rule.yaml", "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r, namespace: shop}\n"
-        "spec: {host: web, trafficPolicy: {tunnel: {}}}\n",
-        1, "DestinationRule shop/r spec.trafficPolicy.tunnel: not decided",
+        "rule.yaml", "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: r, namespace: shop}\n"
+        "spec: {address: 192.0.2.1, network: n}\n",
+        1, "WorkloadEntry shop/r spec.network: not decided",
     ),
     "a kind that can move traffic": (
         "filter.yaml", "apiVersion: networking.istio.io/v1\nkind: EnvoyFilter\nmetadata: {name: f, namespace: shop}\n",

@@ -54,9 +54,9 @@ TO_A = "route: [{destination: {host: a}}]"
         ("AuthorizationPolicy", "{action: DENY}", SECURITY, "DENY action without `rules` is meaningless"),
         (
             "AuthorizationPolicy",
-            "{rules: [{from: []}]}",
+            "{rules: [{from: [{}]}]}",
             SECURITY,
-            "`from` must not be empty, found at rule 0",
+            "`from.source` must not be nil, found at rule 0",
         ),
         (
             "AuthorizationPolicy",

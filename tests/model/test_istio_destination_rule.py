@@ -295,7 +295,10 @@ def test_outliers_are_counted(detection, status, counted):
     ("spec", "what"),
     [
         ("trafficPolicy: {tunnel: {targetHost: a, targetPort: 1}}", "spec.trafficPolicy.tunnel"),
-        ("trafficPolicy: {proxyProtocol: {version: V1}}", "spec.trafficPolicy.proxyProtocol"),
+        (
+            "trafficPolicy: {proxyProtocol: {version: V1}, tls: {mode: DISABLE}}",
+            "spec.trafficPolicy.proxyProtocol",
+        ),
         ("trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}", "spec.trafficPolicy.loadBalancer.simple"),
     ],
 )

@@ -121,6 +121,10 @@ def _is_limit(text: str) -> bool:
 
 _FORMATS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "duration": (is_duration, "must be a valid duration"),
+    "integer": (
+        lambda value: -(2**31) <= value < 2**31,
+        "must be of type integer with format int32 in {path}",
+    ),
     "filled": (bool, "{path} in body should be at least 1 chars long"),
     "limit": (_is_limit, "must be a valid duration greater than 1ms"),
     "network": (is_network, "must be an address or a network in CIDR notation"),

@@ -22,7 +22,8 @@ _LABEL = "[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
 _WILDCARD = re.compile(rf"\*|(?:\*|\*-)?{_LABEL}")
 _VALUE = r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _KEY = re.compile(rf"(?:(?=.{{1,253}}/){_LABEL}(?:\.{_LABEL})*/)?(?:{_VALUE})")
-_LONGEST_LABEL, _LONGEST_NAME = 63, 255
+LONGEST_LABEL, _LONGEST_NAME = 63, 255
+TOO_LONG = f"Too long: may not be more than {LONGEST_LABEL} bytes"
 
 PROTOCOLS = frozenset("tcp udp grpc grpc-web http http_proxy http2 https tls mongo redis mysql".split())
 """What a port may be said to speak, in lower case."""
@@ -30,7 +31,7 @@ PROTOCOLS = frozenset("tcp udp grpc grpc-web http http_proxy http2 https tls mon
 
 def is_label(text: str) -> bool:
     """Returns whether a text is one part of a domain name [RFC 1123, in either case]."""
-    return len(text) <= _LONGEST_LABEL and re.fullmatch(_LABEL, text) is not None
+    return len(text) <= LONGEST_LABEL and re.fullmatch(_LABEL, text) is not None
 
 
 def _length(name: str) -> str:
@@ -57,7 +58,7 @@ def wildcard_domain(name: str) -> str:
     first, dot, rest = name.partition(".")
     if words := _length(name):
         return words
-    if len(first) > _LONGEST_LABEL or not _WILDCARD.fullmatch(first):
+    if len(first) > LONGEST_LABEL or not _WILDCARD.fullmatch(first):
         return f'domain name "{name}" invalid (label "{first}" invalid)'
     return _parts(rest) if dot else ""
 
@@ -182,7 +183,7 @@ def socket(text: str) -> str:
 def labels(wanted: Mapping[str, str]) -> str:
     """Labels of pods."""
     for key, value in wanted.items():
-        if not _KEY.fullmatch(key) or len(key.rpartition("/")[2]) > _LONGEST_LABEL:
+        if not _KEY.fullmatch(key) or len(key.rpartition("/")[2]) > LONGEST_LABEL:
             return f'invalid tag key: "{key}"'
         if not re.fullmatch(rf"(?:{_VALUE})?", value):
             return f'invalid tag value: "{value}"'

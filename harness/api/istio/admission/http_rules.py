@@ -167,7 +167,7 @@ def _mirrors(rule: HTTPRule) -> Iterator[str]:
 
 
 def _redirect(redirect: HTTPRedirect, rule: HTTPRule) -> Iterator[str]:
-    uris = [match.uri for match in rule.matches if match.uri]
+    uris = [match.uri for match in rule.matches if match.has("uri")]
     code = redirect.redirect_code
     if redirect.uri and redirect.prefix_rewrite:
         words = "redirect may only specify one of uri or prefix_rewrite"

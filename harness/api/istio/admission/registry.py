@@ -177,6 +177,8 @@ def _place(endpoint: EntryEndpoint) -> Iterator[str]:
 def _labels(selector: WorkloadSelector) -> Iterator[str]:
     for key, value in selector.labels.items():
         field = f"{selector.at('labels')}.{key}"
+        if len(value.encode()) > forms.LONGEST_LABEL:
+            yield Fault(forms.TOO_LONG, field)
         if "*" in value:
             yield Fault(f'Invalid value: "{value}": wildcard is not supported in selector', field)
 

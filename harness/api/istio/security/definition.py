@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harness.api.gateway_api.reference import ObjectRef
+from harness.api.istio.admission.forms import LONGEST_LABEL, TOO_LONG
 from harness.api.istio.security.authentication import JWTRule, PeerAuthentication, PolicySpec
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy, Source
 from harness.api.kubernetes.selector import LabelSelector
@@ -68,6 +69,8 @@ def _labels(selector: LabelSelector) -> Iterator[str]:
             yield Fault(f"{OBJECT}wildcard not allowed in label key match", selector.at("matchLabels"))
         if not key:
             yield Fault(f"{OBJECT}key must not be empty", selector.at("matchLabels"))
+        if len(value.encode()) > LONGEST_LABEL:
+            yield Fault(TOO_LONG, f"{selector.at('matchLabels')}.{key}")
         if "*" in value:
             words = f'Invalid value: "{value}": wildcard not allowed in label value match'
             yield Fault(words, f"{selector.at('matchLabels')}.{key}")

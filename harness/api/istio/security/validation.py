@@ -109,8 +109,6 @@ def _rule(index: int, rule: AuthorizationRule) -> Iterator[str]:
         ("to", "operation", rule.operations),
     )
     for part, inner, entries in parts:
-        if rule.has(part) and not entries:
-            yield Fault(f"`{part}` must not be empty, found at rule {index}", rule.at(part))
         for entry in entries:
             fields = entry.data.get(inner)
             if fields is None:
