@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.gateway_api import GROUP as GATEWAY_API
 from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
+from harness.api.istio.destination_rule import KIND as DESTINATION_RULE
+from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.gateway import IstioGateway
 from harness.api.kubernetes.secret import KIND
 from harness.api.kubernetes.selector import selects
@@ -68,6 +70,16 @@ def _named(resources: Sequence[Resource]) -> Iterator[tuple[Key, str]]:
                         yield (secret.namespace, secret.name), listener.hostname
 
 
+def _trusted(resources: Sequence[Resource]) -> Iterator[Key]:
+    """The Secrets by which proxies begin TLS: gateways', or those of the clients that a rule is for."""
+    gateways = [each for each in resources if each.key[:2] == IstioGateway.KIND]
+    homes = {home for each in gateways for home in _homes(resources, IstioGateway.of(each).selector)}
+    for rule in (DestinationRule.of(each) for each in resources if each.key[:2] == DESTINATION_RULE):
+        for name in (policy.tls.credential_name for policy in rule.policies if policy.tls):
+            own = homes if rule.workload_selector is None else {rule.resource.namespace}
+            yield from (credential(home, name) for home in sorted(own) if name and "configmap:" not in name)
+
+
 def _homes(resources: Sequence[Resource], selector: Mapping[str, str]) -> tuple[str, ...]:
     """The namespaces of the pods that a Gateway selects; an installation's own, if no manifest has any."""
     workloads = (each for each in resources if is_workload(each))
@@ -85,9 +97,10 @@ def assumed(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     held = {(each.namespace, each.name) for each in resources if each.key[:2] == KIND}
     made = {each.namespace for each in resources if each.key[:2] in MAKERS}
     complete = {namespace for namespace, _ in held} - made
+    wanted = {**dict.fromkeys(_trusted(resources), frozenset[str]()), **named(resources)}
     return tuple(
         _secret(*secret, hosts)
-        for secret, hosts in named(resources).items()
+        for secret, hosts in wanted.items()
         if secret not in held and secret[0] not in complete
     )
 

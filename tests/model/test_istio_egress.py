@@ -367,10 +367,6 @@ def test_the_trace_names_policy_and_configuration():
         ),
         ([entry(DNS.replace("DNS}", "STATIC, endpoints: [{address: 10.244.9.9}]}"))], "address 10.244.9.9"),
         ([entry(DNS), entry(DNS, "ist/f")], "ServiceEntry ist/f spec.hosts"),
-        (
-            [entry(DNS.replace("DNS}", "STATIC, endpoints: [{address: 198.51.100.1, locality: a}]}"))],
-            "spec.endpoints[0].locality",
-        ),
     ],
 )
 def test_not_modelled(objects, what):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.certificates import credential
+
 if TYPE_CHECKING:
     from harness.model.state import State
 
-_OWN, _OF_GATEWAY, _CONFIG_MAP = "kubernetes://", "kubernetes-gateway://", "configmap://"
+_CONFIG_MAP = "configmap://"
 _AUTHORITY = "-cacert"
 
 
@@ -17,13 +19,9 @@ def missing(state: State, namespace: str, name: str, *, authority: bool = False)
     `namespace` is that of the proxy's pod, in which the object is unless the name says another. For a client
     without certificate (`authority`) one with that of an authority will do, whose name ends in `-cacert`.
     """
-    kind, place = ("ConfigMap" if name.startswith(_CONFIG_MAP) else "Secret"), name.removeprefix(_OWN)
-    for scheme in (_OF_GATEWAY, _CONFIG_MAP):
-        place = place.removeprefix(scheme)
-    if "://" in place:
-        return ""
-    owner, _, own = place.rpartition("/")
+    kind = "ConfigMap" if name.startswith(_CONFIG_MAP) else "Secret"
+    owner, own = credential(namespace, name.removeprefix(_CONFIG_MAP))
     names = (own, f"{own}{_AUTHORITY}") if authority else (own,)
-    if any(state.get("", kind, owner or namespace, each) is not None for each in names):
+    if "://" in own or any(state.get("", kind, owner, each) is not None for each in names):
         return ""
-    return f"there is no {kind} {owner or namespace}/{own}"
+    return f"there is no {kind} {owner}/{own}"
