@@ -119,6 +119,16 @@ def nonempty(key: str, default: str) -> Field[str]:
     return Field(key, lambda node, key, raw: _typed(node, key, raw, str) if raw else default, default)
 
 
+def in_any_case(key: str, spellings: Mapping[str, str]) -> Field[str]:
+    """Returns a field that holds text, of which some texts (in lower case) count in any case as others."""
+
+    def read(node: Node, key: str, raw: object) -> str:
+        written = _typed(node, key, raw, str)
+        return spellings.get(written.lower(), written)
+
+    return Field(key, read, "")
+
+
 def optional(key: str) -> Field[str | None]:
     """Returns a field that holds text, empty or not; None if it is absent."""
     return _plain(key, str, None)

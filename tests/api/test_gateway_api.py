@@ -23,13 +23,14 @@ def match(spec: str, kind: str = "HTTPRoute"):
 
 
 def test_an_empty_route_has_a_rule_for_everything():
-    for kind, matches in (("HTTPRoute", 1), ("GRPCRoute", 1), ("TLSRoute", 0), ("TCPRoute", 0)):
+    for kind, matches in (("HTTPRoute", 1), ("TLSRoute", 0), ("TCPRoute", 0)):
         read = route("{}", kind)
         assert (read.parents, read.hostnames, read.written_rules) == ((), (), ())
         assert [one.path for one in read.rules] == ["spec.rules[0]"]
         assert len(read.rules[0].matches) == matches
     assert route("{}").rules[0].matches[0].path_match == TextMatch("segments", "/")
-    assert route("{}", "GRPCRoute").rules[0].matches[0].rpc == Rpc(None, None, is_regex=False)
+    assert (route("{}", "GRPCRoute").rules, route("{rules: []}").rules) == ((), ())
+    assert rule("{}", "GRPCRoute").matches[0].rpc == Rpc(None, None, is_regex=False)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_server_has_defaults():
         ("{identities: ['*', a.lnk]}", ("*", "a.lnk")),
         ("{identityRefs: [{kind: ServiceAccount, name: a}]}", (f"a.lnk.{L5D}",)),
         ("{identityRefs: [{kind: ServiceAccount, name: a, namespace: n}]}", (f"a.n.{L5D}",)),
-        ("{identityRefs: [{kind: Namespace, name: n}, {kind: Namespace}]}", (f"*.n.{L5D}", f"*.lnk.{L5D}")),
+        ("{identityRefs: [{kind: namespace, group: CORE, name: n}]}", (f"*.n.{L5D}",)),
     ],
 )
 def test_identities(spec, expected):

@@ -117,8 +117,8 @@ TO_A = "route: [{destination: {host: a}}]"
         ),
         (
             "AuthorizationPolicy",
-            "{targetRef: {kind: Server, name: s}, requiredAuthenticationRefs: "
-            "[{kind: MeshTLSAuthentication, name: a}, {kind: ServiceAccount, name: b}]}",
+            "{targetRef: {group: policy.linkerd.io, kind: Server, name: s}, requiredAuthenticationRefs: "
+            "[{group: policy.linkerd.io, kind: MeshTLSAuthentication, name: a}, {kind: ServiceAccount, name: b}]}",
             POLICY,
             "a MeshTLSAuthentication and ServiceAccount may not be set together",
         ),

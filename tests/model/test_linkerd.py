@@ -52,7 +52,8 @@ def on_server(spec="", name="lnk/r", api=""):
 
 
 S = "{group: policy.linkerd.io, kind: Server, name: s}"
-M, N = "{kind: MeshTLSAuthentication, name: m}", "{kind: NetworkAuthentication, name: n}"
+M = "{group: policy.linkerd.io, kind: MeshTLSAuthentication, name: m}"
+N = "{group: policy.linkerd.io, kind: NetworkAuthentication, name: n}"
 R = "{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}"
 
 

@@ -175,8 +175,14 @@ class Route(Spec):
 
     @field.derived
     def rules(self) -> tuple[RouteRule, ...]:
-        """Its rules, by default one that takes everything."""
-        return self.written_rules or (RouteRule(self.resource, "spec.rules[0]", None),)
+        """Its rules: an HTTPRoute that doesn't write any has one that takes everything.
+
+        A GRPCRoute without has none, nor has one of Linkerd's with an empty list: they take nothing
+        [Gateway API: only HTTPRoute's CRD has a default for its rules].
+        """
+        if self.is_grpc or self.has("rules"):
+            return self.written_rules
+        return (RouteRule(self.resource, "spec.rules[0]", None),)
 
     @property
     def is_grpc(self) -> bool:

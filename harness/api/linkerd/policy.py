@@ -5,10 +5,11 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
-from harness.api import field
+from harness.api import field, gateway_api
 from harness.api.gateway_api.reference import ObjectRef
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.selector import LabelSelector
+from harness.api.linkerd import GROUP
 from harness.api.linkerd.identity import service_account
 from harness.api.node import Node, Spec
 
@@ -59,13 +60,44 @@ def within(inner: Network, outer: Network) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
 
 
-class IdentityRef(ObjectRef):
-    """A ServiceAccount, or a Namespace, whose name is by default the referrer's namespace."""
+SERVICE_ACCOUNT, NAMESPACE = ("", "ServiceAccount"), ("", "Namespace")
+MESH_TLS, NETWORKS = (GROUP, "MeshTLSAuthentication"), (GROUP, "NetworkAuthentication")
+AUTHENTICATIONS = (MESH_TLS, SERVICE_ACCOUNT, NETWORKS)
+"""What an AuthorizationPolicy may require of clients, by group and kind."""
+
+SERVER = (GROUP, "Server")
+ROUTES = ((GROUP, "HTTPRoute"), (gateway_api.GROUP, "HTTPRoute"), (gateway_api.GROUP, "GRPCRoute"))
+TARGETS = (SERVER, NAMESPACE, *ROUTES)
+"""What an AuthorizationPolicy may be on."""
+
+_SPELLINGS = {word.lower(): word for kind in (*AUTHENTICATIONS, *TARGETS) for word in kind}
+
+
+class PolicyRef(ObjectRef):
+    """A reference, whose group and kind count in any case [policy-controller: target_ref.rs]."""
+
+    group = field.in_any_case("group", {**_SPELLINGS, "core": ""})
+    kind = field.in_any_case("kind", _SPELLINGS)
+
+    @property
+    def means(self) -> tuple[str, str]:
+        """The group (empty for Kubernetes' own) and kind that it is to."""
+        return self.group, self.kind
+
+    @property
+    def words(self) -> str:
+        """What the policy controller calls the kind."""
+        written = [self.data["kind"], *([self.data["group"]] if self.has("group") else [])]
+        return ".".join(written)
+
+
+class IdentityRef(PolicyRef):
+    """A ServiceAccount, or a Namespace, of which all ServiceAccounts are meant."""
 
     def identity(self, trust_domain: str) -> str:
         """Returns the identity, or the pattern, of what it refers to."""
-        if self.kind == "Namespace":
-            return service_account("*", self.name or self.resource.namespace, trust_domain)
+        if self.means == NAMESPACE:
+            return service_account("*", self.name, trust_domain)
         return service_account(self.name, self.namespace, trust_domain)
 
 
@@ -89,8 +121,8 @@ class NetworkAuthentication(Spec):
 class LinkerdAuthorizationPolicy(Spec):
     """Authentications that a client must all have; Istio has a kind of that name, too."""
 
-    target = field.node("targetRef", ObjectRef)
-    authentications = field.nodes("requiredAuthenticationRefs", ObjectRef)
+    target = field.node("targetRef", PolicyRef)
+    authentications = field.nodes("requiredAuthenticationRefs", PolicyRef)
 
 
 class ServerChoice(Node):
@@ -143,13 +175,13 @@ class RequestRate(Node):
 class RateOverride(RequestRate):
     """A rate for some clients together."""
 
-    clients = field.nodes("clientRefs", ObjectRef)
+    clients = field.nodes("clientRefs", PolicyRef)
 
 
 class HTTPLocalRateLimitPolicy(Spec):
     """A rate for all clients together, one for each identity, and others for some clients."""
 
-    target = field.node("targetRef", ObjectRef)
+    target = field.node("targetRef", PolicyRef)
     total = field.node("total", RequestRate)
     identity = field.node("identity", RequestRate)
     overrides = field.nodes("overrides", RateOverride)

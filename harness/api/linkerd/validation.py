@@ -8,9 +8,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api.route import Route
-from harness.api.linkerd import GROUP, POLICIES, annotation
+from harness.api.gateway_api.route import KINDS
+from harness.api.linkerd import POLICIES
+from harness.api.linkerd.identity import fault as identity_fault
 from harness.api.linkerd.policy import (
+    AUTHENTICATIONS,
+    MESH_TLS,
+    NAMESPACE,
+    SERVER,
+    SERVICE_ACCOUNT,
+    TARGETS,
     EgressNetwork,
     HTTPLocalRateLimitPolicy,
     LinkerdAuthorizationPolicy,
@@ -20,26 +27,21 @@ from harness.api.linkerd.policy import (
     ServerAuthorization,
     within,
 )
+from harness.api.linkerd.route_validation import faults as route_faults
 from harness.api.linkerd.service_profile import ServiceProfile
 from harness.api.refusal import Fault, Refused, about
-from harness.base import expressions
 from harness.base.errors import not_modelled
-from harness.base.expressions import Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.api.linkerd.policy import NetworkBlock, RequestRate
+    from harness.api.linkerd.policy import NetworkBlock, PolicyRef, RequestRate
     from harness.api.linkerd.service_profile import RequestCondition, ResponseCondition
     from harness.api.node import Node
     from harness.base.resources import Resource
 
 WEBHOOK = "linkerd-policy-validator.linkerd.io"
 PROFILE_WEBHOOK = "linkerd-sp-validator.linkerd.io"
-
-_DNS_NAME = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_SPIFFE = re.compile(r"spiffe://[a-z0-9.\-_]+(/[a-zA-Z0-9.\-_]+)*")
-_AUTHENTICATIONS = ("MeshTLSAuthentication", "ServiceAccount", "NetworkAuthentication")
 
 
 def validate(resource: Resource) -> None:
@@ -52,10 +54,7 @@ def validate(resource: Resource) -> None:
         "ServerAuthorization": _server_authorization,
         "HTTPLocalRateLimitPolicy": _rate_limit,
         "EgressNetwork": _egress_network,
-        "HTTPRoute": _route,
-        "GRPCRoute": _route,
-        "TLSRoute": _route,
-        "TCPRoute": _route,
+        **dict.fromkeys(KINDS, route_faults),
         "ServiceProfile": _service_profile,
     }.get(resource.kind)
     if find is None:
@@ -74,21 +73,23 @@ def _server(resource: Resource) -> Iterator[str]:
 
 def _authorization_policy(resource: Resource) -> Iterator[str]:
     policy = LinkerdAuthorizationPolicy.kept(resource)
-    if policy.target.kind == "Namespace" and policy.target.name != resource.namespace:
-        yield Fault(f"cannot target another namespace: {policy.target.name}", policy.target.at("name"))
-    references = policy.authentications
-    kinds = [reference.kind for reference in references]
-    for kind in _AUTHENTICATIONS:
+    target, references = policy.target, policy.authentications
+    if target.means == NAMESPACE and target.name != resource.namespace:
+        yield Fault(f"cannot target another namespace: {target.name}", target.at("name"))
+    kinds = [reference.means for reference in references]
+    for kind in AUTHENTICATIONS:
         if kinds.count(kind) > 1:
             second = kinds.index(kind, kinds.index(kind) + 1)
-            yield Fault(f"only a single {kind} may be set", references[second].path)
-    if "MeshTLSAuthentication" in kinds and "ServiceAccount" in kinds:
+            yield Fault(f"only a single {kind[1]} may be set", references[second].path)
+    if MESH_TLS in kinds and SERVICE_ACCOUNT in kinds:
         words = "a MeshTLSAuthentication and ServiceAccount may not be set together"
-        yield Fault(words, references[kinds.index("ServiceAccount")].path)
-    unknown = [reference for reference in references if reference.kind not in _AUTHENTICATIONS]
+        yield Fault(words, references[kinds.index(SERVICE_ACCOUNT)].path)
+    unknown = [reference for reference in references if reference.means not in AUTHENTICATIONS]
     if unknown:
-        listed = ", ".join(f"{reference.kind}.{reference.group or 'core'}" for reference in unknown)
+        listed = ", ".join(reference.words for reference in unknown)
         yield Fault(f"unsupported authentication kind(s): {listed}", unknown[0].at("kind"))
+    if target.means not in TARGETS:
+        yield Fault(f"unsupported authorization target type: {target.words}", target.at("kind"))
 
 
 def _mesh_tls(resource: Resource) -> Iterator[str]:
@@ -97,20 +98,22 @@ def _mesh_tls(resource: Resource) -> Iterator[str]:
         if authentication.data.get(field) == []:
             words = f"Invalid value: 0: spec.{field} in body should have at least 1 items"
             raise Refused.invalid(resource, f"spec.{field}", words)
+    yield from _nameless(authentication.references)
     for index, identity in enumerate(authentication.written):
-        if not re.match(_DNS_NAME, identity) and not _SPIFFE.fullmatch(identity):
-            yield Fault(
-                f"id {identity} is invalid: identity must be a valid SPIFFE id or a DNS SAN, "
-                f"matching the regex: {_DNS_NAME}",
-                authentication.entry("identities", index),
-            )
+        if fault := identity_fault(identity):
+            yield Fault(f"id {identity} is invalid: {fault}", authentication.entry("identities", index))
     for reference in authentication.references:
-        if reference.kind == "Namespace" and reference.written_namespace:
+        if reference.means == NAMESPACE and reference.has("namespace"):
             words = "Namespace identity_ref is cluster-scoped and cannot have a namespace"
             yield Fault(words, reference.at("namespace"))
-        elif reference.kind not in ("Namespace", "ServiceAccount"):
-            yield Fault(f"invalid identity target kind: {reference.kind}", reference.at("kind"))
-        elif reference.kind == "ServiceAccount" and not reference.name:
+        elif reference.means not in (NAMESPACE, SERVICE_ACCOUNT):
+            yield Fault(f"invalid identity target kind: {reference.words}", reference.at("kind"))
+
+
+def _nameless(references: Iterable[PolicyRef]) -> Iterator[str]:
+    """References without a name, which their definitions take and the policy controller can't read."""
+    for reference in references:
+        if not reference.has("name"):
             yield Fault("missing field `name`", reference.at("name"))
 
 
@@ -123,7 +126,7 @@ def _network(resource: Resource) -> Iterator[str]:
 
 def _server_authorization(resource: Resource) -> Iterator[str]:
     client = ServerAuthorization.kept(resource).client
-    if client.tls and client.unauthenticated:
+    if client.has("meshTLS") and client.unauthenticated:
         words = "`unauthenticated` must be false if `mesh_tls` is specified"
         yield Fault(words, client.at("unauthenticated"))
     if client.tls.anyone and (client.tls.written or client.tls.accounts):
@@ -146,8 +149,8 @@ def _networks(blocks: Sequence[NetworkBlock]) -> Iterator[str]:
 def _rate_limit(resource: Resource) -> Iterator[str]:
     policy = HTTPLocalRateLimitPolicy.kept(resource)
     target, total, identity = policy.target, policy.total, policy.identity
-    if target.kind != "Server":
-        yield Fault(f"invalid targetRef kind: {target.kind}.{target.group or 'core'}", target.at("kind"))
+    if target.means != SERVER:
+        yield Fault(f"invalid targetRef kind: {target.words}", target.at("kind"))
     if total:
         if total.requests == 0:
             yield Fault("total.requestsPerSecond must be greater than 0", total.at("requestsPerSecond"))
@@ -163,7 +166,7 @@ def _rate_limit(resource: Resource) -> Iterator[str]:
         if part.requests == 0:
             yield Fault("override.requestsPerSecond must be greater than 0", part.at("requestsPerSecond"))
         for client in part.clients:
-            if client.kind != "ServiceAccount":
+            if client.means != SERVICE_ACCOUNT:
                 yield Fault("overrides.clientRefs must target a ServiceAccount", client.at("kind"))
 
 
@@ -181,14 +184,15 @@ def _service_profile(resource: Resource) -> Iterator[str]:
             raise not_modelled(resource, override.at("authority"), "it isn't a Service's name")
     named = f'ServiceProfile "{resource.name}"'
     for route in profile.routes:
+        if not route.name:
+            yield Fault(f"{named} has a route with no name", route.at("name"))
         for silent in _silent(route.condition, "method", "pathRegex"):
             why = "A request match must have a field set"
             yield Fault(f"{named} has a route with an invalid condition: {why}", silent.path)
         for part in route.classes:
-            for silent in _silent(part.condition, "status"):
-                why = "A response match must have a field set"
-                words = f"{named} has a response class with an invalid condition: {why}"
-                yield Fault(words, silent.path)
+            for fault in about(part.at("condition"), _answers(part.condition)):
+                words = f"{named} has a response class with an invalid condition: {fault}"
+                yield Fault(words, fault.path)
     if profile.budget.ratio < 0:
         words = f"{named} RetryBudget RetryRatio must be non-negative: {float(profile.budget.ratio):f}"
         yield Fault(words, profile.budget.at("retryRatio"))
@@ -196,41 +200,28 @@ def _service_profile(resource: Resource) -> Iterator[str]:
 
 def _silent(condition: RequestCondition | ResponseCondition, *leaves: str) -> Iterator[Node]:
     """A condition that says nothing, or those inside it."""
-    if not any(map(condition.data.get, leaves)) and not any(map(condition.has, ("all", "any", "not"))):
+    if not any(map(condition.data.get, leaves)) and not any(
+        map(condition.has, ("all", "any", "not", "status"))
+    ):
         yield condition
     for part in (*condition.all, *condition.any, *([condition.negated] if condition.negated else [])):
         yield from _silent(part, *leaves)
 
 
-def _route(resource: Resource) -> Iterator[str]:
-    """What both HTTPRoutes, GRPCRoutes, TLSRoutes and TCPRoutes are refused for."""
-    route = Route.kept(resource)
-    parents = [
-        (parent.kind, "core" if parent.group in (None, "", "core") else parent.group, parent.port)
-        for parent in route.parents
-    ]
-    whole = ("EgressNetwork", GROUP, None)
-    if whole in parents:
-        words = "cannot target an EgressNetwork without specifying a port"
-        yield Fault(words, route.parents[parents.index(whole)].path)
-    if resource.kind in ("TLSRoute", "TCPRoute"):
-        if len(route.written_rules) != 1:
-            words = f"{resource.kind.capitalize().replace('route', 'Route')} supports a single rule only"
-            yield Fault(words, route.at("rules"))
-        return
-    ours = [parent[:2] for parent in parents]
-    if ("Service", "core") in ours or ("EgressNetwork", GROUP) in ours:
-        refusal = annotation.unreadable(resource)
-        if refusal:
-            yield refusal
-    for rule in route.written_rules:
-        for match in rule.written_matches:
-            if match.rpc and match.rpc.is_regex:
-                words = "unsupported GRPCRoute method match type: Some(RegularExpression)"
-                yield Fault(words, f"{match.at('method')}.type")
-        for field, text in (written for match in rule.written_matches for written in match.expressions):
-            if fault := expressions.fault(text.value, Dialect.RUST):
-                yield Fault(f"regex parse error: {fault.why}", field)
-        for to in rule.backends:
-            if (to.group, to.kind, to.port) == ("", "Service", None):
-                yield Fault("cannot reference a Service without a port", to.path)
+def _answers(condition: ResponseCondition) -> Iterator[str]:
+    """What is wrong with a condition for answers: it says nothing, or its statuses are none."""
+    for silent in _silent(condition):
+        yield Fault("A response match must have a field set", silent.path)
+    for part in _parts(condition):
+        low, high = part.status.low, part.status.high
+        for bound, what in ((low, "minimum"), (high, "maximum")):
+            if bound and not 100 <= bound <= 599:
+                yield Fault(f"Range {what} must be between 100 and 599, inclusive", part.status.path)
+        if low and high and high < low:
+            yield Fault("Range maximum cannot be smaller than minimum", part.status.path)
+
+
+def _parts(condition: ResponseCondition) -> Iterator[ResponseCondition]:
+    yield condition
+    for part in (*condition.all, *condition.any, *([condition.negated] if condition.negated else [])):
+        yield from _parts(part)

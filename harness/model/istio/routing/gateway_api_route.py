@@ -48,6 +48,8 @@ _HEADER_FILTERS = ("RequestHeaderModifier", "ResponseHeaderModifier")
 
 def unusable(state: State, route: Route) -> tuple[str, str] | None:
     """Returns the field that Istio can't convert, and why: then the whole route is as if it weren't there."""
+    if not route.rules:
+        return "spec.rules", "there are none"
     for rule in route.rules:
         for part in rule.filters:
             if part.type == "ExtensionRef":

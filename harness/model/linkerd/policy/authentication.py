@@ -11,6 +11,9 @@ from harness.api.linkerd.identity import (
     service_account,
 )
 from harness.api.linkerd.policy import (
+    MESH_TLS,
+    NETWORKS,
+    SERVICE_ACCOUNT,
     LinkerdAuthorizationPolicy,
     MeshTLSAuthentication,
     NetworkAuthentication,
@@ -132,17 +135,17 @@ def of_policy(state: State, policy: Resource) -> Authorization | Step:
     identities: tuple[str, ...] | None = None
     for reference in LinkerdAuthorizationPolicy.kept(policy).authentications:
         kind, namespace, name = reference.kind, reference.namespace, reference.name
-        if kind == "ServiceAccount":
+        if reference.means == SERVICE_ACCOUNT:
             identities = (service_account(name, namespace, domain),)
             continue
         wanted = state.get(GROUP, kind, namespace, name)
         if wanted is None:
             text = "there is no {} {}/{}: the policy is ignored"
             return step(policy, reference.path, Action.IGNORED, text, kind, namespace, name)
-        if kind == "NetworkAuthentication":
+        if reference.means == NETWORKS:
             networks = _written(wanted, "spec.networks", NetworkAuthentication.kept(wanted).networks)
-        elif kind == "MeshTLSAuthentication":
+        elif reference.means == MESH_TLS:
             identities = MeshTLSAuthentication.kept(wanted).identities(domain)
         else:
-            raise not_modelled(policy, reference.path, f"authentication by {kind}")
+            raise not_modelled(policy, reference.path, f"authentication by {reference.words}")
     return Authorization(policy, "spec.requiredAuthenticationRefs", networks, identities)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api import gateway_api
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.linkerd import GROUP, POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY, IDENTITY_PORTS
@@ -14,7 +13,9 @@ from harness.api.linkerd.identity import (
 )
 from harness.api.linkerd.policy import (
     GRPC,
+    NAMESPACE,
     OPAQUE,
+    SERVER,
     UNKNOWN,
     HTTPLocalRateLimitPolicy,
     LinkerdAuthorizationPolicy,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.api.gateway_api.route import Route
+    from harness.api.linkerd.policy import PolicyRef
     from harness.base.resources import Resource
     from harness.model.message import Arrival
     from harness.model.state import Pod, State
@@ -81,8 +83,7 @@ def of_route(state: State, route: Route) -> tuple[tuple[Authorization, ...], tup
     resource = route.resource
     return _parted(
         authentication.of_policy(state, policy)
-        for policy in _targeting(state, resource.namespace, resource.kind, resource.name)
-        if (LinkerdAuthorizationPolicy.kept(policy).target.group or gateway_api.GROUP) == resource.group
+        for policy in _targeting(state, resource.namespace, (resource.group, resource.kind), resource.name)
     )
 
 
@@ -111,7 +112,7 @@ def _default(state: State, pod: Pod, port: int) -> PortPolicy:
     opaque = ports.opaque_inbound(state, pod, port)
     trace += [
         step(policy, "spec.targetRef", Action.HIDDEN, "targets the Namespace: acts through Servers only")
-        for policy in _targeting(state, pod.namespace, "Namespace")
+        for policy in _targeting(state, pod.namespace, NAMESPACE)
     ]
     return PortPolicy(OPAQUE if opaque else UNKNOWN, authentication.of_default(settings, name), tuple(trace))
 
@@ -143,13 +144,13 @@ def _detached(state: State, route: Route, parent: Resource) -> str | None:
 def _of_server(state: State, server: Resource) -> tuple[tuple[Authorization, ...], tuple[Step, ...]]:
     labels = {**labels_of(server), _NAME: server.name}
     older = _server_authorizations(state).selecting(server.namespace, labels)
-    policies = [*_targeting(state, server.namespace, "Server", server.name)]
+    policies = [*_targeting(state, server.namespace, SERVER, server.name)]
     made = [
         authentication.of_server_authorization(config.of(state), authorization)
         for authorization in older
         if ServerAuthorization.kept(authorization).server.includes(server)
     ]
-    policies += _targeting(state, server.namespace, "Namespace")
+    policies += _targeting(state, server.namespace, NAMESPACE)
     return _parted((*made, *(authentication.of_policy(state, policy) for policy in policies)))
 
 
@@ -163,19 +164,25 @@ def _server_authorizations(state: State) -> SelectorTable[Resource]:
     )
 
 
-def _targeting(state: State, namespace: str, kind: str, name: str = "") -> list[Resource]:
-    """The namespace's policies for a target (Namespace: without name), older first."""
+def _targeting(state: State, namespace: str, kind: tuple[str, str], name: str = "") -> list[Resource]:
+    """The namespace's policies for a target of a group and kind (Namespace: without name), older first."""
     return _by_target(state).get((namespace, kind, name), [])
 
 
 @per_state
-def _by_target(state: State) -> dict[tuple[str, str, str], list[Resource]]:
+def _by_target(state: State) -> dict[tuple[str, tuple[str, str], str], list[Resource]]:
+    """All policies by what they are on: whatever a Namespace is called, and routes in any case."""
     every = state.all(GROUP, "AuthorizationPolicy")
     targeting = ((policy, LinkerdAuthorizationPolicy.kept(policy).target) for policy in every)
     return grouped(
-        ((policy.namespace, to.kind, "" if to.kind == "Namespace" else to.name), policy)
-        for policy, to in targeting
+        ((policy.namespace, to.means, _name(to)), policy) for policy, to in targeting
     )
+
+
+def _name(target: PolicyRef) -> str:
+    if target.means == NAMESPACE:
+        return ""
+    return target.name if target.means == SERVER else target.name.lower()
 
 
 def limited(state: State, limits: tuple[HTTPLocalRateLimitPolicy, ...], arrival: Arrival) -> Iterator[Step]:
