@@ -15,6 +15,7 @@ from harness.base.errors import WitnessError
 from harness.base.settings import Confidence
 from harness.expectations.values import Method, Strict, Url, WorkloadName
 from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Explanation, Result, Verdict
+from harness.traffic.between import percent
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.request import Request
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+
+MOVED = "how often depends on other requests, by the settings that the trace names"
+"""Evidence of shares of which only bounds are known."""
 
 WARM_UP = 20
 """Requests of a batch sent to see whether an expectation's effect is there yet."""
@@ -151,16 +155,20 @@ class Asking(Expectation):
     def judge(self, ground: Ground) -> Verdict:
         request, expected = self.request(ground), self.expected(ground)
         outcomes, comparison = self._measured(ground, request, expected)
-        unproven = Result.INCONCLUSIVE if UNKNOWN in outcomes.classes(self.classify) else Result.FAIL
+        undecided = outcomes.exact and comparison.holds is None
+        if undecided or UNKNOWN in outcomes.classes(self.classify):
+            unproven = Result.INCONCLUSIVE
+        else:
+            unproven = Result.FAIL
         witnesses = (witness for g in outcomes.groups if g.outcome.hop for witness in g.outcome.hop.witnesses)
         verdict = Verdict(
             result=Result.PASS if comparison.holds else unproven,
             basis=ground.provider.basis,
             expected=percentages(expected.items()),
-            seen=percentages((share.label, share.seen) for share in comparison.shares),
+            seen=", ".join(share.words for share in comparison.shares),
             n=outcomes.n,
             shares=comparison.shares,
-            evidence=() if outcomes.exact else tuple(dict.fromkeys(witnesses)),
+            evidence=(MOVED,) if undecided else () if outcomes.exact else tuple(dict.fromkeys(witnesses)),
         )
         return controlled(self._explained(verdict, ground, request, outcomes), ground, self.control)
 
@@ -266,4 +274,4 @@ def settled(
 
 def percentages(shares: Iterable[tuple[str, Fraction | float]]) -> str:
     """Returns classes with their shares, in words."""
-    return ", ".join(f"{label} {100 * float(share):.4g} %" for label, share in shares)
+    return ", ".join(f"{label} {percent(share)}" for label, share in shares)

@@ -14,6 +14,7 @@ from harness.model.message import Answers, Arrival, ClientSide, Message
 from harness.model.network import dns, network_policy
 from harness.model.network.addresses import leads_out
 from harness.model.network.services import Endpoint, endpoints, enter_by_kube_proxy, service_port
+from harness.traffic.between import narrowed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Action, Arrivals, built_in, step
 
@@ -110,7 +111,9 @@ def _unintercepted(client: Pod) -> Pod:
 
 
 def _merged(branches: Answers) -> tuple[Group, ...]:
-    return tuple(Group(branch.value, branch.weight, branch.trace) for branch in pooled(branches))
+    kept = pooled(branches)
+    weights = narrowed({branch.value: branch.weight for branch in kept})
+    return tuple(Group(branch.value, weights[branch.value], branch.trace) for branch in kept)
 
 
 def _send(state: State, client: Pod, request: Request, message: Message, depth: int) -> Answers:

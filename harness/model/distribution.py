@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from harness.traffic.between import Between, between, bounds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -45,6 +47,30 @@ def shares(choices: Iterable[tuple[int | Fraction, T, Trace]]) -> Branches[T]:
         return (Branch(ONE, *kept[0][1:]),)
     total = sum((weight for weight, _, _ in kept), Fraction(0))
     return tuple(Branch(weight / total, value, trace) for weight, value, trace in kept)
+
+
+def rebalanced(choices: Iterable[tuple[int | Fraction, T, Trace, frozenset[str]]]) -> Branches[T]:
+    """Returns the distribution that picks by weights among choices of which some may be out at times.
+
+    The share of what is out goes to the others. Each choice comes with the settings by which other requests
+    put it out, none for what always stays in.
+    """
+    listed = list(choices)
+    total = sum((Fraction(weight) for weight, _, _, _ in listed), Fraction(0))
+    staying = sum((Fraction(weight) for weight, _, _, on in listed if not on), Fraction(0))
+    every = frozenset[str]().union(*(on for _, _, _, on in listed))
+
+    def share(weight: Fraction, on: frozenset[str]) -> Fraction:
+        alone = weight / total
+        beside = staying if on else staying - weight
+        return between(alone, Fraction(0) if on else alone, weight / (weight + beside), every)
+
+    return tuple(Branch(share(Fraction(weight), on), value, trace) for weight, value, trace, on in listed)
+
+
+def avoidable(branches: Branches[T]) -> bool:
+    """Returns whether none of the branches need ever happen."""
+    return not any(bounds(branch.weight)[0] for branch in branches)
 
 
 def then(branches: Branches[T], follow: Callable[[T], Branches[U]]) -> Branches[U]:
@@ -98,7 +124,9 @@ def _averaged(alike: list[Branch[T]]) -> Branch[T]:
     if len(alike) == 1 or not first.trace:
         return first
     weight = sum((branch.weight for branch in alike), Fraction(0))
-    arrivals = tally(replace(branch, weight=branch.weight / weight) for branch in alike)
+    arrivals = None
+    if not isinstance(weight, Between):
+        arrivals = tally(replace(branch, weight=branch.weight / weight) for branch in alike)
     before = (replace(step, arrivals=()) for step in first.trace[:-1])
     return Branch(weight, first.value, (*before, replace(first.trace[-1], arrivals=arrivals)))
 
@@ -106,7 +134,8 @@ def _averaged(alike: list[Branch[T]]) -> Branch[T]:
 def tally(branches: Iterable[Branch[T]]) -> Arrivals | None:
     """Returns how many requests each workload's application gets on average while one is answered.
 
-    None where that depends on timing, or on what isn't known. The branches mustn't be pooled yet.
+    None where that depends on timing, on other requests, or on what isn't known. The branches mustn't be
+    pooled yet.
     """
     numbers: dict[Workload, Fraction] = {}
     for branch in branches:
@@ -115,4 +144,6 @@ def tally(branches: Iterable[Branch[T]]) -> Arrivals | None:
                 return None
             for workload, number in reason.arrivals:
                 numbers[workload] = numbers.get(workload, Fraction(0)) + branch.weight * number
+    if any(isinstance(number, Between) for number in numbers.values()):
+        return None
     return tuple(sorted(numbers.items()))

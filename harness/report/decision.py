@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from harness.report import trace
+from harness.traffic.between import Between, percent
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -63,7 +64,9 @@ def data(decision: Decision) -> dict[str, Any]:
 
 
 def _share(weight: Fraction) -> str:
-    return "always" if weight == 1 else f"{weight} ({float(100 * weight):.4g} %)"
+    if isinstance(weight, Between):
+        return f"{percent(weight)}, depending on other requests"
+    return "always" if weight == 1 else f"{weight} ({percent(weight)})"
 
 
 def _told(outcome: Outcome) -> str:
@@ -82,7 +85,7 @@ def _line(step: Step) -> Text:
 def _answer(answer: Answer) -> dict[str, Any]:
     outcome = answer.outcome
     return {
-        "probability": {"exact": str(answer.probability), "float": float(answer.probability)},
+        "probability": _probability(answer.probability),
         "outcome": {
             "text": str(outcome),
             "status": outcome.status,
@@ -107,6 +110,12 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "policy": answer.policy and trace.data(answer.policy),
         "trace": list(map(trace.data, answer.trace)),
     }
+
+
+def _probability(share: Fraction) -> dict[str, Any]:
+    if isinstance(share, Between):  # other requests can move it
+        return {"least": _probability(share.low), "most": _probability(share.high)}
+    return {"exact": str(share), "float": float(share)}
 
 
 def _hop(hop: Hop) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from harness.expectations.policy import denied, forbidden
 from harness.expectations.traffic.connection import refused
 from harness.model.istio.security import jwt
 from harness.suggest.question import Entry, Question, Topic, Unsaid
+from harness.traffic.between import Between
 from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
@@ -269,6 +270,8 @@ def _specified(groups: Iterable[Group]) -> bool:
 
 def _whole(shares: Mapping[Kind, Fraction]) -> dict[Kind, int]:
     """Shares as percentages, or as the least whole numbers where these aren't whole."""
+    if any(isinstance(share, Between) for share in shares.values()):
+        raise Unsaid("how many requests get which answer depends on other requests")
     total = lcm(*(share.denominator for share in shares.values()))
     total = 100 if 100 % total == 0 else total
     return {kind: int(share * total) for kind, share in sorted(shares.items())}

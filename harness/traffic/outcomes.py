@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from harness.traffic.between import narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,11 +138,15 @@ class Outcomes:
         return self.n is None
 
     def classes(self, classify: Callable[[Outcome], str]) -> Mapping[str, Fraction]:
-        """Returns the weight of each class that `classify` makes of the outcomes."""
-        weights: Counter[str] = Counter()
+        """Returns the weight of each class that `classify` makes of the outcomes.
+
+        What depends on other requests has bounds (see `Between`).
+        """
+        weights: dict[str, Fraction] = {}
         for group in self.groups:
-            weights[classify(group.outcome)] += group.weight  # type: ignore[assignment]
-        return weights  # type: ignore[return-value]
+            label = classify(group.outcome)
+            weights[label] = weights[label] + group.weight if label in weights else group.weight
+        return narrowed(weights) if self.exact else weights
 
     def __add__(self, other: Outcomes) -> Outcomes:
         """Joins two samples; exact distributions can't be added."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.traffic.between import Between, bounds
 from harness.traffic.trace import Action, Step
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 class Share:
     """One class of outcomes: its expected and its seen share, and the seen one's interval.
 
-    `seen` is a probability where the outcomes are exact, and then `interval` is None.
+    `seen` is a probability where the outcomes are exact; then `count` is None, and so is `interval`, unless
+    other requests can move the share: then these are its bounds.
     """
 
     label: str
@@ -40,10 +42,21 @@ class Share:
     count: int | None = None
     interval: tuple[float, float] | None = None
 
+    @property
+    def words(self) -> str:
+        """What was seen, in percent."""
+        if self.count is None and self.interval is not None:
+            low, high = (f"{100 * bound:.4g} %" for bound in self.interval)
+            return f"{self.label} between {low} and {high}"
+        return f"{self.label} {100 * self.seen:.4g} %"
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the comparison says: True holds, False doesn't hold, None needs more requests."""
+    """What the comparison says: True holds, False doesn't hold, None isn't decided.
+
+    A sample may decide when it is larger, bounds never do.
+    """
 
     holds: bool | None
     shares: tuple[Share, ...]
@@ -69,13 +82,18 @@ def looks(confidence: Confidence) -> tuple[int, ...]:
 
 
 def compare_exact(expected: Mapping[str, Fraction], seen: Mapping[str, Fraction]) -> Comparison:
-    """Compares probabilities: they hold if they are equal."""
-    shares = tuple(
-        Share(label, float(expected.get(label, 0)), float(seen.get(label, 0)))
-        for label in _labels(expected, seen)
-    )
-    holds = all(expected.get(s.label, Fraction()) == seen.get(s.label, Fraction()) for s in shares)
-    return Comparison(holds, shares)
+    """Compares probabilities: they hold if they are equal, and don't where that is out of bounds."""
+    labels = _labels(expected, seen)
+    wanted, found = ({label: part.get(label, Fraction()) for label in labels} for part in (expected, seen))
+    shares = tuple(_exact(label, wanted[label], found[label]) for label in labels)
+    possible = all(low <= wanted[label] <= high for label in labels for low, high in (bounds(found[label]),))
+    moved = any(isinstance(share, Between) for share in found.values())
+    return Comparison(None if possible and moved else possible, shares)
+
+
+def _exact(label: str, expected: Fraction, seen: Fraction) -> Share:
+    low, high = map(float, bounds(seen))
+    return Share(label, float(expected), float(seen), interval=(low, high) if low < high else None)
 
 
 def compare_sample(
@@ -141,7 +159,7 @@ def disagreement(
 
     Shares are compared as those of an expectation are, at its false-fail rate. What one side can't tell
     isn't compared: outcomes of the class `unknown`, and who answered where no answer says so. Classes
-    among which the model leaves the shares open count as one.
+    among which the model leaves the shares open, or other requests move them, count as one.
     """
     named = _named(observed)
 
@@ -183,7 +201,8 @@ def _together(groups: tuple[Group, ...], label: Callable[[Outcome], str]) -> dic
         for step in group.trace:
             if step.action is Action.LEFT_OPEN:
                 by_step.setdefault(step, set()).add(own)
-    for members in by_step.values():
+    moved = {label(group.outcome) for group in groups if isinstance(group.weight, Between)}
+    for members in (*by_step.values(), moved):
         joined = frozenset[str]().union(*(together[member] for member in members))
         together |= dict.fromkeys(joined, joined)
     return {label: " or ".join(sorted(joined)) for label, joined in together.items()}
@@ -193,5 +212,5 @@ def _joined(weights: Mapping[str, Fraction], together: Mapping[str, str]) -> dic
     joined: dict[str, Fraction] = {}
     for label, weight in weights.items():
         name = together.get(label, label)
-        joined[name] = joined.get(name, Fraction()) + weight
+        joined[name] = joined.get(name, Fraction()) + Fraction(weight.numerator, weight.denominator)
     return joined

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from harness.api.headers import OpenHeaders
 from harness.base.explored import END, START
 from harness.model.distribution import tally
+from harness.traffic.between import Between, narrowed, percent
 from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
@@ -119,10 +120,10 @@ class Answers(NamedTuple):
         texts = (
             (answer.in_full if WORDS in parts else str(answer), weight) for answer, weight in self.shares
         )
-        weights = summed(texts)
-        if len(weights) == 1:
+        weights = narrowed(summed(texts))
+        if len(weights) == 1 and 1 in weights.values():
             return next(iter(weights))
-        return ", ".join(f"{float(weight):.4g} {text}" for text, weight in sorted(weights.items()))
+        return ", ".join(f"{_share(weight)} {text}" for text, weight in sorted(weights.items()))
 
     def filled(self, values: Mapping[str, Any]) -> Answers:
         """Returns the answers that a request with these values gets: marks are what they stand for."""
@@ -176,13 +177,17 @@ def differ_anyhow(before: Answers, after: Answers) -> bool:
 def answers(branches: Iterable[Branch[Outcome]], *, own_words: bool) -> Answers:
     """Returns what is compared of the ways that a request may take; proxies' own words among it, or not."""
     branches = tuple(branches)
-    weighted = summed((_answer(branch.value, own_words=own_words), branch.weight) for branch in branches)
+    weighted = narrowed(
+        summed((_answer(branch.value, own_words=own_words), branch.weight) for branch in branches)
+    )
     return Answers(tuple(sorted(weighted.items(), key=str)), tally(branches))
 
 
 def compared(outcomes: Outcomes) -> Answers:
     """Returns what is compared of a distribution, beside what arrives and what proxies say in own words."""
-    weighted = summed((_answer(group.outcome, own_words=False), group.weight) for group in outcomes.groups)
+    weighted = narrowed(
+        summed((_answer(group.outcome, own_words=False), group.weight) for group in outcomes.groups)
+    )
     return Answers(tuple(sorted(weighted.items(), key=str)))
 
 
@@ -227,6 +232,10 @@ def summed(weighted: Iterable[tuple[Key, Fraction]]) -> dict[Key, Fraction]:
     for key, weight in weighted:
         shares[key] = shares[key] + weight if key in shares else weight
     return shares
+
+
+def _share(weight: Fraction) -> str:
+    return percent(weight) if isinstance(weight, Between) else f"{float(weight):.4g}"
 
 
 def _answer(outcome: Outcome, *, own_words: bool) -> ComparedAnswer:

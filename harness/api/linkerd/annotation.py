@@ -29,6 +29,7 @@ SKIP_SUBNETS = "config.linkerd.io/skip-subnets"
 
 ACCRUAL = "balancer.linkerd.io/failure-accrual"
 _SUCCESS_RATE = "balancer.alpha.linkerd.io/failure-accrual-success-rate"
+_FLOAT = re.compile(r"[+-]?(inf|infinity|nan|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", re.ASCII | re.IGNORECASE)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -53,6 +54,18 @@ class Retries:
     codes: tuple[int, ...] = ()
     limit: int = 1
     timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Accrual:
+    """When a proxy takes an endpoint out for a while: after failures in a row, or below a success rate.
+
+    0 stands for neither. `words` are the annotations that say so.
+    """
+
+    failures: int
+    rate: float
+    words: str
 
 
 def timeouts(resource: Resource) -> Timeouts:
@@ -93,17 +106,18 @@ def _unreadable(entries: Mapping[str, str], *, grpc: bool) -> str | None:
     return None
 
 
-def accrues(resource: Resource) -> bool:
-    """Returns whether the proxy takes endpoints out that fail: a mode and parameters that can be read."""
+def accrual(resource: Resource) -> Accrual | None:
+    """Returns when the proxy takes endpoints out that fail; None if never, or if that can't be read."""
     entries = annotations_of(resource)
     mode = entries.get(ACCRUAL)
     if mode not in ("consecutive", "unified"):
-        return False
+        return None
+    written = sorted(f"{key}={entries[key]}" for key in entries if key.startswith((ACCRUAL, _SUCCESS_RATE)))
     try:
-        failures = _consecutive(entries)
-        return mode == "consecutive" or bool(failures or _threshold(entries))
+        failures, rate = _consecutive(entries), _threshold(entries) if mode == "unified" else 0.0
     except Unreadable:
-        return False
+        return None
+    return Accrual(failures, rate, ", ".join(written)) if failures or rate else None
 
 
 def _timeouts(entries: Mapping[str, str]) -> Timeouts:
@@ -168,17 +182,19 @@ def _threshold(entries: Mapping[str, str]) -> float:
 
 def _integer(text: str, bits: int) -> int:
     if not re.fullmatch(r"\+?\d+", text, re.ASCII):
-        raise Unreadable("invalid digit found in string")
+        raise Unreadable(
+            "invalid digit found in string" if text else "cannot parse integer from empty string"
+        )
     if int(text) >= 1 << bits:
         raise Unreadable("number too large to fit in target type")
     return int(text)
 
 
 def _decimal(text: str) -> float:
-    try:
-        return float(text.strip())
-    except ValueError:
-        raise Unreadable("invalid float literal") from None
+    number = text.strip()
+    if not _FLOAT.fullmatch(number):
+        raise Unreadable("invalid float literal" if number else "cannot parse float from empty string")
+    return float(number)
 
 
 def duration_of(text: str | None) -> float | None:
@@ -198,6 +214,8 @@ def _duration(text: str) -> float:
     if "." in magnitude:
         raise Unreadable("fractional values not supported")
     number = _integer(magnitude, 64)
+    if unit in _UNITS and number * round(1000 * _UNITS[unit]) >= 1 << 64:
+        raise Unreadable(f"Timeout value {text} overflows when converted to 'ms'")
     if not unit and number:
         raise Unreadable(f"missing duration unit; did you mean '{number}s' or '{number}ms'?")
     if unit and unit not in _UNITS:

@@ -41,18 +41,18 @@ Network = IPv4Network | IPv6Network
 class NetworkBlock(Node):
     """A block of addresses; it and its exceptions may be written with host bits."""
 
-    _cidr = field.text("cidr")
-    _except = field.texts("except")
+    written = field.text("cidr")
+    written_exceptions = field.texts("except")
 
     @field.derived
     def cidr(self) -> Network:
         """The block; raises ValueError for what isn't one."""
-        return ip_network(self._cidr, strict=False)
+        return ip_network(self.written, strict=False)
 
     @field.derived
     def exceptions(self) -> tuple[Network, ...]:
         """Blocks in it that don't count; raises ValueError for what isn't one."""
-        return tuple(ip_network(block, strict=False) for block in self._except)
+        return tuple(ip_network(block, strict=False) for block in self.written_exceptions)
 
 
 def within(inner: Network, outer: Network) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api.filters import filter_field
 from harness.api.gateway_api.route import Route
 from harness.api.linkerd import GROUP, annotation
 from harness.api.refusal import Fault
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 _NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 def faults(resource: Resource) -> Iterator[str]:
@@ -45,6 +46,10 @@ def faults(resource: Resource) -> Iterator[str]:
         refusal = annotation.unreadable(resource)
         if refusal:
             yield refusal
+    if resource.group == GROUP:
+        for part in (part for rule in route.written_rules for part in rule.filters):
+            if not part.has(filter_field(part.type)):
+                yield Fault(f"missing field `{filter_field(part.type)}`", part.path)
     for rule in route.written_rules:
         for match in rule.written_matches:
             yield from _match(match)

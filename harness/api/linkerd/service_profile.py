@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 from harness.api import field
 from harness.api.node import Node, Spec
 from harness.base.durations import seconds
 
+_LONGEST, _LARGEST = 60.0, 1000
 _SUFFIXES = {"m": Fraction(1, 1000), "k": Fraction(1000), "": Fraction(1)}
+
+
+def _single(number: float) -> float:
+    """The nearest number of single precision."""
+    return float(struct.unpack("f", struct.pack("f", number))[0])
 
 
 class RequestCondition(Node):
@@ -84,15 +91,34 @@ class RetryBudget(Node):
     _minimum = field.count("minRetriesPerSecond", 10)
     _ttl = field.text("ttl", "10s")
 
-    @property
+    @field.derived
     def ratio(self) -> Fraction:
         """The share, by default a fifth."""
         return Fraction(1, 5) if self._ratio is None else Fraction(str(self._ratio))
 
     @property
+    def share(self) -> Fraction:
+        """The share as the proxy has it: so many times a whole number goes in [tower: TpsBudget]."""
+        if not self.ratio:
+            return self.ratio
+        whole = 1 if self.ratio <= 1 else 1000
+        return Fraction(whole, int(_single(whole / _single(float(self.ratio)))))
+
+    @property
     def reserve(self) -> int:
         """The requests in any case, over the time that the budget looks back: by default 10 s."""
-        return int(self._minimum * (seconds(self._ttl) or 0.0))
+        return self._minimum * int(seconds(self._ttl) or 0.0)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the proxy takes it: else it sends nothing again [linkerd2-proxy: service-profiles]."""
+        ttl = seconds(self._ttl) or 0.0
+        return 1 <= ttl <= _LONGEST and self.ratio <= _LARGEST and self._minimum < 1 << 31
+
+    @property
+    def words(self) -> str:
+        """What it says."""
+        return f"retryRatio={float(self.ratio):g}, minRetriesPerSecond={self._minimum}, ttl={self._ttl}"
 
 
 class ServiceProfile(Spec):

@@ -137,18 +137,25 @@ def _server_authorization(resource: Resource) -> Iterator[str]:
 
 def _networks(blocks: Sequence[NetworkBlock]) -> Iterator[str]:
     for block in blocks:
-        for index, exception in enumerate(block.exceptions):
+        for index, (written, exception) in enumerate(
+            zip(block.written_exceptions, block.exceptions, strict=True)
+        ):
             if within(block.cidr, exception):
-                words = f"cidr '{block.cidr}' is completely negated by exception '{exception}'"
+                words = f"cidr '{block.written}' is completely negated by exception '{written}'"
                 yield Fault(words, block.entry("except", index))
             elif not within(exception, block.cidr):
-                words = f"cidr '{block.cidr}' does not include exception '{exception}'"
+                words = f"cidr '{block.written}' does not include exception '{written}'"
                 yield Fault(words, block.entry("except", index))
 
 
 def _rate_limit(resource: Resource) -> Iterator[str]:
     policy = HTTPLocalRateLimitPolicy.kept(resource)
     target, total, identity = policy.target, policy.total, policy.identity
+    for rate in (*(part for part in (total, identity) if part), *policy.overrides):
+        if not 0 <= rate.requests < 1 << 32:
+            yield Fault(
+                f"invalid value: integer `{rate.requests}`, expected u32", rate.at("requestsPerSecond")
+            )
     if target.means != SERVER:
         yield Fault(f"invalid targetRef kind: {target.words}", target.at("kind"))
     if total:

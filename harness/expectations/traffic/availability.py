@@ -14,6 +14,7 @@ from harness.base import HarnessError
 from harness.expectations.base import Sending, percentages
 from harness.expectations.values import Seconds, number
 from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
+from harness.traffic.between import bounds
 from harness.traffic.load import Forecast, Load
 from harness.traffic.statistics import Share, at_least, interval
 from harness.traffic.timeline import failure_lines
@@ -107,27 +108,32 @@ class Available(Sending):
     # -- on the model
 
     def _of_forecast(self, forecast: Forecast, ground: Ground) -> Verdict:
-        bad = [moment for moment in forecast.moments if self._failing(moment) > 1 - self.success]
+        may_fail = [moment for moment in forecast.moments if self._failing(moment)[1] > 1 - self.success]
+        bad = [moment for moment in may_fail if self._failing(moment)[0] > 1 - self.success]
         outside = any(g.outcome.external for moment in forecast.moments for g in moment.outcomes.groups)
         enough = "all" if self.success == 1 else "enough"
         states = f"{enough} succeed in each of {len(forecast.moments)} states on the way"
-        causes = [f"{moment.when}: {percentages(self._classes(moment).items())}" for moment in bad]
+        shown = bad or may_fail
+        causes = [f"{moment.when}: {percentages(self._classes(moment).items())}" for moment in shown]
+        undecided = outside or (may_fail and not bad)
         return Verdict(
-            result=Result.INCONCLUSIVE if outside else Result.FAIL if bad else Result.PASS,
+            result=Result.INCONCLUSIVE if undecided else Result.FAIL if bad else Result.PASS,
             basis=ground.provider.basis,
             expected=self._expected(),
             seen=causes[0] if causes else states,
             evidence=tuple(f"also {line}" for line in causes[1 : LINES + 1]),
             explanations=tuple(
                 Explanation(f"{what} {moment.when}", (*moment.trace, *group.trace))
-                for moment in bad[:1]
+                for moment in shown[:1]
                 for group in moment.outcomes.groups
                 if (what := self.wrong(group.outcome))
             ),
         )
 
-    def _failing(self, moment: Moment) -> Fraction:
-        return sum((g.weight for g in moment.outcomes.groups if self.wrong(g.outcome)), Fraction(0))
+    def _failing(self, moment: Moment) -> tuple[Fraction, Fraction]:
+        """The least and the most that fails: other requests may move the share."""
+        weights = moment.outcomes.classes(lambda outcome: "wrong" if self.wrong(outcome) else "")
+        return bounds(weights.get("wrong", Fraction(0)))
 
     def _classes(self, moment: Moment) -> Mapping[str, Fraction]:
         return moment.outcomes.classes(lambda outcome: self.wrong(outcome) or "succeeds")

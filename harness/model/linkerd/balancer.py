@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.linkerd.annotation import ACCRUAL
-from harness.api.linkerd.annotation import accrues as accrues_failures
-from harness.base.errors import not_modelled
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
-from harness.model.distribution import Branch, after, mapped, shares
+from harness.model.distribution import after, mapped, shares, then
 from harness.model.linkerd import ports
-from harness.model.linkerd.routing import limits
 from harness.model.message import Answers, Arrival, ClientSide
 from harness.model.network import network_policy
 from harness.model.network.services import Endpoint, ServicePort, alike, endpoints
@@ -22,10 +18,14 @@ from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
+    from harness.model.linkerd.breaker import Breaker
     from harness.model.message import Message
 
 CONNECT_TIMEOUT = 1.0
 """Seconds that the outbound proxy waits for a connection [linkerd2: values, outboundConnectTimeout]."""
+
+UNAVAILABLE = Outcome(status=503)
+"""What a proxy answers that has no endpoint to send to."""
 
 UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
 
@@ -96,24 +96,21 @@ def dispatch(
     message: Message,
     *,
     opaque: bool = False,
+    breaker: Breaker | None = None,
+    out: Outcome = UNAVAILABLE,
 ) -> Answers:
     """Returns what the pods behind a Service's port answer; to meshed ones over mutual TLS.
 
-    Without a rule for shares the model gives each pod the same, and says that this isn't specified.
-    Raises NotModelledError where failure accrual would act on what is answered.
+    Without a rule for shares the model gives each pod the same, and says that this isn't specified. `out` is
+    what comes back while a breaker has taken all of them out.
     """
     uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(reached), UNEVEN)
     spread = () if len(reached) == 1 else (uneven,)
     groups = alike(call.state, ((1, endpoint, endpoint) for endpoint in reached))
-    branches = tuple(
-        Branch(picked.weight * branch.weight, branch.value, branch.trace)
-        for picked in shares((count, endpoint, ()) for count, endpoint in groups)
-        for branch in forward(call, picked.value, message, opaque=opaque)
-    )
-    accrues = call.parent is not None and not opaque and accrues_failures(call.parent)
-    if accrues and any(_fails(branch.value) for branch in branches):
-        why = "an endpoint that fails is taken out after some failures: that depends on other requests"
-        raise not_modelled(call.parent or port.service, f"annotation {ACCRUAL}", why)
+    answers = [(count, forward(call, endpoint, message, opaque=opaque)) for count, endpoint in groups]
+    if breaker is not None:
+        return after(breaker.picking(answers, out), *spread)
+    branches = then(shares((count, answer, ()) for count, answer in answers), lambda answer: answer)
     return after(branches, *spread)
 
 
@@ -144,10 +141,3 @@ def forward(call: OutboundCall, endpoint: Endpoint, message: Message, *, opaque:
         return with_fields(answer, seconds=outcome.seconds, hop=outcome.hop)
 
     return mapped(branches, answered)
-
-
-def _fails(outcome: Outcome) -> bool:
-    """Whether the proxy counts an answer as its endpoint's failure."""
-    if outcome.grpc_status is not None:
-        return outcome.grpc_status in limits.GRPC_FAILURES
-    return outcome.failure is not None or (outcome.status or 0) >= 500

@@ -174,9 +174,7 @@ def _by_target(state: State) -> dict[tuple[str, tuple[str, str], str], list[Reso
     """All policies by what they are on: whatever a Namespace is called, and routes in any case."""
     every = state.all(GROUP, "AuthorizationPolicy")
     targeting = ((policy, LinkerdAuthorizationPolicy.kept(policy).target) for policy in every)
-    return grouped(
-        ((policy.namespace, to.means, _name(to)), policy) for policy, to in targeting
-    )
+    return grouped(((policy.namespace, to.means, _name(to)), policy) for policy, to in targeting)
 
 
 def _name(target: PolicyRef) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP
 from harness.model import replies
-from harness.model.distribution import Branches, after, certain, mapped, shares
+from harness.model.distribution import Branches, after, certain, mapped, shares, then
 from harness.model.linkerd import balancer
+from harness.model.linkerd.breaker import Breaker
 from harness.model.linkerd.routing import filters
 from harness.model.linkerd.routing.index import READABLE
 from harness.model.network.services import ServicePort, service_port
@@ -105,8 +106,26 @@ def _fault(call: OutboundCall, backend: BackendRef) -> str:
     return ""
 
 
-def to_backend(
-    call: OutboundCall, taken: Taken, backend: BackendRef | None, message: Message, limit: Limit | None
+def to_backends(call: OutboundCall, taken: Taken, message: Message, limit: Limit | None) -> Answers:
+    """Returns what a rule's backends answer to a request, shared out by their weights."""
+    breaker = Breaker.of(call.parent)
+
+    def answers(backend: BackendRef | None) -> Answers:
+        return _to_backend(call, taken, backend, message, limit, breaker)
+
+    backends = weighted(call, taken.route, taken.rule)
+    if breaker is None:
+        return then(backends, answers)
+    return breaker.sharing((each.weight, after(answers(each.value), *each.trace)) for each in backends)
+
+
+def _to_backend(
+    call: OutboundCall,
+    taken: Taken,
+    backend: BackendRef | None,
+    message: Message,
+    limit: Limit | None,
+    breaker: Breaker | None,
 ) -> Answers:
     """Returns what a backend answers to a request; one that leads nowhere fails by itself."""
     target = destination(call, backend)
@@ -115,11 +134,11 @@ def to_backend(
         why = step(taken.route.resource, backend.path, Action.FAILED, "{}", target.text)
         return certain(replies.linkerd(message, target.status, target.error), why)
     if backend is None or not backend.filters:
-        return to_target(call, target, taken.route, message, limit)
+        return to_target(call, target, taken.route, message, limit, breaker)
     changed = filters.apply(message, taken, backend)
     if isinstance(changed, filters.Redirected):
         return certain(changed.answer, changed.why)
-    return changed.answered(to_target(call, target, taken.route, changed.message, limit))
+    return changed.answered(to_target(call, target, taken.route, changed.message, limit, breaker))
 
 
 def to_target(
@@ -128,6 +147,7 @@ def to_target(
     route: Route | None,
     message: Message,
     limit: Limit | None,
+    breaker: Breaker | None = None,
 ) -> Answers:
     """Returns what a Service's pods, or one endpoint, answer to a request within the time limit."""
     name = "default.http"
@@ -136,13 +156,14 @@ def to_target(
     prefix = f"logical service <ip>:{call.number}: route {name}: "
     if isinstance(target, ServicePort):
         reached, lost = balancer.ready(call, target)
+        unavailable = replies.linkerd(message, 503, f"{prefix}service unavailable", close=True)
         if not reached:
-            error = f"{prefix}service unavailable"
             text = "has no pods that can be reached: 503 (the first request waits 3 s and gets 504)"
             why = step(target.service, "spec.selector", Action.FAILED, text)
-            return certain(replies.linkerd(message, 503, error, close=True), *lost, why)
+            return certain(unavailable, *lost, why)
         backend = f"Service.{target.service.namespace}.{target.service.name}:{target.number}"
-        branches = after(balancer.dispatch(call, target, reached, message), *lost)
+        answers = balancer.dispatch(call, target, reached, message, breaker=breaker, out=unavailable)
+        branches = after(answers, *lost)
     else:
         backend = f"endpoint.{target.pod.name}:{target.port}"
         branches = balancer.forward(call, target, message)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.annotation import Timeouts, timeouts
 from harness.api.linkerd.policy import EgressNetwork
-from harness.api.linkerd.service_profile import ServiceProfile, ServiceProfileRoute
-from harness.base.errors import not_modelled
 from harness.model import replies
 from harness.model.distribution import after, certain, then
-from harness.model.linkerd.routing import backends, filters, limits, matching, service_profile
-from harness.model.linkerd.routing.limits import MAX_TRIES, Attempt, Limit, Repetition, with_retries
+from harness.model.linkerd.breaker import Breaker
+from harness.model.linkerd.routing import (
+    backends,
+    filters,
+    limits,
+    matching,
+    retry_budget,
+    service_profile,
+)
+from harness.model.linkerd.routing.limits import Limit, Repetition, with_retries
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
-    from harness.api.gateway_api.route import BackendRef, Route
+    from harness.api.gateway_api.route import Route
     from harness.base.resources import Resource
     from harness.model.linkerd.balancer import OutboundCall
     from harness.model.message import Answers, Message
@@ -47,10 +51,7 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
         return certain(Outcome(failure=Failure.EMPTY_REPLY), *taken.trace, why)
 
     def attempt(sent: Message, limit: Limit | None) -> Answers:
-        def to_backend(backend: BackendRef | None) -> Answers:
-            return backends.to_backend(call, taken, backend, sent, limit)
-
-        return then(backends.weighted(call, taken.route, taken.rule), to_backend)
+        return backends.to_backends(call, taken, sent, limit)
 
     limit, again = _limits(call.parent, taken)
     answered = with_retries(attempt, again, limit, changed.message)
@@ -88,7 +89,7 @@ def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Ans
         trace.append(step(call.service, "spec.selector", Action.MATCHED, "no route on it: its own pods"))
 
     def attempt(sent: Message, limit: Limit | None) -> Answers:
-        return backends.to_target(call, call.default, None, sent, limit)
+        return backends.to_target(call, call.default, None, sent, limit, Breaker.of(call.parent))
 
     again = limits.repetition(call.parent, grpc=grpc) if call.parent else None
     limit = limits.shortest(timeouts(call.parent)) if call.parent else None
@@ -96,7 +97,7 @@ def unrouted(call: OutboundCall, message: Message, *, grpc: bool = False) -> Ans
 
 
 def profiled(call: OutboundCall, profile: Resource, message: Message) -> Answers:
-    """Returns what a ServiceProfile makes of a request; NotModelledError if its retry budget decides."""
+    """Returns what a ServiceProfile makes of a request."""
     service = call.service
     assert service is not None
     canonical = f"{service.name}.{service.namespace}.svc.cluster.local:{call.number}"
@@ -115,32 +116,5 @@ def profiled(call: OutboundCall, profile: Resource, message: Message) -> Answers
     limit = limits.shortest(Timeouts(request=route.timeout if route is not None else None))
     answers = attempt(sent, limit)
     if route is not None and route.is_retryable:
-        answers = _sent_again(profile, route, answers, attempt, limit, sent)
+        answers = retry_budget.sent_again(profile, route, answers, attempt, limit, sent)
     return after(answers, *trace)
-
-
-def _sent_again(
-    profile: Resource,
-    route: ServiceProfileRoute,
-    once: Answers,
-    attempt: Attempt,
-    limit: Limit | None,
-    message: Message,
-) -> Answers:
-    """What failures become that are sent again while the budget lasts; if all fail at once, the last one."""
-    budget, fails = ServiceProfile.kept(profile).budget, partial(service_profile.fails, route)
-    failing = sum((answer.weight for answer in once if fails(answer.value)), Fraction(0))
-    if not failing:
-        return once
-    again = Repetition(min(budget.reserve, MAX_TRIES - 1), fails)
-    if failing < 1 and failing / (1 - failing) <= budget.ratio:  # it suffices at any rate of requests
-        return with_retries(attempt, again, limit, message)
-    field = f"{route.path}.isRetryable"
-    # The application of an explored request answers all tries alike: what takes time takes more in the end.
-    is_known = failing < 1 or message.is_explored
-    answered = once if is_known else with_retries(attempt, again, limit, message)
-    if all(fails(answer.value) and not answer.value.seconds for answer in answered):
-        text = "failures are sent again until the retry budget is spent, and fail all the same"
-        return after(once, replace(step(profile, field, Action.RETRIED, text), arrivals=None))
-    why = "failures are sent again until the retry budget is spent: that depends on other requests"
-    raise not_modelled(profile, field, why)

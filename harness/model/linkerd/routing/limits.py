@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd import GROUP, annotation
 from harness.base.errors import NotModelledError
-from harness.model.distribution import Branch, Branches, averaged, certain
+from harness.model.distribution import ONE, Branch, Branches, averaged, certain
 from harness.model.message import Answers, Message
+from harness.traffic.between import Between
 from harness.traffic.trace import Action, built_in, words
 
 if TYPE_CHECKING:
@@ -38,12 +40,37 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """How often a request is surely sent again, how often if it comes alone, and the settings for more."""
+
+    surely: int
+    alone: int
+    on: frozenset[str]
+
+    def goes_on(self, tries: int) -> Fraction:
+        """Returns the share that is sent again after so many tries."""
+        if tries <= self.surely:
+            return ONE
+        return Between(Fraction(tries <= self.alone), Fraction(0), ONE, self.on)
+
+    def ends(self, tries: int) -> Fraction:
+        """Returns the share that isn't."""
+        if tries <= self.surely:
+            return Fraction(0)
+        return Between(Fraction(tries > self.alone), Fraction(0), ONE, self.on)
+
+
+@dataclass(frozen=True)
 class Repetition:
-    """Which answers a request is sent again for, how often, and after which time (in seconds) per try."""
+    """Which answers a request is sent again for, how often, and after which time (in seconds) per try.
+
+    With an allowance that other requests share not every such answer need be.
+    """
 
     limit: int
     applies: Callable[[Outcome], bool]
     timeout: float | None = None
+    allowance: Allowance | None = None
 
 
 def own_error(outcome: Outcome) -> bool:
@@ -119,6 +146,10 @@ def with_retries(
                     outcome = replace(branch.value, seconds=before.value + spent)
                     kept.append(Branch(weight, outcome, trace))
                     continue
+                if again.allowance is not None:
+                    outcome = replace(branch.value, seconds=before.value + spent)
+                    kept.append(Branch(weight * again.allowance.ends(tries), outcome, trace))
+                    weight = weight * again.allowance.goes_on(tries)
                 ended = words("took too long") if slow else words("gave {}", str(branch.value))
                 why = built_in(Action.RETRIED, "try {} {}: sent again", tries, ended)
                 after = before.value + (again.timeout if slow and again.timeout else spent)
@@ -126,4 +157,4 @@ def with_retries(
         pending = averaged(retried)
         if not pending:
             break
-    return tuple(kept)
+    return tuple(kept) if again.allowance is None else averaged(branch for branch in kept if branch.weight)
