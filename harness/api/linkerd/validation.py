@@ -98,6 +98,8 @@ def _mesh_tls(resource: Resource) -> Iterator[str]:
         if authentication.data.get(field) == []:
             words = f"Invalid value: 0: spec.{field} in body should have at least 1 items"
             raise Refused.invalid(resource, f"spec.{field}", words)
+    if not (authentication.written or authentication.references):
+        raise _none_of(resource, "spec")
     yield from _nameless(authentication.references)
     for index, identity in enumerate(authentication.written):
         if fault := identity_fault(identity):
@@ -125,7 +127,9 @@ def _network(resource: Resource) -> Iterator[str]:
 
 
 def _server_authorization(resource: Resource) -> Iterator[str]:
-    client = ServerAuthorization.kept(resource).client
+    server, client = ServerAuthorization.kept(resource).server, ServerAuthorization.kept(resource).client
+    if not (server.has("name") or server.has("selector")):
+        raise _none_of(resource, server.path)
     if client.has("meshTLS") and client.unauthenticated:
         words = "`unauthenticated` must be false if `mesh_tls` is specified"
         yield Fault(words, client.at("unauthenticated"))
@@ -133,6 +137,12 @@ def _server_authorization(resource: Resource) -> Iterator[str]:
         words = "`unauthenticatedTLS` be false if any `identities` or `service_accounts` is specified"
         yield Fault(words, client.tls.at("unauthenticatedTLS"))
     yield from _networks(client.networks)
+
+
+def _none_of(resource: Resource, field: str) -> Refused:
+    """The refusal by a definition that wants one of several fields."""
+    words = f'"{field}" must validate one and only one schema (oneOf). Found none valid'
+    return Refused.invalid(resource, field, f'Invalid value: "": {words}')
 
 
 def _networks(blocks: Sequence[NetworkBlock]) -> Iterator[str]:
