@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
 
-from harness.base.errors import NotModelledError
 from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource, send, told
 
@@ -380,23 +377,6 @@ def test_profiles_in_full(spec, query, outcome):
     assert {str(group.outcome): 1} == outcome
 
 
-def test_a_profile_sends_again_what_its_budget_covers():
-    """One request in eight goes to a pod that listens elsewhere: its proxy answers 502."""
-    weights = "{authority: web.lnk.svc.cluster.local, weight: 7}, {authority: mute.lnk.svc.cluster.local, weight: 1}"
-    state = changes.apply(WORLD, app("lnk/mute", "l5d/echo:v1", 9999))
-    for ratio, covered in ((0.2, True), (0.1, False)):
-        spec = (
-            f"routes: [{RETRIED}], dstOverrides: [{weights}], "
-            f"retryBudget: {{minRetriesPerSecond: 10, retryRatio: {ratio}, ttl: 10s}}"
-        )
-        if covered:
-            answers = told(send(changes.apply(state, [profile(spec)]), "lnk/client", "http://web/"))
-            assert answers[OK] > Fraction(999_999, 1_000_000)
-        else:
-            with pytest.raises(NotModelledError, match="isRetryable"):
-                send(changes.apply(state, [profile(spec)]), "lnk/client", "http://web/")
-
-
 def test_a_clients_own_profile_hides_the_services_even_if_it_decides_nothing():
     name = "web.lnk.svc.cluster.local"
     override = "{dstOverrides: [{authority: v2.lnk.svc.cluster.local, weight: 1}]}"
@@ -407,28 +387,6 @@ def test_a_clients_own_profile_hides_the_services_even_if_it_decides_nothing():
     assert told(send(state, "lnk2/client", "http://web.lnk/")) == {"200 from lnk/v2": 1}
     hidden = changes.apply(state, [resource("ServiceProfile", f"lnk2/{name}", "{}")])
     assert told(send(hidden, "lnk2/client", "http://web.lnk/")) == {OK: 1}
-
-
-@pytest.mark.parametrize(
-    ("annotations", "status"),
-    [
-        ({"": "consecutive"}, None),
-        ({"": "unified"}, None),
-        ({"": "sometimes"}, 500),
-        ({"": "consecutive", "-consecutive-min-penalty": "2m"}, 500),
-        ({"": "consecutive", "-consecutive-max-failures": "few"}, 500),
-    ],
-)
-def test_failure_accrual(annotations, status):
-    marks = {f"balancer.linkerd.io/failure-accrual{key}": value for key, value in annotations.items()}
-    spec = "{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}"
-    state = changes.apply(WORLD, [resource("Service", "lnk/web", spec, annotations=marks)])
-    assert told(send(state, "lnk/client", "http://web/?status=404")) == {"404 from lnk/web": 1}
-    if status is None:
-        with pytest.raises(NotModelledError, match="failure-accrual"):
-            send(state, "lnk/client", "http://web/?status=500")
-    else:
-        assert told(send(state, "lnk/client", "http://web/?status=500")) == {"500 from lnk/web": 1}
 
 
 def test_a_response_header_of_linkerds_own_route_goes_to_the_request():

@@ -142,14 +142,15 @@ def with_retries(
                 slow = again.timeout is not None and spent > again.timeout
                 over = left is not None and spent >= left.seconds
                 applies = applying[number] if alike is not None else again.applies(branch.value)
-                if tries > again.limit or not (slow or (not over and applies)):
-                    outcome = replace(branch.value, seconds=before.value + spent)
-                    kept.append(Branch(weight, outcome, trace))
-                    continue
-                if again.allowance is not None:
-                    outcome = replace(branch.value, seconds=before.value + spent)
+                outcome = replace(branch.value, seconds=before.value + spent)
+                wanted = slow or (not over and applies)
+                if wanted and again.allowance is not None:
                     kept.append(Branch(weight * again.allowance.ends(tries), outcome, trace))
                     weight = weight * again.allowance.goes_on(tries)
+                elif tries > again.limit or not wanted:
+                    kept.append(Branch(weight, outcome, trace))
+                if tries > again.limit or not wanted:
+                    continue
                 ended = words("took too long") if slow else words("gave {}", str(branch.value))
                 why = built_in(Action.RETRIED, "try {} {}: sent again", tries, ended)
                 after = before.value + (again.timeout if slow and again.timeout else spent)

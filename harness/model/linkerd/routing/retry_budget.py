@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.service_profile import ServiceProfile
-from harness.model.distribution import Branch, after
+from harness.model.distribution import ONE, Branch, after
 from harness.model.linkerd.routing import service_profile
 from harness.model.linkerd.routing.limits import MAX_TRIES, Allowance, Repetition, with_retries
 from harness.traffic.between import Between, bounds
@@ -48,15 +48,39 @@ def sent_again(
     _, most = bounds(failing)
     suffices = most < 1 and most / (1 - most) < budget.share
     surely = min(budget.reserve, MAX_TRIES - 1) if suffices else 0
-    if surely and most**surely < _NEVER:
-        answers = with_retries(attempt, Repetition(surely, fails), limit, message)
+    if most**surely < _NEVER:
+        tries = min(surely, _tries(most, once, message))
+        answers = with_retries(attempt, Repetition(tries, fails), limit, message)
         kept = [answer for answer in answers if not fails(answer.value)]
         whole = sum((answer.weight for answer in kept), Fraction(0))
         if not isinstance(whole, Between) and 1 - whole < _NEVER:
             return tuple(Branch(answer.weight / whole, answer.value, answer.trace) for answer in kept)
         return answers
     allowance = Allowance(surely, budget.reserve, frozenset((budget.words,)))
-    again = Repetition(MAX_TRIES - 1, fails, allowance=allowance)
+    tries = _tries(most, once, message)
+    again = Repetition(tries, fails, allowance=allowance)
+    answers = _followed_up(with_retries(attempt, again, limit, message), most ** (tries + 1))
     text = "failures are sent again while the retry budget lasts: how many depends on other requests"
     why = replace(step(profile, f"{route.path}.isRetryable", Action.LIMITED, text), arrivals=None)
-    return after(with_retries(attempt, again, limit, message), why)
+    return after(answers, why)
+
+
+def _tries(failing: Fraction, once: Answers, message: Message) -> int:
+    """How often retries are followed up: till it is never, or nothing new comes of it."""
+    if failing == 1 and message.is_explored and not any(answer.value.seconds for answer in once):
+        return 1  # what an explored request is answered doesn't change
+    rest, tries = failing, 0
+    while rest >= _NEVER and tries < MAX_TRIES - 1:
+        rest, tries = rest * failing, tries + 1
+    return tries
+
+
+def _followed_up(answers: Answers, rest: Fraction) -> Answers:
+    """Returns the answers with the most that each may get if the rest were sent again without end."""
+
+    def most(share: Fraction) -> Fraction:
+        if not isinstance(share, Between) or rest == 1:
+            return share
+        return share.at_most(min(share.high / (1 - rest), ONE))
+
+    return tuple(Branch(most(answer.weight), answer.value, answer.trace) for answer in answers)
