@@ -132,7 +132,11 @@ def _send(state: State, client: Pod, request: Request, message: Message, depth: 
         return certain(Outcome(failure=Failure.RESOLVE), *asking.trace, unanswered)
     answer = dns.lookup(state, request.host, client.namespace, client.resolver)
     answer = answer or dns.Lookup(outside=request.host)
-    if answer.outside and not leads_out(state, answer.outside, client.namespace):
+    if (
+        answer.outside
+        and request.port not in answer.on_node
+        and not leads_out(state, answer.outside, client.namespace)
+    ):
         if is_address(request.host):
             why = "it is in the cluster, but no Service or pod is known to have it: a dump tells addresses"
             raise NotModelledError(f"{request} isn't modelled", why=why, todo="dial a name")

@@ -68,6 +68,7 @@ class ContainerPort(Node):
     name = field.text("name")
     protocol = field.text("protocol", "TCP")
     number = field.count("containerPort")
+    on_node = field.count("hostPort")
 
 
 class NamedValue(Node):
@@ -190,6 +191,12 @@ class PodSpec(Spec):
     def lasting(self) -> tuple[Container, ...]:
         """The containers that run as long as the pod, native sidecars first."""
         return (*self.sidecars, *self.containers)
+
+    @property
+    def node_ports(self) -> dict[int, int]:
+        """The numbers of its ports by those on the node that lead to them."""
+        ports = (port for container in (*self.containers, *self.sidecars) for port in container.ports)
+        return {port.on_node: port.number for port in ports if port.on_node and port.protocol == "TCP"}
 
     @property
     def named_ports(self) -> NamedPorts:

@@ -64,6 +64,12 @@ class ConditionedStatus(Status):
         return self.holding("Ready") is not None
 
 
+class AddressStatus(Node):
+    """An address, of a pod or of its node."""
+
+    ip = field.text("ip")
+
+
 class PodStatus(ConditionedStatus):
     """How a pod is."""
 
@@ -71,9 +77,22 @@ class PodStatus(ConditionedStatus):
     reason = field.text("reason")
     message = field.text("message")
     ip = field.text("podIP")
+    node_ip = field.text("hostIP")
+    _addresses = field.nodes("podIPs", AddressStatus)
+    _node_addresses = field.nodes("hostIPs", AddressStatus)
     containers = field.nodes("containerStatuses", ContainerStatus)
     init_containers = field.nodes("initContainerStatuses", ContainerStatus)
     ephemeral_containers = field.nodes("ephemeralContainerStatuses", ContainerStatus)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses of its own, one for each version of IP."""
+        return _distinct(self.ip, self._addresses)
+
+    @property
+    def node_addresses(self) -> tuple[str, ...]:
+        """Those of the node that it runs on."""
+        return _distinct(self.node_ip, self._node_addresses)
 
     @property
     def over(self) -> bool:
@@ -84,6 +103,10 @@ class PodStatus(ConditionedStatus):
     def of_template(self) -> tuple[ContainerStatus, ...]:
         """How the containers are that the pod was made with, initial ones first."""
         return (*self.init_containers, *self.containers)
+
+
+def _distinct(first: str, others: tuple[AddressStatus, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (first, *(other.ip for other in others)))))
 
 
 class WorkloadStatus(ConditionedStatus):

@@ -86,6 +86,7 @@ def _pod(
         subdomain=spec.subdomain,
         resolver=spec.resolver,
         named_ports=spec.named_ports,
+        node_ports=spec.node_ports,
         identities=identities,
         tunnel=_tunnel(proxies),
     )
@@ -172,5 +173,14 @@ def observe(state: State, resources: Iterable[Resource]) -> State:
             account, ready = template.spec.service_account, status.ready and not template.metadata.deleted
             identities = _identities(state, resource.namespace, account)
             pod = _pod(resource, workload, tuple(_proxies_in(template.spec).values()), identities)
-            shown[workload] = (*pods, with_fields(pod, ip=status.ip, ready=ready))
+            shown[workload] = (
+                *pods,
+                with_fields(
+                    pod,
+                    ip=status.ip,
+                    addresses=status.addresses,
+                    node_addresses=status.node_addresses,
+                    ready=ready,
+                ),
+            )
     return replace(state, running={**state.running, **shown}) if shown else state

@@ -7,7 +7,7 @@ ready pods, a pod's name below a headless Service by that pod's, and an External
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.pod import Resolver
@@ -15,17 +15,17 @@ from harness.api.kubernetes.service import Service
 from harness.base import explored
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
-from harness.model.distribution import Branches, shares
+from harness.model.distribution import Branches, certain, shares
 from harness.model.network import network_policy
 from harness.model.network.addresses import leads_out
-from harness.model.network.services import Endpoint, addresses
+from harness.model.network.services import Endpoint, addresses, pods_by_address
 from harness.model.state import Pod
 from harness.model.state.tables import per_key, per_state
 from harness.traffic.observables import Resolution
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.base.resources import Resource
     from harness.model.state import State
@@ -41,13 +41,14 @@ class Lookup:
     """What a name leads to: a Service's own address, pods' addresses, or a name outside of the cluster.
 
     `pods` are dialled themselves; `service` is then the Service by whose name they were found. A headless
-    Service without pods has no address.
+    Service without pods has no address. A node's address leads outside, but for ports on it that are pods'.
     """
 
     service: Resource | None = None
     pods: tuple[Pod, ...] = ()
     outside: str = ""
     trace: tuple[Step, ...] = ()
+    on_node: Mapping[int, Endpoint] = field(default_factory=dict)
 
 
 def lookup(state: State, host: str, namespace: str, resolver: Resolver = _IN_CLUSTER) -> Lookup | None:
@@ -92,12 +93,16 @@ def resolution(state: State, source: Workload, name: str) -> Resolution:
 def picked(answer: Lookup, port: int) -> Branches[Endpoint]:
     """Returns the pod, or the place outside, that a client picks of those that a name led to, and why."""
     pods, service = answer.pods, answer.service
+    if port in answer.on_node:
+        endpoint = answer.on_node[port]
+        text = "port {} of node {} is one of pod {}'s"
+        return certain(endpoint, built_in(Action.LED, text, port, answer.outside, endpoint.pod.name))
     if answer.outside:
         pods = (Pod.at(answer.outside),)
         why = [built_in(Action.LED, "{} leads out of the cluster", answer.outside)]
     elif service is None:
-        text = "{} is the address of pod {}/{}"
-        why = [built_in(Action.LED, text, pod.ip, pod.namespace, pod.name) for pod in pods]
+        text = "it is an address of pod {}/{}"
+        why = [built_in(Action.LED, text, pod.namespace, pod.name) for pod in pods]
     elif len(pods) > 1:
         text = "leads to {} pods: which of them the client picks isn't specified"
         why = [step(service, "spec.clusterIP", Action.LEFT_OPEN, text, len(pods))] * len(pods)
@@ -116,9 +121,17 @@ def resolve(state: State, host: str, namespace: str) -> Resource | None:
 @per_state
 def _addresses(state: State) -> dict[str, Lookup]:
     """What is known by its address: pods, and Services whose manifest or dump has one."""
-    pods = {pod.ip: Lookup(pods=(pod,)) for pod in state.pods if pod.ip and not pod.host_network}
+    nodes: dict[str, Lookup] = {}
+    for pod in state.pods:
+        for ip in pod.node_addresses:
+            known = nodes.get(ip, Lookup(outside=ip)).on_node
+            more = {port: Endpoint(pod, number) for port, number in pod.node_ports.items()}
+            nodes[ip] = Lookup(outside=ip, on_node={**more, **known})
+    pods = {ip: Lookup(pods=(pod,)) for ip, pod in pods_by_address(state).items()}
     services = state.all("", "Service")
-    return pods | {ip: Lookup(service) for service in services for ip in Service.of(service).addresses}
+    return (
+        nodes | pods | {ip: Lookup(service) for service in services for ip in Service.of(service).addresses}
+    )
 
 
 def _searched(host: str, namespace: str, resolver: Resolver) -> Iterator[str]:

@@ -161,7 +161,7 @@ def _at(state: State, service: Resource, written: Written) -> tuple[Pod, ...]:
 @per_state
 def pods_by_address(state: State) -> dict[str, Pod]:
     """The pods whose address a dump tells; those on their host's network have none of their own."""
-    return {pod.ip: pod for pod in state.pods if pod.ip and not pod.host_network}
+    return {ip: pod for pod in state.pods if not pod.host_network for ip in (pod.ip, *pod.addresses) if ip}
 
 
 @per_state

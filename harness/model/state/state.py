@@ -59,7 +59,8 @@ class RunningContainer:
 class Pod:
     """A running pod; `annotations` are its own, completed by those its namespace had at its start.
 
-    `gateway` is the mesh as whose gateway it runs. `ip` is empty where it isn't known: a dump tells it.
+    `gateway` is the mesh as whose gateway it runs. `ip` is empty where it isn't known: a dump tells it, and all
+    its `addresses` and its node's, on which `node_ports` lead to ports of its own.
     `hostname` and `subdomain` name a pod below a headless Service. `identities` are those by which each mesh
     knows it, in the trust domain of its start. `tunnel` is the port on which its proxy takes what its mesh's
     other proxies send, where that isn't the port that is meant. A place outside of the cluster is a pod, too,
@@ -84,6 +85,9 @@ class Pod:
     named_ports: NamedPorts = field(default_factory=dict)
     identities: Mapping[Mesh, str] = field(default_factory=dict)
     tunnel: int | None = None
+    addresses: tuple[str, ...] = ()
+    node_addresses: tuple[str, ...] = ()
+    node_ports: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def at(cls, address: str) -> Pod:

@@ -171,7 +171,7 @@ def to_target(
     def bounded(outcome: Outcome) -> Outcome:
         if limit is None or outcome.seconds <= limit.seconds:
             return outcome
-        error = f"{prefix}backend {backend}: {backend}: timed out waiting for response headers: {limit.name}"
-        return replace(replies.linkerd(message, 504, error), seconds=limit.seconds)
+        waited = f"{prefix}backend {backend}: {backend}: timed out waiting for response headers: {limit.name}"
+        return replace(replies.linkerd(message, 504, limit.error or waited), seconds=limit.seconds)
 
     return mapped(branches, bounded)

@@ -113,7 +113,10 @@ def profiled(call: OutboundCall, profile: Resource, message: Message) -> Answers
     def attempt(tried: Message, limit: Limit | None) -> Answers:
         return then(targets, lambda target: backends.to_target(call, target, None, tried, limit))
 
-    limit = limits.shortest(Timeouts(request=route.timeout if route is not None else None))
+    limit = None
+    if route is not None and route.timeout is not None:
+        error = f"logical service {canonical}: HTTP response timeout after {limits.written(route.timeout)}"
+        limit = Limit(route.timeout, "", error)
     answers = attempt(sent, limit)
     if route is not None and route.is_retryable:
         answers = retry_budget.sent_again(profile, route, answers, attempt, limit, sent)

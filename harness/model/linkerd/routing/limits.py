@@ -29,10 +29,11 @@ MAX_TRIES = 200
 
 @dataclass(frozen=True)
 class Limit:
-    """The time that a request has left, and how the proxy calls its end."""
+    """The time that a request has left, and how the proxy calls its end: a part of what it says, or all."""
 
     seconds: float
     name: str
+    error: str = ""
 
     def after(self, spent: float) -> Limit:
         """Returns the limit for what comes after some time was spent."""
@@ -96,8 +97,13 @@ def repetition(resource: Resource, *, grpc: bool) -> Repetition | None:
 def shortest(timeouts: Timeouts) -> Limit | None:
     """Returns the limit that ends a request first."""
     named = ((timeouts.request, "request timeout"), (timeouts.response, "response stream timeout"))
-    limits = [Limit(seconds, f"{name}: {seconds:g}s") for seconds, name in named if seconds is not None]
+    limits = [Limit(seconds, f"{name}: {written(seconds)}") for seconds, name in named if seconds is not None]
     return min(limits, key=lambda limit: limit.seconds, default=None)
+
+
+def written(seconds: float) -> str:
+    """Returns a time as the proxy writes it: `1.5s`, `500ms`."""
+    return f"{seconds:g}s" if seconds >= 1 else f"{1000 * seconds:g}ms"
 
 
 def request_timeout(route: Route, rule: RouteRule) -> float | None:

@@ -11,6 +11,7 @@ from harness.base.errors import not_modelled
 from harness.base.expressions import Dialect
 from harness.base.matching import TextMatch
 from harness.model.distribution import Branches, shares
+from harness.model.linkerd import balancer
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
 from harness.model.network.dns import resolve
 from harness.model.network.services import Endpoint, ServicePort, fqdn, service_port
@@ -42,11 +43,13 @@ def find(call: OutboundCall) -> Resource | None:
 def overrides(profile: Resource, call: OutboundCall) -> Branches[ServicePort | Endpoint]:
     """Returns the Services' ports that share the requests; without port the one is meant that was dialled.
 
-    Those without weight are left out. Raises NotModelledError for one that is no Service's port.
+    Those without weight are left out. The share of one without pods goes to the others, while there are
+    any. Raises NotModelledError for one that is no Service's port.
     """
     parts = ServiceProfile.kept(profile).overrides
     total = sum(part.weight for part in parts)
     choices: list[tuple[Fraction, ServicePort | Endpoint, Trace]] = []
+    empty: list[tuple[Fraction, ServicePort | Endpoint, Trace]] = []
     for part in parts:
         target = resolve(call.state, part.host, call.client.namespace)
         number = part.port or call.number
@@ -56,8 +59,8 @@ def overrides(profile: Resource, call: OutboundCall) -> Branches[ServicePort | E
             raise not_modelled(profile, part.at("authority"), why)
         share = (part.weight, total, part.host.rstrip("."))
         takes = step(profile, part.at("weight"), Action.SHARED, "takes {} of {}: {}", *share)
-        choices.append((part.weight, port, (takes,)))
-    return shares(choices)
+        (choices if balancer.ready(call, port)[0] else empty).append((part.weight, port, (takes,)))
+    return shares(choices or empty)
 
 
 def route(profile: Resource, message: Message) -> ServiceProfileRoute | None:
