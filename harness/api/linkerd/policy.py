@@ -22,9 +22,10 @@ UNKNOWN, HTTP1, HTTP2, GRPC, OPAQUE, TLS = "unknown", "HTTP/1", "HTTP/2", "gRPC"
 
 
 class LinkerdServer(Spec):
-    """A port, by number or name, of the pods that a selector selects."""
+    """A port, by number or name, of the pods, or else of the machines outside, that a selector selects."""
 
     pod_selector = field.node("podSelector", LabelSelector)
+    machine_selector = field.node("externalWorkloadSelector", LabelSelector)
     protocol = field.nonempty("proxyProtocol", UNKNOWN)
     access_policy = field.nonempty("accessPolicy", "deny")
     _port = field.integer_or_text("port")
@@ -33,6 +34,11 @@ class LinkerdServer(Spec):
     def port(self) -> int | str:
         """The pods' port, or its name."""
         return self._port or 0
+
+    @property
+    def for_machines(self) -> bool:
+        """Whether it is for ExternalWorkloads, and not for pods."""
+        return self.has("externalWorkloadSelector") and not self.has("podSelector")
 
 
 Network = IPv4Network | IPv6Network

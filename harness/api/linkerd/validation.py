@@ -66,6 +66,8 @@ def validate(resource: Resource) -> None:
 
 def _server(resource: Resource) -> Iterator[str]:
     server = LinkerdServer.kept(resource)
+    if server.has("podSelector") is server.has("externalWorkloadSelector"):
+        raise _none_of(resource, "spec")
     policy = server.data.get("accessPolicy")
     if policy is not None and policy not in POLICIES:
         yield Fault(f"Invalid 'accessPolicy' field: invalid mode: \"{policy}\"", server.at("accessPolicy"))

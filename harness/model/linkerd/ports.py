@@ -41,7 +41,7 @@ def opaque_of_service(state: State, service: Resource) -> Ports:
     return here or default
 
 
-@per_key(lambda pod, port: (pod.namespace, pod.name, port))
+@per_key(lambda pod, port: (pod.namespace, pod.name, pod.machine, port))
 def opaque_to_clients(state: State, pod: Pod, port: int) -> bool:
     """Returns whether clients' proxies are told that a pod's port is opaque: by annotation or a Server."""
     written = _annotated(state, pod)

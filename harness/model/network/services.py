@@ -27,6 +27,7 @@ from harness.model import apps
 from harness.model.distribution import certain, shares, then
 from harness.model.message import ClientSide
 from harness.model.network.addresses import inside
+from harness.model.network.machines import machines, machines_by_labels
 from harness.model.state import Pod, State
 from harness.model.state.tables import LabelTable, grouped, per_state
 from harness.traffic.outcomes import Failure, Outcome
@@ -139,7 +140,10 @@ def addresses(state: State, service: Resource) -> tuple[Pod, ...]:
 
 
 def _selected(state: State, service: Resource) -> tuple[Pod, ...]:
-    pods = _pods_by_labels(state).selected(service.namespace, Service.kept(service).selector)
+    selector = Service.kept(service).selector
+    pods = _pods_by_labels(state).selected(service.namespace, selector)
+    if machines(state):
+        pods = [*pods, *machines_by_labels(state).selected(service.namespace, selector)]
     return tuple(pod for pod in pods if pod.ready or Service.kept(service).publishes_unready)
 
 
@@ -160,8 +164,9 @@ def _at(state: State, service: Resource, written: Written) -> tuple[Pod, ...]:
 
 @per_state
 def pods_by_address(state: State) -> dict[str, Pod]:
-    """The pods whose address a dump tells; those on their host's network have none of their own."""
-    return {ip: pod for pod in state.pods if not pod.host_network for ip in (pod.ip, *pod.addresses) if ip}
+    """Machines, and pods whose address a dump tells; those on their host's network have none of their own."""
+    own = (*(pod for pod in state.pods if not pod.host_network), *machines(state))
+    return {ip: pod for pod in own for ip in (pod.ip, *pod.addresses) if ip}
 
 
 @per_state

@@ -161,6 +161,8 @@ def _selector(policy: Resource) -> LabelSelector:
 
 
 def _selected(state: State, policy: Resource) -> list[Pod]:
+    if policy.group == _LINKERD and LinkerdServer.kept(policy).for_machines:
+        return []
     anywhere = policy.group == _ISTIO and policy.namespace == ROOT_NAMESPACE
     here = state.pods if anywhere else _by_namespace(state).get(policy.namespace, ())
     return _selected_of(here, policy)

@@ -49,7 +49,8 @@ def server_route_closes_probes(state: State) -> Iterator[Sign]:
             continue
         read = LinkerdServer.kept(server)
         for pod in state.pods:
-            if pod.namespace != server.namespace or not read.pod_selector.selects(pod.labels):
+            here = pod.namespace == server.namespace and not read.for_machines
+            if not here or not read.pod_selector.selects(pod.labels):
                 continue
             port = pod.port(read.port)
             paths = pod.probe_paths(port) if port is not None and pod.mesh is Mesh.LINKERD else ()

@@ -58,7 +58,7 @@ class PortPolicy:
     """Those on the Server: the oldest counts (of one age: the first by name)."""
 
 
-@per_key(lambda pod, port: (pod.namespace, pod.name, port))
+@per_key(lambda pod, port: (pod.namespace, pod.name, pod.machine, port))
 def at(state: State, pod: Pod, port: int) -> PortPolicy:
     """Returns the policy of the Server that selects a pod's port, else the pod's default policy."""
     server = server_at(state, pod, port)

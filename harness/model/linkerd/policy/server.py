@@ -26,11 +26,14 @@ def makes_opaque(state: State, pod: Pod, port: int) -> bool:
 
 def _selecting(state: State, pod: Pod, port: int) -> Iterator[LinkerdServer]:
     for server in _servers(state).selecting(pod.namespace, pod.labels):
-        if server.pod_selector.selects(pod.labels) and pod.port(server.port) == port:
+        selector = server.machine_selector if pod.machine else server.pod_selector
+        fits = server.for_machines is pod.machine and selector.selects(pod.labels)
+        if fits and pod.port(server.port) == port:
             yield server
 
 
 @per_state
 def _servers(state: State) -> SelectorTable[LinkerdServer]:
     servers = map(LinkerdServer.kept, state.all(GROUP, "Server"))
-    return SelectorTable((each.resource.namespace, each.pod_selector.match_labels, each) for each in servers)
+    read = ((each, each.machine_selector if each.for_machines else each.pod_selector) for each in servers)
+    return SelectorTable((each.resource.namespace, selector.match_labels, each) for each, selector in read)
