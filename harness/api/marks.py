@@ -18,6 +18,9 @@ ISTIO_REVISION = "istio.io/rev"
 ISTIO_INJECT = "sidecar.istio.io/inject"
 """A pod's label (or, where it has none, annotation): `true` or `false`."""
 
+LINKERD_INGRESS = "LINKERD2_PROXY_INGRESS_MODE"
+"""The variable of Linkerd's proxy that has it go by a header of requests, and not by where they are sent."""
+
 LINKERD_INJECT = "linkerd.io/inject"
 """A namespace's or a pod's annotation: `enabled`, `ingress` or `disabled`; a label does nothing."""
 

@@ -118,8 +118,7 @@ class ControlPlane(ABC):
         """Returns what it reports in an object's status."""
         return ()
 
-    @abstractmethod
-    def check_marks(
+    def check_marks(  # noqa: B027  # most ask for nothing that isn't modelled
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
     ) -> None:
         """Raises NotModelledError for what marks of pods, their namespace or a Service ask of its proxies."""

@@ -27,13 +27,18 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class Proxy:
-    """A mesh's proxy in a pod; `native` tells a native sidecar from an ordinary container."""
+    """A mesh's proxy in a pod; `native` tells a native sidecar from an ordinary container.
+
+    `ingress` says that it goes by a header of requests, and not by where they were sent (Linkerd's alone).
+    """
 
     mesh: Mesh
     native: bool
+    ingress: bool = False
 
     def __str__(self) -> str:
-        return f"{self.mesh.proxy} ({'native sidecar' if self.native else 'container'})"
+        mode = ", ingress mode" if self.ingress else ""
+        return f"{self.mesh.proxy} ({'native sidecar' if self.native else 'container'}{mode})"
 
 
 @dataclass(frozen=True)

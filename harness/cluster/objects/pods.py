@@ -10,6 +10,7 @@ from harness.api.kubernetes.metadata import Metadata
 from harness.api.kubernetes.pod import PodSpec
 from harness.api.kubernetes.status import Event, PodStatus
 from harness.api.kubernetes.workload import made_by
+from harness.api.marks import LINKERD_INGRESS
 from harness.api.node import live
 from harness.base import Mesh
 from harness.traffic.observables import Proxy
@@ -67,8 +68,11 @@ def proxies(pod: Json) -> tuple[Proxy, ...]:
     """Returns the meshes' proxies in a pod, native sidecars and ordinary containers."""
     containers = spec(pod)
     native = {container.name for container in containers.sidecars}
-    names = {container.name for container in containers.lasting}
-    return tuple(Proxy(mesh, native=mesh.proxy in native) for mesh in Mesh if mesh.proxy in names)
+    named = {container.name: container for container in containers.lasting}
+    ingress = {name for name, each in named.items() if each.variables.get(LINKERD_INGRESS) == "true"}
+    return tuple(
+        Proxy(mesh, mesh.proxy in native, mesh.proxy in ingress) for mesh in Mesh if mesh.proxy in named
+    )
 
 
 def meshes(pod: Json) -> frozenset[Mesh]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from harness.api import marks
 from harness.api.kubernetes.definition import MUTATING, MutatingWebhook, MutatingWebhookConfiguration
 from harness.api.kubernetes.metadata import Metadata, annotations_of, labels_of
 from harness.api.kubernetes.status import PodStatus
@@ -110,8 +111,10 @@ def _proxies_in(spec: PodSpec) -> dict[Mesh, Proxy]:
     """The proxies that a pod's spec itself brings: injected by hand, or at its start."""
     proxies: dict[Mesh, Proxy] = {}
     for native, containers in ((True, spec.init_containers), (False, spec.containers)):
-        names = [container.name for container in containers]
-        proxies |= {mesh: Proxy(mesh, native) for mesh in Mesh if mesh.proxy in names}
+        named = {container.name: container for container in containers}
+        for mesh in (mesh for mesh in Mesh if mesh.proxy in named):
+            ingress = named[mesh.proxy].variables.get(marks.LINKERD_INGRESS) == "true"
+            proxies[mesh] = Proxy(mesh, native, ingress)
     return proxies
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api import marks
 from harness.api.linkerd.identity import (
     service_account,
 )
 from harness.api.linkerd.validation import validate
-from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model.control_plane import ControlPlane
 from harness.model.linkerd import config, injection, status
 from harness.model.linkerd.routing import index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from harness.api.kubernetes.definition import MutatingWebhook
     from harness.base.resources import Resource
@@ -42,14 +40,6 @@ class LinkerdControlPlane(ControlPlane):
 
     def reports(self, state: State, resource: Resource) -> Iterable[Status]:
         return status.of(state, resource)
-
-    def check_marks(
-        self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
-    ) -> None:
-        """Raises NotModelledError for pods in ingress mode; a Service has no mode."""
-        if owner.kind != "Service" and annotations.get(marks.LINKERD_INJECT) == "ingress":
-            why = "ingress mode routes by a header"
-            raise not_modelled(owner, f"annotation {marks.LINKERD_INJECT}", why)
 
     def inject(self, candidate: Candidate, webhooks: tuple[MutatingWebhook, ...]) -> Proxy | str | None:
         answer = injection.inject(candidate)  # most pods ask for no proxy, which is quicker to see

@@ -9,7 +9,7 @@ from harness.api import gateway_api, linkerd
 from harness.base.vocabulary import Mesh
 from harness.model.data_plane import DataPlane
 from harness.model.distribution import after
-from harness.model.linkerd import inbound, outbound, ports
+from harness.model.linkerd import inbound, ingress_mode, outbound, ports
 from harness.model.network import attachment
 from harness.model.network.services import Endpoint
 from harness.traffic.observables import GOLDEN, LINKERD_ROUTES
@@ -37,7 +37,7 @@ class LinkerdDataPlane(DataPlane):
         return ports.inbound_bypass(state, arrival)
 
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
-        return outbound.send(side, service, port, message)
+        return ingress_mode.overridden(side, message) or outbound.send(side, service, port, message)
 
     def dial(
         self, side: ClientSide, service: Resource | None, endpoint: Endpoint, message: Message
@@ -46,6 +46,8 @@ class LinkerdDataPlane(DataPlane):
         attached = attachment.naming(side.state, service) if service is not None else []
         text = "doesn't count: to a headless Service's pods Linkerd forwards without routes"
         unread = (step(stored.live, "spec.parentRefs", Action.IGNORED, text) for stored in attached)
+        if overridden := ingress_mode.overridden(side, message):
+            return overridden
         return after(outbound.forward(side, endpoint, message), *unread)
 
     def pass_on(self, side: ClientSide, arrival: Arrival) -> Answers:

@@ -29,7 +29,8 @@ def inject(candidate: Candidate) -> Proxy | str | None:
     obstacles = _obstacles(candidate, *choices)
     if not obstacles:
         written = (source[key] for source in reversed(sources) for key in _NATIVE if key in source)
-        return Proxy(Mesh.LINKERD, native=next(written, "true") != "false")
+        mode = next(filter(None, reversed(choices)))
+        return Proxy(Mesh.LINKERD, next(written, "true") != "false", ingress=mode == "ingress")
     if Mesh.LINKERD in candidate.present:
         return None
     return f"Linkerd sidecar proxy injection skipped: {', '.join(obstacles)}"

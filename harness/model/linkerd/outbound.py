@@ -58,6 +58,8 @@ def forward(side: ClientSide, endpoint: Endpoint, message: Message) -> Answers:
 
 
 def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
+    if any(proxy.ingress for proxy in call.client.proxies):
+        return _in_ingress_mode(call, spoken, message)
     if spoken.name == protocol.OPAQUE:
         return _as_bytes(call, spoken.routes, message)
     if spoken.name == protocol.TLS:
@@ -66,6 +68,20 @@ def _proceed(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
         return _without_http(call, spoken, message)
     if spoken.name != protocol.DETECT and (spoken.name == protocol.HTTP2) is not message.grpc:
         return _in_another_version(call, spoken, message)
+    return _as_requests(call, spoken, message)
+
+
+def _in_ingress_mode(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
+    """What becomes of what goes where it was dialled: HTTP is detected, whatever the port declares."""
+    if message.opaque:
+        return _as_bytes(call, spoken.routes if spoken.name == protocol.OPAQUE else (), message)
+    if spoken.name in (protocol.OPAQUE, protocol.TLS) and not service_profile.find(call):
+        text = "the proxy detects HTTP where its policy is for {}: the connection ends without an answer"
+        return certain(replies.closed(message), built_in(Action.FAILED, text, spoken.name))
+    return _as_requests(call, spoken, message)
+
+
+def _as_requests(call: OutboundCall, spoken: Protocol, message: Message) -> Answers:
     if profile := service_profile.find(call):
         return http.profiled(call, profile, message)
     if spoken.routes:
