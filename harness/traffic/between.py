@@ -86,6 +86,11 @@ def bounds(share: Fraction) -> tuple[Fraction, Fraction]:
     return _bounds(share)[:2]
 
 
+def moved_by(share: Fraction) -> frozenset[str]:
+    """Returns the settings by which other requests move a share; none for an exact one."""
+    return _bounds(share)[2]
+
+
 def between(alone: Fraction, low: Fraction, high: Fraction, on: frozenset[str]) -> Fraction:
     """Returns a share with bounds; an exact one where they are equal."""
     return alone if low == high else Between(alone, low, high, on)
@@ -100,7 +105,8 @@ def narrowed(weights: Mapping[Label, Fraction]) -> dict[Label, Fraction]:
 
     def narrow(weight: Fraction) -> Fraction:
         low, high, on = _bounds(weight)
-        return between(_alone(weight), max(low, 1 - (most - high)), min(high, 1 - (least - low)), on)
+        low, high = max(low, 1 - (most - high)), min(high, 1 - (least - low))
+        return between(min(max(_alone(weight), low), high), low, high, on)
 
     return {label: narrow(weight) for label, weight in weights.items()}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from harness.api.headers import OpenHeaders
 from harness.base.explored import END, START
 from harness.model.distribution import tally
-from harness.traffic.between import Between, narrowed, percent
+from harness.traffic.between import Between, moved_by, narrowed, percent
 from harness.traffic.outcomes import Failure
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ _OWN_HEADERS = (
 _DENIED = (403, 404)
 _CUT = (Failure.EMPTY_REPLY, Failure.TLS)  # of a connection without HTTP
 _GRPC_DENIED = (5, 7)  # NOT_FOUND, PERMISSION_DENIED
+
+_SHOWN = 8
+"""Answers of one distribution that are shown."""
 
 WORDS = "words"
 """The part that differs where both refuse, or proxies answer alike, but in other words."""
@@ -123,7 +126,11 @@ class Answers(NamedTuple):
         weights = narrowed(summed(texts))
         if len(weights) == 1 and 1 in weights.values():
             return next(iter(weights))
-        return ", ".join(f"{_share(weight)} {text}" for text, weight in sorted(weights.items()))
+        listed = [f"{_share(weight)} {text}" for text, weight in sorted(weights.items())]
+        more = [f"{len(listed) - _SHOWN} others"] if len(listed) > _SHOWN else []
+        shares = ", ".join(listed[:_SHOWN] + more)
+        settings = sorted({name for weight in weights.values() for name in moved_by(weight)})
+        return f"{shares}, as other requests have it by {'; '.join(settings)}" if settings else shares
 
     def filled(self, values: Mapping[str, Any]) -> Answers:
         """Returns the answers that a request with these values gets: marks are what they stand for."""
@@ -136,7 +143,8 @@ class Answers(NamedTuple):
             )
             return replace(answer, status=status, grpc_status=grpc, seconds="" if seconds == "0" else seconds)
 
-        return self._replace(shares=tuple((fill(answer), weight) for answer, weight in self.shares))
+        shares = narrowed(summed((fill(answer), weight) for answer, weight in self.shares))
+        return self._replace(shares=tuple(shares.items()))
 
     def renamed(self, renaming: Renaming) -> Answers:
         """Returns the answers with names exchanged."""
@@ -223,7 +231,7 @@ def unlike(before: Answers, after: Answers) -> tuple[str, ...]:
 
 
 def _shares(answers: Answers, name: str) -> Mapping[object, Fraction]:
-    return summed((getattr(answer, name), weight) for answer, weight in answers.shares)
+    return narrowed(summed((getattr(answer, name), weight) for answer, weight in answers.shares))
 
 
 def summed(weighted: Iterable[tuple[Key, Fraction]]) -> dict[Key, Fraction]:

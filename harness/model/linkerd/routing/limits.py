@@ -164,4 +164,4 @@ def with_retries(
         pending = averaged(retried)
         if not pending:
             break
-    return tuple(kept) if again.allowance is None else averaged(branch for branch in kept if branch.weight)
+    return tuple(branch for branch in kept if branch.weight)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from harness.model.linkerd.routing.limits import Attempt, Limit
     from harness.model.message import Answers, Message
 
+_EXPLORED = 4
+"""Tries that are followed up where requests are compared: what comes of more is no other kind of answer."""
+
 _NEVER = Fraction(1, 10**12)
 """The probability of what is taken never to happen: that many failures in a row."""
 
@@ -45,11 +48,15 @@ def sent_again(
     if not budget.usable:
         text = "the proxy takes ttl from 1 s to 60 s, and ratios to 1000: nothing is sent again"
         return after(once, step(profile, budget.path, Action.IGNORED, text))
+    field = f"{route.path}.isRetryable"
+    if failing == 1 and message.is_explored and not any(answer.value.seconds for answer in once):
+        text = "failures are sent again until the retry budget is spent, and fail all the same"
+        return after(once, replace(step(profile, field, Action.RETRIED, text), arrivals=None))
     _, most = bounds(failing)
     suffices = most < 1 and most / (1 - most) < budget.share
     surely = min(budget.reserve, MAX_TRIES - 1) if suffices else 0
     if most**surely < _NEVER:
-        tries = min(surely, _tries(most, once, message))
+        tries = min(surely, _tries(most))
         answers = with_retries(attempt, Repetition(tries, fails), limit, message)
         kept = [answer for answer in answers if not fails(answer.value)]
         whole = sum((answer.weight for answer in kept), Fraction(0))
@@ -57,18 +64,18 @@ def sent_again(
             return tuple(Branch(answer.weight / whole, answer.value, answer.trace) for answer in kept)
         return answers
     allowance = Allowance(surely, budget.reserve, frozenset((budget.words,)))
-    tries = _tries(most, once, message)
+    tries = _tries(most)
+    if message.is_explored:
+        tries = min(tries, _EXPLORED)
     again = Repetition(tries, fails, allowance=allowance)
     answers = _followed_up(with_retries(attempt, again, limit, message), most ** (tries + 1))
     text = "failures are sent again while the retry budget lasts: how many depends on other requests"
-    why = replace(step(profile, f"{route.path}.isRetryable", Action.LIMITED, text), arrivals=None)
+    why = replace(step(profile, field, Action.LIMITED, text), arrivals=None)
     return after(answers, why)
 
 
-def _tries(failing: Fraction, once: Answers, message: Message) -> int:
-    """How often retries are followed up: till it is never, or nothing new comes of it."""
-    if failing == 1 and message.is_explored and not any(answer.value.seconds for answer in once):
-        return 1  # what an explored request is answered doesn't change
+def _tries(failing: Fraction) -> int:
+    """How often retries are followed up, at most: till so many failures in a row never come."""
     rest, tries = failing, 0
     while rest >= _NEVER and tries < MAX_TRIES - 1:
         rest, tries = rest * failing, tries + 1
