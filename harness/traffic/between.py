@@ -62,10 +62,6 @@ class Between(Fraction):
     def __reduce__(self) -> tuple[type[Between], tuple[Fraction, Fraction, Fraction, frozenset[str]]]:
         return Between, self._all
 
-    def at_most(self, high: Fraction) -> Between:
-        """Returns it with another upper bound."""
-        return Between(_alone(self), self.low, high, self.on)
-
     @property
     def _all(self) -> tuple[Fraction, Fraction, Fraction, frozenset[str]]:
         return _alone(self), self.low, self.high, self.on

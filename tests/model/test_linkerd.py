@@ -95,6 +95,14 @@ R = "{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}"
         ),
         ([server(), authorization("{kind: Namespace, name: lnk}", "")], OK, OK),
         ([authorization("{kind: Namespace, name: lnk}", M)], OK, OK),
+        # Kinds count in any case.
+        ([server(), authorization("{kind: namespace, name: lnk}", "")], OK, OK),
+        (
+            [server(), authorization(S.replace("Server", "SERVER"), "{kind: serviceaccount, name: default}")],
+            OK,
+            DENIED,
+        ),
+        ([server(), mesh_tls("identities: ['*']"), authorization(S, M.replace("Mesh", "mesh"))], OK, DENIED),
         ([server(", proxyProtocol: opaque")], "502", "connection reset (curl 56)"),
     ],
 )
@@ -145,6 +153,8 @@ def test_default_inbound_policy(policy, meshed, bare):
         ([on_server("{matches: [{method: GET}]}"), authorization(R, "")], "HEAD", "/", 404),
         ([on_server("{matches: [{method: GET}]}")], "GET", "/", 403),
         ([on_server("{}"), authorization(S, "")], "GET", "/", 200),
+        ([on_server("{}"), authorization(R.replace("HTTPRoute", "HttpRoute"), "")], "GET", "/", 200),
+        ([on_server("", api="policy.linkerd.io/v1beta3"), authorization(S, "")], "GET", "/", 404),
         ([on_server("{}", api="policy.linkerd.io/v1beta3"), authorization(R, "")], "GET", "/", 403),
     ],
 )
@@ -288,6 +298,42 @@ def annotated_route(kind="HTTPRoute", group="''", **annotations):
             "regex parse error: unrecognized flag",
         ),
         (mesh_tls("identities: []"), "should have at least 1 items"),
+        (mesh_tls(""), "must validate one and only one schema"),
+        (mesh_tls("identityRefs: [{kind: Namespace}]"), "missing field `name`"),
+        (mesh_tls("identities: ['spiffe://a/b/']"), "SPIFFE path cannot have a trailing slash"),
+        (mesh_tls("identities: ['spiffe://A/b']"), "SPIFFE trust domain characters are limited"),
+        (authorization("{group: apps, kind: Deployment, name: d}", ""), "unsupported authorization target type: Deployment.apps"),
+        (authorization("{kind: Server, name: s}", ""), "unsupported authorization target type: Server"),
+        (authorization(S, "{kind: MeshTLSAuthentication, name: m}"), "unsupported authentication kind.*: MeshTLSAuthentication"),
+        (
+            resource("ServerAuthorization", "lnk/a", "{server: {name: s}, client: {unauthenticated: true, meshTLS: {}}}",
+                     "policy.linkerd.io/v1beta1"),
+            "`unauthenticated` must be false if `mesh_tls` is specified",
+        ),
+        (
+            resource("ServerAuthorization", "lnk/a", "{server: {}, client: {}}", "policy.linkerd.io/v1beta1"),
+            "must validate one and only one schema",
+        ),
+        (
+            on_server("{matches: [{path: {value: relative}}]}", api="policy.linkerd.io/v1beta3"),
+            'HttpPathMatch paths must be absolute .*; "relative" is not an absolute path',
+        ),
+        (
+            on_server("{filters: [{type: RequestHeaderModifier}]}", api="policy.linkerd.io/v1beta3"),
+            "missing field `requestHeaderModifier`",
+        ),
+        (
+            on_server("{timeouts: {request: 1s, backendRequest: 2s}}", api="policy.linkerd.io/v1beta3"),
+            r"backendRequest timeout \(2s\) must not be greater than request timeout \(1s\)",
+        ),
+        (
+            route("{filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: x}}}]}"),
+            '"x" is not an absolute path',
+        ),
+        (route("{backendRefs: [{group: core, name: v2}]}"), "invalid backendRef"),
+        (route("{matches: [{headers: [{name: 'a b', value: c}]}]}"), "invalid HTTP header name"),
+        (annotated_route(timeout_linkerd_io__request="213503982334602d"), "overflows when converted to 'ms'"),
+        (annotated_route(retry_linkerd_io__timeout="99999999999999999s"), "overflows when converted to 'ms'"),
         (rate_limit("total: {requestsPerSecond: 0}"), "total.requestsPerSecond must be greater than 0"),
         (
             rate_limit("total: {requestsPerSecond: 5}, identity: {requestsPerSecond: 6}"),
@@ -302,11 +348,44 @@ def annotated_route(kind="HTTPRoute", group="''", **annotations):
             profile("routes: [{name: r, condition: {method: GET}, responseClasses: [{condition: {}}]}]"),
             "A response match must have a field set",
         ),
+        (
+            profile("routes: [{name: r, condition: {method: GET}, responseClasses: [{condition: {status: {min: 99}}}]}]"),
+            "Range minimum must be between 100 and 599, inclusive",
+        ),
+        (
+            profile("routes: [{name: r, condition: {method: GET}, responseClasses: "
+                    "[{condition: {not: {status: {min: 500, max: 400}}}}]}]"),
+            "Range maximum cannot be smaller than minimum",
+        ),
+        (profile("routes: [{name: '', condition: {method: GET}}]"), "has a route with no name"),
     ],
 )  # fmt: skip
 def test_refused(made, words):
     with pytest.raises(Refused, match=words):
         changes.apply(WORLD, [made])
+
+
+def test_a_route_without_rules_takes_nothing():
+    spec = "{parentRefs: [{kind: Service, name: web, group: ''}]}"
+    state = changes.apply(WORLD, [resource("GRPCRoute", "lnk/out", spec)])
+    assert told(send(state, "lnk/client", "grpc://web.lnk:80/a.B/C")) == {"200 grpc-status 5": 1}
+    # Istio makes nothing of it.
+    assert told(send(state, "ist/client", "http://web.lnk/")) == {OK: 1}
+    for api, rules, outcome in (
+        ("policy.linkerd.io/v1beta3", ", rules: []", "404"),
+        ("policy.linkerd.io/v1beta3", "", OK),
+        ("", "", OK),
+    ):
+        made = resource("HTTPRoute", "lnk/out", f"{spec[:-1]}{rules}}}", api)
+        assert told(send(changes.apply(WORLD, [made]), "lnk/client", "http://web.lnk/")) == {outcome: 1}
+
+
+def test_a_profiles_time_limit_in_the_proxys_words():
+    """As it was recorded of a real mesh."""
+    state = changes.apply(WORLD, [profile("routes: [{name: r, condition: {method: GET}, timeout: 1s}]")])
+    (group,) = send(state, "lnk/client", "http://web/?delay=3s").groups
+    words = "logical service web.lnk.svc.cluster.local:80: HTTP response timeout after 1s"
+    assert group.outcome.header("l5d-proxy-error") == words
 
 
 def test_a_routes_annotations_are_its_own_business_without_a_parent_of_linkerds():
@@ -366,13 +445,21 @@ RETRIED = "{name: r, isRetryable: true, condition: {pathRegex: .*}}"
             "",
             {"200 from lnk/v2": 1},
         ),
+        # What has no pods leaves its share to the others.
+        (
+            "dstOverrides: [{authority: web.lnk.svc.cluster.local, weight: 1}, "
+            "{authority: empty.lnk.svc.cluster.local, weight: 3}]",
+            "",
+            {OK: 1},
+        ),
         # No weight at all: no override, and so no profile.
         ("dstOverrides: [{authority: v2.lnk.svc.cluster.local, weight: 0}]", "", {OK: 1}),
         ("opaquePorts: ['80'], routes: [{name: r, condition: {method: GET}}]", "", {OK: 1}),
     ],
 )
 def test_profiles_in_full(spec, query, outcome):
-    state = changes.apply(WORLD, [profile(spec)])
+    empty = resource("Service", "lnk/empty", "{selector: {app: nobody}, ports: [{port: 80}]}")
+    state = changes.apply(WORLD, [profile(spec), empty])
     (group,) = send(state, "lnk/client", f"http://web/{query}").groups
     assert {str(group.outcome): 1} == outcome
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.api.linkerd.service_profile import ServiceProfile
-from harness.model.distribution import ONE, Branch, after
+from harness.model.distribution import Branch, after
 from harness.model.linkerd.routing import service_profile
 from harness.model.linkerd.routing.limits import MAX_TRIES, Allowance, Repetition, with_retries
 from harness.traffic.between import Between, bounds
@@ -68,7 +68,9 @@ def sent_again(
     if message.is_explored:
         tries = min(tries, _EXPLORED)
     again = Repetition(tries, fails, allowance=allowance)
-    answers = _followed_up(with_retries(attempt, again, limit, message), most ** (tries + 1))
+    rest = Between(Fraction(0), Fraction(0), most ** (tries + 1), allowance.on)
+    later = (Branch(rest, each.value, each.trace) for each in once if most < 1 and not fails(each.value))
+    answers = (*with_retries(attempt, again, limit, message), *later)
     text = "failures are sent again while the retry budget lasts: how many depends on other requests"
     why = replace(step(profile, field, Action.LIMITED, text), arrivals=None)
     return after(answers, why)
@@ -80,14 +82,3 @@ def _tries(failing: Fraction) -> int:
     while rest >= _NEVER and tries < MAX_TRIES - 1:
         rest, tries = rest * failing, tries + 1
     return tries
-
-
-def _followed_up(answers: Answers, rest: Fraction) -> Answers:
-    """Returns the answers with the most that each may get if the rest were sent again without end."""
-
-    def most(share: Fraction) -> Fraction:
-        if not isinstance(share, Between) or rest == 1:
-            return share
-        return share.at_most(min(share.high / (1 - rest), ONE))
-
-    return tuple(Branch(most(answer.weight), answer.value, answer.trace) for answer in answers)
