@@ -17,7 +17,13 @@ def profile(retryable: str):
 
 
 ODD = service("{match: [{uri: {regex: '/\\p{Greek}'}}], " + TO_NEW + "}, {" + TO_WEB + "}")
-UNDECIDED = {"an expression": (ISTIO, [ODD]), "a retry budget": (LINKERD, [profile("true")])}
+OFTEN = resource(
+    "HTTPRoute",
+    "shop/often",
+    "{parentRefs: [{kind: Service, name: web, group: ''}], rules: [{}]}",
+    annotations={"retry.linkerd.io/limit": "500"},
+)
+UNDECIDED = {"an expression": (ISTIO, [ODD]), "many tries": (LINKERD, [OFTEN])}
 
 
 @pytest.mark.parametrize(("mesh", "objects"), UNDECIDED.values(), ids=UNDECIDED)
