@@ -1,11 +1,13 @@
 """exec and port forward, by the frames of Kubernetes' v4 channel protocol."""
 
 import json
+import re
 
 import pytest
 from websocket import ABNF, WebSocketConnectionClosedException, WebSocketTimeoutException
 
 from harness.base.errors import HarnessError
+from harness.cluster.api import shell
 from harness.cluster.api.streams import NOT_RUN, ExecInterruptedError, Finished, exchange, execute, get
 from harness.cluster.api.waiting import Deadline
 from tests.cluster.fakes import FakeClient
@@ -126,3 +128,99 @@ def test_admin_refuses():
     client = Streaming(b"\x00" + PORT, b"\x00HTTP/1.1 404 Not Found\r\n\r\n1\r\nx\r\n0\r\n\r\n")
     with pytest.raises(HarnessError, match="404 Not Found"):
         get(client, "shop", "web-1", 15000, "/x", Deadline(5))
+
+
+class ShellSocket(Socket):
+    """A shell's exec: of each job it is given it answers with the next script of frames, MARK being the job's."""
+
+    def __init__(self, *jobs):
+        super().__init__(())
+        self.jobs = list(jobs)
+
+    def send(self, data, opcode):
+        super().send(data, opcode)
+        if not self.jobs:
+            raise WebSocketConnectionClosedException("gone")
+        mark = re.search(rb"printf '(--\w+) begun", data)[1]
+        job = self.jobs.pop(0)
+        self.frames += [each.replace(b"MARK", mark) if isinstance(each, bytes) else each for each in job]
+
+
+class Shells(FakeClient):
+    def __init__(self, *sockets):
+        super().__init__()
+        self.shells, self.sockets, self.opened = {}, list(sockets), 0
+
+    def websocket(self, path, query):
+        self.opened += 1
+        return self.sockets.pop(0)
+
+    def run(self, *argv):
+        return shell.execute(self, "shop", "web-1", "app", argv, Deadline(5))
+
+
+def job(stdout=b"", stderr=b"", code=0):
+    return [b"\x01", b"\x01MARK begun\n" + stdout[:3], b"\x01" + stdout[3:] + b"\nMARK %d\n" % code,
+            b"\x02" + stderr + b"\nMARK\n"]  # fmt: skip
+
+
+def test_a_shell_runs_one_command_after_another():
+    client = Shells(ShellSocket(job(b"out\nput\n", b"err"), job(code=7)))
+    assert client.run("echo", "it's") == Finished(0, "out\nput\n", "err")
+    assert client.run("false") == Finished(7, "", "")
+    assert client.opened == 1
+    [shell_kept] = client.shells.values()
+    assert b"echo 'it'\"'\"'s' </dev/null; " in shell_kept._socket.sent[0]
+
+
+def test_two_commands_at_once_get_a_shell_each():
+    first, second = ShellSocket(job(b"1")), ShellSocket(job(b"2"))
+    client = Shells(first, second)
+    kept = {}
+
+    class Busy(dict):
+        def pop(self, key, default=None):
+            return default  # somebody else has it
+
+        def setdefault(self, key, value):
+            return kept.setdefault(key, value)
+
+    client.shells = Busy()
+    assert [client.run("x").stdout, client.run("x").stdout] == ["1", "2"]
+    assert (first.closed, second.closed) == (False, True)
+
+
+LOST = WebSocketConnectionClosedException("lost")
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"), [("before it is told", ()), ("before it begins", ([],)), ("by an error", ([LOST],))]
+)
+def test_a_shell_that_ended_meanwhile_is_replaced(name, ends):
+    client = Shells(ShellSocket(job(b"1"), *ends), ShellSocket(job(b"2")))
+    assert [client.run("x").stdout, client.run("x").stdout] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "error", "words"),
+    [
+        ("closed early", [b"\x01MARK begun\nhalf"], ExecInterruptedError, "the container went away"),
+        ("broken", [b"\x01MARK begun\nhalf", LOST], ExecInterruptedError, "broke: lost"),
+        ("never begun", [], ExecInterruptedError, "the container went away"),
+        (
+            "too slow",
+            [b"\x01MARK begun\n", WebSocketTimeoutException()],
+            HarnessError,
+            "`x` didn't end within 5 s",
+        ),
+    ],
+)
+def test_a_command_that_does_not_end_well(name, frames, error, words):
+    socket = ShellSocket(frames)
+    client = Shells(socket)
+    with pytest.raises(error, match=words) as caught:
+        client.run("x")
+    assert type(caught.value) is error
+    assert "Pod shop/web-1, container app" in str(caught.value)
+    assert socket.closed
+    assert not client.shells

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from websocket import WebSocket
 
+    from harness.cluster.api.shell import Shell
+
 Json = dict[str, Any]
 Body = Json | list[Json]
 Query = Mapping[str, str | int | list[str]]
@@ -72,7 +74,8 @@ class Client:
 
     `kubeconfig` None is kubectl's own, and `context` None the current context: of the harness's own
     kubeconfigs alone. `patience` is how long (seconds) a server that can't be reached, because it is
-    being restarted, is asked again. Raises MissingError for a context that isn't there.
+    being restarted, is asked again. `shells` are those that wait for a command, by namespace, pod and
+    container. Raises MissingError for a context that isn't there.
     """
 
     def __init__(self, kubeconfig: Path | None, context: str | None = None) -> None:
@@ -86,6 +89,7 @@ class Client:
                 f"the kubeconfig has no usable context {context}", where=file or "", why=str(error)
             ) from error
         self.patience = 0.0
+        self.shells: dict[tuple[str, str, str], Shell] = {}
         self._lost: float | None = None
         self._configuration = api.configuration
         self._pool: urllib3.PoolManager = api.rest_client.pool_manager
@@ -220,6 +224,8 @@ class Client:
         return socket
 
     def close(self) -> None:
+        for place in list(self.shells):
+            self.shells.pop(place).close()
         self._pool.clear()
 
     def _url(self, path: str, query: Query | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.cluster.api.client import Client
     from harness.cluster.api.waiting import Deadline
 
-STDOUT, STDERR, STATUS = 1, 2, 3  # channels of Kubernetes' remote command protocol
+STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3  # channels of Kubernetes' remote command protocol
 _DATA, _ERROR = 0, 1  # channels of its port forward protocol, for the first port
 
 NOT_RUN = 126
@@ -58,7 +58,7 @@ def execute(
         {"container": container, "command": list(argv), "stdout": "true", "stderr": "true"},
     )
     try:
-        for channel, data in _frames(socket, deadline):
+        for channel, data in frames(socket, deadline):
             output[channel] += data
             if channel == STATUS:
                 break
@@ -80,7 +80,7 @@ def execute(
     return Finished(code, stdout, stderr + why)
 
 
-def _frames(socket: WebSocket, deadline: Deadline) -> Iterator[tuple[int, bytes]]:
+def frames(socket: WebSocket, deadline: Deadline) -> Iterator[tuple[int, bytes]]:
     """What comes on each channel, until the other side closes or the deadline passes."""
     while True:
         socket.settimeout(max(deadline.left, 0.001))
@@ -143,7 +143,7 @@ def exchange(
     try:
         socket.settimeout(max(deadline.left, 0.001))
         socket.send(bytes([_DATA]) + message, opcode=ABNF.OPCODE_BINARY)
-        for channel, data in _frames(socket, deadline):
+        for channel, data in frames(socket, deadline):
             # The first frame of a channel only repeats the port's number.
             received[channel] = received[channel] + data if channel in received else b""
             if enough(received.get(_DATA, b"")) or received.get(_ERROR):

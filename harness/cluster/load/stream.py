@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
 from harness.cluster.api import PODS
-from harness.cluster.api.streams import STATUS, STDERR, STDOUT
+from harness.cluster.api.streams import STATUS, STDERR, STDIN, STDOUT
 from harness.cluster.probing import curl
 from harness.cluster.probing.answers import FAILURES
 from harness.traffic.outcomes import Failure, Outcome
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STDIN = 0
 SEND_SECONDS = 10.0
 """What the API server may take to take a line."""
 

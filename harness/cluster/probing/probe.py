@@ -10,7 +10,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.base import HarnessError
-from harness.cluster.api import PODS, Deadline, ExecInterruptedError, execute, tail
+from harness.cluster.api import PODS, Deadline, ExecInterruptedError, tail
+from harness.cluster.api.shell import execute
 from harness.cluster.objects import pods
 from harness.cluster.probing import counters, curl, disruption, ingress, services
 from harness.cluster.probing.answers import answering_pods, lost, parse, refusal
