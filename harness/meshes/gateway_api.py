@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from harness.api.gateway_api.backend_tls import PolicyStatus
 from harness.api.gateway_api.gateway import ListenersStatus
 from harness.api.gateway_api.route import Route, RouteStatus
 from harness.api.kubernetes.definition import release
@@ -127,7 +128,11 @@ def reports(data: Json) -> tuple[Status, ...]:
         Status(each.controller, _conditions(each.conditions), _parent(each.parent, home))
         for each in RouteStatus.live(data).parents
     )
-    return tuple(report for report in (*listed, *listeners, *parents) if report.conditions)
+    ancestors = (
+        Status(each.controller, _conditions(each.conditions), _parent(each.ancestor, home))
+        for each in PolicyStatus.live(data).ancestors
+    )
+    return tuple(report for report in (*listed, *listeners, *parents, *ancestors) if report.conditions)
 
 
 def _conditions(conditions: Iterable[StatusCondition]) -> tuple[ReportedCondition, ...]:

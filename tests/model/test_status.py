@@ -60,6 +60,13 @@ def told(state: State, live: Resource) -> list[str]:
     return lines
 
 
+def backend_tls(name: str = "tls", target: str = "web", kind: str = "ConfigMap") -> Resource:
+    validation = f"{{hostname: web.org, caCertificateRefs: [{{group: '', kind: {kind}, name: ca}}]}}"
+    targets = f"[{{group: '', kind: Service, name: {target}}}]"
+    spec = f"{{targetRefs: {targets}, validation: {validation}}}"
+    return resource("BackendTLSPolicy", f"edge/{name}", spec, GATEWAY)
+
+
 ON = "Gateway edge/gw"
 OK = "Accepted ResolvedRefs"
 FINE = "Accepted Programmed ResolvedRefs Conflicted:NoConflicts"
@@ -200,6 +207,31 @@ REPORTS = {
             "Accepted:ListenersNotValid ResolvedRefs",
             "tls Accepted:NoValidCACertificate Programmed:Invalid ResolvedRefs:InvalidCACertificateRef Conflicted:NoConflicts 0 routes",
         ],
+    ),
+    "TLS to a backend": (
+        [
+            resource("ConfigMap", "edge/ca"),
+            gateway(HTTP),
+            route(rules="[{backendRefs: [{name: web, port: 80}]}]"),
+            backend_tls(),
+        ],
+        ["Service edge/web Accepted ResolvedRefs", f"{ON} {OK}"],
+    ),
+    "TLS to nothing": (
+        [resource("ConfigMap", "edge/ca"), backend_tls(target="nope")],
+        ["Service edge/nope Accepted:TargetNotFound ResolvedRefs"],
+    ),
+    "TLS without authority": (
+        [backend_tls()],
+        ["Service edge/web Accepted:NoValidCACertificate ResolvedRefs:InvalidCACertificateRef"],
+    ),
+    "TLS by a Secret": (
+        [backend_tls(kind="Secret")],
+        ["Service edge/web Accepted:NoValidCACertificate ResolvedRefs:InvalidKind"],
+    ),
+    "TLS by two policies": (
+        [resource("ConfigMap", "edge/ca"), backend_tls("a"), backend_tls("b")],
+        ["Service edge/web Accepted:Conflicted ResolvedRefs"],
     ),
     "class": (
         [resource("GatewayClass", "mine", "{controllerName: istio.io/gateway-controller}", GATEWAY)],

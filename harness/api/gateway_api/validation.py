@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api.backend_tls import BackendTLSPolicy
 from harness.api.gateway_api.filters import filter_field
 from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
 from harness.api.gateway_api.route import Route, RPCMatch
@@ -45,12 +46,33 @@ def validate(resource: Resource) -> None:
     elif resource.kind == "ListenerSet":
         listeners = ListenerSet.kept(resource)
         faults = _listeners_faults(listeners.at("listeners"), listeners.listeners)
+    elif resource.kind == "BackendTLSPolicy":
+        faults = _backend_tls_faults(BackendTLSPolicy.kept(resource))
     elif resource.kind.endswith("Route"):
         faults = _route_faults(Route.kept(resource))
     else:
         return
     for where, words in faults:
         raise Refused.invalid(resource, where, words)
+
+
+def _backend_tls_faults(policy: BackendTLSPolicy) -> Iterator[Fault]:
+    yield from _counted("spec.targetRefs", policy.targets, 1, 16)
+    several = "when targetRefs includes 2 or more references to the same target"
+    sections: dict[tuple[str, ...], list[str]] = {}
+    for target in policy.targets:
+        sections.setdefault((target.group, target.kind, target.name), []).append(target.section)
+    for names in sections.values():
+        if len({bool(name) for name in names}) > 1:
+            yield _array("spec.targetRefs", f"sectionName must be specified {several}")
+        if len(set(names)) < len(names):
+            yield _array("spec.targetRefs", f"sectionName must be unique {several}")
+    wanted = policy.validation
+    both = "CACertificateRefs and WellKnownCACertificates"
+    if wanted.authorities and wanted.well_known:
+        yield _object(wanted.path, f"must not contain both {both}")
+    if not wanted.authorities and not wanted.well_known:
+        yield _object(wanted.path, f"must specify either {both.replace('and', 'or')}")
 
 
 def _listeners_faults(field: str, listeners: Sequence[Listener]) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
+from harness.api.gateway_api.backend_tls import BackendTLSPolicy
 from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway, ListenerSet
 from harness.api.gateway_api.route import KINDS, Route
 from harness.api.istio.hosts import within
@@ -16,6 +17,7 @@ from harness.model.istio import revision
 from harness.model.istio.gateway import attachment, deployment, listener_set, references
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.gateway.programming import programmed
+from harness.model.istio.upstream import backend_tls
 from harness.model.network import attachment as parents
 from harness.traffic.status import ReportedCondition, Status, StatusParent
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state import State
 
-CONTROLLER = "istio.io/gateway-controller"
+CONTROLLER, MESH_CONTROLLER = "istio.io/gateway-controller", "istio.io/mesh-controller"
 
 _ACCEPTED, _RESOLVED, _PROGRAMMED = "Accepted", "ResolvedRefs", "Programmed"
 _NOT_ALLOWED, _NO_HOSTNAME, _NO_PARENT = (
@@ -53,6 +55,8 @@ def of(state: State, resource: Resource) -> Iterator[Status]:
             yield from _gateway(state, resource)
     elif resource.kind == "ListenerSet":
         yield from _listener_set(state, ListenerSet.kept(resource))
+    elif resource.kind == "BackendTLSPolicy":
+        yield from _backend_tls(state, BackendTLSPolicy.kept(resource))
     elif resource.kind in KINDS:
         yield from _route(state, Route.kept(resource))
 
@@ -149,6 +153,33 @@ def _route(state: State, route: Route) -> Iterator[Status]:
         conditions = (_condition(_ACCEPTED, min(denied, key=_RANKS.index)), _condition(_RESOLVED, fault))
         parent = StatusParent(ref.kind, ref.namespace, ref.name, ref.section, ref.port)
         yield Status(CONTROLLER, conditions, parent)
+
+
+def _backend_tls(state: State, policy: BackendTLSPolicy) -> Iterator[Status]:
+    """What is reported on its targets, and as on the last one on Gateways with routes to any of them."""
+    conditions: tuple[ReportedCondition, ...] = ()
+    if backend_tls.is_ignored(policy.resource):
+        for target in policy.targets:
+            parent = StatusParent(target.kind, target.namespace, target.name, target.section)
+            yield Status(MESH_CONTROLLER, (_condition(_ACCEPTED, "IgnoredByIstio"),), parent)
+        return
+    for target in policy.targets:
+        faults = backend_tls.faults(state, policy, target)
+        conditions = _condition(_ACCEPTED, faults.accepted), _condition(_RESOLVED, faults.resolved)
+        parent = StatusParent(target.kind, target.namespace, target.name, target.section)
+        yield Status(MESH_CONTROLLER, conditions, parent)
+    for namespace, name in sorted(set(_ancestors(state, policy))):
+        yield Status(CONTROLLER, conditions, StatusParent("Gateway", namespace, name))
+
+
+def _ancestors(state: State, policy: BackendTLSPolicy) -> Iterator[tuple[str, str]]:
+    """The Gateways that routes to a policy's targets name."""
+    targets = {(target.kind, target.namespace, target.name) for target in policy.targets}
+    for kind in KINDS:
+        for route in map(Route.kept, revision.acting(state, GROUP, kind)):
+            backends = (backend for rule in route.rules for backend in rule.backends)
+            if targets & {(each.kind, each.namespace, each.name) for each in backends}:
+                yield from ((ref.namespace, ref.name) for ref in route.parents if ref.kind == "Gateway")
 
 
 def _denied_in_mesh(state: State, ref: ParentRef) -> list[str]:

@@ -127,6 +127,8 @@ class Cors:
             ("access-control-allow-methods", method if self.methods == ("*",) else ",".join(self.methods)),
             ("access-control-allow-headers", headers),
             ("access-control-max-age", self.max_age),
+            # The answer goes through the filter's other side, too, which adds it for allowed origins.
+            ("access-control-expose-headers", ",".join(self.exposed) if origin else ""),
         )
         return replies.envoy(message, 200, headers=tuple((name, text) for name, text in fields if text))
 

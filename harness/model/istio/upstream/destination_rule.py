@@ -14,6 +14,7 @@ from harness.base.errors import not_modelled
 from harness.base.vocabulary import ROOT_NAMESPACE, Mesh
 from harness.model import app_ports
 from harness.model.istio import mesh_config, revision
+from harness.model.istio.upstream import backend_tls
 from harness.model.state.tables import HostTable, grouped, per_state
 from harness.traffic.trace import Action, Step, step
 
@@ -176,7 +177,8 @@ def _exported(rule: DestinationRule) -> frozenset[str]:
 @per_state
 def _by_host(state: State) -> dict[str, HostTable[DestinationRule]]:
     """DestinationRules by namespace and host: those with a workload selector first, older first."""
-    every = map(DestinationRule.kept, revision.acting(state, *KIND))
+    # What istiod makes of the Gateway API's policies has no age, and so is older than what anybody wrote.
+    every = map(DestinationRule.kept, (*backend_tls.rules(state), *revision.acting(state, *KIND)))
     selecting_first = sorted(every, key=lambda rule: rule.selector is None)
     groups = grouped((rule.resource.namespace, (rule.full_host, rule)) for rule in selecting_first)
     return {namespace: HostTable(entries) for namespace, entries in groups.items()}

@@ -1,0 +1,154 @@
+"""BackendTLSPolicies as Istio takes them: each target's host gets a DestinationRule with TLS of mode SIMPLE.
+
+[istio/istio: pilot/pkg/config/kube/gateway/backend_policies.go]
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.api.gateway_api.backend_tls import BackendTLSPolicy
+from harness.api.istio.registry import GROUP as NETWORKING
+from harness.api.istio.registry import ServiceEntry
+from harness.api.kubernetes.metadata import annotations_of
+from harness.api.kubernetes.service import Service
+from harness.base.resources import Resource
+from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
+from harness.model.istio import revision
+from harness.model.state.tables import per_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api.gateway_api.backend_tls import PolicyTarget, TLSValidation
+    from harness.model.state import State
+
+_IGNORE = "istio.io/ignore-policy-attachment"
+_OLDEST = "0001-01-01T00:00:00Z"
+_API = f"{NETWORKING}/v1"
+
+
+@dataclass(frozen=True)
+class PolicyFaults:
+    """The reasons for which a policy isn't accepted for a target, or its references don't resolve."""
+
+    accepted: str = ""
+    resolved: str = ""
+
+
+def is_ignored(policy: Resource) -> bool:
+    """Returns whether Istio leaves a policy alone, as its annotation asks."""
+    return annotations_of(policy).get(_IGNORE, "").lower() == "true"
+
+
+def acting(state: State) -> list[BackendTLSPolicy]:
+    """Returns the policies that Istio takes in, older ones first, of one age by name."""
+    if state.served.unread(Mesh.ISTIO, BackendTLSPolicy.KIND[1]):
+        return []
+    every = revision.acting(state, *BackendTLSPolicy.KIND)
+    return [BackendTLSPolicy.kept(policy) for policy in every if not is_ignored(policy)]
+
+
+@per_state
+def rules(state: State) -> tuple[Resource, ...]:
+    """Returns the DestinationRules that policies become: one for each host of a target."""
+    settings: defaultdict[tuple[str, str], dict[int | None, tuple[BackendTLSPolicy, dict[str, Any]]]]
+    settings = defaultdict(dict)
+    for policy in acting(state):
+        tls = _settings(state, policy)
+        for target in policy.targets:
+            if not _target_fault(state, policy, target):
+                number = _ports(state, target).get(target.section) if target.section else None
+                for host in _hosts(state, target):
+                    settings[target.namespace, host].setdefault(number, (policy, tls))
+    return tuple(_rule(namespace, host, own) for (namespace, host), own in settings.items())
+
+
+def faults(state: State, policy: BackendTLSPolicy, target: PolicyTarget) -> PolicyFaults:
+    """Returns what Istio reports of a policy for one of its targets."""
+    unknown, unresolved = _authority_faults(state, policy.validation)
+    return PolicyFaults(_target_fault(state, policy, target) or unknown, unresolved)
+
+
+def _rule(
+    namespace: str, host: str, settings: dict[int | None, tuple[BackendTLSPolicy, dict[str, Any]]]
+) -> Resource:
+    (first, _), *_ = settings.values()
+    numbered = ((number, tls) for number, (_, tls) in settings.items() if number is not None)
+    ports = [{"port": {"number": number}, "tls": tls} for number, tls in numbered]
+    policy: dict[str, Any] = {"portLevelSettings": ports} if ports else {}
+    if None in settings:
+        policy["tls"] = settings[None][1]
+    name = f"{first.resource.name} (of a BackendTLSPolicy)"
+    metadata = {"name": name, "namespace": namespace, "creationTimestamp": _OLDEST}
+    spec = {"host": host, "trafficPolicy": policy}
+    data = {"apiVersion": _API, "kind": "DestinationRule", "metadata": metadata, "spec": spec}
+    return Resource(_API, "DestinationRule", namespace, name, data, first.resource.where, _OLDEST)
+
+
+def _settings(state: State, policy: BackendTLSPolicy) -> dict[str, Any]:
+    """The TLS as a DestinationRule says it; an authority that can't be had is one that isn't there."""
+    wanted = policy.validation
+    tls: dict[str, Any] = {"mode": "SIMPLE", "sni": wanted.hostname}
+    if names := [each.name for each in wanted.subject_alt_names]:
+        tls["subjectAltNames"] = names
+    if wanted.authorities and not wanted.well_known:
+        first = wanted.authorities[0]
+        kind = "" if first.kind == "ConfigMap" and not first.group else f" of kind {first.kind}"
+        tls["credentialName"] = f"configmap://{policy.resource.namespace}/{first.name}{kind}"
+    return tls
+
+
+def _authority_faults(state: State, wanted: TLSValidation) -> tuple[str, str]:
+    """Why no authority is known, and why it isn't found."""
+    if wanted.well_known:
+        return ("" if wanted.well_known == "System" else "Invalid"), ""
+    if not wanted.authorities:
+        return "", ""
+    first = wanted.authorities[0]
+    if (first.group, first.kind) != ("", "ConfigMap"):
+        return "NoValidCACertificate", "InvalidKind"
+    there = state.get("", "ConfigMap", wanted.resource.namespace, first.name) is not None
+    return ("", "") if there else ("NoValidCACertificate", "InvalidCACertificateRef")
+
+
+def _target_fault(state: State, policy: BackendTLSPolicy, target: PolicyTarget) -> str:
+    """The reason for which a target isn't taken: it isn't there, or an older policy's."""
+    ports = _ports(state, target)
+    if not _hosts(state, target) or (target.section and target.section not in ports):
+        return "TargetNotFound"
+    return "" if next(_rivals(state, target)) is policy else "Conflicted"
+
+
+def _rivals(state: State, target: PolicyTarget) -> Iterator[BackendTLSPolicy]:
+    """The policies for the very same target, the one that counts first."""
+    wanted = (target.namespace, target.group, target.kind, target.name, target.section)
+    for policy in acting(state):
+        for each in policy.targets:
+            if (each.namespace, each.group, each.kind, each.name, each.section) == wanted:
+                yield policy
+                break
+
+
+def _hosts(state: State, target: PolicyTarget) -> tuple[str, ...]:
+    """The hosts of a target, none if it isn't there or of no kind that Istio knows."""
+    there = state.get(target.group, target.kind, target.namespace, target.name)
+    if there is None:
+        return ()
+    if (target.group, target.kind) == ("", "Service"):
+        return (f"{target.name}.{target.namespace}.svc.{CLUSTER_DOMAIN}",)
+    if (target.group, target.kind) == (NETWORKING, "ServiceEntry"):
+        return ServiceEntry.kept(there).hosts
+    return ()
+
+
+def _ports(state: State, target: PolicyTarget) -> dict[str, int | None]:
+    """The numbers of a target's ports by their names."""
+    there = state.get(target.group, target.kind, target.namespace, target.name)
+    if there is None:
+        return {}
+    if target.kind == "Service":
+        return {port.name: port.number for port in Service.kept(there).ports}
+    return {port.name: port.number for port in ServiceEntry.kept(there).ports}
