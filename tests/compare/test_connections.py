@@ -8,6 +8,7 @@ import pytest
 
 from harness.analysis.compare import compare
 from harness.analysis.compare.causes import allowed
+from harness.api.schema.releases import Release
 from harness.model import changes
 from tests.compare.differing import differing
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, deployment, resource
@@ -240,6 +241,23 @@ def test_tls_is_tried_on_ports_that_say_http():
     moved = compare(changes.apply(istio, [*serving_tls("web"), *serving_tls("new")]), state)
     assert {each.harm for each in moved.differences if each.request and each.request.tls} == {"opened"}
     assert all(allowed(each, ["*:mesh"]) for each in moved.differences)
+
+
+def test_the_version_of_routes_that_a_cluster_serves_is_a_difference():
+    """The same route; without v1alpha2 Linkerd doesn't read it."""
+
+    def served(channel: str):
+        state = changes.apply(cluster(LINKERD), Release("1.6", channel).definitions("a test"))
+        state = changes.apply(
+            changes.place(state, "shop", [LINKERD]), [*serving_tls("web"), *serving_tls("new")]
+        )
+        route = of_tls("new")
+        data = {**route.data, "apiVersion": "gateway.networking.k8s.io/v1"}
+        return changes.apply(state, [replace(route, api_version=data["apiVersion"], data=data)])
+
+    assert differing(served("standard"), served("standard")) == []
+    found = differing(served("experimental"), served("standard"))
+    assert "Service shop/web:80 (https)" in {each.target for each in found}
 
 
 def test_a_client_is_on_each_side_what_it_is_there():

@@ -616,7 +616,7 @@ WRONG = {
     "nothing": ([], "nothing to read"),
     "no workloads": (["istio"], "there are no workloads in the manifests"),
     "nothing of Istio's": (["outside"], "nothing in the manifests is Istio's"),
-    "both": (["apps", "--context", "here"], "--context goes without manifests"),
+    "both": (["apps", "--context", "here"], "--context goes with neither manifests nor --gateway-api"),
     "workloads that the model doesn't know": (
         ["odd"],
         "Deployment shop/web annotation proxy.istio.io/config isn't modelled",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.analysis.translate import Severity, translate
+from harness.api.schema.releases import Release
 from tests.model.clusters import deployment, resource
 from tests.translate.estates import APPS, reported, workload
 
@@ -336,3 +337,14 @@ def test_a_network_policy_that_lets_proxies_through_is_no_finding(ports: str):
 def test_a_time_limit_of_a_try_is_told(retries: str, codes: set[str]):
     made = translate([*APPS, rule(f"retries: {retries}")])
     assert {one.code for one in reported(made)} == codes
+
+
+@pytest.mark.parametrize(("release", "refused"), [("1.1/standard", True), ("1.2/standard", False)])
+def test_what_a_release_has_no_field_for_is_named(release, refused):
+    rule = "{timeout: 2s, route: [{destination: {host: web}}]}"
+    bound = resource("VirtualService", "shop/web", f"{{hosts: [web], http: [{rule}]}}")
+    made = translate([*APPS, *Release.parse(release).definitions("a test"), bound])
+    named = [one.why for one in made.findings if one.topic == "unserved"]
+    assert ["it has no spec.rules[0].timeouts" in why for why in named] == [True] * refused
+    applied = [one.kind for one in made.applied([])]
+    assert ("HTTPRoute" in applied) is not refused

@@ -70,7 +70,7 @@ class Translation:
 
         What the cluster doesn't serve can't be applied. Patches aren't among it.
         """
-        made = {resource.key: resource for resource in self.objects if self.served.includes(resource)}
+        made = {resource.key: resource for resource in self.objects if self._takes(resource)}
         stay = {resource.key for resource in self.kept}
         kept = [
             resource
@@ -78,6 +78,10 @@ class Translation:
             if resource.key not in made and (resource.key in stay or resource.group not in _REPLACED)
         ]
         return (*kept, *made.values())
+
+    def _takes(self, resource: Resource) -> bool:
+        """Whether the cluster has an object's kind, and all that it says."""
+        return self.served.includes(resource) and not self.served.lacking(resource)
 
 
 def translate(resources: Iterable[Resource]) -> Translation:
@@ -123,6 +127,8 @@ def _report_unserved(draft: Draft) -> None:
         if not draft.served.includes(made.resource):
             kind = f"{made.resource.api_version} {made.resource.kind}"
             draft.report("unserved.refused", made.origins[0], kind=kind, why="the cluster doesn't serve it")
+        elif lack := draft.served.lacking(made.resource):
+            draft.report("unserved.field", made.origins[0], kind=made.resource.kind, place=lack.field)
 
 
 @dataclass(frozen=True)
