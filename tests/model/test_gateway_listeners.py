@@ -609,3 +609,46 @@ def test_not_modelled(made, what):
     with pytest.raises(NotModelledError) as caught:
         changes.apply(WORLD, [made])
     assert caught.value.what == what
+
+
+def backend_tls(kind="ConfigMap", section="", target="safe", **validation):
+    authority = f"caCertificateRefs: [{{group: '', kind: {kind}, name: ca}}]"
+    known = "wellKnownCACertificates: System"
+    part = f", sectionName: {section}" if section else ""
+    spec = (
+        f"{{targetRefs: [{{group: '', kind: Service, name: {target}{part}}}], "
+        f"validation: {{hostname: safe.example, {known if kind == 'System' else authority}}}}}"
+    )
+    return resource("BackendTLSPolicy", f"apps/{validation.get('name', 'tls')}", spec, api=API)
+
+
+AUTHORITY_OF_APPS = resource("ConfigMap", "apps/ca")
+
+
+@pytest.mark.parametrize(
+    ("policies", "status", "encrypted"),
+    [
+        ([], 200, False),
+        ([backend_tls(), AUTHORITY_OF_APPS], 200, True),
+        ([backend_tls(section="https"), AUTHORITY_OF_APPS], 200, True),
+        ([backend_tls(section="other"), AUTHORITY_OF_APPS], 200, False),
+        ([backend_tls()], 503, False),
+        ([backend_tls("Secret"), AUTHORITY_OF_APPS], 503, False),
+        ([backend_tls(target="one"), AUTHORITY_OF_APPS], 200, False),
+        ([backend_tls(name="a"), backend_tls("Secret", name="b"), AUTHORITY_OF_APPS], 200, True),
+    ],
+)
+def test_tls_towards_a_backend(policies, status, encrypted):
+    there = route("apps/r", "{backendRefs: [{name: safe, port: 443}]}")
+    state = changes.apply(WORLD, [gateway(listener()), there, *policies])
+    (group,) = send(state, "bare/client", "http://shop-istio.infra/", host="a.example").groups
+    assert group.outcome.status == status
+    words = "is SIMPLE: TLS by the client's proxy towards apps/safe"
+    assert any(words in step.text for step in group.trace) is encrypted
+
+
+def test_the_systems_authorities_arent_known():
+    there = route("apps/r", "{backendRefs: [{name: safe, port: 443}]}")
+    state = changes.apply(WORLD, [gateway(listener()), there, backend_tls("System")])
+    with pytest.raises(NotModelledError, match="authority"):
+        ask(state, "a.example")
