@@ -72,7 +72,9 @@ class Target:
 
 def targets(estate: Estate) -> Iterator[Target]:
     """Yields what is called: gateways, the estate's Services in their order, hosts outside."""
-    every = [_target(estate, place) for place in places(estate.states[0], estate.states[-1])]
+    called = places(estate.states[0], estate.states[-1])
+    # Which address a pod has no scenario can say.
+    every = [_target(estate, place) for place in called if place.service or not place.pod]
     known = any(target.place.service is None and target.place.host != OUTSIDE for target in every)
     for target in sorted(every, key=_order):
         service = target.place.service

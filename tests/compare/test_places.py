@@ -137,3 +137,16 @@ def test_a_host_that_an_entry_names_is_asked_of_others_outside():
     )  # fmt: skip
     found = [each for each in differing(shop(ISTIO, entry), shop(ISTIO)) if each.target == f"{OUTSIDE}:80"]
     assert {each.request.header("host") for each in found} == {"partner.example"}
+
+
+def test_services_of_kubernetes_are_called_where_an_object_names_them():
+    dns = app("kube-system/kube-dns", "any/dns:1", 53)
+    host = "{hosts: [kube-dns.kube-system.svc.cluster.local], http: [{fault: {abort: {httpStatus: 500, percentage: {value: 100}}}, "
+    rule = resource(
+        "VirtualService",
+        "kube-system/dns",
+        host + "route: [{destination: {host: kube-dns.kube-system.svc.cluster.local}}]}]}",
+    )
+    plain, named = (changes.apply(cluster(ISTIO), [*dns, *rules]) for rules in ([], [rule]))
+    called = ({each.label.partition(":")[0] for each in targets(plain, other)} for other in (plain, named))
+    assert [any("kube-dns" in label for label in labels) for labels in called] == [False, True]

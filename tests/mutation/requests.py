@@ -11,6 +11,7 @@ from harness.model.network.services import addresses
 from harness.traffic.request import HOST, Request, Token
 from tests.mutation.aims import aimed, services
 from tests.mutation.harvest import METHODS, Clause, Term, clauses, texts
+from tests.mutation.strangers import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,6 +64,7 @@ class Sampler:
         self.claims = [term for clause in (*self.own, *self.pool) for term in clause.of("claim")]
         self.ports = sorted({term.text for clause in (*self.own, *self.pool) for term in clause.of("port")})
         self.pods = {each.key: list(_own_names(each, states)) for each in self.services}
+        self.addresses = list(_own_addresses(states, self.services))
         self.inward = self._inward(changed) if self.gateways else 0.0
 
     @staticmethod
@@ -127,6 +129,9 @@ class Sampler:
             ports = [int(term.text) for term in (*clause.of("port"), *wide.of("port"))]
             scheme = random.choice(["http", "http", "https", "https", "tcp", "grpc"])
             return None, random.choice([80, 443, *ports, *ports]), scheme, host
+        if self.addresses and random.random() < 0.1:
+            host, number = random.choice(self.addresses)
+            return None, number, random.choice(["http", "http", "tcp"]), host
         service = random.choice(self.aimed if random.random() < 0.8 else self.services)
         port, protocol = self._port(service, clause)
         scheme = (
@@ -252,6 +257,37 @@ def _own_names(service: Resource, states: Sequence[State]) -> Iterator[str]:
     if spec.get("clusterIP") == "None":
         for pod in sorted({pod.name for state in states for pod in addresses(state, service)}):
             yield f"{pod}.{service.name}.{service.namespace}"
+
+
+def _own_addresses(states: Sequence[State], services: Iterable[Resource]) -> Iterator[tuple[str, int]]:
+    """The addresses of pods, each with the ports that containers have and no Service."""
+    served = {
+        pod.workload
+        for state in states
+        for each in services
+        for pod in addresses(state, each)
+        if _is_headless(each)
+    }
+    targets = {
+        (each.namespace, str(port.get("targetPort", port.get("port"))))
+        for each in services
+        for port in (each.data.get("spec") or {}).get("ports") or []
+    }
+    for workload, pods in states[0].running.items():
+        if (
+            all(state.pods_of(workload) for state in states)
+            and workload not in served
+            and workload.namespace not in PLATFORM
+            and not pods[0].gateway
+        ):
+            names = {number: name for name, number in pods[0].containers[0].ports.items()}
+            for port in pods[0].containers[0].exposed:
+                if not {(workload.namespace, str(port)), (workload.namespace, names.get(port, ""))} & targets:
+                    yield address(workload), port
+
+
+def _is_headless(service: Resource) -> bool:
+    return (service.data.get("spec") or {}).get("clusterIP") == "None"
 
 
 def _claim(claims: dict[str, Any], names: list[str], value: str, random: Random) -> None:

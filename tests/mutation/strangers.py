@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.base.resources import per_object
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.base.resources import Resource
-    from harness.base.vocabulary import Mesh
+    from harness.base.vocabulary import Mesh, Workload
     from harness.model import State
+    from harness.model.state import Pod
 
 Identity = tuple[str, str]
 """A namespace, and a service account there."""
@@ -42,7 +44,22 @@ def with_strangers(state: State, mesh: Mesh, identities: Iterable[Identity] = ()
         if namespace not in inhabited:
             state = changes.place(state, namespace, [mesh])
         state = _with(state, namespace, account, f"stranger-{account}")
-    return state
+    return with_addresses(state)
+
+
+def with_addresses(state: State) -> State:
+    """Returns the state with something to dial in the place of pods' addresses, which isn't taken for one."""
+
+    def addressed(pod: Pod) -> Pod:
+        return pod if pod.gateway else replace(pod, ip=address(pod.workload))
+
+    running = {workload: tuple(map(addressed, pods)) for workload, pods in state.running.items()}
+    return replace(state, running=running)
+
+
+def address(workload: Workload) -> str:
+    """Returns what is dialled in the place of the address of a workload's pods."""
+    return f"oracle.{workload.namespace}.{workload.name}"
 
 
 def _with(state: State, namespace: str, account: str, name: str) -> State:

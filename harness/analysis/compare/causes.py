@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
+from harness.analysis.explore.pods import ADDRESS
 from harness.base.explored import BEYOND
 from harness.model.istio.header_lines import JOINED
 from harness.model.network.services import names, service_port
@@ -100,6 +102,15 @@ def _is_repeated(difference: Difference) -> bool:
     return len(set(names)) < len(names) or len(set(keys)) < len(keys)
 
 
+def _is_by_address(difference: Difference) -> bool:
+    """Whether a pod is called at its own address, and all else that differs is the meshes' own, too."""
+    request = difference.request
+    if request is None or not request.host.startswith(ADDRESS) or "mutual" not in difference.parts:
+        return False
+    rest = replace(difference, parts=tuple(part for part in difference.parts if part != "mutual"))
+    return not rest.parts or any(accounts(rest) for accounts in _CAUSES.values())
+
+
 def _is_dropped(difference: Difference) -> bool:
     """Whether a NetworkPolicy drops the connection, before and after: the meshes wait for different times."""
     return _WORDS.issuperset(difference.parts) and all(map(_dropped, difference.traces))
@@ -124,6 +135,7 @@ _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
     "refusal-words": _is_worded,
     "beyond-ascii": _is_beyond_ascii,
     "sent-twice": _is_repeated,
+    "pod-address": _is_by_address,
 }
 
 

@@ -1,22 +1,28 @@
-"""Pods of headless Services: the names and ports by which clients call them themselves."""
+"""Pods that clients call themselves: by names and ports of headless Services, or by their own addresses."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import Service
-from harness.base.vocabulary import CLUSTER_DOMAIN
+from harness.base.vocabulary import CLUSTER_DOMAIN, PLATFORM
 from harness.model.network.services import addresses, service_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.base.resources import Resource
+    from harness.base.vocabulary import Workload
     from harness.model import State
     from harness.model.state import Pod
 
 DOMAIN = f".svc.{CLUSTER_DOMAIN}"
 """What ends a Service's name in full."""
+
+ADDRESS = "pod-address."
+"""What begins the name in the place of a pod's address."""
 
 UNNAMED_PORT = 4999
 """A port that no manifest is likely to name."""
@@ -52,6 +58,62 @@ def ports(before: State, after: State, service: Resource) -> Iterator[tuple[int,
     own = {port.number for port in service_ports(service)}
     for port in sorted({*exposed, UNNAMED_PORT} - own) if pods else ():
         yield from ((port, "http"), (port, "tcp"))
+
+
+def with_address(pod: Pod) -> Pod:
+    """Returns the pod with a name in the place of its address, unless a dump tells that.
+
+    Nothing that looks for an address takes it for one, so what isn't known of addresses stays so.
+    """
+    return pod if pod.ip or pod.gateway else replace(pod, ip=address(pod.workload))
+
+
+def address(workload: Workload) -> str:
+    """Returns the name in the place of a pod's address."""
+    return f"{ADDRESS}{workload.name}.{workload.namespace}"
+
+
+def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int]]:
+    """Yields workloads that both have, with what stands for a pod's address, and each port of no Service.
+
+    Those are ports that containers name, or Prometheus is told of. Pods that a headless Service selects are
+    called by its name.
+    """
+    served = [_served(state) for state in (before, after)]
+    for workload in before.running:
+        sides = [(state, state.pods_of(workload)[:1]) for state in (before, after)]
+        pods = [pod for _, first in sides for pod in first]
+        if len(pods) < len(sides) or workload.namespace in PLATFORM or any(map(_has_no_address, pods)):
+            continue
+        own = set().union(*(table.get(workload, set()) for table in served))
+        if None not in own:
+            ports = {port for pod in pods for port in _ports(pod)} - own
+            dialled = pods[0].ip or address(workload)
+            yield from ((workload, dialled, port) for port in sorted(ports))
+
+
+def _has_no_address(pod: Pod) -> bool:
+    return bool(pod.gateway) or pod.host_network or not pod.ready
+
+
+def _ports(pod: Pod) -> Iterator[int]:
+    yield from (port for container in pod.containers for port in container.exposed)
+    scraped = pod.annotations.get("prometheus.io/port", "")
+    if re.fullmatch("[1-9][0-9]{0,4}", scraped):
+        yield int(scraped)
+
+
+def _served(state: State) -> dict[Workload, set[int | None]]:
+    """The ports of pods that Services lead to, by workload; None where all are reached by a headless one."""
+    ports: dict[Workload, set[int | None]] = {}
+    for service in state.all("", "Service"):
+        if not Service.kept(service).selector:
+            continue
+        headless = Service.kept(service).headless
+        for pod in addresses(state, service):
+            own = ports.setdefault(pod.workload, set())
+            own.update([None] if headless else (pod.port(port.target) for port in service_ports(service)))
+    return ports
 
 
 def _headless(state: State, service: Resource) -> Iterator[Pod]:

@@ -11,6 +11,7 @@ from harness.analysis.explore.answer import Answers, answers
 from harness.analysis.explore.attributes import ADDRESS
 from harness.analysis.explore.client import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
+from harness.analysis.explore.pods import with_address
 from harness.analysis.explore.tokens import told_apart
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
@@ -100,7 +101,7 @@ class Cluster:
 
         def alike(pod: Pod) -> Pod:
             containers = tuple(replace(container, image=application.IMAGE) for container in pod.containers)
-            return pod if pod.gateway else replace(pod, containers=containers)
+            return pod if pod.gateway else with_address(replace(pod, containers=containers))
 
         return with_pods(self.state, alike)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.explore import pods
 from harness.analysis.explore.attributes import ADDRESS, AUTHORITY, KINDS, NAMES, NOT_IN_NAMES, SOMEWHERE
 from harness.analysis.explore.kinds import Kind
+from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.explored import AGAIN, AND, Several
 from harness.base.matching import TextMatch
 from harness.base.vocabulary import KUBERNETES, Workload
@@ -57,9 +59,10 @@ class Target:
     """A place that is called: a host and a port, in a way of speaking; `service` is None beyond the cluster.
 
     `through` is the gateway's Service for what comes from outside, `pod` says that one of the Service's pods
-    is called by its own name. `hosts` are the Host headers that are tried, () for any; `names` those that TLS
-    asks for. Of `others` among the hosts one request is enough where they are `apart`: they lead to where all
-    of their requests are tried. No attributes are varied but those of `only`, if there are any.
+    is called by its own name, or without a Service at its own address. `hosts` are the Host headers that are
+    tried, () for any; `names` those that TLS asks for. Of `others` among the hosts one request is enough
+    where they are `apart`: they lead to where all of their requests are tried. No attributes are varied but
+    those of `only`, if there are any.
     """
 
     label: str
@@ -171,17 +174,20 @@ def targets(before: State, after: State) -> Iterator[Target]:
     known = _patterns(before) | _patterns(after)
     every = {each.key: each for state in (after, before) for each in state.all("", "Service")}
     services = list(every.values())
+    unnamed = frozenset(KUBERNETES).difference(*map(_named_namespaces, (before, after)))
     others = grouped((port.number, service) for service in services for port in service_ports(service))
     for service in services:
         if _is_gateway(before, service) or _is_gateway(after, service):
             yield from _gateway(before, after, service)
-        elif service.namespace not in KUBERNETES:
+        elif service.namespace not in unnamed:
             sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
             named = list(pods.names(before, after, service, known))
             for number, scheme in (*_spoken(sides), *pods.ports(before, after, service)):
                 other = next((each for each in others.get(number, ()) if each.key != service.key), None)
                 yield _service(service, number, scheme, other, foreign[:_FOREIGN])
                 yield from (_pod(service, pod, number, scheme) for pod in named)
+    for workload, dialled, port in pods.unserved(before, after):
+        yield from (_address(workload, dialled, port, scheme) for scheme in ("http", "tcp"))
     for name in (*foreign, OUTSIDE):
         for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
             strange = tuple(_authority(each, port) for each in foreign[:_FOREIGN] if name == OUTSIDE)
@@ -221,6 +227,12 @@ def _pod(service: Resource, name: str, port: int, scheme: str) -> Target:
     return Target(label, name, port, scheme, service, None, (*hosts, *others), others, every, pod=True)
 
 
+def _address(workload: Workload, dialled: str, port: int, scheme: str) -> Target:
+    label = f"{workload}:{port} (a pod's address{'' if scheme == 'http' else f', {scheme}'})"
+    hosts = tuple(_authority(host, port) for host in (dialled, OUTSIDE))
+    return Target(label, dialled, port, scheme, hosts=hosts, others=hosts[1:], names=(dialled,), pod=True)
+
+
 def _gateway(before: State, after: State, service: Resource) -> Iterator[Target]:
     through = Workload(service.namespace, service.name)
     for port in service_ports(service):
@@ -252,6 +264,16 @@ def _patterns(state: State) -> set[str]:
     """Hosts that rules and the registry name."""
     tables = virtual_service.by_host(state), service_entry.by_host(state)
     return {pattern for table in tables for pattern in table.patterns}
+
+
+def _named_namespaces(state: State) -> set[str]:
+    """The namespaces of Kubernetes' own that an object names which says how traffic goes, or is in."""
+    objects = (stored.live for stored in state.objects.values())
+    texts = [json.dumps(each.data, default=str) for each in objects if each.group in _OF_TRAFFIC]
+    return {name for name in KUBERNETES if any(name in text for text in texts)}
+
+
+_OF_TRAFFIC = {*MESH_OF_GROUP, GATEWAY_API, "networking.k8s.io"}
 
 
 def _entry_ports(before: State, after: State, host: str) -> Iterator[tuple[int, str]]:
