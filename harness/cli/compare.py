@@ -66,6 +66,12 @@ def compare(
     mesh_after: Annotated[
         Mesh | None, typer.Option(help="The mesh that holds all workloads after, whatever labels say.")
     ] = None,
+    staying: Annotated[
+        bool,
+        typer.Option(
+            "--staying", help="Ask as a client, too, that stays in the old mesh when workloads leave it."
+        ),
+    ] = False,
     allow: Annotated[
         list[str] | None,
         typer.Option(
@@ -131,7 +137,7 @@ def compare(
             states = sides(before, after, common, mesh_before, mesh_after, strict=strict)
         for mesh in dict.fromkeys(state.assumed for state in states if state.assumed):
             typer.echo(assumption(mesh), err=True)
-        comparison = compare(*states, limit=limit, jobs=jobs)
+        comparison = compare(*states, limit=limit, jobs=jobs, staying=staying)
         left = (*missing.undecided(*states, comparison.classes), *map(not_read, unread))
         comparison = replace(comparison, differences=(*comparison.differences, *left))
     patterns = allow or []

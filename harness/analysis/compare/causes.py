@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore.pods import ADDRESS
+from harness.analysis.explore.strangers import STAYING
 from harness.base.explored import BEYOND
 from harness.model.istio.header_lines import JOINED
 from harness.model.network.services import names, service_port
@@ -111,6 +112,12 @@ def _is_by_address(difference: Difference) -> bool:
     return not rest.parts or any(accounts(rest) for accounts in _CAUSES.values())
 
 
+def _is_left_behind(difference: Difference) -> bool:
+    """Whether a client that stays in the old mesh loses mutual TLS: there is none between the meshes."""
+    caller = difference.caller
+    return caller is not None and caller.workload.namespace == STAYING and difference.parts == ("mutual",)
+
+
 def _is_dropped(difference: Difference) -> bool:
     """Whether a NetworkPolicy drops the connection, before and after: the meshes wait for different times."""
     return _WORDS.issuperset(difference.parts) and all(map(_dropped, difference.traces))
@@ -136,6 +143,7 @@ _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
     "beyond-ascii": _is_beyond_ascii,
     "sent-twice": _is_repeated,
     "pod-address": _is_by_address,
+    "stays-behind": _is_left_behind,
 }
 
 

@@ -12,7 +12,7 @@ from harness.analysis.compare.jobs import shared_out
 from harness.analysis.explore.callers import Callers
 from harness.analysis.explore.exploration import LIMIT
 from harness.analysis.explore.requests import Cluster
-from harness.analysis.explore.strangers import with_strangers
+from harness.analysis.explore.strangers import left, with_strangers
 from harness.analysis.explore.targets import targets
 from harness.analysis.twins import Twins
 from harness.base.vocabulary import PLATFORM
@@ -34,15 +34,19 @@ class Comparison:
     classes: int
 
 
-def compare(before: State, after: State, *, limit: int = LIMIT, jobs: int = 1) -> Comparison:
+def compare(
+    before: State, after: State, *, limit: int = LIMIT, jobs: int = 1, staying: bool = False
+) -> Comparison:
     """Returns where two configurations differ, over every class of requests that they can tell apart.
 
     Called is all that either has, by the estate's workloads, by callers that neither knows, one in each
     mesh and one outside, and from outside of the cluster. Applications are alike on both sides, and
     answer with each status and delay that a rule asks about. What isn't decided is a difference of its
-    own kind. The targets are shared out to as many processes as there are `jobs`.
+    own kind. The targets are shared out to as many processes as there are `jobs`. One more caller may be
+    `staying` in the mesh that workloads leave.
     """
-    states = with_strangers(before), with_strangers(after)
+    mesh = left(before, after) if staying else None
+    states = with_strangers(before, mesh), with_strangers(after, mesh)
     callers, twins = Callers(*states), Twins(*states)
     # Each mesh has words of its own: where another mesh answers they are others anyway.
     was, now = (Cluster(state, own_words=not callers.is_moved) for state in states)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.base.explored import Asked
     from harness.base.resources import Resource
+    from harness.base.vocabulary import Mesh
     from harness.model import State
     from harness.model.state import Pod
 
@@ -26,13 +27,21 @@ STRANGERS = "harness-strangers"
 """Begins the namespaces of callers that neither configuration knows: in the meshes, and outside."""
 
 
-def with_strangers(state: State) -> State:
+STAYING = f"{STRANGERS}-staying"
+"""The namespace of a caller that stays in the mesh of before."""
+
+
+def with_strangers(state: State, staying: Mesh | None = None) -> State:
     """Returns the state with a caller outside the meshes, and one in each mesh that holds pods.
 
-    Where none holds any there is one in each that is installed.
+    Where none holds any there is one in each that is installed. One more is `staying` in a mesh, which is
+    installed for it.
     """
-    held = [pod.mesh for pod in state.pods if pod.mesh and not pod.gateway]
-    meshes = sorted(set(held) or state.meshes, key=lambda mesh: (-held.count(mesh), mesh))
+    meshes = _holding(state)
+    if staying:
+        state = changes.apply(
+            changes.place(changes.install(state, staying), STAYING, [staying]), [_stranger(STAYING)]
+        )
     names = ["meshed", *meshes[1:]]  # the first of another state may be another mesh
     for name, place in (
         *((name, [mesh]) for name, mesh in zip(names, meshes, strict=False)),
@@ -41,6 +50,18 @@ def with_strangers(state: State) -> State:
         namespace = f"{STRANGERS}-{name}"
         state = changes.apply(changes.place(state, namespace, place), [_stranger(namespace)])
     return state
+
+
+def _holding(state: State) -> list[Mesh]:
+    """The meshes that hold pods, that of the most first; where none does those that are installed."""
+    held = [pod.mesh for pod in state.pods if pod.mesh and not pod.gateway]
+    return sorted(set(held) or state.meshes, key=lambda mesh: (-held.count(mesh), mesh))
+
+
+def left(before: State, after: State) -> Mesh | None:
+    """Returns the mesh that held the most pods before, if another one does after."""
+    was, now = (_holding(state)[:1] for state in (before, after))
+    return was[0] if was and was != now else None
 
 
 def _stranger(namespace: str) -> Resource:
