@@ -103,7 +103,9 @@ def test_what_does_not_pass(change, core, extended, unsupported):
     [profile] = whole["profiles"]
     assert (counts(profile["core"]), counts(profile["extended"])) == (core, extended)
     assert profile["extended"].get("unsupportedFeatures", []) == unsupported
-    assert holds(RUN, cases(change)) is (core[0] == extended[0] == "success")
+    assert holds(RUN, cases(change)) is (core[0] == extended[0] == "success"), (
+        "what isn't proven doesn't hold"
+    )
 
 
 @pytest.mark.parametrize("result", ["fail", "inconclusive", "skip"])
@@ -167,7 +169,7 @@ def test_the_command_prints_a_report_for_each_mesh(tmp_path: Path, status: int):
         ("1.31", "predicted"), ("edge-26.8", "predicted"),
     ]  # fmt: skip
     assert [each["gatewayAPIVersion"] for each in reports] == ["v1.6", "v1.6"]
-    assert done.exit_code == {200: 1, 201: 1}[status], "other core tests are skipped"
+    assert done.exit_code == {200: 0, 201: 1}[status]
     assert ("# MeshTrafficSplit failed" in done.stdout) is (status == 201)
 
 
