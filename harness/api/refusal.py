@@ -66,6 +66,20 @@ def each(check: Check, *keys: str) -> Rule:
     return rule
 
 
+def within(low: float, high: float, *keys: str) -> Rule:
+    """Returns the rule that numbers are between two bounds, both included [OpenAPI: minimum, maximum]."""
+
+    def rule(node: Node) -> Iterator[str]:
+        for key in keys:
+            value, path = node.data.get(key), node.at(key)
+            if value is not None and not low <= value <= high:
+                than, bound = ("greater", low) if value < low else ("less", high)
+                words = f"{path} in body should be {than} than or equal to {bound}"
+                yield Fault(f"Invalid value: {value}: {words}", path)
+
+    return rule
+
+
 def at_most(limit: int, *keys: str) -> Rule:
     """Returns the rule that lists have no more than so many entries [OpenAPI: maxItems]."""
 

@@ -10,6 +10,17 @@ from tests.model.clusters import ISTIO, cluster, resource
 
 STATE = cluster(ISTIO)
 SECURITY = "security.istio.io/v1"
+APIS = {
+    "PeerAuthentication": SECURITY,
+    "AuthorizationPolicy": SECURITY,
+    "RequestAuthentication": SECURITY,
+    "Telemetry": "telemetry.istio.io/v1",
+    "WasmPlugin": "extensions.istio.io/v1alpha1",
+    "TrafficExtension": "extensions.istio.io/v1alpha1",
+    "ProxyConfig": "networking.istio.io/v1beta1",
+    "WorkloadGroup": "networking.istio.io/v1",
+    "EnvoyFilter": "networking.istio.io/v1alpha3",
+}
 TO_A = "route: [{destination: {host: a}}]"
 
 # A kind, where a part stands in its spec (@), and parts with some of the words; none for what is taken.
@@ -256,6 +267,65 @@ PARTS = {
             "{rules: [{from: [{source: {serviceAccounts: [a], namespaces: [b]}}]}]}": "Cannot set serviceAccounts",
         },
     ),
+    "what is measured": (
+        "Telemetry",
+        "@",
+        {
+            "{metrics: [{overrides: [{tagOverrides: {a: {value: b}}}]}]}": "",
+            "{metrics: [{overrides: [{tagOverrides: {a: {}}}]}]}": "must be set when operation is UPSERT",
+            "{metrics: [{overrides: [{tagOverrides: {a: {operation: REMOVE, value: b}}}]}]}": "must not be set",
+            "{tracing: [{randomSamplingPercentage: 101}]}": "should be less than or equal to 100",
+            "{tracing: [{customTags: {a: {literal: {value: ''}}}}]}": "in body should be at least 1 chars long",
+            "{targetRef: {kind: Other, name: a}}": "targetRef must be to one of",
+        },
+    ),
+    "plugins": (
+        "WasmPlugin",
+        "@",
+        {
+            "{url: 'oci://a.b/c:v1'}": "",
+            "{url: 'ftp://a.b/c'}": "url must have schema one of [http, https, file, oci]",
+            "{url: a, sha256: b}": "in body should match '(^$|^[a-f0-9]{64}$)'",
+            "{url: a, vmConfig: {env: [{name: a}, {name: a}]}}": 'Duplicate value: {"name":"a"}',
+            "{url: a, vmConfig: {env: [{name: a, valueFrom: HOST, value: b}]}}": "valueFrom is INLINE",
+            "{url: a, match: [{ports: [{number: 0}]}]}": "should be greater than or equal to 1",
+        },
+    ),
+    "scripts": (
+        "TrafficExtension",
+        "@",
+        {
+            "{lua: {inlineCode: a}}": "",
+            "{}": "exactly one of wasm or lua must be set",
+        },
+    ),
+    "proxies": ("ProxyConfig", "@", {"{concurrency: -1}": "should be greater than or equal to 0"}),
+    "groups": (
+        "WorkloadGroup",
+        "{template: {}, @}",
+        {
+            "probe: {tcpSocket: {port: 80}}": "",
+            "probe: {}": "unknown health check method",
+            "probe: {exec: {command: []}}": "exec.command is required",
+            "probe: {httpGet: {port: 80, scheme: ftp}}": "scheme must be one of [HTTP, HTTPS]",
+            "probe: {httpGet: {port: 80, httpHeaders: [{name: a_b}]}}": "a_b is not a valid header name",
+            "metadata: {labels: {a: /}}": "invalid labels",
+        },
+    ),
+    "patches": (
+        "EnvoyFilter",
+        "{configPatches: [@]}",
+        {
+            "{applyTo: CLUSTER, patch: {operation: REMOVE}}": "",
+            "{patch: {operation: REMOVE}}": "missing applyTo",
+            "{applyTo: CLUSTER}": "missing patch",
+            "{applyTo: CLUSTER, patch: {operation: MERGE}}": "missing patch value for non-remove operation",
+            "{applyTo: CLUSTER, patch: {operation: REMOVE}, match: {listener: {}}}": "cannot have non cluster match",
+            "{applyTo: LISTENER, patch: {operation: REMOVE}, match: {listener: {filterChain: {filter: "
+            "{name: a, subFilter: {name: b}}}}}}": "with applyTo HTTP_FILTER only",
+            "{applyTo: CLUSTER, patch: {operation: REMOVE}, match: {proxy: {proxyVersion: '('}}}": "invalid regex",
+        },
+    ),
     "tokens": (
         "RequestAuthentication",
         "{jwtRules: [@]}",
@@ -279,8 +349,7 @@ PARTS = {
 )
 def test_admission(kind, whole, part, words):
     spec = yaml.safe_dump(yaml.safe_load(whole.replace("@", part)), default_flow_style=True)
-    api = SECURITY if kind in ("PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication") else ""
-    given = [resource(kind, "bare/x", spec, api)]
+    given = [resource(kind, "bare/x", spec, APIS.get(kind, ""))]
     if not words:
         changes.apply(STATE, given)
         return

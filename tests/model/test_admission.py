@@ -349,7 +349,6 @@ def test_a_close_field_is_named():
         ("HorizontalPodAutoscaler", "autoscaling/v2"),
         ("PodDisruptionBudget", "policy/v1"),
         ("Job", "batch/v1"),
-        ("Telemetry", "telemetry.istio.io/v1"),
     ],
 )
 def test_what_traffic_does_not_notice_is_stored(kind, api):

@@ -396,7 +396,7 @@ def test_mesh_config_of_another_form(text, what):
     [
         (f"{{hosts: [], {HTTP}}}", "should have at least 1 items"),
         (f"{{hosts: ['*'], {HTTP}}}", "hostname cannot be wildcard"),
-        (f"{{hosts: [a.b], {HTTP}, endpoints: [{{address: 1.2.3.4}}]}}", "no endpoints should be provided"),
+        (f"{{hosts: [a.b], {HTTP}, endpoints: [{{address: 1.2.3.4}}]}}", "NONE mode cannot set endpoints"),
         (
             f"{{hosts: [a.b], {HTTP}, resolution: STATIC, endpoints: [{{address: a.b}}]}}",
             "is not a valid IP address",

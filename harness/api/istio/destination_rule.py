@@ -169,11 +169,17 @@ class Tunnel(Node):
     target_port = field.count("targetPort")
 
 
+class RetryBudget(Node):
+    """Which share of the requests may be sent again."""
+
+    percent = field.number("percent")
+
+
 class TrafficPolicy(LevelPolicy):
     """How clients' proxies treat a host's endpoints."""
 
     ports = field.nodes("portLevelSettings", PortTrafficPolicy)
-    retry_budget = field.optional_node("retryBudget", Node)
+    retry_budget = field.optional_node("retryBudget", RetryBudget)
     tunnel = field.optional_node("tunnel", Tunnel)
     proxy_protocol = field.optional_node("proxyProtocol", Node)
 

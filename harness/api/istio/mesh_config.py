@@ -135,12 +135,31 @@ class Tracing(Node):
     providers = field.nodes("providers", TelemetryProvider)
 
 
+class TagOverride(Node):
+    """What becomes of a label of a metric."""
+
+    operation = field.nonempty("operation", "UPSERT")
+    value = field.text("value")
+
+
+class MetricsOverride(Node):
+    """What becomes of some metrics."""
+
+    tags = field.named("tagOverrides", TagOverride)
+
+
+class Metrics(Node):
+    """What is measured, and how."""
+
+    overrides = field.nodes("overrides", MetricsOverride)
+
+
 class Telemetry(PolicySpec):
     """What proxies measure, log and trace [Istio: telemetry/v1, Telemetry]."""
 
     KIND: ClassVar = ("telemetry.istio.io", "Telemetry")
 
-    metrics = field.nodes("metrics", Node)
+    metrics = field.nodes("metrics", Metrics)
     access_logging = field.nodes("accessLogging", AccessLogging)
     tracing = field.nodes("tracing", Tracing)
 

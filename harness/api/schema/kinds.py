@@ -97,6 +97,14 @@ KINDS = {
 }
 """Kinds whose fields are checked, by API group and kind."""
 
+CHECKED = {
+    (group, name): Kind(group, name, (), file)
+    for file, groups in _TABLE["checked"].items()
+    for group, kinds in groups.items()
+    for name in kinds.split()
+}
+"""Kinds whose fields are checked, and that aren't read to decide."""
+
 FOREIGN_WORKLOAD = Kind("*", "Workload", (), "kubernetes")
 """What is read of workloads whose kind isn't."""
 

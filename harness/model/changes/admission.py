@@ -51,9 +51,15 @@ def admit(objects: Objects, resource: Resource) -> Resource:
         from harness.api.schema import structure  # its libraries are needed for definitions alone
 
         structure.check(definition, without_nulls(resource), objects.get(*resource.key))
-    if kind in schemas.INERT or (
-        kind not in schemas.KINDS and any(plane.brought(resource) for plane in CONTROL_PLANES.values())
-    ):
+    if kind not in schemas.KINDS and any(plane.brought(resource) for plane in CONTROL_PLANES.values()):
+        return resource
+    if shape := schemas.CHECKED.get(kind):
+        form = without_nulls(resource)
+        _known(lambda each: check(each, shape), form, definition)
+        for each, plane in CONTROL_PLANES.items():
+            if each in objects.meshes and mesh is each:
+                plane.validate(form)
+    if kind in schemas.INERT:
         return resource
     if is_foreign(resource):
         if is_workload(resource):

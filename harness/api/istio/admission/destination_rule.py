@@ -21,13 +21,14 @@ from harness.api.istio.destination_rule import (
     Maglev,
     OutlierDetection,
     PortTrafficPolicy,
+    RetryBudget,
     Subset,
     TCPSettings,
     TrafficPolicy,
     Tunnel,
     Warmup,
 )
-from harness.api.refusal import Fault, each, exclusive
+from harness.api.refusal import Fault, each, exclusive, within
 from harness.base.networks import is_address
 
 if TYPE_CHECKING:
@@ -223,6 +224,8 @@ RULES: Rules = {
 
 DEFINITION: Rules = {
     LoadBalancerSettings: (exclusive("simple", "consistentHash", "backendUtilization"),),
+    Warmup: (within(0, 100, "minimumPercent"),),
+    RetryBudget: (within(0, 100, "percent"),),
     ConsistentHash: (
         exclusive("httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName"),
         exclusive("ringHash", "maglev"),

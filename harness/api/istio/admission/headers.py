@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _PSEUDO = (":method", ":scheme", ":authority", ":path", ":status")
-_EMPTY = "header name cannot be empty"
+EMPTY = "header name cannot be empty"
 
 # Text, or variables of Envoy's: %NAME%, %NAME(ARGUMENT)%, %NAME(["ARGUMENT", …])%.
 _WORD = r'(?:\\.|[^\\)"])*'
@@ -29,7 +29,7 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 def matched_name(name: str) -> str:
     """The name of a header that a match asks for, or of what stands for one there."""
     if not name:
-        return _EMPTY
+        return EMPTY
     fine = name in _PSEUDO or claims.routed_by(name) is not None or _NAME.fullmatch(name)
     return "" if fine else f"header name {name} is not a valid header name"
 
@@ -37,7 +37,7 @@ def matched_name(name: str) -> str:
 def listed_name(name: str) -> str:
     """The name of a header in a CORS policy; an asterisk stands for all."""
     if not name:
-        return _EMPTY
+        return EMPTY
     return "" if _NAME.fullmatch(name) else f"header name {name} is not a valid header name"
 
 
@@ -54,7 +54,7 @@ def value(text: str) -> str:
 def _changed_name(name: str, *, authority: bool) -> str:
     """The name of a header that is changed; a request's host may be set, nothing else of it."""
     if not name:
-        return _EMPTY
+        return EMPTY
     if name.lower() in ("host", ":authority") and authority:
         return ""
     if name.lower() == "host":

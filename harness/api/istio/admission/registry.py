@@ -41,14 +41,6 @@ def _selector(selector: WorkloadSelector) -> Iterator[str]:
 
 def _service_entry(entry: ServiceEntry) -> Iterator[str]:
     hosts, endpoints, resolution = entry.hosts, entry.endpoints, entry.resolution
-    if entry.workload_selector is not None and entry.has("endpoints"):
-        words = "only one of WorkloadSelector or Endpoints is allowed in Service Entry"
-        yield Fault(words, entry.at("workloadSelector"))
-    if resolution not in ("NONE", "STATIC") and any("/" in address for address in entry.addresses):
-        words = "CIDR addresses are allowed only for NONE/STATIC resolution types"
-        yield Fault(words, entry.at("addresses"))
-    if resolution == "NONE" and endpoints:
-        yield Fault("no endpoints should be provided for resolution type none", entry.at("endpoints"))
     if resolution.startswith("DNS"):
         yield from _by_name(entry)
     if resolution == "DYNAMIC_DNS":
@@ -69,9 +61,6 @@ def _by_name(entry: ServiceEntry) -> Iterator[str]:
             f"resolution mode {entry.resolution}, {wrong[0]}",
             entry.at("hosts"),
         )
-    if entry.resolution == "DNS_ROUND_ROBIN" and len(entry.endpoints) > 1:
-        words = "there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN"
-        yield Fault(words, entry.endpoints[1].path)
 
 
 def _dynamic(entry: ServiceEntry) -> Iterator[str]:
@@ -145,6 +134,18 @@ RULES: Rules = {
 """What the webhook asks of them."""
 
 
+def _resolution(entry: ServiceEntry) -> Iterator[str]:
+    resolution = entry.resolution
+    if entry.has("workloadSelector") and entry.has("endpoints"):
+        yield f"{OBJECT}only one of WorkloadSelector or Endpoints can be set"
+    if resolution not in ("NONE", "STATIC") and any("/" in address for address in entry.addresses):
+        yield f"{OBJECT}CIDR addresses are allowed only for NONE/STATIC resolution types"
+    if resolution == "NONE" and entry.has("endpoints"):
+        yield f"{OBJECT}NONE mode cannot set endpoints"
+    if resolution == "DNS_ROUND_ROBIN" and len(entry.endpoints) > 1:
+        yield f"{OBJECT}DNS_ROUND_ROBIN mode cannot have multiple endpoints"
+
+
 def _hosts_and_ports(entry: ServiceEntry) -> Iterator[str]:
     if not entry.hosts:
         words = "Invalid value: 0: spec.hosts in body should have at least 1 items"
@@ -159,10 +160,10 @@ def _hosts_and_ports(entry: ServiceEntry) -> Iterator[str]:
 
 
 def _place(endpoint: EntryEndpoint) -> Iterator[str]:
-    address, listed = endpoint.address, not isinstance(endpoint, WorkloadEntry)
-    if listed and not endpoint.has("address") and not endpoint.has("network"):
+    address = endpoint.address
+    if not endpoint.has("address") and not endpoint.has("network"):
         yield f"{OBJECT}Address is required"
-    if listed and address.startswith(forms.UNIX) and endpoint.has("ports"):
+    if address.startswith(forms.UNIX) and endpoint.has("ports"):
         yield f"{OBJECT}UDS may not include ports"
     if address.startswith(forms.UNIX) and forms.socket(address):
         words = "UDS may not be a dir"
@@ -188,7 +189,12 @@ def _wildcard(host: str) -> str:
 
 
 DEFINITION: Rules = {
-    ServiceEntry: (at_most(256, "hosts", "addresses", "ports"), _hosts_and_ports, each(_wildcard, "hosts")),
+    ServiceEntry: (
+        at_most(256, "hosts", "addresses", "ports"),
+        _hosts_and_ports,
+        _resolution,
+        each(_wildcard, "hosts"),
+    ),
     EntryEndpoint: (_place,),
     WorkloadSelector: (_labels,),
 }

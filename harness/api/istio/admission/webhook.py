@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.admission import (
     destination_rule,
+    extensions,
     gateway,
     http_rules,
     registry,
     virtual_service,
 )
 from harness.api.istio.destination_rule import DestinationRule
+from harness.api.istio.envoy_filter import EnvoyFilter
+from harness.api.istio.extensions import ProxyConfig, TrafficExtension, WasmPlugin, WorkloadGroup
 from harness.api.istio.gateway import IstioGateway
+from harness.api.istio.mesh_config import Telemetry
 from harness.api.istio.registry import ServiceEntry, Sidecar, WorkloadEntry
 from harness.api.istio.security import definition
 from harness.api.istio.security import validation as security_validation
@@ -40,6 +44,7 @@ _RULES = {
     **virtual_service.RULES,
     **gateway.RULES,
     **security_validation.RULES,
+    **extensions.RULES,
 }
 _DEFINITIONS = {
     **destination_rule.DEFINITION,
@@ -47,6 +52,7 @@ _DEFINITIONS = {
     **virtual_service.DEFINITION,
     **gateway.DEFINITION,
     **definition.DEFINITION,
+    **extensions.DEFINITION,
 }
 _READINGS: dict[str, type[Spec]] = {
     reading.__name__: reading
@@ -59,6 +65,12 @@ _READINGS: dict[str, type[Spec]] = {
         PeerAuthentication,
         RequestAuthentication,
         AuthorizationPolicy,
+        Telemetry,
+        WasmPlugin,
+        TrafficExtension,
+        ProxyConfig,
+        WorkloadGroup,
+        EnvoyFilter,
     )
 } | {"Gateway": IstioGateway}
 _OWN_MARKS = ("internal.istio.io/parents", "internal.istio.io/parent-namespace")
