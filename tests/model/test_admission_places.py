@@ -724,7 +724,7 @@ FAULTS = {
     ),
     "an authentication's reference": (
         "LinkerdAuthorizationPolicy",
-        "unsupported authentication kind(s): Pod.core",
+        "unsupported authentication kind(s): Pod",
         """\
         spec:
           targetRef: {group: policy.linkerd.io, kind: Server, name: a}
