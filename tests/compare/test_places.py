@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.analysis.explore.targets import OUTSIDE, targets
+from harness.api.node import live
 from harness.model import changes
 from tests.compare.differing import differing
+from tests.compare.test_comparison import estate
 from tests.model.clusters import ISTIO, LINKERD, app, cluster, resource
 
 TEXTS = {
@@ -150,3 +152,23 @@ def test_services_of_kubernetes_are_called_where_an_object_names_them():
     plain, named = (changes.apply(cluster(ISTIO), [*dns, *rules]) for rules in ([], [rule]))
     called = ({each.label.partition(":")[0] for each in targets(plain, other)} for other in (plain, named))
     assert [any("kube-dns" in label for label in labels) for labels in called] == [False, True]
+
+
+def normalizing(mode: str, *objects):
+    mesh = {"mesh": f"pathNormalization: {{normalization: {mode}}}"}
+    metadata = {"name": "istio", "namespace": "istio-system"}
+    config = live({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": mesh})
+    return estate(ISTIO, config, *objects)
+
+
+MODES = {"BASE": "MERGE_SLASHES", "MERGE_SLASHES": "DECODE_AND_MERGE_SLASHES"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("port", ["http", "grpc"])
+def test_each_way_not_to_be_normal_is_asked(mode, port):
+    spec = "{selector: {app: web}, ports: [{name: " + port + ", port: 80, targetPort: 8080}]}"
+    sides = (normalizing(each, resource("Service", "shop/web", spec, "v1")) for each in (mode, MODES[mode]))
+    found = differing(*sides)
+    own = [each for each in found if each.service and each.service.name == "web" and each.request]
+    assert ("path",) in {each.parts for each in own if each.request.grpc == (port == "grpc")}

@@ -247,7 +247,8 @@ class Compared:
         """Notes the difference that requests with these values show."""
         explored = [each.answers for each in classes]
         # What stands for others, or is the application's doing, is never counted as one with what isn't.
-        apart = (values["host"], values["path"]) if any(each.aside for each in classes) else ()
+        strange = any(each.is_strange for each in classes)
+        apart = (values["host"], strange or values["path"]) if any(each.aside for each in classes) else ()
         twice = self._sides.callers.is_moved and is_repeated(values)  # which the meshes account for
         key = (unlike(*explored), RESETS in values, apart, twice, *map(str, explored))
         if key in self._differences:

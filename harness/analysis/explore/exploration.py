@@ -22,7 +22,7 @@ from harness.analysis.explore.texts import (
     literal,
     value_for,
 )
-from harness.base.explored import Measure, Property
+from harness.base.explored import Measure, Property, Stays
 from harness.base.matching import TextMatch
 from harness.model.apps.explored import RESETS
 from harness.model.state.tables import grouped
@@ -52,6 +52,11 @@ class RequestClass:
     aside: bool = False
     """Whether none of its questions was turned."""
     _fitting: dict[str, frozenset[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether a text has a form that a rule makes another of."""
+        return any(isinstance(each.test, Stays) and not each.answer for each in self.conditions)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Returns whether a request by the same client gets all these answers when it is asked."""
@@ -148,8 +153,10 @@ def explore(
                         if not kind.is_aside(value, other):
                             waiting.append(({**values, question.attribute: value}, index + 1))
                             continue
-                        # Each of the few values aside is decided, and once.
-                        fit = (each for each in kind.aside if all(c.holds(each) for c in (*before, other)))
+                        # Each of the few values aside is decided, and once; so is each way not to be normal.
+                        examples = other.test.examples if isinstance(other.test, Stays) else kind.aside
+                        likely = filter(kind.takes, examples)
+                        fit = (each for each in likely if all(c.holds(each) for c in (*before, other)))
                         for each in dict.fromkeys((value, *fit)):
                             if (question.attribute, each) not in aside:
                                 aside.add((question.attribute, each))

@@ -153,7 +153,7 @@ class Target:
         if attribute == "method" and self.scheme == "grpc":
             return Kind(few=("POST",))
         if attribute == "path" and self.scheme == "grpc":
-            return replace(KINDS["path"], usual=("/harness.Probe/Call",), form="/[^/]+/[^/]+")
+            return replace(KINDS["path"], usual=("/harness.Probe/Call",), form="/[^/]+(/+|%2F)[^/]+")
         if attribute == "host":
             aside = self.others if self.apart else ()
             return (
