@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.base.errors import NotModelledError
+
 if TYPE_CHECKING:
     from harness.model.message import Message
 
@@ -22,8 +24,28 @@ JOINED = frozenset(
 
 
 def header_lines(message: Message, name: str) -> list[str]:
-    """Returns the texts of a header that Envoy compares, none if the header is absent."""
-    if name.lower() not in JOINED:
-        return message.header_lines(name)
-    value = message.header(name)
-    return [] if value is None else [value]
+    """Returns the texts of a header that Envoy compares, none if the header is absent.
+
+    A request's method, path with query, scheme and authority are headers, too [RFC 9113, 8.3.1]. Raises
+    NotModelledError for the path of an explored request that has a query.
+    """
+    match name.lower():
+        case ":method":
+            return [message.method]
+        case ":scheme":
+            return [message.scheme]
+        case ":path":
+            return [_target(message)]
+        case ":authority" | "host":
+            return [message.authority]
+        case lower if lower in JOINED:
+            value = message.header(lower)
+            return [] if value is None else [value]
+    return message.header_lines(name)
+
+
+def _target(message: Message) -> str:
+    if message.query and message.is_explored:
+        why = "a rule compares the header :path, which is the path and the query in one"
+        raise NotModelledError("a query isn't explored here", why=why)
+    return message.target

@@ -70,6 +70,8 @@ def location(message: Message, redirect: Redirect, match: RoutingMatch | None, p
     """Returns a redirect's Location; the query stays [Envoy: RouteEntryImplBase::newUri]."""
     scheme = redirect.scheme or message.scheme
     wanted = redirect.port or (port if redirect.keep_port else None)
+    if wanted == _DEFAULT_PORTS.get(scheme):  # such a port istiod doesn't write [istio/istio: ApplyRedirect]
+        wanted = None
     host = redirect.authority or message.authority
     if not redirect.authority:
         # The request's own port goes where it changes, or was the default of the scheme before.
@@ -77,7 +79,7 @@ def location(message: Message, redirect: Redirect, match: RoutingMatch | None, p
         left = scheme != message.scheme and message.authority.endswith(default)
         if left or (wanted and _WITH_PORT.holds(message.authority)):
             host = message.host
-    if wanted and wanted != _DEFAULT_PORTS.get(scheme):
+    if wanted:
         host = f"{host}:{wanted}"
     path = message.path
     if redirect.path is not None:
