@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
     from harness.base.vocabulary import Mesh
-    from harness.model.message import Answers, Arrival, ClientSide, Deliver, Message
-    from harness.model.network.services import Endpoint
+    from harness.model.message import Answers, Arrival, ClientSide, Deliver, Endpoint, Message
     from harness.model.state import Pod, State
     from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
@@ -46,6 +45,10 @@ class DataPlane:
     def outbound_bypass(self, state: State, client: Pod, port: int) -> Step | None:
         """Returns why a connection to a port (as dialled, not its pods') goes round it, or None."""
         return None
+
+    def takes(self, state: State, client: Pod, host: str) -> bool:
+        """Returns whether it knows where a name or an address leads of which nobody else knows that."""
+        return False
 
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
         """Returns what a request gets that a pod sends to a port of a Service."""

@@ -10,10 +10,10 @@ from harness.base.networks import is_address
 from harness.base.records import with_fields
 from harness.model import app_ports, apps, double_injection, planes
 from harness.model.distribution import Branch, after, certain, pooled, shares, tally, then
-from harness.model.message import Answers, Arrival, ClientSide, Message
+from harness.model.message import Answers, Arrival, ClientSide, Endpoint, Message
 from harness.model.network import dns, network_policy
 from harness.model.network.addresses import leads_out
-from harness.model.network.services import Endpoint, endpoints, enter_by_kube_proxy, service_port
+from harness.model.network.services import endpoints, enter_by_kube_proxy, service_port
 from harness.traffic.between import narrowed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
 from harness.traffic.trace import Action, Arrivals, built_in, step
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from harness.model.data_plane import DataPlane
     from harness.model.state import Pod, State
     from harness.traffic.request import Request
+
+_OWN_HOST = ("localhost", "127.0.0.1", "::1")
+"""What a pod calls itself: kube-proxy and proxies leave that alone."""
 
 _MAX_DEPTH = 8
 """Applications call applications; a longer chain than this is taken for a loop."""
@@ -130,20 +133,21 @@ def _send(state: State, client: Pod, request: Request, message: Message, depth: 
     if not is_address(request.host) and not asking.allowed:
         unanswered = built_in(Action.FAILED, "the pod can't ask the cluster's DNS: no name resolves")
         return certain(Outcome(failure=Failure.RESOLVE), *asking.trace, unanswered)
+    side = ClientSide(state, client, lambda arrival: _arrive(state, arrival, depth))
+    if request.host.lower() in _OWN_HOST:
+        text = "{} is the pod itself: no proxy takes that"
+        alone = Arrival(client, with_fields(client, proxies=()), request.port, message)
+        return after(side.deliver(alone), built_in(Action.LED, text, request.host))
     answer = dns.lookup(state, request.host, client.namespace, client.resolver)
     answer = answer or dns.Lookup(outside=request.host)
-    if (
-        answer.outside
-        and request.port not in answer.on_node
-        and not leads_out(state, answer.outside, client.namespace)
-    ):
+    lost = answer.outside and not leads_out(state, answer.outside, client.namespace)
+    if lost and request.port not in answer.on_node and not plane.takes(state, client, request.host):
         if is_address(request.host):
             why = "it is in the cluster, but no Service or pod is known to have it: a dump tells addresses"
             raise NotModelledError(f"{request} isn't modelled", why=why, todo="dial a name")
         text = "no Service is called {} in {}, nor is it a name elsewhere"
         unknown = built_in(Action.FAILED, text, request.host, client.namespace)
         return certain(Outcome(failure=Failure.RESOLVE), unknown)
-    side = ClientSide(state, client, lambda arrival: _arrive(state, arrival, depth))
     service = answer.service
 
     def dial() -> Answers:

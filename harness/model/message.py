@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -129,6 +129,15 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A ready pod's port behind a Service; `named`: by its pod, for only then Linkerd looks for a proxy."""
+
+    pod: Pod
+    port: int
+    named: bool = True
+
+
+@dataclass(frozen=True)
 class Arrival:
     """A request as it arrives at a pod; `tls` is the mesh whose mutual TLS the client's proxy began.
 
@@ -167,11 +176,15 @@ Deliver = Callable[[Arrival], Answers]
 
 @dataclass(frozen=True)
 class ClientSide:
-    """A pod of a cluster that sends requests, and how they get to other pods."""
+    """A pod of a cluster that sends requests, and how they get to other pods.
+
+    `dialled` is where its own connection would arrive: one of several endpoints, none if nothing answers.
+    """
 
     state: State
     client: Pod
     deliver: Deliver
+    dialled: tuple[Endpoint, ...] = field(default=(), kw_only=True)
 
     def dial(self, server: Pod, port: int, message: Message) -> Answers:
         """Returns what a pod answers to a connection without a mesh's mutual TLS."""

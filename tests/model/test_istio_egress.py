@@ -218,9 +218,15 @@ VM = resource("WorkloadEntry", "ist/vm", "{address: 198.51.100.9, labels: {app: 
         ([rules("v1", TO_API), entry(DNS)], "http://v1/", out("api.acme.com:80")),
         ([rules("v1", TO_API)], "http://v1/", {"503": 1}),
         (
-            [rules("v1", TO_API), entry(DNS.replace("DNS}", "DNS, exportTo: [other]}"))],
+            [rules("v1", TO_API), entry(DNS.replace("DNS}", "DNS, exportTo: ['.']}"), "other/e")],
             "http://v1/",
             {"503": 1},
+        ),
+        # What a rule names of the client's own namespace is known, to whomever it is exported.
+        (
+            [rules("v1", TO_API), entry(DNS.replace("DNS}", "DNS, exportTo: [other]}"))],
+            "http://v1/",
+            out("api.acme.com:80"),
         ),
         ([rules("v1", TO_API + ", port: {number: 444}"), entry(BOTH)], "http://v1/", {"503": 1}),
         (
@@ -352,13 +358,8 @@ def test_the_trace_names_policy_and_configuration():
 @pytest.mark.parametrize(
     ("objects", "what"),
     [
-        ([mesh("outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}")], "outboundTrafficPolicy.mode"),
         ([mesh("rootNamespace: elsewhere")], "rootNamespace"),
         ([mesh("discoverySelectors: []")], "data.mesh discoverySelectors"),
-        (
-            [mesh("defaultConfig: {proxyMetadata: {ISTIO_META_DNS_CAPTURE: 'true'}}")],
-            "ISTIO_META_DNS_CAPTURE",
-        ),
         ([mesh("defaultConfig: {interceptionMode: TPROXY}")], "defaultConfig.interceptionMode"),
         ([entry(f"{{hosts: ['*.acme.com'], {HTTP}, resolution: DYNAMIC_DNS}}")], "spec.resolution"),
         (

@@ -47,6 +47,7 @@ def mesh(text):
 ONLY = "{mode: REGISTRY_ONLY}"
 SELECTED = "{labels: {app: client}}"
 UNSELECTED = "{labels: {app: v1}}"
+V1 = {"200 from ist/v1": 1}
 V2, RESET = {"200 from other/v2": 1}, {"connection reset (curl 56)": 1}
 # A sidecar in ALLOW_ANY still reaches what it isn't told of: as plaintext, without any rule.
 STRICT_RESET = {"503": 1}
@@ -189,8 +190,14 @@ def test_the_trace_names_the_sidecar_and_its_policy():
 @pytest.mark.parametrize(
     ("spec", "what"),
     [
-        ("{ingress: [{port: {number: 80}, defaultEndpoint: '127.0.0.1:80'}]}", "spec.ingress"),
-        ("{egress: [{port: {number: 80}, hosts: ['./*']}]}", "spec.egress[0].port"),
+        (
+            "{ingress: [{port: {number: 80}, defaultEndpoint: 'unix:///a'}]}",
+            "spec.ingress[0].defaultEndpoint",
+        ),
+        (
+            "{egress: [{port: {number: 80, protocol: HTTP_PROXY}, hosts: ['./*']}]}",
+            "spec.egress[0].port.protocol",
+        ),
         ("{egress: [{captureMode: NONE, hosts: ['./*']}]}", "spec.egress[0].captureMode"),
         (
             "{outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a}}}",
@@ -216,3 +223,57 @@ def test_not_modelled(spec, what):
 def test_refused(spec, words):
     with pytest.raises(Refused, match=words):
         changes.apply(WORLD, [resource("Sidecar", "ist/s", spec)])
+
+
+def listening(ingress, **more):
+    """A Sidecar for the pods of v1, with these inbound listeners."""
+    rest = "".join(f", {key}: {value}" for key, value in more.items())
+    spec = f"{{workloadSelector: {{labels: {{app: v1}}}}, ingress: [{ingress}]{rest}}}"
+    return resource("Sidecar", "ist/in", spec)
+
+
+ANYBODY = '{rules: [{to: [{operation: {methods: ["GET"]}}]}]}'
+
+
+@pytest.mark.parametrize(
+    ("ingress", "told_"),
+    [
+        ("{port: {number: 8080, protocol: HTTP, name: http}}", V1),
+        ("{port: {number: 8080, protocol: HTTP, name: http}, defaultEndpoint: '127.0.0.1:8080'}", V1),
+        ("{port: {number: 9999, protocol: HTTP, name: http}, defaultEndpoint: ':8080'}", V1),
+        (
+            "{port: {number: 8080, protocol: HTTP, name: http}, defaultEndpoint: '0.0.0.0:1'}",
+            {"503": 1},
+        ),
+        # The Service says HTTP, the Sidecar TCP: policies see bytes.
+        ("{port: {number: 8080, protocol: TCP, name: tcp}}", {"503": 1}),
+        ("{port: {number: 9999, protocol: TCP, name: tcp}}", V1),
+    ],
+)
+def test_inbound_listeners_come_in_the_place_of_services(ingress, told_):
+    allow = resource("AuthorizationPolicy", "ist/a", ANYBODY, "security.istio.io/v1")
+    state = changes.apply(WORLD, [listening(ingress), allow])
+    assert told(send(state, "ist/client", "http://v1/")) == told_
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "told_"),
+    [
+        ("http://v1/", {}, V1),
+        ("http://v2.other/", {}, {"502": 1}),
+        ("http://v1/", {"host": "v2.other"}, {"502": 1}),
+        ("http://plain.other:81/", {}, {"200 from other/v2": 1}),
+    ],
+)
+def test_a_port_of_its_own_has_its_own_hosts(url, headers, told_):
+    own = (
+        "{egress: [{port: {number: 80, protocol: HTTP, name: http}, hosts: ['./*']}, {hosts: ['*/*']}], "
+        "outboundTrafficPolicy: {mode: REGISTRY_ONLY}}"
+    )
+    more = resource(
+        "Service",
+        "other/plain",
+        "{selector: {app: v2}, ports: [{name: http, port: 81, targetPort: 8080}]}",
+    )
+    state = changes.apply(WORLD, [resource("Sidecar", "ist/s", own), more])
+    assert told(send(state, "ist/client", url, **headers)) == told_

@@ -13,7 +13,9 @@ from harness.analysis.explore.kinds import Kind
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.explored import AGAIN, AND, Several
 from harness.base.matching import TextMatch
+from harness.base.networks import borders, is_network
 from harness.base.vocabulary import KUBERNETES, Workload
+from harness.model.istio.registry import service as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
 from harness.model.network.dns import resolve
@@ -193,6 +195,21 @@ def targets(before: State, after: State) -> Iterator[Target]:
             strange = tuple(_authority(each, port) for each in foreign[:_FOREIGN] if name == OUTSIDE)
             hosts = (_authority(name, port), *strange)
             yield Target(f"{name}:{port}", name, port, scheme, hosts=hosts, others=strange, names=(name,))
+    for address, port, scheme in sorted(_addresses(before) | _addresses(after)):
+        host = f"[{address}]" if ":" in address else address
+        names = tuple(_authority(each, port) for each in (host, *foreign[:_FOREIGN]))
+        yield Target(f"{host}:{port}", host, port, scheme, hosts=names, others=names[1:], names=(address,))
+
+
+def _addresses(state: State) -> set[tuple[str, int, str]]:
+    """An address in each of the networks that ServiceEntries name, with their ports."""
+    return {
+        (borders(service.address)[0], port.number, scheme)
+        for service in registry.every(state)
+        if is_network(service.address)
+        for port in service.ports
+        for scheme in _SCHEMES.get(port.protocol, ("http",))
+    }
 
 
 def _spoken(sides: Sequence[Resource]) -> Iterator[tuple[int, str]]:

@@ -102,3 +102,15 @@ def protocol_of(text: str, number: int = 0) -> str:
     word = "grpc-web" if text.lower().startswith("grpc-web") else text.lower()
     default = "tcp" if number in _SERVER_FIRST else ""
     return _PROTOCOLS.get(word) or _PROTOCOLS.get(word.partition("-")[0], default)
+
+
+def entry_protocol(text: str) -> str:
+    """Returns the same for what a ServiceEntry or a Sidecar says of a port: the one word, or nothing."""
+    return _ENTRY_PROTOCOLS.get(text.lower(), "tcp")
+
+
+_ENTRY_PROTOCOLS = {
+    **{name: name for name in ("http", "http2", "grpc", "tls", "")},
+    "grpc-web": "http",
+    "https": "tls",
+}

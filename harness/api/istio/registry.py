@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 ALLOW_ANY, REGISTRY_ONLY = "ALLOW_ANY", "REGISTRY_ONLY"
+BY_HOST = "ALLOW_ANY_DYNAMIC_DNS"
+"""Of MeshConfig alone: HTTP goes where its Host leads, and other bytes where the client dialled."""
 
 
 class WorkloadSelector(Node):
@@ -23,10 +25,34 @@ class WorkloadSelector(Node):
     labels = field.labels("labels")
 
 
+class SidecarPort(Node):
+    """A port, and what is spoken there; number 0: nothing is said of a port."""
+
+    number = field.count("number")
+    name = field.text("name")
+    protocol = field.text("protocol")
+    target_port = field.count("targetPort")
+
+
+class IngressListener(Node):
+    """A port of the pod, and where in it requests to that go (empty: to the same port)."""
+
+    port = field.node("port", SidecarPort)
+    capture_mode = field.text("captureMode")
+    default_endpoint = field.text("defaultEndpoint")
+
+    @property
+    def target(self) -> int:
+        """The port that the application listens on."""
+        text = self.default_endpoint.rpartition(":")[2]
+        return int(text) if text.isdigit() else self.port.number
+
+
 class EgressListener(Node):
-    """The hosts that proxies know, as `namespace/host`."""
+    """The hosts that proxies know, as `namespace/host`, on one port or on all."""
 
     hosts = field.texts("hosts")
+    port = field.node("port", SidecarPort)
     capture_mode = field.text("captureMode")
 
 
@@ -42,6 +68,7 @@ class Sidecar(Spec):
     KIND: ClassVar = ("networking.istio.io", "Sidecar")
 
     workload_selector = field.node("workloadSelector", WorkloadSelector)
+    ingress = field.nodes("ingress", IngressListener)
     egress = field.nodes("egress", EgressListener)
     inbound_connection_pool = field.optional_node("inboundConnectionPool", ConnectionPool)
     outbound_traffic_policy = field.optional_node("outboundTrafficPolicy", OutboundTrafficPolicy)

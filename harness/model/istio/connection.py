@@ -9,78 +9,86 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.base import explored
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped, shares, then
 from harness.model.istio.inbound import SERVER_FIRST
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import sidecar_scope
+from harness.model.istio.registry.listeners import Place
 from harness.model.istio.routing import connection_rule, router
-from harness.model.istio.routing.rule import RoutingRule
 from harness.model.istio.upstream import client_tls
 from harness.model.istio.upstream import cluster as upstream
-from harness.model.network.services import Endpoint, ServicePort
+from harness.model.message import Endpoint
+from harness.model.network import dns
+from harness.model.network.addresses import leads_out
+from harness.model.network.services import endpoints, fqdn, service_port
+from harness.model.state import Pod
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from harness.model.istio.registry.hosts import Port
+    from harness.model.istio.registry.listeners import Listener
     from harness.model.istio.registry.service_entry import Target
-    from harness.model.istio.routing.rule import RoutingDestination
+    from harness.model.istio.routing.connection_rule import Chain
+    from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
     from harness.model.istio.upstream.cluster import Missing, Upstream
     from harness.model.message import Answers, ClientSide, Message
 
 
-def is_opaque(dialled: ServicePort | Endpoint, message: Message) -> bool:
-    """Returns whether a client's sidecar takes a request for bytes."""
-    return message.opaque or (isinstance(dialled, ServicePort) and dialled.protocol in ("tls", "tcp"))
-
-
 def send(
-    side: ClientSide, dialled: ServicePort | Endpoint, ready: tuple[Endpoint, ...], message: Message
+    side: ClientSide, place: Place, listener: Listener | None, chain: Chain | None, message: Message
 ) -> Answers:
-    """Returns what a sidecar makes of a connection; what it has no rule for goes to `ready`, as it is."""
-
-    def passed_through(*trace: Step) -> Answers:
-        passed = passed_on(side, ready, message)
-        if message.tls:  # a connection that ends early ends the client's handshake
-            passed = mapped(
-                passed, lambda outcome: replace(outcome, failure=Failure.TLS) if outcome.failure else outcome
-            )
-        return after(passed, *trace)
-
-    # Of what is elsewhere the port is taken for that of the name which is asked for.
-    state, client = side.state, side.client
-    port: Port | None
-    if isinstance(dialled, ServicePort):
-        hidden = registry.hidden(state, client, dialled)
-        port, trace = (None, [hidden]) if hidden else (dialled, [])
-    else:
-        port, trace = registry.known(state, client, message.sni or message.dialled, dialled.port)
-    if port is None:
-        return passed_through(*trace)
-    origin = port.origin
-    if port.http:
-        text = "port {} is HTTP's by name or appProtocol: what isn't HTTP is passed through"
-        return passed_through(*trace, step(origin, "spec.ports", Action.BYPASSED, text, port.number))
-    if message.tcp and not port.protocol:
+    """Returns what a sidecar makes of a connection as bytes: what no chain takes goes on as it is."""
+    if chain is None:
+        return _passed_over(side, place, listener, message)
+    trace: list[Step] = []
+    if message.tcp and not chain.claim.protocol:
         text = "port {} says no protocol: {}"
-        trace = [*trace, step(origin, "spec.ports", Action.DETECTED, text, port.number, SERVER_FIRST)]
-    chosen, why = connection_rule.find(side.state, side.client, port, message)
-    if isinstance(chosen, RoutingRule):
-        return after(follow(side, chosen, port.number, message), *trace, *why)
-    if chosen is not None:
-        return passed_through(*trace, *why, chosen)
+        origin = chain.claim.service.origin
+        trace = [step(origin, "spec.ports", Action.DETECTED, text, place.number, SERVER_FIRST)]
+    if chain.rule is not None:
+        where = chain.match.where if chain.match else chain.rule.field
+        text = "is for {}" if chain.names else "takes the connection"
+        taken = step(chain.rule.origin, where, Action.MATCHED, text, connection_rule.sought(message))
+        return after(follow(side, chain.rule, place.number, message), *trace, taken)
     text = "no rule for connections to it: its endpoints about evenly"
-    own = step(origin, "spec.ports", Action.MATCHED, text)
-    target = upstream.cluster(side, port, own, message.dialled)
-    return after(_connected(side, target, message), *trace, *why)
+    own = step(chain.claim.service.origin, "spec.ports", Action.MATCHED, text)
+    target = upstream.of_host(side, chain.claim.port, own)
+    return after(_connected(side, target, message), *trace)
+
+
+def _passed_over(side: ClientSide, place: Place, listener: Listener | None, message: Message) -> Answers:
+    """What a connection gets that no chain of a listener is for, or for which there is no listener."""
+    passed = passed_on(side, place, message)
+    if message.tls:  # a connection that ends early ends the client's handshake
+        passed = mapped(
+            passed, lambda outcome: replace(outcome, failure=Failure.TLS) if outcome.failure else outcome
+        )
+    trace = []
+    if place.service is not None and (port := service_port(place.service, place.number)) is not None:
+        if port.http and listener is not None:
+            text = "port {} is HTTP's by name or appProtocol: what isn't HTTP is passed through"
+            trace = [step(port.origin, "spec.ports", Action.BYPASSED, text, port.number)]
+        elif listener is not None and port.protocol == "tls":
+            text = "has tls rules, but none for {}: passed through"
+            trace = [step(port.origin, "spec.ports", Action.BYPASSED, text, connection_rule.sought(message))]
+    unseen = registry.unseen(side.state, side.client, place.number, *hosts_of(place, message))
+    return after(passed, *unseen, *trace)
+
+
+def hosts_of(place: Place, message: Message) -> tuple[str, ...]:
+    """Returns the hosts that a connection may be meant for, by its address and what it asks for."""
+    service = (fqdn(place.service),) if place.service is not None else ()
+    asked = message.sni if message.tls else message.host
+    return (*service, message.dialled.lower(), *((asked.lower(),) if asked else ()))
 
 
 def follow(side: ClientSide, rule: RoutingRule, listener: int, message: Message) -> Answers:
     """Returns what comes back of a connection that a `tcp` or `tls` rule took: it goes to a destination."""
 
     def to(destination: RoutingDestination) -> Answers:
-        target = upstream.upstream(side, rule, destination, listener, message.dialled)
+        target = upstream.upstream(side, rule, destination, listener)
         return _connected(side, target, message)
 
     return then(router.weighted(rule), to)
@@ -101,28 +109,56 @@ def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -
     return after(mapped(answered, closed), *target.trace)
 
 
-def passed_http(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:
+def passed_http(side: ClientSide, place: Place, message: Message) -> Answers:
     """Returns what an HTTP request gets whose host the proxy doesn't know, on a port where it knows others.
 
-    `dialled` are the endpoints that the client's own connection would reach. ALLOW_ANY: the request goes
-    there, in plaintext (PassthroughCluster); REGISTRY_ONLY: the proxy answers 502 (BlackHoleCluster).
+    ALLOW_ANY: the request goes where the client dialled, in plaintext (PassthroughCluster); REGISTRY_ONLY:
+    the proxy answers 502 (BlackHoleCluster).
     """
     scope = sidecar_scope.of(side.state, side.client)
     if not scope.allow_any:
         text = "the sidecar knows no host {}: it answers 502"
         own = built_in(Action.ANSWERED, text, message.host)
         return certain(replies.envoy(message, 502), scope.outbound, own)
-    text = "the sidecar knows no host {}: passed through to where it was dialled"
+    if scope.by_host:
+        side = replace(side, dialled=_resolved(side, message))
+        text = "the sidecar knows no host {}: it goes where that name leads"
+        if not side.dialled:
+            return certain(
+                replies.envoy(message, 503), scope.outbound, built_in(Action.FAILED, text, message.host)
+            )
+        place = Place("", place.number)
+    else:
+        text = "the sidecar knows no host {}: passed through to where it was dialled"
     through = built_in(Action.BYPASSED, text, message.host)
-    if not dialled:
-        failed = replies.upstream_failure(message, Failure.REFUSED, retried=True)
-        return certain(failed, scope.outbound, through)
-    passed = _passed(side, dialled, message.plus(("x-forwarded-proto", message.scheme)))
+    if not side.dialled:
+        failure, nobody = _nobody(place)
+        failed = upstream.answered(message, Outcome(failure=failure, seconds=_waited(failure)), retried=False)
+        return certain(failed, scope.outbound, through, *nobody)
+    passed = _passed(side, message.plus(("x-forwarded-proto", message.scheme)))
     answered = mapped(passed, lambda outcome: upstream.answered(message, outcome, retried=False))
     return after(answered, scope.outbound, through)
 
 
-def passed_on(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:
+def _resolved(side: ClientSide, message: Message) -> tuple[Endpoint, ...]:
+    """Where a request's own host leads, on port 80 if it names none [Envoy: dynamic_forward_proxy]."""
+    host, number = explored.of(_host_and_port, message.authority)
+    answer = dns.lookup(side.state, host, side.client.namespace, side.client.resolver)
+    if answer is None or answer.outside:
+        name = answer.outside if answer else host
+        return (Endpoint(Pod.at(name), number),) if leads_out(side.state, name, side.client.namespace) else ()
+    if answer.pods or answer.service is None:
+        return tuple(Endpoint(pod, number) for pod in answer.pods)
+    port = service_port(answer.service, number)
+    return endpoints(side.state, port) if port is not None else ()
+
+
+def _host_and_port(authority: str) -> tuple[str, int]:
+    host, _, written = authority.rpartition(":")
+    return (host, int(written)) if host and written.isdigit() else (authority, 80)
+
+
+def passed_on(side: ClientSide, place: Place, message: Message) -> Answers:
     """Returns what a connection gets that no listener is for: passed on by ALLOW_ANY, else reset."""
     scope = sidecar_scope.of(side.state, side.client)
     if not scope.allow_any:
@@ -130,13 +166,27 @@ def passed_on(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message)
         return certain(Outcome(failure=Failure.RESET), scope.outbound, built_in(Action.FAILED, text))
     text = "the sidecar knows nothing there: the connection is passed through as it is"
     through = built_in(Action.BYPASSED, text)
-    if not dialled:  # the sidecar takes the connection before it finds nobody behind it
-        return certain(Outcome(failure=Failure.RESET), scope.outbound, through)
-    return after(_passed(side, dialled, message), scope.outbound, through)
+    if not side.dialled:  # the sidecar takes the connection before it finds nobody behind it
+        failure, nobody = _nobody(place)
+        failure = Failure.TIMEOUT if failure is Failure.TIMEOUT else Failure.RESET
+        return certain(Outcome(failure=failure), scope.outbound, through, *nobody)
+    return after(_passed(side, message), scope.outbound, through)
 
 
-def _passed(side: ClientSide, dialled: tuple[Endpoint, ...], message: Message) -> Answers:
+def _nobody(place: Place) -> tuple[Failure, tuple[Step, ...]]:
+    """What becomes of a connection to a Service's address: without that port nothing answers there."""
+    if place.service is None or service_port(place.service, place.number) is not None:
+        return Failure.REFUSED, ()
+    text = "has no port {}, so nothing answers at its address"
+    return Failure.TIMEOUT, (step(place.service, "spec.ports", Action.FAILED, text, place.number),)
+
+
+def _waited(failure: Failure) -> float:
+    return upstream.CONNECT_TIMEOUT if failure is Failure.TIMEOUT else 0.0
+
+
+def _passed(side: ClientSide, message: Message) -> Answers:
     return then(
-        shares((1, endpoint, ()) for endpoint in dialled),
+        shares((1, endpoint, ()) for endpoint in side.dialled),
         lambda endpoint: side.dial(endpoint.pod, endpoint.port, message),
     )

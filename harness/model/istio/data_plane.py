@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from harness.api import gateway_api
 from harness.api.istio.hosts import MESH
 from harness.api.istio.mesh_config import Telemetry
-from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import Mesh
 from harness.model.data_plane import DataPlane
 from harness.model.distribution import after
 from harness.model.istio import inbound, mesh_config, revision, sidecar
-from harness.model.istio.registry import sidecar_scope
+from harness.model.istio.registry import listeners, sidecar_scope
+from harness.model.istio.registry.listeners import Place
 from harness.model.istio.routing import virtual_service
 from harness.model.istio.security import mutual_tls
-from harness.model.network.services import addresses, fqdn, service_port
+from harness.model.network.services import endpoints, fqdn, service_port
 from harness.traffic.observables import ENVOY_REQUESTS, GOLDEN
 from harness.traffic.trace import Action, built_in
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.base.resources import Resource
-    from harness.model.message import Answers, Arrival, ClientSide, Deliver, Message
-    from harness.model.network.services import Endpoint, ServicePort
+    from harness.model.message import Answers, Arrival, ClientSide, Deliver, Endpoint, Message
     from harness.model.state import Pod, State
     from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
@@ -45,6 +44,7 @@ class IstioDataPlane(DataPlane):
     mesh = Mesh.ISTIO
     agent_port = 15020
     route_groups = frozenset((gateway_api.GROUP,))
+    takes_any_port = True
 
     def routes(self, state: State, service: Resource) -> Iterator[tuple[Resource, str]]:
         """Yields the VirtualServices for a Service's host that sidecars follow."""
@@ -58,32 +58,19 @@ class IstioDataPlane(DataPlane):
         text = "{} goes round its sidecar to port {} ({}): no mutual TLS, no route"
         return built_in(Action.BYPASSED, text, client.workload, port, _NOT_INTERCEPTED_OUT)
 
+    def takes(self, state: State, client: Pod, host: str) -> bool:
+        return listeners.answers(state, client, host)
+
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
         dialled = service_port(service, port)
-        assert dialled is not None, "the data plane doesn't take other ports"
-        return _sent(side, dialled, message)
+        behind = replace(side, dialled=endpoints(side.state, dialled) if dialled else ())
+        return _sent(behind, Place.of_service(service, port), message)
 
     def dial(
         self, side: ClientSide, service: Resource | None, endpoint: Endpoint, message: Message
     ) -> Answers:
-        """Returns what a sidecar makes of a request to an address.
-
-        It takes the rules of a headless Service that has the port, and its cluster then goes where the client
-        dialled; else the request is passed through
-        [istio/istio: pilot/pkg/networking/core/cluster.go, convertResolution].
-        """
-        headless = service is not None and Service.kept(service).headless
-        port = service_port(service, endpoint.port) if service is not None and headless else None
-        if port is None:
-            return _sent(side, endpoint, message)
-        own = {pod.name for pod in addresses(side.state, port.service)}
-
-        def to_dialled(arrival: Arrival) -> Answers:
-            if arrival.server.name not in own or arrival.server.namespace != port.service.namespace:
-                return side.deliver(arrival)
-            return side.deliver(replace(arrival, server=endpoint.pod, port=endpoint.port))
-
-        return _sent(replace(side, deliver=to_dialled), port, message)
+        place = Place.of_endpoint(side.state, side.client, endpoint)
+        return _sent(replace(side, dialled=(endpoint,)), place, message)
 
     def inbound_bypass(self, state: State, arrival: Arrival) -> Step | None:
         """Clients' sidecars don't know of it: they begin mutual TLS, and nothing ends it."""
@@ -121,8 +108,8 @@ class IstioDataPlane(DataPlane):
         return "prometheus" in config.default_providers.metrics
 
 
-def _sent(side: ClientSide, dialled: ServicePort | Endpoint, message: Message) -> Answers:
-    return after(sidecar.send(side, dialled, message), *sidecar_scope.passed_over(side.state, side.client))
+def _sent(side: ClientSide, place: Place, message: Message) -> Answers:
+    return after(sidecar.send(side, place, message), *sidecar_scope.passed_over(side.state, side.client))
 
 
 def _is_excluded(pod: Pod, annotation: str, port: int) -> bool:

@@ -8,18 +8,23 @@ from harness.api.istio.security import identity
 from harness.base import explored
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
-from harness.model import app_ports, replies
+from harness.model import replies
 from harness.model.distribution import after, certain, mapped
 from harness.model.istio import forwarded_headers, mesh_config
+from harness.model.istio.registry import inbound_port
 from harness.model.istio.security import access, mutual_tls
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
+    from harness.model.istio.registry.inbound_port import InboundPort
     from harness.model.message import Answers, Arrival, Deliver
     from harness.model.state import State
 
 _SERVER = ("server", "istio-envoy")
+
+_OWN_PORTS = (15001, 15006)
+"""Where connections are redirected to: who dials them is closed [istio/istio: blackholeFilterChain]."""
 
 SERVER_FIRST = "it waits for the client's first bytes: a server that speaks first isn't heard before"
 """What a proxy does that has to find out what a connection is."""
@@ -31,7 +36,12 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     STRICT resets plaintext; then policies decide, for which `deliver` asks an external authorizer; the
     application is told the client's identity in x-forwarded-client-cert, and no other that it may have sent.
     """
-    arrival = _as_read(state, arrival)
+    if arrival.port in _OWN_PORTS:
+        text = "port {} is the sidecar's own: the connection is closed"
+        closed = built_in(Action.FAILED, text, arrival.port)
+        return certain(with_fields(replies.closed(arrival.message), hop=arrival.hop), closed)
+    port = inbound_port.find(state, arrival.server, arrival.port)
+    arrival = _as_read(arrival, port)
     mode, why = mutual_tls.mode(state, arrival.server, arrival.port)
     if arrival.tls is None and mode == "STRICT":
         text = "{} comes in plaintext: the connection is reset"
@@ -45,11 +55,16 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
     if foreign := _foreign(state, arrival):
         failed = Outcome(failure=Failure.OTHER, detail="TLS handshake failed", hop=arrival.refused)
         return certain(failed, why, foreign)
-    if unreadable := _unreadable(state, arrival):
+    if unreadable := _unreadable(arrival, port):
         return certain(with_fields(replies.closed(arrival.message), hop=arrival.hop), why, unreadable)
     if arrival.message.tcp and arrival.tls is None and mode != "DISABLE":
         why = why.reworded(why.action, "{}; {}", why.words, SERVER_FIRST)
-    answers = access.guarded(state, arrival, deliver, lambda admitted: _served(admitted, serve))
+    target = port.target if port is not None else arrival.port
+
+    def serve_behind(admitted: Arrival) -> Answers:
+        return _served(with_fields(admitted, port=target), serve)
+
+    answers = access.guarded(state, arrival, deliver, serve_behind)
     return after(answers if arrival.opaque else mapped(answers, signed), why)
 
 
@@ -87,12 +102,11 @@ def signed(outcome: Outcome) -> Outcome:
     return with_fields(outcome, headers=(*kept, _SERVER))
 
 
-def _as_read(state: State, arrival: Arrival) -> Arrival:
+def _as_read(arrival: Arrival, port: InboundPort | None) -> Arrival:
     """Returns an arrival as the server's sidecar takes it: `opaque` where it reads no HTTP in it.
 
     Where the port says nothing, the client's sidecar tells inside of mutual TLS how it has read it.
     """
-    port = app_ports.declared(state, arrival.server, arrival.port)
     if port is not None and port.http:
         opaque = arrival.message.opaque
     elif port is not None and port.protocol:
@@ -102,10 +116,9 @@ def _as_read(state: State, arrival: Arrival) -> Arrival:
     return with_fields(arrival, opaque=opaque)
 
 
-def _unreadable(state: State, arrival: Arrival) -> Step | None:
+def _unreadable(arrival: Arrival, port: InboundPort | None) -> Step | None:
     """Returns why the sidecar closes a connection of which it can't make anything; None if it can."""
-    port = app_ports.declared(state, arrival.server, arrival.port)
     if port is None or not port.http or not arrival.message.opaque:
         return None
     text = "port {} is HTTP's by name or appProtocol: what isn't HTTP is closed"
-    return step(port.service, "spec.ports", Action.FAILED, text, port.number)
+    return step(port.origin, port.field, Action.FAILED, text, arrival.port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.istio.mesh_config import KEY, MeshConfig
-from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY
+from harness.api.istio.registry import ALLOW_ANY, BY_HOST, REGISTRY_ONLY
 from harness.base.errors import InputError, did_you_mean, not_modelled
 from harness.base.resources import per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
@@ -29,7 +29,7 @@ _WITHOUT_EFFECT = frozenset(
 
 # Of a proxy's own defaults: what changes what it does with a request.
 _PROXY_WITH_EFFECT = frozenset(("interceptionMode", "proxyHeaders", "privateKeyProvider"))
-_PROXY_METADATA_WITH_EFFECT = ("ISTIO_META_DNS_CAPTURE", "ISTIO_META_DNS_AUTO_ALLOCATE")
+_DNS_CAPTURE = "ISTIO_META_DNS_CAPTURE"
 
 _DEFAULT = MeshConfig.of(None)
 
@@ -64,6 +64,14 @@ def trust_domain(objects: Objects) -> str:
     return _trust_domain(origin) if origin else _DEFAULT.trust_domain
 
 
+def captures_dns(state: State) -> bool:
+    """Returns whether proxies answer their pods' questions for the hosts that they know.
+
+    ServiceEntries without addresses then have one of their own, too [Istio: DNS proxying, auto allocation].
+    """
+    return of(state).proxy.metadata.get(_DNS_CAPTURE) == "true"
+
+
 def setting(config: MeshConfig, key: str, action: Action, words: str, *parts: Part) -> Step:
     """Returns what a setting did, by its place, or as the default that it is."""
     if not config.resource.data:
@@ -78,9 +86,9 @@ def _refuse(config: MeshConfig) -> None:
             why = "the model doesn't decide on this setting"
             names = _WITHOUT_EFFECT.union(config.keys())
             raise not_modelled(origin, config.at(key), why, did_you_mean(key, names))
-    if config.outbound not in (ALLOW_ANY, REGISTRY_ONLY):
+    if config.outbound not in (ALLOW_ANY, BY_HOST, REGISTRY_ONLY):
         policy = config.outbound_traffic_policy
-        raise not_modelled(origin, policy.at("mode"), f"{policy.mode} resolves names itself")
+        raise not_modelled(origin, policy.at("mode"), f"{policy.mode} is no mode of Istio 1.31")
     if config.root_namespace != ROOT_NAMESPACE:
         why = f"the model's root namespace is {ROOT_NAMESPACE}"
         raise not_modelled(origin, config.at("rootNamespace"), why)
@@ -88,7 +96,3 @@ def _refuse(config: MeshConfig) -> None:
         raise not_modelled(origin, proxy.at(key), "it changes what every proxy does")
     for key in proxy.gateway_topology.undeclared():
         raise not_modelled(origin, proxy.gateway_topology.at(key), "it changes connections")
-    for key in _PROXY_METADATA_WITH_EFFECT:
-        if proxy.metadata.get(key) == "true":
-            why = "proxies that answer DNS know names that no DNS server has"
-            raise not_modelled(origin, f"{proxy.at('proxyMetadata')}.{key}", why)

@@ -10,9 +10,9 @@ from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import after, mapped, shares, then
 from harness.model.linkerd import ports
-from harness.model.message import Answers, Arrival, ClientSide
+from harness.model.message import Answers, Arrival, ClientSide, Endpoint
 from harness.model.network import network_policy
-from harness.model.network.services import Endpoint, ServicePort, alike, endpoints
+from harness.model.network.services import ServicePort, alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 

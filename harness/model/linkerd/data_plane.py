@@ -10,8 +10,8 @@ from harness.base.vocabulary import Mesh
 from harness.model.data_plane import DataPlane
 from harness.model.distribution import after
 from harness.model.linkerd import inbound, ingress_mode, outbound, ports
+from harness.model.message import Endpoint
 from harness.model.network import attachment
-from harness.model.network.services import Endpoint
 from harness.traffic.observables import GOLDEN, LINKERD_ROUTES
 from harness.traffic.trace import Action, step
 

@@ -11,7 +11,7 @@ from harness.model.linkerd import balancer, egress_network, ports, protocol
 from harness.model.linkerd.balancer import OutboundCall
 from harness.model.linkerd.routing import backends, http, service_profile
 from harness.model.linkerd.routing.matching import host_rank
-from harness.model.network.services import Endpoint, ServicePort, service_port
+from harness.model.network.services import ServicePort, service_port
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Words, built_in, step, words
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.route import BackendRef, Route
     from harness.base.resources import Resource
     from harness.model.linkerd.protocol import Protocol
-    from harness.model.message import Answers, ClientSide, Message
+    from harness.model.message import Answers, ClientSide, Endpoint, Message
 
 
 def send(side: ClientSide, service: Resource, number: int, message: Message) -> Answers:

@@ -14,7 +14,8 @@ from harness.base.vocabulary import Mesh, Workload
 from harness.model.linkerd import config, egress_network, ports
 from harness.model.linkerd.balancer import OutboundCall
 from harness.model.linkerd.routing import index
-from harness.model.network.services import Endpoint, ServicePort
+from harness.model.message import Endpoint
+from harness.model.network.services import ServicePort
 from harness.model.state import Pod
 from harness.model.state.tables import per_key
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step, words

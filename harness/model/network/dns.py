@@ -16,9 +16,10 @@ from harness.base import explored
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import CLUSTER_DOMAIN, Workload
 from harness.model.distribution import Branches, certain, shares
+from harness.model.message import Endpoint
 from harness.model.network import network_policy
 from harness.model.network.addresses import leads_out
-from harness.model.network.services import Endpoint, addresses, pods_by_address
+from harness.model.network.services import addresses, pods_by_address
 from harness.model.state import Pod
 from harness.model.state.tables import per_key, per_state
 from harness.traffic.observables import Resolution

@@ -25,7 +25,7 @@ from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model import apps
 from harness.model.distribution import certain, shares, then
-from harness.model.message import ClientSide
+from harness.model.message import ClientSide, Endpoint
 from harness.model.network.addresses import inside
 from harness.model.network.machines import machines, machines_by_labels
 from harness.model.state import Pod, State
@@ -77,15 +77,6 @@ class ServicePort:
     def host(self) -> str:
         """The full name that it is known by."""
         return fqdn(self.service)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A ready pod's port behind a Service; `named`: by its pod, for only then Linkerd looks for a proxy."""
-
-    pod: Pod
-    port: int
-    named: bool = True
 
 
 def fqdn(service: Resource) -> str:

@@ -12,9 +12,11 @@ from harness.api.istio.admission.exports import export_faults
 from harness.api.istio.registry import (
     EgressListener,
     EntryEndpoint,
+    IngressListener,
     ServiceEntry,
     ServiceEntryPort,
     Sidecar,
+    SidecarPort,
     WorkloadEntry,
     WorkloadSelector,
 )
@@ -113,6 +115,35 @@ def _sidecar(sidecar: Sidecar) -> Iterator[str]:
         if not listener.has("port"):
             words = "sidecar: the egress listener with empty port should be the last listener in the list"
             yield Fault(words, listener.path)
+    egress = [listener.port for listener in sidecar.egress if listener.has("port")]
+    for ports in (egress, [listener.port for listener in sidecar.ingress]):
+        numbers = [port.number for port in ports]
+        for index, port in enumerate(ports):
+            if port.number in numbers[:index]:
+                yield Fault("sidecar: ports on IP bound listeners must be unique", port.at("number"))
+
+
+def _port(port: SidecarPort) -> Iterator[str]:
+    if not 1 <= port.number <= 65535:
+        yield Fault(f"port number {port.number} must be in the range 1..65535", port.at("number"))
+    if port.target_port:
+        yield Fault("targetPort has no impact on Sidecars", port.at("targetPort"))
+
+
+def _ingress(listener: IngressListener) -> Iterator[str]:
+    text, field = listener.default_endpoint, listener.at("defaultEndpoint")
+    host, colon, port = text.rpartition(":")
+    if not text or text.startswith(forms.UNIX):
+        return
+    if not colon:
+        yield Fault(f"address {text}: missing port in address", field)
+    elif host not in ("", "127.0.0.1", "0.0.0.0", "[::1]", "[::]"):
+        ways = "127.0.0.1:<port>,0.0.0.0:<port>,[::1]:port,[::]:port,unix://filepath or unset"
+        yield Fault(f"sidecar: defaultEndpoint must be of form {ways}", field)
+    elif not port.isdigit():
+        yield Fault(f"sidecar: defaultEndpoint port ({port}) is not a number", field)
+    elif not 1 <= int(port) <= 65535:
+        yield Fault(f"port number {port} must be in the range 1..65535", field)
 
 
 def _egress(listener: EgressListener) -> Iterator[str]:
@@ -130,6 +161,8 @@ RULES: Rules = {
     WorkloadEntry: (lambda entry: _endpoint(entry, None),),
     Sidecar: (_sidecar,),
     EgressListener: (_egress,),
+    IngressListener: (_ingress,),
+    SidecarPort: (each(forms.port_name, "name"), each(forms.protocol, "protocol"), _port),
 }
 """What the webhook asks of them."""
 

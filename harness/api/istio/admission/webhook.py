@@ -30,7 +30,7 @@ from harness.base.errors import not_modelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.api.istio.registry import EntryEndpoint
+    from harness.api.istio.registry import EgressListener, EntryEndpoint, IngressListener
     from harness.api.node import Spec
     from harness.base.resources import Resource
 
@@ -93,15 +93,27 @@ def _refuse(resource: Resource) -> None:
         case "WorkloadEntry":
             _refuse_socket(WorkloadEntry.of(resource))
         case "Sidecar":
-            for listener in Sidecar.of(resource).egress:
-                if listener.capture_mode == "NONE":
-                    why = "such a listener takes what is sent to it, and no other connection"
-                    raise not_modelled(resource, listener.at("captureMode"), why)
+            _refuse_listeners(Sidecar.of(resource))
         case "Gateway":
             for server in IstioGateway.of(resource).servers:
                 if server.tls.max_protocol_version in _OLD_TLS:
                     field = server.tls.at("maxProtocolVersion")
                     raise not_modelled(resource, field, "clients of today refuse such versions")
+
+
+def _refuse_listeners(sidecar: Sidecar) -> None:
+    listeners: tuple[EgressListener | IngressListener, ...] = (*sidecar.egress, *sidecar.ingress)
+    for listener in listeners:
+        if listener.capture_mode == "NONE":
+            why = "such a listener takes what is sent to it, and no other connection"
+            raise not_modelled(sidecar.resource, listener.at("captureMode"), why)
+        if listener.port.protocol.lower() == "http_proxy":
+            why = "clients send it what is for others"
+            raise not_modelled(sidecar.resource, listener.port.at("protocol"), why)
+    for inbound in sidecar.ingress:
+        if inbound.default_endpoint.startswith("unix://"):
+            why = "what listens on a socket isn't known"
+            raise not_modelled(sidecar.resource, inbound.at("defaultEndpoint"), why)
 
 
 def _refuse_socket(endpoint: EntryEndpoint) -> None:

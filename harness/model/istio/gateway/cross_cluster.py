@@ -57,8 +57,8 @@ def _destination(
     port, subset, host = (part.strip(".") for part in name[1:])
     if not any(covers(own, host) for own in server.names):
         return None
-    _, ports, _ = registry.destination(side.state, side.client, host)
-    own_port = next((each for each in ports if str(each.number) == port), None)
+    services, _ = registry.destination(side.state, side.client, host)
+    own_port = next((each for each in registry.ports(services) if str(each.number) == port), None)
     if own_port is None:
         return None
     why = server.step("tls.mode", Action.MATCHED, "sends {} on to {}", arrival.sni, host)

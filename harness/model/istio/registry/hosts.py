@@ -1,187 +1,157 @@
-"""The hosts that a client's proxy knows: Services and ServiceEntries that are exported and imported to it."""
+"""The hosts that a client's proxy knows: services of the registry that are exported and imported to it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.api.istio.hosts import specificity, visibility
-from harness.api.istio.registry import GROUP
-from harness.api.kubernetes.metadata import annotations_of
+from harness.api.istio.registry import ServiceEntry
+from harness.api.kubernetes.metadata import labels_of
 from harness.base import explored
-from harness.base.errors import not_modelled
-from harness.model.istio import mesh_config, revision
-from harness.model.istio.registry import service_entry, sidecar_scope
-from harness.model.istio.registry.service_entry import EntryPort
-from harness.model.network.dns import resolve
-from harness.model.network.services import ServicePort, fqdn, service_port, service_ports
-from harness.model.state.tables import grouped, per_key, per_state
+from harness.model.istio.registry import service as registry
+from harness.model.istio.registry import sidecar_scope
+from harness.model.state.tables import per_key
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from harness.base.resources import Resource
-    from harness.model.istio.registry.sidecar_scope import Scope
-    from harness.model.network.services import Endpoint
+    from harness.model.istio.registry.service import Port, RegistryService
+    from harness.model.istio.registry.sidecar_scope import Egress, Scope
     from harness.model.state import Pod, State
 
-EXPORT_TO = "networking.istio.io/exportTo"
-"""The annotation of a Service that says which namespaces' proxies know it."""
 
-Port = ServicePort | EntryPort
+@per_key(lambda namespace, imports, host: (namespace, imports, host))
+def known(
+    state: State, namespace: str, imports: tuple[Egress, ...], host: str
+) -> tuple[RegistryService, ...]:
+    """Returns the services of a host that a namespace's proxies know, by what their Sidecar imports.
 
-
-@dataclass(frozen=True)
-class Heard:
-    """What a proxy knows about a connection to a port: whether it looks for HTTP there, and for which host.
-
-    `port` is that of the host (None: the proxy knows no such host; without HTTP: none that takes any bytes),
-    `named` whether the request's own host picks it.
+    Those of one namespace: of the first that has it (those exported to some namespaces come before those for
+    everybody, older ones first), unless that is a ServiceEntry and another has a Service; but always of the
+    client's own, if that has it [istio/istio: IstioEgressListenerWrapper.selectServices].
     """
+    seen = tuple(_seen(state, namespace, imports, registry.by_host(state).get(host, ())))
+    if not seen:
+        return ()
+    chosen = seen[0]
+    for service in seen[1:]:
+        replaces = service.in_kubernetes and not chosen.in_kubernetes and chosen.namespace != namespace
+        if service.namespace == namespace or replaces:
+            chosen = service
+    return tuple(service for service in seen if service.namespace == chosen.namespace)
 
-    number: int
-    listens: bool
-    port: Port | None = None
-    named: bool = True
-    trace: tuple[Step, ...] = ()
+
+def _seen(
+    state: State, namespace: str, imports: tuple[Egress, ...], services: Iterable[RegistryService]
+) -> Iterator[RegistryService]:
+    classes = [(registry.exported(state, service.origin, namespace), service) for service in services]
+    for wanted in (0, 1):
+        for seen, service in classes:
+            if seen == wanted and any(e.has_service(service.namespace, service.host) for e in imports):
+                yield service
 
 
-def known(state: State, client: Pod, host: str, number: int) -> tuple[Port | None, list[Step]]:
-    """Returns the port of a host, as dialled by a client, that its proxy knows; and what it isn't told of.
+@per_key(lambda namespace, egress, number: (namespace, egress, number))
+def on_port(
+    state: State, namespace: str, egress: Egress, number: int
+) -> tuple[tuple[RegistryService, Port], ...]:
+    """Returns the services with a port that a namespace's proxies know, in the order of their listeners."""
+    having = registry.by_number(state).get(number, ())
+    ordered = _seen(state, namespace, (egress,), (service for service, _ in having))
+    return tuple(
+        (service, port)
+        for service in ordered
+        if service in known(state, namespace, (egress,), service.host)
+        if (port := service.port(number)) is not None
+    )
 
-    A Service comes before a ServiceEntry of the same name; of ServiceEntries the most specific host, there
-    one of the client's namespace, then the oldest.
+
+def host_known(state: State, client: Pod, host: str) -> RegistryService | None:
+    """Returns the service that a client's proxy knows by a host: a Service before ServiceEntries."""
+    scope = sidecar_scope.of(state, client)
+    return _merged(explored.of(known, state, client.namespace, scope.egress, host))
+
+
+def _merged(services: tuple[RegistryService, ...]) -> RegistryService | None:
+    return next((service for service in services if service.in_kubernetes), next(iter(services), None))
+
+
+def destination(state: State, client: Pod, host: str) -> tuple[tuple[RegistryService, ...], list[Step]]:
+    """Returns the services that a rule's destination means, imported or not; and what isn't exported.
+
+    What a rule names is known with it: of the client's namespace, or else a Service, or else the oldest
+    [istio/istio: SidecarScope.collectImportedServices, pickBestVisibleNamespace].
     """
-    lost: list[Step] = []
-    service = resolve(state, host, client.namespace)
-    port = service_port(service, number) if service else None
-    if port is not None:
-        why = hidden(state, client, port)
-        if why is None:
-            return port, lost
-        lost.append(why)
-    lost += service_entry.passed_over(state, host.lower())
-    covering = service_entry.by_host(state).covering(host.lower())
-    whys = [(entry, hidden(state, client, entry)) for entry in covering if entry.number == number]
-    lost += [why for _, why in whys if why is not None]
-    return _preferred([entry for entry, why in whys if why is None], client.namespace), lost
+    scope = sidecar_scope.of(state, client)
+    imported = explored.of(known, state, client.namespace, scope.egress, host)
+    if imported:
+        return imported, []
+    return explored.of(_named, state, client.namespace, host)
 
 
-def hidden(state: State, client: Pod, port: Port) -> Step | None:
-    """Returns why a client's proxy isn't told of a port, None if it is."""
-    return _hidden(state, client.namespace, sidecar_scope.of(state, client), port)
+@per_key(lambda namespace, host: (namespace, host))
+def _named(state: State, namespace: str, host: str) -> tuple[tuple[RegistryService, ...], list[Step]]:
+    services = registry.by_host(state).get(host, [])
+    own = tuple(service for service in services if service.namespace == namespace)
+    lost = [why for service in services if (why := _unexported(state, namespace, service)) is not None]
+    if own:
+        return own, lost
+    seen = tuple(s for s in services if registry.exported(state, s.origin, namespace) is not None)
+    best = _merged(seen)
+    return tuple(service for service in seen if best and service.namespace == best.namespace), lost
 
 
-def _hidden(state: State, namespace: str, scope: Scope, port: Port) -> Step | None:
-    own = port.origin.namespace
-    unseen = _unexported(state, namespace, port)
-    if unseen is not None or scope.has_service(own, port.host):
+def ports(services: Iterable[RegistryService]) -> tuple[Port, ...]:
+    """Returns the ports that proxies have clusters for, of the services of one host.
+
+    A Service's alone; else those of the first ServiceEntry, with those of others that say the same of all but
+    ports and endpoints [istio/istio: appendSidecarServices, canMergeServices].
+    """
+    every = tuple(services)
+    first = _merged(every)
+    alike = [service for service in every if first is not None and _is_alike(service, first)]
+    return tuple({port.number: port for service in reversed(alike) for port in service.ports}.values())
+
+
+def _is_alike(service: RegistryService, first: RegistryService) -> bool:
+    if service.in_kubernetes or first.in_kubernetes:
+        return service is first
+    one, other = (ServiceEntry.kept(each.origin) for each in (service, first))
+    return (
+        one.resolution == other.resolution
+        and one.selector == other.selector
+        and set(one.export_to) == set(other.export_to)
+        and labels_of(service.origin) == labels_of(first.origin)
+    )
+
+
+def hidden(state: State, client: Pod, service: RegistryService) -> Step | None:
+    """Returns why a client's proxy isn't told of a service, None if it is."""
+    scope = sidecar_scope.of(state, client)
+    return explored.of(_hidden, state, client.namespace, scope, service)
+
+
+@per_key(lambda namespace, scope, service: (namespace, scope, id(service)))
+def _hidden(state: State, namespace: str, scope: Scope, service: RegistryService) -> Step | None:
+    unseen = _unexported(state, namespace, service)
+    own = service.namespace
+    if unseen is not None or any(egress.has_service(own, service.host) for egress in scope.egress):
         return unseen
-    return scope.hidden(port.origin, "{}/{}", own, port.host)
+    return scope.hidden(service.origin, "{}/{}", own, service.host)
 
 
-def is_exported(origin: Resource, namespace: str, default: tuple[str, ...]) -> bool:
-    """Returns whether a namespace's proxies may know a Service or a ServiceEntry; `default` is MeshConfig's.
-
-    A Service says so by an annotation.
-    """
-    if origin.kind == "Service":
-        names = annotations_of(origin).get(EXPORT_TO, "").split(",")
-        default = tuple(name.strip() for name in names if name.strip()) or default
-    return visibility(origin, namespace, default) is not None
-
-
-def destination(state: State, client: Pod, host: str) -> tuple[Resource | None, tuple[Port, ...], list[Step]]:
-    """Returns the object of a rule's destination with its ports, imported or not, and what isn't exported."""
-    service = resolve(state, host, client.namespace)
+def unseen(state: State, client: Pod, number: int, *hosts: str) -> list[Step]:
+    """Returns why a client's proxy isn't told of services for hosts that have a port."""
     lost: list[Step] = []
-    if service is not None and fqdn(service) == host:
-        ports: tuple[Port, ...] = service_ports(service)
-        unseen = _unexported(state, client.namespace, ports[0]) if ports else None
-        if unseen is None or service.namespace == client.namespace:
-            return service, ports, lost
-        lost.append(unseen)
-    entries = [entry for entry in service_entry.by_host(state).covering(host) if entry.host == host]
-    seen = [entry for entry in entries if _unexported(state, client.namespace, entry) is None]
-    best = _preferred(seen, client.namespace)
-    if best is None:
-        return None, (), lost
-    namespace = best.origin.namespace
-    return best.origin, tuple(entry for entry in seen if entry.origin.namespace == namespace), lost
+    for service in registry.by_pattern(state).covering(*hosts):
+        why = hidden(state, client, service) if service.port(number) else None
+        if why is not None and why not in lost:
+            lost.append(why)
+    return lost
 
 
-def heard(state: State, client: Pod, dialled: ServicePort | Endpoint, host: str) -> Heard:
-    """Returns what a client's proxy makes of a connection to a Service's port or to a single endpoint.
-
-    On a port that says it is HTTP the host that the request names picks the virtual host among all hosts
-    with that port, wherever it was dialled; on one that says nothing the dialled Service is meant.
-    """
-    number = dialled.number if isinstance(dialled, ServicePort) else dialled.port
-    lost: list[Step] = []
-    if isinstance(dialled, ServicePort) and not dialled.protocol:
-        why = hidden(state, client, dialled)
-        if why is None:
-            return Heard(number, listens=True, port=dialled, named=False)
-        lost.append(why)
-    port, unseen = known(state, client, host, number)
-    lost += [why for why in unseen if why not in lost]
-    if listens_for_http(state, client, number):
-        named = port if port is not None and port.protocol not in ("tcp", "tls") else None
-        return Heard(number, listens=True, port=named, trace=tuple(lost))
-    if isinstance(port, EntryPort) and not port.protocol:  # no address of its own: it takes any
-        return Heard(number, listens=True, port=port, named=False, trace=tuple(lost))
-    bytes_only = port if isinstance(port, EntryPort) and port.protocol == "tcp" else None
-    return Heard(number, listens=False, port=bytes_only, trace=tuple(lost))
-
-
-def listens_for_http(state: State, client: Pod, number: int) -> bool:
-    """Returns whether a client's proxy takes a port, of any address, for HTTP: one host says that it is."""
-    return explored.of(_listens, state, client.namespace, sidecar_scope.of(state, client), number)
-
-
-@per_key(lambda namespace, scope, number: (namespace, scope.origin, number))
-def _listens(state: State, namespace: str, scope: Scope, number: int) -> bool:
-    ports = _http_ports(state).get(number, ())
-    return any(_hidden(state, namespace, scope, port) is None for port in ports)
-
-
-def serves(state: State, client: Pod, hosts: tuple[str, ...], number: int) -> bool:
-    """Returns whether a proxy takes a VirtualService's hosts in on a port, known or not.
-
-    On port 80 it always does, elsewhere where it knows one of them
-    [istio/istio: BuildSidecarOutboundVirtualHosts].
-    """
-    return number == 80 or any(known(state, client, host, number)[0] for host in hosts)
-
-
-@per_state
-def _http_ports(state: State) -> dict[int, list[Port]]:
-    services, entries = state.all("", "Service"), revision.acting(state, GROUP, "ServiceEntry")
-    of_services = (port for service in services for port in service_ports(service))
-    of_entries = (port for entry in entries for port in service_entry.ports(entry))
-    every: Iterator[Port] = chain(of_services, of_entries)
-    return grouped((port.number, port) for port in every if port.http)
-
-
-def _preferred(entries: list[EntryPort], namespace: str) -> EntryPort | None:
-    if not entries:
+def _unexported(state: State, namespace: str, service: RegistryService) -> Step | None:
+    if registry.exported(state, service.origin, namespace) is not None:
         return None
-
-    def place(entry: EntryPort) -> tuple[str, int, str]:
-        return entry.host, entry.number, entry.origin.namespace
-
-    best = max(entries, key=lambda entry: (specificity(entry.host), entry.origin.namespace == namespace))
-    twin = next((entry for entry in entries if entry != best and place(entry) == place(best)), None)
-    if twin is not None:
-        why = f"{best.origin} has the same host and port, and Istio joins what both say"
-        raise not_modelled(twin.origin, "spec.hosts", why)
-    return best
-
-
-def _unexported(state: State, namespace: str, port: Port) -> Step | None:
-    if is_exported(port.origin, namespace, mesh_config.of(state).service_export_to):
-        return None
-    field = f"annotation {EXPORT_TO}" if isinstance(port, ServicePort) else "spec.exportTo"
-    return step(port.origin, field, Action.HIDDEN, "isn't exported to namespace {}", namespace)
+    field = f"annotation {registry.EXPORT_TO}" if service.in_kubernetes else "spec.exportTo"
+    return step(service.origin, field, Action.HIDDEN, "isn't exported to namespace {}", namespace)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.api.istio.hosts import covers
+from harness.api.istio.hosts import covers, entry_protocol
 from harness.api.istio.registry import GROUP, EntryEndpoint, ServiceEntry, WorkloadEntry
 from harness.api.kubernetes.selector import selects
 from harness.base.errors import not_modelled
 from harness.base.networks import is_address
 from harness.base.resources import per_object
 from harness.model.istio import revision
+from harness.model.message import Endpoint
 from harness.model.network import dns
 from harness.model.network.addresses import leads_out
-from harness.model.network.services import HTTP, Endpoint, endpoints, service_port
+from harness.model.network.services import HTTP, endpoints, service_port
 from harness.model.state import Pod
-from harness.model.state.tables import HostTable, LabelTable, per_state
+from harness.model.state.tables import HostTable, LabelTable, per_pod, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 TLS_MODE_LABEL = "security.istio.io/tlsMode"
 """The label that says of an endpoint outside of pods that a proxy of Istio's is there (`istio`)."""
-
-_PROTOCOLS = {**{name: name for name in (*HTTP, "tls", "")}, "grpc-web": "http", "https": "tls"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def ports(entry: Resource) -> tuple[EntryPort, ...]:
             port.number,
             port.target_port or port.number,
             port.name,
-            _PROTOCOLS.get(port.protocol.lower(), "tcp"),
+            entry_protocol(port.protocol),
         )
         for host in spec.hosts
         for port in spec.ports
@@ -88,28 +87,42 @@ def by_host(state: State) -> HostTable[EntryPort]:
     return HostTable((port.host, port) for entry in entries for port in ports(entry))
 
 
-def passed_over(state: State, host: str) -> list[Step]:
-    """Returns why entries for a host don't count that the control plane doesn't take in."""
-    kind = (GROUP, "ServiceEntry")
-    return revision.passed_over(state, kind, lambda entry: any(covers(p.host, host) for p in ports(entry)))
+def passed_over(state: State, number: int, *hosts: str) -> list[Step]:
+    """Returns why entries don't count for hosts on a port that the control plane doesn't take in.
 
-
-def targets(state: State, client: Pod, port: EntryPort, dialled: str) -> tuple[Target, ...]:
-    """Returns where a host's requests go; `dialled` is the host that the client itself connected to.
-
-    Without it resolution NONE leads nowhere: that is so at a gateway, which ends its clients' connections.
-    Raises NotModelledError for an address inside of the cluster that no object has.
+    Those that take bytes on this port of all addresses are meant by any host.
     """
-    places, internal = _targets(state, client, port, dialled), port.spec.is_internal
+
+    def concerned(entry: Resource) -> bool:
+        open_to_all = not ServiceEntry.kept(entry).addresses
+        return any(
+            any(covers(port.host, host) for host in hosts)
+            or (port.number == number and open_to_all and not port.http)
+            for port in ports(entry)
+        )
+
+    return revision.passed_over(state, (GROUP, "ServiceEntry"), concerned)
+
+
+def targets(state: State, port: EntryPort) -> tuple[Target, ...]:
+    """Returns where the requests of a host go that its proxies find themselves: not with resolution NONE.
+
+    Raises NotModelledError for an address inside of the cluster that no object has, and where two entries of
+    a namespace say so: Istio joins what they say.
+    """
+    places, internal = _targets(state, port), port.spec.is_internal
+    for twin in by_host(state).covering(port.host):
+        place = (twin.host, twin.number, twin.origin.namespace)
+        if twin.origin is not port.origin and place == (port.host, port.number, port.origin.namespace):
+            older, younger = sorted((port, twin), key=by_host(state).covering(port.host).index)
+            why = f"{older.origin} has the same host and port, and Istio joins what both say"
+            raise not_modelled(younger.origin, "spec.hosts", why)
     return tuple(replace(place, meshed=place.meshed and internal) for place in places)
 
 
-def _targets(state: State, client: Pod, port: EntryPort, dialled: str) -> Iterator[Target]:
+def _targets(state: State, port: EntryPort) -> Iterator[Target]:
     spec = port.spec
-    if spec.resolution == "NONE":
-        if dialled:
-            yield from map(Target, _places(state, port.origin, client.namespace, dialled, port.number))
-    elif spec.workload_selector is not None:
+    if spec.workload_selector is not None:
         for pod in _pods_by_labels(state).selected(port.origin.namespace, spec.selector):
             if pod.ready:
                 yield Target(Endpoint(pod, port.target), pod.labels, meshed=True)
@@ -120,6 +133,32 @@ def _targets(state: State, client: Pod, port: EntryPort, dialled: str) -> Iterat
             yield from listed(state, part, port.target, port.name)
     elif spec.resolution.startswith("DNS"):
         yield from map(Target, _places(state, port.origin, port.origin.namespace, port.host, port.target))
+
+
+def places(state: State, entry: Resource) -> tuple[str, ...] | None:
+    """Returns the addresses that an entry's clients dial, as far as it names them; None: it doesn't."""
+    spec = ServiceEntry.kept(entry)
+    if spec.workload_selector is not None:
+        pods = _pods_by_labels(state).selected(entry.namespace, spec.selector)
+        written = selected_entries(state, entry.namespace, spec.selector)
+        own = (pod.ip or f"pod {pod.namespace}/{pod.name}" for pod in pods if pod.ready)
+        return (*own, *(part.address for part in written if is_address(part.address)))
+    if spec.endpoints:
+        return tuple(part.address for part in spec.endpoints if is_address(part.address))
+    return None
+
+
+@per_pod
+def selecting(state: State, pod: Pod) -> tuple[EntryPort, ...]:
+    """Returns the ports of the entries of which a pod is an endpoint: by its labels, or by its address."""
+    entries = revision.acting(state, GROUP, "ServiceEntry")
+    return tuple(port for entry in entries if _has(ServiceEntry.kept(entry), pod) for port in ports(entry))
+
+
+def _has(entry: ServiceEntry, pod: Pod) -> bool:
+    if entry.workload_selector is not None:
+        return entry.resource.namespace == pod.namespace and selects(entry.selector, pod.labels)
+    return bool(pod.ip) and any(part.address == pod.ip for part in entry.endpoints)
 
 
 def selected_entries(state: State, namespace: str, selector: Mapping[str, str]) -> list[WorkloadEntry]:

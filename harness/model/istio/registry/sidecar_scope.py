@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.api.istio.hosts import covers
-from harness.api.istio.registry import ALLOW_ANY, REGISTRY_ONLY, Sidecar
+from harness.api.istio.hosts import covers, entry_protocol
+from harness.api.istio.registry import ALLOW_ANY, BY_HOST, REGISTRY_ONLY, Sidecar
 from harness.api.kubernetes.selector import selects
 from harness.base import explored
 from harness.base.vocabulary import ROOT_NAMESPACE
@@ -16,8 +16,9 @@ from harness.model.state.tables import grouped, per_key, per_state
 from harness.traffic.trace import Action, Part, Step, Words, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from harness.api.istio.registry import EgressListener
     from harness.base.resources import Resource
     from harness.model.state import Pod, State
 
@@ -42,13 +43,15 @@ class Import:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What one client's proxy is told of the mesh; `origin` is the Sidecar that says so, if any."""
+class Egress:
+    """What a Sidecar imports for one port, or (`port` 0, the last) for all others.
 
-    allow_any: bool
-    outbound: Step
-    origin: Resource | None = None
+    `protocol` is what the proxy takes connections to that port for, whatever Services say of it.
+    """
+
     imports: tuple[Import, ...] = (Import(_EVERY_NAMESPACE, "*"),)
+    port: int = 0
+    protocol: str = ""
 
     def has_service(self, namespace: str, host: str) -> bool:
         """Returns whether a host of the registry, from an object in this namespace, is imported."""
@@ -67,6 +70,29 @@ class Scope:
             and not any(covers(each.host, host) for each in meant if each.excludes)
             for host in hosts
         )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one client's proxy is told of the mesh; `origin` is the Sidecar that says so, if any.
+
+    `by_host`: HTTP for hosts that it doesn't know goes where these lead, not where the client dialled.
+    """
+
+    allow_any: bool
+    outbound: Step
+    origin: Resource | None = None
+    egress: tuple[Egress, ...] = (Egress(),)
+    by_host: bool = False
+
+    def on_port(self, number: int) -> Egress | None:
+        """Returns what is imported for a port, None if nothing is [istio/istio: GetEgressListenerForRDS]."""
+        return next((each for each in self.egress if each.port in (0, number)), None)
+
+    def has_rules(self, namespace: str, hosts: Sequence[str], number: int) -> bool:
+        """Returns whether a VirtualService's hosts are imported for a port."""
+        egress = self.on_port(number)
+        return egress is not None and egress.has_rules(namespace, hosts)
 
     def hidden(self, resource: Resource, what: str, *parts: Part) -> Step:
         """Returns why an object isn't known to the client: the Sidecar doesn't import it."""
@@ -102,20 +128,25 @@ def _beside(state: State, namespace: str) -> Iterable[Sidecar]:
 def _scope(state: State, namespace: str, sidecar: Sidecar | None) -> Scope:
     config = mesh_config.of(state)
     default = Scope(
-        config.outbound == ALLOW_ANY,
+        config.outbound != REGISTRY_ONLY,
         mesh_config.setting(config, "outboundTrafficPolicy.mode", Action.MATCHED, "is {}", config.outbound),
+        by_host=config.outbound == BY_HOST,
     )
     if sidecar is None:
         return default
-    hosts = [host for listener in sidecar.egress for host in listener.hosts]
-    imports = tuple(Import.parse(host, namespace) for host in hosts) or default.imports
+    egress = tuple(_egress(listener, namespace) for listener in sidecar.egress) or default.egress
     policy, origin = sidecar.outbound_traffic_policy, sidecar.resource
     if policy is None:
-        return replace(default, origin=origin, imports=imports)
+        return replace(default, origin=origin, egress=egress)
     # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
     mode = policy.mode or REGISTRY_ONLY
     why = step(origin, policy.at("mode"), Action.MATCHED, "is {}", mode)
-    return Scope(mode == ALLOW_ANY, why, origin, imports)
+    return Scope(mode == ALLOW_ANY, why, origin, egress)
+
+
+def _egress(listener: EgressListener, namespace: str) -> Egress:
+    imports = tuple(Import.parse(host, namespace) for host in listener.hosts)
+    return Egress(imports, listener.port.number, entry_protocol(listener.port.protocol))
 
 
 def passed_over(state: State, client: Pod) -> list[Step]:

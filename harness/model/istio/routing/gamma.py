@@ -18,7 +18,7 @@ from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef
-    from harness.model.istio.registry.hosts import Port
+    from harness.model.istio.registry.service import Port
     from harness.model.state import State
 
 Attached = tuple[tuple[bool, str, int], Route, "ParentRef"]

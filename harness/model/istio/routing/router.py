@@ -158,7 +158,7 @@ def _sent(
         # Of a destination a sidecar knows here only the port that was dialled, whichever others it has
         # [istio/istio: core.BuildSidecarOutboundVirtualHosts, route.GetDestinationCluster].
         destination = replace(destination, port=port)
-    target = upstream.upstream(side, rule, destination, port, message.dialled)
+    target = upstream.upstream(side, rule, destination, port)
     changed = rewriting.forwarded(message, rule, chosen.match, destination.request_headers)
     answered = upstream.send(side, changed, target, rule.retries, rule.timeout)
     changes = tuple(filter(None, (destination.response_headers, rule.response_headers)))

@@ -71,6 +71,13 @@ def by_host(state: State) -> HostTable[Resource]:
     return HostTable((host, resource) for resource in every for host in hosts(resource))
 
 
+@per_state
+def patterns(state: State) -> HostTable[tuple[str, Resource]]:
+    """Returns each host of all VirtualServices with its object, by the hosts."""
+    every = revision.acting(state, *VirtualService.KIND)
+    return HostTable((host, (host, resource)) for resource in every for host in hosts(resource))
+
+
 @per_object
 def rules(resource: Resource, gateway: str) -> tuple[RoutingRule, ...]:
     """Returns its own HTTP rules for the sidecars (`mesh`) or for a gateway; `delegate.rules` returns all."""
@@ -213,8 +220,8 @@ def _cors(part: CorsPolicy) -> Cors:
 Visible = tuple[int, "Resource"]
 
 
-def visible(state: State, client: Pod, *names: str) -> tuple[list[Visible], list[Step]]:
-    """Returns the VirtualServices for hosts, with the class in which a client sees each; why not others."""
+def visible(state: State, client: Pod, number: int, *names: str) -> tuple[list[Visible], list[Step]]:
+    """Returns the VirtualServices for hosts that a client sees on a port, and why it doesn't see others."""
     scope, namespace = sidecar_scope.of(state, client), client.namespace
     default = mesh_config.of(state).virtual_service_export_to
     seen_by: list[Visible] = []
@@ -226,7 +233,7 @@ def visible(state: State, client: Pod, *names: str) -> tuple[list[Visible], list
         elif (seen := visibility(resource, namespace, default)) is None:
             text = "isn't exported to namespace {}"
             lost.append(step(resource, "spec.exportTo", Action.HIDDEN, text, namespace))
-        elif not scope.has_rules(resource.namespace, hosts(resource)):
+        elif not scope.has_rules(resource.namespace, hosts(resource), number):
             lost.append(scope.hidden(resource, "hosts of {}", resource))
         else:
             seen_by.append((seen, resource))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.base.vocabulary import Workload
-    from harness.model.istio.registry.hosts import Port
+    from harness.model.istio.registry.service import Port
     from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
     from harness.model.istio.upstream.retries import Retries
-    from harness.model.message import Answers, ClientSide, Message
-    from harness.model.state import Pod, State
+    from harness.model.message import Answers, ClientSide, Endpoint, Message
 
-_CONNECT_TIMEOUT = 10.0
+CONNECT_TIMEOUT = 10.0
 """Seconds until a connection is given up [Istio: MeshConfig, connectTimeout]."""
 
 
@@ -59,12 +58,12 @@ class Missing:
 
 
 def upstream(
-    side: ClientSide, rule: RoutingRule, destination: RoutingDestination, listener: int, dialled: str
+    side: ClientSide, rule: RoutingRule, destination: RoutingDestination, listener: int
 ) -> Upstream | Missing:
     """Returns the endpoints of a routing rule's destination as this client's proxy finds them.
 
-    `listener` is the port and `dialled` the host that the client connected to. A missing host, port or subset
-    is a missing cluster: 503, or 500 for a Gateway API route.
+    `listener` is the port that the client connected to. A missing host, port or subset is a missing cluster:
+    503, or 500 for a Gateway API route. An ExternalName with that port stands for the host behind it.
     """
     origin, field = rule.origin, destination.field
     status = 500 if origin.kind in ("HTTPRoute", "GRPCRoute") else 503
@@ -74,26 +73,43 @@ def upstream(
 
     if destination.invalid:
         return missing("{}: {}", destination.invalid)
-    owner, ports, hidden = registry.destination(side.state, side.client, destination.host)
-    if owner is None:
+    services, hidden = registry.destination(side.state, side.client, destination.host)
+    number, names = destination.port, destination.host
+    for alias in services:
+        if alias.target and (side.client.gateway or alias.port(listener)):
+            names = alias.target
+            services, hidden = registry.destination(side.state, side.client, names)
+            break
+    ports = registry.ports(services)
+    if not services or services[0].target:
         unseen = words(" that {} sees", side.client.namespace) if hidden else ""
-        lost = service_entry.passed_over(side.state, destination.host)
-        return missing("there is no Service {}{}: {}", destination.host, unseen, lost=lost)
-    number = destination.port or (ports[0].number if len(ports) == 1 else listener)
+        lost = service_entry.passed_over(side.state, listener, names)
+        return missing("there is no Service {}{}: {}", names, unseen, lost=lost)
+    owner = services[0].origin
+    number = number or (ports[0].number if len(ports) == 1 else listener)
     port = next((port for port in ports if port.number == number), None)
     if port is None:
         return missing("{} has no port {}: {}", owner, number)
     why = step(origin, field, Action.MATCHED, "names {}", owner)
-    return cluster(side, port, why, dialled, destination.subset)
+    return cluster(side, port, why, destination.subset)
 
 
-def cluster(
-    side: ClientSide, port: Port, why: Step, dialled: str = "", subset: str = ""
-) -> Upstream | Missing:
+def of_host(side: ClientSide, port: Port, why: Step) -> Upstream | Missing:
+    """Returns the endpoints of a port that no rule is for: those of its host, whoever else has that."""
+    services, _ = registry.destination(side.state, side.client, port.host)
+    own = next((each for each in registry.ports(services) if each.number == port.number), None)
+    if own is None:
+        text = "{}, but it is {} that has the host, without this port: 503"
+        missing = why.reworded(Action.FAILED, text, why.words, services[0].origin)
+        return Missing(503, "", (missing,))
+    return cluster(side, own, why)
+
+
+def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstream | Missing:
     """Returns the endpoints of a registry's port (or of a subset of them) under the DestinationRules."""
     state, host, namespace = side.state, port.host, port.origin.namespace
     rules = destination_rule.find(state, host, side.client, namespace)
-    targets = _targets(state, side.client, port, dialled)
+    targets = _targets(side, port)
     passed_over = destination_rule.passed_over(state, host)
     passed_over += service_entry.unselected(state, namespace, _selector(port))
     trace = [why, *passed_over]
@@ -114,14 +130,22 @@ def cluster(
     return Upstream(targets, policy, name, (*trace, *destination_rule.reasons(policy, len(targets))))
 
 
-def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Target, ...]:
+def _targets(side: ClientSide, port: Port) -> tuple[Target, ...]:
+    """A port's endpoints. A host without addresses of its own is where the client dialled.
+
+    [istio/istio: pilot/pkg/networking/core/cluster.go, convertResolution]
+    """
+    state, at_sidecar = side.state, not side.client.gateway
     if isinstance(port, EntryPort):
-        return service_entry.targets(state, client, port, "" if client.gateway else dialled)
+        if port.spec.resolution == "NONE":
+            return tuple(_redirected(port, endpoint) for endpoint in side.dialled)
+        return service_entry.targets(state, port)
     ready = endpoints(state, port)
-    # A headless Service's pods share one way: mutual TLS only if each of them has a sidecar.
-    direct = Service.kept(port.service).headless and not client.gateway
-    meshed = not direct or all(endpoint.pod.mesh is Mesh.ISTIO for endpoint in ready)
-    pods = tuple(Target(endpoint, endpoint.pod.labels, meshed=meshed) for endpoint in ready)
+    if Service.kept(port.service).headless and at_sidecar:
+        # Its pods share one way: mutual TLS only if each of them has a sidecar.
+        meshed = all(endpoint.pod.mesh is Mesh.ISTIO for endpoint in ready)
+        return tuple(Target(place, place.pod.labels, meshed=meshed) for place in side.dialled)
+    pods = tuple(Target(endpoint, endpoint.pod.labels, meshed=True) for endpoint in ready)
     if not (selector := _selector(port)):
         return pods
     name, number = (port.name, port.target) if isinstance(port.target, int) else (port.target, port.number)
@@ -130,6 +154,12 @@ def _targets(state: State, client: Pod, port: Port, dialled: str) -> tuple[Targe
         *pods,
         *(place for entry in entries for place in service_entry.listed(state, entry, number, name)),
     )
+
+
+def _redirected(port: EntryPort, endpoint: Endpoint) -> Target:
+    """Where a connection goes on that keeps its address; only a `targetPort` changes its port."""
+    own = port.target if port.target != port.number else endpoint.port
+    return Target(replace(endpoint, port=own))
 
 
 def _selector(port: Port) -> Mapping[str, str]:
@@ -218,7 +248,7 @@ def _waited(policy: Policy, outcome: Outcome) -> Outcome:
     if outcome.failure is not Failure.TIMEOUT:
         return outcome
     pool = policy.connection_pool
-    return with_fields(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or _CONNECT_TIMEOUT)
+    return with_fields(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or CONNECT_TIMEOUT)
 
 
 def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:

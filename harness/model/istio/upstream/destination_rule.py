@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.api.istio.destination_rule import ClientTLSSettings, ConnectionPool, Subset, TrafficPolicy
-    from harness.model.network.services import Endpoint
+    from harness.model.message import Endpoint
     from harness.model.state import Pod, State
     from harness.traffic.outcomes import Outcome
 

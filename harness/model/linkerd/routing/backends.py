@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from harness.model.linkerd.balancer import OutboundCall
     from harness.model.linkerd.routing.limits import Limit
     from harness.model.linkerd.routing.matching import Taken
-    from harness.model.message import Answers, Message
-    from harness.model.network.services import Endpoint
+    from harness.model.message import Answers, Endpoint, Message
     from harness.traffic.outcomes import Outcome
 
 

@@ -14,7 +14,7 @@ from harness.model.distribution import Branches, shares
 from harness.model.linkerd import balancer
 from harness.model.linkerd.routing.limits import GRPC_FAILURES, own_error
 from harness.model.network.dns import resolve
-from harness.model.network.services import Endpoint, ServicePort, fqdn, service_port
+from harness.model.network.services import ServicePort, fqdn, service_port
 from harness.traffic.trace import Action, Trace, step
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.api.linkerd.service_profile import RequestCondition, ResponseCondition
     from harness.base.resources import Resource
     from harness.model.linkerd.balancer import OutboundCall
-    from harness.model.message import Message
+    from harness.model.message import Endpoint, Message
     from harness.traffic.outcomes import Outcome
 
 

@@ -10,7 +10,7 @@ from harness.api.istio.registry import GROUP, ServiceEntry
 from harness.api.kubernetes.service import Service
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model.istio import mesh_config
-from harness.model.istio.registry.hosts import is_exported
+from harness.model.istio.registry.service import is_exported
 from harness.model.network.services import fqdn, service_ports
 from harness.model.state.tables import HostTable, per_key, per_state
 
