@@ -277,6 +277,10 @@ PARTS = {
             "{tracing: [{randomSamplingPercentage: 101}]}": "should be less than or equal to 100",
             "{tracing: [{customTags: {a: {literal: {value: ''}}}}]}": "in body should be at least 1 chars long",
             "{targetRef: {kind: Other, name: a}}": "targetRef must be to one of",
+            "{metrics: [{overrides: [{match: {metric: REQUEST_SIZE, mode: CLIENT}}]}]}": "",
+            "{metrics: [{overrides: [{match: {metric: REQUEST_SIZE, customMetric: a}}]}]}": "(oneOf). Found 2",
+            "{accessLogging: [{filter: {expression: 'response.code >= 400'}}]}": "",
+            "{accessLogging: [{filter: {expression: 'response.code >='}}]}": "must be a valid CEL expression",
         },
     ),
     "plugins": (
@@ -302,14 +306,15 @@ PARTS = {
     "proxies": ("ProxyConfig", "@", {"{concurrency: -1}": "should be greater than or equal to 0"}),
     "groups": (
         "WorkloadGroup",
-        "{template: {}, @}",
+        "{@}",
         {
-            "probe: {tcpSocket: {port: 80}}": "",
-            "probe: {}": "unknown health check method",
-            "probe: {exec: {command: []}}": "exec.command is required",
-            "probe: {httpGet: {port: 80, scheme: ftp}}": "scheme must be one of [HTTP, HTTPS]",
-            "probe: {httpGet: {port: 80, httpHeaders: [{name: a_b}]}}": "a_b is not a valid header name",
-            "metadata: {labels: {a: /}}": "invalid labels",
+            "template: {}, probe: {tcpSocket: {port: 80}}": "",
+            "template: {}, probe: {}": "unknown health check method",
+            "template: {}, probe: {exec: {command: []}}": "exec.command is required",
+            "template: {}, probe: {httpGet: {port: 80, scheme: ftp}}": "scheme must be one of [HTTP, HTTPS]",
+            "template: {}, probe: {httpGet: {port: 80, httpHeaders: [{name: a_b}]}}": "a_b is not a valid header name",
+            "template: {}, metadata: {labels: {a: /}}": "invalid labels",
+            "template: {ports: {a.b: 1}}": "port name must be valid",
         },
     ),
     "patches": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from harness.api import field
+from harness.api.istio.registry import EntryEndpoint
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.kubernetes.selector import LabelSelector
 from harness.api.node import Node, Spec
@@ -59,10 +60,15 @@ class Probe(Node):
     http = field.node("httpGet", Node)
 
 
+class WorkloadTemplate(EntryEndpoint):
+    """What the machines of a group have in common."""
+
+
 class WorkloadGroup(Spec):
     """Machines that may join the mesh."""
 
     KIND: ClassVar = ("networking.istio.io", "WorkloadGroup")
 
     metadata = field.node("metadata", Node)
+    template = field.node("template", WorkloadTemplate)
     probe = field.node("probe", Probe)

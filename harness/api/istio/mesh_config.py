@@ -122,9 +122,16 @@ class TelemetryProvider(Node):
     name = field.text("name")
 
 
+class LogFilter(Node):
+    """Which requests are logged."""
+
+    expression = field.text("expression")
+
+
 class AccessLogging(Node):
     """Which provider logs requests."""
 
+    filter = field.node("filter", LogFilter)
     disabled = field.boolean("disabled")
     providers = field.nodes("providers", TelemetryProvider)
 
@@ -145,6 +152,7 @@ class TagOverride(Node):
 class MetricsOverride(Node):
     """What becomes of some metrics."""
 
+    match = field.node("match", Node)
     tags = field.named("tagOverrides", TagOverride)
 
 

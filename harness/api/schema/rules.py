@@ -92,6 +92,15 @@ class Rule:
         return form.format(value=shown, message=message)
 
 
+def syntax_fault(text: str) -> str:
+    """Returns what is wrong with the form of an expression; empty for nothing, whatever it may mean."""
+    try:
+        _environment().compile(text)
+    except RuntimeError as error:
+        return str(error) if "Syntax error" in str(error) else ""
+    return ""
+
+
 def escaped(name: str) -> str:
     """Returns a field's name as rules write it [Kubernetes: CEL, escaping]."""
     if name in _RESERVED:

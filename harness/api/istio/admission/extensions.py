@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.api.istio.admission import forms
-from harness.api.istio.envoy_filter import ConfigPatch
+from harness.api.istio.envoy_filter import ConfigPatch, EnvoyFilter
 from harness.api.istio.extensions import (
     EnvironmentVariable,
     Probe,
@@ -18,7 +18,7 @@ from harness.api.istio.extensions import (
     Wasm,
     WorkloadGroup,
 )
-from harness.api.istio.mesh_config import TagOverride, Tracing
+from harness.api.istio.mesh_config import LogFilter, MetricsOverride, TagOverride, Tracing
 from harness.api.refusal import OBJECT, Fault, at_most, each, exclusive, within
 from harness.base import expressions
 from harness.base.expressions import Dialect
@@ -48,6 +48,13 @@ def _tag(tag: TagOverride) -> Iterator[str]:
         yield "tagOverrides.value must be set when operation is UPSERT"
 
 
+def _filter(logged: LogFilter) -> Iterator[str]:
+    from harness.api.schema import rules  # its engine is needed for these alone
+
+    if fault := rules.syntax_fault(logged.expression):
+        yield Fault(f"must be a valid CEL expression, {fault}", logged.at("expression"))
+
+
 def _removed(tag: TagOverride) -> Iterator[str]:
     if tag.operation == "REMOVE" and tag.has("value"):
         yield f"{OBJECT}value must not be set when operation is REMOVE"
@@ -59,6 +66,10 @@ def _url(text: str) -> str:
     if (not slashes or scheme in _SCHEMES) and _HOST.fullmatch(place) and not re.search("[\x00-\x20%]", text):
         return ""
     return f'Invalid value: "{text}": url must have schema one of [http, https, file, oci]'
+
+
+def _metric(override: MetricsOverride) -> Iterator[str]:
+    yield from exclusive("metric", "customMetric")(override.match)
 
 
 def _variable(variable: EnvironmentVariable) -> Iterator[str]:
@@ -177,6 +188,11 @@ def _place(patch: ConfigPatch) -> Iterator[str]:
         yield Fault(f"Envoy filter: {words}", chain.filter.path)
 
 
+def _selected(spec: EnvoyFilter) -> Iterator[str]:
+    if spec.has("targetRefs") and spec.has("workloadSelector"):
+        yield f"{OBJECT}only one of targetRefs or workloadSelector can be set"
+
+
 def _waypoint(patch: ConfigPatch) -> Iterator[str]:
     if patch.has("match") and (patch.match.data.get("context") == "WAYPOINT") != patch.match.has("waypoint"):
         yield Fault(f"{OBJECT}only support waypointMatch when context is WAYPOINT", patch.match.path)
@@ -185,6 +201,7 @@ def _waypoint(patch: ConfigPatch) -> Iterator[str]:
 
 
 RULES: Rules = {
+    LogFilter: (_filter,),
     TagOverride: (_tag,),
     WorkloadGroup: (_group,),
     Probe: (_probe,),
@@ -201,5 +218,7 @@ DEFINITION: Rules = {
     TrafficExtension: (_either, _lua, _ports),
     Probe: (exclusive(*_PROBES), _scheme),
     ConfigPatch: (_waypoint,),
+    EnvoyFilter: (_selected,),
+    MetricsOverride: (_metric,),
 }
 """What the definitions of their kinds do."""

@@ -63,7 +63,7 @@ def conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:
     """Yields which parts of a rule exclude each other; `delegate`: its VirtualService has no hosts."""
     if rule.has("delegate") and not delegate:
         for name in ("redirect", "route"):
-            if rule.has(name):
+            if rule.route if name == "route" else rule.has(name):
                 yield Fault(f"root HTTP route {rule.name} must not specify {name}", rule.at(name))
         return
     if rule.has("delegate"):

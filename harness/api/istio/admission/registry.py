@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.admission import destination_rule, forms
 from harness.api.istio.admission.exports import export_faults
+from harness.api.istio.extensions import WorkloadTemplate
 from harness.api.istio.registry import (
     EgressListener,
     EntryEndpoint,
@@ -194,7 +195,8 @@ def _hosts_and_ports(entry: ServiceEntry) -> Iterator[str]:
 
 def _place(endpoint: EntryEndpoint) -> Iterator[str]:
     address = endpoint.address
-    if not endpoint.has("address") and not endpoint.has("network"):
+    needed = not isinstance(endpoint, WorkloadTemplate)
+    if needed and not endpoint.has("address") and not endpoint.has("network"):
         yield f"{OBJECT}Address is required"
     if address.startswith(forms.UNIX) and endpoint.has("ports"):
         yield f"{OBJECT}UDS may not include ports"
