@@ -191,6 +191,12 @@ def profile(spec):
     return resource("ServiceProfile", "lnk/web.lnk.svc.cluster.local", f"{{{spec}}}")
 
 
+def route_of(rules):
+    return resource(
+        "HTTPRoute", "lnk/out", f"{{parentRefs: [{{kind: Service, name: web, group: ''}}], rules: [{rules}]}}"
+    )
+
+
 def route(rule, annotations=None):
     spec = f"{{parentRefs: [{{kind: Service, name: web, group: ''}}], rules: [{rule}]}}"
     return resource("HTTPRoute", "lnk/out", spec, annotations=annotations or {})
@@ -378,6 +384,32 @@ def test_a_route_without_rules_takes_nothing():
     ):
         made = resource("HTTPRoute", "lnk/out", f"{spec[:-1]}{rules}}}", api)
         assert told(send(changes.apply(WORLD, [made]), "lnk/client", "http://web.lnk/")) == {outcome: 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "status"),
+    [
+        # An exact path counts with its last slash, a prefix without: the longer one is taken.
+        ("{matches: [{path: {value: /a}}]}, {matches: [{path: {type: Exact, value: /a/}}], %s}", "/a/", 302),
+        ("{matches: [{path: {type: Exact, value: /}}], %s}, {}", "/", 302),
+        ("{matches: [{path: {value: /a}}]}, {matches: [{path: {value: /a/}}], %s}", "/a/b", 200),
+    ],
+)
+def test_which_path_is_longer(rules, path, status):
+    elsewhere = "filters: [{type: RequestRedirect, requestRedirect: {hostname: x}}]"
+    (group,) = send(
+        changes.apply(WORLD, [route_of(rules % elsewhere)]), "lnk/client", f"http://web{path}"
+    ).groups
+    assert group.outcome.status == status
+
+
+def test_a_grpc_routes_rule_without_matches_takes_what_is_no_call_too():
+    parent = "parentRefs: [{group: policy.linkerd.io, kind: Server, name: s}]"
+    for matches, status in (("", 200), ("matches: [{}]", 404)):
+        grpc = resource("GRPCRoute", "lnk/g", f"{{{parent}, rules: [{{{matches}}}]}}")
+        made = [server(", proxyProtocol: gRPC, accessPolicy: all-unauthenticated"), grpc]
+        (group,) = send(changes.apply(WORLD, made), "lnk/client", "http://web.lnk/").groups
+        assert group.outcome.status == status
 
 
 def test_a_profiles_time_limit_in_the_proxys_words():

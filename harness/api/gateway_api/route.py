@@ -106,6 +106,10 @@ class RPCMatch(Node):
         return tuple(pair for pair in texts if pair[1].kind == "regex")
 
 
+class AnyCall(RPCMatch):
+    """What a GRPCRoute's rule without matches takes: everything, for Linkerd whatever isn't a call, too."""
+
+
 RouteMatch: TypeAlias = HTTPMatch | RPCMatch
 
 
@@ -153,7 +157,8 @@ class RouteRule(Node):
         """Its matches, by default one for every request; TLSRoutes and TCPRoutes have none."""
         if self.resource.kind not in ("HTTPRoute", "GRPCRoute"):
             return ()
-        return self.written_matches or (_match(self.resource, f"{self.path}.matches[0]", None),)
+        default = AnyCall if self.resource.kind == "GRPCRoute" else HTTPMatch
+        return self.written_matches or (default(self.resource, f"{self.path}.matches[0]", None),)
 
     @field.derived
     def request_timeout(self) -> float | None:

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.api.gateway_api.route import AnyCall
 from harness.base import expressions
 from harness.base.expressions import Dialect
 from harness.base.matching import Asking, TextMatch, decoded_values, length
@@ -58,7 +59,7 @@ def _most(match: RouteMatch) -> Rank:
     if match.rpc is not None:
         return (math.inf,)
     path = match.path_match
-    length = 1 if path is None else math.inf if path.kind == "regex" else len(path.value.rstrip("/")) or 1
+    length = 1 if path is None else math.inf if path.kind == "regex" else _length(path)
     return (length, len(match.headers), len(match.query), int(match.method is not None))
 
 
@@ -145,6 +146,8 @@ def match_rank(match: RouteMatch, message: Message) -> Rank | None:
     """Returns how well a match fits a request (greater is better), None if it doesn't."""
     if not all(_header(wanted, message.header_lines(name)) for name, wanted in match.headers):
         return None
+    if isinstance(match, AnyCall):
+        return (0, 0, 0)
     if match.rpc is not None:
         rpc = _rpc_rank(match.rpc, message)
         return None if rpc is None else (*rpc, len(match.headers))
@@ -170,7 +173,14 @@ def _path_length(wanted: TextMatch, path: str) -> float | None:
         return 1
     if not _read(wanted).holds(path):
         return None
-    return length(path) if wanted.kind == "regex" else len(wanted.value.rstrip("/"))
+    return length(path) if wanted.kind == "regex" else _length(wanted)
+
+
+def _length(wanted: TextMatch) -> int:
+    """How many characters of a path an exact one, or a prefix, takes: a prefix's last slashes don't count."""
+    if wanted.kind == "exact" or wanted.value == "/":
+        return len(wanted.value)
+    return len(wanted.value.rstrip("/"))
 
 
 def is_rpc(message: Message) -> bool:
