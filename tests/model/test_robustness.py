@@ -357,11 +357,18 @@ EVERY_KIND = """
 - kind: MeshTLSAuthentication
   apiVersion: policy.linkerd.io/v1alpha1
   metadata: {name: specimen}
-  spec: {identityRefs: [{kind: ServiceAccount, name: default, namespace: faces}, {kind: Namespace}]}
+  spec: {identityRefs: [{kind: ServiceAccount, name: default, namespace: faces}, {kind: Namespace, name: faces}]}
 - kind: NetworkAuthentication
   apiVersion: policy.linkerd.io/v1alpha1
   metadata: {name: specimen}
   spec: {networks: [{cidr: 10.0.0.0/8, except: [10.1.0.0/16]}]}
+- kind: ExternalWorkload
+  apiVersion: workload.linkerd.io/v1beta1
+  metadata: {name: specimen, labels: {service: smiley}}
+  spec:
+    meshTLS: {identity: spiffe://root/specimen, serverName: specimen.example.org}
+    workloadIPs: [{ip: 192.168.9.9}]
+    ports: [{name: http, port: 8000, protocol: TCP}]
 - kind: HTTPLocalRateLimitPolicy
   apiVersion: policy.linkerd.io/v1alpha1
   metadata: {name: specimen}
