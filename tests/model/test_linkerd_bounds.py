@@ -74,7 +74,7 @@ def accruing(mode, name="lnk/web", **more):
     return resource("Service", name, spec, annotations=entries)
 
 
-OFTEN_OUT = {"500": ("0", "1"), "503": ("0", "1")}
+OFTEN_OUT = {"500": ("0", "1"), "503": ("0", "1"), "504": ("0", "1")}
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,18 @@ OFTEN_OUT = {"500": ("0", "1"), "503": ("0", "1")}
         ("consecutive", {}, "?status=404", {"404": always("1")}),
         ("consecutive", {}, "?status=500", OFTEN_OUT),
         ("consecutive", {}, "?status=429", {"429": always("1")}),
-        ("consecutive", {}, "?flaky=4", {"200": ("0", "1/4"), "500": ("0", "3/4"), "503": ("0", "1")}),
+        (
+            "consecutive",
+            {},
+            "?flaky=4",
+            {"200": ("0", "1/4"), "500": ("0", "3/4"), "503": ("0", "1"), "504": ("0", "1")},
+        ),
         ("consecutive", {"-consecutive-max-failures": "0"}, "?status=500", {"500": always("1")}),
         ("consecutive", {"-consecutive-max-failures": "few"}, "?status=500", {"500": always("1")}),
         ("consecutive", {"-consecutive-min-penalty": "2m"}, "?status=500", {"500": always("1")}),
         ("sometimes", {}, "?status=500", {"500": always("1")}),
         ("unified", {}, "?status=500", OFTEN_OUT),
-        ("unified", {}, "?status=429", {"429": ("0", "1"), "503": ("0", "1")}),
+        ("unified", {}, "?status=429", {"429": ("0", "1"), "503": ("0", "1"), "504": ("0", "1")}),
         ("unified", {"threshold": "0"}, "?status=429", {"429": always("1")}),
         ("unified", {"threshold": "0"}, "?status=500", OFTEN_OUT),
         ("unified", {"threshold": "1.1"}, "?status=500", {"500": always("1")}),
@@ -119,9 +124,14 @@ def test_what_is_out_leaves_its_share_to_the_others():
     shut = resource("Service", "lnk/shut", "{selector: {app: v2}, ports: [{port: 80, targetPort: 9999}]}")
     split = "{backendRefs: [{name: web, port: 80, weight: 3}, {name: shut, port: 80, weight: 1}]}"
     state = changes.apply(WORLD, [accruing("consecutive"), shut, route(split)])
-    assert shares(state, "http://web/") == {"200": ("3/4", "1"), "502": ("0", "1/4"), "503": ("0", "1/4")}
+    assert shares(state, "http://web/") == {
+        "200": ("3/4", "1"),
+        "502": ("0", "1/4"),
+        "503": ("0", "1/4"),
+        "504": ("0", "1/4"),
+    }
     assert shares(state, "http://web/?status=500") == {
-        "500": ("0", "1"), "502": ("0", "1"), "503": ("0", "1")
+        "500": ("0", "1"), "502": ("0", "1"), "503": ("0", "1"), "504": ("0", "1")
     }  # fmt: skip
 
 

@@ -23,9 +23,6 @@ KNOWN_GAPS = {
     "istio/routing::unknown-service-port": (
         "the 404 came from the network around that cluster; the model says that nothing answers"
     ),
-    "linkerd/routing::failure-accrual": (
-        "which requests meet an endpoint taken out depends on those before; the model refuses to say"
-    ),
     "linkerd/routing::backend-no-endpoints-half": (
         "the first request to a backend without pods waits 3 s and gets 504; the model gives what follows"
     ),

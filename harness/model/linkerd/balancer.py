@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 1.0
 """Seconds that the outbound proxy waits for a connection [linkerd2: values, outboundConnectTimeout]."""
 
-UNAVAILABLE = Outcome(status=503)
-"""What a proxy answers that has no endpoint to send to."""
-
 UNEVEN = "by load and latency (P2C, EWMA): which pod gets which share isn't specified"
 
 
@@ -97,19 +94,19 @@ def dispatch(
     *,
     opaque: bool = False,
     breaker: Breaker | None = None,
-    out: Outcome = UNAVAILABLE,
+    outages: tuple[Outcome, ...] = (),
 ) -> Answers:
     """Returns what the pods behind a Service's port answer; to meshed ones over mutual TLS.
 
-    Without a rule for shares the model gives each pod the same, and says that this isn't specified. `out` is
-    what comes back while a breaker has taken all of them out.
+    Without a rule for shares the model gives each pod the same, and says that this isn't specified. `outages`
+    are what may come back while a breaker has taken all of them out.
     """
     uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(reached), UNEVEN)
     spread = () if len(reached) == 1 else (uneven,)
     groups = alike(call.state, ((1, endpoint, endpoint) for endpoint in reached))
     answers = [(count, forward(call, endpoint, message, opaque=opaque)) for count, endpoint in groups]
     if breaker is not None:
-        return after(breaker.picking(answers, out), *spread)
+        return after(breaker.picking(answers, outages), *spread)
     branches = then(shares((count, answer, ()) for count, answer in answers), lambda answer: answer)
     return after(branches, *spread)
 

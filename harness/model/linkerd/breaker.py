@@ -40,14 +40,14 @@ class Breaker:
         wanted = accrual(parent) if parent is not None else None
         return cls(parent, wanted) if parent is not None and wanted is not None else None
 
-    def picking(self, choices: Iterable[tuple[int, Answers]], out: Outcome) -> Answers:
-        """Returns what endpoints answer that share requests alike; `out` comes back if none is left."""
+    def picking(self, choices: Iterable[tuple[int, Answers]], outages: Iterable[Outcome]) -> Answers:
+        """Returns what endpoints answer that share requests alike; `outages` come back if none is left."""
         weighed = [
             (count, answers, (), self._on if any(map(self._fails, answers)) else frozenset[str]())
             for count, answers in choices
         ]
         branches = then(rebalanced(weighed), lambda answers: answers)
-        return self._with_outage(branches, out)
+        return self._with_outages(branches, outages)
 
     def sharing(self, choices: Iterable[tuple[Fraction, Answers]]) -> Answers:
         """Returns what backends answer that share requests by weights, and of which some may be out."""
@@ -71,7 +71,7 @@ class Breaker:
             limited = outcome.status == _TOO_MANY_REQUESTS
         return bool(branch.weight) and (failed or (rated and limited))
 
-    def _with_outage(self, branches: Answers, out: Outcome) -> Answers:
+    def _with_outages(self, branches: Answers, outages: Iterable[Outcome]) -> Answers:
         field = f"annotation {ACCRUAL}"
         text = "may take endpoints out that fail: which answer how often depends on other requests"
         if any(isinstance(branch.weight, Between) for branch in branches):
@@ -79,5 +79,5 @@ class Breaker:
         if not avoidable(branches):
             return branches
         seldom = Between(Fraction(0), Fraction(0), Fraction(1), self._on)
-        why = step(self.parent, field, Action.FAILED, "may have taken out all endpoints: 503, or 504")
-        return (*branches, Branch(seldom, out, (why,)))
+        why = step(self.parent, field, Action.FAILED, "may have taken out all endpoints")
+        return (*branches, *(Branch(seldom, outage, (why,)) for outage in outages))

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from harness.traffic.outcomes import Outcome
 
 
+FAIL_FAST = 3.0
+"""Seconds that a request waits for endpoints; those after it fail at once [linkerd2: values, failfast]."""
+
+
 @dataclass(frozen=True)
 class Nowhere:
     """A backend that leads nowhere: the status by which its share fails, and the proxy's words."""
@@ -161,7 +165,10 @@ def to_target(
             why = step(target.service, "spec.selector", Action.FAILED, text)
             return certain(unavailable, *lost, why)
         backend = f"Service.{target.service.namespace}.{target.service.name}:{target.number}"
-        answers = balancer.dispatch(call, target, reached, message, breaker=breaker, out=unavailable)
+        error = f"{prefix}backend {backend}: {backend}: service in fail-fast"
+        waited = replace(replies.linkerd(message, 504, error, close=True), seconds=FAIL_FAST)
+        outages = (unavailable, waited)
+        answers = balancer.dispatch(call, target, reached, message, breaker=breaker, outages=outages)
         branches = after(answers, *lost)
     else:
         backend = f"endpoint.{target.pod.name}:{target.port}"
