@@ -136,11 +136,11 @@ def server_saw(body: str, request: Request) -> ServerSaw | None:
 
 
 def _by_lines(body: str, request: Request) -> ServerSaw | None:
-    """The request as Istio's echo writes it, a line a header [istio: pkg/test/echo]."""
+    """The request as Istio's echo writes it, a line a header [istio: pkg/test/echo]; pseudo-headers are none."""
     fields: dict[str, list[str]] = {}
     for name, value in _ECHO_FIELD.findall(body):
         fields.setdefault(name, []).append(value)
-    pairs = (re.fullmatch("(:?[^:]*):(.*)", text) for text in fields.get("RequestHeader", ()))
+    pairs = (re.fullmatch("([^:]+):(.*)", text) for text in fields.get("RequestHeader", ()))
     headers = tuple((pair[1], pair[2]) for pair in pairs if pair)
     path = urlsplit(fields.get("URL", [""])[0]).path or request.path
     host = fields.get("Host", [request.authority])[0]
