@@ -136,7 +136,7 @@ def server_saw(body: str, request: Request) -> ServerSaw | None:
 
 
 def _by_lines(body: str, request: Request) -> ServerSaw | None:
-    """The request as Istio's echo writes it, a line a header, without pseudo-headers [istio: pkg/test/echo]."""
+    """The request as Istio's echo writes it, a line a header, but for pseudo-headers [istio: test/echo]."""
     fields: dict[str, list[str]] = {}
     for name, value in _ECHO_FIELD.findall(body):
         fields.setdefault(name, []).append(value)
