@@ -25,7 +25,7 @@ BOTH_MESHES = changes.install(changes.install(State(), Mesh.ISTIO), Mesh.LINKERD
 RATE = 1e-9
 
 # What a recorder or a single hop leaves out, and what names pods, addresses or times.
-IGNORED_AT_SERVER = {"x-envoy-decorator-operation"}
+IGNORED_AT_SERVER = {"x-envoy-decorator-operation", "content-type", "te"}
 IGNORED_IN_ANSWER = {
     "x-envoy-decorator-operation",
     "server-timing",
@@ -157,7 +157,8 @@ def _misfit_at_server(outcome: Outcome, observed: dict[str, Any]) -> str:
         return f"server saw {saw.path} {saw.host}"
     headers: dict[str, str] = {}
     for name, value in saw.headers:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if name not in IGNORED_AT_SERVER:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if headers.get("x-envoy-attempt-count") == "1":
         del headers["x-envoy-attempt-count"]
     expected = {k: v for k, v in (wanted.get("headers") or {}).items() if k not in IGNORED_AT_SERVER}

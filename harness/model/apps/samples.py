@@ -95,7 +95,8 @@ def hello(request: AppRequest) -> Answers:
         f"URI: {request.message.target}\n"
         "Request ID: <id>\n"
     )
-    return certain(request.outcome(body=body, headers=(("content-type", "text/plain"),)))
+    headers = (("content-type", "text/plain"), ("cache-control", "no-cache"))
+    return certain(request.outcome(body=body, headers=headers))
 
 
 def authorizer(request: AppRequest) -> Answers:
