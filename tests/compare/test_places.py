@@ -172,3 +172,11 @@ def test_each_way_not_to_be_normal_is_asked(mode, port):
     found = differing(*sides)
     own = [each for each in found if each.service and each.service.name == "web" and each.request]
     assert ("path",) in {each.parts for each in own if each.request.grpc == (port == "grpc")}
+
+
+def test_an_application_that_ends_a_connection_is_seen_in_the_meshes_own_ways():
+    """Plain HTTP to a port that says TLS: Istio's proxies pass bytes on, Linkerd's see HTTP."""
+    spec = "{selector: {app: web}, ports: [{name: https, port: 443, targetPort: 8080}]}"
+    service = resource("Service", "shop/web", spec, "v1")
+    found = differing(estate(ISTIO, service), estate(LINKERD, service))
+    assert not [each for each in found if each.application == "resets connections"]

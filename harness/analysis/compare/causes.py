@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.explore.pods import ADDRESS
 from harness.analysis.explore.strangers import STAYING
 from harness.base.explored import BEYOND
+from harness.model.apps.explored import RESETS
 from harness.model.istio.header_lines import JOINED
 from harness.model.network.services import names, service_port
 from harness.traffic.outcomes import Failure
@@ -57,7 +58,12 @@ def _is_denormal(difference: Difference) -> bool:
 
 def _is_reset(difference: Difference) -> bool:
     """Whether the application ends the connection, or nothing listens: proxies say so in other words."""
-    own = _ANSWERED.issuperset(difference.parts)
+    parts = set(difference.parts)
+    if difference.values.get(
+        RESETS
+    ):  # what a client sees of that is no answer, where the proxy passes bytes on
+        parts.discard("failure")
+    own = _ANSWERED.issuperset(parts)
     sides = (difference.before, difference.after)
     return own and all(
         answer.status in _FAILED and not answer.backend for side in sides for answer, _ in side.shares
