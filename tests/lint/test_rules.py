@@ -235,6 +235,7 @@ spec:
 L5D = "serviceaccount.identity.linkerd.cluster.local"
 
 # rule, a configuration with the trap, the same one mended, what the finding names
+TCP_ROUTE = route(PARENT + "rules: [{backendRefs: [{name: web, port: 80}]}]", "TCPRoute")
 AT_SERVICE = istio("AuthorizationPolicy", 'targetRefs: [{kind: Service, group: "", name: web}]')
 WAYPOINT = made(
     "gateway.networking.k8s.io/v1",
@@ -248,6 +249,11 @@ CASES = {
         [web("lnk"), route("rules: [{backendRefs: [{name: web, port: 80}]}]")],
         [web("lnk"), route(PARENT + "rules: [{backendRefs: [{name: web, port: 80}]}]")],
         "HTTPRoute lnk/httproute spec",
+    ),
+    "route-kind-unread": (
+        [web("lnk"), TCP_ROUTE],
+        [web("lnk"), TCP_ROUTE.replace("k8s.io/v1", "k8s.io/v1alpha2")],
+        "TCPRoute lnk/tcproute apiVersion: isn't read: Linkerd reads TCPRoute of v1alpha2 alone",
     ),
     "route-parent-without-group": (
         [web("lnk"), route("parentRefs: [{kind: Service, name: web}]")],

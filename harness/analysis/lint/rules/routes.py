@@ -31,6 +31,25 @@ def route_without_parent(state: State) -> Iterator[Sign]:
             yield seen(route)
 
 
+_READERS = {
+    "Service": (Mesh.ISTIO, Mesh.LINKERD),
+    "Gateway": (Mesh.ISTIO,),
+    "ListenerSet": (Mesh.ISTIO,),
+    "EgressNetwork": (Mesh.LINKERD,),
+    "Server": (Mesh.LINKERD,),
+}
+"""The meshes whose controllers read routes on a parent of a kind."""
+
+
+@rule
+def route_kind_unread(state: State) -> Iterator[Sign]:
+    for route in _routes(state):
+        readers = {mesh for parent in route.parents for mesh in _READERS.get(parent.kind, ())}
+        for mesh in sorted(readers & state.meshes):
+            if unread := state.served.unread(mesh, route.resource.kind):
+                yield seen(route.resource, "apiVersion", unread=unread)
+
+
 @rule
 def route_parent_without_group(state: State) -> Iterator[Sign]:
     for parent in _parents(state):
