@@ -452,7 +452,10 @@ def test_it_decides_without_what_it_does_not_know_and_names_it(tmp_path: Path):
 WRONG_SOURCES = {
     "none": ([], "nothing to decide on\n  do:  name manifests, or a cluster's context (--context)"),
     "a kubeconfig without context": (["--kubeconfig", "x"], "nothing to decide on"),
-    "two": (["--context", "a", "-f", FACES], "--context goes with neither manifests nor --mesh"),
+    "two": (
+        ["--context", "a", "-f", FACES],
+        "--context goes with neither manifests, --mesh nor --gateway-api",
+    ),
     "a context that isn't there": (["--context", "a", "--kubeconfig", "x"], "no usable context a"),
 }
 

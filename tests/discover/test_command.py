@@ -127,7 +127,10 @@ def test_the_demos(monkeypatch: pytest.MonkeyPatch):
 # arguments, what is said
 REFUSED = {
     "nothing": ([], "nothing to look at"),
-    "files and a cluster": (["estate.yaml", "--context", "x"], "--context goes with no manifests"),
+    "files and a cluster": (
+        ["estate.yaml", "--context", "x"],
+        "--context goes with neither manifests nor --gateway-api",
+    ),
     "a kubeconfig without a context": (
         ["estate.yaml", "--kubeconfig", "x"],
         "--kubeconfig goes with --context",
