@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from harness.api.schema.releases import Release
-from harness.base import Mesh, ObjectName, Workload
+from harness.base import InputError, Mesh, ObjectName, Workload
 from harness.expectations.traffic.availability import Available
 from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none, text_as
 from harness.manifests import patching
@@ -142,7 +142,10 @@ class TranslationFile(Strict):
 
 
 def _release(text: str) -> str:
-    return str(Release.parse(text)) if text else ""
+    try:
+        return str(Release.parse(text)) if text else ""
+    except InputError as error:
+        raise ValueError(f"{error.what}; {error.todo}") from error
 
 
 GatewayAPI = Annotated[str, text_as(_release)]
