@@ -71,6 +71,9 @@ ON = "Gateway edge/gw"
 OK = "Accepted ResolvedRefs"
 FINE = "Accepted Programmed ResolvedRefs Conflicted:NoConflicts"
 
+ODD = resource("Secret", "edge/odd")
+ODD.data["stringData"] = {"tls.crt": "hello", "tls.key": "world"}
+
 # objects; the one that is asked for stands last
 REPORTS = {
     "route": ([gateway(HTTP), route()], [f"{ON} {OK}"]),
@@ -134,6 +137,16 @@ REPORTS = {
     ),
     "no certificate": (
         [gateway("{name: tls, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: nope}]}}")],
+        [
+            "Accepted:ListenersNotValid ResolvedRefs",
+            "tls Accepted Programmed:Invalid ResolvedRefs:InvalidCertificateRef Conflicted:NoConflicts 0 routes",
+        ],
+    ),
+    "no certificate in the Secret": (
+        [
+            ODD,
+            gateway("{name: tls, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: odd}]}}"),
+        ],
         [
             "Accepted:ListenersNotValid ResolvedRefs",
             "tls Accepted Programmed:Invalid ResolvedRefs:InvalidCertificateRef Conflicted:NoConflicts 0 routes",

@@ -13,6 +13,8 @@ from harness.api.node import Object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cryptography.x509 import Certificate
+
 KIND = ("", "Secret")
 
 _PAIRS = (("cert", "key"), ("tls.crt", "tls.key"))
@@ -27,7 +29,19 @@ class Secret(Object):
 
     @property
     def certificate_fault(self) -> str:
+        """Why nobody can use its certificate; empty if somebody can, or if its content isn't known."""
+        certificate = self._certificate
+        return certificate if isinstance(certificate, str) else _expired(certificate)
+
+    @property
+    def unreadable(self) -> str:
         """Why no proxy can take its certificate; empty if it can, or if its content isn't known."""
+        certificate = self._certificate
+        return certificate if isinstance(certificate, str) else ""
+
+    @field.derived
+    def _certificate(self) -> bytes | str:
+        """Its certificate (PEM), or what is wrong with it; an empty text if its content isn't known."""
         if not (self.encoded or self.plain):
             return ""
         try:
@@ -37,7 +51,8 @@ class Secret(Object):
         pair = next((pair for pair in _PAIRS if all(content.get(key) for key in pair)), None)
         if pair is None:
             return f"it has neither {' nor '.join(' and '.join(pair) for pair in _PAIRS)}"
-        return _fault(content[pair[0]])
+        certificate = content[pair[0]]
+        return certificate if _read(certificate) else "its certificate can't be read"
 
     @property
     def _content(self) -> Mapping[str, bytes]:
@@ -45,16 +60,21 @@ class Secret(Object):
         return {**decoded, **{key: text.encode() for key, text in self.plain.items()}}
 
 
-def _fault(certificate: bytes) -> str:
-    """What is wrong with a certificate (PEM), empty for nothing."""
+def _read(certificate: bytes) -> Certificate | None:
+    """A certificate of PEM, None if it is none."""
     from cryptography import x509  # most commands need none of it
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old serial numbers, which proxies take
-            read = x509.load_pem_x509_certificate(certificate)
+            return x509.load_pem_x509_certificate(certificate)
     except ValueError:
-        return "its certificate can't be read"
-    if read.not_valid_after_utc < datetime.now(UTC):
-        return f"its certificate expired on {read.not_valid_after_utc:%Y-%m-%d}"
-    return ""
+        return None
+
+
+def _expired(certificate: bytes) -> str:
+    """Since when a certificate is of no use, empty if it isn't."""
+    read = _read(certificate)
+    if read is None or read.not_valid_after_utc >= datetime.now(UTC):
+        return ""
+    return f"its certificate expired on {read.not_valid_after_utc:%Y-%m-%d}"

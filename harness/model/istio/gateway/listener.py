@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
 from harness.api.gateway_api.reference import ReferenceGrant
+from harness.api.kubernetes.secret import Secret
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
 from harness.model.istio import revision
@@ -87,8 +88,11 @@ def _faulty_secret(state: State, listener: Listener, secret: SecretRef) -> Fault
         return _ungranted(own, secret)
     if not secret.is_secret:
         return "InvalidCertificateRef", f"{secret.name} isn't a Secret"
-    if state.get("", "Secret", secret.namespace, secret.name) is None:
+    there = state.get("", "Secret", secret.namespace, secret.name)
+    if there is None:
         return "InvalidCertificateRef", f"there is no Secret {secret.namespace}/{secret.name}"
+    if unreadable := Secret.kept(there).unreadable:
+        return "InvalidCertificateRef", f"of {there} {unreadable}"
     return None
 
 

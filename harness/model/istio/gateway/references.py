@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio.registry import GROUP as ISTIO
 from harness.api.istio.registry import ServiceEntry
+from harness.api.kubernetes.secret import Secret
 from harness.model.istio.gateway.listener import permits
 from harness.model.network.dns import resolve
 
@@ -107,7 +108,8 @@ def backend_certificate(state: State, gateway: KubernetesGateway) -> str:
     ref = gateway.tls.backend.certificate
     if ref is None:
         return ""
-    if not ref.is_secret or state.get("", "Secret", ref.namespace, ref.name) is None:
+    there = state.get("", "Secret", ref.namespace, ref.name) if ref.is_secret else None
+    if there is None or Secret.kept(there).unreadable:
         return "InvalidClientCertificateRef"
     allowed = permits(state, gateway.resource, "Secret", ref.namespace, ref.name)
     return "" if allowed else _NOT_PERMITTED
