@@ -622,7 +622,8 @@ def backend_tls(kind="ConfigMap", section="", target="safe", **validation):
     return resource("BackendTLSPolicy", f"apps/{validation.get('name', 'tls')}", spec, api=API)
 
 
-AUTHORITY_OF_APPS = resource("ConfigMap", "apps/ca")
+AUTHORITY_OF_APPS, OTHER_TEXT = resource("ConfigMap", "apps/ca"), resource("ConfigMap", "apps/ca")
+OTHER_TEXT.data["data"] = {"other": "text"}
 
 
 @pytest.mark.parametrize(
@@ -634,6 +635,7 @@ AUTHORITY_OF_APPS = resource("ConfigMap", "apps/ca")
         ([backend_tls(section="other"), AUTHORITY_OF_APPS], 200, False),
         ([backend_tls()], 503, False),
         ([backend_tls("Secret"), AUTHORITY_OF_APPS], 503, False),
+        ([backend_tls(), OTHER_TEXT], 503, False),
         ([backend_tls(target="one"), AUTHORITY_OF_APPS], 200, False),
         ([backend_tls(name="a"), backend_tls("Secret", name="b"), AUTHORITY_OF_APPS], 200, True),
     ],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.api.gateway_api.backend_tls import BackendTLSPolicy
 from harness.api.istio.registry import GROUP as NETWORKING
 from harness.api.istio.registry import ServiceEntry
+from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.service import Service
 from harness.base.resources import Resource
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _IGNORE = "istio.io/ignore-policy-attachment"
 _OLDEST = "0001-01-01T00:00:00Z"
 _API = f"{NETWORKING}/v1"
+_AUTHORITY = "ca.crt"
+_LACKING = {"InvalidKind": ", and a {} isn't taken", "InvalidCACertificateRef": f" with {_AUTHORITY}"}
+"""What is added to a ConfigMap's name, so that there is none; traces then say what is lacking."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ def _settings(state: State, policy: BackendTLSPolicy) -> dict[str, Any]:
         tls["subjectAltNames"] = names
     if wanted.authorities and not wanted.well_known:
         first = wanted.authorities[0]
-        kind = "" if first.kind == "ConfigMap" and not first.group else f" of kind {first.kind}"
-        tls["credentialName"] = f"configmap://{policy.resource.namespace}/{first.name}{kind}"
+        lacking = _LACKING.get(_unresolved(state, wanted), "").format(first.kind)
+        tls["credentialName"] = f"configmap://{policy.resource.namespace}/{first.name}{lacking}"
     return tls
 
 
@@ -107,11 +111,18 @@ def _authority_faults(state: State, wanted: TLSValidation) -> tuple[str, str]:
         return ("" if wanted.well_known == "System" else "Invalid"), ""
     if not wanted.authorities:
         return "", ""
+    unresolved = _unresolved(state, wanted)
+    return "NoValidCACertificate" if unresolved else "", unresolved
+
+
+def _unresolved(state: State, wanted: TLSValidation) -> str:
+    """The reason for which the first authority, the one that counts, can't be had; empty if it can."""
     first = wanted.authorities[0]
     if (first.group, first.kind) != ("", "ConfigMap"):
-        return "NoValidCACertificate", "InvalidKind"
-    there = state.get("", "ConfigMap", wanted.resource.namespace, first.name) is not None
-    return ("", "") if there else ("NoValidCACertificate", "InvalidCACertificateRef")
+        return "InvalidKind"
+    there = state.get("", "ConfigMap", wanted.resource.namespace, first.name)
+    texts = ConfigMap.kept(there).texts if there else {}
+    return "" if there and (_AUTHORITY in texts or not texts) else "InvalidCACertificateRef"
 
 
 def _target_fault(state: State, policy: BackendTLSPolicy, target: PolicyTarget) -> str:
@@ -119,7 +130,8 @@ def _target_fault(state: State, policy: BackendTLSPolicy, target: PolicyTarget) 
     ports = _ports(state, target)
     if not _hosts(state, target) or (target.section and target.section not in ports):
         return "TargetNotFound"
-    return "" if next(_rivals(state, target)) is policy else "Conflicted"
+    first = next(_rivals(state, target), policy)
+    return "" if first.resource == policy.resource else "Conflicted"
 
 
 def _rivals(state: State, target: PolicyTarget) -> Iterator[BackendTLSPolicy]:
