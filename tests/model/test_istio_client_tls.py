@@ -185,6 +185,35 @@ def test_a_policy_on_the_name_that_the_meshs_own_tls_asks_for(sni, rule, outcome
     assert asked(policy, *objects, url="http://web/") == outcome
 
 
+PASSTHROUGH = "{host: %s, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}"
+PLAIN = "plain.bare.svc.cluster.local"
+
+
+@pytest.mark.parametrize(
+    ("host", "rules", "outcome", "encrypted"),
+    [
+        ("web", [PASSTHROUGH % "web"], WEB, True),
+        ("plain.bare", [PASSTHROUGH % PLAIN], {"200 from bare/plain": 1}, False),
+        # To where the client dialled, over the TLS of the destination that the rule names.
+        (
+            "web",
+            [
+                PASSTHROUGH % PLAIN,
+                f"{{hosts: [web], http: [{{route: [{{destination: {{host: {PLAIN}}}}}]}}]}}",
+            ],
+            WEB,
+            False,
+        ),
+    ],
+)
+def test_passthrough_goes_where_the_client_dialled(host, rules, outcome, encrypted):
+    kinds = zip(("DestinationRule", "VirtualService"), rules, strict=False)
+    objects = [resource(kind, "ist/p", spec) for kind, spec in kinds]
+    answers = send(changes.apply(WORLD, objects), "ist/client", f"http://{host}/")
+    assert told(answers) == outcome
+    assert {group.outcome.hop.mutual for group in answers.groups} == {encrypted}
+
+
 UPGRADE = "connectionPool: {http: {h2UpgradePolicy: UPGRADE}}"
 
 

@@ -299,7 +299,6 @@ def test_outliers_are_counted(detection, status, counted):
             "trafficPolicy: {proxyProtocol: {version: V1}, tls: {mode: DISABLE}}",
             "spec.trafficPolicy.proxyProtocol",
         ),
-        ("trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}", "spec.trafficPolicy.loadBalancer.simple"),
     ],
 )
 def test_not_modelled(spec, what):

@@ -126,8 +126,18 @@ def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstre
         none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
         return Missing(503, "no healthy upstream", (none, *passed_over))
     policy = rules.policy(port.number, chosen)
+    if destination_rule.passes_through(policy) and not side.client.gateway:
+        targets = _as_dialled(side, targets)
     name = client_tls.sni(port.number, subset, host)
-    return Upstream(targets, policy, name, (*trace, *destination_rule.reasons(policy, len(targets))))
+    return Upstream(
+        targets, policy, name, (*trace, *destination_rule.reasons(policy, len(targets), side.client))
+    )
+
+
+def _as_dialled(side: ClientSide, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """Where the client dialled, in a destination's place: mutual TLS if all of that one's pods take it."""
+    meshed = all(target.meshed and target.endpoint.pod.mesh is Mesh.ISTIO for target in targets)
+    return tuple(Target(place, place.pod.labels, meshed=meshed) for place in side.dialled)
 
 
 def _targets(side: ClientSide, port: Port) -> tuple[Target, ...]:

@@ -184,15 +184,22 @@ def _by_host(state: State) -> dict[str, HostTable[DestinationRule]]:
     return {namespace: HostTable(entries) for namespace, entries in groups.items()}
 
 
-def reasons(policy: Policy, endpoints: int) -> Iterator[Step]:
+def passes_through(policy: Policy) -> bool:
+    """Returns whether requests go on to the address that the client dialled."""
+    return policy.load_balancer is not None and policy.load_balancer.simple == "PASSTHROUGH"
+
+
+def reasons(policy: Policy, endpoints: int, client: Pod) -> Iterator[Step]:
     """Yields what a policy means for a request to so many endpoints; raises NotModelledError."""
     balancer = policy.load_balancer
-    if balancer is not None:
-        if balancer.simple == "PASSTHROUGH":
-            why = "it sends on to the address that the client dialled"
+    if balancer is not None and balancer.simple == "PASSTHROUGH":
+        if client.gateway:
+            why = "at a gateway that is the gateway's own address"
             raise not_modelled(balancer.resource, balancer.at("simple"), why)
-        if endpoints > 1:
-            yield from _balancing(balancer)
+        text = "sends on to the address that the client dialled"
+        yield step(balancer.resource, balancer.at("simple"), Action.MATCHED, text)
+    elif balancer is not None and endpoints > 1:
+        yield from _balancing(balancer)
     for limits, what in ((policy.connection_pool, "requests"), (policy.retry_budget, "retries")):
         if limits is not None:
             text = f"limits many {what} at once, not a single one"
