@@ -80,6 +80,17 @@ def within(low: float, high: float, *keys: str) -> Rule:
     return rule
 
 
+def no_longer(limit: int, *keys: str) -> Rule:
+    """Returns the rule that texts have no more than so many bytes [OpenAPI: maxLength]."""
+
+    def rule(node: Node) -> Iterator[str]:
+        for key in keys:
+            if len(str(node.data.get(key) or "").encode()) > limit:
+                yield Fault(f"Too long: may not be more than {limit} bytes", node.at(key))
+
+    return rule
+
+
 def at_most(limit: int, *keys: str) -> Rule:
     """Returns the rule that lists have no more than so many entries [OpenAPI: maxItems]."""
 

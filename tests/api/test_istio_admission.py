@@ -180,6 +180,7 @@ PARTS = {
         "@",
         {
             "{address: a.b}": "",
+            "{address: a.b, serviceAccount: %s}" % ("a" * 254): "Too long: may not be more than 253 bytes",
             "{address: a_b}": "is not a valid FQDN or an IP address",
             "{address: 1.1.1.1, ports: {a.b: 1}}": "port name must be valid",
             "{address: 1.1.1.1, labels: {a: /}}": 'invalid tag value: "/"',
@@ -194,6 +195,7 @@ PARTS = {
             "{egress: [{hosts: [a/b]}]}": "short names (non FQDN) are not allowed",
             "{egress: [{hosts: ['~a/b.c', ./*]}]}": "",
             "{egress: [{hosts: [a_/b.c]}]}": 'invalid namespace value "a_" in sidecar',
+            "{ingress: [{port: {number: 90, protocol: HTTP, name: a}, connectionPool: {}}]}": "at least one field",
             "{inboundConnectionPool: {}}": "connection pool must have at least one field",
         },
     ),
@@ -276,6 +278,7 @@ PARTS = {
             "{metrics: [{overrides: [{tagOverrides: {a: {operation: REMOVE, value: b}}}]}]}": "must not be set",
             "{tracing: [{randomSamplingPercentage: 101}]}": "should be less than or equal to 100",
             "{tracing: [{customTags: {a: {literal: {value: ''}}}}]}": "in body should be at least 1 chars long",
+            "{tracing: [{customTags: {'': {}}}]}": "tag name may not be empty",
             "{targetRef: {kind: Other, name: a}}": "targetRef must be to one of",
             "{metrics: [{overrides: [{match: {metric: REQUEST_SIZE, mode: CLIENT}}]}]}": "",
             "{metrics: [{overrides: [{match: {metric: REQUEST_SIZE, customMetric: a}}]}]}": "(oneOf). Found 2",

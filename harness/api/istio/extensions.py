@@ -31,6 +31,12 @@ class Wasm(Node):
     vm_config = field.node("vmConfig", VmConfig)
 
 
+class Lua(Node):
+    """A script."""
+
+    code = field.text("inlineCode")
+
+
 class WasmPlugin(PolicySpec, Wasm):
     """A plugin for some proxies."""
 
@@ -43,6 +49,7 @@ class TrafficExtension(PolicySpec):
     KIND: ClassVar = ("extensions.istio.io", "TrafficExtension")
 
     wasm = field.node("wasm", Wasm)
+    lua = field.node("lua", Lua)
 
 
 class ProxyConfig(Spec):

@@ -40,6 +40,7 @@ class IngressListener(Node):
     port = field.node("port", SidecarPort)
     capture_mode = field.text("captureMode")
     default_endpoint = field.text("defaultEndpoint")
+    connection_pool = field.optional_node("connectionPool", ConnectionPool)
 
     @property
     def target(self) -> int:

@@ -12,6 +12,7 @@ from harness.api.istio.admission import forms
 from harness.api.istio.envoy_filter import ConfigPatch, EnvoyFilter
 from harness.api.istio.extensions import (
     EnvironmentVariable,
+    Lua,
     Probe,
     TrafficExtension,
     VmConfig,
@@ -19,7 +20,7 @@ from harness.api.istio.extensions import (
     WorkloadGroup,
 )
 from harness.api.istio.mesh_config import LogFilter, MetricsOverride, TagOverride, Tracing
-from harness.api.refusal import OBJECT, Fault, at_most, each, exclusive, within
+from harness.api.refusal import OBJECT, Fault, at_most, each, exclusive, no_longer, within
 from harness.base import expressions
 from harness.base.expressions import Dialect
 
@@ -39,13 +40,16 @@ _LISTENERS = ("LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER")
 _ROUTES = ("ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE")
 _OBJECTS = ("listener", "routeConfiguration", "cluster", "waypoint")
 _LONGEST_VERSION = 1024
-_LARGEST_SCRIPT = 1 << 16
-_LONGEST_VARIABLE = 2048
 
 
 def _tag(tag: TagOverride) -> Iterator[str]:
     if tag.operation == "UPSERT" and not tag.value:
         yield "tagOverrides.value must be set when operation is UPSERT"
+
+
+def _named_tags(tracing: Tracing) -> Iterator[str]:
+    if "" in (tracing.data.get("customTags") or {}):
+        yield Fault("tag name may not be empty", tracing.at("customTags"))
 
 
 def _filter(logged: LogFilter) -> Iterator[str]:
@@ -77,11 +81,6 @@ def _variable(variable: EnvironmentVariable) -> Iterator[str]:
         yield f"{OBJECT}value may only be set when valueFrom is INLINE"
 
 
-def _long(variable: EnvironmentVariable) -> Iterator[str]:
-    if len(variable.data.get("value") or "") > _LONGEST_VARIABLE:
-        yield Fault(f"Too long: may not be more than {_LONGEST_VARIABLE} bytes", variable.at("value"))
-
-
 def _variables(config: VmConfig) -> Iterator[str]:
     names = [variable.name for variable in config.env]
     for index, name in enumerate(names):
@@ -97,13 +96,6 @@ def _ports(spec: Wasm | TrafficExtension) -> Iterator[str]:
                 yield Fault(
                     f'Duplicate value: {{"number":{number}}}', f"{spec.entry('match', index)}.ports[{which}]"
                 )
-
-
-def _lua(spec: TrafficExtension) -> Iterator[str]:
-    code = (spec.data.get("lua") or {}).get("inlineCode") or ""
-    if len(code) > _LARGEST_SCRIPT:
-        words = f"Too long: may not be more than {_LARGEST_SCRIPT} bytes"
-        yield Fault(words, f"{spec.at('lua')}.inlineCode")
 
 
 def _either(spec: TrafficExtension) -> Iterator[str]:
@@ -202,6 +194,7 @@ def _waypoint(patch: ConfigPatch) -> Iterator[str]:
 
 RULES: Rules = {
     LogFilter: (_filter,),
+    Tracing: (_named_tags,),
     TagOverride: (_tag,),
     WorkloadGroup: (_group,),
     Probe: (_probe,),
@@ -214,8 +207,9 @@ DEFINITION: Rules = {
     Tracing: (within(0, 100, "randomSamplingPercentage"),),
     Wasm: (each(_url, "url"), _ports),
     VmConfig: (at_most(256, "env"), _variables),
-    EnvironmentVariable: (_variable, _long),
-    TrafficExtension: (_either, _lua, _ports),
+    EnvironmentVariable: (no_longer(2048, "value"), _variable),
+    Lua: (no_longer(1 << 16, "inlineCode"),),
+    TrafficExtension: (_either, _ports),
     Probe: (exclusive(*_PROBES), _scheme),
     ConfigPatch: (_waypoint,),
     EnvoyFilter: (_selected,),

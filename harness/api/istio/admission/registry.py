@@ -21,7 +21,7 @@ from harness.api.istio.registry import (
     WorkloadEntry,
     WorkloadSelector,
 )
-from harness.api.refusal import OBJECT, Fault, about, at_most, each
+from harness.api.refusal import OBJECT, Fault, about, at_most, each, no_longer
 from harness.base.networks import is_address
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ DEFINITION: Rules = {
         _resolution,
         each(_wildcard, "hosts"),
     ),
-    EntryEndpoint: (_place,),
+    EntryEndpoint: (no_longer(256, "address"), no_longer(253, "serviceAccount"), _place),
     WorkloadSelector: (_labels,),
 }
 """What the definitions of their kinds do."""

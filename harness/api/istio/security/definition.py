@@ -14,7 +14,7 @@ from harness.api.istio.admission.forms import LONGEST_LABEL, TOO_LONG
 from harness.api.istio.security.authentication import JWTRule, PeerAuthentication, PolicySpec
 from harness.api.istio.security.authorization_policy import AuthorizationPolicy, Source
 from harness.api.kubernetes.selector import LabelSelector
-from harness.api.refusal import OBJECT, Fault, at_most
+from harness.api.refusal import OBJECT, Fault, at_most, no_longer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ DEFINITION: Rules = {
     PolicySpec: (at_most(16, "targetRefs"), _targets_or_selector),
     AuthorizationPolicy: (at_most(512, "rules"),),
     LabelSelector: (_labels,),
-    ObjectRef: (_target,),
+    ObjectRef: (no_longer(63, "kind"), no_longer(253, "name", "group"), _target),
     PeerAuthentication: (_ports_of_pods,),
     JWTRule: (_keys,),
     Source: (at_most(16, "serviceAccounts", "notServiceAccounts"), _accounts),
