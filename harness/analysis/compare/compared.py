@@ -213,7 +213,7 @@ class Compared:
             except Undecided as why:
                 self._leave_undecided(caller, str(why), sources)
         resets = self._target.scheme in ("http", "grpc")  # others' answers aren't asked
-        for values in singles(before, after, first=first, resetting=resets):
+        for values in singles(before, after, self._target.kind, first=first, resetting=resets):
             was, now = self._sides.classes(self._target, caller, (before, after), values)
             alike = self._target.is_doubtful and is_idle(was.answers, now.answers)
             if unlike(was.answers, now.answers) and not alike:

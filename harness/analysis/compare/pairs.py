@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.texts import names_text
+from harness.base.explored import Stays
 from harness.model.apps import explored as application
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.analysis.explore.answer import Answers, ComparedAnswer
     from harness.analysis.explore.exploration import Exploration, RequestClass
+    from harness.analysis.explore.kinds import Kind
 
 
 def is_served(each: RequestClass) -> bool:
@@ -41,12 +43,18 @@ def _is_answer(answer: ComparedAnswer) -> bool:
 
 
 def singles(
-    before: Exploration, after: Exploration, *, first: bool, resetting: bool
+    before: Exploration,
+    after: Exploration,
+    kinds: Callable[[str], Kind | None],
+    *,
+    first: bool,
+    resetting: bool,
 ) -> Iterator[Mapping[str, Any]]:
     """Yields requests that are decided by themselves, since others tell how those like them fare.
 
     By all callers: those aside, and those of a class whose answer's status matters, with an application that
-    ends the connection. By the first of those whose proxies are set up alike: one more with such a one.
+    ends the connection. By the first of those whose proxies are set up alike: one more with such a one. Where
+    both sides make other texts normal, each way not to be.
     """
     seen = []
     statuses = (application.STATUS, application.GRPC_STATUS)
@@ -59,6 +67,18 @@ def singles(
                 if own not in seen:
                     seen.append(own)
                     yield values
+    forms = [_forms(tree) for tree in (before, after)]
+    others = forms[0] ^ forms[1] if all(forms) else ()
+    for attribute, test in sorted(others, key=lambda form: (form[0], form[1].name)):
+        kind = kinds(attribute)
+        examples = filter(kind.takes, test.examples) if kind else ()
+        yield from ({**before.classes[0].values, attribute: example} for example in examples)
+
+
+def _forms(tree: Exploration) -> set[tuple[str, Stays]]:
+    """What of texts is made normal, and how."""
+    tests = ((asked.attribute, asked.test) for asked in tree.questions)
+    return {(name, test) for name, test in tests if isinstance(test, Stays) and test.examples}
 
 
 def header_values(was: RequestClass, now: RequestClass) -> dict[str, str]:

@@ -153,10 +153,8 @@ def explore(
                         if not kind.is_aside(value, other):
                             waiting.append(({**values, question.attribute: value}, index + 1))
                             continue
-                        # Each of the few values aside is decided, and once; so is each way not to be normal.
-                        examples = other.test.examples if isinstance(other.test, Stays) else kind.aside
-                        likely = filter(kind.takes, examples)
-                        fit = (each for each in likely if all(c.holds(each) for c in (*before, other)))
+                        # Each of the few values aside is decided, and once.
+                        fit = (each for each in kind.aside if all(c.holds(each) for c in (*before, other)))
                         for each in dict.fromkeys((value, *fit)):
                             if (question.attribute, each) not in aside:
                                 aside.add((question.attribute, each))
