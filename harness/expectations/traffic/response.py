@@ -194,7 +194,8 @@ def _wrong(what: str, wanted: dict[str, Text], value_of: Callable[[str], str | N
 
 def _unseen(outcome: Outcome) -> str:
     """What an answer from a server that doesn't tell what it saw comes to."""
-    return UNKNOWN if (outcome.status or 0) < 400 else str(outcome)
+    failed = (outcome.status or 0) >= 400 or outcome.grpc_status not in (None, 0)
+    return str(outcome) if failed else UNKNOWN
 
 
 class Ingress(Answered):

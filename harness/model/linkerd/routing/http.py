@@ -34,6 +34,8 @@ _FAILED_PRECONDITION = 9
 def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) -> Answers:
     """Returns what becomes of a request to what has routes: by the best rule, or an egress policy, or 404."""
     assert call.parent is not None
+    if invalid := _without_method(attached):
+        return certain(replies.linkerd(message, 500, "unexpected error", close=True), invalid)
     taken = matching.best(attached, message)
     if not isinstance(taken, matching.Taken):
         if call.egress:
@@ -56,6 +58,21 @@ def routed(call: OutboundCall, attached: tuple[Route, ...], message: Message) ->
     limit, again = _limits(call.parent, taken)
     answered = with_retries(attempt, again, limit, changed.message)
     return after(changed.answered(answered), *taken.trace)
+
+
+def _without_method(attached: tuple[Route, ...]) -> Step | None:
+    """Returns why the proxy refuses all routes of a port, if it does.
+
+    The controller writes a gRPC match without a method as one without RPC, which the proxy's reader
+    misses (`MissingRpc`): no policy of that port is valid then. Observed with edge-26.8.3.
+    """
+    for route in attached:
+        for rule in route.rules if route.is_grpc else ():
+            for match in rule.written_matches:
+                if not match.has("method"):
+                    text = "has no method: the proxy can't read the port's routes, and fails all calls"
+                    return step(route.resource, match.path, Action.FAILED, text)
+    return None
 
 
 def _limits(parent: Resource, taken: matching.Taken) -> tuple[Limit | None, Repetition | None]:
