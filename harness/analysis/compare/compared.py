@@ -10,11 +10,11 @@ from harness.analysis.compare.difference import Difference, Traces
 from harness.analysis.compare.pairs import header_values, is_idle, is_served, reads_hosts, singles
 from harness.analysis.explore import exploration
 from harness.analysis.explore.answer import WORDS, differ_anyhow, unlike
-from harness.analysis.explore.attributes import ADDRESS
 from harness.analysis.explore.client import asked_of
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import is_repeated, request
 from harness.analysis.explore.sources import Roster, Sources
+from harness.base.explored import ADDRESS
 from harness.model.apps import explored as application
 from harness.model.apps.explored import RESETS
 from harness.model.network.services import addresses

@@ -5,12 +5,9 @@ from __future__ import annotations
 import string
 
 from harness.analysis.explore.kinds import VISIBLE, Kind
-from harness.base.explored import AND, BARE, OBJECT
+from harness.base.explored import ADDRESS, AND, BARE, OBJECT
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
-ADDRESS = "address"
-"""The attribute that is the address from which a gateway sees a request from outside come."""
-
 SOMEWHERE = "203.0.113.7"
 """An address that no configuration is likely to name [RFC 5737]."""
 

@@ -8,14 +8,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.explore.answer import Answers, answers
-from harness.analysis.explore.attributes import ADDRESS
 from harness.analysis.explore.client import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
 from harness.analysis.explore.pods import with_address
 from harness.analysis.explore.tokens import told_apart
 from harness.api.headers import OpenHeaders
 from harness.base.errors import NotModelledError
-from harness.base.explored import BARE, OBJECT, TOKEN, Journal, OpenQuery, Unasked, apart
+from harness.base.explored import ADDRESS, BARE, OBJECT, TOKEN, Journal, OpenQuery, Unasked, apart
 from harness.base.records import with_fields
 from harness.model import decide
 from harness.model.apps import explored as application

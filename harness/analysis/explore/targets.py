@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore import pods
-from harness.analysis.explore.attributes import ADDRESS, AUTHORITY, KINDS, NAMES, NOT_IN_NAMES, SOMEWHERE
+from harness.analysis.explore.attributes import AUTHORITY, KINDS, NAMES, NOT_IN_NAMES, SOMEWHERE
 from harness.analysis.explore.kinds import Kind
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
-from harness.base.explored import AGAIN, AND, Several
+from harness.base.explored import ADDRESS, AGAIN, AND, Several
 from harness.base.matching import TextMatch
 from harness.base.networks import borders, is_network
 from harness.base.vocabulary import KUBERNETES, Workload

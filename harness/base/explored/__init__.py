@@ -40,6 +40,7 @@ from harness.base.explored.journal import (
 from harness.base.explored.member import Member
 from harness.base.explored.numbers import Measure, Seconds, Status
 from harness.base.explored.records import (
+    ADDRESS,
     CALLER,
     Entries,
     OpenClaims,
@@ -53,6 +54,7 @@ from harness.base.explored.records import (
 )
 
 __all__ = [
+    "ADDRESS",
     "AGAIN",
     "AND",
     "ASCII",

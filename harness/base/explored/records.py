@@ -196,6 +196,9 @@ class _Pod(Protocol):
     def workload(self) -> _Workload: ...
 
 
+ADDRESS = "address"
+"""The attribute that is the address from which a gateway sees a request from outside come."""
+
 CALLER = "caller"
 """The attribute that is the client's pod as a whole."""
 

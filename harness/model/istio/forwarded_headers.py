@@ -46,6 +46,8 @@ def _listed(lines: str, hops: int) -> str:
 def _from_end(line: str, hops: int) -> str:
     if not isinstance(line, explored.Attribute):
         return _listed(line, hops)
+    if hops == 1 and line.attribute == explored.ADDRESS:  # a list of one
+        return line
     proxies = ", 192.0.2.1" * (hops - 1)
     name = f"address {hops} from the end"
     return line.after(explored.Change(name, lambda text: _listed(text, hops), lambda text: (text + proxies,)))
