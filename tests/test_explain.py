@@ -268,7 +268,11 @@ WRONG_MANIFESTS = {
         "written.yaml:2:1: EnvoyFilter faces/it is of a kind that the harness doesn't read",
     ),
     "field that isn't modelled": (
-        manifest("networking.istio.io/v1", "DestinationRule", "{host: smiley, trafficPolicy: {tunnel: {}}}"),
+        manifest(
+            "networking.istio.io/v1",
+            "DestinationRule",
+            "{host: smiley, trafficPolicy: {tunnel: {targetHost: a.b, targetPort: 1}}}",
+        ),
         [],
         "written.yaml:4:38: DestinationRule faces/it spec.trafficPolicy.tunnel isn't modelled",
     ),

@@ -62,14 +62,25 @@ TOLD = {
     "Istio's gateway": (ISTIO, ["--from", "outside", "http://shop.example/"], EDGE, "200 from shop/web"),
     "the one with the host": (ALL, ["--from", "outside", "http://kube.example/"], KUBE, "200 from shop/api"),
     "the Host header": (
-        ALL, ["--from", "outside", "http://1.2.3.4/", "-H", "host: kube.example"], KUBE, "200 from shop/api",
+        ALL,
+        ["--from", "outside", "http://1.2.3.4/", "-H", "host: kube.example"],
+        KUBE,
+        "200 from shop/api",
     ),
     "the only one": (ISTIO, ["--from", "outside", "http://none.example/"], EDGE, "404"),
     "the one that is named": (
-        ALL, ["--from", "outside", "--through", KUBE, "http://shop.example/"], KUBE, "404",
+        ALL,
+        ["--from", "outside", "--through", KUBE, "http://shop.example/"],
+        KUBE,
+        "404",
     ),
-    "a gateway as caller": (ALL, ["--from", EDGE, "http://shop.example/"], EDGE, "200 from shop/web"),
-    "a gateway of the Gateway API's": (ALL, ["--from", KUBE, "http://kube.example/"], KUBE, "200 from shop/api"),
+}
+# name: (who sends it, the URL, the first line of what is told)
+OWN = {
+    "to a Service": (EDGE, "http://web.shop/", "200 from shop/web"),
+    "of the Gateway API's": (KUBE, "http://api.shop/", "200 from shop/api"),
+    "a port that the gateway hasn't": (EDGE, "http://web.shop:8080/", "timed out (curl 28)"),
+    "a host of its own": (EDGE, "http://shop.example/", "could not resolve host (curl 6)"),
 }  # fmt: skip
 WRONG = {
     "no gateway has it": (ALL, ["--from", "outside", "http://none.example/"], f"none of several gateways has none.example: {EDGE}, {KUBE}"),
@@ -93,6 +104,32 @@ def test_it_comes_in_through(tmp_path: Path, config: str, arguments: list[str], 
     request, outcome, *_ = result.stdout.splitlines()
     assert f"through {gateway} GET" in request
     assert outcome.startswith(f"└── always: {answer}")
+
+
+@pytest.mark.parametrize(("source", "url", "answer"), OWN.values(), ids=OWN)
+def test_a_gateways_own_call_goes_round_its_proxy(tmp_path: Path, source: str, url: str, answer: str):
+    result = explain(tmp_path, ALL, ["--from", source, url])
+    request, outcome, *_ = result.stdout.splitlines()
+    assert request == f"{source} GET {url} without a proxy, predicted by the model"
+    assert outcome == f"└── always: {answer}"
+    assert f"what comes in through it: --from outside --through {source}" in result.stderr
+
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once, namespace: shop}
+spec:
+  template:
+    spec: {serviceAccountName: once, restartPolicy: Never, containers: [{name: once, image: curl}]}
+---
+"""
+
+
+def test_what_comes_to_an_end_is_no_caller(tmp_path: Path):
+    result = explain(tmp_path, JOB, ["--from", "shop/once", "http://web.shop/"])
+    assert result.exit_code == 2
+    assert "why: Job shop/once makes pods that come to an end" in result.stderr
 
 
 @pytest.mark.parametrize(("config", "arguments", "words"), WRONG.values(), ids=WRONG)

@@ -101,7 +101,7 @@ def compare(
     from harness.analysis.compare import compare, missing
     from harness.analysis.compare.causes import allowed
     from harness.analysis.compare.comparison import not_read
-    from harness.analysis.compare.configurations import sides
+    from harness.analysis.compare.configurations import retained, sides, stated
     from harness.manifests.revision import at_revision
     from harness.report import comparison as report
 
@@ -134,7 +134,9 @@ def compare(
         else:
             after = read(second)
             common = (*common, *taken_secrets((*common, *before, *after)))
-            states = sides(before, after, common, mesh_before, mesh_after, strict=strict)
+            if kept := () if git else retained(before, after):
+                typer.echo(stated(kept), err=True)
+            states = sides(before, after, common, mesh_before, mesh_after, whole=bool(git), strict=strict)
         for mesh in dict.fromkeys(state.assumed for state in states if state.assumed):
             typer.echo(assumption(mesh), err=True)
         comparison = compare(*states, limit=limit, jobs=jobs, staying=staying)

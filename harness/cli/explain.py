@@ -45,8 +45,7 @@ def explain(
         typer.Option(
             "--from",
             metavar="NAMESPACE/WORKLOAD",
-            help="Who sends it; `outside` is the internet, through the gateway that has the host. "
-            "A gateway's workload is that gateway.",
+            help="Who sends it; `outside` is the internet, through the gateway that has the host.",
         ),
     ],
     paths: Annotated[
@@ -86,7 +85,9 @@ def explain(
         request = _request(source, target, header or [], claim or [], through, address)
         how = ReadOptions(recursive, namespace, strict, gateway_api)
         model = model_of(paths or [], mesh or [], context, kubeconfig, how, assuming=True)
-        typer.echo(_explained(model, _placed(model.state, request), as_json), nl=False)
+        request = _placed(model.state, request)
+        typer.echo(_explained(model, request, as_json), nl=False)
+        typer.echo(_note(model.state, request), nl=False, err=True)
 
 
 def _explained(model: Model, request: Request, as_json: bool) -> str:
@@ -107,14 +108,22 @@ def _explained(model: Model, request: Request, as_json: bool) -> str:
 
 
 def _placed(state: State, request: Request) -> Request:
-    """The request as it comes in: from outside, or from a gateway, through that gateway's Service."""
+    """The request as it comes in: from outside through the gateway's Service that has the host."""
     from harness.model import entry
-    from harness.traffic.request import HOST
 
-    if request.through == _ANY:
-        return replace(request, through=entry.way_in(state, request))
-    gateway = None if request.through else entry.of_workload(state, request.source)
-    return replace(request, source=HOST, through=gateway) if gateway else request
+    return replace(request, through=entry.way_in(state, request)) if request.through == _ANY else request
+
+
+def _note(state: State, request: Request) -> str:
+    """What a caller that is a gateway doesn't show: what comes in through it."""
+    from harness.model import entry
+
+    way = None if request.through else entry.of_workload(state, request.source)
+    return (
+        f"this is the pod's own call; what comes in through it: --from outside --through {way}\n"
+        if way
+        else ""
+    )
 
 
 def _request(

@@ -104,7 +104,7 @@ def _client(state: State, request: Request) -> Pod:
     return pods[0]
 
 
-def _unintercepted(client: Pod) -> Pod:
+def unintercepted(client: Pod) -> Pod:
     """The pod without the proxy that is itself its gateway: what else it sends doesn't go through that."""
     if client.gateway is None:
         return client
@@ -122,7 +122,7 @@ def _merged(branches: Answers) -> tuple[Group, ...]:
 def _send(state: State, client: Pod, request: Request, message: Message, depth: int) -> Answers:
     if depth == 0:
         raise NotModelledError(f"{request} never ends: applications call each other in a circle")
-    client = _unintercepted(client)
+    client = unintercepted(client)
     plane = planes.of(client)
     if past := plane.outbound_bypass(state, client, request.port):
         return after(_send(state, with_fields(client, proxies=()), request, message, depth), past)

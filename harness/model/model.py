@@ -15,7 +15,7 @@ from harness.manifests.files import read
 from harness.manifests.objects import Reading
 from harness.model import changes
 from harness.model.changes.loading import load_objects
-from harness.model.decide import decide
+from harness.model.decide import decide, unintercepted
 from harness.model.leniency import Leniency, with_omissions
 
 if TYPE_CHECKING:
@@ -212,14 +212,18 @@ class Model:
             return self._without(error).decide(request)
         if self.omissions:
             outcomes = with_omissions(request, outcomes, self.omissions)
-        mesh = pods[0].mesh if pods else None
+        mesh = unintercepted(pods[0]).mesh if pods else None
         return Decision(request, mesh.proxy if mesh else None, outcomes)
 
     def _why_absent(self, workload: Workload) -> str:
         """Why a workload of the manifests isn't there; empty if it is none of theirs."""
         absent = (each for each in self.state.left_out if not each.field and is_workload(each.resource))
         named = (each for each in absent if Workload(each.resource.namespace, each.resource.name) == workload)
-        return next((str(each) for each in named), "")
+        ending = (
+            self.state.get("batch", kind, workload.namespace, workload.name) for kind in ("Job", "CronJob")
+        )
+        words = "makes pods that come to an end, which aren't modelled: ask as a workload of its account"
+        return next((f"{each} {words}" for each in ending if each), next((str(each) for each in named), ""))
 
     @property
     def omissions(self) -> tuple[Undecided, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore.requests import with_pods
@@ -27,19 +28,39 @@ def sides(
     mesh_before: Mesh | None = None,
     mesh_after: Mesh | None = None,
     *,
+    whole: bool = False,
     strict: bool = False,
 ) -> tuple[State, State]:
     """Returns the states of two configurations; `beside` are objects of both (apps, Services).
 
-    What BEFORE has of the estate itself (namespaces, workloads, Services: all that no mesh's API owns) is
-    there after, too, unless AFTER has the object itself. With a mesh all namespaces with workloads are in it,
-    whatever their labels say; ingress gateways, too, where it is Linkerd. If it is strict it raises what
-    `load_objects` does; else the states name what they are decided without.
+    What is `retained` is there after, too, unless AFTER is `whole`. With a mesh all namespaces with
+    workloads are in it, whatever their labels say; ingress gateways, too, where it is Linkerd. Strict, it
+    raises what `load_objects` does; else the states name what they are decided without.
     """
-    own, meshes = {resource.key for resource in after}, {*MESH_OF_GROUP, GATEWAY_API}
-    kept = [resource for resource in before if resource.key not in own and resource.group not in meshes]
+    kept = [] if whole else retained(before, after)
     old = state_of([*beside, *before], mesh_before, strict=strict)
     return old, state_of([*beside, *kept, *after], mesh_after, strict=strict)
+
+
+def retained(before: Sequence[Resource], after: Sequence[Resource]) -> list[Resource]:
+    """Returns what BEFORE has and AFTER is taken to have, too, though it doesn't list it.
+
+    That is the estate itself (namespaces, workloads, Services: all that no mesh's API owns), where AFTER is
+    configuration alone, as a translation is. If AFTER repeats any of that unchanged it lists all there is:
+    what isn't listed is gone.
+    """
+    listed, meshes = {resource.key: resource for resource in after}, {*MESH_OF_GROUP, GATEWAY_API}
+    own = [resource for resource in before if resource.group not in meshes]
+    if any(listed.get(resource.key) == resource for resource in own):
+        return []
+    return [resource for resource in own if resource.key not in listed]
+
+
+def stated(stays: Sequence[Resource]) -> str:
+    """Returns the words for objects that are taken to stay."""
+    counts = Counter(resource.kind for resource in stays)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    return f"taken to be on the second side, too, as it repeats none of them: {kinds}"
 
 
 def state_of(resources: Sequence[Resource], mesh: Mesh | None, *, strict: bool = True) -> State:
