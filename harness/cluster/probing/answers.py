@@ -31,8 +31,8 @@ FAILURES = {
 }
 """Curl's exit codes [curl(1), EXIT CODES]; 55 is a reset seen while sending."""
 
-STREAM_ERROR = 92
-"""Curl's exit code for a reset HTTP/2 stream."""
+STREAM_ERRORS = (18, 92)
+"""Curl's exit codes for an HTTP/2 stream that was reset, or ended too early."""
 
 PROXY_REFUSALS = frozenset((7, 12, 14))
 """PERMISSION_DENIED, UNIMPLEMENTED and UNAVAILABLE [gRPC: status codes]."""
@@ -102,12 +102,13 @@ def lost(answer: CurlAnswer) -> bool:
     A proxy that refuses a gRPC call decides by the headers, answers, and resets the stream; curls before
     8.0 then may give up without having read the answer.
     """
-    return answer.exit_code == STREAM_ERROR and not answer.status
+    return answer.exit_code in STREAM_ERRORS and not answer.status
 
 
 def refusal(answer: CurlAnswer) -> bool:
-    """Whether a gRPC call was refused as proxies do: permission denied, no route, or nobody there."""
-    return _grpc_status(answer) in PROXY_REFUSALS
+    """Whether a proxy refused a gRPC call: permission denied, no route, nobody there; or with its name."""
+    by_name = any(name.lower() == "l5d-proxy-error" for name, _ in answer.headers)
+    return by_name or _grpc_status(answer) in PROXY_REFUSALS
 
 
 def _grpc_status(answer: CurlAnswer) -> int | None:
