@@ -270,11 +270,11 @@ WRONG_MANIFESTS = {
     "field that isn't modelled": (
         manifest(
             "networking.istio.io/v1",
-            "DestinationRule",
-            "{host: smiley, trafficPolicy: {tunnel: {targetHost: a.b, targetPort: 1}}}",
+            "ServiceEntry",
+            "{hosts: [a.b], ports: [{number: 80, name: http}], resolution: STATIC, endpoints: [{address: 1.2.3.4, network: n}]}",
         ),
         [],
-        "written.yaml:4:38: DestinationRule faces/it spec.trafficPolicy.tunnel isn't modelled",
+        "written.yaml:4:108: ServiceEntry faces/it spec.endpoints[0].network isn't modelled",
     ),
     "a part is missing": (
         manifest("v1", "Service", "{selector: {service: smiley}, ports: [{}]}"),

@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.analysis.lint import RULES, Report, Trap
+from harness.analysis.lint.rule import CHECKS
+from harness.base.errors import not_modelled
 from harness.base.places import Position
 from harness.cli import app
 from harness.report import sarif
@@ -298,15 +300,14 @@ def test_what_may_stand_in_other_manifests_is_counted(tmp_path):
     assert content["not_checked"]["no_objects_of_kind"] == {"Service": 1, "DestinationRule": 1, "Gateway": 1}
 
 
-def test_a_rule_that_can_not_go_on_is_named(tmp_path):
-    file = tmp_path / "object.yaml"
-    spec = "spec: {selector: 1}"
-    file.write_text(
-        f"apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {{name: t, namespace: faces}}\n{spec}\n"
-    )
-    result = lint("manifests/faces", file)
-    assert "not checked to the end: " in result.stdout
-    assert "Telemetry faces/t spec.selector" in result.stdout
+def test_a_rule_that_can_not_go_on_is_named(monkeypatch):
+    def undecided(_):
+        raise not_modelled(resource("Service", "faces/face", {}), "spec.ports", "it is odd")
+
+    monkeypatch.setitem(CHECKS, "route-without-parent", undecided)
+    result = lint("manifests/faces")
+    assert "not checked to the end: route-without-parent: " in result.stdout
+    assert "Service faces/face spec.ports isn't modelled" in result.stdout
 
 
 def test_what_nobody_looks_at_is_said_and_does_not_fail(tmp_path):

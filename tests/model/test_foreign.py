@@ -38,7 +38,7 @@ KINDS = {
     "an Ingress": ("Ingress", "networking.k8s.io/v1", "{}", False, ("", "an ingress controller routes by it")),
     "all kinds of a group": ("Mapping", "getambassador.io/v3", "{}", False, ("", "an ingress controller routes by it")),
     "a kind of the Gateway API": (
-        "BackendTLSPolicy", "gateway.networking.k8s.io/v1", "{}", False, ("", "it says how proxies speak to servers"),
+        "UDPRoute", "gateway.networking.k8s.io/v1alpha2", "{}", False, ("", "it routes datagrams"),
     ),
     "a kind of Linkerd's": (
         "Link", "multicluster.linkerd.io/v1alpha3", "{}", False, ("", "it mirrors Services of another cluster"),

@@ -47,7 +47,7 @@ def virtual_services(draw, namespaces=NAMESPACES):
                     "match": [{"uri": {"prefix": path}}],
                     "fault": {"abort": {"httpStatus": 418, "percentage": {"value": abort}}},
                     "retries": {"attempts": retries, "retryOn": "5xx"},
-                    "timeout": draw(st.sampled_from(["0s", "500ms", "5s"])),
+                    "timeout": draw(st.sampled_from(["100ms", "500ms", "5s"])),
                     "route": [
                         {"destination": {"host": host}, "weight": weight}
                         for host, weight in zip(("v1", "v2"), weights, strict=True)
@@ -105,8 +105,8 @@ def destination_rules(draw, namespaces=NAMESPACES):
         {
             "host": draw(st.sampled_from(["web", "v1", "*.svc.cluster.local"])),
             "subsets": subsets,
-            "trafficPolicy": {"tls": {"mode": mode}} if draw(st.booleans()) else {},
-        },
+        }
+        | ({"trafficPolicy": {"tls": {"mode": mode}}} if draw(st.booleans()) else {}),
     )
 
 

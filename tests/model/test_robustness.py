@@ -319,6 +319,27 @@ EVERY_KIND = """
     - {name: bytes, port: 9000, protocol: TCP}
     addresses: [{type: IPAddress, value: 10.0.0.9}]
     infrastructure: {labels: {a: b}, annotations: {a: b}}
+- kind: ListenerSet
+  apiVersion: gateway.networking.k8s.io/v1
+  metadata: {name: specimen}
+  spec:
+    parentRef: {group: gateway.networking.k8s.io, kind: Gateway, namespace: faces, name: specimen}
+    listeners:
+    - name: more
+      hostname: b.example
+      port: 8443
+      protocol: HTTPS
+      tls: {mode: Terminate, certificateRefs: [{group: "", kind: Secret, namespace: faces, name: c}]}
+      allowedRoutes: {namespaces: {from: All}, kinds: [{group: gateway.networking.k8s.io, kind: HTTPRoute}]}
+- kind: BackendTLSPolicy
+  apiVersion: gateway.networking.k8s.io/v1
+  metadata: {name: specimen}
+  spec:
+    targetRefs: [{group: "", kind: Service, name: smiley, sectionName: http}]
+    validation:
+      hostname: smiley.example
+      caCertificateRefs: [{group: "", kind: ConfigMap, name: specimen}]
+      subjectAltNames: [{type: Hostname, hostname: smiley.example}]
 - kind: TLSRoute
   apiVersion: gateway.networking.k8s.io/v1
   metadata: {name: specimen}
