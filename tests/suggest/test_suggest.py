@@ -282,8 +282,8 @@ CASES = {
     "what isn't a token": (
         TOKENS,
         "istio",
-        "prices with authorization Bearer malformed gets 401",
-        {"response": {**PRICES, "headers": {"authorization": "Bearer malformed"}, "status": 401}},
+        "prices with authorization Bearer harness gets 401",
+        {"response": {**PRICES, "headers": {"authorization": "Bearer harness"}, "status": 401}},
     ),
     "what is denied at the gateway": (
         EDGE,

@@ -288,6 +288,9 @@ def _around(condition: Asked) -> Iterator[str | None]:
             case "present":
                 yield word
             case "regex":
+                within = literal(TextMatch("regex", value.removeprefix(".*")))
+                if isinstance(within, TextMatch) and within.kind == "prefix" and value.startswith(".*"):
+                    yield f"{within.value}{word}"
                 for text in taken(value):
                     yield from (text, f"/{text}", f"{text}/{word}", f"{text}{word}")
             case "suffix":
