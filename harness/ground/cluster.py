@@ -80,8 +80,10 @@ class ClusterProvider(ClusterObserver):
         return self._lease
 
     def _let_go(self) -> Lease | None:
-        """The lease, if there is still one: from now on this provider has none."""
+        """The lease, if there is still one: from now on this provider has none, nor open connections."""
         atexit.unregister(self.close)
+        if "_at" in self.__dict__:
+            self._at.client.close()
         lease, self._lease = self._lease, None
         return lease
 

@@ -32,6 +32,9 @@ APPS = {
 class FakeClient(Client):
     """Holds objects by path; applies, merges and deletes them, and refuses what it is told to refuse."""
 
+    def close(self) -> None:
+        """It has no connections."""
+
     def __init__(self, *objects: Json, refuse: dict[str, ApiError] | None = None) -> None:
         self.objects: dict[str, Json] = {}
         self.refuse = refuse or {}

@@ -22,7 +22,7 @@ PORT = b"\x90\x1f"  # 8080, little endian
 
 class Socket:
     def __init__(self, frames):
-        self.frames, self.sent, self.closed = list(frames), [], False
+        self.frames, self.sent, self.connected, self.closed = list(frames), [], True, False
 
     def settimeout(self, seconds):
         assert seconds > 0
@@ -34,9 +34,13 @@ class Socket:
         frame = self.frames.pop(0) if self.frames else None
         if isinstance(frame, Exception):
             raise frame
-        return (ABNF.OPCODE_CLOSE, b"") if frame is None else (ABNF.OPCODE_BINARY, frame)
+        self.connected = frame is not None
+        return (ABNF.OPCODE_BINARY, frame) if self.connected else (ABNF.OPCODE_CLOSE, b"")
 
     def close(self, timeout):
+        self.closed = self.connected  # as websocket-client: what the other side closed it leaves open
+
+    def shutdown(self):
         self.closed = True
 
 
@@ -197,8 +201,10 @@ LOST = WebSocketConnectionClosedException("lost")
     ("name", "ends"), [("before it is told", ()), ("before it begins", ([],)), ("by an error", ([LOST],))]
 )
 def test_a_shell_that_ended_meanwhile_is_replaced(name, ends):
-    client = Shells(ShellSocket(job(b"1"), *ends), ShellSocket(job(b"2")))
+    first = ShellSocket(job(b"1"), *ends)
+    client = Shells(first, ShellSocket(job(b"2")))
     assert [client.run("x").stdout, client.run("x").stdout] == ["1", "2"]
+    assert first.closed
 
 
 @pytest.mark.parametrize(

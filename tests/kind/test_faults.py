@@ -32,7 +32,7 @@ def shop(ground):
 @contextmanager
 def meanwhile(act):
     """Acts while the probe is under way."""
-    timer = threading.Timer(3, act)
+    timer = threading.Timer(5, act)
     timer.start()
     yield
     timer.join()
@@ -41,6 +41,7 @@ def meanwhile(act):
 @pytest.fixture
 def healed(shop, kubectl):
     yield
+    assert shop.pods(SLOW.source), "reading outlasts a restart of the API server"
     kubectl("-n", "shop", "rollout", "status", "deployment", "--timeout=60s")
     shop.restart("shop")
     assert {group.outcome.status for group in shop.send(SLOW, 20).groups} == {200}
@@ -90,4 +91,3 @@ def test_the_api_server_is_killed_while_a_probe_runs(shop, healed):
         shop.send(SLOW, ROUNDS)
     assert "connection to the container broke" in caught.value.what
     assert "the API server" in caught.value.why
-    assert shop.pods(SLOW.source), "reading outlasts the restart"

@@ -22,6 +22,7 @@ from harness.cluster.api.streams import (
     ExecInterruptedError,
     Finished,
     frames,
+    hang_up,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Shell:
 
     def close(self) -> None:
         """Ends the exec."""
-        self._socket.close(timeout=1)
+        hang_up(self._socket)
 
 
 def execute(

@@ -72,12 +72,18 @@ def execute(
     except (WebSocketException, OSError) as error:
         raise ExecInterruptedError(f"the connection to the container broke: {error}", where=where) from None
     finally:
-        socket.close(timeout=1)
+        hang_up(socket)
     if not output[STATUS]:
         raise ExecInterruptedError("the container went away while the command ran", where=where)
     code, why = _exit(output[STATUS])
     stdout, stderr = (output[channel].decode(errors="replace") for channel in (STDOUT, STDERR))
     return Finished(code, stdout, stderr + why)
+
+
+def hang_up(socket: WebSocket) -> None:
+    """Closes a stream, also where the other side closed it: websocket-client then leaves the socket open."""
+    socket.close(timeout=1)
+    socket.shutdown()  # type: ignore[no-untyped-call]
 
 
 def frames(socket: WebSocket, deadline: Deadline) -> Iterator[tuple[int, bytes]]:
@@ -151,7 +157,7 @@ def exchange(
     except (WebSocketException, OSError) as error:
         raise HarnessError(f"no answer through a port forward: {error}", where=where) from None
     finally:
-        socket.close(timeout=1)
+        hang_up(socket)
     answer = received.get(_DATA, b"")
     if not enough(answer):
         why = received.get(_ERROR, b"").decode(errors="replace") or "the connection was closed"
