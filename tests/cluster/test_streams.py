@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 from websocket import ABNF, WebSocketConnectionClosedException, WebSocketTimeoutException
@@ -145,7 +146,7 @@ class ShellSocket(Socket):
         super().send(data, opcode)
         if not self.jobs:
             raise WebSocketConnectionClosedException("gone")
-        mark = re.search(rb"printf '(--\w+) begun", data)[1]
+        mark = re.search(rb"echo '(--\w+) begun", data)[1]
         job = self.jobs.pop(0)
         self.frames += [each.replace(b"MARK", mark) if isinstance(each, bytes) else each for each in job]
 
@@ -192,6 +193,21 @@ def test_two_commands_at_once_get_a_shell_each():
     client.shells = Busy()
     assert [client.run("x").stdout, client.run("x").stdout] == ["1", "2"]
     assert (first.closed, second.closed) == (False, True)
+
+
+class RealShell(Socket):
+    """An exec of this machine's sh."""
+
+    def send(self, data, opcode):
+        done = subprocess.run(["sh"], input=data[1:], capture_output=True, check=False)
+        self.frames += [b"\x01" + done.stdout[:10], b"\x01" + done.stdout[10:], b"\x02" + done.stderr]
+
+
+def test_a_real_shell_tells_that_a_command_began_and_how_it_ended():
+    client = Shells(RealShell(()))
+    assert client.run("sh", "-c", "cat; echo out; echo err >&2; exit 3") == Finished(3, "out\n", "err\n")
+    with pytest.raises(ExecInterruptedError, match="the container went away while the command ran"):
+        client.run("sh", "-c", "kill $PPID")
 
 
 LOST = WebSocketConnectionClosedException("lost")

@@ -30,12 +30,18 @@ def shop(ground):
 
 
 @contextmanager
-def meanwhile(act):
-    """Acts while the probe is under way."""
-    timer = threading.Timer(5, act)
-    timer.start()
+def meanwhile(shop, act):
+    """Acts while the probe is under way: its processes are seen on the node."""
+    seen = "until pgrep -f 'dela[y]/1'; do sleep 0.1; done"  # an expression that doesn't match itself
+
+    def wait_and_act():
+        run(["docker", "exec", f"{shop.cluster_name}-control-plane", "sh", "-c", seen], timeout=60)
+        act()
+
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
     yield
-    timer.join()
+    thread.join()
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ def healed(shop, kubectl):
 )
 def test_a_pod_is_deleted_while_a_probe_runs(shop, kubectl, healed, app, what, why):
     delete = ("-n", "shop", "delete", "pod", "-l", f"app={app}", "--wait=false")
-    with meanwhile(lambda: kubectl(*delete)), pytest.raises(ExecInterruptedError, match=what) as caught:
+    with meanwhile(shop, lambda: kubectl(*delete)), pytest.raises(ExecInterruptedError, match=what) as caught:
         shop.send(SLOW, ROUNDS)
     assert caught.value.why.startswith(why)
 
@@ -87,7 +93,7 @@ def test_istiod_is_scaled_to_nothing(shop, kubectl, monkeypatch):
 def test_the_api_server_is_killed_while_a_probe_runs(shop, healed):
     node = f"{shop.cluster_name}-control-plane"
     kill = ["docker", "exec", node, "sh", "-c", "kill -9 $(pidof kube-apiserver)"]
-    with meanwhile(lambda: run(kill, timeout=60)), pytest.raises(ExecInterruptedError) as caught:
+    with meanwhile(shop, lambda: run(kill, timeout=60)), pytest.raises(ExecInterruptedError) as caught:
         shop.send(SLOW, ROUNDS)
     assert "connection to the container broke" in caught.value.what
     assert "the API server" in caught.value.why

@@ -56,8 +56,9 @@ class Shell:
         After an error the shell is of no more use.
         """
         mark = f"--{secrets.token_hex(12)}"
+        # By echo: to some shells' printf a text that begins with a dash is an option.
         job = (
-            f"printf '{mark} begun\\n'; {shlex.join(argv)} </dev/null; "
+            f"echo '{mark} begun'; {shlex.join(argv)} </dev/null; "
             f"printf '\\n{mark} %d\\n' $?; printf '\\n{mark}\\n' >&2\n"
         )
         begun, ended = f"{mark} begun\n".encode(), re.compile(rf"\n{mark} (\d+)\n\Z".encode())
