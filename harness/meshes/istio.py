@@ -20,6 +20,7 @@ from harness.cluster.objects.rollout import available, behind
 from harness.manifests.documents import plain
 from harness.meshes import charts, istio_tls
 from harness.meshes.plane import TOOL_SECONDS, Plane, analyzed, refuse_scaled_down
+from harness.traffic.status import CONTROLLERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -45,7 +46,7 @@ class Istio(Plane):
     """Istio with sidecars, default revision, on one cluster."""
 
     mesh = Mesh.ISTIO
-    controller = "istio.io/gateway-controller"
+    controller = CONTROLLERS[Mesh.ISTIO]
     counters = Scrape(15090, "stats/prometheus")
     user = 1337
     cli = "istioctl"

@@ -20,6 +20,7 @@ from harness.cluster.probing.counters import growth
 from harness.meshes import charts
 from harness.meshes.plane import TOOL_SECONDS, Plane, checked, refuse_scaled_down
 from harness.traffic.outcomes import Hop
+from harness.traffic.status import CONTROLLERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,7 +46,7 @@ class Linkerd(Plane):
     """Linkerd's control plane on one cluster."""
 
     mesh = Mesh.LINKERD
-    controller = "linkerd.io/policy-controller"
+    controller = CONTROLLERS[Mesh.LINKERD]
     counters = Scrape(4191, "metrics")
     user = 2102
     cli = "linkerd"

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.base.vocabulary import Mesh
+
+CONTROLLERS = {Mesh.ISTIO: "istio.io/gateway-controller", Mesh.LINKERD: "linkerd.io/policy-controller"}
+"""How the meshes' controllers sign what they report."""
+
 
 @dataclass(frozen=True)
 class ReportedCondition:
@@ -12,6 +17,11 @@ class ReportedCondition:
     type: str
     status: str
     reason: str
+
+    @classmethod
+    def of(cls, kind: str, fault: str, reason: str = "") -> ReportedCondition:
+        """Returns a condition: false for a fault; true, for a reason or its own name, without one."""
+        return cls(kind, "False" if fault else "True", fault or reason or kind)
 
     def __str__(self) -> str:
         return f"{self.type}={self.status} ({self.reason})"

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.base import Mesh, ObjectName
+from harness.base import ObjectName
 from harness.expectations.base import Expectation, settled
 from harness.expectations.values import MeshName, text_as
 from harness.expectations.verdict import NOT_PREDICTED, Result, Verdict
 from harness.traffic.observables import Basis
+from harness.traffic.status import CONTROLLERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.expectations.base import Ground
     from harness.traffic.status import Status
-
-CONTROLLERS = {Mesh.ISTIO: "istio.io/gateway-controller", Mesh.LINKERD: "linkerd.io/policy-controller"}
-"""How the meshes' controllers sign what they report of routes."""
 
 Named = Annotated[ObjectName, text_as(ObjectName.parse)]
 

@@ -12,9 +12,11 @@ from harness.api.gateway_api.route import KINDS, Route
 from harness.api.kubernetes.service import Service
 from harness.api.linkerd import GROUP
 from harness.api.linkerd.policy import HTTPLocalRateLimitPolicy
+from harness.base.vocabulary import Mesh
 from harness.model.linkerd import egress_network
+from harness.model.linkerd.policy import port_policy
 from harness.model.linkerd.routing import index
-from harness.traffic.status import ReportedCondition, Status, StatusParent
+from harness.traffic.status import CONTROLLERS, ReportedCondition, Status, StatusParent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.reference import ParentRef, TargetRef
     from harness.base.resources import Resource
     from harness.model.state import State
-
-CONTROLLER = "linkerd.io/policy-controller"
 
 _NO_PARENT, _NO_TARGET = "NoMatchingParent", "NoMatchingTarget"
 _INVALID_KIND, _NOT_FOUND = "InvalidKind", "BackendNotFound"
@@ -42,7 +42,7 @@ def of(state: State, resource: Resource) -> Iterator[Status]:
 
 
 def _accepted(fault: str) -> ReportedCondition:
-    return ReportedCondition("Accepted", "False" if fault else "True", fault or "Accepted")
+    return ReportedCondition.of("Accepted", fault)
 
 
 def _route(state: State, route: Route) -> Iterator[Status]:
@@ -52,12 +52,10 @@ def _route(state: State, route: Route) -> Iterator[Status]:
         conditions = [_accepted(_fault(state, route, ref))]
         port = None
         if ref.kind != "Server":
-            port, unresolved = ref.port, _unresolved(state, route, ref)
-            status = "False" if unresolved else "True"
-            conditions.append(ReportedCondition("ResolvedRefs", status, unresolved or "ResolvedRefs"))
-        yield Status(
-            CONTROLLER, tuple(conditions), StatusParent(ref.kind, ref.namespace, ref.name, port=port)
-        )
+            port = ref.port
+            conditions.append(ReportedCondition.of("ResolvedRefs", _unresolved(state, route, ref)))
+        parent = StatusParent(ref.kind, ref.namespace, ref.name, port=port)
+        yield Status(CONTROLLERS[Mesh.LINKERD], tuple(conditions), parent)
 
 
 def _fault(state: State, route: Route, ref: ParentRef) -> str:
@@ -99,11 +97,5 @@ def _rate_limit(state: State, resource: Resource) -> Iterator[Status]:
     if state.get(GROUP, "Server", resource.namespace, target.name) is None:
         yield Status("", (_accepted(_NO_TARGET),))
         return
-    rivals = [
-        (*stored.age[:3], stored.live.name, stored.live)
-        for stored in state.stored(GROUP, resource.kind)
-        if stored.live.namespace == resource.namespace
-        and HTTPLocalRateLimitPolicy.kept(stored.live).target.name == target.name
-    ]
-    first = min(rivals, key=lambda rival: rival[:-1])[-1]
-    yield Status("", (_accepted("" if first == resource else "RateLimitReasonAlreadyExists"),))
+    first = port_policy.rate_limits(state)[resource.namespace, target.name][0]
+    yield Status("", (_accepted("" if first.resource == resource else "RateLimitReasonAlreadyExists"),))

@@ -16,6 +16,7 @@ from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio import revision
 from harness.model.istio.gateway import listener_set
+from harness.traffic.status import CONTROLLERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from harness.api.gateway_api.gateway import Listener
     from harness.model.state import Objects
 
-_CONTROLLER = "istio.io/gateway-controller"
 BUILTIN_CLASS = "istio"
 
 _NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
@@ -39,7 +39,7 @@ def implemented(objects: Objects, gateway: Resource) -> bool:
     own = objects.get(GROUP, "GatewayClass", "", name)
     if own and revision.is_foreign(objects, own):
         own = None
-    return GatewayClass.kept(own).controller == _CONTROLLER if own else name == BUILTIN_CLASS
+    return GatewayClass.kept(own).controller == CONTROLLERS[Mesh.ISTIO] if own else name == BUILTIN_CLASS
 
 
 def services(gateway: Resource) -> tuple[str, ...]:

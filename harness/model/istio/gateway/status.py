@@ -19,7 +19,7 @@ from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.istio.gateway.programming import programmed
 from harness.model.istio.upstream import backend_tls
 from harness.model.network import attachment as parents
-from harness.traffic.status import ReportedCondition, Status, StatusParent
+from harness.traffic.status import CONTROLLERS, ReportedCondition, Status, StatusParent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state import State
 
-CONTROLLER, MESH_CONTROLLER = "istio.io/gateway-controller", "istio.io/mesh-controller"
+CONTROLLER, MESH_CONTROLLER = CONTROLLERS[Mesh.ISTIO], "istio.io/mesh-controller"
 
 _ACCEPTED, _RESOLVED, _PROGRAMMED = "Accepted", "ResolvedRefs", "Programmed"
 _NOT_ALLOWED, _NO_HOSTNAME, _NO_PARENT = (
@@ -49,7 +49,7 @@ def of(state: State, resource: Resource) -> Iterator[Status]:
         return
     if resource.kind == "GatewayClass":
         if GatewayClass.kept(resource).controller == CONTROLLER:
-            yield Status("", (_condition(_ACCEPTED, ""),))
+            yield Status("", (ReportedCondition.of(_ACCEPTED, ""),))
     elif resource.kind == "Gateway":
         if deployment.implemented(state, resource) and revision.deploys(state, resource):
             yield from _gateway(state, resource)
@@ -61,10 +61,6 @@ def of(state: State, resource: Resource) -> Iterator[Status]:
         yield from _route(state, Route.kept(resource))
 
 
-def _condition(kind: str, fault: str, reason: str = "") -> ReportedCondition:
-    return ReportedCondition(kind, "False" if fault else "True", fault or reason or kind)
-
-
 def _gateway(state: State, resource: Resource) -> Iterator[Status]:
     gateway = KubernetesGateway.kept(resource)
     listeners = list(_listeners(state, resource, resource)) if deployment.services(resource) else []
@@ -73,7 +69,7 @@ def _gateway(state: State, resource: Resource) -> Iterator[Status]:
     if not fault and valid < len(gateway.listeners):
         fault, reason = ("", "ListenersNotValid") if valid else ("ListenersNotValid", "")
     shown = references.backend_certificate(state, gateway)
-    conditions = [_condition(_ACCEPTED, fault, reason), _condition(_RESOLVED, shown)]
+    conditions = [ReportedCondition.of(_ACCEPTED, fault, reason), ReportedCondition.of(_RESOLVED, shown)]
     if any(asked.mode == "AllowInsecureFallback" for asked in gateway.tls.frontend.asked):
         conditions.append(ReportedCondition("InsecureFrontendValidationMode", "True", "ConfigurationChanged"))
     yield _with_programming(programmed(state, resource), conditions)
@@ -90,7 +86,7 @@ def _unsupported(gateway: Resource) -> str:
 def _with_programming(fault: str | None, conditions: list[ReportedCondition]) -> Status:
     if fault is None:
         return Status("", tuple(conditions), open=(_PROGRAMMED,))
-    return Status("", (*conditions, _condition(_PROGRAMMED, fault)))
+    return Status("", (*conditions, ReportedCondition.of(_PROGRAMMED, fault)))
 
 
 def _listener_set(state: State, listeners: ListenerSet) -> Iterator[Status]:
@@ -99,12 +95,12 @@ def _listener_set(state: State, listeners: ListenerSet) -> Iterator[Status]:
         return
     own = listeners.resource
     if not listener_set.allowed(state, gateway, own.namespace):
-        yield Status("", tuple(_condition(kind, "NotAllowed") for kind in (_ACCEPTED, _PROGRAMMED)))
+        yield Status("", tuple(ReportedCondition.of(kind, "NotAllowed") for kind in (_ACCEPTED, _PROGRAMMED)))
         return
     unserved = not deployment.services(gateway)
     reported = [] if unserved else list(_listeners(state, gateway, own))
     invalid = "" if unserved or any(is_valid for _, is_valid in reported) else "ListenersNotValid"
-    accepted = _condition(_ACCEPTED, _unsupported(gateway) or invalid)
+    accepted = ReportedCondition.of(_ACCEPTED, _unsupported(gateway) or invalid)
     yield _with_programming(invalid or programmed(state, gateway), [accepted])
     yield from (status for status, _ in reported)
 
@@ -117,7 +113,7 @@ def _listeners(state: State, gateway: Resource, owner: Resource) -> Iterator[tup
             faults, is_valid = _faults(state, listener) if not conflict else _shut_out(conflict)
             if gateway_listener.unknown_kinds(listener):
                 faults[_RESOLVED] = "InvalidRouteKinds"
-            conditions = [_condition(kind, fault) for kind, fault in faults.items()]
+            conditions = [ReportedCondition.of(kind, fault) for kind, fault in faults.items()]
             reason = conflict or "NoConflicts"
             conditions.append(ReportedCondition("Conflicted", "True" if conflict else "False", reason))
             routes = _attached(state, owner, listener)
@@ -134,7 +130,7 @@ def _faults(state: State, listener: Listener) -> tuple[dict[str, str], bool]:
         faults[_RESOLVED], faults[_PROGRAMMED] = unusable[0], "Invalid"
         if unusable[0] in ("InvalidCACertificateRef", "InvalidCACertificateKind", "RefNotPermitted"):
             faults[_ACCEPTED] = "NoValidCACertificate"
-    of_set = listener.resource.key[:2] == listener_set.KIND
+    of_set = listener.resource.key[:2] == ListenerSet.KIND
     lacking = of_set and listener.tls is None and listener.protocol in ("HTTPS", "TLS")
     if lacking:
         faults[_PROGRAMMED] = "Invalid"
@@ -150,7 +146,10 @@ def _route(state: State, route: Route) -> Iterator[Status]:
         if not denied:
             continue
         fault = references.fault(state, route, in_mesh=in_mesh)
-        conditions = (_condition(_ACCEPTED, min(denied, key=_RANKS.index)), _condition(_RESOLVED, fault))
+        conditions = (
+            ReportedCondition.of(_ACCEPTED, min(denied, key=_RANKS.index)),
+            ReportedCondition.of(_RESOLVED, fault),
+        )
         parent = StatusParent(ref.kind, ref.namespace, ref.name, ref.section, ref.port)
         yield Status(CONTROLLER, conditions, parent)
 
@@ -161,11 +160,14 @@ def _backend_tls(state: State, policy: BackendTLSPolicy) -> Iterator[Status]:
     if backend_tls.is_ignored(policy.resource):
         for target in policy.targets:
             parent = StatusParent(target.kind, target.namespace, target.name, target.section)
-            yield Status(MESH_CONTROLLER, (_condition(_ACCEPTED, "IgnoredByIstio"),), parent)
+            yield Status(MESH_CONTROLLER, (ReportedCondition.of(_ACCEPTED, "IgnoredByIstio"),), parent)
         return
     for target in policy.targets:
         faults = backend_tls.faults(state, policy, target)
-        conditions = _condition(_ACCEPTED, faults.accepted), _condition(_RESOLVED, faults.resolved)
+        conditions = (
+            ReportedCondition.of(_ACCEPTED, faults.accepted),
+            ReportedCondition.of(_RESOLVED, faults.resolved),
+        )
         parent = StatusParent(target.kind, target.namespace, target.name, target.section)
         yield Status(MESH_CONTROLLER, conditions, parent)
     for namespace, name in sorted(set(_ancestors(state, policy))):

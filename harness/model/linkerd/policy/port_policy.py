@@ -74,7 +74,7 @@ def at(state: State, pod: Pod, port: int) -> PortPolicy:
         (*authorizations, *authentication.of_default(config.of(state), access, resource)),
         (selects, *lost, *ignored),
         attached,
-        () if grpc else tuple(_rate_limits(state).get((resource.namespace, resource.name), ())),
+        () if grpc else tuple(rate_limits(state).get((resource.namespace, resource.name), ())),
     )
 
 
@@ -219,6 +219,7 @@ def _limit(rate: RequestRate, who: str) -> Step:
 
 
 @per_state
-def _rate_limits(state: State) -> dict[tuple[str, str], list[HTTPLocalRateLimitPolicy]]:
+def rate_limits(state: State) -> dict[tuple[str, str], list[HTTPLocalRateLimitPolicy]]:
+    """Returns the limits by namespace and name of their Server, the one that counts first."""
     policies = map(HTTPLocalRateLimitPolicy.kept, state.all(GROUP, "HTTPLocalRateLimitPolicy"))
     return grouped(((policy.resource.namespace, policy.target.name), policy) for policy in policies)
