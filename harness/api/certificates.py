@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from harness.api.gateway_api import GROUP as GATEWAY_API
 from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
 from harness.api.istio.destination_rule import KIND as DESTINATION_RULE
 from harness.api.istio.destination_rule import DestinationRule
@@ -20,9 +19,8 @@ from harness.manifests.self_signed import ANNOTATION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_READINGS: Mapping[str, type[KubernetesGateway | ListenerSet]] = {
-    "Gateway": KubernetesGateway,
-    "ListenerSet": ListenerSet,
+_READINGS: Mapping[tuple[str, str], type[KubernetesGateway | ListenerSet]] = {
+    each.KIND: each for each in (KubernetesGateway, ListenerSet)
 }
 
 MAKERS = (
@@ -63,7 +61,7 @@ def _named(resources: Sequence[Resource]) -> Iterator[tuple[Key, str]]:
                 for name in server.tls.credentials:
                     for home in homes if "://" not in name or name.startswith("kubernetes") else ():
                         yield from ((credential(home, name), host) for _, host in server.open_to)
-        elif resource.group == GATEWAY_API and (reading := _READINGS.get(resource.kind)):
+        elif reading := _READINGS.get((resource.group, resource.kind)):
             for listener in reading.of(resource).listeners:
                 for secret in listener.tls.certificates if listener.tls else ():
                     if secret.is_secret:

@@ -9,7 +9,6 @@ from harness.analysis.lint.rule import CHECKS
 from harness.analysis.lint.rules.istio.selection import selecting_nothing
 from harness.analysis.lint.rules.pods import of_gateway
 from harness.analysis.texts import place
-from harness.api.gateway_api import GROUP as GATEWAY_API
 from harness.api.gateway_api.gateway import KubernetesGateway
 from harness.api.istio.gateway import IstioGateway
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from harness.model import State
 
     Key = tuple[str, str, str, str]
-
-_GATEWAY = (GATEWAY_API, "Gateway")
 
 _NAMING = (
     "virtual-service-destination-missing",
@@ -35,8 +32,8 @@ _NAMING = (
 )
 """The rules of lint about objects that name others."""
 
-_SHUT = ("gateway-credential-missing",)
-"""Those about what nothing gets through without, so that nobody sees what else changes behind it."""
+_SHUT = "gateway-credential-missing"
+"""The one about what nothing gets through without, so that nobody sees what else changes behind it."""
 
 _NEEDED = "it names what isn't there, and no request shows what it does: name those manifests, too (--with)"
 _WITHOUT = "what it is for isn't there, and no request shows what it does: name those manifests, too (--with)"
@@ -82,10 +79,9 @@ def _referring(state: State, changed: Collection[Key]) -> Iterator[tuple[Resourc
 
 def _shut(state: State) -> Iterator[tuple[Resource, str]]:
     """The gateways that no client of those that are tried gets through, and why."""
-    for name in _SHUT:
-        for sign in CHECKS[name](state):
-            resource, field = place(sign.at, sign.field)
-            yield resource, f"{field}: {_CLOSED}"
+    for sign in CHECKS[_SHUT](state):
+        resource, field = place(sign.at, sign.field)
+        yield resource, f"{field}: {_CLOSED}"
     for resource in state.all(*IstioGateway.KIND):
         gateway = IstioGateway.kept(resource)
         if not of_gateway(state, gateway.selector):
@@ -99,7 +95,7 @@ def untried(state: State) -> Iterator[tuple[Resource, str]]:
         for server in IstioGateway.kept(resource).servers:
             if server.tls.mode == _MUTUAL:
                 yield resource, f"{server.tls.at('mode')}: {_CERTIFICATE}"
-    for resource in state.all(*_GATEWAY):
+    for resource in state.all(*KubernetesGateway.KIND):
         for listener in KubernetesGateway.kept(resource).listeners:
             if listener.tls and listener.tls.istio_mode == _MUTUAL:
                 yield resource, f"{listener.at('tls')}: {_CERTIFICATE}"

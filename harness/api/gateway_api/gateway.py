@@ -91,6 +91,8 @@ class Listener(Node):
 class ListenerSet(Spec):
     """Further listeners of a Gateway, which must allow them."""
 
+    KIND = (GROUP, "ListenerSet")
+
     parent = field.node("parentRef", ParentRef)
     listeners = field.nodes("listeners", Listener)
 
@@ -170,6 +172,8 @@ class GatewayInfrastructure(Node):
 class KubernetesGateway(Spec):
     """A Gateway of the Gateway API; Istio has a kind of that name, too."""
 
+    KIND = (GROUP, "Gateway")
+
     class_name = field.text("gatewayClassName")
     listeners = field.nodes("listeners", Listener)
     addresses = field.nodes("addresses", GatewayAddress)
@@ -200,6 +204,6 @@ class ListenersStatus(Status):
 def class_of(resource: Resource) -> str:
     """Returns the class of a Gateway whose fields may not be checked yet; empty for another object."""
     spec = resource.data.get("spec")
-    if (resource.group, resource.kind) != (GROUP, "Gateway") or not isinstance(spec, dict):
+    if (resource.group, resource.kind) != KubernetesGateway.KIND or not isinstance(spec, dict):
         return ""
     return str(spec.get("gatewayClassName"))

@@ -133,6 +133,10 @@ class OutlierDetection(Node):
     error_codes = field.integers("outlierDetectionHttpErrorCodes")
 
 
+CONFIG_MAP = "configmap://"
+"""How a `credentialName` begins that names a ConfigMap, with its namespace."""
+
+
 class ClientTLSSettings(Node):
     """Which TLS clients begin."""
 

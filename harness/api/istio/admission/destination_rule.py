@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.admission import forms, localities
 from harness.api.istio.admission.exports import export_faults
 from harness.api.istio.destination_rule import (
+    CONFIG_MAP,
     ClientTLSSettings,
     ConnectionPool,
     ConsistentHash,
@@ -157,7 +158,7 @@ def _tls(tls: ClientTLSSettings) -> Iterator[str]:
         fields = "CaCertificates or CredentialName" if tls.mode == "SIMPLE" else "CaCertificates"
         words = f"cannot specify {fields} or SubjectAltNames when InsecureSkipVerify is set true"
         yield Fault(words, tls.at("insecureSkipVerify"))
-    if tls.credential_name.startswith("configmap://"):
+    if tls.credential_name.startswith(CONFIG_MAP):
         yield from _config_map(tls)
     if tls.credential_name and tls.mode in ("SIMPLE", "MUTUAL"):
         if any(map(tls.data.get, _FILES)):
@@ -171,13 +172,13 @@ def _tls(tls: ClientTLSSettings) -> Iterator[str]:
 
 
 def _config_map(tls: ClientTLSSettings) -> Iterator[str]:
-    namespace, slash, name = tls.credential_name.removeprefix("configmap://").partition("/")
+    namespace, slash, name = tls.credential_name.removeprefix(CONFIG_MAP).partition("/")
     if not (slash and namespace and name):
-        words = f"invalid configmap:// credentialName: {tls.credential_name}"
+        words = f"invalid {CONFIG_MAP} credentialName: {tls.credential_name}"
         yield Fault(words, tls.at("credentialName"))
     elif namespace != tls.resource.namespace:
         words = f'namespace must match the configuration namespace "{tls.resource.namespace}"'
-        yield Fault(f"invalid configmap:// credentialName: {words}", tls.at("credentialName"))
+        yield Fault(f"invalid {CONFIG_MAP} credentialName: {words}", tls.at("credentialName"))
 
 
 POOL: Rules = {

@@ -58,7 +58,7 @@ def tls_mode(state: State, listener: Listener) -> str:
 def _asked_of_clients(state: State, listener: Listener) -> CACertificates | None:
     """The certificates that a listener's clients must show, by its Gateway."""
     gateway = listener.resource
-    if gateway.key[:2] == listener_set.KIND:
+    if gateway.key[:2] == ListenerSet.KIND:
         gateway = listener_set.parent(state, ListenerSet.kept(gateway)) or gateway
     return KubernetesGateway.kept(gateway).tls.frontend.validation(listener.port)
 
@@ -173,7 +173,7 @@ def _by_namespace(state: State) -> dict[str, list[tuple[Resource, list[Listener]
 def siblings(state: State, listener: Listener) -> list[str]:
     """Returns the host names of the other listeners of its object with its port and protocol."""
     own = listener.resource
-    gateway = listener_set.parent(state, ListenerSet.kept(own)) if own.key[:2] == listener_set.KIND else own
+    gateway = listener_set.parent(state, ListenerSet.kept(own)) if own.key[:2] == ListenerSet.KIND else own
     return [
         other.hostname
         for other in (programmed(state, gateway) if gateway else ())

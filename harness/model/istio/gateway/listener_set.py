@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
 from harness.model.istio import revision
 from harness.model.state import namespace_labels
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state import Objects
 
-KIND = (GROUP, "ListenerSet")
-
 _HTTP_LIKE, _BYTES = ("HTTP", "HTTPS", "TLS"), ("TCP", "UDP")
 
 HOSTNAME_CONFLICT, PROTOCOL_CONFLICT = "HostnameConflict", "ProtocolConflict"
@@ -29,9 +26,9 @@ HOSTNAME_CONFLICT, PROTOCOL_CONFLICT = "HostnameConflict", "ProtocolConflict"
 def parent(objects: Objects, listeners: ListenerSet) -> Resource | None:
     """Returns the Gateway that a ListenerSet names, None if it isn't there."""
     named = listeners.parent
-    if (named.group, named.kind) not in ((None, "Gateway"), (GROUP, "Gateway")):
+    if (named.group, named.kind) not in ((None, "Gateway"), KubernetesGateway.KIND):
         return None
-    return objects.get(GROUP, "Gateway", named.namespace, named.name)
+    return objects.get(*KubernetesGateway.KIND, named.namespace, named.name)
 
 
 def allowed(objects: Objects, gateway: Resource, namespace: str) -> bool:
@@ -52,7 +49,7 @@ def attached(objects: Objects, gateway: Resource) -> list[ListenerSet]:
     """Returns the ListenerSets on a Gateway that it allows, in the order of the objects."""
     return [
         listeners
-        for listeners in map(ListenerSet.kept, objects.all(*KIND))
+        for listeners in map(ListenerSet.kept, objects.all(*ListenerSet.KIND))
         if parent(objects, listeners) == gateway
         and not revision.is_foreign(objects, listeners.resource)
         and allowed(objects, gateway, listeners.resource.namespace)

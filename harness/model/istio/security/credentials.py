@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.certificates import credential
+from harness.api.istio.destination_rule import CONFIG_MAP
 
 if TYPE_CHECKING:
     from harness.model.state import State
 
-_CONFIG_MAP = "configmap://"
 _AUTHORITY = "-cacert"
 
 
@@ -19,8 +19,8 @@ def missing(state: State, namespace: str, name: str, *, authority: bool = False)
     `namespace` is that of the proxy's pod, in which the object is unless the name says another. For a client
     without certificate (`authority`) one with that of an authority will do, whose name ends in `-cacert`.
     """
-    kind = "ConfigMap" if name.startswith(_CONFIG_MAP) else "Secret"
-    owner, own = credential(namespace, name.removeprefix(_CONFIG_MAP))
+    kind = "ConfigMap" if name.startswith(CONFIG_MAP) else "Secret"
+    owner, own = credential(namespace, name.removeprefix(CONFIG_MAP))
     names = (own, f"{own}{_AUTHORITY}") if authority else (own,)
     if "://" in own or any(state.get("", kind, owner, each) is not None for each in names):
         return ""

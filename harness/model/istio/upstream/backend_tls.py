@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.api.gateway_api.backend_tls import BackendTLSPolicy
+from harness.api.istio.destination_rule import CONFIG_MAP
 from harness.api.istio.registry import GROUP as NETWORKING
 from harness.api.istio.registry import ServiceEntry
 from harness.api.kubernetes.config_map import ConfigMap
@@ -101,7 +102,7 @@ def _settings(state: State, policy: BackendTLSPolicy) -> dict[str, Any]:
     if wanted.authorities and not wanted.well_known:
         first = wanted.authorities[0]
         lacking = _LACKING.get(_unresolved(state, wanted), "").format(first.kind)
-        tls["credentialName"] = f"configmap://{policy.resource.namespace}/{first.name}{lacking}"
+        tls["credentialName"] = f"{CONFIG_MAP}{policy.resource.namespace}/{first.name}{lacking}"
     return tls
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.api.istio.destination_rule import DestinationRule
+from harness.api.istio.destination_rule import CONFIG_MAP, DestinationRule
 from harness.base.errors import not_modelled
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
@@ -35,7 +35,6 @@ _WORDS = {
     MUTUAL: "mutual TLS by the client's proxy",
     ISTIO_MUTUAL: "Istio's mutual TLS",
 }
-_CONFIG_MAP = "configmap://"
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _wanted(side: ClientSide, target: Target, name: str, wanted: ClientTLSSettin
     pod, mode, names = target.endpoint.pod, wanted.mode, wanted.subject_alt_names
     credential = wanted.credential_name if mode in (SIMPLE, MUTUAL) else ""
     selecting = DestinationRule.kept(wanted.resource).selector is not None
-    if credential and not (side.client.gateway or selecting or credential.startswith(_CONFIG_MAP)):
+    if credential and not (side.client.gateway or selecting or credential.startswith(CONFIG_MAP)):
         text = "is for gateways, and for rules with a workloadSelector: a sidecar begins no TLS"
         return ClientTls(step(wanted.resource, wanted.at("credentialName"), Action.UNENCRYPTED, text))
     action = Action.UNENCRYPTED if mode == DISABLE else Action.ENCRYPTED
