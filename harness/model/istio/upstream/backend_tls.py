@@ -17,13 +17,12 @@ from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.kubernetes.metadata import annotations_of
 from harness.api.kubernetes.service import Service
 from harness.base.resources import Resource
-from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
+from harness.base.vocabulary import Mesh
 from harness.model.istio import revision
-from harness.model.state.tables import per_state
+from harness.model.network.services import fqdn
+from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.api.gateway_api.backend_tls import PolicyTarget, TLSValidation
     from harness.model.state import State
 
@@ -48,12 +47,13 @@ def is_ignored(policy: Resource) -> bool:
     return annotations_of(policy).get(_IGNORE, "").lower() == "true"
 
 
-def acting(state: State) -> list[BackendTLSPolicy]:
+@per_state
+def acting(state: State) -> tuple[BackendTLSPolicy, ...]:
     """Returns the policies that Istio takes in, older ones first, of one age by name."""
     if state.served.unread(Mesh.ISTIO, BackendTLSPolicy.KIND[1]):
-        return []
+        return ()
     every = revision.acting(state, *BackendTLSPolicy.KIND)
-    return [BackendTLSPolicy.kept(policy) for policy in every if not is_ignored(policy)]
+    return tuple(BackendTLSPolicy.kept(policy) for policy in every if not is_ignored(policy))
 
 
 @per_state
@@ -131,18 +131,18 @@ def _target_fault(state: State, policy: BackendTLSPolicy, target: PolicyTarget) 
     ports = _ports(state, target)
     if not _hosts(state, target) or (target.section and target.section not in ports):
         return "TargetNotFound"
-    first = next(_rivals(state, target), policy)
+    first, *_ = _by_target(state).get(_key(target), [policy])
     return "" if first.resource == policy.resource else "Conflicted"
 
 
-def _rivals(state: State, target: PolicyTarget) -> Iterator[BackendTLSPolicy]:
-    """The policies for the very same target, the one that counts first."""
-    wanted = (target.namespace, target.group, target.kind, target.name, target.section)
-    for policy in acting(state):
-        for each in policy.targets:
-            if (each.namespace, each.group, each.kind, each.name, each.section) == wanted:
-                yield policy
-                break
+@per_state
+def _by_target(state: State) -> dict[tuple[object, ...], list[BackendTLSPolicy]]:
+    """The policies by the very same target, the one that counts first."""
+    return grouped((_key(target), policy) for policy in acting(state) for target in policy.targets)
+
+
+def _key(target: PolicyTarget) -> tuple[object, ...]:
+    return target.namespace, target.group, target.kind, target.name, target.section
 
 
 def _hosts(state: State, target: PolicyTarget) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ def _hosts(state: State, target: PolicyTarget) -> tuple[str, ...]:
     if there is None:
         return ()
     if (target.group, target.kind) == ("", "Service"):
-        return (f"{target.name}.{target.namespace}.svc.{CLUSTER_DOMAIN}",)
+        return (fqdn(there),)
     if (target.group, target.kind) == (NETWORKING, "ServiceEntry"):
         return ServiceEntry.kept(there).hosts
     return ()
