@@ -11,11 +11,11 @@ import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from websocket import ABNF, WebSocketException, WebSocketTimeoutException
+from websocket import ABNF
 
-from harness.base import HarnessError
 from harness.cluster.api.discovery import PODS
 from harness.cluster.api.streams import (
+    GONE,
     STDERR,
     STDIN,
     STDOUT,
@@ -23,6 +23,7 @@ from harness.cluster.api.streams import (
     Finished,
     frames,
     hang_up,
+    running,
 )
 
 if TYPE_CHECKING:
@@ -64,30 +65,21 @@ class Shell:
         begun, ended = f"{mark} begun\n".encode(), re.compile(rf"\n{mark} (\d+)\n\Z".encode())
         output: dict[int, bytes] = defaultdict(bytes)
         try:
-            self._socket.settimeout(max(deadline.left, 0.001))
-            self._socket.send(bytes((STDIN,)) + job.encode(), ABNF.OPCODE_BINARY)
-            for channel, data in frames(self._socket, deadline):
-                output[channel] += data
-                end = ended.search(output[STDOUT][-len(mark) - 16 :])
-                if end and output[STDERR].endswith(f"\n{mark}\n".encode()):
-                    stdout = output[STDOUT].removeprefix(begun)[: -len(end[0])]
-                    stderr = output[STDERR][: -len(mark) - 2]
-                    return Finished(int(end[1]), _text(stdout), _text(stderr))
-        except WebSocketTimeoutException:
-            raise HarnessError(
-                f"`{argv[0]}` didn't end within {deadline.seconds:.0f} s",
-                where=self.where,
-                why=_text(output[STDERR]).strip(),
-                todo="send fewer requests, or allow more time",
-            ) from None
-        except (WebSocketException, OSError) as error:
+            with running(argv[0], self.where, deadline, output):
+                self._socket.settimeout(max(deadline.left, 0.001))
+                self._socket.send(bytes((STDIN,)) + job.encode(), ABNF.OPCODE_BINARY)
+                for channel, data in frames(self._socket, deadline):
+                    output[channel] += data
+                    end = ended.search(output[STDOUT][-len(mark) - 16 :])
+                    if end and output[STDERR].endswith(f"\n{mark}\n".encode()):
+                        stdout = output[STDOUT].removeprefix(begun)[: -len(end[0])]
+                        stderr = output[STDERR][: -len(mark) - 2]
+                        return Finished(int(end[1]), _text(stdout), _text(stderr))
+            raise ExecInterruptedError(GONE, where=self.where)
+        except ExecInterruptedError:
             if not output[STDOUT].startswith(begun):
                 raise _NotBegunError from None
-            broke = f"the connection to the container broke: {error}"
-            raise ExecInterruptedError(broke, where=self.where) from None
-        if not output[STDOUT].startswith(begun):
-            raise _NotBegunError
-        raise ExecInterruptedError("the container went away while the command ran", where=self.where)
+            raise
 
     def close(self) -> None:
         """Ends the exec."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from harness.base import HarnessError
 from harness.cluster.api.discovery import PODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from websocket import WebSocket
 
@@ -28,6 +29,9 @@ NOT_RUN = 126
 """The exit code, as shells have it, of a command that the container can't run."""
 
 _LAST_CHUNK = b"\r\n0\r\n\r\n"  # of a chunked HTTP/1.1 body [RFC 9112, 7.1]
+
+
+GONE = "the container went away while the command ran"
 
 
 class ExecInterruptedError(HarnessError):
@@ -58,26 +62,37 @@ def execute(
         {"container": container, "command": list(argv), "stdout": "true", "stderr": "true"},
     )
     try:
-        for channel, data in frames(socket, deadline):
-            output[channel] += data
-            if channel == STATUS:
-                break
+        with running(argv[0], where, deadline, output):
+            for channel, data in frames(socket, deadline):
+                output[channel] += data
+                if channel == STATUS:
+                    break
+    finally:
+        hang_up(socket)
+    if not output[STATUS]:
+        raise ExecInterruptedError(GONE, where=where)
+    code, why = _exit(output[STATUS])
+    stdout, stderr = (output[channel].decode(errors="replace") for channel in (STDOUT, STDERR))
+    return Finished(code, stdout, stderr + why)
+
+
+@contextmanager
+def running(program: str, where: str, deadline: Deadline, output: Mapping[int, bytes]) -> Iterator[None]:
+    """Around the reading of a command's output: a stream that breaks, or lasts too long, is named.
+
+    Raises ExecInterruptedError or HarnessError.
+    """
+    try:
+        yield
     except WebSocketTimeoutException:
         raise HarnessError(
-            f"`{argv[0]}` didn't end within {deadline.seconds:.0f} s",
+            f"`{program}` didn't end within {deadline.seconds:.0f} s",
             where=where,
-            why=output[STDERR].decode(errors="replace").strip(),
+            why=output.get(STDERR, b"").decode(errors="replace").strip(),
             todo="send fewer requests, or allow more time",
         ) from None
     except (WebSocketException, OSError) as error:
         raise ExecInterruptedError(f"the connection to the container broke: {error}", where=where) from None
-    finally:
-        hang_up(socket)
-    if not output[STATUS]:
-        raise ExecInterruptedError("the container went away while the command ran", where=where)
-    code, why = _exit(output[STATUS])
-    stdout, stderr = (output[channel].decode(errors="replace") for channel in (STDOUT, STDERR))
-    return Finished(code, stdout, stderr + why)
 
 
 def hang_up(socket: WebSocket) -> None:
