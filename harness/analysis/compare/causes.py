@@ -58,12 +58,9 @@ def _is_denormal(difference: Difference) -> bool:
 
 def _is_reset(difference: Difference) -> bool:
     """Whether the application ends the connection, or nothing listens: proxies say so in other words."""
-    parts = set(difference.parts)
-    if difference.values.get(
-        RESETS
-    ):  # what a client sees of that is no answer, where the proxy passes bytes on
-        parts.discard("failure")
-    own = _ANSWERED.issuperset(parts)
+    # What a client sees of a reset is no answer, where the proxy passes bytes on.
+    unanswered = {"failure"} if difference.values.get(RESETS) else frozenset()
+    own = _ANSWERED.issuperset(set(difference.parts) - unanswered)
     sides = (difference.before, difference.after)
     return own and all(
         answer.status in _FAILED and not answer.backend for side in sides for answer, _ in side.shares

@@ -14,7 +14,7 @@ SOMEWHERE = "203.0.113.7"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESSES = rf"{_OCTET}(\.{_OCTET}){{3}}|[0-9a-fA-F:]*:[0-9a-fA-F:]*"
 
-TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-0123456789!#$%&'*+.^_`|~"
+_METHOD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-0123456789!#$%&'*+.^_`|~"
 NAMES = "abcdefghijklmnopqrstuvwxyz0123456789-."
 AUTHORITY = f"{NAMES}:"
 NOT_IN_NAMES = " /?#@\\:"
@@ -31,7 +31,7 @@ _EARLIER = Kind(characters=f"{string.digits}{BARE}", absent=True, form=f"{BARE}[
 """A time that is over."""
 
 KINDS = {
-    "method": Kind(usual=METHODS, characters=TOKEN),
+    "method": Kind(usual=METHODS, characters=_METHOD),
     ADDRESS: Kind(usual=(SOMEWHERE,), form=_ADDRESSES),
     "path": Kind(usual=("/", "/harness"), characters=_PATH, start="/", never="?# "),
     "header": Kind(usual=("harness",), absent=True, never=""),

@@ -168,7 +168,8 @@ def request(target: Target, caller: Caller | None, values: Mapping[str, Any]) ->
         texts = ((name, text) for name in own for text in apart(values[f"{kind} {name}"]))
         return [(name, text.replace(TOKEN, stated)) for name, text in texts]
 
-    tokens, stated = list(_tokens(values)), Token.of(_claims(values)).text
+    stated = Token.of(_claims(values)).text
+    tokens = list(_tokens(values, stated))
     parameters = [*named("parameter"), *((name, text) for kind, name, text in tokens if kind == "param")]
     query = "&".join(f"{name}={value}" for name, value in parameters)
     path = "" if target.scheme == "tcp" else values["path"] + (f"?{query}" if query else "")
@@ -194,13 +195,12 @@ def is_repeated(values: Mapping[str, Any]) -> bool:
     return any(values[name] is not None and len(apart(values[name])) > 1 for name in names)
 
 
-def _tokens(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _tokens(values: Mapping[str, Any], stated: str) -> Iterator[tuple[str, str, str]]:
     """Yields where tokens are beside headers (param or cookie, and its name), and what stands there."""
-    claims = _claims(values)
     for key, value in values.items():
         if key.startswith("token ") and value is not None:
             _, kind, name = key.split(" ", 2)
-            yield kind, name, Token.of(claims).text if value == "stated" else value
+            yield kind, name, stated if value == "stated" else value
 
 
 def is_signed(values: Mapping[str, Any]) -> bool:

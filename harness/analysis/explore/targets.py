@@ -23,7 +23,7 @@ from harness.model.network.services import addresses, fqdn, names, service_ports
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from harness.analysis.explore.exploration import RequestClass
     from harness.base.explored import Asked
@@ -176,7 +176,8 @@ def targets(before: State, after: State) -> Iterator[Target]:
     known = _patterns(before) | _patterns(after)
     every = {each.key: each for state in (after, before) for each in state.all("", "Service")}
     services = list(every.values())
-    unnamed = frozenset(KUBERNETES).difference(*map(_named_namespaces, (before, after)))
+    own = {service.namespace for service in services}.intersection(KUBERNETES)
+    unnamed = own.difference(*(_named_namespaces(state, own) for state in (before, after)))
     others = grouped((port.number, service) for service in services for port in service_ports(service))
     for service in services:
         if _is_gateway(before, service) or _is_gateway(after, service):
@@ -283,11 +284,13 @@ def _patterns(state: State) -> set[str]:
     return {pattern for table in tables for pattern in table.patterns}
 
 
-def _named_namespaces(state: State) -> set[str]:
-    """The namespaces of Kubernetes' own that an object names which says how traffic goes, or is in."""
+def _named_namespaces(state: State, namespaces: Collection[str]) -> set[str]:
+    """Those of these namespaces that an object names which says how traffic goes, or is in."""
+    if not namespaces:  # as in most estates
+        return set()
     objects = (stored.live for stored in state.objects.values())
     texts = [json.dumps(each.data, default=str) for each in objects if each.group in _OF_TRAFFIC]
-    return {name for name in KUBERNETES if any(name in text for text in texts)}
+    return {name for name in namespaces if any(name in text for text in texts)}
 
 
 _OF_TRAFFIC = {*MESH_OF_GROUP, GATEWAY_API, "networking.k8s.io"}
