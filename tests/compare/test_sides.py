@@ -9,29 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from tests.shop import APP
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {istio-injection: enabled}}\n---\n"
-WEB = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: shop}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: l5d/echo:v1, ports: [{containerPort: 8080}]}]}
----
-"""
-SERVICE = """\
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: shop}
-spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}
----
-"""
+WEB, SERVICE = (f"{document}---\n" for document in APP.replace("NAME", "web").split("---\n")[:2])
 SHUT = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

@@ -6,6 +6,9 @@ GROUP = "policy.linkerd.io"
 PROFILES = "linkerd.io"
 """The API group of ServiceProfile."""
 
+TUNNEL = 4143
+"""The port on which proxies take what other proxies send, whatever port is meant."""
+
 POLICIES = tuple(
     "all-unauthenticated all-authenticated cluster-unauthenticated cluster-authenticated deny audit".split()
 )

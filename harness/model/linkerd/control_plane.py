@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.linkerd import TUNNEL
 from harness.api.linkerd.identity import (
     service_account,
 )
@@ -30,7 +31,7 @@ class LinkerdControlPlane(ControlPlane):
     mesh = Mesh.LINKERD
     injector = "linkerd-proxy-injector.linkerd.io"
     inherited = ("config.linkerd.io/",)
-    tunnel = 4143
+    tunnel = TUNNEL
 
     def validate(self, resource: Resource) -> None:
         validate(resource)

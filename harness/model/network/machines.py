@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.metadata import annotations_of, labels_of
+from harness.api.linkerd import TUNNEL
 from harness.api.linkerd.external_workload import GROUP, ExternalWorkload
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.state import Pod, RunningContainer
@@ -18,9 +19,6 @@ from harness.traffic.observables import Proxy
 if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state import State
-
-_TUNNEL = 4143
-"""The port on which their proxies take what other proxies send."""
 
 
 @per_state
@@ -52,6 +50,6 @@ def _machine(resource: Resource) -> Pod:
         host_network=True,  # to no NetworkPolicy it is a pod
         named_ports={(name, "TCP"): number for name, number in ports.items()},
         identities=dict.fromkeys(Mesh, read.identity),
-        tunnel=_TUNNEL,
+        tunnel=TUNNEL,
         machine=True,
     )
