@@ -9,6 +9,7 @@ import pytest
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.model import changes
+from harness.model.istio.registry import service as registry
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
 WORLD = changes.apply(
@@ -277,3 +278,42 @@ def test_a_port_of_its_own_has_its_own_hosts(url, headers, told_):
     )
     state = changes.apply(WORLD, [resource("Sidecar", "ist/s", own), more])
     assert told(send(state, "ist/client", url, **headers)) == told_
+
+
+def entry(namespace, host, rest=""):
+    ports = "[{number: 80, name: http, protocol: HTTP}, {number: 9000, name: tcp, protocol: TCP}]"
+    spec = f"{{hosts: ['{host}'], ports: {ports}, resolution: STATIC, endpoints: [{{address: 192.0.2.{len(namespace)}}}]{rest}}}"
+    return resource("ServiceEntry", f"{namespace}/e", spec)
+
+
+VIEWS = {
+    "nothing is said": [],
+    "for one's own": [annotated(".")],
+    "for nobody": [annotated("~")],
+    "for some": [annotated("ist, third")],
+    "a host of two namespaces": [entry("ist", "x.example"), entry("other", "x.example")],
+    "an entry for a Service's host": [entry("third", "v2.other.svc.cluster.local")],
+    "an entry for some": [entry("other", "x.example", ", exportTo: [third]"), entry("ist", "*.example")],
+    "a Sidecar for all": [sidecar("['./*', 'other/*']", "istio-system/s")],
+}
+
+
+@pytest.mark.parametrize("objects", VIEWS.values(), ids=VIEWS)
+def test_namespaces_share_what_they_see_alike(monkeypatch, objects):
+    """Tables of services are made once for namespaces of which no object says anything."""
+    state = changes.apply(WORLD, [*app("third/client", "curlimages/curl"), *objects])
+    hosts = ("v1", "v2", "v2.other", "v2.other.svc", "v3.third.svc.cluster.local", "x.example")
+    calls = [
+        (f"{namespace}/client", f"http://v2.other:{port}/", host)
+        for namespace in ("ist", "other", "third")
+        for port in (80, 9000)
+        for host in hosts
+    ]
+
+    def answers():
+        state.lookups.clear()
+        return [told(send(state, source, url, host=host)) for source, url, host in calls]
+
+    shared = answers()
+    monkeypatch.setattr(registry, "view", lambda _, namespace: namespace)
+    assert answers() == shared

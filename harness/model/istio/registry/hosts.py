@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.model.state import Pod, State
 
 
-@per_key(lambda namespace, imports, host: (namespace, imports, host))
 def known(
     state: State, namespace: str, imports: tuple[Egress, ...], host: str
 ) -> tuple[RegistryService, ...]:
@@ -30,6 +29,13 @@ def known(
     everybody, older ones first), unless that is a ServiceEntry and another has a Service; but always of the
     client's own, if that has it [istio/istio: IstioEgressListenerWrapper.selectServices].
     """
+    return _known(state, registry.view(state, namespace), imports, host)
+
+
+@per_key(lambda namespace, imports, host: (namespace, imports, host))
+def _known(
+    state: State, namespace: str, imports: tuple[Egress, ...], host: str
+) -> tuple[RegistryService, ...]:
     seen = tuple(_seen(state, namespace, imports, registry.by_host(state).get(host, ())))
     if not seen:
         return ()
@@ -51,17 +57,23 @@ def _seen(
                 yield service
 
 
-@per_key(lambda namespace, egress, number: (namespace, egress, number))
 def on_port(
     state: State, namespace: str, egress: Egress, number: int
 ) -> tuple[tuple[RegistryService, Port], ...]:
     """Returns the services with a port that a namespace's proxies know, in the order of their listeners."""
+    return _on_port(state, registry.view(state, namespace), egress, number)
+
+
+@per_key(lambda namespace, egress, number: (namespace, egress, number))
+def _on_port(
+    state: State, namespace: str, egress: Egress, number: int
+) -> tuple[tuple[RegistryService, Port], ...]:
     having = registry.by_number(state).get(number, ())
     ordered = _seen(state, namespace, (egress,), (service for service, _ in having))
     return tuple(
         (service, port)
         for service in ordered
-        if service in known(state, namespace, (egress,), service.host)
+        if service in _known(state, namespace, (egress,), service.host)
         if (port := service.port(number)) is not None
     )
 

@@ -175,14 +175,14 @@ def find(state: State, client: Pod, place: Place) -> Listener | None:
 
 
 def _find(state: State, namespace: str, scope: Scope, number: int, address: str) -> Listener | None:
-    table = _listeners(state, namespace, scope, number)
+    table = _listeners(state, registry.view(state, namespace), scope.egress, number)
     return table.get(address) or table.get(_EVERY_ADDRESS)
 
 
-@per_key(lambda namespace, scope, number: (namespace, scope.origin and id(scope.origin), number))
-def _listeners(state: State, namespace: str, scope: Scope, number: int) -> dict[str, Listener]:
+@per_key(lambda namespace, imports, number: (namespace, imports, number))
+def _listeners(state: State, namespace: str, imports: tuple[Egress, ...], number: int) -> dict[str, Listener]:
     drafts: dict[str, _Draft] = {}
-    for egress in scope.egress:
+    for egress in imports:
         if egress.port not in (0, number):
             continue
         locked = () if egress.port else tuple(drafts)  # whose hosts the Sidecar names for the port itself

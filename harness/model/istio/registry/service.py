@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from harness.api.istio.hosts import visibility
+from harness.api.istio.hosts import exported_to, visibility
 from harness.api.istio.registry import GROUP, ServiceEntry
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.service import Service
@@ -34,6 +34,9 @@ ALLOCATED = "address of "
 
 _ALLOCATES = "networking.istio.io/enable-autoallocate-ip"
 """The label of a ServiceEntry that says whether it gets an address."""
+
+_ELSEWHERE = "-"
+"""Stands for namespaces of which no object says anything: none can be called so."""
 
 _MAX_ALIASES = 8
 """A longer chain of ExternalNames leads nowhere."""
@@ -178,31 +181,32 @@ def by_address(state: State) -> dict[str, list[RegistryService]]:
     return grouped((service.address, service) for service in entries)
 
 
-def domains(service: RegistryService, namespace: str) -> Iterator[str]:
-    """Yields the Host headers that mean a service, of a namespace's clients; `*.` covers what is below.
+def domains(service: RegistryService) -> Iterator[tuple[str, str]]:
+    """Yields the Host headers that mean a service, each with whose clients' (empty: everybody's).
 
-    [istio/istio: generateVirtualHostDomains]
+    `*.` covers what is below [istio/istio: generateVirtualHostDomains].
     """
     for host in (service.host, *service.aliases):
-        for name in (host, f"{host}.", *short_names(host, namespace)):
-            yield name
+        for name, namespace in ((host, ""), (f"{host}.", ""), *short_names(host)):
+            yield name, namespace
             if service.in_kubernetes and service.passthrough:
-                yield f"*.{name}"
+                yield f"*.{name}", namespace
     if service.in_kubernetes:
-        yield from Service.of(service.origin).addresses
+        yield from ((address, "") for address in Service.of(service.origin).addresses)
     elif is_address(service.address):
-        yield f"[{service.address}]" if ":" in service.address else service.address
+        yield (f"[{service.address}]" if ":" in service.address else service.address), ""
 
 
-def short_names(host: str, namespace: str) -> tuple[str, ...]:
-    """Returns the shorter names of a Service's host, in a namespace [GenerateAltVirtualHosts]."""
+def short_names(host: str) -> tuple[tuple[str, str], ...]:
+    """Returns the shorter names of a Service's host, each with whose clients' (empty: everybody's).
+
+    [istio/istio: GenerateAltVirtualHosts]
+    """
     stem = host.removesuffix(f".{CLUSTER_DOMAIN}")
     if stem == host or not stem.endswith(".svc"):
         return ()
-    name, _, of = stem.removesuffix(".svc").partition(".")
-    if not of:
-        return ()
-    return (name, stem, stem.removesuffix(".svc"))[of != namespace :]
+    name, _, namespace = stem.removesuffix(".svc").partition(".")
+    return ((name, namespace), (stem, ""), (stem.removesuffix(".svc"), "")) if namespace else ()
 
 
 def exported(state: State, origin: Resource, namespace: str) -> int | None:
@@ -221,8 +225,31 @@ def is_exported(origin: Resource, namespace: str, default: tuple[str, ...]) -> b
 
 
 def _visibility(origin: Resource, namespace: str, default: tuple[str, ...]) -> int | None:
-    """A Service says to whom it is exported by an annotation."""
-    if origin.kind == "Service":
-        names = annotations_of(origin).get(EXPORT_TO, "").split(",")
-        default = tuple(name.strip() for name in names if name.strip()) or default
-    return visibility(origin, namespace, default)
+    return visibility(origin, namespace, _default(origin, default))
+
+
+def _default(origin: Resource, default: tuple[str, ...]) -> tuple[str, ...]:
+    """To whom an object without `exportTo` is exported: a Service says it by an annotation."""
+    if origin.kind != "Service":
+        return default
+    names = annotations_of(origin).get(EXPORT_TO, "").split(",")
+    return tuple(name.strip() for name in names if name.strip()) or default
+
+
+def view(state: State, namespace: str) -> str:
+    """Returns a namespace, or what stands for all those whose proxies see the same services as others'."""
+    return namespace if namespace in _particular(state) else _ELSEWHERE
+
+
+@per_state
+def _particular(state: State) -> frozenset[str]:
+    """The namespaces of services that aren't for everybody, and those that are named; and of shared hosts."""
+    default, own = mesh_config.of(state).service_export_to, set[str]()
+    for service in every(state):
+        exported = exported_to(service.origin) or _default(service.origin, default)
+        if "*" not in exported:
+            own.update((service.namespace, *exported))
+    for services in by_host(state).values():
+        namespaces = {service.namespace for service in services}
+        own |= namespaces if len(namespaces) > 1 else set()
+    return frozenset(own)

@@ -214,9 +214,8 @@ def _by_names(
     if made:
         return made, lost
     service = claim.service
-    names = (
-        name for host in service.aliases for name in (host, *registry.short_names(host, client.namespace))
-    )
+    short = (each for alias in service.aliases for each in ((alias, ""), *registry.short_names(alias)))
+    names = (name for name, namespace in short if namespace in ("", client.namespace))
     return [Chain(claim, claim.networks, (service.host, *names) if claim.named else ())], lost
 
 

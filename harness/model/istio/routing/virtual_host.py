@@ -87,9 +87,9 @@ def _rank(domain: str) -> Rank:
 
 def _covering(state: State, namespace: str, egress: Egress, number: int, host: str) -> tuple[Known, ...]:
     """The services that a Host means, the most specific domain first."""
-    return tuple(
-        sorted(_by_domain(state, namespace, egress, number).covering(host), key=_specific, reverse=True)
-    )
+    tables = _by_domain(state, registry_service.view(state, namespace), egress, number)
+    meant = (known for of in ("", namespace) if of in tables for known in tables[of].covering(host))
+    return tuple(sorted(meant, key=_specific, reverse=True))
 
 
 def _specific(known: Known) -> Rank:
@@ -97,21 +97,23 @@ def _specific(known: Known) -> Rank:
 
 
 @per_key(lambda namespace, egress, number: (namespace, egress, number))
-def _by_domain(state: State, namespace: str, egress: Egress, number: int) -> HostTable[Known]:
+def _by_domain(state: State, namespace: str, egress: Egress, number: int) -> dict[str, HostTable[Known]]:
     """The services with a port by the Host headers that mean them; of equal ones the first has it.
 
-    ExternalNames with that port come before what they stand for: VirtualServices may be for them.
+    Those that mean them to a namespace's clients alone stand in tables of their own. ExternalNames with that
+    port come before what they stand for: VirtualServices may be for them.
     """
     having = _first_of_each(registry.on_port(state, namespace, egress, number))
     full = {service.host for service, _ in having}
-    table: dict[tuple[str, bool], Known] = {}
+    table: dict[tuple[str, str, bool], Known] = {}
     for service, port in having:
         own = (service.host, *service.aliases)
-        for domain in registry_service.domains(service, namespace):
+        for domain, of in registry_service.domains(service):
             # A short name that is another's full one is that one's.
             if domain in own or domain not in full:
-                table.setdefault((domain, not service.target), Known(_rank(domain), service, port))
-    return HostTable((domain, table[domain, concrete]) for domain, concrete in sorted(table))
+                table.setdefault((of, domain, not service.target), Known(_rank(domain), service, port))
+    by_namespace = grouped((of, (domain, table[of, domain, last])) for of, domain, last in sorted(table))
+    return {of: HostTable(entries) for of, entries in by_namespace.items()}
 
 
 def _first_of_each(
