@@ -9,8 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from harness import __version__
+from harness.base import InputError
 from harness.cli import app
 from harness.expectations import KINDS
+from harness.manifests.objects import Reading
+from harness.manifests.revision import at_revision
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "scenarios").rglob("*.yaml"))
@@ -105,9 +108,81 @@ def test_compare_with_a_revision(tmp_path: Path):
     result = invoke(*words, "--markdown")
     assert result.exit_code == 1
     assert "### slower" in result.stdout
+    data = json.loads(invoke(*words, "--json").stdout)
+    steps = [step for each in data["differences"] for step in each["before"]["trace"]]
+    assert any(
+        "spec.http[0].fault.delay: delays by 5 s (HEAD:faces/smiley-delay.yaml:" in step for step in steps
+    )
     unknown = invoke(*words[:-1], "nothing")
     assert unknown.exit_code == 2
     assert "no such revision" in unknown.stderr
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl isn't on PATH")
+def test_places_at_a_revision_are_those_of_git(tmp_path: Path):
+    def git(*words: str):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", tmp_path, *identity, *words], check=True, capture_output=True)
+
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/estate.yaml").write_text(ESTATE)
+    (tmp_path / "base/kustomization.yaml").write_text("resources: [estate.yaml]\n")
+    (tmp_path / "broken.yaml").write_text("apiVersion: [\nkind: X\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "one")
+    with at_revision("HEAD", [tmp_path]) as revision:
+        manifests = revision.read(Reading())
+        places = [str(each.place("spec.hosts")) for each in manifests.resources]
+    assert places[-1] == "HEAD:base/estate.yaml:18:8"
+    assert [each.path for each in manifests.unread] == ["HEAD:broken.yaml:3:1"]
+    with at_revision("HEAD", [tmp_path / "broken.yaml"]) as revision, pytest.raises(InputError) as failed:
+        revision.read(Reading())
+    assert failed.value.where == "HEAD:broken.yaml:3:1"
+
+
+def test_compare_reads_standard_input_once(tmp_path: Path):
+    for words in (("-", "-"), ("-", "manifests/faces", "--with", "-"), ("-", "--git", "HEAD")):
+        result = invoke("compare", *words)
+        assert (result.exit_code, result.stderr.splitlines()[0]) == (2, "standard input can be read once")
+    (tmp_path / "a.yaml").write_text(ESTATE)
+    result = CliRunner().invoke(app, ["compare", "-", str(tmp_path / "a.yaml")], input=ESTATE)
+    assert result.exit_code == 0
+    assert CliRunner().invoke(app, ["compare", "--translate", "-"], input=ESTATE).exit_code == 1
+
+
+def test_what_allow_does_not_know_is_told():
+    result = invoke("compare", *SIDES, *BETWEEN, "--allow", "*:wrods")
+    assert result.exit_code == 2
+    assert (
+        "--allow *:wrods: no difference is of the part 'wrods'\n  do:  did you mean words?" in result.stderr
+    )
+    result = invoke("compare", *SIDES, *BETWEEN, "--allow", "faces/smily", "--allow", "faces/smiley")
+    assert "--allow faces/smily: there is no such difference\n" in result.stderr
+    assert "faces/smiley:" not in result.stderr
+
+
+PLACES = {
+    "a folder that is a file": ("translate", "manifests/faces", "-o", "{file}"),
+    "a folder in a file": ("translate", "manifests/faces", "-o", "{file}/x"),
+    "a scenario in a file": ("suggest", "manifests/faces", "manifests/configs/faces/istio", "-o", "{file}/x.yaml"),
+    "a baseline in a file": ("lint", "manifests/faces", "--baseline", "{file}/b.yaml", "--write-baseline"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", PLACES.values(), ids=PLACES)
+def test_where_nothing_can_be_written_is_told(tmp_path: Path, words: tuple[str, ...]):
+    file = tmp_path / "file"
+    file.write_text("")
+    result = invoke(*(word.format(file=file) for word in words))
+    assert result.exit_code == 2, result.exception
+    assert "can't be written" in result.stderr
+
+
+def test_discover_needs_something_to_look_at(tmp_path: Path):
+    result = invoke("discover", str(tmp_path))
+    assert result.exit_code == 2
+    assert "there is no object to look at" in result.stderr
 
 
 def test_compare_ends_with_2_for_what_it_cannot_read(tmp_path: Path):

@@ -85,12 +85,18 @@ class StageError(HarnessError):
     """A transition that didn't reach its stage."""
 
 
+_MANY, _NEAREST = 40, 8
+"""Of more valid words than these the nearest are listed."""
+
+
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
-    """Returns what to tell about an unknown word: the closest valid one, then all of them."""
+    """Returns what to tell about an unknown word: the closest valid one, then all of them, or the nearest."""
     options = sorted(set(valid))
     if not options:
         return "there are none here"
-    listed = ", ".join(options)
+    nearest = get_close_matches(word, options, n=_NEAREST, cutoff=0) if len(options) > _MANY else options
+    left = len(options) - len(nearest)
+    listed = ", ".join(nearest) + (f", and {left} more" if left else "")
     close = get_close_matches(word, options, n=1, cutoff=0.6)
     return f"did you mean {close[0]}? Valid: {listed}" if close else f"valid: {listed}"
 

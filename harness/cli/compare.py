@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ from harness.cli.options import (
     Strict,
     assumption,
     manifests_of,
+    remarked,
     reported,
     taken_secrets,
 )
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.base import Resource
-    from harness.manifests.files import Unread
+    from harness.manifests.files import Manifests, Unread
     from harness.model import State
 
 
@@ -99,33 +101,35 @@ def compare(
     accepted (what isn't decided is one), 2 for errors.
     """
     from harness.analysis.compare import compare, missing
-    from harness.analysis.compare.causes import allowed
+    from harness.analysis.compare.causes import allowed, check
     from harness.analysis.compare.comparison import not_read
     from harness.analysis.compare.configurations import retained, sides, stated
+    from harness.manifests.files import STDIN
     from harness.manifests.revision import at_revision
     from harness.report import comparison as report
 
+    patterns = allow or []
     how = ReadOptions(recursive, namespace, strict, gateway_api)
 
     unread: dict[Unread, None] = {}
 
-    def read(files: Sequence[Path]) -> tuple[Resource, ...]:
-        manifests = manifests_of(files, how)
+    def held(manifests: Manifests) -> tuple[Resource, ...]:
         unread.update(dict.fromkeys(manifests.unread))
         return manifests.resources
 
-    with reported():
-        if git and translated:
-            raise InputError("--git and --translate don't go together: each says what the other side is")
-        if not (git or translated) and len(paths) != 2:
-            todo = "name BEFORE and AFTER; --before and --after add to either"
-            raise InputError(f"two sides are compared, and {len(paths)} are named", todo=todo)
-        first, second = (paths, paths) if git or translated else (paths[:1], paths[1:])
-        first, second = [*first, *(also_before or ())], [*second, *(also_after or ())]
+    def read(files: Sequence[Path]) -> tuple[Resource, ...]:
+        return held(manifests_of(files, how))
+
+    with reported(), ExitStack() as copies:
+        check(patterns)
+        first, second = _sides(paths, also_before or (), also_after or (), git, translated=translated)
+        if [*first, *([] if translated else second), *(beside or ())].count(STDIN) > 1:
+            raise InputError("standard input can be read once", todo="name files of the other side")
         common = read(beside or ())
         if git:
-            with at_revision(git, first) as old:
-                before = read(old)
+            # The copies are there until all is printed, with places in them.
+            old = copies.enter_context(at_revision(git, first))
+            before = held(remarked(old.read(how.reading()), how))
         else:
             before = read(first)
         if translated:
@@ -142,10 +146,33 @@ def compare(
         comparison = compare(*states, limit=limit, jobs=jobs, staying=staying)
         left = (*missing.undecided(*states, comparison.classes), *map(not_read, unread))
         comparison = replace(comparison, differences=(*comparison.differences, *left))
-    patterns = allow or []
-    shown = report.data if as_json else report.markdown if as_markdown else report.text
-    typer.echo(shown(comparison, patterns), nl=False)
+        for pattern in patterns:
+            if not any(allowed(difference, [pattern]) for difference in comparison.differences):
+                typer.echo(f"--allow {pattern}: there is no such difference", err=True)
+        shown = report.data if as_json else report.markdown if as_markdown else report.text
+        typer.echo(shown(comparison, patterns), nl=False)
     raise typer.Exit(0 if all(allowed(difference, patterns) for difference in comparison.differences) else 1)
+
+
+def _sides(
+    paths: Sequence[Path],
+    also_before: Sequence[Path],
+    also_after: Sequence[Path],
+    git: str | None,
+    *,
+    translated: bool,
+) -> tuple[list[Path], list[Path]]:
+    """The files of either side; raises InputError where the options don't go together."""
+    if git and translated:
+        raise InputError("--git and --translate don't go together: each says what the other side is")
+    if translated and also_after:
+        raise InputError("--after goes with two sides: here the second is the translation of the first")
+    if git or translated:
+        return [*paths, *also_before], [*paths, *also_after]
+    if len(paths) != 2:
+        todo = "name BEFORE and AFTER; --before and --after add to either"
+        raise InputError(f"two sides are compared, and {len(paths)} are named", todo=todo)
+    return [paths[0], *also_before], [paths[1], *also_after]
 
 
 def _translation(resources: Sequence[Resource]) -> tuple[State, State]:

@@ -67,5 +67,9 @@ def discover(
             manifests = manifests_of(paths or (), how, running=True)
             resources = manifests.resources
         settings = [setting for file in helm_values or () for setting in installation.of_file(file)]
+        if not (resources or settings):
+            where = ", ".join(map(str, (*(paths or ()), *(helm_values or ()))))
+            todo = "name manifests that hold some"
+            raise InputError("there is no object to look at", where=where, todo=todo)
         estate = discovered(resources, settings)
     typer.echo(discovery.data(estate) if as_json else discovery.text(estate), nl=False)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from harness.base import InputError, did_you_mean
+from harness.base import InputError
+from harness.base.files import write_text
 from harness.cli.options import (
     DEFAULT,
     AsJson,
@@ -61,7 +62,7 @@ def lint(
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules, and ask none.")] = False,
     explain: Annotated[
-        str | None, typer.Option(metavar="RULE", help="Print a rule's page, and ask none.")
+        str | None, typer.Option(metavar="RULE", help="Print the page of a rule, and ask none.")
     ] = None,
     as_json: AsJson = False,
     as_sarif: Annotated[
@@ -86,9 +87,10 @@ def lint(
         if as_json and as_sarif:
             raise InputError("--json and --sarif are two ways to print", todo="leave one out")
         if explain:
-            if explain not in RULES:
-                raise InputError(f"unknown rule {explain!r}", todo=did_you_mean(explain, RULES))
-            typer.echo(report.explanation(RULES[explain]), nl=False)
+            meant = [rule for rule in RULES.values() if settings.among(rule, (explain,))]
+            if not meant:
+                raise settings.unknown_rule(explain, "--explain")
+            typer.echo("\n".join(map(report.explanation, meant)), nl=False)
             return
         chosen = settings.nearest(Path.cwd()).over(select or (), ignore or (), fail_on, baseline)
         if write_baseline and not chosen.baseline:
@@ -98,7 +100,7 @@ def lint(
         model = model_of(paths or [], mesh or [], context, kubeconfig, how)
         result = report_of(model.state, model.omissions, chosen, before)
         if write_baseline and chosen.baseline:
-            chosen.baseline.write_text(baselines.text(result.traps), encoding="utf-8")
+            write_text(chosen.baseline, baselines.text(result.traps))
             count = len(result.traps)
             typer.echo(f"wrote {count} trap{'s' * (count != 1)} to {chosen.baseline}")
             return

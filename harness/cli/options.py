@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.base import Resource
     from harness.manifests.files import Manifests
+    from harness.manifests.objects import Reading
     from harness.model import Model
 
 DEFAULT = "default"
@@ -76,6 +77,12 @@ class ReadOptions:
     strict: bool
     gateway_api: str | None = None
 
+    def reading(self, *, running: bool = False) -> Reading:
+        """Returns it for those who read; of a dump that is `running` all counts that tells how it ran."""
+        from harness.manifests.objects import Reading  # a cluster's objects need no files
+
+        return Reading(self.recursive, self.namespace, running)
+
 
 @contextmanager
 def reported() -> Iterator[None]:
@@ -88,15 +95,20 @@ def reported() -> Iterator[None]:
 
 
 def manifests_of(paths: Iterable[Path], how: ReadOptions, *, running: bool = False) -> Manifests:
-    """Returns what files and folders hold, and tells (beside the output) what there is to say about that.
+    """Returns what files and folders hold, `remarked`; raises InputError for what can't be read."""
+    from harness.manifests.files import read  # a cluster's objects need no files
 
-    Raises InputError for what can't be read and, if it is strict, for a kind that the harness doesn't read.
+    return remarked(read(paths, how.reading(running=running)), how)
+
+
+def remarked(manifests: Manifests, how: ReadOptions) -> Manifests:
+    """Returns manifests after telling (beside the output) what there is to say about them.
+
+    They have the Gateway API's definitions besides, if the options name a release. Raises InputError, if
+    they are strict, for a kind that the harness doesn't read.
     """
     from harness.api.schema import foreign
-    from harness.manifests.files import read  # a cluster's objects need no files
-    from harness.manifests.objects import Reading
 
-    manifests = read(paths, Reading(how.recursive, how.namespace, running))
     for line in manifests.remarks:
         typer.echo(line, err=True)
     if line := foreign.counted(manifests.resources):

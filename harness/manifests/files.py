@@ -104,7 +104,7 @@ class _Found:
 
     def at(self, path: Path) -> Iterable[Resource]:
         if path == STDIN:
-            return in_text(sys.stdin.read(), "standard input", self.reading)
+            return in_text(sys.stdin.read(), "standard input", self.reading, kept=True)
         if not path.is_dir():
             return in_text(read_text(path, MAX_BYTES), str(path), self.reading)
         if folders.kustomization(path):

@@ -42,15 +42,17 @@ class Reading:
     running: bool = False
 
 
-def in_text(text: str, name: str, reading: Reading) -> Iterator[Resource]:
+def in_text(text: str, name: str, reading: Reading, *, kept: bool = False) -> Iterator[Resource]:
     """Yields the objects of a file's text, in their order; raises InputError with file:line:column.
+
+    The text is `kept` for their places if the file can't be read again.
 
     A dump (`kubectl get -o yaml`) loses what the cluster added, and is ordered by creation time, since meshes
     break ties by age.
     """
     for document in parse(text, name):
         if document.data is not None:
-            yield from in_document(document, partial(in_file, name), reading)
+            yield from in_document(document, partial(in_file, name, kept=text if kept else None), reading)
 
 
 def in_document(document: Document, located: Locate, reading: Reading) -> Iterator[Resource]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
@@ -31,12 +31,16 @@ _QUOTED = re.compile(r'\["([^"]*)"\]')
 
 @dataclass(frozen=True, slots=True)
 class InFile(Location):
-    """An object in a file: where it begins, the character that its document begins at, its path in that."""
+    """An object in a file: where it begins, the character that its document begins at, its path in that.
+
+    `kept` is the file's text, if that can't be read again: of standard input.
+    """
 
     line: int = 0
     column: int = 0
     start: int = 0
     path: KeyPath = ()
+    kept: str | None = field(default=None, repr=False)
 
     def position(self, data: Mapping[str, Any], path: str) -> Position:
         """Returns where a field of the object stands, or the nearest field around it.
@@ -45,14 +49,14 @@ class InFile(Location):
         """
         own = Position(self.source, self.line, self.column)
         try:
-            stamp = _stamp(self.source)
-            own = own._replace(template=_template(_text(self.source, stamp), self.start))
+            text = self.kept if self.kept is not None else _text(self.source, _stamp(self.source))
+            own = own._replace(template=_template(text, self.start))
             if not path:
                 return own
             part = (
-                _in_list(self.source, stamp, self.start)
+                _in_list(text, self.source, self.start)
                 if self.path
-                else _alone(self.source, stamp, self.start, self.line, self.column)
+                else _alone(text, self.source, self.start, self.line, self.column)
             )
         except (InputError, OSError, StopIteration):
             return own
@@ -67,14 +71,14 @@ def objects(source: str) -> list[tuple[InFile, dict[str, Any]]]:
 
     Raises InputError or OSError if it can't be read.
     """
-    documents = _documents(source, _stamp(source)).values()
+    documents = _documents(_text(source, _stamp(source)), source).values()
     return [entry for each in documents for entry in _objects(source, each, each.data, ())]
 
 
-def in_file(source: str, document: Document, path: KeyPath) -> InFile:
-    """Returns the place of the object at a path of a file's document."""
+def in_file(source: str, document: Document, path: KeyPath, kept: str | None = None) -> InFile:
+    """Returns the place of the object at a path of a file's document; `kept` as in `InFile`."""
     mark = document.mark(path)
-    return InFile(source, mark.line, mark.column, document.start, path)
+    return InFile(source, mark.line, mark.column, document.start, path, kept)
 
 
 def _objects(
@@ -185,25 +189,24 @@ def _text(source: str, stamp: Stamp) -> str:
 
 
 @lru_cache(maxsize=256)
-def _alone(source: str, stamp: Stamp, start: int, line: int, column: int) -> _Parsed:
+def _alone(text: str, source: str, start: int, line: int, column: int) -> _Parsed:
     """The document that begins at a character of a file, of which nothing else is parsed."""
-    text = _text(source, stamp)
     end = _END.search(text, start)
     alone = " " * (column - 1) + text[start : end.start() if end else len(text)]
     return _Parsed(next(parse(alone, source)), alone, line - 1)
 
 
 @lru_cache(maxsize=2)
-def _documents(source: str, stamp: Stamp) -> dict[int, Document]:
-    return {document.start: document for document in parse(_text(source, stamp), source)}
+def _documents(text: str, source: str) -> dict[int, Document]:
+    return {document.start: document for document in parse(text, source)}
 
 
-def _in_list(source: str, stamp: Stamp, start: int) -> _Parsed:
+def _in_list(text: str, source: str, start: int) -> _Parsed:
     """The document of a list that begins at a character of a file."""
-    documents = _documents(source, stamp)
+    documents = _documents(text, source)
     if start not in documents:
         raise InputError("the file has changed", where=source)
-    return _Parsed(documents[start], _text(source, stamp), 0)
+    return _Parsed(documents[start], text, 0)
 
 
 def _template(text: str, start: int) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.base import Mesh
+from harness.base.files import write_text
 from harness.manifests.dumps import unassigned
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ class Recorder:
         known: dict[str, Json] = {}  # what stands unchanged in several cases is written once
         cases = [case.data(known) for case in self._cases.values() if case.requests]
         content = {"about": "Recorded by the harness", "versions": self._versions, "cases": cases}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
+        write_text(self._path, yaml.safe_dump(content, sort_keys=False, width=120))
 
 
 def recording(

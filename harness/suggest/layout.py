@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.node import live
 from harness.base.errors import InputError
+from harness.base.files import write_text
 from harness.base.settings import SCENARIO_FOLDER
 from harness.base.vocabulary import Workload
 from harness.scenario.schema import scenario_schema
@@ -90,8 +91,7 @@ class Layout:
         written = {file: writer.manifests(objects) for file, objects in self.manifests.items()}
         written |= {self.file.with_name(writer.SCHEMA): schema, self.file: text}
         for file, content in written.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content, encoding="utf-8")
+            write_text(file, content)
 
     def _of(self, source: Source) -> Path:
         return source.path or self.folder / f"{source.name}.yaml"

@@ -126,11 +126,35 @@ def test_wrong_settings_are_named(settings, table, words):
     assert words in result.stderr
 
 
+def test_a_table_beside_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("[tool.harness.lnit]\n")
+    monkeypatch.chdir(tmp_path)
+    result = lint(tmp_path)
+    assert result.exit_code == 2
+    assert "[tool.harness]: unknown key 'lnit'\n  do:  did you mean lint?" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["rule: [", "a: [b]\n---\nc: [d]\n", "a: b\n", "a: [b]\na: [c]\n"])
+def test_what_is_no_baseline_is_told(tmp_path, text):
+    file = tmp_path / "b.yaml"
+    file.write_text(text)
+    result = lint(*FACES, "--baseline", file)
+    assert (result.exit_code, str(file) in result.stderr) == (2, True)
+    assert "unicode" not in result.stderr
+
+
+def test_a_rule_is_explained_by_its_code():
+    result = lint("--explain", "IST0101")
+    assert result.exit_code == 0
+    assert "## virtual-service-destination-missing" in result.stdout
+
+
 @pytest.mark.parametrize("option", ["--ignore", "--select", "--explain"])
 def test_an_unknown_rule_is_an_error(option):
     result = lint(*FACES, option, "rout-without-parent")
     assert result.exit_code == 2
     assert "did you mean route-without-parent?" in result.stderr
+    assert len(result.stderr) < 500
 
 
 def test_a_baseline_knows_what_is_there_wherever_it_moves(tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
+from harness.analysis.compare.harm import RANKS
+from harness.analysis.explore.answer import ComparedAnswer
 from harness.analysis.explore.pods import ADDRESS
 from harness.analysis.explore.strangers import STAYING
+from harness.base.errors import InputError, did_you_mean
 from harness.base.explored import BEYOND
 from harness.model.apps.explored import RESETS
 from harness.model.istio.header_lines import JOINED
@@ -164,13 +167,31 @@ MESH = "mesh"
 def allowed(difference: Difference, patterns: Iterable[str]) -> bool:
     """Whether a difference is accepted by one of `namespace/name[:part]`, either with `*`.
 
-    The name is a Service's, a workload's, or a host; the part one of `Difference.parts`, its `harm`, one
-    of its `causes`, or `mesh` for any of those.
+    The name is a Service's, a workload's, an object's (its kind before it, or not), or a host; the part is
+    one of `Difference.parts`, its `harm`, one of its `causes`, or `mesh` for any of those.
     """
     return any(
-        fnmatch(difference.place, name) and (not colon or _is_of(difference, part))
+        _is_at(difference.place, name) and (not colon or _is_of(difference, part))
         for name, colon, part in map(_apart, patterns)
     )
+
+
+def _is_at(place: str, name: str) -> bool:
+    """Whether a name is a place's; an object's goes without its kind, too."""
+    return fnmatch(place, name) or fnmatch(place.rpartition(" ")[2], name)
+
+
+def check(patterns: Iterable[str]) -> None:
+    """Raises InputError for a pattern whose part no difference can have."""
+    valid = (*RANKS, *_CAUSES, MESH, *_PARTS)
+    for pattern in patterns:
+        _, colon, part = _apart(pattern)
+        if colon and part not in valid:
+            todo = did_you_mean(part, valid)
+            raise InputError(f"no difference is of the part {part!r}", where=f"--allow {pattern}", todo=todo)
+
+
+_PARTS = (*(each.name for each in fields(ComparedAnswer)), "shares", "arrivals")
 
 
 def _apart(pattern: str) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from harness.base.errors import InputError
-from harness.manifests.documents import plain
+from harness.manifests.documents import MAX_BYTES, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,11 +30,16 @@ _HEADER = "# Known traps, which don't fail `harness lint`; --write-baseline writ
 def read(path: Path) -> Baseline:
     """Returns the baseline of a file; raises InputError if it can't be read, or isn't one."""
     try:
-        content = plain(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        todo = "write it by --write-baseline" if isinstance(error, FileNotFoundError) else ""
+        documents = [document.data for document in parse(read_text(path, MAX_BYTES), str(path))]
+    except InputError as error:
+        todo = "--write-baseline writes it"
         raise InputError(f"the baseline {path} can't be read", why=str(error), todo=todo) from None
-    if not isinstance(content, dict) or not all(isinstance(texts, list) for texts in content.values()):
+    content = next(iter(documents), None) or {}
+    if (
+        documents[1:]
+        or not isinstance(content, dict)
+        or not all(isinstance(texts, list) for texts in content.values())
+    ):
         raise InputError(f"{path} is no baseline", why="it doesn't map rules to lists of what is known")
     return Counter((rule, str(text)) for rule, texts in content.items() for text in texts)
 

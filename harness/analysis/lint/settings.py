@@ -12,7 +12,7 @@ from harness.analysis.lint.rule import RULES, Severity
 from harness.base.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.analysis.lint.rule import Rule
     from harness.base.places import Position
@@ -92,9 +92,11 @@ def nearest(start: Path) -> Settings:
             content = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{file} can't be read", why=str(error)) from None
-        table = content.get("tool", {}).get("harness", {}).get("lint")
-        if table is not None:
-            return _settings(table, file)
+        if "harness" in (tools := content.get("tool", {})):
+            where = f"{file} [tool.harness]"
+            own = _mapping(tools["harness"], where)
+            _check_keys(own, ("lint",), where)
+            return _settings(own.get("lint", {}), file)
     return Settings()
 
 
@@ -102,9 +104,7 @@ def _settings(table: Any, file: Path) -> Settings:
     where = f"{file} [tool.harness.lint]"
     valid = ("select", "ignore", "severity", "fail-on", "baseline", "per-file-ignores")
     entries = _mapping(table, where)
-    for key in entries:
-        if key not in valid:
-            raise InputError(f"unknown key {key!r}", where=where, todo=did_you_mean(key, valid))
+    _check_keys(entries, valid, where)
     severities = _mapping(entries.get("severity", {}), f"{where} severity")
     ignores = _mapping(entries.get("per-file-ignores", {}), f"{where} per-file-ignores")
     baseline = entries.get("baseline")
@@ -124,6 +124,12 @@ def _settings(table: Any, file: Path) -> Settings:
     )
 
 
+def _check_keys(entries: Iterable[str], valid: Sequence[str], where: str) -> None:
+    for key in entries:
+        if key not in valid:
+            raise InputError(f"unknown key {key!r}", where=where, todo=did_you_mean(key, valid))
+
+
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise InputError("must be a table", where=where)
@@ -136,8 +142,14 @@ def _rules(names: Any, where: str) -> tuple[str, ...]:
         raise InputError("must be a list of rules", where=where, todo=f'write ["{names}"]')
     for name in names:
         if not any(among(rule, (name,)) for rule in RULES.values()):
-            raise InputError(f"unknown rule {name!r}", where=where, todo=did_you_mean(str(name), RULES))
+            raise unknown_rule(str(name), where)
     return tuple(names)
+
+
+def unknown_rule(name: str, where: str) -> InputError:
+    """Returns the error for a name that stands for no rule."""
+    todo = f"{did_you_mean(name, RULES)} (harness lint --rules lists them)"
+    return InputError(f"unknown rule {name!r}", where=where, todo=todo)
 
 
 def among(rule: Rule, names: Iterable[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.base.errors import InputError
+from harness.base.files import write_text
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
 
     Raises InputError, before anything is written, if a file of somebody else's would be replaced.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     for name in texts:
         file = folder / name
         if file.suffix == ".yaml" and file.exists() and not _ours(file):
@@ -67,9 +67,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
         if file.name not in texts and _ours(file):
             file.unlink()
     for name, text in texts.items():
-        file = folder / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_text(folder / name, text)
 
 
 def _ours(file: Path) -> bool:

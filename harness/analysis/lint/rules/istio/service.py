@@ -29,7 +29,7 @@ def service_port_name(state: State) -> Iterator[Sign]:
     for service in _written(state):
         for port in service.ports if not service.is_alias else ():
             if _says_nothing(port):
-                yield seen(port, name=port.name or "no name", number=port.number)
+                yield seen(port, name=port.name or "a port without a name", number=port.number)
 
 
 @rule
@@ -37,7 +37,7 @@ def external_name_port_name(state: State) -> Iterator[Sign]:
     for service in _written(state):
         for port in service.ports if service.is_alias else ():
             if port.name == "tcp" or _says_nothing(port):
-                yield seen(port, name=port.name or "no name", number=port.number)
+                yield seen(port, name=port.name or "a port without a name", number=port.number)
 
 
 def _says_nothing(port: ServicePort) -> bool:
