@@ -444,12 +444,14 @@ def test_the_same_manifests_give_the_same_words():
 
 
 def test_it_decides_without_what_it_does_not_know_and_names_it(tmp_path: Path):
-    filter_ = written(tmp_path, manifest("networking.istio.io/v1alpha3", "EnvoyFilter", "{}"))
+    spec = "{configPatches: [{applyTo: HTTP_FILTER, match: {context: SIDECAR_OUTBOUND, listener: {portNumber: 80}}, patch: {operation: REMOVE}}]}"
+    filter_ = written(tmp_path, manifest("networking.istio.io/v1alpha3", "EnvoyFilter", spec))
     assert explain("http://smiley/", "--strict", files=(filter_,)).exit_code == 2
     result = explain("http://smiley/", files=(filter_,))
     assert result.exit_code == 0
     assert "kinds that aren't read, applied as they are: 1 EnvoyFilter.networking.istio.io\n" in result.stderr
-    assert "not taken: EnvoyFilter faces/it: not modelled, left out" in result.stdout
+    assert "not taken: EnvoyFilter faces/it: not modelled: it changes" in result.stdout
+    assert "EnvoyFilter faces/it" not in explain("http://smiley:81/", files=(filter_,)).stdout
 
 
 # arguments, the error

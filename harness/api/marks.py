@@ -33,6 +33,9 @@ ISTIO_TEMPLATES = "inject.istio.io/templates"
 ISTIO_WAYPOINTS = ("istio.io/use-waypoint", "istio.io/ingress-use-waypoint")
 """Labels that take traffic to a waypoint."""
 
+GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+"""A label of the pods that serve a Gateway of the Gateway API: its name."""
+
 ISTIO_COMPONENT = "operator.istio.io/component"
 """A label of what Istio's installer makes: the part of the installation that it belongs to."""
 

@@ -56,7 +56,7 @@ def _on_the_model(scenario: Scenario) -> tuple[list[str], bool]:
             runner.reach(index)
         except HarnessError as error:
             return [*undecided, f"on the model {error}"], isinstance(error, UnreachableError)
-        left_out = (each for each in provider.undecided() if str(each.resource) not in scenario.undecided)
+        left_out = (each for each in provider.state.undecided if str(each.resource) not in scenario.undecided)
         undecided |= dict.fromkeys(map(str, left_out))
     return list(undecided), True
 

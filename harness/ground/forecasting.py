@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model.calls import mixtures
-from harness.model.decide import decide
 from harness.traffic.load import BEFORE, Forecast, Moment
 from harness.traffic.trace import Action, built_in
 
@@ -15,17 +14,24 @@ if TYPE_CHECKING:
     from harness.model import State
     from harness.traffic.load import Load
     from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
 
 
 class Forecasting:
     """Loads on the model; a state is decided when the step that led to it has been done."""
 
-    def __init__(self, current: Callable[[], State], loads: Sequence[Load]) -> None:
+    def __init__(
+        self,
+        current: Callable[[], State],
+        loads: Sequence[Load],
+        decide: Callable[[State, Request], Outcomes],
+    ) -> None:
         self._current = current
+        self._decide = decide
         self._loads = loads
         self._state = current()
         self._doing = ""
-        self._last = [decide(self._state, load.request) for load in loads]
+        self._last = [self._decide(self._state, load.request) for load in loads]
         self._moments = [[Moment(BEFORE, BEFORE, outcomes)] for outcomes in self._last]
 
     def step(self, doing: str) -> None:
@@ -47,7 +53,7 @@ class Forecasting:
         self._state = after
         for index, load in enumerate(self._loads):
             last = self._last[index]
-            now = last if after is before else decide(after, load.request)
+            now = last if after is before else self._decide(after, load.request)
             self._moments[index] += self._between(load, before, after, (last, now))
             self._moments[index].append(Moment(f"after `{self._doing}`", self._doing, now))
             self._last[index] = now
@@ -61,4 +67,4 @@ class Forecasting:
             text = "a rolling restart: pods of {} from before still run, the others are new"
             why = built_in(Action.RESTARTED, text, workload)
             when = f"during `{self._doing}`, by old pods of {workload}"
-            yield Moment(when, self._doing, decide(state, load.request), (why,))
+            yield Moment(when, self._doing, self._decide(state, load.request), (why,))

@@ -97,7 +97,10 @@ class Provider(Protocol):
         """
 
     def undecided(self) -> tuple[Undecided, ...]:
-        """Returns what is here by now that its results leave out: nothing is left out by a cluster."""
+        """Returns what is here by now that its results leave out: nothing is left out by a cluster.
+
+        Of what acts on some requests alone, that which the results met since this was asked before.
+        """
 
     def find(self, name: ObjectName) -> Resource | None:
         """Returns an object as it stands now, or None if there is none."""

@@ -20,7 +20,9 @@ from harness.model.decide import arrivals, decide, unguarded
 from harness.model.network.addresses import POD_NETWORK
 from harness.model.network.dns import resolution
 from harness.model.observables import metered, probes, reported
+from harness.model.state.tables import grouped
 from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
+from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -53,6 +55,7 @@ class ModelProvider:
 
     def __init__(self) -> None:
         self.state = State()
+        self._met: dict[tuple[tuple[str, str, str, str], str], None] = {}
 
     def preflight(self) -> None:
         """Finds nothing missing: the model needs nothing."""
@@ -149,7 +152,12 @@ class ModelProvider:
         """Finds nothing wrong: the model has no control plane that could be ill."""
 
     def undecided(self) -> tuple[Undecided, ...]:
-        return self.state.undecided
+        met, self._met = grouped(self._met), {}
+        local = (each for each in self.state.undecided if each.local)
+        return (
+            *self.state.pervasive,
+            *(replace(each, field=field) for each in local for field in met.get(each.resource.key, ())),
+        )
 
     def find(self, name: ObjectName) -> Resource | None:
         """Returns an object; raises StageError if objects of several API groups have this name."""
@@ -172,10 +180,11 @@ class ModelProvider:
 
     def send(self, request: Request, count: int, *, witness: bool = False) -> Outcomes:
         """Returns the exact distribution for one request; `count` and `witness` change nothing."""
-        return decide(*self._dialled(request))
+        return self._noted(decide(*self._dialled(request)))
 
     def count(self, request: Request, count: int, at: Workload) -> Arrived:
         outcomes, numbers = arrivals(*self._dialled(request))
+        self._noted(outcomes)
         if numbers is None:
             raise NotPredictedError(
                 f"how many requests arrive at {at} isn't modelled",
@@ -189,7 +198,7 @@ class ModelProvider:
 
     def load(self, loads: Sequence[Load]) -> Forecasting:
         """Decides the loads' requests in each state that the steps go through."""
-        return Forecasting(lambda: self.state, loads)
+        return Forecasting(lambda: self.state, loads, lambda *asked: self._noted(decide(*asked)))
 
     def control(self, request: Request) -> str:
         outcomes = unguarded(*self._dialled(request))
@@ -211,10 +220,15 @@ class ModelProvider:
         )
 
     def metered(self, request: Request, count: int, meter: Meter) -> Metered:
-        return metered(self.state, request, count, meter)
+        counted = metered(self.state, request, count, meter)
+        self._noted(counted.outcomes)
+        return counted
 
     def probes(self, workload: Workload) -> tuple[Probed, ...]:
-        return tuple(probe.probed for probe in probes(self.state, workload))
+        checked = probes(self.state, workload)
+        for probe in checked:
+            self._noted(probe.outcomes)
+        return tuple(probe.probed for probe in checked)
 
     def standing(self, namespaces: Collection[str], meshes: Collection[Mesh]) -> tuple[Resource, ...]:
         objects = [stored.live for stored in self.state.objects.values()]
@@ -250,6 +264,13 @@ class ModelProvider:
         pods[0] = with_fields(pods[0], ip=pods[0].ip or _AN_ADDRESS)
         state = replace(self.state, running={**self.state.running, request.pod: tuple(pods)})
         return state, request.at_address(pods[0].ip)
+
+    def _noted(self, outcomes: Outcomes) -> Outcomes:
+        """The outcomes; what they were decided without is noted."""
+        steps = (step for group in outcomes.groups for step in group.trace)
+        met = (step for step in steps if step.action is Action.NOT_MODELLED)
+        self._met.update(((step.resource.key, step.field), None) for step in met if step.resource)
+        return outcomes
 
     def _apply(self, resources: Iterable[Resource]) -> None:
         try:

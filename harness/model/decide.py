@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import Service
@@ -9,7 +10,7 @@ from harness.base.errors import NotModelledError
 from harness.base.networks import is_address
 from harness.base.records import with_fields
 from harness.model import app_ports, apps, double_injection, planes
-from harness.model.distribution import Branch, after, certain, pooled, shares, tally, then
+from harness.model.distribution import Branch, after, certain, pooled, shares, tally, then, unmodelled
 from harness.model.message import Answers, Arrival, ClientSide, Endpoint, Message
 from harness.model.network import dns, network_policy
 from harness.model.network.addresses import leads_out
@@ -116,6 +117,12 @@ def unintercepted(client: Pod) -> Pod:
 def _merged(branches: Answers) -> tuple[Group, ...]:
     kept = pooled(branches)
     weights = narrowed({branch.value: branch.weight for branch in kept})
+    if len(kept) < len(branches):  # of those that are the same each may have met something else
+        every = unmodelled(branches)
+        kept = tuple(
+            replace(each, trace=(*each.trace, *(step for step in every if step not in each.trace)))
+            for each in kept
+        )
     return tuple(Group(branch.value, weights[branch.value], branch.trace) for branch in kept)
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from harness.traffic.between import Between, between, bounds
+from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -129,6 +130,12 @@ def _averaged(alike: list[Branch[T]]) -> Branch[T]:
         arrivals = tally(replace(branch, weight=branch.weight / weight) for branch in alike)
     before = (replace(step, arrivals=()) for step in first.trace[:-1])
     return Branch(weight, first.value, (*before, replace(first.trace[-1], arrivals=arrivals)))
+
+
+def unmodelled(branches: Iterable[Branch[T]]) -> tuple[Step, ...]:
+    """Returns the steps that tell what branches were decided without, each once."""
+    every = (step for branch in branches for step in branch.trace)
+    return tuple(dict.fromkeys(step for step in every if step.action is Action.NOT_MODELLED))
 
 
 def tally(branches: Iterable[Branch[T]]) -> Arrivals | None:

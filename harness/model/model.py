@@ -210,8 +210,8 @@ class Model:
             if not self.lenient:
                 raise
             return self._without(error).decide(request)
-        if self.omissions:
-            outcomes = with_omissions(request, outcomes, self.omissions)
+        if self.state.pervasive:
+            outcomes = with_omissions(request, outcomes, self.state.pervasive)
         mesh = unintercepted(pods[0]).mesh if pods else None
         return Decision(request, mesh.proxy if mesh else None, outcomes)
 

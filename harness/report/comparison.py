@@ -110,7 +110,7 @@ def _by_harm(comparison: Comparison, patterns: Collection[str]) -> Iterator[tupl
 def _general(answers: Answers) -> Answers:
     """The answers without the names of who gave them."""
     shares = tuple((replace(answer, backend=""), weight) for answer, weight in answers.shares)
-    return answers._replace(shares=shares)
+    return replace(answers, shares=shares)
 
 
 def _described(group: Group) -> Iterator[str]:

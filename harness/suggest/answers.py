@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -101,8 +101,8 @@ class Answered:
     def _change(self, stage: int, before: Outcomes | None, after: Outcomes | None) -> Change | None:
         if before is None or after is None:
             return None
-        was = compared(before)._replace(arrivals=self.arrived[stage - 1])
-        now = compared(after)._replace(arrivals=self.arrived[stage])
+        was = replace(compared(before), arrivals=self.arrived[stage - 1])
+        now = replace(compared(after), arrivals=self.arrived[stage])
         parts = unlike(was, now)
         answers = [answer for each in (was, now) for answer, _ in each.shares]
         answering = any(answer.backend or answer.external for answer in answers)

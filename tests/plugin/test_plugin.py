@@ -160,7 +160,8 @@ def test_a_stage_that_fails_bars_the_later_ones(shop: pytest.Pytester):
 
 def test_what_isn_t_modelled_is_said(shop: pytest.Pytester):
     filter_ = (
-        "{apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: {name: f, namespace: shop}}"
+        "{apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: {name: f, namespace: shop}, "
+        "spec: {configPatches: [{applyTo: HTTP_FILTER, match: {context: ANY}, patch: {operation: REMOVE}}]}}"
     )
     (shop.path / "configs/shop/canary.yaml").write_text(filter_)
     result = shop.runpytest("scenarios")

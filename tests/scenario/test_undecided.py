@@ -19,7 +19,12 @@ FILTER = """\
 apiVersion: networking.istio.io/v1alpha3
 kind: EnvoyFilter
 metadata: {name: odd, namespace: shop}
-spec: {}
+spec:
+  workloadSelector: {labels: {app: web}}
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match: {context: SIDECAR_INBOUND}
+    patch: {operation: INSERT_FIRST, value: {name: odd}}
 ---
 apiVersion: cert-manager.io/v1
 kind: Certificate
@@ -40,8 +45,10 @@ stages:
   expect:
   - {name: second, allow: {from: shop/client, to: http://web/}}
   - {name: third, deny: {from: shop/client, to: http://web/}}
+  - {name: fourth, allow: {from: shop/web, to: http://client/}}
 """
 COUNTED = "kinds that aren't read, applied as they are: 1 Certificate.cert-manager.io, 1 EnvoyFilter.networking.istio.io"
+MET = "EnvoyFilter shop/odd spec.configPatches[0]: not decided: it changes the proxies' own configuration"
 NAMED = "EnvoyFilter shop/odd: not decided: it changes the proxies' own configuration"
 
 
@@ -73,14 +80,16 @@ def judged(path: Path) -> tuple[dict[str, Result], list[str], list[str]]:
 
 def test_no_pass_rests_on_it(write):
     results, evidence, warnings = judged(write(SCENARIO))
-    assert results == {"first": Result.PASS, "second": Result.INCONCLUSIVE, "third": Result.FAIL}
-    assert f"configs/odd.yaml:1:1: {NAMED}" in evidence
+    passed = {"first": Result.PASS, "fourth": Result.PASS}
+    assert results == {**passed, "second": Result.INCONCLUSIVE, "third": Result.FAIL}
+    assert f"configs/odd.yaml:7:5: {MET}" in evidence
     assert warnings == [f"x.yaml: {COUNTED}"]
 
 
 def test_a_scenario_answers_for_it(write):
     results, _, warnings = judged(write(SCENARIO + "undecided: [EnvoyFilter shop/odd]\n"))
-    assert results == {"first": Result.PASS, "second": Result.PASS, "third": Result.FAIL}
+    passed = {"first": Result.PASS, "second": Result.PASS, "fourth": Result.PASS}
+    assert results == {**passed, "third": Result.FAIL}
     assert warnings[1:] == ["x.yaml: not decided, and so not proven: EnvoyFilter shop/odd"]
 
 
@@ -91,7 +100,7 @@ def test_it_answers_for_nothing_else(write):
 
 def test_check_says_what_a_run_will_say(write):
     result = CliRunner().invoke(app, ["check", str(write(SCENARIO))])
-    assert (result.exit_code, result.stdout) == (0, "x.yaml: 2 stages, 3 expectations\n")
+    assert (result.exit_code, result.stdout) == (0, "x.yaml: 2 stages, 4 expectations\n")
     assert result.stderr.splitlines() == [f"x.yaml: {COUNTED}", f"x.yaml: configs/odd.yaml:1:1: {NAMED}"]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.difference import Difference, Traces
 from harness.analysis.compare.pairs import header_values, is_idle, is_served, reads_hosts, singles
+from harness.analysis.compare.without import Without
 from harness.analysis.explore import exploration
 from harness.analysis.explore.answer import WORDS, differ_anyhow, unlike
 from harness.analysis.explore.client import asked_of
@@ -116,13 +117,14 @@ def _pods(caller: Caller | None) -> tuple[Pod | None, Pod | None]:
 class Compared:
     """One target in both states: its classes counted, and the differences by how they differ.
 
-    `asked` has what was asked of each attribute of the requests.
+    `asked` has what was asked of each attribute of the requests, `without` what they were decided without.
     """
 
     def __init__(self, sides: Sides, target: Target) -> None:
         self._sides, self._target = sides, target
         self._differences: dict[object, Difference] = {}
         self.asked: dict[str, dict[Test[object], None]] = {}
+        self.without = Without()
         self.classes = 0
         if target.through is not None:
             trees = self._explored(None)
@@ -199,6 +201,7 @@ class Compared:
     ) -> None:
         before, after = trees
         self.classes += len(before.classes) + len(after.classes)
+        self.without.note(before.classes, after.classes)
         for tree in (before, after):
             for asked in tree.questions:
                 self.asked.setdefault(asked.attribute, {})[asked.test] = None
@@ -215,6 +218,7 @@ class Compared:
         resets = self._target.scheme in ("http", "grpc")  # others' answers aren't asked
         for values in singles(before, after, self._target.kind, first=first, resetting=resets):
             was, now = self._sides.classes(self._target, caller, (before, after), values)
+            self.without.note((was,), (now,))
             alike = self._target.is_doubtful and is_idle(was.answers, now.answers)
             if unlike(was.answers, now.answers) and not alike:
                 self._differ(caller, values, (was, now), sources)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.analysis.compare import without
 from harness.analysis.compare.compared import Compared, Sides
 from harness.analysis.compare.difference import Difference
 from harness.analysis.compare.jobs import shared_out
@@ -20,6 +21,7 @@ from harness.base.vocabulary import PLATFORM
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.analysis.compare.without import Without
     from harness.analysis.explore.renaming import Renaming
     from harness.analysis.explore.targets import Target
     from harness.manifests.files import Unread
@@ -65,22 +67,27 @@ def compare(
     results = [by_target[number] for number in range(len(called))]
     alone = [workload for workload in callers.alone if workload.namespace not in PLATFORM]
     text = "it is there on one side only: what it calls isn't compared"
-    undecided = {str(each): each for state in (before, after) for each in state.undecided}
+    undecided = {str(each): each for state in (before, after) for each in state.pervasive}
+    met = [(target.label, result.without) for target, result in zip(called, results, strict=True)]
     return Comparison(
         (
             *(replace(each, decide=sides.traces) for result in results for each in result.differences),
             *(Difference.undecided(str(workload), text) for workload in alone),
             *(Difference.undecided(str(each.resource), words) for words, each in undecided.items()),
+            *without.differences(met, before, after),
         ),
         sum(result.classes for result in results),
     )
 
 
 class _Result(NamedTuple):
-    """The differences of a target, and how many classes of requests it has if it is a Service's."""
+    """The differences of a target, how many classes of requests it has if it is a Service's, and what those
+    were decided without.
+    """
 
     differences: tuple[Difference, ...]
     classes: int
+    without: Without
 
 
 def _compared(sides: Sides, twins: Twins, alike: Sequence[Target]) -> list[_Result]:
@@ -93,11 +100,18 @@ def _compared(sides: Sides, twins: Twins, alike: Sequence[Target]) -> list[_Resu
     if len(alike) > 2 and twins.are_exchangeable(first.asked):
         last = Compared(sides, alike[-1])
         if _is_same(first, last, twins.renaming(alike[0], alike[-1]), alike[-1]):
-            between = (first.renamed(twins.renaming(alike[0], each), each) for each in alike[1:-1])
-            every = (first.differences, *between, last.differences)
-            return [_Result(differences, first.counted) for differences in every]
-    compared = (first, *(Compared(sides, target) for target in alike[1:]))
-    return [_Result(each.differences, each.counted) for each in compared]
+            names = ((each, twins.renaming(alike[0], each)) for each in alike[1:-1])
+            states = sides.before.state, sides.after.state
+            between = (
+                _Result(first.renamed(name, each), first.counted, first.without.renamed(name, *states))
+                for each, name in names
+            )
+            return [_result(first), *between, _result(last)]
+    return [_result(first), *(_result(Compared(sides, target)) for target in alike[1:])]
+
+
+def _result(compared: Compared) -> _Result:
+    return _Result(compared.differences, compared.counted, compared.without)
 
 
 def _is_same(first: Compared, last: Compared, renaming: Renaming, twin: Target) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.api.headers import OpenHeaders
 from harness.base.explored import END, START
-from harness.model.distribution import tally
+from harness.model.distribution import tally, unmodelled
 from harness.traffic.between import Between, moved_by, narrowed, percent
 from harness.traffic.outcomes import Failure
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.api.headers import Headers
     from harness.model.distribution import Branch
     from harness.traffic.outcomes import Outcome, Outcomes
-    from harness.traffic.trace import Arrivals
+    from harness.traffic.trace import Arrivals, Trace
 
 Key = TypeVar("Key")
 
@@ -102,16 +102,19 @@ class ComparedAnswer:
         )
 
 
-class Answers(NamedTuple):
+@dataclass(frozen=True)
+class Answers:
     """What may come back, with its probabilities; and how much arrives at applications meanwhile.
 
     `arrivals` is None where that depends on timing. `undecided` says what the model doesn't decide, by
-    object and field; nothing else is known then.
+    object and field; nothing else is known then. `without` are the steps that tell what it is decided
+    without, which is no part of the answer.
     """
 
     shares: tuple[tuple[ComparedAnswer, Fraction], ...] = ()
     arrivals: Arrivals | None = ()
     undecided: str = ""
+    without: Trace = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return self.described()
@@ -144,12 +147,17 @@ class Answers(NamedTuple):
             return replace(answer, status=status, grpc_status=grpc, seconds="" if seconds == "0" else seconds)
 
         shares = narrowed(summed((fill(answer), weight) for answer, weight in self.shares))
-        return self._replace(shares=tuple(shares.items()))
+        return replace(self, shares=tuple(shares.items()))
 
     def renamed(self, renaming: Renaming) -> Answers:
         """Returns the answers with names exchanged."""
         shares = tuple((answer.renamed(renaming), weight) for answer, weight in self.shares)
-        return Answers(shares, renaming.of(self.arrivals), renaming.text(self.undecided))
+        return replace(
+            self,
+            shares=shares,
+            arrivals=renaming.of(self.arrivals),
+            undecided=renaming.text(self.undecided),
+        )
 
     @property
     def arrival_words(self) -> str:
@@ -188,7 +196,7 @@ def answers(branches: Iterable[Branch[Outcome]], *, own_words: bool) -> Answers:
     weighted = narrowed(
         summed((_answer(branch.value, own_words=own_words), branch.weight) for branch in branches)
     )
-    return Answers(tuple(sorted(weighted.items(), key=str)), tally(branches))
+    return Answers(tuple(sorted(weighted.items(), key=str)), tally(branches), without=unmodelled(branches))
 
 
 def compared(outcomes: Outcomes) -> Answers:

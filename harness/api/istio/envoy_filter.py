@@ -1,10 +1,11 @@
-"""EnvoyFilter: changes of the proxies' configuration, as far as their form tells [Istio: networking]."""
+"""EnvoyFilter: where proxies' configuration is changed, not what that does [Istio: networking]."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.api import field
+from harness.api.gateway_api.reference import ObjectRef
 from harness.api.istio.registry import WorkloadSelector
 from harness.api.node import Node, Spec
 
@@ -22,12 +23,35 @@ class FilterChainMatch(Node):
     """A chain of filters, perhaps one of them."""
 
     filter = field.node("filter", NamedPart)
+    destination_port = field.count("destinationPort")
 
 
-class ListenerMatch(Node):
+class ListenerMatch(NamedPart):
     """A listener, perhaps one of its chains."""
 
+    port_number = field.count("portNumber")
     filter_chain = field.node("filterChain", FilterChainMatch)
+
+
+class VirtualHostMatch(NamedPart):
+    """A virtual host, by its name (`host:port`) or one of its domains."""
+
+    domain_name = field.text("domainName")
+
+
+class RouteConfigurationMatch(Node):
+    """The routes of a port, perhaps those of one virtual host."""
+
+    port_number = field.count("portNumber")
+    virtual_host = field.node("vhost", VirtualHostMatch)
+
+
+class ClusterMatch(NamedPart):
+    """A cluster: by its name, or by the service, port and subset that it is for."""
+
+    port_number = field.count("portNumber")
+    service = field.text("service")
+    subset = field.text("subset")
 
 
 class ProxyMatch(Node):
@@ -39,15 +63,25 @@ class ProxyMatch(Node):
 class PatchMatch(Node):
     """Where a patch is applied."""
 
+    context = field.text("context", "ANY")
     proxy = field.node("proxy", ProxyMatch)
     listener = field.node("listener", ListenerMatch)
+    route_configuration = field.node("routeConfiguration", RouteConfigurationMatch)
+    cluster = field.node("cluster", ClusterMatch)
+
+
+class EnvoyPart(NamedPart):
+    """A part of Envoy's configuration: what of it tells which requests meet it."""
+
+    address = field.raw("address")
+    domains = field.raw("domains")
 
 
 class EnvoyPatch(Node):
     """What is done there."""
 
     operation = field.text("operation")
-    value = field.node("value", NamedPart)
+    value = field.node("value", EnvoyPart)
 
 
 class ConfigPatch(Node):
@@ -69,8 +103,14 @@ class EnvoyFilter(Spec):
     KIND: ClassVar = ("networking.istio.io", "EnvoyFilter")
 
     selector = field.node("workloadSelector", WorkloadSelector)
+    targets = field.nodes("targetRefs", ObjectRef)
     patches = field.nodes("configPatches", ConfigPatch)
     priority = field.count("priority")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels that it wants of pods."""
+        return self.selector.labels
 
 
 IGNORED: Mapping[str, tuple[str, ...]] = {

@@ -25,9 +25,10 @@ class VmConfig(Node):
 
 
 class Wasm(Node):
-    """A plugin: where it is, and what it is given."""
+    """A plugin: where it is, what it is given, and whether it is for HTTP (by default) or NETWORK's bytes."""
 
     url = field.text("url")
+    plugin_type = field.text("type")
     vm_config = field.node("vmConfig", VmConfig)
 
 
@@ -37,13 +38,32 @@ class Lua(Node):
     code = field.text("inlineCode")
 
 
-class WasmPlugin(PolicySpec, Wasm):
+class PortNumber(Node):
+    """A port."""
+
+    number = field.count("number")
+
+
+class TrafficSelector(Node):
+    """The requests that a plugin is for: those that a proxy sends (CLIENT), or takes (SERVER), by ports."""
+
+    mode = field.text("mode")
+    ports = field.nodes("ports", PortNumber)
+
+
+class Extension(PolicySpec):
+    """What runs in some proxies, for all that pass or for what one of its selectors is for."""
+
+    match = field.nodes("match", TrafficSelector)
+
+
+class WasmPlugin(Extension, Wasm):
     """A plugin for some proxies."""
 
     KIND: ClassVar = ("extensions.istio.io", "WasmPlugin")
 
 
-class TrafficExtension(PolicySpec):
+class TrafficExtension(Extension):
     """A plugin, or a script, for some proxies."""
 
     KIND: ClassVar = ("extensions.istio.io", "TrafficExtension")
@@ -58,6 +78,7 @@ class ProxyConfig(Spec):
     KIND: ClassVar = ("networking.istio.io", "ProxyConfig")
 
     selector = field.node("selector", LabelSelector)
+    environment = field.labels("environmentVariables")
 
 
 class Probe(Node):

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 _GROUPS = frozenset().union(*(release.groups for release in RELEASES.values()))
 
 
+LOCAL = frozenset(
+    [
+        ("networking.istio.io", "EnvoyFilter"),
+        ("networking.istio.io", "ProxyConfig"),
+        ("extensions.istio.io", "WasmPlugin"),
+        ("extensions.istio.io", "TrafficExtension"),
+    ]
+)
+"""Kinds that say where they act: the trace of each request that may meet one names it."""
+
+
 class Reason(NamedTuple):
     """Why an object isn't decided: a field of it (empty: all of it), and what that can do."""
 

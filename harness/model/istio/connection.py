@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.istio.proxy_changes import OUTBOUND
 from harness.base import explored
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped, shares, then
+from harness.model.istio import extensions
 from harness.model.istio.inbound import SERVER_FIRST
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import sidecar_scope
@@ -115,6 +117,15 @@ def passed_http(side: ClientSide, place: Place, message: Message) -> Answers:
     ALLOW_ANY: the request goes where the client dialled, in plaintext (PassthroughCluster); REGISTRY_ONLY:
     the proxy answers 502 (BlackHoleCluster).
     """
+    return after(_passed_http(side, place, message), *_passing(side, place))
+
+
+def _passing(side: ClientSide, place: Place) -> tuple[Step, ...]:
+    """What meets connections that go to no service's cluster."""
+    return extensions.at_cluster(side.state, side.client, OUTBOUND, place.number, "")
+
+
+def _passed_http(side: ClientSide, place: Place, message: Message) -> Answers:
     scope = sidecar_scope.of(side.state, side.client)
     if not scope.allow_any:
         text = "the sidecar knows no host {}: it answers 502"
@@ -160,6 +171,10 @@ def _host_and_port(authority: str) -> tuple[str, int]:
 
 def passed_on(side: ClientSide, place: Place, message: Message) -> Answers:
     """Returns what a connection gets that no listener is for: passed on by ALLOW_ANY, else reset."""
+    return after(_passed_on(side, place, message), *_passing(side, place))
+
+
+def _passed_on(side: ClientSide, place: Place, message: Message) -> Answers:
     scope = sidecar_scope.of(side.state, side.client)
     if not scope.allow_any:
         text = "the sidecar knows nothing there: the connection is reset"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.istio.proxy_changes import INBOUND
 from harness.api.istio.security import identity
 from harness.base import explored
 from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped
-from harness.model.istio import forwarded_headers, mesh_config
+from harness.model.istio import extensions, forwarded_headers, mesh_config
 from harness.model.istio.registry import inbound_port
 from harness.model.istio.security import access, mutual_tls
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.model.istio.registry.inbound_port import InboundPort
     from harness.model.message import Answers, Arrival, Deliver
     from harness.model.state import State
@@ -42,6 +45,12 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
         return certain(with_fields(replies.closed(arrival.message), hop=arrival.hop), closed)
     port = inbound_port.find(state, arrival.server, arrival.port)
     arrival = _as_read(arrival, port)
+    return after(_received(state, arrival, port, serve, deliver), *_met(state, arrival, port))
+
+
+def _received(
+    state: State, arrival: Arrival, port: InboundPort | None, serve: Deliver, deliver: Deliver
+) -> Answers:
     mode, why = mutual_tls.mode(state, arrival.server, arrival.port)
     if arrival.tls is None and mode == "STRICT":
         text = "{} comes in plaintext: the connection is reset"
@@ -66,6 +75,17 @@ def receive(state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) ->
 
     answers = access.guarded(state, arrival, deliver, serve_behind)
     return after(answers if arrival.opaque else mapped(answers, signed), why)
+
+
+def _met(state: State, arrival: Arrival, port: InboundPort | None) -> Iterator[Step]:
+    """What meets a connection at the sidecar beyond what the model reads."""
+    server, http = arrival.server, not arrival.opaque
+    ports = frozenset((arrival.port, *((port.target,) if port is not None else ())))
+    yield from extensions.at_listener(state, server, INBOUND, ports, http=http)
+    if http:
+        yield from extensions.at_virtual_host(state, server, INBOUND, ports)
+    for number in ports:
+        yield from extensions.at_cluster(state, server, INBOUND, number)
 
 
 def _foreign(state: State, arrival: Arrival) -> Step | None:

@@ -5,11 +5,13 @@ Headers that only trace (x-request-id, x-b3-…, x-envoy-decorator-operation) ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.istio.proxy_changes import OUTBOUND
 from harness.model import replies
 from harness.model.distribution import after, certain
-from harness.model.istio import connection
+from harness.model.istio import connection, extensions
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import listeners, service_entry, sidecar_scope
 from harness.model.istio.routing import connection_rule, router, virtual_host
@@ -38,12 +40,14 @@ def send(side: ClientSide, place: Place, message: Message) -> Answers:
     listener = listeners.find(side.state, side.client, place)
     names = connection.hosts_of(place, message)
     lost = service_entry.passed_over(side.state, place.number, *names)
-    chain = None
+    ports, chain = frozenset((place.number,)), None
     if listener is not None:
         chain, why = connection_rule.find(side.state, side.client, listener, place, message)
         if chain is None and listener.http and not message.opaque:
-            return after(_http(side, place, listener, message), *lost)
+            met = extensions.at_listener(side.state, side.client, OUTBOUND, ports, http=True)
+            return after(_http(side, place, listener, message), *met, *lost)
         lost += why
+    lost += extensions.at_listener(side.state, side.client, OUTBOUND, ports, http=not message.opaque)
     if listener is None and not message.opaque and sidecar_scope.of(side.state, side.client).by_host:
         return after(connection.passed_http(side, place, message), *lost)
     return after(connection.send(side, place, listener, chain, message), *lost)
@@ -59,6 +63,10 @@ def _http(side: ClientSide, place: Place, listener: Listener, message: Message) 
         owner = virtual_host.of_service(state, client, listener.own.service, listener.own.port)
     else:
         owner = virtual_host.find(state, client, place.number, message.host.lower())
+    ports = frozenset((place.number,))
+    met = extensions.at_virtual_host(state, client, OUTBOUND, ports, owner.host)
+    if met:
+        owner = replace(owner, trace=(*owner.trace, *met))
     if owner.rules is not None:
         chosen = first_match(owner.rules, message)
         if isinstance(chosen, Chosen):

@@ -155,8 +155,17 @@ class State:
         """What was left out, and the objects of kinds that aren't read and can move traffic."""
         objects = (stored.live for stored in self.objects.values())
         reasons = ((live, foreign.reason(live)) for live in objects)
-        moving = (Undecided(live, reason.field, reason.why) for live, reason in reasons if reason)
+        moving = (
+            Undecided(live, reason.field, reason.why, local=(live.group, live.kind) in foreign.LOCAL)
+            for live, reason in reasons
+            if reason
+        )
         return (*self.left_out, *moving)
+
+    @cached_property
+    def pervasive(self) -> tuple[Undecided, ...]:
+        """What of it may count for any request: no trace says for which."""
+        return tuple(each for each in self.undecided if not each.local)
 
     @cached_property
     def workloads(self) -> tuple[Resource, ...]:

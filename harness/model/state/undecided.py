@@ -15,7 +15,8 @@ class Undecided:
     """A part of an object that the model decides without: a field, or (empty) the whole object.
 
     `about` is the path of what is wrong in an object that is left out whole, if a field is. `refused` tells
-    that a cluster wouldn't take the object: the model knows it, and its API doesn't.
+    that a cluster wouldn't take the object: the model knows it, and its API doesn't. `local`: traces name it
+    where a request may meet it; for all others it counts for nothing.
     """
 
     resource: Resource
@@ -23,6 +24,7 @@ class Undecided:
     why: str
     about: str = ""
     refused: bool = False
+    local: bool = False
 
     @property
     def place(self) -> Place:

@@ -83,7 +83,7 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
     resources = tuple(resources)
     old, left_before = sides.before(resources, made)
     new, left_after = sides.after(resources, made)
-    omissions = dict.fromkeys((*left_before, *left_after))
+    omissions = dict.fromkeys(each for each in (*left_before, *left_after) if not each.local)
     taken_out = amendable(made.findings, made.kept)
     without = sides.before(amended(resources, taken_out), made)[0] if taken_out else old
     rest = [finding for finding in made.findings if finding not in taken_out]

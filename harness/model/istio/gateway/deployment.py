@@ -12,6 +12,7 @@ from harness.api.gateway_api import GROUP
 from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway
 from harness.api.istio.gateway import MANAGED
 from harness.api.kubernetes.metadata import Metadata, annotations_of, labels_of
+from harness.api.marks import GATEWAY_NAME
 from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio import revision
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 BUILTIN_CLASS = "istio"
 
-_NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
 _CLASS_LABEL = "gateway.networking.k8s.io/gateway-class-name"
 _STATUS_PORT = {"name": "status-port", "port": 15021, "appProtocol": "tcp"}
 
@@ -58,7 +58,7 @@ def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
     read = KubernetesGateway.kept(gateway)
     if not (read.is_deployed and implemented(objects, gateway) and revision.deploys(objects, gateway)):
         return ()
-    own = {_NAME_LABEL: gateway.name, _CLASS_LABEL: read.class_name}
+    own = {GATEWAY_NAME: gateway.name, _CLASS_LABEL: read.class_name}
     wanted = (_deployment(gateway, own), _service(objects, gateway, own))
     pairs = ((made, objects.get(*made.key)) for made in wanted)
     return tuple(made for made, old in pairs if old is None or (_made(old) and old.data != made.data))
@@ -91,13 +91,13 @@ def _deployment(gateway: Resource, own: dict[str, str]) -> Resource:
             "containers": [{"name": "istio-proxy", "image": "istio/proxyv2"}],
         },
     }
-    selector = {"matchLabels": {_NAME_LABEL: gateway.name}}
+    selector = {"matchLabels": {GATEWAY_NAME: gateway.name}}
     return _object(gateway, "apps/v1", "Deployment", own, {"selector": selector, "template": template})
 
 
 def _service(objects: Objects, gateway: Resource, own: dict[str, str]) -> Resource:
     ports = _ports(listener_set.merged(objects, gateway))
-    spec = {"selector": {_NAME_LABEL: gateway.name}, "ports": ports}
+    spec = {"selector": {GATEWAY_NAME: gateway.name}, "ports": ports}
     return _object(gateway, "v1", "Service", own, spec)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.istio.proxy_changes import GATEWAY
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import after, certain, mapped
-from harness.model.istio import connection, forwarded_headers
+from harness.model.istio import connection, extensions, forwarded_headers
 from harness.model.istio.gateway import attachment as gateway_attachment
 from harness.model.istio.gateway import cross_cluster
 from harness.model.istio.gateway import server as gateway_server
@@ -26,7 +27,7 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from harness.model.istio.gateway.server import GatewayServer
+    from harness.model.istio.gateway.server import GatewayServer, PortListener
     from harness.model.istio.routing.rule import RoutingRule
     from harness.model.message import Answers, Arrival, Deliver, Message
     from harness.model.state import State
@@ -48,7 +49,7 @@ def receive(state: State, arrival: Arrival, deliver: Deliver) -> Answers:
 def _received(side: ClientSide, arrival: Arrival) -> Answers:
     state, pod, message = side.state, side.client, arrival.message
     listener = gateway_server.listener(state, pod, arrival.port)
-    passed_over = gateway_server.passed_over(state, pod)
+    passed_over = (*gateway_server.passed_over(state, pod), *_met(state, arrival, listener))
     if listener is None:
         text = "no Gateway has a server for port {} of {}: nothing listens there"
         refused = built_in(Action.FAILED, text, arrival.port, pod.workload)
@@ -80,6 +81,17 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
         why = listener.plain[0].step("", Action.FAILED, "speaks plain HTTP: what isn't that is closed")
         return certain(replies.closed(message), *left_out, why)
     return after(_http(side, arrival, listener.plain, message), *left_out)
+
+
+def _met(state: State, arrival: Arrival, listener: PortListener | None) -> tuple[Step, ...]:
+    """What meets a connection at the gateway beyond what the model reads."""
+    ports = _ports(arrival, (*listener.plain, *listener.tls)) if listener else frozenset((arrival.port,))
+    return extensions.at_listener(state, arrival.server, GATEWAY, ports, http=True)
+
+
+def _ports(arrival: Arrival, servers: tuple[GatewayServer, ...]) -> frozenset[int]:
+    """The pod's port, and those of Services that lead there."""
+    return frozenset((arrival.port, *(server.number for server in servers)))
 
 
 def _by_tls(side: ClientSide, arrival: Arrival, server: GatewayServer) -> Answers:
@@ -132,28 +144,33 @@ def _http(
     """What comes back of an HTTP request: policies first, then the virtual host for its Host header."""
 
     def routed(admitted: Arrival) -> Answers:
-        inner = admitted.message
-        host = inner.host.lower()
-        virtual_host = gateway_host.find(side.state, side.client, servers, host)
-        if virtual_host.redirects and inner.scheme != "https":
-            target = f"https://{inner.authority}{inner.target}"
-            answer = replies.envoy(inner, 301, headers=(("location", target),))
-            return certain(answer, *virtual_host.trace, virtual_host.redirects)
-        port = servers[0].number
-        if not virtual_host.rules:
-            unbound = built_in(
-                Action.FAILED, "nothing bound to a Gateway on port {} has host {}: 404", port, host
-            )
-            return certain(replies.envoy(inner, 404), *virtual_host.trace, unbound)
-        chosen = first_match(virtual_host.rules, inner)
-        if not isinstance(chosen, Chosen):
-            no_route = built_in(Action.ANSWERED, "no rule matches: the gateway answers 404")
-            return certain(replies.envoy(inner, 404), *virtual_host.trace, *chosen, no_route)
-        sent = forwarded_headers.at_gateway(side.state, admitted)
-        return after(router.follow(side, port, sent, chosen), *virtual_host.trace)
+        ports, host = _ports(arrival, servers), admitted.message.host.lower()
+        met = extensions.at_virtual_host(side.state, side.client, GATEWAY, ports, host)
+        return after(_routed(side, servers, admitted), *met)
 
     read = replace(arrival, message=message, opaque=False)
     return mapped(access.guarded(side.state, read, side.deliver, routed), signed)
+
+
+def _routed(side: ClientSide, servers: tuple[GatewayServer, ...], admitted: Arrival) -> Answers:
+    inner, port = admitted.message, servers[0].number
+    host = inner.host.lower()
+    virtual_host = gateway_host.find(side.state, side.client, servers, host)
+    if virtual_host.redirects and inner.scheme != "https":
+        target = f"https://{inner.authority}{inner.target}"
+        answer = replies.envoy(inner, 301, headers=(("location", target),))
+        return certain(answer, *virtual_host.trace, virtual_host.redirects)
+    if not virtual_host.rules:
+        unbound = built_in(
+            Action.FAILED, "nothing bound to a Gateway on port {} has host {}: 404", port, host
+        )
+        return certain(replies.envoy(inner, 404), *virtual_host.trace, unbound)
+    chosen = first_match(virtual_host.rules, inner)
+    if not isinstance(chosen, Chosen):
+        no_route = built_in(Action.ANSWERED, "no rule matches: the gateway answers 404")
+        return certain(replies.envoy(inner, 404), *virtual_host.trace, *chosen, no_route)
+    sent = forwarded_headers.at_gateway(side.state, admitted)
+    return after(router.follow(side, port, sent, chosen), *virtual_host.trace)
 
 
 def _bytes(side: ClientSide, arrival: Arrival, server: GatewayServer, message: Message) -> Answers:

@@ -48,12 +48,13 @@ class Known:
 class VirtualHost:
     """What a Host means: the rules of VirtualServices or routes, or (None) a service's port without any.
 
-    Without either it means nothing that the proxy knows.
+    Without either it means nothing that the proxy knows. `host` is the one that its name has.
     """
 
     port: Port | None = None
     rules: tuple[RoutingRule, ...] | None = None
     trace: tuple[Step, ...] = ()
+    host: str = "allow_any"
 
 
 def of_service(state: State, client: Pod, service: RegistryService, port: Port) -> VirtualHost:
@@ -150,6 +151,7 @@ class _Search:
             self.trace += lost
             rules = gateway_route.rules(routes)
         names = patterns if known is None else (*patterns, known.service.host)
+        host = names[-1]
         candidates, unseen = virtual_service.visible(self.state, self.client, self.number, *names)
         self.trace += [why for why in unseen if why not in self.trace]
         ordered = [resource for _, resource in sorted(candidates, key=lambda candidate: candidate[0])]
@@ -163,17 +165,17 @@ class _Search:
         if rules:
             text, first = "{} on the Service comes before VirtualServices", rules[0].origin
             self.trace += [step(each, "spec.hosts", Action.OUTRANKED, text, first) for each, _ in claims]
-            return VirtualHost(known.port if known else None, rules, tuple(self.trace))
+            return VirtualHost(known.port if known else None, rules, tuple(self.trace), host)
         if not claims:
             alone = known is not None and not known.service.target and _reads_http(known.port)
-            return VirtualHost(known.port if known and alone else None, None, tuple(self.trace))
+            return VirtualHost(known.port if known and alone else None, None, tuple(self.trace), host)
         winner, chosen = claims[0]
         for other, _ in claims[1:]:
             text = "{} speaks for {}: it is more specific or older"
             self.trace.append(step(other, "spec.hosts", Action.OUTRANKED, text, winner, self.host))
         text = "speaks for {} on the client's sidecar"
         self.trace.append(step(winner, "spec.hosts", Action.MATCHED, text, self.host))
-        return VirtualHost(known.port if known else None, chosen, tuple(self.trace))
+        return VirtualHost(known.port if known else None, chosen, tuple(self.trace), host)
 
     def _rules(self, resource: Resource) -> tuple[RoutingRule, ...]:
         """Its rules for this client and port; one without any is as if it weren't there."""

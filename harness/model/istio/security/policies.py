@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.api.istio.security.authentication import GROUP, PolicySpec
+from harness.api.marks import GATEWAY_NAME
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.istio import revision
 from harness.model.state.tables import SelectorTable, grouped, per_pod, per_state
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from harness.model.state import Pod, State
 
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
-_GATEWAY_NAME = f"{_GATEWAY_GROUP}/gateway-name"
 _KINDS = ("AuthorizationPolicy", "RequestAuthentication")
 
 
@@ -40,7 +40,7 @@ class _Table:
 
     def at_gateway(self, pod: Pod) -> list[Resource]:
         """Returns the policies that target the Gateway that a pod serves."""
-        return self.by_gateway.get((pod.namespace, pod.labels.get(_GATEWAY_NAME, "")), [])
+        return self.by_gateway.get((pod.namespace, pod.labels.get(GATEWAY_NAME, "")), [])
 
     def in_force(self, pod: Pod) -> list[Resource]:
         """Returns the policies for a pod's proxy, those of the root namespace first."""

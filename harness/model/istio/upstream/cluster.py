@@ -13,6 +13,7 @@ from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
 from harness.model import replies
 from harness.model.distribution import Branch, after, averaged, certain, mapped, shares, then
+from harness.model.istio import extensions
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
@@ -112,7 +113,10 @@ def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstre
     targets = _targets(side, port)
     passed_over = destination_rule.passed_over(state, host)
     passed_over += service_entry.unselected(state, namespace, _selector(port))
-    trace = [why, *passed_over]
+    met = extensions.at_cluster(
+        state, side.client, extensions.sending(side.client), port.number, host, subset
+    )
+    trace = [why, *passed_over, *met]
     chosen = None
     if subset:
         chosen = rules.subset(subset)
@@ -124,7 +128,7 @@ def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstre
         trace.append(step(chosen.resource, chosen.path, Action.MATCHED, text, subset, len(targets)))
     if not targets:
         none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
-        return Missing(503, "no healthy upstream", (none, *passed_over))
+        return Missing(503, "no healthy upstream", (none, *passed_over, *met))
     policy = rules.policy(port.number, chosen)
     if destination_rule.passes_through(policy) and not side.client.gateway:
         targets = _as_dialled(side, targets)

@@ -19,6 +19,7 @@ from harness.api.istio.security.authentication import GROUP as SECURITY
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.linkerd import GROUP as LINKERD
 from harness.api.linkerd.policy import LinkerdServer
+from harness.api.marks import GATEWAY_NAME
 from harness.base.listing import some
 from harness.base.vocabulary import ROOT_NAMESPACE
 from harness.model.state.tables import LabelTable, grouped, per_state
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
-
-_GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
 class Selecting(NamedTuple):
@@ -63,7 +62,7 @@ def _entry(resource: Resource) -> Mapping[str, str]:
 
 
 def _filter(resource: Resource) -> Mapping[str, str]:
-    return EnvoyFilter.kept(resource).selector.labels
+    return EnvoyFilter.kept(resource).labels
 
 
 def _server(resource: Resource) -> Mapping[str, str]:
@@ -152,7 +151,7 @@ def selector_on_kubernetes_gateway(state: State) -> Iterator[Sign]:
         if kind.labels is not _policy or not labels or resource.kind == "PeerAuthentication":
             continue
         pods = by_labels(state).selected(resource.namespace, labels)
-        gateway = next((name for pod in pods if (name := pod.labels.get(_GATEWAY_NAME))), None)
+        gateway = next((name for pod in pods if (name := pod.labels.get(GATEWAY_NAME))), None)
         if gateway and not _targets(resource):
             yield seen(resource, kind.field, gateway=gateway)
 
