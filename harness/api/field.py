@@ -163,6 +163,11 @@ def boolean(key: str, *, default: bool = False) -> Field[bool]:
     return _plain(key, bool, default)
 
 
+def optional_boolean(key: str) -> Field[bool | None]:
+    """Returns a field that is true or false; None if it is absent."""
+    return _plain(key, bool, None)
+
+
 def duration(key: str) -> Field[float | None]:
     """Returns a field that holds a duration, in seconds; None if it is absent or zero."""
 

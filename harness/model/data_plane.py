@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.model.network import topology
 from harness.model.network.services import by_kube_proxy, endpoints, service_port
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class DataPlane:
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
         """Returns what a request gets that a pod sends to a port of a Service."""
         dialled = service_port(service, port)
-        return by_kube_proxy(side, service, endpoints(side.state, dialled) if dialled else (), message)
+        ready = endpoints(side.state, dialled) if dialled else ()
+        near = topology.near(side.state, side.client, service, ready, nodes=True)
+        return by_kube_proxy(side, service, ready, message, near)
 
     def dial(
         self, side: ClientSide, service: Resource | None, endpoint: Endpoint, message: Message

@@ -97,6 +97,9 @@ def _answer(answer: Answer) -> dict[str, Any]:
             "headers": _pairs(outcome.headers),
             "body": outcome.body,
             "seconds": outcome.seconds,
+            "affinity": list(map(str, outcome.series.affinity)),
+            "zones": outcome.series.zones,
+            "rates": list(map(str, outcome.series.rates)),
             "server_saw": outcome.server_saw
             and {
                 "path": outcome.server_saw.path,

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from harness.base.records import with_fields
 from harness.traffic.between import narrowed
+from harness.traffic.series import EACH_FOR_ITSELF, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from fractions import Fraction
 
     from harness.base.vocabulary import Mesh, Workload
+    from harness.traffic.series import Affinity, Rate
     from harness.traffic.trace import Trace
 
 
@@ -79,7 +82,9 @@ class Outcome:
     answered; None where a proxy did, or where the answer doesn't tell.
     `seconds` is the time to the whole answer; the model leaves out what isn't configured
     (network and processing), so its 0 means "no configured delay". `body` is None where unknown, `is_worded`
-    says that it is a proxy's answer with a body that an object gives.
+    says that it is a proxy's answer with a body that an object gives. `pod` is the name of the pod that
+    answered, where an answer of a cluster's tells; `series` is what holds for several requests, as the model
+    has it.
     """
 
     status: int | None = None
@@ -95,10 +100,22 @@ class Outcome:
     server_saw: ServerSaw | None = None
     external: str = ""
     is_worded: bool = False
+    pod: str = ""
+    series: Series = EACH_FOR_ITSELF
 
     def header(self, name: str) -> str | None:
         """The value of a response header, by any case of its name."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def of_series(self, affinity: tuple[Affinity, ...], zones: str = "") -> Outcome:
+        """Returns the outcome of one of several pods, with what keeps requests there, if one answered."""
+        if self.failure is not None:
+            return self
+        return with_fields(self, series=with_fields(self.series, affinity=affinity, zones=zones))
+
+    def limited_by(self, rates: tuple[Rate, ...]) -> Outcome:
+        """Returns the outcome of a request that counts for these limits."""
+        return with_fields(self, series=with_fields(self.series, rates=rates))
 
     def __str__(self) -> str:
         if self.failure is not None:

@@ -250,8 +250,11 @@ EVEN = {"200 from ist/v1": Fraction(1, 2), "200 from ist/v2": Fraction(1, 2)}
     ("policy", "said"),
     [
         ("loadBalancer: {simple: ROUND_ROBIN}", None),
-        ("loadBalancer: {consistentHash: {httpHeaderName: x-user}}", "consistentHash a hash keeps"),
-        ("loadBalancer: {localityLbSetting: {failoverPriority: [a]}}", "localityLbSetting goes by zones"),
+        (
+            "loadBalancer: {consistentHash: {httpHeaderName: x-user}}",
+            "consistentHash a hash of header x-user keeps",
+        ),
+        ("loadBalancer: {localityLbSetting: {failoverPriority: [a]}}", None),
         ("loadBalancer: {localityLbSetting: {enabled: false}}", None),
         ("loadBalancer: {zoneAwareLbSetting: {}}", "zoneAwareLbSetting goes by zones"),
         ("loadBalancer: {backendUtilization: {}}", "backendUtilization goes by what pods tell"),

@@ -11,6 +11,7 @@ from harness.base.explored import END, START
 from harness.model.distribution import tally, unmodelled
 from harness.traffic.between import Between, moved_by, narrowed, percent
 from harness.traffic.outcomes import Failure
+from harness.traffic.series import BY_CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -49,7 +50,9 @@ class ComparedAnswer:
     """What a client and a server notice of a request; texts that an explored request gave are marks.
 
     `refused` is a refusal, however it is worded (403; 404 by routes on a Linkerd Server; a reset by STRICT; a
-    refused connection). `seconds` is the configured time, `words` what a proxy says that answers by itself.
+    refused connection). `seconds` is the configured time; `affinity`, `zones` and `rates` are what holds for
+    several requests, where a setting says so (that connections stay where they are is the same everywhere);
+    `words` what a proxy says that answers by itself.
     """
 
     refused: bool = False
@@ -64,6 +67,9 @@ class ComparedAnswer:
     response_headers: tuple[tuple[str, str], ...] = ()
     seconds: str = ""
     mutual: bool | None = None
+    affinity: str = ""
+    zones: str = ""
+    rates: str = ""
     words: str = ""
 
     @property
@@ -85,6 +91,9 @@ class ComparedAnswer:
             f"from {self.backend}" if self.backend else "",
             f"after {self.seconds} s" if self.seconds else "",
             {True: "by mutual TLS", False: "in plaintext", None: ""}[self.mutual],
+            f"kept on one pod by {self.affinity}" if self.affinity else "",
+            f"by zones: {self.zones}" if self.zones else "",
+            f"at most {self.rates}" if self.rates else "",
         ]
         return " ".join(part for part in parts if part)
 
@@ -98,6 +107,7 @@ class ComparedAnswer:
             host=renaming.text(self.host),
             request_headers=renaming.values(self.request_headers),
             response_headers=renaming.values(self.response_headers),
+            rates=renaming.text(self.rates),
             words=renaming.text(self.words),
         )
 
@@ -263,7 +273,7 @@ def _answer(outcome: Outcome, *, own_words: bool) -> ComparedAnswer:
         return ComparedAnswer(True, failure, "", status, grpc_status, words=words)
     if outcome.failure is not None:
         return ComparedAnswer(failure=str(outcome))
-    saw = outcome.server_saw
+    saw, series = outcome.server_saw, outcome.series
     return ComparedAnswer(
         status=status,
         grpc_status=grpc_status,
@@ -275,6 +285,9 @@ def _answer(outcome: Outcome, *, own_words: bool) -> ComparedAnswer:
         response_headers=_kept(outcome.headers),
         seconds=_time(outcome.seconds),
         mutual=outcome.hop.mutual if outcome.hop else None,
+        affinity=" and ".join(map(str, series.affinity)) if series.affinity != BY_CONNECTION else "",
+        zones=series.zones,
+        rates=", ".join(map(str, series.rates)),
         words=words,
     )
 

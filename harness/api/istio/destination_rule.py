@@ -79,21 +79,38 @@ class CookieAttribute(Node):
     """An attribute of a cookie that the proxy sets."""
 
     name = field.text("name")
+    value = field.text("value")
 
 
 class CookieHash(Node):
     """The cookie that requests are kept together by."""
 
     name = field.text("name")
+    url_path = field.text("path")
     attributes = field.nodes("attributes", CookieAttribute)
+    ttl = field.duration("ttl")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether proxies set it where a request has none: with a ttl, also of no time (a session's)."""
+        return self.has("ttl")
 
 
 class ConsistentHash(Node):
     """By what equal requests are kept on one endpoint."""
 
+    header = field.text("httpHeaderName")
     cookie = field.node("httpCookie", CookieHash)
+    parameter = field.text("httpQueryParameterName")
+    source = field.boolean("useSourceIp")
     maglev = field.node("maglev", Maglev)
     minimum_ring_size = field.count("minimumRingSize")
+
+    @property
+    def subject(self) -> str:
+        """What of a request is hashed, in words."""
+        named = (("header", self.header), ("cookie", self.cookie.name), ("parameter", self.parameter))
+        return next((f"{what} {name}" for what, name in named if name), "the client's address")
 
 
 class Warmup(Node):
@@ -105,6 +122,7 @@ class Warmup(Node):
 class ZoneAwareLoadBalancer(Node):
     """How much of a zone's requests stays there."""
 
+    enabled = field.boolean("enabled", default=True)
     failover = field.nodes("failover", Failover)
     failover_priority = field.texts("failoverPriority")
 

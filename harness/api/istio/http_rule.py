@@ -151,7 +151,7 @@ class HTTPRetry(Node):
     attempts = field.integer("attempts")
     per_try_timeout = field.duration("perTryTimeout")
     retry_on = field.text("retryOn")
-    retry_ignore_previous_hosts = field.boolean("retryIgnorePreviousHosts", default=True)
+    retry_ignore_previous_hosts = field.optional_boolean("retryIgnorePreviousHosts")
 
     @property
     def conditions(self) -> tuple[str, ...]:

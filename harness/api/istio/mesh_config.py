@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from harness.api import field
+from harness.api.istio.destination_rule import LocalityLoadBalancer, ZoneAwareLoadBalancer
 from harness.api.istio.registry import ALLOW_ANY, OutboundTrafficPolicy
 from harness.api.istio.security.authentication import PolicySpec
 from harness.api.kubernetes.config_map import ConfigMap
@@ -91,6 +92,8 @@ class MeshConfig(Node):
     destination_rule_export_to = field.texts("defaultDestinationRuleExportTo", _EVERYBODY)
     extension_providers = field.nodes("extensionProviders", MeshProvider)
     default_providers = field.node("defaultProviders", DefaultProviders)
+    locality = field.node("localityLbSetting", LocalityLoadBalancer)
+    zones = field.node("zoneAwareLbSetting", ZoneAwareLoadBalancer)
     path_normalization = field.node("pathNormalization", PathNormalization)
     proxy = field.node("defaultConfig", ProxyConfig)
 

@@ -90,6 +90,7 @@ class EntryEndpoint(Node):
     ports = field.integers_by_name("ports")
     own_labels = field.labels("labels")
     weight = field.count("weight")
+    locality = field.text("locality")
 
     @property
     def labels(self) -> Mapping[str, str]:

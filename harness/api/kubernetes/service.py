@@ -33,6 +33,18 @@ class ServicePort(Node):
         return self.written_target or self.number
 
 
+class ClientIPConfig(Node):
+    """How long a client is kept on a pod."""
+
+    seconds = field.count("timeoutSeconds", 10_800)
+
+
+class SessionAffinityConfig(Node):
+    """What more is said of sessions."""
+
+    client_ip = field.node("clientIP", ClientIPConfig)
+
+
 class Service(Spec):
     """A Service's spec."""
 
@@ -43,6 +55,10 @@ class Service(Spec):
     selector = field.labels("selector")
     ports = field.nodes("ports", ServicePort)
     publishes_unready = field.boolean("publishNotReadyAddresses")
+    internal_policy = field.text("internalTrafficPolicy", "Cluster")
+    distribution = field.text("trafficDistribution")
+    session_affinity = field.text("sessionAffinity", "None")
+    session = field.node("sessionAffinityConfig", SessionAffinityConfig)
 
     @property
     def headless(self) -> bool:

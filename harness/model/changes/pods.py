@@ -88,6 +88,7 @@ def _pod(
         resolver=spec.resolver,
         named_ports=spec.named_ports,
         node_ports=spec.node_ports,
+        node=spec.node_name,
         identities=identities,
         tunnel=_tunnel(proxies),
     )

@@ -19,7 +19,7 @@ from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.registry.listeners import Place
 from harness.model.istio.routing import connection_rule, router
-from harness.model.istio.upstream import client_tls
+from harness.model.istio.upstream import client_tls, hashing
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.message import Endpoint
 from harness.model.network import dns
@@ -101,12 +101,18 @@ def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -
         return certain(replies.closed(message), *target.trace)
 
     def dial(place: Target) -> Answers:
-        return client_tls.connect(side, place, message, target.name, target.policy, bytes_only=True)
+        answers = client_tls.connect(side, place, message, target.name, target.policy, bytes_only=True)
+        if place.endpoint.pod.gateway is not None:  # which says itself who gets what
+            return answers
+        return mapped(answers, lambda outcome: outcome.of_series(affinity, place.zone))
 
+    affinity = hashing.of_connection(target.policy)
     answered = then(shares((place.weight, place, ()) for place in target.targets), dial)
 
     def closed(outcome: Outcome) -> Outcome:  # what fails behind the sidecar, which has taken the connection
-        return replace(replies.closed(message), seconds=outcome.seconds) if outcome.failure else outcome
+        if outcome.failure:
+            return replace(replies.closed(message), seconds=outcome.seconds)
+        return outcome
 
     return after(mapped(answered, closed), *target.trace)
 

@@ -11,9 +11,10 @@ from harness.model import replies
 from harness.model.distribution import after, mapped, shares, then
 from harness.model.linkerd import ports
 from harness.model.message import Answers, Arrival, ClientSide, Endpoint
-from harness.model.network import network_policy
+from harness.model.network import network_policy, topology
 from harness.model.network.services import ServicePort, alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
+from harness.traffic.series import BY_CONNECTION
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ def ready(call: OutboundCall, port: ServicePort) -> tuple[tuple[Endpoint, ...], 
 
     It is connected to meshed pods beforehand, and passes over those to which no connection gets through.
     """
+    near = topology.near(call.state, call.client, port.service, endpoints(call.state, port), nodes=False)
     reached: list[Endpoint] = []
-    lost: list[Step] = []
-    for endpoint in endpoints(call.state, port):
+    lost = list(near.trace)
+    for endpoint in near.endpoints:
         verdict = network_policy.ALLOWED
         if _is_meshed(endpoint):
             verdict = network_policy.judge(
@@ -104,7 +106,16 @@ def dispatch(
     uneven = step(port.service, "spec.selector", Action.LEFT_OPEN, "{} pods {}", len(reached), UNEVEN)
     spread = () if len(reached) == 1 else (uneven,)
     groups = alike(call.state, ((1, endpoint, endpoint) for endpoint in reached))
-    answers = [(count, forward(call, endpoint, message, opaque=opaque)) for count, endpoint in groups]
+    zones = topology.near(call.state, call.client, port.service, reached, nodes=False).setting
+    affinity = BY_CONNECTION if opaque else ()
+
+    def answered(endpoint: Endpoint) -> Answers:
+        own = forward(call, endpoint, message, opaque=opaque)
+        if endpoint.pod.gateway is not None:  # which says itself who gets what
+            return own
+        return mapped(own, lambda outcome: outcome.of_series(affinity, zones)) if affinity or zones else own
+
+    answers = [(count, answered(endpoint)) for count, endpoint in groups]
     if breaker is not None:
         return after(breaker.picking(answers, outages), *spread)
     branches = then(shares((count, answer, ()) for count, answer in answers), lambda answer: answer)

@@ -125,7 +125,10 @@ def _served(state: State, arrival: Arrival, in_force: PortPolicy, serve: Deliver
         return with_fields(replies.linkerd(message, 502, close=True), hop=arrival.hop)
 
     answered = mapped(serve(with_fields(arrival, message=message)), connected)
-    return after(answered, *policy.limited(state, in_force.limits, arrival))
+    rates, trace = policy.limited(state, in_force.limits, arrival)
+    if rates:
+        answered = mapped(answered, lambda outcome: outcome.limited_by(rates))
+    return after(answered, *trace)
 
 
 def _forward(arrival: Arrival, in_force: PortPolicy, serve: Deliver) -> Answers:

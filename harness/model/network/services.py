@@ -24,14 +24,16 @@ from harness.base.records import with_fields
 from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
 from harness.model import apps
-from harness.model.distribution import certain, shares, then
+from harness.model.distribution import certain, mapped, shares, then
 from harness.model.message import ClientSide, Endpoint
+from harness.model.network import topology
 from harness.model.network.addresses import inside
 from harness.model.network.machines import machines, machines_by_labels
 from harness.model.state import Pod, State
 from harness.model.state.tables import LabelTable, grouped, per_state
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.request import HOST, Request
+from harness.traffic.series import BY_CONNECTION, Affinity, Key
 from harness.traffic.trace import Action, step
 
 if TYPE_CHECKING:
@@ -253,20 +255,46 @@ def _ports(ports: Iterable[EndpointPort]) -> dict[str, int]:
 
 
 def by_kube_proxy(
-    side: ClientSide, service: Resource, ready: tuple[Endpoint, ...], message: Message
+    side: ClientSide,
+    service: Resource,
+    ready: tuple[Endpoint, ...],
+    message: Message,
+    near: topology.Near | None = None,
 ) -> Answers:
-    """Returns what the pods answer of which kube-proxy picks one for each connection; no route counts."""
+    """Returns what the pods answer of which kube-proxy picks one for each connection; no route counts.
+
+    `near` are those that it keeps a client in the cluster to, if not to all.
+    """
     if not ready:
         refused = step(service, "spec.selector", Action.FAILED, "has no pods: refused")
         return certain(Outcome(failure=Failure.REFUSED), refused)
+    near = near or topology.Near(ready)
+    ready = near.endpoints
+    if not ready:
+        return certain(Outcome(failure=Failure.TIMEOUT), *near.trace)
     if len(ready) > 1:
         text = "{} pods, one by connection: which gets which share isn't specified"
         why = step(service, "spec.selector", Action.LEFT_OPEN, text, len(ready))
     else:
         why = step(service, "spec.selector", Action.MATCHED, "its only pod")
     groups = alike(side.state, ((1, endpoint, endpoint) for endpoint in ready))
-    picked = shares((count, endpoint, (why,)) for count, endpoint in groups)
-    return then(picked, lambda endpoint: side.dial(endpoint.pod, endpoint.port, message))
+    picked = shares((count, endpoint, (*near.trace, why)) for count, endpoint in groups)
+    affinity = _affinity(Service.kept(service))
+
+    def dial(endpoint: Endpoint) -> Answers:
+        answers = side.dial(endpoint.pod, endpoint.port, message)
+        if endpoint.pod.gateway is not None:  # which says itself who gets what
+            return answers
+        return mapped(answers, lambda outcome: outcome.of_series(affinity, near.setting))
+
+    return then(picked, dial)
+
+
+def _affinity(service: Service) -> tuple[Affinity, ...]:
+    """What keeps a client's requests on a pod [Kubernetes: session affinity]."""
+    if service.session_affinity == "ClientIP":
+        return (Affinity(Key.SOURCE, seconds=service.session.client_ip.seconds),)
+    return BY_CONNECTION
 
 
 def enter_by_kube_proxy(state: State, request: Request, message: Message, deliver: Deliver) -> Answers:

@@ -60,7 +60,7 @@ class Pod:
     """A running pod; `annotations` are its own, completed by those its namespace had at its start.
 
     `gateway` is the mesh as whose gateway it runs. `ip` is empty where it isn't known: a dump tells it, with
-    all `addresses` of its own and of its node, on which `node_ports` lead to ports of its own.
+    all `addresses` of its own and of its `node`, on which `node_ports` lead to ports of its own.
     `hostname` and `subdomain` name a pod below a headless Service. `identities` are those by which each mesh
     knows it, in the trust domain of its start. `tunnel` is the port on which its proxy takes what its mesh's
     other proxies send, where that isn't the port that is meant. A place outside of the cluster is a pod, too,
@@ -89,6 +89,7 @@ class Pod:
     addresses: tuple[str, ...] = ()
     node_addresses: tuple[str, ...] = ()
     node_ports: Mapping[int, int] = field(default_factory=dict)
+    node: str = ""
     machine: bool = False
 
     @classmethod

@@ -54,12 +54,17 @@ class EntryPort:
 
 @dataclass(frozen=True)
 class Target:
-    """An endpoint that requests can go to, with Istio's labels of it; `meshed`: it may have Istio's proxy."""
+    """An endpoint that requests can go to, with Istio's labels of it; `meshed`: it may have Istio's proxy.
+
+    `locality` is what its entry says; `zone` is the one by which a setting picked it, or that setting.
+    """
 
     endpoint: Endpoint
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     weight: int = 1
     meshed: bool = False
+    locality: str = ""
+    zone: str = ""
 
 
 @per_object
@@ -180,7 +185,7 @@ def listed(state: State, part: EntryEndpoint, number: int, name: str) -> Iterato
     origin, at = part.resource, part.ports.get(name) or number
     meshed = part.labels.get(TLS_MODE_LABEL) == "istio"
     for place in _places(state, origin, origin.namespace, part.address, at):
-        yield Target(place, part.labels, part.weight or 1, meshed)
+        yield Target(place, part.labels, part.weight or 1, meshed, part.locality)
 
 
 def _places(state: State, origin: Resource, namespace: str, host: str, number: int) -> Iterator[Endpoint]:

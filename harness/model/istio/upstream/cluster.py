@@ -17,7 +17,8 @@ from harness.model.istio import extensions
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
-from harness.model.istio.upstream import client_tls, destination_rule
+from harness.model.istio.upstream import client_tls, destination_rule, hashing, zones
+from harness.model.network import topology
 from harness.model.network.services import alike, endpoints
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Step, built_in, step, words
@@ -25,10 +26,12 @@ from harness.traffic.trace import Action, Part, Step, built_in, step, words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.api.istio.destination_rule import ConsistentHash
     from harness.base.vocabulary import Workload
     from harness.model.istio.registry.service import Port
     from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
+    from harness.model.istio.upstream.hashing import Sticking
     from harness.model.istio.upstream.retries import Retries
     from harness.model.message import Answers, ClientSide, Endpoint, Message
 
@@ -110,13 +113,16 @@ def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstre
     """Returns the endpoints of a registry's port (or of a subset of them) under the DestinationRules."""
     state, host, namespace = side.state, port.host, port.origin.namespace
     rules = destination_rule.find(state, host, side.client, namespace)
-    targets = _targets(side, port)
+    near = topology.Near(())
+    if not isinstance(port, EntryPort):
+        near = topology.on_node(state, side.client, port.service, endpoints(state, port))
+    targets = _targets(side, port, near.endpoints)
     passed_over = destination_rule.passed_over(state, host)
     passed_over += service_entry.unselected(state, namespace, _selector(port))
     met = extensions.at_cluster(
         state, side.client, extensions.sending(side.client), port.number, host, subset
     )
-    trace = [why, *passed_over, *met]
+    trace = [why, *near.trace, *passed_over, *met]
     chosen = None
     if subset:
         chosen = rules.subset(subset)
@@ -132,6 +138,12 @@ def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstre
     policy = rules.policy(port.number, chosen)
     if destination_rule.passes_through(policy) and not side.client.gateway:
         targets = _as_dialled(side, targets)
+    elif not _keeps_address(side, port):
+        service = None if isinstance(port, EntryPort) else port.service
+        targets, shared = zones.shared(state, side.client, service, policy, targets)
+        if not targets:
+            return Missing(503, "no healthy upstream", (*trace, *shared))
+        trace += shared
     name = client_tls.sni(port.number, subset, host)
     return Upstream(
         targets, policy, name, (*trace, *destination_rule.reasons(policy, len(targets), side.client))
@@ -144,18 +156,24 @@ def _as_dialled(side: ClientSide, targets: tuple[Target, ...]) -> tuple[Target, 
     return tuple(Target(place, place.pod.labels, meshed=meshed) for place in side.dialled)
 
 
-def _targets(side: ClientSide, port: Port) -> tuple[Target, ...]:
-    """A port's endpoints. A host without addresses of its own is where the client dialled.
+def _keeps_address(side: ClientSide, port: Port) -> bool:
+    """Whether requests go on to the address that the client dialled: the host has none of its own.
 
     [istio/istio: pilot/pkg/networking/core/cluster.go, convertResolution]
     """
-    state, at_sidecar = side.state, not side.client.gateway
     if isinstance(port, EntryPort):
-        if port.spec.resolution == "NONE":
+        return port.spec.resolution == "NONE"
+    return Service.kept(port.service).headless and not side.client.gateway
+
+
+def _targets(side: ClientSide, port: Port, ready: tuple[Endpoint, ...]) -> tuple[Target, ...]:
+    """A port's endpoints; of a Service's those that are `ready`, and its WorkloadEntries."""
+    state = side.state
+    if isinstance(port, EntryPort):
+        if _keeps_address(side, port):
             return tuple(_redirected(port, endpoint) for endpoint in side.dialled)
         return service_entry.targets(state, port)
-    ready = endpoints(state, port)
-    if Service.kept(port.service).headless and at_sidecar:
+    if _keeps_address(side, port):
         # Its pods share one way: mutual TLS only if each of them has a sidecar.
         meshed = all(endpoint.pod.mesh is Mesh.ISTIO for endpoint in ready)
         return tuple(Target(place, place.pod.labels, meshed=meshed) for place in side.dialled)
@@ -187,10 +205,12 @@ def send(
     target: Upstream | Missing,
     retries: Retries,
     limit: float | None = None,
+    hashes: tuple[ConsistentHash, ...] | None = None,
 ) -> Answers:
     """Returns the answers of a destination's endpoints, with what is retried sent again.
 
-    A retry goes to a pod that wasn't tried yet, while there is one. Pods of one workload fare alike, so
+    A retry goes to a pod that wasn't tried yet, while there is one; where `hashes` of its route keep it on
+    one pod (None: those of the destination, which has no route), to that. Pods of one workload fare alike, so
     of those tried only the number counts. For a destination that leads nowhere Envoy answers. No try
     begins after the limit, in seconds for all of them.
     """
@@ -198,31 +218,37 @@ def send(
         return certain(replies.envoy(message, target.status, target.body), *target.trace)
     pods = Counter(place.endpoint.pod.workload for place in target.targets)
     groups = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
+    sticking = hashing.sticking(message, target.policy, hashes)
+    elsewhere = retries.elsewhere is not False
+    keeps = bool(sticking.affinity) and not elsewhere
 
-    def attempt(number: int, tried: Counter[Workload], begun: float) -> Answers:
-        fresh = (pods - tried if retries.elsewhere else pods) or pods
+    def attempt(number: int, tried: Counter[Workload], begun: float, kept_on: int | None = None) -> Answers:
+        fresh = (pods - tried if elsewhere else pods) or pods
         kept: list[Branch[Outcome]] = []
-        retried: list[Branch[tuple[Workload, float]]] = []
+        retried: list[Branch[tuple[Workload, float, int | None]]] = []
         for picked in shares(
-            (Fraction(fresh[workload] * weight, pods[workload]), place, ())
-            for weight, place in groups
-            if (workload := place.endpoint.pod.workload)
+            (Fraction(fresh[workload] * weight, pods[workload]), index, ())
+            for index, (weight, place) in enumerate(groups)
+            if (workload := place.endpoint.pod.workload) and kept_on in (None, index)
         ):
-            for branch in _once(side, target, picked.value, message, number, retries):
+            place = groups[picked.value][1]
+            for branch in _once(side, target, place, message, number, retries, sticking):
                 weight = picked.weight * branch.weight
                 ended = begun + branch.value.seconds
                 if retries.again(number, branch.value) and (limit is None or ended <= limit):
                     text = "try {} gave {}, which is retried"
                     trace = (*branch.trace, built_in(Action.RETRIED, text, number, str(branch.value)))
-                    spent = (picked.value.endpoint.pod.workload, branch.value.seconds)
+                    again_on = picked.value if keeps else None
+                    spent = (place.endpoint.pod.workload, branch.value.seconds, again_on)
                     retried.append(Branch(weight, spent, trace))
                 else:
                     answer = answered(message, branch.value, retried=number > 1)
                     kept.append(Branch(weight, answer, branch.trace))
 
-        def resent(spent: tuple[Workload, float]) -> Answers:
-            later = attempt(number + 1, tried + Counter([spent[0]]), begun + spent[1])
-            return mapped(later, lambda outcome: with_fields(outcome, seconds=spent[1] + outcome.seconds))
+        def resent(spent: tuple[Workload, float, int | None]) -> Answers:
+            workload, seconds, again_on = spent
+            later = attempt(number + 1, tried + Counter([workload]), begun + seconds, again_on)
+            return mapped(later, lambda outcome: with_fields(outcome, seconds=seconds + outcome.seconds))
 
         return (*kept, *then(averaged(retried), resent))
 
@@ -241,7 +267,13 @@ def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
 
 
 def _once(
-    side: ClientSide, target: Upstream, place: Target, message: Message, number: int, retries: Retries
+    side: ClientSide,
+    target: Upstream,
+    place: Target,
+    message: Message,
+    number: int,
+    retries: Retries,
+    sticking: Sticking,
 ) -> Answers:
     policy = target.policy
     tried = with_fields(message, attempt=number).plus(
@@ -249,7 +281,7 @@ def _once(
     )
     kept = []
     for branch in client_tls.connect(side, place, tried, target.name, policy):
-        whole = _waited(policy, branch.value)
+        whole = sticking.of(_waited(policy, branch.value), place)
         outcome = bounded(message, whole, retries.per_try_timeout)
         ended = built_in(Action.TIMED_OUT, "its own time limit ends try {}", str(number))
         steps = (destination_rule.counted(policy, branch.value), None if outcome is whole else ended)

@@ -231,14 +231,9 @@ def check_application(state: State, policy: Policy, endpoint: Endpoint) -> None:
 
 def _balancing(setting: LoadBalancerSettings) -> Iterator[Step]:
     if setting.consistent_hash:
-        text = f"a hash keeps equal requests on one pod: {_UNSPECIFIED}"
-        yield step(setting.resource, setting.at("consistentHash"), Action.LEFT_OPEN, text)
-    if setting.locality and setting.locality.enabled:
-        text = f"goes by zones, which pods don't tell: {_UNSPECIFIED}"
-        yield step(setting.resource, setting.at("localityLbSetting"), Action.LEFT_OPEN, text)
-    if setting.has("zoneAwareLbSetting"):
-        text = f"goes by zones, which pods don't tell: {_UNSPECIFIED}"
-        yield step(setting.resource, setting.at("zoneAwareLbSetting"), Action.LEFT_OPEN, text)
+        text = f"a hash of {{}} keeps equal requests on one pod: {_UNSPECIFIED}"
+        hashed = setting.consistent_hash.subject
+        yield step(setting.resource, setting.at("consistentHash"), Action.LEFT_OPEN, text, hashed)
     if setting.utilization is not None:
         text = f"goes by what pods tell of their load: {_UNSPECIFIED}"
         yield step(setting.resource, setting.utilization.path, Action.LEFT_OPEN, text)

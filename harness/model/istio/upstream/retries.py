@@ -17,12 +17,15 @@ CONDITIONS = ("connect-failure", "refused-stream", "unavailable", "cancelled")
 
 @dataclass(frozen=True)
 class Retries:
-    """How often and upon what (empty: the mesh's default) to send again; `elsewhere`: to other pods."""
+    """How often and upon what (empty: the mesh's default) to send again.
+
+    `elsewhere`: to other pods; None: unless a hash keeps requests on one pod.
+    """
 
     attempts: int = 2
     retry_on: tuple[str, ...] = ()
     per_try_timeout: float | None = None
-    elsewhere: bool = True
+    elsewhere: bool | None = None
 
     def again(self, number: int, outcome: Outcome) -> bool:
         """Returns whether what a try (the first is 1) gave is a reason to send again."""

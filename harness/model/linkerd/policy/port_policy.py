@@ -31,10 +31,11 @@ from harness.model.linkerd.policy.authentication import Authorization
 from harness.model.linkerd.policy.server import server_at
 from harness.model.linkerd.routing import index
 from harness.model.state.tables import SelectorTable, grouped, per_key, per_state
+from harness.traffic.series import Rate
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from harness.api.gateway_api.route import Route
     from harness.api.linkerd.policy import PolicyRef
@@ -183,23 +184,36 @@ def _name(target: PolicyRef) -> str:
     return target.name if target.means == SERVER else target.name.lower()
 
 
-def limited(state: State, limits: tuple[HTTPLocalRateLimitPolicy, ...], arrival: Arrival) -> Iterator[Step]:
-    """Yields the limits that a client's requests are under, the narrower last.
+def limited(
+    state: State, limits: tuple[HTTPLocalRateLimitPolicy, ...], arrival: Arrival
+) -> tuple[tuple[Rate, ...], list[Step]]:
+    """Returns the limits that a client's requests are under, the narrower last, and what says them.
 
     A limit depends on the requests before: each proxy lets a burst of a second's worth pass, and then what
     the rate allows. A request that the model decides comes alone, so within every limit.
     """
-    for other in limits[1:]:
-        text = "{} is older: one limit counts for a Server"
-        yield step(other.resource, "spec.targetRef", Action.OUTRANKED, text, limits[0].resource)
+    text = "{} is older: one limit counts for a Server"
+    trace = [
+        step(other.resource, "spec.targetRef", Action.OUTRANKED, text, limits[0].resource)
+        for other in limits[1:]
+    ]
+    rates = []
     for policy in limits[:1]:
-        if policy.total:
-            yield _limit(policy.total, "all clients together")
         override = _override(state, policy, arrival)
-        if override is not None:
-            yield _limit(override, "the clients that it names together")
-        elif policy.identity:
-            yield _limit(policy.identity, "each identity (the unmeshed as one)")
+        own = (policy.identity, _EACH) if override is None else (override, _named(override))
+        for limit, clients in ((policy.total, _ALL), own):
+            if limit.requests:  # 0 is no limit
+                rates.append(Rate(limit.requests, clients))
+                trace.append(_limit(limit, clients))
+    return tuple(rates), trace
+
+
+_ALL, _EACH = "all clients together", "each identity (the unmeshed as one)"
+
+
+def _named(override: RateOverride) -> str:
+    names = sorted(f"{who.namespace}/{who.name}" for who in override.clients)
+    return f"{' and '.join(names)} together"
 
 
 def _override(state: State, policy: HTTPLocalRateLimitPolicy, arrival: Arrival) -> RateOverride | None:
@@ -207,7 +221,7 @@ def _override(state: State, policy: HTTPLocalRateLimitPolicy, arrival: Arrival) 
     if arrival.tls is not Mesh.LINKERD:
         return None
     identity, domain = arrival.client.identities[Mesh.LINKERD], config.of(state).trust_domain
-    for override in reversed(policy.overrides):
+    for override in reversed([each for each in policy.overrides if each.requests]):
         if any(service_account(who.name, who.namespace, domain) == identity for who in override.clients):
             return override
     return None

@@ -1,0 +1,279 @@
+"""What holds for several requests: affinity to a pod, shares of zones, rates."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from harness.base.errors import NotModelledError
+from harness.base.vocabulary import Workload
+from harness.model import changes
+from harness.model.decide import arrivals
+from harness.traffic.request import Request
+from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource, send, told
+
+URL = "http://s.ist/"
+SERVICE = {"selector": {"svc": "s"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
+POLICY = "policy.linkerd.io/v1alpha1"
+
+
+def node(name: str, place: str):
+    region, zone = place.split("/")
+    labels = {"topology.kubernetes.io/region": region, "topology.kubernetes.io/zone": zone}
+    return resource("Node", name, labels=labels)
+
+
+def pods(name: str, on: str = "", **labels: str):
+    pod = {"containers": [{"name": "c", "image": "x/web"}], **({"nodeName": on} if on else {})}
+    short = name.rpartition("/")[2]
+    return deployment(name, pod, {"labels": {"app": short, "svc": "s", **labels}})
+
+
+def client(namespace: str, on: str = ""):
+    return deployment(
+        f"{namespace}/client",
+        {"containers": [{"name": "c", "image": "x/client"}], **({"nodeName": on} if on else {})},
+    )
+
+
+NODES = [node("n1", "eu/a"), node("n2", "eu/b"), node("n3", "us/a")]
+
+
+def world(*objects, service: object = None, known: bool = True):
+    """Pods of a Service in three zones, and clients in eu/a without a mesh and in either."""
+    on = ("n1", "n2", "n3") if known else ("", "", "")
+    state = cluster(ISTIO, LINKERD)
+    parts = [pods(f"ist/{name}", where, tier=name) for name, where in zip("abc", on, strict=True)]
+    clients = [client(namespace, on[0]) for namespace in ("ist", "lnk", "bare")]
+    own = resource("Service", "ist/s", {**SERVICE, **(service or {})})
+    return changes.apply(state, [*(NODES if known else []), *parts, *clients, own, *objects])
+
+
+def rule(policy: str, **more: str):
+    extra = "".join(f", {key}: {value}" for key, value in more.items())
+    return resource("DestinationRule", "ist/s", f"{{host: s, trafficPolicy: {policy}{extra}}}")
+
+
+def hashed(by: str):
+    return rule(f"{{loadBalancer: {{consistentHash: {by}}}}}")
+
+
+def affinity(outcomes) -> set[str]:
+    return {" and ".join(map(str, group.outcome.series.affinity)) for group in outcomes.groups}
+
+
+# the hash, what a request has, and what keeps it on a pod
+HASHES = [
+    ("{httpHeaderName: X-User}", "/", {"x_user": "ada"}, "header x-user"),
+    ("{httpHeaderName: X-User}", "/", {}, ""),
+    ("{httpCookie: {name: sid}}", "/", {"cookie": "a=1; sid=2"}, "cookie sid"),
+    ("{httpCookie: {name: sid}}", "/", {"cookie": "xsid=2"}, ""),
+    ("{httpQueryParameterName: u}", "/?v=1&u=2", {}, "parameter u"),
+    ("{httpQueryParameterName: u}", "/?uu=2", {}, ""),
+    ("{useSourceIp: true}", "/", {}, "source"),
+    ("{useSourceIp: true, maglev: {tableSize: 101}}", "/", {}, "source"),
+]
+
+
+@pytest.mark.parametrize(("by", "path", "headers", "kept"), HASHES)
+def test_a_hash_keeps_requests_that_have_its_subject(by, path, headers, kept):
+    state = world(hashed(by))
+    assert affinity(send(state, "ist/client", f"http://s.ist{path}", **headers)) == {kept}
+    assert affinity(send(state, "lnk/client", f"http://s.ist{path}", **headers)) == {""}
+
+
+@pytest.mark.parametrize(
+    ("cookie", "header"),
+    [
+        ("{name: sid}", None),
+        ("{name: sid, ttl: 0s}", 'sid="0123456789abcdef"; HttpOnly'),
+        ("{name: sid, ttl: 1h, path: /x}", 'sid="0123456789abcdef"; Max-Age=3600; Path=/x; HttpOnly'),
+    ],
+)
+def test_a_cookie_with_a_ttl_is_set(cookie, header):
+    state = world(hashed(f"{{httpCookie: {cookie}}}"))
+    for sent, answered in (({}, header), ({"cookie": "sid=1"}, None)):
+        outcomes = send(state, "ist/client", URL, **sent)
+        assert {group.outcome.header("set-cookie") for group in outcomes.groups} == {answered}
+
+
+BY_SOURCE = "{consistentHash: {useSourceIp: true}}"
+FOR_PORT = f"{{portLevelSettings: [{{port: {{number: 80}}, loadBalancer: {BY_SOURCE}}}]}}"
+SUBSETS = (
+    "[{name: a, labels: {tier: a}, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}},"
+    f" {{name: b, labels: {{tier: b}}, trafficPolicy: {{loadBalancer: {BY_SOURCE}}}}},"
+    " {name: c, labels: {tier: c}}]"
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "destinations", "kept"),
+    [
+        (f"{{loadBalancer: {BY_SOURCE}}}", "{destination: {host: s}}", {"source"}),
+        # What is said for a port counts for a destination that names it.
+        (FOR_PORT, "{destination: {host: s}}", {""}),
+        (FOR_PORT, "{destination: {host: s, port: {number: 80}}}", {"source"}),
+        # The hashes of all destinations are one; a destination without any goes for itself.
+        (
+            "{tls: {mode: ISTIO_MUTUAL}}",
+            "{destination: {host: s, subset: a}, weight: 50}, {destination: {host: s, subset: b}, weight: 50}",
+            {"header x-user and source"},
+        ),
+        (
+            "{tls: {mode: ISTIO_MUTUAL}}",
+            "{destination: {host: s, subset: a}, weight: 50}, {destination: {host: s, subset: c}, weight: 50}",
+            {"header x-user", ""},
+        ),
+    ],
+)
+def test_hashes_of_a_route(policy, destinations, kept):
+    route = resource("VirtualService", "ist/v", f"{{hosts: [s], http: [{{route: [{destinations}]}}]}}")
+    state = world(rule(policy, subsets=SUBSETS), route)
+    assert affinity(send(state, "ist/client", URL, x_user="ada")) == kept
+
+
+def test_a_kept_request_is_sent_again_to_the_same_pod():
+    failing = (
+        "{http: [{route: [{destination: {host: s}}], retries: {attempts: 1, retryOn: 5xx%s}}], hosts: [s]}"
+    )
+    url = "http://s.ist/status/500"
+    image = {"containers": [{"name": "c", "image": "mccutchen/go-httpbin"}]}
+    labels = {"labels": {"app": "d", "svc": "s"}}
+    for more, alone in (("", True), (", retryIgnorePreviousHosts: true", False)):
+        route = resource("VirtualService", "ist/v", failing % more)
+        bin_ = deployment("ist/d", image, labels)
+        state = world(hashed("{useSourceIp: true}"), route, bin_)
+        _, numbers = arrivals(state, Request(Workload("ist", "client"), url))
+        share = Fraction(1, 4)
+        assert dict(numbers or ())[Workload("ist", "d")] == (2 * share if alone else share)
+
+
+@pytest.mark.parametrize(
+    ("service", "kept"),
+    [
+        ({}, "connection"),
+        ({"sessionAffinity": "ClientIP"}, "source for 10800 s"),
+        (
+            {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}}},
+            "source for 60 s",
+        ),
+    ],
+)
+def test_kube_proxy_keeps_connections_or_clients(service, kept):
+    state = world(service=service)
+    assert affinity(send(state, "bare/client", URL)) == {kept}
+    assert affinity(send(state, "ist/client", URL)) == affinity(send(state, "lnk/client", URL)) == {""}
+
+
+def shares(outcomes) -> dict[str, Fraction]:
+    return {key.rpartition("/")[2]: share for key, share in told(outcomes).items()}
+
+
+EVEN = dict.fromkeys("abc", Fraction(1, 3))
+OUTLIERS = "outlierDetection: {consecutive5xxErrors: 5}"
+
+
+def located(setting: str, more: str = OUTLIERS):
+    return rule(f"{{loadBalancer: {{localityLbSetting: {setting}}}, {more}}}")
+
+
+# the rule and what the Service says; the shares that Istio's client in eu/a gives
+ZONES = [
+    ([located("{}")], {}, {"a": 1}),
+    ([rule(f"{{{OUTLIERS}}}")], {}, {"a": 1}),  # the mesh's default needs no more
+    ([rule("{outlierDetection: {}}")], {}, {"a": 1}),
+    ([located("{}", "tls: {mode: ISTIO_MUTUAL}")], {}, EVEN),
+    ([located("{enabled: false}")], {}, EVEN),
+    ([located("{failoverPriority: [topology.kubernetes.io/region]}")], {}, {"a": "1/2", "b": "1/2"}),
+    ([located("{failoverPriority: [tier=c]}")], {}, {"c": 1}),
+    (
+        [located("{distribute: [{from: eu/a/*, to: {eu/*: 60, us/*: 40}}]}", "")],
+        {},
+        {"a": ".3", "b": ".3", "c": ".4"},
+    ),
+    ([located("{distribute: [{from: eu/a/*, to: {us/*: 100}}]}", "")], {}, {"c": 1}),
+    ([located("{distribute: [{from: us/*, to: {us/*: 100}}]}", "")], {}, EVEN),
+    ([], {"trafficDistribution": "PreferClose"}, {"a": 1}),
+    ([located("{enabled: false}")], {"trafficDistribution": "PreferClose"}, EVEN),
+    ([], {"internalTrafficPolicy": "Local"}, {"a": 1}),
+]
+
+
+@pytest.mark.parametrize(("rules", "service", "expected"), ZONES)
+def test_zones_of_a_client_with_a_sidecar(rules, service, expected):
+    outcomes = send(world(*rules, service=service), "ist/client", URL)
+    assert shares(outcomes) == {name: Fraction(share) for name, share in expected.items()}
+
+
+def test_no_endpoint_in_any_zone_of_a_distribution():
+    state = world(located("{distribute: [{from: eu/a/*, to: {asia/*: 100}}]}", ""))
+    assert told(send(state, "ist/client", URL)) == {"503": 1}
+
+
+@pytest.mark.parametrize("source", ["lnk/client", "bare/client"])
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ({}, EVEN),
+        ({"trafficDistribution": "PreferSameZone"}, {"a": Fraction(1, 2), "c": Fraction(1, 2)}),
+        ({"internalTrafficPolicy": "Local"}, {"a": 1}),
+    ],
+)
+def test_zones_of_other_clients(source, service, expected):
+    assert shares(send(world(service=service), source, URL)) == expected
+
+
+def test_the_nodes_hint_is_kube_proxys_alone():
+    state = world(service={"trafficDistribution": "PreferSameNode"})
+    assert shares(send(state, "bare/client", URL)) == {"a": 1}
+    assert shares(send(state, "lnk/client", URL)) == {"a": Fraction(1, 2), "c": Fraction(1, 2)}
+    assert shares(send(state, "ist/client", URL)) == {"a": 1}
+
+
+def test_where_zones_are_unknown_the_shares_are_left_open():
+    distributed = located("{distribute: [{from: eu/a/*, to: {us/*: 100}}]}", "")
+    outcomes = send(world(distributed, known=False), "ist/client", URL)
+    assert shares(outcomes) == EVEN
+    assert {group.outcome.series.zones for group in outcomes.groups} == {"eu/a/* to us/* 100"}
+    preferring = world(service={"trafficDistribution": "PreferClose"}, known=False)
+    for source in ("ist/client", "lnk/client", "bare/client"):
+        outcomes = send(preferring, source, URL)
+        assert {group.outcome.series.zones for group in outcomes.groups} == {"PreferClose"}
+
+
+def test_which_pods_are_on_the_clients_node_must_be_known():
+    state = world(service={"internalTrafficPolicy": "Local"}, known=False)
+    for source in ("ist/client", "lnk/client", "bare/client"):
+        with pytest.raises(NotModelledError, match="internalTrafficPolicy isn't modelled"):
+            send(state, source, URL)
+
+
+def limit(spec: str):
+    target = "{group: policy.linkerd.io, kind: Server, name: s}"
+    return resource("HTTPLocalRateLimitPolicy", "lnk/s", f"{{targetRef: {target}, {spec}}}", POLICY)
+
+
+@pytest.mark.parametrize(
+    ("spec", "source", "rates"),
+    [
+        ("total: {requestsPerSecond: 100}", "lnk/client", ["100 a second of all clients together"]),
+        (
+            "total: {requestsPerSecond: 100}, identity: {requestsPerSecond: 5}",
+            "bare/client",
+            ["100 a second of all clients together", "5 a second of each identity (the unmeshed as one)"],
+        ),
+        (
+            "identity: {requestsPerSecond: 5}, overrides: [{requestsPerSecond: 9, clientRefs: "
+            "[{kind: ServiceAccount, name: default, namespace: lnk}]}]",
+            "lnk/client",
+            ["9 a second of lnk/default together"],
+        ),
+    ],
+)
+def test_rates_that_a_request_counts_for(spec, source, rates):
+    server = "{podSelector: {matchLabels: {svc: s}}, port: 8080, accessPolicy: all-unauthenticated}"
+    own = resource("Service", "lnk/s", SERVICE)
+    objects = [pods("lnk/d"), own, resource("Server", "lnk/s", server), limit(spec)]
+    outcomes = send(world(*objects), source, "http://s.lnk/")
+    assert [str(rate) for rate in outcomes.groups[0].outcome.series.rates] == rates
