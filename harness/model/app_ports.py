@@ -48,13 +48,15 @@ def _services(state: State) -> SelectorTable[Resource]:
 def speaks_tls(state: State, pod: Pod, port: int) -> bool:
     """Returns whether the application itself speaks TLS on a port.
 
-    The known applications speak plain HTTP; of others the container's name for the port tells, or a
-    Service's. Raises NotModelledError where none does.
+    Of the known applications some say so by an argument, the others speak plain HTTP; of all others the
+    container's name for the port tells, or a Service's. Raises NotModelledError where none does.
     """
     container = apps.listening(pod, port)
     app = apps.known(container) if container else None
-    if container is None or (app and not app.stands_in):
+    if container is None:
         return False
+    if app and not app.stands_in:
+        return app.speaks_tls(container, port)
     spoken = {protocol_of(name) for name, number in container.ports.items() if number == port}
     spoken |= {service_port.protocol for service_port in _leading(state, pod, port)}
     if spoken <= {"", "tcp"}:

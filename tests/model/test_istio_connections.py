@@ -9,13 +9,14 @@ from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 
-def shop(namespace, name, *ports, image="shop/tls:1", named="https"):
-    """A workload of an unknown image, and a Service whose ports (`name:number`) lead to its port 8443."""
+def shop(namespace, name, *ports, image="shop/tls:1", named="https", args=()):
+    """A workload, of an unknown image by default, and a Service whose ports (`name:number`) lead to its port 8443."""
     said = [{"name": named, "containerPort": 8443}] if named else []
     split = [port.split(":") for port in ports]
     listed = [{"name": word, "port": int(number), "targetPort": 8443} for word, number in split]
+    container = {"name": name, "image": image, "ports": said, "args": list(args)}
     return [
-        deployment(f"{namespace}/{name}", {"containers": [{"name": name, "image": image, "ports": said}]}),
+        deployment(f"{namespace}/{name}", {"containers": [container]}),
         resource("Service", f"{namespace}/{name}", {"selector": {"app": name}, "ports": listed}),
     ]
 
@@ -29,6 +30,8 @@ WORLD = changes.apply(
         *shop("ist", "canary", "https:443", "tcp:9000"),
         *shop("bare", "outside", "https:443", "tcp:9000"),
         *shop("ist", "speaking", "http:443"),
+        *shop("bare", "echo-tls", "https:443", image="istio/app:1.31", args=["--port=8443", "--tls=8443"]),
+        *shop("bare", "echo-plain", "https:443", image="istio/app:1.31", args=["--port=8443", "--tls=8444"]),
         *app("ist/echo", "l5d/echo:v1", 8080),
         resource(
             "Service",
@@ -61,7 +64,9 @@ def only(outcomes):
         ("ist/client", "https://safe:9000/", "200 from ist/safe"),
         ("ist/client", "https://safe:8000/", "200 from ist/safe"),
         ("ist/client", "https://outside.bare/", "200 from bare/outside"),
+        ("bare/client", "https://echo-tls/", "200 from bare/echo-tls"),
         # The application speaks plain HTTP.
+        ("bare/client", "https://echo-plain/", TLS),
         ("ist/client", "https://db:443/", TLS),
         ("bare/client", "https://db.ist:443/", TLS),
         # The port says HTTP: the server's sidecar reads nothing else.

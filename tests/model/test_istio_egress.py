@@ -58,11 +58,21 @@ NONE = f"{{hosts: [api.acme.com], {HTTP}}}"
 TO_API = "host: api.acme.com"
 
 
+def by_address(*ports):
+    """A ServiceEntry for a Service's host whose ports are `(number, targetPort)`."""
+    listed = [
+        {"number": number, "name": f"http-{number}", "protocol": "HTTP", **({"targetPort": at} if at else {})}
+        for number, at in ports
+    ]
+    return entry({"hosts": ["plain.bare.svc.cluster.local"], "ports": listed})
+
+
 def out(place, how=""):
     return {f"left the cluster to {place}" + (f" ({how})" if how else ""): 1}
 
 
 V1, V2 = {"200 from ist/v1": 1}, {"200 from ist/v2": 1}
+PLAIN = {"200 from bare/plain": 1}
 RESOLVE = {"could not resolve host (curl 6)": 1}
 RESET = {"connection reset (curl 56)": 1}
 
@@ -160,6 +170,28 @@ def test_names_elsewhere(client, url, told_):
             {"503": 1},
         ),
         ([entry(DNS.replace("resolution: DNS}", "resolution: STATIC}"))], "http://api.acme.com/", {"503": 1}),
+        # A port that is written counts even where it is the entry's own: a rule may lead there from another.
+        (
+            [
+                by_address((8888, 0), (80, 80)),
+                rules(
+                    "plain.bare.svc.cluster.local", "host: plain.bare.svc.cluster.local, port: {number: 80}"
+                ),
+            ],
+            "http://plain.bare:8888/",
+            PLAIN,
+        ),
+        # It is one of the Service's whose address was dialled.
+        (
+            [by_address((8888, 80))],
+            "http://plain.bare:8888/",
+            PLAIN,
+        ),
+        (
+            [by_address((8888, 81))],
+            "http://plain.bare:8888/",
+            {"503": 1},
+        ),
     ],
 )
 def test_service_entries(objects, url, told_):

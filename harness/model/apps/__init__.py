@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.model.message import Answers, Arrival
     from harness.model.state import Pod, RunningContainer
 
+_ISTIO_ECHO = App(None, conformance.advanced, tls_flag="--tls")
+
 APPS: dict[str, App] = {
     "curlimages/curl": App((), answered),
     "istio/pilot": App((), answered),
@@ -21,8 +23,8 @@ APPS: dict[str, App] = {
     "nginxdemos/hello": App((80,), samples.hello),
     "ghcr.io/mccutchen/go-httpbin": App((8080,), samples.httpbin),
     "mccutchen/go-httpbin": App((8080,), samples.httpbin),
-    "istio/app": App(None, conformance.advanced),
-    "gcr.io/istio-testing/app": App(None, conformance.advanced),
+    "istio/app": _ISTIO_ECHO,
+    "gcr.io/istio-testing/app": _ISTIO_ECHO,
     "l5d/echo": App((8080,), samples.echo),
     "any/slow": App(None, samples.slow),
     "any/explored": App(None, explored.answer, stands_in=True),
@@ -32,7 +34,7 @@ APPS: dict[str, App] = {
 
 DEMOS: dict[str, App] = {
     "echo-basic": App(None, conformance.basic),
-    "echo-advanced": App(None, conformance.advanced),
+    "echo-advanced": _ISTIO_ECHO,
     "ext-authz": App((8000,), samples.authorizer),
     **bookinfo.APPS,
     **samples.APPS,

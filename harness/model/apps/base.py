@@ -76,9 +76,7 @@ class AppRequest:
 
     def arguments(self, flag: str) -> list[str]:
         """Returns the values that the container's arguments give a flag: `--flag=value`, or as two words."""
-        args = self.container.args
-        joined = [arg.partition("=")[2] for arg in args if arg.startswith(f"{flag}=")]
-        return joined + [value for name, value in pairwise(args) if name == flag]
+        return arguments(self.container, flag)
 
     def not_modelled(self, what: str, known: str = "") -> NotModelledError:
         """Returns the error for a request whose answer the model doesn't know; `known` are those it does."""
@@ -98,6 +96,18 @@ class App:
     answer: Callable[[AppRequest], Answers]
     stands_in: bool = False
     """Whether it stands for any application: then nothing else is known of it."""
+    tls_flag: str = ""
+    """The flag of its arguments that names a port on which it speaks TLS, if it has one."""
+
+    def speaks_tls(self, container: RunningContainer, port: int) -> bool:
+        """Returns whether it speaks TLS on a port."""
+        return bool(self.tls_flag) and str(port) in arguments(container, self.tls_flag)
+
+
+def arguments(container: RunningContainer, flag: str) -> list[str]:
+    """Returns the values that a container's arguments give a flag: `--flag=value`, or as two words."""
+    joined = [arg.partition("=")[2] for arg in container.args if arg.startswith(f"{flag}=")]
+    return joined + [value for name, value in pairwise(container.args) if name == flag]
 
 
 def answered(request: AppRequest) -> Answers:

@@ -63,7 +63,8 @@ class IstioDataPlane(DataPlane):
 
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
         dialled = service_port(service, port)
-        behind = replace(side, dialled=endpoints(side.state, dialled) if dialled else ())
+        places = endpoints(side.state, dialled) if dialled else ()
+        behind = replace(side, dialled=places, service=service)
         return _sent(behind, Place.of_service(service, port), message)
 
     def dial(

@@ -32,14 +32,22 @@ TLS_MODE_LABEL = "security.istio.io/tlsMode"
 
 @dataclass(frozen=True)
 class EntryPort:
-    """One port of one of a ServiceEntry's hosts; `protocol` as a Service port's."""
+    """One port of one of a ServiceEntry's hosts.
+
+    `protocol` is as a Service port's, `target_port` 0 where none is written.
+    """
 
     origin: Resource
     host: str
     number: int
-    target: int
+    target_port: int
     name: str
     protocol: str
+
+    @property
+    def target(self) -> int:
+        """The port of endpoints that don't say their own."""
+        return self.target_port or self.number
 
     @property
     def http(self) -> bool:
@@ -76,7 +84,7 @@ def ports(entry: Resource) -> tuple[EntryPort, ...]:
             entry,
             host.lower(),
             port.number,
-            port.target_port or port.number,
+            port.target_port or 0,
             port.name,
             entry_protocol(port.protocol),
         )

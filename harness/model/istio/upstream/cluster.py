@@ -19,7 +19,7 @@ from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
 from harness.model.istio.upstream import client_tls, destination_rule, hashing, zones
 from harness.model.network import topology
-from harness.model.network.services import alike, endpoints
+from harness.model.network.services import alike, endpoints, service_port
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Part, Step, built_in, step, words
 
@@ -171,7 +171,7 @@ def _targets(side: ClientSide, port: Port, ready: tuple[Endpoint, ...]) -> tuple
     state = side.state
     if isinstance(port, EntryPort):
         if _keeps_address(side, port):
-            return tuple(_redirected(port, endpoint) for endpoint in side.dialled)
+            return tuple(map(Target, _redirected(side, port)))
         return service_entry.targets(state, port)
     if _keeps_address(side, port):
         # Its pods share one way: mutual TLS only if each of them has a sidecar.
@@ -188,10 +188,17 @@ def _targets(side: ClientSide, port: Port, ready: tuple[Endpoint, ...]) -> tuple
     )
 
 
-def _redirected(port: EntryPort, endpoint: Endpoint) -> Target:
-    """Where a connection goes on that keeps its address; only a `targetPort` changes its port."""
-    own = port.target if port.target != port.number else endpoint.port
-    return Target(replace(endpoint, port=own))
+def _redirected(side: ClientSide, port: EntryPort) -> tuple[Endpoint, ...]:
+    """Where a connection goes on that keeps its address; only a written `targetPort` gives it another port.
+
+    [istio/istio: pilot/pkg/networking/core/cluster_builder.go, PassthroughTargetPorts]
+    """
+    if not port.target_port:
+        return side.dialled
+    if side.service is None:
+        return tuple(replace(endpoint, port=port.target_port) for endpoint in side.dialled)
+    behind = service_port(side.service, port.target_port)
+    return endpoints(side.state, behind) if behind else ()
 
 
 def _selector(port: Port) -> Mapping[str, str]:
