@@ -180,14 +180,14 @@ class ClientSide:
     """A pod of a cluster that sends requests, and how they get to other pods.
 
     `dialled` is where its own connection would arrive: one of several endpoints, none if nothing answers;
-    `service` is the Service whose address it dialled, if any.
+    `dialled_service` is the Service whose address it dialled, if any.
     """
 
     state: State
     client: Pod
     deliver: Deliver
     dialled: tuple[Endpoint, ...] = field(default=(), kw_only=True)
-    service: Resource | None = field(default=None, kw_only=True)
+    dialled_service: Resource | None = field(default=None, kw_only=True)
 
     def dial(self, server: Pod, port: int, message: Message) -> Answers:
         """Returns what a pod answers to a connection without a mesh's mutual TLS."""

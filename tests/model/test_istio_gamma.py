@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.base.errors import NotModelledError
 from harness.model import changes
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
@@ -148,3 +149,16 @@ def test_tls_routes(hosts, name, wanted):
     )
     (group,) = send(changes.apply(WORLD, [one]), "ist/client", f"https://{name}/").groups
     assert str(group.outcome.backend) == wanted
+
+
+def test_envoys_variables_in_a_header_are_not_modelled():
+    header = (
+        "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-a, value: '%s'}]}}]"
+    )
+    literal, variable = (
+        changes.apply(WORLD, [route(f"{{{V1}, {header % text}}}")]) for text in ("5%%", "%REQ(x)%")
+    )
+    (group,) = send(literal, "ist/client", "http://web.bare/").groups
+    assert group.outcome.server_saw.header("x-a") == "5%"
+    with pytest.raises(NotModelledError, match="x-a"):
+        send(variable, "ist/client", "http://web.bare/")

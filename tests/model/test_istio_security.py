@@ -32,6 +32,11 @@ def peers(mode, name="ist/default"):
     return resource("PeerAuthentication", name, f"{{mtls: {{mode: {mode}}}}}")
 
 
+def of_web(mode, port="UNSET"):
+    spec = f"{{selector: {{matchLabels: {{app: web}}}}, mtls: {{mode: {mode}}}, portLevelMtls: {{8080: {{mode: {port}}}}}}}"
+    return resource("PeerAuthentication", "ist/web", spec)
+
+
 def tls(mode):
     return resource("DestinationRule", "ist/d", f"{{host: web, trafficPolicy: {{tls: {{mode: {mode}}}}}}}")
 
@@ -54,6 +59,14 @@ def tls(mode):
         ([peers("STRICT"), tls("DISABLE")], "ist/client", "503"),
         ([peers("DISABLE"), tls("ISTIO_MUTUAL")], "ist/client", "503"),
         ([tls("DISABLE")], "ist/client", OK),
+        # Clients go by the namespace and the mesh: there the workload's own policy asks for what nobody begins.
+        ([peers("DISABLE"), of_web("STRICT")], "ist/client", "503"),
+        ([peers("DISABLE", "istio-system/default"), of_web("STRICT")], "ist/client", "503"),
+        ([peers("DISABLE", "istio-system/default"), peers("UNSET"), of_web("STRICT")], "ist/client", "503"),
+        ([peers("DISABLE", "istio-system/default"), of_web("PERMISSIVE")], "ist/client", OK),
+        ([peers("DISABLE", "istio-system/default"), peers("STRICT")], "ist/client", OK),
+        ([peers("STRICT"), of_web("DISABLE")], "ist/client", OK),
+        ([peers("STRICT"), of_web("UNSET", "STRICT")], "bare/client", "connection reset (curl 56)"),
     ],
 )
 def test_mutual_tls(objects, client, outcome):

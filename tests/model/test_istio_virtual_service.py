@@ -453,3 +453,30 @@ def test_not_modelled(spec, field):
     with pytest.raises(NotModelledError, match="isn't modelled") as caught:
         changes.apply(WORLD, [resource("VirtualService", "ist/v", spec)])
     assert field in caught.value.what
+
+
+VARIABLE = "headers: {request: {set: {x-ip: '%DOWNSTREAM_REMOTE_ADDRESS%'}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [("100%%", "100%"), ("a%%b%%", "a%b%"), ("plain", "plain")],
+)
+def test_envoy_takes_two_percent_signs_for_one(text, header):
+    written = f"headers: {{request: {{set: {{x-a: '{text}'}}}}, response: {{add: {{x-b: '{text}'}}}}}}"
+    outcome = only(answer([root(to("v1", written))])).outcome
+    assert outcome.server_saw.header("x-a") == header
+    assert outcome.header("x-b") == header
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        to("v1", VARIABLE),
+        f"{{route: [{{destination: {{host: v1}}, {VARIABLE}}}]}}",
+        to("v1", "headers: {response: {add: {x-a: 'at %START_TIME%'}}}"),
+    ],
+)
+def test_variables_of_envoy_are_not_modelled(rule):
+    with pytest.raises(NotModelledError, match="Envoy puts in the place of its variables"):
+        changes.apply(WORLD, [root(rule)])

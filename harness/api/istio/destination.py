@@ -47,7 +47,7 @@ class HeaderOperations(Node):
 
     @property
     def changes(self) -> HeaderChanges:
-        """What is done to headers."""
+        """What is done to headers, as it is written here (see `formats`)."""
         return HeaderChanges(tuple(self.set.items()), tuple(self.add.items()), self.remove)
 
 

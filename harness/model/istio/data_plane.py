@@ -64,7 +64,7 @@ class IstioDataPlane(DataPlane):
     def send(self, side: ClientSide, service: Resource, port: int, message: Message) -> Answers:
         dialled = service_port(service, port)
         places = endpoints(side.state, dialled) if dialled else ()
-        behind = replace(side, dialled=places, service=service)
+        behind = replace(side, dialled=places, dialled_service=service)
         return _sent(behind, Place.of_service(service, port), message)
 
     def dial(

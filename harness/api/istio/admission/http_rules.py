@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.api.istio.admission import forms, headers, http_matches
 from harness.api.istio.admission.http_matches import expression_faults, is_refused, refuse_expressions
 from harness.api.istio.destination import Destination, Headers
+from harness.api.istio.formats import VARIABLE, variables
 from harness.api.istio.http_rule import (
     CorsPolicy,
     FaultDelay,
@@ -57,6 +58,10 @@ def refuse(rule: HTTPRule) -> None:
         why = "Istio makes a rule without action of it, and Envoy then refuses all routes of the port"
         raise not_modelled(rule.resource, rule.redirect.at("redirectCode"), why)
     refuse_expressions(rule)
+    changed = (rule.headers, *(part.headers for part in rule.route))
+    for operations in (side for part in changed for side in (part.request, part.response)):
+        if name := next(variables(operations.changes), None):
+            raise not_modelled(operations.resource, operations.path, f"{name}: {VARIABLE}")
 
 
 def conflicts(rule: HTTPRule, *, delegate: bool) -> Iterator[str]:

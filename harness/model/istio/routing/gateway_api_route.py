@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api.route import Route
 from harness.api.headers import UNCHANGED, HeaderChanges
+from harness.api.istio.formats import VARIABLE, variables, written
 from harness.api.istio.hosts import covers
 from harness.base import expressions
 from harness.base.errors import not_modelled
@@ -217,7 +218,12 @@ def _host(to: TargetRef) -> str:
 
 
 def _header_changes(filters: tuple[RouteFilter, ...], kind: str) -> HeaderChanges:
-    return next((each.header_changes for each in reversed(filters) if each.type == kind), UNCHANGED)
+    chosen = next((each for each in reversed(filters) if each.type == kind), None)
+    if chosen is None:
+        return UNCHANGED
+    if name := next(variables(chosen.header_changes), None):
+        raise not_modelled(chosen.resource, chosen.path, f"{name}: {VARIABLE}")
+    return written(chosen.header_changes)
 
 
 def _redirect(to: RequestRedirect) -> Redirect:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.headers import UNCHANGED
 from harness.api.istio.destination import weighted
+from harness.api.istio.formats import written
 from harness.api.istio.hosts import MESH, covers, visibility
 from harness.api.istio.virtual_service import VirtualService
 from harness.base.resources import per_object
@@ -152,8 +153,8 @@ def _rule(part: HTTPRule, matches: tuple[RoutingMatch, ...]) -> RoutingRule:
         fault=part.fault if part.has("fault") else None,
         timeout=part.timeout,
         retries=_retries(part.retries) if part.has("retries") else Retries(),
-        request_headers=headers.request.changes if headers else UNCHANGED,
-        response_headers=headers.response.changes if headers else UNCHANGED,
+        request_headers=written(headers.request.changes) if headers else UNCHANGED,
+        response_headers=written(headers.response.changes) if headers else UNCHANGED,
         mirrors=tuple(
             Mirror(_destination(to, field), percent) for to, field, percent in part.copies if percent > 0
         ),
@@ -176,7 +177,7 @@ def _destinations(route: tuple[RouteDestination, ...]) -> tuple[RoutingDestinati
 def _destination(
     part: Destination, field: str, headers: Headers | None = None, weight: int = 1
 ) -> RoutingDestination:
-    changes = (headers.request.changes, headers.response.changes) if headers else ()
+    changes = map(written, (headers.request.changes, headers.response.changes)) if headers else ()
     return RoutingDestination(field, part.full_host, weight, part.subset, part.port.number, *changes)
 
 

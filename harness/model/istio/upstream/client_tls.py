@@ -134,8 +134,7 @@ def _begun(side: ClientSide, target: Target, name: str, wanted: ClientTLSSetting
     if not target.meshed or pod.mesh is not Mesh.ISTIO or pod.gateway:
         text = "{} has no Istio sidecar: plaintext"
         return ClientTls(built_in(Action.UNENCRYPTED, text, pod.workload))
-    accepted, why = mutual_tls.mode(state, pod, target.endpoint.port)
-    if accepted == DISABLE:
+    if why := mutual_tls.not_begun(state, pod, target.endpoint.port):
         return ClientTls(why)
     text = "{} has an Istio sidecar: mutual TLS (auto mTLS)"
     return ClientTls(built_in(Action.ENCRYPTED, text, pod.workload), ISTIO_MUTUAL, name)

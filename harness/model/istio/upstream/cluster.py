@@ -195,9 +195,9 @@ def _redirected(side: ClientSide, port: EntryPort) -> tuple[Endpoint, ...]:
     """
     if not port.target_port:
         return side.dialled
-    if side.service is None:
+    if side.dialled_service is None:
         return tuple(replace(endpoint, port=port.target_port) for endpoint in side.dialled)
-    behind = service_port(side.service, port.target_port)
+    behind = service_port(side.dialled_service, port.target_port)
     return endpoints(side.state, behind) if behind else ()
 
 
