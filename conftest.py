@@ -1,3 +1,4 @@
+import gc
 import os
 
 from harness.plugin.imports import import_as_written
@@ -16,3 +17,9 @@ LAB = {
 for setting, offer in LAB.items():
     if offer in os.environ:
         os.environ.setdefault(setting, os.environ[offer])
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and what they import stay to the end: looking for garbage among them is in vain."""
+    gc.collect()
+    gc.freeze()

@@ -83,7 +83,7 @@ def header(value: str):
     return resource("AuthorizationPolicy", "shop/h", spec, "security.istio.io/v1")
 
 
-NO_TEXT = {"true": True, "7": 7, "7.500000": 7.5, "-2.000000": -2.0, "0.000001": 0.000001, "tr*": True}
+NO_TEXT = {"true": True, "7.500000": 7.5, "0.000001": 0.000001, "tr*": True}
 
 
 @pytest.mark.parametrize("shown", NO_TEXT)

@@ -147,7 +147,7 @@ CONFIGS = st.tuples(
     st.lists(st.sampled_from([SUBSETS, STRICT]), max_size=2),
 ).map(lambda parts: list({one.key: one for part in parts for one in part}.values()))
 
-EXAMPLES = int(os.environ.get("HARNESS_RANDOM_CONFIGS", "15"))
+EXAMPLES = int(os.environ.get("HARNESS_RANDOM_CONFIGS", "8"))
 """How many configurations are made; a thorough run makes 500."""
 
 
