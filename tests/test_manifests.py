@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from io import StringIO
 from pathlib import Path
@@ -144,6 +145,20 @@ def test_what_isn_t_read_is_told_by_its_reason(folder):
     folder({f"{name}.yaml": TEMPLATE for name in "abcde"})
     (line,) = read([Path()]).remarks
     assert line.startswith("not read: a.yaml:4:10, b.yaml:4:10, c.yaml:4:10 and 2 more: a template")
+
+
+@pytest.mark.parametrize("name", ["${NAME}", "$(NAME)"])
+@pytest.mark.parametrize("key", ["name", "namespace"])
+def test_templates_of_shells_are_not_read(folder, key, name):
+    metadata = {"name": "a", key: name}
+    folder(
+        {"t.yaml": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata}), "a.yaml": "a"}
+    )
+    manifests = read([Path()])
+    assert [each.name for each in manifests.resources] == ["a"]
+    (unread,) = map(str, manifests.unread)
+    assert unread.startswith("t.yaml:1:")
+    assert unread.endswith(f": not read: an unrendered template ({name})")
 
 
 def test_a_file_that_is_named_must_be_right(folder):

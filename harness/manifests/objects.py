@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +25,9 @@ _TYPE = ("apiVersion", "kind")
 
 Locate: TypeAlias = "Callable[[Document, KeyPath], Location]"
 """Returns where the object at a path of a document comes from."""
+
+_TEMPLATE = re.compile(r"\{\{|\$\{|\$\(")
+"""How templates that people fill in begin: of Helm, of shells, of make."""
 
 _NAMELESS = {"IstioOperator": "installed-state"}
 """Kinds whose objects a tool takes without a name, and the name that it gives to them in a cluster."""
@@ -130,10 +134,10 @@ def _resource(data: dict[str, Any], where: Location, reading: Reading) -> Resour
         place = Place(where, "metadata", data)
         raise InputError(f"{kind} without metadata.name", where=place, todo="give it a name")
 
-    if "{{" in metadata["name"]:
-        place = Place(where, "metadata.name", data)
-        todo = "render it first (helm template …)"
-        raise InputError("an unrendered template", where=place, why=metadata["name"], todo=todo)
+    for key in ("name", "namespace"):
+        if _TEMPLATE.search(written := str(metadata.get(key))):
+            place, todo = Place(where, f"metadata.{key}", data), "render it first (helm template, envsubst …)"
+            raise InputError("an unrendered template", where=place, why=written, todo=todo)
 
     def wrong(field: str, what: str, todo: str = "") -> InputError:
         words = f"{kind} {metadata['name']}: metadata.{field} must be {what}"

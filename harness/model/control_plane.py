@@ -123,6 +123,9 @@ class ControlPlane(ABC):
     ) -> None:
         """Raises NotModelledError for what marks of pods, their namespace or a Service ask of its proxies."""
 
+    def check_settings(self, resource: Resource) -> None:  # noqa: B027  # most read none that aren't modelled
+        """Raises NotModelledError for a setting of its installation, in this object, that isn't modelled."""
+
     def unsure(self, resources: Iterable[Resource]) -> Iterable[Undecided]:
         """Returns what counts only if the mesh holds pods otherwise than by sidecars."""
         return ()

@@ -23,8 +23,10 @@ from harness.manifests import dumps
 from harness.manifests.documents import keeping_all
 from harness.manifests.files import Manifests, read
 from harness.model import Refused, State, changes
+from harness.model.changes.admission import check_settings
 from harness.model.changes.loading import meshes_used
 from harness.model.istio.security import policies
+from harness.model.leniency import Leniency
 from harness.model.state import Undecided, namespace_object
 from harness.model.state.tables import grouped
 
@@ -134,11 +136,13 @@ def _holds_just(path: Path, objects: Sequence[Resource]) -> bool:
 
 @keeping_all()
 def _sources(parts: Sequence[Part], unread: Iterable[str] = (), release: Release | None = None) -> Sources:
-    left_out = dict.fromkeys(unread)
+    leniency = Leniency()
+    parts = [(path, _with_settings(batch, leniency)) for path, batch in parts]
+    left_out = dict.fromkeys((*unread, *map(str, leniency.omissions)))
     every_object = [resource for _, batch in parts for resource in batch]
     secrets = certificates.assumed(every_object)
     if secrets:
-        parts = (*parts, (None, secrets))
+        parts.append((None, secrets))
         left_out[certificates.assumption(secrets)] = None
     credentials = certificates.named(every_object)
     objects = {resource.key: resource for _, batch in parts for resource in batch}
@@ -179,6 +183,11 @@ def _sources(parts: Sequence[Part], unread: Iterable[str] = (), release: Release
         undecided,
         str(release or ""),
     )
+
+
+def _with_settings(objects: Iterable[Resource], leniency: Leniency) -> tuple[Resource, ...]:
+    """The objects without those settings of an installation that the model doesn't decide on."""
+    return tuple(leniency.taken(resource, check_settings) or resource for resource in objects)
 
 
 def _release_of(objects: Iterable[Resource]) -> Release | None:

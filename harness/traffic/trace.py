@@ -51,6 +51,8 @@ class Action(StrEnum):
     RETRIED = "retried"
     LIMITED = "limited"
     """A limit of time or of requests counts."""
+    EJECTED = "ejected"
+    """An endpoint that failed may be left out for a while."""
     TIMED_OUT = "timed-out"
     MIRRORED = "mirrored"
     DETECTED = "detected"

@@ -7,6 +7,7 @@ from harness.base.errors import NotModelledError, not_modelled
 from harness.base.vocabulary import Mesh, Workload
 from harness.model import Model, Refused
 from harness.model.changes.loading import load_objects
+from harness.model.istio import mesh_config
 from harness.model.leniency import Leniency, with_omissions, without
 from harness.model.state import Undecided
 from harness.traffic.request import Request
@@ -137,6 +138,20 @@ def test_what_only_a_decision_meets_is_left_out_of_that_decision(tmp_path, mesh,
     assert lenient.omissions == ()
     with pytest.raises(NotModelledError):
         told(model(tmp_path, met, mesh=mesh, lenient=False))
+
+
+def test_settings_of_an_installation_that_are_not_modelled_are_left_out():
+    config = resource("ConfigMap", "istio-system/istio")
+    config.data["data"] = {
+        "mesh": "disablePolicyChecks: true\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}\n"
+    }
+    state = load_objects([[config]], [Mesh.ISTIO], leniency=Leniency())
+    (omission,) = state.undecided
+    assert (str(omission.resource), omission.field) == (
+        "ConfigMap istio-system/istio",
+        "data.mesh disablePolicyChecks",
+    )
+    assert mesh_config.of(state).outbound == "REGISTRY_ONLY"
 
 
 def test_items_of_a_list_are_named_by_the_places_where_they_were_written():

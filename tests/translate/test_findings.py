@@ -248,6 +248,21 @@ def test_what_a_listener_cant_say_of_tls_is_lost_and_nothing_else(tls: str, lost
     assert [one.field for one in made.findings if one.severity is LOST] == lost
 
 
+@pytest.mark.parametrize(
+    ("names", "lost"), [("['*']", True), ("[a.example.com, '*']", True), ("[a.example.com]", False)]
+)
+def test_no_route_of_a_gateway_takes_every_sni(names: str, lost: bool):
+    server = "{port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ['*']}"
+    gateway = resource("Gateway", "shop/in", "{selector: {istio: x}, servers: [" + server + "]}", NETWORKING)
+    match = "{match: [{sniHosts: " + names + ", port: 443}], route: [{destination: {host: web}}]}"
+    routed = resource(
+        "VirtualService", "shop/web", "{hosts: ['*'], gateways: [in], tls: [" + match + "]}", NETWORKING
+    )
+    made = translate([*APPS, gateway, routed])
+    assert [one.field for one in made.findings if one.code == "match.any-sni"] == ["spec.tls[0]"] * lost
+    assert ("TLSRoute" in [one.kind for one in made.objects]) is not lost
+
+
 def test_a_probe_stays_open():
     apps = [*APPS, *workload("shop/probed", probe="/healthz")]
     made = translate([*apps, policy("{rules: [{to: [{operation: {methods: [POST]}}]}]}")])

@@ -74,6 +74,10 @@ PROVEN = {
     "copies at a gateway": (entered("[{mirror: {host: web-v2}, mirrorPercentage: {value: 2.5}, " + V1 + "}]"), set()),
     "fault at a gateway": (entered("[{fault: {abort: {httpStatus: 503, percentage: {value: 100}}}, " + V1 + "}]"), {"fault-injection.gateway"}),
     "rewrite at a gateway": (entered("[{match: [{uri: {exact: /a}}], rewrite: {uri: /x}, " + V1 + "}]"), set()),
+    "failures in a row": (
+        [resource("DestinationRule", "shop/web", "{host: web, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 3}}}")],
+        {"outlier-detection"},
+    ),
     "limits": (
         [resource("DestinationRule", "shop/web", "{host: web, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}}")],
         set(),

@@ -83,6 +83,16 @@ def admit(objects: Objects, resource: Resource) -> Resource:
     return resource
 
 
+def check_settings(resource: Resource) -> Resource:
+    """Returns the object; raises NotModelledError for an installation's settings that aren't modelled.
+
+    Requests depend on all of them: who is strict refuses those, who is lenient takes the object without.
+    """
+    for plane in CONTROL_PLANES.values():
+        plane.check_settings(resource)
+    return resource
+
+
 @per_object
 def checked(resource: Resource) -> Resource:
     """Returns an object of a kind that the model reads, its fields checked, without those that are null.

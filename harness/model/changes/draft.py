@@ -13,7 +13,7 @@ from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.base.resources import Resource
 from harness.base.vocabulary import Workload
-from harness.model.changes.admission import admit
+from harness.model.changes.admission import admit, check_settings
 from harness.model.changes.pods import start
 from harness.model.planes import CONTROL_PLANES
 from harness.model.state import Stored, namespace_object
@@ -99,7 +99,7 @@ class Draft:
         amended: Resource | None = resource
         while amended is not None:
             try:
-                return self.admit(amended)
+                return self.admit(check_settings(amended))
             except (NotModelledError, Refused) as error:
                 about = error.resource if isinstance(error, NotModelledError) else None
                 namespace = self.get("", "Namespace", "", amended.namespace)

@@ -72,6 +72,9 @@ class IstioControlPlane(ControlPlane):
     def deployed(self, objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
         return deployment.deployed(objects, gateway)
 
+    def check_settings(self, resource: Resource) -> None:
+        mesh_config.check(resource)
+
     def check_marks(
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
     ) -> None:

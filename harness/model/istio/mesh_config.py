@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.api.istio.mesh_config import KEY, MeshConfig
+from harness.api.istio.mesh_config import KEY, MeshConfig, is_mesh_config
 from harness.api.istio.registry import ALLOW_ANY, BY_HOST, REGISTRY_ONLY
 from harness.base.errors import InputError, did_you_mean, not_modelled
 from harness.base.resources import per_object
@@ -43,6 +43,17 @@ def of(state: State) -> MeshConfig:
     config = read(state)
     _refuse(config)
     return config
+
+
+def check(resource: Resource) -> None:
+    """Raises NotModelledError for a setting that the model doesn't decide on, if an object has settings."""
+    if not is_mesh_config(resource):
+        return
+    try:
+        config = MeshConfig.of(resource)
+    except InputError:  # raised where a request depends on it
+        return
+    _refuse(config)
 
 
 def read(objects: Objects) -> MeshConfig:

@@ -75,9 +75,9 @@ class Breaker:
         field = f"annotation {ACCRUAL}"
         text = "may take endpoints out that fail: which answer how often depends on other requests"
         if any(isinstance(branch.weight, Between) for branch in branches):
-            branches = after(branches, step(self.parent, field, Action.LIMITED, text))
+            branches = after(branches, step(self.parent, field, Action.EJECTED, text))
         if not avoidable(branches):
             return branches
         seldom = Between(Fraction(0), Fraction(0), Fraction(1), self._on)
-        why = step(self.parent, field, Action.FAILED, "may have taken out all endpoints")
+        why = step(self.parent, field, Action.EJECTED, "may have taken out all endpoints")
         return (*branches, *(Branch(seldom, outage, (why,)) for outage in outages))

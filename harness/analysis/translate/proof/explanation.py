@@ -53,10 +53,14 @@ def _is_about(finding: Finding, part: str) -> bool:
 
 @dataclass(frozen=True)
 class Trail:
-    """What decided one side of a difference: the objects' fields that acted, and those passed over."""
+    """What decided one side of a difference: the objects' fields that acted, and those passed over.
+
+    `doing` is what objects did, `actions` all that was done.
+    """
 
     acted: Mapping[Key, Collection[str]]
     passed_over: Mapping[Key, Collection[str]]
+    doing: Mapping[Key, Collection[Action]]
     actions: frozenset[Action]
 
     @classmethod
@@ -64,7 +68,8 @@ class Trail:
         """Returns it for all of a side's steps."""
         acted = (step for step in steps if not step.passed_over)
         passed_over = (step for step in steps if step.passed_over)
-        return cls(_parts(acted), _parts(passed_over), frozenset(step.action for step in steps))
+        doing = grouped((step.resource.key, step.action) for step in steps if step.resource is not None)
+        return cls(_parts(acted), _parts(passed_over), doing, frozenset(step.action for step in steps))
 
 
 def _parts(steps: Iterable[Step]) -> Mapping[Key, Collection[str]]:
@@ -97,12 +102,19 @@ class Explanations:
         """Returns the findings that account for all parts of a difference; nothing if they don't.
 
         A finding accounts for one if its field, or one in it or around it, acted before; or if what was made
-        of its object acts now where its field was passed over before, or the object wasn't asked at all. The
-        caller's and the server's workloads act as they stand. What is left may be the meshes' own.
+        of its object acts now where its field was passed over before, or the object wasn't asked at all; or
+        if that does now what the finding says (`by`). The caller's and the server's workloads act as they
+        stand. What is left may be the meshes' own.
         """
         before, after = map(Trail.of, difference.traces)
         around = {key for each in self._surroundings for key in self._with_origins(each.of(difference))}
         made_of = {origin for key in after.acted for origin in self._origins.get(key, ())}
+        doing = {
+            (origin, action)
+            for key, actions in after.doing.items()
+            for origin in self._origins.get(key, ())
+            for action in actions
+        }
         found = [
             finding
             for key in dict.fromkeys((*before.acted, *before.passed_over, *made_of, *around))
@@ -110,7 +122,9 @@ class Explanations:
             if not finding.shows.isdisjoint(("any", *difference.parts))
             if not finding.by or not finding.by.isdisjoint(before.actions | after.actions)
             if _does(finding, difference)
-            if key in around or _takes_part(finding, key, before, made_here=key in made_of)
+            if key in around
+            or _takes_part(finding, key, before, made_here=key in made_of)
+            or any((key, action) in doing for action in finding.by)
         ]
         shown = frozenset(part for finding in found for part in finding.shows)
         left = tuple(part for part in difference.parts if not shown & {part, "any"})

@@ -104,6 +104,9 @@ def _add(
     spec: Fields = {"parentRefs": [parent]}
     if rule.names and "*" not in rule.names:
         spec["hostnames"] = list(rule.names)
+    elif rule.names and version_read(reader, "TLSRoute") != "v1alpha2":
+        draft.report("match.any-sni", rule.rule)
+        return
     spec["rules"] = [{"backendRefs": [backends.backend(target) for target in rule.targets]}]
     kind = "TLSRoute" if rule.names else "TCPRoute"
     if unread := draft.served.unread(reader, kind):
