@@ -12,13 +12,14 @@ from harness.expectations.state.status import Reported
 from harness.expectations.traffic.availability import Available
 from harness.expectations.traffic.connection import Latency, Refused, Tcp, Timeout
 from harness.expectations.traffic.response import Grpc, Header, Ingress, Redirect, Response, Rewrite
+from harness.expectations.traffic.series import Rate, Sticky
 from harness.expectations.traffic.sharing import Mirror, Retry, Split
 from harness.expectations.verdict import Explanation, Result, Verdict
 
 _KINDS: tuple[type[Expectation], ...] = (
     Split, Allow, Deny, Mtls, Response, Latency, Injected, RefusedByApi, Findings, Equivalent, Ready, Metrics,
     DoubleInjected, Ingress, Egress, Redirect, Rewrite, Header, Timeout, Retry, Mirror, Grpc, Tcp, Resolves,
-    Refused, Reported,
+    Refused, Reported, Sticky, Rate,
 )  # fmt: skip
 
 KINDS = {kind.kind: kind for kind in _KINDS}

@@ -107,11 +107,13 @@ class Outcome:
         """The value of a response header, by any case of its name."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
-    def of_series(self, affinity: tuple[Affinity, ...], zones: str = "") -> Outcome:
-        """Returns the outcome of one of several pods, with what keeps requests there, if one answered."""
+    def of_series(self, affinity: tuple[Affinity, ...], pool: str, zones: str = "") -> Outcome:
+        """Returns the outcome of one pod of a pool, with what keeps requests there, if one answered."""
         if self.failure is not None:
             return self
-        return with_fields(self, series=with_fields(self.series, affinity=affinity, zones=zones))
+        pool = pool if affinity else ""
+        series = with_fields(self.series, affinity=affinity, pool=pool, zones=zones)
+        return with_fields(self, series=series)
 
     def limited_by(self, rates: tuple[Rate, ...]) -> Outcome:
         """Returns the outcome of a request that counts for these limits."""

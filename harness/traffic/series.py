@@ -53,12 +53,13 @@ class Rate:
 class Series:
     """What holds for requests like one that was decided, if there are several.
 
-    `affinity` is what keeps them on one of several pods, all of it together; without any each goes for
-    itself. `zones` is the setting by which pods of some zones get more of them. `rates` are the limits that
-    they count for.
+    `affinity` is what keeps them on one of several pods, all of it together, `pool` the name of those pods;
+    without any each goes for itself. `zones` is the setting by which pods of some zones get more of them.
+    `rates` are the limits that they count for.
     """
 
     affinity: tuple[Affinity, ...] = ()
+    pool: str = ""
     zones: str = ""
     rates: tuple[Rate, ...] = ()
 

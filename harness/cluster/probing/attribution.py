@@ -162,7 +162,8 @@ def attributed(
             hop = agreed((shown, _by_counters(names, counted)), str(request))
             hop = _on_the_wire(hop, names, looks, sources, str(request))
         backend = owners[min(names)] if names else None
-        groups.append(Group(replace(plain, backend=backend, hop=hop), Fraction(1)))
+        pod = min(names) if len(names) == 1 else ""
+        groups.append(Group(replace(plain, backend=backend, hop=hop, pod=pod), Fraction(1)))
     return Outcomes(tuple(groups), len(groups))
 
 

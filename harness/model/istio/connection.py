@@ -104,7 +104,7 @@ def _connected(side: ClientSide, target: Upstream | Missing, message: Message) -
         answers = client_tls.connect(side, place, message, target.name, target.policy, bytes_only=True)
         if place.endpoint.pod.gateway is not None:  # which says itself who gets what
             return answers
-        return mapped(answers, lambda outcome: outcome.of_series(affinity, place.zone))
+        return mapped(answers, lambda outcome: outcome.of_series(affinity, target.name, place.zone))
 
     affinity = hashing.of_connection(target.policy)
     answered = then(shares((place.weight, place, ()) for place in target.targets), dial)

@@ -113,7 +113,11 @@ def dispatch(
         own = forward(call, endpoint, message, opaque=opaque)
         if endpoint.pod.gateway is not None:  # which says itself who gets what
             return own
-        return mapped(own, lambda outcome: outcome.of_series(affinity, zones)) if affinity or zones else own
+        return (
+            mapped(own, lambda outcome: outcome.of_series(affinity, port.host, zones))
+            if affinity or zones
+            else own
+        )
 
     answers = [(count, answered(endpoint)) for count, endpoint in groups]
     if breaker is not None:

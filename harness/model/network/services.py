@@ -285,7 +285,7 @@ def by_kube_proxy(
         answers = side.dial(endpoint.pod, endpoint.port, message)
         if endpoint.pod.gateway is not None:  # which says itself who gets what
             return answers
-        return mapped(answers, lambda outcome: outcome.of_series(affinity, near.setting))
+        return mapped(answers, lambda outcome: outcome.of_series(affinity, fqdn(service), near.setting))
 
     return then(picked, dial)
 

@@ -288,7 +288,7 @@ def _once(
     )
     kept = []
     for branch in client_tls.connect(side, place, tried, target.name, policy):
-        whole = sticking.of(_waited(policy, branch.value), place)
+        whole = sticking.of(_waited(policy, branch.value), place, target.name)
         outcome = bounded(message, whole, retries.per_try_timeout)
         ended = built_in(Action.TIMED_OUT, "its own time limit ends try {}", str(number))
         steps = (destination_rule.counted(policy, branch.value), None if outcome is whole else ended)

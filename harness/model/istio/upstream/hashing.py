@@ -33,13 +33,13 @@ class Sticking:
     affinity: tuple[Affinity, ...] = ()
     cookies: Headers = ()
 
-    def of(self, outcome: Outcome, place: Target) -> Outcome:
-        """Returns an endpoint's answer with that; a gateway's way on says itself who gets what."""
+    def of(self, outcome: Outcome, place: Target, pool: str) -> Outcome:
+        """Returns the answer of an endpoint of a pool with that; a gateway says itself who gets what."""
         if (self is _NOTHING and not place.zone) or outcome.failure is not None:
             return outcome
         answered = with_fields(outcome, headers=(*outcome.headers, *self.cookies))
         own = place.endpoint.pod.gateway is None
-        return answered.of_series(self.affinity, place.zone) if own else answered
+        return answered.of_series(self.affinity, pool, place.zone) if own else answered
 
 
 _NOTHING = Sticking()
