@@ -45,6 +45,32 @@ def test_a_namespace_moves_and_what_kubectl_must_take_away_is_told(labels: dict[
     assert told == [todo]
 
 
+STATUS = '{"initContainers":["istio-init"],"containers":["istio-proxy"],"volumes":["istio-data"],"imagePullSecrets":null}'
+
+
+@pytest.mark.parametrize("status", [STATUS, "", "{", "[]", '{"containers": []}'])
+def test_a_proxy_that_was_injected_by_hand_is_taken_out(status: str):
+    containers = [{"name": "app", "image": "app"}, {"name": "istio-proxy", "image": "istio/proxyv2"}]
+    pod = {
+        "initContainers": [{"name": "istio-init", "image": "istio/proxyv2"}],
+        "containers": containers,
+        "volumes": [{"name": "istio-data"}, {"name": "data"}],
+    }
+    annotations = {"sidecar.istio.io/status": status} if status else {}
+    labels = {"security.istio.io/tlsMode": "istio"} if status == STATUS else {}
+    app = deployment("shop/hand", pod, {"labels": labels, "annotations": annotations})
+    made = translate([*APPS, app, ROUTE])
+    told = [each.field for each in made.findings if each.resource == "Deployment shop/hand"]
+    if status != STATUS:
+        assert told == ["spec.template.spec.containers"]
+        return
+    assert told == []
+    (moved,) = [each for each in made.objects if each.name == "hand"]
+    template = moved.data["spec"]["template"]
+    assert template["metadata"]["annotations"] == {"linkerd.io/inject": "enabled"}
+    assert template["spec"] == {"containers": containers[:1], "volumes": [{"name": "data"}]}
+
+
 def test_a_namespace_in_no_manifest_is_told_how_to_move():
     made = translate([*APPS, ROUTE])
     assert not [one for one in made.objects if one.kind == "Namespace"]

@@ -124,10 +124,14 @@ class Draft:
 
     def change_metadata(self, metadata: Metadata, entries: Mapping[str, Any], origins: Origins = ()) -> None:
         """Takes an object of the estate over with other metadata, of its own or of its pods."""
-        resource = metadata.resource
+        self.change(metadata, entries, origins)
+
+    def change(self, part: Node, entries: Mapping[str, Any], origins: Origins = ()) -> None:
+        """Takes an object of the estate over with other entries in a part of it."""
+        resource = part.resource
         before = self._objects.get(resource.key)
         kept = dict.fromkeys((*(before.origins if before else (resource,)), *origins))
-        data = _with(resource.data, metadata.path.split("."), entries)
+        data = _with(resource.data, part.path.split("."), entries)
         self._objects[resource.key] = Translated(replace(resource, data=data), tuple(kept))
 
     def made(self, api_version: str, kind: str, namespace: str) -> list[Resource]:

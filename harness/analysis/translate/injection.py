@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,19 @@ from harness.api.placement import unplaced
 from harness.base.vocabulary import PLATFORM, Mesh
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from harness.analysis.translate.draft import Draft
     from harness.analysis.translate.estate import Estate
     from harness.base.resources import Resource
 
 Known = dict[str, Any]
 """What istio.yaml says of annotations."""
+
+_STATUS = "sidecar.istio.io/status"
+_TLS_MODE = "security.istio.io/tlsMode"
+_INJECTED = ("initContainers", "containers", "volumes", "imagePullSecrets")
+"""The lists of a pod that Istio's injector adds to [Istio: inject, SidecarInjectionStatus]."""
 
 _LOG_LEVEL = "sidecar.istio.io/logLevel"
 _TRAFFIC = "traffic.sidecar.istio.io/"
@@ -147,11 +155,12 @@ def _namespace(draft: Draft, resource: Resource, table: Known) -> None:
 
 
 def _workload(draft: Draft, resource: Resource, table: Known) -> None:
+    by_hand = _uninjected(draft, resource)
     metadata = template_of(draft.current(resource)).metadata
     marks, field = Marks.of(metadata), metadata.path
     if not marks.istio:
         return
-    annotations = dict(marks.annotations)
+    annotations = {**marks.annotations, **({LINKERD_INJECT: "enabled"} if by_hand else {})}
     for key, value in marks.istio.items():
         if key == ISTIO_INJECT:
             chosen = choice(Mesh.ISTIO, metadata.labels, metadata.annotations)
@@ -163,11 +172,41 @@ def _workload(draft: Draft, resource: Resource, table: Known) -> None:
             annotations[table["renamed"][key]] = value
         elif key == _LOG_LEVEL and value.lower() in table["log-levels"]:
             annotations["config.linkerd.io/proxy-log-level"] = table["log-levels"][value.lower()]
-        elif key not in table["needless"]:
+        elif key not in table["needless"] and not (by_hand and key == _TLS_MODE):
             _report(draft, resource, f"{field}.{marks.field(key)}", key, table)
     if _INBOUND_PORTS in marks.istio:
         draft.report("annotation.inbound-ports", resource, f"{field}.{marks.field(_INBOUND_PORTS)}")
     _change(draft, metadata, marks.labels, annotations)
+
+
+def _uninjected(draft: Draft, resource: Resource) -> bool:
+    """Takes out of pods what `istioctl kube-inject` put in, which its status tells; returns whether it did.
+
+    No injector takes that away: pods that bring Istio's proxy stay in its mesh.
+    """
+    template = template_of(draft.current(resource))
+    if Mesh.ISTIO.proxy not in {container.name for container in template.spec.lasting}:
+        return False
+    added = _added(template.metadata.annotations.get(_STATUS, ""))
+    if Mesh.ISTIO.proxy not in {name for names in added.values() for name in names}:
+        draft.report("injection.by-hand", resource, f"{template.spec.path}.containers")
+        return False
+    left = {
+        key: [item for item in items if item.get("name") not in added[key]] if key in added else items
+        for key, items in template.spec.data.items()
+    }
+    draft.change(template.spec, {key: items for key, items in left.items() if items or key not in added})
+    return True
+
+
+def _added(status: str) -> Mapping[str, Collection[str]]:
+    """The names of what an injector added to a pod's lists, by the list; nothing if that isn't told."""
+    try:
+        told = json.loads(status)
+    except ValueError:
+        return {}
+    lists = told if isinstance(told, dict) else {}
+    return {key: names for key, names in lists.items() if key in _INJECTED and isinstance(names, list)}
 
 
 def _change(draft: Draft, metadata: Metadata, labels: dict[str, str], annotations: dict[str, str]) -> None:
