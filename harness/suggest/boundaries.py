@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CLASSES = 60
 """Classes of requests that one caller's requests to one target are told apart in, at most."""
 
+PREFLIGHT = frozenset(("origin", "access-control-request-method"))
+"""What browsers send ahead of a request of another site's page: few people write such a test."""
+
 _TURNED = 60
 """Questions of one exploration of which another answer is tried."""
 
@@ -55,6 +58,13 @@ class Example:
     def signed(self) -> bool:
         """Whether it has a token that is stated to be signed: nobody has one that is."""
         return is_signed(self.values)
+
+    @property
+    def plainness(self) -> tuple[bool, int, int]:
+        """What orders examples: the sooner a person would think of one, the less it is."""
+        headers = [name.lower() for name, _ in self.request.headers if name.lower() != "host"]
+        parts = len(headers) + bool(self.request.query)
+        return self.aside, sum(name in PREFLIGHT for name in headers), parts
 
     @property
     def application(self) -> str:

@@ -116,8 +116,14 @@ class _Draft:
         if left < _LEAST:
             self._unasked.append(target.name)
             return
+        examples: list[Example] = []
         for example in boundaries.requests(target):
+            examples.append(example)
             if WORK - self._work - boundaries.work < left / 2:  # others are asked, too
+                boundaries.cut[target.place.label] = None
+                break
+        for example in sorted(examples, key=lambda example: example.plainness):
+            if WORK - self._work - boundaries.work < left / 2:
                 boundaries.cut[target.place.label] = None
                 return
             if example.application:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore.answer import compared
+from harness.suggest.boundaries import PREFLIGHT
 from harness.suggest.question import Origin, Question, Topic
 from harness.traffic.trace import Action
 
@@ -145,8 +146,13 @@ def _subject(estate: Estate, answered: Answered, topic: Topic) -> str:
     asked = request.path + query
     plain = "" if target.gateway else target.path or "/"
     words = f" {asked}" if asked != plain and not request.tcp else ""
+    preflight = request.method == "OPTIONS" and {key.lower() for key, _ in request.headers} >= PREFLIGHT
+    words += " as a CORS preflight" if preflight else ""
     for key, value in () if answered.signed else request.headers:
-        words += f" with {key} {value}" if key.lower() != "host" or not target.gateway else ""
+        shown = not (target.gateway and key.lower() == "host") and not (
+            preflight and key.lower() in PREFLIGHT
+        )
+        words += (f" with {key} {value}" if value else f" with an empty {key}") if shown else ""
     words += " with a token" if answered.signed else ""
     words += {"tcp": " as bytes", "https": " by TLS"}.get(target.place.scheme, "")
     verb = "" if request.grpc or request.tcp else f"{request.method} "

@@ -399,6 +399,27 @@ def test_the_same_input_gives_the_same_text(tmp_path):
     assert texts[0] == texts[1]
 
 
+def test_plain_requests_come_first(tmp_path):
+    jwt = """\
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: web, namespace: shop}
+spec: {selector: {matchLabels: {app: web}}, jwtRules: [{issuer: me, jwksUri: "https://me.example.com/", fromParams: [access_token]}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  rules: [{when: [{key: 'request.headers[x-team]', values: [a]}]}]
+"""
+    scenario = suggested(tmp_path, apps=app("shop/web") + app("shop/cart"), istio=jwt)
+    names = [name for part in ("always", "istio") for name in scenario.entries[part]]
+    assert not any("access-control" in name for name in names)
+    asked = [name for name in names if name.startswith(("GET", "OPTIONS"))]
+    assert not any("OPTIONS" in name for name in asked[: len(asked) // 2]), asked
+
+
 def test_more_than_the_limit_is_told(tmp_path):
     made = suggested(tmp_path, "--limit", "2", apps=SHOP)
     hops = [name for name in made.entries["istio"] if " is mutual TLS " in name]
