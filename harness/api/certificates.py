@@ -9,6 +9,8 @@ from harness.api.gateway_api.gateway import KubernetesGateway, ListenerSet
 from harness.api.istio.destination_rule import KIND as DESTINATION_RULE
 from harness.api.istio.destination_rule import DestinationRule
 from harness.api.istio.gateway import IstioGateway
+from harness.api.istio.ingress import served
+from harness.api.kubernetes.ingress import Ingress
 from harness.api.kubernetes.secret import KIND
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.workload import is_workload, template_of
@@ -29,6 +31,9 @@ MAKERS = (
     ("bitnami.com", "SealedSecret"),
 )
 """Kinds by which a controller makes Secrets."""
+
+_INGRESS = {"istio": "ingressgateway"}
+"""The label of the pods that serve Ingresses, by default."""
 
 _ANY_HOST = "harness.invalid"
 """The host of a certificate for a server that is for any host [RFC 2606]."""
@@ -61,11 +66,21 @@ def _named(resources: Sequence[Resource]) -> Iterator[tuple[Key, str]]:
                 for name in server.tls.credentials:
                     for home in homes if "://" not in name or name.startswith("kubernetes") else ():
                         yield from ((credential(home, name), host) for _, host in server.open_to)
+        elif resource.key[:2] == Ingress.KIND:
+            yield from _of_ingress(resource, resources)
         elif reading := _READINGS.get((resource.group, resource.kind)):
             for listener in reading.of(resource).listeners:
                 for secret in listener.tls.certificates if listener.tls else ():
                     if secret.is_secret:
                         yield (secret.namespace, secret.name), listener.hostname
+
+
+def _of_ingress(ingress: Resource, resources: Sequence[Resource]) -> Iterator[tuple[Key, str]]:
+    """The Secrets of an Ingress that Istio's gateway goes by: they are in the gateway's namespace."""
+    if ingress in served(resources):
+        for tls in Ingress.kept(ingress).tls:
+            for home in _homes(resources, _INGRESS) if tls.secret_name else ():
+                yield from ((credential(home, tls.secret_name), host) for host in tls.hosts or ("*",))
 
 
 def _trusted(resources: Sequence[Resource]) -> Iterator[Key]:

@@ -99,7 +99,7 @@ class ControlPlane(ABC):
         return False
 
     def implements(self, resource: Resource) -> bool:
-        """Returns whether an object of the Gateway API, unchecked yet, is written for it and no other."""
+        """Returns whether an object of no mesh's API, unchecked yet, is written for it and no other."""
         return False
 
     @abstractmethod

@@ -166,6 +166,16 @@ spec: {{group: gateway.networking.k8s.io, names: {{kind: GRPCRoute, plural: grpc
 """
 
 
+ISTIO_CLASS = made(
+    "networking.k8s.io/v1", "IngressClass", "/own", "{controller: istio.io/ingress-controller}"
+)
+
+
+def ingress(backend: str) -> str:
+    spec = "{ingressClassName: own, rules: [{http: {paths: [{path: /, pathType: Prefix, " + backend + "}]}}]}"
+    return made("networking.k8s.io/v1", "Ingress", "shop/it", spec)
+
+
 def envoy_filter(patch: str, more: str = "priority: 0") -> str:
     spec = f"configPatches: [{{{patch}}}]\n{more}"
     return made("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/it", spec)
@@ -587,6 +597,16 @@ CASES = {
         [FRONT, secret("other", "{a: b}"), gateway("shop/front", server(port=HTTPS, tls="{mode: SIMPLE, credentialName: own}"))],
         [FRONT, gateway("shop/front", server(port=HTTPS, tls="{mode: SIMPLE, credentialName: own}"))],
         "there is no Secret istio-system/own",
+    ),
+    "ingress-backend-missing": (
+        [ISTIO_CLASS, made("v1", "Service", "shop/own", "ports: [{port: 80}]"), ingress("backend: {service: {name: own, port: {name: web}}}")],
+        [ISTIO_CLASS, made("v1", "Service", "shop/own", "ports: [{port: 80}]"), ingress("backend: {service: {name: own, port: {number: 80}}}")],
+        "spec.rules[0].http.paths[0].backend.service.port: Service shop/own has no port web",
+    ),
+    "ingress-passed-over": (
+        [ISTIO_CLASS, ingress("backend: {resource: {kind: Bucket, name: own}}")],
+        [ingress("backend: {resource: {kind: Bucket, name: own}}")],
+        "passes a path over whose backend is no Service",
     ),
     "gateway-credential-invalid": (
         [FRONT, secret("own", "{tls.crt: abc, tls.key: abc}"), gateway("shop/front", server(port=HTTPS, tls="{mode: SIMPLE, credentialName: own}"))],

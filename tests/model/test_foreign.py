@@ -35,7 +35,10 @@ KINDS = {
     "an EnvoyFilter": (
         "EnvoyFilter", "networking.istio.io/v1alpha3", "{}", False, ("", "it changes the proxies' own configuration"),
     ),
-    "an Ingress": ("Ingress", "networking.k8s.io/v1", "{}", False, ("", "an ingress controller routes by it")),
+    "an Ingress": (
+        "Ingress", "networking.k8s.io/v1", "{defaultBackend: {service: {name: it, port: {number: 80}}}}", False,
+        ("", "an ingress controller routes by it"),
+    ),
     "all kinds of a group": ("Mapping", "getambassador.io/v3", "{}", False, ("", "an ingress controller routes by it")),
     "a kind of the Gateway API": (
         "UDPRoute", "gateway.networking.k8s.io/v1alpha2", "{}", False, ("", "it routes datagrams"),

@@ -769,7 +769,10 @@ def test_values_are_read_as_they_were_meant(value):
 
 
 def test_what_is_left_out_needs_nobody_s_answer(tmp_path):
-    ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: in, namespace: istio-system}\n---\n"
+    ingress = (
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: in, namespace: istio-system}\n"
+    )
+    ingress += "spec: {defaultBackend: {service: {name: cart, port: {number: 80}}}}\n---\n"
     made = suggested(tmp_path, apps=ingress + SHOP)
     assert "undecided" not in made.data
     assert "istio-system/in: not decided: an ingress" in " ".join(made.text.replace("#", " ").split())

@@ -29,6 +29,7 @@ _NAMING = (
     "route-gateway-missing",
     "route-parent-missing",
     "route-backend-missing",
+    "ingress-backend-missing",
 )
 """The rules of lint about objects that name others."""
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.texts import beside
 from harness.analysis.translate.finding import Finding, at_gateways
 from harness.analysis.translate.staying import reach
+from harness.api.istio import ingress
+from harness.api.kubernetes.ingress import Ingress
 from harness.api.kubernetes.workload import WORKLOAD_KINDS
 from harness.api.refusal import Refused
 from harness.api.schema import foreign
@@ -82,7 +84,7 @@ def untranslated(estate: Estate) -> Iterator[Finding]:
 
     What reaches a gateway of Istio's stays there. What objects of somebody else's make, nobody here knows.
     """
-    istio = groups()
+    istio, ingresses = groups(), ingress.served(estate.resources)
     for resource in estate.resources:
         if resource.group in istio:
             if code := istio[resource.group]["lost"].get(resource.kind):
@@ -93,8 +95,17 @@ def untranslated(estate: Estate) -> Iterator[Finding]:
                     yield Finding.of(code, resource)
         elif resource.group in _GONE:
             yield Finding.of("no-effect.group", resource, "apiVersion")
+        elif resource.key[:2] == Ingress.KIND:
+            yield _ingress(resource, is_served=resource in ingresses)
         elif moves := foreign.reason(resource):
             yield Finding.of("foreign-kind", resource, moves.field or "kind", problem=moves.why)
+
+
+def _ingress(resource: Resource, *, is_served: bool) -> Finding:
+    """What is told of an Ingress: Linkerd has no gateway that goes by one."""
+    if is_served:
+        return Finding.of("gateway-ingress", resource)
+    return Finding.of("foreign-kind", resource, "kind", problem=ingress.FOREIGN)
 
 
 def unread(reading: Node, *, at_gateway: bool = False) -> Iterator[Finding]:

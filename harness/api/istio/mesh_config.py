@@ -94,6 +94,10 @@ class MeshConfig(Node):
     default_providers = field.node("defaultProviders", DefaultProviders)
     locality = field.node("localityLbSetting", LocalityLoadBalancer)
     zones = field.node("zoneAwareLbSetting", ZoneAwareLoadBalancer)
+    ingress_class = field.text("ingressClass", "istio")
+    ingress_controller_mode = field.text("ingressControllerMode", "STRICT")
+    ingress_service = field.text("ingressService", "istio-ingressgateway")
+    ingress_selector = field.text("ingressSelector")
     path_normalization = field.node("pathNormalization", PathNormalization)
     proxy = field.node("defaultConfig", ProxyConfig)
 

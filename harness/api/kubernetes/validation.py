@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from harness.api.gateway_api import GROUP
 from harness.api.gateway_api import validation as gateway_validation
+from harness.api.kubernetes.ingress import Ingress
 from harness.api.kubernetes.network_policy import NetworkPolicy
 from harness.api.kubernetes.service import Service
 from harness.api.kubernetes.workload import PodController, replicas
 from harness.api.refusal import Refused
 from harness.base.errors import not_modelled
+from harness.base.networks import is_address
 
 if TYPE_CHECKING:
+    from harness.api.kubernetes.ingress import HTTPIngressPath, IngressBackend
     from harness.base.resources import Resource
 
 
@@ -43,6 +46,10 @@ _SUBDOMAIN = (
 """What a name can be, and how the API server says so [Kubernetes: Object Names and IDs]."""
 
 
+_NOT_IN_PATHS = ("//", "/./", "/../", "%2f", "%2F")
+"""What the path of an Ingress mustn't have, unless its type leaves all to the controller."""
+
+
 def validate_name(resource: Resource) -> None:
     """Raises Refused for a name, or a namespace's, that can't be one; roles may be called anything."""
     own = _NAMES.get(resource.kind, _SUBDOMAIN) if resource.group in ("", "apps") else _SUBDOMAIN
@@ -64,6 +71,8 @@ def validate(resource: Resource) -> None:
         _workload(resource)
     elif resource.kind == "NetworkPolicy":
         _network_policy(resource)
+    elif resource.kind == "Ingress":
+        _ingress(resource)
     elif resource.group == GROUP:
         gateway_validation.validate(resource)
 
@@ -106,6 +115,60 @@ def _network_policy(resource: Resource) -> None:
         for port in rule.ports:
             if words := _range_fault(port.port, port.end):
                 raise Refused.invalid(resource, port.at("endPort"), f"Invalid value: {words}")
+
+
+def _ingress(resource: Resource) -> None:
+    ingress = Ingress.of(resource)
+    if not ingress.rules and ingress.default_backend is None:
+        words = "Invalid value: []: either `defaultBackend` or `rules` must be specified"
+        raise Refused.invalid(resource, ingress.at("rules"), words)
+    if ingress.default_backend is not None:
+        _backend(ingress.default_backend)
+    for tls in ingress.tls:
+        for index, host in enumerate(tls.hosts):
+            _host(resource, tls.entry("hosts", index), host)
+    for rule in ingress.rules:
+        _host(resource, rule.at("host"), rule.host)
+        for path in rule.http.paths if rule.http else ():
+            _path(path)
+            _backend(path.backend)
+
+
+def _host(resource: Resource, field: str, host: str) -> None:
+    """Raises Refused for a host that is no DNS name, perhaps with `*` as its first label."""
+    words = "must be a DNS name, not an IP address" if is_address(host) else ""
+    if not words and host and not re.fullmatch(_SUBDOMAIN[0], host.removeprefix("*.")):
+        words = _SUBDOMAIN[1]
+    if words:
+        raise Refused.invalid(resource, field, f"Invalid value: {json.dumps(host)}: {words}")
+
+
+def _path(path: HTTPIngressPath) -> None:
+    text, loose = path.text, path.path_type == "ImplementationSpecific"
+    unlike = [part for part in _NOT_IN_PATHS if part in text]
+    words = f"must not contain '{unlike[0]}'" if unlike else ""
+    if ending := next((each for each in ("/..", "/.") if text.endswith(each)), ""):
+        words = words or f"cannot end with '{ending}'"
+    words = "" if loose else words
+    if not text.startswith("/") and not (loose and not text):
+        words = "must be an absolute path"
+    if words:
+        raise Refused.invalid(path.resource, path.at("path"), f"Invalid value: {json.dumps(text)}: {words}")
+
+
+def _backend(backend: IngressBackend) -> None:
+    service, object_ = backend.service, backend.object
+    words = ""
+    if service is None:
+        words = "" if object_ else "Required value: resource or service backend is required"
+    elif object_ is not None:
+        words = "Invalid value: cannot set both resource and service backends"
+    elif service.port.number and service.port.name:
+        words = "Invalid value: cannot set both port name & port number"
+    elif not (service.port.number or service.port.name):
+        words = "Required value: port name or number is required"
+    if words:
+        raise Refused.invalid(backend.resource, backend.path, words)
 
 
 def _range_fault(port: int | str | None, end: int | None) -> str:

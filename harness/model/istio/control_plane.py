@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import marks
 from harness.api.gateway_api.gateway import class_of
+from harness.api.istio import ingress
 from harness.api.istio.admission.webhook import validate
 from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.security import identity
@@ -60,7 +61,7 @@ class IstioControlPlane(ControlPlane):
         )
 
     def implements(self, resource: Resource) -> bool:
-        return class_of(resource) == deployment.BUILTIN_CLASS
+        return class_of(resource) == deployment.BUILTIN_CLASS or ingress.is_written_for_istio(resource)
 
     def validate(self, resource: Resource) -> None:
         if MESH_OF_GROUP.get(resource.group) is Mesh.ISTIO:  # of other kinds its webhook is asked about none

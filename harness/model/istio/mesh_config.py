@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.model.state import Objects, State
 
-# Logs, telemetry, certificates, names of statistics, how fast configuration spreads, other ways in
-# (Ingress), ambient mode, several clusters, zones: requests between sidecars fare the same.
+# Logs, telemetry, certificates, names of statistics, how fast configuration spreads, ambient mode, several
+# clusters, zones: requests between sidecars fare the same.
 _WITHOUT_EFFECT = frozenset(
     "accessLogEncoding accessLogFile accessLogFormat ca caCertificates certificates connectTimeout "
     "disableEnvoyListenerLog dnsRefreshRate enableEnvoyAccessLogService enablePrometheusMerge "
-    "enableTracing hboneIdleTimeout inboundClusterStatName ingressClass ingressControllerMode "
-    "ingressSelector ingressService localityLbSetting meshMTLS outboundClusterStatName "
-    "protocolDetectionTimeout serviceScopeConfigs serviceSettings tcpKeepalive tlsDefaults "
+    "enableTracing hboneIdleTimeout inboundClusterStatName localityLbSetting meshMTLS "
+    "outboundClusterStatName protocolDetectionTimeout serviceScopeConfigs serviceSettings tcpKeepalive "
+    "tlsDefaults "
     "verifyCertificateAtClient".split()
 )
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.api.istio import ingress
+from harness.api.istio.mesh_config import KEY
+from harness.api.kubernetes.ingress import Ingress, IngressClass
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.pod import Container, KubeletProbe, NamedPorts, Resolver, port_of
 from harness.api.kubernetes.workload import is_workload
@@ -155,13 +158,21 @@ class State:
     def undecided(self) -> tuple[Undecided, ...]:
         """What was left out, and the objects of kinds that aren't read and can move traffic."""
         objects = (stored.live for stored in self.objects.values())
-        reasons = ((live, foreign.reason(live)) for live in objects)
+        reasons = ((live, self._undecided(live)) for live in objects)
         moving = (
             Undecided(live, reason.field, reason.why, local=(live.group, live.kind) in foreign.LOCAL)
             for live, reason in reasons
             if reason
         )
         return (*self.left_out, *moving)
+
+    def _undecided(self, live: Resource) -> foreign.Reason | None:
+        """Why an object isn't decided, if it isn't."""
+        if live.key[:2] == Ingress.KIND:
+            if Mesh.ISTIO not in self.meshes:
+                return foreign.Reason("", ingress.FOREIGN)
+            return ingress.undecided(live, self.get(*KEY), self.all(*IngressClass.KIND))
+        return foreign.reason(live)
 
     @cached_property
     def pervasive(self) -> tuple[Undecided, ...]:

@@ -11,6 +11,7 @@ from harness.analysis.lint.rules.istio import (
     destination_rule,
     envoy_filter,
     gateway,
+    ingress,
     injection,
     installation,
     selection,
@@ -23,6 +24,6 @@ from harness.analysis.lint.rules.istio import (
 
 MODULES = (
     *(authorization, linkerd, mutual_tls, placement, references, routes),
-    *(ambient, annotation, bound, destination, destination_rule, envoy_filter, gateway, injection),
-    *(installation, selection, service, service_entry, shadowing, telemetry, virtual_service),
+    *(ambient, annotation, bound, destination, destination_rule, envoy_filter, gateway, ingress),
+    *(injection, installation, selection, service, service_entry, shadowing, telemetry, virtual_service),
 )

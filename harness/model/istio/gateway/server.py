@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.istio import ingress
 from harness.api.istio.gateway import HTTP, IstioGateway
 from harness.api.istio.hosts import covers, specificity
+from harness.api.kubernetes.ingress import Ingress
 from harness.api.kubernetes.selector import selects
 from harness.base.resources import per_object
 from harness.model import app_ports
 from harness.model.istio import revision
+from harness.model.istio.gateway import kubernetes_ingress
 from harness.model.istio.gateway import listener as gateway_listener
 from harness.model.network.services import service_ports
 from harness.model.state.tables import grouped, per_key
@@ -50,6 +53,8 @@ class GatewayServer:
     @property
     def gateway_name(self) -> str:
         """The Gateway as VirtualServices name it."""
+        if self.gateway.key[:2] == Ingress.KIND:
+            return ingress.gateway_name(self.gateway)
         return self.listener.server_name if self.listener else f"{self.gateway.namespace}/{self.gateway.name}"
 
     @property
@@ -153,7 +158,10 @@ def passed_over(state: State, pod: Pod) -> list[Step]:
 def merged(state: State, pod: Pod) -> dict[int, PortListener]:
     """Returns what each port of a gateway's pod serves."""
     ports = _service_ports(state, pod)
-    gateways = map(serving, revision.acting(state, *IstioGateway.KIND))
+    ingresses = (
+        (kubernetes_ingress.selector(state), _of_ingress(each)) for each in kubernetes_ingress.served(state)
+    )
+    gateways = (*ingresses, *map(serving, revision.acting(state, *IstioGateway.KIND)))
     selected = (server for labels, servers in gateways if selects(labels, pod.labels) for server in servers)
     own = [(ports.get(server.number, server.number), server) for server in selected]
     others = gateway_listener.serving(state, pod)
@@ -192,6 +200,26 @@ def serving(gateway: Resource) -> tuple[Mapping[str, str], tuple[GatewayServer, 
     """Returns the labels of the pods that a Gateway of Istio's selects, and what they serve for it."""
     reading = IstioGateway.of(gateway)
     return reading.selector, tuple(map(_server, reading.servers))
+
+
+def _of_ingress(resource: Resource) -> tuple[GatewayServer, ...]:
+    """What is served for an Ingress: HTTPS by its certificates, and HTTP for every host."""
+    return (
+        *(
+            GatewayServer(
+                resource,
+                tls.path,
+                443,
+                "HTTPS",
+                tuple(host.lower() for host in tls.hosts) or ("*",),
+                "SIMPLE",
+                (tls.secret_name,),
+            )
+            for tls in Ingress.kept(resource).tls
+            if tls.secret_name
+        ),
+        GatewayServer(resource, "spec", 80, "HTTP", ("*",)),
+    )
 
 
 def _server(part: api.Server) -> GatewayServer:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.api.istio import ingress
 from harness.api.istio.hosts import covers, specificity, visibility
 from harness.api.istio.virtual_service import VirtualService
 from harness.model.istio import mesh_config, revision
 from harness.model.istio.gateway import attachment as gateway_attachment
+from harness.model.istio.gateway import kubernetes_ingress
 from harness.model.istio.routing import connection_rule, delegate, virtual_service
 from harness.model.istio.routing.rule import RoutingMatch, RoutingRule, applicable
 from harness.model.state.tables import grouped, per_state
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.base.resources import Resource
+    from harness.model.istio.gateway.kubernetes_ingress import HostRules
     from harness.model.istio.gateway.server import GatewayServer
     from harness.model.state import Pod, State
 
@@ -56,6 +59,7 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
             speaking.append((specificity(shared), resource, server))
             if server.redirects:
                 redirecting.append((specificity(shared), server))
+    of_ingresses = _of_ingresses(state, pod, by_gateway, host)
     trace += revision.passed_over(
         state,
         VirtualService.KIND,
@@ -64,8 +68,13 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
     routes, unattached = gateway_attachment.attached(state, [s.listener for s in servers if s.listener], host)
     trace += unattached
     levels = [level for level, _, _ in speaking] + [level for level, _ in redirecting]
+    levels += [level for level, _ in of_ingresses]
     best = max([*levels, *(attached.level for attached in routes)], default=None)
     rules: list[RoutingRule] = []
+    for level, made in of_ingresses:
+        if level == best:
+            trace.append(step(made.ingress, "spec.rules", Action.MATCHED, "speaks for {}", host))
+            rules += made.rules
     for resource, server in {
         (r.key, s.gateway_name): (r, s) for level, r, s in speaking if level == best
     }.values():
@@ -89,6 +98,23 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
     text = "sends plain HTTP to https"
     sends = sender.step("tls.httpsRedirect", Action.REDIRECTED, text) if sender else None
     return VirtualHost(tuple(ordered), sends, tuple(trace))
+
+
+def _of_ingresses(
+    state: State, pod: Pod, by_gateway: dict[str, list[GatewayServer]], host: str
+) -> list[tuple[Level, HostRules]]:
+    """The rules of Ingresses for a host, where one of their Gateway's servers offers it, and how specific.
+
+    They are exported as MeshConfig says by default, and come before those of VirtualServices.
+    """
+    default = mesh_config.of(state).virtual_service_export_to
+    found = []
+    for made in kubernetes_ingress.by_host(state).covering(host):
+        servers = by_gateway.get(ingress.gateway_name(made.ingress), ())
+        offered = [name for server in servers for name in server.names if covers(name, host)]
+        if offered and visibility(made.ingress, pod.namespace, default) is not None:
+            found.append((max(map(specificity, (made.host, *offered))), made))
+    return found
 
 
 def chains(

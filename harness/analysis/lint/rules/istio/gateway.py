@@ -9,19 +9,22 @@ from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.pods import of_gateway
 from harness.api.certificates import MAKERS, credential
 from harness.api.istio.gateway import IstioGateway
+from harness.api.kubernetes.ingress import Ingress
 from harness.api.kubernetes.secret import KIND as SECRET
 from harness.api.kubernetes.secret import Secret
 from harness.api.kubernetes.service import Service
 from harness.base.listing import some
 from harness.base.vocabulary import ROOT_NAMESPACE, Workload
 from harness.model import app_ports
+from harness.model.istio.gateway import kubernetes_ingress
 from harness.model.istio.gateway.server import PortListener, merged, serving
 from harness.model.state.tables import grouped, per_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harness.api.istio.gateway import Server
+    from harness.api.istio.gateway import Server, ServerTLSSettings
+    from harness.api.kubernetes.ingress import IngressTLS
     from harness.base.resources import Resource
     from harness.model import State
     from harness.model.state import Pod
@@ -46,28 +49,33 @@ def gateway_without_workload(state: State) -> Iterator[Sign]:
 
 @rule
 def gateway_credential_missing(state: State) -> Iterator[Sign]:
-    for server, namespace, name in _credentials(state):
+    for tls, namespace, name in _credentials(state):
         home, short = credential(namespace, name)
         made = any(state.all(*maker, home) for maker in MAKERS)
         if state.get(*SECRET, home, short) is None and not made:
-            yield seen(server.tls, needs=(*SECRET, home), namespace=home, name=short)
+            yield seen(tls, needs=(*SECRET, home), namespace=home, name=short)
 
 
 @rule
 def gateway_credential_invalid(state: State) -> Iterator[Sign]:
-    for server, namespace, name in _credentials(state):
+    for tls, namespace, name in _credentials(state):
         secret = state.get(*SECRET, *credential(namespace, name))
         fault = Secret.of(secret).certificate_fault if secret else ""
         if fault:
-            yield seen(server.tls, secret=secret, fault=fault)
+            yield seen(tls, secret=secret, fault=fault)
 
 
-def _credentials(state: State) -> Iterator[tuple[Server, str, str]]:
-    """The Secrets that servers name: the server, the namespace of the gateway's pods, and the name."""
+def _credentials(state: State) -> Iterator[tuple[ServerTLSSettings | IngressTLS, str, str]]:
+    """The Secrets that servers name: by which settings, the namespace of the gateway's pods, and the name."""
     for reading, pods in _gateways(state):
         for server in reading.servers:
             for name in server.tls.credentials if pods else ():
-                yield server, pods[0].namespace, name
+                yield server.tls, pods[0].namespace, name
+    pods = of_gateway(state, kubernetes_ingress.selector(state))
+    for resource in kubernetes_ingress.served(state) if pods else ():
+        for tls in Ingress.kept(resource).tls:
+            if tls.secret_name:
+                yield tls, pods[0].namespace, tls.secret_name
 
 
 @rule
