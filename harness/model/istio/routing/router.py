@@ -15,7 +15,7 @@ from harness.model import replies
 from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, tally, then
 from harness.model.istio.routing import rewriting
 from harness.model.istio.upstream import cluster as upstream
-from harness.model.istio.upstream import hashing
+from harness.model.istio.upstream import destination_rule
 from harness.model.istio.upstream.retries import (
     Retries,
 )
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from harness.api.headers import HeaderChanges
     from harness.api.istio.destination_rule import ConsistentHash
     from harness.model.istio.routing.rule import Chosen, Mirror, RoutingDestination, RoutingRule
-    from harness.model.istio.upstream.cluster import Missing, Upstream
     from harness.model.message import Answers, ClientSide, Message
 
 _MILLION = 1_000_000
@@ -156,14 +155,14 @@ def weighted(rule: RoutingRule) -> Branches[RoutingDestination]:
 def _sent(
     side: ClientSide, port: int, message: Message, chosen: Chosen, destination: RoutingDestination
 ) -> Answers:
-    rule, written = chosen.rule, destination
+    rule = chosen.rule
     if destination.port is None and not side.client.gateway:
         # Of a destination a sidecar knows here only the port that was dialled, whichever others it has
         # [istio/istio: core.BuildSidecarOutboundVirtualHosts, route.GetDestinationCluster].
         destination = replace(destination, port=port)
     target = upstream.upstream(side, rule, destination, port)
     changed = rewriting.forwarded(message, rule, chosen.match, destination.request_headers)
-    hashes, retries = _hashes(side, rule, port, written, target), rule.retries
+    hashes, retries = _hashes(side, rule), rule.retries
     if hashes and retries.elsewhere is None:  # of several destinations tries go to other pods all the same
         retries = replace(retries, elsewhere=len(rule.destinations) > 1)
     answered = upstream.send(side, changed, target, retries, rule.timeout, hashes)
@@ -173,22 +172,10 @@ def _sent(
     return mapped(answered, lambda outcome: reduce(_with_headers, changes, outcome))
 
 
-def _hashes(
-    side: ClientSide, rule: RoutingRule, port: int, own: RoutingDestination, target: Upstream | Missing
-) -> tuple[ConsistentHash, ...]:
-    """What the requests of a rule are kept on pods by: one hash of all that its destinations say.
-
-    [istio/istio: route.HashForHTTPDestination]
-    """
-    if isinstance(target, upstream.Missing) or hashing.of(target.policy) is None:
+def _hashes(side: ClientSide, rule: RoutingRule) -> tuple[ConsistentHash, ...]:
+    """What the requests of a rule are kept on pods by: one hash of all that its destinations say."""
+    if not destination_rule.any_hash(side.state):
         return ()
-    others = (each for each in rule.destinations if each is not own and each.weight)
-    targets = [(own, target), *((each, upstream.upstream(side, rule, each, port)) for each in others)]
-    return tuple(
-        own_hash
-        for destination, to in targets
-        if not isinstance(to, upstream.Missing)
-        and (own_hash := hashing.of(to.policy)) is not None
-        # What is said for one port counts for a destination that names it.
-        and (destination.port is not None or "portLevelSettings" not in own_hash.path)
-    )
+    alone = len(rule.destinations) == 1
+    every = (upstream.route_hash(side, each) for each in rule.destinations if alone or each.weight)
+    return tuple(each for each in every if each is not None)

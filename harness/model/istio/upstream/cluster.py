@@ -98,6 +98,14 @@ def upstream(
     return cluster(side, port, why, destination.subset)
 
 
+def route_hash(side: ClientSide, destination: RoutingDestination) -> ConsistentHash | None:
+    """Returns what the requests of a routing rule to a destination are hashed by, None if by nothing."""
+    services, _ = registry.destination(side.state, side.client, destination.host)
+    owner = services[0].origin.namespace if services else ""
+    rules = destination_rule.find(side.state, destination.host, side.client, owner)
+    return rules.route_hash(destination.subset, destination.port)
+
+
 def of_host(side: ClientSide, port: Port, why: Step) -> Upstream | Missing:
     """Returns the endpoints of a port that no rule is for: those of its host, whoever else has that."""
     services, _ = registry.destination(side.state, side.client, port.host)

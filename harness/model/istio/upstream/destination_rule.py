@@ -21,7 +21,13 @@ from harness.traffic.trace import Action, Step, step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.api.istio.destination_rule import ClientTLSSettings, ConnectionPool, Subset, TrafficPolicy
+    from harness.api.istio.destination_rule import (
+        ClientTLSSettings,
+        ConnectionPool,
+        ConsistentHash,
+        Subset,
+        TrafficPolicy,
+    )
     from harness.model.message import Endpoint
     from harness.model.state import Pod, State
     from harness.traffic.outcomes import Outcome
@@ -86,6 +92,26 @@ class Destinations:
         for level in (*levels, *([subset.traffic_policy] if subset else ())):
             policy = policy.overridden(level, port)
         return policy
+
+    def route_hash(self, subset: str, port: int | None) -> ConsistentHash | None:
+        """Returns what the requests of a routing rule to a subset are hashed by, with endpoints or without.
+
+        What is said for a port counts for a destination that names it [istio/istio: HashForHTTPDestination].
+        """
+        general = next((rule.traffic_policy for rule in self.rules if rule.traffic_policy), None)
+        own = self.subset(subset) if subset else None
+        for level in (own.traffic_policy if own else None, general):
+            for policy in (level.at_port(port) if level and port is not None else None, level):
+                if policy and policy.load_balancer and policy.load_balancer.has("consistentHash"):
+                    return policy.load_balancer.consistent_hash
+        return None
+
+
+@per_state
+def any_hash(state: State) -> bool:
+    """Returns whether any rule hashes requests at all."""
+    rules = map(DestinationRule.kept, revision.acting(state, *KIND))
+    return any("consistentHash" in str(rule.data) for rule in rules)
 
 
 def find(state: State, host: str, client: Pod, owner: str) -> Destinations:
