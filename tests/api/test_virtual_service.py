@@ -167,7 +167,7 @@ def test_other_actions_and_their_defaults():
     read = rule("redirect: {uri: /x}, retries: {attempts: 2, retryOn: '5xx, 409,'}, timeout: 3s")
     assert (read.redirect.status, read.redirect.uri) == (301, "/x")
     assert (read.retries.conditions, read.retries.per_try_timeout) == (("5xx", "409"), None)
-    assert (read.retries.retry_ignore_previous_hosts, read.timeout) == (True, 3.0)
+    assert (read.retries.retry_ignore_previous_hosts, read.timeout) == (None, 3.0)
     assert rule("directResponse: {status: 503, body: {bytes: aGk=}}").direct_response.body.content == "hi"
     assert rule("directResponse: {status: 503, body: {string: hi}}").direct_response.body.content == "hi"
     assert not rule("").redirect

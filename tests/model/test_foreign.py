@@ -41,7 +41,7 @@ KINDS = {
     ),
     "all kinds of a group": ("Mapping", "getambassador.io/v3", "{}", False, ("", "an ingress controller routes by it")),
     "a kind of the Gateway API": (
-        "UDPRoute", "gateway.networking.k8s.io/v1alpha2", "{}", False, ("", "it routes datagrams"),
+        "UDPRoute", "gateway.networking.k8s.io/v1alpha2", "{}", False, None,
     ),
     "a kind of Linkerd's": (
         "Link", "multicluster.linkerd.io/v1alpha3", "{}", False, ("", "it mirrors Services of another cluster"),

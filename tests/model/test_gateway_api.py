@@ -291,8 +291,8 @@ def test_what_the_api_takes(one):
 
 def test_a_field_of_the_experimental_channel_that_isnt_modelled():
     with pytest.raises(NotModelledError) as caught:
-        changes.apply(WORLD, [http(f"{{sessionPersistence: {{}}, {V1}}}")])
-    assert caught.value.what == "HTTPRoute bare/r spec.rules[0].sessionPersistence isn't modelled"
+        changes.apply(WORLD, [http(f"{{{V1}}}", useDefaultGateways="All")])
+    assert caught.value.what == "HTTPRoute bare/r spec.useDefaultGateways isn't modelled"
 
 
 def test_an_expression_that_envoy_refuses_is_not_modelled_under_istio_alone():

@@ -399,7 +399,6 @@ def test_the_trace_names_policy_and_configuration():
             "spec.endpoints[0].address",
         ),
         ([entry(DNS.replace("DNS}", "STATIC, endpoints: [{address: 10.244.9.9}]}"))], "address 10.244.9.9"),
-        ([entry(DNS), entry(DNS, "ist/f")], "ServiceEntry ist/f spec.hosts"),
     ],
 )
 def test_not_modelled(objects, what):

@@ -277,3 +277,14 @@ def test_rates_that_a_request_counts_for(spec, source, rates):
     objects = [pods("lnk/d"), own, resource("Server", "lnk/s", server), limit(spec)]
     outcomes = send(world(*objects), source, "http://s.lnk/")
     assert [str(rate) for rate in outcomes.groups[0].outcome.series.rates] == rates
+
+
+@pytest.mark.parametrize("namespace", ["ist", "lnk"])
+def test_no_mesh_reads_the_gateway_apis_sessions(namespace):
+    own = [pods(f"{namespace}/d"), resource("Service", f"{namespace}/s", SERVICE)]
+    parent, session = "{kind: Service, name: s, group: ''}", "{sessionName: sid, type: Cookie}"
+    spec = f"{{parentRefs: [{parent}], rules: [{{sessionPersistence: {session}, backendRefs: [{{name: s, port: 80}}]}}]}}"
+    state = world(*own[:: 1 if namespace == "lnk" else -2], resource("HTTPRoute", f"{namespace}/r", spec))
+    outcomes = send(state, f"{namespace}/client", f"http://s.{namespace}/", cookie="sid=1")
+    assert affinity(outcomes) == {""}
+    assert any("isn't read by" in reason.text for group in outcomes.groups for reason in group.trace)

@@ -150,6 +150,7 @@ class RouteRule(Node):
     filters = field.nodes("filters", RouteFilter)
     backends = field.nodes("backendRefs", BackendRef)
     timeouts = field.optional_node("timeouts", RouteTimeouts)
+    session = field.optional_node("sessionPersistence", Node)
     written_matches = field.nodes("matches", _match)
 
     @field.derived

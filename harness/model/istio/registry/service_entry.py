@@ -15,7 +15,7 @@ from harness.model.istio import revision
 from harness.model.message import Endpoint
 from harness.model.network import dns
 from harness.model.network.addresses import leads_out
-from harness.model.network.services import HTTP, endpoints, service_port
+from harness.model.network.services import HTTP, ServicePort, endpoints, service_port
 from harness.model.state import Pod
 from harness.model.state.tables import HostTable, LabelTable, per_pod, per_state
 
@@ -120,17 +120,41 @@ def passed_over(state: State, number: int, *hosts: str) -> list[Step]:
 def targets(state: State, port: EntryPort) -> tuple[Target, ...]:
     """Returns where the requests of a host go that its proxies find themselves: not with resolution NONE.
 
-    Raises NotModelledError for an address inside of the cluster that no object has, and where two entries of
-    a namespace say so: Istio joins what they say.
+    Entries of one namespace for the same host share their endpoints: by the port's name, or where names are
+    resolved by its number [istio/istio: EndpointShards, filterIstioEndpoint]. Raises NotModelledError for an
+    address inside of the cluster that no object has, and for names among addresses.
     """
-    places, internal = _targets(state, port), port.spec.is_internal
-    for twin in by_host(state).covering(port.host):
-        place = (twin.host, twin.number, twin.origin.namespace)
-        if twin.origin is not port.origin and place == (port.host, port.number, port.origin.namespace):
-            older, younger = sorted((port, twin), key=by_host(state).covering(port.host).index)
-            why = f"{older.origin} has the same host and port, and Istio joins what both say"
-            raise not_modelled(younger.origin, "spec.hosts", why)
+    places, internal = [*_targets(state, port)], port.spec.is_internal
+    resolved = port.spec.resolution.startswith("DNS")
+    for twin in beside(state, port):
+        if not resolved and twin.name != port.name:
+            continue
+        others = [*_targets(state, twin)]
+        if others and not resolved and twin.spec.resolution.startswith("DNS"):
+            why = f"{port.origin} has the same host and port, whose endpoints are addresses"
+            raise not_modelled(twin.origin, "spec.resolution", why)
+        places += others
     return tuple(replace(place, meshed=place.meshed and internal) for place in places)
+
+
+def beside(state: State, port: EntryPort | ServicePort) -> Iterator[EntryPort]:
+    """Yields what other entries of the same namespace say of a host's port."""
+    place = (port.host, port.number, port.origin.namespace)
+    for twin in by_host(state).covering(port.host):
+        if twin.origin is not port.origin and place == (twin.host, twin.number, twin.origin.namespace):
+            yield twin
+
+
+def added(state: State, port: ServicePort) -> Iterator[Target]:
+    """Yields the endpoints that entries of its namespace add to a Service's port of the same name."""
+    for twin in beside(state, port):
+        if twin.name == port.name:
+            yield from _targets(state, twin)
+
+
+def all_meshed(state: State, port: ServicePort) -> bool:
+    """Returns whether all endpoints that entries of its namespace add to a headless Service are meshed."""
+    return all(place.meshed for twin in beside(state, port) for place in _targets(state, twin))
 
 
 def _targets(state: State, port: EntryPort) -> Iterator[Target]:

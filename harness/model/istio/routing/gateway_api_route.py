@@ -29,13 +29,14 @@ from harness.model.istio.routing.rule import (
     RoutingRule,
 )
 from harness.model.istio.upstream.retries import CONDITIONS, DEFAULT, Retries
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.api.gateway_api.filters import CORSFilter, RequestRedirect, RouteFilter, URLRewrite
     from harness.api.gateway_api.reference import TargetRef
-    from harness.api.gateway_api.route import BackendRef, RouteMatch, RouteRetry, Rpc
+    from harness.api.gateway_api.route import BackendRef, RouteMatch, RouteRetry, RouteRule, Rpc
     from harness.base.resources import Resource
     from harness.model.state import State
 
@@ -127,6 +128,14 @@ def _precedence(rule: RoutingRule) -> tuple[int, int, bool, int, int]:
     return (*path, match.method is None, -len(match.headers), -len(match.query))
 
 
+def _unread(part: RouteRule) -> tuple[Step, ...]:
+    """What Istio takes of a rule and doesn't do."""
+    if part.session is None:
+        return ()
+    text = "isn't read by Istio: requests aren't kept on a pod"
+    return (step(part.resource, part.session.path, Action.IGNORED, text),)
+
+
 @per_object
 def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRule, ...]:
     """A rule for each match; the backends of the forbidden fields lead nowhere."""
@@ -145,6 +154,7 @@ def _converted(resource: Resource, forbidden: frozenset[str]) -> tuple[RoutingRu
             direct=None if weighted or redirect else (500, ""),
             rewrite=_rewrite(rewrite.rewrite) if rewrite else Rewrite(),
             # Without retries backendRequest takes the place of the request's own time limit.
+            via=_unread(part),
             timeout=part.request_timeout if part.retry else part.backend_timeout or part.request_timeout,
             retries=_retries(part.retry, part.backend_timeout) if part.retry else DEFAULT,
             request_headers=_header_changes(part.filters, "RequestHeaderModifier"),

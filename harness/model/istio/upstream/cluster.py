@@ -182,10 +182,12 @@ def _targets(side: ClientSide, port: Port, ready: tuple[Endpoint, ...]) -> tuple
             return tuple(map(Target, _redirected(side, port)))
         return service_entry.targets(state, port)
     if _keeps_address(side, port):
-        # Its pods share one way: mutual TLS only if each of them has a sidecar.
+        # Its endpoints share one way: mutual TLS only if each of them has a sidecar.
         meshed = all(endpoint.pod.mesh is Mesh.ISTIO for endpoint in ready)
+        meshed = meshed and service_entry.all_meshed(state, port)
         return tuple(Target(place, place.pod.labels, meshed=meshed) for place in side.dialled)
-    pods = tuple(Target(endpoint, endpoint.pod.labels, meshed=True) for endpoint in ready)
+    own = (Target(endpoint, endpoint.pod.labels, meshed=True) for endpoint in ready)
+    pods = (*own, *service_entry.added(state, port))
     if not (selector := _selector(port)):
         return pods
     name, number = (port.name, port.target) if isinstance(port.target, int) else (port.target, port.number)

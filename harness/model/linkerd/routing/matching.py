@@ -97,7 +97,9 @@ def best(routes: Iterable[Route], message: Message) -> Taken | tuple[Step, ...]:
     text = "matches best: the longest path, then headers, query, method; then the oldest{}"
     by = "".join(f", by {_read(wanted)}" for _, wanted in taken.match.expressions)
     why = step(taken.route.resource, taken.match.path, Action.MATCHED, text, by)
-    return Taken(taken.route, taken.rule, taken.match, (*passed, why))
+    session, text = taken.rule.session, "isn't read by Linkerd: requests aren't kept on a pod"
+    unread = () if session is None else (step(session.resource, session.path, Action.IGNORED, text),)
+    return Taken(taken.route, taken.rule, taken.match, (*passed, why, *unread))
 
 
 def _passed(candidates: Iterable[_Candidate], taken: _Candidate | None, message: Message) -> Iterator[Step]:
