@@ -86,9 +86,7 @@ def test_equal_outcomes_are_one_group():
     groups = tuple(Group(one, Fraction(1)) for one in (late, fast, slow, fast))
     assert sample_of(GET, Outcomes(groups, 4)) == {
         "from": "shop/client",
-        "method": "GET",
         "url": "http://web/",
-        "count": 4,
         "observed": [
             {"status": 200, "backend": "shop/web", "count": 3},
             {"status": 504, "count": 1, "seconds": 2.0},

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.translate import Translation
     from harness.base import Resource
+    from harness.expectations.record import Record
     from harness.ground.ground import Provider
     from harness.traffic.load import Course
     from harness.traffic.outcomes import Outcome
@@ -48,7 +49,7 @@ class Ground:
     `shadow` is the model running beside a cluster, for predictions and traces. `translations` are the
     configs that were translated, as they were last applied, with their findings. `course` is what became of
     the expectation's load in the transition to this stage, `shadow_course` what the model predicts of it.
-    `record` is told each sample that counts.
+    `record` is told each sample that counts, and what is reported of objects.
     """
 
     provider: Provider
@@ -59,7 +60,7 @@ class Ground:
     translations: Mapping[str, Translation] = field(default_factory=dict)
     course: Course | None = None
     shadow_course: Course | None = None
-    record: Callable[[Request, Outcomes], None] | None = None
+    record: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -177,15 +178,21 @@ class Asking(Expectation):
     ) -> tuple[Outcomes, Comparison]:
         """Sends the request until the outcomes decide; returns them with what they say.
 
-        The model's distribution decides at once. On a cluster small batches are sent first, until
-        nothing unexpected comes back or the time to settle is over (each pooled connection serves one
-        more request under an old policy); they don't count. Then one sample, grown look by look.
+        The model's distribution decides at once. On a cluster, where all shall be of one class, a first
+        sample may show just that. Else small batches are sent, until nothing unexpected comes back or the
+        time to settle is over (each pooled connection serves one more request under an old policy); they
+        don't count. Then one sample, grown look by look.
         """
         provider, confidence = ground.provider, ground.confidence
         if provider.basis is Basis.PREDICTED:
             outcomes = provider.send(request, 1, witness=self.witness)
             return outcomes, compare_exact(expected, outcomes.classes(self.classify))
         wanted = {label for label, share in expected.items() if share}
+
+        if len(wanted) == 1:
+            sample, comparison = self._first_look(ground, request, expected)
+            if comparison.holds:
+                return sample, comparison
 
         def as_wanted() -> bool:
             try:
@@ -204,8 +211,24 @@ class Asking(Expectation):
             log.info("%s: %d requests, %s", request, sample.n, dict(classes))
             if comparison.holds is not None:
                 break
-        if ground.record is not None and request.pod is None:  # recorded objects have no addresses
-            ground.record(request, sample)
+        if ground.record is not None:
+            ground.record.sample(request, sample)
+        return sample, comparison
+
+    def _first_look(
+        self, ground: Ground, request: Request, expected: Mapping[str, Fraction]
+    ) -> tuple[Outcomes, Comparison]:
+        """What a sample says that is taken at once: it counts only if it holds."""
+        try:
+            sample = ground.provider.send(request, ground.confidence.first, witness=self.witness)
+        except WitnessError:
+            return Outcomes((), 0), Comparison(None, ())
+        classes = sample.classes(self.classify)
+        comparison = compare_sample(expected, classes, ground.confidence)
+        if comparison.holds:
+            log.info("%s: %d requests at once, %s", request, sample.n, dict(classes))
+            if ground.record is not None:
+                ground.record.sample(request, sample)
         return sample, comparison
 
     def _explained(self, verdict: Verdict, ground: Ground, request: Request, outcomes: Outcomes) -> Verdict:

@@ -117,26 +117,40 @@ def _reported(parent: ParentRef, controller: str, status: RouteStatus, generatio
 
 
 def reports(data: Json) -> tuple[Status, ...]:
-    """Returns what an object's status says: its own conditions, of its listeners, and on its parents."""
-    listed = [Status("", _conditions(ConditionedStatus.live(data).conditions))]
+    """Returns what an object's status says: its own conditions, of its listeners, and on its parents.
+
+    Conditions that are about an older generation of the object are left out.
+    """
+    metadata = Metadata.live(data)
+    home, generation = metadata.namespace, metadata.generation or 1
+
+    def present(conditions: Iterable[StatusCondition]) -> tuple[ReportedCondition, ...]:
+        return tuple(
+            ReportedCondition(each.type, each.status, each.reason)
+            for each in conditions
+            if (each.generation or generation) >= generation
+        )
+
+    listed = [Status("", present(ConditionedStatus.live(data).conditions))]
     listeners = (
-        Status("", _conditions(each.conditions), listener=each.name, routes=each.routes)
+        Status(
+            "",
+            present(each.conditions),
+            listener=each.name,
+            routes=each.routes,
+            kinds=tuple(sorted(taken.kind for taken in each.kinds)),
+        )
         for each in ListenersStatus.live(data).listeners
     )
-    home = Metadata.live(data).namespace
     parents = (
-        Status(each.controller, _conditions(each.conditions), _parent(each.parent, home))
+        Status(each.controller, present(each.conditions), _parent(each.parent, home))
         for each in RouteStatus.live(data).parents
     )
     ancestors = (
-        Status(each.controller, _conditions(each.conditions), _parent(each.ancestor, home))
+        Status(each.controller, present(each.conditions), _parent(each.ancestor, home))
         for each in PolicyStatus.live(data).ancestors
     )
     return tuple(report for report in (*listed, *listeners, *parents, *ancestors) if report.conditions)
-
-
-def _conditions(conditions: Iterable[StatusCondition]) -> tuple[ReportedCondition, ...]:
-    return tuple(ReportedCondition(each.type, each.status, each.reason) for each in conditions)
 
 
 def _parent(ref: ParentRef, home: str) -> StatusParent:

@@ -48,13 +48,13 @@ def _services(state: State) -> SelectorTable[Resource]:
 def speaks_tls(state: State, pod: Pod, port: int) -> bool:
     """Returns whether the application itself speaks TLS on a port.
 
-    Of the known applications some say so by an argument, the others speak plain HTTP; of all others the
+    Of the known applications some say so by an argument or a variable, the others speak plain HTTP; of all others the
     container's name for the port tells, or a Service's. Raises NotModelledError where none does.
     """
     container = apps.listening(pod, port)
-    app = apps.known(container) if container else None
     if container is None:
         return False
+    app = apps.known(container)
     if app and not app.stands_in:
         return app.speaks_tls(container, port)
     spoken = {protocol_of(name) for name, number in container.ports.items() if number == port}

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from harness.base import Mesh
+from harness.base import Mesh, ObjectName
 from harness.base.files import write_text
-from harness.manifests.dumps import unassigned
+from harness.run import layout, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from harness.base import Resource
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from harness.scenario import Scenario, Stage
     from harness.traffic.outcomes import Outcome, Outcomes
     from harness.traffic.request import Request
+    from harness.traffic.status import Status
 
 Json = dict[str, Any]
 
@@ -38,10 +37,11 @@ _LEFT_OUT = re.compile(
 )
 _LEFT_OUT_AT_SERVER = re.compile(r"host|user-agent|accept|accept-encoding|te|x-envoy-peer-metadata.*")
 _LEFT_OUT_OF_ANSWERS = re.compile(
-    r"user-agent|grpc-status|grpc-message|x-envoy-upstream-service-time|etag|last-modified|expires|accept-ranges|access-control-.*|x-faces-.*"
+    r"user-agent|grpc-status|grpc-message|x-envoy-upstream-service-time|etag|last-modified|expires|accept-ranges|cache-control|x-content-type-options|x-faces-.*"
 )
+_PROXIES = ("envoy", "istio-envoy")
+"""What proxies call themselves in the header `server`; whatever else stands there is an application's."""
 _FIRST_TRY = ("x-envoy-attempt-count", "1")
-_ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _HASH = re.compile(r"Hash=[0-9a-f]+")
 _CURL = re.compile(r"(.*) \(curl (\d+)\)")
 
@@ -54,19 +54,19 @@ class Case:
     about: str
     objects: tuple[Resource, ...]
     requests: list[Json] = field(default_factory=list)
+    statuses: dict[str, list[Json]] = field(default_factory=dict)
 
-    def data(self, known: dict[str, Json]) -> Json:
-        """Returns it as plain data; the objects stand in the order in which they were made.
-
-        Those that are equal to `known` ones (by their JSON) are these, and others are added to them.
-        """
-        plain = map(_plain, sorted(self.objects, key=_age))
+    def data(self) -> Json:
+        """Returns it as plain data; the objects stand in the order in which they were made."""
+        objects = sorted(filter(written.is_told, self.objects), key=_age)
+        addresses = written.mentioned(objects, (request["url"] for request in self.requests))
         return {
             "id": self.id,
             "about": self.about,
             "ordered": "namespaces first, then as they were made",
-            "objects": [known.setdefault(json.dumps(data), data) for data in plain],
+            "objects": [written.plain(resource, addresses) for resource in objects],
             "requests": self.requests,
+            **({"statuses": self.statuses} if self.statuses else {}),
         }
 
 
@@ -95,31 +95,50 @@ class Recorder:
         """Adds a sample to a case that has begun."""
         self._cases[case].requests.append(sample_of(request, outcomes))
 
+    def note_status(self, case: str, of: ObjectName, reports: Sequence[Status]) -> None:
+        """Adds what is reported of an object to a case that has begun."""
+        self._cases[case].statuses[str(of)] = list(map(status_of, reports))
+
     def write(self) -> None:
         """Writes the file anew, with all that was noted so far."""
-        known: dict[str, Json] = {}  # what stands unchanged in several cases is written once
-        cases = [case.data(known) for case in self._cases.values() if case.requests]
-        content = {"about": "Recorded by the harness", "versions": self._versions, "cases": cases}
-        write_text(self._path, yaml.safe_dump(content, sort_keys=False, width=120))
+        cases = [case.data() for case in self._cases.values() if case.requests or case.statuses]
+        write_text(self._path, layout.text("Recorded by the harness", self._versions, cases))
 
 
-def recording(
-    recorder: Recorder, provider: Provider, scenario: Scenario, stage: Stage, written: Iterable[Resource]
-) -> Callable[[Request, Outcomes], None]:
-    """Returns what takes a stage's samples into its case, begun with what stands when the first comes.
+@dataclass(frozen=True)
+class StageRecord:
+    """What takes a stage's observations into its case, begun with what stands when the first comes.
 
-    That is all in the namespaces of what was `written`, and what holds for whole meshes.
+    That is all in the namespaces of what was `made`, and what holds for whole meshes.
     """
-    case = case_id(scenario.path, stage.name)
-    namespaces = {resource.home for resource in written} - {""}
 
-    def record(request: Request, outcomes: Outcomes) -> None:
-        if not recorder.knows(case):
-            standing = provider.standing(namespaces, tuple(Mesh))
-            recorder.begin(Case(case, f"{scenario.name}: {stage.name}", standing), provider.versions())
-        recorder.note(case, request, outcomes)
+    recorder: Recorder
+    provider: Provider
+    scenario: Scenario
+    stage: Stage
+    made: tuple[Resource, ...]
 
-    return record
+    def sample(self, request: Request, outcomes: Outcomes) -> None:
+        """Takes a sample that counts."""
+        self.recorder.note(self._case(), request, outcomes)
+
+    def status(self, of: ObjectName, reports: Sequence[Status]) -> None:
+        """Takes what is reported of an object."""
+        self.recorder.note_status(self._case(), of, reports)
+
+    def _case(self) -> str:
+        case = case_id(self.scenario.path, self.stage.name)
+        if not self.recorder.knows(case):
+            namespaces = {resource.home for resource in self.made} - {""}
+            standing = self.provider.standing(namespaces, tuple(Mesh))
+            # Of a cluster no Secret is read; those of the scenario stand in its files.
+            secrets = (each for each in self.made if each.kind == "Secret" and self._is_there(each))
+            begun = Case(case, f"{self.scenario.name}: {self.stage.name}", (*standing, *secrets))
+            self.recorder.begin(begun, self.provider.versions())
+        return case
+
+    def _is_there(self, resource: Resource) -> bool:
+        return self.provider.find(ObjectName.of(resource)) is not None
 
 
 def sample_of(request: Request, outcomes: Outcomes) -> Json:
@@ -137,13 +156,24 @@ def sample_of(request: Request, outcomes: Outcomes) -> Json:
         groups.append({**json.loads(key), "count": counts[key], **slow})
     return {
         "from": "the host" if request.through else str(request.source),
-        "method": request.method,
+        **({"method": request.method} if request.method != "GET" else {}),
         "url": request.url,
         **({"headers": dict(request.headers)} if request.headers else {}),
         **({"new_connections": True} if request.new_connection else {}),
         **({"through": str(request.through)} if request.through else {}),
-        "count": outcomes.n,
+        **({"pod": str(request.pod)} if request.pod else {}),
         "observed": groups,
+    }
+
+
+def status_of(report: Status) -> Json:
+    """Returns what a controller reports as observations hold it."""
+    return {
+        **({"controller": report.controller} if report.controller else {}),
+        **({"parent": str(report.parent)} if report.parent else {}),
+        **({"listener": report.listener} if report.listener else {}),
+        **({"routes": report.routes, "kinds": list(report.kinds)} if report.routes is not None else {}),
+        "conditions": {each.type: f"{each.status} {each.reason}" for each in report.conditions},
     }
 
 
@@ -177,24 +207,17 @@ def _headers(headers: Iterable[tuple[str, str]], left_out: re.Pattern[str]) -> d
     for name, value in ((name.lower(), value) for name, value in headers):
         if _LEFT_OUT.fullmatch(name) or left_out.fullmatch(name) or (name, value) == _FIRST_TRY:
             continue
+        if name == "server" and value not in _PROXIES:
+            continue
         value = _redacted(value)
         kept[name] = f"{kept[name]}, {value}" if name in kept else value
     return dict(sorted(kept.items()))
 
 
 def _redacted(text: str) -> str:
-    return _HASH.sub("Hash=<hash>", _ADDRESS.sub("<ip>", text))
+    return _HASH.sub("Hash=<hash>", written.ADDRESS.sub("<ip>", text))
 
 
 def _age(resource: Resource) -> tuple[bool, str, str, str]:
     """What sorts namespaces first, then the older first; ties by name, as the meshes break them."""
     return (resource.kind != "Namespace", resource.created, resource.namespace, resource.name)
-
-
-def _plain(resource: Resource) -> Json:
-    """An object without what its cluster assigned to it."""
-    data = {key: value for key, value in resource.data.items() if key != "status"}
-    if resource.kind == "Namespace":
-        data.pop("spec", None)
-    plain: Json = json.loads(json.dumps(unassigned(data)))
-    return plain

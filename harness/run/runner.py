@@ -16,7 +16,7 @@ from harness.cluster.ownership.ownership import Entry
 from harness.expectations import Ground, Result, Verdict
 from harness.manifests.objects import from_api
 from harness.run.background import Background
-from harness.run.record import recording
+from harness.run.record import StageRecord
 from harness.run.shadow import Shadow, enforced
 from harness.scenario.steps import Run
 from harness.traffic.observables import Basis
@@ -95,8 +95,8 @@ class Runner:
         self.reach(self.scenario.stages.index(stage))
         site, record = self._site, None
         if self.recorder is not None:
-            written = chain(self.scenario.apps, *site.configs.values())
-            record = recording(self.recorder, self.provider, self.scenario, stage, written)
+            made = tuple(chain(self.scenario.apps, *site.configs.values()))
+            record = StageRecord(self.recorder, self.provider, self.scenario, stage, made)
         ground = Ground(
             self.provider,
             site.apps,

@@ -102,7 +102,8 @@ def compare_sample(
     """Compares a sample's counts with the expected shares at one look of the sequential test."""
     n = int(sum(seen.values()))
     labels = _labels(expected, seen)
-    tests = len(looks(confidence)) * (1 if len(labels) <= 2 else len(labels))  # of two, one tells the other
+    asked = len(looks(confidence)) + 1  # one before it settles
+    tests = asked * (1 if len(labels) <= 2 else len(labels))  # of two, one tells the other
     failed, passed, shares = False, True, []
     for label in labels:
         share, count = float(expected.get(label, 0)), int(seen.get(label, 0))

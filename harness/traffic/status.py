@@ -47,7 +47,8 @@ class Status:
     """What one controller reports: of an object, or of it on one `parent`, or of one of its listeners.
 
     `controller` is a name, empty where an object's own conditions don't say whose they are. `routes` are
-    those on a listener. `open` are types of conditions of which the model can't say what they are.
+    those on a listener, `kinds` those that it takes. `open` are types of conditions of which the model can't
+    say what they are.
     """
 
     controller: str
@@ -55,10 +56,13 @@ class Status:
     parent: StatusParent | None = None
     listener: str = ""
     routes: int | None = None
+    kinds: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         about = f" on {self.parent}" if self.parent else f" listener {self.listener}" if self.listener else ""
-        routes = "" if self.routes is None else f", {self.routes} routes"
+        routes = (
+            "" if self.routes is None else f", {self.routes} routes of {' or '.join(self.kinds) or 'no kind'}"
+        )
         listed = ", ".join(map(str, self.conditions))
         return f"{self.controller or 'status'}{about}: {listed}{routes}"

@@ -163,6 +163,7 @@ TWIN = "web-v1-6b5d4d5f74-ddddd"
         ("in a header, whatever the body says", answer(body=V2, x_faces_pod=V1), {V1}),
         ("two pods of one workload", answer(body=f"{V1} {TWIN}"), {V1, TWIN}),
         ("pods of two workloads", answer(body=f"{V1} {V2}"), set()),
+        ("in a call, its trailers right behind", answer(body=f"\0\x1a{V1}grpc-status: 0\r\n"), {V1}),
         ("part of a longer word", answer(body=f"{V1}x"), set()),
         ("the client's, repeated by an echo", answer(body=f'{{"headers": {{"X-Peer": ["{ME}"]}}}}'), set()),
         ("the server's beside that", answer(body=f'{{"pod": "{V1}", "headers": {{"X-Peer": "{ME}"}}}}'), {V1}),

@@ -29,7 +29,7 @@ EDGE = StatusParent("Gateway", "edge", "gw", "https")
 ON_GATEWAY = Status(ISTIO, (ACCEPTED, UNRESOLVED), EDGE)
 ON_SERVICE = Status(LINKERD, (ACCEPTED,), StatusParent("Service", "shop", "web"))
 OWN = Status("", (ACCEPTED,), open=("Programmed",))
-LISTENER = Status("", (ACCEPTED,), listener="https", routes=2)
+LISTENER = Status("", (ACCEPTED,), listener="https", routes=2, kinds=("GRPCRoute", "HTTPRoute"))
 
 # what is said beside the object, what is reported, result
 STATUSES = {
@@ -54,6 +54,8 @@ STATUSES = {
     "no such controller": ({"by": "istio", "conditions": {"Accepted": True}}, (ON_SERVICE,), FAIL),
     "a listener": ({"listener": "https", "routes": 2}, (OWN, LISTENER), PASS),
     "other routes": ({"listener": "https", "routes": 1}, (OWN, LISTENER), FAIL),
+    "its kinds": ({"listener": "https", "kinds": ["HTTPRoute", "GRPCRoute"]}, (OWN, LISTENER), PASS),
+    "other kinds": ({"listener": "https", "kinds": ["HTTPRoute"]}, (OWN, LISTENER), FAIL),
     "nothing is reported": ({"conditions": {"Accepted": True}}, (), FAIL),
     "nobody can say": ({"conditions": {"Programmed": True}}, (OWN,), INCONCLUSIVE),
 }
@@ -71,10 +73,10 @@ def test_status(case):
 
 @pytest.mark.parametrize(
     ("says", "words"),
-    [({}, "say conditions, or routes"), ({"routes": 1}, "routes are counted on a listener")],
+    [({}, "say conditions, routes or kinds"), ({"routes": 1}, "routes and kinds are a listener's")],
 )
 def test_a_status_says_what_it_is_about(says, words):
-    expectation = KINDS["status"].model_construct(conditions={}, routes=None, listener=None)
+    expectation = KINDS["status"].model_construct(conditions={}, routes=None, kinds=None, listener=None)
     expectation = expectation.model_copy(update=says)
     assert words in next(iter(expectation.faults()))
 

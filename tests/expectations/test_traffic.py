@@ -126,10 +126,27 @@ def judged(kind: str, says: dict, provider: Scripted, shadow: Scripted | None = 
 
 
 @pytest.mark.parametrize(
+    ("change", "sent"),
+    [
+        pytest.param(lambda sent: None, 200, id="at once"),
+        # The first sample shows the old state; a batch then shows that it is over, and a sample counts.
+        pytest.param(lambda sent: {MISSING: 1.0} if sent < 200 else {OK: 1.0}, 420, id="it settles"),
+    ],
+)
+def test_one_sample_shows_what_is_so_at_once(change, sent):
+    provider = Scripted({OK: 1.0}, Basis.OBSERVED, change=change)
+    expectation = KINDS["response"].model_validate(CALL | {"status": 200})
+    verdict = expectation.judge(Ground(provider, APPS, confidence=Confidence(settle=5)))
+    assert (verdict.result, verdict.n, provider.sent) == (PASS, 200, sent)
+
+
+@pytest.mark.parametrize(
     ("says", "answer", "result", "words"),
     [
         ({"status": 200}, OK, PASS, "as expected"),
         ({"status": 200}, MISSING, FAIL, "status 404"),
+        ({"backend": "shop/web"}, OK, PASS, "as expected"),
+        ({"backend": "shop/other"}, OK, FAIL, "answered by shop/web"),
         ({"closed": True, "control": "http://b/"}, OK, FAIL, "200 from shop/web"),
         # The control gets the same answer.
         ({"closed": True, "control": "http://b/"}, RESET, INCONCLUSIVE, "closed"),

@@ -213,7 +213,9 @@ def test_gateway_api_crds_are_applied_from_a_file(tmp_path):
 
 def test_what_a_cluster_reports():
     accepted = {"type": "Accepted", "status": "True", "reason": "Accepted"}
-    listener = {"name": "http", "attachedRoutes": 2, "conditions": [accepted]}
+    old, new = ({**accepted, "type": kind, "observedGeneration": n} for kind, n in (("Old", 1), ("New", 2)))
+    kinds = [{"group": "gateway.networking.k8s.io", "kind": kind} for kind in ("HTTPRoute", "GRPCRoute")]
+    listener = {"name": "http", "attachedRoutes": 2, "supportedKinds": kinds, "conditions": [accepted, old]}
     parent = {"kind": "Service", "name": "web", "port": 80}
     of_route = {
         "controllerName": "linkerd.io/policy-controller",
@@ -223,12 +225,12 @@ def test_what_a_cluster_reports():
     data = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": "web", "namespace": "shop"},
-        "status": {"conditions": [accepted], "listeners": [listener], "parents": [of_route]},
+        "metadata": {"name": "web", "namespace": "shop", "generation": 2},
+        "status": {"conditions": [old, accepted, new], "listeners": [listener], "parents": [of_route]},
     }
     assert list(map(str, gateway_api.reports(data))) == [
-        "status: Accepted=True (Accepted)",
-        "status listener http: Accepted=True (Accepted), 2 routes",
+        "status: Accepted=True (Accepted), New=True (Accepted)",
+        "status listener http: Accepted=True (Accepted), 2 routes of GRPCRoute or HTTPRoute",
         "linkerd.io/policy-controller on Service shop/web port 80: Accepted=True (Accepted)",
     ]
 

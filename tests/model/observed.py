@@ -5,13 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from harness.base.resources import CLUSTER_SCOPED, Resource
+from harness.base.resources import CLUSTER_SCOPED, ObjectName, Resource
 from harness.base.vocabulary import Mesh, Workload
+from harness.ground.model import ModelProvider
 from harness.manifests.documents import plain
+from harness.manifests.self_signed import completed
 from harness.model import Refused, State, changes
-from harness.model.decide import decide
+from harness.model.observables import reported
+from harness.run.record import status_of
 from harness.traffic.between import bounds
 from harness.traffic.observables import Proxy
+from harness.traffic.outcomes import Failure
 from harness.traffic.request import HOST, Request
 from harness.traffic.trace import Action
 
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 BOTH_MESHES = changes.install(changes.install(State(), Mesh.ISTIO), Mesh.LINKERD)
 
 RATE = 1e-9
+
+# What bare connections see of a proxy that ends them, other than an end without a word.
+CLOSED = {"a proxy refuses what isn't HTTP"}
 
 # What a recorder or a single hop leaves out, and what names pods, addresses or times.
 IGNORED_AT_SERVER = {"x-envoy-decorator-operation", "content-type", "te"}
@@ -52,7 +59,7 @@ def _resource(data: dict[str, Any]) -> Resource:
 
 
 def _applied(case: dict[str, Any], state: State) -> State:
-    objects = [_resource(data) for data in case.get("objects", ())]
+    objects = [completed(_resource(data)) for data in case.get("objects", ())]
     if "ordered" not in case and "rejected" not in case:
         return changes.apply(state, objects)
     said = []
@@ -73,6 +80,9 @@ def check(case: dict[str, Any], world: State) -> None:
     state = _applied(case, world)
     if isinstance(case.get("also"), dict):
         _check_containers(state, case)
+    for name, reports in case.get("statuses", {}).items():
+        _check_status(state, ObjectName.parse(name), reports)
+    ground = ModelProvider()
     for asked in case["requests"]:
         request = Request(
             HOST if "through" in asked else Workload.parse(asked["from"]),
@@ -81,8 +91,11 @@ def check(case: dict[str, Any], world: State) -> None:
             tuple(asked.get("headers", {}).items()),
             asked.get("new_connections", False),
             through=Workload.parse(asked["through"]) if "through" in asked else None,
+            pod=Workload.parse(asked["pod"]) if "pod" in asked else None,
         )
-        _compare(request, decide(state, request), asked["observed"])
+        ground.state = state
+        outcomes = ground.send(request, 1)
+        _compare(request, outcomes, asked["observed"])
 
 
 def _compare(request: Request, outcomes: Outcomes, observed: list[dict[str, Any]]) -> None:
@@ -126,6 +139,8 @@ def _listed(groups: tuple[Group, ...], misfits: dict[int, str]) -> str:
 
 def _misfit(outcome: Outcome, observed: dict[str, Any]) -> str:
     """Why the outcome isn't the observed one, empty if it is."""
+    if observed.get("error") in CLOSED:
+        return "" if outcome.failure is Failure.EMPTY_REPLY else "not closed"
     if "error" in observed:
         code = "curl " + observed["error"].split()[1]
         fits = outcome.failure is not None and f"({code})" in str(outcome.failure)
@@ -152,6 +167,8 @@ def _misfit_at_server(outcome: Outcome, observed: dict[str, Any]) -> str:
     if "server_saw" not in observed:
         return ""
     saw, wanted = outcome.server_saw, observed["server_saw"]
+    if saw is None and outcome.body is None:
+        return ""  # what is said within the client's own TLS the model doesn't know
     assert saw is not None
     if (saw.path, saw.host) != (wanted["path"], wanted["host"]):
         return f"server saw {saw.path} {saw.host}"
@@ -174,6 +191,25 @@ def _misfit_in_answer(outcome: Outcome, observed: dict[str, Any]) -> str:
         return f"body {outcome.body!r}"
     seconds = observed.get("seconds", 0.0)
     return "" if abs(outcome.seconds - seconds) <= 0.5 else f"{outcome.seconds} s, not {seconds} s"
+
+
+def _check_status(state: State, name: ObjectName, observed: list[dict[str, Any]]) -> None:
+    """Fails unless the model reports the same, of all that it can say anything about."""
+    (resource,) = (stored.live for stored in state.objects.values() if name.names(stored.live))
+    predicted = {}
+    for report in reported(state, resource):
+        told = status_of(report)
+        predicted[_about(told)] = told, report.open
+    assert predicted.keys() == set(map(_about, observed)), f"{name}: {list(predicted)}"
+    for report in observed:
+        told, undecided = predicted[_about(report)]
+        wanted = {key: text for key, text in report["conditions"].items() if key not in undecided}
+        report = {**report, "conditions": wanted}
+        assert told == report, f"{name}: observed {report}, predicted {told}"
+
+
+def _about(report: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(report.get(key) for key in ("controller", "parent", "listener"))
 
 
 def _check_containers(state: State, case: dict[str, Any]) -> None:

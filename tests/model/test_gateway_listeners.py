@@ -599,15 +599,16 @@ def test_gateways_that_the_api_refuses(listeners, words):
             "Gateway infra/shop spec.gatewayClassName isn't modelled",
         ),
         (
-            gateway(listener(), infrastructure="{parametersRef: {group: '', kind: ConfigMap, name: c}}"),
+            gateway(listener(), infrastructure="{parametersRef: {group: '', kind: ConfigMap, name: ca}}"),
             "Gateway infra/shop spec.infrastructure.parametersRef isn't modelled",
         ),
         (gateway(listener(), defaultScope="All"), "Gateway infra/shop spec.defaultScope isn't modelled"),
     ],
 )
 def test_not_modelled(made, what):
+    world = changes.apply(WORLD, [resource("ConfigMap", "infra/ca")])
     with pytest.raises(NotModelledError) as caught:
-        changes.apply(WORLD, [made])
+        changes.apply(world, [made])
     assert caught.value.what == what
 
 

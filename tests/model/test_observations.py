@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.api.schema.releases import Release
 from harness.manifests.files import read_manifests
 from harness.model import changes
 from tests.model.observed import BOTH_MESHES, check, load
@@ -50,8 +51,9 @@ def _read(topic: str) -> dict[str, Any]:
 
 
 @cache
-def _world(path: Path | None) -> State:
-    return changes.apply(BOTH_MESHES, read_manifests(path)) if path else BOTH_MESHES
+def _world(path: Path | None, release: str) -> State:
+    served = Release.parse(release).definitions("observations") if release else ()
+    return changes.apply(BOTH_MESHES, [*served, *(read_manifests(path) if path else ())])
 
 
 @pytest.mark.parametrize(("topic", "case"), [_param(topic, case) for topic, case in CASES])
@@ -59,7 +61,7 @@ def test_case(topic: str, case: str) -> None:
     file = _read(topic)
     (observed,) = (other for other in file["cases"] if other["id"] == case)
     world = (OBSERVATIONS / topic).parent / file["world"] if "world" in file else None
-    check(observed, _world(world))
+    check(observed, _world(world, file["versions"].get("gateway-api", "")))
 
 
 @pytest.mark.parametrize("topic", TOPICS)

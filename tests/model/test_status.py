@@ -246,6 +246,10 @@ REPORTS = {
         [resource("ConfigMap", "edge/ca"), backend_tls("a"), backend_tls("b")],
         ["Service edge/web Accepted:Conflicted ResolvedRefs"],
     ),
+    "parameters of no known kind": (
+        [gateway(HTTP, infrastructure="{parametersRef: {group: x.example, kind: Y, name: z}}")],
+        ["Accepted:InvalidParameters ResolvedRefs Programmed:AddressNotUsable", "http Accepted Programmed ResolvedRefs Conflicted:NoConflicts 0 routes"],
+    ),
     "class": (
         [resource("GatewayClass", "mine", "{controllerName: istio.io/gateway-controller}", GATEWAY)],
         ["Accepted"],

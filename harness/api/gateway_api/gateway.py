@@ -187,11 +187,18 @@ class KubernetesGateway(Spec):
         return not self.addresses or [address.type for address in self.addresses] == ["IPAddress"]
 
 
+class RouteKind(Node):
+    """A kind of routes."""
+
+    kind = field.text("kind")
+
+
 class ListenerStatus(Node):
-    """What is said of one listener; `routes` are those that are on it."""
+    """What is said of one listener: the kinds of routes that it takes, and how many are on it."""
 
     name = field.text("name")
     conditions = field.nodes("conditions", StatusCondition)
+    kinds = field.nodes("supportedKinds", RouteKind)
     routes = field.count("attachedRoutes")
 
 

@@ -41,6 +41,9 @@ _POD_NAME = re.compile(r"[a-z0-9][-a-z0-9.]*[a-z0-9]")
 _ECHO_FIELD = re.compile(r"(?:^|[^ -~])(RequestHeader|URL|Host)=([^\r\n]*)", re.MULTILINE)
 """A line of Istio's echo; over gRPC the first one comes behind bytes that say how long the message is."""
 
+_TRAILER = re.compile(r"grpc-(?:status|message):")
+"""What begins a call's trailers, which curl prints right behind the message."""
+
 _GRPC_STATUS = re.compile(r"grpc-status: *(\d+)\r?\n")
 
 
@@ -165,7 +168,8 @@ def answering_pods(answer: CurlAnswer, pods: Mapping[str, Workload]) -> frozense
     headers isn't searched: it names the client's pod, if any.
     """
     echo = _echo(answer.body) or {}
-    own = json.dumps({key: echo[key] for key in echo if key != "headers"}) if echo else answer.body
+    whole = _TRAILER.sub("\n", answer.body)
+    own = json.dumps({key: echo[key] for key in echo if key != "headers"}) if echo else whole
     for text in ("\n".join(value for _, value in answer.headers), own):
         named = frozenset(word for word in _POD_NAME.findall(text) if word in pods)
         if named:

@@ -27,7 +27,7 @@ class Reported(Expectation):
 
     Of a route it is what is said of it on its `parent`, by the controller of a mesh (`by`); without these
     every report must be so. With `listener` it is about one listener: of a Gateway (or ListenerSet),
-    or of a route's parent. `routes` are those on a listener.
+    or of a route's parent. `routes` are those on a listener, `kinds` those that it takes.
     """
 
     kind: ClassVar[str] = "status"
@@ -38,12 +38,14 @@ class Reported(Expectation):
     listener: str | None = None
     conditions: dict[str, bool | str] = Field(default_factory=dict)
     routes: int | None = None
+    kinds: list[str] | None = None
 
     def faults(self) -> Iterator[str]:
-        if not self.conditions and self.routes is None:
-            yield "say conditions, or routes"
-        if self.routes is not None and self.listener is None:
-            yield "routes are counted on a listener: name it"
+        of_listener = self.routes is not None or self.kinds is not None
+        if not self.conditions and not of_listener:
+            yield "say conditions, routes or kinds"
+        if of_listener and self.listener is None:
+            yield "routes and kinds are a listener's: name it"
 
     def title(self) -> str:
         about = "".join(f" {word} {name}" for word, name in self._about())
@@ -59,16 +61,21 @@ class Reported(Expectation):
 
     def _wanted(self) -> str:
         words = [f"{kind} {_word(wanted)}" for kind, wanted in self.conditions.items()]
-        return ", ".join([*words, *([f"{self.routes} routes"] if self.routes is not None else [])])
+        words += [f"{self.routes} routes"] if self.routes is not None else []
+        words += [f"kinds {' '.join(self.kinds) or 'none'}"] if self.kinds is not None else []
+        return ", ".join(words)
 
     def judge(self, ground: Ground) -> Verdict:
         observed = ground.provider.basis is Basis.OBSERVED
-        reports = settled(
-            lambda: self._reports(ground.provider.status(self.of)),
-            lambda reports: self._result(reports) is Result.PASS,
+        every = settled(
+            lambda: ground.provider.status(self.of),
+            lambda every: self._result(self._reports(every)) is Result.PASS,
             ground.confidence.settle if observed else 0,
             1.0,
         )
+        if ground.record is not None:
+            ground.record.status(self.of, every)
+        reports = self._reports(every)
         return Verdict(
             result=self._result(reports),
             basis=ground.provider.basis,
@@ -109,6 +116,9 @@ class Reported(Expectation):
         ]
         if self.routes is not None:
             results += [Result.PASS if report.routes == self.routes else Result.FAIL for report in reports]
+        if self.kinds is not None:
+            wanted = tuple(sorted(self.kinds))
+            results += [Result.PASS if report.kinds == wanted else Result.FAIL for report in reports]
         for result in (Result.FAIL, Result.INCONCLUSIVE):
             if result in results:
                 return result

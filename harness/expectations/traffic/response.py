@@ -199,7 +199,7 @@ def _unseen(outcome: Outcome) -> str:
 
 
 class Ingress(Answered):
-    """Every answer through this gateway's Service is like this; keys as those of `response`.
+    """Every answer through this gateway's Service is like this; keys as those of `response`, and who answers.
 
     The gateway is dialled on the port of the URL, whose host is the Host header and TLS's server name. With
     `closed` no connection comes about, which counts only beside `control`, a URL that the gateway answers.
@@ -209,6 +209,7 @@ class Ingress(Answered):
 
     to: WebUrl
     through: WorkloadName
+    backend: WorkloadName | None = None
     closed: bool = False
     control_: WebUrl | None = Field(default=None, alias="control")
 
@@ -229,6 +230,15 @@ class Ingress(Answered):
 
     def request(self, ground: Ground) -> Request:
         return Request(HOST, self.to, self.method, tuple(self.headers.items()), through=self.through)
+
+    @property
+    def says(self) -> set[str]:
+        return super().says | (self.model_fields_set & {"backend"})
+
+    def problems(self, outcome: Outcome) -> Iterator[str]:
+        yield from super().problems(outcome)
+        if self.backend is not None and outcome.backend != self.backend:
+            yield UNKNOWN if outcome.backend is None else f"answered by {outcome.backend}"
 
     @property
     def label(self) -> str:

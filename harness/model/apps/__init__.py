@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model.apps import bookinfo, conformance, explored, faces, samples
-from harness.model.apps.base import App, AppRequest, Send, answered
+from harness.model.apps.base import App, AppRequest, Send, answered, arguments
 from harness.model.distribution import ONE, after, certain
 from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, words
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.model.message import Answers, Arrival
     from harness.model.state import Pod, RunningContainer
 
-_ISTIO_ECHO = App(None, conformance.advanced, tls_flag="--tls")
+_ISTIO_ECHO = App(None, conformance.advanced, tls_ports=lambda container: arguments(container, "--tls"))
 
 APPS: dict[str, App] = {
     "curlimages/curl": App((), answered),
@@ -33,7 +33,7 @@ APPS: dict[str, App] = {
 """Applications by image name (without tag): the ports that they listen on, and what they answer."""
 
 DEMOS: dict[str, App] = {
-    "echo-basic": App(None, conformance.basic),
+    "echo-basic": App(None, conformance.basic, tls_ports=conformance.tls_ports),
     "echo-advanced": _ISTIO_ECHO,
     "ext-authz": App((8000,), samples.authorizer),
     **bookinfo.APPS,

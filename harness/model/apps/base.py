@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -96,12 +96,12 @@ class App:
     answer: Callable[[AppRequest], Answers]
     stands_in: bool = False
     """Whether it stands for any application: then nothing else is known of it."""
-    tls_flag: str = ""
-    """The flag of its arguments that names a port on which it speaks TLS, if it has one."""
+    tls_ports: Callable[[RunningContainer], Collection[str]] = lambda _: ()
+    """Those on which it speaks TLS itself."""
 
     def speaks_tls(self, container: RunningContainer, port: int) -> bool:
         """Returns whether it speaks TLS on a port."""
-        return bool(self.tls_flag) and str(port) in arguments(container, self.tls_flag)
+        return str(port) in self.tls_ports(container)
 
 
 def arguments(container: RunningContainer, flag: str) -> list[str]:

@@ -9,23 +9,33 @@ from typing import TYPE_CHECKING
 from harness.model.apps.base import AppRequest, canonical, http_only, http_to_grpc
 from harness.model.distribution import certain, shares
 from harness.model.state.tables import grouped
+from harness.traffic.outcomes import Outcome
 
 if TYPE_CHECKING:
     from harness.model.message import Answers
-
-    pass
+    from harness.model.state import RunningContainer
 
 _GRPC_METHOD = "/proto.EchoTestService/Echo"
+_GRPC_ECHO = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho"
 _JSON = ("content-type", "application/json")
 
 
 def basic(request: AppRequest) -> Answers:
-    """Returns echo-basic's answer: the request as JSON; /status/N answers N, `?delay=1s` waits."""
-    env = request.container.env
-    if env.get("GRPC_ECHO_SERVER") or env.get("TCP_ECHO_SERVER"):
-        raise request.not_modelled("echo-basic as a gRPC or TCP server")
+    """Returns echo-basic's answer: the request as JSON; /status/N answers N, `?delay=1s` waits.
+
+    As a gRPC server it answers the calls Echo and EchoTwo.
+    """
+    env, message = request.container.env, request.message
+    if env.get("TCP_ECHO_SERVER"):
+        raise request.not_modelled("echo-basic as a TCP server")
+    if str(request.arrival.port) in tls_ports(request.container):
+        return certain(Outcome(status=400, body="Client sent an HTTP request to an HTTPS server.\n"))
+    if env.get("GRPC_ECHO_SERVER"):
+        if not message.grpc:
+            return http_to_grpc(request)
+        called = message.path in (f"{_GRPC_ECHO}/Echo", f"{_GRPC_ECHO}/EchoTwo")
+        return certain(request.outcome(body="", grpc_status=0 if called else 12))
     http_only(request)
-    message = request.message
     if message.path == "/health":
         return certain(request.outcome(body="OK"))
     if message.path.startswith("/status/"):
@@ -45,6 +55,12 @@ def basic(request: AppRequest) -> Answers:
     }
     answered = (*_asked_for(message.header("x-echo-set-header")), _JSON)
     return certain(request.outcome(body=json.dumps(body, indent=1), headers=answered, seconds=request.delay))
+
+
+def tls_ports(container: RunningContainer) -> tuple[str, ...]:
+    """Returns the ports on which echo-basic speaks TLS: one, if it has a certificate."""
+    env = container.env
+    return (env.get("HTTPS_PORT") or "8443",) if env.get("TLS_SERVER_CERT") else ()
 
 
 def _asked_for(text: str | None) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from harness.base.durations import seconds
 from harness.model.apps.base import App, AppRequest, canonical, http_only
-from harness.model.distribution import ONE, certain, shares
+from harness.model.distribution import ONE, certain, mapped, shares
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _AUTHORIZED_BY, _AUTHORIZER_RESULT = "x-ext-authz", "x-ext-authz-check-result"
 _JSON = (("content-type", "application/json; charset=utf-8"),)
 
 _LONGEST_DELAY = 10.0
+
+_HTTPBIN_METHODS = "GET, POST, HEAD, PUT, DELETE, PATCH, QUERY, OPTIONS"
 
 
 def _helloworld(version: str) -> App:
@@ -147,8 +149,24 @@ def _number(request: AppRequest, name: str) -> int | None:
 
 
 def httpbin(request: AppRequest) -> Answers:
-    """Returns the answer of the endpoints that follow; raises NotModelledError for the others."""
+    """Returns what go-httpbin answers: it lets pages of any origin ask, and answers preflights itself."""
     http_only(request)
+    message = request.message
+    headers = [
+        ("access-control-allow-origin", message.header("origin") or "*"),
+        ("access-control-allow-credentials", "true"),
+    ]
+    if message.method != "OPTIONS":
+        answers = _httpbin(request)
+        return mapped(answers, lambda each: replace(each, headers=(*each.headers, *headers)))
+    headers += [("access-control-allow-methods", _HTTPBIN_METHODS), ("access-control-max-age", "3600")]
+    if asked := message.header("access-control-request-headers"):
+        headers.append(("access-control-allow-headers", asked))
+    return certain(request.outcome(body="", headers=tuple(headers)))
+
+
+def _httpbin(request: AppRequest) -> Answers:
+    """The answer of the endpoints that follow; raises NotModelledError for the others."""
     name, _, rest = request.message.path.strip("/").partition("/")
     match name:
         case "":

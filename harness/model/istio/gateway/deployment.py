@@ -13,6 +13,7 @@ from harness.api.gateway_api.gateway import GatewayClass, KubernetesGateway
 from harness.api.istio.gateway import MANAGED
 from harness.api.kubernetes.metadata import Metadata, annotations_of, labels_of
 from harness.api.marks import GATEWAY_NAME
+from harness.base.errors import not_modelled
 from harness.base.resources import Resource
 from harness.base.vocabulary import CLUSTER_DOMAIN, Mesh
 from harness.model.istio import revision
@@ -53,11 +54,25 @@ def services(gateway: Resource) -> tuple[str, ...]:
     )
 
 
+def faulty_parameters(objects: Objects, gateway: Resource) -> bool:
+    """Returns whether a Gateway asks for parameters that aren't there, or aren't a ConfigMap."""
+    parameters = KubernetesGateway.kept(gateway).infrastructure.parameters
+    if parameters is None:
+        return False
+    there = objects.get("", "ConfigMap", gateway.namespace, parameters.name)
+    return (parameters.group, parameters.kind) != ("", "ConfigMap") or there is None
+
+
 def deployed(objects: Objects, gateway: Resource) -> tuple[Resource, ...]:
     """Returns what Istio makes for a Gateway that no other pods serve; what a dump brings stays as it is."""
     read = KubernetesGateway.kept(gateway)
     if not (read.is_deployed and implemented(objects, gateway) and revision.deploys(objects, gateway)):
         return ()
+    if parameters := read.infrastructure.parameters:
+        if faulty_parameters(objects, gateway):
+            return ()
+        why = f"ConfigMap {parameters.name} changes what is deployed for the Gateway"
+        raise not_modelled(gateway, "spec.infrastructure.parametersRef", why)
     own = {GATEWAY_NAME: gateway.name, _CLASS_LABEL: read.class_name}
     wanted = (_deployment(gateway, own), _service(objects, gateway, own))
     pairs = ((made, objects.get(*made.key)) for made in wanted)

@@ -65,7 +65,8 @@ def _gateway(state: State, resource: Resource) -> Iterator[Status]:
     gateway = KubernetesGateway.kept(resource)
     listeners = list(_listeners(state, resource, resource)) if deployment.services(resource) else []
     valid = sum(is_valid for _, is_valid in listeners)
-    fault, reason = _unsupported(resource), ""
+    parameters = "InvalidParameters" if deployment.faulty_parameters(state, resource) else ""
+    fault, reason = _unsupported(resource) or parameters, ""
     if not fault and valid < len(gateway.listeners):
         fault, reason = ("", "ListenersNotValid") if valid else ("ListenersNotValid", "")
     shown = references.backend_certificate(state, gateway)
@@ -117,7 +118,9 @@ def _listeners(state: State, gateway: Resource, owner: Resource) -> Iterator[tup
             reason = conflict or "NoConflicts"
             conditions.append(ReportedCondition("Conflicted", "True" if conflict else "False", reason))
             routes = _attached(state, owner, listener)
-            yield Status("", tuple(conditions), listener=listener.name, routes=routes), is_valid
+            kinds = tuple(sorted(gateway_listener.kinds(listener)))
+            status = Status("", tuple(conditions), listener=listener.name, routes=routes, kinds=kinds)
+            yield status, is_valid
 
 
 def _shut_out(conflict: str) -> tuple[dict[str, str], bool]:
