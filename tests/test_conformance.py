@@ -199,4 +199,4 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, scenario: str, options, 
 def test_the_command_needs_scenarios(tmp_path: Path):
     done = CliRunner().invoke(app, ["conformance", "--scenarios", str(tmp_path / "none")])
     assert done.exit_code == 2
-    assert "name their folder: --scenarios" in done.stderr
+    assert "name a folder that has them" in done.stderr

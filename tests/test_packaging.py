@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import sys
 import tomllib
 from functools import cache
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from harness.scenario import load_scenario
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -81,3 +84,15 @@ def test_every_dependency_is_pinned_with_hashes():
 
 def test_the_build_has_what_it_requires():
     assert set(PROJECT["build-system"]["requires"]) <= set(PROJECT["dependency-groups"]["build"])
+
+
+def test_the_wheel_carries_the_conformance_scenarios_with_all_that_they_name(tmp_path):
+    shipped = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    for source, place in shipped.items():
+        shutil.copytree(ROOT / source, tmp_path / place)
+    packed = tmp_path / "harness/shipped/scenarios/conformance"
+    assert {path.name for path in packed.iterdir()} == {
+        path.name for path in (ROOT / "scenarios/conformance").iterdir()
+    }
+    for path in packed.iterdir():
+        assert load_scenario(path).apps

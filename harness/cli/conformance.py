@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import harness
 from harness.base import InputError, Mesh
 from harness.cli.options import ERROR, reported
 
@@ -21,14 +22,28 @@ QUICK = ("--parallel", "4", "--deviation", "0.1")
 """Many answers, each all or nothing and at once: few clients and fewer requests show them as well."""
 
 
+PACKAGE = Path(harness.__file__).parent
+
+SHIPPED = next(
+    (there for there in (PACKAGE / "shipped", PACKAGE.parent) if (there / "scenarios/conformance").is_dir()),
+    Path(),
+)
+"""Where the scenarios and their manifests are: in an installed package, else in the checkout."""
+
+
 def conformance(
     context: typer.Context,
     mesh: Annotated[
         list[Mesh] | None, typer.Option(help="The mesh whose conformance is shown (if absent: both).")
     ] = None,
     scenarios: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="The scenarios that say what the API asks.")
-    ] = Path("scenarios/conformance"),
+        Path,
+        typer.Option(
+            metavar="FOLDER",
+            show_default="those that come with the harness",
+            help="The scenarios that say what the API asks.",
+        ),
+    ] = SHIPPED / "scenarios/conformance",
 ) -> None:
     """Show how a mesh conforms to the Gateway API: a report in the API's own format.
 
@@ -41,7 +56,7 @@ def conformance(
     with reported():
         files = sorted(scenarios.glob("*.yaml")) if scenarios.is_dir() else []
         if not files:
-            todo = "run it where the harness's scenarios are, or name their folder: --scenarios"
+            todo = "name a folder that has them, or leave --scenarios out"
             raise InputError(
                 "there are no scenarios of the Gateway API's tests", where=str(scenarios), todo=todo
             )

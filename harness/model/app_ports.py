@@ -48,8 +48,8 @@ def _services(state: State) -> SelectorTable[Resource]:
 def speaks_tls(state: State, pod: Pod, port: int) -> bool:
     """Returns whether the application itself speaks TLS on a port.
 
-    Of the known applications some say so by an argument or a variable, the others speak plain HTTP; of all others the
-    container's name for the port tells, or a Service's. Raises NotModelledError where none does.
+    Of the known applications some say so by an argument or a variable, the others speak plain HTTP. Of all
+    others the container's name for the port tells, or a Service's. Raises NotModelledError where none does.
     """
     container = apps.listening(pod, port)
     if container is None:

@@ -54,8 +54,9 @@ def judged(files: Iterable[Path], subjects: Collection[str], options: Iterable[s
     """
     seen = Judged(subjects)
     with contextlib.redirect_stdout(sys.stderr):
-        # No module of tests is here whose assertions could be rewritten.
-        status = pytest.main([*map(str, files), "-q", "--assert=plain", *options], plugins=[seen])
+        # No module of tests is here whose assertions could be rewritten, and no folder to keep a cache in.
+        own = ["-q", "--assert=plain", "-p", "no:cacheprovider"]
+        status = pytest.main([*map(str, files), *own, *options], plugins=[seen])
     return seen if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) else None
 
 
